@@ -1,0 +1,70 @@
+# `make` lists what there is. Everything runs from .venv; nothing is installed outside this folder.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install run test check check-static bench lock messages clean
+
+PORT ?= 8000
+BIN := .venv/bin
+STAMP := .venv/installed
+# The first Python that is new enough; `make install PYTHON=/path/to/python` names another.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$name; break; fi; done)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+# The stamp holds a checksum of what was installed and is written last: an interrupted install is
+# repeated, a finished one costs nothing.
+install: ## Make .venv with the locked requirements; does nothing when it is current
+	@set -e; \
+	wanted="$$(cat requirements.txt requirements-dev.txt | cksum)"; \
+	if [ "$$wanted" = "$$(cat $(STAMP) 2>/dev/null)" ] && $(BIN)/python -c 'import django' 2>/dev/null; then exit 0; fi; \
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		if [ -z "$(PYTHON)" ]; then \
+			echo "Python 3.11 or newer is needed and was not found. Name it: make install PYTHON=/path/to/python" >&2; exit 1; \
+		fi; \
+		if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "$(PYTHON) is not Python 3.11 or newer. Name another: make install PYTHON=/path/to/python" >&2; exit 1; \
+		fi; \
+		if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+			echo "$(PYTHON) came without venv. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+		fi; \
+		"$(PYTHON)" -m venv --clear .venv; \
+	fi; \
+	echo "Installing the locked requirements into .venv (once, a minute or two)..."; \
+	rm -f $(STAMP); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt; \
+	echo "$$wanted" > $(STAMP)
+
+run: install ## Run the whole hub with demo data and a played iiko: make run [PORT=8000]
+	@$(BIN)/python manage.py demo --port $(PORT) --end-with-parent
+
+test: install ## Run the tests: make test [ARGS="-k inbox"]
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+check: check-static test ## Everything that CI runs
+
+check-static: install ## Format, lint, types, import map, migrations, Django's own checks
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check
+
+bench: install ## Measure: make bench [ARGS=...]
+	$(BIN)/python -m bench $(ARGS)
+
+lock: ## Lock requirements*.in with hashes (needs uv)
+	@command -v uv >/dev/null || { echo "uv is needed: python3 -m pip install uv" >&2; exit 1; }
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q requirements.in -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q requirements-dev.in -o requirements-dev.txt
+
+messages: install ## Collect and compile the translations (needs gettext)
+	@command -v xgettext >/dev/null || { echo "gettext is needed: apt-get install gettext" >&2; exit 1; }
+	$(BIN)/python manage.py makemessages --locale ru --locale en --no-obsolete --add-location file --ignore '.*'
+	$(BIN)/python manage.py compilemessages --ignore '.*'
+
+clean: ## Remove what the tools leave behind; .venv and .data stay
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,63 @@
+"""What the measurements do to the throw-away database beside measuring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+from psycopg.conninfo import make_conninfo
+
+from bench.bodies import ORGANIZATION_ID, TERMINAL_GROUP_ID
+from organizations.models import TerminalGroup
+from organizations.services.registry import add_organization, create_api_key
+from webhooks.services.configs import new_token, set_webhook_token
+
+_EMPTIED = "webhook_events, order_timeline, orders, procrastinate_jobs, procrastinate_events"
+
+
+def add_restaurant() -> str:
+    """Add the restaurant that the bodies name; returns the token to show."""
+    organization = add_organization(iiko_id=ORGANIZATION_ID, name="Bench", timezone="Asia/Yekaterinburg")
+    TerminalGroup.objects.create(organization=organization, iiko_id=TERMINAL_GROUP_ID, name="Центр")
+    token = new_token()
+    set_webhook_token(organization=organization, token=token)
+    return token
+
+
+def add_key() -> str:
+    return create_api_key(name="bench")[1]
+
+
+def empty() -> None:
+    """Give each run the same start: no rows, current statistics, no checkpoint due."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {_EMPTIED} RESTART IDENTITY CASCADE")
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if cursor.fetchone() == (True,):
+            cursor.execute("CHECKPOINT")
+
+
+def analyse() -> None:
+    """What autovacuum would have done in a database that lives longer than a benchmark."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"VACUUM ANALYZE {_EMPTIED}")
+
+
+def value(statement: str, *parameters: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        row = cursor.fetchone()
+        return row[0] if row else None
+
+
+def conninfo() -> str:
+    """How another program reaches the same database."""
+    connection.ensure_connection()
+    info = connection.connection.info
+    password = {"password": info.password} if info.password else {}
+    return make_conninfo(host=info.host, port=info.port, user=info.user, dbname=info.dbname, **password)
+
+
+def facts() -> dict[str, Any]:
+    settings = ("server_version", "synchronous_commit", "fsync", "full_page_writes", "shared_buffers")
+    return {name: value(f"SHOW {name}") for name in settings}

@@ -1,0 +1,141 @@
+"""Drain: how fast two workers bring a full inbox into the orders, against one job per event.
+
+Both sides get the same events in the same database, two processes each, and the same start: they
+are held at a locked table until both are up, so that nobody's start-up counts. The jobs are
+deferred beforehand. Both must end with the same orders.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from procrastinate.types import JSONDict
+
+from bench import database
+from bench.bodies import STEPS, Moment, body, evening
+from bench.processes import HUB, ProcessFailed, Running, manage, running
+from bench.tasks import QUEUE, apply_event
+from orders.models import Order
+from webhooks.models import EventStatus, WebhookEvent
+from webhooks.services.inbox import receive_body
+from webhooks.services.tokens import Scope
+
+PROCESSES = 2
+# Of procrastinate's worker. More jobs at once in a process got in each other's way (8: a third fewer).
+CONCURRENCY = 4
+_IN_ONE_BODY = 100
+_START_S = 60.0
+_LONGEST_S = 900.0
+
+_BLOCKED = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
+# Everything the orders hold but the numbers and times of our own rows, which differ from run to run.
+_ORDERS_DIGEST = """
+SELECT md5(coalesce(string_agg((to_jsonb(o) - 'id' - 'created_at' - 'updated_at')::text, E'\n'
+                               ORDER BY iiko_order_id), ''))
+FROM orders o
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """One side of one run. ``lost`` events did not end well or left no trace in their order."""
+
+    seconds: float
+    per_s: float
+    lost: int
+    orders_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRun:
+    hub: Drained
+    jobs: Drained
+
+    @property
+    def ratio(self) -> float:
+        return self.hub.per_s / self.jobs.per_s
+
+    @property
+    def lost(self) -> int:
+        return self.hub.lost + self.jobs.lost
+
+    @property
+    def is_equal(self) -> bool:
+        return self.hub.orders_digest == self.jobs.orders_digest
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"ratio": self.ratio, "lost": self.lost, "is_equal": self.is_equal}
+
+
+def measure(*, runs: int, orders: int) -> Iterator[DrainRun]:
+    moments = evening(run=0, orders=orders)
+    for _ in range(runs):
+        yield DrainRun(hub=_by_hub(moments), jobs=_by_jobs(moments))
+
+
+def _by_hub(moments: Sequence[Moment]) -> Drained:
+    _fill(moments)
+    return _drained(moments, manage("worker", "--drain"), env=HUB, gate="webhook_events")
+
+
+def _by_jobs(moments: Sequence[Moment]) -> Drained:
+    _fill(moments)
+    keys = WebhookEvent.objects.order_by("id").values_list("id", flat=True)
+    jobs: list[JSONDict] = [{"event_pk": pk} for pk in keys]
+    apply_event.batch_defer(*jobs)
+    command = manage(
+        "procrastinate", "worker", "--one-shot", f"--queues={QUEUE}", f"--concurrency={CONCURRENCY}"
+    )
+    return _drained(moments, command, env={}, gate="procrastinate_jobs")
+
+
+def _fill(moments: Sequence[Moment]) -> None:
+    database.empty()
+    everyone = Scope(frozenset(), everyone=True)
+    for at in range(0, len(moments), _IN_ONE_BODY):
+        receive_body(body(list(moments[at : at + _IN_ONE_BODY])), everyone)
+
+
+def _drained(moments: Sequence[Moment], command: Sequence[str], *, env: dict[str, str], gate: str) -> Drained:
+    database.analyse()
+    with running([command] * PROCESSES, env=env) as workers:
+        seconds = _time(workers, gate)
+    lost = _events_not_applied(len(moments)) + _orders_not_finished(moments)
+    return Drained(seconds, len(moments) / seconds, lost, database.value(_ORDERS_DIGEST))
+
+
+def _time(workers: Sequence[Running], gate: str) -> float:
+    """Let all workers go at one moment; returns how long the last one took to finish and exit."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {gate} IN ACCESS EXCLUSIVE MODE")
+        _wait_until_blocked(workers, gate)
+    started = time.monotonic()
+    for worker in workers:
+        worker.wait(_LONGEST_S)
+    return time.monotonic() - started
+
+
+def _wait_until_blocked(workers: Sequence[Running], gate: str) -> None:
+    deadline = time.monotonic() + _START_S
+    while database.value(_BLOCKED, gate) < len(workers):
+        for worker in workers:
+            worker.check_alive()
+        if time.monotonic() > deadline:
+            raise ProcessFailed(f"A worker did not come to {gate}:\n{workers[0].last_words()}")
+        time.sleep(0.02)
+
+
+def _events_not_applied(count: int) -> int:
+    ended = WebhookEvent.objects.filter(status__in=(EventStatus.PROCESSED, EventStatus.STALE))
+    return count - ended.count()
+
+
+def _orders_not_finished(moments: Sequence[Moment]) -> int:
+    expected = {(one.order_id, STEPS[-1], one.revision) for one in moments if one.step == len(STEPS) - 1}
+    stored = set(Order.objects.values_list("iiko_order_id", "status", "revision"))
+    return len(expected ^ stored)

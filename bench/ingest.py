@@ -1,0 +1,114 @@
+"""Ingest: how many webhooks a second the web processes store, against the database's own rate.
+
+The rate to compare with is what ``pgbench`` commits on the same server: one row of the same size a
+transaction, 16 clients, no Python. Every webhook is committed before it is answered as well.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+
+from bench import database
+from bench.__main__ import PROJECT
+from bench.bodies import ORGANIZATION_ID, Moment, body
+from bench.load import LoadResult
+from bench.processes import ProcessFailed, web
+from iikohub.postgres_cluster import BINARIES
+
+CONNECTIONS = 64
+PGBENCH_CLIENTS = 16
+WARM_UP_S = 1.0
+
+_PLAIN_TABLE = """
+CREATE TABLE IF NOT EXISTS bench_plain (
+    id bigserial PRIMARY KEY,
+    organization_id text NOT NULL,
+    event_type text NOT NULL,
+    entity_number bigint NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT now(),
+    payload jsonb NOT NULL
+)
+"""
+_PLAIN_INSERT = (
+    r"\set n random(1, 1000000000)"
+    "\n"
+    "INSERT INTO bench_plain (organization_id, event_type, entity_number, payload) VALUES "
+    f"('{ORGANIZATION_ID}', 'DeliveryOrderUpdate', :n, :payload);\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRun:
+    pgbench_per_s: float
+    load: LoadResult
+    rows: int
+
+    @property
+    def ratio(self) -> float:
+        return self.load.per_s / self.pgbench_per_s
+
+    @property
+    def lost(self) -> int:
+        """Webhooks that were answered with 200 and are not in the inbox."""
+        return max(0, self.load.answered - self.rows)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"ratio": self.ratio, "lost": self.lost}
+
+
+def measure(*, runs: int, seconds: float, token: str) -> Iterator[IngestRun]:
+    with connection.cursor() as cursor:
+        cursor.execute(_PLAIN_TABLE)
+    for run in range(runs):
+        # Half of it before and half after: what else the machine does changes meanwhile.
+        before = _pgbench(seconds / 2)
+        database.empty()
+        with web() as port:
+            load = _send(port, run=run, seconds=seconds, token=token)
+        rows = database.value("SELECT count(*) FROM webhook_events")
+        yield IngestRun((before + _pgbench(seconds / 2)) / 2, load, rows)
+
+
+def _pgbench(seconds: float) -> float:
+    database.empty()
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE bench_plain")
+    payload = body([Moment(0, 1, 0)]).decode()[1:-1]
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "insert.sql"
+        script.write_text(_PLAIN_INSERT)
+        done = subprocess.run(
+            [
+                str(BINARIES / "pgbench"), "--no-vacuum", f"--client={PGBENCH_CLIENTS}", "--jobs=2",
+                f"--time={max(1, round(seconds))}", f"--file={script}", f"--define=payload='{payload}'",
+                database.conninfo(),
+            ],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    found = re.search(r"^tps = ([\d.]+)", done.stdout, re.MULTILINE)
+    if found is None:
+        raise ProcessFailed(f"pgbench did not measure:\n{done.stdout}\n{done.stderr}")
+    return float(found[1])
+
+
+def _send(port: int, *, run: int, seconds: float, token: str) -> LoadResult:
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "bench.load", f"--port={port}", f"--token={token}", f"--run={run}",
+            f"--connections={CONNECTIONS}", f"--warm-up-s={WARM_UP_S}", f"--seconds={seconds}",
+        ],
+        cwd=PROJECT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise ProcessFailed(f"The sender failed:\n{done.stderr}")
+    return LoadResult(**json.loads(done.stdout))

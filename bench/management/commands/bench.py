@@ -1,0 +1,90 @@
+"""The measuring itself; ``python -m bench`` starts it and gives it a database of its own."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from bench import database, drain, ingest, latency, report
+from bench.bodies import STEPS
+from bench.processes import ProcessFailed
+
+PARTS = ("ingest", "drain", "latency")
+
+
+class Command(BaseCommand):
+    help = "Measure how fast webhooks are taken, applied and shown. Use `python -m bench`."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("part", nargs="?", choices=PARTS, help="only this one (default: all three)")
+        parser.add_argument("--runs", type=int, default=3, help="medians are over so many (default: 3)")
+        parser.add_argument("--quick", action="store_true", help="short runs: to see that it works")
+
+    def handle(self, *_: Any, part: str | None, runs: int, quick: bool, **__: Any) -> None:
+        # So that `with` blocks end what they started.
+        signal.signal(signal.SIGTERM, _leave)
+        if runs < 1:
+            raise CommandError("--runs must be at least 1.")
+        try:
+            sections = self._measure([part] if part else list(PARTS), runs=runs, quick=quick)
+        except ProcessFailed as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            sys.exit(130)
+        missed = [one for section in sections for one in section.verdicts if one.is_goal and not one.is_met]
+        sys.exit(1 if missed else 0)
+
+    def _measure(self, parts: list[str], *, runs: int, quick: bool) -> list[report.Section]:
+        call_command("migrate", verbosity=0)
+        facts = report.machine(database.facts())
+        self.stdout.write(report.describe(facts))
+        stage = Stage(token=database.add_restaurant(), key=database.add_key(), runs=runs, quick=quick)
+        sections: list[report.Section] = []
+        for part in parts:
+            sections.append(getattr(stage, part)())
+            self.stdout.write(f"\n{sections[-1]}")
+        self.stdout.write(f"\nWritten to {report.save(facts, sections)}")
+        return sections
+
+
+class Stage:
+    """The three measurements with their lengths."""
+
+    def __init__(self, *, token: str, key: str, runs: int, quick: bool) -> None:
+        self._token = token
+        self._key = key
+        self._runs = runs
+        self._quick = quick
+
+    def ingest(self) -> report.Section:
+        seconds = 2 if self._quick else 8
+        runs = list(ingest.measure(runs=self._runs, seconds=seconds, token=self._token))
+        how = (
+            f"{ingest.CONNECTIONS} connections to gunicorn, pgbench with {ingest.PGBENCH_CLIENTS} clients, "
+            f"{seconds} s each"
+        )
+        return report.ingest_section(runs, how)
+
+    def drain(self) -> report.Section:
+        orders = 150 if self._quick else 1500
+        runs = list(drain.measure(runs=self._runs, orders=orders))
+        how = (
+            f"{orders * len(STEPS)} events of {orders} orders by {drain.PROCESSES} processes, "
+            f"jobs by procrastinate (concurrency {drain.CONCURRENCY})"
+        )
+        return report.drain_section(runs, how)
+
+    def latency(self) -> report.Section:
+        seconds = 5 if self._quick else 20
+        runs = list(latency.measure(runs=self._runs, seconds=seconds, token=self._token, key=self._key))
+        how = f"{latency.RATE} webhooks/s for {seconds} s, one worker; from sending to GET orders/{{id}}"
+        return report.latency_section(runs, how)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)

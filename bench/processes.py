@@ -1,0 +1,117 @@
+"""The hub's own processes, started for a measurement and ended after it, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from http.client import HTTPConnection
+
+from bench.__main__ import PROJECT
+
+HUB = {"DJANGO_SETTINGS_MODULE": "iikohub.settings"}
+_GRACE_S = 15.0
+_START_S = 60.0
+
+
+class ProcessFailed(Exception):
+    """A process of the hub ended or did not start; the message holds its last words."""
+
+
+class Running:
+    """A child that ends with us, even if we are killed; what it writes is kept for the error message."""
+
+    def __init__(self, *command: str, env: dict[str, str]) -> None:
+        self._output = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  # open as long as the child
+        self.command = command
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "iikohub.supervisor", str(os.getpid()), *command],
+            cwd=PROJECT,
+            env=os.environ | env,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is for us: it is ended below, in good order.
+            start_new_session=True,
+        )
+
+    def last_words(self) -> str:
+        self._output.seek(0)
+        return "\n".join(self._output.read().splitlines()[-15:])
+
+    def check_alive(self) -> None:
+        if (code := self.process.poll()) is not None:
+            raise ProcessFailed(f"{' '.join(self.command)} ended with {code}:\n{self.last_words()}")
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait for its end in good order."""
+        try:
+            code = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise ProcessFailed(f"{' '.join(self.command)} does not end:\n{self.last_words()}") from error
+        if code:
+            raise ProcessFailed(f"{' '.join(self.command)} ended with {code}:\n{self.last_words()}")
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self._output.close()
+
+
+@contextlib.contextmanager
+def running(commands: Sequence[Sequence[str]], *, env: dict[str, str]) -> Iterator[list[Running]]:
+    started: list[Running] = []
+    try:
+        started.extend(Running(*command, env=env) for command in commands)
+        yield started
+    finally:
+        for one in reversed(started):
+            one.stop()
+
+
+@contextlib.contextmanager
+def web() -> Iterator[int]:
+    """Run the web processes as they are run in earnest; gives the port once they answer."""
+    port = _free_port()
+    command = (sys.executable, "-m", "gunicorn", "iikohub.wsgi")
+    with running([command], env=HUB | {"GUNICORN_BIND": f"127.0.0.1:{port}"}) as (server,):
+        deadline = time.monotonic() + _START_S
+        while not _is_ready(port):
+            server.check_alive()
+            if time.monotonic() > deadline:
+                raise ProcessFailed(f"gunicorn does not answer:\n{server.last_words()}")
+            time.sleep(0.1)
+        yield port
+
+
+def manage(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, str(PROJECT / "manage.py"), *arguments)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_ready(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,146 @@
+"""The outcome as a table for people and as JSON for comparison with a later day."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.drain import DrainRun
+from bench.ingest import IngestRun
+from bench.latency import LatencyRun
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a number is what we promise (a missed goal fails the benchmark) or hope for."""
+
+    what: str
+    is_met: bool
+    is_goal: bool = True
+
+    def __str__(self) -> str:
+        return f"{'goal' if self.is_goal else 'aim '} {self.what:<34} {'met' if self.is_met else 'MISSED'}"
+
+
+@dataclass(slots=True)
+class Section:
+    name: str
+    how: str
+    rows: list[tuple[str, str, str]] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    medians: dict[str, float] = field(default_factory=dict)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, name: str, values: Iterable[float], show: Callable[[float], str]) -> float:
+        """Add a row: the median and, behind it, what it is the median of. Returns the median."""
+        values = list(values)
+        self.medians[name] = median(values)
+        self.rows.append((name, show(self.medians[name]), "  ".join(map(show, values))))
+        return self.medians[name]
+
+    def __str__(self) -> str:
+        width = max(len(name) for name, _, _ in self.rows)
+        lines = [f"{self.name}: {self.how}"]
+        lines += [f"  {name:<{width}}  {middle:>9}   ({each})" for name, middle, each in self.rows]
+        lines += [f"  {verdict}" for verdict in self.verdicts]
+        return "\n".join(lines)
+
+
+def ingest_section(runs: Sequence[IngestRun], how: str) -> Section:
+    section = Section("ingest", how, runs=[run.as_json() for run in runs])
+    section.add("webhooks/s", (run.load.per_s for run in runs), _whole)
+    section.add("pgbench commits/s", (run.pgbench_per_s for run in runs), _whole)
+    ratio = section.add("ratio", (run.ratio for run in runs), _hundredths)
+    section.add("answered in, p50", (run.load.p50_ms for run in runs), _ms)
+    section.add("answered in, p99", (run.load.p99_ms for run in runs), _ms)
+    section.add("errors", (sum(run.load.errors.values()) for run in runs), _whole)
+    section.add("lost", (run.lost for run in runs), _whole)
+    section.verdicts += [
+        Verdict("ratio at least 0.15", ratio >= 0.15),
+        Verdict("ratio at least 0.25", ratio >= 0.25, is_goal=False),
+        Verdict("every 200 is a row", all(run.lost == 0 for run in runs)),
+        Verdict("no errors", not any(run.load.errors for run in runs)),
+    ]
+    return section
+
+
+def drain_section(runs: Sequence[DrainRun], how: str) -> Section:
+    section = Section("drain", how, runs=[run.as_json() for run in runs])
+    section.add("events/s", (run.hub.per_s for run in runs), _whole)
+    section.add("one job an event, events/s", (run.jobs.per_s for run in runs), _whole)
+    ratio = section.add("ratio", (run.ratio for run in runs), _tenths)
+    section.add("lost", (run.lost for run in runs), _whole)
+    section.verdicts += [
+        Verdict("ratio at least 8", ratio >= 8),
+        Verdict("no event lost", all(run.lost == 0 for run in runs)),
+        Verdict("both sides end with equal orders", all(run.is_equal for run in runs)),
+    ]
+    return section
+
+
+def latency_section(runs: Sequence[LatencyRun], how: str) -> Section:
+    section = Section("latency", how, runs=[run.as_json() for run in runs])
+    section.add("sent/s", (run.sent_per_s for run in runs), _whole)
+    section.add("watched", (len(run.visible_ms) for run in runs), _whole)
+    section.add("visible in, p50", (run.percentile(0.50) for run in runs), _ms)
+    p99 = section.add("visible in, p99", (run.percentile(0.99) for run in runs), _ms)
+    section.add("lost", (run.lost for run in runs), _whole)
+    section.verdicts += [
+        Verdict("p99 at most 300 ms", p99 <= 300, is_goal=False),
+        Verdict("no event lost", all(run.lost == 0 for run in runs)),
+    ]
+    return section
+
+
+def machine(database_facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "postgres": database_facts,
+    }
+
+
+def describe(facts: dict[str, Any]) -> str:
+    postgres = dict(facts["postgres"])
+    version = postgres.pop("server_version")
+    settings = ", ".join(f"{name} {value}" for name, value in postgres.items())
+    return (
+        f"{facts['cores']} cores (load average {facts['load_average']} before the start), "
+        f"Python {facts['python']}, PostgreSQL {version} ({settings})"
+    )
+
+
+def save(facts: dict[str, Any], sections: Sequence[Section]) -> Path:
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    content = {"machine": facts, "sections": [asdict(section) for section in sections]}
+    file.write_text(json.dumps(content, indent=1) + "\n")
+    return file
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def _tenths(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def _hundredths(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _ms(value: float) -> str:
+    return f"{value:.0f} ms"

@@ -1,0 +1,59 @@
+"""The other way to drain the inbox, to compare with: a job for each event.
+
+Does what the hub's worker does for one event, through the same handler, and nothing that is not
+needed: no claiming (the queue hands out each job once), no lane, no falling back.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from iiko_client.reading import loads
+from webhooks.handlers import HANDLERS
+from webhooks.handlers.base import Claimed, Ending
+from webhooks.models import EventStatus, WebhookEvent
+
+QUEUE = "bench"
+
+
+@app.task(queue=QUEUE)
+def apply_event(event_pk: int) -> None:
+    with transaction.atomic():
+        event = (
+            WebhookEvent.objects.filter(pk=event_pk, status=EventStatus.PENDING)
+            .defer("payload", "raw_body")
+            .annotate(text=Cast("payload", TextField()))
+            .get()
+        )
+        text: str = getattr(event, "text")  # noqa: B009  # an annotation that the type checker does not see
+        now = timezone.now()
+        claimed = Claimed(
+            id=event.pk,
+            arrival_id=event.arrival_id,
+            event_type=event.event_type,
+            format=event.format,
+            organization_id=event.organization_id,
+            revision=event.revision,
+            event_time=event.event_time,
+            digest=event.digest,
+            attempts=event.attempts,
+            payload=loads(text),
+        )
+        ending = HANDLERS[event.event_type]([claimed], now)[event.pk]
+        _end(event, ending)
+
+
+def _end(event: WebhookEvent, ending: Ending) -> None:
+    WebhookEvent.objects.filter(pk=event.pk).update(
+        status=ending.status,
+        reason=ending.reason,
+        error=ending.error,
+        notes=list(ending.notes),
+        order_id=ending.order_id,
+        attempts=event.attempts + 1,
+        processed_at=timezone.now(),
+    )

@@ -1,0 +1,37 @@
+"""What every test starts from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from django.conf import LazySettings
+from hypothesis import settings as hypothesis_settings
+
+from organizations.services.call_log import call_log
+from organizations.services.link import transports
+from tests.played_iiko import iiko  # noqa: F401  # a fixture for all
+from webhooks.services.tokens import token_book
+
+# The same examples in every run, so that a red run can be had again;
+# HYPOTHESIS_PROFILE=search looks for new ones.
+hypothesis_settings.register_profile("steady", derandomize=True)
+hypothesis_settings.register_profile("search", max_examples=1000)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_token_book() -> None:
+    """Tokens read in one test must not open the door in the next."""
+    token_book.forget()
+
+
+@pytest.fixture(autouse=True)
+def _own_link(settings: LazySettings) -> Iterator[None]:
+    """Calls to iiko are logged when a test says so, and no connection outlives a test."""
+    settings.IIKO_CALL_LOG_THREAD = False
+    settings.IIKO_API_KEY = settings.IIKO_APP_ID = settings.IIKO_CLIENT_SECRET = ""
+    yield
+    call_log.forget()
+    transports.close()

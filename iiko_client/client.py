@@ -1,0 +1,17 @@
+"""Everything the hub asks of iiko, by name."""
+
+from __future__ import annotations
+
+from iiko_client.operations.commands import Commands
+from iiko_client.operations.deliveries import Deliveries
+from iiko_client.operations.dictionaries import Dictionaries
+from iiko_client.operations.loyalty import Loyalty
+from iiko_client.operations.retrieval import Retrieval
+from iiko_client.operations.webhook_settings import WebhookRegistration
+
+
+class IikoClient(Dictionaries, Retrieval, Deliveries, Commands, Loyalty, WebhookRegistration):
+    """Typed calls over one transport; cheap to make, one for each priority.
+
+    Every method may raise any ``IikoError``; ``IikoRequestInvalid`` says that nothing was sent.
+    """

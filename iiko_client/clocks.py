@@ -1,0 +1,115 @@
+"""iiko's clocks: zoneless text that is UTC in some fields and local to the terminal in others.
+
+Which field runs on which clock: vendor schema and reference, read 2026-11. There is no "parse a
+date": every caller says whose clock it reads.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+# yyyy-MM-dd HH:mm:ss.fff by the schema; a T, missing fractions and offsets were met in the wild.
+_DATE_TIME = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?"
+    r"\s*(Z|z|[+-]\d{2}(?::?\d{2})?)?",
+    re.ASCII,
+)
+_SPAN = re.compile(r"(?:UTC|GMT)?\s*([+-])?(\d{1,2}):(\d{2})(?::\d{2}(?:\.\d+)?)?", re.ASCII | re.IGNORECASE)
+
+
+class NotATime(ValueError):
+    """The text is not a date and time that can be read."""
+
+
+class NotAZone(ValueError):
+    """The text names no time zone."""
+
+
+def utc(text: str) -> datetime:
+    """Read ``eventTime`` and the other fields that iiko writes in UTC.
+
+    Raises:
+        NotATime: the text is not a date and time, or lies outside the calendar.
+    """
+    return _read(text, UTC)
+
+
+def terminal_local(text: str, zone: tzinfo) -> datetime:
+    """Read a field written on the terminal's clock and return the instant in UTC.
+
+    An offset in the text wins over ``zone``. An hour that occurs twice (clocks going back) is taken
+    as the first of the two.
+
+    Raises:
+        NotATime: the text is not a date and time, or lies outside the calendar.
+    """
+    return _read(text, zone)
+
+
+def write_utc(moment: datetime) -> str:
+    """Write an instant for a field that iiko reads in UTC, to the millisecond (the rest is cut off).
+
+    Raises:
+        NotATime: ``moment`` has no zone.
+    """
+    return write_local(moment, UTC)
+
+
+def write_local(moment: datetime, zone: tzinfo) -> str:
+    """Write an instant for a field that iiko reads on the terminal's clock.
+
+    Other forms than ``yyyy-MM-dd HH:mm:ss.fff`` were refused (reference, section 10, read 2026-11).
+
+    Raises:
+        NotATime: ``moment`` has no zone.
+    """
+    if moment.tzinfo is None:
+        raise NotATime(f"{moment} names no instant: it has no zone")
+    return moment.astimezone(zone).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+
+
+def _read(text: str, zone: tzinfo) -> datetime:
+    match = _DATE_TIME.fullmatch(text.strip())
+    if match is None:
+        raise NotATime(f"{text[:40]!r} is not a date and time")
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    micro = int((fraction or "0")[:6].ljust(6, "0"))
+    try:
+        parts = (int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro)
+        return datetime(*parts, tzinfo=_offset(offset) if offset else zone).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise NotATime(f"{text[:40]!r} is not a date and time: {error}") from error
+
+
+def _offset(text: str) -> tzinfo:
+    if text in "Zz":
+        return UTC
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    span = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-span if text[0] == "-" else span)
+
+
+@lru_cache(maxsize=512)
+def zone(text: str) -> tzinfo:
+    """Return the zone named by an IANA name, ``UTC`` or a span such as ``+05:00`` or ``05:00:00``.
+
+    The schema says of ``terminal_groups.timeZone`` only "string" (format ``date-span``), so every
+    form is accepted.
+
+    Raises:
+        NotAZone: none of these.
+    """
+    name = text.strip()
+    if match := _SPAN.fullmatch(name):
+        sign, hours, minutes = match.groups()
+        span = timedelta(hours=int(hours), minutes=int(minutes))
+        if span <= timedelta(hours=14) and int(minutes) < 60:
+            return timezone(-span if sign == "-" else span)
+        raise NotAZone(f"{name!r} is not a time zone")
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise NotAZone(f"{name[:60]!r} is not a time zone") from error

@@ -1,0 +1,120 @@
+"""What keeps a call from being sent: a pause that iiko asked for, a circuit that we opened ourselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from iiko_client import answers, pauses
+from iiko_client.answers import Refusal
+from iiko_client.breaker import Breaker, Priority, Verdict
+from iiko_client.errors import (
+    IikoAuthFailed,
+    IikoBlocked,
+    IikoBusy,
+    IikoError,
+    IikoNoAnswer,
+    IikoRejected,
+    IikoRevisionTooOld,
+    IikoTooMuchData,
+)
+from iiko_client.operations.table import Operation
+from iiko_client.pauses import Pauses
+
+
+class Lanes:
+    """The pauses of one credential, by restriction group."""
+
+    def __init__(self, *, key: str, pauses: Pauses, clock: Callable[[], datetime]) -> None:
+        self._key = key
+        self._pauses = pauses
+        self._clock = clock
+
+    def keep_away(self, operation: Operation) -> None:
+        """Raise IikoBusy while the operation's group is to be left alone."""
+        rest_s = pauses.remaining_s(self._pauses.get(self._lane(operation)), self._clock())
+        if rest_s > 0:
+            raise IikoBusy(
+                "iiko asked to be left alone for a while", retry_after_s=rest_s, operation=operation.name
+            )
+
+    def refused(self, operation: Operation, retry_after: str | None, said: Refusal) -> IikoBusy:
+        """Note a 429 and return it as an error."""
+        now, lane = self._clock(), self._lane(operation)
+        asked_s = pauses.retry_after_s(retry_after, now)
+        pause = pauses.next_pause(
+            self._pauses.get(lane), now, asked_s=asked_s, steps_s=operation.busy_steps_s
+        )
+        self._pauses.put(lane, pause)
+        return IikoBusy(
+            said.description,
+            retry_after_s=pauses.remaining_s(pause, now),
+            operation=operation.name,
+            http_status=429,
+            correlation_id=said.correlation_id,
+            code=said.code,
+        )
+
+    def _lane(self, operation: Operation) -> str:
+        return f"{self._key}/{operation.group}"
+
+
+class Circuits:
+    """Two circuits for every call: the credential's, and the operation's for one organization."""
+
+    def __init__(self, *, key: str, breaker: Breaker, clock: Callable[[], datetime]) -> None:
+        self._key = key
+        self._breaker = breaker
+        self._clock = clock
+
+    def admit(self, operation: Operation, organization: str, priority: Priority) -> None:
+        """Let a call go, or raise IikoBlocked."""
+        now = self._clock()
+        part = self._part(operation, organization)
+        until = self._breaker.admit(part, priority, now)
+        if until is None:
+            until = self._breaker.admit(self._key, priority, now)
+            if until is not None:  # the part may have noted a probe that will not take place
+                self._breaker.record(part, Verdict.NEUTRAL, now)
+        if until is not None:
+            raise IikoBlocked(
+                "not sent: iiko refused several calls in a row, and repeating them gets the key blocked",
+                until=until,
+                retry_after_s=max(0.0, (until - now).total_seconds()),
+                operation=operation.name,
+            )
+
+    def judge(
+        self, operation: Operation, organization: str, error: IikoError | None, *, curable: bool
+    ) -> None:
+        """Note how a call went; ``curable``: a new token is yet to be tried."""
+        now = self._clock()
+        whole, part = verdicts(operation, error, curable=curable)
+        self._breaker.record(self._key, whole, now)
+        self._breaker.record(self._part(operation, organization), part, now)
+
+    def _part(self, operation: Operation, organization: str) -> str:
+        return f"{self._key}/{operation.name}/{organization}"
+
+
+def verdicts(operation: Operation, error: IikoError | None, *, curable: bool) -> tuple[Verdict, Verdict]:
+    """Return what an outcome says of the credential, and of this operation for this organization."""
+    if isinstance(error, IikoAuthFailed):
+        if error.code == answers.RIGHT_MISSING:
+            return Verdict.GOOD, Verdict.SUSPICIOUS
+        return (Verdict.NEUTRAL if curable else Verdict.SUSPICIOUS), Verdict.NEUTRAL
+    if isinstance(error, IikoRejected) and not _is_ordinary(operation, error):
+        return Verdict.GOOD, Verdict.SUSPICIOUS
+    if isinstance(error, IikoNoAnswer):
+        is_theirs = (error.http_status or 0) >= 500
+        return (Verdict.SUSPICIOUS if is_theirs else Verdict.NEUTRAL), Verdict.NEUTRAL
+    if isinstance(error, IikoBusy):
+        return Verdict.NEUTRAL, Verdict.NEUTRAL
+    return Verdict.GOOD, Verdict.GOOD
+
+
+def _is_ordinary(operation: Operation, error: IikoRejected) -> bool:
+    """Whether callers provoke this refusal in the normal course and act on it."""
+    if isinstance(error, IikoRevisionTooOld | IikoTooMuchData):
+        return True
+    return error.code in operation.ordinary_refusals or error.http_status in operation.ordinary_statuses

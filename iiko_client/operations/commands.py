@@ -1,0 +1,48 @@
+"""What became of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from iiko_client import secrets
+from iiko_client.errors import IikoRejected
+from iiko_client.operations import table
+from iiko_client.operations.base import Body, OperationGroup
+from iiko_client.reading import Reader
+from iiko_client.types.commands import CommandState, CommandStatus
+
+_GONE = 410
+
+
+class Commands(OperationGroup):
+    """``commands/status``: ask every 2–5 s, not more often (vendor's help centre, in reference 1.3)."""
+
+    def command_status(self, *, organization_id: str, correlation_id: str) -> CommandStatus:
+        """Ask with the organization that the command was sent for."""
+        body = Body(table.COMMAND_STATUS).ident("organizationId", organization_id)
+        try:
+            reading = self._ask(body.ident("correlationId", correlation_id))
+        except IikoRejected as error:
+            if error.http_status != _GONE:
+                raise
+            return CommandStatus(CommandState.FORGOTTEN, error.description or None, "")
+        raw = reading.need("state", Reader.label)
+        wire = reading.reader.wire
+        message = failure_text(wire.get("exception")) or failure_text(wire.get("errorReason"))
+        return reading.done(CommandStatus(_state(raw), message, raw[:100]))
+
+
+def _state(raw: str) -> CommandState:
+    vendors = (CommandState.IN_PROGRESS, CommandState.SUCCESS, CommandState.ERROR)
+    return next((state for state in vendors if state.value.lower() == raw.lower()), CommandState.UNKNOWN)
+
+
+def failure_text(exception: Any) -> str | None:
+    """Return the words of ``exception``: text or an object with a message, the schema leaves it untyped."""
+    if isinstance(exception, Mapping):
+        for key in ("message", "Message", "description", "errorDescription", "code"):
+            if isinstance(said := exception.get(key), str) and said.strip():
+                return secrets.clean(said, ())
+        return secrets.clean(", ".join(f"{key}: {value}" for key, value in exception.items()), ()) or None
+    return None if exception is None else secrets.clean(str(exception), ()) or None

@@ -1,0 +1,86 @@
+"""How long to keep away after a 429: per credential and restriction group ("lane").
+
+The vendor names restriction groups but publishes no numbers, and no source confirms a ``Retry-After``
+header (reference, 1.3, read 2026-11): the header is honoured where it comes, else growing pauses that
+were reported to work.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+
+ORDINARY_STEPS_S = (5.0, 10.0, 20.0)
+SETTINGS_STEPS_S = (120.0, 240.0, 480.0)
+
+_LONGEST_S = 3600.0
+_SHORTEST_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """One lane's rest: nothing is sent before ``until``; ``refusals`` in a row chose its length."""
+
+    until: datetime
+    refusals: int
+
+
+class Pauses(Protocol):
+    """Where the pauses of all lanes are kept; share it between the processes that share a credential."""
+
+    def get(self, lane: str) -> Pause | None: ...
+
+    def put(self, lane: str, pause: Pause) -> None: ...
+
+
+class InMemoryPauses:
+    """The pauses of one process."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, Pause] = {}
+        self._lock = threading.Lock()
+
+    def get(self, lane: str) -> Pause | None:
+        with self._lock:
+            return self._lanes.get(lane)
+
+    def put(self, lane: str, pause: Pause) -> None:
+        with self._lock:
+            self._lanes[lane] = pause
+
+
+def next_pause(
+    last: Pause | None, now: datetime, *, asked_s: float | None, steps_s: tuple[float, ...]
+) -> Pause:
+    """Return the pause after one more 429; it never ends before the one under way.
+
+    Refusals count as "in a row" while each comes within the longest step after the last pause's end.
+    Several calls refused at once count once: the pause of the first was not over yet.
+    """
+    if last is None or now > last.until + timedelta(seconds=steps_s[-1]):
+        refusals = 1
+    else:
+        refusals = last.refusals + (now >= last.until)
+    step = steps_s[min(refusals, len(steps_s)) - 1]
+    length = min(max(asked_s if asked_s is not None else step, _SHORTEST_S), _LONGEST_S)
+    until = now + timedelta(seconds=length)
+    return Pause(until=max(until, last.until) if last else until, refusals=refusals)
+
+
+def remaining_s(pause: Pause | None, now: datetime) -> float:
+    return max(0.0, (pause.until - now).total_seconds()) if pause else 0.0
+
+
+def retry_after_s(header: str | None, now: datetime) -> float | None:
+    """Read ``Retry-After``, seconds or an HTTP date; None where it is absent or rubbish."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds())

@@ -1,0 +1,205 @@
+"""Lenient reading of the vendor's JSON: a bad field is noted and left out, never the whole document.
+
+"Absent" and "null" differ: ``null`` clears a field of the mirror, an absent or unreadable one leaves
+it as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
+
+from iiko_client import clocks, units
+from iiko_client.units import MinorUnits
+
+LONGEST_ID = 200
+_CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_INT64 = 2**63
+
+T = TypeVar("T")
+JsonObject = Mapping[str, Any]
+
+
+class BadValue(ValueError):
+    """A value that cannot stand for what its field means."""
+
+
+def _number(text: str) -> int | Decimal:
+    # Python refuses to read integers of more than 4 300 digits; no field of the vendor has 40.
+    return int(text) if len(text) < 40 else Decimal(text)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def loads(text: str | bytes) -> Any:
+    """Parse JSON with exact numbers (``Decimal`` for fractions).
+
+    Raises:
+        ValueError: not JSON (NaN and Infinity included).
+        RecursionError: nested too deeply.
+    """
+    return json.loads(text, parse_float=Decimal, parse_int=_number, parse_constant=_refuse_constant)
+
+
+def canonical_id(text: str) -> str:
+    """Return UUIDs in lower case with dashes, other ids as they are.
+
+    Raises:
+        BadValue: longer than any id we can find again by.
+    """
+    if _CANONICAL.fullmatch(text):
+        return text
+    if len(text) > LONGEST_ID:
+        raise BadValue(f"an id longer than {LONGEST_ID} characters")
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return text
+
+
+def plain(value: Any) -> Any:
+    """Turn exact numbers inside a JSON value into floats where nothing is lost by it, else into text."""
+    if isinstance(value, Decimal):
+        return float(value) if Decimal(repr(float(value))) == value else format(value, "f")
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return value
+
+
+class Reader:
+    """One JSON object being read; ``issues`` collects what could not be read, with its path."""
+
+    def __init__(self, wire: JsonObject, *, zone: tzinfo, issues: list[str], path: str = "") -> None:
+        self.wire = wire
+        self.zone = zone
+        self.issues = issues
+        self.path = path
+
+    def has(self, key: str) -> bool:
+        return key in self.wire
+
+    def note(self, key: str, problem: object) -> None:
+        self.issues.append(f"{self.path}{key}: {problem}")
+
+    def raw(self, key: str) -> Any:
+        """The JSON value as it came, for fields whose shape iiko does not describe; empty ones are None."""
+        return plain(self.wire.get(key)) or None
+
+    def read(self, key: str, parse: Callable[[Reader, str], T]) -> T | None:
+        """Parse one value; None if it is absent, null or bad (then noted)."""
+        try:
+            return parse(self, key)
+        except ValueError as error:
+            self.note(key, error)
+            return None
+
+    # Each of these raises ValueError for a bad value and returns None for null or absent.
+
+    def text(self, key: str) -> str | None:
+        value = self.wire.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise BadValue(f"expected text, got {type(value).__name__}")
+        return str(value)
+
+    def label(self, key: str) -> str | None:
+        """Text that has something in it; blank counts as null."""
+        return (self.text(key) or "").strip() or None
+
+    def short(self, key: str) -> str | None:
+        """A label short enough to be looked up by."""
+        value = self.label(key)
+        if value is not None and len(value) > LONGEST_ID:
+            raise BadValue(f"longer than {LONGEST_ID} characters")
+        return value
+
+    def ident(self, key: str) -> str | None:
+        if isinstance(self.wire.get(key), Decimal):
+            raise BadValue("expected an id, got a fraction")
+        value = self.label(key)
+        return None if value is None else canonical_id(value)
+
+    def money(self, key: str) -> MinorUnits | None:
+        value = self.wire.get(key)
+        return None if value is None else units.to_minor(value)
+
+    def local_time(self, key: str) -> datetime | None:
+        value = self.label(key)
+        return None if value is None else clocks.terminal_local(value, self.zone)
+
+    def utc_time(self, key: str) -> datetime | None:
+        value = self.label(key)
+        return None if value is None else clocks.utc(value)
+
+    def boolean(self, key: str) -> bool | None:
+        value = self.wire.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        raise BadValue(f"expected true or false, got {str(value)[:40]!r}")
+
+    def decimal(self, key: str) -> Decimal | None:
+        value = self.wire.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise BadValue(f"expected a number, got {str(value)[:40]!r}")
+        number = Decimal(value)
+        if not number.is_finite() or abs(number) >= 10**12:
+            raise BadValue(f"{str(value)[:40]} is out of range")
+        return number
+
+    def integer(self, key: str) -> int | None:
+        """A 64-bit whole number; digits in a string are taken too."""
+        value = self.wire.get(key)
+        if isinstance(value, str):
+            value = value.strip()
+            if not (value.lstrip("-").isascii() and value.lstrip("-").isdigit() and len(value) < 40):
+                raise BadValue(f"expected a whole number, got {value[:40]!r}")
+            value = int(value)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise BadValue(f"expected a whole number, got {type(value).__name__}")
+        if not -_INT64 <= value < _INT64 or value != int(value):
+            raise BadValue(f"{str(value)[:40]} is not a 64-bit whole number")
+        return int(value)
+
+    def child(self, key: str) -> Reader | None:
+        value = self.wire.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise BadValue(f"expected an object, got {type(value).__name__}")
+        return self._inner(value, f"{key}.")
+
+    def children(self, key: str) -> list[Reader]:
+        """The objects of a list; null counts as an empty list, other members are noted and left out."""
+        value = self.wire.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise BadValue(f"expected a list, got {type(value).__name__}")
+        found = []
+        for index, member in enumerate(value):
+            if isinstance(member, Mapping):
+                found.append(self._inner(member, f"{key}[{index}]."))
+            else:
+                self.note(f"{key}[{index}]", "expected an object")
+        return found
+
+    def _inner(self, wire: JsonObject, path: str) -> Reader:
+        return Reader(wire, zone=self.zone, issues=self.issues, path=self.path + path)
+
+    def inner(self, key: str) -> Reader:
+        """The object under ``key``, an empty one where it is absent, null or bad (then noted)."""
+        return self.read(key, Reader.child) or self._inner({}, f"{key}.")

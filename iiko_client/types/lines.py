@@ -1,0 +1,183 @@
+"""The lines of an order: items with modifiers, payments, tips, discounts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypedDict
+
+from iiko_client.reading import Reader
+from iiko_client.units import MinorUnits
+
+
+class ItemRow(TypedDict):
+    """One line of the order, ready for JSON.
+
+    ``amount`` is decimal text, for it may be a fraction (0.35 kg); ``when_printed`` is ISO 8601 UTC.
+    A deleted line stays in the list with ``is_deleted``.
+    """
+
+    position_id: str | None
+    kind: str | None
+    status: str | None
+    product_id: str | None
+    name: str | None
+    size: str | None
+    amount: str | None
+    price_minor: MinorUnits | None
+    cost_minor: MinorUnits | None
+    result_minor: MinorUnits | None
+    comment: str | None
+    modifiers: list[dict[str, Any]]
+    components: list[dict[str, Any]]
+    combo_id: str | None
+    combo_name: str | None
+    is_deleted: bool
+    deletion_reason: str | None
+    when_printed: str | None
+
+
+class PaymentRow(TypedDict):
+    type_id: str | None
+    name: str | None
+    kind: str | None
+    sum_minor: MinorUnits | None
+    is_preliminary: bool | None
+    is_external: bool | None
+    is_processed_externally: bool | None
+    is_fiscalized_externally: bool | None
+    is_prepay: bool | None
+
+
+class MoneyRow(TypedDict):
+    type_id: str | None
+    name: str | None
+    sum_minor: MinorUnits | None
+
+
+def exact(number: Decimal | None) -> str | None:
+    """Write a number without exponent and idle zeros."""
+    if number is None:
+        return None
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def iso(instant: datetime | None) -> str | None:
+    """Write an instant as ISO 8601 UTC with ``Z``."""
+    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def read_items(reader: Reader, key: str) -> list[ItemRow]:
+    combos = {row["id"]: row["name"] for row in _read_combos(reader)}
+    return [_read_item(item, combos) for item in reader.children(key)]
+
+
+def _read_combos(reader: Reader) -> list[dict[str, str | None]]:
+    rows = reader.read("combos", Reader.children) or []
+    return [{"id": row.read("id", Reader.ident), "name": row.read("name", Reader.label)} for row in rows]
+
+
+def _read_item(item: Reader, combos: dict[str | None, str | None]) -> ItemRow:
+    kind = item.read("type", Reader.label)
+    # Compound has two components and no product of its own, Service has a service in its place.
+    components = [
+        item.inner(key)
+        for key in ("primaryComponent", "secondaryComponent")
+        if item.wire.get(key) is not None
+    ]
+    product = item.inner("service" if kind == "Service" else "product")
+    if components:
+        product = item.inner("template")
+    money = components or [item]
+    combo = item.inner("comboInformation")
+    combo_id = combo.read("comboId", Reader.ident)
+    deletion = item.inner("deleted").inner("deletionMethod")
+    return ItemRow(
+        position_id=item.read("positionId", Reader.ident) or money[0].read("positionId", Reader.ident),
+        kind=kind,
+        status=item.read("status", Reader.label),
+        product_id=product.read("id", Reader.ident),
+        name=product.read("name", Reader.label),
+        size=item.inner("size").read("name", Reader.label),
+        amount=exact(item.read("amount", Reader.decimal)),
+        price_minor=_sum(money, "price"),
+        cost_minor=_sum(money, "cost"),
+        result_minor=_sum(money, "resultSum"),
+        comment=item.read("comment", Reader.label),
+        modifiers=_read_modifiers(item, "modifiers") + _read_modifiers(item, "commonModifiers"),
+        components=[_read_component(component) for component in components],
+        combo_id=combo_id,
+        combo_name=combos.get(combo_id) if combo_id else None,
+        is_deleted=item.wire.get("deleted") is not None,
+        deletion_reason=deletion.read("comment", Reader.label)
+        or deletion.inner("removalType").read("name", Reader.label),
+        when_printed=iso(item.read("whenPrinted", Reader.local_time)),
+    )
+
+
+def _sum(parts: list[Reader], key: str) -> MinorUnits | None:
+    """Add the parts' sums; None unless every part names one."""
+    sums = [part.read(key, Reader.money) for part in parts]
+    return MinorUnits(sum(one for one in sums if one is not None)) if None not in sums else None
+
+
+def _read_component(component: Reader) -> dict[str, Any]:
+    product = component.inner("product")
+    return {
+        "product_id": product.read("id", Reader.ident),
+        "name": product.read("name", Reader.label),
+        "price_minor": component.read("price", Reader.money),
+        "result_minor": component.read("resultSum", Reader.money),
+        "modifiers": _read_modifiers(component, "modifiers"),
+    }
+
+
+def _read_modifiers(item: Reader, key: str) -> list[dict[str, Any]]:
+    return [_read_modifier(modifier) for modifier in item.read(key, Reader.children) or []]
+
+
+def _read_modifier(modifier: Reader) -> dict[str, Any]:
+    product = modifier.inner("product")
+    return {
+        "product_id": product.read("id", Reader.ident),
+        "name": product.read("name", Reader.label),
+        "amount": exact(modifier.read("amount", Reader.decimal)),
+        "price_minor": modifier.read("price", Reader.money),
+        "result_minor": modifier.read("resultSum", Reader.money),
+        "is_deleted": modifier.wire.get("deleted") is not None,
+    }
+
+
+def read_payments(reader: Reader, key: str) -> list[PaymentRow]:
+    return [_read_payment(payment) for payment in reader.children(key)]
+
+
+def read_tips(reader: Reader, key: str) -> list[PaymentRow]:
+    return [_read_payment(payment) for payment in reader.children(key)]
+
+
+def _read_payment(payment: Reader) -> PaymentRow:
+    kind = payment.inner("paymentType")
+    return PaymentRow(
+        type_id=kind.read("id", Reader.ident),
+        name=kind.read("name", Reader.label),
+        kind=kind.read("kind", Reader.label),
+        sum_minor=payment.read("sum", Reader.money),
+        is_preliminary=payment.read("isPreliminary", Reader.boolean),
+        is_external=payment.read("isExternal", Reader.boolean),
+        is_processed_externally=payment.read("isProcessedExternally", Reader.boolean),
+        is_fiscalized_externally=payment.read("isFiscalizedExternally", Reader.boolean),
+        is_prepay=payment.read("isPrepay", Reader.boolean),
+    )
+
+
+def read_discounts(reader: Reader, key: str) -> list[MoneyRow]:
+    return [
+        MoneyRow(
+            type_id=row.inner("discountType").read("id", Reader.ident),
+            name=row.inner("discountType").read("name", Reader.label),
+            sum_minor=row.read("sum", Reader.money),
+        )
+        for row in reader.children(key)
+    ]

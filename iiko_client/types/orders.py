@@ -1,0 +1,307 @@
+"""A delivery order as iiko tells it: ``OrderInfo`` of webhooks and answers, and the SOI details.
+
+The Cloud's ``eventInfo`` of a delivery event and an order in a retrieval answer are one schema
+(``Deliveries.Response.Order.OrderInfo``, read 2026-11), so one parser reads both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, TypedDict
+
+from iiko_client.reading import BadValue, JsonObject, Reader
+from iiko_client.types.lines import (
+    ItemRow,
+    MoneyRow,
+    PaymentRow,
+    exact,
+    read_discounts,
+    read_items,
+    read_payments,
+    read_tips,
+)
+from iiko_client.types.statuses import normalise_status, order_type
+from iiko_client.units import MinorUnits
+
+
+class OrderFields(TypedDict, total=False):
+    """What one message says of an order; a missing key was not said, None was said to be empty."""
+
+    pos_id: str | None
+    external_order_id: str
+    soi_external_id: str
+    readable_number: str | None
+    status: str | None
+    raw_status: str | None
+    creation_status: str | None
+    error_info: Any
+    order_type: str | None
+    order_type_id: str | None
+    order_type_name: str | None
+    amount_minor: MinorUnits | None
+    processed_payments_minor: MinorUnits | None
+    terminal_group_id: str | None
+    restaurant_name: str | None
+    courier_id: str | None
+    courier_name: str | None
+    courier_phone: str | None
+    customer: dict[str, Any] | None
+    phone: str | None
+    address: dict[str, Any] | None
+    comment: str | None
+    problem: str | None
+    operator_name: str | None
+    guests_count: int | None
+    delivery_zone: str | None
+    source_key: str | None
+    is_asap: bool | None
+    cancel_cause: str | None
+    cancel_cause_id: str | None
+    cancel_comment: str | None
+    loyalty: Any
+    external_data: Any
+    moved: dict[str, str] | None
+    promised_time: datetime | None
+    estimated_time: datetime | None
+    cooking_start_time: datetime | None
+    when_created: datetime | None
+    when_confirmed: datetime | None
+    when_printed: datetime | None
+    when_cooking_completed: datetime | None
+    when_packed: datetime | None
+    when_sent: datetime | None
+    when_delivered: datetime | None
+    when_bill_printed: datetime | None
+    when_closed: datetime | None
+    when_cancelled: datetime | None
+    when_received_by_api: datetime | None
+    items: Sequence[ItemRow]
+    payments: Sequence[PaymentRow]
+    tips: Sequence[PaymentRow]
+    discounts: Sequence[MoneyRow]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReading:
+    """The outcome of reading: who the order is, what was said, and what could not be read."""
+
+    organization_id: str | None
+    iiko_order_id: str | None
+    external_order_id: str | None
+    revision: int | None
+    fields: OrderFields
+    issues: tuple[str, ...]
+
+
+Parse = Callable[[Reader, str], Any]
+
+_INFO_FIELDS: tuple[tuple[str, str, Parse], ...] = (
+    ("posId", "pos_id", Reader.ident),
+    ("creationStatus", "creation_status", Reader.short),
+)
+
+_ORDER_FIELDS: tuple[tuple[str, str, Parse], ...] = (
+    ("number", "readable_number", Reader.short),
+    ("sum", "amount_minor", Reader.money),
+    ("processedPaymentsSum", "processed_payments_minor", Reader.money),
+    ("terminalGroupId", "terminal_group_id", Reader.ident),
+    ("phone", "phone", Reader.short),
+    ("comment", "comment", Reader.label),
+    ("deliveryZone", "delivery_zone", Reader.label),
+    ("sourceKey", "source_key", Reader.label),
+    ("isAsap", "is_asap", Reader.boolean),
+    ("completeBefore", "promised_time", Reader.local_time),
+    ("cookingStartTime", "cooking_start_time", Reader.local_time),
+    ("whenCreated", "when_created", Reader.local_time),
+    ("whenConfirmed", "when_confirmed", Reader.local_time),
+    ("whenPrinted", "when_printed", Reader.local_time),
+    ("whenCookingCompleted", "when_cooking_completed", Reader.local_time),
+    ("whenPacked", "when_packed", Reader.local_time),
+    ("whenSended", "when_sent", Reader.local_time),
+    ("whenDelivered", "when_delivered", Reader.local_time),
+    ("whenClosed", "when_closed", Reader.local_time),
+    # The schema names no clock for these two; the samples show the terminal's. A real account settles it.
+    ("whenBillPrinted", "when_bill_printed", Reader.local_time),
+    ("estimatedTime", "estimated_time", Reader.local_time),
+    ("whenReceivedByApi", "when_received_by_api", Reader.utc_time),
+    ("items", "items", read_items),
+    ("payments", "payments", read_payments),
+    ("tips", "tips", read_tips),
+    ("discounts", "discounts", read_discounts),
+)
+
+
+def read_order_info(wire: JsonObject, zone_of: Callable[[str | None], tzinfo]) -> OrderReading:
+    """Read an ``OrderInfo``; ``zone_of(terminal_group_id)`` gives the clock of its local times.
+
+    Never raises for bad content: see ``OrderReading.issues``.
+    """
+    issues: list[str] = []
+    order = wire.get("order")
+    terminal_group = order.get("terminalGroupId") if isinstance(order, dict) else None
+    zone = zone_of(terminal_group if isinstance(terminal_group, str) else None)
+    info = Reader(wire, zone=zone, issues=issues)
+    fields = OrderFields()
+    read_table(info, _INFO_FIELDS, fields)
+    if info.has("errorInfo"):
+        fields["error_info"] = info.raw("errorInfo")
+    # iiko sends null where it was given no number; the number we know from elsewhere stays.
+    external = info.read("externalNumber", Reader.ident)
+    if external is not None:
+        fields["external_order_id"] = external
+    if (inner := info.read("order", Reader.child)) is not None:
+        _read_order(inner, fields)
+    return OrderReading(
+        organization_id=info.read("organizationId", Reader.ident),
+        iiko_order_id=info.read("id", Reader.ident),
+        external_order_id=external,
+        revision=info.read("timestamp", Reader.integer),
+        fields=fields,
+        issues=tuple(issues),
+    )
+
+
+def read_table(reader: Reader, table: tuple[tuple[str, str, Parse], ...], fields: OrderFields) -> None:
+    for wire_name, name, parse in table:
+        if reader.has(wire_name):
+            try:
+                fields[name] = parse(reader, wire_name)  # type: ignore[literal-required]  # the table's names are the keys
+            except ValueError as error:
+                reader.note(wire_name, error)
+
+
+def _read_order(order: Reader, fields: OrderFields) -> None:
+    read_table(order, _ORDER_FIELDS, fields)
+    read_status(order, "status", fields)
+    for key, read in _GROUPS.items():
+        if order.has(key):
+            try:
+                fields.update(read(order.child(key)))
+            except BadValue as error:
+                order.note(key, error)
+    if any(order.has(key) for key in _MOVED):
+        moved = {ours: value for key, ours in _MOVED.items() if (value := order.read(key, Reader.ident))}
+        fields["moved"] = moved or None
+    if order.has("loyaltyInfo"):
+        fields["loyalty"] = order.raw("loyaltyInfo")
+    if order.has("externalData"):
+        fields["external_data"] = order.raw("externalData")
+
+
+def read_status(reader: Reader, key: str, fields: OrderFields) -> None:
+    """Set ``status`` and ``raw_status``; a status nobody knows leaves ``status`` empty and is noted."""
+    if not reader.has(key):
+        return
+    raw = reader.read(key, Reader.label)
+    known = normalise_status(raw) if raw else None
+    if raw and known is None:
+        reader.note(key, f"unknown status {raw[:60]!r}")
+    fields["raw_status"] = raw
+    fields["status"] = known.value if known else None
+
+
+def _read_order_type(wire: Reader | None) -> OrderFields:
+    if wire is None:
+        return OrderFields(order_type=None, order_type_id=None, order_type_name=None)
+    service = wire.read("orderServiceType", Reader.short)
+    return OrderFields(
+        order_type=order_type(service) if service else None,
+        order_type_id=wire.read("id", Reader.ident),
+        order_type_name=wire.read("name", Reader.label),
+    )
+
+
+def _read_courier(wire: Reader | None) -> OrderFields:
+    # courierInfo null: there is no courier, or there is no longer one (vendor schema).
+    courier = wire.inner("courier") if wire else None
+    return OrderFields(
+        courier_id=courier.read("id", Reader.ident) if courier else None,
+        courier_name=courier.read("name", Reader.label) if courier else None,
+        courier_phone=courier.read("phone", Reader.label) if courier else None,
+    )
+
+
+def _read_cancel(wire: Reader | None) -> OrderFields:
+    cause = wire.inner("cause") if wire else None
+    return OrderFields(
+        when_cancelled=wire.read("whenCancelled", Reader.local_time) if wire else None,
+        cancel_cause=cause.read("name", Reader.label) if cause else None,
+        cancel_cause_id=cause.read("id", Reader.ident) if cause else None,
+        cancel_comment=wire.read("comment", Reader.label) if wire else None,
+    )
+
+
+def _read_problem(wire: Reader | None) -> OrderFields:
+    if wire is None or not wire.read("hasProblem", Reader.boolean):
+        return OrderFields(problem=None)
+    # A problem without words is a problem all the same: the empty text, not None.
+    return OrderFields(problem=wire.read("description", Reader.label) or "")
+
+
+def _read_operator(wire: Reader | None) -> OrderFields:
+    return OrderFields(operator_name=wire.read("name", Reader.label) if wire else None)
+
+
+def _read_guests(wire: Reader | None) -> OrderFields:
+    return OrderFields(guests_count=wire.read("count", Reader.integer) if wire else None)
+
+
+def _read_customer(wire: Reader | None) -> OrderFields:
+    if wire is None:
+        return OrderFields(customer=None)
+    names = ("type", "name", "surname", "comment", "gender", "birthdate")
+    customer: dict[str, Any] = {"id": wire.read("id", Reader.ident)}
+    customer |= {name: wire.read(name, Reader.label) for name in names}
+    customer["is_in_blacklist"] = wire.read("inBlacklist", Reader.boolean) or False
+    customer["blacklist_reason"] = wire.read("blacklistReason", Reader.label)
+    return OrderFields(customer=customer)
+
+
+def _read_address(wire: Reader | None) -> OrderFields:
+    if wire is None:
+        return OrderFields(address=None)
+    place = wire.inner("address")
+    street = place.inner("street")
+    names = ("house", "building", "flat", "entrance", "floor", "doorphone", "index", "line1")
+    address: dict[str, Any] = {
+        "city": street.inner("city").read("name", Reader.label),
+        "street": street.read("name", Reader.label),
+    }
+    address |= {name: place.read(name, Reader.label) for name in names}
+    address["region"] = place.inner("region").read("name", Reader.label)
+    address["comment"] = wire.read("comment", Reader.label)
+    coordinates = wire.inner("coordinates")
+    for name in ("latitude", "longitude"):
+        address[name] = exact(coordinates.read(name, Reader.decimal))
+    return OrderFields(address=address)
+
+
+_GROUPS: dict[str, Callable[[Reader | None], OrderFields]] = {
+    "orderType": _read_order_type,
+    "courierInfo": _read_courier,
+    "cancelInfo": _read_cancel,
+    "problem": _read_problem,
+    "operator": _read_operator,
+    "guestsInfo": _read_guests,
+    "customer": _read_customer,
+    "deliveryPoint": _read_address,
+}
+
+_MOVED = {
+    "parentDeliveryId": "parent_order_id",
+    "movedFromDeliveryId": "from_order_id",
+    "movedFromTerminalGroupId": "from_terminal_group_id",
+    "movedFromOrganizationId": "from_organization_id",
+    "movedToDeliveryId": "to_order_id",
+    "movedToTerminalGroupId": "to_terminal_group_id",
+    "movedToOrganizationId": "to_organization_id",
+}
+
+_ORDER_MARKS = frozenset({"order", "creationStatus", "posId", "externalNumber", "errorInfo"})
+
+
+def looks_like_order_info(wire: object) -> bool:
+    """Whether an event of an undocumented name carries an ``OrderInfo``: an id and what goes with it."""
+    return isinstance(wire, dict) and isinstance(wire.get("id"), str) and bool(_ORDER_MARKS & wire.keys())

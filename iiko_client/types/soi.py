@@ -1,0 +1,64 @@
+"""The SOI format: ``{"type": "CREATE"|"UPDATE", …}``, one object, no revision.
+
+Known only from the format's own examples (reference, section 9, read 2026-11), so it is read
+leniently: parts may be missing, ids need not be UUIDs, ``errorInfo`` may be text or an object.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from iiko_client.reading import JsonObject, Reader
+from iiko_client.types.orders import OrderFields, OrderReading, Parse, read_status, read_table
+from iiko_client.types.statuses import order_type
+
+_DETAILS: tuple[tuple[str, str, Parse], ...] = (
+    ("restaurantName", "restaurant_name", Reader.label),
+    ("orderAmount", "amount_minor", Reader.money),
+    ("problem", "problem", Reader.label),
+    # With an offset in every example; without one it is taken as UTC.
+    ("receivedAt", "when_created", Reader.local_time),
+    ("promisedTime", "promised_time", Reader.local_time),
+)
+
+
+def read_soi_order(wire: JsonObject) -> OrderReading:
+    """Read a SOI message; never raises for bad content (see ``OrderReading.issues``)."""
+    issues: list[str] = []
+    message = Reader(wire, zone=UTC, issues=issues)
+    fields = OrderFields()
+    external = message.read("orderExternalId", Reader.ident)
+    if external is not None:
+        fields["external_order_id"] = external
+        fields["soi_external_id"] = external
+    table: tuple[tuple[str, str, Parse], ...] = (
+        ("readableNumber", "readable_number", Reader.short),
+        ("creationStatus", "creation_status", Reader.short),
+    )
+    read_table(message, table, fields)
+    if "errorInfo" in wire:
+        fields["error_info"] = message.raw("errorInfo")
+    details = message.inner("iikoOrderDetails")
+    _read_details(details, fields)
+    return OrderReading(
+        organization_id=message.inner("transactionDetails").read("organizationId", Reader.ident),
+        iiko_order_id=details.read("iikoOrderId", Reader.ident),
+        external_order_id=external,
+        revision=None,
+        fields=fields,
+        issues=tuple(issues),
+    )
+
+
+def _read_details(details: Reader, fields: OrderFields) -> None:
+    read_table(details, _DETAILS, fields)
+    read_status(details, "orderStatus", fields)
+    if details.has("orderType"):
+        kind = details.read("orderType", Reader.short)
+        fields["order_type"] = order_type(kind) if kind else None
+    # No courier in the published example; an imitation of the format puts one here.
+    if "readable_number" not in fields and details.wire.get("iikoOrderNumber"):
+        fields["readable_number"] = details.read("iikoOrderNumber", Reader.short)
+    if (courier := details.read("courier", Reader.child)) is not None:
+        fields["courier_id"] = courier.read("id", Reader.ident)
+        fields["courier_name"] = courier.read("name", Reader.label)

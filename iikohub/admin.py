@@ -1,0 +1,91 @@
+"""Pages of the admin that speak of several apps: restaurants with their traffic, and people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
+from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from organizations.admin import OrganizationAdmin as BaseOrganizationAdmin
+from organizations.models import Organization
+from organizations.presentation import badge
+from webhooks.models import WebhookConfig
+from webhooks.receiving import heard_text, last_received
+from webhooks.services.configs import receive_url
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class UserAdmin(BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # untyped; no [User] at run time
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class GroupAdmin(BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
+    pass
+
+
+@admin.register(Organization)
+class OrganizationAdmin(BaseOrganizationAdmin):
+    list_display = ("name", "iiko_id", "timezone", "is_active", "webhook", "heard_of")
+    sortable_by = ("name",)
+    fieldsets = (
+        *BaseOrganizationAdmin.fieldsets,
+        (_("Webhook"), {"fields": ("webhook_address", "webhook_links", "heard_of")}),
+    )
+    add_fieldsets = BaseOrganizationAdmin.fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
+        shown = ("webhook_address", "webhook_links", "heard_of")
+        return (*super().get_readonly_fields(request, obj), *shown)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
+        organizations: QuerySet[Organization] = super().get_queryset(request)
+        configs = WebhookConfig.objects.filter(organization=OuterRef("iiko_id"), is_active=True)
+        return organizations.annotate(last_received=last_received("iiko_id"), is_open_to_iiko=Exists(configs))
+
+    # --- columns; a row is an Organization with what get_queryset added -----------------------------------
+
+    @admin.display(description=_("webhook"))
+    def webhook(self, organization: Any) -> SafeString:
+        if organization.is_open_to_iiko:
+            return badge("on", gettext("token set"))
+        return badge("off", gettext("no token"))
+
+    @admin.display(description=_("last event"))
+    def heard_of(self, organization: Any) -> str | SafeString:
+        return heard_text(organization.last_received, organization.zone(), timezone.now())
+
+    @admin.display(description=_("address for iiko"))
+    def webhook_address(self, _organization: Organization) -> SafeString:
+        return format_html('<span class="hub-mono">{}</span>', receive_url())
+
+    @admin.display(description=_("token"))
+    def webhook_links(self, organization: Organization) -> SafeString:
+        configs = list(organization.webhook_configs.order_by("id"))
+        if not configs:
+            query = urlencode({"organization": organization.iiko_id})
+            url = f"{reverse('admin:webhooks_webhookconfig_add')}?{query}"
+            return format_html('<a class="hub-link" href="{}">{}</a>', url, gettext("Set the token"))
+        links = [
+            (reverse("admin:webhooks_webhookconfig_change", args=[config.pk]), gettext("Webhook settings"))
+            for config in configs
+        ]
+        return format_html_join(", ", '<a class="hub-link" href="{}">{}</a>', links)

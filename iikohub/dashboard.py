@@ -1,0 +1,264 @@
+"""The overview: what goes on now, and what wants a person. Every number leads to its list.
+
+Cheap however much is stored: counts stop at a limit, and each is answered by an index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from iiko_client.types.events import EVENT_TYPES, OLDER_EVENT_TYPES, SOI_TYPES
+from orders.models import Order, Status
+from orders.presentation import status_text
+from organizations.admin_filters import zone_for
+from organizations.models import Organization
+from organizations.presentation import ago_text, badge, clock, offset_text, span_text
+from webhooks.admin_filters import NO_TYPE, types_met
+from webhooks.handlers import HANDLERS, KEPT
+from webhooks.models import EventStatus, Reason, WebhookEvent
+from webhooks.presentation import type_text
+from webhooks.receiving import last_received
+from webhooks.services.configs import receive_url
+from webhooks.services.state import inbox_state
+
+COUNT_UP_TO = 10_000
+RESTAURANTS_SHOWN = 100
+STUCK_S = 60
+"""An event that waits so long means that no worker runs, or that it cannot keep up."""
+
+_KNOWN_TYPES = frozenset((*EVENT_TYPES, *OLDER_EVENT_TYPES, *SOI_TYPES, *HANDLERS, *KEPT))
+
+# A few thousand entries of the index (event_type, received_at) for each type, never the whole day.
+_OF_TYPE = """
+SELECT kind, (SELECT count(*) FROM (SELECT 1 FROM webhook_events
+                                    WHERE event_type = kind AND received_at >= %s LIMIT %s) AS met)
+FROM unnest(%s::text[]) AS kind
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number with its name; ``tone`` colours it when there is something to see to."""
+
+    title: str
+    count: int
+    url: str
+    tone: str = ""
+    note: str | SafeString = ""
+
+    @property
+    def text(self) -> str:
+        return count_text(self.count)
+
+    @property
+    def shown_tone(self) -> str:
+        return self.tone if self.count else ""
+
+
+def count_text(count: int) -> str:
+    number = number_format(min(count, COUNT_UP_TO), 0, force_grouping=True)
+    return f"{number}+" if count > COUNT_UP_TO else number
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add to the index page what the person may see (Unfold's DASHBOARD_CALLBACK)."""
+    now = timezone.now()
+    user: Any = request.user
+    sees_orders = user.has_perm("orders.view_order")
+    sees_events = user.has_perm("webhooks.view_webhookevent")
+    sees_restaurants = user.has_perm("organizations.view_organization")
+    board = _Board(now) if sees_orders else None
+    since = _a_day_ago(request, now) if sees_events else ""
+    context |= {
+        "title": _("Overview"),
+        "order_tiles": board.tiles() if board else None,
+        "status_tiles": board.statuses() if board else None,
+        "inbox_tiles": inbox_tiles(now, since) if sees_events else None,
+        "types": event_types(now, since) if sees_events else None,
+        "restaurants": restaurants(now, board, sees_events=sees_events) if sees_restaurants else None,
+        "sees_nothing": not (sees_orders or sees_events or sees_restaurants),
+    }
+    if sees_restaurants and not Organization.objects.exists():
+        context |= {"first_steps": True, "receive_url": receive_url(), "base_url": settings.WEBHOOK_BASE_URL}
+    return context
+
+
+# --- orders ----------------------------------------------------------------------------------------------
+
+
+class _Board:
+    """The open orders, counted once by restaurant and status."""
+
+    def __init__(self, now: datetime) -> None:
+        newest = Order.objects.open().order_by("-id").values("pk")[: COUNT_UP_TO + 1]
+        # The look at the newest is a subquery, so that a hub with orders that nobody ever closed stays quick.
+        self._groups = list(
+            Order.objects.filter(pk__in=newest)
+            .order_by()
+            .values("organization_id", "status")
+            .annotate(
+                number=Count("pk"),
+                late=Count("pk", filter=Q(pk__in=Order.objects.open().late(now).values("pk"))),
+                troubled=Count("pk", filter=Q(problem__isnull=False)),
+                unknown=Count("pk", filter=Q(status__isnull=True, raw_status__isnull=False)),
+                sending=Count("pk", filter=Q(status__isnull=True, creation_status="InProgress")),
+            )
+        )
+
+    def total(self, name: str, **conditions: Any) -> int:
+        return sum(
+            group[name]
+            for group in self._groups
+            if all(group[column] == value for column, value in conditions.items())
+        )
+
+    def tiles(self) -> list[Tile]:
+        refused = Order.objects.filter(status__isnull=True, creation_status="Error")
+        return [
+            Tile(_("open orders"), self.total("number"), orders_url(state="open")),
+            Tile(_("late now"), self.total("late"), orders_url(state="late_now"), "bad"),
+            Tile(_("being sent to the till"), self.total("sending"), orders_url(state="sending")),
+            Tile(_("not accepted by the till"), bounded(refused), orders_url(state="refused"), "warn"),
+            Tile(_("open with a problem"), self.total("troubled"), orders_url(state="problem"), "warn"),
+            Tile(_("with an unknown status"), self.total("unknown"), orders_url(state="unknown"), "bad"),
+        ]
+
+    def statuses(self) -> list[Tile]:
+        """The open orders by status, in the usual course; the two final statuses are never open."""
+        open_statuses = [
+            status for status in Status.values if status not in {Status.CLOSED, Status.CANCELLED}
+        ]
+        return [
+            Tile(
+                status,
+                self.total("number", status=status),
+                orders_url(status=status),
+                note=badge(status, status_text(status)),
+            )
+            for status in open_statuses
+        ]
+
+
+def bounded(rows: Any) -> int:
+    counted: int = rows.order_by()[: COUNT_UP_TO + 1].count()
+    return counted
+
+
+def orders_url(**parameters: str) -> str:
+    return f"{reverse('admin:orders_order_changelist')}?{urlencode(parameters)}"
+
+
+def events_url(**parameters: str) -> str:
+    return f"{reverse('admin:webhooks_webhookevent_changelist')}?{urlencode(parameters)}"
+
+
+# --- the inbox ---------------------------------------------------------------------------------------------
+
+
+def inbox_tiles(now: datetime, since: str) -> list[Tile]:
+    state = inbox_state()
+    is_stuck = state.oldest_s > STUCK_S
+    waits = ""
+    if state.waiting:
+        waits = _("the oldest for %(span)s") % {"span": span_text(timedelta(seconds=state.oldest_s))}
+    if is_stuck:
+        waits += ". " + _("Does a worker run?")
+    strangers = WebhookEvent.objects.filter(
+        status=EventStatus.IGNORED,
+        reason=Reason.UNKNOWN_ORGANIZATION,
+        received_at__gte=now - timedelta(days=1),
+    )
+    return [
+        Tile(
+            _("waiting to be applied"),
+            state.waiting,
+            events_url(status="pending"),
+            "bad" if is_stuck else "",
+            waits,
+        ),
+        Tile(_("failed, will be retried"), state.failed, events_url(status="failed"), "warn"),
+        Tile(_("failed for good"), state.dead, events_url(status="dead"), "bad"),
+        Tile(
+            _("of unknown restaurants, 24 h"),
+            bounded(strangers),
+            events_url(reason=Reason.UNKNOWN_ORGANIZATION.value, received_from=since),
+            "warn",
+        ),
+    ]
+
+
+def _a_day_ago(request: HttpRequest, now: datetime) -> str:
+    """As the filter of the list of events reads it."""
+    return f"{(now - timedelta(days=1)).astimezone(zone_for(request)):%Y-%m-%dT%H:%M}"
+
+
+def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
+    """The events of the last 24 hours by type, the commonest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_TYPE, [now - timedelta(days=1), COUNT_UP_TO + 1, types_met()])
+        counts = sorted(((count, kind) for kind, count in cursor.fetchall() if count), reverse=True)
+    most = max((min(count, COUNT_UP_TO) for count, _kind in counts), default=1)
+    return [
+        {
+            "name": type_text(kind),
+            "is_unknown": kind not in _KNOWN_TYPES,
+            "count": count_text(count),
+            "share": round(100 * min(count, COUNT_UP_TO) / most),
+            "url": events_url(type=kind or NO_TYPE, received_from=since),
+        }
+        for count, kind in counts
+    ]
+
+
+# --- restaurants -----------------------------------------------------------------------------------------
+
+
+def restaurants(now: datetime, board: _Board | None, *, sees_events: bool) -> list[dict[str, Any]]:
+    rows = Organization.objects.all()
+    if sees_events:
+        rows = rows.annotate(last_received=last_received("iiko_id"))
+    return [
+        _restaurant(organization, now, board, sees_events=sees_events)
+        for organization in rows.order_by("name")[:RESTAURANTS_SHOWN]
+    ]
+
+
+def _restaurant(
+    organization: Any, now: datetime, board: _Board | None, *, sees_events: bool
+) -> dict[str, Any]:
+    ident = organization.iiko_id
+    row: dict[str, Any] = {
+        "name": organization.name,
+        "url": reverse("admin:organizations_organization_change", args=[organization.pk]),
+        "is_active": organization.is_active,
+        "clock": f"{now.astimezone(organization.zone()):%H:%M}",
+        "offset": offset_text(now, organization.zone()),
+    }
+    if board is not None:
+        row |= {
+            "open": count_text(board.total("number", organization_id=ident)),
+            "open_url": orders_url(state="open", organization=ident),
+            "late": board.total("late", organization_id=ident),
+            "late_url": orders_url(state="late_now", organization=ident),
+        }
+    if sees_events:
+        received = organization.last_received
+        row |= {
+            "events_url": events_url(organization=ident),
+            "heard": ago_text(received, now) if received else "",
+            "heard_at": clock(received, organization.zone() if received else UTC, now=now, seconds=True),
+        }
+    return row

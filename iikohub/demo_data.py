@@ -1,0 +1,50 @@
+"""What `make run` starts with: the sandbox's restaurants and somebody who may sign in."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+
+from iikohub.secrets import kept_secret
+from organizations.models import Organization, TerminalGroup
+from sandbox.world import build_world
+from webhooks.services.configs import set_webhook_token
+
+ADMIN_NAME = "admin"
+
+
+def password_file() -> Path:
+    return Path(settings.DATA_DIR) / "demo_admin_password"
+
+
+def ensure_demo(*, seed: int, webhook_token: str) -> None:
+    """Add the sandbox's restaurants with its token; what is already there stays as it is."""
+    for played in build_world(seed).organizations:
+        organization, _ = Organization.objects.get_or_create(
+            iiko_id=str(played.id), defaults={"name": played.name, "timezone": played.time_zone}
+        )
+        for group in played.terminal_groups:
+            TerminalGroup.objects.get_or_create(
+                organization=organization,
+                iiko_id=str(group.id),
+                defaults={"name": group.name, "timezone": group.time_zone},
+            )
+        set_webhook_token(organization=organization, token=webhook_token)
+
+
+def ensure_admin() -> str | None:
+    """Make the user ``admin`` once and return the password; None if somebody changed it since.
+
+    The password is random and kept in the data folder, so that the next start can show it again.
+    """
+    users = get_user_model().objects
+    user = users.filter(username=ADMIN_NAME).first()
+    if user is None:
+        password = kept_secret(password_file(), lambda: secrets.token_urlsafe(9))
+        users.create_superuser(ADMIN_NAME, "", password)
+        return password
+    kept = password_file().read_text().strip() if password_file().exists() else ""
+    return kept if kept and user.check_password(kept) else None

@@ -1,0 +1,154 @@
+"""``make run``: the whole hub with a played iiko, on one machine, from an empty folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from iikohub.demo_data import ADMIN_NAME, ensure_admin, ensure_demo
+from iikohub.secrets import kept_secret, make_secret_key
+from iikohub.supervisor import Supervisor, tie_to
+
+
+class Command(BaseCommand):
+    help = "Run the hub with demo data and a played iiko: web, worker and sandbox. Ctrl-C stops all of it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="port of the web server (default 8000)")
+        parser.add_argument("--seed", type=int, default=1, help="which story the sandbox plays (default 1)")
+        parser.add_argument(
+            "--end-with-parent",
+            action="store_true",
+            help="stop as soon as the process that started this one ends, however it ends (Linux)",
+        )
+
+    def handle(self, *, port: int, seed: int, end_with_parent: bool, **_options: Any) -> None:
+        if end_with_parent:
+            tie_to(os.getppid())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, stop_in_good_order)
+        claim_checkout(settings.DATA_DIR / "demo.lock", f"http://127.0.0.1:{port}/admin/")
+        refuse_unusable(port)
+        sandbox_port = next_free(port + 1)
+        token = kept_secret(settings.DATA_DIR / "demo_webhook_token", make_secret_key)
+        try:
+            self._prepare(seed=seed, token=token)
+            password = ensure_admin()
+        except OperationalError as error:
+            raise CommandError(str(error)) from error
+        connection.close()
+        self._print_box(port, sandbox_port, password)
+        sys.exit(supervised(port=port, sandbox_port=sandbox_port, seed=seed, token=token).run())
+
+    def _prepare(self, *, seed: int, token: str) -> None:
+        self._say("Starting the database…")
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if pending:
+            self._say(f"Making its tables ({len(pending)} steps)…")
+            call_command("migrate", verbosity=0, interactive=False)
+        self._say("Checking the demo data…")
+        ensure_demo(seed=seed, webhook_token=token)
+
+    def _print_box(self, port: int, sandbox_port: int, password: str | None) -> None:
+        rows = [
+            ("Admin", f"http://127.0.0.1:{port}/admin/"),
+            ("Login", ADMIN_NAME),
+            (
+                "Password",
+                password or f"the one you have set (manage.py changepassword {ADMIN_NAME} sets another)",
+            ),
+            ("API docs", f"http://127.0.0.1:{port}/api/docs/"),
+            ("Played iiko", f"http://127.0.0.1:{sandbox_port}/"),
+        ]
+        lines = [f"{name:<12} {value}" for name, value in rows]
+        lines.append("Ctrl-C stops everything; the data stay in .data/.")
+        width = max(map(len, lines))
+        box = "\n".join(f"│ {line:<{width}} │" for line in lines)
+        self._say(f"┌{'─' * (width + 2)}┐\n{box}\n└{'─' * (width + 2)}┘")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def stop_in_good_order(_number: int, _frame: FrameType | None) -> None:
+    # Not the default of SIGTERM, which would leave the embedded PostgreSQL running.
+    sys.exit("Stopped before it was ready.")
+
+
+def claim_checkout(lock: Path, address: str) -> None:
+    """Refuse to run twice in one checkout. The lock is held until this process ends."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        running = os.pread(descriptor, 200, 0).decode()
+        os.close(descriptor)
+        raise CommandError(
+            f"The hub already runs in this folder: {running}. Stop it first (Ctrl-C)."
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{address} (process {os.getpid()})".encode(), 0)
+
+
+def refuse_unusable(port: int) -> None:
+    if not 1 <= port <= 65534:
+        raise CommandError(f"Port {port} does not exist; choose one from 1 to 65534.")
+    try:
+        probe(port)
+    except PermissionError as error:
+        raise CommandError(f"Port {port} is not allowed to you; run `make run PORT=8000`.") from error
+    except OSError as error:
+        raise CommandError(f"Port {port} is taken; run `make run PORT={next_free(port + 1)}`.") from error
+
+
+def next_free(port: int) -> int:
+    for candidate in range(port, min(port + 100, 65536)):
+        try:
+            probe(candidate)
+        except OSError:
+            continue
+        return candidate
+    raise CommandError(f"No port from {port} on is free.")
+
+
+def probe(port: int) -> None:
+    with socket.socket() as listener:
+        # As gunicorn does: a port whose last connections are still fading away is free.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("", port))
+
+
+def supervised(*, port: int, sandbox_port: int, seed: int, token: str) -> Supervisor:
+    web = f"127.0.0.1:{port}"
+    env = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "PORT": str(port),
+        # The demo's passwords are for this machine; whoever wants to show it around says where.
+        "LOG_FORMAT": os.environ.get("LOG_FORMAT") or "console",
+        "GUNICORN_BIND": os.environ.get("GUNICORN_BIND") or web,
+        "WEBHOOK_BASE_URL": f"http://{web}",
+        "IIKO_API_URL": f"http://127.0.0.1:{sandbox_port}",
+        "IIKO_SANDBOX_WEBHOOK_TOKEN": token,
+    }
+    supervisor = Supervisor(sys.stdout)
+    supervisor.add("web", sys.executable, "-m", "gunicorn", "iikohub.wsgi", env=env)
+    supervisor.add("worker", sys.executable, "manage.py", "worker", env=env)
+    sandbox = ["iiko_sandbox", "--port", str(sandbox_port), "--seed", str(seed)]
+    supervisor.add("sandbox", sys.executable, "manage.py", *sandbox, env=env)
+    return supervisor

@@ -1,0 +1,268 @@
+"""Settings, read from the environment (and a ``.env`` file beside manage.py).
+
+``.env.example`` lists every variable with what it does. What is wrong stops the start with a
+sentence that says what to do (see also ``iikohub/checks.py``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from iikohub.logs import LOG_FORMATS, configure_structlog, logging_config
+from iikohub.secrets import kept_secret, make_credentials_key, make_secret_key
+from iikohub.unfold import UNFOLD  # noqa: F401  # a setting of its own file
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = BASE_DIR / ".data"
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def _whole_number(name: str, default: int, *, lowest: int) -> int:
+    text = env.str(name, default="") or str(default)
+    try:
+        value = int(text)
+    except ValueError:
+        value = lowest - 1
+    if value < lowest:
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least {lowest}, not {text!r}.")
+    return value
+
+
+def _flag(name: str, *, default: bool) -> bool:
+    text = env.str(name, default="").strip().lower()
+    if text in {"1", "true", "yes", "on"}:
+        return True
+    if text in {"0", "false", "no", "off"}:
+        return False
+    if text:
+        raise ImproperlyConfigured(f"{name} must be 1 or 0, not {text!r}.")
+    return default
+
+
+DEBUG = _flag("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or kept_secret(DATA_DIR / "secret_key", make_secret_key)
+
+# Keys that encrypt tokens at rest, newest first; old ones stay listed until everything is re-encrypted.
+CREDENTIALS_KEYS: list[str] = [key for key in env.list("CREDENTIALS_KEYS", default=[]) if key] or [
+    kept_secret(DATA_DIR / "credentials_key", make_credentials_key)
+]
+try:
+    for _key in CREDENTIALS_KEYS:
+        Fernet(_key)
+except ValueError as error:
+    raise ImproperlyConfigured(
+        "CREDENTIALS_KEYS must be Fernet keys (32 bytes, URL-safe base64), separated by commas. Make one: "
+        'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+    ) from error
+
+# --- where iiko reaches us -------------------------------------------------------------------------
+
+WEBHOOK_BASE_URL = env.str("WEBHOOK_BASE_URL", default="").rstrip("/")
+WEBHOOK_SECRET_KEY = env.str("WEBHOOK_SECRET_KEY", default="")
+WEBHOOK_MAX_BODY_BYTES = _whole_number("WEBHOOK_MAX_BODY_BYTES", 5 * 1024 * 1024, lowest=1)
+
+ALLOWED_HOSTS: list[str] = [host for host in env.list("ALLOWED_HOSTS", default=[]) if host]
+if not ALLOWED_HOSTS:
+    ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+    if _own_host := urlsplit(WEBHOOK_BASE_URL).hostname:
+        ALLOWED_HOSTS.append(_own_host)
+CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS if host not in {"*", "[::1]"}]
+# The proxy that ends TLS must set this header itself, whatever the client sent (docs/install.md).
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HTTPS = WEBHOOK_BASE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = SECURE_HTTPS
+CSRF_COOKIE_SECURE = SECURE_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- how we reach iiko -----------------------------------------------------------------------------
+
+# With the key alone it is an API login (v1); with the application's id and secret an API key (v2).
+IIKO_API_URL = env.str("IIKO_API_URL", default="") or "https://api-ru.iiko.services"
+IIKO_API_KEY = env.str("IIKO_API_KEY", default="").strip()
+IIKO_APP_ID = env.str("IIKO_APP_ID", default="").strip()
+IIKO_CLIENT_SECRET = env.str("IIKO_CLIENT_SECRET", default="").strip()
+if bool(IIKO_APP_ID) != bool(IIKO_CLIENT_SECRET):
+    raise ImproperlyConfigured("IIKO_APP_ID and IIKO_CLIENT_SECRET belong together: set both or neither.")
+if IIKO_APP_ID and not IIKO_API_KEY:
+    raise ImproperlyConfigured("IIKO_APP_ID is set without IIKO_API_KEY, the key to use it with.")
+IIKO_LOG_PERSONAL_DATA = _flag("IIKO_LOG_PERSONAL_DATA", default=False)
+# Off in tests, which write the log of calls themselves.
+IIKO_CALL_LOG_THREAD = True
+
+# --- what is installed -----------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "organizations",
+    "orders",
+    "loyalty",
+    "webhooks",
+    "sandbox",
+    "iikohub",
+]
+
+MIDDLEWARE = [
+    # First, so that receiving pays for nothing below it and refuses no body for its Host header.
+    "webhooks.middleware.ReceiveMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "iikohub.middleware.content_security_policy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "iikohub.urls"
+WSGI_APPLICATION = "iikohub.wsgi.application"
+APPEND_SLASH = True
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "iikohub" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- database --------------------------------------------------------------------------------------
+
+EMBEDDED_POSTGRES_DIR = Path(
+    env.str("EMBEDDED_POSTGRES_DIR", default="") or DATA_DIR / "postgres"
+).expanduser()
+DATABASE_URL = env.str("DATABASE_URL", default="")
+
+if DATABASE_URL:
+    try:
+        _database = env.db_url_config(DATABASE_URL)
+    except Exception as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read. Write it as postgresql://user:password@host:5432/name."
+        ) from error
+    if _database.get("ENGINE") != "django.db.backends.postgresql":
+        raise ImproperlyConfigured(
+            "DATABASE_URL must name a PostgreSQL database (postgresql://user:password@host:5432/name); "
+            "the hub uses no other. Unset it to use the embedded server."
+        )
+else:
+    _database = {"ENGINE": "iikohub.db_backends.embedded", "NAME": "iikohub"}
+
+DATABASES = {"default": {**_database, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people ----------------------------------------------------------------------------------------
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "ru"
+LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- files -----------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"  # filled by collectstatic where a build step wants it
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- API -------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "organizations.api.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["organizations.api.permissions.HasApiAccess"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "organizations.api.pagination.SkipLimitPagination",
+    "DEFAULT_FILTER_BACKENDS": ["organizations.api.filters.StrictFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "organizations.api.errors.HubExceptionHandler",
+    "ALLOWED_ERROR_STATUS_CODES": ["401", "403", "404"],
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "iikohub",
+    "DESCRIPTION": "The hub beside iiko: events received, orders mirrored.\n\n"
+    "Authenticate with `Authorization: Api-Key <key>`; make a key with `manage.py create_api_key NAME`. "
+    "Times are ISO 8601 UTC, `*_minor` is 1/100 of the currency, ids named by the vendor are iiko's.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["organizations.api.schema.without_slash"],
+    "ENUM_NAME_OVERRIDES": {
+        "EventStatusEnum": "webhooks.models.EventStatus",
+        "OrderStatusEnum": "orders.models.Status",
+        "ValidationErrorEnum": "drf_standardized_errors.openapi_serializers.ValidationErrorEnum.choices",
+        "ClientErrorEnum": "drf_standardized_errors.openapi_serializers.ClientErrorEnum.choices",
+        "ServerErrorEnum": "drf_standardized_errors.openapi_serializers.ServerErrorEnum.choices",
+        "ErrorCode401Enum": "drf_standardized_errors.openapi_serializers.ErrorCode401Enum.choices",
+        "ErrorCode403Enum": "drf_standardized_errors.openapi_serializers.ErrorCode403Enum.choices",
+        "ErrorCode404Enum": "drf_standardized_errors.openapi_serializers.ErrorCode404Enum.choices",
+        "ErrorCode405Enum": "drf_standardized_errors.openapi_serializers.ErrorCode405Enum.choices",
+        "ErrorCode406Enum": "drf_standardized_errors.openapi_serializers.ErrorCode406Enum.choices",
+        "ErrorCode415Enum": "drf_standardized_errors.openapi_serializers.ErrorCode415Enum.choices",
+        "ErrorCode429Enum": "drf_standardized_errors.openapi_serializers.ErrorCode429Enum.choices",
+        "ErrorCode500Enum": "drf_standardized_errors.openapi_serializers.ErrorCode500Enum.choices",
+    },
+}
+
+# --- logs ------------------------------------------------------------------------------------------
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="").lower() or "auto"
+if LOG_FORMAT not in LOG_FORMATS:
+    raise ImproperlyConfigured(f"LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}, not {LOG_FORMAT!r}.")
+LOGGING = logging_config(LOG_FORMAT)
+LOGGING_CONFIG = "logging.config.dictConfig"
+configure_structlog()

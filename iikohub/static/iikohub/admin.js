@@ -1,0 +1,121 @@
+// Two things: pages that show what arrives, and dialogs that ask before something is done.
+"use strict";
+
+(function () {
+  const EVERY_MS = 5000;
+
+  // --- pages that keep themselves fresh ------------------------------------------------------------
+  //
+  // <label data-live="name" data-live-target="#id, #other"> holds a checkbox. While it is ticked and the page
+  // is in front, the same address is fetched again and the content of the targets replaced. With
+  // data-live-reload the whole page is loaded again, because its rows carry listeners of their own.
+
+  function rowKey(row) {
+    const link = row.querySelector("a[href]");
+    return link ? link.getAttribute("href") : "";
+  }
+
+  function markNews(before, after) {
+    const known = new Map();
+    before.querySelectorAll("tr[data-key], tbody > tr.data-row").forEach((row) => {
+      known.set(rowKey(row), row.dataset.mark || markOf(row));
+    });
+    if (!known.size) return;
+    after.querySelectorAll("tr[data-key], tbody > tr.data-row").forEach((row) => {
+      const key = rowKey(row);
+      if (!known.has(key)) row.classList.add("hub-new");
+      else if (known.get(key) !== markOf(row)) row.classList.add("hub-changed");
+    });
+  }
+
+  // What counts as a change: the status badge. Ages and delays change by themselves.
+  function markOf(row) {
+    const badge = row.querySelector("[data-mark]");
+    return badge ? badge.dataset.mark : "";
+  }
+
+  function isBusy(target) {
+    const selection = window.getSelection();
+    const selecting = selection && !selection.isCollapsed && target.contains(selection.anchorNode);
+    const inside = target.contains(document.activeElement) && document.activeElement !== document.body;
+    return selecting || inside || document.querySelector("input.action-select:checked, dialog[open]");
+  }
+
+  function start(label) {
+    const box = label.querySelector("input");
+    const note = label.querySelector(".hub-live-note");
+    const selector = label.dataset.liveTarget;
+    const memory = "hub-live-" + label.dataset.live;
+    const remembered = localStorage.getItem(memory);
+    box.checked = remembered === null ? box.checked : remembered === "1";
+    let isFetching = false;
+
+    function show(state) {
+      label.dataset.state = state;
+      if (state === "on") note.textContent = new Date().toLocaleTimeString(document.documentElement.lang);
+      else note.textContent = state === "lost" ? label.dataset.liveLost : "";
+    }
+
+    async function refresh() {
+      const targets = [...document.querySelectorAll(selector)];
+      if (!box.checked || isFetching || document.hidden || targets.some(isBusy)) return;
+      if ("liveReload" in label.dataset) {
+        window.location.reload();
+        return;
+      }
+      isFetching = true;
+      try {
+        const answer = await fetch(window.location.href, { credentials: "same-origin", redirect: "error" });
+        if (!answer.ok) throw new Error(String(answer.status));
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const fresh = targets.map((target) => page.getElementById(target.id));
+        if (!targets.length || fresh.includes(null)) throw new Error("not the same page");
+        if (targets.some(isBusy)) return;
+        targets.forEach((target, index) => {
+          markNews(target, fresh[index]);
+          target.replaceChildren(...fresh[index].childNodes);
+        });
+        show("on");
+      } catch (error) {
+        show("lost");
+      } finally {
+        isFetching = false;
+      }
+    }
+
+    box.addEventListener("change", () => {
+      localStorage.setItem(memory, box.checked ? "1" : "0");
+      show(box.checked ? "on" : "off");
+      refresh();
+    });
+    document.addEventListener("visibilitychange", refresh);
+    show(box.checked ? "on" : "off");
+    window.setInterval(refresh, EVERY_MS);
+  }
+
+  // --- dialogs ----------------------------------------------------------------------------------------
+  //
+  // <a data-dialog="id" href="…"> opens <dialog id="id">; without scripts the link leads to a page that
+  // asks the same.
+
+  function openDialog(event) {
+    const opener = event.target.closest("[data-dialog]");
+    const dialog = opener && document.getElementById(opener.dataset.dialog);
+    if (dialog && typeof dialog.showModal === "function") {
+      event.preventDefault();
+      dialog.showModal();
+    }
+  }
+
+  function closeDialog(event) {
+    const closer = event.target.closest("[data-close-dialog]");
+    if (closer) closer.closest("dialog").close();
+    else if (event.target.matches("dialog.hub-dialog")) event.target.close();
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-live]").forEach(start);
+    document.addEventListener("click", openDialog);
+    document.addEventListener("click", closeDialog);
+  });
+})();

@@ -1,0 +1,280 @@
+"""The overview: its numbers are those of the lists they lead to, and it shows no more than it may."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from iikohub import dashboard
+from orders.models import Order
+from tests.builders import (
+    OTHER_ORGANIZATION_ID,
+    OTHER_TOKEN,
+    cloud_event,
+    drain,
+    make_organization,
+    make_other_organization,
+    post,
+)
+from tests.pages import markup, rows, sign_in, sign_in_superuser, text
+from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
+
+pytestmark = pytest.mark.django_db
+
+HOME = "/admin/"
+
+
+@pytest.fixture
+def chief(client: Client) -> Client:
+    sign_in_superuser(client)
+    return client
+
+
+def arrive(*events: object, token: str | None = None) -> None:
+    post(Client(), list(events), **({"token": token} if token else {}))
+    drain()
+
+
+def tiles(client: Client) -> dict[str, tuple[str, str]]:
+    """Name → number and address of every tile and chip."""
+    found = re.findall(
+        r'<a class="hub-(?:tile|chip)[^"]*" href="([^"]+)"><b>([^<]*)</b>(.*?)</a>',
+        markup(client.get(HOME)),
+        re.DOTALL,
+    )
+    return {
+        " ".join(re.sub(r"<[^>]+>", "|", rest).strip("| ").split("|")[0].split()): (number, unescape(url))
+        for url, number, rest in found
+    }
+
+
+def test_fresh_install_explains_itself_in_three_steps(chief: Client, settings: Settings) -> None:
+    settings.WEBHOOK_BASE_URL = "https://hub.example"
+
+    page = text(chief.get(HOME))
+
+    assert "Три шага — и заказы появятся здесь" in page
+    assert "manage.py add_organization IIKO_ID" in page
+    assert "https://hub.example/api/v1/webhooks/iiko" in page
+    assert "manage.py worker" in page
+    assert "/admin/organizations/organization/add/" in markup(chief.get(HOME))
+    assert "задайте в WEBHOOK_BASE_URL" not in page
+
+
+def test_fresh_install_without_an_address_says_what_to_set(chief: Client, settings: Settings) -> None:
+    settings.WEBHOOK_BASE_URL = ""
+
+    assert "задайте в WEBHOOK_BASE_URL" in text(chief.get(HOME))
+
+
+def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
+    make_organization()
+    past = "2026-03-14 10:00:00.000"
+    future = f"{timezone.now() + timedelta(days=2):%Y-%m-%d} 10:00:00.000"
+    arrive(
+        cloud_event(order_id="1", status="WaitCooking", completeBefore=future),
+        cloud_event(order_id="2", status="WaitCooking", completeBefore=past),
+        cloud_event(
+            order_id="3",
+            status="OnWay",
+            completeBefore=future,
+            problem={"hasProblem": True, "description": "Пробка"},
+        ),
+        cloud_event(order_id="4", status="NeverHeardOf", completeBefore=future),
+        cloud_event(order_id="5", status="Closed", completeBefore=past),
+        cloud_event(order_id="6", creation_status="InProgress", order=None),
+        cloud_event(order_id="7", event_type="DeliveryOrderError", creation_status="Error", order=None),
+    )
+    arrive(cloud_event(event_type="StopListUpdate"))
+
+    told = tiles(chief)
+
+    assert {name: number for name, (number, _url) in told.items()} == {
+        "открытые заказы": "5",
+        "опаздывают сейчас": "1",
+        "передаются на кассу": "1",
+        "не приняты кассой": "1",
+        "открытые с проблемой": "1",
+        "с неизвестным статусом": "1",
+        "Не подтверждён": "0",
+        "Ждёт кухню": "2",
+        "Готов к приготовлению": "0",
+        "Готовится": "0",
+        "Приготовлен": "0",
+        "Ждёт отправки": "0",
+        "В пути": "1",
+        "Доставлен": "0",
+        "ждут обработки": "0",
+        "сбой, будет повтор": "0",
+        "сбой, повторов не будет": "0",
+        "от неизвестных организаций, за 24 ч": "0",
+    }
+    for name, (number, url) in told.items():
+        assert len(rows(chief.get(url))) == int(number), name
+
+
+def test_inbox_that_stands_still_is_told(chief: Client) -> None:
+    make_organization()
+    post(Client(), [cloud_event(), cloud_event(order_id="2"), cloud_event(order_id="3")])
+    late = timezone.now() - timedelta(minutes=7)
+    first, second, _third = WebhookEvent.objects.order_by("id")
+    WebhookEvent.objects.filter(pk=first.pk).update(received_at=late)
+    WebhookEvent.objects.filter(pk=second.pk).update(status=EventStatus.DEAD)
+
+    page = text(chief.get(HOME))
+
+    assert tiles(chief)["ждут обработки"][0] == "2"
+    assert tiles(chief)["сбой, повторов не будет"][0] == "1"
+    assert "самое старое ждёт 7 мин. Запущен ли worker?" in page
+    for number, url in tiles(chief).values():
+        assert len(rows(chief.get(url))) == int(number)
+
+
+def test_restaurants_say_when_they_were_last_heard_of(chief: Client) -> None:
+    make_organization()
+    make_other_organization()
+    arrive(cloud_event(status="OnWay"))
+    WebhookEvent.objects.update(received_at=timezone.now() - timedelta(seconds=5))
+    WebhookEvent.objects.create(
+        event_type="x",
+        format="cloud",
+        organization_id=OTHER_ORGANIZATION_ID,
+        source=EventSource.REPLAY,
+        digest="d",
+        dedup_key="k",
+    )
+
+    page = text(chief.get(HOME))
+
+    assert re.search(r"Бар «Клён» \d\d:\d\d UTC\+5 событий ещё не было 0 0", page)
+    assert re.search(r"Кафе «Сирень» \d\d:\d\d UTC\+5 [567] с назад", page)
+
+
+def test_types_of_the_last_day_are_counted_and_unknown_ones_marked(chief: Client) -> None:
+    make_organization()
+    arrive(cloud_event(), cloud_event(order_id="2"), cloud_event(event_type="BrandNewType"))
+    arrive(cloud_event(event_type="ReserveUpdate"))
+    WebhookEvent.objects.filter(event_type="ReserveUpdate").update(
+        received_at=timezone.now() - timedelta(days=2)
+    )
+
+    response = chief.get(HOME)
+
+    assert "DeliveryOrderUpdate 2 BrandNewType неизвестный тип 1" in text(response)
+    assert "ReserveUpdate" not in text(response)
+    for name, count in (("DeliveryOrderUpdate", 2), ("BrandNewType", 1)):
+        url = re.search(rf'href="(/admin/webhooks/webhookevent/\?type={name}[^"]*)"', markup(response))
+        assert url is not None
+        assert len(rows(chief.get(unescape(url[1])))) == count
+
+
+def test_events_of_strangers_are_pointed_out(chief: Client, settings: Settings) -> None:
+    settings.WEBHOOK_SECRET_KEY = "secret-of-the-installation"
+    make_organization()
+    arrive(cloud_event(organization_id="stranger"), token="secret-of-the-installation")
+
+    number, url = tiles(chief)["от неизвестных организаций, за 24 ч"]
+
+    assert WebhookEvent.objects.get().reason == Reason.UNKNOWN_ORGANIZATION
+    assert number == "1"
+    assert len(rows(chief.get(url))) == 1
+
+
+def test_counts_stop_at_their_limit(chief: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "COUNT_UP_TO", 3)
+    make_organization()
+    arrive(*(cloud_event(order_id=f"order-{number}") for number in range(6)))
+
+    assert tiles(chief)["открытые заказы"][0] == "3+"
+    assert "DeliveryOrderUpdate 3+" in text(chief.get(HOME))
+
+
+def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    for number in range(8):
+        make_organization(iiko_id=f"id-{number}", name=f"Место {number}", token=f"token-of-place-{number}")
+        arrive(
+            *(cloud_event(organization_id=f"id-{number}", order_id=f"{number}-{n}") for n in range(4)),
+            token=f"token-of-place-{number}",
+        )
+    assert Order.objects.count() == 32
+
+    # Session, user, open orders, refused ones, the inbox twice, strangers, types met, their counts, the zone,
+    # restaurants, whether there is one.
+    with django_assert_num_queries(12):
+        chief.get(HOME)
+
+
+class TestPermissions:
+    def test_staff_without_permission_sees_nothing(self, client: Client) -> None:
+        make_organization()
+        arrive(cloud_event())
+        sign_in(client)
+
+        page = text(client.get(HOME))
+
+        assert "У вашей учётной записи пока нет прав на просмотр." in page
+        assert "Сирень" not in page
+        assert "открытые заказы" not in page
+
+    def test_fresh_install_is_explained_to_nobody_who_may_not_act(self, client: Client) -> None:
+        sign_in(client)
+
+        assert "Три шага" not in text(client.get(HOME))
+
+    @pytest.mark.parametrize(
+        ("permission", "seen", "unseen"),
+        [
+            ("orders.view_order", "открытые заказы", ("Входящие", "Сирень", "DeliveryOrderUpdate")),
+            ("webhooks.view_webhookevent", "DeliveryOrderUpdate", ("открытые заказы", "Сирень")),
+            ("organizations.view_organization", "Кафе «Сирень»", ("открытые заказы", "Входящие", "с назад")),
+        ],
+    )
+    def test_each_part_asks_for_its_own_permission(
+        self, client: Client, permission: str, seen: str, unseen: tuple[str, ...]
+    ) -> None:
+        make_organization()
+        make_other_organization()
+        arrive(cloud_event())
+        arrive(cloud_event(organization_id=OTHER_ORGANIZATION_ID, order_id="x"), token=OTHER_TOKEN)
+        sign_in(client, permission)
+
+        page = text(client.get(HOME))
+
+        assert seen in page
+        for words in unseen:
+            assert words not in page
+
+    def test_login_page_opened_straight_away_leads_here(self, client: Client) -> None:
+        user = sign_in_superuser(Client())
+        user.set_password("long-enough-password")
+        user.save()
+
+        form = re.search(r'name="next" value="([^"]*)"', client.get("/admin/login/").content.decode())
+        assert form is not None
+        response = client.post(
+            "/admin/login/", {"username": "chief", "password": "long-enough-password", "next": form[1]}
+        )
+
+        assert response["Location"] == HOME
+
+
+def test_language_is_switched_and_kept(chief: Client) -> None:
+    assert "Обзор" in text(chief.get(HOME))
+
+    response = chief.post("/i18n/setlang/", {"language": "en", "next": HOME})
+
+    assert response["Location"] == HOME
+    assert "Overview" in text(chief.get(HOME))
+
+
+def test_people_are_managed_on_pages_of_the_same_look(chief: Client) -> None:
+    for page in ("auth/user/", "auth/user/add/", "auth/group/", "auth/group/add/"):
+        response = chief.get(f"{HOME}{page}")
+        assert response.status_code == 200
+        assert "unfold/css/styles.css" in response.content.decode()

@@ -1,0 +1,177 @@
+"""What the machine that watches the hub reads, and the headers of pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection
+from django.test import Client
+from django.utils import timezone
+
+from tests.builders import RECEIVE_URL, cloud_event, drain, inbox, make_organization, post
+from webhooks.models import WebhookEvent
+
+
+def unreachable(error: Exception) -> Any:
+    def fail(*_: Any) -> Any:
+        raise error
+
+    return connection.execute_wrapper(fail)
+
+
+# --- is it up, can it work ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["/healthz", "/healthz/"])
+def test_healthz_asks_nothing_of_the_database(client: Client, url: str) -> None:
+    response = client.get(url)  # no database in this test: a query would fail it
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", ["/readyz", "/readyz/"])
+def test_readyz_is_ok_when_database_and_tables_are(client: Client, url: str) -> None:
+    response = client.get(url)
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [OperationalError("no"), InterfaceError("closed")])
+def test_readyz_is_503_while_the_database_does_not_answer(client: Client, error: Exception) -> None:
+    with unreachable(error):
+        response = client.get("/readyz")
+
+    assert (response.status_code, response.json()) == (
+        503,
+        {"status": "unavailable", "reason": "the database does not answer"},
+    )
+
+
+@pytest.mark.django_db
+def test_readyz_is_503_while_tables_are_older_than_the_program(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'webhooks'")
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["status"] == "unavailable"
+    assert response.json()["reason"].endswith("migrations to apply: manage.py migrate")
+
+
+@pytest.mark.parametrize("url", ["/healthz", "/readyz", "/metrics"])
+def test_nothing_can_be_posted_to_them(client: Client, url: str) -> None:
+    assert client.post(url).status_code == 405
+
+
+# --- how is it doing ---------------------------------------------------------------------------------
+
+
+def metrics(client: Client) -> dict[str, float]:
+    response = client.get("/metrics")
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("text/plain; version=")
+    lines = [line for line in response.content.decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+@pytest.mark.django_db
+def test_metrics_tell_the_state_of_the_inbox(client: Client) -> None:
+    make_organization()
+    post(client, [cloud_event(order_id=f"o{at}", order=None) for at in range(6)])
+    pks = [event.pk for event in inbox()]
+    WebhookEvent.objects.filter(pk=pks[0]).update(status="failed")
+    WebhookEvent.objects.filter(pk__in=pks[1:3]).update(status="dead")
+    WebhookEvent.objects.filter(pk=pks[5]).update(received_at=timezone.now() - timedelta(seconds=90))
+
+    told = metrics(client)
+
+    assert (told["iikohub_inbox_waiting"], told["iikohub_inbox_failed"], told["iikohub_inbox_dead"]) == (
+        3,
+        1,
+        2,
+    )
+    assert 90 <= told["iikohub_inbox_oldest_seconds"] < 120
+
+
+@pytest.mark.django_db
+def test_metrics_of_an_empty_inbox_are_zero(client: Client) -> None:
+    told = metrics(client)
+
+    names = ["waiting", "failed", "dead", "oldest_seconds"]
+    assert [told[f"iikohub_inbox_{name}"] for name in names] == [0, 0, 0, 0]
+
+
+@pytest.mark.django_db
+def test_metrics_count_what_comes_in_and_how_it_ends(client: Client) -> None:
+    make_organization()
+    before = metrics(client)
+
+    post(client, [cloud_event(), cloud_event(), cloud_event(order_id="other")])
+    post(client, b"garbage")
+    post(client, [cloud_event()], "wrong")
+    drain()
+
+    after = metrics(client)
+    counters = [name for name in after if name.startswith("iikohub") and "_total{" in name]
+    grown = {name: after[name] - before.get(name, 0) for name in counters}
+    assert {name: value for name, value in grown.items() if value} == {
+        'iikohub_webhook_receipts_total{outcome="stored"}': 1,
+        'iikohub_webhook_receipts_total{outcome="ignored"}': 1,
+        'iikohub_webhook_receipts_total{outcome="unauthorized"}': 1,
+        'iikohub_inbox_events_total{kind="new"}': 3,
+        'iikohub_inbox_events_total{kind="duplicate"}': 1,
+    }
+
+
+@pytest.mark.django_db
+def test_metrics_without_database_tell_what_the_process_knows(client: Client) -> None:
+    assert metrics(client)["iikohub_database_up"] == 1
+
+    with unreachable(OperationalError("no")):
+        assert post(client, [cloud_event()]).status_code == 503
+        told = metrics(client)
+
+    assert told["iikohub_database_up"] == 0
+    assert told['iikohub_webhook_receipts_total{outcome="unavailable"}'] >= 1
+    assert "iikohub_inbox_waiting" not in told
+
+
+# --- headers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", ["/admin/login/", "/api/docs/", "/api/v1/orders", "/nowhere", "/healthz"])
+def test_pages_forbid_foreign_content_and_frames(client: Client, url: str) -> None:
+    response = client.get(url)
+
+    policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert policy["object-src"] == "'none'"
+    assert policy["form-action"] == "'self'"
+    assert "http" not in response["Content-Security-Policy"]
+    assert ("'unsafe-eval'" in policy["script-src"]) is url.startswith("/admin/")
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Referrer-Policy"] == "same-origin"
+
+
+@pytest.mark.django_db
+def test_home_leads_to_the_admin(client: Client) -> None:
+    response = client.get("/")
+
+    assert (response.status_code, response["Location"]) == (302, "/admin/")
+
+
+@pytest.mark.django_db
+def test_unknown_host_is_refused_everywhere_but_at_the_webhooks_door(client: Client) -> None:
+    make_organization()
+
+    assert client.get("/healthz", HTTP_HOST="evil.example.org").status_code == 400
+    assert client.get("/admin/login/", HTTP_HOST="evil.example.org").status_code == 400
+    assert post(client, [], url=RECEIVE_URL, HTTP_HOST="evil.example.org").status_code == 200

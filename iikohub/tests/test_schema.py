@@ -1,0 +1,167 @@
+"""The description of the API and the page that shows it."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+from django.test import Client
+
+from orders.models import Status
+from webhooks.models import EventStatus
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    """Generated as `manage.py spectacular` does, warnings counting as errors."""
+    out = StringIO()
+    call_command("spectacular", validate=True, fail_on_warn=True, stdout=out)
+    described: dict[str, Any] = yaml.safe_load(out.getvalue())
+    return described
+
+
+def test_every_operation_is_described(schema: dict[str, Any]) -> None:
+    operations = {
+        f"{method.upper()} {path}": operation["summary"]
+        for path, operations in schema["paths"].items()
+        for method, operation in operations.items()
+        if method in METHODS
+    }
+
+    assert operations == {
+        "GET /api/v1/couriers": "Couriers by restaurant and name",
+        "GET /api/v1/logs": "Calls to iiko, newest first",
+        "GET /api/v1/logs/{id}": "One call with its request and response",
+        "GET /api/v1/organizations": "Restaurants by name",
+        "GET /api/v1/terminal-groups": "Till groups by restaurant and name",
+        "GET /api/v1/orders": "Orders, newest first",
+        "GET /api/v1/orders/{id}": "One order with its items, payments, discounts and customer",
+        "GET /api/v1/orders/{id}/timeline": "What changed, from, to, when, and the event that brought it",
+        "GET /api/v1/webhooks/configs": "Webhook settings by restaurant",
+        "POST /api/v1/webhooks/configs": "Accept webhooks for a restaurant",
+        "GET /api/v1/webhooks/configs/{id}": "One restaurant's webhook settings",
+        "PATCH /api/v1/webhooks/configs/{id}": "Set a new token, or switch off",
+        "POST /api/v1/webhooks/configs/{id}/register": "Make iiko send the webhooks here",
+        "GET /api/v1/webhooks/events": "Received events, newest first",
+        "GET /api/v1/webhooks/events/{id}": "One event with its payload",
+        "POST /api/v1/webhooks/events/{id}/replay": "Put the event into the inbox again",
+    }
+
+
+def parameters(schema: dict[str, Any], path: str) -> set[str]:
+    return {one["name"] for one in schema["paths"][path]["get"]["parameters"] if one["in"] == "query"}
+
+
+def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
+    assert parameters(schema, "/api/v1/orders") == {
+        "status",
+        "organization_id",
+        "courier_id",
+        "order_type",
+        "external_order_id",
+        "iiko_order_id",
+        "readable_number",
+        "late",
+        "open",
+        "updated_since",
+        "search",
+        "skip",
+        "limit",
+    }
+    assert parameters(schema, "/api/v1/webhooks/events") == {
+        "event_type",
+        "status",
+        "organization_id",
+        "order_external_id",
+        "source",
+        "since",
+        "until",
+        "skip",
+        "limit",
+    }
+    assert parameters(schema, "/api/v1/logs") == {
+        "operation",
+        "organization_id",
+        "order_id",
+        "correlation_id",
+        "failed",
+        "slow_ms",
+        "since",
+        "until",
+        "skip",
+        "limit",
+    }
+    assert parameters(schema, "/api/v1/orders/{id}/timeline") == {"skip", "limit"}
+
+
+def test_lists_have_the_public_shape(schema: dict[str, Any]) -> None:
+    shape = schema["components"]["schemas"]["PaginatedOrderList"]
+
+    assert set(shape["properties"]) == {"count", "next", "previous", "results"}
+    assert shape["properties"]["count"]["nullable"] is True
+
+
+def test_key_is_the_way_in_everywhere(schema: dict[str, Any]) -> None:
+    assert schema["components"]["securitySchemes"]["ApiKey"] == {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "`Api-Key <key>`; make a key with `manage.py create_api_key NAME`.",
+    }
+    for operations in schema["paths"].values():
+        for method, operation in operations.items():
+            assert {"ApiKey": []} in operation["security"], method
+            assert {"401", "403"} <= set(operation["responses"])
+
+
+def test_statuses_are_named_for_what_they_are(schema: dict[str, Any]) -> None:
+    schemas = schema["components"]["schemas"]
+
+    assert schemas["OrderStatusEnum"]["enum"] == Status.values
+    assert schemas["EventStatusEnum"]["enum"] == EventStatus.values
+
+
+@pytest.mark.parametrize("url", ["/api/schema", "/api/schema/"])
+def test_schema_is_open_to_all(client: Client, url: str) -> None:
+    response = client.get(url)
+
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("application/vnd.oai.openapi")
+    assert yaml.safe_load(response.content)["info"]["title"] == "iikohub"
+
+
+@pytest.mark.parametrize("url", ["/api/docs", "/api/docs/"])
+def test_page_is_shown_without_any_foreign_host(client: Client, url: str) -> None:
+    response = client.get(url)
+    page = response.content.decode()
+
+    assert response.status_code == 200
+    assert set(re.findall(r"(?:https?:)?//[\w.-]+", page)) <= {"http://testserver"}
+    assert "swagger-ui-bundle.js" in page
+
+
+@pytest.mark.django_db
+def test_what_the_page_loads_is_served_by_the_hub(client: Client) -> None:
+    page = client.get("/api/docs/").content.decode()
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+    assert len(addresses) >= 3
+    for address in addresses:
+        response = client.get(address.replace("&amp;", "&"))
+        assert (address, response.status_code) == (address, 200)
+        b"".join(response)
+        response.close()
+
+
+def test_page_runs_no_script_of_its_own_under_its_policy(client: Client) -> None:
+    response = client.get("/api/docs/")
+
+    assert "script-src 'self'" in response["Content-Security-Policy"]
+    assert "'unsafe" not in response["Content-Security-Policy"].split("script-src")[1]
+    assert re.findall(r"<script(?![^>]*\bsrc=)", response.content.decode()) == []

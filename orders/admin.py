@@ -1,0 +1,156 @@
+"""The mirror in the admin: to be watched, searched and understood; nothing here changes an order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.views import ChangeList
+
+from orders.admin_filters import (
+    STATES,
+    CourierFilter,
+    FirstSeenFilter,
+    PromisedFilter,
+    StateFilter,
+    StatusFilter,
+    TypeFilter,
+)
+from orders.admin_page import order_page
+from orders.models import Order, OrderQuerySet
+from orders.presentation import amount_text, badges, restaurant_text, type_text
+from organizations.admin_filters import OrganizationFilter
+from organizations.admin_lists import MirrorAdmin
+from organizations.presentation import EMPTY, ago_text, clock, clock_text, cut, two_lines
+
+CHIPS = ("open", "late_now", "problem", "unknown", "refused")
+
+_LISTED = (
+    "readable_number",
+    "external_order_id",
+    "soi_external_id",
+    "status",
+    "raw_status",
+    "creation_status",
+    "is_open",
+    "problem",
+    "promised_time",
+    "when_delivered",
+    "when_closed",
+    "order_type",
+    "order_type_name",
+    "amount_minor",
+    "courier_name",
+    "restaurant_name",
+    "updated_at",
+    "organization__iiko_id",
+    "organization__name",
+    "organization__timezone",
+    "organization__currency",
+)
+
+
+class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str] | None = None
+    ) -> QuerySet[Order]:
+        orders: QuerySet[Order] = super().get_queryset(request, exclude_parameters)
+        return orders.only(*_LISTED)
+
+
+@admin.register(Order)
+class OrderAdmin(MirrorAdmin):
+    list_display = ("number", "state", "promised", "amount", "courier", "restaurant", "changed")
+    list_select_related = ("organization",)
+    list_filter = (
+        StateFilter,
+        StatusFilter,
+        OrganizationFilter,
+        TypeFilter,
+        CourierFilter,
+        PromisedFilter,
+        FirstSeenFilter,
+    )
+    list_before_template = "admin/orders/order/above_list.html"
+    search_fields = ("readable_number",)  # shows the box; see get_search_results
+    search_help_text = _("A number, an id or a phone, exactly")
+    sortable_by = ("number", "changed")
+    empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
+    fields = ()
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[OrderChangeList]:
+        return OrderChangeList
+
+    def get_search_results(
+        self,
+        request: HttpRequest,
+        queryset: OrderQuerySet,
+        search_term: str,
+    ) -> tuple[QuerySet[Order], bool]:
+        return (queryset.searched(search_term) if search_term.strip() else queryset), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        chosen = request.GET.get("state", "")
+        chips = [("", _("All"), not chosen)]
+        chips += [(name, STATES[name][0], chosen == name) for name in CHIPS]
+        context = {"chips": chips} | (extra_context or {})
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        sees_events = request.user.has_perm("webhooks.view_webhookevent")
+        context |= order_page(context["original"], now=timezone.now(), sees_events=sees_events)
+        context |= {"title": str(context["original"]), "subtitle": None, "sees_events": sees_events}
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        orders: QuerySet[Order] = super().get_queryset(request)
+        return orders.select_related("organization")
+
+    # --- columns ---------------------------------------------------------------------------------------
+
+    @admin.display(description=_("number"), ordering="id")
+    def number(self, order: Order) -> SafeString:
+        external = order.external_order_id or order.soi_external_id
+        return two_lines(str(order), external if external != str(order) else "")
+
+    @admin.display(description=_("state"))
+    def state(self, order: Order) -> SafeString:
+        return badges(order, timezone.now())
+
+    @admin.display(description=_("promised, type"))
+    def promised(self, order: Order) -> SafeString:
+        promised = clock(order.promised_time, order.organization.zone(), now=timezone.now())
+        kind = type_text(order)
+        return two_lines(promised, "" if kind == EMPTY else kind)
+
+    @admin.display(description=_("amount"))
+    def amount(self, order: Order) -> SafeString:
+        return amount_text(order)
+
+    @admin.display(description=_("courier"))
+    def courier(self, order: Order) -> SafeString:
+        return cut(order.courier_name or EMPTY)
+
+    @admin.display(description=_("restaurant"))
+    def restaurant(self, order: Order) -> SafeString:
+        return cut(restaurant_text(order))
+
+    @admin.display(description=_("changed"), ordering="updated_at")
+    def changed(self, order: Order) -> SafeString:
+        now = timezone.now()
+        when = clock_text(order.updated_at, order.organization.zone(), now=now, seconds=True)
+        return format_html(
+            '<span class="hub-nowrap" title="{}">{}</span>', when, ago_text(order.updated_at, now)
+        )

@@ -1,0 +1,206 @@
+"""The timeline of an order, put in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from itertools import groupby
+from typing import Any
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from iiko_client import clocks
+from orders.models import Order, Status, TimelineEntry
+from orders.presentation import (
+    address_text,
+    creation_text,
+    customer_text,
+    error_text,
+    item_status_text,
+    status_text,
+)
+from orders.services.timeline import MERGED, TITLES
+from organizations.presentation import EMPTY, badge, clock, clock_text, money
+
+SHOWN = 300
+"""Entries of a page, the newest ones."""
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    title: str
+    before: str | SafeString
+    after: str | SafeString
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """What one event changed."""
+
+    when: SafeString
+    recorded: SafeString
+    actor: str
+    event_id: int | None
+    changes: list[Change] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    chapters: list[Chapter]
+    is_cut: bool
+
+
+def tell(order: Order, *, now: datetime) -> Story:
+    """Put the changes of an order in words, the newest event first."""
+    newest = list(order.timeline.order_by("-id")[: SHOWN + 1])
+    words = _Words(order.organization.currency, order.organization.zone(), now)
+    entries = sorted(newest[:SHOWN], key=lambda entry: entry.pk)
+    chapters = [
+        words.chapter(list(group))
+        for _source, group in groupby(entries, key=lambda entry: (entry.source_event_id, entry.recorded_at))
+    ]
+    return Story(chapters[::-1], is_cut=len(newest) > SHOWN)
+
+
+class _Words:
+    def __init__(self, currency: str, zone: tzinfo, now: datetime) -> None:
+        self._currency = currency
+        self._zone = zone
+        self._now = now
+        self._put: Mapping[str, Callable[[Any], str | SafeString]] = {
+            "status": _status,
+            "creation_status": creation_text,
+            "error_info": error_text,
+            "promised_time": self._time,
+            "estimated_time": self._time,
+            "amount_minor": self._money,
+            "problem": _problem,
+            "payments": self._sums,
+            "tips": self._sums,
+            "discounts": self._sums,
+            "items": _items,
+            "customer": customer_text,
+            "address": address_text,
+            "order_type": _order_type,
+        }
+
+    def chapter(self, entries: list[TimelineEntry]) -> Chapter:
+        first = entries[0]
+        happened = first.happened_at or first.recorded_at
+        return Chapter(
+            when=clock(happened, self._zone, now=self._now, seconds=True),
+            recorded=clock(first.recorded_at, self._zone, now=self._now, seconds=True),
+            actor=first.actor,
+            event_id=first.source_event_id,
+            changes=[self.change(entry) for entry in entries],
+        )
+
+    def change(self, entry: TimelineEntry) -> Change:
+        title = str(TITLES.get(entry.what, entry.what))
+        if entry.what == MERGED:
+            return Change(title, f"#{entry.from_value}", f"#{entry.to_value}")
+        if entry.what == "items" and (note := item_changes(entry.from_value, entry.to_value)):
+            return Change(title, "", "", note)
+        before, after = self._words(entry.what, entry.from_value), self._words(entry.what, entry.to_value)
+        if before == after:
+            return Change(title, "", "", _("%(value)s, details changed") % {"value": after})
+        return Change(title, "" if entry.from_value is None else before, after)
+
+    def _words(self, what: str, value: Any) -> str | SafeString:
+        if value is None or value in ([], {}):
+            return EMPTY
+        put = self._put.get(what)
+        try:
+            text = put(value) if put else str(value)
+        except (TypeError, ValueError, AttributeError, ArithmeticError):
+            # Written by another version of the hub; shown as it is.
+            text = str(value)
+        if isinstance(text, SafeString):
+            return text
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+    def _time(self, value: str) -> str:
+        return clock_text(clocks.terminal_local(value, UTC), self._zone, now=self._now)
+
+    def _money(self, value: int) -> str:
+        return money(value, self._currency)
+
+    def _sums(self, rows: Iterable[Mapping[str, Any]]) -> str:
+        return ", ".join(
+            f"{row.get('name') or row.get('kind') or _('unnamed')} {self._money_or_nothing(row)}".strip()
+            for row in rows
+        )
+
+    def _money_or_nothing(self, row: Mapping[str, Any]) -> str:
+        return "" if row.get("sum_minor") is None else self._money(row["sum_minor"])
+
+
+def _status(value: str) -> SafeString:
+    if value in Status.values:
+        return badge(value, status_text(value))
+    return badge("unknown", f"? {value[:60]}")
+
+
+def _order_type(value: str) -> str:
+    return str(dict(Order._meta.get_field("order_type").flatchoices).get(value, value))
+
+
+def _problem(value: str) -> str:
+    return value or _("a problem without words")
+
+
+def _items(rows: Iterable[Mapping[str, Any]]) -> str:
+    return ", ".join(_item(row) for row in rows)
+
+
+def _item(row: Mapping[str, Any]) -> str:
+    name = row.get("name") or _("unnamed")
+    size = f" ({row['size']})" if row.get("size") else ""
+    amount = f" × {row['amount']}" if row.get("amount") not in (None, "1") else ""
+    deleted = f" – {_('deleted')}" if row.get("is_deleted") else ""
+    return f"{name}{size}{amount}{deleted}"
+
+
+# --- lines that changed ------------------------------------------------------------------------------
+
+
+def item_changes(before: Any, after: Any) -> str:
+    """Say what became of the lines, if they can be told apart; empty text if all of it must be shown."""
+    if not isinstance(before, list) or not isinstance(after, list) or not before:
+        return ""
+    kept = len(before) if _same_products(before, after[: len(before)]) else None
+    if kept is None:
+        return ""
+    told = _line_changes(before, after)
+    told += [_("added: %(item)s") % {"item": _item(row)} for row in after[kept:]]
+    return "; ".join(told)
+
+
+def _same_products(before: list[Any], after: list[Any]) -> bool:
+    def products(rows: list[Any]) -> list[Any]:
+        return [(row.get("name"), row.get("size")) for row in rows]
+
+    return products(before) == products(after)
+
+
+def _line_changes(before: list[Any], after: list[Any]) -> list[str]:
+    statuses: dict[str, list[str]] = {}
+    told = []
+    for was, row in zip(before, after, strict=False):
+        if row.get("is_deleted") and not was.get("is_deleted"):
+            told.append(_("deleted: %(item)s") % {"item": _item(row | {"is_deleted": False})})
+            continue
+        if row.get("amount") != was.get("amount"):
+            amounts = {"item": row.get("name") or "", "was": was.get("amount"), "now": row.get("amount")}
+            told.append(_("%(item)s: amount %(was)s → %(now)s") % amounts)
+        if row.get("status") != was.get("status"):
+            statuses.setdefault(row.get("status") or "", []).append(_item(row))
+    told += [
+        f"{item_status_text(status)}: {', '.join(names)}" for status, names in statuses.items() if status
+    ]
+    return told

@@ -1,0 +1,122 @@
+"""Orders and their timeline, as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from orders.models import Order, TimelineEntry
+
+LIST_FIELDS = (
+    "id",
+    "organization_id",
+    "iiko_order_id",
+    "external_order_id",
+    "readable_number",
+    "status",
+    "raw_status",
+    "creation_status",
+    "error_info",
+    "order_type",
+    "amount_minor",
+    "currency",
+    "promised_time",
+    "courier_id",
+    "courier_name",
+    "restaurant_name",
+    "terminal_group_id",
+    "problem",
+    "comment",
+    "cancel_cause",
+    "cancel_comment",
+    "revision",
+    "is_late",
+    "pending_commands",
+    "created_at",
+    "updated_at",
+)
+
+DETAIL_FIELDS = (
+    "items",
+    "payments",
+    "tips",
+    "discounts",
+    "customer",
+    "phone",
+    "address",
+    "soi_external_id",
+    "pos_id",
+    "order_type_id",
+    "order_type_name",
+    "processed_payments_minor",
+    "courier_phone",
+    "operator_name",
+    "guests_count",
+    "delivery_zone",
+    "source_key",
+    "is_asap",
+    "is_open",
+    "cancel_cause_id",
+    "loyalty",
+    "external_data",
+    "moved",
+    "estimated_time",
+    "cooking_start_time",
+    "when_created",
+    "when_confirmed",
+    "when_printed",
+    "when_cooking_completed",
+    "when_packed",
+    "when_sent",
+    "when_delivered",
+    "when_bill_printed",
+    "when_closed",
+    "when_cancelled",
+    "when_received_by_api",
+)
+
+
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    organization_id = serializers.CharField(read_only=True, help_text="iiko's organization id.")
+    currency = serializers.CharField(read_only=True, source="organization.currency")
+    is_late = serializers.SerializerMethodField(
+        help_text="Handed over after the promised time, or not yet though it has passed."
+    )
+    pending_commands = serializers.SerializerMethodField(
+        help_text="Wishes on their way to iiko. Always empty: this version only mirrors orders."
+    )
+
+    class Meta:
+        model = Order
+        fields: tuple[str, ...] = LIST_FIELDS
+        read_only_fields = fields
+
+    def get_is_late(self, order: Order) -> bool:
+        return order.late_at(timezone.now())
+
+    def get_pending_commands(self, order: Order) -> list[dict[str, Any]]:
+        return []
+
+
+class OrderDetailSerializer(OrderSerializer):
+    class Meta(OrderSerializer.Meta):
+        fields = LIST_FIELDS + DETAIL_FIELDS
+        read_only_fields = fields
+
+
+class TimelineEntrySerializer(serializers.ModelSerializer[TimelineEntry]):
+    class Meta:
+        model = TimelineEntry
+        fields = (
+            "id",
+            "what",
+            "from_value",
+            "to_value",
+            "happened_at",
+            "recorded_at",
+            "source_event_id",
+            "actor",
+        )
+        read_only_fields = fields

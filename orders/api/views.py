@@ -1,0 +1,55 @@
+"""``GET orders``: the list, one order, its timeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orders.api.filters import OrderFilter
+from orders.api.serializers import (
+    DETAIL_FIELDS,
+    OrderDetailSerializer,
+    OrderSerializer,
+    TimelineEntrySerializer,
+)
+from orders.models import Order
+from organizations.api.permissions import in_scope
+
+_NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Orders, newest first"),
+    retrieve=extend_schema(summary="One order with its items, payments, discounts and customer"),
+)
+class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]):
+    queryset = Order.objects.select_related("organization")
+    filterset_class = OrderFilter
+    staff_permission = "orders.view_order"
+    lookup_value_regex = r"\d{1,18}"
+
+    def get_queryset(self) -> QuerySet[Order]:
+        orders = in_scope(self.request, super().get_queryset())
+        if self.action == "list":
+            return orders.defer(*(set(DETAIL_FIELDS) - _NEEDED_FOR_IS_LATE), "field_ranks")
+        return orders
+
+    def get_serializer_class(self) -> type[OrderSerializer]:
+        return OrderSerializer if self.action == "list" else OrderDetailSerializer
+
+    @extend_schema(
+        summary="What changed, from, to, when, and the event that brought it",
+        responses=TimelineEntrySerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, serializer_class=TimelineEntrySerializer, filterset_class=None)
+    def timeline(self, request: Request, **_: Any) -> Response:
+        entries = self.get_object().timeline.order_by("id")
+        page = self.paginate_queryset(entries)  # type: ignore[arg-type]  # rows of another model than the view's
+        return self.get_paginated_response(TimelineEntrySerializer(page, many=True).data)

@@ -1,0 +1,154 @@
+"""Restaurants and API keys in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
+
+from organizations.admin_lists import HubAdmin
+from organizations.models import ApiKey, Organization, TerminalGroup
+from organizations.presentation import EMPTY, ago_text
+from organizations.services.registry import canonical_id, create_api_key
+
+
+class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    class Meta:
+        model = Organization
+        fields = ("iiko_id", "name", "timezone", "currency", "is_active")
+
+    def clean_iiko_id(self) -> str:
+        ident = canonical_id(self.cleaned_data["iiko_id"])
+        if not ident:
+            raise forms.ValidationError(_("The organization's id is empty."))
+        return ident
+
+    def clean_timezone(self) -> str:
+        zone: str = self.cleaned_data["timezone"]
+        return zone.strip()
+
+    def clean_currency(self) -> str:
+        currency: str = self.cleaned_data["currency"].strip().upper()
+        if not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
+            raise forms.ValidationError(_("Write the three letters of ISO 4217, such as RUB."))
+        return currency
+
+
+class TerminalGroupInline(TabularInline):  # type: ignore[misc]  # Unfold is untyped
+    model = TerminalGroup
+    fields = ("iiko_id", "name", "timezone")
+    extra = 0
+
+
+class OrganizationAdmin(HubAdmin):
+    """Registered in ``iikohub.admin``, which adds what the inbox knows of a restaurant."""
+
+    form = OrganizationForm
+    list_display: tuple[str, ...] = ("name", "iiko_id", "timezone", "is_active")
+    list_filter_submit = False
+    search_fields = ("name", "iiko_id")
+    search_help_text = _("A part of the name or of the id")
+    empty_words = _("Add a restaurant, then set its token and point iiko here.")
+    fieldsets: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (None, {"fields": ("iiko_id", "name", "timezone", "currency", "is_active")}),
+    )
+    inlines = (TerminalGroupInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
+        # Orders and events refer to a restaurant by iiko's id.
+        return ("iiko_id",) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
+        # Switched off instead: its orders stay.
+        return False
+
+
+class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    sees_all = forms.BooleanField(
+        label=_("Sees all organizations"), required=False, widget=UnfoldBooleanSwitchWidget
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "organizations", "sees_all")
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        # Said on purpose, so that a forgotten choice does not open everything.
+        if bool(self.cleaned_data.get("organizations")) == bool(self.cleaned_data.get("sees_all")):
+            raise forms.ValidationError(_("Choose restaurants, or let the key see all of them."))
+        return cleaned
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(HubAdmin):
+    list_display = ("name", "beginning", "is_active", "scope", "used", "created_at")
+    list_filter_submit = False
+    sortable_by = ("name",)
+    empty_words = _("A key lets another program read orders and events over the API.")
+    search_fields = ("name", "prefix")
+    search_help_text = _("A part of the name or of the key's beginning")
+    add_fieldsets = ((None, {"fields": ("name", "organizations", "sees_all")}),)
+    fieldsets = (
+        (None, {"fields": ("name", "is_active", "organizations", "sees_all")}),
+        (_("Facts"), {"fields": ("prefix", "created_at", "last_used_at")}),
+    )
+    readonly_fields = ("prefix", "created_at", "last_used_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        # Switched off instead: when it was last used stays known.
+        return False
+
+    def get_form(
+        self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm[ApiKey]]:
+        if obj is None:
+            kwargs["form"] = NewApiKeyForm
+        form: type[ModelForm[ApiKey]] = super().get_form(request, obj, change=change, **kwargs)
+        return form
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "organizations":
+            # Boxes to tick, without the menu that adds a restaurant in passing.
+            return db_field.formfield(widget=UnfoldAdminCheckboxSelectMultipleWidget())
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:
+        """Create the key by the service and show it once; later save the switches only."""
+        if change:
+            obj.save(update_fields=["name", "is_active", "sees_all"])
+            return
+        chosen = form.cleaned_data["organizations"]
+        created, key = create_api_key(name=obj.name, organization_ids=[one.iiko_id for one in chosen])
+        obj.__dict__.update(created.__dict__)
+        words = gettext("The key, shown this once. Copy it now; the hub keeps only its digest:")
+        messages.warning(request, format_html('{} <code class="hub-secret">{}</code>', words, key))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("organizations")
+
+    # --- columns ---------------------------------------------------------------------------------------
+
+    @admin.display(description=_("beginning"))
+    def beginning(self, key: ApiKey) -> SafeString:
+        return format_html('<span class="hub-mono">{}…</span>', key.prefix)
+
+    @admin.display(description=_("sees"))
+    def scope(self, key: ApiKey) -> str:
+        if key.sees_all:
+            return gettext("all restaurants")
+        return ", ".join(organization.name for organization in key.organizations.all()) or gettext("nothing")
+
+    @admin.display(description=_("last used"))
+    def used(self, key: ApiKey) -> str:
+        return ago_text(key.last_used_at, timezone.now()) if key.last_used_at else EMPTY

@@ -1,0 +1,36 @@
+"""``Authorization: Api-Key <key>``. Imports no views: DRF loads this class early."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from organizations.models import ApiKey
+
+KEYWORD = "api-key"
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """Sets ``request.auth`` to the ``ApiKey``; there is no user behind a key."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiKey] | None:
+        keyword, _sep, key = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+        if keyword.lower() != KEYWORD:
+            return None
+        return AnonymousUser(), self._open(key.strip())
+
+    def _open(self, key: str) -> ApiKey:
+        prefix = "_".join(key.split("_")[:2])
+        looks_like_one = len(key) < 200 and key.isascii() and key.isprintable()
+        row = ApiKey.objects.usable().filter(prefix=prefix).first() if looks_like_one else None
+        if row is None or not row.opens_with(key):
+            raise AuthenticationFailed(_("The API key is wrong or switched off."))
+        row.note_use(timezone.now())
+        return row
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Api-Key"

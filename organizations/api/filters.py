@@ -1,0 +1,63 @@
+"""Filters that refuse what they do not know, so that a misspelt one does not show everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError as BadValue
+from django.db.models import QuerySet
+from django_filters import BooleanFilter, CharFilter
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from organizations.services.registry import canonical_id
+
+if TYPE_CHECKING:
+    # DRF loads this module while it is loading its views.
+    from rest_framework.views import APIView
+
+PAGING = frozenset({"skip", "limit", "format"})
+
+
+class StrictBooleanField(forms.NullBooleanField):
+    """Django's own takes every word it does not know for "not asked"."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: Any) -> bool | None:  # type: ignore[override]  # three-valued, as its base is
+        word = str(value or "").strip().lower()
+        if word in {"true", "1"}:
+            return True
+        if word in {"false", "0"}:
+            return False
+        if word:
+            raise BadValue("Write true or false.", code="invalid")
+        return None
+
+
+class StrictBooleanFilter(BooleanFilter):
+    field_class = StrictBooleanField
+
+
+class IikoIdFilter(CharFilter):
+    """iiko's id in any spelling of a UUID: upper case finds what lower case does."""
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().filter(qs, canonical_id(value) if value else value)
+        return found
+
+
+class StrictFilterBackend(DjangoFilterBackend):
+    def filter_queryset(  # type: ignore[override]  # DRF hands its own Request
+        self, request: Request, queryset: QuerySet[Any], view: APIView
+    ) -> QuerySet[Any]:
+        filters = self.get_filterset_class(view, queryset)
+        known = set(filters.base_filters) if filters else set()
+        if unknown := sorted(set(request.query_params) - known - PAGING):
+            raise ValidationError(
+                {name: f"No such filter. There are: {', '.join(sorted(known))}." for name in unknown}
+            )
+        filtered: QuerySet[Any] = super().filter_queryset(request, queryset, view)
+        return filtered

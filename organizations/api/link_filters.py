@@ -1,0 +1,62 @@
+"""Filters of restaurants, their till groups and couriers, and of the log of calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters as filters
+from django.db.models import QuerySet
+
+from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.link_models import ApiCall, ApiCallQuerySet, Courier
+from organizations.models import Organization, TerminalGroup
+
+
+class OrganizationFilter(filters.FilterSet):
+    active = StrictBooleanFilter(field_name="is_active")
+
+    class Meta:
+        model = Organization
+        fields: list[str] = []
+
+
+class TerminalGroupFilter(filters.FilterSet):
+    organization_id = IikoIdFilter()
+    deleted = StrictBooleanFilter(field_name="is_deleted", help_text="Gone from iiko.")
+
+    class Meta:
+        model = TerminalGroup
+        fields: list[str] = []
+
+
+class CourierFilter(filters.FilterSet):
+    organization_id = IikoIdFilter()
+    deleted = StrictBooleanFilter(field_name="is_deleted", help_text="Gone from iiko.")
+
+    class Meta:
+        model = Courier
+        fields: list[str] = []
+
+
+class CallFilter(filters.FilterSet):
+    operation = filters.CharFilter(help_text="As in the vendor's path: `deliveries/cancel`.")
+    organization_id = IikoIdFilter()
+    order_id = IikoIdFilter(help_text="iiko's id of the order the call is about.")
+    correlation_id = IikoIdFilter()
+    failed = StrictBooleanFilter(method="by_failure")
+    slow_ms = filters.NumberFilter(
+        field_name="duration_ms", lookup_expr="gte", min_value=0, help_text="Took so long or longer."
+    )
+    since = filters.IsoDateTimeFilter(
+        field_name="started_at", lookup_expr="gte", help_text="ISO 8601; begun at or after."
+    )
+    until = filters.IsoDateTimeFilter(
+        field_name="started_at", lookup_expr="lt", help_text="ISO 8601; begun before."
+    )
+
+    class Meta:
+        model = ApiCall
+        fields: list[str] = []
+
+    def by_failure(self, calls: ApiCallQuerySet, _: str, value: bool) -> QuerySet[Any]:
+        return calls.failed() if value else calls.succeeded()

@@ -1,0 +1,93 @@
+"""``skip`` and ``limit``, without counting millions of rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+if TYPE_CHECKING:
+    # DRF loads this module while it is loading its views.
+    from rest_framework.views import APIView
+
+M = TypeVar("M", bound=Model)
+R = TypeVar("R")
+
+COUNT_UP_TO = 10_000
+LONGEST_PAGE = 200
+
+
+def _count(queryset: QuerySet[M, R]) -> int | None:
+    counted = queryset.order_by()[: COUNT_UP_TO + 1].count()
+    return counted if counted <= COUNT_UP_TO else None
+
+
+class SkipLimitPagination(LimitOffsetPagination):
+    """``count`` is exact up to 10 000 and null past it; ``limit`` is cut to 200."""
+
+    offset_query_param = "skip"
+    limit_query_param = "limit"
+
+    def paginate_queryset(
+        self, queryset: QuerySet[M, R], request: Request, view: APIView | None = None
+    ) -> list[R]:
+        self.request = request
+        self.offset = skip = self._number(request, "skip", default=0, lowest=0)
+        limit = self._number(request, "limit", default=50, lowest=1)
+        self.limit = limit = min(limit, LONGEST_PAGE)
+        rows = list(queryset[skip : skip + limit + 1])
+        has_more = len(rows) > limit
+        # The parent links to a next page by its count; ours may be unknown while there is one.
+        self.count = skip + limit + 1 if has_more else skip + len(rows)
+        is_whole = not has_more and (bool(rows) or skip == 0)
+        self.shown_count = skip + len(rows) if is_whole else _count(queryset)
+        return rows[:limit]
+
+    def _number(self, request: Request, name: str, *, default: int, lowest: int) -> int:
+        text = request.query_params.get(name, "")
+        if not text:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= lowest):
+            raise ValidationError(
+                {name: f"A whole number of at least {lowest} is expected, not {text[:40]!r}."}
+            )
+        return int(text)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(
+            {
+                "count": self.shown_count,
+                "next": self.get_next_link(),
+                "previous": self.get_previous_link(),
+                "results": data,
+            }
+        )
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        shape: dict[str, Any] = super().get_paginated_response_schema(schema)
+        shape["properties"]["count"] |= {
+            "nullable": True,
+            "description": "Exact up to 10 000; null when there are more.",
+        }
+        return shape
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        integer = {"type": "integer"}
+        return [
+            {
+                "name": "limit",
+                "in": "query",
+                "description": "Rows at most.",
+                "schema": integer | {"minimum": 1, "maximum": 200, "default": 50},
+            },
+            {
+                "name": "skip",
+                "in": "query",
+                "description": "Rows to leave out first.",
+                "schema": integer | {"minimum": 0, "default": 0},
+            },
+        ]

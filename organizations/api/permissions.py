@@ -1,0 +1,36 @@
+"""Who may see what over the API: a key its organizations, a person what the admin lets them see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from organizations.models import ApiKey
+
+if TYPE_CHECKING:
+    # DRF loads this module while it is loading its views.
+    from rest_framework.views import APIView
+
+M = TypeVar("M", bound=Model)
+
+
+class HasApiAccess(BasePermission):
+    """A usable key, or a signed-in member of staff with the permission the view names."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.auth, ApiKey):
+            return True
+        needed: str | None = getattr(view, "staff_permission", None)
+        user: Any = request.user
+        return bool(user and user.is_active and user.is_staff and (needed is None or user.has_perm(needed)))
+
+
+def in_scope(request: Request, rows: QuerySet[M], *, path: str = "organization_id") -> QuerySet[M]:
+    """Leave the rows of the organizations the caller may see; ``path`` leads to iiko's organization id."""
+    key = request.auth
+    if not isinstance(key, ApiKey) or key.sees_all:
+        return rows
+    return rows.filter(**{f"{path}__in": list(key.organizations.values_list("iiko_id", flat=True))})

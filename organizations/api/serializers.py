@@ -1,0 +1,88 @@
+"""Restaurants, their till groups and couriers, and calls to iiko, as the API shows them."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from organizations.link_models import ApiCall, Courier
+from organizations.models import Organization, TerminalGroup
+
+CALL_FIELDS = (
+    "id",
+    "operation",
+    "url",
+    "organization_id",
+    "order_id",
+    "http_status",
+    "duration_ms",
+    "correlation_id",
+    "error",
+    "error_code",
+    "requested_by",
+    "attempt",
+    "started_at",
+)
+
+
+class OrganizationSerializer(serializers.ModelSerializer[Organization]):
+    organization_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
+
+    class Meta:
+        model = Organization
+        fields = (
+            "organization_id",
+            "name",
+            "timezone",
+            "currency",
+            "is_active",
+            "pos_version",
+            "dictionaries_synced_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class TerminalGroupSerializer(serializers.ModelSerializer[TerminalGroup]):
+    terminal_group_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
+    organization_id = serializers.CharField(read_only=True)
+    timezone = serializers.SerializerMethodField(help_text="The clock of its orders.")
+
+    class Meta:
+        model = TerminalGroup
+        fields = (
+            "terminal_group_id",
+            "organization_id",
+            "name",
+            "timezone",
+            "pos_version",
+            "is_in_sleep",
+            "is_deleted",
+        )
+        read_only_fields = fields
+
+    def get_timezone(self, group: TerminalGroup) -> str:
+        return group.timezone or group.organization.timezone
+
+
+class CourierSerializer(serializers.ModelSerializer[Courier]):
+    courier_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
+    organization_id = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Courier
+        fields = ("courier_id", "organization_id", "name", "code", "is_deleted", "updated_at")
+        read_only_fields = fields
+
+
+class CallSerializer(serializers.ModelSerializer[ApiCall]):
+    class Meta:
+        model = ApiCall
+        fields: tuple[str, ...] = CALL_FIELDS
+        read_only_fields = fields
+
+
+class CallDetailSerializer(CallSerializer):
+    class Meta(CallSerializer.Meta):
+        fields = (*CALL_FIELDS, "request", "response", "response_text")
+        read_only_fields = fields

@@ -1,0 +1,74 @@
+"""``organizations``, ``terminal-groups``, ``couriers`` and the log of calls to iiko: reading only."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+
+from organizations.api.link_filters import CallFilter, CourierFilter, OrganizationFilter, TerminalGroupFilter
+from organizations.api.permissions import in_scope
+from organizations.api.serializers import (
+    CallDetailSerializer,
+    CallSerializer,
+    CourierSerializer,
+    OrganizationSerializer,
+    TerminalGroupSerializer,
+)
+from organizations.link_models import ApiCall, Courier
+from organizations.models import Organization, TerminalGroup
+
+
+@extend_schema_view(list=extend_schema(summary="Restaurants by name"))
+class OrganizationViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Organization]):
+    queryset = Organization.objects.order_by("name", "pk")
+    serializer_class = OrganizationSerializer
+    filterset_class = OrganizationFilter
+    staff_permission = "organizations.view_organization"
+
+    def get_queryset(self) -> QuerySet[Organization]:
+        return in_scope(self.request, super().get_queryset(), path="iiko_id")
+
+
+@extend_schema_view(list=extend_schema(summary="Till groups by restaurant and name"))
+class TerminalGroupViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[TerminalGroup]):
+    queryset = TerminalGroup.objects.select_related("organization").order_by("organization_id", "name", "pk")
+    serializer_class = TerminalGroupSerializer
+    filterset_class = TerminalGroupFilter
+    staff_permission = "organizations.view_terminalgroup"
+
+    def get_queryset(self) -> QuerySet[TerminalGroup]:
+        return in_scope(self.request, super().get_queryset())
+
+
+@extend_schema_view(list=extend_schema(summary="Couriers by restaurant and name"))
+class CourierViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Courier]):
+    queryset = Courier.objects.order_by("organization_id", "name", "pk")
+    serializer_class = CourierSerializer
+    filterset_class = CourierFilter
+    staff_permission = "organizations.view_courier"
+
+    def get_queryset(self) -> QuerySet[Courier]:
+        return in_scope(self.request, super().get_queryset())
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="Calls to iiko, newest first",
+        description="Secrets are never kept; names, phones, addresses and comments are masked. "
+        "A key that is limited to restaurants sees the calls that are about one of them.",
+    ),
+    retrieve=extend_schema(summary="One call with its request and response"),
+)
+class CallViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ApiCall]):
+    queryset = ApiCall.objects.order_by("-started_at", "-id")
+    filterset_class = CallFilter
+    staff_permission = "organizations.view_apicall"
+    lookup_value_regex = r"\d{1,18}"
+
+    def get_queryset(self) -> QuerySet[ApiCall]:
+        calls = in_scope(self.request, super().get_queryset())
+        return calls.defer("request", "response", "response_text") if self.action == "list" else calls
+
+    def get_serializer_class(self) -> type[CallSerializer]:
+        return CallSerializer if self.action == "list" else CallDetailSerializer

@@ -1,0 +1,44 @@
+"""Text that is encrypted at rest."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+
+
+@lru_cache(maxsize=8)
+def _cipher(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def cipher() -> MultiFernet:
+    return _cipher(tuple(settings.CREDENTIALS_KEYS))
+
+
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A text column whose value is encrypted with the first of ``CREDENTIALS_KEYS``.
+
+    Never filter by it: the same text is stored differently each time. The empty string is stored as
+    such. A value that none of the keys opens raises ``ImproperlyConfigured``; the ciphertext is never
+    returned in place of the text.
+    """
+
+    def get_prep_value(self, value: str | None) -> str | None:
+        text: str | None = super().get_prep_value(value)
+        return cipher().encrypt(text.encode()).decode() if text else text
+
+    def from_db_value(self, value: str | None, *_: Any) -> str | None:
+        if not value:
+            return value
+        try:
+            return cipher().decrypt(value.encode()).decode()
+        except InvalidToken as error:
+            raise ImproperlyConfigured(
+                f"{self.model._meta.db_table}.{self.column} was encrypted with a key that is not in "
+                "CREDENTIALS_KEYS. Put the former key back at the end of the list."
+            ) from error

@@ -1,0 +1,31 @@
+"""A key for an integrator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from organizations.errors import HubError
+from organizations.services.registry import create_api_key
+
+
+class Command(BaseCommand):
+    help = "Create an API key and print it, alone, on stdout. It cannot be shown again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", metavar="NAME", help="whose key it is")
+        parser.add_argument(
+            "--organization",
+            action="append",
+            default=[],
+            metavar="ID",
+            help="iiko id of an organization the key may see; repeat for more (default: all)",
+        )
+
+    def handle(self, *_: Any, name: str, organization: list[str], **__: Any) -> None:
+        try:
+            _row, key = create_api_key(name=name, organization_ids=organization)
+        except HubError as error:
+            raise CommandError(error.detail) from error
+        self.stdout.write(key)

@@ -1,0 +1,45 @@
+"""Restaurants and their dictionaries from iiko."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from organizations.link_models import ApiLogin
+from organizations.services.dictionaries import SyncResult, sync_login
+from organizations.services.link import ensure_environment_login
+
+
+class Command(BaseCommand):
+    help = (
+        "Read the restaurants of every active API login with their till groups, couriers and dictionaries. "
+        "Repeating it changes only what changed in iiko; what was set here by hand is kept."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--login", metavar="NAME", help="only this API login")
+
+    def handle(self, *_: Any, login: str | None, **__: Any) -> None:
+        total = SyncResult()
+        for one in self._logins(login):
+            self.stdout.write(f"Login {one.name!r}")
+            total.add(sync_login(one, now=timezone.now(), report=lambda line: self.stdout.write(f"  {line}")))
+        self.stdout.write(
+            f"{total.organizations} restaurants: {total.created} new, {total.changed} changed, "
+            f"{total.gone} gone."
+        )
+        if total.failures:
+            raise CommandError(
+                "Not everything could be read. Run it again when this is mended:\n  "
+                + "\n  ".join(total.failures)
+            )
+
+    def _logins(self, name: str | None) -> list[ApiLogin]:
+        ensure_environment_login()
+        logins = list(ApiLogin.objects.active().filter(**({"name": name} if name else {})))
+        if not logins:
+            which = f"No active API login is named {name!r}." if name else "There is no active API login."
+            raise CommandError(f"{which} Add one in the admin, or set IIKO_API_KEY.")
+        return logins

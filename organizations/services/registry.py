@@ -1,0 +1,85 @@
+"""Restaurants and API keys: adding them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from iiko_client import clocks
+from organizations.errors import BadOrganization, BadTimeZone, OrganizationExists, UnknownOrganization
+from organizations.models import ApiKey, Organization
+
+KEY_PREFIX = "iih_"
+
+
+def canonical_id(text: str) -> str:
+    """Return iiko's id the way it is stored: UUIDs in lower case with dashes, other ids as they are."""
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        return text.strip()
+
+
+def add_organization(*, iiko_id: str, name: str, timezone: str, currency: str = "RUB") -> Organization:
+    """Add a restaurant by hand.
+
+    Raises:
+        BadTimeZone: ``timezone`` names none.
+        BadOrganization: another value is missing or does not fit.
+        OrganizationExists: there is one with this id already; nothing was changed.
+    """
+    try:
+        clocks.zone(timezone)
+    except clocks.NotAZone as error:
+        raise BadTimeZone(
+            f"{error}. Write a name such as Europe/Moscow, or a shift such as +05:00."
+        ) from error
+    if not canonical_id(iiko_id):
+        raise BadOrganization(
+            "The organization's id is empty. iikoWeb shows it, and so does POST /api/1/organizations."
+        )
+    if not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
+        raise BadOrganization(f"The currency is three letters of ISO 4217, such as RUB, not {currency!r}.")
+    organization = Organization(
+        iiko_id=canonical_id(iiko_id), name=name, timezone=timezone.strip(), currency=currency
+    )
+    try:
+        organization.clean_fields()
+    except ValidationError as error:
+        raise BadOrganization(
+            "; ".join(f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items())
+        ) from error
+    try:
+        with transaction.atomic():
+            organization.save()
+            return organization
+    except IntegrityError as error:
+        raise OrganizationExists(f"Organization {canonical_id(iiko_id)} is already here.") from error
+
+
+@transaction.atomic
+def create_api_key(*, name: str, organization_ids: Sequence[str] = ()) -> tuple[ApiKey, str]:
+    """Create a key for an integrator; without organizations it sees all.
+
+    Returns the row and the key itself, which cannot be shown again.
+
+    Raises:
+        UnknownOrganization: one of the ids is not here.
+    """
+    wanted = {canonical_id(one) for one in organization_ids}
+    organizations = list(Organization.objects.filter(iiko_id__in=wanted))
+    if missing := wanted - {organization.iiko_id for organization in organizations}:
+        raise UnknownOrganization(
+            f"No organization {', '.join(sorted(missing))} here. Add it first: manage.py add_organization."
+        )
+    prefix = KEY_PREFIX + secrets.token_hex(4)
+    key = f"{prefix}_{secrets.token_urlsafe(32)}"
+    row = ApiKey.objects.create(
+        name=name, prefix=prefix, digest=ApiKey.digest_of(key), sees_all=not organizations
+    )
+    row.organizations.set(organizations)
+    return row, key

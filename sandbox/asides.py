@@ -1,0 +1,136 @@
+"""What happens beside the deliveries: stop lists, couriers' shifts, the hall and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from random import Random
+from uuid import UUID
+
+from sandbox import hall
+from sandbox.agenda import Agenda
+from sandbox.clock import Pace
+from sandbox.events import Event, ReserveChange, ShiftChange, StopListChange, TableOrderChange
+from sandbox.hall import Reserve, TableOrder
+from sandbox.stops import StopLists
+from sandbox.world import Employee, Organization, TerminalGroup, World
+
+_EVERY = timedelta(minutes=2)
+_FEWEST_COURIERS = 2
+
+Tell = Callable[[Event], None]
+MakeOwnedId = Callable[[str, str], UUID]
+IsOnline = Callable[[Organization], bool]
+
+
+class Asides:
+    """Plays all but the deliveries; restaurants that speak SOI have none of it to tell."""
+
+    def __init__(
+        self, world: World, agenda: Agenda, tell: Tell, make_id: MakeOwnedId, is_online: IsOnline
+    ) -> None:
+        self.stops = StopLists()
+        self.pace = Pace()
+        self._agenda = agenda
+        self._tell = tell
+        self._make_id = make_id
+        self._is_online = is_online
+        self._random = Random(f"{world.seed}/side events")
+        self._tellers = [each for each in world.organizations if not each.speaks_soi]
+        self._happened = 0
+        self._numbers = {each.id: 20 for each in world.organizations}
+        self._on_shift = {each.id: list(each.couriers[:-1]) for each in world.organizations}
+
+    def begin(self, opened_at: datetime) -> None:
+        self._agenda.add(self._next(opened_at), self._happen)
+
+    def couriers_on_shift(self, organization: Organization) -> tuple[Employee, ...]:
+        return tuple(self._on_shift[organization.id])
+
+    def _next(self, at: datetime) -> datetime:
+        return at + self._random.expovariate(1) * _EVERY
+
+    def _happen(self, at: datetime) -> None:
+        organization = self._random.choice(self._tellers)
+        plays = (self._change_stop_list, self._change_shift, self._seat_guests, self._keep_table)
+        play = self._random.choices(plays, (35, 35, 15, 15))[0]
+        if self._is_online(organization):
+            play(organization, at)
+        self._agenda.add(self._next(at), self._happen)
+
+    def _new_id(self, path: str = "operation") -> UUID:
+        self._happened += 1
+        return self._make_id(f"side event/{self._happened}", path)
+
+    def _change_stop_list(self, organization: Organization, at: datetime) -> None:
+        group = self._random.choice(organization.terminal_groups)
+        is_anew = self.stops.shake(organization, group, at, self._random)
+        self._tell(StopListChange(at, organization, self._new_id(), group, is_anew))
+
+    # --- shifts ---
+
+    def _change_shift(self, organization: Organization, at: datetime) -> None:
+        courier = self._choose_for_shift(organization)
+        is_open = courier not in self._on_shift[organization.id]
+        self.set_shift(organization, organization.terminal_groups[0], courier, at, is_open=is_open)
+
+    def _choose_for_shift(self, organization: Organization) -> Employee:
+        """Choose who comes or goes; somebody must stay to carry the orders."""
+        on_shift = self._on_shift[organization.id]
+        resting = [courier for courier in organization.couriers if courier not in on_shift]
+        is_choice_free = len(on_shift) > _FEWEST_COURIERS or not resting
+        return self._random.choice(organization.couriers if is_choice_free else resting)
+
+    def set_shift(
+        self,
+        organization: Organization,
+        group: TerminalGroup,
+        courier: Employee,
+        at: datetime,
+        *,
+        is_open: bool,
+        operation_id: UUID | None = None,
+    ) -> None:
+        """Open or close the shift of a courier and tell of it."""
+        on_shift = self._on_shift[organization.id]
+        on_shift.append(courier) if is_open else on_shift.remove(courier)
+        operation = operation_id or self._new_id()
+        self._tell(ShiftChange(at, organization, operation, courier, group, is_open))
+
+    # --- the hall ---
+
+    def _seat_guests(self, organization: Organization, at: datetime) -> None:
+        self._numbers[organization.id] += 1
+        make_id = partial(self._make_id, f"table/{self._new_id()}")
+        number = self._numbers[organization.id]
+        order = hall.seat_guests(organization, number, at, make_id, self._random)
+        bill_in, paid_in = self._random.uniform(8, 20), self._random.uniform(2, 6)
+        self._tell_of_table(order, at)
+        self._later(at, bill_in, lambda due: self._tell_of_table(hall.ask_for_bill(order, due), due))
+        billed_at = at + self.pace.wall(bill_in)
+        self._later(
+            billed_at,
+            paid_in,
+            lambda due: self._tell_of_table(hall.pay(hall.ask_for_bill(order, billed_at), due), due),
+        )
+
+    def _tell_of_table(self, order: TableOrder, at: datetime) -> None:
+        revised = replace(order, revision=int(at.timestamp() * 1000))
+        self._tell(TableOrderChange(at, self._new_id(), revised))
+
+    def _keep_table(self, organization: Organization, at: datetime) -> None:
+        make_id = partial(self._make_id, f"reserve/{self._new_id()}")
+        reserve = hall.keep_table(organization, at, make_id, self._random)
+        dice = Random(f"{reserve.id}/end")
+        self._tell_of_reserve(reserve, at)
+        wait = self._random.uniform(20, 60)
+        self._later(at, wait, lambda due: self._tell_of_reserve(hall.end_of_reserve(reserve, due, dice), due))
+
+    def _tell_of_reserve(self, reserve: Reserve, at: datetime) -> None:
+        revised = replace(reserve, revision=int(at.timestamp() * 1000))
+        self._tell(ReserveChange(at, self._new_id(), revised))
+
+    def _later(self, at: datetime, kitchen_minutes: float, action: Callable[[datetime], None]) -> None:
+        self._agenda.add(at + self.pace.wall(kitchen_minutes), action)

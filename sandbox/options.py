@@ -1,0 +1,152 @@
+"""What the user may choose when starting the sandbox, checked and explained in plain words."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sandbox.faults import FAULT_NAMES, NO_FAULTS, Faults, parse_faults
+from sandbox.world import DEFAULT_SEED
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_RATE = 6.0
+DEFAULT_SPEED = 20.0
+DEFAULT_TOKEN_LIFETIME_S = 3600.0
+MAX_RATE = 6000.0
+MAX_SPEED = 3600.0
+
+_HUB = "http://127.0.0.1:8000"
+_WEBHOOK_PATH = "/api/v1/webhooks/iiko"
+
+
+class UsageError(Exception):
+    """The sandbox cannot start like this; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    port: int
+    webhook_url: str
+    webhook_token: str
+    host: str = DEFAULT_HOST
+    seed: int = DEFAULT_SEED
+    rate: float = DEFAULT_RATE
+    speed: float = DEFAULT_SPEED
+    faults: Faults = NO_FAULTS
+    token_lifetime_s: float = DEFAULT_TOKEN_LIFETIME_S
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Name the options; all come as text, so that ``read_options`` can explain what is wrong."""
+    parser.add_argument("--port", required=True, help="Port to listen on; 0 takes any free one.")
+    parser.add_argument("--host", default=DEFAULT_HOST, help="Address to listen on (default: %(default)s).")
+    parser.add_argument(
+        "--seed", default=DEFAULT_SEED, help="Same seed, same restaurants and story (default: %(default)s)."
+    )
+    parser.add_argument(
+        "--rate",
+        default=DEFAULT_RATE,
+        help="New orders a minute over all restaurants; 0 plays none (default: %(default)s).",
+    )
+    parser.add_argument(
+        "--speed",
+        default=DEFAULT_SPEED,
+        help="How many times faster than the wall clock the kitchens work (default: %(default)s).",
+    )
+    parser.add_argument(
+        "--webhook-url",
+        default="",
+        help=f"Where webhooks go (default: WEBHOOK_BASE_URL or {_HUB}, and {_WEBHOOK_PATH}).",
+    )
+    parser.add_argument(
+        "--webhook-token",
+        default="",
+        help="Sent as the Authorization header (default: IIKO_SANDBOX_WEBHOOK_TOKEN or WEBHOOK_SECRET_KEY).",
+    )
+    parser.add_argument(
+        "--faults",
+        default="",
+        help="What goes wrong, as in duplicate=0.1,http_408_after=1@deliveries/cancelx2 "
+        f"(share, operation, times): {', '.join(FAULT_NAMES)}.",
+    )
+    parser.add_argument(
+        "--token-lifetime",
+        default=DEFAULT_TOKEN_LIFETIME_S,
+        help="Seconds that an access token is good for (default: %(default)s).",
+    )
+
+
+def read_options(given: Mapping[str, object], environ: Mapping[str, str]) -> Options:
+    """Check what was given and fill in the rest from the environment.
+
+    Raises:
+        UsageError: something cannot be; nothing was started.
+    """
+    return Options(
+        port=_whole("--port", given["port"], 0, 65535),
+        host=str(given["host"]),
+        seed=_whole("--seed", given["seed"], 0, 2**31),
+        rate=_number("--rate", given["rate"], 0, MAX_RATE, "orders a minute"),
+        speed=_number("--speed", given["speed"], 0.01, MAX_SPEED, "times the wall clock"),
+        webhook_url=_webhook_url(str(given["webhook_url"]), environ),
+        webhook_token=_webhook_token(str(given["webhook_token"]), environ),
+        faults=_faults(str(given["faults"])),
+        token_lifetime_s=_number(
+            "--token-lifetime", given.get("token_lifetime", DEFAULT_TOKEN_LIFETIME_S), 1, 86400, "seconds"
+        ),
+    )
+
+
+def _whole(name: str, value: object, lowest: int, highest: int) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = lowest - 1
+    if not lowest <= number <= highest:
+        raise UsageError(f"{name} must be a whole number from {lowest} to {highest}, not {value}.")
+    return number
+
+
+def _number(name: str, value: object, lowest: float, highest: float, unit: str) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    if not lowest <= number <= highest:
+        raise UsageError(f"{name} must be a number from {lowest:g} to {highest:g} ({unit}), not {value}.")
+    return number
+
+
+def _webhook_url(given: str, environ: Mapping[str, str]) -> str:
+    hub = environ.get("WEBHOOK_BASE_URL", "").rstrip("/") or _HUB
+    url = given or hub + _WEBHOOK_PATH
+    try:
+        parts = urlsplit(url)
+        is_fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fine = False
+    if not is_fine:
+        raise UsageError(f"Webhooks cannot be sent to {url!r}: write it as {_HUB}{_WEBHOOK_PATH}.")
+    return url
+
+
+def _webhook_token(given: str, environ: Mapping[str, str]) -> str:
+    token = given or environ.get("IIKO_SANDBOX_WEBHOOK_TOKEN") or environ.get("WEBHOOK_SECRET_KEY", "")
+    if not token:
+        raise UsageError(
+            "The hub accepts webhooks with a token only, and there is none. Give --webhook-token, or set "
+            "IIKO_SANDBOX_WEBHOOK_TOKEN or WEBHOOK_SECRET_KEY to the token the hub expects."
+        )
+    if not (token.isascii() and token.isprintable() and token == token.strip()):
+        raise UsageError("The webhook token may hold only Latin letters, digits and signs, no line breaks.")
+    return token
+
+
+def _faults(text: str) -> Faults:
+    try:
+        return parse_faults(text)
+    except ValueError as error:
+        raise UsageError(f"--faults: {error}.") from error

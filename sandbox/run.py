@@ -1,0 +1,95 @@
+"""Runs the sandbox as a process: binds the port, plays until told to stop, leaves tidily."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from contextlib import closing
+from threading import Event, Thread
+from types import FrameType
+from typing import TextIO
+
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from sandbox.clock import WallClock
+from sandbox.http import create_app
+from sandbox.journal import Journal
+from sandbox.options import Options, UsageError
+from sandbox.stage import Stage
+
+_TICK_S = 0.1
+
+
+def run(options: Options, out: TextIO) -> None:
+    """Play until SIGTERM or SIGINT; must be called from the main thread.
+
+    Raises:
+        UsageError: the port cannot be had.
+    """
+    stopping = _stop_on_signals()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    journal = Journal(out)
+    with closing(_bind(options.host, options.port)) as bound:
+        stage = Stage(options, WallClock(), journal)
+        server = make_server(options.host, options.port, create_app(stage), threaded=True, fd=bound.fileno())
+        _introduce(stage, bound.getsockname()[1], journal)
+        _play(stage, server, stopping)
+    journal.line("iiko sandbox stopped")
+
+
+def _stop_on_signals() -> Event:
+    stopping = Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    return stopping
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Take the port ourselves: werkzeug would end the process with a message of its own."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise UsageError(f"There is no address {host!r} to listen on ({error.strerror}).") from error
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen()
+    except OSError as error:
+        bound.close()
+        raise UsageError(
+            f"The sandbox cannot listen on {host}:{port} ({error.strerror}). "
+            "End what uses that port, or choose another with --port."
+        ) from error
+    return bound
+
+
+def _introduce(stage: Stage, port: int, journal: Journal) -> None:
+    options, restaurants = stage.options, len(stage.world.organizations)
+    journal.line(
+        f"iiko sandbox (seed {options.seed}) plays {restaurants} restaurants on http://{options.host}:{port}/"
+    )
+    journal.line(
+        f"{options.rate:g} orders a minute, kitchens {options.speed:g} times faster, "
+        f"faults: {options.faults}; webhooks go to {options.webhook_url}"
+    )
+
+
+def _play(stage: Stage, server: BaseWSGIServer, stopping: Event) -> None:
+    serving = Thread(target=server.serve_forever, kwargs={"poll_interval": _TICK_S}, name="http", daemon=True)
+    serving.start()
+    try:
+        while not stopping.wait(_TICK_S):
+            stage.play()
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+        stage.sender.close()

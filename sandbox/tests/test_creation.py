@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from sandbox.menu import Product
+from sandbox.order import CreationStatus
+from sandbox.stops import Stop
+from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
+
+OWN_ID = "7f3c1a2e-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def theatre() -> Theatre:
+    return open_theatre(rate=0, speed=20)
+
+
+def _drink(theatre: Theatre) -> Product:
+    return next(each for each in theatre.restaurant("Берёзка").menu.dishes if each.name.startswith("Морс"))
+
+
+def _wish(theatre: Theatre, **changes: object) -> dict[str, Any]:
+    cafe = theatre.restaurant("Берёзка")
+    order = {
+        "id": OWN_ID,
+        "externalNumber": "SHOP-7",
+        "phone": "+79040001234",
+        "orderServiceType": "DeliveryByClient",
+        "completeBefore": "2026-03-14 20:30:00.000",
+        "customer": {"type": "one-time", "name": "Вера"},
+        "items": [{"type": "Product", "productId": str(_drink(theatre).id), "amount": 3}],
+        "payments": [
+            {"paymentTypeKind": "Cash", "paymentTypeId": str(cafe.dictionaries.cash.id), "sum": 540}
+        ],
+        **changes,
+    }
+    return {"organizationId": str(cafe.id), "order": order}
+
+
+def _told(theatre: Theatre) -> list[tuple[str, str]]:
+    mine = [each for each in theatre.events() if each["eventInfo"].get("id") == OWN_ID]
+    return [(each["eventType"], each["eventInfo"]["creationStatus"]) for each in mine]
+
+
+def test_order_is_stored_first_and_taken_later(theatre: Theatre) -> None:
+    answer = theatre.get("deliveries/create", _wish(theatre))
+
+    info = answer["orderInfo"]
+    assert (info["id"], info["creationStatus"], info["order"]) == (OWN_ID, "InProgress", None)
+    theatre.play(6)
+    assert _told(theatre)[:2] == [("DeliveryOrderUpdate", "InProgress"), ("DeliveryOrderUpdate", "Success")]
+    event = [each for each in theatre.events() if each["eventInfo"].get("id") == OWN_ID][1]
+    order = event["eventInfo"]["order"]
+    assert event["correlationId"] == answer["correlationId"]
+    assert (order["sum"], order["payments"][0]["sum"]) == (540, 540)
+    assert (order["completeBefore"], order["customer"]) == (
+        "2026-03-14 20:30:00.000",
+        {"type": "one-time", "name": "Вера"},
+    )
+    assert event["eventInfo"]["externalNumber"] == "SHOP-7"
+
+
+def test_order_made_over_the_api_comes_to_its_end(theatre: Theatre) -> None:
+    theatre.get("deliveries/create", _wish(theatre))
+    cafe = theatre.restaurant("Берёзка")
+
+    def is_over() -> bool:
+        order = theatre.stage.kitchen.order(cafe, UUID(OWN_ID))
+        return order is not None and order.is_over
+
+    theatre.play_until(is_over)
+
+
+def test_second_order_of_one_id_is_refused_and_not_made(theatre: Theatre) -> None:
+    theatre.get("deliveries/create", _wish(theatre))
+    theatre.play(6)
+    told = len(_told(theatre))
+
+    again = theatre.get("deliveries/create", _wish(theatre, comment="другой"))["orderInfo"]
+
+    assert (again["creationStatus"], again["errorInfo"]["code"]) == ("Error", "DuplicatedOrderId")
+    assert len(list(theatre.stage.kitchen.orders())) == 1
+    assert next(theatre.stage.kitchen.orders()).comment is None
+    assert len(_told(theatre)) == told
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"items": [{"type": "Product", "productId": STRANGER, "amount": 1}]}, "ProductNotFound"),
+        ({"items": []}, "OrderItemsNotExists"),
+        ({"completeBefore": "2026-03-14 18:00:00.000"}, "TooSmallDeliveryDate"),
+        (
+            {"payments": [{"paymentTypeKind": "Cash", "paymentTypeId": STRANGER, "sum": 1}]},
+            "PaymentTypeNotFound",
+        ),
+        (
+            {"discountsInfo": {"discounts": [{"type": "RMS", "discountTypeId": STRANGER}]}},
+            "DiscountCardNotFound",
+        ),
+    ],
+)
+def test_what_only_the_till_knows_fails_later(
+    theatre: Theatre, changes: dict[str, object], code: str
+) -> None:
+    assert (
+        theatre.get("deliveries/create", _wish(theatre, **changes))["orderInfo"]["creationStatus"]
+        == "InProgress"
+    )
+
+    theatre.play(6)
+
+    event = [each for each in theatre.events() if each["eventInfo"].get("id") == OWN_ID][-1]
+    assert (event["eventType"], event["eventInfo"]["errorInfo"]["code"]) == ("DeliveryOrderError", code)
+
+
+@pytest.mark.parametrize(
+    ("changes", "description", "code"),
+    [
+        ({"phone": "123"}, "order.phone: a string of 8 to 40 characters is expected.", None),
+        (
+            {"phone": "89040001234"},
+            "order.phone: '89040001234' is not a phone, + and digits are expected.",
+            "InvalidPhone",
+        ),
+        (
+            {"orderServiceType": None},
+            "order.orderTypeId: no order type of a delivery is named.",
+            "OrderTypeNotFound",
+        ),
+        (
+            {"orderServiceType": "DeliveryByCourier"},
+            "order.deliveryPoint.address: an object is expected.",
+            "AddressNotFound",
+        ),
+        ({"items": None}, "order.items: a list of objects is expected.", None),
+        (
+            {"externalNumber": "7" * 51},
+            "order.externalNumber: a string of 0 to 50 characters is expected.",
+            None,
+        ),
+        ({"id": "mine"}, "order.id: 'mine' is not a uuid.", None),
+    ],
+)
+def test_what_the_cloud_can_see_is_refused_at_once(
+    theatre: Theatre, changes: dict[str, object], description: str, code: str | None
+) -> None:
+    assert theatre.refusal("deliveries/create", _wish(theatre, **changes)) == (400, description, code)
+    assert list(theatre.stage.kitchen.orders()) == []
+
+
+def test_delivery_with_a_discount_costs_to_the_kopeck(theatre: Theatre) -> None:
+    cafe = theatre.restaurant("Берёзка")
+    discount = {"type": "RMS", "discountTypeId": str(cafe.dictionaries.discounts[0].id)}
+    street = {"name": cafe.city.streets[0].name, "city": cafe.city.name}
+    wish = _wish(
+        theatre,
+        orderServiceType="DeliveryByCourier",
+        deliveryPoint={"address": {"street": street, "house": "61"}},
+        discountsInfo={"discounts": [discount]},
+    )
+
+    theatre.get("deliveries/create", wish)
+
+    order = next(theatre.stage.kitchen.orders())
+    # 3 × 180 less 10 %, and 149 for the delivery
+    assert str(order.sum) == "635.00"
+    assert order.address is not None
+    assert (order.address.street, order.address.house) == (cafe.city.streets[0], "61")
+
+
+def test_product_of_the_stop_list_is_refused_when_asked_to_check(theatre: Theatre) -> None:
+    group, drink = theatre.restaurant("Берёзка").terminal_groups[0], _drink(theatre)
+    stops = theatre.stage.kitchen.asides.stops
+    stops._stops[group.id] = {drink.id: Stop(drink, drink.price * 0, theatre.stage.now())}
+
+    checked = {**_wish(theatre), "createOrderSettings": {"checkStopList": True}}
+
+    assert theatre.refusal("deliveries/create", checked) == (
+        403,
+        f"Product {drink.id} is in the stop list.",
+        None,
+    )
+    assert theatre.get("deliveries/create", _wish(theatre))["orderInfo"]["creationStatus"] == "InProgress"
+
+
+def test_order_for_a_till_that_is_cut_off_fails_and_is_taken_after_all(theatre: Theatre) -> None:
+    cafe = theatre.restaurant("Берёзка")
+    theatre.control("till", {"organization_id": str(cafe.id), "online": False})
+    theatre.get("deliveries/create", _wish(theatre))
+
+    theatre.play(20)
+    assert _told(theatre) == [("DeliveryOrderUpdate", "InProgress"), ("DeliveryOrderError", "Error")]
+    failed = next(theatre.stage.kitchen.orders())
+    assert failed.error is not None
+    assert failed.error.message.startswith("Creation timeout expired")
+    theatre.control("till", {"organization_id": str(cafe.id), "online": True})
+    theatre.play(3)
+
+    assert _told(theatre)[2] == ("DeliveryOrderUpdate", "Success")
+    assert next(theatre.stage.kitchen.orders()).creation is CreationStatus.SUCCESS

@@ -1,0 +1,181 @@
+"""A whole hub in processes of its own, on a database of its own, for tests that kill them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.builders import ORGANIZATION_ID, TOKEN
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass
+class Hub:
+    """Commands and processes of one hub; ``stop`` ends what is left of them."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    key: str = ""
+
+    @property
+    def env(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        return inherited | {
+            "EMBEDDED_POSTGRES_DIR": str(self.folder / "postgres"),
+            "PORT": str(self.port),
+            "GUNICORN_BIND": f"127.0.0.1:{self.port}",
+            "LOG_FORMAT": "json",
+        }
+
+    def manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return done.stdout
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        with (self.folder / f"{len(self.processes)}.log").open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=self.env,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def start_web(self) -> subprocess.Popen[str]:
+        process = self.start("-m", "gunicorn", "iikohub.wsgi")
+        wait_until(lambda: self.answers("/readyz"))
+        return process
+
+    def start_worker(self) -> subprocess.Popen[str]:
+        return self.start("manage.py", "worker")
+
+    def answers(self, path: str) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
+        except OSError:
+            return False
+
+    def get(self, path: str) -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Api-Key {self.key}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def rows(self, path: str) -> list[dict[str, Any]]:
+        """Every row of a list, page by page."""
+        found: list[dict[str, Any]] = []
+        mark = "&" if "?" in path else "?"
+        while True:
+            page = self.get(f"{path}{mark}skip={len(found)}&limit=200")
+            found += page["results"]
+            if page["next"] is None:
+                return found
+
+    def post(self, body: Any) -> bool:
+        """Deliver a body; whether it was acknowledged with 200."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api/v1/webhooks/iiko",
+            data=json.dumps(body).encode(),
+            headers={"Authorization": TOKEN, "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(5)
+
+
+def wait_until(happened: Any, *, seconds: float = 30) -> None:
+    """Poll until ``happened()`` is true; fails loudly after ``seconds``."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@contextmanager
+def running_hub(folder: Path) -> Iterator[Hub]:
+    """A migrated hub with one restaurant and an API key; nothing runs yet but its database."""
+    hub = Hub(folder)
+    # Holds the embedded server up between the commands, as a worker of the installation would.
+    keeper = hub.start("manage.py", "shell", "-v0", "-c", KEEP)
+    try:
+        wait_until((folder / "kept").exists, seconds=60)
+        hub.manage("migrate", "-v0")
+        hub.manage(
+            "add_organization",
+            ORGANIZATION_ID,
+            "--name=Кафе «Сирень»",
+            "--timezone=Asia/Yekaterinburg",
+            f"--webhook-token={TOKEN}",
+        )
+        hub.key = hub.manage("create_api_key", "tests").strip()
+        yield hub
+    finally:
+        hub.stop()
+        assert keeper.poll() is not None
+
+
+KEEP = """
+import signal, sys
+from pathlib import Path
+from django.conf import settings
+from django.db import connection
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+connection.ensure_connection()
+(Path(settings.EMBEDDED_POSTGRES_DIR).parent / "kept").touch()
+signal.pause()
+"""

@@ -1,0 +1,282 @@
+"""Journeys through the admin in a real browser: what scripts, styles and the content policy do together."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from orders.models import Order
+from tests.builders import REVISION, cloud_event, drain, make_organization, post
+from tests.pages import API_KEYS, CONFIGS, EVENTS, ORDERS, ORGANIZATIONS
+from webhooks.models import EventSource, WebhookConfig, WebhookEvent
+
+CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
+]
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+REFRESHES_WITHIN_MS = 15_000
+expect.set_options(timeout=REFRESHES_WITHIN_MS)
+
+
+@pytest.fixture
+def browser(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    """A browser for one test: while it runs, an event loop runs in this thread.
+
+    Django takes that for asynchronous code, hence the variable, and opens a connection of its own for
+    it. The database is set up before the loop starts and cleared after it has ended.
+    """
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+        connections.close_all()
+
+
+@dataclass
+class Visitor:
+    """A person at the browser, signed in; ``complaints`` is what the browser's console said."""
+
+    page: Page
+    home: str
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(f"{self.home}{path}")
+        return self.page
+
+
+@pytest.fixture
+def visitor(browser: Browser, live_server: LiveServer) -> Iterator[Visitor]:
+    yield from _visit(browser, live_server, width=1360)
+
+
+@pytest.fixture
+def visitor_with_a_phone(browser: Browser, live_server: LiveServer) -> Iterator[Visitor]:
+    yield from _visit(browser, live_server, width=390)
+
+
+def _visit(browser: Browser, live_server: LiveServer, *, width: int) -> Iterator[Visitor]:
+    door = Client()
+    door.force_login(User.objects.create_superuser("chief", password="long-enough-password"))
+    context = browser.new_context(viewport={"width": width, "height": 900}, locale="ru-RU")
+    context.set_default_timeout(REFRESHES_WITHIN_MS)
+    session = door.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    one = Visitor(context.new_page(), live_server.url)
+    one.page.on(
+        "console",
+        lambda said: one.complaints.append(said.text) if said.type in {"error", "warning"} else None,
+    )
+    one.page.on("pageerror", lambda error: one.complaints.append(str(error)))
+    yield one
+    context.close()
+    assert one.complaints == []
+
+
+def arrive(*events: object) -> None:
+    post(Client(), list(events))
+    drain()
+
+
+def test_signing_in_leads_to_the_overview(visitor: Visitor) -> None:
+    visitor.page.context.clear_cookies()
+    page = visitor.open("/admin/login/")
+
+    page.get_by_label("Имя пользователя").fill("chief")
+    page.get_by_label("Пароль", exact=False).first.fill("long-enough-password")
+    page.get_by_role("button", name="Войти").click()
+
+    expect(page).to_have_title("Обзор | iikohub")
+
+
+def test_orders_arrive_and_change_before_ones_eyes(visitor: Visitor) -> None:
+    make_organization()
+    page = visitor.open(ORDERS)
+    expect(page.get_by_text("Здесь пока пусто")).to_be_visible()
+
+    arrive(cloud_event(status="WaitCooking"))
+    row = page.locator("#result_list tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("Ждёт кухню")
+    expect(page.locator("#hub-count")).to_have_text("Всего: 1")
+
+    arrive(cloud_event(status="OnWay", timestamp=REVISION + 1))
+    expect(row).to_contain_text("В пути")
+
+
+def test_refreshing_can_be_switched_off_and_stays_so(visitor: Visitor) -> None:
+    make_organization()
+    page = visitor.open(ORDERS)
+    switch = page.get_by_role("checkbox", name="Автообновление")
+    expect(switch).to_be_checked()
+
+    switch.uncheck()
+    page.reload()
+    expect(page.get_by_role("checkbox", name="Автообновление")).not_to_be_checked()
+    arrive(cloud_event())
+    page.wait_for_timeout(7_000)
+    expect(page.get_by_text("Здесь пока пусто")).to_be_visible()
+
+    page.get_by_role("checkbox", name="Автообновление").check()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+
+
+def test_lost_connection_is_told(visitor: Visitor) -> None:
+    make_organization()
+    page = visitor.open(ORDERS)
+
+    page.context.set_offline(True)
+    expect(page.get_by_text("нет связи")).to_be_visible(timeout=REFRESHES_WITHIN_MS)
+    page.context.set_offline(False)
+
+    arrive(cloud_event())
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    visitor.complaints.clear()
+
+
+def test_overview_counts_what_arrives(visitor: Visitor) -> None:
+    make_organization()
+    page = visitor.open("/admin/")
+    tile = page.get_by_role("link", name="открытые заказы")
+    expect(tile).to_contain_text("0")
+
+    arrive(cloud_event(status="Waiting"))
+
+    expect(tile).to_contain_text("1")
+    tile.click()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+
+
+def test_replay_asks_in_a_dialog_that_a_keyboard_can_use(visitor: Visitor) -> None:
+    make_organization()
+    arrive(cloud_event())
+    event = WebhookEvent.objects.get()
+    page = visitor.open(f"{EVENTS}{event.pk}/change/")
+    dialog = page.get_by_role("dialog", name="Повторить это событие?")
+    opener = page.get_by_role("button", name="Повторить")
+
+    opener.focus()
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_role("button", name="Повторить")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert WebhookEvent.objects.count() == 1
+
+    opener.click()
+    dialog.get_by_role("button", name="Отмена").click()
+    expect(dialog).to_be_hidden()
+    opener.click()
+    dialog.get_by_role("button", name="Повторить").click()
+
+    expect(page.get_by_text("Поставлено в очередь как событие")).to_be_visible()
+    assert WebhookEvent.objects.filter(source=EventSource.REPLAY, replay_of=event).count() == 1
+
+
+def test_selected_events_are_replayed_after_a_question(visitor: Visitor) -> None:
+    make_organization()
+    arrive(*(cloud_event(order_id=f"order-{number}") for number in range(3)))
+    page = visitor.open(EVENTS)
+
+    page.get_by_label("Выбрать все объекты на этой странице").check()
+    page.get_by_label("Выберите действие").select_option(label="Повторить")
+    page.get_by_role("button", name="Выполнить").click()
+    expect(page.get_by_text("Повторить 3 события?")).to_be_visible()
+    page.get_by_role("button", name="Повторить").click()
+
+    expect(page.get_by_text("Поставлено 3 события.")).to_be_visible()
+    assert WebhookEvent.objects.filter(source=EventSource.REPLAY).count() == 3
+
+
+def test_filters_are_reached_by_keyboard(visitor: Visitor) -> None:
+    make_organization()
+    arrive(cloud_event(status="OnWay"), cloud_event(order_id="2", status="Closed"))
+    page = visitor.open(ORDERS)
+
+    page.get_by_role("button", name="Фильтры").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("состояние")).to_be_focused()
+    page.get_by_label("статус").select_option(label="В пути")
+    page.get_by_role("button", name="Применить фильтры").click()
+
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+
+
+def test_language_is_switched(visitor: Visitor) -> None:
+    page = visitor.open("/admin/")
+
+    page.get_by_text("chief", exact=True).click()
+    page.get_by_role("button", name="English").click()
+    expect(page).to_have_title("Overview | iikohub")
+
+    page.get_by_text("chief", exact=True).click()
+    page.get_by_role("button", name="Русский").click()
+    expect(page).to_have_title("Обзор | iikohub")
+
+
+def every_page() -> list[str]:
+    make_organization()
+    arrive(
+        cloud_event(comment="оченьдлинноесловобезпробелов" * 20, external_number="W" * 150),
+        cloud_event(order_id="2", status="NeverHeardOfSuchALongStatusName", problem={"hasProblem": True}),
+        cloud_event(event_type="AnEventTypeWithAVeryLongNameThatNobodyHasEverHeardOf", order_id="3"),
+    )
+    return [
+        "/admin/",
+        ORDERS,
+        *(f"{ORDERS}{order.pk}/change/" for order in Order.objects.all()),
+        EVENTS,
+        *(f"{EVENTS}{event.pk}/change/" for event in WebhookEvent.objects.all()),
+        f"{EVENTS}{WebhookEvent.objects.latest('pk').pk}/replay/",
+        ORGANIZATIONS,
+        f"{ORGANIZATIONS}add/",
+        CONFIGS,
+        f"{CONFIGS}{WebhookConfig.objects.get().pk}/change/",
+        API_KEYS,
+        f"{API_KEYS}add/",
+        "/admin/auth/user/",
+        f"/admin/auth/user/{User.objects.get().pk}/change/",
+        "/admin/auth/group/add/",
+    ]
+
+
+def check_every_page(visitor: Visitor) -> None:
+    for path in every_page():
+        page = visitor.open(path)
+        too_wide = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert too_wide <= 0, path
+        assert page.locator("h1, [role=heading]").count() > 0, path
+        assert visitor.complaints == [], path
+
+
+def test_every_page_fits_a_laptop_and_breaks_no_policy(visitor: Visitor) -> None:
+    check_every_page(visitor)
+
+
+def test_every_page_fits_a_phone(visitor_with_a_phone: Visitor) -> None:
+    check_every_page(visitor_with_a_phone)

@@ -1,0 +1,497 @@
+"""Every sample body beside the checkout ends in the right order, to the last value."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from orders.models import Order
+from organizations.models import Organization
+from organizations.services.registry import add_organization
+from webhooks.models import WebhookEvent
+from webhooks.services.configs import set_webhook_token
+from webhooks.services.worker import run_batch
+
+SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "iiko" / "samples"
+FILES = sorted(SAMPLES.glob("*.json"))
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(not FILES, reason="the sample bodies (../shared/iiko/samples) are not here"),
+]
+
+HOME = "f61da194-94df-50de-a434-8bc28d4d9573"
+OTHER = "54022abc-ff57-5148-9ddd-4b35de8c067b"
+ANNA = "8fe8ebb8-3242-5098-8e1a-47b153f05078"
+TOKEN = "token-of-both-restaurants"
+
+
+@pytest.fixture(autouse=True)
+def restaurants(db: None) -> None:
+    for iiko_id, name in ((HOME, "Берёзка"), (OTHER, "Сосна")):
+        organization = add_organization(iiko_id=iiko_id, name=name, timezone="Asia/Yekaterinburg")
+        set_webhook_token(organization=organization, token=TOKEN)
+
+
+def send(*numbers: int) -> None:
+    """POST the samples of these numbers and apply them."""
+    client = Client()
+    for number in numbers:
+        (file,) = SAMPLES.glob(f"{number:02d}_*.json")
+        answer = client.post(
+            "/api/v1/webhooks/iiko",
+            file.read_bytes(),
+            content_type="application/json",
+            headers={"authorization": TOKEN},
+        )
+        assert (answer.status_code, answer.json()) == (200, {"status": "OK"})
+    while run_batch():
+        pass
+
+
+def order(iiko_order_id: str = ANNA) -> Order:
+    return Order.objects.get(iiko_order_id=iiko_order_id)
+
+
+def at(day: int, hour: int, minute: int, second: int = 0, micro: int = 0) -> datetime:
+    """An instant of March 2026 in UTC; the restaurants are five hours ahead."""
+    return datetime(2026, 3, day, hour, minute, second, micro, tzinfo=UTC)
+
+
+def values(row: Order, *names: str) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
+
+
+def test_01_order_still_on_its_way_to_the_till() -> None:
+    send(1)
+
+    found = order()
+    assert (found.organization_id, found.external_order_id) == (HOME, "WEB-20260314-0117")
+    assert (found.creation_status, found.status, found.raw_status) == ("InProgress", None, None)
+    assert (found.amount_minor, found.items, found.error_info) == (None, [], None)
+    assert (found.is_open, found.revision) == (True, 1773495728930)
+
+
+def test_02_new_order_with_every_field() -> None:
+    send(2)
+
+    found = order()
+    assert values(
+        found,
+        "pos_id",
+        "external_order_id",
+        "readable_number",
+        "status",
+        "raw_status",
+        "creation_status",
+        "order_type",
+        "amount_minor",
+        "processed_payments_minor",
+        "terminal_group_id",
+        "phone",
+        "comment",
+        "problem",
+        "delivery_zone",
+        "is_asap",
+        "guests_count",
+        "courier_id",
+        "courier_name",
+        "revision",
+        "restaurant_name",
+    ) == {
+        "pos_id": "0272c29b-c426-52e9-a08c-a75ddd2e220d",
+        "external_order_id": "WEB-20260314-0117",
+        "readable_number": "142",
+        "status": "WaitCooking",
+        "raw_status": "WaitCooking",
+        "creation_status": "Success",
+        "order_type": "DELIVERY",
+        "amount_minor": 165100,
+        "processed_payments_minor": 0,
+        "terminal_group_id": "b6c70f6b-d9bc-5b7e-b1cf-436cff96f59f",
+        "phone": "+79040000117",
+        "comment": "Позвонить за 10 минут. Домофон не работает",
+        "problem": None,
+        "delivery_zone": "Центр",
+        "is_asap": False,
+        "guests_count": 1,
+        "courier_id": None,
+        "courier_name": None,
+        "revision": 1773495732930,
+        "restaurant_name": "Берёзка",
+    }
+    assert values(
+        found, "promised_time", "when_created", "when_confirmed", "cooking_start_time", "when_received_by_api"
+    ) == {
+        "promised_time": at(14, 14, 40),
+        "when_created": at(14, 13, 42, 11, 480_000),
+        "when_confirmed": at(14, 13, 42, 40, 511_000),
+        "cooking_start_time": at(14, 13, 55),
+        "when_received_by_api": at(14, 13, 42, 8, 51_000),
+    }
+
+
+def test_02_customer_address_items_and_payments() -> None:
+    send(2)
+
+    found = order()
+    assert found.customer == {
+        "id": "b58b11df-c290-5d7e-856d-e02d45ecdda3",
+        "type": "regular",
+        "name": "Анна",
+        "surname": "Климова",
+        "comment": None,
+        "gender": "NotSpecified",
+        "birthdate": None,
+        "is_in_blacklist": False,
+        "blacklist_reason": None,
+    }
+    assert found.address is not None
+    assert {name: value for name, value in found.address.items() if value is not None} == {
+        "city": "Тюмень",
+        "street": "Республики",
+        "house": "61",
+        "flat": "18",
+        "latitude": "57.153",
+        "longitude": "65.5343",
+    }
+    pizza, drink = found.items
+    assert (pizza["name"], pizza["size"], pizza["amount"]) == ("Пицца «Сибирская»", "30 см", "2")
+    assert (pizza["price_minor"], pizza["cost_minor"], pizza["result_minor"]) == (69000, 138000, 147100)
+    assert pizza["modifiers"] == [
+        {
+            "product_id": "29469d13-109a-5384-84ed-6862d851df8c",
+            "name": "Халапеньо",
+            "amount": "1",
+            "price_minor": 4550,
+            "result_minor": 4550,
+            "is_deleted": False,
+        }
+    ]
+    assert (drink["comment"], drink["result_minor"], drink["is_deleted"]) == ("без льда", 18000, False)
+    assert found.payments == [
+        {
+            "type_id": "2d23aba3-15d7-5279-8a55-8bf96203bebd",
+            "name": "Наличные",
+            "kind": "Cash",
+            "sum_minor": 165100,
+            "is_preliminary": True,
+            "is_external": True,
+            "is_processed_externally": False,
+            "is_fiscalized_externally": False,
+            "is_prepay": False,
+        }
+    ]
+    assert (found.tips, found.discounts) == ([], [])
+
+
+def test_03_items_are_being_cooked() -> None:
+    send(2, 3)
+
+    found = order()
+    assert (found.status, found.revision) == ("CookingStarted", 1773496492930)
+    assert [item["status"] for item in found.items] == ["CookingStarted", "PrintedNotCooking"]
+    assert found.items[0]["when_printed"] == "2026-03-14T13:54:40.002000Z"
+
+
+def test_04_courier_is_assigned() -> None:
+    send(4)
+
+    assert values(order(), "status", "courier_id", "courier_name", "courier_phone") == {
+        "status": "Waiting",
+        "courier_id": "d5e25331-09a3-5a24-b6df-f82170df638d",
+        "courier_name": "Егоров Павел",
+        "courier_phone": "+79040000202",
+    }
+
+
+def test_05_courier_is_changed_on_the_way() -> None:
+    send(4, 5)
+
+    found = order()
+    assert (found.status, found.courier_name) == ("OnWay", "Насырова Гульнара")
+    assert (found.when_sent, found.estimated_time) == (at(14, 14, 22, 12), at(14, 14, 38))
+    told = {entry.what: (entry.from_value, entry.to_value) for entry in found.timeline.all()}
+    assert told["courier_name"] == ("Егоров Павел", "Насырова Гульнара")
+
+
+def test_06_07_delivered_then_closed_in_time() -> None:
+    send(6)
+    assert (order().status, order().when_delivered) == ("Delivered", at(14, 14, 37, 44))
+
+    send(7)
+    found = order()
+    assert values(found, "status", "when_closed", "when_bill_printed", "processed_payments_minor") == {
+        "status": "Closed",
+        "when_closed": at(14, 14, 43, 50, 117_000),
+        "when_bill_printed": at(14, 14, 21, 30),
+        "processed_payments_minor": 165100,
+    }
+    assert found.payments[0]["is_preliminary"] is False
+    assert (found.is_open, found.late_at(timezone.now())) == (False, False)
+
+
+def test_08_cancelled_with_cause_and_deleted_item() -> None:
+    send(8)
+
+    found = order("51e45fcb-340c-5e57-ba09-9834043e580b")
+    assert values(
+        found, "status", "cancel_cause", "cancel_comment", "when_cancelled", "amount_minor", "is_open"
+    ) == {
+        "status": "Cancelled",
+        "cancel_cause": "Отказ гостя",
+        "cancel_comment": "Передумал, перезвонил в 13:19",
+        "when_cancelled": at(15, 8, 20, 29, 551_000),
+        "amount_minor": 0,
+        "is_open": False,
+    }
+    assert (found.items[0]["is_deleted"], found.items[0]["deletion_reason"]) == (True, "Гость отказался")
+
+
+def test_09_pickup_of_a_one_time_customer() -> None:
+    send(9)
+
+    found = order("08849a9f-7143-56e8-9539-a019174f2fbf")
+    assert (found.order_type, found.address, found.status) == ("PICKUP", None, "Unconfirmed")
+    assert (found.amount_minor, found.is_asap, found.external_order_id) == (9990, True, None)
+    assert found.customer is not None
+    assert (found.customer["type"], found.customer["name"]) == ("one-time", "Айгүл Қ. 😀")
+
+
+def test_10_moved_to_another_restaurant() -> None:
+    send(10)
+
+    old = order("ae579577-9935-55eb-92ad-ff1f98bc3e57")
+    new = order("9ed6d595-2370-5492-bac3-b5a36d371d3a")
+    assert (old.organization_id, old.status, old.cancel_cause) == (
+        HOME,
+        "Cancelled",
+        "Перенос в другой ресторан",
+    )
+    assert (new.organization_id, new.status, new.readable_number) == (OTHER, "WaitCooking", "21")
+    assert old.moved == {
+        "to_order_id": new.iiko_order_id,
+        "to_terminal_group_id": "3876dbc9-c0a5-5ed2-b187-f948208fbffc",
+        "to_organization_id": OTHER,
+    }
+    assert new.moved is not None
+    assert new.moved["from_order_id"] == old.iiko_order_id
+
+
+def test_11_13_creation_error_then_late_success() -> None:
+    send(11)
+    late = "ed70dd29-88ad-5f9a-a991-551a058452b1"
+    found = order(late)
+    assert (found.creation_status, found.status, found.is_open) == ("Error", None, False)
+    assert found.error_info is not None
+    assert found.error_info["message"].startswith("Creation timeout expired")
+
+    send(13)
+    found = order(late)
+    assert (found.creation_status, found.status, found.is_open) == ("Success", "WaitCooking", True)
+    assert (found.error_info, found.amount_minor) == (None, 81235)
+    told = [(entry.what, entry.to_value) for entry in found.timeline.all()]
+    assert ("creation_status", "Error") in told
+    assert ("creation_status", "Success") in told
+
+
+def test_12_creation_error_with_its_product() -> None:
+    send(12)
+
+    found = order("6b208707-9a50-5a6c-922c-b602159e7749")
+    assert found.error_info is not None
+    assert (found.creation_status, found.error_info["code"]) == ("Error", "ProductNotFound")
+    assert found.error_info["additionalData"] == {"productId": "f58da945-a23d-516f-bc31-a79450d0c12f"}
+
+
+def test_14_discounts_combo_halves_service_and_loyalty() -> None:
+    send(14)
+
+    found = order("5d04e0a2-2b8a-5684-a814-7c6bd1abdfea")
+    burger, halves, service = found.items
+    assert (burger["combo_name"], burger["result_minor"]) == ("Комбо «Обед»", 40500)
+    assert (halves["name"], halves["kind"], halves["price_minor"], halves["result_minor"]) == (
+        "Пицца 2 половинки",
+        "Compound",
+        90100,
+        81090,
+    )
+    assert [half["name"] for half in halves["components"]] == [
+        "Половинка «Маргарита»",
+        "Половинка «Пепперони»",
+    ]
+    assert (service["name"], service["kind"], service["cost_minor"]) == ("Доставка", "Service", 0)
+    assert found.discounts == [
+        {"type_id": "1e00576f-c471-5061-b8af-0c12d865f3b4", "name": "Скидка 10%", "sum_minor": 13510}
+    ]
+    assert [(payment["name"], payment["sum_minor"]) for payment in found.payments] == [
+        ("Бонусы", 21590),
+        ("Онлайн", 100000),
+    ]
+    assert [(tip["name"], tip["sum_minor"]) for tip in found.tips] == [("Онлайн чаевые", 5000)]
+    assert found.loyalty is not None
+    assert found.loyalty["coupon"] == "SPRING26"
+    assert found.external_data == [{"key": "promo", "value": "landing-7"}]
+    assert (found.amount_minor, found.problem, found.operator_name) == (
+        121590,
+        "Гость не отвечает на звонок",
+        "Ким Ольга",
+    )
+
+
+def test_15_array_of_several_types_is_three_events() -> None:
+    send(15)
+
+    ended = list(WebhookEvent.objects.order_by("id").values_list("event_type", "status", "reason"))
+    assert ended == [
+        ("DeliveryOrderUpdate", "processed", ""),
+        ("StopListUpdate", "ignored", "not_handled_yet"),
+        ("PersonalShift", "ignored", "not_handled_yet"),
+    ]
+    assert order().status == "Waiting"
+
+
+@pytest.mark.parametrize("number", range(16, 24))
+def test_16_to_23_are_kept_for_later(number: int) -> None:
+    send(number)
+
+    assert list(WebhookEvent.objects.values_list("status", "reason")) == [("ignored", "not_handled_yet")]
+    assert not Order.objects.exists()
+
+
+def test_24_event_without_a_schema_is_only_kept() -> None:
+    send(24)
+
+    event = WebhookEvent.objects.get()
+    assert (event.event_type, event.status, event.reason) == ("NomenclatureUpdate", "ignored", "kept_only")
+
+
+def test_25_26_soi_order_from_create_to_on_way() -> None:
+    send(25)
+    found = order()
+    assert values(
+        found,
+        "external_order_id",
+        "readable_number",
+        "status",
+        "raw_status",
+        "creation_status",
+        "order_type",
+        "amount_minor",
+        "restaurant_name",
+        "promised_time",
+        "when_created",
+        "revision",
+    ) == {
+        "external_order_id": "20260314-117",
+        "readable_number": "117",
+        "status": "CookingStarted",
+        "raw_status": "COOKING_STARTED",
+        "creation_status": "OK",
+        "order_type": "DELIVERY",
+        "amount_minor": 165100,
+        "restaurant_name": "Кафе «Берёзка», Тюмень",
+        "promised_time": at(14, 14, 40),
+        "when_created": at(14, 13, 42, 11),
+        "revision": None,
+    }
+
+    send(26)
+    assert (order().status, order().raw_status) == ("OnWay", "ON_WAY")
+
+
+def test_27_soi_creation_error_without_details() -> None:
+    send(27)
+
+    found = Order.objects.get()
+    assert values(found, "iiko_order_id", "external_order_id", "creation_status", "status", "error_info") == {
+        "iiko_order_id": None,
+        "external_order_id": "20260314-118",
+        "creation_status": "Error",
+        "status": None,
+        "error_info": {"code": "ProductNotFound", "message": "Product not found"},
+    }
+
+
+# --- whatever way they arrive ------------------------------------------------------------------------
+
+
+def mirror() -> list[dict[str, Any]]:
+    """The orders without what depends on when this hub first saw them."""
+    ours = {"id", "created_at", "updated_at", "field_ranks"}
+    names = [field.attname for field in Order._meta.concrete_fields if field.attname not in ours]
+    return sorted(
+        (values(found, *names) for found in Order.objects.all()),
+        key=lambda row: (row["iiko_order_id"] or "", row["external_order_id"] or ""),
+    )
+
+
+def start_over() -> None:
+    WebhookEvent.objects.all().delete()
+    Order.objects.all().delete()
+
+
+NUMBERS = range(1, 28)
+
+
+def test_whole_set_twice_ends_in_the_same_orders() -> None:
+    send(*NUMBERS)
+    once = mirror()
+    assert len(once) == 9
+
+    send(*NUMBERS)
+
+    assert mirror() == once
+    assert sum(WebhookEvent.objects.values_list("duplicates", flat=True)) >= len(FILES)
+
+
+def test_whole_set_in_reverse_ends_in_the_same_orders() -> None:
+    send(*NUMBERS)
+    forward = mirror()
+    assert len(forward) == 9
+    start_over()
+
+    send(*reversed(NUMBERS))
+
+    assert mirror() == forward
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whole_set_shuffled_and_repeated_ends_in_the_same_orders(seed: int) -> None:
+    send(*NUMBERS)
+    forward = mirror()
+    assert len(forward) == 9
+    start_over()
+    generator = random.Random(seed)
+    numbers = [*NUMBERS, *generator.sample(NUMBERS, 9)]
+    generator.shuffle(numbers)
+
+    for number in numbers:
+        send(number) if generator.random() < 0.3 else send_only(number)
+    send()
+
+    assert mirror() == forward
+
+
+def send_only(number: int) -> None:
+    """POST without applying, so that batches of different sizes form."""
+    (file,) = SAMPLES.glob(f"{number:02d}_*.json")
+    Client().post(
+        "/api/v1/webhooks/iiko",
+        file.read_bytes(),
+        content_type="application/json",
+        headers={"authorization": TOKEN},
+    )
+
+
+def test_restaurants_of_the_samples_are_the_only_ones() -> None:
+    send(*NUMBERS)
+
+    assert {str(found.organization_id) for found in Order.objects.all()} == {HOME, OTHER}
+    assert Organization.objects.count() == 2

@@ -1,0 +1,149 @@
+"""Everything the page of one event shows, ready for its template."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from organizations.models import Organization
+from organizations.presentation import EMPTY, clock
+from webhooks.models import EventStatus, Reason, WebhookEvent
+from webhooks.presentation import (
+    LONGEST_PAYLOAD,
+    payload_html,
+    raw_text,
+    reason_text,
+    status_badge,
+    type_text,
+)
+
+REPLAYS_SHOWN = 20
+COLLAPSED_FROM = 20_000
+"""A payload of so many characters is shown folded."""
+
+Fact = tuple[str, str | SafeString]
+
+
+def event_page(event: WebhookEvent, *, now: datetime) -> dict[str, Any]:
+    """Collect what the template shows; four queries, whatever the event."""
+    page = _Page(event, now)
+    payload, raw = _content(event)
+    return {
+        "badge": status_badge(event),
+        "headline": page.headline(),
+        "notices": page.notices(),
+        "facts": page.facts(),
+        "payload": None if payload is None else payload_html(payload),
+        "payload_size": filesizeformat(len((payload or "").encode())),
+        "is_payload_cut": payload is not None and len(payload) > LONGEST_PAYLOAD,
+        "is_payload_folded": payload is not None and len(payload) > COLLAPSED_FROM,
+        "raw": None if raw is None else raw_text(raw),
+        "raw_size": filesizeformat(len(raw or b"")),
+        "replays": page.replays(),
+        "is_replayable": is_replayable(event, has_payload=payload is not None),
+    }
+
+
+def is_replayable(event: WebhookEvent, *, has_payload: bool) -> bool:
+    return has_payload or event.replay_of_id is not None
+
+
+def payload_text(event: WebhookEvent) -> str | None:
+    return _content(event)[0]
+
+
+def _content(event: WebhookEvent) -> tuple[str | None, bytes | None]:
+    # As text: numbers beyond a float's reach must not change on their way to the page.
+    row = (
+        WebhookEvent.objects.filter(pk=event.pk)
+        .annotate(payload_as_text=Cast("payload", TextField()))
+        .values_list("payload_as_text", "raw_body")
+        .get()
+    )
+    return row[0], None if row[1] is None else bytes(row[1])
+
+
+class _Page:
+    def __init__(self, event: WebhookEvent, now: datetime) -> None:
+        self._event = event
+        self._now = now
+        self._organization = Organization.objects.filter(iiko_id=event.organization_id).first()
+        self._zone: tzinfo = self._organization.zone() if self._organization else UTC
+
+    def clock(self, moment: datetime | None) -> SafeString:
+        return clock(moment, self._zone, now=self._now, seconds=True, with_offset=True)
+
+    def headline(self) -> list[Fact]:
+        event = self._event
+        restaurant = self._organization.name if self._organization else event.organization_id
+        return [
+            (_("Received"), self.clock(event.received_at)),
+            (_("Restaurant"), restaurant or EMPTY),
+            (_("Source"), str(event.get_source_display())),
+            (_("Repeats"), str(event.duplicates)),
+            (_("Outcome"), reason_text(event) or str(event.get_status_display())),
+        ]
+
+    def notices(self) -> list[tuple[str, str, str]]:
+        """What needs a person's eye: severity, title, words."""
+        event = self._event
+        notices = []
+        if event.status == EventStatus.FAILED:
+            title = _("Could not be applied; the hub will try again")
+            notices.append(("warn", title, event.error))
+        elif event.status == EventStatus.DEAD:
+            title = _("Could not be applied, and the hub has given up. Replay it once the cause is gone")
+            notices.append(("bad", title, event.error))
+        elif event.error:
+            notices.append(("info", reason_text(event) or _("Error"), event.error))
+        if event.reason == Reason.UNKNOWN_ORGANIZATION:
+            title = _("Nobody has set up this restaurant here")
+            words = _("Add it with this iiko id, then replay the event: %(id)s") % {
+                "id": event.organization_id
+            }
+            notices.append(("warn", title, words))
+        if event.notes:
+            title = _("Could not be read and was left as it was")
+            notices.append(("warn", title, "; ".join(str(note) for note in event.notes)))
+        return notices
+
+    def facts(self) -> list[Fact]:
+        event = self._event
+        facts: list[tuple[str, Any]] = [
+            (_("Type"), type_text(event.event_type)),
+            (_("Format"), event.get_format_display()),
+            (_("Event time, by iiko"), self.clock(event.event_time) if event.event_time else None),
+            (_("Ended"), self.clock(event.processed_at) if event.processed_at else None),
+            (_("Next attempt"), self.clock(event.next_attempt_at) if event.next_attempt_at else None),
+            (_("Attempts"), event.attempts),
+            (_("Revision"), event.revision),
+            (_("Restaurant's iiko id"), event.organization_id),
+            (_("Order or other entity"), event.entity_key),
+            (_("External order id"), event.order_external_id),
+            (_("Correlation id"), event.correlation_id),
+        ]
+        return [(title, value) for title, value in facts if value not in (None, "")]
+
+    def replays(self) -> list[dict[str, Any]]:
+        newest = (
+            self._event.replays.order_by("-id")
+            .only("replay_of", "event_type", "format", "status", "reason", "received_at")
+            .all()[:REPLAYS_SHOWN]
+        )
+        return [
+            {
+                "event": replay,
+                "url": reverse("admin:webhooks_webhookevent_change", args=[replay.pk]),
+                "received": self.clock(replay.received_at),
+                "badge": status_badge(replay),
+                "reason": reason_text(replay),
+            }
+            for replay in newest
+        ]

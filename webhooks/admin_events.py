@@ -1,0 +1,297 @@
+"""The inbox in the admin: what came, what became of it, and bringing it in once more."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.views import ChangeList
+
+from iiko_client import clocks
+from orders.models import Order
+from organizations.admin_filters import OrganizationFilter
+from organizations.admin_lists import MirrorAdmin
+from organizations.models import Organization
+from organizations.presentation import EMPTY, clock, cut, two_lines
+from organizations.services.registry import canonical_id
+from webhooks.admin_event_page import event_page, is_replayable, payload_text
+from webhooks.admin_filters import (
+    ReasonFilter,
+    ReceivedFilter,
+    SourceFilter,
+    StatusFilter,
+    TypeFilter,
+)
+from webhooks.errors import NotReplayable
+from webhooks.models import EventStatus, Reason, WebhookEvent
+from webhooks.presentation import reason_text, replay_text, status_badge, type_text
+from webhooks.services.replay import ReplayCount, replay_all, replay_event
+
+REPLAY_AT_ONCE = 1_000
+"""For more there is ``manage.py replay_webhooks``, which nobody waits for in a browser."""
+
+CHIPS = (EventStatus.PENDING, EventStatus.FAILED, EventStatus.DEAD, EventStatus.IGNORED)
+
+_ORDERS_SEARCHED = 200
+
+_LISTED = (
+    "event_type",
+    "format",
+    "status",
+    "reason",
+    "error",
+    "organization_id",
+    "order_external_id",
+    "source",
+    "duplicates",
+    "received_at",
+    "order__readable_number",
+    "order__external_order_id",
+)
+
+
+class EventChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str] | None = None
+    ) -> QuerySet[WebhookEvent]:
+        """Rows without their bodies, each with the name and the clock of its restaurant."""
+        events: QuerySet[WebhookEvent] = super().get_queryset(request, exclude_parameters)
+        restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_id"))
+        zones = Organization.objects.order_by("timezone").values("timezone").distinct()[:2]
+        return events.only(*_LISTED).annotate(
+            restaurant_name=Subquery(restaurant.values("name")[:1]),
+            restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
+            is_many_zones=Value(len(zones) > 1),
+            links_orders=Value(_sees_orders(request)),
+        )
+
+
+def _sees_orders(request: HttpRequest) -> bool:
+    return request.user.has_perm("orders.view_order")
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(MirrorAdmin):
+    list_display = ("received", "kind", "outcome", "restaurant", "order_link", "repeats")
+    list_select_related = ("order",)
+    list_filter = (
+        StatusFilter,
+        TypeFilter,
+        OrganizationFilter,
+        ReasonFilter,
+        SourceFilter,
+        ReceivedFilter,
+    )
+    list_before_template = "admin/webhooks/webhookevent/above_list.html"
+    search_fields = ("entity_key",)  # shows the box; see get_search_results
+    search_help_text = _("An order's number or id, or a correlation id")
+    sortable_by = ("received",)
+    empty_words = _("Events appear here as soon as iiko sends the first one.")
+    actions = ("replay",)
+    fields = ()
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        may_replay: bool = request.user.has_perm("webhooks.replay_webhookevent")
+        return may_replay and self.has_view_permission(request)
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[EventChangeList]:
+        return EventChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
+        events: QuerySet[WebhookEvent] = super().get_queryset(request)
+        return events.select_related("order").defer("payload", "raw_body")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[WebhookEvent], search_term: str
+    ) -> tuple[QuerySet[WebhookEvent], bool]:
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(_found(search_term.strip())), False
+
+    # --- pages -----------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("<int:event_id>/replay/", view(self.replay_view), name="webhooks_webhookevent_replay"),
+            path("<int:event_id>/payload/", view(self.payload_view), name="webhooks_webhookevent_payload"),
+        ]
+        urls: list[URLPattern] = super().get_urls()
+        return own + urls
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        chosen = request.GET.get("status", "")
+        chips: list[tuple[str, Any, bool]] = [("", _("All"), not chosen)]
+        chips += [(status.value, status.label, chosen == status) for status in CHIPS]
+        context = {"chips": chips} | (extra_context or {})
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        event: WebhookEvent = context["original"]
+        context |= event_page(event, now=timezone.now())
+        context |= {"title": f"{type_text(event.event_type)} #{event.pk}", "subtitle": None}
+        context |= {"may_replay": self.has_replay_permission(request), "sees_orders": _sees_orders(request)}
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    def payload_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
+        """The payload alone, as a file: for tools, and for payloads too big for a page."""
+        text = payload_text(self._event(request, event_id))
+        if text is None:
+            raise Http404
+        response = HttpResponse(text, content_type="application/json; charset=utf-8")
+        response.headers["Content-Disposition"] = f'attachment; filename="event-{event_id}.json"'
+        return response
+
+    def _event(self, request: HttpRequest, event_id: int) -> WebhookEvent:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        event = self.get_queryset(request).filter(pk=event_id).first()
+        if event is None:
+            raise Http404
+        return event
+
+    # --- replay ----------------------------------------------------------------------------------------
+
+    def replay_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
+        """Ask on GET, replay on POST."""
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
+        event = self._event(request, event_id)
+        if request.method == "POST":
+            self._replay_one(request, event)
+            return HttpResponseRedirect(reverse("admin:webhooks_webhookevent_change", args=[event_id]))
+        impossible = 0 if is_replayable(event, has_payload=payload_text(event) is not None) else 1
+        return self._ask(request, total=1, impossible=impossible, hidden=[])
+
+    def _replay_one(self, request: HttpRequest, event: WebhookEvent) -> None:
+        try:
+            replayed = replay_event(event_id=event.pk)
+        except NotReplayable:
+            words = gettext("This event could not be read when it came; there is nothing to apply.")
+            messages.error(request, words)
+            return
+        if replayed.pk == event.pk:
+            messages.info(request, gettext("The event is waiting to be applied already."))
+            return
+        url = reverse("admin:webhooks_webhookevent_change", args=[replayed.pk])
+        link = format_html('<a class="hub-link" href="{}">#{}</a>', url, replayed.pk)
+        messages.success(request, format_html(gettext("Queued again as event {}."), link))
+
+    @admin.action(description=_("Replay"), permissions=["replay"])
+    def replay(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> HttpResponse | None:
+        """Ask first; the answer comes as a second POST with ``confirmed``."""
+        ids = list(queryset.order_by().values_list("pk", flat=True)[: REPLAY_AT_ONCE + 1])
+        if len(ids) > REPLAY_AT_ONCE:
+            words = gettext(
+                "More than %(count)d events are selected. For so many there is a command: %(command)s"
+            )
+            details = {"count": REPLAY_AT_ONCE, "command": "manage.py replay_webhooks"}
+            messages.error(request, words % details)
+            return None
+        # By id: the replays themselves might answer the same filter.
+        events = WebhookEvent.objects.filter(pk__in=ids)
+        if "confirmed" not in request.POST:
+            unreadable = Q(payload__isnull=True, replay_of__isnull=True)
+            impossible = events.filter(unreadable | Q(reason=Reason.FOREIGN_TOKEN)).count()
+            return self._ask(request, total=len(ids), impossible=impossible, hidden=_chosen(request))
+        count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
+        level = messages.WARNING if count.impossible else messages.SUCCESS
+        messages.add_message(request, level, replay_text(count))
+        return None
+
+    def _ask(
+        self, request: HttpRequest, *, total: int, impossible: int, hidden: list[tuple[str, str]]
+    ) -> TemplateResponse:
+        question = ngettext("Replay %(count)d event?", "Replay %(count)d events?", total) % {"count": total}
+        context = self.admin_site.each_context(request) | {
+            "title": question,
+            "opts": self.opts,
+            "hidden": hidden,
+            "impossible": impossible,
+            "is_possible": total > impossible,
+            "back_url": request.get_full_path() if hidden else "../",
+        }
+        return TemplateResponse(request, "admin/webhooks/webhookevent/replay.html", context)
+
+    # --- columns ---------------------------------------------------------------------------------------
+    #
+    # A row is a WebhookEvent with what EventChangeList added.
+
+    @admin.display(description=_("received"), ordering="received_at")
+    def received(self, event: Any) -> SafeString:
+        zone = clocks.zone(event.restaurant_zone) if event.restaurant_zone else UTC
+        is_shifted = event.is_many_zones or not event.restaurant_zone
+        return clock(event.received_at, zone, now=timezone.now(), seconds=True, with_offset=is_shifted)
+
+    @admin.display(description=_("type"))
+    def kind(self, event: WebhookEvent) -> SafeString:
+        is_webhook = event.source == "webhook"
+        return two_lines(type_text(event.event_type), "" if is_webhook else event.get_source_display())
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, event: WebhookEvent) -> SafeString:
+        reason = reason_text(event)
+        told = (
+            format_html('<span title="{}">{}</span>', f"{reason}. {event.error[:300]}", reason)
+            if reason
+            else ""
+        )
+        return two_lines(status_badge(event), told)
+
+    @admin.display(description=_("restaurant"))
+    def restaurant(self, event: Any) -> SafeString:
+        if event.restaurant_name:
+            return cut(event.restaurant_name)
+        return format_html('<span class="hub-mono hub-muted">{}</span>', cut(event.organization_id or EMPTY))
+
+    @admin.display(description=_("order"))
+    def order_link(self, event: Any) -> SafeString:
+        if event.order is None:
+            return two_lines(event.order_external_id or EMPTY, "")
+        number: str | SafeString = str(event.order)
+        if event.links_orders:
+            url = reverse("admin:orders_order_change", args=[event.order_id])
+            number = format_html('<a class="hub-link" href="{}">{}</a>', url, number)
+        external = event.order_external_id or event.order.external_order_id
+        return two_lines(number, external if external != str(event.order) else "")
+
+    @admin.display(description=_("repeats"))
+    def repeats(self, event: WebhookEvent) -> str:
+        return str(event.duplicates or "")
+
+
+def _found(text: str) -> Q:
+    """The events of an order, by its number, its ids or a phone; else those of one correlation id."""
+    ident = canonical_id(text)
+    orders = list(Order.objects.searched(text).values_list("pk", flat=True)[:_ORDERS_SEARCHED])
+    of_order = (
+        Q(entity_key=ident) | Q(order_external_id=text) & ~Q(order_external_id="") | Q(order_id__in=orders)
+    )
+    # Apart, and only if nothing else is found: see the note on its index in docs.
+    if WebhookEvent.objects.filter(of_order).exists():
+        return of_order
+    return Q(correlation_id=ident)
+
+
+def _chosen(request: HttpRequest) -> list[tuple[str, str]]:
+    """What the list's form sent, to be sent again with the confirmation."""
+    names = ("action", "select_across", "index", helpers.ACTION_CHECKBOX_NAME)
+    return [(name, value) for name in names for value in request.POST.getlist(name)]

@@ -1,0 +1,26 @@
+"""Filters of ``GET webhooks/events``."""
+
+from __future__ import annotations
+
+import django_filters as filters
+
+from organizations.api.filters import IikoIdFilter
+from webhooks.models import EventSource, EventStatus, WebhookEvent
+
+
+class EventFilter(filters.FilterSet):
+    event_type = filters.CharFilter()
+    status = filters.ChoiceFilter(choices=EventStatus.choices)
+    organization_id = IikoIdFilter()
+    order_external_id = filters.CharFilter()
+    source = filters.ChoiceFilter(choices=EventSource.choices)
+    since = filters.IsoDateTimeFilter(
+        field_name="received_at", lookup_expr="gte", help_text="ISO 8601; received at or after."
+    )
+    until = filters.IsoDateTimeFilter(
+        field_name="received_at", lookup_expr="lt", help_text="ISO 8601; received before."
+    )
+
+    class Meta:
+        model = WebhookEvent
+        fields: list[str] = []

@@ -1,0 +1,11 @@
+from django.urls import re_path
+
+from organizations.api.routers import OptionalSlashRouter
+from webhooks.api.config_views import ConfigViewSet
+from webhooks.api.views import EventViewSet
+from webhooks.views import receive
+
+router = OptionalSlashRouter()
+router.register("webhooks/events", EventViewSet, basename="event")
+router.register("webhooks/configs", ConfigViewSet, basename="webhook-config")
+urlpatterns = [re_path(r"^webhooks/iiko/?$", receive, name="receive"), *router.urls]

@@ -1,0 +1,14 @@
+"""Errors of the inbox."""
+
+from __future__ import annotations
+
+from organizations.errors import HubError
+
+
+class UnknownEvent(HubError):
+    code = "unknown_event"
+    http_status = 404
+
+
+class NotReplayable(HubError):
+    code = "not_replayable"

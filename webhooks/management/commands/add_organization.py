@@ -1,0 +1,59 @@
+"""A restaurant by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from organizations.errors import HubError
+from organizations.services.registry import add_organization
+from webhooks.models import EventStatus, Reason, WebhookEvent
+from webhooks.services.configs import new_token, receive_url, set_webhook_token
+
+
+class Command(BaseCommand):
+    help = "Add a restaurant: its id in iiko, a name, its time zone, and the token iiko shows us."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("iiko_id", metavar="IIKO_ID", help="the organization's id in iiko")
+        parser.add_argument("--name", required=True)
+        parser.add_argument("--timezone", required=True, help="e.g. Europe/Moscow or +05:00")
+        parser.add_argument("--currency", default="RUB", help="three letters (default: %(default)s)")
+        parser.add_argument("--webhook-token", help="made for you if left out")
+
+    def handle(
+        self,
+        *_: Any,
+        iiko_id: str,
+        name: str,
+        timezone: str,
+        currency: str,
+        webhook_token: str | None,
+        **__: Any,
+    ) -> None:
+        try:
+            with transaction.atomic():
+                organization = add_organization(
+                    iiko_id=iiko_id, name=name, timezone=timezone, currency=currency.upper()
+                )
+                token = new_token() if webhook_token is None else webhook_token
+                config = set_webhook_token(organization=organization, token=token)
+        except HubError as error:
+            raise CommandError(error.detail) from error
+        self.stdout.write(self.style.SUCCESS(f"Added {organization.name} ({organization.iiko_id})."))
+        self.stdout.write(f"Webhook address: {receive_url()}")
+        if webhook_token is None:
+            self.stdout.write(f"Webhook token:   {config.auth_token}")
+        self._mention_kept(organization.iiko_id)
+
+    def _mention_kept(self, iiko_id: str) -> None:
+        kept = WebhookEvent.objects.filter(
+            organization_id=iiko_id, status=EventStatus.IGNORED, reason=Reason.UNKNOWN_ORGANIZATION
+        ).count()
+        if kept:
+            self.stdout.write(
+                f"{kept} events came before it was here. Apply them: "
+                f"manage.py replay_webhooks --status ignored --organization {iiko_id}"
+            )

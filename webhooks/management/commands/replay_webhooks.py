@@ -1,0 +1,74 @@
+"""Stored events once more."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from organizations.services.registry import canonical_id
+from webhooks.models import EventSource, EventStatus, WebhookEvent, WebhookEventQuerySet
+from webhooks.services.replay import ReplayCount, replay_all
+
+
+class Command(BaseCommand):
+    help = (
+        "Put stored events into the inbox again, oldest first. A worker applies them; what is newer in "
+        "the mirror stays."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--status",
+            action="append",
+            choices=EventStatus.values,
+            default=[],
+            help="only events that ended so; repeat for more (default: all)",
+        )
+        parser.add_argument("--since", help="received at or after: 2026-03-14 or 2026-03-14T18:00, UTC")
+        parser.add_argument("--until", help="received before")
+        parser.add_argument("--organization", metavar="ID", help="iiko id of the organization")
+        parser.add_argument("--type", metavar="NAME", help="event type, e.g. DeliveryOrderUpdate")
+        parser.add_argument("--dry-run", action="store_true", help="only count")
+
+    def handle(self, *_: Any, dry_run: bool, **options: Any) -> None:
+        events = self._selection(options)
+        total = events.count()
+        if dry_run:
+            self.stdout.write(f"{total} events would be replayed.")
+            return
+        count = ReplayCount(0, 0, 0)
+        for count in replay_all(events):
+            done = count.queued + count.waiting + count.impossible
+            self.stderr.write(f"{done} of {max(done, total)}")
+        self.stdout.write(
+            f"Queued {count.queued}, already waiting {count.waiting}, cannot be replayed {count.impossible}."
+        )
+
+    def _selection(self, options: dict[str, Any]) -> WebhookEventQuerySet:
+        events = WebhookEvent.objects.exclude(source=EventSource.REPLAY)
+        if options["status"]:
+            events = events.filter(status__in=options["status"])
+        if options["since"]:
+            events = events.filter(received_at__gte=_instant("--since", options["since"]))
+        if options["until"]:
+            events = events.filter(received_at__lt=_instant("--until", options["until"]))
+        if options["organization"]:
+            events = events.filter(organization_id=canonical_id(options["organization"]))
+        if options["type"]:
+            events = events.filter(event_type=options["type"])
+        return events
+
+
+def _instant(option: str, text: str) -> datetime:
+    try:
+        day = parse_date(text)
+        moment = datetime(day.year, day.month, day.day) if day else parse_datetime(text)  # noqa: DTZ001  # made aware below
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise CommandError(f"{option} {text!r} is not a date. Write 2026-03-14 or 2026-03-14T18:00.")
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

@@ -1,0 +1,80 @@
+"""The process that applies the inbox to the mirror."""
+
+from __future__ import annotations
+
+import random
+import signal
+from threading import Event
+from types import FrameType
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, InterfaceError, connection
+
+from webhooks.models import WebhookEvent
+from webhooks.services.worker import BATCH, run_batch
+
+logger = structlog.stdlib.get_logger(__name__)
+
+IDLE_S = 0.05
+LONGEST_PAUSE_S = 30.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Apply received events to the orders, as they come. Run as many as you like, on any machines; "
+        "SIGTERM lets the batch at hand finish."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--drain", action="store_true", help="apply all that is due, then exit")
+        parser.add_argument("--batch", type=int, default=BATCH, help="events in one transaction")
+
+    def handle(self, *_: Any, drain: bool, batch: int, **__: Any) -> None:
+        self.stopping = Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        logger.info("worker.started", drain=drain)
+        applied = self._drain(batch) if drain else self._run(batch)
+        logger.info("worker.stopped", applied=applied)
+        if drain:
+            self.stdout.write(f"Applied {applied} events.")
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        logger.info("worker.stopping", signal=signal.Signals(number).name)
+        self.stopping.set()
+
+    def _run(self, batch: int) -> int:
+        applied, failures = 0, 0
+        while not self.stopping.is_set():
+            try:
+                count = run_batch(limit=batch)
+                failures = 0
+            except (DatabaseError, InterfaceError):
+                failures += 1
+                logger.exception("worker.database_failed", failures=failures)
+                self._pause(failures)
+                continue
+            applied += count
+            if count == 0:
+                self.stopping.wait(IDLE_S)
+        return applied
+
+    def _pause(self, failures: int) -> None:
+        """Let go of the broken connection and wait, longer after each failure."""
+        pause = min(LONGEST_PAUSE_S, 0.2 * 2 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311  # jitter
+        connection.close()
+        self.stopping.wait(pause)
+
+    def _drain(self, batch: int) -> int:
+        """Apply until nothing is due, waiting for lanes that another worker holds."""
+        applied = 0
+        while not self.stopping.is_set():
+            count = run_batch(limit=batch)
+            applied += count
+            if count == 0:
+                if not WebhookEvent.objects.due().exists():
+                    break
+                self.stopping.wait(IDLE_S)
+        return applied

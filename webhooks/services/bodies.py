@@ -1,0 +1,245 @@
+"""From the bytes of a body to the messages in it, each as text that PostgreSQL can keep.
+
+The text of a message is cut out of the body as it stands, so nothing is rounded or reordered on the
+way to jsonb. What jsonb refuses (``\\u0000``, lone surrogates, bytes that are not UTF-8) is replaced
+by U+FFFD in the payload, and the bytes as they came are kept beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import isinf
+from typing import Any
+
+import orjson
+
+from iiko_client.types.events import Envelope, read_envelope
+from webhooks.models import Reason
+
+DEEPEST = 100
+"""Levels of nesting; the vendor's deepest event has about ten."""
+
+MOST_MESSAGES = 10_000
+"""In one body; each takes memory, and five mebibytes have room for millions of empty ones."""
+
+_ESCAPES = re.compile(
+    r"(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|(?P<bad>\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2}))"
+    r"|\\.",
+    re.DOTALL,
+)
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+# Numbers that PostgreSQL would write out longer than anybody can read back. (Where the exponent is
+# positive the C parser refuses.) Each begins with letters that are quickly looked for.
+_TINY = (re.compile(rb"e-\d{3,}\s*[,\]}]"), re.compile(rb"E-\d{3,}\s*[,\]}]"))
+_DIGITS = bytes(ord("0") if ord("0") <= letter <= ord("9") else letter for letter in range(256))
+_LONG = b"0" * 300
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BLANK = re.compile(r"[ \t\n\r]*")
+_REPLACEMENT = "\ufffd"
+
+
+class NotMessages(Exception):
+    """The body holds no messages; it is kept as it is, with ``reason``."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class TooManyMessages(Exception):
+    """More members than are taken at once; nothing of the body is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One member of a body. ``raw`` is set where the payload had to be cleaned."""
+
+    envelope: Envelope
+    payload: str
+    raw: bytes | None
+    is_object: bool
+    problem: str = ""
+    """Why the payload, though JSON, cannot be kept as such."""
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+class _OutOfRange(ValueError):
+    """A number that nobody could read back from the database.
+
+    PostgreSQL keeps ``1e5000`` and writes it out in full, too long for Python, and a body full of
+    such numbers would grow past what a query can return.
+    """
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if len(text) > 300 or "e" in text or "E" in text:
+        _, _, exponent = text.lower().partition("e")
+        digits = exponent.lstrip("+-0")
+        if isinf(value) or len(text) > 1000 or len(digits) > 3 or int(digits or "0") > 400:
+            raise _OutOfRange(f"the number {text[:20]}… is out of range")
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > 300:
+        _number(text)
+    return int(text)
+
+
+def _any_integer(text: str) -> int | float:
+    # Python refuses to read integers of more than 4 300 digits.
+    return int(text) if len(text) <= 300 else float(text)
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_integer, parse_float=_number)
+_lenient = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_any_integer)
+
+
+def read_body(body: bytes) -> list[Message]:
+    """Split a body into its messages.
+
+    Raises:
+        NotMessages: not JSON, neither an object nor an array, or nested too deeply.
+        TooManyMessages: more than ``MOST_MESSAGES``.
+    """
+    if (plain := _read_plain(body)) is not None:
+        return [plain]
+    problems = False
+    try:
+        text, is_faithful = _decode(body)
+        try:
+            members = list(_members(text, _decoder))
+        except _OutOfRange:
+            members = list(_members(text, _lenient))
+            problems = True
+    except RecursionError as error:
+        raise NotMessages(Reason.TOO_DEEP, f"nested more than {DEEPEST} levels deep") from error
+    except ValueError as error:
+        raise NotMessages(Reason.NOT_JSON, str(error)[:300]) from error
+    is_clean = is_faithful and _SUSPECT.search(body) is None
+    only_one = len(members) == 1
+    messages = [_message(piece, value, is_clean, body if only_one else None) for piece, value in members]
+    return [_with_problem(message) for message in messages] if problems else messages
+
+
+def _read_plain(body: bytes) -> Message | None:
+    """Read the usual body, one object alone or in an array, that needs nothing done to it; else None.
+
+    The C parser saves a fifth of the work of a webhook; what it refuses is read with more patience.
+    """
+    if _is_unusual(body):
+        return None
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    text = body.decode().strip(" \t\n\r")
+    if isinstance(value, list) and len(value) == 1:
+        text, value = text[1:-1].strip(" \t\n\r"), value[0]
+    return Message(read_envelope(value), text, None, True) if isinstance(value, dict) else None
+
+
+def _is_unusual(body: bytes) -> bool:
+    return (
+        (b"\\u" in body and _SUSPECT.search(body) is not None)
+        or any(tiny.search(body) for tiny in _TINY)
+        or _LONG in body.translate(_DIGITS)
+        or body.count(b"{") + body.count(b"[") > DEEPEST
+    )
+
+
+def _decode(body: bytes) -> tuple[str, bool]:
+    """Return the text and whether it is the body byte for byte.
+
+    Bytes that are not UTF-8 become lone surrogates, so that every piece can be turned back into them.
+    """
+    encoding = json.detect_encoding(body)
+    if encoding == "utf-8":
+        try:
+            return body.decode(), True
+        except UnicodeDecodeError:
+            return body.decode("utf-8", "surrogateescape"), False
+    if encoding == "utf-8-sig":
+        return body[3:].decode("utf-8", "surrogateescape"), False
+    return body.decode(encoding), False
+
+
+def _members(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[str, Any]]:
+    start = _skip(text, 0)
+    if text[start : start + 1] not in ("[", "{"):
+        raise ValueError("neither an object nor an array")
+    value, end = decoder.raw_decode(text, start)
+    if _skip(text, end) != len(text):
+        raise ValueError(f"something follows the JSON at character {_skip(text, end)}")
+    _check_depth(text, value)
+    if len(value) > MOST_MESSAGES and isinstance(value, list):
+        raise TooManyMessages(f"The body holds {len(value)} messages; at most {MOST_MESSAGES} are taken.")
+    if isinstance(value, dict):
+        yield text[start:end], value
+    elif len(value) == 1:
+        yield text[start + 1 : end - 1].strip(" \t\n\r"), value[0]
+    else:
+        yield from _pieces(text, start + 1, value, decoder)
+
+
+def _pieces(text: str, at: int, values: list[Any], decoder: json.JSONDecoder) -> Iterator[tuple[str, Any]]:
+    for value in values:
+        at = _skip(text, at)
+        _, end = decoder.raw_decode(text, at)
+        yield text[at:end], value
+        at = _skip(text, end) + 1  # past the comma or the closing bracket
+
+
+def _skip(text: str, at: int) -> int:
+    match = _BLANK.match(text, at)
+    return match.end() if match else at
+
+
+def _check_depth(text: str, value: Any) -> None:
+    if text.count("{") + text.count("[") <= DEEPEST:
+        return
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _inside(value: Any) -> list[Any]:
+    inner = value.values() if isinstance(value, dict) else value
+    return [one for one in inner if isinstance(one, dict | list)]
+
+
+def _message(piece: str, value: Any, is_clean: bool, body: bytes | None) -> Message:
+    raw = None
+    if not is_clean:
+        cleaned = clean(piece)
+        if cleaned != piece or body is not None:
+            raw = body if body is not None else piece.encode("utf-8", "surrogateescape")
+        if cleaned != piece:
+            piece, value = cleaned, _lenient.decode(cleaned)
+    return Message(read_envelope(value), piece, raw, isinstance(value, dict))
+
+
+def _with_problem(message: Message) -> Message:
+    try:
+        _decoder.decode(message.payload)
+    except _OutOfRange as error:
+        return replace(message, raw=message.raw or message.payload.encode(), problem=str(error))
+    return message
+
+
+def clean(text: str) -> str:
+    """Replace what jsonb refuses in JSON text by U+FFFD; valid surrogate pairs stay."""
+    text = _SURROGATE.sub(_REPLACEMENT, text)
+    return _ESCAPES.sub(lambda match: _REPLACEMENT if match["bad"] else match[0], text)

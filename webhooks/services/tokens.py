@@ -1,0 +1,139 @@
+"""Who may bring us webhooks: the tokens of all organizations, compared in constant time."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import time
+from dataclasses import dataclass, field
+from threading import Lock
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from webhooks.models import WebhookConfig
+
+FRESH_S = 5.0
+"""A token that was switched off may still be taken for so long by a process that had read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The organizations a caller may speak for; ``everyone`` for the installation's own secret."""
+
+    organization_ids: frozenset[str]
+    everyone: bool
+    introduced: tuple[int, ...] = ()
+    """Rows whose new token this is, while the former one is still accepted."""
+    token: str = field(default="", repr=False, compare=False)
+    """Only where something was introduced."""
+
+    def covers(self, organization_id: str) -> bool:
+        return self.everyone or organization_id in self.organization_ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    token: bytes
+    organization_id: str | None
+    introduces: int | None = None
+
+
+class TokensUnreadable(Exception):
+    """Some tokens were encrypted with a key we do not have; the one presented may be among them."""
+
+
+class TokenBook:
+    """The accepted tokens, read from the database and kept for a few seconds.
+
+    A token that is not found is looked for in the database before it is refused, so that a new one
+    works at once.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: tuple[_Known, ...] = ()
+        self._unreadable = ""
+        self._read_at = float("-inf")
+
+    def scope_of(self, presented: str) -> Scope | None:
+        """Return whom the bearer of the token speaks for; None if nobody knows it.
+
+        Raises:
+            TokensUnreadable: it is none of those that could be read, and some could not.
+        """
+        # A server hands headers over as Latin-1; this gives the bytes that were sent.
+        token = presented.encode("latin-1", "backslashreplace")
+        if time.monotonic() - self._read_at < FRESH_S and (scope := self._compare(token)):
+            return scope
+        self.reread()
+        scope = self._compare(token)
+        if scope is None and self._unreadable:
+            raise TokensUnreadable(self._unreadable)
+        return scope
+
+    def reread(self) -> None:
+        configs, unreadable = _readable_configs()
+        known = [known for config in configs for known in _accepted(config) if known.token]
+        with self._lock:
+            self._known = tuple(known)
+            self._unreadable = unreadable
+            self._read_at = time.monotonic()
+
+    def forget(self) -> None:
+        self._read_at = float("-inf")
+
+    def _compare(self, token: bytes) -> Scope | None:
+        # Every token is compared, whichever matched, so that the time tells nothing.
+        matched = [one for one in self._known if hmac.compare_digest(one.token, token)]
+        secret = settings.WEBHOOK_SECRET_KEY.encode()
+        everyone = bool(secret) and hmac.compare_digest(secret, token)
+        if not token or not (matched or everyone):
+            return None
+        introduced = tuple(one.introduces for one in matched if one.introduces is not None)
+        return Scope(
+            frozenset(one.organization_id or "" for one in matched),
+            everyone,
+            introduced,
+            token.decode() if introduced else "",
+        )
+
+
+def _accepted(config: WebhookConfig) -> tuple[_Known, _Known]:
+    introduces = config.pk if config.previous_auth_token else None
+    return (
+        _Known(config.auth_token.encode(), config.organization_id, introduces),
+        _Known(config.previous_auth_token.encode(), config.organization_id),
+    )
+
+
+def _readable_configs() -> tuple[list[WebhookConfig], str]:
+    """The active rows, and why some of them cannot be read: those must not shut out the others."""
+    active = WebhookConfig.objects.active()
+    try:
+        return list(active), ""
+    except ImproperlyConfigured as error:
+        problem = str(error)
+    readable = []
+    for pk in active.order_by("pk").values_list("pk", flat=True):
+        with contextlib.suppress(ImproperlyConfigured):
+            readable += list(active.filter(pk=pk))
+    return readable, problem
+
+
+token_book = TokenBook()
+
+
+def presented_tokens(authorization: str, auth_token: str) -> list[str]:
+    """The tokens of a request: ``Authorization`` with or without ``Bearer``, or ``authToken``.
+
+    iiko sends the plain value; integrations around it add ``Bearer`` (reference 7.1, read 2026-11).
+    """
+    tokens = []
+    for header in (authorization.strip(), auth_token.strip()):
+        scheme, _, rest = header.partition(" ")
+        if scheme.lower() == "bearer" and rest.strip():
+            tokens.append(rest.strip())
+        if header:
+            tokens.append(header)
+    return tokens

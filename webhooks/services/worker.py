@@ -1,0 +1,139 @@
+"""The worker's batch: claim, apply, say how each event ended, all in one transaction.
+
+A batch that fails is rolled back to where it began and its events are applied one at a time, so that
+an event that cannot be applied hurts only itself. It is tried again with growing pauses and is dead
+in the end, listed for a person. A process that dies in between leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.utils import timezone
+
+from iiko_client.types.events import SOI
+from organizations.bulk import update_rows
+from webhooks.handlers import HANDLERS, KEPT
+from webhooks.handlers.base import Claimed, Ending, Handler, ignored
+from webhooks.models import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
+from webhooks.services.claims import busy_lanes, claim
+
+logger = structlog.stdlib.get_logger(__name__)
+
+BATCH = 300
+_ENDING_COLUMNS = (
+    "status",
+    "reason",
+    "error",
+    "notes",
+    "order",
+    "attempts",
+    "due_at",
+    "processed_at",
+)
+
+
+def run_batch(*, limit: int = BATCH) -> int:
+    """Apply one batch of due events; returns how many were ended (or put off), 0 when nothing is due.
+
+    Raises:
+        DatabaseError, InterfaceError: the connection broke; nothing of the batch was applied.
+    """
+    lanes = busy_lanes()
+    if not lanes:
+        return 0
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # A person editing a row must not hold up a lane for ever.
+            cursor.execute("SET LOCAL lock_timeout = '5s'")
+        events, unreadable = claim(lanes, limit=limit)
+        now = timezone.now()
+        endings = _apply(events, now)
+        endings |= {pk: Ending(EventStatus.DEAD, Reason.ERROR, error) for pk, error in unreadable.items()}
+        _write_endings(endings, {event.id: event.attempts for event in events}, now)
+    logger.debug("inbox.batch_applied", events=len(endings))
+    return len(endings)
+
+
+def _apply(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+    endings: dict[int, Ending] = {}
+    by_handler: dict[Handler, list[Claimed]] = defaultdict(list)
+    for event in events:
+        handler = HANDLERS.get(event.event_type)
+        if handler is None or (event.event_type in ("CREATE", "UPDATE") and event.format != SOI):
+            endings[event.id] = _kept(event)
+        else:
+            by_handler[handler].append(event)
+    for handler, batch in by_handler.items():
+        endings |= _apply_batch(handler, batch, now)
+    return endings
+
+
+def _kept(event: Claimed) -> Ending:
+    if not event.event_type:
+        return ignored(Reason.UNKNOWN_TYPE, "The message has neither eventType nor a known type.")
+    return ignored(KEPT.get(event.event_type, Reason.UNKNOWN_TYPE))
+
+
+def _apply_batch(handler: Handler, batch: list[Claimed], now: datetime) -> dict[int, Ending]:
+    try:
+        with transaction.atomic():
+            return handler(batch, now)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the events are tried one by one and keep it
+        _reraise_if_disconnected(error)
+        logger.warning("inbox.batch_failed", events=len(batch), error=_first_line(error))
+    endings: dict[int, Ending] = {}
+    for event in batch:
+        endings |= _apply_one(handler, event, now)
+    return endings
+
+
+def _apply_one(handler: Handler, event: Claimed, now: datetime) -> dict[int, Ending]:
+    try:
+        with transaction.atomic():
+            return handler([event], now)
+    except Exception as error:  # noqa: BLE001  # recorded on the row
+        _reraise_if_disconnected(error)
+        logger.warning("inbox.event_failed", event_pk=event.id, error_type=type(error).__name__)
+        is_last = event.attempts + 1 > len(RETRY_PAUSES)
+        status = EventStatus.DEAD if is_last else EventStatus.FAILED
+        return {event.id: Ending(status, Reason.ERROR, f"{type(error).__name__}: {_first_line(error)}")}
+
+
+def _reraise_if_disconnected(error: Exception) -> None:
+    if isinstance(error, DatabaseError | InterfaceError) and not _is_connected():
+        raise error
+
+
+def _is_connected() -> bool:
+    raw = connection.connection
+    return raw is not None and not raw.closed
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:500]
+
+
+def _write_endings(endings: dict[int, Ending], attempts: dict[int, int], now: datetime) -> None:
+    rows = [_row(pk, ending, attempts.get(pk, 0) + 1, now) for pk, ending in endings.items()]
+    update_rows(WebhookEvent, _ENDING_COLUMNS, rows)
+
+
+def _row(pk: int, ending: Ending, attempts: int, now: datetime) -> dict[str, Any]:
+    is_put_off = ending.status == EventStatus.FAILED
+    return {
+        "id": pk,
+        "status": str(ending.status),
+        "reason": str(ending.reason),
+        "error": ending.error.replace("\0", ""),
+        "notes": list(ending.notes),
+        "order_id": ending.order_id,
+        "attempts": attempts,
+        "due_at": now + RETRY_PAUSES[attempts - 1] if is_put_off else now,
+        "processed_at": None if is_put_off else now,
+    }

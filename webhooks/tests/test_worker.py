@@ -1,0 +1,275 @@
+"""The worker: poison, retries, death, lanes, two workers, stopping."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.test import Client
+from django.utils import timezone
+
+from orders.models import Order
+from tests.builders import ORDER_ID, REVISION, cloud_event, drain, inbox, make_organization, post
+from webhooks import handlers
+from webhooks.handlers.base import Claimed, Ending
+from webhooks.handlers.deliveries import apply_deliveries
+from webhooks.models import RETRY_PAUSES, WebhookEvent
+from webhooks.services import claims
+from webhooks.services.worker import run_batch
+
+POISON = "Poison"
+
+
+@pytest.fixture
+def poison(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """A handler that fails for any batch with an order in status Poison; collects the batches it saw."""
+    seen: list[list[int]] = []
+
+    def handler(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+        seen.append([event.id for event in events])
+        endings = apply_deliveries(events, now)
+        if any(event.payload["eventInfo"]["order"]["status"] == POISON for event in events):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return endings
+
+    monkeypatch.setitem(handlers.HANDLERS, "DeliveryOrderUpdate", handler)
+    return seen
+
+
+def deliver(*events: dict[str, Any]) -> None:
+    assert post(Client(), list(events)).status_code == 200
+
+
+def make_due() -> None:
+    WebhookEvent.objects.unfinished().update(due_at=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.django_db
+def test_poison_event_hurts_only_itself(poison: list[list[int]]) -> None:
+    make_organization()
+    good = [cloud_event(order_id=str(uuid4())) for _ in range(5)]
+    deliver(*good[:3], cloud_event(status=POISON), *good[3:])
+
+    drain()
+
+    assert Order.objects.count() == 5
+    assert not Order.objects.filter(iiko_order_id=ORDER_ID).exists()
+    assert sorted(WebhookEvent.objects.values_list("status", flat=True)) == ["failed"] + ["processed"] * 5
+
+
+@pytest.mark.django_db
+def test_later_event_of_the_same_order_is_not_held_up_by_a_failed_one(poison: list[list[int]]) -> None:
+    make_organization()
+    deliver(cloud_event(status=POISON), cloud_event(status="OnWay", timestamp=REVISION + 1))
+
+    drain()
+
+    assert Order.objects.get().status == "OnWay"
+
+
+@pytest.mark.django_db
+def test_failures_are_retried_with_growing_pauses_and_end_dead(poison: list[list[int]]) -> None:
+    make_organization()
+    deliver(cloud_event(status=POISON))
+    pauses = []
+
+    for _ in RETRY_PAUSES:
+        before = timezone.now()
+        drain()
+        (event,) = inbox()
+        assert (event.status, event.reason) == ("failed", "error")
+        assert event.processed_at is None
+        pauses.append(round((event.due_at - before).total_seconds()))
+        make_due()
+    drain()
+
+    (event,) = inbox()
+    assert (event.status, event.attempts) == ("dead", len(RETRY_PAUSES) + 1)
+    assert event.error.startswith("DataError: division by zero")
+    assert pauses == [1, 5, 30, 120, 600, 1800, 3600, 10800]
+    make_due()
+    assert drain() == 0
+
+
+@pytest.mark.django_db
+def test_failed_event_is_applied_once_the_cause_is_gone(
+    poison: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_organization()
+    deliver(cloud_event(status=POISON))
+    drain()
+    monkeypatch.setitem(handlers.HANDLERS, "DeliveryOrderUpdate", apply_deliveries)
+
+    assert drain() == 0
+    make_due()
+    assert drain() == 1
+
+    (event,) = inbox()
+    assert (event.status, event.attempts, event.error) == ("processed", 2, "")
+    assert Order.objects.get().raw_status == POISON
+
+
+@pytest.mark.django_db
+def test_stored_payload_that_cannot_be_read_back_is_dead_and_alone() -> None:
+    make_organization()
+    deliver(cloud_event(), cloud_event(order_id=str(uuid4())))
+    WebhookEvent.objects.filter(entity_key=ORDER_ID).update(payload=[1, 2])
+
+    drain()
+
+    assert sorted(event.status for event in inbox()) == ["dead", "processed"]
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_batch_takes_no_more_than_its_limit() -> None:
+    make_organization()
+    deliver(*(cloud_event(order_id=str(uuid4())) for _ in range(30)))
+
+    counts = []
+    while count := run_batch(limit=7):
+        counts.append(count)
+
+    assert sum(counts) == 30
+    assert max(counts) <= 7
+
+
+@pytest.mark.django_db
+def test_batch_needs_a_bounded_number_of_queries(django_assert_max_num_queries: Any) -> None:
+    make_organization()
+    events = [cloud_event(order_id=str(uuid4())) for _ in range(60)]
+    deliver(*events)
+
+    with django_assert_max_num_queries(60):
+        assert run_batch(limit=300) == 60
+
+
+@pytest.mark.django_db
+def test_drain_applies_all_that_is_due_and_says_how_many(capsys: pytest.CaptureFixture[str]) -> None:
+    make_organization()
+    deliver(*(cloud_event(order_id=str(uuid4())) for _ in range(12)))
+
+    call_command("worker", "--drain")
+
+    assert capsys.readouterr().out == "Applied 12 events.\n"
+    assert Order.objects.count() == 12
+
+
+# --- two at once -----------------------------------------------------------------------------------------
+
+
+def in_threads(*works: Callable[[], None]) -> None:
+    """Run each in a thread with a connection of its own; raises what any of them raised."""
+    errors: list[BaseException] = []
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  # raised again in the test's thread
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    if errors:
+        raise errors[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lane_in_work_is_left_to_its_worker() -> None:
+    make_organization()
+    deliver(cloud_event())
+    (event,) = inbox()
+    counts: list[int] = []
+
+    with transaction.atomic():
+        assert claims.claim([event.lane], limit=10)[0][0].id == event.id
+        in_threads(lambda: counts.append(run_batch()))
+
+    assert counts == [0]
+    assert run_batch() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_worker_that_dies_in_a_batch_leaves_everything_as_it_was() -> None:
+    make_organization()
+    deliver(cloud_event())
+
+    def die() -> None:
+        with transaction.atomic():
+            events, _ = claims.claim(claims.busy_lanes(), limit=10)
+            apply_deliveries(events, timezone.now())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        in_threads(die)
+
+    assert not Order.objects.exists()
+    assert [event.status for event in inbox()] == ["pending"]
+    assert drain() == 1
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("round_", range(3))
+def test_workers_on_the_same_orders_lose_no_change(round_: int) -> None:
+    """SOI by external id and Cloud by iiko's id lie in different lanes, so their batches truly meet."""
+    from tests.builders import soi_message
+
+    make_organization()
+    orders = [(str(uuid4()), f"S-{number}") for number in range(40)]
+    for order_id, external in orders:
+        deliver(
+            *(
+                cloud_event(
+                    order_id=order_id, external_number=external, status=status, timestamp=REVISION + step
+                )
+                for step, status in enumerate(("WaitCooking", "CookingStarted", "OnWay", "Closed"))
+            )
+        )
+        post(Client(), soi_message(kind="CREATE", external_id=external, order_id=None, orderStatus="WAITING"))
+        post(Client(), soi_message(external_id=external, order_id=None, orderStatus="ON_WAY"))
+
+    def work() -> None:
+        for _ in range(2000):
+            if run_batch(limit=9) == 0:
+                if not WebhookEvent.objects.unfinished().exists():
+                    return
+                time.sleep(0.02)
+
+    in_threads(work, work, work)
+
+    assert set(WebhookEvent.objects.values_list("status", flat=True)) <= {"processed", "stale"}
+    assert Order.objects.count() == 40
+    for order in Order.objects.all():
+        assert (order.status, order.amount_minor, order.revision) == ("Closed", 165100, REVISION + 3)
+        assert order.soi_external_id == order.external_order_id
+        assert order.restaurant_name == "Кафе «Сирень»"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connection_that_broke_since_the_last_webhook_is_replaced() -> None:
+    make_organization()
+    deliver(cloud_event())
+    pid = connection.connection.info.backend_pid
+
+    def terminate() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    in_threads(terminate)
+    deliver(cloud_event(order_id=str(uuid4())))
+
+    assert len(inbox()) == 2

@@ -1,0 +1,176 @@
+"""Where iiko delivers. Outside DRF, sessions and authentication: it answers every order of the evening."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from webhooks import metrics
+from webhooks.services.bodies import TooManyMessages
+from webhooks.services.configs import retire_previous_tokens
+from webhooks.services.inbox import Receipt, receive_body
+from webhooks.services.tokens import Scope, TokensUnreadable, presented_tokens, token_book
+
+logger = structlog.stdlib.get_logger(__name__)
+
+T = TypeVar("T")
+
+# Looked up once: a labelled counter costs more to find than to count.
+_stored_receipts = metrics.receipts.labels("stored")
+_ignored_receipts = metrics.receipts.labels("ignored")
+_new_events = metrics.events.labels("new")
+_duplicate_events = metrics.events.labels("duplicate")
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+
+
+class Delivery(Protocol):
+    """What receiving needs of a request; the WSGI door hands over something lighter than Django's."""
+
+    method: str | None
+    META: dict[str, Any]
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+@csrf_exempt
+def receive(request: HttpRequest) -> HttpResponse:
+    """Store what iiko brings, then answer 200; the answer says "stored", nothing more."""
+    return answer_delivery(request)
+
+
+def answer_delivery(request: Delivery) -> HttpResponse:
+    try:
+        _check_method(request)
+        # Django would ask the database "are you there" before each webhook; see _with_live_connection.
+        connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs do not know it
+        scope = _with_live_connection(lambda: _authenticate(request))
+        body = _read(request)
+        receipt = _with_live_connection(lambda: _store(body, scope))
+    except _Refused as refusal:
+        metrics.receipts.labels(refusal.code).inc()
+        response = _answer(refusal.status, refusal.code, detail=str(refusal))
+        if refusal.status == 405:
+            response["Allow"] = "POST"
+        return response
+    except (DatabaseError, InterfaceError, TokensUnreadable):
+        metrics.receipts.labels("unavailable").inc()
+        logger.exception("inbox.not_stored")
+        response = _answer(
+            503, "unavailable", detail="Not stored: the hub cannot use its database. Send it again."
+        )
+        response["Retry-After"] = "5"
+        return response
+    _count(receipt)
+    if scope.introduced and receipt.stored + receipt.duplicates and not receipt.is_ignored:
+        _retire_former_tokens(scope)
+    return _answer(200, "ignored" if receipt.is_ignored else "OK")
+
+
+def _count(receipt: Receipt) -> None:
+    (_ignored_receipts if receipt.is_ignored else _stored_receipts).inc()
+    if receipt.stored:
+        _new_events.inc(receipt.stored)
+    if receipt.duplicates:
+        _duplicate_events.inc(receipt.duplicates)
+
+
+def _with_live_connection(step: Callable[[], T]) -> T:
+    """Run a step that may be run twice; once more on a new connection if the old one turns out broken.
+
+    Storing is safe to repeat: a message whose commit did go through is a duplicate the second time.
+    """
+    try:
+        return step()
+    except (OperationalError, InterfaceError):
+        raw = connection.connection
+        if connection.in_atomic_block or (raw is not None and not raw.closed):
+            raise
+        logger.warning("inbox.connection_replaced")
+        connection.close()
+        return step()
+
+
+def _retire_former_tokens(scope: Scope) -> None:
+    """iiko shows the new token: the one before is not needed any more."""
+    try:
+        retire_previous_tokens(config_ids=scope.introduced, token=scope.token)
+    except (DatabaseError, InterfaceError):
+        logger.warning("inbox.former_token_kept", exc_info=True)  # the next event tries again
+
+
+def _answer(status: int, code: str, **more: str) -> HttpResponse:
+    body = json.dumps({"status": code} | more)
+    # Without a length the server sends the answer in chunks: three packets for one.
+    headers = {"Content-Length": str(len(body))}
+    return HttpResponse(body, status=status, content_type="application/json", headers=headers)
+
+
+def _authenticate(request: Delivery) -> Scope:
+    tokens = presented_tokens(
+        request.META.get("HTTP_AUTHORIZATION", ""), request.META.get("HTTP_AUTHTOKEN", "")
+    )
+    for token in tokens:
+        if (scope := token_book.scope_of(token)) is not None:
+            return scope
+    logger.warning("inbox.token_refused", has_token=bool(tokens))
+    raise _Refused(
+        401,
+        "unauthorized",
+        "The token is missing or wrong. Send the webhook's token in the Authorization header.",
+    )
+
+
+def _check_method(request: Delivery) -> None:
+    if request.method != "POST":
+        raise _Refused(405, "method_not_allowed", "Webhooks are delivered with POST.")
+
+
+def _read(request: Delivery) -> bytes:
+    limit = settings.WEBHOOK_MAX_BODY_BYTES
+    if _declared_length(request) > limit:
+        raise _too_large(limit)
+    try:
+        body = _stream(request).read(limit + 1)
+    except OSError as error:
+        raise _Refused(400, "incomplete", "The connection broke before the body had arrived.") from error
+    if len(body) > limit:
+        raise _too_large(limit)
+    if len(body) < _declared_length(request):
+        raise _Refused(400, "incomplete", "The body is shorter than its Content-Length.")
+    return bytes(body)
+
+
+def _declared_length(request: Delivery) -> int:
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    return int(text[:20]) if text.isascii() and text.isdigit() else 0
+
+
+def _stream(request: Delivery) -> Any:
+    # Django takes a body without Content-Length for empty; a chunked one is whole on the server's stream.
+    if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
+        return request.META["wsgi.input"]
+    return request
+
+
+def _store(body: bytes, scope: Scope) -> Receipt:
+    try:
+        return receive_body(body, scope)
+    except TooManyMessages as error:
+        raise _Refused(413, "too_large", str(error)) from error
+
+
+def _too_large(limit: int) -> _Refused:
+    return _Refused(413, "too_large", f"The body is larger than {limit} bytes (WEBHOOK_MAX_BODY_BYTES).")
