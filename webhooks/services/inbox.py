@@ -7,44 +7,20 @@ digest of the content. A repeat of a key is counted on the row it repeats.
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, replace
 
 from django.db import DataError, OperationalError, connection, transaction
 
 from iiko_client.types import events as wire
 from iiko_client.types.events import Envelope
-from webhooks.models import LANES, EventSource, EventStatus, Reason, WebhookEvent
+from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
 from webhooks.services.bodies import Message, NotMessages, read_body
-from webhooks.services.prepared import PreparedStatement
+from webhooks.services.rows import NewEvent, insert, insert_one
 from webhooks.services.tokens import Scope
 
 _CHUNK = 500
 _SOI_MARK = "soi"
-
-
-@dataclass(slots=True)
-class NewEvent:
-    """A row about to be stored."""
-
-    envelope: Envelope
-    payload: str | None
-    dedup_key: str
-    raw: bytes | None = None
-    status: str = EventStatus.PENDING
-    reason: str = ""
-    error: str = ""
-    source: str = EventSource.WEBHOOK
-    replay_of: int | None = None
-    repeats: int = field(default=0)
-
-    @property
-    def lane(self) -> int:
-        of_entity = f"{self.envelope.organization_id}\0{self.envelope.entity_key or self.dedup_key}"
-        return zlib.crc32(of_entity.encode()) % LANES
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +136,13 @@ def _store_all(events: Sequence[NewEvent]) -> int:
     for event in events:
         event.repeats = 0  # an attempt before this one may have counted
     if len(events) == 1 and not _needs_soi_key(events[0]):
-        return _insert(events, ids=None)
+        return int(insert_one(events[0]))
     with transaction.atomic():
         ids = _take_ids(len(events))
         _give_soi_keys(events, ids)
         unique = _fold(events, ids)
         return sum(
-            _insert([event for _, event in chunk], ids=[pk for pk, _ in chunk]) for chunk in _chunks(unique)
+            insert([event for _, event in chunk], ids=[pk for pk, _ in chunk]) for chunk in _chunks(unique)
         )
 
 
@@ -261,87 +237,3 @@ def _latest_stored(event: NewEvent) -> tuple[int, str] | None:
             row = stored.filter(**{column: value}).order_by("-id").values_list("id", "dedup_key").first()
             found += [row] if row else []
     return max(found, default=None)
-
-
-# --- the statement -----------------------------------------------------------------------------------
-
-_COLUMNS: tuple[tuple[str, str], ...] = (
-    ("event_type", "text"),
-    ("format", "text"),
-    ("status", "text"),
-    ("reason", "text"),
-    ("error", "text"),
-    ("organization_id", "text"),
-    ("entity_key", "text"),
-    ("order_external_id", "text"),
-    ("correlation_id", "text"),
-    ("event_time", "timestamptz"),
-    ("revision", "bigint"),
-    ("source", "text"),
-    ("payload", "jsonb"),
-    ("raw_body", "bytea"),
-    ("digest", "text"),
-    ("dedup_key", "text"),
-    ("duplicates", "integer"),
-    ("lane", "smallint"),
-    ("replay_of_id", "bigint"),
-)
-_NAMES = ", ".join(name for name, _ in _COLUMNS)
-_CONFLICT = (
-    " ON CONFLICT (dedup_key) DO UPDATE SET duplicates = webhook_events.duplicates + 1 + excluded.duplicates"
-    " RETURNING (xmax = 0)"
-)
-_INSERT_ONE = (
-    f"INSERT INTO webhook_events ({_NAMES}, notes, attempts)"  # noqa: S608  # constants
-    f" VALUES ({', '.join(f'%s::{kind}' for _, kind in _COLUMNS)}, '[]', 0){_CONFLICT}"
-)
-_insert_one = PreparedStatement(
-    "iikohub_inbox_insert",
-    f"INSERT INTO webhook_events ({_NAMES}, notes, attempts) VALUES ("  # noqa: S608  # constants
-    f"{', '.join(f'${at}::{kind}' for at, (_, kind) in enumerate(_COLUMNS, 1))}, '[]', 0){_CONFLICT}",
-)
-_INSERT_MANY = (
-    f"INSERT INTO webhook_events (id, {_NAMES}, notes, attempts)"  # noqa: S608  # constants
-    f" SELECT *, '[]'::jsonb, 0 FROM unnest(%s::bigint[], "
-    f"{', '.join(f'%s::{kind}[]' for _, kind in _COLUMNS)}){_CONFLICT}"
-)
-
-
-def _values(event: NewEvent) -> list[Any]:
-    envelope = event.envelope
-    moment: datetime | None = envelope.event_time
-    return [
-        envelope.event_type,
-        envelope.format,
-        str(event.status),
-        str(event.reason),
-        event.error,
-        envelope.organization_id,
-        envelope.entity_key,
-        envelope.order_external_id,
-        envelope.correlation_id,
-        moment,
-        envelope.revision,
-        str(event.source),
-        event.payload,
-        event.raw,
-        envelope.digest,
-        event.dedup_key,
-        event.repeats,
-        event.lane,
-        event.replay_of,
-    ]
-
-
-def _insert(events: Sequence[NewEvent], *, ids: list[int] | None) -> int:
-    """Insert and return how many were new (``xmax = 0``: inserted, not updated)."""
-    is_watched = connection.queries_logged or connection.execute_wrappers
-    if ids is None and not is_watched:
-        return int(_insert_one.run(_values(events[0])) == [b"t"])
-    with connection.cursor() as cursor:
-        if ids is None:
-            cursor.execute(_INSERT_ONE, _values(events[0]))
-        else:
-            columns = [list(column) for column in zip(*map(_values, events), strict=True)]
-            cursor.execute(_INSERT_MANY, [ids, *columns])
-        return sum(is_new for (is_new,) in cursor.fetchall())

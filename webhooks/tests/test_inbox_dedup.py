@@ -28,8 +28,9 @@ from tests.builders import (
 )
 from webhooks.models import WebhookEvent
 from webhooks.services import inbox as inbox_service
-from webhooks.services.inbox import NewEvent, dedup_key, store
+from webhooks.services.inbox import dedup_key, store
 from webhooks.services.replay import replay_event
+from webhooks.services.rows import NewEvent
 
 pytestmark = pytest.mark.django_db
 

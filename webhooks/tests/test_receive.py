@@ -338,13 +338,14 @@ def test_rows_are_committed_before_200_is_said(
 ) -> None:
     make_organization()
     seen: list[int] = []
-    answer = views._answer
+    answer = views.answer_delivery
 
-    def counting(status: int, code: str, **more: str) -> Any:
+    def counting(request: views.Delivery) -> views.Answer:
+        answered = answer(request)
         seen.append(in_other_thread(stored))
-        return answer(status, code, **more)
+        return answered
 
-    monkeypatch.setattr(views, "_answer", counting)
+    monkeypatch.setattr(views, "answer_delivery", counting)
 
     response = post(client, [cloud_event(timestamp=REVISION + at) for at in range(count)])
 
