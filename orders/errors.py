@@ -1,4 +1,4 @@
-"""Errors of the mirror."""
+"""Errors of the mirror and of the commands."""
 
 from __future__ import annotations
 
@@ -14,3 +14,26 @@ class OrderRowGone(HubError):
     """A row that was found before the lock is not there after it; the caller tries again."""
 
     code = "order_row_gone"
+
+
+class NotAllowed(HubError):
+    """What was asked cannot work as the order stands; ``detail`` says why and what to do instead."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class BadWish(HubError):
+    """What was asked cannot be understood or does not fit the restaurant's dictionaries."""
+
+    http_status = 422
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class IdempotencyKeyReused(HubError):
+    code = "idempotency_key_reused"
+    http_status = 422

@@ -13,6 +13,7 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from iiko_client.types.statuses import TERMINAL_STATUSES, DeliveryStatus
+from orders import command_models  # noqa: F401  # where Django looks for models
 from organizations.models import Organization
 
 

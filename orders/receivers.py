@@ -1,0 +1,16 @@
+"""Commands that have a step to take are handed to the workers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.dispatch import receiver
+
+from orders.signals import command_due
+from orders.tasks import enqueue
+
+
+@receiver(command_due)
+def hand_to_a_worker(*, command_id: int, at: datetime, **_: Any) -> None:
+    enqueue(command_id, at)

@@ -1,0 +1,255 @@
+"""What may be asked of an order as it stands. The API and the admin offer what this table allows.
+
+The transitions are the vendor's (reference 2.1, read 2026-11). Where it is silent the till is asked and
+its refusal is shown: refused here is only what cannot work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from iiko_client.types.statuses import DeliveryStatus
+from orders.command_models import CommandKind
+from orders.errors import NotAllowed
+from orders.models import CreationStatus, Order, OrderType
+from organizations.models import Organization, TerminalGroup
+
+Version = tuple[int, ...]
+
+PAID_ON_THE_WAY = "WhenOrderOnTheWay"
+
+_BEFORE_KITCHEN = frozenset({DeliveryStatus.WAIT_COOKING})
+_CONFIRMED = frozenset(DeliveryStatus) - {
+    DeliveryStatus.UNCONFIRMED,
+    DeliveryStatus.CLOSED,
+    DeliveryStatus.CANCELLED,
+}
+_WITH_COURIER = frozenset({DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An order with what decides about it beside its own fields."""
+
+    order: Order
+    organization: Organization
+    till_version: str
+
+    @property
+    def status(self) -> str | None:
+        return self.order.status
+
+
+Check = Callable[[Subject], None]
+
+
+def subject_of(order: Order) -> Subject:
+    """Read what decides about an order; its organization is fetched with it where possible."""
+    group = TerminalGroup.objects.filter(
+        organization_id=order.organization_id, iiko_id=order.terminal_group_id or ""
+    ).first()
+    organization = order.organization
+    return Subject(order, organization, (group.pos_version if group else "") or organization.pos_version)
+
+
+# --- checks ------------------------------------------------------------------------------------------
+
+
+def _refuse(code: str, detail: str) -> None:
+    raise NotAllowed(code, detail)
+
+
+def is_in_iiko(subject: Subject) -> None:
+    order = subject.order
+    if order.iiko_order_id is None:
+        _refuse(
+            "not_in_iiko",
+            _("iiko has not told the id of this order yet. Try again once its webhook has come."),
+        )
+    if order.creation_status == CreationStatus.ERROR:
+        _refuse("not_taken_by_till", _("The till did not take this order, so it cannot be changed there."))
+    if order.creation_status == CreationStatus.IN_PROGRESS and order.status is None:
+        _refuse("not_taken_yet", _("The till has not taken this order yet. Try again in a minute."))
+
+
+def is_unfinished(subject: Subject) -> None:
+    if subject.status == DeliveryStatus.CLOSED:
+        _refuse("order_closed", _("The order is closed; iiko changes closed orders only on the till."))
+    if subject.status == DeliveryStatus.CANCELLED:
+        _refuse("order_cancelled", _("The order is cancelled. Take a new one instead."))
+
+
+def is_delivery(subject: Subject) -> None:
+    if subject.order.order_type == OrderType.HALL:
+        _refuse("not_a_delivery", _("This is an order of the hall; it is changed on the till."))
+
+
+def goes_by_courier(subject: Subject) -> None:
+    if subject.order.order_type == OrderType.PICKUP:
+        _refuse("pickup_order", _("The guest picks this order up, no courier has it. Close it when it is handed over."))
+
+
+def is_confirmed(subject: Subject) -> None:
+    if subject.status == DeliveryStatus.UNCONFIRMED:
+        _refuse("not_confirmed", _("The order is not confirmed yet. Confirm it first (status WaitCooking)."))
+
+
+def uses_confirmation(subject: Subject) -> None:
+    if subject.organization.is_confirmation_enabled is False:
+        _refuse("confirmation_off", _("This restaurant does not confirm orders: switch it on in iikoWeb first."))
+
+
+def is_paid_on_closing(subject: Subject) -> None:
+    if subject.organization.payment_settings == PAID_ON_THE_WAY:
+        _refuse(
+            "paid_on_the_way",
+            _(
+                "This restaurant takes the payment when the order leaves, and iiko then knows no status "
+                "Waiting. Set OnWay when the courier leaves."
+            ),
+        )
+
+
+def is_on_its_way(subject: Subject) -> None:
+    if subject.order.order_type == OrderType.DELIVERY and subject.status not in _WITH_COURIER:
+        _refuse("not_on_the_way", _("iiko takes this only from the status OnWay. Set OnWay first."))
+
+
+def is_covered(subject: Subject) -> None:
+    """Closing takes the money: what was put down must cover what the order costs."""
+    order = subject.order
+    put_down = sum(payment.get("sum_minor") or 0 for payment in order.payments)
+    if order.amount_minor is not None and order.payments is not None and put_down < order.amount_minor:
+        _refuse(
+            "not_paid",
+            _("The payments do not cover the order. Change the payment first, then close it."),
+        )
+
+
+def nothing_is_processed(subject: Subject) -> None:
+    if (subject.order.processed_payments_minor or 0) > 0:
+        _refuse(
+            "payment_processed",
+            _("A payment of this order is processed already; iiko then changes none. Do it on the till."),
+        )
+
+
+def till_from(*needed: int) -> Check:
+    def check(subject: Subject) -> None:
+        version = version_of(subject.till_version)
+        if version and version < needed:
+            _refuse(
+                "till_too_old",
+                _("The till has version %(has)s, iiko needs %(needed)s for this. Update the till or do it there.")
+                % {"has": subject.till_version, "needed": ".".join(map(str, needed))},
+            )
+
+    return check
+
+
+def version_of(text: str) -> Version:
+    """Read ``8.7.6016.0`` as numbers; empty where it is none, which then forbids nothing."""
+    match = re.match(r"\d+(?:\.\d+)*", text.strip())
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def _courier_closes_from(subject: Subject) -> None:
+    if subject.order.order_type != OrderType.PICKUP:
+        till_from(8, 0, 6)(subject)
+
+
+def _stands_before_the_kitchen(subject: Subject) -> None:
+    if subject.status is not None and subject.status not in _BEFORE_KITCHEN:
+        _refuse("being_cooked", _("The kitchen has the order; its confirmation cannot be taken back."))
+
+
+def _waits_for_confirmation(subject: Subject) -> None:
+    if subject.status is not None and subject.status != DeliveryStatus.UNCONFIRMED:
+        _refuse("already_confirmed", _("Only an unconfirmed order can be confirmed; this one is."))
+
+
+def _is_the_kitchens(subject: Subject) -> None:
+    _refuse("set_by_kitchen", _("This status is set by the kitchen; iiko lets nobody else set it."))
+
+
+# --- the table ---------------------------------------------------------------------------------------
+
+ALWAYS: tuple[Check, ...] = (is_in_iiko, is_unfinished, is_delivery)
+
+STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
+    DeliveryStatus.UNCONFIRMED: (till_from(7, 6, 1), uses_confirmation, _stands_before_the_kitchen),
+    DeliveryStatus.WAIT_COOKING: (till_from(7, 6, 1), uses_confirmation, _waits_for_confirmation),
+    DeliveryStatus.READY_FOR_COOKING: (_is_the_kitchens,),
+    DeliveryStatus.COOKING_STARTED: (_is_the_kitchens,),
+    DeliveryStatus.COOKING_COMPLETED: (_is_the_kitchens,),
+    DeliveryStatus.WAITING: (is_confirmed, is_paid_on_closing),
+    DeliveryStatus.ON_WAY: (is_confirmed, goes_by_courier),
+    DeliveryStatus.DELIVERED: (is_confirmed, goes_by_courier, is_on_its_way),
+    DeliveryStatus.CLOSED: (is_confirmed, till_from(7, 4, 6), _courier_closes_from, is_on_its_way, is_covered),
+    DeliveryStatus.CANCELLED: (till_from(7, 5, 4),),
+}
+"""Which checks a wished status passes, after ``ALWAYS``."""
+
+OTHERS: dict[CommandKind, tuple[Check, ...]] = {
+    CommandKind.ASSIGN_COURIER: (till_from(7, 1, 5), goes_by_courier),
+    CommandKind.UPDATE_PAYMENT: (till_from(7, 6, 3), nothing_is_processed),
+    CommandKind.CANCEL: STATUSES[DeliveryStatus.CANCELLED],
+}
+
+
+def check_status(subject: Subject, wanted: DeliveryStatus) -> None:
+    """Raise why a status cannot be asked for.
+
+    Raises:
+        NotAllowed: with a stable code, the reason and what to do instead.
+    """
+    _run(ALWAYS, subject)
+    if subject.status == wanted:
+        _refuse("already_so", _("The order has this status already."))
+    _run(STATUSES[wanted], subject)
+
+
+def check(subject: Subject, kind: CommandKind) -> None:
+    """Raise why something other than a status cannot be asked for.
+
+    Raises:
+        NotAllowed: with a stable code, the reason and what to do instead.
+    """
+    _run((*ALWAYS, *OTHERS[kind]), subject)
+
+
+def _run(checks: tuple[Check, ...], subject: Subject) -> None:
+    for one in checks:
+        one(subject)
+
+
+def allowed_actions(order: Order) -> list[dict[str, Any]]:
+    """List every action with whether it may be asked for now, and why not.
+
+    Shape: ``{"action": "update-status", "status": "OnWay", "allowed": bool, "code": str, "reason": str}``;
+    ``status`` only for ``update-status``.
+    """
+    subject = subject_of(order)
+    statuses = [
+        {"action": "update-status", "status": status.value} | _verdict(check_status, subject, status)
+        for status in DeliveryStatus
+        if status is not DeliveryStatus.CANCELLED
+    ]
+    others = [
+        {"action": kind.value.replace("_", "-"), "status": None} | _verdict(check, subject, kind)
+        for kind in OTHERS
+    ]
+    return statuses + others
+
+
+def _verdict(judge: Callable[[Subject, Any], None], subject: Subject, what: Any) -> dict[str, Any]:
+    try:
+        judge(subject, what)
+    except NotAllowed as refusal:
+        return {"allowed": False, "code": refusal.code, "reason": refusal.detail}
+    return {"allowed": True, "code": "", "reason": ""}
