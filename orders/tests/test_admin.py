@@ -544,7 +544,7 @@ class TestPage:
         ]
         order = arrive(*messages)
 
-        with django_assert_num_queries(5):  # session, user, order, timeline, events
+        with django_assert_num_queries(6):  # session, user, order, timeline, events twice
             chief.get(f"{ORDERS}{order.pk}/change/")
 
 
