@@ -196,6 +196,7 @@ LOGIN_URL = "admin:login"
 LANGUAGE_CODE = "ru"
 LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["iikohub.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
