@@ -16,10 +16,14 @@ WHERE received_at < %s AND status IN ('processed', 'stale', 'ignored')
   AND NOT EXISTS (SELECT FROM webhook_events replay WHERE replay.replay_of_id = old.id)
   AND (format <> 'soi' OR NOT EXISTS (
       SELECT FROM webhook_events unsettled
-      WHERE unsettled.organization_id = old.organization_id
-        AND unsettled.status IN ('pending', 'failed', 'dead')
-        AND (unsettled.entity_key = old.entity_key AND old.entity_key <> ''
-             OR unsettled.order_external_id = old.order_external_id AND old.order_external_id <> '')))
+      WHERE unsettled.entity_key = old.entity_key AND old.entity_key <> ''
+        AND unsettled.organization_id = old.organization_id
+        AND unsettled.status IN ('pending', 'failed', 'dead')))
+  AND (format <> 'soi' OR NOT EXISTS (
+      SELECT FROM webhook_events unsettled
+      WHERE unsettled.order_external_id = old.order_external_id AND unsettled.order_external_id <> ''
+        AND unsettled.organization_id = old.organization_id
+        AND unsettled.status IN ('pending', 'failed', 'dead')))
 ORDER BY received_at, id LIMIT %s
 FOR UPDATE OF old SKIP LOCKED
 """

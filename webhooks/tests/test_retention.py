@@ -10,6 +10,7 @@ from django.test import Client
 
 from orders.models import Order, TimelineEntry
 from tests.builders import (
+    ORDER_ID,
     REVISION,
     authorized,
     cloud_event,
@@ -146,13 +147,15 @@ def test_original_stays_as_long_as_its_replay(client: Client) -> None:
     assert kept() == []
 
 
-def test_soi_news_is_not_taken_for_a_repeat_of_a_dead_message(client: Client) -> None:
+@pytest.mark.parametrize("order_id", [ORDER_ID, None])
+def test_soi_news_is_not_taken_for_a_repeat_of_a_dead_message(client: Client, order_id: str | None) -> None:
     make_organization()
-    (dead,) = bring(client, soi_message(orderStatus="ON_WAY"), received=OLD, status=EventStatus.DEAD)
-    (between,) = bring(client, soi_message(orderStatus="WAITING"), received=OLD)
+    on_way = soi_message(orderStatus="ON_WAY", order_id=order_id)
+    (dead,) = bring(client, on_way, received=OLD, status=EventStatus.DEAD)
+    (between,) = bring(client, soi_message(orderStatus="WAITING", order_id=order_id), received=OLD)
 
     assert forget_old_events(days=90, now=NOW) == 0
-    (news,) = bring(client, soi_message(orderStatus="ON_WAY"), received=NOW)
+    (news,) = bring(client, on_way, received=NOW)
 
     assert kept() == [dead, between, news]
     assert Order.objects.get().status == "OnWay"
