@@ -5,8 +5,6 @@ Imported by ``orders.models``, so that Django finds these models there.
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -84,6 +82,12 @@ class OrderCommand(models.Model):
         ordering = ("-id",)
         verbose_name = _("command")
         verbose_name_plural = _("commands")
+        permissions = [
+            ("change_order_status", "Can change the status of orders in iiko"),
+            ("assign_order_courier", "Can assign couriers in iiko"),
+            ("change_order_payment", "Can change payments in iiko"),
+            ("cancel_order", "Can cancel orders in iiko"),
+        ]
         indexes = [
             models.Index("order", "id", name="order_commands_order"),
             models.Index("id", name="order_commands_open", condition=Q(state__in=OPEN_STATES)),
@@ -123,14 +127,3 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
-
-
-def brief(command: OrderCommand) -> dict[str, Any]:
-    """What an order says of a command that is not over."""
-    return {
-        "id": command.pk,
-        "kind": command.kind,
-        "state": command.state,
-        "wish": command.wish,
-        "created_at": command.created_at,
-    }

@@ -10,6 +10,7 @@ from procrastinate.contrib.django import app
 
 from orders.command_models import OrderCommand
 from orders.services import carrying, commands
+from organizations.jobs import scheduled
 
 
 @app.task(name="orders.advance_command", queue="commands")
@@ -26,9 +27,8 @@ def enqueue(command_id: int, at: datetime | None = None) -> None:
     advance_command.configure(schedule_at=None if is_now else at).defer(command_id=command_id)
 
 
-@app.periodic(cron="* * * * *")
-@app.task(name="orders.wake_commands", queue="commands", queueing_lock="orders.wake_commands", pass_context=False)
-def wake_commands(timestamp: int) -> None:
+@scheduled("* * * * *", at_start=True)
+def wake_commands() -> None:
     """Call commands whose worker died, and forget old idempotency keys."""
     late = timezone.now() - timedelta(seconds=30)
     stuck = OrderCommand.objects.open().filter(

@@ -139,6 +139,9 @@ class ApiKey(models.Model):
         help_text=_("What the key may see. Ignored when it may see all."),
     )
     sees_all = models.BooleanField(_("sees all organizations"), default=False)
+    may_act = models.BooleanField(
+        _("may act"), default=True, help_text=_("Besides reading: change orders, act on loyalty.")
+    )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Prefetch
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
+from orders.services.actions import allowed_actions
 
 LIST_FIELDS = (
     "id",
@@ -78,6 +82,26 @@ DETAIL_FIELDS = (
 )
 
 
+OPEN_COMMANDS = Prefetch(
+    "commands", queryset=OrderCommand.objects.open().order_by("id"), to_attr="open_commands"
+)
+
+
+class PendingCommandSerializer(serializers.ModelSerializer[OrderCommand]):
+    class Meta:
+        model = OrderCommand
+        fields = ("id", "kind", "state", "wish", "requested_by", "created_at")
+        read_only_fields = fields
+
+
+class AllowedActionSerializer(serializers.Serializer[Any]):
+    action = serializers.CharField(help_text="The last part of the address: `update-status`.")
+    status = serializers.CharField(allow_null=True, help_text="For `update-status`: the status to ask for.")
+    allowed = serializers.BooleanField()
+    code = serializers.CharField(help_text="Why not, for programs; empty when allowed.")
+    reason = serializers.CharField(help_text="Why not, and what to do instead.")
+
+
 class OrderSerializer(serializers.ModelSerializer[Order]):
     organization_id = serializers.CharField(read_only=True, help_text="iiko's organization id.")
     currency = serializers.CharField(read_only=True, source="organization.currency")
@@ -85,7 +109,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         help_text="Handed over after the promised time, or not yet though it has passed."
     )
     pending_commands = serializers.SerializerMethodField(
-        help_text="Wishes on their way to iiko. Always empty: this version only mirrors orders."
+        help_text="Wishes on their way to iiko; the fields above change only once iiko confirms."
     )
 
     class Meta:
@@ -96,14 +120,22 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     def get_is_late(self, order: Order) -> bool:
         return order.late_at(timezone.now())
 
+    @extend_schema_field(PendingCommandSerializer(many=True))
     def get_pending_commands(self, order: Order) -> list[dict[str, Any]]:
-        return []
+        open_commands: list[OrderCommand] = order.open_commands  # type: ignore[attr-defined]  # by OPEN_COMMANDS
+        return list(PendingCommandSerializer(open_commands, many=True).data)
 
 
 class OrderDetailSerializer(OrderSerializer):
+    allowed_actions = serializers.SerializerMethodField(help_text="What may be asked of the order now.")
+
     class Meta(OrderSerializer.Meta):
-        fields = LIST_FIELDS + DETAIL_FIELDS
+        fields = (*LIST_FIELDS, *DETAIL_FIELDS, "allowed_actions")
         read_only_fields = fields
+
+    @extend_schema_field(AllowedActionSerializer(many=True))
+    def get_allowed_actions(self, order: Order) -> list[dict[str, Any]]:
+        return allowed_actions(order)
 
 
 class TimelineEntrySerializer(serializers.ModelSerializer[TimelineEntry]):

@@ -11,9 +11,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orders.api.action_views import OrderActions
 from orders.api.filters import OrderFilter
 from orders.api.serializers import (
     DETAIL_FIELDS,
+    OPEN_COMMANDS,
     OrderDetailSerializer,
     OrderSerializer,
     TimelineEntrySerializer,
@@ -28,8 +30,10 @@ _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
     list=extend_schema(summary="Orders, newest first"),
     retrieve=extend_schema(summary="One order with its items, payments, discounts and customer"),
 )
-class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]):
-    queryset = Order.objects.select_related("organization")
+class OrderViewSet(
+    OrderActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]
+):
+    queryset = Order.objects.select_related("organization").prefetch_related(OPEN_COMMANDS)
     filterset_class = OrderFilter
     staff_permission = "orders.view_order"
     lookup_value_regex = r"\d{1,18}"

@@ -91,7 +91,10 @@ def is_delivery(subject: Subject) -> None:
 
 def goes_by_courier(subject: Subject) -> None:
     if subject.order.order_type == OrderType.PICKUP:
-        _refuse("pickup_order", _("The guest picks this order up, no courier has it. Close it when it is handed over."))
+        _refuse(
+            "pickup_order",
+            _("The guest picks this order up, no courier has it. Close it when it is handed over."),
+        )
 
 
 def is_confirmed(subject: Subject) -> None:
@@ -101,7 +104,9 @@ def is_confirmed(subject: Subject) -> None:
 
 def uses_confirmation(subject: Subject) -> None:
     if subject.organization.is_confirmation_enabled is False:
-        _refuse("confirmation_off", _("This restaurant does not confirm orders: switch it on in iikoWeb first."))
+        _refuse(
+            "confirmation_off", _("This restaurant does not confirm orders: switch it on in iikoWeb first.")
+        )
 
 
 def is_paid_on_closing(subject: Subject) -> None:
@@ -145,7 +150,10 @@ def till_from(*needed: int) -> Check:
         if version and version < needed:
             _refuse(
                 "till_too_old",
-                _("The till has version %(has)s, iiko needs %(needed)s for this. Update the till or do it there.")
+                _(
+                    "The till has version %(has)s, iiko needs %(needed)s for this. "
+                    "Update the till or do it there."
+                )
                 % {"has": subject.till_version, "needed": ".".join(map(str, needed))},
             )
 
@@ -190,7 +198,13 @@ STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
     DeliveryStatus.WAITING: (is_confirmed, is_paid_on_closing),
     DeliveryStatus.ON_WAY: (is_confirmed, goes_by_courier),
     DeliveryStatus.DELIVERED: (is_confirmed, goes_by_courier, is_on_its_way),
-    DeliveryStatus.CLOSED: (is_confirmed, till_from(7, 4, 6), _courier_closes_from, is_on_its_way, is_covered),
+    DeliveryStatus.CLOSED: (
+        is_confirmed,
+        till_from(7, 4, 6),
+        _courier_closes_from,
+        is_on_its_way,
+        is_covered,
+    ),
     DeliveryStatus.CANCELLED: (till_from(7, 5, 4),),
 }
 """Which checks a wished status passes, after ``ALWAYS``."""

@@ -330,9 +330,7 @@ def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
     if command is None or command.is_final:
         return None  # the mirror, or a person, was faster
     if verdict.wait is None:
-        finish(
-            command, verdict.state, now=now, code=verdict.code, error=verdict.error, proof=verdict.proof
-        )
+        finish(command, verdict.state, now=now, code=verdict.code, error=verdict.error, proof=verdict.proof)
         return None
     _go_on(command, verdict, now)
     return command.held_until
@@ -353,4 +351,3 @@ def _go_on(command: OrderCommand, verdict: Verdict, now: datetime) -> None:
         tell(command, before, verdict.state, now=now)
     elif verdict.state == CommandState.SENT and not command.looks:
         tell(command, CommandState.PENDING, verdict.state, now=now)
-

@@ -121,7 +121,11 @@ def request_cancel(
 
 
 def _request(
-    order_id: int, kind: CommandKind, wish_of: Callable[[Subject], dict[str, Any]], by: Requester, now: datetime
+    order_id: int,
+    kind: CommandKind,
+    wish_of: Callable[[Subject], dict[str, Any]],
+    by: Requester,
+    now: datetime,
 ) -> OrderCommand:
     with transaction.atomic():
         order = _locked(order_id)
@@ -145,7 +149,10 @@ def _request(
 
 def _locked(order_id: int) -> Order:
     order = (
-        Order.objects.select_for_update(of=("self",)).select_related("organization").filter(pk=order_id).first()
+        Order.objects.select_for_update(of=("self",))
+        .select_related("organization")
+        .filter(pk=order_id)
+        .first()
     )
     if order is None:
         raise UnknownOrder(_("There is no such order."))
@@ -163,7 +170,13 @@ def _check_link(organization: Organization) -> None:
 
 
 def finish(
-    command: OrderCommand, state: CommandState, *, now: datetime, code: str = "", error: str = "", proof: str = ""
+    command: OrderCommand,
+    state: CommandState,
+    *,
+    now: datetime,
+    code: str = "",
+    error: str = "",
+    proof: str = "",
 ) -> None:
     """End a command that is locked and open; the next one of its order is due."""
     before, command.state = command.state, state
@@ -265,4 +278,3 @@ def forget_old_keys(*, now: datetime) -> int:
     """Delete idempotency keys that no longer count; returns how many."""
     deleted, _per_model = IdempotencyKey.objects.filter(created_at__lte=now - KEYS_KEPT).delete()
     return deleted
-

@@ -19,9 +19,11 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from iiko_client.types.orders import OrderFields
+from orders.command_models import OrderCommand
 from orders.errors import OrderRowGone
 from orders.models import Order, TimelineEntry
 from orders.services.ranks import FALLBACK, FieldRanks
+from orders.services.settling import settle
 from orders.services.timeline import STORY_COLUMNS, Story
 from orders.signals import order_merged
 from organizations.bulk import insert_rows, update_rows
@@ -303,10 +305,12 @@ def _write(rows: _Rows, losers: dict[int, int], now: datetime) -> None:
         keeper_id = _keeper(losers, keeper_id)
         order_merged.send(Order, loser_id=loser_id, keeper_id=keeper_id)
         TimelineEntry.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+        OrderCommand.objects.filter(order_id=loser_id).update(order_id=keeper_id)
         Order.objects.filter(pk=loser_id).delete()
     touched = [row for row in rows.all.values() if row.is_touched]
     update_rows(Order, _WRITTEN, [_columns(row, now) for row in touched])
     insert_rows(TimelineEntry, STORY_COLUMNS, [told for row in touched for told in row.story.rows()])
+    settle((row.order for row in touched if row.is_changed), now=now)
 
 
 def _columns(row: _Row, now: datetime) -> dict[str, Any]:

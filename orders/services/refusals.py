@@ -52,9 +52,7 @@ MEANINGS: dict[str, Meaning] = {
     "PaymentTypeCanNotBeUsedAsExternal": Meaning(
         _("This payment type cannot be processed outside of iiko."), _("Choose another payment type.")
     ),
-    "PaymentSumShouldBePositive": Meaning(
-        _("A payment must be more than nothing."), _("Correct the sums.")
-    ),
+    "PaymentSumShouldBePositive": Meaning(_("A payment must be more than nothing."), _("Correct the sums.")),
     "PaymentSumNotEnough": Meaning(
         _("The payments do not cover the order."), _("Change the payment, then try again.")
     ),
@@ -93,9 +91,7 @@ MEANINGS: dict[str, Meaning] = {
         _("iiko's answer was lost, and the order shows no trace of the change."), _AT_THE_TILL
     ),
     "no_answer": Meaning(_("The till never answered; it may have been offline."), _AT_THE_TILL),
-    "given_up": Meaning(
-        _("It is not followed any more. iiko may still carry it out."), _AT_THE_TILL
-    ),
+    "given_up": Meaning(_("It is not followed any more. iiko may still carry it out."), _AT_THE_TILL),
 }
 
 # Sentences of the vendor's that name no code (reference 1.4 and 2.1, read 2026-11).

@@ -120,7 +120,9 @@ def _type_by_kind(order: Order, kind: PaymentKind | None) -> DictionaryEntry:
         raise BadWish("payment_without_type", _("Each payment needs paymentTypeId or paymentTypeKind."))
     wanted = _KIND_IN_DICTIONARY.get(kind, kind.value)
     fitting = [
-        entry for entry in _types(order).filter(data__kind=wanted).order_by("name", "id") if _fits(entry, order)
+        entry
+        for entry in _types(order).filter(data__kind=wanted).order_by("name", "id")
+        if _fits(entry, order)
     ]
     if len(fitting) == 1:
         return fitting[0]

@@ -62,8 +62,10 @@ def add_organization(*, iiko_id: str, name: str, timezone: str, currency: str = 
 
 
 @transaction.atomic
-def create_api_key(*, name: str, organization_ids: Sequence[str] = ()) -> tuple[ApiKey, str]:
-    """Create a key for an integrator; without organizations it sees all.
+def create_api_key(
+    *, name: str, organization_ids: Sequence[str] = (), may_act: bool = True
+) -> tuple[ApiKey, str]:
+    """Create a key for an integrator; without organizations it sees all, and it may act unless told not to.
 
     Returns the row and the key itself, which cannot be shown again.
 
@@ -79,7 +81,7 @@ def create_api_key(*, name: str, organization_ids: Sequence[str] = ()) -> tuple[
     prefix = KEY_PREFIX + secrets.token_hex(4)
     key = f"{prefix}_{secrets.token_urlsafe(32)}"
     row = ApiKey.objects.create(
-        name=name, prefix=prefix, digest=ApiKey.digest_of(key), sees_all=not organizations
+        name=name, prefix=prefix, digest=ApiKey.digest_of(key), sees_all=not organizations, may_act=may_act
     )
     row.organizations.set(organizations)
     return row, key

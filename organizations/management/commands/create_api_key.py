@@ -23,9 +23,11 @@ class Command(BaseCommand):
             help="iiko id of an organization the key may see; repeat for more (default: all)",
         )
 
-    def handle(self, *_: Any, name: str, organization: list[str], **__: Any) -> None:
+        parser.add_argument("--read-only", action="store_true", help="a key that may not act on orders")
+
+    def handle(self, *_: Any, name: str, organization: list[str], read_only: bool, **__: Any) -> None:
         try:
-            _row, key = create_api_key(name=name, organization_ids=organization)
+            _row, key = create_api_key(name=name, organization_ids=organization, may_act=not read_only)
         except HubError as error:
             raise CommandError(error.detail) from error
         self.stdout.write(key)

@@ -1,0 +1,138 @@
+"""Actions on orders and the commands they become."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from iiko_client.types.payments import PaymentKind
+from iiko_client.types.statuses import DeliveryStatus, normalise_status
+from iiko_client.units import MinorUnits, NotMoney, to_minor
+from orders.command_models import OrderCommand
+from orders.services.refusals import meaning
+from orders.services.wishes import AskedPayment
+
+
+class CommandErrorSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="iiko's code, or one of the hub's.")
+    message = serializers.CharField(help_text="iiko's own words.")
+    cause = serializers.CharField(allow_null=True, help_text="What it means.")
+    next_step = serializers.CharField(allow_null=True, help_text="What to do about it.")
+
+
+class CommandSerializer(serializers.ModelSerializer[OrderCommand]):
+    order_id = serializers.IntegerField(read_only=True)
+    error = serializers.SerializerMethodField(help_text="null unless something went wrong.")
+
+    class Meta:
+        model = OrderCommand
+        fields = (
+            "id",
+            "order_id",
+            "kind",
+            "state",
+            "wish",
+            "correlation_id",
+            "error",
+            "proof",
+            "requested_by",
+            "created_at",
+            "sent_at",
+            "finished_at",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(CommandErrorSerializer(allow_null=True))
+    def get_error(self, command: OrderCommand) -> dict[str, Any] | None:
+        if not (command.error_code or command.error):
+            return None
+        known = meaning(command.error_code)
+        return {
+            "code": command.error_code,
+            "message": command.error,
+            "cause": str(known.cause) if known else None,
+            "next_step": str(known.next_step) if known else None,
+        }
+
+
+class MoneyField(serializers.Field[MinorUnits, Any, Any, Any]):
+    """Major units, a JSON number or decimal text with at most two places; more than nothing."""
+
+    default_error_messages = {
+        "not_money": "An amount in major units with at most two places, such as 1520.50.",
+        "too_small": "The amount must be more than 0.",
+    }
+
+    def to_internal_value(self, data: Any) -> MinorUnits:
+        try:
+            minor = to_minor(data)
+        except NotMoney:
+            self.fail("not_money")
+        if minor <= 0:
+            self.fail("too_small")
+        return minor
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class StatusField(serializers.ChoiceField):
+    """One of iiko's ten; SOI's spelling is taken too."""
+
+    def to_internal_value(self, data: Any) -> DeliveryStatus:
+        known = normalise_status(data) if isinstance(data, str) else None
+        if known is None:
+            self.fail("invalid_choice", input=data)
+        return known
+
+
+class UpdateStatusSerializer(serializers.Serializer[Any]):
+    status = StatusField(choices=[status.value for status in DeliveryStatus])
+    delivered_at = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="When the guest had it; Delivered and Closed.",
+    )
+
+
+class AssignCourierSerializer(serializers.Serializer[Any]):
+    courier_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET couriers.")
+    courier_name = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, help_text="Not needed: the dictionary knows it."
+    )
+
+
+class PaymentSerializer(serializers.Serializer[Any]):
+    paymentTypeKind = serializers.ChoiceField(  # noqa: N815  # the contract's name
+        choices=[kind.value for kind in PaymentKind], required=False, allow_null=True
+    )
+    paymentTypeId = serializers.CharField(required=False, allow_null=True, max_length=200)  # noqa: N815
+    sum = MoneyField(help_text="Major units: 1520.50.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("paymentTypeKind") and not attrs.get("paymentTypeId"):
+            raise serializers.ValidationError("paymentTypeId or paymentTypeKind is needed.")
+        return attrs
+
+
+class UpdatePaymentSerializer(serializers.Serializer[Any]):
+    payments = serializers.ListField(child=PaymentSerializer(), allow_empty=False, max_length=20)
+
+    def asked(self) -> list[AskedPayment]:
+        return [
+            AskedPayment(
+                sum_minor=one["sum"],
+                kind=PaymentKind(one["paymentTypeKind"]) if one.get("paymentTypeKind") else None,
+                type_id=one.get("paymentTypeId"),
+            )
+            for one in self.validated_data["payments"]
+        ]
+
+
+class CancelSerializer(serializers.Serializer[Any]):
+    cancel_reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=255)
+    cancel_cause_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
+    removal_type_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)

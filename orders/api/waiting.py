@@ -1,0 +1,73 @@
+"""``Idempotency-Key`` and ``Prefer: wait``: the same for every action."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable
+
+from django.utils import timezone
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from orders.command_models import OrderCommand
+from orders.services.commands import LONGEST_KEY, Requester, once
+from organizations.models import ApiKey
+
+LONGEST_WAIT_S = 20.0
+_LOOK_AGAIN_S = 0.15
+_WAIT = re.compile(r"(?:^|[;,\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
+
+
+def requester_of(request: Request) -> Requester:
+    """Name who asks: a key by its name, a person by the account's."""
+    if isinstance(request.auth, ApiKey):
+        return Requester(f"API: {request.auth.name}", f"key:{request.auth.pk}")
+    user = request.user
+    return Requester(user.get_username(), f"user:{user.pk}", user)
+
+
+def requested_once(request: Request, ask: Callable[[Requester], OrderCommand]) -> OrderCommand:
+    """Make the request unless its ``Idempotency-Key`` was used before.
+
+    Raises:
+        ValidationError: the key cannot be one.
+        Whatever ``ask`` raises.
+    """
+    by = requester_of(request)
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not key:
+        return ask(by)
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise ValidationError({"Idempotency-Key": f"At most {LONGEST_KEY} printable characters."})
+    command, _is_new = once(
+        lambda: ask(by), owner=by.owner, key=key, fingerprint=fingerprint_of(request), now=timezone.now()
+    )
+    return command
+
+
+def fingerprint_of(request: Request) -> str:
+    """Digest what is asked for: address and content, however the JSON was laid out."""
+    content = json.dumps(request.data, sort_keys=True, default=str)
+    address = request.path_info.rstrip("/")
+    return hashlib.sha256(f"{address}\0{content}".encode()).hexdigest()
+
+
+def wait_for_end(request: Request, command: OrderCommand) -> OrderCommand:
+    """Wait as long as the caller prefers, 20 s at most, for the command to end."""
+    until = time.monotonic() + _preferred_wait_s(request)
+    while not command.is_final and time.monotonic() < until:
+        time.sleep(_LOOK_AGAIN_S)  # the thread waits for its caller, who asked for it
+        command.refresh_from_db()
+    return command
+
+
+def _preferred_wait_s(request: Request) -> float:
+    found = _WAIT.search(request.headers.get("Prefer", ""))
+    return min(float(found[1]), LONGEST_WAIT_S) if found else 0.0
+
+
+def status_of(command: OrderCommand) -> int:
+    return 200 if command.is_final else 202
