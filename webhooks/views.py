@@ -57,6 +57,7 @@ def answer_delivery(request: Delivery) -> HttpResponse:
         # Django would ask the database "are you there" before each webhook; see _with_live_connection.
         connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs do not know it
         scope = _with_live_connection(lambda: _authenticate(request))
+        _check_encoding(request)
         body = _read(request)
         receipt = _with_live_connection(lambda: _store(body, scope))
     except _Refused as refusal:
@@ -64,6 +65,8 @@ def answer_delivery(request: Delivery) -> HttpResponse:
         response = _answer(refusal.status, refusal.code, detail=str(refusal))
         if refusal.status == 405:
             response["Allow"] = "POST"
+        if refusal.status == 415:
+            response["Accept-Encoding"] = "identity"
         return response
     except (DatabaseError, InterfaceError, TokensUnreadable):
         metrics.receipts.labels("unavailable").inc()
@@ -136,6 +139,16 @@ def _authenticate(request: Delivery) -> Scope:
 def _check_method(request: Delivery) -> None:
     if request.method != "POST":
         raise _Refused(405, "method_not_allowed", "Webhooks are delivered with POST.")
+
+
+def _check_encoding(request: Delivery) -> None:
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip()
+    if encoding.lower() not in ("", "identity"):
+        raise _Refused(
+            415,
+            "unsupported_encoding",
+            f"Content-Encoding {encoding[:40]} is not taken. Send the body as it is, without compression.",
+        )
 
 
 def _read(request: Delivery) -> bytes:
