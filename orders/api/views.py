@@ -32,7 +32,7 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     queryset = Order.objects.select_related("organization")
     filterset_class = OrderFilter
     staff_permission = "orders.view_order"
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Order]:
         orders = in_scope(self.request, super().get_queryset())
