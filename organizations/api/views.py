@@ -88,5 +88,7 @@ class UnknownAddress(APIView):
     http_method_names: list[str] = []
     schema = None
 
-    def http_method_not_allowed(self, request: Request, *_: Any, **__: Any) -> Response:
+    def http_method_not_allowed(  # type: ignore[override]  # DRF hands its own Request
+        self, request: Request, *_: Any, **__: Any
+    ) -> Response:
         raise NotFound("There is nothing at this address. /api/docs/ lists what there is.")
