@@ -109,8 +109,9 @@ def _apply_large(large: Large) -> None:
             batch = replace(batch, events=[replace(one, attempts=large.attempts) for one in batch.events])
             now = timezone.now()
             _write_endings(_end(batch, now), {large.id: large.attempts}, now)
-    except MemoryError:
-        logger.warning("inbox.event_out_of_memory", event_pk=large.id, size=large.size)
+    except (MemoryError, DatabaseError) as error:  # the driver's memory runs out as a DatabaseError
+        _reraise_if_disconnected(error)
+        logger.warning("inbox.large_event_failed", event_pk=large.id, error=_first_line(error))
 
 
 def _status_after_failure(attempts: int) -> EventStatus:

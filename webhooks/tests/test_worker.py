@@ -275,6 +275,19 @@ def test_memory_error_of_a_handler_is_recorded_on_the_event(deadly: Deadly) -> N
 
 
 @pytest.mark.django_db
+def test_large_event_the_database_cannot_hand_over_is_charged(
+    deadly: Deadly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_organization()
+    deliver(cloud_event(order_id=str(uuid4())), cloud_event(comment=LARGE_TEXT))
+    monkeypatch.setattr(claims, "_ONE", "SELECT 1 / 0 WHERE %s > 0 AND %s > 0")
+
+    assert drain() == 2
+
+    assert [(event.status, event.attempts) for event in inbox()] == [("processed", 1), ("failed", 1)]
+
+
+@pytest.mark.django_db
 def test_batch_that_does_not_fit_into_memory_is_taken_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     make_organization()
     deliver(*(cloud_event(order_id=str(uuid4())) for _ in range(5)))
