@@ -8,7 +8,7 @@ holder. A worker that dies lets go with its connection, and its events are due a
 A batch is bounded by its text as well as by its count, measured where the text is: in the database. A
 large event is named only. One that needs more memory than there is gets its process killed, which
 no transaction can record; so the worker charges a large event with an attempt first and then takes
-it alone. (A small one cannot take much: what its text becomes in memory is about thirty times as long.)
+it alone. (A small one cannot take much: in memory it is at most some forty times as long as its text.)
 
 The rows are locked as well, so that the worker never waits for one later: a repeat being counted on
 a row at this moment leaves it to the next batch instead of meeting us in a deadlock.
@@ -38,7 +38,7 @@ WHERE EXISTS (
 )
 """
 BATCH_BYTES = 8 * 1024 * 1024
-"""Of payload text; a batch ends with the event that reaches it."""
+"""Of payload text; a batch ends with the event that reaches it. Python may take forty times as much."""
 
 LARGE_BYTES = 1024 * 1024
 """Of payload text, from which an event is taken alone; the vendor's are a hundredth of it."""
