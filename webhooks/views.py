@@ -66,6 +66,7 @@ def answer_delivery(request: Delivery) -> Answer:
         # Django would ask the database "are you there" before each webhook; see _with_live_connection.
         connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs do not know it
         scope = _with_live_connection(lambda: _authenticate(request))
+        _check_encoding(request)
         body = _read(request)
         receipt = _with_live_connection(lambda: _store(body, scope))
     except _Refused as refusal:
@@ -132,8 +133,12 @@ _IGNORED = _answer(200, {"status": "ignored"})
 
 
 def _refusal(refusal: _Refused) -> Answer:
-    more = [("Allow", "POST")] if refusal.status == 405 else []
-    return _answer(refusal.status, {"status": refusal.code, "detail": str(refusal)}, *more)
+    content = {"status": refusal.code, "detail": str(refusal)}
+    return _answer(refusal.status, content, *_REMEDIES.get(refusal.status, ()))
+
+
+_REMEDIES = {405: (("Allow", "POST"),), 415: (("Accept-Encoding", "identity"),)}
+"""The headers that tell a sender what would be taken."""
 
 
 def _authenticate(request: Delivery) -> Scope:
@@ -154,6 +159,16 @@ def _authenticate(request: Delivery) -> Scope:
 def _check_method(request: Delivery) -> None:
     if request.method != "POST":
         raise _Refused(405, "method_not_allowed", "Webhooks are delivered with POST.")
+
+
+def _check_encoding(request: Delivery) -> None:
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip()
+    if encoding.lower() not in ("", "identity"):
+        raise _Refused(
+            415,
+            "unsupported_encoding",
+            f"Content-Encoding {encoding[:40]} is not taken. Send the body as it is, without compression.",
+        )
 
 
 def _read(request: Delivery) -> bytes:

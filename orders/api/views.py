@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from orders.api.action_views import OrderActions
 from orders.api.filters import OrderFilter
+from orders.api.pagination import OrderPagination
 from orders.api.serializers import (
     DETAIL_FIELDS,
     OPEN_COMMANDS,
@@ -21,13 +22,22 @@ from orders.api.serializers import (
     TimelineEntrySerializer,
 )
 from orders.models import Order
+from organizations.api.pagination import SkipLimitPagination
 from organizations.api.permissions import in_scope
 
 _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Orders, newest first"),
+    list=extend_schema(
+        summary="Orders, newest first",
+        description="To follow the changes ask with `updated_since` (any moment of the past at first). The "
+        "answer is in the order of `updated_at`, the oldest change first. Follow `next` until it is null, "
+        "keep the `updated_at` of the last order, and ask again with it as `updated_since`, as often as you "
+        "like. No change is missed; the last order comes once more, so store orders by `id`. With an empty "
+        "answer keep what you have. Do not use `skip` for this, nor your own clock. A change that is being "
+        "written, or one younger than such, is left for the next answer, for a second or so.",
+    ),
     retrieve=extend_schema(summary="One order with its items, payments, discounts and customer"),
 )
 class OrderViewSet(
@@ -35,8 +45,9 @@ class OrderViewSet(
 ):
     queryset = Order.objects.select_related("organization").prefetch_related(OPEN_COMMANDS)
     filterset_class = OrderFilter
+    pagination_class = OrderPagination
     staff_permission = "orders.view_order"
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Order]:
         orders = in_scope(self.request, super().get_queryset())
@@ -52,7 +63,12 @@ class OrderViewSet(
         responses=TimelineEntrySerializer(many=True),
         filters=False,
     )
-    @action(detail=True, serializer_class=TimelineEntrySerializer, filterset_class=None)
+    @action(
+        detail=True,
+        serializer_class=TimelineEntrySerializer,
+        filterset_class=None,
+        pagination_class=SkipLimitPagination,
+    )
     def timeline(self, request: Request, **_: Any) -> Response:
         entries = self.get_object().timeline.order_by("id")
         page = self.paginate_queryset(entries)  # type: ignore[arg-type]  # rows of another model than the view's

@@ -30,6 +30,8 @@ class NewEvent:
     source: str = EventSource.WEBHOOK
     replay_of: int | None = None
     repeats: int = 0
+    is_foreign: bool = False
+    """Brought with a token that does not speak for its organization."""
 
     @property
     def lane(self) -> int:
