@@ -148,6 +148,7 @@ def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int,
         rows.know(row)
         outcomes[report.event_id] = Applied(row.order.pk, outcome)
     _write(rows, losers, times)
+    settle((row.order for row in rows.all.values() if row.is_changed), now=now)
     return {
         event_id: Applied(_keeper(losers, applied.order_id), applied.outcome)
         for event_id, applied in outcomes.items()
@@ -312,7 +313,6 @@ def _write(rows: _Rows, losers: dict[int, int], times: Iterator[datetime]) -> No
     touched = [row for row in rows.all.values() if row.is_touched]
     update_rows(Order, _WRITTEN, [_columns(row, times) for row in touched])
     insert_rows(TimelineEntry, STORY_COLUMNS, [told for row in touched for told in row.story.rows()])
-    settle((row.order for row in touched if row.is_changed), now=now)
 
 
 def _columns(row: _Row, times: Iterator[datetime]) -> dict[str, Any]:
