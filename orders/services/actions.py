@@ -272,15 +272,6 @@ def check_discount(subject: Subject) -> None:
     _run((*ALWAYS, no_discounts), subject)
 
 
-def discount_verdict(order: Order) -> dict[str, Any]:
-    """Tell of ``apply-discount`` what ``allowed_actions`` tells of the others."""
-
-    def judge(subject: Subject, _what: None) -> None:
-        check_discount(subject)
-
-    return {"action": "apply-discount", "status": None} | _verdict(judge, subject_of(order), None)
-
-
 def _run(checks: tuple[Check, ...], subject: Subject) -> None:
     for one in checks:
         one(subject)
@@ -292,7 +283,21 @@ def allowed_actions(order: Order) -> list[dict[str, Any]]:
     Shape: ``{"action": "update-status", "status": "OnWay", "allowed": bool, "code": str, "reason": str}``;
     ``status`` only for ``update-status``.
     """
+    return _actions(subject_of(order))
+
+
+def actions_and_discount(order: Order) -> list[dict[str, Any]]:
+    """List what ``allowed_actions`` does, and ``apply-discount``, which no order allows."""
     subject = subject_of(order)
+
+    def judge(subject: Subject, _what: None) -> None:
+        check_discount(subject)
+
+    discount = {"action": "apply-discount", "status": None} | _verdict(judge, subject, None)
+    return [*_actions(subject), discount]
+
+
+def _actions(subject: Subject) -> list[dict[str, Any]]:
     statuses = [
         {"action": "update-status", "status": status.value} | _verdict(check_status, subject, status)
         for status in DeliveryStatus
