@@ -13,6 +13,7 @@ from iiko_client.types import events as wire
 from orders.models import Order
 from organizations.fields import EncryptedTextField
 from organizations.models import Organization
+from webhooks import sync_models  # noqa: F401  # where Django looks for models
 
 LANES = 16
 """Entities are spread over so many lanes; a lane is worked on by one worker at a time."""

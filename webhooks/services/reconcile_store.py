@@ -1,0 +1,100 @@
+"""What reconciliation reads becomes inbox events, unless the hub knows it already.
+
+An order in an answer is exactly the ``eventInfo`` of a webhook (reference, section 6, read 2026-11), so
+it is stored as the webhook that should have brought it, without ``eventTime`` and ``correlationId``,
+which no answer tells. Where both say the same of an order they have the same key, and the later one is
+a repeat. They need not: a webhook may carry the shop's own data (``externalData``) that an answer
+leaves out. So a state is known when the hub has heard of that order at that revision or a later one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db import connection
+
+from iiko_client import writing
+from iiko_client.reading import JsonObject
+from webhooks.models import EventSource
+from webhooks.services.bodies import NotMessages, read_body
+from webhooks.services.inbox import NewEvent, event_of, store
+from webhooks.services.tokens import Scope
+
+AT_ONCE = 200
+_EVERYONE = Scope(frozenset(), everyone=True)
+
+# The inbox for what is not applied yet, the mirror for what the inbox no longer holds. An event that
+# was not applied (its restaurant was switched off) is heard of, but not known.
+_HEARD_OF = """
+SELECT wanted.id,
+       greatest(
+           (SELECT max(e.revision) FROM webhook_events e
+            WHERE e.entity_key = wanted.id AND e.organization_id = %(organization)s
+              AND e.status <> 'ignored'),
+           (SELECT o.revision FROM orders o
+            WHERE o.iiko_order_id = wanted.id AND o.organization_id = %(organization)s)
+       ),
+       EXISTS (SELECT 1 FROM webhook_events e
+               WHERE e.entity_key = wanted.id AND e.organization_id = %(organization)s
+                 AND e.status = 'ignored')
+FROM unnest(%(ids)s::text[]) AS wanted(id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    revision: int | None
+    was_ignored: bool
+
+
+def store_orders(organization_id: str, infos: Sequence[JsonObject], *, dry_run: bool = False) -> int:
+    """Store the states of orders that the hub does not know; returns how many. Repeating it stores none.
+
+    ``dry_run`` only counts.
+    """
+    found = 0
+    for at in range(0, len(infos), AT_ONCE):
+        events = list(_unknown(organization_id, infos[at : at + AT_ONCE]))
+        found += len(events) if dry_run else store(events)
+    return found
+
+
+def _unknown(organization_id: str, infos: Sequence[JsonObject]) -> Iterator[NewEvent]:
+    events = [event for info in infos if (event := _event(organization_id, info))]
+    heard = _heard_of(organization_id, {event.envelope.entity_key for event in events} - {""})
+    for event in events:
+        known = heard.get(event.envelope.entity_key)
+        revision = event.envelope.revision
+        if known and revision is not None and known.revision is not None and known.revision >= revision:
+            continue
+        if known and known.was_ignored:
+            # The row with this key was put aside; as its repeat this one would be, too.
+            event = replace(event, dedup_key=f"{EventSource.RECONCILE}:{event.dedup_key}")
+        yield event
+
+
+def _heard_of(organization_id: str, ids: set[str]) -> dict[str, _Heard]:
+    with connection.cursor() as cursor:
+        cursor.execute(_HEARD_OF, {"organization": organization_id, "ids": sorted(ids)})
+        return {ident: _Heard(revision, ignored) for ident, revision, ignored in cursor.fetchall()}
+
+
+def _event(organization_id: str, info: JsonObject) -> NewEvent | None:
+    # Written and read again, so that the key is made of the same numbers as a webhook's.
+    body = writing.dumps(_as_webhook(organization_id, info)).encode("utf-8", "surrogatepass")
+    try:
+        message = read_body(body)[0]
+    except NotMessages:  # nested beyond reading; a webhook would be kept as bytes, but names no order
+        return None
+    return event_of(message, _EVERYONE, source=EventSource.RECONCILE)
+
+
+def _as_webhook(organization_id: str, info: JsonObject) -> Mapping[str, Any]:
+    is_error = info.get("creationStatus") == "Error"
+    return {
+        "eventType": "DeliveryOrderError" if is_error else "DeliveryOrderUpdate",
+        "organizationId": organization_id,
+        "eventInfo": info,
+    }
