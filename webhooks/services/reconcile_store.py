@@ -9,18 +9,20 @@ leaves out. So a state is known when the hub has heard of that order at that rev
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.db import connection
 
 from iiko_client import writing
 from iiko_client.reading import JsonObject
 from webhooks.models import EventSource
-from webhooks.services.bodies import NotMessages, read_body
+from webhooks.services.bodies import Message, NotMessages, read_body
 from webhooks.services.inbox import NewEvent, event_of, store
 from webhooks.services.tokens import Scope
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 200
 _EVERYONE = Scope(frozenset(), everyone=True)
@@ -82,19 +84,24 @@ def _heard_of(organization_id: str, ids: set[str]) -> dict[str, _Heard]:
 
 
 def _event(organization_id: str, info: JsonObject) -> NewEvent | None:
-    # Written and read again, so that the key is made of the same numbers as a webhook's.
-    body = writing.dumps(_as_webhook(organization_id, info)).encode("utf-8", "surrogatepass")
     try:
-        message = read_body(body)[0]
-    except NotMessages:  # nested beyond reading; a webhook would be kept as bytes, but names no order
+        event = event_of(_message(organization_id, info), _EVERYONE, source=EventSource.RECONCILE)
+        order = info.get("order")
+        if isinstance(order, Mapping) and "externalData" in order and not order["externalData"]:
+            # Not empty but untold: null would clear what a webhook brought. The key stays a webhook's.
+            told = {name: value for name, value in order.items() if name != "externalData"}
+            event.payload = _message(organization_id, {**info, "order": told}).payload
+    except NotMessages:  # nested beyond reading: no order of the vendor's
+        logger.warning("sync.order_unreadable", extra={"organization_id": organization_id})
         return None
-    return event_of(message, _EVERYONE, source=EventSource.RECONCILE)
+    return event
 
 
-def _as_webhook(organization_id: str, info: JsonObject) -> Mapping[str, Any]:
-    is_error = info.get("creationStatus") == "Error"
-    return {
-        "eventType": "DeliveryOrderError" if is_error else "DeliveryOrderUpdate",
+def _message(organization_id: str, info: JsonObject) -> Message:
+    webhook = {
+        "eventType": "DeliveryOrderError" if info.get("creationStatus") == "Error" else "DeliveryOrderUpdate",
         "organizationId": organization_id,
         "eventInfo": info,
     }
+    # Written and read again, so that the key is made of the same numbers as a webhook's.
+    return read_body(writing.dumps(webhook).encode("utf-8", "surrogatepass"))[0]

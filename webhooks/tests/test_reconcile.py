@@ -131,6 +131,22 @@ class TestByRevision:
 
         assert len(inbox()) == 1
 
+    def test_answer_that_leaves_the_shops_own_data_out_does_not_clear_it(
+        self, restaurant: Organization, iiko: PlayedIiko, client: Client
+    ) -> None:
+        at(restaurant)
+        data = [{"key": "channel", "value": "app"}]
+        post(client, [cloud_event(status="OnWay", externalData=data)])
+        iiko.answers(BY_REVISION, page(info(status="Closed", timestamp=REVISION + 1, externalData=None)))
+
+        run()
+        drain()
+        post(client, [cloud_event(status="Closed", timestamp=REVISION + 1, externalData=None)])
+
+        order = Order.objects.get()
+        assert (order.status, order.external_data) == ("Closed", data)
+        assert inbox()[-1].duplicates == 1
+
     def test_late_webhook_is_a_repeat_of_what_was_read(
         self, restaurant: Organization, iiko: PlayedIiko, client: Client
     ) -> None:
