@@ -9,12 +9,14 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from iikohub.link_metrics import link_metrics
 from webhooks.services.state import InboxState, inbox_state
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -70,7 +72,7 @@ class _DatabaseGauges(Collector):
     def collect(self) -> Iterator[Metric]:
         # Without its database the hub still tells how many webhooks it had to turn away.
         try:
-            yield from _inbox_gauges(inbox_state())
+            yield from [*_inbox_gauges(inbox_state()), *link_metrics(now=timezone.now())]
             is_up = 1
         except (DatabaseError, InterfaceError):
             logger.exception("health.database_unreachable")
