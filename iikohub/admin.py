@@ -17,6 +17,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -27,7 +28,8 @@ from webhooks.models import WebhookConfig
 from webhooks.receiving import heard_text, last_received
 from webhooks.services.configs import receive_url
 
-admin.site.unregister([User, Group])
+# procrastinate's list of jobs is not made for this admin.
+admin.site.unregister([User, Group, ProcrastinateJob])
 
 
 @admin.register(User)

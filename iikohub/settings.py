@@ -67,6 +67,8 @@ except ValueError as error:
 
 WEBHOOK_BASE_URL = env.str("WEBHOOK_BASE_URL", default="").rstrip("/")
 WEBHOOK_SECRET_KEY = env.str("WEBHOOK_SECRET_KEY", default="")
+# Whether a worker that starts registers the webhooks of all restaurants by itself.
+WEBHOOK_AUTO_REGISTER = _flag("WEBHOOK_AUTO_REGISTER", default=False)
 WEBHOOK_MAX_BODY_BYTES = _whole_number("WEBHOOK_MAX_BODY_BYTES", 5 * 1024 * 1024, lowest=1)
 
 ALLOWED_HOSTS: list[str] = [host for host in env.list("ALLOWED_HOSTS", default=[]) if host]
@@ -96,6 +98,7 @@ if bool(IIKO_APP_ID) != bool(IIKO_CLIENT_SECRET):
 if IIKO_APP_ID and not IIKO_API_KEY:
     raise ImproperlyConfigured("IIKO_APP_ID is set without IIKO_API_KEY, the key to use it with.")
 IIKO_LOG_PERSONAL_DATA = _flag("IIKO_LOG_PERSONAL_DATA", default=False)
+IIKO_CALL_LOG_DAYS = _whole_number("IIKO_CALL_LOG_DAYS", 30, lowest=1)
 # Off in tests, which write the log of calls themselves.
 IIKO_CALL_LOG_THREAD = True
 
@@ -117,6 +120,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
+    "procrastinate.contrib.django",
     "organizations",
     "orders",
     "loyalty",

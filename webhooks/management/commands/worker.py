@@ -1,7 +1,8 @@
-"""The process that applies the inbox to the mirror."""
+"""The process that applies the inbox to the mirror and does what is to be done later."""
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 from threading import Event
@@ -12,41 +13,65 @@ import structlog
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 
+from organizations.services.call_log import call_log
 from webhooks.models import WebhookEvent
+from webhooks.services.jobs import JobRunner
 from webhooks.services.worker import BATCH, run_batch
 
 logger = structlog.stdlib.get_logger(__name__)
 
 IDLE_S = 0.05
 LONGEST_PAUSE_S = 30.0
+GRACE_S = 25.0
 
 
 class Command(BaseCommand):
     help = (
-        "Apply received events to the orders, as they come. Run as many as you like, on any machines; "
-        "SIGTERM lets the batch at hand finish."
+        "Apply received events to the orders, as they come, and do what is due by the clock. Run as many as "
+        "you like, on any machines; SIGTERM lets the work at hand finish."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--drain", action="store_true", help="apply all that is due, then exit")
         parser.add_argument("--batch", type=int, default=BATCH, help="events in one transaction")
+        parser.add_argument(
+            "--grace",
+            type=float,
+            default=GRACE_S,
+            metavar="SECONDS",
+            help=f"how long tasks may take to finish after SIGTERM (default {GRACE_S:.0f})",
+        )
 
-    def handle(self, *_: Any, drain: bool, batch: int, **__: Any) -> None:
+    def handle(self, *_: Any, drain: bool, batch: int, grace: float, **__: Any) -> None:
         self.stopping = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         logger.info("worker.started", drain=drain)
-        applied = self._drain(batch) if drain else self._run(batch)
-        logger.info("worker.stopped", applied=applied)
         if drain:
-            self.stdout.write(f"Applied {applied} events.")
+            self.stdout.write(f"Applied {self._drain(batch)} events.")
+        else:
+            self._run_beside_jobs(batch, grace)
+        logger.info("worker.stopped")
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         logger.info("worker.stopping", signal=signal.Signals(number).name)
         self.stopping.set()
 
-    def _run(self, batch: int) -> int:
-        applied, failures = 0, 0
+    def _run_beside_jobs(self, batch: int, grace: float) -> None:
+        jobs = JobRunner()
+        jobs.start()
+        try:
+            self._run(batch)
+        finally:
+            self.stopping.set()
+            if not jobs.stop(within_s=grace):
+                # Its threads cannot be ended but with the process; what they began is resumed by another.
+                logger.warning("worker.tasks_abandoned", grace_s=grace)
+                call_log.stop()
+                os._exit(1)
+
+    def _run(self, batch: int) -> None:
+        failures = 0
         while not self.stopping.is_set():
             try:
                 count = run_batch(limit=batch)
@@ -56,10 +81,13 @@ class Command(BaseCommand):
                 logger.exception("worker.database_failed", failures=failures)
                 self._pause(failures)
                 continue
-            applied += count
+            except Exception:  # the outermost loop: nothing was applied, and it is tried again
+                failures += 1
+                logger.exception("worker.failed", failures=failures)
+                self._pause(failures)
+                continue
             if count == 0:
                 self.stopping.wait(IDLE_S)
-        return applied
 
     def _pause(self, failures: int) -> None:
         """Let go of the broken connection and wait, longer after each failure."""

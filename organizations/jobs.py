@@ -1,0 +1,61 @@
+"""Work that is done later, by the clock or after a request, as the hub asks procrastinate for it.
+
+Tasks stand in ``tasks.py`` of each app, take primary keys only and call one service. Any task may run
+twice: what a dying worker leaves half done, another begins anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from procrastinate import exceptions
+from procrastinate.contrib.django import app
+from procrastinate.tasks import Task
+
+logger = structlog.stdlib.get_logger(__name__)
+
+BACKGROUND = "background"
+
+ScheduledTask = Task[Any, Any, Any]
+_at_start: list[ScheduledTask] = []
+
+
+def scheduled(cron: str = "", *, at_start: bool = False) -> Callable[[Callable[[], object]], ScheduledTask]:
+    """Have a function run by the clock (a cron line, in UTC), whenever a worker starts, or both.
+
+    One of all workers runs it, and never two at once; while a run waits its turn no other is queued.
+    Choose an odd minute: every hub in the country would call iiko at the full hour.
+    """
+
+    def decorate(function: Callable[[], object]) -> ScheduledTask:
+        name = f"{function.__module__}.{function.__name__}"
+
+        def run(timestamp: int | None = None) -> None:
+            began = time.monotonic()
+            function()
+            logger.info("task.done", task=name, duration_ms=round((time.monotonic() - began) * 1000))
+
+        task: ScheduledTask = app.task(name=name, queue=BACKGROUND, lock=name, queueing_lock=name)(run)
+        if cron:
+            app.periodic(cron=cron)(task)
+        if at_start:
+            _at_start.append(task)
+        return task
+
+    return decorate
+
+
+def tasks_at_start() -> tuple[ScheduledTask, ...]:
+    return tuple(_at_start)
+
+
+def enqueue(task: ScheduledTask, **arguments: Any) -> bool:
+    """Have a task run soon; inside a transaction only once that commits. False: one waits already."""
+    try:
+        task.defer(**arguments)
+    except exceptions.AlreadyEnqueued:
+        return False
+    return True
