@@ -236,8 +236,8 @@ class _Sync:
     def _start_over(self, rows: Sequence[OrderSync]) -> None:
         for row in rows:
             row.revision = None
-            if self._read_dates(row):
-                self._follow([row], was_read=True)
+        if ready := [row for row in rows if self._read_dates(row)]:
+            self._follow(ready, was_read=True)
 
     def _refused(self, rows: Sequence[OrderSync], error: IikoError) -> None:
         if len(rows) > 1 and isinstance(error, IikoRejected):
