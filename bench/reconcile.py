@@ -90,8 +90,7 @@ class _Stage:
     def play(self) -> ReconcileRun:
         database.empty()
         with running([(manage()[0], *self._sandbox)], env={}) as (sandbox,):
-            _wait_for(self._iiko.is_up, "the sandbox", seconds=_START_S)
-            sandbox.check_alive()
+            _wait_for(lambda: sandbox.check_alive() or self._iiko.is_up(), "the sandbox", seconds=_START_S)
             self._zones = self._iiko.zones()
             self._discover()
             self._iiko.set_faults(STORM)

@@ -228,7 +228,7 @@ def restaurants(now: datetime, board: _Board | None, *, sees_events: bool) -> li
     rows = Organization.objects.order_by("name")
     if not sees_events:
         return [_restaurant(organization, now, board) for organization in rows[:RESTAURANTS_SHOWN]]
-    rows = rows.select_related("link_health").annotate(last_received=last_received("iiko_id"))
+    rows = rows.select_related("link_health", "order_sync").annotate(last_received=last_received("iiko_id"))
     shown = list(rows[:RESTAURANTS_SHOWN])
     missed = missed_orders([one.iiko_id for one in shown], since=now - timedelta(days=1), now=now)
     return [

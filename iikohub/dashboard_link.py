@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from organizations.models import Organization
 from organizations.presentation import badge, span_text
 from webhooks.models import EventSource
-from webhooks.sync_models import LinkHealth, LinkState
+from webhooks.sync_models import LinkHealth, LinkState, OrderSync
 
 WATCH_IS_FRESH = timedelta(minutes=10)
 
@@ -38,6 +38,9 @@ def link_row(organization: Organization, missed: int, now: datetime) -> dict[str
             "count": missed
         }
         row["missed_url"] = events_url(organization=organization.iiko_id, source=EventSource.RECONCILE.value)
+    sync: OrderSync | None = getattr(organization, "order_sync", None)
+    if sync is not None and sync.error and organization.is_active:
+        row["sync_error"] = badge("failed", _("orders not read"), sync.error)
     health: LinkHealth | None = getattr(organization, "link_health", None)
     if health is None or not organization.is_active:
         return row

@@ -71,6 +71,16 @@ def test_watch_that_sleeps_claims_nothing(restaurant: Organization, client: Clie
     assert "webhooks come" not in page
 
 
+def test_reading_that_fails_is_shown_with_the_reason(restaurant: Organization, client: Client) -> None:
+    sign_in_superuser(client)
+    OrderSync.objects.create(
+        organization=restaurant, judged_until=timezone.now(), error="not bound to this ApiLogin"
+    )
+
+    assert "orders not read" in in_english(client)
+    assert 'title="not bound to this ApiLogin"' in client.get(HOME).content.decode()
+
+
 def test_state_is_for_those_who_may_see_events(restaurant: Organization, client: Client) -> None:
     sign_in(client, "organizations.view_organization")
     health(restaurant, LinkState.DEAD_WEBHOOK)

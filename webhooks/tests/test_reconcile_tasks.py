@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from organizations.jobs import tasks_at_start
 from tests.builders import ORGANIZATION_ID, inbox, make_organization, make_other_organization
 from tests.played_iiko import PlayedIiko, linked, make_login, refusal
 from webhooks.services.reconcile_clock import sync_login_by_clock
@@ -32,6 +33,10 @@ def test_every_login_has_a_job_of_its_own_and_one_at_most() -> None:
 
     sync_orders()
     assert queued() == [second.pk, first.pk]
+
+
+def test_orders_are_read_as_soon_as_a_worker_starts() -> None:
+    assert sync_orders in tasks_at_start()
 
 
 def test_without_logins_nothing_is_queued() -> None:

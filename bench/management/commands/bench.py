@@ -91,7 +91,7 @@ class Stage:
         runs = list(reconcile.measure(runs=1, orders=orders))
         how = (
             f"{orders} orders twice: 20 % of webhooks dropped, 20 % twice, the rest shuffled and batched, "
-            f"5 % of calls failing; then {reconcile.AWAY_S // 3600} hours of the sandbox's clock without the hub"
+            f"5 % of calls failing; then {reconcile.AWAY_S // 3600} h of the sandbox's clock without the hub"
         )
         return report.reconcile_section(runs, how)
 
