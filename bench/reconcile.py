@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import database
 from bench.played import STORM, Played, arguments
-from bench.processes import HUB, ProcessFailed, free_port, manage, running, web
+from bench.processes import HUB, ProcessFailed, Running, free_port, manage, running, web
 from bench.truth import differences
 from orders.api.serializers import OrderDetailSerializer
 from orders.models import Order
@@ -90,13 +90,17 @@ class _Stage:
     def play(self) -> ReconcileRun:
         database.empty()
         with running([(manage()[0], *self._sandbox)], env={}) as (sandbox,):
-            _wait_for(lambda: sandbox.check_alive() or self._iiko.is_up(), "the sandbox", seconds=_START_S)
+            _wait_for(lambda: self._is_up(sandbox), "the sandbox", seconds=_START_S)
             self._zones = self._iiko.zones()
             self._discover()
             self._iiko.set_faults(STORM)
             storm = self._play_storm()
             away = self._play_away()
             return ReconcileRun(storm, away, self._iiko.calls(), self._iiko.state()["webhooks"])
+
+    def _is_up(self, sandbox: Running) -> bool:
+        sandbox.check_alive()
+        return self._iiko.is_up()
 
     def _discover(self) -> None:
         OrderSync.objects.all().delete()
