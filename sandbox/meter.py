@@ -1,7 +1,7 @@
 """Counts the calls of the API: how many of each operation, how many at once, how they were answered.
 
-The vendor limits its restriction groups but publishes no numbers; what a client asks in its busiest
-minute is what there is to compare.
+The vendor limits its restriction groups but publishes no numbers (REFERENCE 1.3). The two played here
+are guesses: clients in the field ask by revision every 20 s, and by date a window after another.
 """
 
 from __future__ import annotations
@@ -14,6 +14,12 @@ from threading import Lock
 from sandbox.wire import Json
 
 _MINUTE_S = 60.0
+_GROUPS = {
+    "deliveries/by_revision": "Orders: receiving by revision",
+    "deliveries/by_id": "Orders: receiving",
+    "deliveries/by_delivery_date_and_status": "Orders: receiving",
+}
+_MOST_A_MINUTE = {"Orders: receiving by revision": 12, "Orders: receiving": 120}
 
 
 class Meter:
@@ -25,6 +31,16 @@ class Meter:
         self._answers: dict[str, Counter[str]] = {}
         self._lately: dict[str, deque[float]] = {}
         self._busiest: Counter[str] = Counter()
+
+    def is_too_much(self, operation: str) -> bool:
+        """Tell whether the restriction group of an operation has had its share of this minute."""
+        group = _GROUPS.get(operation)
+        if group is None:
+            return False
+        since = self._timer() - _MINUTE_S
+        with self._lock:
+            lately = [self._lately.get(name, ()) for name in _GROUPS if _GROUPS[name] == group]
+            return sum(at > since for calls in lately for at in calls) >= _MOST_A_MINUTE[group]
 
     def count(self, operation: str, outcome: str) -> None:
         """Note a call and its answer: the status, or what befell it."""

@@ -54,6 +54,9 @@ class VendorApi:
     def _answer(self, path: str, operation: Operation, *, is_open: bool = False) -> Response:
         befalls = self._stage.faults.roll_for_call(path)
         try:
+            if self._stage.meter.is_too_much(path):
+                befalls = []
+                raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.")
             response = self._carry_out(path, operation, befalls, is_open=is_open)
         except ApiError as error:
             failing = (name for name in befalls if name != "slow")

@@ -254,3 +254,14 @@ def test_calls_are_counted_by_what_was_answered(theatre: Theatre) -> None:
         "answers": {"http_429": 1, "200": 1},
     }
     assert counted["deliveries/by_id"]["answers"] == {"400": 1}
+
+
+def test_retrieval_is_limited_by_the_minute(theatre: Theatre) -> None:
+    theatre.log_in()
+    ids = [str(theatre.restaurant("Берёзка").id)]
+    asked = {"organizationIds": ids, "startRevision": theatre.stage.kitchen.revisions.last}
+
+    statuses = [theatre.ask("deliveries/by_revision", asked).status_code for _ in range(14)]
+
+    assert statuses == [200] * 12 + [429] * 2
+    assert theatre.ask("organizations", {}).status_code == 200

@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 REACHES_BACK = timedelta(hours=3)  # by_revision (reference, section 6, read 2026-11)
 TOGETHER = 50
 """Organizations in one question. The vendor names no limit; an answer should stay of a readable size."""
+TOGETHER_AFTER_PAUSE = 5
+_SHORT_PAUSE = timedelta(minutes=15)
 _FIRST_PAUSE = timedelta(minutes=2)
 _NOT_LET_IN = timedelta(minutes=5)
 _LONGEST_PAUSE = timedelta(hours=1)
@@ -164,12 +166,10 @@ class _Sync:
     def run(self) -> None:
         try:
             rows = [row for row in self._rows if self._is_due(row)]
-            ahead = [row for row in rows if self._is_followed(row)]
-            for row in rows:
-                if row not in ahead:
-                    ahead += [row] if self._read_dates(row) else []
-            for group in _groups(ahead):
+            behind = [row for row in rows if not self._is_followed(row)]
+            for group in _groups([row for row in rows if row not in behind], self._now()):
                 self._follow(group)
+            self._start_over(behind)
         except _StopLogin:
             self.result.failures.append(
                 f"Login {self._login.name!r}: stopped, the rest would be refused too."
@@ -234,10 +234,10 @@ class _Sync:
             self._advance(row, asked_at)
 
     def _start_over(self, rows: Sequence[OrderSync]) -> None:
-        for row in rows:
-            row.revision = None
-        if ready := [row for row in rows if self._read_dates(row)]:
-            self._follow(ready, was_read=True)
+        """Read by date, then follow from where that began."""
+        ready = [row for row in rows if self._read_dates(row)]
+        for group in _groups(ready, self._now()):
+            self._follow(group, was_read=True)
 
     def _refused(self, rows: Sequence[OrderSync], error: IikoError) -> None:
         if len(rows) > 1 and isinstance(error, IikoRejected):
@@ -315,8 +315,13 @@ class _Sync:
             raise _StopLogin from error
 
 
-def _groups(rows: Sequence[OrderSync]) -> list[list[OrderSync]]:
-    """Put together what can be asked together: whoever was refused last time is asked alone."""
+def _groups(rows: Sequence[OrderSync], now: datetime) -> list[list[OrderSync]]:
+    """Put together what can be asked together: whoever was refused last time is asked alone.
+
+    After a pause fewer at once, so that no answer holds hours of a whole chain.
+    """
     alone = [[row] for row in rows if row.refusals]
     rest = [row for row in rows if not row.refusals]
-    return [rest[at : at + TOGETHER] for at in range(0, len(rest), TOGETHER)] + alone
+    was_away = any(row.synced_at and now - row.synced_at > _SHORT_PAUSE for row in rest)
+    size = TOGETHER_AFTER_PAUSE if was_away else TOGETHER
+    return [rest[at : at + size] for at in range(0, len(rest), size)] + alone
