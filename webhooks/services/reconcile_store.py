@@ -30,18 +30,14 @@ _EVERYONE = Scope(frozenset(), everyone=True)
 # The inbox for what is not applied yet, the mirror for what the inbox no longer holds. An event that
 # was not applied (its restaurant was switched off) is heard of, but not known.
 _HEARD_OF = """
-SELECT wanted.id,
-       greatest(
-           (SELECT max(e.revision) FROM webhook_events e
-            WHERE e.entity_key = wanted.id AND e.organization_id = %(organization)s
-              AND e.status <> 'ignored'),
-           (SELECT o.revision FROM orders o
-            WHERE o.iiko_order_id = wanted.id AND o.organization_id = %(organization)s)
-       ),
-       EXISTS (SELECT 1 FROM webhook_events e
-               WHERE e.entity_key = wanted.id AND e.organization_id = %(organization)s
-                 AND e.status = 'ignored')
+SELECT wanted.id, greatest(brought.revision, o.revision), coalesce(brought.was_ignored, false)
 FROM unnest(%(ids)s::text[]) AS wanted(id)
+CROSS JOIN LATERAL (
+    SELECT max(e.revision) FILTER (WHERE e.status <> 'ignored') AS revision,
+           bool_or(e.status = 'ignored') AS was_ignored
+    FROM webhook_events e WHERE e.entity_key = wanted.id AND e.organization_id = %(organization)s
+) AS brought
+LEFT JOIN orders o ON o.iiko_order_id = wanted.id AND o.organization_id = %(organization)s
 """
 
 
