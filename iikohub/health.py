@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from webhooks.services.state import inbox_state
+from webhooks.services.state import inbox_state, registration_state
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -74,4 +74,7 @@ def _inbox_gauges() -> CollectorRegistry:
     Gauge("iikohub_inbox_oldest_seconds", "Age of the oldest waiting event", registry=registry).set(
         state.oldest_s
     )
+    drifted, failed = registration_state()
+    Gauge("iikohub_webhooks_drifted", "Webhooks that were changed in iiko", registry=registry).set(drifted)
+    Gauge("iikohub_webhooks_failed", "Webhooks that could not be registered", registry=registry).set(failed)
     return registry

@@ -6,6 +6,7 @@ name that an operator set (it differs from what iiko said last) is kept.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,8 @@ from organizations.errors import HubError
 from organizations.link_models import ApiLogin, Courier, DictionaryEntry, DictionaryKind
 from organizations.models import Organization, TerminalGroup
 from organizations.services.link import client_for
+
+logger = logging.getLogger(__name__)
 
 M = TypeVar("M", TerminalGroup, Courier, DictionaryEntry)
 Report = Callable[[str], None]
@@ -54,8 +57,33 @@ class SyncResult:
 def sync_login(login: ApiLogin, *, now: datetime, report: Report) -> SyncResult:
     """Read all restaurants of a login; one that fails does not stop the others.
 
-    Raises nothing of iiko's: what failed is in the result. ``report`` gets a line for each restaurant.
+    Raises nothing of iiko's: what failed is in the result, and on the login. ``report`` gets a line for
+    each restaurant.
     """
+    result = _sync_login(login, now, report)
+    ApiLogin.objects.filter(pk=login.pk).update(synced_at=now, sync_error="\n".join(result.failures))
+    return result
+
+
+def sync_logins(logins: Iterable[ApiLogin], *, now: datetime) -> None:
+    """Read all restaurants of these logins; what failed is logged and stands on each login."""
+    for login in logins:
+        result = sync_login(login, now=now, report=lambda _line: None)
+        logger.log(
+            logging.WARNING if result.failures else logging.INFO,
+            "dictionaries.synced",
+            extra={
+                "api_login": login.pk,
+                "organizations": result.organizations,
+                "created_count": result.created,
+                "changed_count": result.changed,
+                "gone_count": result.gone,
+                "failures": len(result.failures),
+            },
+        )
+
+
+def _sync_login(login: ApiLogin, now: datetime, report: Report) -> SyncResult:
     result = SyncResult()
     try:
         client = client_for(login, requested_by="sync_dictionaries", wait_s=PATIENCE_S)
