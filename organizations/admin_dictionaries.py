@@ -47,6 +47,7 @@ class FromIikoAdmin(MirrorAdmin):
     search_fields: tuple[str, ...] = ("name", "iiko_id")
     search_help_text = _("A part of the name, or of iiko's id")
     sortable_by = ("name",)
+    readonly_fields: tuple[str, ...] = ("presence",)
     empty_words = _EMPTY
 
     @admin.display(description=_("in iiko"))
@@ -60,12 +61,13 @@ class CourierAdmin(FromIikoAdmin):
     list_filter = (OrganizationFilter, GoneFilter)
     search_fields = ("name", "iiko_id", "code")
     search_help_text = _("A part of the name, of the code or of iiko's id")
-    fields = ("organization", "name", "code", "iiko_id", "is_deleted", "updated_at")
+    fields = ("organization", "name", "code", "iiko_id", "presence", "updated_at")
 
 
 @admin.register(TerminalGroup)
 class TerminalGroupAdmin(FromIikoAdmin):
     list_display = ("name", "organization", "timezone", "pos_version", "sleep", "presence")
+    readonly_fields = ("sleep", "presence")
     list_filter = (OrganizationFilter, GoneFilter)
     fields = (
         "organization",
@@ -74,8 +76,8 @@ class TerminalGroupAdmin(FromIikoAdmin):
         "timezone",
         "vendor_timezone",
         "pos_version",
-        "is_in_sleep",
-        "is_deleted",
+        "sleep",
+        "presence",
     )
 
     @admin.display(description=_("state"))
@@ -88,8 +90,8 @@ class DictionaryEntryAdmin(FromIikoAdmin):
     list_display = ("name", "kind", "organization", "presence", "iiko_id")
     list_filter = (KindFilter, OrganizationFilter, GoneFilter)
     list_before_template = "admin/organizations/dictionaryentry/above_list.html"
-    fields = ("organization", "kind", "name", "iiko_id", "details", "is_deleted", "updated_at")
-    readonly_fields = ("details",)
+    fields = ("organization", "kind", "name", "iiko_id", "details", "presence", "updated_at")
+    readonly_fields = ("details", "presence")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         chosen = request.GET.get("kind", "")

@@ -21,6 +21,13 @@ def kind_of(login: ApiLogin) -> str:
     return V2 if login.api_key or login.app_id or login.client_secret else V1
 
 
+class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc]  # Unfold is untyped
+    """Sends nothing back, not even what was typed a moment ago beside another mistake."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
 class EnvironmentLoginForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """Without credentials: the environment has them."""
 
@@ -66,7 +73,7 @@ class ApiLoginForm(EnvironmentLoginForm):
             label=former.label,
             required=False,
             max_length=2000,
-            widget=UnfoldAdminTextInputWidget(attrs=_NO_HINTS | {"placeholder": placeholder}),
+            widget=SecretInput(attrs=_NO_HINTS | {"placeholder": placeholder}),
         )
         self.initial[name] = ""
 

@@ -78,7 +78,7 @@ class ApiLoginAdmin(HubAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiLogin, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if not change:
+        if obj.is_active and (not change or {"base_url", *_CREDENTIALS} & set(form.changed_data)):
             enqueue(sync_one_login, login_pk=obj.pk)
             words = gettext("The hub reads the restaurants of this login now; reload the page in a moment.")
             messages.info(request, words)

@@ -110,7 +110,7 @@ def _restaurants_words(names: tuple[str, ...]) -> str:
     if not names:
         return _("iiko accepts the login but offers no restaurant to it. Allow it some in iikoWeb.")
     count = ngettext("%(count)d restaurant", "%(count)d restaurants", len(names)) % {"count": len(names)}
-    shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+    shown = "; ".join(names[:10]) + ("; …" if len(names) > 10 else "")
     return _("The login works: %(count)s (%(names)s).") % {"count": count, "names": shown}
 
 

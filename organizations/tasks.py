@@ -22,11 +22,11 @@ def sync_dictionaries() -> None:
     sync_logins(ApiLogin.objects.active(), now=timezone.now())
 
 
-@scheduled(at_start=True, lock=DICTIONARIES)
+@scheduled("4-59/5 * * * *", at_start=True, lock=DICTIONARIES)
 def sync_new_logins() -> None:
-    """Logins that were never read: a fresh installation has its restaurants within seconds."""
+    """Logins that were never read, and that iiko did not refuse: repeating that gets a key blocked."""
     ensure_environment_login()
-    sync_logins(ApiLogin.objects.active().filter(synced_at=None), now=timezone.now())
+    sync_logins(ApiLogin.objects.active().filter(synced_at=None, last_error=""), now=timezone.now())
 
 
 @app.task(name="organizations.tasks.sync_one_login", queue=BACKGROUND, lock=DICTIONARIES)

@@ -38,8 +38,12 @@ UNKNOWN_ZONE = "UTC"
 
 @dataclass(slots=True)
 class SyncResult:
-    """What a run read and changed; ``failures`` are sentences for an operator."""
+    """What a run read and changed; ``failures`` are sentences for an operator.
 
+    ``is_answered``: iiko told which restaurants there are, whatever became of them.
+    """
+
+    is_answered: bool = False
     organizations: int = 0
     created: int = 0
     changed: int = 0
@@ -61,7 +65,8 @@ def sync_login(login: ApiLogin, *, now: datetime, report: Report) -> SyncResult:
     each restaurant.
     """
     result = _sync_login(login, now, report)
-    ApiLogin.objects.filter(pk=login.pk).update(synced_at=now, sync_error="\n".join(result.failures))
+    told = {"sync_error": "\n".join(result.failures)}
+    ApiLogin.objects.filter(pk=login.pk).update(**told, **({"synced_at": now} if result.is_answered else {}))
     return result
 
 
@@ -91,6 +96,7 @@ def _sync_login(login: ApiLogin, now: datetime, report: Report) -> SyncResult:
     except (IikoError, HubError) as error:
         result.failures.append(f"Login {login.name!r}: {error}")
         return result
+    result.is_answered = True
     for info in offered:
         try:
             result.add(_sync_organization(client, login, info, now, report))
