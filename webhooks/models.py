@@ -189,15 +189,15 @@ class RegistrationStatus(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
+TOLD = (RegistrationStatus.REGISTERED, RegistrationStatus.DRIFTED)
+
+
 class WebhookConfigQuerySet(models.QuerySet["WebhookConfig"]):
     def active(self) -> WebhookConfigQuerySet:
         return self.filter(is_active=True, organization__is_active=True)
 
     def registered(self) -> WebhookConfigQuerySet:
-        """Told to iiko by the hub, whether or not iiko still has it so."""
-        return self.filter(
-            registration_status__in=(RegistrationStatus.REGISTERED, RegistrationStatus.DRIFTED)
-        )
+        return self.filter(registration_status__in=TOLD)
 
 
 class Drift(models.TextChoices):
@@ -254,3 +254,8 @@ class WebhookConfig(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization}"
+
+    @property
+    def is_registered(self) -> bool:
+        """Told to iiko by the hub, whether or not iiko still has it so."""
+        return self.registration_status in TOLD

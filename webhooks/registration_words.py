@@ -41,6 +41,8 @@ def notices(config: WebhookConfig, now: datetime) -> Iterator[Notice]:
         yield "bad", _("iiko sends to somebody else"), foreign_words(config)
     elif config.registration_status == RegistrationStatus.DRIFTED:
         title = _("Changed in iiko: %(differs)s") % {"differs": drift_words(config)}
+        if config.drift == [Drift.FORMER_TOKEN]:
+            title = _("iiko has the former token still")
         yield "bad", title, _drifted_words(config, now)
     if config.registration_code not in ("", FOREIGN):
         yield "warn", _failure_words(config.registration_code), config.registration_error

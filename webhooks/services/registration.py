@@ -320,9 +320,9 @@ def _failed(
         detail, outcome = f"{error}. Try again at {again:%Y-%m-%d %H:%M:%S} UTC.", Outcome.BUSY
     if config is not None and not dry_run:
         # What could not be read may well be as we left it.
-        before = RegistrationStatus(config.registration_status)
-        stands = not was_sent and before in (RegistrationStatus.REGISTERED, RegistrationStatus.DRIFTED)
-        _keep(config, before if stands else RegistrationStatus.FAILED, error=detail, code=_code_of(error))
+        stands = not was_sent and config.is_registered
+        status = RegistrationStatus(config.registration_status) if stands else RegistrationStatus.FAILED
+        _keep(config, status, error=detail, code=_code_of(error))
     logger.warning(
         "webhooks.not_registered",
         extra={"organization_id": organization.iiko_id, "error": type(error).__name__},

@@ -17,7 +17,7 @@ from iiko_client.errors import IikoError
 from organizations.errors import HubError
 from organizations.models import Organization
 from organizations.services.link import iiko_for
-from webhooks.models import RegistrationStatus, WebhookConfig
+from webhooks.models import Drift, RegistrationStatus, WebhookConfig
 from webhooks.services.configs import receive_url
 from webhooks.services.registration import (
     PASSING,
@@ -41,7 +41,7 @@ def register_all(*, now: datetime) -> int:
 
 
 def register_new(*, now: datetime) -> int:
-    """Register what never was, and try again where iiko had no time; returns how many restaurants.
+    """Register what never was, has a new token, or met an iiko without time; returns how many restaurants.
 
     Does nothing unless WEBHOOK_AUTO_REGISTER is on. While iiko asked to be left alone nothing is sent.
     """
@@ -77,7 +77,7 @@ def _is_settled(config: WebhookConfig | None, now: datetime) -> bool:
 def _is_to_be_tried(config: WebhookConfig | None) -> bool:
     if config is None or config.registration_status == RegistrationStatus.NOT_REGISTERED:
         return True
-    return config.registration_code in PASSING
+    return config.registration_code in PASSING or config.drift == [Drift.FORMER_TOKEN]
 
 
 def _register(organizations: Iterable[Organization]) -> int:

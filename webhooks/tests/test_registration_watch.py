@@ -12,7 +12,7 @@ from django.test import Client
 from iiko_client.types.webhook_settings import WebhookFilter
 from organizations.link_models import IikoPause
 from organizations.models import Organization
-from tests.builders import ORGANIZATION_ID, TOKEN, make_organization
+from tests.builders import ORGANIZATION_ID, TOKEN, cloud_event, make_organization, post
 from tests.played_iiko import CORRELATION, PlayedIiko, linked, refusal
 from webhooks.models import RegistrationStatus, WebhookConfig
 from webhooks.services.configs import set_webhook_token
@@ -176,6 +176,59 @@ def test_watch_tells_a_token_that_iiko_was_not_told_yet(iiko: PlayedIiko, restau
     assert watch_webhooks(now=NOW) == 1
 
     assert WebhookConfig.objects.get().drift == ["former_token"]
+
+
+def test_token_that_iiko_has_stays_valid_however_often_a_new_one_is_set(
+    iiko: PlayedIiko, restaurant: Organization, client: Client
+) -> None:
+    registered(restaurant, iiko)
+
+    for token in ("the-second-token", "the-third-token"):
+        set_webhook_token(organization=restaurant, token=token)
+
+    config = WebhookConfig.objects.get()
+    assert (config.auth_token, config.previous_auth_token) == ("the-third-token", TOKEN)
+    assert config.drift == ["former_token"]
+    assert post(client, [cloud_event()], token=TOKEN).status_code == 200
+    assert post(client, [cloud_event()], token="the-second-token").status_code == 401
+
+
+def test_token_that_was_registered_stays_valid_until_its_follower_comes(
+    iiko: PlayedIiko, restaurant: Organization
+) -> None:
+    registered(restaurant, iiko)
+    set_webhook_token(organization=restaurant, token="the-second-token")
+    iiko.answers("webhooks/settings", OURS)
+    register_webhook(restaurant, now=lambda: NOW)
+
+    config = set_webhook_token(organization=restaurant, token="the-third-token")
+
+    assert (config.auth_token, config.previous_auth_token) == ("the-third-token", "the-second-token")
+
+
+def test_going_back_to_the_token_that_iiko_has_ends_the_rotation(
+    iiko: PlayedIiko, restaurant: Organization
+) -> None:
+    registered(restaurant, iiko)
+    set_webhook_token(organization=restaurant, token="the-second-token")
+
+    config = set_webhook_token(organization=restaurant, token=TOKEN)
+
+    assert (config.auth_token, config.previous_auth_token, config.drift) == (TOKEN, "", [])
+    assert config.registration_status == RegistrationStatus.REGISTERED
+
+
+def test_new_token_is_registered_by_itself_where_that_is_wanted(
+    iiko: PlayedIiko, restaurant: Organization
+) -> None:
+    registered(restaurant, iiko)
+    set_webhook_token(organization=restaurant, token="the-second-token")
+    iiko.answers("webhooks/settings", OURS)
+
+    assert (register_new(now=NOW), register_new(now=NOW)) == (1, 0)
+
+    [sent] = iiko.bodies("webhooks/update_settings")
+    assert sent["authToken"] == "the-second-token"
 
 
 def test_drift_ends_when_iiko_has_our_settings_again(iiko: PlayedIiko, restaurant: Organization) -> None:
