@@ -1,4 +1,4 @@
-"""What goes on with iiko's messages by the clock."""
+"""What webhooks need by the clock."""
 
 from __future__ import annotations
 
@@ -12,11 +12,28 @@ from procrastinate.contrib.django import app
 from organizations.jobs import scheduled
 from webhooks.services.missed import count_missed
 from webhooks.services.reconcile_clock import logins_to_sync, sync_login_by_clock
+from webhooks.services.registration_watch import register_all, register_new, watch_webhooks
 from webhooks.services.silence import watch_links
 
+REGISTRATION = "webhook registration"
 _BY_LOGIN = "sync"
 # Not every hub in the country at the first second of the minute.
 _SPREAD_S = 5
+
+
+@scheduled(at_start=True, lock=REGISTRATION)
+def register_at_start() -> None:
+    register_all(now=timezone.now())
+
+
+@scheduled("3-59/5 * * * *", lock=REGISTRATION)
+def register_new_webhooks() -> None:
+    register_new(now=timezone.now())
+
+
+@scheduled("11-59/15 * * * *", lock=REGISTRATION)
+def watch_registered_webhooks() -> None:
+    watch_webhooks(now=timezone.now())
 
 
 # Every minute: by_revision was asked every 20 s in the field (reference, section 6, read 2026-11).
