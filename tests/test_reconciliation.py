@@ -39,10 +39,14 @@ def hub(tmp_path_factory: pytest.TempPathFactory, sandbox_port: int) -> Iterator
 
 @pytest.fixture(scope="module")
 def iiko(hub: Hub, sandbox_port: int) -> Played:
-    """Ended with the hub's other processes."""
+    """A sandbox whose restaurants the hub knows; ended with the hub's other processes."""
     hub.start(*arguments(port=sandbox_port, hub_port=hub.port, token=TOKEN, speed=SPEED))
     played = Played(sandbox_port)
     wait_until(played.is_up)
+    hub.manage("sync_dictionaries")
+    sync(hub)
+    hub.start_web()
+    hub.start_worker()
     return played
 
 
@@ -73,10 +77,6 @@ def all_over(iiko: Played) -> bool:
 
 
 def test_orders_end_as_iiko_has_them_though_the_hub_was_away(hub: Hub, iiko: Played) -> None:
-    hub.manage("sync_dictionaries")
-    hub.start_web()
-    hub.start_worker()
-    sync(hub)
     iiko.set_faults(STORM)
 
     iiko.bear(ORDERS)
