@@ -42,7 +42,7 @@ def _health(now: datetime) -> list[Metric]:
 def _sync(now: datetime) -> list[Metric]:
     missed = CounterMetricFamily(
         "iikohub_webhooks_missed",
-        "States of orders that reconciliation found and no webhook brought",
+        "Changes of status that reconciliation found and no webhook brought",
         labels=["organization"],
     )
     age = GaugeMetricFamily(

@@ -57,7 +57,7 @@ class OrderSync(models.Model):
     refusals = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True)
     missed_total = models.PositiveBigIntegerField(
-        _("missed"), default=0, help_text=_("States of orders that no webhook brought.")
+        _("missed"), default=0, help_text=_("Changes of status that no webhook brought.")
     )
     judged_until = models.DateTimeField()
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -100,7 +100,9 @@ class LinkHealth(models.Model):
         _("usual events"), default=0, help_text=_("In so long a time at this hour of past days.")
     )
     missed = models.PositiveIntegerField(
-        _("missed"), default=0, help_text=_("States that reconciliation found since the last webhook.")
+        _("missed"),
+        default=0,
+        help_text=_("Changes of status that reconciliation found since the last webhook."),
     )
 
     class Meta:

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                     "missed",
                     models.PositiveIntegerField(
                         default=0,
-                        help_text="States that reconciliation found since the last webhook.",
+                        help_text="Changes of status that reconciliation found since the last webhook.",
                         verbose_name="missed",
                     ),
                 ),
@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
                     "missed_total",
                     models.PositiveBigIntegerField(
                         default=0,
-                        help_text="States of orders that no webhook brought.",
+                        help_text="Changes of status that no webhook brought.",
                         verbose_name="missed",
                     ),
                 ),

@@ -1,5 +1,8 @@
 """Which states of orders no webhook brought: rows of reconciliation that stayed alone.
 
+Only changes of status count: the filter of a webhook names statuses, and a new courier or comment alone
+is not promised to be told (reference, section 4, read 2026-11).
+
 A webhook that comes late repeats the row (it counts as a repeat there) or, where it carries more than an
 answer does, stands beside it with the same revision. So a row is judged some time after it was stored.
 SOI has no revisions: an order that an SOI message named counts as brought.
@@ -25,7 +28,15 @@ r.source = 'reconcile' AND r.duplicates = 0 AND NOT EXISTS (
     SELECT 1 FROM webhook_events w
     WHERE w.entity_key = r.entity_key AND w.organization_id = r.organization_id AND w.source = 'webhook'
       AND (w.revision = r.revision OR w.format = 'soi') AND w.reason <> 'foreign_token'
+) AND EXISTS (
+    SELECT 1 FROM order_timeline t
+    WHERE t.order_id = r.order_id AND t.source_event_id = r.id AND t.what IN ('status', 'creation_status')
 )
+"""
+_NOT_APPLIED = """
+SELECT count(*) FROM webhook_events r
+WHERE r.received_at > %s AND r.received_at <= %s AND r.organization_id = %s
+  AND r.source = 'reconcile' AND r.status = 'pending'
 """
 # What had happened before the hub first read the orders was nobody's to bring.
 _MISSED = f"""
@@ -50,6 +61,8 @@ def count_missed(*, now: datetime) -> None:
     """Add to each organization's total what can be judged by now; each row is counted once."""
     until = now - GRACE
     for row in OrderSync.objects.filter(judged_until__lt=until):
+        if _count(_NOT_APPLIED, row.judged_until, until, row.organization_id):
+            continue  # what it changed is not known yet
         missed = _count(_MISSED, row.judged_until, until, row.organization_id, _ms(row.created_at))
         # Another process that counted the same span was first, or this one is.
         OrderSync.objects.filter(pk=row.pk, judged_until=row.judged_until).update(

@@ -502,10 +502,13 @@ class TestMissed:
         run()
         post(client, [cloud_event(order_id=late["id"], timestamp=fresh)])
         OrderSync.objects.update(created_at=now - timedelta(hours=1))
+        later = timezone.now() + timedelta(minutes=3)
 
         count_missed(now=timezone.now())
         assert cursor().missed_total == 0  # too early to tell
-        later = timezone.now() + timedelta(minutes=3)
+        count_missed(now=later)
+        assert cursor().missed_total == 0  # not applied yet
+        drain()
         count_missed(now=later)
         count_missed(now=later + timedelta(minutes=3))
 
@@ -520,6 +523,7 @@ class TestMissed:
         iiko.answers(BY_DATE, page(info()))
         iiko.answers(BY_REVISION, page())
         run()
+        drain()
 
         count_missed(now=timezone.now() + timedelta(minutes=3))
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from orders.models import Order
+from orders.models import Order, TimelineEntry
 from organizations.models import Organization
 from tests.builders import (
     ORGANIZATION_ID,
@@ -35,9 +35,10 @@ def event(
     entity: str | None = None,
     happened: datetime | None = None,
     form: str = "cloud",
+    changed: str = "",
 ) -> None:
     entity = entity or str(uuid4())
-    WebhookEvent.objects.create(
+    row = WebhookEvent.objects.create(
         event_type="DeliveryOrderUpdate",
         format=form,
         status=EventStatus.PROCESSED,
@@ -50,6 +51,14 @@ def event(
         dedup_key=str(uuid4()),
         received_at=received,
     )
+    if changed:
+        row.order = Order.objects.create(
+            organization_id=ORGANIZATION_ID, iiko_order_id=entity, status="Closed", updated_at=received
+        )
+        row.save(update_fields=["order"])
+        TimelineEntry.objects.create(
+            order=row.order, what=changed, recorded_at=received, source_event_id=row.pk
+        )
 
 
 def fortnight_of_noons(now: datetime = NOON, *, days: int = 14) -> None:
@@ -173,7 +182,7 @@ def test_reconciliation_that_finds_what_no_webhook_brings_is_a_dead_webhook(
 ) -> None:
     event(NOON - timedelta(minutes=20))
     for minute in (12, 8, 4):
-        event(NOON - timedelta(minutes=minute), source=EventSource.RECONCILE)
+        event(NOON - timedelta(minutes=minute), source=EventSource.RECONCILE, changed="status")
 
     health = watched(NOON)
 
@@ -182,23 +191,32 @@ def test_reconciliation_that_finds_what_no_webhook_brings_is_a_dead_webhook(
 
 def test_dead_webhook_needs_no_history_and_holds_at_night(restaurant: Organization) -> None:
     for minute in (12, 8, 4):
-        event(NIGHT - timedelta(minutes=minute), source=EventSource.RECONCILE)
+        event(NIGHT - timedelta(minutes=minute), source=EventSource.RECONCILE, changed="status")
 
     assert watched(NIGHT).state == LinkState.DEAD_WEBHOOK
 
 
 def test_webhooks_lost_here_and_there_are_no_dead_webhook(restaurant: Organization) -> None:
     for minute in (12, 8, 6, 4):
-        event(NOON - timedelta(minutes=minute), source=EventSource.RECONCILE)
+        event(NOON - timedelta(minutes=minute), source=EventSource.RECONCILE, changed="status")
     event(NOON - timedelta(minutes=2, seconds=30))
 
     assert watched(NOON).state == LinkState.RECEIVING
 
 
+def test_changes_that_iiko_does_not_promise_to_tell_are_no_dead_webhook(restaurant: Organization) -> None:
+    for minute in (12, 8, 4):
+        event(NOON - timedelta(minutes=minute), source=EventSource.RECONCILE, changed="courier_name")
+
+    assert watched(NOON).state == LinkState.QUIET
+
+
 def test_what_was_missed_while_the_hub_was_off_is_no_dead_webhook(restaurant: Organization) -> None:
     found = NOON - timedelta(minutes=4)
     for minute in (200, 90, 30):
-        event(found, source=EventSource.RECONCILE, happened=NOON - timedelta(minutes=minute))
+        event(
+            found, source=EventSource.RECONCILE, changed="status", happened=NOON - timedelta(minutes=minute)
+        )
 
     assert watched(NOON).state == LinkState.QUIET
 
@@ -207,7 +225,9 @@ def test_webhooks_in_soi_have_no_revisions_and_are_no_dead_webhook(restaurant: O
     for minute in (12, 8, 4):
         order_id = str(uuid4())
         event(NOON - timedelta(minutes=20), entity=order_id, form="soi")
-        event(NOON - timedelta(minutes=minute), source=EventSource.RECONCILE, entity=order_id)
+        event(
+            NOON - timedelta(minutes=minute), source=EventSource.RECONCILE, entity=order_id, changed="status"
+        )
 
     assert watched(NOON).state == LinkState.QUIET
 
@@ -216,7 +236,7 @@ def test_since_stays_while_the_state_does_and_a_change_is_logged(
     restaurant: Organization, caplog: pytest.LogCaptureFixture
 ) -> None:
     for minute in (12, 8, 4):
-        event(NOON - timedelta(minutes=minute), source=EventSource.RECONCILE)
+        event(NOON - timedelta(minutes=minute), source=EventSource.RECONCILE, changed="status")
     with caplog.at_level(logging.INFO, logger="webhooks.services.silence"):
         watched(NOON)
         later = watched(NOON + timedelta(minutes=5))
