@@ -153,6 +153,13 @@ class WebhookEvent(models.Model):
             # Partial, because most rows have neither and every index costs the receive view a write.
             models.Index("order", "id", name="webhook_events_order", condition=Q(order__isnull=False)),
             models.Index(
+                "correlation_id",
+                "received_at",
+                "id",
+                name="webhook_events_correlation_id",
+                condition=~Q(correlation_id=""),
+            ),
+            models.Index(
                 "replay_of", "id", name="webhook_events_replay_of", condition=Q(replay_of__isnull=False)
             ),
             models.Index(

@@ -7,6 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("organizations", "0002_add_link_to_iiko"),
+        ("webhooks", "0003_add_index_by_correlation_id"),
         ("webhooks", "0003_note_what_iiko_has"),
     ]
 

@@ -27,7 +27,7 @@ _ALONE = """
 r.source = 'reconcile' AND r.duplicates = 0 AND NOT EXISTS (
     SELECT 1 FROM webhook_events w
     WHERE w.entity_key = r.entity_key AND w.organization_id = r.organization_id AND w.source = 'webhook'
-      AND (w.revision = r.revision OR w.format = 'soi') AND w.reason <> 'foreign_token'
+      AND (w.revision = r.revision OR w.format = 'soi') AND NOT starts_with(w.dedup_key, 'foreign:')
 ) AND EXISTS (
     SELECT 1 FROM order_timeline t
     WHERE t.order_id = r.order_id AND t.source_event_id = r.id AND t.what IN ('status', 'creation_status')

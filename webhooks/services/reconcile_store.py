@@ -19,7 +19,8 @@ from iiko_client import writing
 from iiko_client.reading import JsonObject
 from webhooks.models import EventSource
 from webhooks.services.bodies import Message, NotMessages, read_body
-from webhooks.services.inbox import NewEvent, event_of, store
+from webhooks.services.inbox import event_of, store
+from webhooks.services.rows import NewEvent
 from webhooks.services.tokens import Scope
 
 logger = logging.getLogger(__name__)
