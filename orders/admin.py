@@ -111,6 +111,7 @@ class OrderAdmin(MirrorAdmin):
         sees_events = request.user.has_perm("webhooks.view_webhookevent")
         context |= order_page(context["original"], now=timezone.now(), sees_events=sees_events)
         context |= {"title": str(context["original"]), "subtitle": None, "sees_events": sees_events}
+        context["sees_calls"] = request.user.has_perm("organizations.view_apicall")
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 

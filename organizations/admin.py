@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
+from organizations import admin_calls, admin_dictionaries, admin_logins  # noqa: F401  # they register themselves
 from organizations.admin_lists import HubAdmin
 from organizations.models import ApiKey, Organization, TerminalGroup
 from organizations.presentation import EMPTY, ago_text
@@ -25,7 +26,7 @@ from organizations.services.registry import canonical_id, create_api_key
 class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     class Meta:
         model = Organization
-        fields = ("iiko_id", "name", "timezone", "currency", "is_active")
+        fields = ("iiko_id", "name", "timezone", "currency", "api_login", "is_active")
 
     def clean_iiko_id(self) -> str:
         ident = canonical_id(self.cleaned_data["iiko_id"])
@@ -60,7 +61,7 @@ class OrganizationAdmin(HubAdmin):
     search_help_text = _("A part of the name or of the id")
     empty_words = _("Add a restaurant, then set its token and point iiko here.")
     fieldsets: tuple[tuple[Any, dict[str, Any]], ...] = (
-        (None, {"fields": ("iiko_id", "name", "timezone", "currency", "is_active")}),
+        (None, {"fields": ("iiko_id", "name", "timezone", "currency", "api_login", "is_active")}),
     )
     inlines = (TerminalGroupInline,)
 

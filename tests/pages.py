@@ -16,6 +16,8 @@ EVENTS = "/admin/webhooks/webhookevent/"
 CONFIGS = "/admin/webhooks/webhookconfig/"
 ORGANIZATIONS = "/admin/organizations/organization/"
 API_KEYS = "/admin/organizations/apikey/"
+LOGINS = "/admin/organizations/apilogin/"
+CALLS = "/admin/organizations/apicall/"
 
 
 def sign_in(client: Client, *permissions: str) -> User:
