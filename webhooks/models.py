@@ -32,6 +32,7 @@ class EventSource(models.TextChoices):
     WEBHOOK = "webhook", _("webhook")
     RECONCILE = "reconcile", _("reconciliation")
     REPLAY = "replay", _("replay")
+    COMMAND = "command", _("read after a command")
 
 
 class EventStatus(models.TextChoices):

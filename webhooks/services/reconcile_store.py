@@ -48,20 +48,27 @@ class _Heard:
     was_ignored: bool
 
 
-def store_orders(organization_id: str, infos: Sequence[JsonObject], *, dry_run: bool = False) -> int:
+def store_orders(
+    organization_id: str,
+    infos: Sequence[JsonObject],
+    *,
+    source: EventSource = EventSource.RECONCILE,
+    dry_run: bool = False,
+) -> int:
     """Store the states of orders that the hub does not know; returns how many. Repeating it stores none.
 
+    ``source`` says why they were read: what is read after a command was not missed by webhooks.
     ``dry_run`` only counts.
     """
     found = 0
     for at in range(0, len(infos), AT_ONCE):
-        events = list(_unknown(organization_id, infos[at : at + AT_ONCE]))
+        events = list(_unknown(organization_id, infos[at : at + AT_ONCE], source))
         found += len(events) if dry_run else store(events)
     return found
 
 
-def _unknown(organization_id: str, infos: Sequence[JsonObject]) -> Iterator[NewEvent]:
-    events = [event for info in infos if (event := _event(organization_id, info))]
+def _unknown(organization_id: str, infos: Sequence[JsonObject], source: EventSource) -> Iterator[NewEvent]:
+    events = [event for info in infos if (event := _event(organization_id, info, source))]
     heard = _heard_of(organization_id, {event.envelope.entity_key for event in events} - {""})
     for event in events:
         known = heard.get(event.envelope.entity_key)
@@ -70,7 +77,7 @@ def _unknown(organization_id: str, infos: Sequence[JsonObject]) -> Iterator[NewE
             continue
         if known and known.was_ignored:
             # The row with this key was put aside; as its repeat this one would be, too.
-            event = replace(event, dedup_key=f"{EventSource.RECONCILE}:{event.dedup_key}")
+            event = replace(event, dedup_key=f"{source}:{event.dedup_key}")
         yield event
 
 
@@ -80,9 +87,9 @@ def _heard_of(organization_id: str, ids: set[str]) -> dict[str, _Heard]:
         return {ident: _Heard(revision, ignored) for ident, revision, ignored in cursor.fetchall()}
 
 
-def _event(organization_id: str, info: JsonObject) -> NewEvent | None:
+def _event(organization_id: str, info: JsonObject, source: EventSource) -> NewEvent | None:
     try:
-        event = event_of(_message(organization_id, info), _EVERYONE, source=EventSource.RECONCILE)
+        event = event_of(_message(organization_id, info), _EVERYONE, source=source)
         order = info.get("order")
         if isinstance(order, Mapping) and "externalData" in order and not order["externalData"]:
             # Not empty but untold: null would clear what a webhook brought. The key stays a webhook's.
