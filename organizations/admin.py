@@ -81,7 +81,7 @@ class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
     class Meta:
         model = ApiKey
-        fields = ("name", "organizations", "sees_all")
+        fields = ("name", "organizations", "sees_all", "may_act")
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -93,15 +93,15 @@ class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(HubAdmin):
-    list_display = ("name", "beginning", "is_active", "scope", "used", "created_at")
+    list_display = ("name", "beginning", "is_active", "scope", "may_act", "used", "created_at")
     list_filter_submit = False
     sortable_by = ("name",)
     empty_words = _("A key lets another program read orders and events over the API.")
     search_fields = ("name", "prefix")
     search_help_text = _("A part of the name or of the key's beginning")
-    add_fieldsets = ((None, {"fields": ("name", "organizations", "sees_all")}),)
+    add_fieldsets = ((None, {"fields": ("name", "organizations", "sees_all", "may_act")}),)
     fieldsets = (
-        (None, {"fields": ("name", "is_active", "organizations", "sees_all")}),
+        (None, {"fields": ("name", "is_active", "organizations", "sees_all", "may_act")}),
         (_("Facts"), {"fields": ("prefix", "created_at", "last_used_at")}),
     )
     readonly_fields = ("prefix", "created_at", "last_used_at")
@@ -127,10 +127,12 @@ class ApiKeyAdmin(HubAdmin):
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:
         """Create the key by the service and show it once; later save the switches only."""
         if change:
-            obj.save(update_fields=["name", "is_active", "sees_all"])
+            obj.save(update_fields=["name", "is_active", "sees_all", "may_act"])
             return
         chosen = form.cleaned_data["organizations"]
-        created, key = create_api_key(name=obj.name, organization_ids=[one.iiko_id for one in chosen])
+        created, key = create_api_key(
+            name=obj.name, organization_ids=[one.iiko_id for one in chosen], may_act=obj.may_act
+        )
         obj.__dict__.update(created.__dict__)
         words = gettext("The key, shown this once. Copy it now; the hub keeps only its digest:")
         messages.warning(request, format_html('{} <code class="hub-secret">{}</code>', words, key))
