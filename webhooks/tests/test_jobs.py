@@ -30,7 +30,12 @@ def _no_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Their tables are procrastinate's: Django does not empty them between tests."""
     monkeypatch.setattr(jobs, "tasks_at_start", tuple)
     monkeypatch.setattr(app.periodic_registry, "periodic_tasks", {})
+    empty_queue()
     yield
+    empty_queue()
+
+
+def empty_queue() -> None:
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
 
