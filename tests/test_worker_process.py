@@ -95,6 +95,8 @@ print(codes)
 
 
 class CountingIiko(ThreadingHTTPServer):
+    daemon_threads = False  # closing waits for them, so that no socket is left open
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.asked: Counter[str] = Counter()
