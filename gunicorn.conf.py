@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import socket
+import struct
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,16 +15,18 @@ from typing import Any
 bind = os.environ.get("GUNICORN_BIND") or f"0.0.0.0:{os.environ.get('PORT') or 8000}"
 backlog = 2048
 
-# Each thread keeps one database connection; the embedded server takes 200 in all. More processes with
-# few threads each: threads of one process take turns at the interpreter (docs/performance.md).
+# A process for each core, of many threads: they mostly wait for commits, and those who wait share one
+# (docs/performance.md). Each thread keeps one database connection; the embedded server takes 200 in all.
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY") or 4)
-threads = int(os.environ.get("GUNICORN_THREADS") or 4)
+workers = int(os.environ.get("WEB_CONCURRENCY") or min(max(os.cpu_count() or 2, 2), 4))
+threads = int(os.environ.get("GUNICORN_THREADS") or 16)
 # Idle keep-alive connections wait in the poller and take no thread, so many clients share a few.
 worker_connections = 1000
 # Longer than the 60 s after which common proxies drop an idle connection, so that ours is not the
 # side that closes while a request is on its way.
 keepalive = 75
+# How long a thread waits for the next piece of a request that has begun.
+read_timeout_s = int(os.environ.get("GUNICORN_READ_TIMEOUT") or 15)
 timeout = 60
 graceful_timeout = 30
 
@@ -41,6 +46,22 @@ def on_starting(server: Any) -> None:
     inherited = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
     if not inherited or Path(inherited).name.startswith(_METRICS_PREFIX):
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.metrics_dir = tempfile.mkdtemp(prefix=_METRICS_PREFIX)
+
+
+def when_ready(server: Any) -> None:
+    """Bound the wait for half-sent requests: gunicorn's threads wait for ever, and a few hold them all.
+
+    Connections inherit the option from the socket that accepts them (Linux).
+    """
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", read_timeout_s, 0))
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Let the garbage collector pass by what lives as long as the process, and look in less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
-from webhooks.services.state import inbox_state, registration_state
+from iikohub.link_metrics import link_metrics
+from webhooks.services.state import InboxState, inbox_state, registration_state
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -52,29 +57,42 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _database_gauges() -> CollectorRegistry:
-    # Without its database the hub still tells how many webhooks it had to turn away.
-    try:
-        registry = _inbox_gauges()
-        is_up = 1
-    except (DatabaseError, InterfaceError):
-        logger.exception("health.database_unreachable")
-        registry, is_up = CollectorRegistry(), 0
-    Gauge("iikohub_database_up", "Whether the database answered", registry=registry).set(is_up)
-    return registry
-
-
-def _inbox_gauges() -> CollectorRegistry:
     registry = CollectorRegistry()
-    state = inbox_state()
-    Gauge("iikohub_inbox_waiting", "Events waiting to be applied", registry=registry).set(state.waiting)
-    Gauge("iikohub_inbox_failed", "Events that failed and will be retried", registry=registry).set(
-        state.failed
-    )
-    Gauge("iikohub_inbox_dead", "Events that failed for good", registry=registry).set(state.dead)
-    Gauge("iikohub_inbox_oldest_seconds", "Age of the oldest waiting event", registry=registry).set(
-        state.oldest_s
-    )
-    drifted, failed = registration_state()
-    Gauge("iikohub_webhooks_drifted", "Webhooks that were changed in iiko", registry=registry).set(drifted)
-    Gauge("iikohub_webhooks_failed", "Webhooks that could not be registered", registry=registry).set(failed)
+    registry.register(_DatabaseGauges())
     return registry
+
+
+class _DatabaseGauges(Collector):
+    """What the database tells at the moment of the scrape.
+
+    Not ``Gauge`` objects: those keep their values in the files the processes share, and every process
+    that was ever asked would go on telling its own old sample beside the true one.
+    """
+
+    def collect(self) -> Iterator[Metric]:
+        # Without its database the hub still tells how many webhooks it had to turn away.
+        try:
+            now = timezone.now()
+            yield from [*_inbox_gauges(inbox_state()), *_registration_gauges(), *link_metrics(now=now)]
+            is_up = 1
+        except (DatabaseError, InterfaceError):
+            logger.exception("health.database_unreachable")
+            is_up = 0
+        yield GaugeMetricFamily("iikohub_database_up", "Whether the database answered", is_up)
+
+
+def _inbox_gauges(state: InboxState) -> list[Metric]:
+    return [
+        GaugeMetricFamily("iikohub_inbox_waiting", "Events waiting to be applied", state.waiting),
+        GaugeMetricFamily("iikohub_inbox_failed", "Events that failed and will be retried", state.failed),
+        GaugeMetricFamily("iikohub_inbox_dead", "Events that failed for good", state.dead),
+        GaugeMetricFamily("iikohub_inbox_oldest_seconds", "Age of the oldest waiting event", state.oldest_s),
+    ]
+
+
+def _registration_gauges() -> list[Metric]:
+    drifted, failed = registration_state()
+    return [
+        GaugeMetricFamily("iikohub_webhooks_drifted", "Webhooks that were changed in iiko", drifted),
+        GaugeMetricFamily("iikohub_webhooks_failed", "Webhooks that could not be registered", failed),
+    ]

@@ -70,6 +70,8 @@ WEBHOOK_SECRET_KEY = env.str("WEBHOOK_SECRET_KEY", default="")
 # Whether a worker that starts registers the webhooks of all restaurants by itself.
 WEBHOOK_AUTO_REGISTER = _flag("WEBHOOK_AUTO_REGISTER", default=False)
 WEBHOOK_MAX_BODY_BYTES = _whole_number("WEBHOOK_MAX_BODY_BYTES", 5 * 1024 * 1024, lowest=1)
+# Finished events older than so many days are deleted; 0 keeps them for ever.
+INBOX_RETENTION_DAYS = _whole_number("INBOX_RETENTION_DAYS", 90, lowest=0)
 
 ALLOWED_HOSTS: list[str] = [host for host in env.list("ALLOWED_HOSTS", default=[]) if host]
 if not ALLOWED_HOSTS:
@@ -198,6 +200,7 @@ LOGIN_URL = "admin:login"
 LANGUAGE_CODE = "ru"
 LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["iikohub.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

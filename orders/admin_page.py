@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from iiko_client import clocks
-from orders.admin_story import tell
+from orders.admin_story import Story, tell
 from orders.models import Order
 from orders.presentation import (
     address_text,
@@ -84,8 +84,9 @@ class Sum:
 
 
 def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, Any]:
-    """Collect what the template shows. Three queries: the timeline, and the events where they may be seen."""
+    """Collect what the template shows; few queries, whatever the order: its timeline and its events."""
     page = _Page(order, now)
+    story = tell(order, now=now)
     return {
         "badges": badges(order, now),
         "headline": page.headline(),
@@ -100,7 +101,8 @@ def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, A
         "times": page.times(),
         "ids": page.ids(),
         "zone": order.organization.timezone,
-        "story": tell(order, now=now),
+        "story": story,
+        "kept_events": page.kept_events(story) if sees_events else frozenset(),
         "events": page.events() if sees_events else None,
         "events_shown": EVENTS_SHOWN,
     }
@@ -245,6 +247,12 @@ class _Page:
         )
         known = [(_title(name), getattr(self._order, name)) for name in names]
         return [(title, str(value)) for title, value in known if value not in (None, "")]
+
+    def kept_events(self, story: Story) -> frozenset[int]:
+        """Which events of the timeline are still in the inbox; old ones are forgotten."""
+        told = {chapter.event_id for chapter in story.chapters if chapter.event_id}
+        inbox = self._order.events.model._default_manager
+        return frozenset(inbox.filter(pk__in=told).values_list("pk", flat=True)) if told else frozenset()
 
     def events(self) -> list[dict[str, Any]]:
         newest = (

@@ -180,6 +180,7 @@ class Order(models.Model):
     )
     field_ranks = models.JSONField(default=dict, editable=False)
     created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
+    # From services.horizon alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
 
     objects = OrderQuerySet.as_manager()

@@ -51,6 +51,7 @@ class HubAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
     show_facets = ShowFacets.NEVER  # each would count the whole table
     list_per_page = 50
     list_filter_submit = True
+    list_horizontal_scrollbar_top = True  # below the list it is under the fold
     empty_words: Any = ""
     """What to do for the first row to appear."""
 

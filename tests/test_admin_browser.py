@@ -16,7 +16,17 @@ from pytest_django.live_server_helper import LiveServer
 
 from orders.models import Order
 from organizations.services.call_log import call_log
-from tests.builders import ORGANIZATION_ID, REVISION, cloud_event, drain, make_organization, post
+from tests.builders import (
+    ORGANIZATION_ID,
+    REVISION,
+    cloud_event,
+    drain,
+    make_key,
+    make_organization,
+    make_other_organization,
+    post,
+    product,
+)
 from tests.pages import API_KEYS, CALLS, CONFIGS, EVENTS, LOGINS, ORDERS, ORGANIZATIONS
 from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked
 from webhooks.models import EventSource, WebhookConfig, WebhookEvent
@@ -283,6 +293,73 @@ def test_every_page_fits_a_laptop_and_breaks_no_policy(visitor: Visitor) -> None
 
 def test_every_page_fits_a_phone(visitor_with_a_phone: Visitor) -> None:
     check_every_page(visitor_with_a_phone)
+
+
+LISTS = (ORDERS, EVENTS, ORGANIZATIONS, CONFIGS, API_KEYS)
+
+
+def long_rows() -> None:
+    make_organization(name="Ресторан русской и паназиатской кухни «Берёзовая роща» на Малышева")
+    make_other_organization()
+    make_key(name="Интернет-магазин и мобильное приложение")
+    courier = {"courier": {"id": "c", "name": "Константинопольский-Задунайский Константин", "phone": None}}
+    arrive(
+        cloud_event(external_number="W" * 150, courierInfo=courier, sum=1234567.89),
+        cloud_event(order_id="2", status="NeverHeardOfSuchALongStatusName", problem={"hasProblem": True}),
+        cloud_event(event_type="AnEventTypeWithAVeryLongNameThatNobodyHasEverHeardOf", order_id="3"),
+    )
+
+
+def set_language(visitor: Visitor, language: str) -> None:
+    cookie = {"name": "django_language", "value": language, "url": visitor.home}
+    visitor.page.context.add_cookies([cookie])  # type: ignore[list-item]  # a dict is what it takes
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_every_column_of_a_list_is_seen_on_a_laptop(visitor: Visitor, language: str) -> None:
+    long_rows()
+    set_language(visitor, language)
+
+    for path in LISTS:
+        page = visitor.open(path)
+        frame = page.locator("#result_list").evaluate("table => table.parentElement.getBoundingClientRect()")
+        last = page.locator("#result_list thead th:visible").last.bounding_box()
+        assert last is not None, path
+        assert last["x"] + last["width"] <= frame["right"] + 1, path
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_every_cell_of_a_list_is_seen_on_a_phone(visitor_with_a_phone: Visitor, language: str) -> None:
+    long_rows()
+    set_language(visitor_with_a_phone, language)
+
+    for path in LISTS:
+        page = visitor_with_a_phone.open(path)
+        columns = page.locator("#result_list thead th").count()
+        cells = page.locator("#result_list tr.data-row").first.locator("td, th")
+        assert cells.count() == columns, path
+        for cell in cells.all():
+            expect(cell).to_be_visible()
+            is_cut = cell.evaluate("it => it.scrollWidth > it.clientWidth")
+            is_outside = cell.evaluate("it => it.getBoundingClientRect().right > innerWidth")
+            assert (is_cut, is_outside) == (False, False), (path, cell.inner_text())
+
+
+def test_price_of_a_line_is_seen_on_a_phone(visitor_with_a_phone: Visitor) -> None:
+    make_organization()
+    arrive(cloud_event(items=[product(amount=2.0, price=450.0, resultSum=900.0)]))
+    page = visitor_with_a_phone.open(f"{ORDERS}{Order.objects.get().pk}/change/")
+
+    expect(page.get_by_text("450,00 ₽").locator("visible=true")).to_have_count(1)
+
+
+def test_clock_of_the_refresh_has_24_hours(visitor: Visitor) -> None:
+    make_organization()
+    set_language(visitor, "en")
+    visitor.page.clock.set_fixed_time("2026-03-14T18:05:09")
+    page = visitor.open(ORDERS)
+
+    expect(page.locator(".hub-live-note")).to_have_text("18:05:09")
 
 
 def test_login_is_added_tried_and_read(visitor: Visitor, iiko: PlayedIiko) -> None:

@@ -285,7 +285,7 @@ def _found(text: str) -> Q:
     of_order = (
         Q(entity_key=ident) | Q(order_external_id=text) & ~Q(order_external_id="") | Q(order_id__in=orders)
     )
-    # Apart, and only if nothing else is found: see the note on its index in docs.
+    # Apart, and only if nothing else is found: one command's answer may touch many orders.
     if WebhookEvent.objects.filter(of_order).exists():
         return of_order
     return Q(correlation_id=ident)

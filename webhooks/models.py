@@ -13,6 +13,7 @@ from iiko_client.types import events as wire
 from orders.models import Order
 from organizations.fields import EncryptedTextField
 from organizations.models import Organization
+from webhooks import sync_models  # noqa: F401  # where Django looks for models
 
 LANES = 16
 """Entities are spread over so many lanes; a lane is worked on by one worker at a time."""
@@ -151,6 +152,13 @@ class WebhookEvent(models.Model):
             ),
             # Partial, because most rows have neither and every index costs the receive view a write.
             models.Index("order", "id", name="webhook_events_order", condition=Q(order__isnull=False)),
+            models.Index(
+                "correlation_id",
+                "received_at",
+                "id",
+                name="webhook_events_correlation_id",
+                condition=~Q(correlation_id=""),
+            ),
             models.Index(
                 "replay_of", "id", name="webhook_events_replay_of", condition=Q(replay_of__isnull=False)
             ),

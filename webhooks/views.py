@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -48,35 +49,44 @@ class Delivery(Protocol):
 @csrf_exempt
 def receive(request: HttpRequest) -> HttpResponse:
     """Store what iiko brings, then answer 200; the answer says "stored", nothing more."""
-    return answer_delivery(request)
+    answer = answer_delivery(request)
+    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
 
-def answer_delivery(request: Delivery) -> HttpResponse:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+
+def answer_delivery(request: Delivery) -> Answer:
     try:
         _check_method(request)
         # Django would ask the database "are you there" before each webhook; see _with_live_connection.
         connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs do not know it
         scope = _with_live_connection(lambda: _authenticate(request))
+        _check_encoding(request)
         body = _read(request)
         receipt = _with_live_connection(lambda: _store(body, scope))
     except _Refused as refusal:
         metrics.receipts.labels(refusal.code).inc()
-        response = _answer(refusal.status, refusal.code, detail=str(refusal))
-        if refusal.status == 405:
-            response["Allow"] = "POST"
-        return response
+        return _refusal(refusal)
     except (DatabaseError, InterfaceError, TokensUnreadable):
         metrics.receipts.labels("unavailable").inc()
         logger.exception("inbox.not_stored")
-        response = _answer(
-            503, "unavailable", detail="Not stored: the hub cannot use its database. Send it again."
+        return _answer(
+            503,
+            {
+                "status": "unavailable",
+                "detail": "Not stored: the hub cannot use its database. Send it again.",
+            },
+            ("Retry-After", "5"),
         )
-        response["Retry-After"] = "5"
-        return response
     _count(receipt)
     if scope.introduced and receipt.stored + receipt.duplicates and not receipt.is_ignored:
         _retire_former_tokens(scope)
-    return _answer(200, "ignored" if receipt.is_ignored else "OK")
+    return _IGNORED if receipt.is_ignored else _OK
 
 
 def _count(receipt: Receipt) -> None:
@@ -111,11 +121,24 @@ def _retire_former_tokens(scope: Scope) -> None:
         logger.warning("inbox.former_token_kept", exc_info=True)  # the next event tries again
 
 
-def _answer(status: int, code: str, **more: str) -> HttpResponse:
-    body = json.dumps({"status": code} | more)
+def _answer(status: int, content: dict[str, str], *more: tuple[str, str]) -> Answer:
+    body = json.dumps(content).encode()
     # Without a length the server sends the answer in chunks: three packets for one.
-    headers = {"Content-Length": str(len(body))}
-    return HttpResponse(body, status=status, content_type="application/json", headers=headers)
+    headers = (("Content-Type", "application/json"), ("Content-Length", str(len(body))), *more)
+    return Answer(status, body, headers)
+
+
+_OK = _answer(200, {"status": "OK"})
+_IGNORED = _answer(200, {"status": "ignored"})
+
+
+def _refusal(refusal: _Refused) -> Answer:
+    content = {"status": refusal.code, "detail": str(refusal)}
+    return _answer(refusal.status, content, *_REMEDIES.get(refusal.status, ()))
+
+
+_REMEDIES = {405: (("Allow", "POST"),), 415: (("Accept-Encoding", "identity"),)}
+"""The headers that tell a sender what would be taken."""
 
 
 def _authenticate(request: Delivery) -> Scope:
@@ -136,6 +159,16 @@ def _authenticate(request: Delivery) -> Scope:
 def _check_method(request: Delivery) -> None:
     if request.method != "POST":
         raise _Refused(405, "method_not_allowed", "Webhooks are delivered with POST.")
+
+
+def _check_encoding(request: Delivery) -> None:
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip()
+    if encoding.lower() not in ("", "identity"):
+        raise _Refused(
+            415,
+            "unsupported_encoding",
+            f"Content-Encoding {encoding[:40]} is not taken. Send the body as it is, without compression.",
+        )
 
 
 def _read(request: Delivery) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from http.client import responses
 from typing import Any
 
 from django.db import connection
@@ -45,6 +46,6 @@ class ReceiveFirst:
             return self._django(environ, start_response)
         # What Django does at the start of a request.
         connection.close_if_unusable_or_obsolete()
-        response = answer_delivery(_WsgiDelivery(environ))
-        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
-        return [response.content]
+        answer = answer_delivery(_WsgiDelivery(environ))
+        start_response(f"{answer.status} {responses[answer.status]}", list(answer.headers))
+        return [answer.body]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import urllib.request
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.builders import RECEIVE_URL, cloud_event, drain, inbox, make_organization, post
+from tests.hub_process import Hub, running_hub
 from webhooks.models import WebhookEvent
 
 
@@ -139,6 +142,39 @@ def test_metrics_without_database_tell_what_the_process_knows(client: Client) ->
     assert told["iikohub_database_up"] == 0
     assert told['iikohub_webhook_receipts_total{outcome="unavailable"}'] >= 1
     assert "iikohub_inbox_waiting" not in told
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("kills")
+def test_every_sample_is_told_once_whichever_process_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "3")
+
+    with running_hub(tmp_path) as hub:
+        hub.start_web()
+        assert hub.post([cloud_event()])
+        read = [samples_of(hub) for _ in range(30)]
+
+        assert hub.post([cloud_event(order_id="another")])
+        read += [samples_of(hub) for _ in range(30)]
+
+    for names in (list(sample) for sample in read):
+        assert sorted(name for name, _ in names) == sorted({name for name, _ in names})
+    told = [dict(sample) for sample in read]
+    assert {one["iikohub_inbox_waiting"] for one in told[:30]} == {1}
+    assert {one["iikohub_inbox_waiting"] for one in told[30:]} == {2}
+    assert {one["iikohub_database_up"] for one in told} == {1}
+    assert {one['iikohub_inbox_events_total{kind="new"}'] for one in told[30:]} == {2}
+    assert not [name for name in told[-1] if "pid=" in name]
+
+
+def samples_of(hub: Hub) -> list[tuple[str, float]]:
+    # A connection of its own each time, so that every process gets its turn.
+    with urllib.request.urlopen(f"http://127.0.0.1:{hub.port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    pairs = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+    return [(name, float(value)) for name, value in pairs]
 
 
 # --- headers -----------------------------------------------------------------------------------------

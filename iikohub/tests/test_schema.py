@@ -79,6 +79,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "status",
         "organization_id",
         "order_external_id",
+        "correlation_id",
         "source",
         "since",
         "until",

@@ -32,7 +32,7 @@ def start(**environment: str) -> subprocess.CompletedProcess[str]:
     """Read the settings in an environment with these variables and no others of ours."""
     names = (
         "DATABASE_URL SECRET_KEY DEBUG ALLOWED_HOSTS WEBHOOK_BASE_URL WEBHOOK_SECRET_KEY"
-        " WEBHOOK_MAX_BODY_BYTES CREDENTIALS_KEYS EMBEDDED_POSTGRES_DIR LOG_FORMAT"
+        " WEBHOOK_MAX_BODY_BYTES INBOX_RETENTION_DAYS CREDENTIALS_KEYS EMBEDDED_POSTGRES_DIR LOG_FORMAT"
         " IIKO_API_URL IIKO_API_KEY IIKO_APP_ID IIKO_CLIENT_SECRET IIKO_LOG_PERSONAL_DATA"
         " IIKO_CALL_LOG_DAYS WEBHOOK_AUTO_REGISTER"
     )
@@ -74,6 +74,7 @@ def test_defaults_are_safe() -> None:
     assert read["DEBUG"] is False
     assert len(read["SECRET_KEY"]) >= 50
     assert read["WEBHOOK_MAX_BODY_BYTES"] == 5 * 1024 * 1024
+    assert read["INBOX_RETENTION_DAYS"] == 90
     assert read["WEBHOOK_SECRET_KEY"] == ""
     assert read["WEBHOOK_AUTO_REGISTER"] is False
     assert read["IIKO_CALL_LOG_DAYS"] == 30

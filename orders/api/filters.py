@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import django_filters as filters
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from iiko_client.types.statuses import normalise_status
 from orders.models import Order, OrderQuerySet, Status
+from orders.services.horizon import settled_before
 from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
 
 
@@ -27,7 +29,7 @@ class OrderFilter(filters.FilterSet):
         field_name="is_open", help_text="true: neither closed, cancelled nor refused at creation."
     )
     updated_since = filters.IsoDateTimeFilter(
-        field_name="updated_at", lookup_expr="gte", help_text="ISO 8601; changed at or after."
+        method="by_updated_since", help_text="ISO 8601; changed at or after, the oldest change first."
     )
     search = filters.CharFilter(
         method="by_search", help_text="A number, an id (ours excepted) or a phone, exactly."
@@ -49,6 +51,10 @@ class OrderFilter(filters.FilterSet):
 
     def by_late(self, orders: OrderQuerySet, _: str, value: bool) -> QuerySet[Order]:
         return orders.late(timezone.now(), is_late=value)
+
+    def by_updated_since(self, orders: QuerySet[Order], _: str, value: datetime) -> QuerySet[Order]:
+        settled = orders.filter(updated_at__gte=value, updated_at__lt=settled_before())
+        return settled.order_by("updated_at", "id")
 
     def by_search(self, orders: OrderQuerySet, _: str, value: str) -> QuerySet[Order]:
         return orders.searched(value)

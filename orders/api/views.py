@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders.api.filters import OrderFilter
+from orders.api.pagination import OrderPagination
 from orders.api.serializers import (
     DETAIL_FIELDS,
     OrderDetailSerializer,
@@ -19,20 +20,30 @@ from orders.api.serializers import (
     TimelineEntrySerializer,
 )
 from orders.models import Order
+from organizations.api.pagination import SkipLimitPagination
 from organizations.api.permissions import in_scope
 
 _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Orders, newest first"),
+    list=extend_schema(
+        summary="Orders, newest first",
+        description="To follow the changes ask with `updated_since` (any moment of the past at first). The "
+        "answer is in the order of `updated_at`, the oldest change first. Follow `next` until it is null, "
+        "keep the `updated_at` of the last order, and ask again with it as `updated_since`, as often as you "
+        "like. No change is missed; the last order comes once more, so store orders by `id`. With an empty "
+        "answer keep what you have. Do not use `skip` for this, nor your own clock. A change that is being "
+        "written, or one younger than such, is left for the next answer, for a second or so.",
+    ),
     retrieve=extend_schema(summary="One order with its items, payments, discounts and customer"),
 )
 class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]):
     queryset = Order.objects.select_related("organization")
     filterset_class = OrderFilter
+    pagination_class = OrderPagination
     staff_permission = "orders.view_order"
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Order]:
         orders = in_scope(self.request, super().get_queryset())
@@ -48,7 +59,12 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         responses=TimelineEntrySerializer(many=True),
         filters=False,
     )
-    @action(detail=True, serializer_class=TimelineEntrySerializer, filterset_class=None)
+    @action(
+        detail=True,
+        serializer_class=TimelineEntrySerializer,
+        filterset_class=None,
+        pagination_class=SkipLimitPagination,
+    )
     def timeline(self, request: Request, **_: Any) -> Response:
         entries = self.get_object().timeline.order_by("id")
         page = self.paginate_queryset(entries)  # type: ignore[arg-type]  # rows of another model than the view's

@@ -9,7 +9,7 @@ lose each other's change; locked in order of arrival instead of id they would de
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +21,7 @@ from django.db.models import Q
 from iiko_client.types.orders import OrderFields
 from orders.errors import OrderRowGone
 from orders.models import Order, TimelineEntry
+from orders.services.horizon import change_times
 from orders.services.ranks import FALLBACK, FieldRanks
 from orders.services.timeline import STORY_COLUMNS, Story
 from orders.signals import order_merged
@@ -129,7 +130,8 @@ def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int,
         OrderRowGone, DatabaseError: nothing of the batch was applied; it may be tried again.
     """
     reports = sorted(reports, key=lambda report: report.event_id)
-    rows = _lock_rows(reports, now)
+    times = change_times()
+    rows = _lock_rows(reports, times)
     outcomes: dict[int, Applied] = {}
     losers: dict[int, int] = {}
     for report in reports:
@@ -143,7 +145,7 @@ def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int,
         row.story.close()
         rows.know(row)
         outcomes[report.event_id] = Applied(row.order.pk, outcome)
-    _write(rows, losers, now)
+    _write(rows, losers, times)
     return {
         event_id: Applied(_keeper(losers, applied.order_id), applied.outcome)
         for event_id, applied in outcomes.items()
@@ -159,14 +161,14 @@ def _keeper(losers: dict[int, int], order_id: int) -> int:
 # --- which row -------------------------------------------------------------------------------------
 
 
-def _lock_rows(reports: Sequence[OrderReport], now: datetime) -> _Rows:
+def _lock_rows(reports: Sequence[OrderReport], times: Iterator[datetime]) -> _Rows:
     wanted = _matching(reports)
     known = _known(wanted)
     if unsettled := _unsettled(known, reports):
         # Two workers may meet one new order by different ids, which no unique index can see.
         _lock_names(unsettled)
         known = _known(wanted)
-    if stubs := _missing(known, reports, now):
+    if stubs := _missing(known, reports, times):
         Order.objects.bulk_create(stubs, ignore_conflicts=True)
     return _Rows(Order.objects.select_for_update().filter(wanted).order_by("pk"))
 
@@ -224,7 +226,7 @@ def _matching(reports: Sequence[OrderReport]) -> Q:
     return Q(organization_id__in={report.organization_id for report in reports}) & found
 
 
-def _missing(known: _Rows, reports: Sequence[OrderReport], now: datetime) -> list[Order]:
+def _missing(known: _Rows, reports: Sequence[OrderReport], times: Iterator[datetime]) -> list[Order]:
     """Empty rows for the orders seen for the first time, in the order in which every worker inserts."""
     stubs: list[Order] = []
     for report in reports:
@@ -234,7 +236,7 @@ def _missing(known: _Rows, reports: Sequence[OrderReport], now: datetime) -> lis
             organization_id=report.organization_id,
             iiko_order_id=report.iiko_order_id,
             external_order_id=report.external_order_id,
-            updated_at=now,
+            updated_at=next(times),
         )
         known.know(_Row(stub))
         stubs.append(stub)
@@ -298,20 +300,20 @@ def _guess_restaurant(row: _Row, report: OrderReport) -> None:
 # --- writing ---------------------------------------------------------------------------------------
 
 
-def _write(rows: _Rows, losers: dict[int, int], now: datetime) -> None:
+def _write(rows: _Rows, losers: dict[int, int], times: Iterator[datetime]) -> None:
     for loser_id, keeper_id in losers.items():
         keeper_id = _keeper(losers, keeper_id)
         order_merged.send(Order, loser_id=loser_id, keeper_id=keeper_id)
         TimelineEntry.objects.filter(order_id=loser_id).update(order_id=keeper_id)
         Order.objects.filter(pk=loser_id).delete()
     touched = [row for row in rows.all.values() if row.is_touched]
-    update_rows(Order, _WRITTEN, [_columns(row, now) for row in touched])
+    update_rows(Order, _WRITTEN, [_columns(row, times) for row in touched])
     insert_rows(TimelineEntry, STORY_COLUMNS, [told for row in touched for told in row.story.rows()])
 
 
-def _columns(row: _Row, now: datetime) -> dict[str, Any]:
+def _columns(row: _Row, times: Iterator[datetime]) -> dict[str, Any]:
     order = row.order
     order.field_ranks = row.ranks.packed(MIRRORED)
     if row.is_changed:
-        order.updated_at = now
+        order.updated_at = next(times)
     return {"id": order.pk} | {name: getattr(order, name) for name in _WRITTEN}

@@ -31,6 +31,8 @@ class SkipLimitPagination(LimitOffsetPagination):
 
     offset_query_param = "skip"
     limit_query_param = "limit"
+    page_edges: tuple[Any, Any] | None = None
+    """The first row of the page and the first of the next one, where there is one."""
 
     def paginate_queryset(
         self, queryset: QuerySet[M, R], request: Request, view: APIView | None = None
@@ -41,6 +43,7 @@ class SkipLimitPagination(LimitOffsetPagination):
         self.limit = limit = min(limit, LONGEST_PAGE)
         rows = list(queryset[skip : skip + limit + 1])
         has_more = len(rows) > limit
+        self.page_edges = (rows[0], rows[limit]) if has_more else None
         # The parent links to a next page by its count; ours may be unknown while there is one.
         self.count = skip + limit + 1 if has_more else skip + len(rows)
         is_whole = not has_more and (bool(rows) or skip == 0)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from organizations.api.link_filters import CallFilter, CourierFilter, OrganizationFilter, TerminalGroupFilter
 from organizations.api.permissions import in_scope
@@ -64,7 +70,7 @@ class CallViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     queryset = ApiCall.objects.order_by("-started_at", "-id")
     filterset_class = CallFilter
     staff_permission = "organizations.view_apicall"
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[ApiCall]:
         calls = in_scope(self.request, super().get_queryset())
@@ -72,3 +78,17 @@ class CallViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
     def get_serializer_class(self) -> type[CallSerializer]:
         return CallSerializer if self.action == "list" else CallDetailSerializer
+
+
+class UnknownAddress(APIView):
+    """Answers for every address of the API that leads nowhere, so that a program gets JSON there too."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    http_method_names: list[str] = []
+    schema = None
+
+    def http_method_not_allowed(  # type: ignore[override]  # DRF hands its own Request
+        self, request: Request, *_: Any, **__: Any
+    ) -> Response:
+        raise NotFound("There is nothing at this address. /api/docs/ lists what there is.")

@@ -138,6 +138,18 @@ def test_command_makes_a_token_and_shows_it_once(settings: Settings) -> None:
     )
 
 
+def test_command_says_that_the_address_is_not_known_and_how_to_set_it(settings: Settings) -> None:
+    settings.WEBHOOK_BASE_URL = ""
+
+    told = command().splitlines()[1]
+
+    assert told == (
+        "Webhook address: not known yet, only its path: /api/v1/webhooks/iiko. Set WEBHOOK_BASE_URL (in the "
+        "environment or .env) to the https:// address by which iiko reaches the hub: "
+        "WEBHOOK_BASE_URL=https://hub.example.com"
+    )
+
+
 def test_given_token_opens_the_door_and_is_not_printed(client: Client) -> None:
     out = command(webhook_token="a-token-of-ours")
 

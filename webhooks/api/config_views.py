@@ -39,7 +39,7 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     queryset = WebhookConfig.objects.order_by("organization_id", "pk")
     serializer_class = ConfigSerializer
     filter_backends = ()
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_regex = r"\d+"
 
     @property
     def staff_permission(self) -> str:

@@ -13,6 +13,7 @@ class EventFilter(filters.FilterSet):
     status = filters.ChoiceFilter(choices=EventStatus.choices)
     organization_id = IikoIdFilter()
     order_external_id = filters.CharFilter()
+    correlation_id = IikoIdFilter()
     source = filters.ChoiceFilter(choices=EventSource.choices)
     since = filters.IsoDateTimeFilter(
         field_name="received_at", lookup_expr="gte", help_text="ISO 8601; received at or after."

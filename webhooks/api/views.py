@@ -28,7 +28,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     queryset = WebhookEvent.objects.all()
     filterset_class = EventFilter
     staff_permission = "webhooks.view_webhookevent"
-    lookup_value_regex = r"\d{1,18}"
+    lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[WebhookEvent]:
         events = in_scope(self.request, super().get_queryset())

@@ -5,6 +5,11 @@ transaction (advisory lock) and only then reads what is due in it: whatever anot
 the lane is committed and seen. Lanes are tried in random order; one that is taken is left to its
 holder. A worker that dies lets go with its connection, and its events are due as before.
 
+A batch is bounded by its text as well as by its count, measured where the text is: in the database. A
+large event is named only. One that needs more memory than there is gets its process killed, which
+no transaction can record; so the worker charges a large event with an attempt first and then takes
+it alone. (A small one cannot take much: in memory it is at most some forty times as long as its text.)
+
 The rows are locked as well, so that the worker never waits for one later: a repeat being counted on
 a row at this moment leaves it to the next batch instead of meeting us in a deadlock.
 """
@@ -12,6 +17,8 @@ a row at this moment leaves it to the next batch instead of meeting us in a dead
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -30,15 +37,67 @@ WHERE EXISTS (
     WHERE e.lane = lane.lane AND e.status IN ('pending', 'failed') AND e.due_at <= statement_timestamp()
 )
 """
-_DUE = """
-SELECT id, coalesce(replay_of_id, id), event_type, format, organization_id, revision, event_time, digest,
-       attempts, payload::text
-FROM webhook_events
-WHERE lane = %s AND status IN ('pending', 'failed') AND due_at <= statement_timestamp()
+BATCH_BYTES = 8 * 1024 * 1024
+"""Of payload text; a batch ends with the event that reaches it. Python may take forty times as much."""
+
+LARGE_BYTES = 1024 * 1024
+"""Of payload text, from which an event is taken alone; the vendor's are a hundredth of it."""
+
+_STORED_BYTES = 2 * 1024 * 1024
+"""Of payloads as they are stored, compressed: how much of a lane is written out as text to be measured."""
+
+_FIELDS = """id, coalesce(replay_of_id, id) AS arrival_id, event_type, format, organization_id, revision,
+           event_time, digest, attempts"""
+_DUE = f"""
+WITH due AS MATERIALIZED (
+    SELECT {_FIELDS}, due_at, payload
+    FROM webhook_events
+    WHERE lane = %s AND status IN ('pending', 'failed') AND due_at <= statement_timestamp()
+    ORDER BY due_at, id
+    LIMIT %s
+    FOR NO KEY UPDATE SKIP LOCKED
+), near AS (
+    SELECT *, sum(pg_column_size(payload)) OVER upto - pg_column_size(payload) AS stored_before FROM due
+    WINDOW upto AS (ORDER BY due_at, id ROWS UNBOUNDED PRECEDING)
+), written AS MATERIALIZED (
+    SELECT *, payload::text AS text FROM near WHERE coalesce(stored_before, 0) < {_STORED_BYTES}
+), counted AS (
+    SELECT *, octet_length(text) AS size, sum(octet_length(text)) OVER upto - octet_length(text) AS before
+    FROM written
+    WINDOW upto AS (ORDER BY due_at, id ROWS UNBOUNDED PRECEDING)
+)
+SELECT id, arrival_id, event_type, format, organization_id, revision, event_time, digest, attempts,
+       CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
+FROM counted
+WHERE coalesce(before, 0) < %s
 ORDER BY due_at, id
-LIMIT %s
+"""  # noqa: S608  # constants
+_ONE = f"""
+SELECT {_FIELDS}, payload::text
+FROM webhook_events
+WHERE id = %s AND attempts = %s AND status IN ('failed', 'dead')
 FOR NO KEY UPDATE SKIP LOCKED
-"""
+"""  # noqa: S608  # constants
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """An event too large to be read beside others."""
+
+    id: int
+    lane: int
+    attempts: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a worker holds: the events in order of arrival, and those it has not read."""
+
+    events: list[Claimed] = field(default_factory=list)
+    unreadable: dict[int, str] = field(default_factory=dict)
+    """The error by id of what could not be read back."""
+    large: list[Large] = field(default_factory=list)
 
 
 class Unreadable(Exception):
@@ -54,25 +113,44 @@ def busy_lanes() -> list[int]:
     return lanes
 
 
-def claim(lanes: list[int], *, limit: int) -> tuple[list[Claimed], dict[int, str]]:
-    """Lock lanes and read up to ``limit`` due events; call it inside a transaction.
-
-    Returns the events in order of arrival, and the error by id of those that could not be read back.
-    """
+def claim(lanes: list[int], *, limit: int) -> Batch:
+    """Lock lanes and read up to ``limit`` due events; call it inside a transaction."""
     rows: list[tuple[Any, ...]] = []
+    large: list[Large] = []
+    count, room = limit, BATCH_BYTES
     for lane in lanes:
-        if len(rows) >= limit:
+        if count <= 0 or room <= 0:
             break
-        if _lock(lane):
-            rows += _due(lane, limit - len(rows))
-    claimed: list[Claimed] = []
-    unreadable: dict[int, str] = {}
+        if not _lock(lane):
+            continue
+        for *row, size in _due(lane, count, room):
+            count, room = count - 1, room - size
+            if size > LARGE_BYTES:
+                large.append(Large(row[0], lane, row[8], size))
+            else:
+                rows.append(tuple(row))
+    return _read(rows, large)
+
+
+def claim_large(large: Large) -> Batch:
+    """Lock the lane of a large event that has been charged, waiting for it, and read the event.
+
+    Empty where somebody else has taken it up meanwhile. Call it inside a transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_NAMESPACE, large.lane])
+        cursor.execute(_ONE, [large.id, large.attempts + 1])
+        return _read(cursor.fetchall(), [])
+
+
+def _read(rows: Iterable[tuple[Any, ...]], large: list[Large]) -> Batch:
+    batch = Batch(large=large)
     for row in sorted(rows):
         try:
-            claimed.append(_claimed(row))
+            batch.events.append(_claimed(row))
         except (ValueError, RecursionError, Unreadable) as error:
-            unreadable[row[0]] = f"The stored payload cannot be read: {error}"
-    return claimed, unreadable
+            batch.unreadable[row[0]] = f"The stored payload cannot be read: {error}"
+    return batch
 
 
 def _lock(lane: int) -> bool:
@@ -81,9 +159,9 @@ def _lock(lane: int) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _due(lane: int, limit: int) -> list[tuple[Any, ...]]:
+def _due(lane: int, limit: int, room: int) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, [lane, limit])
+        cursor.execute(_DUE, [lane, limit, room])
         return list(cursor.fetchall())
 
 

@@ -7,44 +7,22 @@ digest of the content. A repeat of a key is counted on the row it repeats.
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, replace
 
 from django.db import DataError, OperationalError, connection, transaction
 
 from iiko_client.types import events as wire
 from iiko_client.types.events import Envelope
-from webhooks.models import LANES, EventSource, EventStatus, Reason, WebhookEvent
+from organizations.models import Organization
+from webhooks.models import EventSource, EventStatus, Reason
 from webhooks.services.bodies import Message, NotMessages, read_body
-from webhooks.services.prepared import PreparedStatement
+from webhooks.services.rows import NewEvent, insert, insert_one
 from webhooks.services.tokens import Scope
 
 _CHUNK = 500
 _SOI_MARK = "soi"
-
-
-@dataclass(slots=True)
-class NewEvent:
-    """A row about to be stored."""
-
-    envelope: Envelope
-    payload: str | None
-    dedup_key: str
-    raw: bytes | None = None
-    status: str = EventStatus.PENDING
-    reason: str = ""
-    error: str = ""
-    source: str = EventSource.WEBHOOK
-    replay_of: int | None = None
-    repeats: int = field(default=0)
-
-    @property
-    def lane(self) -> int:
-        of_entity = f"{self.envelope.organization_id}\0{self.envelope.entity_key or self.dedup_key}"
-        return zlib.crc32(of_entity.encode()) % LANES
+_FOREIGN_MARK = "foreign:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +46,9 @@ def receive_body(body: bytes, scope: Scope) -> Receipt:
     except NotMessages as problem:
         stored = store([_unreadable(body, problem)])
         return Receipt(True, stored, 1 - stored)
-    events = [_event(message, scope) for message in messages]
+    events = [event_of(message, scope) for message in messages]
+    if foreign := [event for event in events if event.is_foreign]:
+        _give_foreign_reasons(foreign)
     stored = store(events)
     return Receipt(False, stored, len(events) - stored)
 
@@ -86,21 +66,40 @@ def _unreadable(body: bytes, problem: NotMessages) -> NewEvent:
     )
 
 
-def _event(message: Message, scope: Scope) -> NewEvent:
+def event_of(message: Message, scope: Scope, *, source: EventSource = EventSource.WEBHOOK) -> NewEvent:
+    """Make the row of a message that somebody with this scope brought; ``store`` writes it."""
     envelope = message.envelope
     if not envelope.organization_id and message.is_object and len(scope.organization_ids) == 1:
         # SOI messages may come without transactionDetails; the token then says whose they are.
         envelope = replace(envelope, organization_id=next(iter(scope.organization_ids)))
-    event = NewEvent(envelope, message.payload, dedup_key(envelope), message.raw)
+    event = NewEvent(envelope, message.payload, dedup_key(envelope), message.raw, source=source)
     if message.problem:
         return _not_storable(event, message.problem)
     if not message.is_object:
         event.status, event.reason = EventStatus.IGNORED, Reason.NOT_AN_OBJECT
     elif envelope.organization_id and not scope.covers(envelope.organization_id):
         # A key of its own: a message brought with another's token must not shadow the true one.
-        event.dedup_key = f"foreign:{event.dedup_key}"
-        event.status, event.reason = EventStatus.IGNORED, Reason.FOREIGN_TOKEN
+        event.dedup_key = f"{_FOREIGN_MARK}{event.dedup_key}"
+        event.status, event.is_foreign = EventStatus.IGNORED, True
     return event
+
+
+def _give_foreign_reasons(events: Sequence[NewEvent]) -> None:
+    """Tell another's restaurant from one that nobody has set up here; neither is applied by itself.
+
+    The second is an omission of ours: once the restaurant is added a person replays its events, one or all.
+    """
+    named = {event.envelope.organization_id for event in events}
+    known = set(Organization.objects.filter(iiko_id__in=named).values_list("iiko_id", flat=True))
+    for event in events:
+        organization_id = event.envelope.organization_id
+        event.reason = Reason.FOREIGN_TOKEN
+        if organization_id not in known:
+            event.reason = Reason.UNKNOWN_ORGANIZATION
+            event.error = (
+                f"Organization {organization_id} is not set up, and the token was another's. Add the "
+                "organization (manage.py add_organization), then replay this event if it is genuine."
+            )
 
 
 def _not_storable(event: NewEvent, problem: str) -> NewEvent:
@@ -160,13 +159,13 @@ def _store_all(events: Sequence[NewEvent]) -> int:
     for event in events:
         event.repeats = 0  # an attempt before this one may have counted
     if len(events) == 1 and not _needs_soi_key(events[0]):
-        return _insert(events, ids=None)
+        return int(insert_one(events[0]))
     with transaction.atomic():
         ids = _take_ids(len(events))
         _give_soi_keys(events, ids)
         unique = _fold(events, ids)
         return sum(
-            _insert([event for _, event in chunk], ids=[pk for pk, _ in chunk]) for chunk in _chunks(unique)
+            insert([event for _, event in chunk], ids=[pk for pk, _ in chunk]) for chunk in _chunks(unique)
         )
 
 
@@ -211,12 +210,13 @@ def _give_soi_keys(events: Sequence[NewEvent], ids: list[int]) -> None:
     The same body again is a repeat only if nothing else came for that order in between: OnWay,
     Waiting, OnWay are three pieces of news.
     """
-    latest: dict[tuple[str, str], tuple[int, str]] = {}
+    stored = _latest_stored([event for event in events if _needs_soi_key(event)])
+    latest: _Latest = {}
     for pk, event in zip(ids, events, strict=True):
         if not _needs_soi_key(event):
             _remember(latest, event, pk)
             continue
-        before = _latest_of(event, latest)
+        before = _latest_of(event, latest) or _latest_of(event, stored)
         if before is not None and before[1].startswith(_soi_stem(event)):
             event.dedup_key = before[1]
         else:
@@ -225,123 +225,55 @@ def _give_soi_keys(events: Sequence[NewEvent], ids: list[int]) -> None:
 
 
 def _soi_stem(event: NewEvent) -> str:
-    foreign = "foreign:" if event.reason == Reason.FOREIGN_TOKEN else ""
+    foreign = _FOREIGN_MARK if event.is_foreign else ""
     return f"{foreign}{_SOI_MARK}:{dedup_key(event.envelope)}:"
 
 
-def _names(event: NewEvent) -> list[tuple[str, str]]:
+def _names(event: NewEvent) -> list[_Name]:
     envelope = event.envelope
-    names = [("entity", envelope.entity_key), ("external", envelope.order_external_id)]
-    return [(kind, f"{envelope.organization_id}\0{name}") for kind, name in names if name]
+    names = [("entity_key", envelope.entity_key), ("order_external_id", envelope.order_external_id)]
+    return [(column, envelope.organization_id, value) for column, value in names if value]
 
 
-def _remember(latest: dict[tuple[str, str], tuple[int, str]], event: NewEvent, pk: int) -> None:
+def _remember(latest: _Latest, event: NewEvent, pk: int) -> None:
     for name in _names(event):
         latest[name] = (pk, event.dedup_key)
 
 
-def _latest_of(event: NewEvent, latest: dict[tuple[str, str], tuple[int, str]]) -> tuple[int, str] | None:
-    found = [latest[name] for name in _names(event) if name in latest]
-    return max(found) if found else _latest_stored(event)
+def _latest_of(event: NewEvent, latest: _Latest) -> tuple[int, str] | None:
+    return max((latest[name] for name in _names(event) if name in latest), default=None)
 
 
-def _latest_stored(event: NewEvent) -> tuple[int, str] | None:
-    envelope = event.envelope
-    stored = WebhookEvent.objects.filter(organization_id=envelope.organization_id).exclude(
-        source=EventSource.REPLAY
-    )
-    if event.reason != Reason.FOREIGN_TOKEN:
-        stored = stored.exclude(reason=Reason.FOREIGN_TOKEN)
-    found: list[tuple[int, str]] = []
-    for column, value in (
-        ("entity_key", envelope.entity_key),
-        ("order_external_id", envelope.order_external_id),
-    ):
-        if value:
-            row = stored.filter(**{column: value}).order_by("-id").values_list("id", "dedup_key").first()
-            found += [row] if row else []
-    return max(found, default=None)
+def _latest_stored(events: Sequence[NewEvent]) -> _Latest:
+    """The latest row under each name; what was brought with another's token does not part true ones."""
+    wanted = {name: event.is_foreign for event in events for name in _names(event)}
+    latest: _Latest = {}
+    for column, statement in _LATEST_STORED.items():
+        rows = [(*name[1:], is_foreign) for name, is_foreign in wanted.items() if name[0] == column]
+        if not rows:
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [list(values) for values in zip(*rows, strict=True)])
+            latest |= {(column, row[0], row[1]): (row[2], row[3]) for row in cursor.fetchall()}
+    return latest
 
 
-# --- the statement -----------------------------------------------------------------------------------
+_Name = tuple[str, str, str]
+"""A column that names an order, the organization, the value."""
+_Latest = dict[_Name, tuple[int, str]]
+"""The id and the key of the latest message under a name."""
 
-_COLUMNS: tuple[tuple[str, str], ...] = (
-    ("event_type", "text"),
-    ("format", "text"),
-    ("status", "text"),
-    ("reason", "text"),
-    ("error", "text"),
-    ("organization_id", "text"),
-    ("entity_key", "text"),
-    ("order_external_id", "text"),
-    ("correlation_id", "text"),
-    ("event_time", "timestamptz"),
-    ("revision", "bigint"),
-    ("source", "text"),
-    ("payload", "jsonb"),
-    ("raw_body", "bytea"),
-    ("digest", "text"),
-    ("dedup_key", "text"),
-    ("duplicates", "integer"),
-    ("lane", "smallint"),
-    ("replay_of_id", "bigint"),
-)
-_NAMES = ", ".join(name for name, _ in _COLUMNS)
-_CONFLICT = (
-    " ON CONFLICT (dedup_key) DO UPDATE SET duplicates = webhook_events.duplicates + 1 + excluded.duplicates"
-    " RETURNING (xmax = 0)"
-)
-_INSERT_ONE = (
-    f"INSERT INTO webhook_events ({_NAMES}, notes, attempts)"  # noqa: S608  # constants
-    f" VALUES ({', '.join(f'%s::{kind}' for _, kind in _COLUMNS)}, '[]', 0){_CONFLICT}"
-)
-_insert_one = PreparedStatement(
-    "iikohub_inbox_insert",
-    f"INSERT INTO webhook_events ({_NAMES}, notes, attempts) VALUES ("  # noqa: S608  # constants
-    f"{', '.join(f'${at}::{kind}' for at, (_, kind) in enumerate(_COLUMNS, 1))}, '[]', 0){_CONFLICT}",
-)
-_INSERT_MANY = (
-    f"INSERT INTO webhook_events (id, {_NAMES}, notes, attempts)"  # noqa: S608  # constants
-    f" SELECT *, '[]'::jsonb, 0 FROM unnest(%s::bigint[], "
-    f"{', '.join(f'%s::{kind}[]' for _, kind in _COLUMNS)}){_CONFLICT}"
-)
-
-
-def _values(event: NewEvent) -> list[Any]:
-    envelope = event.envelope
-    moment: datetime | None = envelope.event_time
-    return [
-        envelope.event_type,
-        envelope.format,
-        str(event.status),
-        str(event.reason),
-        event.error,
-        envelope.organization_id,
-        envelope.entity_key,
-        envelope.order_external_id,
-        envelope.correlation_id,
-        moment,
-        envelope.revision,
-        str(event.source),
-        event.payload,
-        event.raw,
-        envelope.digest,
-        event.dedup_key,
-        event.repeats,
-        event.lane,
-        event.replay_of,
-    ]
-
-
-def _insert(events: Sequence[NewEvent], *, ids: list[int] | None) -> int:
-    """Insert and return how many were new (``xmax = 0``: inserted, not updated)."""
-    is_watched = connection.queries_logged or connection.execute_wrappers
-    if ids is None and not is_watched:
-        return int(_insert_one.run(_values(events[0])) == [b"t"])
-    with connection.cursor() as cursor:
-        if ids is None:
-            cursor.execute(_INSERT_ONE, _values(events[0]))
-        else:
-            columns = [list(column) for column in zip(*map(_values, events), strict=True)]
-            cursor.execute(_INSERT_MANY, [ids, *columns])
-        return sum(is_new for (is_new,) in cursor.fetchall())
+_LATEST_STORED = {
+    column: f"""
+SELECT wanted.organization_id, wanted.value, found.id, found.dedup_key
+FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted(organization_id, value, is_foreign)
+CROSS JOIN LATERAL (
+    SELECT id, dedup_key FROM webhook_events e
+    WHERE e.{column} = wanted.value AND e.{column} <> '' AND e.organization_id = wanted.organization_id
+      AND e.source <> 'replay' AND (wanted.is_foreign OR NOT starts_with(e.dedup_key, '{_FOREIGN_MARK}'))
+    ORDER BY e.id DESC
+    LIMIT 1
+) AS found
+"""  # noqa: S608  # constants
+    for column in ("entity_key", "order_external_id")
+}

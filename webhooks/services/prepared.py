@@ -27,8 +27,8 @@ class PreparedStatement:
         self._sql = sql.encode()
         self._prepared_on: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
-    def run(self, values: Sequence[object]) -> list[object]:
-        """Run it on Django's connection in autocommit or in its transaction; returns the first column.
+    def run(self, values: Sequence[object]) -> list[tuple[bytes | None, ...]]:
+        """Run it on Django's connection, in autocommit or in its transaction; returns the rows as text.
 
         Raises:
             django.db.DatabaseError, InterfaceError: as any query of Django's would.
@@ -41,7 +41,8 @@ class PreparedStatement:
                 self._prepared_on.discard(raw)  # a pooler gave us another server connection
                 result = self._execute(raw, values)
             _check(result, raw)
-        return [result.get_value(row, 0) for row in range(result.ntuples)]
+        columns = range(result.nfields)
+        return [tuple(result.get_value(row, at) for at in columns) for row in range(result.ntuples)]
 
     def _execute(self, raw: psycopg.Connection[Any], values: Sequence[object]) -> pq.abc.PGresult:
         if raw not in self._prepared_on:
@@ -54,10 +55,10 @@ class PreparedStatement:
 
 
 def _encode(value: object) -> bytes | None:
-    if value is None or isinstance(value, bytes):
-        return value
     if isinstance(value, str):
         return value.encode()
+    if value is None or isinstance(value, bytes):
+        return value
     return (value.isoformat() if isinstance(value, datetime) else str(value)).encode()
 
 

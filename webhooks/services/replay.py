@@ -15,7 +15,8 @@ from django.db import connection, transaction
 from iiko_client.types.events import Envelope
 from webhooks.errors import NotReplayable, UnknownEvent
 from webhooks.models import DUE_STATUSES, EventSource, Reason, WebhookEvent, WebhookEventQuerySet
-from webhooks.services.inbox import NewEvent, store
+from webhooks.services.inbox import store
+from webhooks.services.rows import NewEvent
 
 _CHUNK = 200
 

@@ -2,13 +2,15 @@
 
 A batch that fails is rolled back to where it began and its events are applied one at a time, so that
 an event that cannot be applied hurts only itself. It is tried again with growing pauses and is dead
-in the end, listed for a person. A process that dies in between leaves everything as it was.
+in the end, listed for a person. A process that dies in between leaves everything as it was; where an
+event may be what it dies of, that is a large one, which has been charged with the attempt before.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +23,7 @@ from organizations.bulk import update_rows
 from webhooks.handlers import HANDLERS, KEPT
 from webhooks.handlers.base import Claimed, Ending, Handler, ignored
 from webhooks.models import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
-from webhooks.services.claims import busy_lanes, claim
+from webhooks.services.claims import Batch, Large, busy_lanes, claim, claim_large
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -44,20 +46,79 @@ def run_batch(*, limit: int = BATCH) -> int:
     Raises:
         DatabaseError, InterfaceError: the connection broke; nothing of the batch was applied.
     """
+    try:
+        return _run_batch(limit)
+    except MemoryError:
+        if limit == 1:
+            raise
+        logger.warning("inbox.batch_out_of_memory", limit=limit)
+        return _run_batch(1)
+
+
+def _run_batch(limit: int) -> int:
     lanes = busy_lanes()
     if not lanes:
         return 0
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            # A person editing a row must not hold up a lane for ever.
-            cursor.execute("SET LOCAL lock_timeout = '5s'")
-        events, unreadable = claim(lanes, limit=limit)
+        _limit_waiting()
+        batch = claim(lanes, limit=limit)
         now = timezone.now()
-        endings = _apply(events, now)
-        endings |= {pk: Ending(EventStatus.DEAD, Reason.ERROR, error) for pk, error in unreadable.items()}
-        _write_endings(endings, {event.id: event.attempts for event in events}, now)
+        endings = _end(batch, now)
+        endings |= {large.id: _charged(large) for large in batch.large}
+        attempts = {event.id: event.attempts for event in batch.events}
+        attempts |= {large.id: large.attempts for large in batch.large}
+        _write_endings(endings, attempts, now)
+    for large in batch.large:
+        _apply_large(large)
     logger.debug("inbox.batch_applied", events=len(endings))
     return len(endings)
+
+
+def _limit_waiting() -> None:
+    with connection.cursor() as cursor:
+        # A person editing a row must not hold up a lane for ever.
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+
+
+def _end(batch: Batch, now: datetime) -> dict[int, Ending]:
+    endings = _apply(batch.events, now)
+    return endings | {
+        pk: Ending(EventStatus.DEAD, Reason.ERROR, error) for pk, error in batch.unreadable.items()
+    }
+
+
+# --- large events ------------------------------------------------------------------------------------
+
+
+def _charged(large: Large) -> Ending:
+    """How a large event ends if its worker does not live to say anything else."""
+    logger.warning("inbox.event_large", event_pk=large.id, size=large.size)
+    return Ending(
+        _status_after_failure(large.attempts),
+        Reason.ERROR,
+        f"The worker ran out of memory or was stopped while applying this event of {large.size} bytes.",
+    )
+
+
+def _apply_large(large: Large) -> None:
+    try:
+        with transaction.atomic():
+            _limit_waiting()
+            batch = claim_large(large)
+            # It has been charged with this attempt, and is not charged twice.
+            batch = replace(batch, events=[replace(one, attempts=large.attempts) for one in batch.events])
+            now = timezone.now()
+            _write_endings(_end(batch, now), {large.id: large.attempts}, now)
+    except (MemoryError, DatabaseError) as error:  # the driver's memory runs out as a DatabaseError
+        _reraise_if_disconnected(error)
+        logger.warning("inbox.large_event_failed", event_pk=large.id, error=_first_line(error))
+
+
+def _status_after_failure(attempts: int) -> EventStatus:
+    return EventStatus.DEAD if attempts + 1 > len(RETRY_PAUSES) else EventStatus.FAILED
+
+
+# --- applying ----------------------------------------------------------------------------------------
 
 
 def _apply(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
@@ -100,8 +161,7 @@ def _apply_one(handler: Handler, event: Claimed, now: datetime) -> dict[int, End
     except Exception as error:  # noqa: BLE001  # recorded on the row
         _reraise_if_disconnected(error)
         logger.warning("inbox.event_failed", event_pk=event.id, error_type=type(error).__name__)
-        is_last = event.attempts + 1 > len(RETRY_PAUSES)
-        status = EventStatus.DEAD if is_last else EventStatus.FAILED
+        status = _status_after_failure(event.attempts)
         return {event.id: Ending(status, Reason.ERROR, f"{type(error).__name__}: {_first_line(error)}")}
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from organizations.models import ApiKey
@@ -225,6 +227,8 @@ def test_events_cannot_be_written(key: str, method: str) -> None:
         ({"organization_id": ORGANIZATION_ID}, ["soi", "cloud"]),
         ({"order_external_id": "20260314-117"}, ["soi"]),
         ({"order_external_id": "WEB-117"}, ["cloud", "other"]),
+        ({"correlation_id": "E4F5A6B7-C8D9-4E0F-A1B2-C3D4E5F6A7B9"}, ["cloud"]),
+        ({"correlation_id": "somebody-elses"}, []),
         ({"source": "webhook"}, ["raw", "soi", "cloud", "other"]),
         ({"source": "replay"}, []),
         ({"since": "2026-03-14T12:00:00Z"}, ["raw", "soi"]),
@@ -242,7 +246,7 @@ def test_filters(key: str, query: dict[str, str], expected: list[str]) -> None:
     for hour, (name, body) in enumerate(
         {
             "other": cloud_event(organization_id=OTHER_ORGANIZATION_ID),
-            "cloud": cloud_event(),
+            "cloud": cloud_event(correlation_id="e4f5a6b7-c8d9-4e0f-a1b2-c3d4e5f6a7b9"),
             "soi": soi_message(),
             "raw": "garbage",
         }.items()
@@ -256,6 +260,20 @@ def test_filters(key: str, query: dict[str, str], expected: list[str]) -> None:
     assert [names[pk] for pk in ids(get(key, **query))] == expected
 
 
+def test_correlation_id_is_looked_up_in_an_index(key: str) -> None:
+    deliver(*(cloud_event(order_id=f"o{at}", correlation_id=f"c{at}", order=None) for at in range(50)))
+    with CaptureQueriesContext(connection) as queries:
+        assert len(ids(get(key, correlation_id="c7"))) == 1
+    (asked,) = [query["sql"] for query in queries if 'correlation_id" =' in query["sql"]][-1:]
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {asked}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert "webhook_events_correlation_id" in plan
+
+
 def refusals(response: Any) -> dict[str, str]:
     assert response.status_code == 400, response.content
     body = response.json()
@@ -265,8 +283,8 @@ def refusals(response: Any) -> dict[str, str]:
 
 def test_unknown_filter_is_refused_by_name(key: str) -> None:
     assert refusals(get(key, statuss="dead")) == {
-        "statuss": "No such filter. There are: event_type, order_external_id, organization_id, since, "
-        "source, status, until."
+        "statuss": "No such filter. There are: correlation_id, event_type, order_external_id, "
+        "organization_id, since, source, status, until."
     }
 
 

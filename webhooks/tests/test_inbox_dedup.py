@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test import Client
 
 from iiko_client.types.events import read_envelope
+from orders.models import Order
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
@@ -20,6 +23,7 @@ from tests.builders import (
     TOKEN,
     cloud_event,
     cloud_order,
+    drain,
     inbox,
     make_organization,
     make_other_organization,
@@ -28,8 +32,9 @@ from tests.builders import (
 )
 from webhooks.models import WebhookEvent
 from webhooks.services import inbox as inbox_service
-from webhooks.services.inbox import NewEvent, dedup_key, store
+from webhooks.services.inbox import dedup_key, store
 from webhooks.services.replay import replay_event
+from webhooks.services.rows import NewEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -368,12 +373,75 @@ def test_soi_forgery_in_the_same_array_does_not_part_the_true_ones(client: Clien
     assert [(event.reason, event.duplicates) for event in inbox()] == [("", 1), ("foreign_token", 0)]
 
 
-def test_unknown_organization_under_a_token_is_foreign(client: Client) -> None:
+def test_organization_nobody_has_set_up_is_said_to_be_unknown_whatever_the_token(client: Client) -> None:
     make_organization()
 
-    post(client, [cloud_event(organization_id="somebody-else")])
+    post(client, [cloud_event(organization_id="somebody-else"), cloud_event()])
 
-    assert inbox()[0].reason == "foreign_token"
+    unknown, known = inbox()
+    assert (unknown.status, unknown.reason) == ("ignored", "unknown_organization")
+    assert unknown.error == (
+        "Organization somebody-else is not set up, and the token was another's. Add the organization "
+        "(manage.py add_organization), then replay this event if it is genuine."
+    )
+    assert (known.status, known.reason) == ("pending", "")
+
+
+def test_event_of_an_organization_added_later_waits_for_a_person(client: Client) -> None:
+    make_organization()
+    post(client, [cloud_event(organization_id=OTHER_ORGANIZATION_ID)])
+    make_other_organization()
+
+    assert drain() == 0
+    assert not Order.objects.exists()
+    call_command("replay_webhooks", status=["ignored"], organization=OTHER_ORGANIZATION_ID)
+    drain()
+
+    assert [(event.source, event.status) for event in inbox()] == [
+        ("webhook", "ignored"),
+        ("replay", "processed"),
+    ]
+    assert Order.objects.get().organization_id == OTHER_ORGANIZATION_ID
+
+
+@pytest.mark.parametrize("message", [cloud_event, soi_message])
+def test_event_kept_before_its_organization_came_does_not_shadow_the_true_one(
+    client: Client, message: Callable[..., dict[str, Any]]
+) -> None:
+    make_organization()
+    post(client, [message(organization_id=OTHER_ORGANIZATION_ID)])
+    make_other_organization()
+
+    for token in (OTHER_TOKEN, OTHER_TOKEN, TOKEN):
+        post(client, [message(organization_id=OTHER_ORGANIZATION_ID)], token)
+
+    true = [event for event in inbox() if event.reason == ""]
+    assert [(event.status, event.duplicates) for event in true] == [("pending", 1)]
+
+
+def test_strangers_cost_one_query_for_a_whole_body(
+    client: Client, django_assert_max_num_queries: Any
+) -> None:
+    make_organization()
+    post(client, [cloud_event()])
+
+    with django_assert_max_num_queries(8):
+        post(client, [cloud_event(organization_id=f"stranger-{at}") for at in range(50)])
+
+    assert [event.reason for event in inbox()[1:]] == ["unknown_organization"] * 50
+
+
+def test_soi_messages_of_many_orders_are_looked_up_together(
+    client: Client, django_assert_max_num_queries: Any
+) -> None:
+    make_organization()
+    messages = [soi_message(external_id=f"S-{at}", order_id=f"o-{at}") for at in range(60)]
+    post(client, messages[:20])
+
+    with django_assert_max_num_queries(8):
+        post(client, messages)
+
+    assert [event.duplicates for event in inbox()] == [1] * 20 + [0] * 40
 
 
 # --- order and many at once --------------------------------------------------------------------------

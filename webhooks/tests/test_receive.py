@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -246,6 +249,46 @@ def test_more_messages_than_are_taken_at_once_are_refused(
     assert stored() == 4
 
 
+@pytest.mark.usefixtures("restaurant")
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", " br", "deflate", "gzip, identity", "x" * 5000])
+def test_compressed_body_is_refused_and_counted(client: Client, encoding: str) -> None:
+    body = gzip.compress(json.dumps([cloud_event()]).encode())
+    before = refused_encodings(client)
+
+    response = post(client, body, HTTP_CONTENT_ENCODING=encoding)
+
+    assert (response.status_code, response["Accept-Encoding"]) == (415, "identity")
+    assert response.json() == {
+        "status": "unsupported_encoding",
+        "detail": f"Content-Encoding {encoding.strip()[:40]} is not taken. "
+        "Send the body as it is, without compression.",
+    }
+    assert stored() == 0
+    assert refused_encodings(client) == before + 1
+
+
+def refused_encodings(client: Client) -> float:
+    line = re.search(
+        r'^iikohub_webhook_receipts_total\{outcome="unsupported_encoding"\} (.+)$',
+        client.get("/metrics").content.decode(),
+        re.MULTILINE,
+    )
+    return float(line[1]) if line else 0.0
+
+
+@pytest.mark.usefixtures("restaurant")
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity"])
+def test_body_that_says_it_is_not_compressed_is_taken(client: Client, encoding: str) -> None:
+    assert post(client, [cloud_event()], HTTP_CONTENT_ENCODING=encoding).status_code == 200
+    assert stored() == 1
+
+
+@pytest.mark.usefixtures("restaurant")
+def test_compressed_body_of_a_stranger_is_unauthorized(client: Client) -> None:
+    assert post(client, gzip.compress(b"[{}]"), "wrong", HTTP_CONTENT_ENCODING="gzip").status_code == 401
+    assert stored() == 0
+
+
 class Exploding(io.BytesIO):
     def read(self, *_: Any) -> bytes:
         raise AssertionError("the body must not be read")
@@ -338,13 +381,14 @@ def test_rows_are_committed_before_200_is_said(
 ) -> None:
     make_organization()
     seen: list[int] = []
-    answer = views._answer
+    answer = views.answer_delivery
 
-    def counting(status: int, code: str, **more: str) -> Any:
+    def counting(request: views.Delivery) -> views.Answer:
+        answered = answer(request)
         seen.append(in_other_thread(stored))
-        return answer(status, code, **more)
+        return answered
 
-    monkeypatch.setattr(views, "_answer", counting)
+    monkeypatch.setattr(views, "answer_delivery", counting)
 
     response = post(client, [cloud_event(timestamp=REVISION + at) for at in range(count)])
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -163,6 +165,147 @@ def test_drain_applies_all_that_is_due_and_says_how_many(capsys: pytest.CaptureF
     assert Order.objects.count() == 12
 
 
+# --- memory ----------------------------------------------------------------------------------------------
+
+LARGE_TEXT = "x" * (claims.LARGE_BYTES + 1)
+
+
+class Deadly:
+    """A handler that dies of large events as a killed process would: nothing of its own is recorded."""
+
+    def __init__(self, death: BaseException) -> None:
+        self.death: BaseException | None = death
+        self.batches: list[int] = []
+
+    def __call__(self, events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+        self.batches.append(len(events))
+        if self.death and any(
+            event.payload["eventInfo"]["order"]["comment"] == LARGE_TEXT for event in events
+        ):
+            raise self.death
+        return apply_deliveries(events, now)
+
+
+@pytest.fixture
+def deadly(monkeypatch: pytest.MonkeyPatch) -> Deadly:
+    handler = Deadly(KeyboardInterrupt())
+    monkeypatch.setitem(handlers.HANDLERS, "DeliveryOrderUpdate", handler)
+    return handler
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("most_bytes", "most_events"), [(20_000, 7), (1, 1)])
+def test_batch_takes_no_more_text_than_its_limit(
+    monkeypatch: pytest.MonkeyPatch, most_bytes: int, most_events: int
+) -> None:
+    make_organization()
+    deliver(*(cloud_event(order_id=str(uuid4())) for _ in range(30)))
+    monkeypatch.setattr(claims, "BATCH_BYTES", most_bytes)
+
+    counts = []
+    while count := run_batch():
+        counts.append(count)
+
+    assert sum(counts) == 30
+    assert max(counts) == most_events
+
+
+@pytest.mark.django_db
+def test_large_event_is_applied_alone_and_counts_one_attempt(deadly: Deadly) -> None:
+    deadly.death = None
+    make_organization()
+    deliver(*(cloud_event(order_id=str(uuid4())) for _ in range(3)), cloud_event(comment=LARGE_TEXT))
+
+    assert run_batch() == 4
+
+    assert deadly.batches == [3, 1]
+    assert [(event.status, event.attempts, event.error) for event in inbox()] == [("processed", 1, "")] * 4
+    assert Order.objects.get(iiko_order_id=ORDER_ID).comment == LARGE_TEXT
+
+
+@pytest.mark.django_db
+def test_event_that_kills_its_worker_is_charged_and_dead_in_the_end(deadly: Deadly) -> None:
+    make_organization()
+    deliver(cloud_event(order_id=str(uuid4())), cloud_event(comment=LARGE_TEXT))
+    attempts = []
+
+    for _ in range(len(RETRY_PAUSES) + 1):
+        with pytest.raises(KeyboardInterrupt):
+            run_batch()
+        attempts.append(inbox()[1].attempts)
+        make_due()
+
+    harmless, deadly_one = inbox()
+    assert (harmless.status, harmless.attempts) == ("processed", 1)
+    assert attempts == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert (deadly_one.status, deadly_one.reason) == ("dead", "error")
+    assert deadly_one.error.startswith(
+        "The worker ran out of memory or was stopped while applying this event"
+    )
+    assert run_batch() == 0
+    assert not Order.objects.filter(iiko_order_id=ORDER_ID).exists()
+
+
+@pytest.mark.django_db
+def test_large_event_is_applied_once_there_is_memory(deadly: Deadly) -> None:
+    make_organization()
+    deliver(cloud_event(comment=LARGE_TEXT))
+    with pytest.raises(KeyboardInterrupt):
+        run_batch()
+    deadly.death = None
+    make_due()
+
+    assert drain() == 1
+
+    (event,) = inbox()
+    assert (event.status, event.attempts, event.error) == ("processed", 2, "")
+
+
+@pytest.mark.django_db
+def test_memory_error_of_a_handler_is_recorded_on_the_event(deadly: Deadly) -> None:
+    deadly.death = MemoryError()
+    make_organization()
+    deliver(cloud_event(order_id=str(uuid4())), cloud_event(comment=LARGE_TEXT))
+
+    assert run_batch() == 2
+
+    harmless, large = inbox()
+    assert harmless.status == "processed"
+    assert (large.status, large.attempts, large.error) == ("failed", 1, "MemoryError: ")
+
+
+@pytest.mark.django_db
+def test_large_event_the_database_cannot_hand_over_is_charged(
+    deadly: Deadly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_organization()
+    deliver(cloud_event(order_id=str(uuid4())), cloud_event(comment=LARGE_TEXT))
+    monkeypatch.setattr(claims, "_ONE", "SELECT 1 / 0 WHERE %s > 0 AND %s > 0")
+
+    assert drain() == 2
+
+    assert [(event.status, event.attempts) for event in inbox()] == [("processed", 1), ("failed", 1)]
+
+
+@pytest.mark.django_db
+def test_batch_that_does_not_fit_into_memory_is_taken_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_organization()
+    deliver(*(cloud_event(order_id=str(uuid4())) for _ in range(5)))
+    room = [3]
+
+    def loads(text: str) -> Any:
+        room[0] -= 1
+        if room[0] == 0:
+            raise MemoryError
+        return json.loads(text, parse_float=Decimal)
+
+    monkeypatch.setattr("webhooks.services.claims.loads", loads)
+
+    assert run_batch() == 1
+    assert drain() == 4
+    assert [(event.status, event.attempts) for event in inbox()] == [("processed", 1)] * 5
+
+
 # --- two at once -----------------------------------------------------------------------------------------
 
 
@@ -195,7 +338,7 @@ def test_lane_in_work_is_left_to_its_worker() -> None:
     counts: list[int] = []
 
     with transaction.atomic():
-        assert claims.claim([event.lane], limit=10)[0][0].id == event.id
+        assert claims.claim([event.lane], limit=10).events[0].id == event.id
         in_threads(lambda: counts.append(run_batch()))
 
     assert counts == [0]
@@ -209,8 +352,8 @@ def test_worker_that_dies_in_a_batch_leaves_everything_as_it_was() -> None:
 
     def die() -> None:
         with transaction.atomic():
-            events, _ = claims.claim(claims.busy_lanes(), limit=10)
-            apply_deliveries(events, timezone.now())
+            batch = claims.claim(claims.busy_lanes(), limit=10)
+            apply_deliveries(batch.events, timezone.now())
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -34,6 +34,10 @@
     return badge ? badge.dataset.mark : "";
   }
 
+  function scrollerOf(target) {
+    return target.querySelector(".simplebar-content-wrapper");
+  }
+
   function isBusy(target) {
     const selection = window.getSelection();
     const selecting = selection && !selection.isCollapsed && target.contains(selection.anchorNode);
@@ -52,7 +56,7 @@
 
     function show(state) {
       label.dataset.state = state;
-      if (state === "on") note.textContent = new Date().toLocaleTimeString(document.documentElement.lang);
+      if (state === "on") note.textContent = new Date().toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" });
       else note.textContent = state === "lost" ? label.dataset.liveLost : "";
     }
 
@@ -73,7 +77,10 @@
         if (targets.some(isBusy)) return;
         targets.forEach((target, index) => {
           markNews(target, fresh[index]);
+          const scrolled = scrollerOf(target)?.scrollLeft;
           target.replaceChildren(...fresh[index].childNodes);
+          // A frame later: the new table first gets its scrollbar.
+          if (scrolled) requestAnimationFrame(() => scrollerOf(target)?.scrollTo(scrolled, 0));
         });
         show("on");
       } catch (error) {

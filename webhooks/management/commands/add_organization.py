@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from organizations.errors import HubError
 from organizations.services.registry import add_organization
 from webhooks.models import EventStatus, Reason, WebhookEvent
-from webhooks.services.configs import new_token, receive_url, set_webhook_token
+from webhooks.services.configs import RECEIVE_PATH, new_token, receive_url, set_webhook_token
 
 
 class Command(BaseCommand):
@@ -43,7 +44,7 @@ class Command(BaseCommand):
         except HubError as error:
             raise CommandError(error.detail) from error
         self.stdout.write(self.style.SUCCESS(f"Added {organization.name} ({organization.iiko_id})."))
-        self.stdout.write(f"Webhook address: {receive_url()}")
+        self.stdout.write(f"Webhook address: {_address_text()}")
         if webhook_token is None:
             self.stdout.write(f"Webhook token:   {config.auth_token}")
         self._mention_kept(organization.iiko_id)
@@ -57,3 +58,12 @@ class Command(BaseCommand):
                 f"{kept} events came before it was here. Apply them: "
                 f"manage.py replay_webhooks --status ignored --organization {iiko_id}"
             )
+
+
+def _address_text() -> str:
+    if settings.WEBHOOK_BASE_URL:
+        return receive_url()
+    return (
+        f"not known yet, only its path: {RECEIVE_PATH}. Set WEBHOOK_BASE_URL (in the environment or .env) "
+        f"to the https:// address by which iiko reaches the hub: WEBHOOK_BASE_URL=https://hub.example.com"
+    )
