@@ -121,4 +121,5 @@ def _auth_advice(code: str) -> str:
         return _("The licence of the API has expired. Renew it with iiko's partner.")
     if code == answers.REDIRECT:
         return _("Another server is meant: correct the address of iiko.")
-    return f"{_('iiko does not accept this login.')} {_login_advice()}"
+    refused = _("iiko does not accept this login.")
+    return f"{refused} {_login_advice()}"

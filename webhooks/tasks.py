@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 
+from django.conf import settings
 from django.utils import timezone
 from procrastinate import exceptions
 from procrastinate.contrib.django import app
@@ -13,6 +14,7 @@ from organizations.jobs import scheduled
 from webhooks.services.missed import count_missed
 from webhooks.services.reconcile_clock import logins_to_sync, sync_login_by_clock
 from webhooks.services.registration_watch import register_all, register_new, watch_webhooks
+from webhooks.services.retention import forget_old_events
 from webhooks.services.silence import watch_links
 
 REGISTRATION = "webhook registration"
@@ -57,3 +59,8 @@ def watch_the_links() -> None:
     now = timezone.now()
     count_missed(now=now)
     watch_links(now=now)
+
+
+@scheduled("53 * * * *")
+def forget_events() -> None:
+    forget_old_events(days=settings.INBOX_RETENTION_DAYS)

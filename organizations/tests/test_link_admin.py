@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from iiko_client.breaker import Circuit
+from orders.models import Order
 from organizations.link_models import (
     ApiCall,
     ApiLogin,
@@ -25,7 +26,15 @@ from organizations.models import TerminalGroup
 from organizations.services.call_log import call_log
 from organizations.services.link import key_of
 from organizations.services.link_stores import state_of
-from tests.builders import ORGANIZATION_ID, make_organization, make_other_organization
+from tests.builders import (
+    ORDER_ID,
+    ORGANIZATION_ID,
+    cloud_event,
+    drain,
+    make_organization,
+    make_other_organization,
+    post,
+)
 from tests.pages import CALLS, LOGINS, ORGANIZATIONS, markup, rows, sign_in, sign_in_superuser, text
 from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked, make_login, refusal
 
@@ -342,3 +351,33 @@ def test_restaurant_leads_to_what_iiko_says_of_it(client: Client) -> None:
 
     for name in ("courier", "terminalgroup", "dictionaryentry", "apicall"):
         assert f"/admin/organizations/{name}/?organization={ORGANIZATION_ID}" in page
+
+
+def test_order_leads_to_its_calls_and_back(client: Client) -> None:
+    make_organization()
+    post(Client(), [cloud_event()])
+    drain()
+    call = make_call(operation="deliveries/by_id", order_id=ORDER_ID)
+    make_call(order_id="another-order")
+    sign_in_superuser(client)
+
+    order_page = f"/admin/orders/order/{Order.objects.get().pk}/change/"
+    link = f"{CALLS}?q={ORDER_ID}"
+
+    assert link in markup(client.get(order_page))
+    [row] = rows(client.get(link))
+    assert "deliveries/by_id" in row
+    back = f"/admin/orders/order/?q={ORDER_ID}"
+    assert back in markup(client.get(f"{CALLS}{call.pk}/change/"))
+    assert len(rows(client.get(back))) == 1
+
+
+def test_who_may_not_see_calls_gets_no_link_to_them(client: Client) -> None:
+    make_organization()
+    post(Client(), [cloud_event()])
+    drain()
+    sign_in(client, "orders.view_order")
+
+    page = markup(client.get(f"/admin/orders/order/{Order.objects.get().pk}/change/"))
+
+    assert CALLS not in page

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from iiko_client.breaker import Priority
 from iiko_client.client import IikoClient
-from iiko_client.errors import IikoAuthFailed, IikoBlocked, IikoBusy, IikoError, IikoNoAnswer
+from iiko_client.errors import IikoAuthFailed, IikoBusy, IikoError, IikoNoAnswer
 from iiko_client.types.webhook_settings import WebhookFilter, WebhookSettings
 from organizations.errors import HubError, UnknownOrganization
 from organizations.models import Organization
@@ -331,11 +331,11 @@ def _failed(
 
 
 def _code_of(error: IikoError) -> str:
-    if isinstance(error, IikoBusy) and not isinstance(error, IikoBlocked):
+    if isinstance(error, IikoBusy):
         return BUSY
     if isinstance(error, IikoNoAnswer):
         return NO_ANSWER
-    return AUTH if isinstance(error, IikoAuthFailed | IikoBlocked) else REFUSED
+    return AUTH if isinstance(error, IikoAuthFailed) else REFUSED
 
 
 def _place(url: str) -> tuple[str, int | None, str]:
