@@ -12,5 +12,5 @@ from orders.tasks import enqueue
 
 
 @receiver(command_due)
-def hand_to_a_worker(*, command_id: int, at: datetime, **_: Any) -> None:
+def hand_to_a_worker(*, command_id: int, at: datetime | None, **_: Any) -> None:
     enqueue(command_id, at)

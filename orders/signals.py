@@ -7,7 +7,9 @@ order_merged = Signal()
 deleted in favour of ``keeper_id``."""
 
 command_due = Signal()
-"""A command has a step to take ``at`` a moment: ``command_id``, ``at``. Sent inside the transaction."""
+"""A command has a step to take ``at`` a moment of the database's clock (None: now): ``command_id``, ``at``.
+Sent inside the transaction that makes it so."""
 
 order_read = Signal()
-"""iiko was asked for an order: ``organization``, ``info`` (the vendor's ``OrderInfo`` as it came)."""
+"""iiko was asked for orders because of a command: ``organization``, ``infos`` (``OrderInfo`` as it came).
+Sent outside of a transaction."""

@@ -169,3 +169,17 @@ class ApiKey(models.Model):
         """Remember the use, at most once a minute, so that a busy key costs no write per request."""
         if self.last_used_at is None or now - self.last_used_at > timedelta(minutes=1):
             type(self).objects.filter(pk=self.pk).update(last_used_at=now)
+
+
+class ApiUse(models.Model):
+    """How often a caller acted in the minute it last acted in. Written by ``api.throttling``."""
+
+    caller = models.CharField(max_length=60, primary_key=True)
+    minute = models.BigIntegerField(help_text="Minutes since 1970.")
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "api_uses"
+
+    def __str__(self) -> str:
+        return self.caller

@@ -30,7 +30,8 @@ class Commands(OperationGroup):
         raw = reading.need("state", Reader.label)
         wire = reading.reader.wire
         message = failure_text(wire.get("exception")) or failure_text(wire.get("errorReason"))
-        return reading.done(CommandStatus(_state(raw), message, raw[:100]))
+        reason = failure_text(wire.get("errorReason"))
+        return reading.done(CommandStatus(_state(raw), message, raw[:100], reason))
 
 
 def _state(raw: str) -> CommandState:

@@ -26,6 +26,8 @@ class CommandStatus:
     message: str | None
     """Why it failed, in the vendor's words."""
     raw_state: str
+    reason: str | None = None
+    """``errorReason``: the vendor's code, or a sentence."""
 
     @property
     def is_final(self) -> bool:

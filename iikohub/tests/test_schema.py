@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
@@ -40,9 +42,16 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
         "GET /api/v1/logs/{id}": "One call with its request and response",
         "GET /api/v1/organizations": "Restaurants by name",
         "GET /api/v1/terminal-groups": "Till groups by restaurant and name",
+        "GET /api/v1/commands/{id}": "What became of a wish",
         "GET /api/v1/orders": "Orders, newest first",
         "GET /api/v1/orders/{id}": "One order with its items, payments, discounts and customer",
         "GET /api/v1/orders/{id}/timeline": "What changed, from, to, when, and the event that brought it",
+        "GET /api/v1/orders/{id}/commands": "What was asked of the order, newest first",
+        "POST /api/v1/orders/{id}/update-status": "Change the status",
+        "POST /api/v1/orders/{id}/assign-courier": "Assign a courier",
+        "POST /api/v1/orders/{id}/update-payment": "Replace the payments",
+        "POST /api/v1/orders/{id}/apply-discount": "Why no discount can be given",
+        "POST /api/v1/orders/{id}/cancel": "Cancel the order",
         "GET /api/v1/webhooks/configs": "Webhook settings by restaurant",
         "POST /api/v1/webhooks/configs": "Accept webhooks for a restaurant",
         "GET /api/v1/webhooks/configs/{id}": "One restaurant's webhook settings",
@@ -126,6 +135,39 @@ def test_statuses_are_named_for_what_they_are(schema: dict[str, Any]) -> None:
 
     assert schemas["OrderStatusEnum"]["enum"] == Status.values
     assert schemas["EventStatusEnum"]["enum"] == EventStatus.values
+
+
+ACTIONS = ("update-status", "assign-courier", "update-payment", "apply-discount", "cancel")
+REFUSAL = re.compile(r'''(?:_refuse|NotAllowed|BadWish)\(\s*"(\w+)"''')
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_actions_have_examples_of_what_is_asked_and_answered(schema: dict[str, Any], name: str) -> None:
+    operation = schema["paths"][f"/api/v1/orders/{{id}}/{name}"]["post"]
+
+    assert operation["requestBody"]["content"]["application/json"]["examples"]
+    assert {"200", "202", "401", "403", "404", "409", "422", "429"} <= set(operation["responses"])
+    assert {one["name"] for one in operation["parameters"] if one["in"] == "header"} == {
+        "Idempotency-Key",
+        "Prefer",
+    }
+
+
+def test_every_refusal_has_an_example(schema: dict[str, Any]) -> None:
+    """The codes are taken from the code that refuses, so that none is forgotten."""
+    services = Path(settings.BASE_DIR) / "orders" / "services"
+    refused: set[str] = set()
+    for file in ("actions", "commands", "wishes"):
+        refused |= set(REFUSAL.findall((services / f"{file}.py").read_text()))
+    answers = schema["paths"]["/api/v1/orders/{id}/update-status"]["post"]["responses"]
+    shown = {
+        example["value"]["errors"][0]["code"]
+        for status in ("409", "422")
+        for example in answers[status]["content"]["application/json"]["examples"].values()
+    }
+
+    assert len(refused) > 30
+    assert refused - shown == {"command_over"}  # of the admin alone
 
 
 @pytest.mark.parametrize("url", ["/api/schema", "/api/schema/"])

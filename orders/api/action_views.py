@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
@@ -15,12 +15,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from iiko_client.types.statuses import DeliveryStatus
+from orders.api.action_docs import describes
 from orders.api.command_serializers import (
+    ApplyDiscountSerializer,
     AssignCourierSerializer,
     CancelSerializer,
     CommandSerializer,
     UpdatePaymentSerializer,
     UpdateStatusSerializer,
+    asked_payments,
 )
 from orders.api.waiting import requested_once, status_of, wait_for_end
 from orders.command_models import CommandKind, OrderCommand
@@ -29,6 +33,7 @@ from orders.services import commands
 from orders.services.commands import Requester
 from organizations.api.parsers import ExactJSONParser
 from organizations.api.permissions import in_scope
+from organizations.api.throttling import ActionThrottle
 from organizations.models import ApiKey
 
 PERMISSIONS = {
@@ -39,27 +44,17 @@ PERMISSIONS = {
 }
 """What a person must be allowed for each kind; a key needs the scope *act*."""
 
-_HEADERS = [
-    OpenApiParameter(
-        "Idempotency-Key", str, "header", description="A repeat answers with the first command."
-    ),
-    OpenApiParameter(
-        "Prefer", str, "header", description="`wait=10`: answer once it is final, after 20 s at most."
-    ),
-]
-_ANSWERS = {
-    200: OpenApiResponse(CommandSerializer, "It is over: confirmed, rejected or expired."),
-    202: OpenApiResponse(CommandSerializer, "Stored and on its way. Follow it at GET commands/{id}."),
-    409: OpenApiResponse(description="It cannot work as the order stands; `code` and the reason tell why."),
-    422: OpenApiResponse(description="It does not fit the restaurant's dictionaries."),
-}
-
-Ask = Callable[[int, Requester], OrderCommand]
+Wish = dict[str, Any]
+Ask = Callable[[int, Wish, Requester], OrderCommand]
 
 
-def describes(summary: str, body: type[Serializer[Any]]) -> Callable[[Any], Any]:
-    return extend_schema(
-        summary=summary, request=body, responses=_ANSWERS, parameters=_HEADERS, filters=False
+def _action(name: str) -> Callable[[Any], Any]:
+    return action(
+        detail=True,
+        methods=["post"],
+        url_path=name,
+        filterset_class=None,
+        throttle_classes=[ActionThrottle],
     )
 
 
@@ -68,21 +63,24 @@ class OrderActions(viewsets.GenericViewSet[Order]):
 
     parser_classes = (ExactJSONParser,)
 
-    def _carry(self, request: Request, kind: CommandKind, ask: Ask) -> Response:
+    def _carry(self, request: Request, kind: CommandKind, body: type[Serializer[Any]], ask: Ask) -> Response:
         check_may_act(request, kind)
         order = self.get_object()
-        command = requested_once(request, lambda by: ask(order.pk, by))
-        command = wait_for_end(request, command)
-        return Response(CommandSerializer(command).data, status=status_of(command))
+        wish = validated(body, request)
+        if kind == CommandKind.UPDATE_STATUS and wish["status"] == DeliveryStatus.CANCELLED:
+            check_may_act(request, CommandKind.CANCEL)
+        command = requested_once(request, lambda by: ask(order.pk, wish, by))
+        command, headers = wait_for_end(request, command)
+        return Response(CommandSerializer(command).data, status=status_of(command), headers=headers)
 
     @describes("Change the status", UpdateStatusSerializer)
-    @action(detail=True, methods=["post"], url_path="update-status", filterset_class=None)
+    @_action("update-status")
     def update_status(self, request: Request, **_: Any) -> Response:
-        wish = validated(UpdateStatusSerializer, request)
         return self._carry(
             request,
             CommandKind.UPDATE_STATUS,
-            lambda pk, by: commands.request_status(
+            UpdateStatusSerializer,
+            lambda pk, wish, by: commands.request_status(
                 order_id=pk,
                 status=wish["status"],
                 delivered_at=wish["delivered_at"],
@@ -92,37 +90,37 @@ class OrderActions(viewsets.GenericViewSet[Order]):
         )
 
     @describes("Assign a courier", AssignCourierSerializer)
-    @action(detail=True, methods=["post"], url_path="assign-courier", filterset_class=None)
+    @_action("assign-courier")
     def assign_courier(self, request: Request, **_: Any) -> Response:
-        wish = validated(AssignCourierSerializer, request)
         return self._carry(
             request,
             CommandKind.ASSIGN_COURIER,
-            lambda pk, by: commands.request_courier(
+            AssignCourierSerializer,
+            lambda pk, wish, by: commands.request_courier(
                 order_id=pk, courier_id=wish["courier_id"], by=by, now=timezone.now()
             ),
         )
 
     @describes("Replace the payments", UpdatePaymentSerializer)
-    @action(detail=True, methods=["post"], url_path="update-payment", filterset_class=None)
+    @_action("update-payment")
     def update_payment(self, request: Request, **_: Any) -> Response:
-        serializer = UpdatePaymentSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        asked = serializer.asked()
         return self._carry(
             request,
             CommandKind.UPDATE_PAYMENT,
-            lambda pk, by: commands.request_payment(order_id=pk, payments=asked, by=by, now=timezone.now()),
+            UpdatePaymentSerializer,
+            lambda pk, wish, by: commands.request_payment(
+                order_id=pk, payments=asked_payments(wish), by=by, now=timezone.now()
+            ),
         )
 
     @describes("Cancel the order", CancelSerializer)
-    @action(detail=True, methods=["post"], url_path="cancel", filterset_class=None)
+    @_action("cancel")
     def cancel(self, request: Request, **_: Any) -> Response:
-        wish = validated(CancelSerializer, request)
         return self._carry(
             request,
             CommandKind.CANCEL,
-            lambda pk, by: commands.request_cancel(
+            CancelSerializer,
+            lambda pk, wish, by: commands.request_cancel(
                 order_id=pk,
                 reason=wish["cancel_reason"],
                 cause_id=wish["cancel_cause_id"] or None,
@@ -131,6 +129,15 @@ class OrderActions(viewsets.GenericViewSet[Order]):
                 now=timezone.now(),
             ),
         )
+
+    @describes("Why no discount can be given", ApplyDiscountSerializer)
+    @_action("apply-discount")
+    def apply_discount(self, request: Request, **_: Any) -> Response:
+        # What one may do with the money of an order.
+        check_may_act(request, CommandKind.UPDATE_PAYMENT)
+        order = self.get_object()
+        validated(ApplyDiscountSerializer, request)
+        commands.refuse_discount(order_id=order.pk)
 
     @extend_schema(
         summary="What was asked of the order, newest first",
@@ -144,10 +151,10 @@ class OrderActions(viewsets.GenericViewSet[Order]):
         return self.get_paginated_response(CommandSerializer(page, many=True).data)
 
 
-def validated(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+def validated(serializer_class: type[Serializer[Any]], request: Request) -> Wish:
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
-    wish: dict[str, Any] = serializer.validated_data
+    wish: Wish = serializer.validated_data
     return wish
 
 
@@ -173,7 +180,7 @@ class CommandViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[OrderCom
 
     queryset = OrderCommand.objects.all()
     serializer_class = CommandSerializer
-    staff_permission = "orders.view_ordercommand"
+    staff_permission = "orders.view_order"
     lookup_value_regex = r"\d{1,18}"
 
     def get_queryset(self) -> QuerySet[OrderCommand]:

@@ -14,10 +14,12 @@ from orders.command_models import OrderCommand
 from orders.services.refusals import meaning
 from orders.services.wishes import AskedPayment
 
+_LARGEST_MINOR = 10**12  # 1e10 in major units (OpenAPI, Payment.sum, read 2026-11)
+
 
 class CommandErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="iiko's code, or one of the hub's.")
-    message = serializers.CharField(help_text="iiko's own words.")
+    message = serializers.CharField(help_text="iiko's own words; where it said none, the cause.")
     cause = serializers.CharField(allow_null=True, help_text="What it means.")
     next_step = serializers.CharField(allow_null=True, help_text="What to do about it.")
 
@@ -49,20 +51,25 @@ class CommandSerializer(serializers.ModelSerializer[OrderCommand]):
         if not (command.error_code or command.error):
             return None
         known = meaning(command.error_code)
+        cause = str(known.cause) if known else None
         return {
             "code": command.error_code,
-            "message": command.error,
-            "cause": str(known.cause) if known else None,
+            "message": command.error or cause or "",
+            "cause": cause,
             "next_step": str(known.next_step) if known else None,
         }
 
 
+@extend_schema_field(
+    {"oneOf": [{"type": "number"}, {"type": "string", "pattern": r"^\d+(\.\d{1,2})?$"}], "example": 1520.50}
+)
 class MoneyField(serializers.Field[MinorUnits, Any, Any, Any]):
     """Major units, a JSON number or decimal text with at most two places; more than nothing."""
 
     default_error_messages = {
         "not_money": "An amount in major units with at most two places, such as 1520.50.",
         "too_small": "The amount must be more than 0.",
+        "too_large": "The amount must not be more than 10000000000.",
     }
 
     def to_internal_value(self, data: Any) -> MinorUnits:
@@ -72,12 +79,15 @@ class MoneyField(serializers.Field[MinorUnits, Any, Any, Any]):
             self.fail("not_money")
         if minor <= 0:
             self.fail("too_small")
+        if minor > _LARGEST_MINOR:
+            self.fail("too_large")
         return minor
 
     def to_representation(self, value: Any) -> Any:
         return value
 
 
+@extend_schema_field({"type": "string", "enum": [status.value for status in DeliveryStatus]})
 class StatusField(serializers.ChoiceField):
     """One of iiko's ten; SOI's spelling is taken too."""
 
@@ -121,18 +131,30 @@ class PaymentSerializer(serializers.Serializer[Any]):
 class UpdatePaymentSerializer(serializers.Serializer[Any]):
     payments = serializers.ListField(child=PaymentSerializer(), allow_empty=False, max_length=20)
 
-    def asked(self) -> list[AskedPayment]:
-        return [
-            AskedPayment(
-                sum_minor=one["sum"],
-                kind=PaymentKind(one["paymentTypeKind"]) if one.get("paymentTypeKind") else None,
-                type_id=one.get("paymentTypeId"),
-            )
-            for one in self.validated_data["payments"]
-        ]
+
+def asked_payments(wish: dict[str, Any]) -> list[AskedPayment]:
+    return [
+        AskedPayment(
+            sum_minor=one["sum"],
+            kind=PaymentKind(one["paymentTypeKind"]) if one.get("paymentTypeKind") else None,
+            type_id=one.get("paymentTypeId"),
+        )
+        for one in wish["payments"]
+    ]
 
 
 class CancelSerializer(serializers.Serializer[Any]):
     cancel_reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=255)
     cancel_cause_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
     removal_type_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
+
+
+class ApplyDiscountSerializer(serializers.Serializer[Any]):
+    """Read for mistakes only: iiko gives no discount to an order that it has."""
+
+    discount_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
+    discount_sum = MoneyField(required=False, allow_null=True, help_text="Major units: 150.00.")
+    discount_percent = serializers.DecimalField(
+        required=False, allow_null=True, max_digits=5, decimal_places=2, min_value=0, max_value=100
+    )
+    reissue = serializers.BooleanField(required=False, default=False)

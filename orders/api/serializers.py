@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
-from orders.services.actions import allowed_actions
+from orders.services.actions import actions_and_discount
 
 LIST_FIELDS = (
     "id",
@@ -135,7 +135,7 @@ class OrderDetailSerializer(OrderSerializer):
 
     @extend_schema_field(AllowedActionSerializer(many=True))
     def get_allowed_actions(self, order: Order) -> list[dict[str, Any]]:
-        return allowed_actions(order)
+        return actions_and_discount(order)
 
 
 class TimelineEntrySerializer(serializers.ModelSerializer[TimelineEntry]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 import time
 from collections.abc import Callable
 
@@ -13,10 +14,14 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from orders.command_models import OrderCommand
-from orders.services.commands import LONGEST_KEY, Requester, once
+from orders.services.commands import Requester
+from orders.services.repeats import LONGEST_KEY, once
 from organizations.models import ApiKey
 
 LONGEST_WAIT_S = 20.0
+WAITERS = threading.BoundedSemaphore(8)
+"""Half the threads of a web process (``gunicorn.conf.py``): the others go on receiving webhooks."""
+
 _LOOK_AGAIN_S = 0.15
 _WAIT = re.compile(r"(?:^|[;,\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 
@@ -55,18 +60,30 @@ def fingerprint_of(request: Request) -> str:
     return hashlib.sha256(f"{address}\0{content}".encode()).hexdigest()
 
 
-def wait_for_end(request: Request, command: OrderCommand) -> OrderCommand:
-    """Wait as long as the caller prefers, 20 s at most, for the command to end."""
-    until = time.monotonic() + _preferred_wait_s(request)
+def wait_for_end(request: Request, command: OrderCommand) -> tuple[OrderCommand, dict[str, str]]:
+    """Wait as long as the caller prefers, 20 s at most, for the command to end; also returns headers.
+
+    Where too many wait already this one does not: a preference is not a duty (RFC 7240).
+    """
+    wait_s = _preferred_wait_s(request)
+    if wait_s is None or not WAITERS.acquire(blocking=False):
+        return command, {}
+    try:
+        _wait(command, until=time.monotonic() + wait_s)
+    finally:
+        WAITERS.release()
+    return command, {"Preference-Applied": f"wait={wait_s:.0f}"}
+
+
+def _wait(command: OrderCommand, *, until: float) -> None:
     while not command.is_final and time.monotonic() < until:
         time.sleep(_LOOK_AGAIN_S)  # the thread waits for its caller, who asked for it
         command.refresh_from_db()
-    return command
 
 
-def _preferred_wait_s(request: Request) -> float:
+def _preferred_wait_s(request: Request) -> float | None:
     found = _WAIT.search(request.headers.get("Prefer", ""))
-    return min(float(found[1]), LONGEST_WAIT_S) if found else 0.0
+    return min(float(found[1]), LONGEST_WAIT_S) if found else None
 
 
 def status_of(command: OrderCommand) -> int:

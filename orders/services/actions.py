@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -17,6 +18,7 @@ from iiko_client.types.statuses import DeliveryStatus
 from orders.command_models import CommandKind
 from orders.errors import NotAllowed
 from orders.models import CreationStatus, Order, OrderType
+from orders.services.ranks import NOTHING, FieldRanks
 from organizations.models import Organization, TerminalGroup
 
 Version = tuple[int, ...]
@@ -24,11 +26,6 @@ Version = tuple[int, ...]
 PAID_ON_THE_WAY = "WhenOrderOnTheWay"
 
 _BEFORE_KITCHEN = frozenset({DeliveryStatus.WAIT_COOKING})
-_CONFIRMED = frozenset(DeliveryStatus) - {
-    DeliveryStatus.UNCONFIRMED,
-    DeliveryStatus.CLOSED,
-    DeliveryStatus.CANCELLED,
-}
 _WITH_COURIER = frozenset({DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED})
 
 
@@ -71,10 +68,23 @@ def is_in_iiko(subject: Subject) -> None:
             "not_in_iiko",
             _("iiko has not told the id of this order yet. Try again once its webhook has come."),
         )
-    if order.creation_status == CreationStatus.ERROR:
+    elif not (_is_uuid(order.iiko_order_id) and _is_uuid(order.organization_id)):
+        _refuse(
+            "not_an_iiko_id",
+            _("This order or its restaurant has an id that is none of iiko's Cloud. Do it on the till."),
+        )
+    if order.creation_status == CreationStatus.ERROR and order.raw_status is None:
         _refuse("not_taken_by_till", _("The till did not take this order, so it cannot be changed there."))
-    if order.creation_status == CreationStatus.IN_PROGRESS and order.status is None:
+    if order.creation_status == CreationStatus.IN_PROGRESS and order.raw_status is None:
         _refuse("not_taken_yet", _("The till has not taken this order yet. Try again in a minute."))
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_unfinished(subject: Subject) -> None:
@@ -103,7 +113,9 @@ def is_confirmed(subject: Subject) -> None:
 
 
 def uses_confirmation(subject: Subject) -> None:
-    if subject.organization.is_confirmation_enabled is False:
+    # An unconfirmed order shows that the restaurant confirms, whatever its settings said when last read.
+    is_off = subject.organization.is_confirmation_enabled is False
+    if is_off and subject.status != DeliveryStatus.UNCONFIRMED:
         _refuse(
             "confirmation_off", _("This restaurant does not confirm orders: switch it on in iikoWeb first.")
         )
@@ -121,15 +133,17 @@ def is_paid_on_closing(subject: Subject) -> None:
 
 
 def is_on_its_way(subject: Subject) -> None:
-    if subject.order.order_type == OrderType.DELIVERY and subject.status not in _WITH_COURIER:
+    is_elsewhere = subject.status is not None and subject.status not in _WITH_COURIER
+    if subject.order.order_type == OrderType.DELIVERY and is_elsewhere:
         _refuse("not_on_the_way", _("iiko takes this only from the status OnWay. Set OnWay first."))
 
 
 def is_covered(subject: Subject) -> None:
     """Closing takes the money: what was put down must cover what the order costs."""
     order = subject.order
-    put_down = sum(payment.get("sum_minor") or 0 for payment in order.payments)
-    if order.amount_minor is not None and order.payments is not None and put_down < order.amount_minor:
+    if order.amount_minor is None or FieldRanks(order.field_ranks).of("payments") == NOTHING:
+        return  # SOI tells no payments
+    if sum(payment.get("sum_minor") or 0 for payment in order.payments) < order.amount_minor:
         _refuse(
             "not_paid",
             _("The payments do not cover the order. Change the payment first, then close it."),
@@ -185,6 +199,18 @@ def _is_the_kitchens(subject: Subject) -> None:
     _refuse("set_by_kitchen", _("This status is set by the kitchen; iiko lets nobody else set it."))
 
 
+def no_discounts(_subject: Subject) -> None:
+    # Searched in every request schema of the vendor's (reference 2.2, read 2026-11).
+    _refuse(
+        "discount_not_supported_by_iiko",
+        _(
+            "iiko has no operation that changes the discount of an order it has: a discount is given when "
+            "the order is made, or on the till. Have it given on the till; before cooking you may also "
+            "cancel the order and take it again with the discount."
+        ),
+    )
+
+
 # --- the table ---------------------------------------------------------------------------------------
 
 ALWAYS: tuple[Check, ...] = (is_in_iiko, is_unfinished, is_delivery)
@@ -237,6 +263,15 @@ def check(subject: Subject, kind: CommandKind) -> None:
     _run((*ALWAYS, *OTHERS[kind]), subject)
 
 
+def check_discount(subject: Subject) -> None:
+    """Raise why no discount can be given.
+
+    Raises:
+        NotAllowed: always; with a stable code, the reason and what to do instead.
+    """
+    _run((*ALWAYS, no_discounts), subject)
+
+
 def _run(checks: tuple[Check, ...], subject: Subject) -> None:
     for one in checks:
         one(subject)
@@ -248,7 +283,21 @@ def allowed_actions(order: Order) -> list[dict[str, Any]]:
     Shape: ``{"action": "update-status", "status": "OnWay", "allowed": bool, "code": str, "reason": str}``;
     ``status`` only for ``update-status``.
     """
+    return _actions(subject_of(order))
+
+
+def actions_and_discount(order: Order) -> list[dict[str, Any]]:
+    """List what ``allowed_actions`` does, and ``apply-discount``, which no order allows."""
     subject = subject_of(order)
+
+    def judge(subject: Subject, _what: None) -> None:
+        check_discount(subject)
+
+    discount = {"action": "apply-discount", "status": None} | _verdict(judge, subject, None)
+    return [*_actions(subject), discount]
+
+
+def _actions(subject: Subject) -> list[dict[str, Any]]:
     statuses = [
         {"action": "update-status", "status": status.value} | _verdict(check_status, subject, status)
         for status in DeliveryStatus

@@ -7,25 +7,46 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from iiko_client.types.statuses import DeliveryStatus
-from orders.command_models import CommandKind
+from orders.command_models import CommandKind, OrderCommand
+from orders.models import Order
 
 Fields = Mapping[str, Any]
 
-# Where an order has come further than was wished, the wish is fulfilled as well.
-_LATER = {
-    DeliveryStatus.ON_WAY: {DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED},
+_AFTER_SENDING = {DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED}
+_LATER: dict[DeliveryStatus, set[DeliveryStatus]] = {
+    DeliveryStatus.WAIT_COOKING: set(DeliveryStatus) - {DeliveryStatus.UNCONFIRMED, DeliveryStatus.CANCELLED},
+    DeliveryStatus.WAITING: {DeliveryStatus.ON_WAY, *_AFTER_SENDING},
+    DeliveryStatus.ON_WAY: _AFTER_SENDING,
     DeliveryStatus.DELIVERED: {DeliveryStatus.CLOSED},
 }
+"""Where an order has come further than was wished, the wish is fulfilled as well."""
 
 
-def shows(kind: str, wish: Fields, fields: Fields) -> bool:
-    """Whether the fields of an order, named as in the mirror, fulfil a wish."""
+def fields_of(order: Order) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in ("status", "courier_id", "payments")}
+
+
+def shows(command: OrderCommand, fields: Fields) -> bool:
+    """Whether the fields of an order, named as in the mirror, fulfil what was asked."""
+    return is_so(command.kind, command.wish, fields) or _has_come_further(command, fields)
+
+
+def is_so(kind: str, wish: Fields, fields: Fields) -> bool:
+    """Whether an order is just as wished."""
     return _PROOFS[CommandKind(kind)](wish, fields)
 
 
+def _has_come_further(command: OrderCommand, fields: Fields) -> bool:
+    if command.kind != CommandKind.UPDATE_STATUS:
+        return False
+    later = _LATER.get(DeliveryStatus(command.wish["status"]), set())
+    before = command.order_then.get("status")
+    # From Delivered back to OnWay: an order that is Delivered still proves nothing.
+    return before is not None and before not in later and fields.get("status") in later
+
+
 def _status(wish: Fields, fields: Fields) -> bool:
-    wanted, status = DeliveryStatus(wish["status"]), fields.get("status")
-    return status == wanted or status in _LATER.get(wanted, ())
+    return bool(fields.get("status") == wish["status"])
 
 
 def _courier(wish: Fields, fields: Fields) -> bool:

@@ -1,0 +1,202 @@
+"""How the actions are described: what they answer, and every refusal by example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.serializers import Serializer
+
+from orders.api.command_serializers import CommandSerializer
+
+_HEADERS = [
+    OpenApiParameter(
+        "Idempotency-Key",
+        str,
+        "header",
+        description="Any text of up to 200 characters. Within 24 hours a repeat is answered with the first "
+        "command; another request under the same key with 422.",
+    ),
+    OpenApiParameter(
+        "Prefer",
+        str,
+        "header",
+        description="`wait=10`: answer 200 once the command is over; after so many seconds (20 at most), or "
+        "when too many wait already, 202.",
+    ),
+]
+
+REFUSALS_409 = {
+    "not_in_iiko": "iiko has not told the id of this order yet. Try again once its webhook has come.",
+    "not_an_iiko_id": "This order or its restaurant has an id that is none of iiko's Cloud. "
+    "Do it on the till.",
+    "not_taken_by_till": "The till did not take this order, so it cannot be changed there.",
+    "not_taken_yet": "The till has not taken this order yet. Try again in a minute.",
+    "order_closed": "The order is closed; iiko changes closed orders only on the till.",
+    "order_cancelled": "The order is cancelled. Take a new one instead.",
+    "not_a_delivery": "This is an order of the hall; it is changed on the till.",
+    "pickup_order": "The guest picks this order up, no courier has it. Close it when it is handed over.",
+    "not_confirmed": "The order is not confirmed yet. Confirm it first (status WaitCooking).",
+    "confirmation_off": "This restaurant does not confirm orders: switch it on in iikoWeb first.",
+    "paid_on_the_way": "This restaurant takes the payment when the order leaves, and iiko then knows no "
+    "status Waiting. Set OnWay when the courier leaves.",
+    "not_on_the_way": "iiko takes this only from the status OnWay. Set OnWay first.",
+    "not_paid": "The payments do not cover the order. Change the payment first, then close it.",
+    "payment_processed": "A payment of this order is processed already; iiko then changes none. "
+    "Do it on the till.",
+    "till_too_old": "The till has version 7.0.0, iiko needs 7.5.4 for this. Update the till or do it there.",
+    "being_cooked": "The kitchen has the order; its confirmation cannot be taken back.",
+    "already_confirmed": "Only an unconfirmed order can be confirmed; this one is.",
+    "set_by_kitchen": "This status is set by the kitchen; iiko lets nobody else set it.",
+    "discount_not_supported_by_iiko": "iiko has no operation that changes the discount of an order it has. "
+    "Have it given on the till.",
+    "already_so": "The order has this status already.",
+    "change_under_way": "The order is so now, but another change is on its way. "
+    "Wait until iiko has answered.",
+    "already_asked": "This was asked already and iiko has not answered yet. Wait for its answer.",
+    "restaurant_off": "This restaurant is switched off in the hub. Switch it on in the admin.",
+    "no_api_login": "The restaurant has no API login. Choose one in the admin, or set IIKO_API_KEY.",
+    "bad_api_login": "The API login is not complete.",
+}
+REFUSALS_422 = {
+    "delivered_at_unfit": "delivered_at goes with Delivered and Closed only.",
+    "unknown_courier": "The restaurant has no courier with this id. "
+    "Read the dictionaries again if the courier is new.",
+    "courier_deleted": "This courier is deleted in iiko.",
+    "sum_too_small": "The payments come to 1500.00, the order costs 1520.50.",
+    "unknown_payment_type": "This restaurant has no payment type with this id.",
+    "payment_type_of_other_kind": "Visa is of the kind Card.",
+    "payment_type_not_settable": "iiko does not let this payment type be set from outside.",
+    "payment_without_type": "Each payment needs paymentTypeId or paymentTypeKind.",
+    "no_such_payment_type": "This restaurant has no payment type of the kind External.",
+    "payment_type_ambiguous": "Several payment types are of the kind Card, give paymentTypeId: "
+    "Visa = 09322f46-578a-d210-add7-eec222a08871; Mir = 1a2b3c4d-0000-4000-8000-000000000001.",
+    "reason_too_long": "The reason has more than 255 characters.",
+    "reason_needed": "The removal type needs a reason. Give one.",
+    "unknown_cancel_cause": "The restaurant has no such entry (cancel cause).",
+    "unknown_removal_type": "The restaurant has no such entry (removal type).",
+    "removal_type_needed": "Items are printed in the kitchen already, so iiko needs a removal type. "
+    "Give removal_type_id.",
+    "idempotency_key_reused": "This Idempotency-Key was used for another request.",
+}
+
+_COMMAND = {
+    "id": 41,
+    "order_id": 1207,
+    "kind": "update_status",
+    "state": "pending",
+    "wish": {"status": "OnWay", "delivered_at": None},
+    "correlation_id": "",
+    "error": None,
+    "proof": "",
+    "requested_by": "API: shop",
+    "created_at": "2026-11-24T09:30:00Z",
+    "sent_at": None,
+    "finished_at": None,
+}
+_SENT = {
+    "correlation_id": "e4f5a6b7-c8d9-4e0f-a1b2-c3d4e5f6a7b8",
+    "sent_at": "2026-11-24T09:30:00Z",
+    "finished_at": "2026-11-24T09:30:04Z",
+}
+_CONFIRMED = _COMMAND | _SENT | {"state": "confirmed", "proof": "status"}
+_REJECTED = (
+    _COMMAND
+    | _SENT
+    | {
+        "state": "rejected",
+        "error": {
+            "code": "OrderStatusChangedInIikoFront",
+            "message": "Can not update order, order status was changed at the restaurant checkout",
+            "cause": "The order was changed on the till meanwhile, or cannot take this status from where "
+            "it is.",
+            "next_step": "Wait for the order to be refreshed, then choose the next status.",
+        },
+    }
+)
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="Stable, for programs.")
+    detail = serializers.CharField(help_text="The reason, and what to do instead.")
+    attr = serializers.CharField(allow_null=True)
+
+
+class RefusalsSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField(help_text="`client_error`")
+    errors = RefusalSerializer(many=True)  # type: ignore[assignment]  # as drf-standardized-errors names it
+
+
+def _refusals(texts: dict[str, str]) -> list[OpenApiExample]:
+    return [
+        OpenApiExample(
+            code,
+            {"type": "client_error", "errors": [{"code": code, "detail": text, "attr": None}]},
+            response_only=True,
+        )
+        for code, text in texts.items()
+    ]
+
+
+def _answer(name: str, command: dict[str, Any]) -> OpenApiExample:
+    return OpenApiExample(name, command, response_only=True)
+
+
+ANSWERS = {
+    200: OpenApiResponse(
+        CommandSerializer,
+        "It is over: confirmed, rejected or expired.",
+        examples=[_answer("confirmed", _CONFIRMED), _answer("rejected by iiko", _REJECTED)],
+    ),
+    202: OpenApiResponse(
+        CommandSerializer,
+        "Stored and on its way. Follow it at GET commands/{id}.",
+        examples=[_answer("on its way", _COMMAND)],
+    ),
+    409: OpenApiResponse(
+        RefusalsSerializer,
+        "It cannot work as the order stands; nothing was stored or sent.",
+        examples=_refusals(REFUSALS_409),
+    ),
+    422: OpenApiResponse(
+        RefusalsSerializer,
+        "It does not fit the restaurant's dictionaries or its order; nothing was stored or sent.",
+        examples=_refusals(REFUSALS_422),
+    ),
+    429: OpenApiResponse(RefusalsSerializer, "Too many actions within a minute; see `Retry-After`."),
+}
+REQUESTS: dict[str, dict[str, Any]] = {
+    "UpdateStatusSerializer": {
+        "on its way": {"status": "OnWay"},
+        "handed over": {"status": "Delivered", "delivered_at": "2026-11-24T09:55:00Z"},
+    },
+    "AssignCourierSerializer": {"a courier": {"courier_id": "7d8e9fa0-b1c2-4d3e-8f40-516273849500"}},
+    "UpdatePaymentSerializer": {
+        "by kind": {"payments": [{"paymentTypeKind": "Cash", "sum": 1520.50}]},
+        "by type, in two parts": {
+            "payments": [
+                {"paymentTypeId": "09322f46-578a-d210-add7-eec222a08871", "sum": "1000.00"},
+                {"paymentTypeKind": "Cash", "sum": "520.50"},
+            ]
+        },
+    },
+    "CancelSerializer": {"a reason": {"cancel_reason": "The guest changed their mind"}},
+    "ApplyDiscountSerializer": {"ten per cent": {"discount_percent": 10}},
+}
+
+
+def describes(summary: str, body: type[Serializer[Any]]) -> Callable[[Any], Any]:
+    """Describe an action with its headers, answers and examples."""
+    examples = [
+        OpenApiExample(name, value, request_only=True) for name, value in REQUESTS[body.__name__].items()
+    ]
+    return extend_schema(
+        summary=summary,
+        request=body,
+        responses=ANSWERS,
+        parameters=_HEADERS,
+        examples=examples,
+        filters=False,
+    )
