@@ -27,7 +27,8 @@ from orders.models import Order
 from orders.permissions import may_ask, sees_commands
 from orders.presentation import badges
 from orders.services.actions import check, subject_of
-from orders.services.commands import Requester, once
+from orders.services.commands import Requester
+from orders.services.repeats import once
 from organizations.errors import HubError
 from organizations.presentation import EMPTY
 

@@ -11,7 +11,8 @@ from iiko_client.types.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits
 from orders.command_models import CommandKind, OrderCommand
 from orders.services import commands
-from orders.services.commands import Requester, once
+from orders.services.commands import Requester
+from orders.services.repeats import once
 from orders.services.wishes import AskedPayment
 
 Wish = Mapping[str, Any]

@@ -21,6 +21,7 @@ from orders.command_models import CommandKind, CommandState, OrderCommand
 from orders.models import Order
 from orders.permissions import may_ask, sees_commands
 from orders.services.actions import allowed_actions
+from orders.services.refusals import meaning
 from organizations.presentation import ago_text, clock
 
 FINISHED_SHOWN = 10
@@ -127,12 +128,10 @@ def _note(command: OrderCommand) -> str:
     """What an open command waits for."""
     if command.is_final:
         return ""
-    if command.state == CommandState.UNKNOWN:
-        return command.error or _(
-            "iiko's answer was lost; the hub looks at the order to see what became of it."
-        )
+    if known := meaning(command.error_code):
+        return f"{known.cause} {known.next_step}"
     if command.state == CommandState.PENDING:
-        return command.error or _("A worker sends it next, after what was asked before.")
+        return _("A worker sends it next, after what was asked before.")
     return _("iiko has it and has not said yet whether the till did it.")
 
 

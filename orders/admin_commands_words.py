@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from iiko_client import clocks
 from orders.command_models import CommandKind, CommandState, OrderCommand
 from orders.presentation import status_text
-from orders.services.refusals import meaning
+from orders.services.refusals import OF_HUB, meaning
 from organizations.errors import HubError
 from organizations.presentation import EMPTY, badge, clock_text, money
 
@@ -135,15 +135,18 @@ def command_text(command: OrderCommand, *, now: datetime) -> str:
 def outcome_lines(command: OrderCommand) -> list[tuple[str, str]]:
     """What came of it: iiko's words, what they mean, what to do; titles with texts."""
     known = meaning(command.error_code)
+    is_iikos = command.error_code not in OF_HUB
     lines = [
         (_("Cause"), str(known.cause) if known else ""),
         (_("What to do"), str(known.next_step) if known else ""),
-        (_("In iiko's words") if _is_iikos(command) else _("Details"), command.error),
+        (_("In iiko's words") if is_iikos else _("Details"), command.error),
         (_("Code"), command.error_code),
         (_("Proof"), proof_text(command.proof)),
     ]
     return [(title, text) for title, text in lines if text]
 
 
-def _is_iikos(command: OrderCommand) -> bool:
-    return command.state == CommandState.REJECTED
+def trouble_text(code: str, error: str) -> str:
+    """Say in one line what went wrong: the cause where it is known, else iiko's words."""
+    known = meaning(code)
+    return str(known.cause) if known else error

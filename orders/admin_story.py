@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from iiko_client import clocks
-from orders.admin_commands_words import state_badge, title_text, wish_text
+from orders.admin_commands_words import state_badge, title_text, trouble_text, wish_text
 from orders.models import Order, Status, TimelineEntry
 from orders.presentation import (
     address_text,
@@ -23,6 +23,7 @@ from orders.presentation import (
     item_status_text,
     status_text,
 )
+from orders.services.endings import HUB
 from orders.services.timeline import MERGED, TITLES
 from organizations.presentation import EMPTY, badge, clock, clock_text, money
 
@@ -30,7 +31,7 @@ SHOWN = 300
 """Entries of a page, the newest ones."""
 
 COMMAND = "command"
-"""What ``services.commands.tell`` calls its rows."""
+"""What ``services.endings.tell`` calls its rows."""
 
 _LONGEST = 300
 
@@ -100,7 +101,7 @@ class _Words:
         return Chapter(
             when=clock(happened, self._zone, now=self._now, seconds=True),
             recorded=clock(first.recorded_at, self._zone, now=self._now, seconds=True),
-            actor=first.actor,
+            actor=_("the hub") if first.actor == HUB else first.actor,
             event_id=first.source_event_id,
             changes=[self.change(entry) for entry in entries],
         )
@@ -123,8 +124,8 @@ class _Words:
         kind, wish = str(told.get("kind")), told.get("wish") or {}
         text = wish_text(kind, wish, currency=self._currency, zone=self._zone, now=self._now)
         state = state_badge(str(told.get("state")))
-        error = str(told.get("error") or "")[:_LONGEST]
-        return Change(title_text(kind), "", format_html("{} {} {}", text, state, error))
+        trouble = trouble_text(str(told.get("code") or ""), str(told.get("error") or ""))
+        return Change(title_text(kind), "", format_html("{} {} {}", text, state, trouble[:_LONGEST]))
 
     def _words(self, what: str, value: Any) -> str | SafeString:
         if value is None or value in ([], {}):

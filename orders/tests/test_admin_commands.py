@@ -82,9 +82,13 @@ def arrive(**changes: Any) -> Order:
     return Order.objects.order_by("-id")[0]
 
 
+def uuid_of(number: int) -> str:
+    return f"00000000-0000-4000-9000-{number:012d}"
+
+
 def several(count: int) -> list[Order]:
     for number in range(count):
-        arrive(order_id=f"order-{number}", number=number + 1, external_number="")
+        arrive(order_id=uuid_of(number), number=number + 1, external_number="")
     return list(Order.objects.order_by("id"))
 
 
@@ -128,17 +132,13 @@ def stored(order: Order, by: str = "somebody", **changes: Any) -> OrderCommand:
 
 
 def refused_command(order: Order, **changes: Any) -> OrderCommand:
-    now = timezone.now()
-    return stored(
-        order,
-        **{
-            "state": CommandState.REJECTED,
-            "error_code": "CourierIdDoesNotExist",
-            "error": "CourierIdDoesNotExist: no such courier",
-            "finished_at": now,
-        }
-        | changes,
-    )
+    ended: dict[str, Any] = {
+        "state": CommandState.REJECTED,
+        "error_code": "CourierIdDoesNotExist",
+        "error": "CourierIdDoesNotExist: no such courier",
+        "finished_at": timezone.now(),
+    }
+    return stored(order, **(ended | changes))
 
 
 def assert_nothing_happened() -> None:
@@ -258,7 +258,7 @@ class TestAsking:
 
     def test_until_iiko_confirms_and_then(self, chief: Client, iiko: PlayedIiko) -> None:
         order = arrive()
-        iiko.answers("deliveries/change_driver_info", {"correlationId": CORRELATION})
+        iiko.answers("deliveries/update_order_courier", {"correlationId": CORRELATION})
         iiko.answers("commands/status", {"state": "Success"})
         iiko.answers("deliveries/by_id", {"orders": []})
 
@@ -284,10 +284,10 @@ class TestForms:
     ) -> None:
         Courier.objects.create(organization=organization, iiko_id="busy", name="Занятой Пётр")
         for number in range(2):
-            arrive(order_id=f"b{number}", courierInfo=courier(id="busy", name="Занятой Пётр"))
-        arrive(order_id="c", courierInfo=courier(id=SECOND_COURIER, name="Ветров Илья"))
-        arrive(order_id="d", status="Closed", courierInfo=courier())
-        order = arrive(order_id="mine")
+            arrive(order_id=uuid_of(number), courierInfo=courier(id="busy", name="Занятой Пётр"))
+        arrive(order_id=uuid_of(11), courierInfo=courier(id=SECOND_COURIER, name="Ветров Илья"))
+        arrive(order_id=uuid_of(12), status="Closed", courierInfo=courier())
+        order = arrive(order_id=uuid_of(13))
 
         page = markup(chief.get(ask_url(order, "courier"), headers={"Accept-Language": "en"}))
 
@@ -567,7 +567,7 @@ class TestMany:
     def test_couriers_are_for_orders_of_one_restaurant(self, chief: Client) -> None:
         mine = arrive()
         linked(make_other_organization(), make_login(name="other"))
-        other = arrive(order_id="o", organization_id=OTHER_ORGANIZATION_ID, token=OTHER_TOKEN)
+        other = arrive(order_id=uuid_of(14), organization_id=OTHER_ORGANIZATION_ID, token=OTHER_TOKEN)
         chief.cookies["django_language"] = "en"
 
         shown = text(choose(chief, "assign_courier", [mine, other]))
@@ -581,7 +581,11 @@ class TestMany:
         mine = arrive()
         linked(make_other_organization(), make_login(name="other"))
         other = arrive(
-            order_id="o", organization_id=OTHER_ORGANIZATION_ID, token=OTHER_TOKEN, whenPrinted=None, items=[]
+            order_id=uuid_of(14),
+            organization_id=OTHER_ORGANIZATION_ID,
+            token=OTHER_TOKEN,
+            whenPrinted=None,
+            items=[],
         )
 
         ask_many(chief, "cancel", [mine, other], reason="Гость передумал")
@@ -710,7 +714,7 @@ class TestCommands:
         chief.post(url)
 
         command.refresh_from_db()
-        assert (command.state, command.error_code) == (CommandState.EXPIRED, "given_up")
+        assert (command.state, command.error_code) == (CommandState.EXPIRED, "given_up_unsent")
         assert TimelineEntry.objects.filter(what="command").count() == 2
 
     def test_story_tells_who_asked_and_how_it_ended(self, chief: Client, organization: Organization) -> None:
