@@ -25,12 +25,12 @@ from orders.command_models import CommandKind, OrderCommand
 from orders.errors import NotAllowed
 from orders.models import Order
 from orders.permissions import may_ask, sees_commands
-from orders.presentation import badges
+from orders.presentation import badges, restaurant_text
 from orders.services.actions import check, subject_of
 from orders.services.commands import Requester
 from orders.services.repeats import once
 from organizations.errors import HubError
-from organizations.presentation import EMPTY
+from organizations.presentation import EMPTY, money
 
 AT_ONCE = 100
 """Orders of one bulk action: each is a command that somebody will look after."""
@@ -135,6 +135,8 @@ class Acting:
             "form_template": f"admin/orders/order/ask_{form.kind.value}.html",
             "refused": refused,
             "rows": _asked_rows(form),
+            "headline": [] if form.is_bulk else _headline(order),
+            "badges": badges(order, timezone.now()),
             "open_commands": [] if form.is_bulk else _open_rows(order),
             "back_url": reverse("admin:orders_order_changelist") if form.is_bulk else order_url(order),
         }
@@ -151,7 +153,7 @@ class Acting:
             messages.error(request, words % {"count": AT_ONCE})
             return None
         form = FORMS[act](_orders(ids))
-        return self._many_page(request, act, form)
+        return self._many_page(request, act, form, back_url=request.get_full_path())
 
     def ask_many_view(self, request: HttpRequest, act: str) -> HttpResponse:
         """Ask for each of the orders that the form names, and lead to what became of them."""
@@ -168,14 +170,17 @@ class Acting:
         _keep_run(request, run, {"kind": form.kind.value, "results": results})
         return HttpResponseRedirect(reverse("admin:orders_order_asked", args=[run]))
 
-    def _many_page(self, request: HttpRequest, act: str, form: ActForm) -> TemplateResponse:
+    def _many_page(
+        self, request: HttpRequest, act: str, form: ActForm, *, back_url: str = ""
+    ) -> TemplateResponse:
         page = self._form_page(request, form)
         count = len(form.orders)
         page.context_data = (page.context_data or {}) | {
             "action_url": reverse("admin:orders_order_ask_many", args=[act]),
             "is_many": True,
             "subtitle": ngettext("%(count)d order", "%(count)d orders", count) % {"count": count},
-            "back_url": reverse("admin:orders_order_changelist"),
+            "back_url": back_url or reverse("admin:orders_order_changelist"),
+            "headline": [],
             "hidden": [("order", order.pk) for order in form.orders],
         }
         return page
@@ -249,6 +254,14 @@ def _asked_rows(form: ActForm) -> list[dict[str, Any]]:
             "refused": "" if form.kind == CommandKind.UPDATE_STATUS else _why_not(form, order),
         }
         for order in form.orders
+    ]
+
+
+def _headline(order: Order) -> list[tuple[str, str]]:
+    return [
+        (gettext("Amount"), money(order.amount_minor, order.organization.currency)),
+        (gettext("Courier"), order.courier_name or EMPTY),
+        (gettext("Restaurant"), restaurant_text(order)),
     ]
 
 

@@ -46,6 +46,7 @@ SETTABLE = tuple(
     if status not in _BY_KITCHEN and status is not DeliveryStatus.CANCELLED
 )
 _COURSE = list(DeliveryStatus)
+_HANDED_OVER = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED})
 
 
 class MoneyField(forms.CharField):
@@ -143,6 +144,7 @@ class StatusForm(ActForm):
         ) % {"zone": self.zone}
         if not self.is_bulk:
             self.initial["status"] = self._next([status.value for status in offered])
+        self.takes_moment = self.is_bound or bool(_HANDED_OVER.intersection(offered))
 
     def _allowed(self) -> list[DeliveryStatus]:
         subject = subject_of(self.first)

@@ -79,6 +79,9 @@ def _refusals(offered: list[dict[str, Any]]) -> list[dict[str, str]]:
         group = groups.setdefault(reason, {"id": f"hub-why-{len(groups)}", "reason": reason, "titles": ""})
         group["titles"] = ", ".join(filter(None, [group["titles"], str(button["title"])]))
         button["why"] = group["id"]
+    if len(groups) == 1 and all(button["refused"] for button in offered):
+        # Nothing is open, for one and the same reason: the buttons need not be told apart.
+        return [group | {"titles": ""} for group in groups.values()]
     return list(groups.values())
 
 

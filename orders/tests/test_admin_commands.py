@@ -448,9 +448,21 @@ class TestRefusals:
         assert page.count('<button type="button" class="hub-button" disabled') == 4
         assert "/ask/" not in page
         assert (
-            "Change the status, Assign a courier, Change the payment, Cancel the order: "
+            "Change the status Assign a courier Change the payment Cancel the order "
             "The order is closed; iiko changes closed orders only on the till."
         ) in text(response)
+
+    def test_only_what_cannot_work_is_off(self, chief: Client) -> None:
+        pickup = {"id": "p", "name": "Самовывоз", "orderServiceType": "DeliveryByClient"}
+        order = arrive(orderType=pickup, processedPaymentsSum=1651.0)
+
+        response = chief.get(page_url(order), headers={"Accept-Language": "en"})
+
+        page = text(response)
+        assert "Assign a courier: The guest picks this order up, no courier has it." in page
+        assert "Change the payment: A payment of this order is processed already" in page
+        assert f'href="{ask_url(order, "cancel")}"' in markup(response)
+        assert f'href="{ask_url(order, "courier")}"' not in markup(response)
 
     def test_restaurant_without_a_login(self, chief: Client, organization: Organization) -> None:
         order = arrive()

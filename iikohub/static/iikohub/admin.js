@@ -122,17 +122,18 @@
 
   // --- boxes of a list that was refreshed -------------------------------------------------------------
   //
-  // Django binds its boxes when the page is loaded. Rows that came later are bound when the first of them
+  // Unfold binds its boxes when the page is loaded. Rows that came later are bound when the first of them
   // is clicked, just before the click reaches it.
 
   const boundTables = new WeakSet();
 
   function bindBoxes(event) {
-    const box = event.target.closest?.("#action-toggle, input.action-select");
-    const table = box && box.closest("table");
-    if (!table || boundTables.has(table) || typeof window.Actions !== "function") return;
+    const box = event.target.closest?.(".action-toggle, input.action-select");
+    const table = box?.closest("table");
+    const parent = table?.closest(".result-list-wrapper");
+    if (!parent || boundTables.has(table) || typeof window.Actions !== "function") return;
     boundTables.add(table);
-    window.Actions(document.querySelectorAll("tr input.action-select"));
+    window.Actions(parent.querySelectorAll("tr input.action-select"), { parent });
   }
 
   // --- lists to choose from ---------------------------------------------------------------------------
