@@ -82,11 +82,11 @@ def running(commands: Sequence[Sequence[str]], *, env: dict[str, str]) -> Iterat
 
 
 @contextlib.contextmanager
-def web() -> Iterator[int]:
+def web(*, port: int | None = None, env: dict[str, str] | None = None) -> Iterator[int]:
     """Run the web processes as they are run in earnest; gives the port once they answer."""
-    port = _free_port()
+    port = port or free_port()
     command = (sys.executable, "-m", "gunicorn", "iikohub.wsgi")
-    with running([command], env=HUB | {"GUNICORN_BIND": f"127.0.0.1:{port}"}) as (server,):
+    with running([command], env=HUB | (env or {}) | {"GUNICORN_BIND": f"127.0.0.1:{port}"}) as (server,):
         deadline = time.monotonic() + _START_S
         while not _is_ready(port):
             server.check_alive()
@@ -100,7 +100,7 @@ def manage(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, str(PROJECT / "manage.py"), *arguments)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -15,6 +15,7 @@ from typing import Any
 from bench.drain import DrainRun
 from bench.ingest import IngestRun
 from bench.latency import LatencyRun
+from bench.reconcile import ReconcileRun
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -101,6 +102,32 @@ def latency_section(runs: Sequence[LatencyRun], how: str) -> Section:
     return section
 
 
+def reconcile_section(runs: Sequence[ReconcileRun], how: str) -> Section:
+    section = Section("reconcile", how, runs=[run.as_json() for run in runs])
+    storm = section.add("storm: equal after", (run.storm.seconds for run in runs), _seconds)
+    away = section.add("away: equal after", (run.away.seconds for run in runs), _seconds)
+    different = section.add(
+        "orders that differ", (run.storm.different + run.away.different for run in runs), _whole
+    )
+    section.add("read, not brought (storm)", (run.storm.found_by_reading for run in runs), _whole)
+    section.add("webhooks dropped or lost", (_lost(run) for run in runs), _whole)
+    for name in ("by_revision", "by_delivery_date_and_status", "by_id"):
+        busiest = (run.busiest_minute(f"deliveries/{name}") for run in runs)
+        section.add(f"{name}, busiest minute", busiest, _whole)
+    refused = section.add("refused by iiko's limits", (run.refused_by_limits for run in runs), _whole)
+    section.verdicts += [
+        Verdict("storm: equal within 2 minutes", storm <= 120),
+        Verdict("away: equal within 10 minutes", away <= 600),
+        Verdict("equal field by field", different == 0),
+        Verdict("no limit exceeded", refused == 0),
+    ]
+    return section
+
+
+def _lost(run: ReconcileRun) -> int:
+    return run.webhooks["dropped"] + run.webhooks["lost"]
+
+
 def machine(database_facts: dict[str, Any]) -> dict[str, Any]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -140,6 +167,10 @@ def _tenths(value: float) -> str:
 
 def _hundredths(value: float) -> str:
     return f"{value:.2f}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s"
 
 
 def _ms(value: float) -> str:

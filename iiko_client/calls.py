@@ -50,7 +50,14 @@ def safe_response(raw: bytes | None, known: Collection[str]) -> Any:
 
 def _may_hold_secret(raw: bytes, known: Collection[str]) -> bool:
     text = raw.lower()
-    words = (*secrets.SECRET_FIELDS, "bearer", "eyj", *(secret.lower() for secret in known), "\\u")
+    words = (
+        *secrets.SECRET_FIELDS,
+        *secrets.ADDRESS_FIELDS,
+        "bearer",
+        "eyj",
+        *(secret.lower() for secret in known),
+        "\\u",
+    )
     return any(word.encode() in text for word in words)
 
 

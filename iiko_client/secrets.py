@@ -16,9 +16,13 @@ SECRET_FIELDS = frozenset(
     {"apilogin", "apikey", "clientsecret", "token", "authtoken", "credential", "authorization"}
 )
 
+# Another integration's address may carry its key: https://user:key@host/path?key=…
+ADDRESS_FIELDS = frozenset({"webhooksuri"})
+
 _BEARER = re.compile(r"(?i)\bbearer\s+[\w.~+/=-]+")
 _JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*")
 _TAG = re.compile(r"(?s)<(?:style|script|title|head)\b.*?</(?:style|script|title|head)>|<[/!]?[a-zA-Z][^>]*>")
+_USER = re.compile(r"^([a-zA-Z][\w+.-]*://)[^/@]*@")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 
@@ -59,4 +63,14 @@ def scrub_field(key: str, value: Any, secrets: Collection[str]) -> Any:
     """Return one field of an object without secrets; null stays, it tells that there was none."""
     if key.lower() in SECRET_FIELDS and value is not None:
         return MASK
+    if key.lower() in ADDRESS_FIELDS and isinstance(value, str):
+        value = bare_address(value)
     return scrub(value, secrets)
+
+
+def bare_address(url: str) -> str:
+    """Return an address without what may be secret in it: who signs in, query and fragment."""
+    head, mark, _ = url.partition("?")
+    head, hash_mark, _ = head.partition("#")
+    head = _USER.sub(rf"\g<1>{MASK}@", head)
+    return head + (f"{mark}{MASK}" if mark else "") + (f"{hash_mark}{MASK}" if hash_mark else "")

@@ -23,7 +23,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from organizations.admin import OrganizationAdmin as BaseOrganizationAdmin
 from organizations.models import Organization
-from organizations.presentation import badge
+from organizations.presentation import ago_text, badge
 from webhooks.models import WebhookConfig
 from webhooks.receiving import heard_text, last_received
 from webhooks.services.configs import receive_url
@@ -50,12 +50,20 @@ class OrganizationAdmin(BaseOrganizationAdmin):
     sortable_by = ("name",)
     fieldsets = (
         *BaseOrganizationAdmin.fieldsets,
+        (_("From iiko"), {"fields": ("dictionaries_read", "pos_version", "from_iiko")}),
         (_("Webhook"), {"fields": ("webhook_address", "webhook_links", "heard_of")}),
     )
     add_fieldsets = BaseOrganizationAdmin.fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
-        shown = ("webhook_address", "webhook_links", "heard_of")
+        shown = (
+            "webhook_address",
+            "webhook_links",
+            "heard_of",
+            "dictionaries_read",
+            "pos_version",
+            "from_iiko",
+        )
         return (*super().get_readonly_fields(request, obj), *shown)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
@@ -74,6 +82,25 @@ class OrganizationAdmin(BaseOrganizationAdmin):
     @admin.display(description=_("last event"))
     def heard_of(self, organization: Any) -> str | SafeString:
         return heard_text(organization.last_received, organization.zone(), timezone.now())
+
+    @admin.display(description=_("dictionaries read"))
+    def dictionaries_read(self, organization: Organization) -> str:
+        read = organization.dictionaries_synced_at
+        return ago_text(read, timezone.now()) if read else gettext("not yet")
+
+    @admin.display(description=_("what iiko says"))
+    def from_iiko(self, organization: Organization) -> SafeString:
+        query = urlencode({"organization": organization.iiko_id})
+        links = [
+            (f"{reverse(f'admin:organizations_{name}_changelist')}?{query}", title)
+            for name, title in (
+                ("courier", gettext("Couriers")),
+                ("terminalgroup", gettext("Terminal groups")),
+                ("dictionaryentry", gettext("Dictionaries")),
+                ("apicall", gettext("Calls to iiko")),
+            )
+        ]
+        return format_html_join(", ", '<a class="hub-link" href="{}">{}</a>', links)
 
     @admin.display(description=_("address for iiko"))
     def webhook_address(self, _organization: Organization) -> SafeString:

@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from iiko_client.types.events import EVENT_TYPES, OLDER_EVENT_TYPES, SOI_TYPES
+from iikohub.dashboard_link import events_url, link_row
 from orders.models import Order, Status
 from orders.presentation import status_text
 from organizations.admin_filters import zone_for
@@ -32,6 +33,7 @@ from webhooks.models import EventStatus, Reason, WebhookEvent
 from webhooks.presentation import type_text
 from webhooks.receiving import last_received
 from webhooks.services.configs import receive_url
+from webhooks.services.missed import missed_orders
 from webhooks.services.state import inbox_state
 
 COUNT_UP_TO = 10_000
@@ -161,10 +163,6 @@ def orders_url(**parameters: str) -> str:
     return f"{reverse('admin:orders_order_changelist')}?{urlencode(parameters)}"
 
 
-def events_url(**parameters: str) -> str:
-    return f"{reverse('admin:webhooks_webhookevent_changelist')}?{urlencode(parameters)}"
-
-
 # --- the inbox ---------------------------------------------------------------------------------------------
 
 
@@ -227,18 +225,21 @@ def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
 
 
 def restaurants(now: datetime, board: _Board | None, *, sees_events: bool) -> list[dict[str, Any]]:
-    rows = Organization.objects.all()
-    if sees_events:
-        rows = rows.annotate(last_received=last_received("iiko_id"))
+    rows = Organization.objects.order_by("name")
+    if not sees_events:
+        return [_restaurant(organization, now, board) for organization in rows[:RESTAURANTS_SHOWN]]
+    rows = rows.select_related("link_health", "order_sync").annotate(last_received=last_received("iiko_id"))
+    shown = list(rows[:RESTAURANTS_SHOWN])
+    missed = missed_orders([one.iiko_id for one in shown], since=now - timedelta(days=1), now=now)
     return [
-        _restaurant(organization, now, board, sees_events=sees_events)
-        for organization in rows.order_by("name")[:RESTAURANTS_SHOWN]
+        _restaurant(organization, now, board)
+        | _heard(organization, now)
+        | link_row(organization, missed.get(organization.iiko_id, 0), now)
+        for organization in shown
     ]
 
 
-def _restaurant(
-    organization: Any, now: datetime, board: _Board | None, *, sees_events: bool
-) -> dict[str, Any]:
+def _restaurant(organization: Any, now: datetime, board: _Board | None) -> dict[str, Any]:
     ident = organization.iiko_id
     row: dict[str, Any] = {
         "name": organization.name,
@@ -254,11 +255,13 @@ def _restaurant(
             "late": board.total("late", organization_id=ident),
             "late_url": orders_url(state="late_now", organization=ident),
         }
-    if sees_events:
-        received = organization.last_received
-        row |= {
-            "events_url": events_url(organization=ident),
-            "heard": ago_text(received, now) if received else "",
-            "heard_at": clock(received, organization.zone() if received else UTC, now=now, seconds=True),
-        }
     return row
+
+
+def _heard(organization: Any, now: datetime) -> dict[str, Any]:
+    received = organization.last_received
+    return {
+        "events_url": events_url(organization=organization.iiko_id),
+        "heard": ago_text(received, now) if received else "",
+        "heard_at": clock(received, organization.zone() if received else UTC, now=now, seconds=True),
+    }

@@ -9,11 +9,13 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from iikohub.secrets import kept_secret
+from organizations.link_models import ApiLogin
 from organizations.models import Organization, TerminalGroup
 from sandbox.world import build_world
 from webhooks.services.configs import set_webhook_token
 
 ADMIN_NAME = "admin"
+LOGIN_NAME = "sandbox"
 
 
 def password_file() -> Path:
@@ -21,11 +23,16 @@ def password_file() -> Path:
 
 
 def ensure_demo(*, seed: int, webhook_token: str) -> None:
-    """Add the sandbox's restaurants with its token; what is already there stays as it is."""
+    """Add the sandbox's restaurants with its token and a login to it; what is there stays as it is."""
+    # No address of its own: IIKO_API_URL names the sandbox, on whichever port it runs this time.
+    login, _ = ApiLogin.objects.get_or_create(name=LOGIN_NAME, defaults={"api_login": "demo-hub"})
     for played in build_world(seed).organizations:
         organization, _ = Organization.objects.get_or_create(
-            iiko_id=str(played.id), defaults={"name": played.name, "timezone": played.time_zone}
+            iiko_id=str(played.id),
+            defaults={"name": played.name, "timezone": played.time_zone, "api_login": login},
         )
+        # Of a demo that is older than the login.
+        Organization.objects.filter(pk=organization.pk, api_login=None).update(api_login=login)
         for group in played.terminal_groups:
             TerminalGroup.objects.get_or_create(
                 organization=organization,

@@ -9,13 +9,15 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from webhooks.services.state import InboxState, inbox_state
+from iikohub.link_metrics import link_metrics
+from webhooks.services.state import InboxState, inbox_state, registration_state
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -70,7 +72,8 @@ class _DatabaseGauges(Collector):
     def collect(self) -> Iterator[Metric]:
         # Without its database the hub still tells how many webhooks it had to turn away.
         try:
-            yield from _inbox_gauges(inbox_state())
+            now = timezone.now()
+            yield from [*_inbox_gauges(inbox_state()), *_registration_gauges(), *link_metrics(now=now)]
             is_up = 1
         except (DatabaseError, InterfaceError):
             logger.exception("health.database_unreachable")
@@ -84,4 +87,12 @@ def _inbox_gauges(state: InboxState) -> list[Metric]:
         GaugeMetricFamily("iikohub_inbox_failed", "Events that failed and will be retried", state.failed),
         GaugeMetricFamily("iikohub_inbox_dead", "Events that failed for good", state.dead),
         GaugeMetricFamily("iikohub_inbox_oldest_seconds", "Age of the oldest waiting event", state.oldest_s),
+    ]
+
+
+def _registration_gauges() -> list[Metric]:
+    drifted, failed = registration_state()
+    return [
+        GaugeMetricFamily("iikohub_webhooks_drifted", "Webhooks that were changed in iiko", drifted),
+        GaugeMetricFamily("iikohub_webhooks_failed", "Webhooks that could not be registered", failed),
     ]

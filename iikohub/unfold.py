@@ -76,15 +76,26 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Orders"), "receipt_long", "orders.order"),
                     _page(_("Commands"), "send", "orders.ordercommand"),
                     _page(_("Events"), "inbox", "webhooks.webhookevent"),
+                    _page(_("Calls to iiko"), "swap_vert", "organizations.apicall"),
                 ],
             },
             {
                 "title": _("Set-up"),
                 "separator": True,
                 "items": [
+                    _page(_("API logins"), "login", "organizations.apilogin"),
                     _page(_("Restaurants"), "storefront", "organizations.organization"),
                     _page(_("Webhooks"), "webhook", "webhooks.webhookconfig"),
                     _page(_("API keys"), "key", "organizations.apikey"),
+                ],
+            },
+            {
+                "title": _("From iiko"),
+                "separator": True,
+                "items": [
+                    _page(_("Couriers"), "delivery_dining", "organizations.courier"),
+                    _page(_("Terminal groups"), "point_of_sale", "organizations.terminalgroup"),
+                    _page(_("Dictionaries"), "menu_book", "organizations.dictionaryentry"),
                 ],
             },
             {

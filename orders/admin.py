@@ -125,6 +125,7 @@ class OrderAdmin(Acting, MirrorAdmin):
         context |= order_page(order, now=now, sees_events=sees_events)
         context |= commands_of(order, user=request.user, now=now)
         context |= {"title": str(order), "subtitle": None, "sees_events": sees_events}
+        context["sees_calls"] = request.user.has_perm("organizations.view_apicall")
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
+from organizations import admin_calls, admin_dictionaries, admin_logins  # noqa: F401  # they register themselves
 from organizations.admin_lists import HubAdmin
 from organizations.models import ApiKey, Organization, TerminalGroup
 from organizations.presentation import EMPTY, ago_text
@@ -25,7 +26,7 @@ from organizations.services.registry import canonical_id, create_api_key
 class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     class Meta:
         model = Organization
-        fields = ("iiko_id", "name", "timezone", "currency", "is_active")
+        fields = ("iiko_id", "name", "timezone", "currency", "api_login", "is_active")
 
     def clean_iiko_id(self) -> str:
         ident = canonical_id(self.cleaned_data["iiko_id"])
@@ -60,7 +61,7 @@ class OrganizationAdmin(HubAdmin):
     search_help_text = _("A part of the name or of the id")
     empty_words = _("Add a restaurant, then set its token and point iiko here.")
     fieldsets: tuple[tuple[Any, dict[str, Any]], ...] = (
-        (None, {"fields": ("iiko_id", "name", "timezone", "currency", "is_active")}),
+        (None, {"fields": ("iiko_id", "name", "timezone", "currency", "api_login", "is_active")}),
     )
     inlines = (TerminalGroupInline,)
 
@@ -80,7 +81,7 @@ class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
     class Meta:
         model = ApiKey
-        fields = ("name", "organizations", "sees_all")
+        fields = ("name", "organizations", "sees_all", "may_act")
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -92,15 +93,15 @@ class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(HubAdmin):
-    list_display = ("name", "beginning", "is_active", "scope", "used", "created_at")
+    list_display = ("name", "beginning", "is_active", "scope", "may_act", "used", "created_at")
     list_filter_submit = False
     sortable_by = ("name",)
     empty_words = _("A key lets another program read orders and events over the API.")
     search_fields = ("name", "prefix")
     search_help_text = _("A part of the name or of the key's beginning")
-    add_fieldsets = ((None, {"fields": ("name", "organizations", "sees_all")}),)
+    add_fieldsets = ((None, {"fields": ("name", "organizations", "sees_all", "may_act")}),)
     fieldsets = (
-        (None, {"fields": ("name", "is_active", "organizations", "sees_all")}),
+        (None, {"fields": ("name", "is_active", "organizations", "sees_all", "may_act")}),
         (_("Facts"), {"fields": ("prefix", "created_at", "last_used_at")}),
     )
     readonly_fields = ("prefix", "created_at", "last_used_at")
@@ -126,10 +127,12 @@ class ApiKeyAdmin(HubAdmin):
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:
         """Create the key by the service and show it once; later save the switches only."""
         if change:
-            obj.save(update_fields=["name", "is_active", "sees_all"])
+            obj.save(update_fields=["name", "is_active", "sees_all", "may_act"])
             return
         chosen = form.cleaned_data["organizations"]
-        created, key = create_api_key(name=obj.name, organization_ids=[one.iiko_id for one in chosen])
+        created, key = create_api_key(
+            name=obj.name, organization_ids=[one.iiko_id for one in chosen], may_act=obj.may_act
+        )
         obj.__dict__.update(created.__dict__)
         words = gettext("The key, shown this once. Copy it now; the hub keeps only its digest:")
         messages.warning(request, format_html('{} <code class="hub-secret">{}</code>', words, key))

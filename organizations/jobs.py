@@ -23,10 +23,13 @@ ScheduledTask = Task[Any, Any, Any]
 _at_start: list[ScheduledTask] = []
 
 
-def scheduled(cron: str = "", *, at_start: bool = False) -> Callable[[Callable[[], object]], ScheduledTask]:
+def scheduled(
+    cron: str = "", *, at_start: bool = False, lock: str = ""
+) -> Callable[[Callable[[], object]], ScheduledTask]:
     """Have a function run by the clock (a cron line, in UTC), whenever a worker starts, or both.
 
     One of all workers runs it, and never two at once; while a run waits its turn no other is queued.
+    Tasks with the same ``lock`` do not run beside each other either.
     Choose an odd minute: every hub in the country would call iiko at the full hour.
     """
 
@@ -38,7 +41,9 @@ def scheduled(cron: str = "", *, at_start: bool = False) -> Callable[[Callable[[
             function()
             logger.info("task.done", task=name, duration_ms=round((time.monotonic() - began) * 1000))
 
-        task: ScheduledTask = app.task(name=name, queue=BACKGROUND, lock=name, queueing_lock=name)(run)
+        task: ScheduledTask = app.task(name=name, queue=BACKGROUND, lock=lock or name, queueing_lock=name)(
+            run
+        )
         if cron:
             app.periodic(cron=cron)(task)
         if at_start:

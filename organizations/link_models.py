@@ -38,6 +38,8 @@ class ApiLogin(models.Model):
     )
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    synced_at = models.DateTimeField(_("dictionaries read"), null=True, blank=True, editable=False)
+    sync_error = models.TextField(_("could not be read"), blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 

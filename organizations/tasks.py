@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.utils import timezone
+from procrastinate.contrib.django import app
 
-from organizations.jobs import scheduled
+from organizations.jobs import BACKGROUND, scheduled
+from organizations.link_models import ApiLogin
 from organizations.services.call_log import forget_old_calls
+from organizations.services.dictionaries import sync_logins
 from organizations.services.job_care import forget_old_jobs, resume_stalled_jobs
+from organizations.services.link import ensure_environment_login
+
+DICTIONARIES = "dictionaries"
+
+
+@scheduled("17 */6 * * *", lock=DICTIONARIES)
+def sync_dictionaries() -> None:
+    ensure_environment_login()
+    sync_logins(ApiLogin.objects.active(), now=timezone.now())
+
+
+@scheduled("4-59/5 * * * *", at_start=True, lock=DICTIONARIES)
+def sync_new_logins() -> None:
+    """Logins that were never read, and that iiko did not refuse: repeating that gets a key blocked."""
+    ensure_environment_login()
+    sync_logins(ApiLogin.objects.active().filter(synced_at=None, last_error=""), now=timezone.now())
+
+
+@app.task(name="organizations.tasks.sync_one_login", queue=BACKGROUND, lock=DICTIONARIES)
+def sync_one_login(login_pk: int) -> None:
+    sync_logins(ApiLogin.objects.active().filter(pk=login_pk), now=timezone.now())
 
 
 @scheduled("* * * * *", at_start=True)

@@ -39,6 +39,8 @@ class Control:
         control.add_url_rule("/faults", "faults", self._tell_faults, methods=["GET"])
         control.add_url_rule("/webhooks", "webhooks", self._sent, methods=["GET"])
         control.add_url_rule("/menu", "menu", self._menu, methods=["GET"])
+        control.add_url_rule("/calls", "calls", self._calls, methods=["GET"])
+        control.add_url_rule("/orders", "all_orders", self._orders, methods=["GET"])
         control.add_url_rule("/faults", "set_faults", self._set_faults, methods=["POST"])
         control.add_url_rule("/clock", "clock", self._move_clock, methods=["POST"])
         control.add_url_rule("/orders", "orders", self._bear_order, methods=["POST"])
@@ -118,6 +120,16 @@ class Control:
         limit = request.args.get("limit", default=100, type=int)
         answers = self._stage.sender.answers()[: max(0, limit)]
         return jsonify({"webhooks": [_sent_state(each) for each in answers]})
+
+    def _calls(self) -> Response:
+        """Tell how often each operation was called, in the busiest minute too, and what was answered."""
+        return jsonify(self._stage.meter.state())
+
+    def _orders(self) -> Response:
+        """Give the truth: every order remembered, as the cloud has it at this moment."""
+        with self._stage.lock:
+            orders = list(self._stage.kitchen.orders())
+        return jsonify({"orders": [order_info(order) for order in orders]})
 
     def _menu(self) -> Response:
         menus = [

@@ -27,8 +27,9 @@ from sandbox.steps import Scene
 from sandbox.story import TIMEOUT, Beat, plan_asked_for, plan_life, plan_rest
 from sandbox.world import Employee, Organization, World
 
-FORGET_AFTER = timedelta(hours=3)
-REMEMBER_AT_MOST = 2000
+# So long the cloud answers for its orders (REFERENCE 6).
+FORGET_AFTER = timedelta(days=7)
+REMEMBER_AT_MOST = 5000
 
 _FIRST_BIRTH_AFTER = timedelta(seconds=1)
 _OPENING_RUSH = 5

@@ -16,6 +16,7 @@ from sandbox.kitchen import Kitchen
 from sandbox.logins import Logins
 from sandbox.loyalty import Loyalty
 from sandbox.mail import Mailroom
+from sandbox.meter import Meter
 from sandbox.options import Options
 from sandbox.order import CreationStatus, Order
 from sandbox.sender import Answer, Counts, Sender, Settings
@@ -52,6 +53,7 @@ class Stage:
         self.tokens = Tokens(self._clock.now, timedelta(seconds=options.token_lifetime_s))
         self.loyalty = Loyalty(self.world, self.started_at)
         self.faults = FaultDice(options.faults, options.seed)
+        self.meter = Meter()
         self.hooks = Hooks(options.webhook_url, options.webhook_token)
         self._mailroom = Mailroom(options.seed, self.hooks, lambda: self.faults.faults.batch)
         settings = Settings(url=options.webhook_url, token=options.webhook_token)

@@ -53,6 +53,19 @@ class VendorApi:
 
     def _answer(self, path: str, operation: Operation, *, is_open: bool = False) -> Response:
         befalls = self._stage.faults.roll_for_call(path)
+        try:
+            if self._stage.meter.is_too_much(path):
+                befalls = []
+                raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.")
+            response = self._carry_out(path, operation, befalls, is_open=is_open)
+        except ApiError as error:
+            failing = (name for name in befalls if name != "slow")
+            self._stage.meter.count(path, next(failing, str(int(error.status))))
+            raise
+        self._stage.meter.count(path, "200")
+        return response
+
+    def _carry_out(self, path: str, operation: Operation, befalls: list[str], *, is_open: bool) -> Response:
         befall_before(befalls)
         login = Login("") if is_open else self._check_login(path)
         body = Body.parse(request.get_data(), may_be_quoted=is_open)

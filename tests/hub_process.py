@@ -38,6 +38,8 @@ class Hub:
     port: int = field(default_factory=free_port)
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     key: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    """More of the environment."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -47,6 +49,7 @@ class Hub:
             "PORT": str(self.port),
             "GUNICORN_BIND": f"127.0.0.1:{self.port}",
             "LOG_FORMAT": "json",
+            **self.settings,
         }
 
     def manage(self, *arguments: str) -> str:
@@ -147,9 +150,9 @@ def wait_until(happened: Any, *, seconds: float = 30) -> None:
 
 
 @contextmanager
-def running_hub(folder: Path) -> Iterator[Hub]:
+def running_hub(folder: Path, **settings: str) -> Iterator[Hub]:
     """A migrated hub with one restaurant and an API key; nothing runs yet but its database."""
-    hub = Hub(folder)
+    hub = Hub(folder, settings=settings)
     # Holds the embedded server up between the commands, as a worker of the installation would.
     keeper = hub.start("manage.py", "shell", "-v0", "-c", KEEP)
     try:

@@ -17,6 +17,8 @@ CONFIGS = "/admin/webhooks/webhookconfig/"
 ORGANIZATIONS = "/admin/organizations/organization/"
 API_KEYS = "/admin/organizations/apikey/"
 COMMANDS = "/admin/orders/ordercommand/"
+LOGINS = "/admin/organizations/apilogin/"
+CALLS = "/admin/organizations/apicall/"
 
 
 def sign_in(client: Client, *permissions: str) -> User:

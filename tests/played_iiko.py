@@ -47,6 +47,12 @@ class PlayedIiko:
         url = f"{IIKO}/api/1/{operation}"
         return [json.loads(call.request.body or b"") for call in self.mock.calls if call.request.url == url]
 
+    def texts(self, operation: str) -> list[str]:
+        """What was asked, letter by letter, without spaces."""
+        url = f"{IIKO}/api/1/{operation}"
+        sent = [call.request.body for call in self.mock.calls if call.request.url == url]
+        return [(body.decode() if isinstance(body, bytes) else str(body)).replace(" ", "") for body in sent]
+
     def operations(self) -> list[str]:
         return [str(call.request.url).removeprefix(f"{IIKO}/api/1/") for call in self.mock.calls]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
@@ -19,9 +20,11 @@ from orders.models import Order
 from orders.services import carrying, commands
 from orders.services.commands import Requester
 from organizations.link_models import Courier
+from organizations.services.call_log import call_log
 from tests.builders import (
     COURIER_ID,
     ORDER_ID,
+    ORGANIZATION_ID,
     REVISION,
     cloud_event,
     courier,
@@ -32,8 +35,8 @@ from tests.builders import (
     post,
     product,
 )
-from tests.pages import API_KEYS, COMMANDS, CONFIGS, EVENTS, ORDERS, ORGANIZATIONS
-from tests.played_iiko import CORRELATION, PlayedIiko, linked
+from tests.pages import API_KEYS, CALLS, COMMANDS, CONFIGS, EVENTS, LOGINS, ORDERS, ORGANIZATIONS
+from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked
 from webhooks.models import EventSource, WebhookConfig, WebhookEvent
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
@@ -483,3 +486,46 @@ def test_clock_of_the_refresh_has_24_hours(visitor: Visitor) -> None:
     page = visitor.open(ORDERS)
 
     expect(page.locator(".hub-live-note")).to_have_text("18:05:09")
+
+
+def test_login_is_added_tried_and_read(visitor: Visitor, iiko: PlayedIiko) -> None:
+    offered = [{"id": ORGANIZATION_ID, "name": "Кафе «Сирень»", "responseType": "Simple"}]
+    iiko.answers("organizations", {"correlationId": CORRELATION, "organizations": offered})
+    page = visitor.open(f"{LOGINS}add/")
+
+    page.locator("#id_name").fill("main")
+    page.locator("#id_base_url").fill(IIKO)
+    page.locator("#id_api_login").fill(API_LOGIN)
+    page.locator("button[name=_continue]").click()
+    page.locator("form[action$='/check/'] button").click()
+
+    expect(page.locator("body")).to_contain_text("Кафе «Сирень»")
+    assert API_LOGIN not in page.content()
+    page.locator("[data-dialog=read-dialog]").click()
+    expect(page.locator("#read-dialog")).to_be_visible()
+    page.locator("#read-dialog button[type=submit]").click()
+    expect(page.locator("#read-dialog")).to_be_hidden()
+    call_log.flush()
+    page = visitor.open(CALLS)
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+
+
+def test_foreign_webhook_is_taken_over_in_two_steps(
+    visitor_with_a_phone: Visitor, iiko: PlayedIiko, settings: LazySettings
+) -> None:
+    settings.WEBHOOK_BASE_URL = "https://hub.example.com"
+    linked(make_organization())
+    theirs = {"apiLoginName": "main", "webHooksUri": "https://delivery.example/hooks", "authToken": "t"}
+    iiko.answers("webhooks/settings", {"correlationId": CORRELATION} | theirs)
+    iiko.answers("webhooks/update_settings", {"correlationId": CORRELATION})
+    page = visitor_with_a_phone.open(f"{CONFIGS}{WebhookConfig.objects.get().pk}/change/")
+
+    page.locator("[data-dialog=register-dialog]").click()
+    page.locator("#register-dialog button[type=submit]").click()
+    expect(page.locator(".hub-note--bad")).to_contain_text("https://delivery.example/hooks")
+    assert iiko.bodies("webhooks/update_settings") == []
+
+    page.locator("[data-dialog=take-over-dialog]").click()
+    page.locator("#take-over-dialog button[type=submit]").click()
+    expect(page.locator("[data-dialog=take-over-dialog]")).to_have_count(0)
+    assert len(iiko.bodies("webhooks/update_settings")) == 1

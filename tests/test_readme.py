@@ -13,6 +13,7 @@ from sandbox.events import OrderChange
 from sandbox.options import DEFAULT_RATE
 from sandbox.tests.rehearsal import open_kitchen, play
 from tests.builders import authorized, cloud_event, drain, make_key, make_organization, post
+from tests.played_iiko import linked
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 CURLS = re.findall(r'^curl -H "\$H"( -X POST)? "\$API/([^"]+)"', README.read_text(), flags=re.MULTILINE)
@@ -42,6 +43,24 @@ def test_every_example_is_answered(client: Client, posts: str, path: str) -> Non
     assert response.status_code in {200, 202}
     if "search=" in path:
         assert [order["id"] for order in response.json()["results"]] == [order_id]
+
+
+@pytest.mark.django_db
+def test_example_of_an_action_is_taken(client: Client) -> None:
+    (body, action) = re.findall(r"--json '([^']+)' \"\$API/orders/1/([\w-]+)\"", README.read_text())[0]
+    linked(make_organization())
+    post(client, [cloud_event(status="Waiting")])
+    drain()
+    order_id, _event_id = first_ids(client)
+
+    response = client.post(
+        f"/api/v1/orders/{order_id}/{action}",
+        data=body,
+        content_type="application/json",
+        headers=authorized(make_key()) | {"Prefer": "wait=0", "Idempotency-Key": "1207-on-way"},
+    )
+
+    assert response.status_code == 202, response.content
 
 
 def first_ids(client: Client) -> tuple[int, int]:

@@ -6,7 +6,11 @@ import json
 import os
 import signal
 import subprocess
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +64,78 @@ def test_draining_runs_no_tasks(hub: Hub) -> None:
 
     assert drained.wait(30) == 0
     assert [line["event"] for line in lines(hub, drained)] == ["worker.started", "worker.stopped"]
+
+
+# Ten children that share nothing but the database ask at the same moment, with a token that has expired.
+TEN_ASK = """
+import os, time
+from django.db import connection
+from django.utils import timezone
+from organizations.link_models import ApiLogin, IikoToken
+from organizations.services.link import client_for
+login = ApiLogin.objects.create(name="ten", base_url="http://127.0.0.1:%d", api_login="ten-5ecret")
+client_for(login).cancel_causes(organization_id="7a1c0d5e-1111-4222-8333-944445555666")
+IikoToken.objects.update(renew_at=timezone.now())
+connection.close()
+begin = time.time() + 1
+children = []
+for _ in range(10):
+    child = os.fork()
+    if child == 0:
+        try:
+            time.sleep(max(0, begin - time.time()))
+            client_for(ApiLogin.objects.get(name="ten")).cancel_causes(organization_id="7a1c0d5e-1111-4222-8333-944445555666")
+            os._exit(0)
+        finally:
+            os._exit(1)
+    children.append(child)
+codes = [os.waitpid(child, 0)[1] for child in children]
+print(codes)
+"""
+
+
+class CountingIiko(ThreadingHTTPServer):
+    daemon_threads = False  # closing waits for them, so that no socket is left open
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.asked: Counter[str] = Counter()
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: CountingIiko
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        operation = self.path.removeprefix("/api/1/")
+        self.server.asked[operation] += 1
+        body = {"correlationId": "c", "cancelCauses": []}
+        if operation == "access_token":
+            time.sleep(0.3)
+            body = {"correlationId": "c", "token": f"token-{self.server.asked[operation]}"}
+        text = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def counting_iiko() -> Iterator[CountingIiko]:
+    server = CountingIiko()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_ten_processes_at_expiry_cause_one_token_request(hub: Hub, counting_iiko: CountingIiko) -> None:
+    codes = hub.manage("shell", "-v0", "-c", TEN_ASK % counting_iiko.server_port)
+
+    assert codes.strip().splitlines()[-1] == str([0] * 10)
+    assert counting_iiko.asked == {"access_token": 2, "cancel_causes": 11}

@@ -5,19 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from iiko_client.breaker import Priority
 from organizations.admin_lists import HubAdmin
+from organizations.errors import HubError
+from organizations.presentation import EMPTY, ago_text
 from webhooks.admin_forms import WebhookConfigForm
 from webhooks.models import WebhookConfig
 from webhooks.receiving import heard_text, last_received
+from webhooks.registration_words import (
+    drift_words,
+    notices,
+    outcome_words,
+    refusal_words,
+    registration_badge,
+)
 from webhooks.services.configs import new_token, receive_url, set_webhook_token
+from webhooks.services.registration import FOREIGN, register_webhook
 from webhooks.services.tokens import token_book
 
 _SHOWN_FROM = 16
@@ -27,10 +41,12 @@ _SHOWN_FROM = 16
 @admin.register(WebhookConfig)
 class WebhookConfigAdmin(HubAdmin):
     form = WebhookConfigForm
-    list_display = ("restaurant", "is_active", "token", "previous", "heard_of")
+    list_display = ("restaurant", "is_active", "registration", "token", "previous", "heard_of")
     list_select_related = ("organization",)
     list_filter_submit = False
     sortable_by = ()
+    empty_words = _("No webhooks yet: add a restaurant first, or read them from an API login.")
+    change_form_outer_before_template = "admin/webhooks/webhookconfig/registration.html"
     change_form_before_template = "admin/webhooks/webhookconfig/how_to.html"
     add_fieldsets = ((None, {"fields": ("organization", "new_token", "is_active")}),)
     fieldsets = (
@@ -57,6 +73,9 @@ class WebhookConfigAdmin(HubAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         context |= {"receive_url": receive_url()}
+        config: WebhookConfig | None = kwargs.get("obj")
+        if config is not None:
+            context |= self._registration(request, config)
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
@@ -86,11 +105,85 @@ class WebhookConfigAdmin(HubAdmin):
                 request, format_html('{} <code class="hub-secret">{}</code>', words, stored.auth_token)
             )
 
+    # --- registration ----------------------------------------------------------------------------------
+
+    def _registration(self, request: HttpRequest, config: WebhookConfig) -> dict[str, Any]:
+        now = timezone.now()
+        moments = [config.last_registration, config.checked_at]
+        told, compared = (ago_text(one, now) if one else EMPTY for one in moments)
+        return {
+            "config": config,
+            "badge": registration_badge(config),
+            "notices": list(notices(config, now)),
+            "headline": [
+                (gettext("Last registration"), told),
+                (gettext("Compared with iiko"), compared),
+                (gettext("Address in iiko"), config.seen_url or EMPTY),
+                (gettext("Differs in iiko"), drift_words(config) or gettext("nothing")),
+            ],
+            "is_foreign": config.registration_code == FOREIGN or "address" in config.drift,
+            "may_register": self.has_change_permission(request, config),
+            "sees_calls": request.user.has_perm("organizations.view_apicall"),
+        }
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.register_view)
+        names = (("register", False), ("take-over", True))
+        own = [
+            path(f"<int:pk>/{name}/", view, {"force": force}, name=f"webhooks_webhookconfig_{name}")
+            for name, force in names
+        ]
+        return [*own, *super().get_urls()]
+
+    def register_view(self, request: HttpRequest, pk: int, *, force: bool) -> HttpResponse:
+        """Ask on GET; on POST make iiko's settings ours. Another's address is taken only with ``force``."""
+        config = self.get_queryset(request).filter(pk=pk).first()
+        if not self.has_change_permission(request, config):
+            raise PermissionDenied
+        if config is None:
+            raise Http404
+        if request.method != "POST":
+            return self._ask(request, config, force=force)
+        self._register(request, config, force=force)
+        return HttpResponseRedirect(reverse("admin:webhooks_webhookconfig_change", args=[pk]))
+
+    def _register(self, request: HttpRequest, config: WebhookConfig, *, force: bool) -> None:
+        try:
+            done = register_webhook(
+                config.organization,
+                now=timezone.now,
+                force=force,
+                priority=Priority.OPERATOR,
+                requested_by=request.user.get_username(),
+            )
+        except HubError as error:
+            messages.error(request, refusal_words(error))
+            return
+        level = messages.SUCCESS if done.outcome.is_success else messages.ERROR
+        messages.add_message(request, level, outcome_words(done))
+
+    def _ask(self, request: HttpRequest, config: WebhookConfig, *, force: bool) -> TemplateResponse:
+        title = gettext("Take the address over?") if force else gettext("Register again?")
+        template = "take_over_words.html" if force else "register_words.html"
+        context = self.admin_site.each_context(request) | {
+            "title": title,
+            "opts": self.opts,
+            "config": config,
+            "receive_url": receive_url(),
+            "words_template": f"admin/webhooks/webhookconfig/{template}",
+            "verb": gettext("Take over") if force else gettext("Register"),
+        }
+        return TemplateResponse(request, "admin/confirm.html", context)
+
     # --- columns ---------------------------------------------------------------------------------------
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, config: WebhookConfig) -> str:
         return config.organization.name
+
+    @admin.display(description=_("registration"))
+    def registration(self, config: WebhookConfig) -> SafeString:
+        return registration_badge(config)
 
     @admin.display(description=_("token"))
     def token(self, config: WebhookConfig) -> str:

@@ -13,6 +13,7 @@ from iiko_client.types import events as wire
 from orders.models import Order
 from organizations.fields import EncryptedTextField
 from organizations.models import Organization
+from webhooks import sync_models  # noqa: F401  # where Django looks for models
 
 LANES = 16
 """Entities are spread over so many lanes; a lane is worked on by one worker at a time."""
@@ -31,6 +32,7 @@ class EventSource(models.TextChoices):
     WEBHOOK = "webhook", _("webhook")
     RECONCILE = "reconcile", _("reconciliation")
     REPLAY = "replay", _("replay")
+    COMMAND = "command", _("read after a command")
 
 
 class EventStatus(models.TextChoices):
@@ -192,12 +194,28 @@ class WebhookEvent(models.Model):
 class RegistrationStatus(models.TextChoices):
     NOT_REGISTERED = "not_registered", _("not registered")
     REGISTERED = "registered", _("registered")
+    DRIFTED = "drifted", _("changed in iiko")
     FAILED = "failed", _("failed")
+
+
+TOLD = (RegistrationStatus.REGISTERED, RegistrationStatus.DRIFTED)
 
 
 class WebhookConfigQuerySet(models.QuerySet["WebhookConfig"]):
     def active(self) -> WebhookConfigQuerySet:
         return self.filter(is_active=True, organization__is_active=True)
+
+    def registered(self) -> WebhookConfigQuerySet:
+        return self.filter(registration_status__in=TOLD)
+
+
+class Drift(models.TextChoices):
+    """In what iiko's settings differ from ours."""
+
+    ADDRESS = "address", _("another address")
+    TOKEN = "token", _("another token")
+    FORMER_TOKEN = "former_token", _("the former token still")
+    FILTER = "filter", _("other kinds of events")
 
 
 class WebhookConfig(models.Model):
@@ -227,6 +245,11 @@ class WebhookConfig(models.Model):
         default=RegistrationStatus.NOT_REGISTERED,
     )
     registration_error = models.TextField(_("registration error"), blank=True)
+    registration_code = models.CharField(_("reason"), max_length=30, blank=True, editable=False)
+    # What iiko had when it was last read, by a registration or by the watch.
+    checked_at = models.DateTimeField(_("compared with iiko"), null=True, blank=True, editable=False)
+    drift = models.JSONField(_("differs in iiko"), default=list, blank=True, editable=False)
+    seen_url = models.CharField(_("address in iiko"), max_length=500, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -240,3 +263,8 @@ class WebhookConfig(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization}"
+
+    @property
+    def is_registered(self) -> bool:
+        """Told to iiko by the hub, whether or not iiko still has it so."""
+        return self.registration_status in TOLD

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.dispatch import receiver
 
-from orders.signals import order_merged
-from webhooks.models import WebhookEvent
+from iiko_client.reading import JsonObject
+from orders.signals import order_merged, order_read
+from organizations.models import Organization
+from webhooks.models import EventSource, WebhookEvent
+from webhooks.services.reconcile_store import store_orders
 
 
 @receiver(order_merged)
 def follow_the_keeper(*, loser_id: int, keeper_id: int, **_: Any) -> None:
     """The events behind a row that is given up stand behind the one that stays."""
     WebhookEvent.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+
+
+@receiver(order_read)
+def store_what_was_read(*, organization: Organization, infos: Sequence[JsonObject], **_: Any) -> None:
+    """What was read after a command enters the mirror as everything else does: through the inbox."""
+    store_orders(organization.iiko_id, infos, source=EventSource.COMMAND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import threading
 import time
@@ -19,7 +20,7 @@ from orders.services.repeats import LONGEST_KEY, once
 from organizations.models import ApiKey
 
 LONGEST_WAIT_S = 20.0
-WAITERS = threading.BoundedSemaphore(8)
+WAITERS = threading.BoundedSemaphore(max(1, int(os.environ.get("GUNICORN_THREADS") or 16) // 2))
 """Half the threads of a web process (``gunicorn.conf.py``): the others go on receiving webhooks."""
 
 _LOOK_AGAIN_S = 0.15

@@ -9,8 +9,9 @@ construction. The ranks, lowest first:
 - the hub's own guess (a name from the dictionary) until a message says better;
 - SOI CREATE, then SOI UPDATE: they have no revision, so among their kind the later arrival wins, and
   a late CREATE never moves an order back;
-- Cloud, by iiko's revision (``eventInfo.timestamp``); equal revisions with different content by the
-  time of the notification, then by digest, only so that every arrival order picks the same one.
+- Cloud, by iiko's revision (``eventInfo.timestamp``); of equal revisions with different content the one
+  in which the order has come further, then by digest, so that every arrival order picks the same one.
+  The time of the notification says nothing: the same content may be told again later, as a repeat.
 
 Once the Cloud has spoken of a field SOI no longer changes it: a message without a revision cannot
 prove that it is newer.
@@ -20,7 +21,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+
+from iiko_client.types.statuses import DeliveryStatus
 
 NOTHING = ""
 FALLBACK = "0"
@@ -31,9 +33,18 @@ def soi_rank(*, is_update: bool, arrival_id: int) -> str:
     return f"{2 if is_update else 1}:{arrival_id:020d}"
 
 
-def cloud_rank(*, revision: int, event_time: datetime | None, digest: str) -> str:
-    notified_ms = int(event_time.timestamp() * 1000) if event_time else 0
-    return f"3:{revision:020d}:{max(notified_ms, 0):020d}:{digest[:8]}"
+def cloud_rank(*, revision: int, progress: int, digest: str) -> str:
+    """``progress``: how far the order has come in this message, 0 to 99 (see ``progress_of``)."""
+    return f"3:{revision:020d}:{progress:02d}:{digest[:8]}"
+
+
+_CREATION = {"InProgress": 0, "Error": 1, "Success": 2}
+_COURSE = [None, *DeliveryStatus]
+
+
+def progress_of(creation_status: str | None, status: str | None) -> int:
+    """Place a message in the usual course of an order: creation first, then the delivery's status."""
+    return 20 * _CREATION.get(creation_status or "", 0) + _COURSE.index(status if status in _COURSE else None)
 
 
 class FieldRanks:

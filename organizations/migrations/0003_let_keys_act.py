@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("organizations", "0002_add_link_to_iiko"),
+        ("organizations", "0003_note_how_a_login_was_read"),
     ]
 
     operations = [

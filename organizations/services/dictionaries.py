@@ -6,6 +6,7 @@ name that an operator set (it differs from what iiko said last) is kept.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,8 @@ from organizations.link_models import ApiLogin, Courier, DictionaryEntry, Dictio
 from organizations.models import Organization, TerminalGroup
 from organizations.services.link import client_for
 
+logger = logging.getLogger(__name__)
+
 M = TypeVar("M", TerminalGroup, Courier, DictionaryEntry)
 Report = Callable[[str], None]
 Row = dict[str, Any]
@@ -35,8 +38,12 @@ UNKNOWN_ZONE = "UTC"
 
 @dataclass(slots=True)
 class SyncResult:
-    """What a run read and changed; ``failures`` are sentences for an operator."""
+    """What a run read and changed; ``failures`` are sentences for an operator.
 
+    ``is_answered``: iiko told which restaurants there are, whatever became of them.
+    """
+
+    is_answered: bool = False
     organizations: int = 0
     created: int = 0
     changed: int = 0
@@ -54,8 +61,34 @@ class SyncResult:
 def sync_login(login: ApiLogin, *, now: datetime, report: Report) -> SyncResult:
     """Read all restaurants of a login; one that fails does not stop the others.
 
-    Raises nothing of iiko's: what failed is in the result. ``report`` gets a line for each restaurant.
+    Raises nothing of iiko's: what failed is in the result, and on the login. ``report`` gets a line for
+    each restaurant.
     """
+    result = _sync_login(login, now, report)
+    told = {"sync_error": "\n".join(result.failures)}
+    ApiLogin.objects.filter(pk=login.pk).update(**told, **({"synced_at": now} if result.is_answered else {}))
+    return result
+
+
+def sync_logins(logins: Iterable[ApiLogin], *, now: datetime) -> None:
+    """Read all restaurants of these logins; what failed is logged and stands on each login."""
+    for login in logins:
+        result = sync_login(login, now=now, report=lambda _line: None)
+        logger.log(
+            logging.WARNING if result.failures else logging.INFO,
+            "dictionaries.synced",
+            extra={
+                "api_login": login.pk,
+                "organizations": result.organizations,
+                "created_count": result.created,
+                "changed_count": result.changed,
+                "gone_count": result.gone,
+                "failures": len(result.failures),
+            },
+        )
+
+
+def _sync_login(login: ApiLogin, now: datetime, report: Report) -> SyncResult:
     result = SyncResult()
     try:
         client = client_for(login, requested_by="sync_dictionaries", wait_s=PATIENCE_S)
@@ -63,6 +96,7 @@ def sync_login(login: ApiLogin, *, now: datetime, report: Report) -> SyncResult:
     except (IikoError, HubError) as error:
         result.failures.append(f"Login {login.name!r}: {error}")
         return result
+    result.is_answered = True
     for info in offered:
         try:
             result.add(_sync_organization(client, login, info, now, report))

@@ -170,13 +170,27 @@ def _fingerprint(base_url: str, credentials: Credentials) -> str:
     return salted_hmac("organizations.api_login", parts, algorithm="sha256").hexdigest()
 
 
+def key_of(login: ApiLogin) -> str:
+    """Return under which name the pauses and circuits of a login are kept.
+
+    Raises:
+        BadApiLogin: the login lacks a part of its credential.
+    """
+    base_url = login.base_url or settings.IIKO_API_URL
+    return _key(login, _fingerprint(base_url, credentials_of(login)))
+
+
+def _key(login: ApiLogin, fingerprint: str) -> str:
+    return f"login-{login.pk}-{fingerprint[:8]}"
+
+
 def _transport(login: ApiLogin, base_url: str, credentials: Credentials, fingerprint: str) -> Transport:
     try:
         return Transport(
             base_url=base_url,
             credentials=credentials,
             # A change of credential starts with clean circuits: what was wrong with the former is past.
-            key=f"login-{login.pk}-{fingerprint[:8]}",
+            key=_key(login, fingerprint),
             tokens=DatabaseTokenStore(login_id=login.pk, credential=fingerprint),
             pauses=DatabasePauses(),
             breaker=DatabaseBreaker(),

@@ -189,6 +189,20 @@ class TestApiKeys:
 
         assert ApiKey.objects.get().sees_all
 
+    def test_key_may_act_only_if_the_box_is_ticked(self, client: Client) -> None:
+        sign_in_superuser(client)
+
+        page = client.get(f"{API_KEYS}add/")
+        client.post(f"{API_KEYS}add/", {"name": "Читает", "sees_all": "on"})
+        client.post(f"{API_KEYS}add/", {"name": "Действует", "sees_all": "on", "may_act": "on"})
+
+        assert 'name="may_act"' in markup(page)
+        keys = {row.name: row for row in ApiKey.objects.all()}
+        assert {name: row.may_act for name, row in keys.items()} == {"Читает": False, "Действует": True}
+        url = f"{API_KEYS}{keys['Действует'].pk}/change/"
+        client.post(url, {"name": "Действует", "is_active": "on", "sees_all": "on"})
+        assert ApiKey.objects.get(name="Действует").may_act is False
+
     def test_page_shows_no_digest_and_keeps_the_beginning(self, client: Client) -> None:
         sign_in_superuser(client)
         client.post(f"{API_KEYS}add/", {"name": "Магазин", "sees_all": "on"})

@@ -47,6 +47,13 @@ def test_command_prints_the_key_alone(client: Client) -> None:
     assert (row.name, row.sees_all, row.is_active, str(row)) == ("shop", True, True, "shop")
 
 
+@pytest.mark.parametrize(("arguments", "may_act"), [((), True), (("--read-only",), False)])
+def test_command_makes_a_key_that_acts_unless_told_not_to(arguments: tuple[str, ...], may_act: bool) -> None:
+    command("shop", *arguments)
+
+    assert ApiKey.objects.get().may_act is may_act
+
+
 def test_only_a_digest_is_kept() -> None:
     row, key = create_api_key(name="shop")
 

@@ -228,3 +228,40 @@ def test_same_seed_makes_the_same_calls_fail() -> None:
 
     assert ask() == ask()
     assert set(ask()) == {200, 500}
+
+
+def test_orders_are_told_as_the_cloud_has_them(theatre: Theatre) -> None:
+    restaurant = theatre.restaurant("Берёзка")
+    born = theatre.control("orders", {"organization_id": str(restaurant.id)})
+
+    told = theatre.client.get("/sandbox/orders").get_json()["orders"]
+
+    assert [order["id"] for order in told] == [born["id"]]
+
+
+def test_calls_are_counted_by_what_was_answered(theatre: Theatre) -> None:
+    theatre.log_in()
+    theatre.control("faults", {"faults": "http_429=1@organizationsx1"})
+    theatre.ask("organizations", {})
+    theatre.ask("organizations", {})
+    theatre.ask("deliveries/by_id", {})
+
+    counted = theatre.client.get("/sandbox/calls").get_json()
+
+    assert counted["organizations"] == {
+        "calls": 2,
+        "busiest_minute": 2,
+        "answers": {"http_429": 1, "200": 1},
+    }
+    assert counted["deliveries/by_id"]["answers"] == {"400": 1}
+
+
+def test_retrieval_is_limited_by_the_minute(theatre: Theatre) -> None:
+    theatre.log_in()
+    ids = [str(theatre.restaurant("Берёзка").id)]
+    asked = {"organizationIds": ids, "startRevision": theatre.stage.kitchen.revisions.last}
+
+    statuses = [theatre.ask("deliveries/by_revision", asked).status_code for _ in range(14)]
+
+    assert statuses == [200] * 12 + [429] * 2
+    assert theatre.ask("organizations", {}).status_code == 200

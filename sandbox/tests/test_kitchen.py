@@ -254,7 +254,8 @@ def test_a_kitchen_that_slept_has_nothing_to_catch_up_with() -> None:
     assert len(kitchen.tick(OPENED_AT + night + SECOND)) == 1
 
 
-def test_orders_that_are_over_are_forgotten_in_time() -> None:
+def test_orders_that_are_over_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kitchen_module, "FORGET_AFTER", timedelta(hours=3))
     kitchen = open_kitchen()
     play(kitchen, length=timedelta(hours=1), step=timedelta(minutes=1))
     early = {order.id for order in kitchen.orders()} - {order.id for order in kitchen.open_orders()}

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from webhooks.models import WebhookConfig
+from webhooks.models import Drift, WebhookConfig
 
 
 class ConfigSerializer(serializers.ModelSerializer[WebhookConfig]):
     organization_id = serializers.CharField(read_only=True, help_text="iiko's id.")
     has_previous_token = serializers.SerializerMethodField(
         help_text="The token before is accepted too, until an event comes with the new one."
+    )
+
+    drift = serializers.ListField(
+        child=serializers.ChoiceField(choices=Drift.values),
+        read_only=True,
+        help_text="In what iiko's settings differed from the hub's when they were last read.",
     )
 
     class Meta:
@@ -24,6 +30,9 @@ class ConfigSerializer(serializers.ModelSerializer[WebhookConfig]):
             "registration_status",
             "registration_error",
             "last_registration",
+            "drift",
+            "seen_url",
+            "checked_at",
             "created_at",
             "updated_at",
         )

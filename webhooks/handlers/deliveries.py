@@ -11,7 +11,7 @@ from iiko_client.types import events as wire
 from iiko_client.types.orders import OrderFields, OrderReading, looks_like_order_info, read_order_info
 from iiko_client.types.soi import read_soi_order
 from orders.services.mirror import Applied, OrderReport, Outcome, apply_reports
-from orders.services.ranks import cloud_rank, soi_rank
+from orders.services.ranks import cloud_rank, progress_of, soi_rank
 from organizations.models import Organization, TerminalGroup
 from webhooks.handlers.base import Claimed, Ending, ignored
 from webhooks.models import EventStatus, Reason
@@ -125,7 +125,7 @@ def _report(
         organization_id=organization.iiko_id,
         iiko_order_id=reading.iiko_order_id,
         external_order_id=reading.external_order_id,
-        rank=_rank(event),
+        rank=_rank(event, fields),
         revision=event.revision,
         fields=fields,
         happened_at=_instant(event.revision) or event.event_time,
@@ -140,7 +140,7 @@ def _name_restaurant(fields: OrderFields, directory: Directory, organization: Or
         fields["restaurant_name"] = group.name
 
 
-def _rank(event: Claimed) -> str:
+def _rank(event: Claimed, fields: OrderFields) -> str:
     if event.format == wire.SOI:
         return soi_rank(is_update=event.event_type == "UPDATE", arrival_id=event.arrival_id)
     revision = event.revision
@@ -149,7 +149,8 @@ def _rank(event: Claimed) -> str:
         revision = int(event.event_time.timestamp() * 1000)
     if revision is None or revision < 0:
         return soi_rank(is_update=True, arrival_id=event.arrival_id)
-    return cloud_rank(revision=revision, event_time=event.event_time, digest=event.digest)
+    progress = progress_of(fields.get("creation_status"), fields.get("status"))
+    return cloud_rank(revision=revision, progress=progress, digest=event.digest)
 
 
 def _instant(revision: int | None) -> datetime | None:

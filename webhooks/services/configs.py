@@ -10,7 +10,7 @@ from django.db import transaction
 
 from organizations.errors import HubError
 from organizations.models import Organization
-from webhooks.models import WebhookConfig
+from webhooks.models import Drift, RegistrationStatus, WebhookConfig
 from webhooks.services.tokens import token_book
 
 RECEIVE_PATH = "/api/v1/webhooks/iiko"
@@ -57,12 +57,27 @@ def set_webhook_token(*, organization: Organization, token: str) -> WebhookConfi
     if config is None:
         config = WebhookConfig(organization=locked, auth_token=token)
     elif config.auth_token != token:
-        config.previous_auth_token, config.auth_token = config.auth_token, token
+        _replace_token(config, token)
     config.webhook_url = receive_url()
     config.is_active = True
     config.save()
     token_book.forget()
     return config
+
+
+def _replace_token(config: WebhookConfig, token: str) -> None:
+    """Keep accepting the token that iiko has: the present one, unless iiko was never told of that."""
+    if Drift.FORMER_TOKEN not in config.drift:
+        config.previous_auth_token = config.auth_token
+        if config.is_registered:
+            config.drift = [*config.drift, Drift.FORMER_TOKEN]
+            config.registration_status = RegistrationStatus.DRIFTED
+    elif token == config.previous_auth_token:  # back to what iiko has
+        config.previous_auth_token = ""
+        config.drift = [one for one in config.drift if one != Drift.FORMER_TOKEN]
+        if not config.drift:
+            config.registration_status = RegistrationStatus.REGISTERED
+    config.auth_token = token
 
 
 @transaction.atomic

@@ -46,7 +46,7 @@ def receive_body(body: bytes, scope: Scope) -> Receipt:
     except NotMessages as problem:
         stored = store([_unreadable(body, problem)])
         return Receipt(True, stored, 1 - stored)
-    events = [_event(message, scope) for message in messages]
+    events = [event_of(message, scope) for message in messages]
     if foreign := [event for event in events if event.is_foreign]:
         _give_foreign_reasons(foreign)
     stored = store(events)
@@ -66,12 +66,13 @@ def _unreadable(body: bytes, problem: NotMessages) -> NewEvent:
     )
 
 
-def _event(message: Message, scope: Scope) -> NewEvent:
+def event_of(message: Message, scope: Scope, *, source: EventSource = EventSource.WEBHOOK) -> NewEvent:
+    """Make the row of a message that somebody with this scope brought; ``store`` writes it."""
     envelope = message.envelope
     if not envelope.organization_id and message.is_object and len(scope.organization_ids) == 1:
         # SOI messages may come without transactionDetails; the token then says whose they are.
         envelope = replace(envelope, organization_id=next(iter(scope.organization_ids)))
-    event = NewEvent(envelope, message.payload, dedup_key(envelope), message.raw)
+    event = NewEvent(envelope, message.payload, dedup_key(envelope), message.raw, source=source)
     if message.problem:
         return _not_storable(event, message.problem)
     if not message.is_object:

@@ -17,18 +17,22 @@ from django.conf import settings
 
 from iiko_client.breaker import Priority
 from iiko_client.client import IikoClient
-from iiko_client.errors import IikoBusy, IikoError
+from iiko_client.errors import IikoAuthFailed, IikoBusy, IikoError, IikoNoAnswer
 from iiko_client.types.webhook_settings import WebhookFilter, WebhookSettings
 from organizations.errors import HubError, UnknownOrganization
 from organizations.models import Organization
 from organizations.services.link import NoApiLogin, iiko_for, login_of
 from organizations.services.registry import canonical_id
-from webhooks.models import RegistrationStatus, WebhookConfig
+from webhooks.models import Drift, RegistrationStatus, WebhookConfig
 from webhooks.services.configs import ensure_config, receive_url
 
 logger = logging.getLogger(__name__)
 
 MASK = "***"
+
+# Why a registration failed, in ``registration_code``; the first two pass by themselves.
+BUSY, NO_ANSWER, FOREIGN, AUTH, REFUSED = "busy", "no_answer", "foreign", "auth", "refused"
+PASSING = (BUSY, NO_ANSWER)
 
 
 class NoWebhookAddress(HubError):
@@ -163,7 +167,7 @@ def register_webhook(
         theirs = client.webhook_settings(organization_id=organization.iiko_id)
     except IikoError as error:
         return _failed(organization, config, error, now(), dry_run=dry_run, was_sent=False)
-    attempt = _Attempt(organization, client, config, theirs, url, now)
+    attempt = _Attempt(organization, client, config, Comparison(config, theirs, url), url, now)
     return attempt.plan(force=force) if dry_run else attempt.carry_out(force=force)
 
 
@@ -174,15 +178,15 @@ class _Attempt:
     organization: Organization
     client: IikoClient
     config: WebhookConfig | None
-    theirs: WebhookSettings
+    found: Comparison
     url: str
     now: Callable[[], datetime]
 
     def plan(self, *, force: bool) -> Registration:
-        changes = self._changes()
+        changes = self.found.changes()
         if not changes:
             return Registration(self.organization, Outcome.UNCHANGED)
-        if self._is_foreign() and not force:
+        if self.found.is_foreign() and not force:
             return Registration(self.organization, Outcome.FOREIGN, self._foreign_words(), changes)
         return Registration(self.organization, Outcome.WOULD_UPDATE, changes=changes)
 
@@ -192,7 +196,7 @@ class _Attempt:
             self._keep(RegistrationStatus.REGISTERED, at=self._known_since())
             return planned
         if planned.outcome is Outcome.FOREIGN:
-            self._keep(RegistrationStatus.FAILED, error=planned.detail)
+            self._keep(RegistrationStatus.FAILED, error=planned.detail, code=FOREIGN)
             return planned
         return self._update(planned.changes)
 
@@ -215,18 +219,47 @@ class _Attempt:
     def _known_since(self) -> datetime:
         return (self.config.last_registration if self.config else None) or self.now()
 
-    def _changes(self) -> tuple[str, ...]:
-        changes = []
-        if (self.theirs.uri or "") != self.url:
-            changes.append(f"address: {_shown(self.theirs.uri)} → {self.url}")
-        if self.config is None or self.theirs.auth_token != self.config.auth_token:
-            before = MASK if self.theirs.auth_token else "none"
-            changes.append(f"token: {before} → {MASK if self.config else 'a new one'}")
-        if not WebhookFilter().equals(self.theirs.filter):
-            changes.append(f"filter: {', '.join(_filters_that_differ(self.theirs))}")
-        return tuple(changes)
+    def _foreign_words(self) -> str:
+        return (
+            f"iiko sends the webhooks of this login to {self.found.shown_url()}, which is not the hub. "
+            "Another integration may need them. To take over, register by force."
+        )
 
-    def _is_foreign(self) -> bool:
+    def _keep(
+        self, status: RegistrationStatus, *, error: str = "", code: str = "", at: datetime | None = None
+    ) -> None:
+        if self.config is None:
+            return
+        is_ours = status == RegistrationStatus.REGISTERED
+        self.config.checked_at = self.now()
+        self.config.drift = [] if is_ours else list(self.found.drift())
+        self.config.seen_url = self.url if is_ours else self.found.shown_url()
+        _keep(self.config, status, error=error, code=code, url=self.url if at else None, at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What iiko has beside what we want; without a config there is no token yet."""
+
+    config: WebhookConfig | None
+    theirs: WebhookSettings
+    url: str
+
+    def drift(self) -> tuple[Drift, ...]:
+        found = []
+        if (self.theirs.uri or "") != self.url:
+            found.append(Drift.ADDRESS)
+        if self.config is None or self.theirs.auth_token != self.config.auth_token:
+            found.append(Drift.FORMER_TOKEN if self._has_former_token() else Drift.TOKEN)
+        if not WebhookFilter().equals(self.theirs.filter):
+            found.append(Drift.FILTER)
+        return tuple(found)
+
+    def changes(self) -> tuple[str, ...]:
+        """Lines for people, without tokens."""
+        return tuple(self._line(one) for one in self.drift())
+
+    def is_foreign(self) -> bool:
         theirs = (self.theirs.uri or "").strip()
         if not theirs or _place(theirs) == _place(self.url):
             return False
@@ -234,15 +267,20 @@ class _Attempt:
         was_ours = self.config is not None and self.config.last_registration is not None
         return not (was_ours and self.config is not None and theirs == self.config.webhook_url)
 
-    def _foreign_words(self) -> str:
-        return (
-            f"iiko sends the webhooks of this login to {_shown(self.theirs.uri)}, which is not the hub. "
-            "Another integration may need them. To take over, register by force."
-        )
+    def shown_url(self) -> str:
+        return _shown(self.theirs.uri)[:500]
 
-    def _keep(self, status: RegistrationStatus, *, error: str = "", at: datetime | None = None) -> None:
-        if self.config is not None:
-            _keep(self.config, status, error=error, url=self.url if at else None, at=at)
+    def _has_former_token(self) -> bool:
+        former = self.config.previous_auth_token if self.config else ""
+        return bool(former) and self.theirs.auth_token == former
+
+    def _line(self, drift: Drift) -> str:
+        if drift is Drift.ADDRESS:
+            return f"address: {_shown(self.theirs.uri)} → {self.url}"
+        if drift is Drift.FILTER:
+            return f"filter: {', '.join(_filters_that_differ(self.theirs))}"
+        before = MASK if self.theirs.auth_token else "none"
+        return f"token: {before} → {MASK if self.config else 'a new one'}"
 
 
 def _keep(
@@ -250,12 +288,14 @@ def _keep(
     status: RegistrationStatus,
     *,
     error: str = "",
+    code: str = "",
     url: str | None = None,
     at: datetime | None = None,
 ) -> None:
     """Store how it went; the tokens are left alone, somebody may be changing them."""
-    config.registration_status, config.registration_error = status, error
-    written = ["registration_status", "registration_error", "updated_at"]
+    config.registration_status, config.registration_error, config.registration_code = status, error, code
+    written = ["registration_status", "registration_error", "registration_code", "updated_at"]
+    written += ["checked_at", "drift", "seen_url"]
     if url is not None:
         config.webhook_url = url
         written.append("webhook_url")
@@ -280,14 +320,22 @@ def _failed(
         detail, outcome = f"{error}. Try again at {again:%Y-%m-%d %H:%M:%S} UTC.", Outcome.BUSY
     if config is not None and not dry_run:
         # What could not be read may well be as we left it.
-        stands = not was_sent and config.registration_status == RegistrationStatus.REGISTERED
-        status = RegistrationStatus.REGISTERED if stands else RegistrationStatus.FAILED
-        _keep(config, status, error=detail)
+        stands = not was_sent and config.is_registered
+        status = RegistrationStatus(config.registration_status) if stands else RegistrationStatus.FAILED
+        _keep(config, status, error=detail, code=_code_of(error))
     logger.warning(
         "webhooks.not_registered",
         extra={"organization_id": organization.iiko_id, "error": type(error).__name__},
     )
     return Registration(organization, outcome, detail)
+
+
+def _code_of(error: IikoError) -> str:
+    if isinstance(error, IikoBusy):
+        return BUSY
+    if isinstance(error, IikoNoAnswer):
+        return NO_ANSWER
+    return AUTH if isinstance(error, IikoAuthFailed) else REFUSED
 
 
 def _place(url: str) -> tuple[str, int | None, str]:

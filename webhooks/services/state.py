@@ -14,6 +14,12 @@ SELECT count(*) FILTER (WHERE status = 'pending'),
 FROM webhook_events WHERE status IN ('pending', 'failed')
 """
 _DEAD = "SELECT count(*) FROM webhook_events WHERE status = 'dead'"
+_NOT_OURS = """
+SELECT count(*) FILTER (WHERE registration_status = 'drifted'),
+       count(*) FILTER (WHERE registration_status = 'failed')
+FROM webhook_configs JOIN organizations ON organizations.iiko_id = webhook_configs.organization_id
+WHERE webhook_configs.is_active AND organizations.is_active
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +38,11 @@ def inbox_state() -> InboxState:
         cursor.execute(_DEAD)
         (dead,) = cursor.fetchone()
     return InboxState(waiting, failed, dead, float(oldest_s))
+
+
+def registration_state() -> tuple[int, int]:
+    """How many webhooks iiko has otherwise than we told it, and how many could not be registered."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NOT_OURS)
+        drifted, failed = cursor.fetchone()
+    return drifted, failed

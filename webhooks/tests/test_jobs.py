@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from organizations.jobs import ScheduledTask, enqueue, tasks_at_start
 from organizations.services.job_care import resume_stalled_jobs
 from tests.hub_process import wait_until
+from webhooks.management.commands import worker
 from webhooks.services import jobs
 from webhooks.services.jobs import JobRunner
 
@@ -28,7 +30,12 @@ def _no_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Their tables are procrastinate's: Django does not empty them between tests."""
     monkeypatch.setattr(jobs, "tasks_at_start", tuple)
     monkeypatch.setattr(app.periodic_registry, "periodic_tasks", {})
+    empty_queue()
     yield
+    empty_queue()
+
+
+def empty_queue() -> None:
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
 
@@ -200,10 +207,55 @@ def test_left_task_gives_way_to_the_same_one_that_waits(make_task: Callable[...,
     assert statuses() == ["aborted", "todo"]
 
 
-def test_tasks_of_the_clock_never_overlap() -> None:
-    scheduled = [
-        task for task in set(app.tasks.values()) | set(tasks_at_start()) if task.queue == "background"
-    ]
+class StubbornRunner:
+    """As one whose task does not end."""
 
-    assert scheduled
+    def start(self) -> None:
+        pass
+
+    def stop(self, *, within_s: float) -> bool:
+        return False
+
+
+def test_worker_leaves_tasks_that_do_not_end_in_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(worker, "JobRunner", StubbornRunner)
+    monkeypatch.setattr(os, "_exit", codes.append)
+    monkeypatch.setattr(worker.Command, "_run", lambda *_: None)
+    command = worker.Command()
+    command.stopping = threading.Event()
+
+    command._run_beside_jobs(300, 0.1)
+
+    assert codes == [1]
+    assert "worker.tasks_abandoned" in caplog.text
+
+
+def test_inbox_goes_on_after_any_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    command = worker.Command()
+    command.stopping = threading.Event()
+    errors = [ValueError("unforeseen")]
+
+    def run_batch(*, limit: int) -> int:
+        if errors:
+            raise errors.pop()
+        command.stopping.set()
+        return 3
+
+    monkeypatch.setattr(worker, "run_batch", run_batch)
+
+    command._run(300)
+
+    assert command.stopping.is_set()
+    assert "worker.failed" in caplog.text
+
+
+def test_tasks_of_the_clock_never_overlap() -> None:
+    scheduled = [task for task in app.tasks.values() if task.func.__qualname__.startswith("scheduled.")]
+
+    assert set(tasks_at_start()) < set(scheduled)
     assert [task.name for task in scheduled if not task.lock or not task.queueing_lock] == []

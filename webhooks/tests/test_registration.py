@@ -342,6 +342,29 @@ def rotated() -> WebhookConfig:
     return set_webhook_token(organization=make_organization(), token=NEW_TOKEN)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "kept"),
+    [
+        ("https://delivery.example/in?key=their-s3cret", "https://delivery.example/in?***"),
+        ("https://me:their-s3cret@delivery.example/in", "https://***@delivery.example/in"),
+        ("https://delivery.example/in#their-s3cret", "https://delivery.example/in#***"),
+        (URL, URL),
+    ],
+)
+def test_key_in_the_address_of_another_is_written_nowhere(
+    iiko: PlayedIiko, restaurant: Organization, caplog: pytest.LogCaptureFixture, theirs: str, kept: str
+) -> None:
+    plays(iiko, vendor_settings(webHooksUri=theirs))
+
+    register_webhook(restaurant, now=lambda: NOW)
+
+    call_log.flush()
+    call = ApiCall.objects.get(operation="webhooks/settings")
+    assert (call.response or {})["webHooksUri"] == kept
+    config = WebhookConfig.objects.get()
+    assert "s3cret" not in f"{caplog.text} {config.seen_url} {config.registration_error}"
+
+
 def test_former_token_is_dropped_when_the_new_one_comes(client: Client) -> None:
     config = rotated()
     assert post(client, cloud_event(), token=TOKEN).status_code == 200

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from orders.models import Order, TimelineEntry
 from tests.builders import (
@@ -22,6 +24,7 @@ from tests.builders import (
     soi_message,
 )
 from tests.pages import EVENTS, ORDERS, markup, sign_in_superuser, text
+from webhooks import tasks
 from webhooks.models import EventStatus, WebhookEvent
 from webhooks.services.replay import replay_event
 from webhooks.services.retention import forget_old_events
@@ -186,3 +189,16 @@ def test_event_being_replayed_is_left_for_the_next_time(client: Client) -> None:
 
     assert kept() == [first]
     assert second not in kept()
+
+
+def test_task_of_the_clock_keeps_to_the_setting(client: Client, settings: LazySettings) -> None:
+    make_organization()
+    received = timezone.now() - timedelta(days=10)
+    bring(client, [cloud_event(order_id="ten-days-old")], received=received)
+
+    tasks.forget_events()
+    assert len(kept()) == 1
+
+    settings.INBOX_RETENTION_DAYS = 7
+    tasks.forget_events()
+    assert kept() == []

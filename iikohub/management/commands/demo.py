@@ -145,6 +145,7 @@ def supervised(*, port: int, sandbox_port: int, seed: int, token: str) -> Superv
         "WEBHOOK_BASE_URL": f"http://{web}",
         "IIKO_API_URL": f"http://127.0.0.1:{sandbox_port}",
         "IIKO_SANDBOX_WEBHOOK_TOKEN": token,
+        "WEBHOOK_AUTO_REGISTER": os.environ.get("WEBHOOK_AUTO_REGISTER") or "1",
     }
     supervisor = Supervisor(sys.stdout)
     supervisor.add("web", sys.executable, "-m", "gunicorn", "iikohub.wsgi", env=env)

@@ -1,0 +1,174 @@
+"""Reconcile: how soon the orders are iiko's own after a storm, and after the hub was away for hours.
+
+The sandbox drops 20 % of the webhooks, sends 20 % twice, shuffles and batches the rest and fails 5 % of
+the calls; everything in the hub goes by its own clock. *Storm*: from the last change in iiko to the
+moment when every order is equal, field by field. *Away*: the hub is off while four hours pass in the
+sandbox; from its start (or the last change, if later) to equality.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench import database
+from bench.played import STORM, Played, arguments
+from bench.processes import HUB, ProcessFailed, Running, free_port, manage, running, web
+from bench.truth import differences
+from orders.api.serializers import OrderDetailSerializer
+from orders.models import Order
+from organizations.models import Organization
+from webhooks.models import EventSource, WebhookEvent
+from webhooks.services.configs import new_token
+from webhooks.sync_models import OrderSync
+
+SPEED = 60.0
+WORKERS = 2
+AWAY_S = 4 * 3600
+_LATE_SHARE = 10
+"""One in so many orders is born after the hub is back."""
+_LONGEST_S = 900.0
+_START_S = 60.0
+_PAUSE_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One play: ``seconds`` until all orders were equal, ``different`` those that never were."""
+
+    name: str
+    orders: int
+    seconds: float
+    different: int
+    found_by_reading: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileRun:
+    storm: Play
+    away: Play
+    calls: dict[str, Any]
+    webhooks: dict[str, int]
+
+    def busiest_minute(self, operation: str) -> int:
+        return int(self.calls.get(operation, {}).get("busiest_minute", 0))
+
+    @property
+    def refused_by_limits(self) -> int:
+        """A 429 that no fault made: iiko's own limits."""
+        return sum(int(one["answers"].get("429", 0)) for one in self.calls.values())
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def measure(*, runs: int, orders: int) -> Iterator[ReconcileRun]:
+    for _ in range(runs):
+        yield _Stage(orders).play()
+
+
+class _Stage:
+    """A sandbox and, at times, a hub beside it."""
+
+    def __init__(self, orders: int) -> None:
+        self._orders = orders
+        self._hub_port = free_port()
+        self._token = new_token()
+        port = free_port()
+        self._iiko = Played(port)
+        self._sandbox = arguments(port=port, hub_port=self._hub_port, token=self._token, speed=SPEED)
+        self._env = HUB | {
+            "IIKO_API_URL": self._iiko.url,
+            "IIKO_API_KEY": "bench",
+            "WEBHOOK_SECRET_KEY": self._token,
+        }
+        self._zones: dict[str, str] = {}
+
+    def play(self) -> ReconcileRun:
+        database.empty()
+        with running([(manage()[0], *self._sandbox)], env={}) as (sandbox,):
+            _wait_for(lambda: self._is_up(sandbox), "the sandbox", seconds=_START_S)
+            self._zones = self._iiko.zones()
+            self._discover()
+            self._iiko.set_faults(STORM)
+            storm = self._play_storm()
+            away = self._play_away()
+            return ReconcileRun(storm, away, self._iiko.calls(), self._iiko.state()["webhooks"])
+
+    def _is_up(self, sandbox: Running) -> bool:
+        sandbox.check_alive()
+        return self._iiko.is_up()
+
+    def _discover(self) -> None:
+        OrderSync.objects.all().delete()
+        with running([manage("sync_dictionaries")], env=self._env) as (command,):
+            command.wait(_START_S)
+        # Only the sandbox's own are asked about.
+        Organization.objects.exclude(iiko_id__in=self._zones).update(is_active=False)
+
+    def _play_storm(self) -> Play:
+        with self._hub():
+            _wait_for(self._is_followed, "the first reading", seconds=_LONGEST_S)
+            self._iiko.bear(self._orders)
+            self._wait_until_over()
+            return self._time_to_equality("storm", self._last_change(), self._orders)
+
+    def _play_away(self) -> Play:
+        late = self._orders // _LATE_SHARE
+        self._iiko.bear(self._orders - late)
+        self._iiko.advance(AWAY_S)
+        began = time.time()
+        with self._hub():
+            self._iiko.bear(late)
+            self._wait_until_over()
+            since = max(began, self._last_change() - AWAY_S)
+            return self._time_to_equality("away", since, self._orders)
+
+    @contextmanager
+    def _hub(self) -> Iterator[None]:
+        workers = [manage("worker")] * WORKERS
+        with web(port=self._hub_port, env=self._env), running(workers, env=self._env) as started:
+            yield
+            for worker in started:
+                worker.check_alive()
+
+    def _is_followed(self) -> bool:
+        return OrderSync.objects.filter(revision__isnull=False).count() == len(self._zones)
+
+    def _wait_until_over(self) -> None:
+        _wait_for(lambda: not self._iiko.state()["orders"], "the last order", seconds=_LONGEST_S)
+
+    def _last_change(self) -> float:
+        return max(int(told["timestamp"]) for told in self._iiko.orders()) / 1000
+
+    def _time_to_equality(self, name: str, since: float, orders: int) -> Play:
+        truth = {told["id"]: told for told in self._iiko.orders()}
+        revisions = {ident: told["timestamp"] for ident, told in truth.items()}
+        deadline = time.time() + _LONGEST_S
+        while self._revisions() != revisions and time.time() < deadline:
+            time.sleep(_PAUSE_S)
+        seconds = time.time() - since
+        found = WebhookEvent.objects.filter(source=EventSource.RECONCILE).count()
+        return Play(name, orders, seconds, self._count_different(truth), found)
+
+    def _revisions(self) -> dict[str | None, int | None]:
+        return dict(Order.objects.values_list("iiko_order_id", "revision"))
+
+    def _count_different(self, truth: dict[str, Any]) -> int:
+        orders = Order.objects.select_related("organization")
+        shown = {row["iiko_order_id"]: row for row in OrderDetailSerializer(orders, many=True).data}
+        return sum(
+            bool(differences(told, shown.get(ident), self._zones[told["organizationId"]]))
+            for ident, told in truth.items()
+        )
+
+
+def _wait_for(happened: Any, what: str, *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > deadline:
+            raise ProcessFailed(f"Waited {seconds:.0f} s for {what} in vain.")
+        time.sleep(_PAUSE_S)

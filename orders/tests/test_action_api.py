@@ -1,0 +1,382 @@
+"""Around the actions: repeats, waiting, who may ask, how often, and where the answer is found."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from orders.api import waiting
+from orders.command_models import IdempotencyKey, OrderCommand
+from orders.models import Order
+from orders.services.repeats import forget_old_keys
+from organizations.services.registry import create_api_key
+from tests.acting import QUEUED, STATUS, Acting, make_removal_type, refused, told
+from tests.builders import (
+    ORGANIZATION_ID,
+    OTHER_ORGANIZATION_ID,
+    authorized,
+    make_key,
+    make_other_organization,
+)
+from tests.played_iiko import PlayedIiko
+
+pytestmark = pytest.mark.django_db
+
+ON_WAY = {"status": "OnWay"}
+COMMAND_FIELDS = {
+    "id",
+    "order_id",
+    "kind",
+    "state",
+    "wish",
+    "correlation_id",
+    "error",
+    "proof",
+    "requested_by",
+    "created_at",
+    "sent_at",
+    "finished_at",
+}
+
+
+@pytest.fixture
+def acting(iiko: PlayedIiko) -> Acting:
+    one = Acting(iiko)
+    one.has(status="Waiting")
+    return one
+
+
+@pytest.fixture
+def _no_jobs_left() -> Iterator[None]:
+    """Their tables are procrastinate's: Django does not empty them after a test."""
+    yield
+    ProcrastinateJob.objects.all().delete()
+
+
+def named(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key}
+
+
+# --- once --------------------------------------------------------------------------------------------
+
+
+def test_repeat_is_answered_with_the_first_command(acting: Acting) -> None:
+    first = acting.ask("update-status", ON_WAY, headers=named("k-1"))
+    again = acting.ask("update-status", ' {"status" : "OnWay"} ', headers=named("k-1"))
+
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.json() == first.json()
+    assert OrderCommand.objects.count() == 1
+
+
+def test_repeat_after_the_end_tells_the_end(acting: Acting) -> None:
+    acting.ask("update-status", ON_WAY, headers=named("k-1"))
+    acting.has(status="OnWay")
+    command = OrderCommand.objects.get()
+    acting.step(command)
+
+    again = acting.ask("update-status", ON_WAY, headers=named("k-1"))
+
+    assert (again.status_code, again.json()["state"]) == (200, "confirmed")
+
+
+@pytest.mark.parametrize(
+    ("action", "body"), [("update-status", {"status": "Delivered"}), ("cancel", {"status": "OnWay"})]
+)
+def test_key_of_another_request_is_a_mistake(acting: Acting, action: str, body: dict[str, Any]) -> None:
+    acting.ask("update-status", ON_WAY, headers=named("k-1"))
+
+    other = acting.ask(action, body, headers=named("k-1"))
+
+    assert told(other) == (422, "idempotency_key_reused")
+    assert OrderCommand.objects.count() == 1
+
+
+def test_keys_of_other_callers_are_other_keys(acting: Acting) -> None:
+    acting.ask("update-status", ON_WAY, headers=named("k-1"))
+    acting.key = make_key(name="other")
+
+    response = acting.ask("update-status", ON_WAY, headers=named("k-1"))
+
+    assert told(response) == (409, "already_asked")
+
+
+def test_key_is_free_again_after_a_refusal(acting: Acting) -> None:
+    assert refused(acting.ask("update-status", {"status": "Delivered"}, headers=named("k-1")))[0] == 409
+    acting.has(status="OnWay")
+
+    response = acting.ask("update-status", {"status": "Delivered"}, headers=named("k-1"))
+
+    assert response.status_code == 202
+
+
+def test_key_counts_for_a_day(acting: Acting) -> None:
+    acting.ask("update-status", ON_WAY, headers=named("k-1"))
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
+
+    response = acting.ask("update-status", ON_WAY, headers=named("k-1"))
+
+    assert told(response) == (409, "already_asked")
+    assert forget_old_keys(now=timezone.now()) == 1
+
+
+@pytest.mark.parametrize("key", ["x" * 201, "a\tb"])
+def test_key_that_cannot_be_one_is_refused(acting: Acting, key: str) -> None:
+    response = acting.ask("update-status", ON_WAY, headers=named(key))
+
+    assert response.status_code == 400
+    assert OrderCommand.objects.count() == 0
+
+
+def at_once(count: int, ask: Callable[[int], Any]) -> list[Any]:
+    """Ask from so many threads, which start together."""
+    answers: list[Any] = []
+    together = threading.Barrier(count)
+
+    def work(number: int) -> None:
+        try:
+            together.wait()
+            answers.append(ask(number))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+@pytest.mark.usefixtures("_no_jobs_left")
+@pytest.mark.django_db(transaction=True)
+def test_fifty_requests_with_one_key_make_one_command(acting: Acting) -> None:
+    answers = at_once(50, lambda _: acting.ask("update-status", ON_WAY, headers=named("k-1")))
+
+    command = OrderCommand.objects.get()
+    assert {(one.status_code, one.json()["id"]) for one in answers} == {(202, command.pk)}
+    assert len(answers) == 50
+    assert ProcrastinateJob.objects.filter(task_name="orders.advance_command").count() == 1
+
+
+@pytest.mark.usefixtures("_no_jobs_left")
+@pytest.mark.django_db(transaction=True)
+def test_two_people_at_once_make_one_command(acting: Acting) -> None:
+    answers = at_once(2, lambda _: acting.ask("update-status", ON_WAY))
+
+    assert sorted(one.status_code for one in answers) == [202, 409]
+    assert OrderCommand.objects.count() == 1
+
+
+# --- waiting -----------------------------------------------------------------------------------------
+
+
+def test_caller_who_waits_is_told_the_end(acting: Acting, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            OrderCommand.objects.update(state="confirmed", proof="status", finished_at=timezone.now())
+
+    monkeypatch.setattr("orders.api.waiting.time.sleep", sleep)
+
+    response = acting.ask("update-status", ON_WAY, headers={"Prefer": "respond-async, wait=30"})
+
+    assert (response.status_code, response.json()["state"]) == (200, "confirmed")
+    assert response["Preference-Applied"] == "wait=20"
+    assert len(slept) == 3
+
+
+def test_waiting_ends_in_time(acting: Acting) -> None:
+    response = acting.ask("update-status", ON_WAY, headers={"Prefer": "wait=0"})
+
+    assert (response.status_code, response.json()["state"]) == (202, "pending")
+
+
+def test_too_many_waiters_are_answered_at_once(acting: Acting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "WAITERS", threading.BoundedSemaphore(1))
+    waiting.WAITERS.acquire()
+
+    response = acting.ask("update-status", ON_WAY, headers={"Prefer": "wait=20"})
+
+    assert response.status_code == 202
+    assert "Preference-Applied" not in response
+
+
+# --- who may -----------------------------------------------------------------------------------------
+
+
+def test_key_of_another_restaurant_sees_no_order(acting: Acting) -> None:
+    make_other_organization()
+    acting.key = make_key(OTHER_ORGANIZATION_ID)
+
+    response = acting.ask("update-status", ON_WAY)
+
+    assert refused(response) == (404, "not_found")
+
+
+def test_command_of_another_restaurant_is_not_found(acting: Acting) -> None:
+    command = acting.asked("update-status", ON_WAY)
+    make_other_organization()
+
+    foreign = Client().get(
+        f"/api/v1/commands/{command.pk}", headers=authorized(make_key(OTHER_ORGANIZATION_ID))
+    )
+    own = Client().get(f"/api/v1/commands/{command.pk}", headers=authorized(make_key(ORGANIZATION_ID)))
+
+    assert foreign.status_code == 404
+    assert (own.status_code, own.json()["id"]) == (200, command.pk)
+    assert set(own.json()) == COMMAND_FIELDS
+
+
+@pytest.mark.parametrize(
+    "action", ["update-status", "assign-courier", "update-payment", "cancel", "apply-discount"]
+)
+def test_key_that_may_only_read(acting: Acting, action: str) -> None:
+    acting.key = create_api_key(name="reader", may_act=False)[1]
+
+    assert refused(acting.ask(action, {})) == (403, "permission_denied")
+    assert acting.get("orders")["results"] != []
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "permission"),
+    [
+        ("update-status", ON_WAY, "change_order_status"),
+        ("assign-courier", {"courier_id": "x"}, "assign_order_courier"),
+        ("update-payment", {"payments": []}, "change_order_payment"),
+        ("cancel", {}, "cancel_order"),
+        ("apply-discount", {}, "change_order_payment"),
+    ],
+)
+def test_person_needs_the_permission_of_the_action(
+    acting: Acting, action: str, body: dict[str, Any], permission: str
+) -> None:
+    person = User.objects.create_user("Оля", password="x", is_staff=True)
+    person.user_permissions.set(Permission.objects.filter(codename="view_order"))
+    client = Client()
+    client.force_login(person)
+
+    assert refused(acting.ask(action, body, client=client)) == (403, "permission_denied")
+
+    person.user_permissions.add(Permission.objects.get(codename=permission))
+    assert acting.ask(action, body, client=client).status_code in (202, 400, 409, 422)
+
+
+def test_status_cancelled_needs_the_permission_to_cancel(acting: Acting) -> None:
+    make_removal_type()
+    person = User.objects.create_user("Оля", password="x", is_staff=True)
+    allowed = ("view_order", "change_order_status")
+    person.user_permissions.set(Permission.objects.filter(codename__in=allowed))
+    client = Client()
+    client.force_login(person)
+
+    assert refused(acting.ask("update-status", {"status": "Cancelled"}, client=client))[0] == 403
+
+    person.user_permissions.add(Permission.objects.get(codename="cancel_order"))
+    response = acting.ask("update-status", {"status": "Cancelled"}, client=client)
+    assert (response.status_code, response.json()["requested_by"]) == (202, "Оля")
+    assert OrderCommand.objects.get().user == person
+
+
+def test_persons_request_from_another_site_is_refused(acting: Acting) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_superuser("chief"))
+
+    assert refused(acting.ask("update-status", ON_WAY, client=client))[0] == 403
+
+
+def test_nobody_acts_without_a_key(acting: Acting) -> None:
+    assert acting.ask("update-status", ON_WAY, client=Client()).status_code == 401
+    assert OrderCommand.objects.count() == 0
+
+
+def test_reading_an_action_is_not_allowed(acting: Acting) -> None:
+    pk = Order.objects.get().pk
+
+    response = Client().get(f"/api/v1/orders/{pk}/cancel", headers=authorized(acting.key))
+
+    assert response.status_code == 405
+
+
+@pytest.mark.parametrize("body", [{"status": "Flying"}, {}, {"status": 7}, {"status": ["OnWay"]}, []])
+def test_status_that_is_none(acting: Acting, body: Any) -> None:
+    response = acting.ask("update-status", body)
+
+    assert response.status_code == 400
+    assert OrderCommand.objects.count() == 0
+
+
+# --- how often ---------------------------------------------------------------------------------------
+
+
+def test_key_may_act_so_often_in_a_minute(acting: Acting, settings: LazySettings) -> None:
+    settings.API_ACTIONS_PER_MINUTE = 2
+    with connection.cursor() as cursor:
+        # Not across the turn of a minute.
+        cursor.execute(
+            "SELECT pg_sleep(CASE WHEN extract(second FROM clock_timestamp()) > 57 THEN 3.5 ELSE 0 END)"
+        )
+
+    answers = [acting.ask("update-status", ON_WAY) for _ in range(3)]
+    reading = acting.get("orders")
+    acting.key = make_key(name="other")
+    other = acting.ask("update-status", ON_WAY)
+
+    assert [one.status_code for one in answers] == [202, 409, 429]
+    assert told(answers[-1]) == (429, "throttled")
+    assert 1 <= int(answers[-1]["Retry-After"]) <= 60
+    assert (len(reading["results"]), other.status_code) == (1, 409)
+
+
+def test_count_begins_anew_with_the_minute(acting: Acting, settings: LazySettings) -> None:
+    settings.API_ACTIONS_PER_MINUTE = 1
+    acting.ask("update-status", ON_WAY)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE api_uses SET minute = minute - 1, count = 99")
+
+    assert acting.ask("update-status", ON_WAY).status_code == 409
+
+
+def test_bound_can_be_lifted(acting: Acting, settings: LazySettings) -> None:
+    settings.API_ACTIONS_PER_MINUTE = 0
+
+    assert {acting.ask("update-status", ON_WAY).status_code for _ in range(5)} == {202, 409}
+
+
+# --- where the answer is found -----------------------------------------------------------------------
+
+
+def test_commands_of_an_order_are_listed_newest_first(acting: Acting) -> None:
+    make_removal_type()
+    first = acting.asked("update-status", ON_WAY)
+    second = acting.asked("cancel", {"cancel_reason": "Долго"})
+
+    page = acting.get(f"orders/{first.order_id}/commands")
+
+    assert (page["count"], [row["id"] for row in page["results"]]) == (2, [second.pk, first.pk])
+    assert page["results"][1] == acting.get(f"commands/{first.pk}")
+
+
+def test_timeline_tells_the_steps(acting: Acting) -> None:
+    acting.iiko.answers(STATUS, QUEUED)
+    command = acting.asked("update-status", ON_WAY)
+    acting.step(command)
+
+    entries = acting.get(f"orders/{command.order_id}/timeline")["results"]
+
+    told_of = [entry for entry in entries if entry["what"] == "command"]
+    assert [entry["to_value"]["state"] for entry in told_of] == ["pending", "sent"]
+    assert told_of[0]["to_value"]["wish"] == {"status": "OnWay", "delivered_at": None}
+    assert [entry["actor"] for entry in told_of] == ["API: shop", "hub"]

@@ -1,0 +1,80 @@
+"""Orders that no webhook brought."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from organizations.errors import HubError
+from webhooks.services.reconcile import LoginWork, SyncOptions, SyncResult, sync_login, work_by_login
+
+PATIENCE_S = 60.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Ask iiko what changed since the last time and put what no webhook brought into the inbox; a worker "
+        "applies it. After a long pause orders are read by date first. Repeating it stores nothing twice."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organization", metavar="ID", help="only this one, by its id in iiko")
+        parser.add_argument(
+            "--since",
+            help="read all orders promised at or after: 2026-03-14 or 2026-03-14T18:00, UTC "
+            "(iiko guarantees the last 7 days)",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only count, store nothing")
+
+    def handle(self, *_: Any, organization: str | None, since: str | None, dry_run: bool, **__: Any) -> None:
+        options = SyncOptions(
+            since=_instant(since) if since else None, dry_run=dry_run, is_asked_for=True, wait_s=PATIENCE_S
+        )
+        try:
+            wanted = work_by_login(organization)
+        except HubError as error:
+            raise CommandError(error.detail) from error
+        total = SyncResult()
+        for work in wanted:
+            total.add(self._sync(work, options))
+        self.stdout.write(_summary(total, dry_run=dry_run))
+        if total.failures:
+            raise CommandError(
+                "Not everything could be read. Run it again when this is mended:\n  "
+                + "\n  ".join(total.failures)
+            )
+
+    def _sync(self, work: LoginWork, options: SyncOptions) -> SyncResult:
+        self.stdout.write(f"Login {work.login.name!r}")
+        try:
+            done = sync_login(work, now=timezone.now, report=self._say, options=options)
+        except HubError as error:
+            return SyncResult(failures=[error.detail])
+        for organization in work.organizations:
+            read, news = done.read[organization.iiko_id], done.news[organization.iiko_id]
+            self._say(f"{organization.name}: {read} orders read, {news} not known yet")
+        return done
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(f"  {line}")
+        self.stdout.flush()
+
+
+def _summary(total: SyncResult, *, dry_run: bool) -> str:
+    verb = "would be put" if dry_run else "were put"
+    return f"{total.read.total()} orders read, {total.news.total()} {verb} into the inbox."
+
+
+def _instant(text: str) -> datetime:
+    try:
+        day = parse_date(text)
+        moment = datetime(day.year, day.month, day.day) if day else parse_datetime(text)  # noqa: DTZ001  # made aware below
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise CommandError(f"--since {text!r} is not a date. Write 2026-03-14 or 2026-03-14T18:00.")
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

@@ -1,0 +1,254 @@
+"""Why nothing comes: a quiet hour, a dead webhook or a till that is offline.
+
+Facts first. A webhook is dead when reconciliation goes on finding what no webhook brings; that needs no
+history and is as true at night. A till is offline when iiko says so while there is something to do.
+Silence alone proves nothing: it is compared with as long a time at the same hour of past days, and
+where those were busy and iiko cannot be asked, the watch says that it is blind.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from iiko_client.errors import IikoError
+from orders.models import Order
+from organizations.errors import HubError
+from organizations.link_models import ApiLogin
+from organizations.models import Organization, TerminalGroup
+from organizations.services.link import client_for, login_of
+from webhooks.receiving import last_received
+from webhooks.services.missed import missed_since
+from webhooks.sync_models import LinkHealth, LinkState, OrderSync
+
+logger = logging.getLogger(__name__)
+
+SILENT_AFTER = timedelta(minutes=5)
+DEAD_AFTER_MISSED = 3
+"""States in a row that no webhook brought. One or two may be lost on the way of a webhook that works."""
+BUSY_FROM = 3
+"""Events in as long a time on at least three of four past days: then silence is unusual."""
+HISTORY_DAYS = 14
+ENOUGH_DAYS = 5
+_LOOKS_BACK = timedelta(days=1)
+_LONGEST_GAP = timedelta(hours=3)
+_SYNC_IS_FRESH = timedelta(minutes=10)
+_AROUND_NOW = timedelta(hours=2)
+_COUNT_UP_TO = 20
+
+# One short look into the index (organization_id, received_at) for each past day.
+_IN_PAST = f"""
+SELECT (SELECT count(*) FROM (
+            SELECT 1 FROM webhook_events e
+            WHERE e.organization_id = %s AND e.received_at >= since AND e.received_at < until
+              AND e.source = 'webhook' LIMIT {_COUNT_UP_TO}) AS met)
+FROM unnest(%s::timestamptz[], %s::timestamptz[]) WITH ORDINALITY AS past(since, until, place)
+ORDER BY place
+"""  # noqa: S608  # a constant
+_FIRST = """
+SELECT received_at FROM webhook_events WHERE organization_id = %s AND source = 'webhook'
+ORDER BY received_at, id LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one organization. ``tills_answer`` is None where iiko did not say."""
+
+    gap: timedelta | None
+    """Since the last webhook; None: none ever came."""
+    missed: int
+    usual: int
+    has_work: bool
+    tills_answer: bool | None
+    is_synced: bool
+
+
+def judge(evidence: Evidence) -> LinkState:
+    """Say what the evidence means."""
+    if evidence.missed >= DEAD_AFTER_MISSED:
+        return LinkState.DEAD_WEBHOOK
+    if evidence.gap is not None and evidence.gap < SILENT_AFTER:
+        return LinkState.RECEIVING
+    is_unusual = evidence.usual >= BUSY_FROM
+    if evidence.tills_answer is False and (is_unusual or evidence.has_work):
+        return LinkState.OFFLINE_TILL
+    if is_unusual and not evidence.is_synced:
+        return LinkState.BLIND
+    return LinkState.QUIET
+
+
+def watch_links(*, now: datetime) -> list[LinkHealth]:
+    """Look at every active organization, keep what was found, and log where it changed."""
+    organizations = list(
+        Organization.objects.filter(is_active=True)
+        .select_related("api_login", "order_sync", "link_health")
+        .annotate(last_webhook_at=last_received("iiko_id"))
+        .order_by("pk")
+    )
+    looks = [_Look.at(organization, now) for organization in organizations]
+    answers = _tills([look.organization for look in looks if look.wants_tills])
+    return [_keep(look, answers.get(look.organization.iiko_id), now) for look in looks]
+
+
+# --- evidence ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    organization: Organization
+    last_webhook_at: datetime | None
+    gap: timedelta | None
+    missed: int
+    usual: int
+    has_work: bool
+    is_synced: bool
+
+    @classmethod
+    def at(cls, organization: Organization, now: datetime) -> _Look:
+        last: datetime | None = getattr(organization, "last_webhook_at")  # noqa: B009  # an annotation
+        gap = None if last is None else max(now - last, timedelta())
+        is_silent = gap is None or gap >= SILENT_AFTER
+        ident = organization.iiko_id
+        return cls(
+            organization=organization,
+            last_webhook_at=last,
+            gap=gap,
+            missed=missed_since(ident, max(last or now - _LOOKS_BACK, now - _LOOKS_BACK), now=now),
+            usual=usual_events(organization, gap, now) if gap is not None and is_silent else 0,
+            has_work=is_silent and _has_work(ident, now),
+            is_synced=_is_synced(organization, now),
+        )
+
+    @property
+    def wants_tills(self) -> bool:
+        return self.has_work or self.usual >= BUSY_FROM
+
+
+def usual_events(organization: Organization, gap: timedelta, now: datetime) -> int:
+    """Return how many webhooks came at least on three of four past days in as long a time until this hour.
+
+    0 where fewer than ``ENOUGH_DAYS`` days are known, or nothing came on this day of past weeks.
+    """
+    local = now.astimezone(organization.zone())
+    length = min(gap, _LONGEST_GAP)
+    first = _first_webhook(organization.iiko_id)
+    # The same hour on the wall, whatever the clocks did in between.
+    ends = [(local - timedelta(days=day)).astimezone(UTC) for day in range(1, HISTORY_DAYS + 1)]
+    ends = [end for end in ends if first is not None and end - length >= first]
+    if len(ends) < ENOUGH_DAYS:
+        return 0
+    counts = _counts(organization.iiko_id, [(end - length, end) for end in ends])
+    same_weekday = counts[6::7]
+    if same_weekday and not any(same_weekday):
+        return 0
+    return sorted(counts)[len(counts) // 4]
+
+
+def _counts(organization_id: str, windows: Sequence[tuple[datetime, datetime]]) -> list[int]:
+    since, until = [list(column) for column in zip(*windows, strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_PAST, [organization_id, since, until])
+        return [count for (count,) in cursor.fetchall()]
+
+
+def _first_webhook(organization_id: str) -> datetime | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST, [organization_id])
+        row = cursor.fetchone()
+        return row[0] if row else None
+
+
+def _has_work(organization_id: str, now: datetime) -> bool:
+    """Whether something is open that is promised for about now."""
+    around = (now - _AROUND_NOW, now + _AROUND_NOW)
+    return Order.objects.open().filter(organization_id=organization_id, promised_time__range=around).exists()
+
+
+def _is_synced(organization: Organization, now: datetime) -> bool:
+    sync: OrderSync | None = getattr(organization, "order_sync", None)
+    return bool(sync and sync.synced_at and now - sync.synced_at < _SYNC_IS_FRESH)
+
+
+# --- is_alive ------------------------------------------------------------------------------------------
+
+
+def _tills(organizations: Iterable[Organization]) -> dict[str, bool]:
+    """Ask iiko, login by login, whether any till group of each organization answers."""
+    by_login: dict[ApiLogin, list[str]] = {}
+    for organization in organizations:
+        try:
+            by_login.setdefault(login_of(organization), []).append(organization.iiko_id)
+        except HubError:  # without a login nobody can be asked
+            continue
+    found: dict[str, bool] = {}
+    for login, ids in by_login.items():
+        try:
+            found |= _ask_tills(login, ids)
+        except (IikoError, HubError) as error:
+            logger.warning("link.tills_unknown", extra={"error": str(error)})
+    return found
+
+
+def _ask_tills(login: ApiLogin, organization_ids: list[str]) -> dict[str, bool]:
+    groups = TerminalGroup.objects.filter(
+        organization_id__in=organization_ids, is_deleted=False, is_in_sleep=False
+    )
+    owners: dict[str, str] = {group.iiko_id: group.organization_id for group in groups}
+    if not owners:
+        return {}
+    client = client_for(login, requested_by="watch_links")
+    found: dict[str, bool] = {}
+    for told in client.terminal_groups_alive(
+        organization_ids=sorted(set(owners.values())), terminal_group_ids=sorted(owners)
+    ):
+        owner = told.organization_id or owners.get(told.terminal_group_id, "")
+        found[owner] = found.get(owner, False) or told.is_alive
+    return found
+
+
+# --- what becomes of it ----------------------------------------------------------------------------------
+
+
+def _keep(look: _Look, tills_answer: bool | None, now: datetime) -> LinkHealth:
+    state = judge(Evidence(look.gap, look.missed, look.usual, look.has_work, tills_answer, look.is_synced))
+    before: LinkHealth | None = getattr(look.organization, "link_health", None)
+    is_same = before is not None and before.state == state
+    health = LinkHealth(
+        organization=look.organization,
+        state=state,
+        since=before.since if before is not None and is_same else now,
+        checked_at=now,
+        last_webhook_at=look.last_webhook_at,
+        usual_events=look.usual,
+        missed=look.missed,
+    )
+    LinkHealth.objects.bulk_create(
+        [health], update_conflicts=True, unique_fields=["organization"], update_fields=_KEPT
+    )
+    if not is_same:
+        _log_change(health, before)
+    return health
+
+
+_KEPT = ["state", "since", "checked_at", "last_webhook_at", "usual_events", "missed"]
+_ALARMS = (LinkState.DEAD_WEBHOOK, LinkState.OFFLINE_TILL, LinkState.BLIND)
+
+
+def _log_change(health: LinkHealth, before: LinkHealth | None) -> None:
+    level = logging.WARNING if health.state in _ALARMS else logging.INFO
+    logger.log(
+        level,
+        "link.state_changed",
+        extra={
+            "organization_id": health.organization_id,
+            "state": str(health.state),
+            "was": str(before.state) if before else "",
+            "missed": health.missed,
+            "usual_events": health.usual_events,
+        },
+    )

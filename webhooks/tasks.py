@@ -1,0 +1,66 @@
+"""What webhooks need by the clock."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+
+from django.conf import settings
+from django.utils import timezone
+from procrastinate import exceptions
+from procrastinate.contrib.django import app
+
+from organizations.jobs import scheduled
+from webhooks.services.missed import count_missed
+from webhooks.services.reconcile_clock import logins_to_sync, sync_login_by_clock
+from webhooks.services.registration_watch import register_all, register_new, watch_webhooks
+from webhooks.services.retention import forget_old_events
+from webhooks.services.silence import watch_links
+
+REGISTRATION = "webhook registration"
+_BY_LOGIN = "sync"
+# Not every hub in the country at the first second of the minute.
+_SPREAD_S = 5
+
+
+@scheduled(at_start=True, lock=REGISTRATION)
+def register_at_start() -> None:
+    register_all(now=timezone.now())
+
+
+@scheduled("3-59/5 * * * *", lock=REGISTRATION)
+def register_new_webhooks() -> None:
+    register_new(now=timezone.now())
+
+
+@scheduled("11-59/15 * * * *", lock=REGISTRATION)
+def watch_registered_webhooks() -> None:
+    watch_webhooks(now=timezone.now())
+
+
+# Every minute: by_revision was asked every 20 s in the field (reference, section 6, read 2026-11).
+@scheduled("* * * * *", at_start=True)
+def sync_orders() -> None:
+    for login_id in logins_to_sync():
+        name = f"sync_orders/{login_id}"
+        seconds = random.randint(0, _SPREAD_S)  # noqa: S311  # jitter
+        task = sync_login_orders.configure(queueing_lock=name, schedule_in={"seconds": seconds})
+        with contextlib.suppress(exceptions.AlreadyEnqueued):
+            task.defer(login_id=login_id)
+
+
+@app.task(name="webhooks.tasks.sync_login_orders", queue=_BY_LOGIN)
+def sync_login_orders(login_id: int) -> None:
+    sync_login_by_clock(login_id)
+
+
+@scheduled("* * * * *")
+def watch_the_links() -> None:
+    now = timezone.now()
+    count_missed(now=now)
+    watch_links(now=now)
+
+
+@scheduled("53 * * * *")
+def forget_events() -> None:
+    forget_old_events(days=settings.INBOX_RETENTION_DAYS)
