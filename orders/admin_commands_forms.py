@@ -215,7 +215,7 @@ class CourierForm(ActForm):
         if self.is_hopeless:
             return _(
                 "The hub knows no other courier of this restaurant. Have its dictionaries read again "
-                "(manage.py sync_dictionaries)."
+                "(API logins, or manage.py sync_dictionaries)."
             )
         return ""
 
@@ -272,7 +272,7 @@ class PaymentForm(ActForm):
             return ""
         return _(
             "The hub knows no payment type of this restaurant. Have its dictionaries read again "
-            "(manage.py sync_dictionaries)."
+            "(API logins, or manage.py sync_dictionaries)."
         )
 
     def clean(self) -> dict[str, Any]:
