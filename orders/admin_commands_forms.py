@@ -123,9 +123,16 @@ class ActForm(forms.Form):
 _TECHNICAL = frozenset({"key", "csrfmiddlewaretoken", "order"})
 
 
+class StatusField(forms.ChoiceField):
+    """Takes statuses that are not offered any more: the service refuses them, and says why."""
+
+    def valid_value(self, value: Any) -> bool:
+        return value in Status.values and value != Status.CANCELLED
+
+
 class StatusForm(ActForm):
     kind = CommandKind.UPDATE_STATUS
-    status = forms.ChoiceField(label=gettext_lazy("New status"), widget=forms.RadioSelect)
+    status = StatusField(label=gettext_lazy("New status"), widget=forms.RadioSelect)
     delivered_at = forms.CharField(
         label=gettext_lazy("When the guest had it"),
         required=False,
@@ -135,16 +142,14 @@ class StatusForm(ActForm):
     def set_up(self) -> None:
         self.refused: list[tuple[str, str]] = []
         offered = SETTABLE if self.is_bulk else self._allowed()
-        # A status that is refused by now is refused by the service, with the reason.
-        known = [status.value for status in (DeliveryStatus if self.is_bound else offered)]
         field: Any = self.fields["status"]
-        field.choices = [(value, Status(value).label) for value in known if value != Status.CANCELLED]
+        field.choices = [(status.value, Status(status).label) for status in offered]
         self.fields["delivered_at"].help_text = _(
             "Only with Delivered and Closed; empty: now. On the restaurant's clock, %(zone)s."
         ) % {"zone": self.zone}
         if not self.is_bulk:
             self.initial["status"] = self._next([status.value for status in offered])
-        self.takes_moment = self.is_bound or bool(_HANDED_OVER.intersection(offered))
+        self.takes_moment = bool(self.data.get("delivered_at") or _HANDED_OVER.intersection(offered))
 
     def _allowed(self) -> list[DeliveryStatus]:
         subject = subject_of(self.first)
@@ -166,7 +171,7 @@ class StatusForm(ActForm):
 
     @property
     def is_hopeless(self) -> bool:
-        return not self.is_bound and not self.fields["status"].choices  # type: ignore[attr-defined]
+        return not self.fields["status"].choices  # type: ignore[attr-defined]
 
     def clean_delivered_at(self) -> Any:
         text = self.cleaned_data["delivered_at"].strip()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -34,7 +34,7 @@ from tests.builders import (
     make_other_organization,
     post,
 )
-from tests.pages import COMMANDS, ORDERS, markup, rows, sign_in, sign_in_superuser, text
+from tests.pages import CALLS, COMMANDS, ORDERS, markup, rows, sign_in, sign_in_superuser, text
 from tests.played_iiko import CORRELATION, PlayedIiko, linked, make_login
 
 pytestmark = pytest.mark.django_db
@@ -464,6 +464,17 @@ class TestRefusals:
         assert f'href="{ask_url(order, "cancel")}"' in markup(response)
         assert f'href="{ask_url(order, "courier")}"' not in markup(response)
 
+    def test_refused_form_keeps_what_may_still_be_set(self, chief: Client) -> None:
+        order = arrive(status="OnWay")
+
+        response = ask(chief, order, "status", status="Closed")
+
+        offered = re.findall(r'name="status" value="(\w+)"', markup(response))
+        assert "Delivered" in offered
+        assert "Closed" not in offered
+        assert 'class="hub-note hub-note--bad"' in markup(response)
+        assert_nothing_happened()
+
     def test_restaurant_without_a_login(self, chief: Client, organization: Organization) -> None:
         order = arrive()
         Organization.objects.filter(pk=organization.pk).update(api_login=None)
@@ -841,6 +852,15 @@ class TestCommandList:
         assert "Correlation id abc-1" in page
         assert f'href="{page_url(order)}"' in markup(response)
         assert f'href="{COMMANDS}{command.pk}/retry/"' in markup(response)
+
+    def test_calls_of_a_command_are_shown_to_those_who_see_calls(self, client: Client) -> None:
+        command = refused_command(arrive(), correlation_id="abc-1")
+        user = sign_in(client, "orders.view_ordercommand")
+        page = f"{COMMANDS}{command.pk}/change/"
+
+        assert CALLS not in markup(client.get(page))
+        user.user_permissions.add(Permission.objects.get(codename="view_apicall"))
+        assert f'href="{CALLS}?q=abc-1"' in markup(client.get(page))
 
     def test_nobody_changes_a_command_here(self, chief: Client) -> None:
         command = stored(arrive())
