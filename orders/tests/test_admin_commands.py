@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps as django_apps
 from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import DjangoAssertNumQueries
 
-from iiko_client.types.statuses import DeliveryStatus
+from orders.admin_commands_forms import FORMS
 from orders.command_models import CommandKind, CommandState, OrderCommand
 from orders.models import Order, TimelineEntry
 from orders.services import carrying, commands
@@ -1005,7 +1009,41 @@ class TestGroups:
         assert OrderCommand.objects.get().requested_by == "operator"
 
 
+class TestGroupsMigration:
+    migration: Any = import_module("orders.migrations.0003_create_groups")
+    editor = SimpleNamespace(connection=connection)
+
+    def test_permissions_made_before_their_time_are_named_as_django_names_them(self) -> None:
+        for permission in Permission.objects.filter(group__isnull=False).distinct():
+            model = permission.content_type.model_class()
+            assert model is not None
+            named = dict(model._meta.permissions) | {
+                f"{verb}_{model._meta.model_name}": f"Can {verb} {model._meta.verbose_name_raw}"
+                for verb in ("add", "change", "delete", "view")
+            }
+            assert permission.name == named[permission.codename]
+
+    def test_group_that_was_there_keeps_what_it_has(self) -> None:
+        Group.objects.all().delete()
+        own = Permission.objects.get(codename="delete_session")
+        Group.objects.create(name="Operator").permissions.add(own)
+
+        for _time in range(2):
+            self.migration.create_groups(django_apps, self.editor)
+
+        assert Group.objects.count() == 3
+        assert own in Group.objects.get(name="Operator").permissions.all()
+        assert Group.objects.get(name="Operator").permissions.filter(codename="cancel_order").exists()
+
+    def test_it_can_be_taken_back(self) -> None:
+        Group.objects.create(name="Ours")
+
+        self.migration.delete_groups(django_apps, self.editor)
+
+        assert list(Group.objects.values_list("name", flat=True)) == ["Ours"]
+
+
 def test_every_kind_has_its_action() -> None:
     """A new kind of command is not forgotten here."""
-    assert len(ACTS) == len(CommandKind)
-    assert len(DeliveryStatus) == 10
+    assert {form.kind for form in FORMS.values()} == set(CommandKind)
+    assert set(ACTS) == set(FORMS)
