@@ -122,7 +122,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             CancelSerializer,
             lambda pk, wish, by: commands.request_cancel(
                 order_id=pk,
-                reason=wish["cancel_reason"],
+                reason=wish["cancel_reason"] or "",
                 cause_id=wish["cancel_cause_id"] or None,
                 removal_type_id=wish["removal_type_id"] or None,
                 by=by,

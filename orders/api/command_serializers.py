@@ -144,7 +144,9 @@ def asked_payments(wish: dict[str, Any]) -> list[AskedPayment]:
 
 
 class CancelSerializer(serializers.Serializer[Any]):
-    cancel_reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=255)
+    cancel_reason = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, default="", max_length=255
+    )
     cancel_cause_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
     removal_type_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
 

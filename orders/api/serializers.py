@@ -109,7 +109,8 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         help_text="Handed over after the promised time, or not yet though it has passed."
     )
     pending_commands = serializers.SerializerMethodField(
-        help_text="Wishes on their way to iiko; the fields above change only once iiko confirms."
+        help_text="Wishes on their way to iiko; the fields above change only once iiko confirms. A wish "
+        "alone does not move `updated_at`: follow it at GET commands/{id}."
     )
 
     class Meta:

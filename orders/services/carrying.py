@@ -101,6 +101,9 @@ def _claim(command_id: int, now: datetime) -> Claim | None:
         return None
     if command.state == CommandState.PENDING:
         return _claim_sending(command, order, now)
+    if now - _since(command) > FOLLOW_FOR:
+        finish(command, CommandState.EXPIRED, now=now, code="no_answer", error=command.error)
+        return None
     if command.state == CommandState.SENT and not command.correlation_id:
         # Whoever sent it did not come back.
         _go_on(command, Verdict(CommandState.UNKNOWN, code="answer_lost"), now)
@@ -156,7 +159,7 @@ def _send(command: OrderCommand, clock: Clock) -> Verdict:
 # --- following ---------------------------------------------------------------------------------------
 
 
-def _ask(command: OrderCommand, clock: Clock) -> Verdict:
+def _ask(command: OrderCommand, _clock: Clock) -> Verdict:
     """Ask for the command's status."""
     order = order_of(command)
     try:
@@ -165,7 +168,7 @@ def _ask(command: OrderCommand, clock: Clock) -> Verdict:
             organization_id=order.organization_id, correlation_id=command.correlation_id
         )
     except (IikoError, HubError) as error:
-        return _later(command, CommandState.SENT, clock(), error)
+        return _later(command, CommandState.SENT, error)
     match status.state:
         case VendorState.SUCCESS:
             _refresh(client, order, command)
@@ -174,7 +177,7 @@ def _ask(command: OrderCommand, clock: Clock) -> Verdict:
             return _refused(status)
         case VendorState.FORGOTTEN:
             return Verdict(CommandState.UNKNOWN, _PAUSES[0], "forgotten")
-    return _later(command, CommandState.SENT, clock(), None)
+    return _later(command, CommandState.SENT, None)
 
 
 def _refused(status: CommandStatus) -> Verdict:
@@ -201,12 +204,12 @@ def _look(command: OrderCommand, clock: Clock) -> Verdict:
     try:
         fields = _read_order(client_of(order.organization, command), order)
     except (IikoError, HubError) as error:
-        return _later(command, CommandState.UNKNOWN, clock(), error)
+        return _later(command, CommandState.UNKNOWN, error)
     if fields is not None and shows(command, fields):
         return Verdict(CommandState.CONFIRMED, proof="order")
     if clock() - _since(command) > LOOK_FOR:
         return Verdict(CommandState.EXPIRED, None, "not_done", command.error)
-    return _later(command, CommandState.UNKNOWN, clock(), None)
+    return _later(command, CommandState.UNKNOWN, None)
 
 
 def _read_order(client: IikoClient, order: Order) -> JsonObject | None:
@@ -221,11 +224,7 @@ def _read_order(client: IikoClient, order: Order) -> JsonObject | None:
     return dict(read_order_info(found[0], lambda _group: zone).fields)
 
 
-def _later(
-    command: OrderCommand, state: CommandState, now: datetime, error: IikoError | HubError | None
-) -> Verdict:
-    if now - _since(command) > FOLLOW_FOR:
-        return Verdict(CommandState.EXPIRED, None, "no_answer", command.error)
+def _later(command: OrderCommand, state: CommandState, error: IikoError | HubError | None) -> Verdict:
     wait = _pause(command.looks)
     if isinstance(error, IikoBusy):
         wait = max(wait, _busy(error))

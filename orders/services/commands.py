@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
+import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -26,6 +27,8 @@ from orders.services.proof import fields_of, is_so
 from orders.signals import command_due
 from organizations.models import Organization
 from organizations.services.link import credentials_of, login_of
+
+logger = structlog.stdlib.get_logger(__name__)
 
 _REMEMBERED = ("status", "raw_status", "courier_id", "courier_name", "amount_minor", "payments", "revision")
 
@@ -151,6 +154,7 @@ def _request(order_id: int, kind: CommandKind, wish_of: WishOf, by: Requester, n
             user=by.user,
             created_at=now,
         )
+        logger.info("command.asked", command_pk=command.pk, order_pk=order.pk, kind=str(kind))
         tell(command, None, CommandState.PENDING, now=now, actor=command.requested_by)
         command_due.send(OrderCommand, command_id=command.pk, at=None)
     return command

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
 from django.db.models import QuerySet
 
 from orders.command_models import CommandState, OrderCommand
 from orders.models import Order, TimelineEntry
 from orders.signals import command_due
+
+logger = structlog.stdlib.get_logger(__name__)
 
 HUB = "hub"
 _IIKO = "iiko"
@@ -52,6 +55,15 @@ def finish(
     command.finished_at, command.held_until = now, None
     command.save(update_fields=["state", "error_code", "error", "proof", "finished_at", "held_until"])
     tell(command, before, state, now=now, actor=actor or (_IIKO if state in _SAID_BY_IIKO else HUB))
+    logger.info(
+        "command.ended",
+        command_pk=command.pk,
+        order_pk=command.order_id,
+        kind=command.kind,
+        state=str(state),
+        code=code,
+        correlation_id=command.correlation_id,
+    )
     following = OrderCommand.objects.filter(order_id=command.order_id, state=CommandState.PENDING)
     if (after := following.order_by("id").first()) is not None:
         command_due.send(OrderCommand, command_id=after.pk, at=None)

@@ -19,7 +19,8 @@ from organizations.services.link import iiko_for
 
 
 def order_of(command: OrderCommand) -> Order:
-    return Order.objects.select_related("organization__api_login").get(pk=command.order_id)
+    """Read the order of a command anew: its row may have been joined with another since the claim."""
+    return Order.objects.select_related("organization__api_login").get(commands=command.pk)
 
 
 def client_of(organization: Organization, command: OrderCommand) -> IikoClient:

@@ -11,6 +11,7 @@ import pytest
 import requests
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
+from django.test import Client
 from django.utils import timezone, translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -39,7 +40,7 @@ from tests.acting import (
     story,
     wire_payment,
 )
-from tests.builders import COURIER_ID, ORDER_ID, ORGANIZATION_ID, courier
+from tests.builders import COURIER_ID, ORDER_ID, ORGANIZATION_ID, courier, drain, post, soi_message
 from tests.played_iiko import PlayedIiko, refusal
 
 pytestmark = pytest.mark.django_db
@@ -530,7 +531,35 @@ def test_till_that_never_answers_is_given_up_after_a_day(acting: Acting) -> None
     acting.step(command)
 
     assert (command.state, command.error_code) == ("expired", "no_answer")
-    assert len(acting.iiko.bodies("commands/status")) == 101
+    assert len(acting.iiko.bodies("commands/status")) == 100
+
+
+def test_command_stays_with_the_order_when_its_row_is_joined_with_an_older_one(
+    iiko: PlayedIiko, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SOI told of the order first, without iiko's id; the command is being sent when that turns out."""
+    acting = Acting(iiko)
+    assert post(Client(), soi_message(external_id="WEB-9", order_id=None)).status_code == 200
+    acting.has(status="Waiting", external_number=None)
+    older = Order.objects.get(iiko_order_id=None)
+    command = on_way(acting)
+    assert command.order_id != older.pk
+    iiko.answers(STATUS, QUEUED)
+    claim = carrying._claim
+
+    def join_after(*arguments: Any) -> Any:
+        claimed = claim(*arguments)
+        assert post(Client(), soi_message(external_id="WEB-9", orderStatus="WAITING")).status_code == 200
+        drain()
+        return claimed
+
+    monkeypatch.setattr(carrying, "_claim", join_after)
+    acting.step(command)
+
+    assert Order.objects.get().pk == older.pk
+    assert (command.state, command.order_id) == ("sent", older.pk)
+    assert acting.sent() == [STATUS]
+    assert [state for _, state, _ in story(command)] == ["pending", "sent"]
 
 
 def test_question_that_fails_is_asked_again_later(acting: Acting) -> None:
