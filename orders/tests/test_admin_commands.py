@@ -65,7 +65,9 @@ def organization() -> Organization:
 
 @pytest.fixture
 def chief(client: Client) -> Client:
+    """Reads English, in which the texts stand in the code."""
     sign_in_superuser(client)
+    client.cookies["django_language"] = "en"
     return client
 
 
@@ -293,7 +295,7 @@ class TestForms:
         arrive(order_id=uuid_of(12), status="Closed", courierInfo=courier())
         order = arrive(order_id=uuid_of(13))
 
-        page = markup(chief.get(ask_url(order, "courier"), headers={"Accept-Language": "en"}))
+        page = markup(chief.get(ask_url(order, "courier")))
 
         labels = re.findall(r"<label class=\"hub-radio\".*?<span>(.*?)</span>", page, flags=re.DOTALL)
         assert labels == [
@@ -322,7 +324,7 @@ class TestForms:
     def test_statuses_that_cannot_be_set_tell_why(self, chief: Client) -> None:
         order = arrive(status="Waiting")
 
-        page = markup(chief.get(ask_url(order, "status"), headers={"Accept-Language": "en"}))
+        page = markup(chief.get(ask_url(order, "status")))
 
         offered = re.findall(r'name="status" value="(\w+)"', page)
         assert offered == ["OnWay"]
@@ -370,7 +372,7 @@ class TestForms:
         DictionaryEntry.objects.all().delete()
         order = arrive()
 
-        page = text(chief.get(ask_url(order, act), headers={"Accept-Language": "en"}))
+        page = text(chief.get(ask_url(order, act)))
 
         assert words in page
         assert "manage.py sync_dictionaries" in page
@@ -436,7 +438,6 @@ class TestRefusals:
         self, chief: Client, changes: dict[str, Any], act: str, fields: dict[str, str], reason: str
     ) -> None:
         order = arrive(**changes)
-        chief.cookies["django_language"] = "en"
 
         response = ask(chief, order, act, **fields)
 
@@ -446,7 +447,7 @@ class TestRefusals:
     def test_buttons_that_cannot_work_are_off_and_say_why(self, chief: Client) -> None:
         order = arrive(status="Closed")
 
-        response = chief.get(page_url(order), headers={"Accept-Language": "en"})
+        response = chief.get(page_url(order))
 
         page = markup(response)
         assert page.count('<button type="button" class="hub-button" disabled') == 4
@@ -460,7 +461,7 @@ class TestRefusals:
         pickup = {"id": "p", "name": "Самовывоз", "orderServiceType": "DeliveryByClient"}
         order = arrive(orderType=pickup, processedPaymentsSum=1651.0)
 
-        response = chief.get(page_url(order), headers={"Accept-Language": "en"})
+        response = chief.get(page_url(order))
 
         page = text(response)
         assert "Assign a courier: The guest picks this order up, no courier has it." in page
@@ -482,7 +483,6 @@ class TestRefusals:
     def test_restaurant_without_a_login(self, chief: Client, organization: Organization) -> None:
         order = arrive()
         Organization.objects.filter(pk=organization.pk).update(api_login=None)
-        chief.cookies["django_language"] = "en"
 
         page = text(ask(chief, order, "courier", courier=COURIER_ID))
 
@@ -494,7 +494,6 @@ class TestRefusals:
     ) -> None:
         entry(organization, DictionaryKind.REMOVAL_TYPE, "second", "Тоже без списания")
         order = arrive()
-        chief.cookies["django_language"] = "en"
 
         page = text(ask(chief, order, "cancel", reason="Дубль"))
 
@@ -504,7 +503,6 @@ class TestRefusals:
     def test_the_same_wish_under_way_is_not_asked_again(self, chief: Client) -> None:
         order = arrive()
         stored(order)
-        chief.cookies["django_language"] = "en"
 
         page = text(ask(chief, order, "courier", courier=COURIER_ID))
 
@@ -541,7 +539,6 @@ class TestMany:
         good, closed, pending = several(3)
         stored(pending)
         Order.objects.filter(pk=closed.pk).update(status="Closed")
-        chief.cookies["django_language"] = "en"
 
         page = text(ask_many(chief, "courier", [good, closed, pending], courier=COURIER_ID))
 
@@ -562,7 +559,7 @@ class TestMany:
             state=CommandState.REJECTED, error_code="OrderNotFound", finished_at=timezone.now()
         )
 
-        page = text(chief.get(address, headers={"Accept-Language": "en"}))
+        page = text(chief.get(address))
 
         assert "№1 Done" in page
         assert "№2 Refused Орлова Вера Cause: The till does not know this order." in page
@@ -595,7 +592,6 @@ class TestMany:
         mine = arrive()
         linked(make_other_organization(), make_login(name="other"))
         other = arrive(order_id=uuid_of(14), organization_id=OTHER_ORGANIZATION_ID, token=OTHER_TOKEN)
-        chief.cookies["django_language"] = "en"
 
         shown = text(choose(chief, "assign_courier", [mine, other]))
         sent = text(ask_many(chief, "courier", [mine, other], courier=COURIER_ID))
@@ -632,7 +628,6 @@ class TestMany:
     def test_too_many_are_not_taken(self, chief: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("orders.admin_commands_acts.AT_ONCE", 2)
         orders = several(3)
-        chief.cookies["django_language"] = "en"
 
         page = text(choose(chief, "cancel_orders", orders))
 
@@ -672,7 +667,7 @@ class TestCommands:
         order = arrive()
         refused_command(order)
 
-        page = text(chief.get(page_url(order), headers={"Accept-Language": "en"}))
+        page = text(chief.get(page_url(order)))
 
         assert (
             "Refused Assign a courier: Орлова Вера Cause: iiko does not know this courier. "
@@ -718,7 +713,7 @@ class TestCommands:
         old = refused_command(order)
         Order.objects.update(status="Closed")
 
-        response = chief.post(f"{COMMANDS}{old.pk}/retry/", follow=True, headers={"Accept-Language": "en"})
+        response = chief.post(f"{COMMANDS}{old.pk}/retry/", follow=True)
 
         assert "The order is closed" in text(response)
         assert OrderCommand.objects.count() == 1
@@ -750,7 +745,7 @@ class TestCommands:
         OrderCommand.objects.update(state=CommandState.SENT)
         arrive(courierInfo=courier(), timestamp=REVISION + 1)
 
-        page = text(chief.get(page_url(order), headers={"Accept-Language": "en"}))
+        page = text(chief.get(page_url(order)))
 
         assert "chief Assign a courier: Орлова Вера Waiting to be sent" in page
         assert "iiko Assign a courier: Орлова Вера Done" in page
@@ -799,7 +794,7 @@ class TestCommandList:
     def test_row_tells_what_was_asked_by_whom_and_how_it_ended(self, chief: Client) -> None:
         refused_command(arrive())
 
-        (row,) = rows(chief.get(COMMANDS, headers={"Accept-Language": "en"}))
+        (row,) = rows(chief.get(COMMANDS))
 
         assert "Assign a courier Орлова Вера №142 Кафе «Сирень» Refused" in row
         assert "iiko does not know this courier." in row
@@ -849,7 +844,7 @@ class TestCommandList:
         order = arrive()
         command = refused_command(order, correlation_id="abc-1")
 
-        response = chief.get(f"{COMMANDS}{command.pk}/change/", headers={"Accept-Language": "en"})
+        response = chief.get(f"{COMMANDS}{command.pk}/change/")
 
         page = text(response)
         assert f"Assign a courier #{command.pk} Refused" in page
