@@ -239,7 +239,7 @@ DRF_STANDARDIZED_ERRORS = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "iikohub",
-    "DESCRIPTION": "The hub beside iiko: events received, orders mirrored.\n\n"
+    "DESCRIPTION": "The hub beside iiko: events received, orders mirrored and acted on.\n\n"
     "Authenticate with `Authorization: Api-Key <key>`; make a key with `manage.py create_api_key NAME`. "
     "Times are ISO 8601 UTC, `*_minor` is 1/100 of the currency, ids named by the vendor are iiko's.",
     "VERSION": "1",

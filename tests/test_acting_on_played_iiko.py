@@ -187,6 +187,22 @@ def test_five_kinds_of_actions_end_as_iiko_has_them(hub: Hub, iiko: Played) -> N
     assert sum(after.values()) - sum(before.values()) == 5, (before, after)
 
 
+@pytest.mark.parametrize("fault", ["http_408_after", "reset_after"])
+def test_answer_lost_after_the_effect_is_found_in_the_order(hub: Hub, iiko: Played, fault: str) -> None:
+    iiko.bear(4)
+    order = allowing(hub, "cancel", used=set())
+    before = sent(iiko).get("deliveries/cancel", 0)
+    iiko.set_faults(f"{fault}=1@deliveries/cancelx1")
+
+    end = ask(hub, order["id"], "cancel", {"cancel_reason": "Гость передумал"})
+    iiko.set_faults("")
+
+    assert (end["state"], end["correlation_id"]) == ("confirmed", ""), end
+    assert end["proof"] in ("order", "event")
+    assert truth(iiko, order)["status"] == "Cancelled"
+    assert sent(iiko)["deliveries/cancel"] - before == 1
+
+
 def test_command_waits_for_a_till_that_is_offline(hub: Hub, iiko: Played) -> None:
     iiko.bear(8)
     order = allowing(hub, "cancel", used=set())

@@ -137,7 +137,7 @@ def test_statuses_are_named_for_what_they_are(schema: dict[str, Any]) -> None:
     assert schemas["EventStatusEnum"]["enum"] == EventStatus.values
 
 
-ACTIONS = ("update-status", "assign-courier", "update-payment", "apply-discount", "cancel")
+ACTIONS = ("update-status", "assign-courier", "update-payment", "cancel")
 REFUSAL = re.compile(r'''(?:_refuse|NotAllowed|BadWish)\(\s*"(\w+)"''')
 
 
@@ -151,6 +151,13 @@ def test_actions_have_examples_of_what_is_asked_and_answered(schema: dict[str, A
         "Idempotency-Key",
         "Prefer",
     }
+
+
+def test_discount_is_described_as_refused(schema: dict[str, Any]) -> None:
+    operation = schema["paths"]["/api/v1/orders/{id}/apply-discount"]["post"]
+
+    assert set(operation["responses"]) == {"401", "403", "404", "409", "429"}
+    assert "discount_not_supported_by_iiko" in str(operation["responses"]["409"])
 
 
 def test_every_refusal_has_an_example(schema: dict[str, Any]) -> None:

@@ -187,7 +187,24 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 
 
-def describes(summary: str, body: type[Serializer[Any]]) -> Callable[[Any], Any]:
+DISCOUNT_ANSWERS = {
+    409: OpenApiResponse(
+        RefusalsSerializer,
+        "Always: iiko changes no discount of an order it has, or the order is over.",
+        examples=_refusals(
+            {
+                code: REFUSALS_409[code]
+                for code in ("discount_not_supported_by_iiko", "order_closed", "order_cancelled")
+            }
+        ),
+    ),
+    429: ANSWERS[429],
+}
+
+
+def describes(
+    summary: str, body: type[Serializer[Any]], answers: dict[int, OpenApiResponse] = ANSWERS
+) -> Callable[[Any], Any]:
     """Describe an action with its headers, answers and examples."""
     examples = [
         OpenApiExample(name, value, request_only=True) for name, value in REQUESTS[body.__name__].items()
@@ -195,8 +212,8 @@ def describes(summary: str, body: type[Serializer[Any]]) -> Callable[[Any], Any]
     return extend_schema(
         summary=summary,
         request=body,
-        responses=ANSWERS,
-        parameters=_HEADERS,
+        responses=answers,
+        parameters=_HEADERS if 202 in answers else [],
         examples=examples,
         filters=False,
     )

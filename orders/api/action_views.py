@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from iiko_client.types.statuses import DeliveryStatus
-from orders.api.action_docs import describes
+from orders.api.action_docs import DISCOUNT_ANSWERS, describes
 from orders.api.command_serializers import (
     ApplyDiscountSerializer,
     AssignCourierSerializer,
@@ -130,7 +130,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             ),
         )
 
-    @describes("Why no discount can be given", ApplyDiscountSerializer)
+    @describes("Why no discount can be given", ApplyDiscountSerializer, DISCOUNT_ANSWERS)
     @_action("apply-discount")
     def apply_discount(self, request: Request, **_: Any) -> Response:
         # What one may do with the money of an order.

@@ -61,6 +61,11 @@ def _refuse(code: str, detail: str) -> None:
     raise NotAllowed(code, detail)
 
 
+def is_served(subject: Subject) -> None:
+    if not subject.organization.is_active:
+        _refuse("restaurant_off", _("This restaurant is switched off in the hub. Switch it on in the admin."))
+
+
 def is_in_iiko(subject: Subject) -> None:
     order = subject.order
     if order.iiko_order_id is None:
@@ -213,7 +218,7 @@ def no_discounts(_subject: Subject) -> None:
 
 # --- the table ---------------------------------------------------------------------------------------
 
-ALWAYS: tuple[Check, ...] = (is_in_iiko, is_unfinished, is_delivery)
+ALWAYS: tuple[Check, ...] = (is_served, is_in_iiko, is_unfinished, is_delivery)
 
 STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
     DeliveryStatus.UNCONFIRMED: (till_from(7, 6, 1), uses_confirmation, _stands_before_the_kitchen),

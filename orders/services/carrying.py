@@ -48,6 +48,7 @@ FOLLOW_FOR = timedelta(hours=24)
 
 # iiko wants 2–5 s between two questions (help centre, in reference 1.3, read 2026-11).
 _PAUSES = (timedelta(seconds=2), timedelta(seconds=3), timedelta(seconds=5))
+_LONGEST_BUSY_S = 60.0
 _LONG_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=5)
 
 
@@ -246,7 +247,8 @@ def _since(command: OrderCommand) -> datetime:
 
 
 def _busy(error: IikoBusy) -> timedelta:
-    return timedelta(seconds=max(error.retry_after_s, 1))
+    # Asked earlier, the client itself says no; a wish that grows too old meanwhile is given up in time.
+    return timedelta(seconds=min(max(error.retry_after_s, 1), _LONGEST_BUSY_S))
 
 
 def _pause(looks: int) -> timedelta:

@@ -192,10 +192,6 @@ def _locked(order_id: int) -> Order:
 
 def _check_link(organization: Organization) -> None:
     """Refuse at once what could never be sent."""
-    if not organization.is_active:
-        raise NotAllowed(
-            "restaurant_off", _("This restaurant is switched off in the hub. Switch it on in the admin.")
-        )
     credentials_of(login_of(organization))
 
 

@@ -426,6 +426,8 @@ def test_what_could_never_be_sent_is_refused_at_once(
     type(acting.organization).objects.update(**restaurant)
 
     assert refused(acting.ask("update-status", {"status": "OnWay"})) == (409, code)
+    if code == "restaurant_off":
+        assert set(verdicts(acting).values()) == {code}
 
 
 # --- what does not fit the dictionaries --------------------------------------------------------------

@@ -293,6 +293,20 @@ def test_busy_line_is_waited_for_and_nothing_is_sent_twice(acting: Acting) -> No
     assert acting.sent() == [STATUS, STATUS]
 
 
+def test_long_pause_does_not_keep_a_wish_past_its_time(acting: Acting) -> None:
+    acting.iiko.answers(STATUS, refusal("Too many requests"), status=429, **{"Retry-After": "1200"})
+    command = on_way(acting)
+
+    acting.step(command)
+    assert command.held_until
+    assert (command.held_until - acting.clock.now).total_seconds() == 60
+    for _ in range(16):
+        acting.step_when_due(command)
+
+    assert (command.state, command.error_code) == ("expired", "not_sent")
+    assert acting.sent() == [STATUS]
+
+
 def test_what_was_not_sent_is_sent_when_iiko_can_be_reached(acting: Acting) -> None:
     for _ in range(3):
         acting.iiko.answers(STATUS, requests.ConnectTimeout())

@@ -29,6 +29,7 @@ AT_ONCE = 8
 _POLL_S = 1.0  # behind pgbouncer nothing tells of a new job
 _LONGEST_PAUSE_S = 30.0
 _STEADY_S = 60.0
+_ASK_AGAIN_S = 1.0
 
 
 class WorkerConnector(PsycopgConnector):
@@ -50,6 +51,8 @@ class JobRunner:
         self._stopping = threading.Event()
         self._guard = threading.Lock()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
+        self._is_serving = False
+        self._is_told = False
         # Not to be waited for at exit: a task that does not end within the limit is left to another worker.
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
 
@@ -59,12 +62,24 @@ class JobRunner:
     def stop(self, *, within_s: float) -> bool:
         """Take no new tasks and let the present ones end; False if they did not ``within_s``."""
         self._stopping.set()
-        with self._guard:
-            if self._running is not None:
-                loop, work = self._running
-                loop.call_soon_threadsafe(work.cancel)
-        self._thread.join(within_s)
+        until = time.monotonic() + within_s
+        while self._thread.is_alive() and (left_s := until - time.monotonic()) > 0:
+            with self._guard:
+                if self._running is not None:
+                    loop, work = self._running
+                    loop.call_soon_threadsafe(self._tell_to_end, work)
+            self._thread.join(min(left_s, _ASK_AGAIN_S))
         return not self._thread.is_alive()
+
+    def _tell_to_end(self, work: asyncio.Task[None]) -> None:
+        """Cancel the work; in its loop. A worker told twice would not wait for its tasks.
+
+        Before it serves it may have to be told again: a pool that is connecting keeps a cancellation
+        to itself.
+        """
+        if not self._is_told:
+            self._is_told = self._is_serving
+            work.cancel()
 
     def _run(self) -> None:
         failures = 0
@@ -87,6 +102,7 @@ class JobRunner:
     async def _work(self) -> None:
         work = asyncio.current_task()
         assert work is not None  # noqa: S101  # inside asyncio.run there is one
+        self._is_serving = self._is_told = False
         with self._guard:
             self._running = asyncio.get_running_loop(), work
         try:
@@ -103,6 +119,7 @@ class JobRunner:
         with app.replace_connector(connector):
             async with app.open_async():
                 await _enqueue_first_tasks()
+                self._is_serving = True
                 await app.run_worker_async(
                     concurrency=self._at_once,
                     fetch_job_polling_interval=_POLL_S,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -165,6 +167,24 @@ def test_stopping_lets_the_task_at_hand_finish(make_task: Callable[..., Schedule
     assert runner.stop(within_s=10) is True
 
     assert statuses() == ["succeeded"]
+
+
+def test_stopping_is_heard_though_the_first_call_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool of connections that is being opened swallows a cancellation."""
+    serve, is_opening = JobRunner._serve, threading.Event()
+
+    async def deaf_at_first(self: JobRunner) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            is_opening.set()
+            await asyncio.sleep(60)
+        await serve(self)
+
+    monkeypatch.setattr(JobRunner, "_serve", deaf_at_first)
+    runner = JobRunner()
+    runner.start()
+    assert is_opening.wait(10)
+
+    assert runner.stop(within_s=15)
 
 
 def test_stopping_tells_when_a_task_takes_too_long(make_task: Callable[..., ScheduledTask]) -> None:
