@@ -74,6 +74,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
                     _page(_("Orders"), "receipt_long", "orders.order"),
+                    _page(_("Commands"), "send", "orders.ordercommand"),
                     _page(_("Events"), "inbox", "webhooks.webhookevent"),
                     _page(_("Calls to iiko"), "swap_vert", "organizations.apicall"),
                 ],

@@ -1,4 +1,7 @@
-"""The mirror in the admin: to be watched, searched and understood; nothing here changes an order."""
+"""The orders in the admin: the mirror to be watched and searched, and what may be asked of iiko.
+
+Nothing here changes an order: an action stores a command, and the mirror changes once iiko confirms.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,16 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
+from orders import admin_commands  # noqa: F401  # where Django looks for admin classes
+from orders.admin_commands_acts import Acting
+from orders.admin_commands_page import commands_of
 from orders.admin_filters import (
     STATES,
     CourierFilter,
@@ -65,7 +72,7 @@ class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
 
 
 @admin.register(Order)
-class OrderAdmin(MirrorAdmin):
+class OrderAdmin(Acting, MirrorAdmin):
     list_display = ("number", "state", "promised", "amount", "courier", "restaurant", "changed")
     list_select_related = ("organization",)
     list_filter = (
@@ -82,7 +89,12 @@ class OrderAdmin(MirrorAdmin):
     search_help_text = _("A number, an id or a phone, exactly")
     sortable_by = ("number", "changed")
     empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
+    actions = ("assign_courier", "change_status", "cancel_orders")
     fields = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        urls: list[URLPattern] = super().get_urls()
+        return self.acting_urls() + urls
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[OrderChangeList]:
         return OrderChangeList
@@ -109,8 +121,10 @@ class OrderAdmin(MirrorAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         sees_events = request.user.has_perm("webhooks.view_webhookevent")
-        context |= order_page(context["original"], now=timezone.now(), sees_events=sees_events)
-        context |= {"title": str(context["original"]), "subtitle": None, "sees_events": sees_events}
+        order, now = context["original"], timezone.now()
+        context |= order_page(order, now=now, sees_events=sees_events)
+        context |= commands_of(order, user=request.user, now=now)
+        context |= {"title": str(order), "subtitle": None, "sees_events": sees_events}
         context["sees_calls"] = request.user.has_perm("organizations.view_apicall")
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response

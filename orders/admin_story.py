@@ -8,10 +8,12 @@ from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 from typing import Any
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from iiko_client import clocks
+from orders.admin_commands_words import state_badge, title_text, trouble_text, wish_text
 from orders.models import Order, Status, TimelineEntry
 from orders.presentation import (
     address_text,
@@ -21,11 +23,15 @@ from orders.presentation import (
     item_status_text,
     status_text,
 )
+from orders.services.endings import HUB
 from orders.services.timeline import MERGED, TITLES
 from organizations.presentation import EMPTY, badge, clock, clock_text, money
 
 SHOWN = 300
 """Entries of a page, the newest ones."""
+
+COMMAND = "command"
+"""What ``services.endings.tell`` calls its rows."""
 
 _LONGEST = 300
 
@@ -95,12 +101,14 @@ class _Words:
         return Chapter(
             when=clock(happened, self._zone, now=self._now, seconds=True),
             recorded=clock(first.recorded_at, self._zone, now=self._now, seconds=True),
-            actor=first.actor,
+            actor=_("the hub") if first.actor == HUB else first.actor,
             event_id=first.source_event_id,
             changes=[self.change(entry) for entry in entries],
         )
 
     def change(self, entry: TimelineEntry) -> Change:
+        if entry.what == COMMAND and isinstance(entry.to_value, dict):
+            return self._command(entry.to_value)
         title = str(TITLES.get(entry.what, entry.what))
         if entry.what == MERGED:
             return Change(title, f"#{entry.from_value}", f"#{entry.to_value}")
@@ -110,6 +118,14 @@ class _Words:
         if before == after:
             return Change(title, "", "", _("%(value)s, details changed") % {"value": after})
         return Change(title, "" if entry.from_value is None else before, after)
+
+    def _command(self, told: Mapping[str, Any]) -> Change:
+        """A step of a command: what is asked for, how it stands now, and why if it went wrong."""
+        kind, wish = str(told.get("kind")), told.get("wish") or {}
+        text = wish_text(kind, wish, currency=self._currency, zone=self._zone, now=self._now)
+        state = state_badge(str(told.get("state")))
+        trouble = trouble_text(str(told.get("code") or ""), str(told.get("error") or ""))
+        return Change(title_text(kind), "", format_html("{} {} {}", text, state, trouble[:_LONGEST]))
 
     def _words(self, what: str, value: Any) -> str | SafeString:
         if value is None or value in ([], {}):

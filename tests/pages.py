@@ -16,6 +16,7 @@ EVENTS = "/admin/webhooks/webhookevent/"
 CONFIGS = "/admin/webhooks/webhookconfig/"
 ORGANIZATIONS = "/admin/organizations/organization/"
 API_KEYS = "/admin/organizations/apikey/"
+COMMANDS = "/admin/orders/ordercommand/"
 LOGINS = "/admin/organizations/apilogin/"
 CALLS = "/admin/organizations/apicall/"
 

@@ -11,15 +11,23 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from orders.command_models import CommandKind, OrderCommand
 from orders.models import Order
+from orders.services import carrying, commands
+from orders.services.commands import Requester
+from organizations.link_models import Courier
 from organizations.services.call_log import call_log
 from tests.builders import (
+    COURIER_ID,
+    ORDER_ID,
     ORGANIZATION_ID,
     REVISION,
     cloud_event,
+    courier,
     drain,
     make_key,
     make_organization,
@@ -27,7 +35,7 @@ from tests.builders import (
     post,
     product,
 )
-from tests.pages import API_KEYS, CALLS, CONFIGS, EVENTS, LOGINS, ORDERS, ORGANIZATIONS
+from tests.pages import API_KEYS, CALLS, COMMANDS, CONFIGS, EVENTS, LOGINS, ORDERS, ORGANIZATIONS
 from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked
 from webhooks.models import EventSource, WebhookConfig, WebhookEvent
 
@@ -250,16 +258,128 @@ def test_language_is_switched(visitor: Visitor) -> None:
     expect(page).to_have_title("Обзор | iikohub")
 
 
-def every_page() -> list[str]:
-    make_organization()
+SECOND_ORDER = "00000000-0000-4000-8000-00000000000b"
+
+
+def step(command: OrderCommand) -> None:
+    """Take the step of a command that a worker would take."""
+    carrying.advance(command.pk, clock=timezone.now)
+
+
+def test_courier_is_assigned_from_the_list_and_another_order_cancelled(
+    visitor: Visitor, iiko: PlayedIiko
+) -> None:
+    organization = linked(make_organization())
+    Courier.objects.create(organization=organization, iiko_id=COURIER_ID, name="Орлова Вера")
     arrive(
-        cloud_event(comment="оченьдлинноесловобезпробелов" * 20, external_number="W" * 150),
+        cloud_event(status="Waiting"),
+        cloud_event(order_id=SECOND_ORDER, number=7, external_number="", items=[], whenPrinted=None),
+    )
+    first, second = Order.objects.get(iiko_order_id=ORDER_ID), Order.objects.get(iiko_order_id=SECOND_ORDER)
+    iiko.answers("deliveries/update_order_courier", {"correlationId": CORRELATION})
+    iiko.answers("deliveries/cancel", {"correlationId": CORRELATION})
+    set_language(visitor, "en")
+
+    # Once the list was refreshed under one's hands, its boxes still count.
+    page = visitor.open(ORDERS)
+    page.locator("#result_list").evaluate("table => { table.dataset.old = 'yes' }")
+    expect(page.locator("#result_list:not([data-old])")).to_be_visible()
+    page.locator(f"input.action-select[value='{first.pk}']").check()
+    expect(page.locator("span.action-counter")).to_have_text("1 of 2 selected")
+    page.locator("select[name=action]").select_option(label="Assign a courier")
+    page.get_by_role("button", name="Run").click()
+    page.get_by_label("Орлова Вера").check()
+    page.get_by_role("button", name="Assign a courier").click()
+
+    row = page.get_by_role("row", name="№142")
+    expect(row).to_contain_text("Waiting to be sent")
+    step(OrderCommand.objects.get())
+    expect(row).to_contain_text("Waiting for iiko")
+    row.get_by_role("link", name="№142").click()
+    expect(page.get_by_text("Asked of iiko, not confirmed yet")).to_be_visible()
+    arrive(cloud_event(status="Waiting", courierInfo=courier(), timestamp=REVISION + 1))
+    expect(page.get_by_text("Asked of iiko, not confirmed yet")).to_be_hidden()
+    expect(page.locator(".hub-head")).to_contain_text("Орлова Вера")
+
+    page = visitor.open(f"{ORDERS}{second.pk}/change/")
+    page.get_by_role("link", name="Cancel the order").click()
+    page.get_by_label("Reason").fill("Гость передумал")
+    page.get_by_role("button", name="Cancel the order").click()
+    expect(page.get_by_text("Asked: Cancel the order – Гость передумал.")).to_be_visible()
+    expect(page.locator(".hub-under-way")).to_contain_text("Waiting to be sent")
+    step(OrderCommand.objects.get(kind=CommandKind.CANCEL))
+    arrive(
+        cloud_event(
+            order_id=SECOND_ORDER, number=7, external_number="", status="Cancelled", timestamp=REVISION + 1
+        )
+    )
+    expect(page.locator(".hub-head")).to_contain_text("Cancelled")
+    expect(page.get_by_role("button", name="Assign a courier")).to_be_disabled()
+    assert [body["orderId"] for body in iiko.bodies("deliveries/cancel")] == [SECOND_ORDER]
+    assert len(iiko.bodies("deliveries/update_order_courier")) == 1
+
+
+def test_refused_action_is_told_on_its_form(visitor: Visitor) -> None:
+    organization = linked(make_organization())
+    Courier.objects.create(organization=organization, iiko_id=COURIER_ID, name="Орлова Вера")
+    arrive(cloud_event(status="Waiting"))
+    order = Order.objects.get()
+    set_language(visitor, "en")
+    page = visitor.open(f"{ORDERS}{order.pk}/ask/courier/")
+
+    arrive(cloud_event(status="Closed", timestamp=REVISION + 1))
+    page.get_by_label("Орлова Вера").check()
+    page.get_by_role("button", name="Assign a courier").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("The order is closed")
+    assert OrderCommand.objects.count() == 0
+
+
+def test_courier_is_found_by_a_part_of_the_name(visitor: Visitor) -> None:
+    organization = linked(make_organization())
+    for number, name in enumerate(("Абрамов", "Белов", "Ветров", "Громов", "Дымов", "Жуков")):
+        Courier.objects.create(organization=organization, iiko_id=str(number), name=name)
+    arrive(cloud_event(status="Waiting"))
+    set_language(visitor, "en")
+    page = visitor.open(f"{ORDERS}{Order.objects.get().pk}/ask/courier/")
+
+    page.get_by_label("Find a courier").fill("РОВ")
+
+    expect(page.locator(".hub-radio:visible")).to_have_text(["Ветров"])
+    page.get_by_label("Find a courier").fill("nobody")
+    expect(page.get_by_text("No courier has that name.")).to_be_visible()
+
+
+def asked_command(order: Order) -> OrderCommand:
+    return commands.request_cancel(
+        order_id=order.pk, reason="w" * 200, by=Requester("operator", "operator"), now=timezone.now()
+    )
+
+
+def every_page() -> list[str]:
+    linked(make_organization())
+    arrive(
+        cloud_event(
+            comment="оченьдлинноесловобезпробелов" * 20,
+            external_number="W" * 150,
+            items=[],
+            whenPrinted=None,
+        ),
         cloud_event(order_id="2", status="NeverHeardOfSuchALongStatusName", problem={"hasProblem": True}),
         cloud_event(event_type="AnEventTypeWithAVeryLongNameThatNobodyHasEverHeardOf", order_id="3"),
     )
+    order = Order.objects.get(iiko_order_id=ORDER_ID)
+    given_up = asked_command(order)
+    commands.give_up(command_id=given_up.pk, by=Requester("operator", "operator"), now=timezone.now())
+    under_way = asked_command(order)
     return [
         "/admin/",
         ORDERS,
+        *(f"{ORDERS}{order.pk}/ask/{act}/" for act in ("status", "courier", "payment", "cancel")),
+        COMMANDS,
+        f"{COMMANDS}{given_up.pk}/change/",
+        f"{COMMANDS}{given_up.pk}/retry/",
+        f"{COMMANDS}{under_way.pk}/give-up/",
         *(f"{ORDERS}{order.pk}/change/" for order in Order.objects.all()),
         EVENTS,
         *(f"{EVENTS}{event.pk}/change/" for event in WebhookEvent.objects.all()),
@@ -295,19 +415,25 @@ def test_every_page_fits_a_phone(visitor_with_a_phone: Visitor) -> None:
     check_every_page(visitor_with_a_phone)
 
 
-LISTS = (ORDERS, EVENTS, ORGANIZATIONS, CONFIGS, API_KEYS)
+LISTS = (ORDERS, COMMANDS, EVENTS, ORGANIZATIONS, CONFIGS, API_KEYS)
 
 
 def long_rows() -> None:
-    make_organization(name="Ресторан русской и паназиатской кухни «Берёзовая роща» на Малышева")
+    linked(make_organization(name="Ресторан русской и паназиатской кухни «Берёзовая роща» на Малышева"))
     make_other_organization()
     make_key(name="Интернет-магазин и мобильное приложение")
-    courier = {"courier": {"id": "c", "name": "Константинопольский-Задунайский Константин", "phone": None}}
     arrive(
-        cloud_event(external_number="W" * 150, courierInfo=courier, sum=1234567.89),
+        cloud_event(
+            external_number="W" * 150,
+            courierInfo=courier(name="Константинопольский-Задунайский Константин"),
+            sum=1234567.89,
+            items=[],
+            whenPrinted=None,
+        ),
         cloud_event(order_id="2", status="NeverHeardOfSuchALongStatusName", problem={"hasProblem": True}),
         cloud_event(event_type="AnEventTypeWithAVeryLongNameThatNobodyHasEverHeardOf", order_id="3"),
     )
+    asked_command(Order.objects.get(iiko_order_id=ORDER_ID))
 
 
 def set_language(visitor: Visitor, language: str) -> None:

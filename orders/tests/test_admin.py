@@ -544,7 +544,8 @@ class TestPage:
         ]
         order = arrive(*messages)
 
-        with django_assert_num_queries(6):  # session, user, order, timeline, events twice
+        # Session, user, order, timeline, events twice, till group, commands under way and ended.
+        with django_assert_num_queries(9):
             chief.get(f"{ORDERS}{order.pk}/change/")
 
 

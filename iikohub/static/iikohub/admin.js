@@ -1,4 +1,4 @@
-// Two things: pages that show what arrives, and dialogs that ask before something is done.
+// Pages that show what arrives, dialogs that ask before something is done, and lists to choose from.
 "use strict";
 
 (function () {
@@ -120,7 +120,45 @@
     else if (event.target.matches("dialog.hub-dialog")) event.target.close();
   }
 
+  // --- boxes of a list that was refreshed -------------------------------------------------------------
+  //
+  // Unfold binds its boxes when the page is loaded. Rows that came later are bound when the first of them
+  // is clicked, just before the click reaches it.
+
+  const boundTables = new WeakSet();
+
+  function bindBoxes(event) {
+    const box = event.target.closest?.(".action-toggle, input.action-select");
+    const table = box?.closest("table");
+    const parent = table?.closest(".result-list-wrapper");
+    if (!parent || boundTables.has(table) || typeof window.Actions !== "function") return;
+    boundTables.add(table);
+    window.Actions(parent.querySelectorAll("tr input.action-select"), { parent });
+  }
+
+  // --- lists to choose from ---------------------------------------------------------------------------
+  //
+  // <input data-filters="id"> hides the labels inside #id that do not hold the words typed.
+
+  function filterChoices(event) {
+    const input = event.target;
+    const list = input.dataset?.filters && document.getElementById(input.dataset.filters);
+    if (!list) return;
+    const words = input.value.toLocaleLowerCase().split(/\s+/);
+    let isNoneShown = true;
+    list.querySelectorAll("label").forEach((label) => {
+      const text = label.textContent.toLocaleLowerCase();
+      label.hidden = !words.every((word) => text.includes(word));
+      isNoneShown &&= label.hidden;
+    });
+    input.parentElement.querySelector("[data-filter-empty]").hidden = !isNoneShown;
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    const loaded = document.querySelector("tr input.action-select")?.closest("table");
+    if (loaded) boundTables.add(loaded);
+    document.addEventListener("click", bindBoxes, true);
+    document.addEventListener("input", filterChoices);
     document.querySelectorAll("[data-live]").forEach(start);
     document.addEventListener("click", openDialog);
     document.addEventListener("click", closeDialog);

@@ -1,0 +1,300 @@
+"""The list of commands in the admin: what was asked, by whom, and how it ended; asking again, giving up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from orders.admin_commands_acts import order_url, requester_of
+from orders.admin_commands_again import ask_again
+from orders.admin_commands_page import call_log_url, command_row, may_be_retried
+from orders.admin_commands_words import (
+    command_text,
+    outcome_lines,
+    refusal_text,
+    state_badge,
+    title_text,
+)
+from orders.command_models import CommandKind, CommandState, OrderCommand, OrderCommandQuerySet
+from orders.models import Order
+from orders.permissions import may_ask
+from orders.presentation import badges, restaurant_text
+from orders.services.commands import give_up
+from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
+from organizations.admin_lists import MirrorAdmin
+from organizations.errors import HubError
+from organizations.presentation import EMPTY, clock, cut, span_text, two_lines
+from organizations.services.registry import canonical_id
+
+OPEN = "open"
+_ORDERS_SEARCHED = 200
+_ASKERS_OF = 2_000
+"""Who asked is offered from so many of the newest commands."""
+
+
+class StateFilter(HubDropdownFilter):
+    title = _("state")
+    parameter_name = "state"
+    column = "state"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return [(OPEN, gettext("under way")), *CommandState.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == OPEN and isinstance(queryset, OrderCommandQuerySet):
+            return queryset.open()
+        return super().queryset(request, queryset)
+
+
+class KindFilter(HubDropdownFilter):
+    title = _("what")
+    parameter_name = "kind"
+    column = "kind"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return list(CommandKind.choices)
+
+
+class RestaurantFilter(OrganizationFilter):
+    column = "order__organization_id"
+
+
+class AskerFilter(HubDropdownFilter):
+    title = _("asked by")
+    parameter_name = "by"
+    column = "requested_by"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        newest = OrderCommand.objects.order_by("-id").values_list("requested_by", flat=True)[:_ASKERS_OF]
+        return [(name, name) for name in sorted(set(newest))]
+
+
+class AskedFilter(MomentRangeFilter):
+    name = "asked"
+    label = _("asked at")
+    field = "created_at"
+
+
+@admin.register(OrderCommand)
+class OrderCommandAdmin(MirrorAdmin):
+    list_display = ("asked", "what", "order_link", "restaurant", "outcome", "asked_by")
+    list_select_related = ("order__organization",)
+    list_filter = (StateFilter, KindFilter, RestaurantFilter, AskerFilter, AskedFilter)
+    list_before_template = "admin/orders/ordercommand/above_list.html"
+    search_fields = ("correlation_id",)  # shows the box; see get_search_results
+    search_help_text = _("An order's number or id, or a correlation id")
+    sortable_by = ()
+    empty_words = _("Commands appear here once somebody asks iiko for something on an order's page.")
+    fields = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderCommand]:
+        commands: QuerySet[OrderCommand] = super().get_queryset(request)
+        return commands.select_related("order__organization").defer(
+            "order__items", "order__field_ranks", "order__customer", "order__address"
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[OrderCommand], search_term: str
+    ) -> tuple[QuerySet[OrderCommand], bool]:
+        text = search_term.strip()
+        if not text or "\0" in text:
+            return (queryset.none() if text else queryset), False
+        orders = list(Order.objects.searched(text).values_list("pk", flat=True)[:_ORDERS_SEARCHED])
+        named = {text, canonical_id(text)}
+        # The exclusion lets the partial index answer.
+        return queryset.filter(
+            Q(order_id__in=orders) | Q(correlation_id__in=named) & ~Q(correlation_id="")
+        ), False
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("<int:command_id>/retry/", view(self.retry_view), name="orders_ordercommand_retry"),
+            path("<int:command_id>/give-up/", view(self.give_up_view), name="orders_ordercommand_give_up"),
+        ]
+        urls: list[URLPattern] = super().get_urls()
+        return own + urls
+
+    # --- pages -----------------------------------------------------------------------------------------
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        chosen = request.GET.get("state", "")
+        offered: list[tuple[str, Any]] = [
+            ("", _("All")),
+            (OPEN, _("under way")),
+            (CommandState.REJECTED.value, CommandState.REJECTED.label),
+            (CommandState.EXPIRED.value, CommandState.EXPIRED.label),
+        ]
+        chips = [(value, text, chosen == value) for value, text in offered]
+        response: HttpResponse = super().changelist_view(request, {"chips": chips} | (extra_context or {}))
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        command: OrderCommand = context["original"]
+        now = timezone.now()
+        row = command_row(command, order=command.order, now=now, user=request.user)
+        context |= {
+            "title": f"{row['title']} #{command.pk}",
+            "subtitle": None,
+            "row": row,
+            "headline": _headline(command, request),
+            "facts": _facts(command, request),
+            "order_then": _order_then(command),
+        }
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    def retry_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
+        """Ask on GET; on POST ask iiko for the same again, as a new command."""
+        command = self._permitted(request, command_id)
+        if request.method != "POST":
+            return self._question(request, command, "retry")
+        if not may_be_retried(command):
+            messages.error(request, gettext("Only what was refused or given up can be asked again."))
+            return HttpResponseRedirect(order_url(command.order))
+        try:
+            again, is_new = ask_again(command, by=requester_of(request), now=timezone.now())
+        except HubError as error:
+            messages.error(request, refusal_text(error))
+        else:
+            words = (
+                gettext("Asked again as command #%(number)d.")
+                if is_new
+                else gettext("It was asked again already, as command #%(number)d.")
+            )
+            messages.add_message(
+                request, messages.SUCCESS if is_new else messages.INFO, words % {"number": again.pk}
+            )
+        return HttpResponseRedirect(order_url(command.order))
+
+    def give_up_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
+        """Ask on GET, stop following the command on POST."""
+        command = self._permitted(request, command_id)
+        if request.method != "POST":
+            return self._question(request, command, "give_up")
+        try:
+            give_up(command_id=command.pk, by=requester_of(request), now=timezone.now())
+        except HubError as error:
+            messages.error(request, refusal_text(error))
+        else:
+            messages.success(request, gettext("The command is given up. Look at the order on the till."))
+        return HttpResponseRedirect(order_url(command.order))
+
+    def _permitted(self, request: HttpRequest, command_id: int) -> OrderCommand:
+        """Return a command of a kind that the person may ask for."""
+        command = OrderCommand.objects.select_related("order__organization").filter(pk=command_id).first()
+        if not self._may_ask_any(request) or (command and not may_ask(request.user, command.kind)):
+            raise PermissionDenied
+        if command is None:
+            raise Http404
+        return command
+
+    @staticmethod
+    def _may_ask_any(request: HttpRequest) -> bool:
+        return any(may_ask(request.user, kind) for kind in CommandKind.values)
+
+    def _question(self, request: HttpRequest, command: OrderCommand, what: str) -> TemplateResponse:
+        titles = {
+            "retry": gettext("Ask for the same once more?"),
+            "give_up": gettext("Stop following this command?"),
+        }
+        is_possible = may_be_retried(command) if what == "retry" else not command.is_final
+        context = self.admin_site.each_context(request) | {
+            "title": titles[what],
+            "opts": self.opts,
+            "what": what,
+            "is_possible": is_possible,
+            "row": command_row(command, order=command.order, now=timezone.now()),
+            "order": command.order,
+            "back_url": order_url(command.order),
+        }
+        return TemplateResponse(request, "admin/orders/ordercommand/question.html", context)
+
+    # --- columns ---------------------------------------------------------------------------------------
+
+    @admin.display(description=_("asked at"))
+    def asked(self, command: OrderCommand) -> SafeString:
+        zone = command.order.organization.zone()
+        return clock(command.created_at, zone, now=timezone.now(), seconds=True)
+
+    @admin.display(description=_("what"))
+    def what(self, command: OrderCommand) -> SafeString:
+        text = command_text(command, now=timezone.now())
+        return two_lines(title_text(command.kind), format_html('<span title="{}">{}</span>', text, text))
+
+    @admin.display(description=_("order"))
+    def order_link(self, command: OrderCommand) -> SafeString:
+        return format_html('<a class="hub-link" href="{}">{}</a>', order_url(command.order), command.order)
+
+    @admin.display(description=_("restaurant"))
+    def restaurant(self, command: OrderCommand) -> SafeString:
+        return cut(restaurant_text(command.order))
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, command: OrderCommand) -> SafeString:
+        lines = outcome_lines(command)
+        told = lines[0][1] if lines and command.state != CommandState.CONFIRMED else ""
+        return two_lines(
+            state_badge(command.state), told and format_html('<span title="{}">{}</span>', told, told)
+        )
+
+    @admin.display(description=_("asked by"))
+    def asked_by(self, command: OrderCommand) -> SafeString:
+        return cut(command.requested_by)
+
+
+def _headline(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]:
+    order: Any = command.order
+    if request.user.has_perm("orders.view_order"):
+        order = format_html('<a class="hub-link" href="{}">{}</a>', order_url(command.order), command.order)
+    zone, now = command.order.organization.zone(), timezone.now()
+    return [
+        (gettext("Order"), order),
+        (gettext("Restaurant"), restaurant_text(command.order)),
+        (gettext("Asked by"), command.requested_by),
+        (gettext("Asked at"), clock(command.created_at, zone, now=now, seconds=True)),
+        (gettext("Sent"), clock(command.sent_at, zone, now=now, seconds=True)),
+        (gettext("Ended"), clock(command.finished_at, zone, now=now, seconds=True)),
+    ]
+
+
+def _facts(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]:
+    facts: list[tuple[str, Any]] = [*outcome_lines(command)]
+    if not command.is_final and command.error:
+        facts.append((gettext("So far"), command.error))
+    if command.finished_at:
+        facts.append((gettext("Took"), span_text(command.finished_at - command.created_at)))
+    facts.append((gettext("Times asked"), str(command.looks)))
+    facts.append((gettext("Correlation id"), command.correlation_id or EMPTY))
+    url = call_log_url(command)
+    if url and request.user.has_perm("organizations.view_apicall"):
+        link = format_html('<a class="hub-link" href="{}">{}</a>', url, gettext("Calls to iiko"))
+        facts.append((gettext("Call log"), link))
+    return facts
+
+
+def _order_then(command: OrderCommand) -> list[tuple[str, Any]]:
+    """How the order stood when it was asked."""
+    then = Order(
+        organization=command.order.organization,
+        **{name: command.order_then.get(name) for name in ("status", "raw_status", "courier_name")},
+    )
+    return [
+        (gettext("Status"), badges(then, timezone.now())),
+        (gettext("Courier"), then.courier_name or EMPTY),
+    ]

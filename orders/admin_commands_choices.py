@@ -1,0 +1,95 @@
+"""What a person may choose from: the restaurant's couriers, payment types, causes and removal types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from iiko_client.types.payments import PaymentKind
+from orders.models import Order
+from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
+
+Choice = tuple[str, str]
+
+# The dictionary says IikoCard where a request says LoyaltyCard.
+_SETTABLE_KINDS = frozenset({*(kind.value for kind in PaymentKind), "IikoCard"})
+
+
+@dataclass(frozen=True, slots=True)
+class CourierChoice:
+    """``on_hand``: how many open orders the courier has now."""
+
+    iiko_id: str
+    name: str
+    on_hand: int
+
+    @property
+    def label(self) -> str:
+        if not self.on_hand:
+            return self.name
+        orders = ngettext("%(count)d order on hand", "%(count)d orders on hand", self.on_hand)
+        return f"{self.name} – {orders % {'count': self.on_hand}}"
+
+
+def couriers(organization_id: str) -> list[CourierChoice]:
+    """List those who are on the road first, the least busy before the others, then all by name."""
+    known = list(Courier.objects.filter(organization_id=organization_id, is_deleted=False))
+    open_orders = Order.objects.open().filter(organization_id=organization_id, courier_id__isnull=False)
+    on_hand = dict(open_orders.values_list("courier_id").annotate(count=Count("id")).order_by())
+    twins = _repeated(str(courier) for courier in known)
+    choices = [
+        CourierChoice(courier.iiko_id, _named(courier, twins), on_hand.get(courier.iiko_id, 0))
+        for courier in known
+    ]
+    return sorted(choices, key=lambda one: (not one.on_hand, one.on_hand, one.name.casefold()))
+
+
+def _named(courier: Courier, twins: frozenset[str]) -> str:
+    """Couriers of one name are told apart by what else iiko says of them."""
+    name = str(courier)
+    return f"{name} ({courier.code or courier.iiko_id[:8]})" if name in twins else name
+
+
+def _repeated(names: Iterable[str]) -> frozenset[str]:
+    seen: set[str] = set()
+    repeated: set[str] = set()
+    for name in names:
+        (repeated if name in seen else seen).add(name)
+    return frozenset(repeated)
+
+
+def payment_types(order: Order) -> list[DictionaryEntry]:
+    """Those of the order's restaurant and till group that may be set from outside."""
+    entries = _entries(order.organization_id, DictionaryKind.PAYMENT_TYPE)
+    return [entry for entry in entries if _may_be_set(entry) and _is_at(entry, order.terminal_group_id)]
+
+
+def _may_be_set(entry: DictionaryEntry) -> bool:
+    return str(entry.data.get("kind") or "") in _SETTABLE_KINDS
+
+
+def _is_at(entry: DictionaryEntry, terminal_group_id: str | None) -> bool:
+    groups = entry.data.get("terminal_group_ids") or []
+    return not groups or terminal_group_id in groups
+
+
+def cancel_causes(organization_id: str) -> list[Choice]:
+    return _choices(organization_id, DictionaryKind.CANCEL_CAUSE, _("no cause"))
+
+
+def removal_types(organization_id: str) -> list[Choice]:
+    return _choices(organization_id, DictionaryKind.REMOVAL_TYPE, _("chosen by itself"))
+
+
+def _choices(organization_id: str, kind: DictionaryKind, none: str) -> list[Choice]:
+    entries = _entries(organization_id, kind)
+    return [("", f"— {none} —"), *((entry.iiko_id, str(entry)) for entry in entries)]
+
+
+def _entries(organization_id: str, kind: DictionaryKind) -> list[DictionaryEntry]:
+    entries = DictionaryEntry.objects.filter(organization_id=organization_id, kind=kind, is_deleted=False)
+    return list(entries.order_by("name", "id"))

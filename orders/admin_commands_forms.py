@@ -1,0 +1,354 @@
+"""What a person fills in to ask iiko for something; the services judge it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import tzinfo
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from iiko_client.operations.deliveries import LONGEST_COMMENT
+from iiko_client.types.statuses import DeliveryStatus
+from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
+from orders.admin_commands_choices import (
+    CourierChoice,
+    cancel_causes,
+    couriers,
+    payment_types,
+    removal_types,
+)
+from orders.admin_commands_words import reason_text
+from orders.command_models import CommandKind, OrderCommand
+from orders.errors import NotAllowed
+from orders.models import Order, Status
+from orders.services import commands
+from orders.services.actions import check_status, subject_of
+from orders.services.commands import Requester
+from orders.services.wishes import AskedPayment
+from organizations.admin_filters import read_moment
+
+PAYMENT_ROWS = 4
+
+_BY_KITCHEN = frozenset(
+    {DeliveryStatus.READY_FOR_COOKING, DeliveryStatus.COOKING_STARTED, DeliveryStatus.COOKING_COMPLETED}
+)
+SETTABLE = tuple(
+    status
+    for status in DeliveryStatus
+    if status not in _BY_KITCHEN and status is not DeliveryStatus.CANCELLED
+)
+_COURSE = list(DeliveryStatus)
+_HANDED_OVER = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED})
+
+
+class MoneyField(forms.CharField):
+    """An amount in major units, with comma or point, spaces between thousands; cleaned to 1/100."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {"inputmode": "decimal", "autocomplete": "off"}
+        super().__init__(widget=UnfoldAdminTextInputWidget(attrs=attrs), max_length=30, **kwargs)
+
+    def clean(self, value: Any) -> MinorUnits | None:
+        text = "".join(super().clean(value).split()).replace(",", ".")
+        if not text:
+            return None
+        try:
+            minor = to_minor(text)
+        except NotMoney as error:
+            raise forms.ValidationError(_("Write an amount such as 1520,50.")) from error
+        if minor <= 0:
+            raise forms.ValidationError(_("The amount must be more than 0."))
+        return minor
+
+
+class ActForm(forms.Form):
+    """One wish for one or several orders; ``orders`` are never none.
+
+    ``key`` is drawn when the form is shown, so that a form sent twice asks once.
+    """
+
+    kind: CommandKind
+    hint: Any = ""
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
+        super().__init__(data, initial={"key": uuid.uuid4()})
+        self.orders = orders
+        self.first = orders[0]
+        self.set_up()
+
+    def set_up(self) -> None:
+        """Fill in what may be chosen."""
+
+    @property
+    def is_bulk(self) -> bool:
+        return len(self.orders) > 1
+
+    @property
+    def one_restaurant(self) -> str | None:
+        """iiko's id of the restaurant of all the orders, if they have one in common."""
+        ids = {order.organization_id for order in self.orders}
+        return ids.pop() if len(ids) == 1 else None
+
+    @property
+    def zone(self) -> tzinfo:
+        return self.first.organization.zone()
+
+    @property
+    def is_hopeless(self) -> bool:
+        """There is nothing to choose from."""
+        return False
+
+    def wish_digest(self) -> str:
+        wish = {name: value for name, value in self.data.items() if name not in _TECHNICAL}
+        return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        """Store the wish for one of the orders.
+
+        Raises:
+            HubError: it was refused, and nothing was stored.
+        """
+        raise NotImplementedError
+
+
+_TECHNICAL = frozenset({"key", "csrfmiddlewaretoken", "order"})
+
+
+class StatusField(forms.ChoiceField):
+    """Takes statuses that are not offered any more: the service refuses them, and says why."""
+
+    def valid_value(self, value: Any) -> bool:
+        return value in Status.values and value != Status.CANCELLED
+
+
+class StatusForm(ActForm):
+    kind = CommandKind.UPDATE_STATUS
+    status = StatusField(label=gettext_lazy("New status"), widget=forms.RadioSelect)
+    delivered_at = forms.CharField(
+        label=gettext_lazy("When the guest had it"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}),
+    )
+
+    def set_up(self) -> None:
+        self.refused: list[tuple[str, str]] = []
+        offered = SETTABLE if self.is_bulk else self._allowed()
+        field: Any = self.fields["status"]
+        field.choices = [(status.value, Status(status).label) for status in offered]
+        self.fields["delivered_at"].help_text = _(
+            "Only with Delivered and Closed; empty: now. On the restaurant's clock, %(zone)s."
+        ) % {"zone": self.zone}
+        if not self.is_bulk:
+            self.initial["status"] = self._next([status.value for status in offered])
+        self.takes_moment = bool(self.data.get("delivered_at") or _HANDED_OVER.intersection(offered))
+
+    def _allowed(self) -> list[DeliveryStatus]:
+        subject = subject_of(self.first)
+        allowed = []
+        for status in DeliveryStatus:
+            try:
+                check_status(subject, status)
+                allowed.append(status)
+            except NotAllowed as refusal:
+                self.refused.append((str(Status(status).label), reason_text(refusal.code, refusal.detail)))
+        return [status for status in allowed if status is not DeliveryStatus.CANCELLED]
+
+    def _next(self, offered: Sequence[str]) -> str | None:
+        """What usually comes next; nothing where that is not clear."""
+        if self.first.status is None:
+            return None
+        at = _COURSE.index(DeliveryStatus(self.first.status))
+        return next((status.value for status in _COURSE[at + 1 :] if status.value in offered), None)
+
+    @property
+    def is_hopeless(self) -> bool:
+        return not self.fields["status"].choices  # type: ignore[attr-defined]
+
+    def clean_delivered_at(self) -> Any:
+        text = self.cleaned_data["delivered_at"].strip()
+        if not text:
+            return None
+        try:
+            return read_moment(text, self.zone)[0]
+        except ValueError as error:
+            words = _("“%(text)s” is not a date. Write 31.12.2026 or 31.12.2026 18:00.")
+            raise forms.ValidationError(words % {"text": text[:40]}) from error
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        return commands.request_status(
+            order_id=order.pk,
+            status=DeliveryStatus(self.cleaned_data["status"]),
+            delivered_at=self.cleaned_data["delivered_at"],
+            by=by,
+            now=timezone.now(),
+        )
+
+
+class CourierForm(ActForm):
+    kind = CommandKind.ASSIGN_COURIER
+    courier = forms.ChoiceField(label=gettext_lazy("Courier"), widget=forms.RadioSelect)
+
+    def set_up(self) -> None:
+        offered = couriers(self.one_restaurant) if self.one_restaurant else []
+        self.couriers = [one for one in offered if not self._has_all(one)]
+        field: Any = self.fields["courier"]
+        field.choices = [(one.iiko_id, one.label) for one in self.couriers]
+
+    def _has_all(self, courier: CourierChoice) -> bool:
+        return all(order.courier_id == courier.iiko_id for order in self.orders)
+
+    @property
+    def is_hopeless(self) -> bool:
+        return not self.couriers
+
+    @property
+    def hint(self) -> str:
+        if self.one_restaurant is None:
+            return _(
+                "The orders belong to several restaurants, and each has couriers of its own. "
+                "Go back and choose orders of one restaurant: the filter Restaurant helps."
+            )
+        if self.is_hopeless:
+            return _(
+                "The hub knows no other courier of this restaurant. Have its dictionaries read again "
+                "(API logins, or manage.py sync_dictionaries)."
+            )
+        return ""
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        return commands.request_courier(
+            order_id=order.pk, courier_id=self.cleaned_data["courier"], by=by, now=timezone.now()
+        )
+
+
+class PaymentForm(ActForm):
+    """Rows of a type and a sum; rows without a sum are left out."""
+
+    kind = CommandKind.UPDATE_PAYMENT
+
+    def set_up(self) -> None:
+        types = payment_types(self.first)
+        self.is_empty = not types
+        choices = [("", "—"), *((entry.iiko_id, str(entry)) for entry in types)]
+        shown = self._shown({entry.iiko_id for entry in types})
+        for row in range(PAYMENT_ROWS):
+            type_id, sum_minor = shown[row] if row < len(shown) else ("", None)
+            self.fields[f"type_{row}"] = forms.ChoiceField(
+                label=_("Payment type"),
+                required=False,
+                choices=choices,
+                initial=type_id,
+                widget=UnfoldAdminSelectWidget,
+            )
+            self.fields[f"sum_{row}"] = MoneyField(
+                label=_("Sum"), required=False, initial=_major_text(sum_minor)
+            )
+
+    def _shown(self, known: set[str]) -> list[tuple[str, int | None]]:
+        """What the order has now where that pays for it exactly, else the whole of it in one row."""
+        rows = [(str(one.get("type_id") or ""), one.get("sum_minor")) for one in self.first.payments]
+        is_known = all(type_id in known for type_id, _sum in rows)
+        covered = sum(sum_minor or 0 for _type, sum_minor in rows)
+        if rows and is_known and len(rows) <= PAYMENT_ROWS and covered == self.first.amount_minor:
+            return rows
+        first_type = rows[0][0] if rows and rows[0][0] in known else ""
+        return [(first_type or (known.pop() if len(known) == 1 else ""), self.first.amount_minor)]
+
+    def rows(self) -> list[tuple[Any, Any]]:
+        """The fields of each row, for the template."""
+        return [(self[f"type_{row}"], self[f"sum_{row}"]) for row in range(PAYMENT_ROWS)]
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self.is_empty
+
+    @property
+    def hint(self) -> str:
+        if not self.is_empty:
+            return ""
+        return _(
+            "The hub knows no payment type of this restaurant. Have its dictionaries read again "
+            "(API logins, or manage.py sync_dictionaries)."
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        self.payments: list[AskedPayment] = []
+        for row in range(PAYMENT_ROWS):
+            type_id, sum_minor = cleaned.get(f"type_{row}"), cleaned.get(f"sum_{row}")
+            if f"sum_{row}" in self.errors or f"type_{row}" in self.errors or sum_minor is None:
+                continue
+            if not type_id:
+                self.add_error(f"type_{row}", _("Choose the payment type."))
+                continue
+            self.payments.append(AskedPayment(sum_minor=sum_minor, type_id=type_id))
+        if not self.payments and not self.errors:
+            self.add_error(None, _("Write at least one payment with its sum."))
+        return cleaned
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        return commands.request_payment(order_id=order.pk, payments=self.payments, by=by, now=timezone.now())
+
+
+def _major_text(minor: int | None) -> str:
+    return "" if minor is None else str(to_major(MinorUnits(minor))).replace(".", ",")
+
+
+class CancelForm(ActForm):
+    kind = CommandKind.CANCEL
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        max_length=LONGEST_COMMENT,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy("In your own words; the till shows it where its version can."),
+    )
+    cause = forms.ChoiceField(
+        label=gettext_lazy("Cancel cause"), required=False, widget=UnfoldAdminSelectWidget
+    )
+    removal_type = forms.ChoiceField(
+        label=gettext_lazy("Removal type"),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy("Needed where items are printed in the kitchen already."),
+    )
+    hint = gettext_lazy("A cancelled order cannot be brought back.")
+
+    def set_up(self) -> None:
+        restaurant = self.one_restaurant
+        if restaurant is None:
+            # Each restaurant has causes of its own; the reason finds those of the same name.
+            del self.fields["cause"], self.fields["removal_type"]
+            return
+        cause: Any = self.fields["cause"]
+        removal_type: Any = self.fields["removal_type"]
+        cause.choices, removal_type.choices = cancel_causes(restaurant), removal_types(restaurant)
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        cleaned = self.cleaned_data
+        return commands.request_cancel(
+            order_id=order.pk,
+            reason=cleaned["reason"],
+            cause_id=cleaned.get("cause") or None,
+            removal_type_id=cleaned.get("removal_type") or None,
+            by=by,
+            now=timezone.now(),
+        )
+
+
+FORMS: dict[str, type[ActForm]] = {
+    "status": StatusForm,
+    "courier": CourierForm,
+    "payment": PaymentForm,
+    "cancel": CancelForm,
+}
+"""By the last part of their addresses."""

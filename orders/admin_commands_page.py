@@ -1,0 +1,149 @@
+"""What the page of an order shows of its commands: what may be asked, what is under way, what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from orders.admin_commands_words import (
+    TITLES,
+    command_text,
+    outcome_lines,
+    reason_text,
+    state_badge,
+    title_text,
+)
+from orders.command_models import CommandKind, CommandState, OrderCommand
+from orders.models import Order
+from orders.permissions import may_ask, sees_commands
+from orders.services.actions import allowed_actions
+from orders.services.refusals import meaning
+from organizations.presentation import ago_text, clock
+
+FINISHED_SHOWN = 10
+
+ACTS = {
+    CommandKind.UPDATE_STATUS: "status",
+    CommandKind.ASSIGN_COURIER: "courier",
+    CommandKind.UPDATE_PAYMENT: "payment",
+    CommandKind.CANCEL: "cancel",
+}
+
+_OBVIOUS = frozenset({"already_so", "set_by_kitchen"})
+"""Reasons that say nothing about why no status at all can be set."""
+
+
+def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
+    """Collect the part of the page; few queries, however many commands."""
+    offered = buttons(order, user)
+    context: dict[str, Any] = {"buttons": offered, "refusals": _refusals(offered)}
+    if not sees_commands(user):
+        return context
+    under_way = list(order.commands.open().order_by("id"))
+    finished = list(order.commands.filter(finished_at__isnull=False).order_by("-id")[: FINISHED_SHOWN + 1])
+    return context | {
+        "under_way": [command_row(one, order=order, now=now, user=user) for one in under_way],
+        "finished": [command_row(one, order=order, now=now, user=user) for one in finished[:FINISHED_SHOWN]],
+        "links_commands": user.has_perm("orders.view_ordercommand"),
+        "has_more_commands": len(finished) > FINISHED_SHOWN,
+    }
+
+
+def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
+    """The actions a person may ask for; ``refused`` says why one cannot work as the order stands."""
+    permitted = [kind for kind in ACTS if may_ask(user, kind)]
+    if not permitted:
+        return []
+    verdicts = allowed_actions(order)
+    return [
+        {
+            "title": TITLES[kind],
+            "url": reverse("admin:orders_order_ask", args=[order.pk, ACTS[kind]]),
+            "refused": _refused(verdicts, kind),
+            "is_grave": kind == CommandKind.CANCEL,
+        }
+        for kind in permitted
+    ]
+
+
+def _refusals(offered: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Each reason once, with the actions it forbids; their buttons point to it by ``why``."""
+    groups: dict[str, dict[str, str]] = {}
+    for button in offered:
+        if not (reason := button["refused"]):
+            continue
+        group = groups.setdefault(reason, {"id": f"hub-why-{len(groups)}", "reason": reason, "titles": ""})
+        group["titles"] = ", ".join(filter(None, [group["titles"], str(button["title"])]))
+        button["why"] = group["id"]
+    if len(groups) == 1 and all(button["refused"] for button in offered):
+        # Nothing is open, for one and the same reason: the buttons need not be told apart.
+        return [group | {"titles": ""} for group in groups.values()]
+    return list(groups.values())
+
+
+def _refused(verdicts: list[dict[str, Any]], kind: CommandKind) -> str:
+    """Say why none of the ways to do it is open; empty text if one is."""
+    name = kind.value.replace("_", "-")
+    own = [verdict for verdict in verdicts if verdict["action"] == name]
+    if any(verdict["allowed"] for verdict in own):
+        return ""
+    telling = [verdict for verdict in own if verdict["code"] not in _OBVIOUS] or own
+    return reason_text(telling[0]["code"], telling[0]["reason"]) if telling else ""
+
+
+def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any = None) -> dict[str, Any]:
+    """A command as the templates show it; ``order`` is its order, with the restaurant."""
+    command.order = order
+    zone = order.organization.zone()
+    is_permitted = user is not None and may_ask(user, command.kind)
+    return {
+        "command": command,
+        "title": title_text(command.kind),
+        "wish": command_text(command, now=now),
+        "badge": state_badge(command.state),
+        "note": _note(command),
+        "asked": clock(command.created_at, zone, now=now, seconds=True),
+        "ago": ago_text(command.created_at, now),
+        "ended": clock(command.finished_at, zone, now=now, seconds=True),
+        "by": command.requested_by,
+        "lines": outcome_lines(command) if command.is_final else [],
+        "is_final": command.is_final,
+        "is_done": command.state == CommandState.CONFIRMED,
+        "url": reverse("admin:orders_ordercommand_change", args=[command.pk]),
+        "retry_url": _url("retry", command) if is_permitted and may_be_retried(command) else "",
+        "give_up_url": _url("give_up", command) if is_permitted and not command.is_final else "",
+    }
+
+
+def _url(what: str, command: OrderCommand) -> str:
+    return reverse(f"admin:orders_ordercommand_{what}", args=[command.pk])
+
+
+def may_be_retried(command: OrderCommand) -> bool:
+    return command.state in (CommandState.REJECTED, CommandState.EXPIRED)
+
+
+def _note(command: OrderCommand) -> str:
+    """What an open command waits for."""
+    if command.is_final:
+        return ""
+    if known := meaning(command.error_code):
+        return f"{known.cause} {known.next_step}"
+    if command.state == CommandState.PENDING:
+        return _("A worker sends it next, after what was asked before.")
+    return _("iiko has it and has not said yet whether the till did it.")
+
+
+def call_log_url(command: OrderCommand) -> str:
+    """Where the calls to iiko of this command are listed; empty text if nobody lists them."""
+    if not command.correlation_id:
+        return ""
+    try:
+        page = reverse("admin:organizations_apicall_changelist")
+    except NoReverseMatch:
+        return ""
+    return f"{page}?{urlencode({'q': command.correlation_id})}"

@@ -1,0 +1,25 @@
+"""Who may ask iiko for what: Django's permissions behind each kind of command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orders.command_models import CommandKind
+
+PERMISSIONS = {
+    CommandKind.UPDATE_STATUS: "orders.change_order_status",
+    CommandKind.ASSIGN_COURIER: "orders.assign_order_courier",
+    CommandKind.UPDATE_PAYMENT: "orders.change_order_payment",
+    CommandKind.CANCEL: "orders.cancel_order",
+}
+
+
+def may_ask(user: Any, kind: str) -> bool:
+    """Whether a person who sees orders may ask for this kind; ``kind`` as stored."""
+    return bool(user.has_perm("orders.view_order") and user.has_perm(PERMISSIONS[CommandKind(kind)]))
+
+
+def sees_commands(user: Any) -> bool:
+    """Whoever may ask for something sees what became of it."""
+    needed = ("orders.view_ordercommand", *PERMISSIONS.values())
+    return any(user.has_perm(permission) for permission in needed)

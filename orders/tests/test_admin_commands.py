@@ -1,0 +1,1044 @@
+"""Asking iiko from the admin: what is stored, what is refused and why, and who may."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.apps import apps as django_apps
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+from pytest_django import DjangoAssertNumQueries
+
+from orders.admin_commands_forms import FORMS
+from orders.command_models import CommandKind, CommandState, OrderCommand
+from orders.models import Order, TimelineEntry
+from orders.services import carrying, commands
+from orders.services.commands import Requester
+from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
+from organizations.models import Organization
+from tests.builders import (
+    COURIER_ID,
+    OTHER_ORGANIZATION_ID,
+    OTHER_TOKEN,
+    REVISION,
+    TERMINAL_GROUP_ID,
+    cloud_event,
+    courier,
+    drain,
+    make_organization,
+    make_other_organization,
+    post,
+)
+from tests.pages import CALLS, COMMANDS, ORDERS, markup, rows, sign_in, sign_in_superuser, text
+from tests.played_iiko import CORRELATION, PlayedIiko, linked, make_login
+
+pytestmark = pytest.mark.django_db
+
+SECOND_COURIER = "00000000-0000-4000-8000-0000000000c2"
+CASH = "00000000-0000-4000-8000-0000000000d1"
+CARD = "00000000-0000-4000-8000-0000000000d2"
+CAUSE = "00000000-0000-4000-8000-0000000000e1"
+REMOVAL = "00000000-0000-4000-8000-0000000000f1"
+
+
+@pytest.fixture
+def organization() -> Organization:
+    organization = linked(make_organization())
+    Courier.objects.create(organization=organization, iiko_id=COURIER_ID, name="Орлова Вера")
+    Courier.objects.create(organization=organization, iiko_id=SECOND_COURIER, name="Ветров Илья")
+    Courier.objects.create(organization=organization, iiko_id="gone", name="Ушедший", is_deleted=True)
+    entry(organization, DictionaryKind.PAYMENT_TYPE, CASH, "Наличные", kind="Cash")
+    entry(organization, DictionaryKind.PAYMENT_TYPE, CARD, "Картой", kind="Card")
+    entry(organization, DictionaryKind.CANCEL_CAUSE, CAUSE, "Гость передумал")
+    entry(organization, DictionaryKind.REMOVAL_TYPE, REMOVAL, "Без списания")
+    return organization
+
+
+@pytest.fixture
+def chief(client: Client) -> Client:
+    """Reads English, in which the texts stand in the code."""
+    sign_in_superuser(client)
+    client.cookies["django_language"] = "en"
+    return client
+
+
+def entry(
+    organization: Organization, dictionary: DictionaryKind, iiko_id: str, name: str, **data: Any
+) -> DictionaryEntry:
+    return DictionaryEntry.objects.create(
+        organization=organization, kind=dictionary, iiko_id=iiko_id, name=name, data=data
+    )
+
+
+def arrive(**changes: Any) -> Order:
+    """Bring an order in by the webhook; it waits for its courier unless said otherwise."""
+    token = changes.pop("token", None)
+    event = cloud_event(**({"status": "Waiting"} | changes))
+    post(Client(), [event], *([token] if token else []))
+    drain()
+    return Order.objects.order_by("-id")[0]
+
+
+def uuid_of(number: int) -> str:
+    return f"00000000-0000-4000-9000-{number:012d}"
+
+
+def several(count: int) -> list[Order]:
+    for number in range(count):
+        arrive(order_id=uuid_of(number), number=number + 1, external_number="")
+    return list(Order.objects.order_by("id"))
+
+
+def ask_url(order: Order, act: str) -> str:
+    return f"{ORDERS}{order.pk}/ask/{act}/"
+
+
+def page_url(order: Order) -> str:
+    return f"{ORDERS}{order.pk}/change/"
+
+
+def ask(client: Client, order: Order, act: str, **fields: Any) -> Any:
+    """Send a form as the browser does and follow to where it leads."""
+    data = {"key": str(uuid.uuid4())} | fields
+    return client.post(ask_url(order, act), data, follow=True)
+
+
+def choose(client: Client, action: str, orders: list[Order]) -> Any:
+    """Tick orders in the list and run an action."""
+    return client.post(
+        ORDERS,
+        {"action": action, "_selected_action": [order.pk for order in orders], "index": "0"},
+        follow=True,
+    )
+
+
+def ask_many(client: Client, act: str, orders: list[Order], **fields: Any) -> Any:
+    data = {"key": str(uuid.uuid4()), "order": [order.pk for order in orders]} | fields
+    return client.post(f"{ORDERS}ask/{act}/", data, follow=True)
+
+
+def stored(order: Order, by: str = "somebody", **changes: Any) -> OrderCommand:
+    """A command that somebody asked for by the service, brought to another state."""
+    command = commands.request_courier(
+        order_id=order.pk, courier_id=COURIER_ID, by=Requester(by, by), now=timezone.now()
+    )
+    if changes:
+        OrderCommand.objects.filter(pk=command.pk).update(**changes)
+        command.refresh_from_db()
+    return command
+
+
+def refused_command(order: Order, **changes: Any) -> OrderCommand:
+    ended: dict[str, Any] = {
+        "state": CommandState.REJECTED,
+        "error_code": "CourierIdDoesNotExist",
+        "error": "CourierIdDoesNotExist: no such courier",
+        "finished_at": timezone.now(),
+    }
+    return stored(order, **(ended | changes))
+
+
+def assert_nothing_happened() -> None:
+    assert OrderCommand.objects.count() == 0
+    assert TimelineEntry.objects.filter(what="command").count() == 0
+    assert ProcrastinateJob.objects.filter(task_name="orders.advance_command").count() == 0
+
+
+# --- one order ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("organization")
+class TestAsking:
+    def test_courier_is_asked_for_and_the_order_waits_for_iiko(self, chief: Client) -> None:
+        order = arrive()
+
+        page = text(ask(chief, order, "courier", courier=COURIER_ID))
+
+        command = OrderCommand.objects.get()
+        assert (command.kind, command.state) == (CommandKind.ASSIGN_COURIER, CommandState.PENDING)
+        assert command.wish == {"courier_id": COURIER_ID, "courier_name": "Орлова Вера"}
+        assert (command.requested_by, command.user) == ("chief", User.objects.get())
+        assert ProcrastinateJob.objects.filter(task_name="orders.advance_command").count() == 1
+        assert "Assign a courier – Орлова Вера" in page
+        order.refresh_from_db()
+        assert order.courier_name is None
+
+    def test_status_is_asked_for(self, chief: Client) -> None:
+        order = arrive()
+
+        ask(chief, order, "status", status="OnWay")
+
+        assert OrderCommand.objects.get().wish == {"status": "OnWay", "delivered_at": None}
+
+    def test_moment_of_delivery_is_on_the_restaurants_clock(self, chief: Client) -> None:
+        order = arrive(status="OnWay")
+
+        ask(chief, order, "status", status="Delivered", delivered_at="2026-03-14T19:31")
+
+        wish = OrderCommand.objects.get().wish
+        assert datetime.fromisoformat(wish["delivered_at"]) == datetime(2026, 3, 14, 14, 31, tzinfo=UTC)
+
+    @pytest.mark.parametrize("amount", ["1651", "1651,00", "1651.00", " 1 651,00 ", "1\N{NO-BREAK SPACE}651"])
+    def test_payment_is_read_as_people_write_it(self, chief: Client, amount: str) -> None:
+        order = arrive()
+
+        ask(chief, order, "payment", type_0=CASH, sum_0=amount)
+
+        assert OrderCommand.objects.get().wish == {
+            "payments": [{"payment_type_id": CASH, "name": "Наличные", "kind": "Cash", "sum_minor": 165_100}]
+        }
+
+    def test_payment_of_two_types(self, chief: Client) -> None:
+        order = arrive()
+
+        ask(chief, order, "payment", type_0=CASH, sum_0="651,50", type_2=CARD, sum_2="999.50")
+
+        sums = {one["name"]: one["sum_minor"] for one in OrderCommand.objects.get().wish["payments"]}
+        assert sums == {"Наличные": 65_150, "Картой": 99_950}
+
+    def test_cancellation_with_its_cause_and_removal_type(self, chief: Client) -> None:
+        order = arrive()
+
+        ask(chief, order, "cancel", reason="Уехал", cause=CAUSE, removal_type=REMOVAL)
+
+        command = OrderCommand.objects.get()
+        assert command.kind == CommandKind.CANCEL
+        assert command.wish == {
+            "comment": "Уехал",
+            "reason": "Уехал",
+            "cause_id": CAUSE,
+            "cause": "Гость передумал",
+            "removal_type_id": REMOVAL,
+            "removal_type": "Без списания",
+        }
+
+    def test_form_sent_twice_asks_once(self, chief: Client) -> None:
+        order = arrive()
+        key = str(uuid.uuid4())
+
+        ask(chief, order, "courier", courier=COURIER_ID, key=key)
+        OrderCommand.objects.update(state=CommandState.CONFIRMED, finished_at=timezone.now())
+        again = ask(chief, order, "courier", courier=COURIER_ID, key=key)
+
+        assert OrderCommand.objects.count() == 1
+        assert again.redirect_chain == [(page_url(order), 302)]
+
+    def test_form_changed_after_going_back_is_another_wish(self, chief: Client) -> None:
+        order = arrive()
+        key = str(uuid.uuid4())
+
+        ask(chief, order, "courier", courier=COURIER_ID, key=key)
+        ask(chief, order, "courier", courier=SECOND_COURIER, key=key)
+
+        assert [one.wish["courier_id"] for one in OrderCommand.objects.order_by("id")] == [
+            COURIER_ID,
+            SECOND_COURIER,
+        ]
+
+    @pytest.mark.parametrize("act", ["status", "courier", "payment", "cancel"])
+    def test_looking_at_a_form_asks_nothing(self, chief: Client, act: str) -> None:
+        order = arrive()
+
+        response = chief.get(ask_url(order, act), {"status": "OnWay", "courier": COURIER_ID})
+
+        assert response.status_code == 200
+        assert 'name="csrfmiddlewaretoken"' in markup(response)
+        assert_nothing_happened()
+
+    def test_form_without_its_token_is_not_taken(self) -> None:
+        strict = Client(enforce_csrf_checks=True)
+        sign_in_superuser(strict)
+        order = arrive()
+
+        assert ask(strict, order, "courier", courier=COURIER_ID).status_code == 403
+        assert_nothing_happened()
+
+    def test_until_iiko_confirms_and_then(self, chief: Client, iiko: PlayedIiko) -> None:
+        order = arrive()
+        iiko.answers("deliveries/update_order_courier", {"correlationId": CORRELATION})
+        iiko.answers("commands/status", {"state": "Success"})
+        iiko.answers("deliveries/by_id", {"orders": []})
+
+        ask(chief, order, "courier", courier=COURIER_ID)
+        command = OrderCommand.objects.get()
+        page = text(chief.get(page_url(order)))
+        assert "Asked of iiko, not confirmed yet Waiting to be sent Assign a courier: Орлова Вера" in page
+
+        now = timezone.now()
+        carrying.advance(command.pk, clock=lambda: now)
+        assert "Waiting for iiko" in text(chief.get(page_url(order)))
+        carrying.advance(command.pk, clock=lambda: now + timedelta(minutes=1))
+
+        page = text(chief.get(page_url(order)))
+        assert "not confirmed yet" not in page
+        assert "Commands Done Assign a courier: Орлова Вера" in page
+
+
+@pytest.mark.usefixtures("organization")
+class TestForms:
+    def test_couriers_on_the_road_come_first_with_what_they_carry(
+        self, chief: Client, organization: Organization
+    ) -> None:
+        Courier.objects.create(organization=organization, iiko_id="busy", name="Занятой Пётр")
+        for number in range(2):
+            arrive(order_id=uuid_of(number), courierInfo=courier(id="busy", name="Занятой Пётр"))
+        arrive(order_id=uuid_of(11), courierInfo=courier(id=SECOND_COURIER, name="Ветров Илья"))
+        arrive(order_id=uuid_of(12), status="Closed", courierInfo=courier())
+        order = arrive(order_id=uuid_of(13))
+
+        page = markup(chief.get(ask_url(order, "courier")))
+
+        labels = re.findall(r"<label class=\"hub-radio\".*?<span>(.*?)</span>", page, flags=re.DOTALL)
+        assert labels == [
+            "Ветров Илья – 1 order on hand",
+            "Занятой Пётр – 2 orders on hand",
+            "Орлова Вера",
+        ]
+
+    def test_couriers_of_one_name_are_told_apart(self, chief: Client, organization: Organization) -> None:
+        Courier.objects.create(organization=organization, iiko_id="twin", name="Орлова Вера", code="77")
+        order = arrive()
+
+        page = text(chief.get(ask_url(order, "courier")))
+
+        assert "Орлова Вера (77)" in page
+        assert f"Орлова Вера ({COURIER_ID[:8]})" in page
+
+    def test_who_has_the_order_is_not_offered(self, chief: Client) -> None:
+        order = arrive(courierInfo=courier())
+
+        page = markup(chief.get(ask_url(order, "courier")))
+
+        assert SECOND_COURIER in page
+        assert COURIER_ID not in page
+
+    def test_statuses_that_cannot_be_set_tell_why(self, chief: Client) -> None:
+        order = arrive(status="Waiting")
+
+        page = markup(chief.get(ask_url(order, "status")))
+
+        offered = re.findall(r'name="status" value="(\w+)"', page)
+        assert offered == ["OnWay"]
+        assert re.search('<input[^>]*value="OnWay"[^>]* checked', page)
+        assert "This status is set by the kitchen" in page
+        assert "iiko takes this only from the status On the way." in page
+
+    def test_payment_form_starts_with_the_orders_amount(self, chief: Client) -> None:
+        order = arrive()
+
+        page = markup(chief.get(ask_url(order, "payment")))
+
+        assert re.search(r'name="sum_0" value="1651,00"', page)
+        assert page.count('name="sum_') == 4
+
+    def test_payment_form_starts_with_what_pays_for_the_order(self, chief: Client) -> None:
+        payments = [
+            {"paymentType": {"id": CASH, "name": "Наличные", "kind": "Cash"}, "sum": 651.0},
+            {"paymentType": {"id": CARD, "name": "Картой", "kind": "Card"}, "sum": 1000.0},
+        ]
+        order = arrive(payments=payments)
+
+        page = markup(chief.get(ask_url(order, "payment")))
+
+        assert re.findall(r'<option value="([^"]+)" selected', page) == [CASH, CARD]
+        assert re.findall(r'name="sum_\d" value="([^"]+)"', page) == ["651,00", "1000,00"]
+
+    def test_payment_types_of_other_tills_and_kinds_nobody_may_set_are_left_out(
+        self, chief: Client, organization: Organization
+    ) -> None:
+        payment = DictionaryKind.PAYMENT_TYPE
+        entry(organization, payment, "here", "Здесь", kind="Card", terminal_group_ids=[TERMINAL_GROUP_ID])
+        entry(organization, payment, "there", "Там", kind="Card", terminal_group_ids=["other"])
+        entry(organization, payment, "credit", "В долг", kind="Credit")
+        entry(organization, payment, "wallet", "Бонусами", kind="IikoCard")
+        order = arrive()
+
+        page = markup(chief.get(ask_url(order, "payment")))
+
+        assert set(re.findall(r'<option value="([^"]+)"', page)) == {CASH, CARD, "here", "wallet"}
+
+    @pytest.mark.parametrize(("act", "words"), [("courier", "courier"), ("payment", "payment type")])
+    def test_empty_dictionary_says_what_to_do(self, chief: Client, act: str, words: str) -> None:
+        Courier.objects.all().delete()
+        DictionaryEntry.objects.all().delete()
+        order = arrive()
+
+        page = text(chief.get(ask_url(order, act)))
+
+        assert words in page
+        assert "manage.py sync_dictionaries" in page
+
+
+@pytest.mark.usefixtures("organization")
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("act", "fields"),
+        [
+            ("courier", {}),
+            ("courier", {"courier": "nobody"}),
+            ("courier", {"courier": "gone"}),
+            ("courier", {"courier": "a\0b"}),
+            ("status", {}),
+            ("status", {"status": "Nonsense"}),
+            ("status", {"status": "Cancelled"}),
+            ("status", {"status": "CookingStarted"}),
+            ("status", {"status": "Closed"}),
+            ("status", {"status": "OnWay", "delivered_at": "soon"}),
+            ("status", {"status": "OnWay", "delivered_at": "2026-03-14T19:00"}),
+            ("payment", {}),
+            ("payment", {"type_0": CASH, "sum_0": "10,5,0"}),
+            ("payment", {"type_0": CASH, "sum_0": "NaN"}),
+            ("payment", {"type_0": CASH, "sum_0": "-1651"}),
+            ("payment", {"type_0": CASH, "sum_0": "0"}),
+            ("payment", {"type_0": CASH, "sum_0": "1651,001"}),
+            ("payment", {"type_0": CASH, "sum_0": "9" * 25}),
+            ("payment", {"type_0": CASH, "sum_0": "1650,99"}),
+            ("payment", {"type_0": "", "sum_0": "1651"}),
+            ("payment", {"type_0": "nothing", "sum_0": "1651"}),
+            ("cancel", {"reason": "x" * 256}),
+            ("cancel", {"cause": "nothing"}),
+            ("courier", {"courier": COURIER_ID, "key": "no-key"}),
+            ("courier", {"courier": COURIER_ID, "key": ""}),
+        ],
+    )
+    def test_what_does_not_fit_stores_nothing(self, chief: Client, act: str, fields: dict[str, str]) -> None:
+        order = arrive()
+
+        response = ask(chief, order, act, **fields)
+
+        assert response.status_code == 200
+        assert response.redirect_chain == []
+        assert re.search('class="(hub-error|hub-note hub-note--bad)"', markup(response)) or "key" in fields
+        assert_nothing_happened()
+
+    @pytest.mark.parametrize(
+        ("changes", "act", "fields", "reason"),
+        [
+            ({"status": "Closed"}, "courier", {"courier": COURIER_ID}, "The order is closed"),
+            ({"status": "Cancelled"}, "cancel", {"reason": "x"}, "The order is cancelled."),
+            (
+                {"processedPaymentsSum": 100.0},
+                "payment",
+                {"type_0": CASH, "sum_0": "1651"},
+                "A payment of this order is processed already",
+            ),
+            ({"status": "Unconfirmed"}, "status", {"status": "OnWay"}, "The order is not confirmed yet."),
+        ],
+    )
+    def test_what_cannot_work_is_refused_in_words(
+        self, chief: Client, changes: dict[str, Any], act: str, fields: dict[str, str], reason: str
+    ) -> None:
+        order = arrive(**changes)
+
+        response = ask(chief, order, act, **fields)
+
+        assert reason in text(response)
+        assert_nothing_happened()
+
+    def test_buttons_that_cannot_work_are_off_and_say_why(self, chief: Client) -> None:
+        order = arrive(status="Closed")
+
+        response = chief.get(page_url(order))
+
+        page = markup(response)
+        assert page.count('<button type="button" class="hub-button" disabled') == 4
+        assert "/ask/" not in page
+        assert (
+            "Change the status Assign a courier Change the payment Cancel the order "
+            "The order is closed; iiko changes closed orders only on the till."
+        ) in text(response)
+
+    def test_only_what_cannot_work_is_off(self, chief: Client) -> None:
+        pickup = {"id": "p", "name": "Самовывоз", "orderServiceType": "DeliveryByClient"}
+        order = arrive(orderType=pickup, processedPaymentsSum=1651.0)
+
+        response = chief.get(page_url(order))
+
+        page = text(response)
+        assert "Assign a courier: The guest picks this order up, no courier has it." in page
+        assert "Change the payment: A payment of this order is processed already" in page
+        assert f'href="{ask_url(order, "cancel")}"' in markup(response)
+        assert f'href="{ask_url(order, "courier")}"' not in markup(response)
+
+    def test_refused_form_keeps_what_may_still_be_set(self, chief: Client) -> None:
+        order = arrive(status="OnWay")
+
+        response = ask(chief, order, "status", status="Closed")
+
+        offered = re.findall(r'name="status" value="(\w+)"', markup(response))
+        assert "Delivered" in offered
+        assert "Closed" not in offered
+        assert 'class="hub-note hub-note--bad"' in markup(response)
+        assert_nothing_happened()
+
+    def test_restaurant_without_a_login(self, chief: Client, organization: Organization) -> None:
+        order = arrive()
+        Organization.objects.filter(pk=organization.pk).update(api_login=None)
+
+        page = text(ask(chief, order, "courier", courier=COURIER_ID))
+
+        assert "This restaurant has no working API login, so nothing can be asked of iiko." in page
+        assert_nothing_happened()
+
+    def test_printed_items_need_a_removal_type_that_is_clear(
+        self, chief: Client, organization: Organization
+    ) -> None:
+        entry(organization, DictionaryKind.REMOVAL_TYPE, "second", "Тоже без списания")
+        order = arrive()
+
+        page = text(ask(chief, order, "cancel", reason="Дубль"))
+
+        assert "Items are printed in the kitchen already, so iiko must know how they are removed." in page
+        assert_nothing_happened()
+
+    def test_the_same_wish_under_way_is_not_asked_again(self, chief: Client) -> None:
+        order = arrive()
+        stored(order)
+
+        page = text(ask(chief, order, "courier", courier=COURIER_ID))
+
+        assert "This was asked already and iiko has not answered yet." in page
+        assert OrderCommand.objects.count() == 1
+
+    @pytest.mark.parametrize("address", ["1/ask/nonsense/", "999999/ask/courier/", "ask/nonsense/"])
+    def test_addresses_that_lead_nowhere(self, chief: Client, address: str) -> None:
+        assert chief.get(f"{ORDERS}{address}").status_code == 404
+        assert chief.post(f"{ORDERS}{address}").status_code == 404
+
+
+# --- many orders -------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("organization")
+class TestMany:
+    def test_courier_for_the_ticked_orders(self, chief: Client) -> None:
+        orders = several(3)
+        form = choose(chief, "assign_courier", orders[:2])
+        assert_nothing_happened()
+        assert len(re.findall('type="hidden" name="order"', markup(form))) == 2
+
+        result = ask_many(chief, "courier", orders[:2], courier=COURIER_ID)
+
+        asked = OrderCommand.objects.order_by("order_id")
+        assert [one.order_id for one in asked] == [order.pk for order in orders[:2]]
+        assert {one.wish["courier_id"] for one in asked} == {COURIER_ID}
+        assert text(result).count("Waiting to be sent") == 2
+        for order in orders[:2]:
+            assert f'href="{page_url(order)}"' in markup(result)
+
+    def test_each_row_says_whether_it_was_asked(self, chief: Client) -> None:
+        good, closed, pending = several(3)
+        stored(pending)
+        Order.objects.filter(pk=closed.pk).update(status="Closed")
+
+        page = text(ask_many(chief, "courier", [good, closed, pending], courier=COURIER_ID))
+
+        assert OrderCommand.objects.count() == 2
+        assert "№1 Waiting to be sent Орлова Вера" in page
+        assert "№2 Not asked The order is closed" in page
+        assert "№3 Not asked This was asked already" in page
+        assert "1 Waiting for iiko 2 Not done" in page
+
+    def test_result_follows_what_becomes_of_it(self, chief: Client) -> None:
+        first, second = several(2)
+        result = ask_many(chief, "courier", [first, second], courier=COURIER_ID)
+        address = result.redirect_chain[-1][0]
+        OrderCommand.objects.filter(order=first).update(
+            state=CommandState.CONFIRMED, finished_at=timezone.now()
+        )
+        OrderCommand.objects.filter(order=second).update(
+            state=CommandState.REJECTED, error_code="OrderNotFound", finished_at=timezone.now()
+        )
+
+        page = text(chief.get(address))
+
+        assert "№1 Done" in page
+        assert "№2 Refused Орлова Вера Cause: The till does not know this order." in page
+
+    def test_status_and_cancellation_of_many(self, chief: Client) -> None:
+        orders = several(2)
+        choose(chief, "change_status", orders)
+        ask_many(chief, "status", orders, status="OnWay")
+        choose(chief, "cancel_orders", orders)
+        ask_many(chief, "cancel", orders, reason="Пожар", cause=CAUSE)
+
+        assert [one.kind for one in OrderCommand.objects.order_by("id")] == [
+            CommandKind.UPDATE_STATUS,
+            CommandKind.UPDATE_STATUS,
+            CommandKind.CANCEL,
+            CommandKind.CANCEL,
+        ]
+
+    def test_sent_twice_asks_once(self, chief: Client) -> None:
+        orders = several(2)
+        key = str(uuid.uuid4())
+
+        first = ask_many(chief, "courier", orders, courier=COURIER_ID, key=key)
+        second = ask_many(chief, "courier", orders, courier=COURIER_ID, key=key)
+
+        assert OrderCommand.objects.count() == 2
+        assert text(first) == text(second)
+
+    def test_couriers_are_for_orders_of_one_restaurant(self, chief: Client) -> None:
+        mine = arrive()
+        linked(make_other_organization(), make_login(name="other"))
+        other = arrive(order_id=uuid_of(14), organization_id=OTHER_ORGANIZATION_ID, token=OTHER_TOKEN)
+
+        shown = text(choose(chief, "assign_courier", [mine, other]))
+        sent = text(ask_many(chief, "courier", [mine, other], courier=COURIER_ID))
+
+        for page in (shown, sent):
+            assert "The orders belong to several restaurants" in page
+        assert_nothing_happened()
+
+    def test_cancelling_in_several_restaurants_takes_a_reason(self, chief: Client) -> None:
+        mine = arrive()
+        linked(make_other_organization(), make_login(name="other"))
+        other = arrive(
+            order_id=uuid_of(14),
+            organization_id=OTHER_ORGANIZATION_ID,
+            token=OTHER_TOKEN,
+            whenPrinted=None,
+            items=[],
+        )
+
+        ask_many(chief, "cancel", [mine, other], reason="Гость передумал")
+
+        causes = {one.order_id: one.wish["cause_id"] for one in OrderCommand.objects.all()}
+        assert causes == {mine.pk: CAUSE, other.pk: None}
+
+    def test_nothing_chosen_to_set_is_told_on_the_form(self, chief: Client) -> None:
+        orders = several(2)
+
+        response = ask_many(chief, "status", orders)
+
+        assert 'class="hub-error"' in markup(response)
+        assert len(re.findall('type="hidden" name="order"', markup(response))) == 2
+        assert_nothing_happened()
+
+    def test_too_many_are_not_taken(self, chief: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("orders.admin_commands_acts.AT_ONCE", 2)
+        orders = several(3)
+
+        page = text(choose(chief, "cancel_orders", orders))
+
+        assert "More than 2 orders are chosen." in page
+        assert_nothing_happened()
+
+    @pytest.mark.parametrize("ids", [[], ["x"], ["-1"], ["9" * 30], ["0"]])
+    def test_form_without_orders_leads_back(self, chief: Client, ids: list[str]) -> None:
+        response = chief.post(
+            f"{ORDERS}ask/courier/", {"order": ids, "courier": COURIER_ID, "key": str(uuid.uuid4())}
+        )
+
+        assert (response.status_code, response["Location"]) == (302, ORDERS)
+        assert_nothing_happened()
+
+    def test_payments_are_not_changed_in_bulk(self, chief: Client) -> None:
+        orders = several(2)
+
+        ask_many(chief, "payment", orders, type_0=CASH, sum_0="1651")
+
+        assert_nothing_happened()
+
+    def test_result_of_somebody_else_is_not_shown(self, chief: Client) -> None:
+        address = ask_many(chief, "courier", several(1), courier=COURIER_ID).redirect_chain[-1][0]
+        stranger = Client()
+        stranger.force_login(User.objects.create_superuser("stranger"))
+
+        assert stranger.get(address).status_code == 302
+
+
+# --- what was asked ----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("organization")
+class TestCommands:
+    def test_refused_command_tells_cause_and_next_step(self, chief: Client) -> None:
+        order = arrive()
+        refused_command(order)
+
+        page = text(chief.get(page_url(order)))
+
+        assert (
+            "Refused Assign a courier: Орлова Вера Cause: iiko does not know this courier. "
+            "What to do: Read the dictionaries again and choose another courier. "
+            "In iiko's words: CourierIdDoesNotExist: no such courier"
+        ) in page
+
+    def test_retry_asks_for_the_same_as_a_new_command_once(self, chief: Client) -> None:
+        order = arrive()
+        old = refused_command(order)
+        url = f"{COMMANDS}{old.pk}/retry/"
+
+        assert chief.get(url).status_code == 200
+        assert OrderCommand.objects.count() == 1
+        chief.post(url)
+        chief.post(url)
+
+        new = OrderCommand.objects.exclude(pk=old.pk).get()
+        assert (new.kind, new.wish, new.state) == (old.kind, old.wish, CommandState.PENDING)
+        assert (new.requested_by, old.requested_by) == ("chief", "somebody")
+
+    @pytest.mark.parametrize(
+        ("act", "fields"),
+        [
+            ("status", {"status": "OnWay"}),
+            ("payment", {"type_0": CARD, "sum_0": "1651"}),
+            ("cancel", {"reason": "Уехал", "cause": CAUSE}),
+        ],
+    )
+    def test_every_kind_can_be_retried(self, chief: Client, act: str, fields: dict[str, str]) -> None:
+        order = arrive()
+        ask(chief, order, act, **fields)
+        old = OrderCommand.objects.get()
+        OrderCommand.objects.update(state=CommandState.EXPIRED, finished_at=timezone.now())
+
+        chief.post(f"{COMMANDS}{old.pk}/retry/")
+
+        new = OrderCommand.objects.exclude(pk=old.pk).get()
+        assert (new.kind, new.wish) == (old.kind, old.wish)
+
+    def test_retry_is_refused_where_it_cannot_work_any_more(self, chief: Client) -> None:
+        order = arrive()
+        old = refused_command(order)
+        Order.objects.update(status="Closed")
+
+        response = chief.post(f"{COMMANDS}{old.pk}/retry/", follow=True)
+
+        assert "The order is closed" in text(response)
+        assert OrderCommand.objects.count() == 1
+
+    @pytest.mark.parametrize("state", [CommandState.PENDING, CommandState.SENT, CommandState.CONFIRMED])
+    def test_what_is_under_way_or_done_is_not_retried(self, chief: Client, state: CommandState) -> None:
+        old = stored(arrive(), state=state)
+
+        chief.post(f"{COMMANDS}{old.pk}/retry/")
+
+        assert OrderCommand.objects.count() == 1
+
+    def test_giving_up_ends_a_command(self, chief: Client) -> None:
+        command = stored(arrive())
+        url = f"{COMMANDS}{command.pk}/give-up/"
+
+        chief.get(url)
+        assert not OrderCommand.objects.get().is_final
+        chief.post(url)
+        chief.post(url)
+
+        command.refresh_from_db()
+        assert (command.state, command.error_code) == (CommandState.EXPIRED, "given_up_unsent")
+        assert TimelineEntry.objects.filter(what="command").count() == 2
+
+    def test_story_tells_who_asked_and_how_it_ended(self, chief: Client, organization: Organization) -> None:
+        order = arrive()
+        ask(chief, order, "courier", courier=COURIER_ID)
+        OrderCommand.objects.update(state=CommandState.SENT)
+        arrive(courierInfo=courier(), timestamp=REVISION + 1)
+
+        page = text(chief.get(page_url(order)))
+
+        assert "chief Assign a courier: Орлова Вера Waiting to be sent" in page
+        assert "iiko Assign a courier: Орлова Вера Done" in page
+        assert OrderCommand.objects.get().proof == "event"
+
+    def test_wish_of_another_hub_is_shown_as_it_is(self, chief: Client) -> None:
+        order = arrive()
+        stored(order, wish={"who": "knows"})
+        TimelineEntry.objects.create(
+            order=order, what="command", to_value={"kind": "fly", "wish": [1]}, recorded_at=timezone.now()
+        )
+
+        assert "{'who': 'knows'}" in text(chief.get(page_url(order)))
+
+    def test_words_of_others_are_escaped(self, chief: Client) -> None:
+        evil = "<script>alert(1)</script>"
+        Courier.objects.filter(iiko_id=COURIER_ID).update(name=evil)
+        order = arrive()
+        command = refused_command(order, error=evil, error_code=evil[:20])
+
+        for page in (
+            page_url(order),
+            ask_url(order, "courier"),
+            COMMANDS,
+            f"{COMMANDS}{command.pk}/change/",
+            f"{COMMANDS}{command.pk}/retry/",
+        ):
+            assert evil not in chief.get(page).content.decode()
+
+    @pytest.mark.parametrize("count", [1, 8])
+    def test_query_count_of_the_page_does_not_grow(
+        self, chief: Client, django_assert_num_queries: DjangoAssertNumQueries, count: int
+    ) -> None:
+        order = arrive()
+        for _number in range(count):
+            refused_command(order)
+        stored(order)
+
+        # session, user, order, timeline, events twice, till group, commands open and ended
+        with django_assert_num_queries(9):
+            chief.get(page_url(order))
+
+
+@pytest.mark.usefixtures("organization")
+class TestCommandList:
+    def test_row_tells_what_was_asked_by_whom_and_how_it_ended(self, chief: Client) -> None:
+        refused_command(arrive())
+
+        (row,) = rows(chief.get(COMMANDS))
+
+        assert "Assign a courier Орлова Вера №142 Кафе «Сирень» Refused" in row
+        assert "iiko does not know this courier." in row
+        assert row.endswith("somebody")
+
+    @pytest.mark.parametrize(
+        ("query", "count"),
+        [
+            ("state=open", 1),
+            ("state=rejected", 1),
+            ("state=confirmed", 0),
+            ("state=nonsense", 0),
+            ("kind=assign_courier", 2),
+            ("kind=cancel", 0),
+            ("by=somebody", 1),
+            ("by=nobody", 0),
+            ("organization=nobody", 0),
+            ("asked_from=01.01.2020", 2),
+            ("asked_to=01.01.2020", 0),
+            ("q=142", 2),
+            ("q=WEB-117", 2),
+            ("q=abc-1", 1),
+            ("q=ABC", 0),
+        ],
+    )
+    def test_filters_and_search(self, chief: Client, query: str, count: int) -> None:
+        order = arrive()
+        refused_command(order, correlation_id="abc-1")
+        stored(order, by="another")
+
+        assert len(rows(chief.get(f"{COMMANDS}?{query}"))) == count
+
+    @pytest.mark.parametrize("commands_made", [2, 20])
+    def test_query_count_does_not_grow_with_rows(
+        self, chief: Client, django_assert_num_queries: DjangoAssertNumQueries, commands_made: int
+    ) -> None:
+        order = arrive()
+        for _number in range(commands_made):
+            refused_command(order)
+
+        # session, user, savepoint, timeout, zone, restaurants and people to choose from, count, rows, release
+        with django_assert_num_queries(10):
+            response = chief.get(COMMANDS)
+        assert len(rows(response)) == commands_made
+
+    def test_page_of_a_command(self, chief: Client) -> None:
+        order = arrive()
+        command = refused_command(order, correlation_id="abc-1")
+
+        response = chief.get(f"{COMMANDS}{command.pk}/change/")
+
+        page = text(response)
+        assert f"Assign a courier #{command.pk} Refused" in page
+        assert "Correlation id abc-1" in page
+        assert f'href="{page_url(order)}"' in markup(response)
+        assert f'href="{COMMANDS}{command.pk}/retry/"' in markup(response)
+
+    def test_calls_of_a_command_are_shown_to_those_who_see_calls(self, client: Client) -> None:
+        command = refused_command(arrive(), correlation_id="abc-1")
+        user = sign_in(client, "orders.view_ordercommand")
+        page = f"{COMMANDS}{command.pk}/change/"
+
+        assert CALLS not in markup(client.get(page))
+        user.user_permissions.add(Permission.objects.get(codename="view_apicall"))
+        assert f'href="{CALLS}?q=abc-1"' in markup(client.get(page))
+
+    def test_nobody_changes_a_command_here(self, chief: Client) -> None:
+        command = stored(arrive())
+
+        assert chief.get(f"{COMMANDS}add/").status_code == 403
+        assert chief.post(f"{COMMANDS}{command.pk}/change/", {"state": "confirmed"}).status_code == 403
+        assert chief.post(f"{COMMANDS}{command.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+# --- who may -----------------------------------------------------------------------------------------
+
+ACTS = {
+    "status": ("orders.change_order_status", {"status": "OnWay"}),
+    "courier": ("orders.assign_order_courier", {"courier": COURIER_ID}),
+    "payment": ("orders.change_order_payment", {"type_0": CASH, "sum_0": "1651"}),
+    "cancel": ("orders.cancel_order", {"reason": "Дубль"}),
+}
+
+
+@pytest.mark.usefixtures("organization")
+class TestPermissions:
+    @pytest.mark.parametrize("act", ACTS)
+    def test_permission_of_an_action_opens_it_and_no_other(self, client: Client, act: str) -> None:
+        order = arrive()
+        permission, _fields = ACTS[act]
+        sign_in(client, "orders.view_order", permission)
+
+        page = markup(client.get(page_url(order)))
+        for other, (_permission, fields) in ACTS.items():
+            is_own = other == act
+            assert (f'href="{ask_url(order, other)}"' in page) is is_own
+            assert client.get(ask_url(order, other)).status_code == (200 if is_own else 403)
+            assert ask(client, order, other, **fields).status_code == (200 if is_own else 403)
+
+        assert OrderCommand.objects.count() == 1
+
+    @pytest.mark.parametrize("act", ACTS)
+    def test_permission_without_sight_of_orders_opens_nothing(self, client: Client, act: str) -> None:
+        order = arrive()
+        permission, fields = ACTS[act]
+        sign_in(client, permission)
+
+        assert client.get(ask_url(order, act)).status_code == 403
+        assert ask(client, order, act, **fields).status_code == 403
+        assert ask_many(client, act, [order], **fields).status_code == 403
+        assert_nothing_happened()
+
+    @pytest.mark.parametrize(
+        ("act", "action"),
+        [("status", "change_status"), ("courier", "assign_courier"), ("cancel", "cancel_orders")],
+    )
+    def test_bulk_actions_are_of_those_who_may(self, client: Client, act: str, action: str) -> None:
+        order = arrive()
+        permission, fields = ACTS[act]
+        user = sign_in(client, "orders.view_order", *(one for one, _ in ACTS.values() if one != permission))
+
+        assert f'<option value="{action}">' not in markup(client.get(ORDERS))
+        choose(client, action, [order])
+        assert ask_many(client, act, [order], **fields).status_code == 403
+        assert_nothing_happened()
+
+        user.user_permissions.all().delete()
+        assert client.get(ORDERS).status_code == 403
+
+    def test_who_may_only_look_sees_no_buttons_and_no_boxes(self, client: Client) -> None:
+        order = arrive()
+        stored(order)
+        sign_in(client, "orders.view_order")
+
+        page = markup(client.get(page_url(order)))
+        assert "/ask/" not in page
+        assert "give-up" not in page
+        assert "_selected_action" not in markup(client.get(ORDERS))
+        assert client.get(COMMANDS).status_code == 403
+
+    def test_retry_and_giving_up_need_the_permission_of_the_kind(self, client: Client) -> None:
+        order = arrive()
+        old, under_way = refused_command(order), stored(order)
+        sign_in(client, "orders.view_order", "orders.view_ordercommand", "orders.cancel_order")
+
+        assert client.post(f"{COMMANDS}{old.pk}/retry/").status_code == 403
+        assert client.post(f"{COMMANDS}{under_way.pk}/give-up/").status_code == 403
+        assert "/retry/" not in markup(client.get(page_url(order)))
+
+        assert OrderCommand.objects.count() == 2
+        under_way.refresh_from_db()
+        assert under_way.state == CommandState.PENDING
+
+    def test_list_of_commands_is_of_those_who_may_view_it(self, client: Client) -> None:
+        command = stored(arrive())
+        sign_in(client, "orders.view_ordercommand")
+
+        assert len(rows(client.get(COMMANDS))) == 1
+        page = client.get(f"{COMMANDS}{command.pk}/change/")
+        assert page.status_code == 200
+        assert ORDERS not in markup(page)
+
+
+class TestGroups:
+    def permissions_of(self, name: str) -> set[str]:
+        group = Group.objects.get(name=name)
+        return {f"{one.content_type.app_label}.{one.codename}" for one in group.permissions.all()}
+
+    def test_dispatcher_moves_orders_and_couriers(self) -> None:
+        assert self.permissions_of("Dispatcher") == {
+            "orders.view_order",
+            "orders.view_ordercommand",
+            "orders.change_order_status",
+            "orders.assign_order_courier",
+            "organizations.view_courier",
+            "organizations.view_dictionaryentry",
+            "organizations.view_organization",
+            "organizations.view_terminalgroup",
+            "webhooks.view_webhookevent",
+        }
+
+    def test_operator_does_all_that_can_be_asked_of_an_order(self) -> None:
+        assert self.permissions_of("Operator") == self.permissions_of("Dispatcher") | {
+            "orders.change_order_payment",
+            "orders.cancel_order",
+        }
+
+    def test_administrator_sets_the_hub_up_as_well(self) -> None:
+        administrator = self.permissions_of("Administrator")
+
+        assert administrator > self.permissions_of("Operator")
+        assert administrator >= {
+            "webhooks.replay_webhookevent",
+            "organizations.change_apilogin",
+            "organizations.view_apicall",
+            "auth.change_user",
+        }
+
+    def test_member_of_a_group_can_work(self, client: Client, organization: Organization) -> None:
+        order = arrive()
+        user = sign_in(client)
+        user.groups.add(Group.objects.get(name="Dispatcher"))
+
+        ask(client, order, "courier", courier=COURIER_ID)
+        assert ask(client, order, "cancel", reason="x").status_code == 403
+
+        assert OrderCommand.objects.get().requested_by == "operator"
+
+
+class TestGroupsMigration:
+    migration: Any = import_module("orders.migrations.0003_create_groups")
+    editor = SimpleNamespace(connection=connection)
+
+    def test_permissions_made_before_their_time_are_named_as_django_names_them(self) -> None:
+        for permission in Permission.objects.filter(group__isnull=False).distinct():
+            model = permission.content_type.model_class()
+            assert model is not None
+            named = dict(model._meta.permissions) | {
+                f"{verb}_{model._meta.model_name}": f"Can {verb} {model._meta.verbose_name_raw}"
+                for verb in ("add", "change", "delete", "view")
+            }
+            assert permission.name == named[permission.codename]
+
+    def test_group_that_was_there_keeps_what_it_has(self) -> None:
+        Group.objects.all().delete()
+        own = Permission.objects.get(codename="delete_session")
+        Group.objects.create(name="Operator").permissions.add(own)
+
+        for _time in range(2):
+            self.migration.create_groups(django_apps, self.editor)
+
+        assert Group.objects.count() == 3
+        assert own in Group.objects.get(name="Operator").permissions.all()
+        assert Group.objects.get(name="Operator").permissions.filter(codename="cancel_order").exists()
+
+    def test_it_can_be_taken_back(self) -> None:
+        Group.objects.create(name="Ours")
+
+        self.migration.delete_groups(django_apps, self.editor)
+
+        assert list(Group.objects.values_list("name", flat=True)) == ["Ours"]
+
+
+def test_every_kind_has_its_action() -> None:
+    """A new kind of command is not forgotten here."""
+    assert {form.kind for form in FORMS.values()} == set(CommandKind)
+    assert set(ACTS) == set(FORMS)
