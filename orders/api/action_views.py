@@ -29,20 +29,13 @@ from orders.api.command_serializers import (
 from orders.api.waiting import requested_once, status_of, wait_for_end
 from orders.command_models import CommandKind, OrderCommand
 from orders.models import Order
+from orders.permissions import PERMISSIONS
 from orders.services import commands
 from orders.services.commands import Requester
 from organizations.api.parsers import ExactJSONParser
 from organizations.api.permissions import in_scope
 from organizations.api.throttling import ActionThrottle
 from organizations.models import ApiKey
-
-PERMISSIONS = {
-    CommandKind.UPDATE_STATUS: "orders.change_order_status",
-    CommandKind.ASSIGN_COURIER: "orders.assign_order_courier",
-    CommandKind.UPDATE_PAYMENT: "orders.change_order_payment",
-    CommandKind.CANCEL: "orders.cancel_order",
-}
-"""What a person must be allowed for each kind; a key needs the scope *act*."""
 
 Wish = dict[str, Any]
 Ask = Callable[[int, Wish, Requester], OrderCommand]
