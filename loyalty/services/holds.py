@@ -1,0 +1,72 @@
+"""Money put aside for an order goes back when the order comes to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import Q
+
+from iiko_client.types.statuses import DeliveryStatus
+from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationState
+from loyalty.services.operations import request_cancel_hold
+from orders.models import CreationStatus
+from orders.services.commands import Requester
+from organizations.errors import HubError
+
+logger = structlog.stdlib.get_logger(__name__)
+
+HUB = Requester("hub", "hub")
+
+_MOST_TRIES = 10
+_MOST_AT_ONCE = 500
+
+# A refused creation may still become a success later; by then its money is back in the wallet, and the
+# till charges the wallet when the order is closed (reference, sections 3 and 8, read 2026-11).
+_CAME_TO_NOTHING = Q(order__status=DeliveryStatus.CANCELLED.value) | Q(
+    order__creation_status=CreationStatus.ERROR, order__raw_status__isnull=True
+)
+
+
+def release_of_orders(order_ids: Collection[int], *, now: datetime) -> int:
+    """Ask for the release of what is held for those of these orders that came to nothing."""
+    return _release(LoyaltyOperation.objects.open_holds().filter(order_id__in=order_ids), now)
+
+
+def release_orphaned(*, now: datetime) -> int:
+    """The same for all orders: what a release that failed, or a message that was missed, left behind."""
+    return _release(LoyaltyOperation.objects.open_holds(), now)
+
+
+def _release(holds: LoyaltyOperationQuerySet, now: datetime) -> int:
+    asked = 0
+    orphaned = holds.filter(_CAME_TO_NOTHING).order_by("id")
+    for hold in orphaned.select_related("order")[:_MOST_AT_ONCE]:
+        if _is_due(hold, now):
+            asked += _ask(hold, now)
+    return asked
+
+
+def _is_due(hold: LoyaltyOperation, now: datetime) -> bool:
+    """After a failure wait 1, 2, 4… minutes, an hour at most; after ten a person has to look."""
+    tries = list(hold.releases.order_by("-id").values_list("state", "finished_at")[:_MOST_TRIES])
+    if not tries:
+        return True
+    finished_at = tries[0][1]
+    if finished_at is None or len(tries) >= _MOST_TRIES:
+        return False
+    if all(state == OperationState.REJECTED for state, _at in tries[:3]) and len(tries) >= 3:
+        return False  # iiko said no three times in a row
+    return bool(now - finished_at >= min(timedelta(minutes=2 ** (len(tries) - 1)), timedelta(hours=1)))
+
+
+def _ask(hold: LoyaltyOperation, now: datetime) -> int:
+    try:
+        request_cancel_hold(
+            transaction_id=hold.transaction_id, by=HUB, now=now, comment=f"order {hold.order}"
+        )
+    except HubError as error:
+        logger.warning("loyalty.release_not_asked", operation_pk=hold.pk, code=error.code)
+        return 0
+    return 1
