@@ -268,6 +268,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "EventStatusEnum": "webhooks.models.EventStatus",
         "OrderStatusEnum": "orders.models.Status",
+        "LoyaltyOperationKindEnum": "loyalty.models.OperationKind",
+        "LoyaltyOperationStateEnum": "loyalty.models.OperationState",
         "ValidationErrorEnum": "drf_standardized_errors.openapi_serializers.ValidationErrorEnum.choices",
         "ClientErrorEnum": "drf_standardized_errors.openapi_serializers.ClientErrorEnum.choices",
         "ServerErrorEnum": "drf_standardized_errors.openapi_serializers.ServerErrorEnum.choices",

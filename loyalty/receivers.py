@@ -8,8 +8,8 @@ from typing import Any
 from django.dispatch import receiver
 
 from loyalty.models import LoyaltyOperation
-from loyalty.signals import operation_due
-from loyalty.tasks import enqueue
+from loyalty.signals import holds_orphaned, operation_due
+from loyalty.tasks import enqueue, release_of_order
 from orders.signals import order_merged
 
 
@@ -21,3 +21,8 @@ def hand_to_a_worker(*, operation_id: int, at: datetime, **_: Any) -> None:
 @receiver(order_merged)
 def follow_the_keeper(*, loser_id: int, keeper_id: int, **_: Any) -> None:
     LoyaltyOperation.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+
+
+@receiver(holds_orphaned)
+def release_later(*, order_id: int, **_: Any) -> None:
+    release_of_order.defer(order_id=order_id)

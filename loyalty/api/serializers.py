@@ -13,6 +13,11 @@ from loyalty.services.operations import LONGEST_COMMENT
 from orders.api.command_serializers import MoneyField
 
 
+@extend_schema_field({"oneOf": [{"type": "number"}, {"type": "string"}], "example": 1520.5})
+class AmountField(MoneyField):
+    pass
+
+
 class WalletSerializer(serializers.ModelSerializer[Wallet]):
     wallet_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
     type = serializers.IntegerField(
@@ -135,7 +140,7 @@ class WalletActionSerializer(serializers.Serializer[Any]):
     organization_id = serializers.CharField(max_length=200)
     customer_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET loyalty/customers.")
     wallet_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET loyalty/customers.")
-    amount = MoneyField(help_text="Major units: 1520.50.")
+    amount = AmountField(help_text="Major units: 1520.50.")
     comment = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT, help_text="The reason."
     )

@@ -28,11 +28,12 @@ from iiko_client.errors import (
 )
 from iiko_client.types.loyalty import Points, Transaction
 from iiko_client.units import MinorUnits, to_major
-from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationState
+from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationState, came_to_nothing
 from loyalty.services.customers import store
 from loyalty.services.operations import insufficient
 from loyalty.services.trace import finish, lock_operation, tell
 from loyalty.services.transactions import is_of, is_sum_of, may_be_release, transactions_of
+from orders.models import Order
 from organizations.errors import HubError
 from organizations.services.link import iiko_for
 
@@ -203,11 +204,22 @@ def _refused(operation: LoyaltyOperation, code: str, text: str, *, was_sent: boo
 
 def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Verdict | None:
     """Read what sending depends on; returns the verdict where it must not be sent."""
+    if operation.kind == OperationKind.HOLD and _order_came_to_nothing(operation):
+        return _unsendable("order_over", _("The order came to nothing before the money was put aside."))
     if operation.kind in SPENDING:
         return _guard_balance(client, operation, clock)
     if operation.kind == OperationKind.CANCEL_HOLD and operation.anchor is None:
         _drop_anchor(client, operation, clock)
     return None
+
+
+def _unsendable(code: str, text: str) -> Verdict:
+    return Verdict(OperationState.REJECTED, None, code, text, was_sent=False)
+
+
+def _order_came_to_nothing(operation: LoyaltyOperation) -> bool:
+    order_id = operation.order_id
+    return order_id is not None and Order.objects.filter(came_to_nothing(), pk=order_id).exists()
 
 
 def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Verdict | None:
@@ -216,14 +228,20 @@ def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock
     customer = operation.wallet.customer
     guest = client.guest(organization_id=operation.organization_id, id=customer.iiko_id)
     if guest is None:
-        return Verdict(OperationState.REJECTED, None, "customer_not_found", _("iiko knows no such guest."))
+        return Verdict(
+            OperationState.REJECTED,
+            None,
+            "customer_not_found",
+            _("iiko knows no such guest."),
+            was_sent=False,
+        )
     store(operation.organization, guest, read_at=read_at)
     operation.wallet.refresh_from_db()
     balance = operation.wallet.balance_minor
     if balance is None or balance >= operation.amount_minor:
         return None
     refusal = insufficient(balance, 0)
-    return Verdict(OperationState.REJECTED, None, refusal.code, refusal.detail)
+    return _unsendable(refusal.code, refusal.detail)
 
 
 def _drop_anchor(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> None:

@@ -6,12 +6,10 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Q
 
-from iiko_client.types.statuses import DeliveryStatus
-from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationState
+from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationState, came_to_nothing
 from loyalty.services.operations import request_cancel_hold
-from orders.models import CreationStatus
+from loyalty.signals import holds_orphaned
 from orders.services.commands import Requester
 from organizations.errors import HubError
 
@@ -22,11 +20,17 @@ HUB = Requester("hub", "hub")
 _MOST_TRIES = 10
 _MOST_AT_ONCE = 500
 
-# A refused creation may still become a success later; by then its money is back in the wallet, and the
-# till charges the wallet when the order is closed (reference, sections 3 and 8, read 2026-11).
-_CAME_TO_NOTHING = Q(order__status=DeliveryStatus.CANCELLED.value) | Q(
-    order__creation_status=CreationStatus.ERROR, order__raw_status__isnull=True
-)
+
+def notice_orders(order_ids: Collection[int]) -> None:
+    """Call a worker for those of these orders that came to nothing while money is held for them.
+
+    It locks nothing: whoever changes orders holds locks on them that a release would wait for.
+    """
+    orphaned = LoyaltyOperation.objects.open_holds().filter(
+        came_to_nothing("order__"), order_id__in=order_ids
+    )
+    for order_id in sorted(set(orphaned.values_list("order_id", flat=True))):
+        holds_orphaned.send(LoyaltyOperation, order_id=order_id)
 
 
 def release_of_orders(order_ids: Collection[int], *, now: datetime) -> int:
@@ -41,7 +45,7 @@ def release_orphaned(*, now: datetime) -> int:
 
 def _release(holds: LoyaltyOperationQuerySet, now: datetime) -> int:
     asked = 0
-    orphaned = holds.filter(_CAME_TO_NOTHING).order_by("id")
+    orphaned = holds.filter(came_to_nothing("order__")).order_by("id")
     for hold in orphaned.select_related("order")[:_MOST_AT_ONCE]:
         if _is_due(hold, now):
             asked += _ask(hold, now)

@@ -100,7 +100,7 @@ def prepare(kind: OperationKind, *, asked: Asked, by: Requester, now: datetime) 
     @transaction.atomic
     def write() -> LoyaltyOperation:
         locked = lock_wallet(wallet.pk)
-        order = _order(asked)
+        order = _order(kind, asked)
         _check_limit_of_day(kind, asked, locked, now)
         if kind in SPENDING and is_live:
             _check_balance(asked, locked)
@@ -200,12 +200,14 @@ def _wallet(kind: OperationKind, asked: Asked, by: Requester, now: datetime) -> 
     return wallet, True
 
 
-def _order(asked: Asked) -> Order | None:
+def _order(kind: OperationKind, asked: Asked) -> Order | None:
     if asked.order_id is None:
         return None
     order = Order.objects.filter(pk=asked.order_id, organization=asked.organization).first()
     if order is None:
         raise BadRequest("unknown_order", _("%s has no order with this id.") % asked.organization.name)
+    if kind == OperationKind.HOLD and not order.is_open:
+        raise NotPossible("order_over", _("This order is over; nothing can be held for it."))
     return order
 
 

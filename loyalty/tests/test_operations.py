@@ -505,6 +505,7 @@ def test_ledger_is_listed_with_its_filters(client: Client, iiko: PlayedIiko) -> 
     assert ids("open_holds=true") == [hold.pk]
     assert ids("open_holds=false") == [newest().pk]
     assert ids(f"wallet_id={WALLET_ID.upper()}&until=2020-01-01T00:00:00Z") == []
-    other = make_key(OTHER_ORGANIZATION_ID, name="other") if make_other_organization() else ""
+    make_other_organization()
+    other = make_key(OTHER_ORGANIZATION_ID, name="other")
     answer = client.get("/api/v1/loyalty/operations", headers=authorized(other))
     assert answer.json()["results"] == []
