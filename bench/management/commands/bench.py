@@ -10,18 +10,18 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import database, drain, ingest, latency, report
+from bench import database, drain, ingest, latency, loyalty, report
 from bench.bodies import STEPS
 from bench.processes import ProcessFailed
 
-PARTS = ("ingest", "drain", "latency")
+PARTS = ("ingest", "drain", "latency", "loyalty")
 
 
 class Command(BaseCommand):
     help = "Measure how fast webhooks are taken, applied and shown. Use `python -m bench`."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("part", nargs="?", choices=PARTS, help="only this one (default: all three)")
+        parser.add_argument("part", nargs="?", choices=PARTS, help="only this one (default: all)")
         parser.add_argument("--runs", type=int, default=3, help="medians are over so many (default: 3)")
         parser.add_argument("--quick", action="store_true", help="short runs: to see that it works")
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
 
 class Stage:
-    """The three measurements with their lengths."""
+    """The measurements with their lengths."""
 
     def __init__(self, *, token: str, key: str, runs: int, quick: bool) -> None:
         self._token = token
@@ -84,6 +84,15 @@ class Stage:
         runs = list(latency.measure(runs=self._runs, seconds=seconds, token=self._token, key=self._key))
         how = f"{latency.RATE} webhooks/s for {seconds} s, one worker; from sending to GET orders/{{id}}"
         return report.latency_section(runs, how)
+
+    def loyalty(self) -> report.Section:
+        operations, wallets = (100, 10) if self._quick else (1000, 50)
+        outcome = loyalty.Trial(operations=operations, wallets=wallets, seed=1).run()
+        how = (
+            f"{operations} random operations on {wallets} wallets of the sandbox; answers lost before and "
+            "after the effect, resets, 408, 429, 500, workers that die between any two steps"
+        )
+        return report.loyalty_section(outcome, how)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

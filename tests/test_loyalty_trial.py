@@ -1,0 +1,24 @@
+"""Random operations on random wallets with everything going wrong: money moves exactly once."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from bench.loyalty import Trial
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_every_wallet_equals_the_ledger_whatever_goes_wrong() -> None:
+    logging.disable(logging.CRITICAL)
+    try:
+        outcome = Trial(operations=60, wallets=8, seed=1).run()
+    finally:
+        logging.disable(logging.NOTSET)
+
+    assert outcome.is_exact, outcome
+    assert outcome.states["confirmed"] > 20
+    assert outcome.lost_answers > 5
+    assert outcome.crashes > 5
