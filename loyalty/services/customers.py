@@ -45,7 +45,7 @@ def find_customer(
         UnknownCustomer, LoyaltyNotProvisioned, IikoRefused, IikoUnreachable: iiko's answer, by our names.
         BadRequest: the value cannot be what it is said to be.
     """
-    value = normal_phone(value) if way is Way.PHONE else value.strip()
+    value = _canonical(way, value)
     if not value:
         raise BadRequest("bad_search", _("The guest's %s is empty.") % way.value)
     if (known := _fresh(organization, way, value, now)) is not None:
@@ -58,6 +58,12 @@ def read_customer(
 ) -> Customer:
     """Read a guest by iiko's id now, whatever is known already; raises as ``find_customer`` does."""
     return _read(organization, Way.ID, customer_id, requested_by, now)
+
+
+def _canonical(way: Way, value: str) -> str:
+    if way is Way.PHONE:
+        return normal_phone(value)
+    return canonical_id(value) if way is Way.ID else value.strip()
 
 
 def normal_phone(text: str) -> str:
@@ -149,7 +155,7 @@ def _fresh(organization: Organization, way: Way, value: str, now: datetime) -> C
     wanted = {
         Way.PHONE: Q(phone=value),
         Way.EMAIL: Q(email__iexact=value),
-        Way.ID: Q(iiko_id=canonical_id(value)),
+        Way.ID: Q(iiko_id=value),
         Way.CARD: Q(cards__contains=[{"number": value}]) | Q(cards__contains=[{"track": value}]),
     }[way]
     known = list(Customer.objects.filter(wanted, organization=organization, read_at__gt=now - FRESH_FOR)[:2])
