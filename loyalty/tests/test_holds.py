@@ -136,7 +136,7 @@ def test_merged_order_takes_its_hold_along(client: Client, iiko: PlayedIiko) -> 
     hold = held_for_order(client, iiko)
     post(client, [cloud_event(order_id="3c5e7a91-b2d4-4f60-8172-93a4b5c6d700", external_number="WEB-118")])
     drain()
-    keeper = Order.objects.exclude(pk=hold.order_id).get()
+    keeper = Order.objects.get(external_order_id="WEB-118")
     order_merged.send(Order, loser_id=hold.order_id, keeper_id=keeper.pk)
 
     hold.refresh_from_db()
