@@ -81,7 +81,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Loyalty"),
                 "separator": True,
                 "items": [
-                    _page(_("Guests"), "loyalty", "loyalty.customer"),
+                    _page(_("Loyalty guests"), "loyalty", "loyalty.customer"),
                     _page(_("Wallet operations"), "account_balance_wallet", "loyalty.loyaltyoperation"),
                     _page(_("Differences"), "difference", "loyalty.balancedifference"),
                 ],

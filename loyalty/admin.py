@@ -158,7 +158,6 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     now, zone, currency = timezone.now(), customer.organization.zone(), customer.organization.currency
     shown = sees_people(request)
     rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related("wallet", "order")
-    is_under_way = rows.open().exists()
     return {
         "headline": [
             (_("Restaurant"), customer.organization.name),
@@ -188,7 +187,8 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
             for hold in rows.open_holds().order_by("id")
         ],
         "may_release": may(request, OperationKind.CANCEL_HOLD),
-        "is_under_way": is_under_way,
+        "is_under_way": rows.open().exists(),
+        "is_older": rows.filter(state=OperationState.CONFIRMED, finished_at__gte=customer.read_at).exists(),
         "operations": [
             {
                 "operation": operation,

@@ -51,7 +51,8 @@ def finish(
     operation.transaction_id = transaction_id or operation.transaction_id
     operation.finished_at, operation.held_until = now, None
     operation.save()
-    tell(operation, before, now=now, detail=error, actor="hub" if code and not proof else "iiko")
+    is_iikos_word = operation.sends > 0 and state != OperationState.EXPIRED
+    tell(operation, before, now=now, detail=error, actor="iiko" if is_iikos_word else "hub")
     if state == OperationState.CONFIRMED and operation.hold_id is not None:
         LoyaltyOperation.objects.filter(pk=operation.hold_id).update(released_at=now)
     following = LoyaltyOperation.objects.filter(wallet_id=operation.wallet_id, state=OperationState.PENDING)
