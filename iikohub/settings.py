@@ -268,6 +268,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "EventStatusEnum": "webhooks.models.EventStatus",
         "OrderStatusEnum": "orders.models.Status",
+        "CommandKindEnum": "orders.command_models.CommandKind",
+        "CommandStateEnum": "orders.command_models.CommandState",
         "LoyaltyOperationKindEnum": "loyalty.models.OperationKind",
         "LoyaltyOperationStateEnum": "loyalty.models.OperationState",
         "ValidationErrorEnum": "drf_standardized_errors.openapi_serializers.ValidationErrorEnum.choices",

@@ -89,33 +89,36 @@ def check_customer(customer: Customer, *, clock: Callable[[], datetime], result:
     since = began - LOOK_BACK
     client = iiko_for(customer.organization, requested_by="check")
     ids = {"organization_id": customer.organization_id, "customer_id": customer.iiko_id}
-    found = list(transactions_of(client, **ids, since=since, now=began))
+    before = {one.id for one in transactions_of(client, **ids, since=since, now=began)}
     guest = client.guest(organization_id=customer.organization_id, id=customer.iiko_id)
     if guest is None:
         return
+    found = list(transactions_of(client, **ids, since=since, now=began))
+    is_still = before == {one.id for one in found}
     store(customer.organization, guest, read_at=began)
     by_wallet: dict[str | None, list[Transaction]] = defaultdict(list)
     for one in found:
         by_wallet[one.wallet_id].append(one)
     for wallet in customer.wallets.order_by("id"):
         result.wallets += 1
-        _check_wallet(wallet, by_wallet[wallet.iiko_id], since=since, now=began, result=result)
+        differences = _differences(wallet, by_wallet[wallet.iiko_id], since=since, now=began, result=result)
+        if is_still:
+            # What moved while we read would look like a balance that nothing explains.
+            differences += _unexplained_balance(wallet, by_wallet[wallet.iiko_id], since)
+        _write(wallet, differences, now=began)
+        result.differences += len(differences)
 
 
-def _check_wallet(
+def _differences(
     wallet: Wallet, found: list[Transaction], *, since: datetime, now: datetime, result: CheckResult
-) -> None:
-    operations = list(wallet.operations.filter(created_at__gte=since).select_related("hold", "wallet"))
+) -> list[_Found]:
+    operations = wallet.operations.filter(created_at__gte=since).select_related("hold", "wallet")
     differences = [
         difference
         for operation in operations
         for difference in _check_operation(operation, found, now, result)
     ]
-    differences += _foreign_marks(found)
-    if (unbalanced := _check_balance(wallet, found, since)) is not None:
-        differences.append(unbalanced)
-    _write(wallet, differences, now=now)
-    result.differences += len(differences)
+    return [*differences, *_foreign_marks(found)]
 
 
 def _check_operation(
@@ -174,32 +177,28 @@ def _foreign_marks(found: list[Transaction]) -> Iterable[_Found]:
         yield _Found(DifferenceKind.UNEXPECTED, None, None, _minor(one.sum), _("Transaction %s.") % one.id)
 
 
-def _check_balance(wallet: Wallet, found: list[Transaction], since: datetime) -> _Found | None:
+def _unexplained_balance(wallet: Wallet, found: list[Transaction], since: datetime) -> list[_Found]:
     """Whether iiko's balance is the one its last transaction left, or that of the last check."""
     told = [one for one in found if one.balance_after is not None]
     if wallet.balance is None:
-        return None
+        return []
     if not told:
         return _check_stillness(wallet, since)
     last = max(told, key=lambda one: one.revision)
     if last.balance_after == wallet.balance:
-        return None
-    return _Found(
-        DifferenceKind.BALANCE,
-        None,
-        _minor(last.balance_after),
-        wallet.balance_minor,
-        _("Transaction %s.") % last.id,
-    )
+        return []
+    words = _("Transaction %s.") % last.id
+    return [_Found(DifferenceKind.BALANCE, None, _minor(last.balance_after), wallet.balance_minor, words)]
 
 
-def _check_stillness(wallet: Wallet, since: datetime) -> _Found | None:
+def _check_stillness(wallet: Wallet, since: datetime) -> list[_Found]:
     """A wallet without transactions holds what it held."""
     is_known = wallet.checked_at is not None and wallet.checked_at >= since
     if not is_known or wallet.checked_balance in (None, wallet.balance):
-        return None
+        return []
     expected = _minor(wallet.checked_balance)
-    return _Found(DifferenceKind.BALANCE, None, expected, wallet.balance_minor, _("No transaction."))
+    words = _("No transaction.")
+    return [_Found(DifferenceKind.BALANCE, None, expected, wallet.balance_minor, words)]
 
 
 def _minor(amount: Decimal | None) -> int | None:

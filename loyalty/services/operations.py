@@ -23,7 +23,6 @@ from loyalty.errors import (
     KeyReused,
     NotPossible,
     UnknownHold,
-    UnknownOperation,
     UnknownWallet,
 )
 from loyalty.models import (
@@ -36,7 +35,7 @@ from loyalty.models import (
 )
 from loyalty.services.customers import read_customer
 from loyalty.services.marks import MARK, new_marker
-from loyalty.services.trace import finish, lock_operation, lock_wallet, tell
+from loyalty.services.trace import lock_operation, lock_wallet, tell
 from loyalty.signals import operation_due
 from orders.models import Order
 from orders.services.commands import Requester
@@ -134,25 +133,6 @@ def request_cancel_hold(
             hold.organization, "", "", MinorUnits(hold.amount_minor), comment[:LONGEST_COMMENT], hold.order_id
         )
         return _write(OperationKind.CANCEL_HOLD, asked, hold.wallet, hold.order, by, now, hold=hold)
-
-
-def give_up(*, operation_id: int, by: Requester, now: datetime) -> LoyaltyOperation:
-    """Take back an operation that was not sent yet.
-
-    Raises:
-        UnknownOperation: there is none with this number.
-        NotPossible: it was sent, or is over.
-    """
-    with transaction.atomic():
-        operation = lock_operation(operation_id)
-        if operation is None:
-            raise UnknownOperation(_("There is no such operation."))
-        if operation.state != OperationState.PENDING or operation.sends:
-            raise NotPossible("already_sent", _("Only what was not sent yet can be taken back."))
-        finish(
-            operation, OperationState.EXPIRED, now=now, code="given_up", error=_("Given up by %s.") % by.name
-        )
-    return operation
 
 
 # --- checks ------------------------------------------------------------------------------------------

@@ -82,6 +82,29 @@ def test_balance_that_no_transaction_explains(client: Client, iiko: PlayedIiko) 
     assert check() == [("balance", 12550, 99900)]
 
 
+def test_balance_is_not_judged_while_money_moves(client: Client, iiko: PlayedIiko) -> None:
+    done = topped_up(client, iiko)
+    mine = moved("25.50", f"[{done.marker}]")
+    at_the_till = moved("-5", "", id="c0ffee00-0000-4000-8000-000000000003", revision=1001)
+    iiko.answers(BY_DATE, page(mine))
+    iiko.answers(BY_DATE, page(mine, at_the_till))
+
+    assert check() == []
+
+
+def test_balance_that_changes_without_any_transaction(client: Client, iiko: PlayedIiko) -> None:
+    topped_up(client, iiko)
+    LoyaltyOperation.objects.update(state=OperationState.EXPIRED)
+    iiko.answers(BY_DATE, page())
+    assert check() == []
+    iiko.forget(INFO)
+    iiko.answers(INFO, guest("9.00"))
+
+    check_all(clock=lambda: timezone.now() + timedelta(hours=25))
+
+    assert [one.kind for one in BalanceDifference.objects.all()] == ["balance"]
+
+
 def test_what_was_taken_for_not_done_is_confirmed_when_it_turns_up(client: Client, iiko: PlayedIiko) -> None:
     done = topped_up(client, iiko)
     LoyaltyOperation.objects.update(state=OperationState.EXPIRED, proof="", error_code="not_done")
