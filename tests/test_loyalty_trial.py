@@ -20,5 +20,5 @@ def test_every_wallet_equals_the_ledger_whatever_goes_wrong() -> None:
 
     assert outcome.is_exact, outcome
     assert outcome.states["confirmed"] > 20
-    assert outcome.lost_answers > 5
-    assert outcome.crashes > 5
+    assert outcome.lost_answers > 2
+    assert outcome.crashes > 2

@@ -18,6 +18,7 @@ logger = structlog.stdlib.get_logger(__name__)
 HUB = Requester("hub", "hub")
 
 _MOST_TRIES = 10
+_LOOK_BACK = timedelta(days=30)  # no order is delivered later; the sweep stays quick
 _MOST_AT_ONCE = 500
 
 
@@ -40,7 +41,8 @@ def release_of_orders(order_ids: Collection[int], *, now: datetime) -> int:
 
 def release_orphaned(*, now: datetime) -> int:
     """The same for all orders: what a release that failed, or a message that was missed, left behind."""
-    return _release(LoyaltyOperation.objects.open_holds(), now)
+    holds = LoyaltyOperation.objects.open_holds().filter(created_at__gte=now - _LOOK_BACK)
+    return _release(holds, now)
 
 
 def _release(holds: LoyaltyOperationQuerySet, now: datetime) -> int:
