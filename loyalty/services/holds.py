@@ -47,7 +47,8 @@ def release_orphaned(*, now: datetime) -> int:
 
 def _release(holds: LoyaltyOperationQuerySet, now: datetime) -> int:
     asked = 0
-    orphaned = holds.filter(came_to_nothing("order__")).order_by("id")
+    # The newest first: what a person has to look at must not stand in the way of the others.
+    orphaned = holds.filter(came_to_nothing("order__")).order_by("-id")
     for hold in orphaned.select_related("order")[:_MOST_AT_ONCE]:
         if _is_due(hold, now):
             asked += _ask(hold, now)
