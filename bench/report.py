@@ -15,6 +15,7 @@ from typing import Any
 from bench.drain import DrainRun
 from bench.ingest import IngestRun
 from bench.latency import LatencyRun
+from bench.loyalty import Outcome
 from bench.reconcile import ReconcileRun
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -54,6 +55,23 @@ class Section:
         lines += [f"  {name:<{width}}  {middle:>9}   ({each})" for name, middle, each in self.rows]
         lines += [f"  {verdict}" for verdict in self.verdicts]
         return "\n".join(lines)
+
+
+def loyalty_section(outcome: Outcome, how: str) -> Section:
+    section = Section("loyalty", how, runs=[outcome.as_json()])
+    counts = {"operations": outcome.operations, "refused at once": outcome.refused} | outcome.states
+    counts |= {"answers lost": outcome.lost_answers, "deaths": outcome.crashes, "repeats": outcome.repeats}
+    for name, count in counts.items():
+        section.add(name, [count], _whole)
+    section.add("seconds", [outcome.duration_s], _whole)
+    section.verdicts = [
+        Verdict("every wallet equals the ledger", not outcome.wrong_balances),
+        Verdict("nothing carried out twice", not outcome.carried_out_twice),
+        Verdict("every outcome is as told", not outcome.not_as_told),
+        Verdict("no wallet overdrawn", not outcome.overdrawn),
+        Verdict("nothing left open", not outcome.unfinished),
+    ]
+    return section
 
 
 def ingest_section(runs: Sequence[IngestRun], how: str) -> Section:

@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from iiko_client.units import MinorUnits, NotMoney, to_minor
 from iikohub.logs import LOG_FORMATS, configure_structlog, logging_config
 from iikohub.secrets import kept_secret, make_credentials_key, make_secret_key
 from iikohub.unfold import UNFOLD  # noqa: F401  # a setting of its own file
@@ -34,6 +35,18 @@ def _whole_number(name: str, default: int, *, lowest: int) -> int:
     if value < lowest:
         raise ImproperlyConfigured(f"{name} must be a whole number of at least {lowest}, not {text!r}.")
     return value
+
+
+def _amount_minor(name: str, default: str) -> int:
+    """Read major units of the currency, at most two places, as whole 1/100."""
+    text = env.str(name, default="").strip() or default
+    try:
+        minor = to_minor(text)
+    except NotMoney:
+        minor = MinorUnits(-1)
+    if minor < 0:
+        raise ImproperlyConfigured(f"{name} must be an amount such as 5000 or 5000.50, not {text!r}.")
+    return minor
 
 
 def _flag(name: str, *, default: bool) -> bool:
@@ -105,6 +118,10 @@ IIKO_CALL_LOG_DAYS = _whole_number("IIKO_CALL_LOG_DAYS", 30, lowest=1)
 API_ACTIONS_PER_MINUTE = _whole_number("API_ACTIONS_PER_MINUTE", 120, lowest=0)
 # Off in tests, which write the log of calls themselves.
 IIKO_CALL_LOG_THREAD = True
+
+# Wallets of guests: at most so much at once, and in a day in or out of one wallet; 0 sets no limit.
+LOYALTY_MAX_OPERATION_MINOR = _amount_minor("LOYALTY_MAX_OPERATION", "30000")
+LOYALTY_MAX_DAY_MINOR = _amount_minor("LOYALTY_MAX_DAY", "100000")
 
 # --- what is installed -----------------------------------------------------------------------------
 
@@ -253,6 +270,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "EventStatusEnum": "webhooks.models.EventStatus",
         "OrderStatusEnum": "orders.models.Status",
+        "CommandKindEnum": "orders.command_models.CommandKind",
+        "CommandStateEnum": "orders.command_models.CommandState",
+        "LoyaltyOperationKindEnum": "loyalty.models.OperationKind",
+        "LoyaltyOperationStateEnum": "loyalty.models.OperationState",
         "ValidationErrorEnum": "drf_standardized_errors.openapi_serializers.ValidationErrorEnum.choices",
         "ClientErrorEnum": "drf_standardized_errors.openapi_serializers.ClientErrorEnum.choices",
         "ServerErrorEnum": "drf_standardized_errors.openapi_serializers.ServerErrorEnum.choices",

@@ -80,6 +80,15 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Loyalty"),
+                "separator": True,
+                "items": [
+                    _page(_("Loyalty guests"), "loyalty", "loyalty.customer"),
+                    _page(_("Wallet operations"), "account_balance_wallet", "loyalty.loyaltyoperation"),
+                    _page(_("Differences"), "difference", "loyalty.balancedifference"),
+                ],
+            },
+            {
                 "title": _("Set-up"),
                 "separator": True,
                 "items": [

@@ -16,6 +16,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/", include("webhooks.api.urls")),
     path("api/v1/", include("orders.api.urls")),
+    path("api/v1/", include("loyalty.api.urls")),
     path("api/v1/", include("organizations.api.urls")),
     re_path(r"^api/v1(?:/|$)", UnknownAddress.as_view(), name="unknown-address"),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),

@@ -35,6 +35,7 @@ def start(**environment: str) -> subprocess.CompletedProcess[str]:
         " WEBHOOK_MAX_BODY_BYTES INBOX_RETENTION_DAYS CREDENTIALS_KEYS EMBEDDED_POSTGRES_DIR LOG_FORMAT"
         " IIKO_API_URL IIKO_API_KEY IIKO_APP_ID IIKO_CLIENT_SECRET IIKO_LOG_PERSONAL_DATA"
         " IIKO_CALL_LOG_DAYS WEBHOOK_AUTO_REGISTER API_ACTIONS_PER_MINUTE"
+        " LOYALTY_MAX_OPERATION LOYALTY_MAX_DAY"
     )
     clean = {name: value for name, value in os.environ.items() if name not in names.split()}
     # Translated texts cannot be shown before the apps are there; nobody asks for them here.
@@ -79,6 +80,7 @@ def test_defaults_are_safe() -> None:
     assert read["WEBHOOK_AUTO_REGISTER"] is False
     assert read["IIKO_CALL_LOG_DAYS"] == 30
     assert read["API_ACTIONS_PER_MINUTE"] == 120
+    assert (read["LOYALTY_MAX_OPERATION_MINOR"], read["LOYALTY_MAX_DAY_MINOR"]) == (30_000_00, 100_000_00)
     assert read["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
     assert read["DATABASES"]["default"]["ENGINE"] == "iikohub.db_backends.embedded"
     assert read["EMBEDDED_POSTGRES_DIR"] == str(ROOT / ".data" / "postgres")
@@ -142,6 +144,10 @@ def test_flags_are_read_in_any_usual_way(text: str, value: bool) -> None:
         (
             {"WEBHOOK_MAX_BODY_BYTES": "0"},
             "WEBHOOK_MAX_BODY_BYTES must be a whole number of at least 1, not '0'.",
+        ),
+        (
+            {"LOYALTY_MAX_DAY": "1.001"},
+            "LOYALTY_MAX_DAY must be an amount such as 5000 or 5000.50, not '1.001'.",
         ),
         ({"DEBUG": "maybe"}, "DEBUG must be 1 or 0, not 'maybe'."),
         ({"CREDENTIALS_KEYS": "too-short"}, BAD_KEYS),

@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
@@ -61,7 +62,19 @@ def fingerprint_of(request: Request) -> str:
     return hashlib.sha256(f"{address}\0{content}".encode()).hexdigest()
 
 
-def wait_for_end(request: Request, command: OrderCommand) -> tuple[OrderCommand, dict[str, str]]:
+class Ends(Protocol):
+    """What is carried out by a worker and over one day: a command, an operation in a wallet."""
+
+    @property
+    def is_final(self) -> bool: ...
+
+    def refresh_from_db(self) -> None: ...
+
+
+E = TypeVar("E", bound=Ends)
+
+
+def wait_for_end(request: Request, command: E) -> tuple[E, dict[str, str]]:
     """Wait as long as the caller prefers, 20 s at most, for the command to end; also returns headers.
 
     Where too many wait already this one does not: a preference is not a duty (RFC 7240).
@@ -76,7 +89,7 @@ def wait_for_end(request: Request, command: OrderCommand) -> tuple[OrderCommand,
     return command, {"Preference-Applied": f"wait={wait_s:.0f}"}
 
 
-def _wait(command: OrderCommand, *, until: float) -> None:
+def _wait(command: Ends, *, until: float) -> None:
     while not command.is_final and time.monotonic() < until:
         time.sleep(_LOOK_AGAIN_S)  # the thread waits for its caller, who asked for it
         command.refresh_from_db()
@@ -87,5 +100,5 @@ def _preferred_wait_s(request: Request) -> float | None:
     return min(float(found[1]), LONGEST_WAIT_S) if found else None
 
 
-def status_of(command: OrderCommand) -> int:
+def status_of(command: Ends) -> int:
     return 200 if command.is_final else 202

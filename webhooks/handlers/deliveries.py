@@ -10,6 +10,9 @@ from iiko_client import clocks
 from iiko_client.types import events as wire
 from iiko_client.types.orders import OrderFields, OrderReading, looks_like_order_info, read_order_info
 from iiko_client.types.soi import read_soi_order
+from iiko_client.types.statuses import DeliveryStatus
+from loyalty.services.holds import notice_orders
+from orders.models import CreationStatus
 from orders.services.mirror import Applied, OrderReport, Outcome, apply_reports
 from orders.services.ranks import cloud_rank, progress_of, soi_rank
 from organizations.models import Organization, TerminalGroup
@@ -54,7 +57,21 @@ def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, Endi
         notes[event.id] = read[1]
     for event_id, applied in (apply_reports(reports, now=now) if reports else {}).items():
         endings[event_id] = _ending(applied, notes[event_id])
+    _notice_what_came_to_nothing(reports, endings)
     return endings
+
+
+def _notice_what_came_to_nothing(reports: Sequence[OrderReport], endings: Mapping[int, Ending]) -> None:
+    """Money may be held for orders that are cancelled or refused; all others cost nothing here."""
+    over = {
+        order_id
+        for report in reports
+        if report.fields.get("status") == DeliveryStatus.CANCELLED.value
+        or report.fields.get("creation_status") == CreationStatus.ERROR
+        if (order_id := endings[report.event_id].order_id) is not None
+    }
+    if over:
+        notice_orders(over)
 
 
 def _ending(applied: Applied, notes: tuple[str, ...]) -> Ending:

@@ -10,11 +10,11 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import database, drain, ingest, latency, reconcile, report
+from bench import database, drain, ingest, latency, loyalty, reconcile, report
 from bench.bodies import STEPS
 from bench.processes import ProcessFailed
 
-PARTS = ("ingest", "drain", "latency", "reconcile")
+PARTS = ("ingest", "drain", "latency", "reconcile", "loyalty")
 
 
 class Command(BaseCommand):
@@ -94,6 +94,15 @@ class Stage:
             f"5 % of calls failing; then {reconcile.AWAY_S // 3600} h of the sandbox's clock without the hub"
         )
         return report.reconcile_section(runs, how)
+
+    def loyalty(self) -> report.Section:
+        operations, wallets = (100, 10) if self._quick else (1000, 50)
+        outcome = loyalty.Trial(operations=operations, wallets=wallets, seed=1).run()
+        how = (
+            f"{operations} random operations on {wallets} wallets of the sandbox; answers lost before and "
+            "after the effect, resets, 408, 429, 500, workers that die between any two steps"
+        )
+        return report.loyalty_section(outcome, how)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,350 @@
+"""Money under faults: random operations against the sandbox, then every wallet is compared with the ledger.
+
+The sandbox answers over real HTTP and loses answers before and after the effect, resets lines, answers
+408, 429 and 500. Workers die between any two steps and requests are repeated. One clock, moved by hand,
+serves the hub and the sandbox, so that waiting costs no time.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import wraps
+from random import Random
+from typing import Any, Self
+from unittest import mock
+from uuid import UUID
+
+from django.db import connection
+from django.test import Client
+from werkzeug.serving import make_server
+
+from iiko_client.transport import Retries
+from loyalty.models import LoyaltyOperation, OperationKind, OperationState, OperationStep
+from loyalty.services import carrying, operations
+from organizations.link_models import ApiLogin, IikoCircuit, IikoPause
+from organizations.models import Organization
+from organizations.services.registry import add_organization, create_api_key
+from sandbox.faults import NO_FAULTS, parse_faults
+from sandbox.http import create_app
+from sandbox.journal import Journal
+from sandbox.loyalty import Customer
+from sandbox.options import Options
+from sandbox.stage import Stage
+
+WALLET_CALLS = "loyalty/iiko/customer/wallet"
+FAULTS = ",".join(
+    f"{name}={share}@{WALLET_CALLS}"
+    for name, share in (
+        ("http_408_before", 0.04),
+        ("http_408_after", 0.06),
+        ("http_500_after", 0.05),
+        ("reset_before", 0.04),
+        ("reset_after", 0.06),
+        ("http_429", 0.05),
+    )
+)
+READS_FAIL = "http_500_before=0.03"
+CRASHES = 0.01
+REPEATS = 0.1
+
+_WORKERS = 4
+_BURST = 24
+_STEPS = (
+    (carrying, "_claim"),
+    (carrying, "_guard"),
+    (carrying, "_call"),
+    (carrying, "_record"),
+    (carrying, "finish"),
+    (carrying, "tell"),
+    (operations, "tell"),
+)
+
+
+Task = Callable[[], None]
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class Outcome:
+    """What was asked, what went wrong on purpose, and what does not agree in the end."""
+
+    operations: int = 0
+    wallets: int = 0
+    refused: int = 0
+    crashes: int = 0
+    repeats: int = 0
+    lost_answers: int = 0
+    states: dict[str, int] = field(default_factory=dict)
+    duration_s: float = 0.0
+    wrong_balances: list[str] = field(default_factory=list)
+    carried_out_twice: list[str] = field(default_factory=list)
+    not_as_told: list[str] = field(default_factory=list)
+    overdrawn: list[str] = field(default_factory=list)
+    unfinished: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def is_exact(self) -> bool:
+        wrong = (self.wrong_balances, self.carried_out_twice, self.not_as_told, self.overdrawn)
+        return not any(wrong) and not self.unfinished
+
+
+class HandClock:
+    def __init__(self) -> None:
+        self.instant = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self.instant
+
+
+class Workers:
+    """Threads that do a list of things side by side."""
+
+    def __init__(self) -> None:
+        self._tasks: queue.Queue[Task | None] = queue.Queue()
+        self._failures: list[Exception] = []
+        self._threads = [threading.Thread(target=self._toil, daemon=True) for _ in range(_WORKERS)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _thread in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join(30)
+
+    def work(self, tasks: list[Task]) -> None:
+        """Wait for the last of the tasks; raise what one of them raised, unless it just died."""
+        for task in tasks:
+            self._tasks.put(task)
+        self._tasks.join()
+        if self._failures:
+            raise self._failures[0]
+
+    def _toil(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            self._do(task)
+            self._tasks.task_done()
+        connection.close()
+
+    def _do(self, task: Task) -> None:
+        try:
+            with suppress(Crash):  # another worker finds what this one left
+                task()
+        except Exception as error:  # noqa: BLE001  # told to whoever waits
+            self._failures.append(error)
+
+
+class Trial:
+    """``run`` plays so many operations on so many wallets. Needs a database to write into."""
+
+    def __init__(self, *, operations: int, wallets: int, seed: int) -> None:
+        self._wanted, self._seed = operations, seed
+        self._random = Random(f"{seed}/trial")  # a played day
+        self._dice, self._dice_lock = Random(f"{seed}/crashes"), threading.Lock()
+        self._clock = HandClock()
+        options = Options(port=0, webhook_url="http://127.0.0.1:9/", webhook_token="x", seed=seed, rate=0,
+                          token_lifetime_s=86400 * 30)  # fmt: skip
+        self._stage = Stage(options, self._clock, Journal(io.StringIO()))
+        self._guests = self._chosen(wallets)
+        self._before = {key: guest.balances[key[2]] for key, guest in self._guests.items()}
+        self._outcome = Outcome(wallets=len(self._guests))
+
+    def _chosen(self, wallets: int) -> dict[tuple[UUID, UUID, UUID], Customer]:
+        """Wallets by organization, guest and wallet, spread over the restaurants."""
+        found = {
+            (organization.id, guest.guest.id, wallet): guest
+            for organization in self._stage.world.organizations
+            for guest in self._stage.loyalty.club(organization).customers
+            for wallet in guest.balances
+        }
+        return {key: found[key] for key in self._random.sample(sorted(found), min(wallets, len(found)))}
+
+    def run(self) -> Outcome:
+        began = time.monotonic()
+        with ExitStack() as stack:
+            # Each fault is logged, as it should be; here they are the plan.
+            logging.disable(logging.CRITICAL)
+            stack.callback(logging.disable, logging.NOTSET)
+            base_url = stack.enter_context(_served(self._stage))
+            self._set_up(base_url)
+            stack.enter_context(mock.patch("django.utils.timezone.now", self._clock.now))
+            # Waiting between reads that failed would cost real time and prove nothing.
+            stack.enter_context(mock.patch.object(Retries, "pause_s", return_value=0.0))
+            for owner, name in _STEPS:
+                stack.enter_context(mock.patch.object(owner, name, self._mortal(getattr(owner, name))))
+            with Workers() as workers:
+                self._play(workers.work)
+        self._compare()
+        self._outcome.duration_s = round(time.monotonic() - began, 1)
+        return self._outcome
+
+    def _set_up(self, base_url: str) -> None:
+        login = ApiLogin.objects.create(name=f"trial {self._seed}", base_url=base_url, api_login="demo")
+        for played in self._stage.world.organizations:
+            add_organization(iiko_id=str(played.id), name=played.name, timezone=played.time_zone)
+            Organization.objects.filter(iiko_id=str(played.id)).update(api_login=login)
+        self._key = create_api_key(name="trial")[1]
+
+    # --- dying ---------------------------------------------------------------------------------------
+
+    def _mortal(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """A step before or after which the process may end."""
+
+        @wraps(step)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            self._may_die()
+            result = step(*args, **kwargs)
+            self._may_die()
+            return result
+
+        return run
+
+    def _may_die(self) -> None:
+        with self._dice_lock:
+            if self._dice.random() < CRASHES:
+                self._outcome.crashes += 1
+                raise Crash
+
+    # --- playing -------------------------------------------------------------------------------------
+
+    def _play(self, work: Callable[[list[Task]], None]) -> None:
+        left = self._wanted
+        for _round in range(100 * self._wanted):
+            self._stage.faults.set(parse_faults(f"{FAULTS},{READS_FAIL}"))
+            burst = [self._wish() for _ in range(min(left, _BURST))]
+            left -= len(burst)
+            work(burst)
+            due = LoyaltyOperation.objects.open().exclude(held_until__gt=self._clock.now())
+            ids = list(due.values_list("pk", flat=True))
+            if not ids and not left and not LoyaltyOperation.objects.open().exists():
+                return
+            self._random.shuffle(ids)
+            # Each twice: two workers may have been called for the same step.
+            work([self._advancing(pk) for pk in [*ids, *ids]])
+            self._clock.instant += timedelta(seconds=self._random.uniform(1, 40))
+            # What the link shuts after refusals opens as this clock goes on, not as the wall's does.
+            IikoPause.objects.all().delete()
+            IikoCircuit.objects.all().delete()
+
+    def _advancing(self, operation_id: int) -> Task:
+        def advance() -> None:
+            carrying.advance(operation_id, clock=self._clock.now)
+
+        return advance
+
+    def _wish(self) -> Task:
+        """A request, some of them twice under one key, repeated until the hub has taken or refused it."""
+        number = self._outcome.operations
+        self._outcome.operations += 1
+        path, body = self._next_request()
+        times = 2 if self._random.random() < REPEATS else 1
+        self._outcome.repeats += times - 1
+        headers = {"Authorization": f"Api-Key {self._key}", "Idempotency-Key": f"trial-{number}"}
+
+        def post() -> None:
+            for _ in range(times):
+                self._post(path, body, headers)
+
+        return post
+
+    def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> None:
+        client = Client(SERVER_NAME="127.0.0.1", raise_request_exception=False)
+        for _ in range(20):
+            try:
+                answer = client.post(
+                    f"/api/v1/loyalty/{path}", json.dumps(body), "application/json", headers=headers
+                )
+            except Crash:
+                continue
+            if answer.status_code in (200, 202):
+                return
+            if answer.status_code in (404, 409):
+                self._outcome.refused += 1
+                return
+
+    def _next_request(self) -> tuple[str, dict[str, Any]]:
+        holds = list(LoyaltyOperation.objects.open_holds().order_by("?")[:1])
+        if holds and self._random.random() < 0.25:
+            return f"holds/{holds[0].transaction_id}/cancel", {}
+        organization, guest, wallet = self._random.choice(sorted(self._guests))
+        path = self._random.choices(("topup", "withdraw", "hold"), (4, 4, 2))[0]
+        return path, {
+            "organization_id": str(organization),
+            "customer_id": str(guest),
+            "wallet_id": str(wallet),
+            "amount": f"{self._random.randint(1, 30_000) / 100:.2f}",
+            "comment": "trial",
+        }
+
+    # --- comparing -----------------------------------------------------------------------------------
+
+    def _compare(self) -> None:
+        self._stage.faults.set(NO_FAULTS)
+        outcome = self._outcome
+        outcome.states = dict(Counter(LoyaltyOperation.objects.values_list("state", flat=True)))
+        outcome.unfinished = LoyaltyOperation.objects.open().count()
+        outcome.lost_answers = OperationStep.objects.filter(after=OperationState.UNKNOWN).count()
+        for key, guest in self._guests.items():
+            self._compare_wallet(key, guest)
+
+    def _compare_wallet(self, key: tuple[UUID, UUID, UUID], guest: Customer) -> None:
+        organization, guest_id, wallet_id = key
+        ledger = LoyaltyOperation.objects.filter(
+            organization_id=str(organization),
+            wallet__customer__iiko_id=str(guest_id),
+            wallet__iiko_id=str(wallet_id),
+        )
+        booked = [one for one in guest.transactions if one.wallet_id == wallet_id]
+        expected = self._before[key] + Decimal(sum(_effect_minor(one) for one in ledger)) / 100
+        if guest.balances[wallet_id] != expected:
+            self._outcome.wrong_balances.append(
+                f"{wallet_id} of {guest_id}: {guest.balances[wallet_id]}, by the ledger {expected}"
+            )
+        if any(one.after < 0 for one in booked):
+            self._outcome.overdrawn.append(str(wallet_id))
+        for operation in ledger.exclude(kind=OperationKind.CANCEL_HOLD):
+            times = sum(operation.marker in (one.comment or "") for one in booked)
+            if times > 1:
+                self._outcome.carried_out_twice.append(str(operation))
+            if bool(times) != (operation.state == OperationState.CONFIRMED):
+                self._outcome.not_as_told.append(f"{operation} is {operation.state}, carried out {times}")
+
+
+def _effect_minor(operation: LoyaltyOperation) -> int:
+    if operation.state != OperationState.CONFIRMED:
+        return 0
+    adds = operation.kind in (OperationKind.TOPUP, OperationKind.CANCEL_HOLD)
+    return operation.amount_minor if adds else -operation.amount_minor
+
+
+@contextmanager
+def _served(stage: Stage) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_app(stage), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()

@@ -1,0 +1,377 @@
+"""The loyalty in the admin: guests with their wallets, the ledger, and what the daily check found."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import admin
+from django.db.models import Prefetch, Q, QuerySet, Value
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from loyalty.admin_forms import FindGuestForm
+from loyalty.admin_wallet import WalletPages, may, words_of
+from loyalty.models import (
+    BalanceDifference,
+    Customer,
+    LoyaltyOperation,
+    LoyaltyOperationQuerySet,
+    OperationKind,
+    OperationState,
+    Wallet,
+)
+from loyalty.presentation import (
+    amount_text,
+    balance_text,
+    hold_text,
+    order_link,
+    phone_text,
+    state_badge,
+)
+from loyalty.services.customers import masked_card, masked_email, normal_phone
+from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
+from organizations.admin_lists import MirrorAdmin
+from organizations.presentation import EMPTY, clock, cut, money, two_lines
+from organizations.services.registry import canonical_id
+
+SEES_PEOPLE = "loyalty.view_personal_data"
+_SHOWN_OPERATIONS = 100
+
+
+class KindFilter(HubDropdownFilter):
+    title = _("what")
+    parameter_name = "kind"
+    column = "kind"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return [(kind.value, kind.label) for kind in OperationKind]
+
+
+class StateFilter(HubDropdownFilter):
+    """The states, and two things people look for: what is not over, and money still put aside."""
+
+    title = _("state")
+    parameter_name = "state"
+    column = "state"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        own = [("open", _("not over")), ("held", _("holds in force"))]
+        return own + [(state.value, state.label) for state in OperationState]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        operations = cast("LoyaltyOperationQuerySet", queryset)
+        if self.value() == "open":
+            return operations.open()
+        if self.value() == "held":
+            return operations.open_holds()
+        return super().queryset(request, queryset)
+
+
+class AskedFilter(MomentRangeFilter):
+    name = "asked"
+    label = _("asked")
+    field = "created_at"
+
+
+def sees_people(request: HttpRequest) -> bool:
+    return request.user.has_perm(SEES_PEOPLE)
+
+
+@admin.register(Customer)
+class CustomerAdmin(WalletPages, MirrorAdmin):
+    list_display = ("guest", "restaurant", "balances", "read")
+    list_filter = (OrganizationFilter,)
+    list_before_template = "admin/loyalty/customer/above_list.html"
+    change_form_template = "admin/loyalty/customer/change_form.html"
+    search_fields = ("iiko_id",)  # shows the box; see get_search_results
+    search_help_text = _("A phone, an e-mail, a card or an id, exactly; or a part of the surname")
+    sortable_by = ()
+    empty_words = _("Guests appear here once they were looked for in iiko.")
+    fields = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        urls: list[URLPattern] = super().get_urls()
+        return self.wallet_urls() + urls
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        customers: QuerySet[Customer] = super().get_queryset(request)
+        wallets = Prefetch("wallets", Wallet.objects.order_by("id"))
+        # The columns need to know who looks, and one admin serves many people at once.
+        customers = customers.annotate(sees_people=Value(sees_people(request)))
+        return customers.select_related("organization").prefetch_related(wallets)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
+    ) -> tuple[QuerySet[Customer], bool]:
+        text = search_term.strip()
+        if not text or "\0" in text:
+            return (queryset.none() if text else queryset), False
+        found = Q(iiko_id=canonical_id(text)) | Q(email__iexact=text) | Q(surname__icontains=text)
+        found |= Q(cards__contains=[{"number": text}]) | Q(cards__contains=[{"track": text}])
+        if phone := normal_phone(text):
+            found |= Q(phone=phone)
+        return queryset.filter(found), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {"find_form": FindGuestForm()} | (extra_context or {})
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        customer: Customer = context["original"]
+        context |= customer_page(request, customer)
+        context |= {"title": str(customer), "subtitle": None}
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    # --- columns ---------------------------------------------------------------------------------------
+
+    @admin.display(description=_("guest"))
+    def guest(self, customer: Any) -> SafeString:
+        return two_lines(str(customer), phone_text(customer, sees_people=customer.sees_people))
+
+    @admin.display(description=_("restaurant"))
+    def restaurant(self, customer: Customer) -> SafeString:
+        return cut(customer.organization.name)
+
+    @admin.display(description=_("balances when last read"))
+    def balances(self, customer: Customer) -> SafeString | str:
+        currency = customer.organization.currency
+        lines = [(str(wallet), balance_text(wallet, currency)) for wallet in customer.wallets.all()]
+        return format_html_join("", "<div>{}: {}</div>", lines) or EMPTY
+
+    @admin.display(description=_("read"))
+    def read(self, customer: Customer) -> SafeString:
+        return clock(customer.read_at, customer.organization.zone(), now=timezone.now())
+
+
+def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
+    """What the card of a guest shows."""
+    now, zone, currency = timezone.now(), customer.organization.zone(), customer.organization.currency
+    shown = sees_people(request)
+    rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related("wallet", "order")
+    return {
+        "headline": [
+            (_("Restaurant"), customer.organization.name),
+            (_("Phone"), phone_text(customer, sees_people=shown)),
+            (_("E-mail"), (customer.email if shown else masked_email(customer.email)) or EMPTY),
+            (_("Cards"), _cards(customer, shown=shown) or EMPTY),
+            (_("Read from iiko"), clock(customer.read_at, zone, now=now, seconds=True)),
+        ],
+        "wallets": [
+            {
+                "wallet": wallet,
+                "kind": wallet.get_kind_display() if wallet.kind is not None else EMPTY,
+                "balance": balance_text(wallet, currency),
+                "read": clock(wallet.read_at, zone, now=now, seconds=True),
+                "actions": _actions(request, customer, wallet),
+            }
+            for wallet in customer.wallets.order_by("id")
+        ],
+        "holds": [
+            {
+                "amount": money(hold.amount_minor, currency),
+                "age": hold_text(hold, now),
+                "order": order_link(hold, sees_orders=request.user.has_perm("orders.view_order")),
+                "wallet": hold.wallet,
+                "url": reverse("admin:loyalty_customer_release", args=[hold.pk]),
+            }
+            for hold in rows.open_holds().order_by("id")
+        ],
+        "may_release": may(request, OperationKind.CANCEL_HOLD),
+        "is_under_way": rows.open().exists(),
+        "is_older": rows.filter(state=OperationState.CONFIRMED, finished_at__gte=customer.read_at).exists(),
+        "operations": [
+            {
+                "operation": operation,
+                "url": reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk]),
+                "asked": clock(operation.created_at, zone, now=now, seconds=True),
+                "badge": state_badge(operation),
+                "amount": amount_text(operation, currency),
+                "order": order_link(operation, sees_orders=request.user.has_perm("orders.view_order")),
+            }
+            for operation in rows.order_by("-id")[:_SHOWN_OPERATIONS]
+        ],
+        "read_url": reverse("admin:loyalty_customer_read", args=[customer.pk]),
+    }
+
+
+def _cards(customer: Customer, *, shown: bool) -> str:
+    numbers = [card.get("number") or card.get("track") or "" for card in customer.cards]
+    return ", ".join(number if shown else masked_card(number) for number in numbers if number)
+
+
+def _actions(request: HttpRequest, customer: Customer, wallet: Wallet) -> list[tuple[str, str]]:
+    kinds = (OperationKind.TOPUP, OperationKind.WITHDRAW, OperationKind.HOLD)
+    return [
+        (
+            words_of(kind)[0],
+            reverse("admin:loyalty_customer_move", args=[customer.pk, wallet.pk, kind.value]),
+        )
+        for kind in kinds
+        if may(request, kind)
+    ]
+
+
+@admin.register(LoyaltyOperation)
+class LoyaltyOperationAdmin(MirrorAdmin):
+    list_display = ("asked", "what", "amount", "outcome", "guest", "restaurant", "order_shown", "who")
+    list_filter = (StateFilter, KindFilter, OrganizationFilter, AskedFilter)
+    change_form_template = "admin/loyalty/loyaltyoperation/change_form.html"
+    search_fields = ("transaction_id",)  # shows the box; see get_search_results
+    search_help_text = _("A transaction id, a marker, or the guest's id or phone, exactly")
+    sortable_by = ()
+    empty_words = _("Money moved in wallets is listed here.")
+    fields = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LoyaltyOperation]:
+        rows: QuerySet[LoyaltyOperation] = super().get_queryset(request)
+        rows = rows.annotate(sees_orders=Value(request.user.has_perm("orders.view_order")))
+        return rows.select_related("organization", "wallet__customer", "order", "hold")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[LoyaltyOperation], search_term: str
+    ) -> tuple[QuerySet[LoyaltyOperation], bool]:
+        text = search_term.strip()
+        if not text or "\0" in text:
+            return (queryset.none() if text else queryset), False
+        found = Q(transaction_id=canonical_id(text)) | Q(marker=text)
+        found |= Q(wallet__customer__iiko_id=canonical_id(text))
+        if phone := normal_phone(text):
+            found |= Q(wallet__customer__phone=phone)
+        return queryset.filter(found), False
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        operation: LoyaltyOperation = context["original"]
+        context |= operation_page(request, operation)
+        context |= {"title": str(operation), "subtitle": None}
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    # --- columns ---------------------------------------------------------------------------------------
+
+    @admin.display(description=_("asked"))
+    def asked(self, operation: LoyaltyOperation) -> SafeString:
+        zone = operation.organization.zone()
+        return clock(operation.created_at, zone, now=timezone.now(), seconds=True)
+
+    @admin.display(description=_("what"))
+    def what(self, operation: LoyaltyOperation) -> SafeString:
+        return two_lines(operation.get_kind_display(), operation.comment)
+
+    @admin.display(description=_("amount"))
+    def amount(self, operation: LoyaltyOperation) -> SafeString:
+        return amount_text(operation, operation.organization.currency)
+
+    @admin.display(description=_("state"))
+    def outcome(self, operation: LoyaltyOperation) -> SafeString:
+        is_held = (
+            operation.kind == OperationKind.HOLD
+            and operation.state == OperationState.CONFIRMED
+            and operation.released_at is None
+        )
+        return two_lines(state_badge(operation), hold_text(operation, timezone.now()) if is_held else "")
+
+    @admin.display(description=_("guest"))
+    def guest(self, operation: LoyaltyOperation) -> SafeString:
+        url = reverse("admin:loyalty_customer_change", args=[operation.wallet.customer_id])
+        link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation.wallet.customer)
+        return two_lines(link, str(operation.wallet))
+
+    @admin.display(description=_("restaurant"))
+    def restaurant(self, operation: LoyaltyOperation) -> SafeString:
+        return cut(operation.organization.name)
+
+    @admin.display(description=_("order"))
+    def order_shown(self, operation: Any) -> SafeString | str:
+        return order_link(operation, sees_orders=operation.sees_orders)
+
+    @admin.display(description=_("asked by"))
+    def who(self, operation: LoyaltyOperation) -> SafeString:
+        return cut(operation.requested_by)
+
+
+def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[str, Any]:
+    """What the page of an operation shows: its facts and every step."""
+    now, zone = timezone.now(), operation.organization.zone()
+    customer = operation.wallet.customer
+    url = reverse("admin:loyalty_customer_change", args=[customer.pk])
+    sees_orders = request.user.has_perm("orders.view_order")
+    facts: list[tuple[Any, Any]] = [
+        (_("Guest"), format_html('<a class="hub-link" href="{}">{}</a>', url, customer)),
+        (_("Wallet"), operation.wallet),
+        (_("Restaurant"), operation.organization.name),
+        (_("Order"), order_link(operation, sees_orders=sees_orders)),
+        (_("Reason"), operation.comment or EMPTY),
+        (_("Asked by"), operation.requested_by),
+        (_("Transaction in iiko"), _mono(operation.transaction_id)),
+        (_("Marker"), _mono(operation.marker)),
+    ]
+    steps = [
+        (clock(step.recorded_at, zone, now=now, seconds=True), _state(step.after), step.detail, step.actor)
+        for step in operation.steps.order_by("id")
+    ]
+    return {
+        "badge": state_badge(operation),
+        "headline": [
+            (_("What"), operation.get_kind_display()),
+            (_("Amount"), amount_text(operation, operation.organization.currency)),
+            (_("Asked"), clock(operation.created_at, zone, now=now, seconds=True)),
+        ],
+        "facts": facts,
+        "steps": steps,
+    }
+
+
+def _mono(text: str) -> SafeString | str:
+    return format_html('<span class="hub-mono">{}</span>', text) if text else EMPTY
+
+
+def _state(state: str) -> str:
+    return str(OperationState(state).label)
+
+
+@admin.register(BalanceDifference)
+class BalanceDifferenceAdmin(MirrorAdmin):
+    list_display = ("kind_shown", "guest", "expected", "found", "detail", "found_at", "seen_at")
+    list_display_links = None
+    sortable_by = ()
+    empty_words = _("The daily check found nothing that does not agree.")
+    fields = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BalanceDifference]:
+        rows: QuerySet[BalanceDifference] = super().get_queryset(request)
+        return rows.select_related("wallet__customer__organization", "operation")
+
+    @admin.display(description=_("what"))
+    def kind_shown(self, difference: BalanceDifference) -> SafeString:
+        operation = difference.operation
+        if operation is None:
+            return two_lines(difference.get_kind_display(), "")
+        url = reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk])
+        link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation)
+        return two_lines(difference.get_kind_display(), link)
+
+    @admin.display(description=_("guest"))
+    def guest(self, difference: BalanceDifference) -> SafeString:
+        url = reverse("admin:loyalty_customer_change", args=[difference.wallet.customer_id])
+        link = format_html('<a class="hub-link" href="{}">{}</a>', url, difference.wallet.customer)
+        return two_lines(link, str(difference.wallet))
+
+    @admin.display(description=_("expected"))
+    def expected(self, difference: BalanceDifference) -> str:
+        return money(difference.expected_minor, difference.wallet.customer.organization.currency)
+
+    @admin.display(description=_("found"))
+    def found(self, difference: BalanceDifference) -> str:
+        return money(difference.found_minor, difference.wallet.customer.organization.currency)

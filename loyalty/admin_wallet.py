@@ -1,0 +1,274 @@
+"""Pages of the admin that move money: ask what, ask whether, then write the wish down."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, cast
+from uuid import uuid4
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from loyalty.admin_forms import FindGuestForm, MoveMoneyForm, ReasonForm
+from loyalty.models import Customer, LoyaltyOperation, OperationKind
+from loyalty.presentation import balance_text
+from loyalty.services import operations
+from loyalty.services.customers import Way, find_customer, read_customer
+from loyalty.services.operations import Asked, Write
+from orders.models import Order
+from orders.services.commands import Requester
+from organizations.errors import HubError
+from organizations.models import Organization
+from organizations.presentation import money
+
+PERMISSIONS = {
+    OperationKind.TOPUP: "loyalty.topup_wallet",
+    OperationKind.WITHDRAW: "loyalty.withdraw_wallet",
+    OperationKind.HOLD: "loyalty.hold_wallet",
+    OperationKind.CANCEL_HOLD: "loyalty.hold_wallet",
+}
+CUSTOMER_PAGE = "admin:loyalty_customer_change"
+_FORM = "admin/loyalty/customer/move.html"
+
+
+def may(request: HttpRequest, kind: OperationKind) -> bool:
+    return request.user.has_perm(PERMISSIONS[kind])
+
+
+def requester_of(request: HttpRequest) -> Requester:
+    return Requester(request.user.get_username(), f"user:{request.user.pk}", request.user)
+
+
+def words_of(kind: OperationKind) -> tuple[str, str]:
+    """The name of an action, and of the button that does it."""
+    return {
+        OperationKind.TOPUP: (_("Top up"), _("Top up the wallet")),
+        OperationKind.WITHDRAW: (_("Withdraw"), _("Withdraw from the wallet")),
+        OperationKind.HOLD: (_("Hold"), _("Put the money aside")),
+        OperationKind.CANCEL_HOLD: (_("Release"), _("Release the hold")),
+    }[kind]
+
+
+class WalletPages:
+    """Views of ``CustomerAdmin``; ``has_view_permission`` and ``admin_site`` are its own."""
+
+    def wallet_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view  # type: ignore[attr-defined]  # the admin this is mixed into
+        move = "<int:customer_id>/wallets/<int:wallet_id>/<str:verb>/"
+        return [
+            path("find/", view(self.find_view), name="loyalty_customer_find"),
+            path("<int:customer_id>/read/", view(self.read_view), name="loyalty_customer_read"),
+            path(move, view(self.move_view), name="loyalty_customer_move"),
+            path("holds/<int:hold_id>/release/", view(self.release_view), name="loyalty_customer_release"),
+        ]
+
+    # --- looking ---------------------------------------------------------------------------------------
+
+    def find_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask iiko for a guest and show the page."""
+        self._check_view(request)
+        form = FindGuestForm(request.POST or None)
+        back = HttpResponseRedirect(reverse("admin:loyalty_customer_changelist"))
+        if request.method != "POST" or not form.is_valid():
+            if form.errors:
+                messages.error(request, _("Choose a restaurant and write what to look for."))
+            return back
+        wanted = form.cleaned_data
+        try:
+            customer = find_customer(
+                organization=cast("Organization", wanted["organization"]),
+                way=Way(wanted["way"]),
+                value=wanted["value"],
+                requested_by=requester_of(request).name,
+                now=timezone.now(),
+            )
+        except HubError as error:
+            messages.error(request, error.detail)
+            return back
+        return HttpResponseRedirect(reverse(CUSTOMER_PAGE, args=[customer.pk]))
+
+    def read_view(self, request: HttpRequest, customer_id: int) -> HttpResponse:
+        """Read the balances anew."""
+        self._check_view(request)
+        customer = _customer(customer_id)
+        if request.method == "POST":
+            try:
+                read_customer(
+                    organization=customer.organization,
+                    customer_id=customer.iiko_id,
+                    requested_by=requester_of(request).name,
+                    now=timezone.now(),
+                )
+            except HubError as error:
+                messages.error(request, error.detail)
+        return HttpResponseRedirect(reverse(CUSTOMER_PAGE, args=[customer_id]))
+
+    def _check_view(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]  # the admin's
+            raise PermissionDenied
+
+    # --- moving ----------------------------------------------------------------------------------------
+
+    def move_view(self, request: HttpRequest, customer_id: int, wallet_id: int, verb: str) -> HttpResponse:
+        """Ask for amount and reason, then whether, then do it."""
+        kind = _kind(verb)
+        self._check_may(request, kind)
+        customer = _customer(customer_id)
+        wallet = customer.wallets.filter(pk=wallet_id).first()
+        if wallet is None:
+            raise Http404
+        form = MoveMoneyForm(request.POST or None, initial={"token": uuid4().hex})
+        currency = customer.organization.currency
+        facts = [
+            (_("Guest"), str(customer)),
+            (_("Wallet"), str(wallet)),
+            (_("Balance"), balance_text(wallet, currency)),
+        ]
+        if not (request.method == "POST" and form.is_valid()):
+            return self._ask(request, kind, customer, form, facts)
+        order = _order(customer.organization, form)
+        if form.errors:
+            return self._ask(request, kind, customer, form, facts)
+        amount = form.cleaned_data["amount"]
+        if "confirmed" not in request.POST:
+            facts += [(_("Amount"), money(amount, currency)), (_("Reason"), form.cleaned_data["reason"])]
+            facts += [(_("Order"), str(order))] if order else []
+            return self._confirm(request, kind, customer, form, facts)
+        asked = Asked(
+            organization=customer.organization,
+            customer_id=customer.iiko_id,
+            wallet_id=wallet.iiko_id,
+            amount_minor=amount,
+            comment=form.cleaned_data["reason"],
+            order_id=order.pk if order else None,
+        )
+        by = requester_of(request)
+        return self._write(
+            request,
+            customer,
+            form,
+            lambda: operations.prepare(kind, asked=asked, by=by, now=timezone.now()),
+        )
+
+    def release_view(self, request: HttpRequest, hold_id: int) -> HttpResponse:
+        """Ask for the reason, and release a hold: on one page, for there is nothing to choose."""
+        self._check_may(request, OperationKind.CANCEL_HOLD)
+        holds = LoyaltyOperation.objects.filter(kind=OperationKind.HOLD)
+        hold = holds.select_related("wallet__customer__organization", "order").filter(pk=hold_id).first()
+        if hold is None:
+            raise Http404
+        customer = hold.wallet.customer
+        form = ReasonForm(request.POST or None, initial={"token": uuid4().hex})
+        if not (request.method == "POST" and form.is_valid()):
+            facts = [(_("Guest"), str(customer)), (_("Wallet"), str(hold.wallet))]
+            facts += [(_("Amount"), money(hold.amount_minor, customer.organization.currency))]
+            facts += [(_("Order"), str(hold.order))] if hold.order else []
+            return self._ask(request, OperationKind.CANCEL_HOLD, customer, form, facts)
+        by, reason = requester_of(request), form.cleaned_data["reason"]
+        return self._write(
+            request,
+            customer,
+            form,
+            lambda: (
+                lambda: operations.request_cancel_hold(
+                    transaction_id=hold.transaction_id, by=by, now=timezone.now(), comment=reason
+                )
+            ),
+        )
+
+    def _check_may(self, request: HttpRequest, kind: OperationKind) -> None:
+        self._check_view(request)
+        if not may(request, kind):
+            raise PermissionDenied
+
+    def _write(
+        self, request: HttpRequest, customer: Customer, form: forms.Form, prepare: Callable[[], Write]
+    ) -> HttpResponse:
+        back = HttpResponseRedirect(reverse(CUSTOMER_PAGE, args=[customer.pk]))
+        asked = "\0".join([request.path, *(str(form.cleaned_data[name]) for name in sorted(form.fields))])
+        try:
+            operation = operations.once(
+                prepare,
+                owner=f"admin:{request.user.pk}",
+                key=form.cleaned_data["token"],
+                fingerprint=hashlib.sha256(asked.encode()).hexdigest(),
+                now=timezone.now(),
+            )
+        except HubError as error:
+            messages.error(request, error.detail)
+            return back
+        url = reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk])
+        link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation)
+        messages.success(
+            request, format_html(_("Asked of iiko: {}. This page shows what becomes of it."), link)
+        )
+        return back
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        kind: OperationKind,
+        customer: Customer,
+        form: forms.Form,
+        facts: list[tuple[str, str]],
+    ) -> TemplateResponse:
+        return self._page(request, kind, customer, {"form": form, "facts": facts})
+
+    def _confirm(
+        self,
+        request: HttpRequest,
+        kind: OperationKind,
+        customer: Customer,
+        form: MoveMoneyForm,
+        facts: list[tuple[str, str]],
+    ) -> TemplateResponse:
+        return self._page(request, kind, customer, {"hidden": form.shown().items(), "facts": facts})
+
+    def _page(
+        self, request: HttpRequest, kind: OperationKind, customer: Customer, more: dict[str, Any]
+    ) -> TemplateResponse:
+        title, button = words_of(kind)
+        site, opts = self.admin_site, self.opts  # type: ignore[attr-defined]  # the admin's
+        is_last = "hidden" in more or kind == OperationKind.CANCEL_HOLD
+        context = site.each_context(request) | {
+            "title": title,
+            "opts": opts,
+            "button": button if is_last else _("Continue"),
+            "back_url": reverse(CUSTOMER_PAGE, args=[customer.pk]),
+        }
+        return TemplateResponse(request, _FORM, context | more)
+
+
+def _kind(verb: str) -> OperationKind:
+    kinds = {kind.value: kind for kind in (OperationKind.TOPUP, OperationKind.WITHDRAW, OperationKind.HOLD)}
+    if verb not in kinds:
+        raise Http404
+    return kinds[verb]
+
+
+def _customer(customer_id: int) -> Customer:
+    customer = Customer.objects.select_related("organization").filter(pk=customer_id).first()
+    if customer is None:
+        raise Http404
+    return customer
+
+
+def _order(organization: Organization, form: MoveMoneyForm) -> Order | None:
+    """Find the order that was named; several or none is an error of the field."""
+    text = form.cleaned_data["order_number"].strip()
+    if not text:
+        return None
+    found = list(Order.objects.searched(text).filter(organization=organization).order_by("-id")[:2])
+    if len(found) == 1:
+        return found[0]
+    words = _("Several orders answer to this. Give iiko's id.") if found else _("There is no such order.")
+    form.add_error("order_number", words)
+    return None

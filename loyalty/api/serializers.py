@@ -1,0 +1,160 @@
+"""Guests, wallets and operations as the API shows and takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from loyalty.models import Customer, LoyaltyOperation, Wallet
+from loyalty.services.customers import masked_card, masked_email, masked_phone
+from loyalty.services.operations import LONGEST_COMMENT
+from orders.api.command_serializers import MoneyField
+
+
+@extend_schema_field({"oneOf": [{"type": "number"}, {"type": "string"}], "example": 1520.5})
+class AmountField(MoneyField):
+    pass
+
+
+class WalletSerializer(serializers.ModelSerializer[Wallet]):
+    wallet_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
+    type = serializers.IntegerField(
+        source="kind",
+        read_only=True,
+        allow_null=True,
+        help_text="iiko's number: 0 deposit, 1 bonus, 2 products, 3 discount, 4 certificate.",
+    )
+    balance_minor = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="Whole 1/100; a smaller rest cannot be spent."
+    )
+    currency = serializers.CharField(source="customer.organization.currency", read_only=True)
+
+    class Meta:
+        model = Wallet
+        fields = ("wallet_id", "name", "type", "balance_minor", "currency", "read_at")
+        read_only_fields = fields
+
+
+class CardSerializer(serializers.Serializer[Any]):
+    number = serializers.CharField(read_only=True)
+    track = serializers.CharField(read_only=True)
+
+
+class CustomerSerializer(serializers.ModelSerializer[Customer]):
+    """Phone, e-mail and cards in full only with ``sees_people`` in the context."""
+
+    customer_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
+    organization_id = serializers.CharField(read_only=True)
+    phone = serializers.SerializerMethodField(help_text="Masked for callers without the permission.")
+    email = serializers.SerializerMethodField(help_text="Masked for callers without the permission.")
+    cards = serializers.SerializerMethodField(help_text="Masked for callers without the permission.")
+    wallets = WalletSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Customer
+        fields = (
+            "customer_id",
+            "organization_id",
+            "name",
+            "surname",
+            "phone",
+            "email",
+            "cards",
+            "is_deleted",
+            "wallets",
+            "read_at",
+        )
+        read_only_fields = fields
+
+    @property
+    def _sees_people(self) -> bool:
+        return bool(self.context.get("sees_people"))
+
+    def get_phone(self, customer: Customer) -> str:
+        return customer.phone if self._sees_people else masked_phone(customer.phone)
+
+    def get_email(self, customer: Customer) -> str:
+        return customer.email if self._sees_people else masked_email(customer.email)
+
+    @extend_schema_field(CardSerializer(many=True))
+    def get_cards(self, customer: Customer) -> list[dict[str, str]]:
+        if self._sees_people:
+            return list(customer.cards)
+        return [{name: masked_card(value) for name, value in card.items()} for card in customer.cards]
+
+
+class OperationErrorSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="iiko's code, or one of the hub's.")
+    message = serializers.CharField(help_text="What went wrong, in iiko's own words where it said any.")
+
+
+class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
+    organization_id = serializers.CharField(read_only=True)
+    customer_id = serializers.CharField(source="wallet.customer.iiko_id", read_only=True)
+    wallet_id = serializers.CharField(source="wallet.iiko_id", read_only=True)
+    currency = serializers.CharField(source="organization.currency", read_only=True)
+    order_id = serializers.IntegerField(read_only=True, allow_null=True)
+    hold_transaction_id = serializers.CharField(
+        source="hold.transaction_id", default=None, read_only=True, help_text="Of a release: its hold."
+    )
+    transaction_id = serializers.CharField(
+        read_only=True, help_text="Of a hold: what it is released by. Else iiko's, once it was found."
+    )
+    error = serializers.SerializerMethodField(help_text="null unless something went wrong.")
+
+    class Meta:
+        model = LoyaltyOperation
+        fields = (
+            "id",
+            "organization_id",
+            "customer_id",
+            "wallet_id",
+            "kind",
+            "state",
+            "amount_minor",
+            "currency",
+            "comment",
+            "order_id",
+            "transaction_id",
+            "hold_transaction_id",
+            "error",
+            "proof",
+            "requested_by",
+            "created_at",
+            "sent_at",
+            "finished_at",
+            "released_at",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(OperationErrorSerializer(allow_null=True))
+    def get_error(self, operation: LoyaltyOperation) -> dict[str, str] | None:
+        if not (operation.error_code or operation.error):
+            return None
+        return {"code": operation.error_code, "message": operation.error}
+
+
+class WalletActionSerializer(serializers.Serializer[Any]):
+    organization_id = serializers.CharField(max_length=200)
+    customer_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET loyalty/customers.")
+    wallet_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET loyalty/customers.")
+    amount = AmountField(help_text="Major units: 1520.50.")
+    comment = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT, help_text="The reason."
+    )
+    order_id = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="The hub's id of the order it is for. A hold goes back when that order is cancelled.",
+    )
+
+
+class CancelHoldSerializer(serializers.Serializer[Any]):
+    comment = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT, help_text="The reason."
+    )

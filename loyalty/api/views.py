@@ -1,0 +1,275 @@
+"""``loyalty/…``: guests with their balances, money moved in their wallets, and the ledger of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from loyalty.api.filters import OperationFilter
+from loyalty.api.serializers import (
+    CancelHoldSerializer,
+    CustomerSerializer,
+    OperationSerializer,
+    WalletActionSerializer,
+)
+from loyalty.models import Customer, LoyaltyOperation, OperationKind
+from loyalty.services import operations
+from loyalty.services.customers import Way, find_customer
+from loyalty.services.operations import Asked, Write
+from orders.api.waiting import fingerprint_of, requester_of, status_of, wait_for_end
+from orders.services.commands import Requester
+from orders.services.repeats import LONGEST_KEY
+from organizations.api.parsers import ExactJSONParser
+from organizations.api.permissions import in_scope
+from organizations.api.throttling import ActionThrottle
+from organizations.errors import UnknownOrganization
+from organizations.models import ApiKey, Organization
+from organizations.services.registry import canonical_id
+
+PERMISSIONS = {
+    OperationKind.TOPUP: "loyalty.topup_wallet",
+    OperationKind.WITHDRAW: "loyalty.withdraw_wallet",
+    OperationKind.HOLD: "loyalty.hold_wallet",
+    OperationKind.CANCEL_HOLD: "loyalty.hold_wallet",
+}
+"""What a person must be allowed for each kind; a key needs the scope *act*."""
+
+SEES_PEOPLE = "loyalty.view_personal_data"
+
+_HEADERS = [
+    OpenApiParameter(
+        "Idempotency-Key", str, "header", description="A repeat answers with the first operation."
+    ),
+    OpenApiParameter(
+        "Prefer", str, "header", description="`wait=10`: answer once it is final, after 20 s at most."
+    ),
+]
+_ANSWERS = {
+    200: OpenApiResponse(OperationSerializer, "It is over: confirmed, rejected or expired."),
+    202: OpenApiResponse(
+        OperationSerializer, "Stored and on its way. Follow it at GET loyalty/operations/{id}."
+    ),
+    404: OpenApiResponse(description="No such organization, guest, wallet or hold."),
+    409: OpenApiResponse(
+        description="Not possible as things stand: `insufficient_balance`, `limit_operation`, `limit_day`, "
+        "`loyalty_not_provisioned`, `hold_released`, `already_asked`, …"
+    ),
+    422: OpenApiResponse(description="It makes no sense, or the Idempotency-Key belongs to another request."),
+    503: OpenApiResponse(description="iiko could not be asked (`iiko_unreachable`); nothing was stored."),
+}
+
+
+def describes(summary: str, body: type[Serializer[Any]]) -> Callable[[Any], Any]:
+    return extend_schema(summary=summary, request=body, responses=_ANSWERS, parameters=_HEADERS)
+
+
+def check_may_act(request: Request, kind: OperationKind) -> None:
+    """Refuse a key that may only read, and a person without the permission.
+
+    Raises:
+        PermissionDenied: 403.
+    """
+    if isinstance(request.auth, ApiKey):
+        if not request.auth.may_act:
+            raise PermissionDenied(
+                "This API key may only read. Let it act in the admin (API keys), or make another."
+            )
+        return
+    if not cast("Any", request.user).has_perm(PERMISSIONS[kind]):
+        raise PermissionDenied()
+
+
+def organization_of(request: Request, organization_id: str) -> Organization:
+    """Find a restaurant that the caller may see.
+
+    Raises:
+        UnknownOrganization: 404, for one that is there and not the caller's too.
+    """
+    rows = in_scope(request, Organization.objects.all(), path="iiko_id")
+    found = rows.filter(iiko_id=canonical_id(organization_id)).first()
+    if found is None:
+        raise UnknownOrganization("There is no such organization.")
+    return found
+
+
+def requested_once(request: Request, prepare: Callable[[Requester], Write]) -> LoyaltyOperation:
+    """Make the request unless its ``Idempotency-Key`` was used before.
+
+    Raises:
+        ValidationError: the key cannot be one.
+        Whatever ``prepare`` and the writing raise.
+    """
+    by = requester_of(request)
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not key:
+        return prepare(by)()
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise ValidationError({"Idempotency-Key": f"At most {LONGEST_KEY} printable characters."})
+    return operations.once(
+        lambda: prepare(by), owner=by.owner, key=key, fingerprint=fingerprint_of(request), now=timezone.now()
+    )
+
+
+def answered(request: Request, operation: LoyaltyOperation) -> Response:
+    ended, headers = wait_for_end(request, operation)
+    return Response(OperationSerializer(ended).data, status=status_of(ended), headers=headers)
+
+
+class _WalletAction(APIView):
+    """Money to move in a wallet."""
+
+    parser_classes = (ExactJSONParser,)
+    throttle_classes = (ActionThrottle,)
+    kind: OperationKind
+
+    def _carry(self, request: Request) -> Response:
+        check_may_act(request, self.kind)
+        serializer = WalletActionSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        wish = serializer.validated_data
+        asked = Asked(
+            organization=organization_of(request, wish["organization_id"]),
+            customer_id=canonical_id(wish["customer_id"]),
+            wallet_id=canonical_id(wish["wallet_id"]),
+            amount_minor=wish["amount"],
+            comment=wish["comment"],
+            order_id=wish["order_id"],
+        )
+        operation = requested_once(
+            request, lambda by: operations.prepare(self.kind, asked=asked, by=by, now=timezone.now())
+        )
+        return answered(request, operation)
+
+
+class TopUpView(_WalletAction):
+    kind = OperationKind.TOPUP
+
+    @describes("Add to a wallet", WalletActionSerializer)
+    def post(self, request: Request) -> Response:
+        return self._carry(request)
+
+
+class WithdrawView(_WalletAction):
+    kind = OperationKind.WITHDRAW
+
+    @describes("Take from a wallet", WalletActionSerializer)
+    def post(self, request: Request) -> Response:
+        return self._carry(request)
+
+
+class HoldView(_WalletAction):
+    kind = OperationKind.HOLD
+
+    @describes("Put money of a wallet aside", WalletActionSerializer)
+    def post(self, request: Request) -> Response:
+        return self._carry(request)
+
+
+class CancelHoldView(APIView):
+    parser_classes = (ExactJSONParser,)
+    throttle_classes = (ActionThrottle,)
+
+    @describes("Give back what was put aside", CancelHoldSerializer)
+    def post(self, request: Request, transaction_id: str) -> Response:
+        check_may_act(request, OperationKind.CANCEL_HOLD)
+        serializer = CancelHoldSerializer(data=request.data or {})
+        serializer.is_valid(raise_exception=True)
+        seen = in_scope(request, LoyaltyOperation.objects.all())
+        operation = requested_once(
+            request,
+            lambda by: (
+                lambda: operations.request_cancel_hold(
+                    transaction_id=transaction_id,
+                    by=by,
+                    now=timezone.now(),
+                    comment=serializer.validated_data["comment"],
+                    may_see=Q(pk__in=seen.values("pk")),
+                )
+            ),
+        )
+        return answered(request, operation)
+
+
+class CustomerView(APIView):
+    """One guest, looked for in exactly one way."""
+
+    staff_permission = "loyalty.view_customer"
+
+    @extend_schema(
+        summary="A guest with live balances",
+        description=f"Give `organization_id` and exactly one of {', '.join(f'`{way}`' for way in Way)}. "
+        "Balances are iiko's of this moment, or up to 15 s old.",
+        parameters=[
+            OpenApiParameter("organization_id", str, required=True),
+            OpenApiParameter("phone", str),
+            OpenApiParameter("card", str, description="Its number, or its track."),
+            OpenApiParameter("email", str),
+            OpenApiParameter("id", str, description="iiko's id of the guest."),
+        ],
+        responses={
+            200: CustomerSerializer,
+            404: OpenApiResponse(description="iiko knows no such guest (`customer_not_found`)."),
+            409: OpenApiResponse(description="`loyalty_not_provisioned`, or iiko refused the question."),
+            503: OpenApiResponse(description="iiko could not be asked (`iiko_unreachable`)."),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        way, value = self._way(request)
+        organization = organization_of(request, request.query_params.get("organization_id", ""))
+        customer = find_customer(
+            organization=organization,
+            way=way,
+            value=value,
+            requested_by=requester_of(request).name,
+            now=timezone.now(),
+        )
+        shown = Customer.objects.select_related("organization").prefetch_related("wallets")
+        context = {"sees_people": _sees_people(request)}
+        return Response(CustomerSerializer(shown.get(pk=customer.pk), context=context).data)
+
+    def _way(self, request: Request) -> tuple[Way, str]:
+        known = {way.value for way in Way} | {"organization_id", "format"}
+        if unknown := sorted(set(request.query_params) - known):
+            raise ValidationError({name: f"There are: {', '.join(sorted(known))}." for name in unknown})
+        if not request.query_params.get("organization_id"):
+            raise ValidationError({"organization_id": "It is needed."})
+        given = [(way, request.query_params[way]) for way in Way if request.query_params.get(way)]
+        if len(given) != 1:
+            raise ValidationError({"id": f"Give exactly one of {', '.join(Way)}."})
+        return given[0]
+
+
+def _sees_people(request: Request) -> bool:
+    """A key that may act on wallets needs to know whose they are; one that may only read does not."""
+    if isinstance(request.auth, ApiKey):
+        return request.auth.may_act
+    return bool(cast("Any", request.user).has_perm(SEES_PEOPLE))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="The ledger, newest first"),
+    retrieve=extend_schema(summary="What became of an operation"),
+)
+class OperationViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[LoyaltyOperation]
+):
+    queryset = LoyaltyOperation.objects.select_related("organization", "wallet__customer", "hold").order_by(
+        "-id"
+    )
+    serializer_class = OperationSerializer
+    filterset_class = OperationFilter
+    staff_permission = "loyalty.view_loyaltyoperation"
+    lookup_value_regex = r"\d{1,18}"
+
+    def get_queryset(self) -> QuerySet[LoyaltyOperation]:
+        return in_scope(self.request, super().get_queryset())

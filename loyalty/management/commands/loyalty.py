@@ -1,0 +1,158 @@
+"""Wallets of guests from the shell: move money, release holds, look, compare."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
+from loyalty.models import LoyaltyOperation, OperationKind
+from loyalty.services import balance_check, carrying, operations
+from loyalty.services.customers import Way, find_customer
+from loyalty.services.operations import Asked
+from orders.services.commands import Requester
+from organizations.errors import HubError, UnknownOrganization
+from organizations.models import Organization
+from organizations.services.registry import canonical_id
+
+SHELL = Requester("manage.py loyalty", "shell")
+
+_KINDS = {
+    "topup": OperationKind.TOPUP,
+    "withdraw": OperationKind.WITHDRAW,
+    "hold": OperationKind.HOLD,
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Move money in a guest's wallet and wait for the outcome. Interrupted, it is carried on by the "
+        "worker: look with `manage.py loyalty show NUMBER`, do not simply repeat it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+        for verb in _KINDS:
+            one = verbs.add_parser(verb)
+            one.add_argument("organization", metavar="ORGANIZATION", help="iiko id")
+            one.add_argument("customer", metavar="CUSTOMER", help="iiko id of the guest")
+            one.add_argument("wallet", metavar="WALLET", help="iiko id of the wallet")
+            one.add_argument("amount", metavar="AMOUNT", help="in major units: 1520.50")
+            one.add_argument("--comment", required=True, help="the reason, kept and sent to iiko")
+            one.add_argument("--order", type=int, metavar="ID", help="the hub's id of the order it is for")
+            _add_wait(one)
+        cancel = verbs.add_parser("cancel-hold")
+        cancel.add_argument("transaction", metavar="TRANSACTION", help="transaction id of the hold")
+        cancel.add_argument("--comment", default="", help="the reason, kept")
+        _add_wait(cancel)
+        show = verbs.add_parser("show", help="an operation with its steps")
+        show.add_argument("number", type=int)
+        find = verbs.add_parser("customer", help="a guest with the balances")
+        find.add_argument("organization", metavar="ORGANIZATION", help="iiko id")
+        for way in Way:
+            find.add_argument(f"--{way.value}")
+        verbs.add_parser("check", help="compare ledger, balances and iiko's transactions now")
+
+    def handle(self, *_: Any, verb: str, **options: Any) -> None:
+        try:
+            if verb in _KINDS:
+                self._move(_KINDS[verb], options)
+            else:
+                getattr(self, f"_{verb.replace('-', '_')}")(options)
+        except HubError as error:
+            raise CommandError(error.detail) from error
+
+    # --- verbs ---------------------------------------------------------------------------------------
+
+    def _move(self, kind: OperationKind, options: dict[str, Any]) -> None:
+        try:
+            amount = to_minor(options["amount"])
+        except NotMoney as error:
+            raise CommandError(f"{error}. Write an amount such as 1520.50.") from error
+        asked = Asked(
+            organization=_organization(options["organization"]),
+            customer_id=options["customer"],
+            wallet_id=options["wallet"],
+            amount_minor=amount,
+            comment=options["comment"],
+            order_id=options["order"],
+        )
+        self._follow(operations.request(kind, asked=asked, by=SHELL, now=timezone.now()), options["wait"])
+
+    def _cancel_hold(self, options: dict[str, Any]) -> None:
+        operation = operations.request_cancel_hold(
+            transaction_id=options["transaction"], by=SHELL, now=timezone.now(), comment=options["comment"]
+        )
+        self._follow(operation, options["wait"])
+
+    def _show(self, options: dict[str, Any]) -> None:
+        operation = LoyaltyOperation.objects.filter(pk=options["number"]).first()
+        if operation is None:
+            raise CommandError("There is no such operation.")
+        self._tell(operation)
+        for step in operation.steps.order_by("id"):
+            self.stdout.write(
+                f"  {step.recorded_at:%Y-%m-%d %H:%M:%S} UTC  {step.before or '-'} -> {step.after}  "
+                f"{step.actor}  {step.detail}".rstrip()
+            )
+
+    def _customer(self, options: dict[str, Any]) -> None:
+        given = [(way, options[way.value]) for way in Way if options[way.value]]
+        if len(given) != 1:
+            raise CommandError("Give exactly one of " + ", ".join(f"--{way}" for way in Way) + ".")
+        customer = find_customer(
+            organization=_organization(options["organization"]),
+            way=given[0][0],
+            value=given[0][1],
+            requested_by=SHELL.name,
+            now=timezone.now(),
+        )
+        self.stdout.write(f"{customer.iiko_id}  {customer}")
+        for wallet in customer.wallets.order_by("id"):
+            balance = "?" if wallet.balance_minor is None else to_major(MinorUnits(wallet.balance_minor))
+            self.stdout.write(f"  {wallet.iiko_id}  {balance}  {wallet}")
+
+    def _check(self, _options: dict[str, Any]) -> None:
+        result = balance_check.check_all(clock=timezone.now)
+        self.stdout.write(
+            f"{result.wallets} wallets compared, {result.differences} differences, "
+            f"{result.found_late} found late, {result.failures} guests could not be read."
+        )
+        if result.differences or result.failures:
+            raise CommandError("Not everything agrees; see Loyalty, Differences in the admin.")
+
+    # --- waiting -------------------------------------------------------------------------------------
+
+    def _follow(self, operation: LoyaltyOperation, wait_s: float) -> None:
+        """Take the steps here: a worker may be taking them too, and only one of us succeeds."""
+        until = time.monotonic() + wait_s
+        while not operation.is_final and time.monotonic() < until:
+            carrying.advance(operation.pk, clock=timezone.now)
+            operation.refresh_from_db()
+            if not operation.is_final:
+                time.sleep(0.5)
+        self._tell(operation)
+        if operation.state in ("rejected", "expired"):
+            raise CommandError(operation.error or operation.error_code)
+
+    def _tell(self, operation: LoyaltyOperation) -> None:
+        amount = to_major(MinorUnits(operation.amount_minor))
+        words = [f"#{operation.pk}", operation.kind, str(amount), operation.state]
+        words += [operation.transaction_id] if operation.transaction_id else []
+        self.stdout.write("  ".join(words))
+
+
+def _add_wait(parser: Any) -> None:
+    parser.add_argument(
+        "--wait", type=float, default=20, metavar="S", help="seconds to wait for the outcome (default: 20)"
+    )
+
+
+def _organization(iiko_id: str) -> Organization:
+    found = Organization.objects.filter(iiko_id=canonical_id(iiko_id)).first()
+    if found is None:
+        raise UnknownOrganization(f"There is no organization {iiko_id}.")
+    return found

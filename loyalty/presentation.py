@@ -1,0 +1,55 @@
+"""Operations and guests in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
+from loyalty.services.customers import masked_phone
+from organizations.presentation import EMPTY, badge, money, span_text
+
+_COLOURS = {
+    OperationState.PENDING: "pending",
+    OperationState.SENT: "sending",
+    OperationState.UNKNOWN: "failed",
+    OperationState.CONFIRMED: "processed",
+    OperationState.REJECTED: "refused",
+    OperationState.EXPIRED: "ignored",
+}
+
+
+def state_badge(operation: LoyaltyOperation) -> SafeString:
+    return badge(_COLOURS[OperationState(operation.state)], operation.get_state_display(), operation.error)
+
+
+def amount_text(operation: LoyaltyOperation, currency: str) -> SafeString:
+    adds = operation.kind in (OperationKind.TOPUP, OperationKind.CANCEL_HOLD)
+    sign = "+" if adds else "\N{MINUS SIGN}"
+    return format_html('<span class="hub-nowrap">{}{}</span>', sign, money(operation.amount_minor, currency))
+
+
+def balance_text(wallet: Wallet, currency: str) -> str:
+    return money(wallet.balance_minor, currency)
+
+
+def phone_text(customer: Customer, *, sees_people: bool) -> str:
+    return (customer.phone if sees_people else masked_phone(customer.phone)) or EMPTY
+
+
+def hold_text(hold: LoyaltyOperation, now: datetime) -> str:
+    """How long money has been put aside."""
+    return _("held for %(span)s") % {"span": span_text(now - (hold.finished_at or hold.created_at))}
+
+
+def order_link(operation: LoyaltyOperation, *, sees_orders: bool) -> SafeString | str:
+    if operation.order is None:
+        return EMPTY
+    if not sees_orders:
+        return str(operation.order)
+    url = reverse("admin:orders_order_change", args=[operation.order_id])
+    return format_html('<a class="hub-link" href="{}">{}</a>', url, operation.order)

@@ -1,0 +1,28 @@
+"""Operations with a step to take go to the workers; what belongs to an order follows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.dispatch import receiver
+
+from loyalty.models import LoyaltyOperation
+from loyalty.signals import holds_orphaned, operation_due
+from loyalty.tasks import enqueue, release_of_order
+from orders.signals import order_merged
+
+
+@receiver(operation_due)
+def hand_to_a_worker(*, operation_id: int, at: datetime, **_: Any) -> None:
+    enqueue(operation_id, at)
+
+
+@receiver(order_merged)
+def follow_the_keeper(*, loser_id: int, keeper_id: int, **_: Any) -> None:
+    LoyaltyOperation.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+
+
+@receiver(holds_orphaned)
+def release_later(*, order_id: int, **_: Any) -> None:
+    release_of_order.defer(order_id=order_id)

@@ -1,0 +1,403 @@
+"""Carrying an operation to iiko and finding out what became of it, one step at a time.
+
+iiko's top-up and charge-off know no key of ours and give no id back. So a step is claimed and written
+down before iiko is asked, with no transaction open meanwhile; one operation of a wallet is under way at
+a time; and one whose answer was lost is never sent again but looked for among the guest's transactions,
+by its mark and its sum. Only the release of a hold may be sent twice: there is one hold to release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+import structlog
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from iiko_client.breaker import Priority
+from iiko_client.client import IikoClient
+from iiko_client.errors import (
+    IikoAuthFailed,
+    IikoBusy,
+    IikoError,
+    IikoNotSent,
+    IikoRejected,
+)
+from iiko_client.types.loyalty import Points, Transaction
+from iiko_client.units import MinorUnits, to_major
+from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationState, came_to_nothing
+from loyalty.services.customers import store
+from loyalty.services.operations import insufficient
+from loyalty.services.trace import finish, lock_operation, tell
+from loyalty.services.transactions import is_of, is_sum_of, may_be_release, transactions_of
+from orders.models import Order
+from organizations.errors import HubError
+from organizations.services.link import iiko_for
+
+logger = structlog.stdlib.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+LEASE = timedelta(seconds=90)
+"""Longer than any call with its retries; then the one who held the operation is taken for dead."""
+
+SEND_WITHIN = timedelta(minutes=15)
+"""What could not be sent for so long is given up: nobody expects it any more."""
+
+ABSENT_AFTER = timedelta(minutes=10)
+"""A lost operation that iiko does not show for so long was not carried out. A guess: the vendor does not
+say how soon a transaction is listed; whatever appears later is found by the daily check."""
+
+FOLLOW_FOR = timedelta(hours=24)
+"""If iiko cannot be asked for so long, a person has to look."""
+
+_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 20, 30, 60))
+
+
+class Step(Enum):
+    SEND = "send"
+    LOOK = "look"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    operation: LoyaltyOperation
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a step found: an end, or the state to go on in and how long to wait."""
+
+    state: OperationState
+    wait: timedelta | None = None
+    code: str = ""
+    error: str = ""
+    proof: str = ""
+    transaction_id: str = ""
+    was_sent: bool = True
+
+
+def advance(operation_id: int, *, clock: Clock) -> datetime | None:
+    """Take the next step of an operation; returns when the one after it is due, None when there is none.
+
+    Safe to call at any time and from many workers: who comes too early or second does nothing.
+    """
+    claim = _claim(operation_id, clock())
+    if claim is None:
+        return None
+    verdict = _send(claim.operation, clock) if claim.step is Step.SEND else _look(claim.operation, clock)
+    return _record(claim, verdict, clock())
+
+
+# --- claiming ----------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def _claim(operation_id: int, now: datetime) -> Claim | None:
+    operation = lock_operation(operation_id)
+    if operation is None or operation.is_final or (operation.held_until and operation.held_until > now):
+        return None
+    if operation.state == OperationState.PENDING:
+        return _claim_sending(operation, now)
+    if operation.state == OperationState.SENT:
+        # Whoever sent it did not come back.
+        operation.state, operation.error_code, operation.error = (
+            OperationState.UNKNOWN,
+            "answer_lost",
+            _lost(),
+        )
+        tell(operation, OperationState.SENT, now=now, detail=_lost())
+    operation.looks += 1
+    operation.held_until = now + LEASE
+    operation.save()
+    return Claim(operation, Step.LOOK)
+
+
+def _claim_sending(operation: LoyaltyOperation, now: datetime) -> Claim | None:
+    earlier = LoyaltyOperation.objects.open().filter(wallet_id=operation.wallet_id, pk__lt=operation.pk)
+    if earlier.exists():
+        return None  # whoever ends that one calls this one
+    if now - operation.created_at > (FOLLOW_FOR if operation.sends else SEND_WITHIN):
+        _give_up_sending(operation, now)
+        return None
+    operation.state, operation.sent_at, operation.held_until = OperationState.SENT, now, now + LEASE
+    operation.sends += 1
+    operation.looks = 0
+    operation.save()
+    tell(operation, OperationState.PENDING, now=now)
+    return Claim(operation, Step.SEND)
+
+
+def _give_up_sending(operation: LoyaltyOperation, now: datetime) -> None:
+    if operation.sends:
+        finish(operation, OperationState.EXPIRED, now=now, code="no_answer", error=_no_answer())
+        return
+    told = _("It could not be sent to iiko in time and was not done.")
+    error = f"{told} {operation.error}".strip()
+    finish(operation, OperationState.EXPIRED, now=now, code="not_sent", error=error)
+
+
+def _lost() -> str:
+    return _("iiko's answer was lost; the hub is looking for the transaction to see whether it was done.")
+
+
+def _not_done() -> str:
+    return _("iiko has not carried it out. Ask again if it is still wanted.")
+
+
+def _no_answer() -> str:
+    return _("iiko could not be asked for a day what became of it. Look at the wallet in iiko.")
+
+
+# --- sending -----------------------------------------------------------------------------------------
+
+
+def _send(operation: LoyaltyOperation, clock: Clock) -> Verdict:
+    """Make the one call of an operation, after the reads that guard it."""
+    try:
+        client = _client(operation)
+        refusal = _guard(client, operation, clock)
+    except (IikoAuthFailed, IikoRejected) as error:
+        return _refused(operation, error.code or "refused", error.description or str(error), was_sent=False)
+    except HubError as error:
+        return _refused(operation, error.code, error.detail, was_sent=False)
+    except IikoError as error:
+        return _not_sent(operation, error)
+    if refusal is not None:
+        return refusal
+    if operation.held_until and clock() >= operation.held_until:
+        # Held up for so long that another takes us for dead: it must stay true that nothing was sent.
+        return Verdict(OperationState.PENDING, _PAUSES[0], "held_up", was_sent=False)
+    return _call(client, operation)
+
+
+def _call(client: IikoClient, operation: LoyaltyOperation) -> Verdict:
+    try:
+        transaction_id = _CALLS[OperationKind(operation.kind)](client, operation)
+    except (IikoNotSent, IikoBusy) as error:
+        return _not_sent(operation, error)
+    except (IikoAuthFailed, IikoRejected) as error:
+        return _refused(operation, error.code or "refused", error.description or str(error))
+    except IikoError as error:
+        logger.warning("loyalty.answer_lost", operation_pk=operation.pk, error_type=type(error).__name__)
+        return Verdict(OperationState.UNKNOWN, _PAUSES[0], "answer_lost", _lost())
+    return Verdict(OperationState.CONFIRMED, proof="answer", transaction_id=transaction_id)
+
+
+def _not_sent(operation: LoyaltyOperation, error: IikoError) -> Verdict:
+    wait = _PAUSES[min(operation.looks, len(_PAUSES) - 1)]
+    if isinstance(error, IikoBusy):
+        wait = timedelta(seconds=max(error.retry_after_s, 1))
+    code = "iiko_busy" if isinstance(error, IikoBusy) else "iiko_unreachable"
+    return Verdict(OperationState.PENDING, wait, code, str(error), was_sent=False)
+
+
+def _refused(operation: LoyaltyOperation, code: str, text: str, *, was_sent: bool = True) -> Verdict:
+    """A refusal is final, but of a second release it may mean that the first was carried out."""
+    if operation.sends > 1:
+        return Verdict(OperationState.UNKNOWN, _PAUSES[0], "refused", text, was_sent=was_sent)
+    return Verdict(OperationState.REJECTED, None, code, text, was_sent=was_sent)
+
+
+def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Verdict | None:
+    """Read what sending depends on; returns the verdict where it must not be sent."""
+    if operation.kind == OperationKind.HOLD and _order_came_to_nothing(operation):
+        return _unsendable("order_over", _("The order came to nothing before the money was put aside."))
+    if operation.kind in SPENDING:
+        return _guard_balance(client, operation, clock)
+    if operation.kind == OperationKind.CANCEL_HOLD and operation.anchor is None:
+        _drop_anchor(client, operation, clock)
+    return None
+
+
+def _unsendable(code: str, text: str) -> Verdict:
+    return Verdict(OperationState.REJECTED, None, code, text, was_sent=False)
+
+
+def _order_came_to_nothing(operation: LoyaltyOperation) -> bool:
+    order_id = operation.order_id
+    return order_id is not None and Order.objects.filter(came_to_nothing(), pk=order_id).exists()
+
+
+def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Verdict | None:
+    """No other operation of the wallet is under way: what iiko says now can be spent."""
+    read_at = clock()
+    customer = operation.wallet.customer
+    guest = client.guest(organization_id=operation.organization_id, id=customer.iiko_id)
+    if guest is None:
+        return Verdict(
+            OperationState.REJECTED,
+            None,
+            "customer_not_found",
+            _("iiko knows no such guest."),
+            was_sent=False,
+        )
+    store(operation.organization, guest, read_at=read_at)
+    operation.wallet.refresh_from_db()
+    balance = operation.wallet.balance_minor
+    if balance is None or balance >= operation.amount_minor:
+        return None
+    refusal = insufficient(balance, 0)
+    return _unsendable(refusal.code, refusal.detail)
+
+
+def _drop_anchor(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> None:
+    """Remember where the guest's transactions end: the one of a release bears no mark of ours."""
+    revisions = [one.revision for one in _transactions(client, operation, clock)]
+    operation.anchor = max(revisions, default=0)
+    LoyaltyOperation.objects.filter(pk=operation.pk, anchor__isnull=True).update(anchor=operation.anchor)
+
+
+def _client(operation: LoyaltyOperation) -> IikoClient:
+    return iiko_for(operation.organization, priority=Priority.OPERATOR, requested_by=operation.requested_by)
+
+
+def _sum(operation: LoyaltyOperation) -> Points:
+    return Points(to_major(MinorUnits(operation.amount_minor)))
+
+
+def _call_topup(client: IikoClient, operation: LoyaltyOperation) -> str:
+    client.top_up(
+        organization_id=operation.organization_id,
+        customer_id=operation.wallet.customer.iiko_id,
+        wallet_id=operation.wallet.iiko_id,
+        amount=_sum(operation),
+        comment=operation.sent_comment,
+    )
+    return ""
+
+
+def _call_withdraw(client: IikoClient, operation: LoyaltyOperation) -> str:
+    client.charge_off(
+        organization_id=operation.organization_id,
+        customer_id=operation.wallet.customer.iiko_id,
+        wallet_id=operation.wallet.iiko_id,
+        amount=_sum(operation),
+        comment=operation.sent_comment,
+    )
+    return ""
+
+
+def _call_hold(client: IikoClient, operation: LoyaltyOperation) -> str:
+    return client.hold(
+        organization_id=operation.organization_id,
+        customer_id=operation.wallet.customer.iiko_id,
+        wallet_id=operation.wallet.iiko_id,
+        amount=_sum(operation),
+        transaction_id=operation.transaction_id,
+        comment=operation.sent_comment,
+    )
+
+
+def _call_cancel_hold(client: IikoClient, operation: LoyaltyOperation) -> str:
+    hold = operation.hold
+    client.cancel_hold(
+        organization_id=operation.organization_id, transaction_id=hold.transaction_id if hold else ""
+    )
+    return ""
+
+
+_CALLS: dict[OperationKind, Callable[[IikoClient, LoyaltyOperation], str]] = {
+    OperationKind.TOPUP: _call_topup,
+    OperationKind.WITHDRAW: _call_withdraw,
+    OperationKind.HOLD: _call_hold,
+    OperationKind.CANCEL_HOLD: _call_cancel_hold,
+}
+
+
+# --- looking -----------------------------------------------------------------------------------------
+
+
+def _look(operation: LoyaltyOperation, clock: Clock) -> Verdict:
+    """Look for the operation among the guest's transactions: the answer to it was lost."""
+    began = clock()
+    try:
+        found = list(_transactions(_client(operation), operation, clock))
+    except (IikoError, HubError) as error:
+        return _later(operation, began, error)
+    is_release = operation.kind == OperationKind.CANCEL_HOLD
+    mine = [one for one in found if (may_be_release if is_release else is_of)(one, operation)]
+    for one in mine:
+        if is_sum_of(one, operation):
+            return Verdict(
+                OperationState.CONFIRMED, proof="transaction", transaction_id=_id_for(operation, one.id)
+            )
+    if mine:
+        words = _("iiko carried it out with another sum: %s. Look at the wallet in iiko.") % mine[0].sum
+        return Verdict(OperationState.EXPIRED, None, "other_sum", words)
+    if began - (operation.sent_at or operation.created_at) <= ABSENT_AFTER:
+        return _later(operation, began, None)
+    return _absent(operation)
+
+
+def _absent(operation: LoyaltyOperation) -> Verdict:
+    if operation.error_code == "refused":
+        return Verdict(OperationState.REJECTED, None, "refused", operation.error)
+    if operation.kind == OperationKind.CANCEL_HOLD:
+        return Verdict(OperationState.PENDING, timedelta(), "answer_lost", _lost())
+    return Verdict(OperationState.EXPIRED, None, "not_done", _not_done())
+
+
+def _id_for(operation: LoyaltyOperation, found_id: str) -> str:
+    """A hold goes by the id we gave it, under which iiko releases it."""
+    return operation.transaction_id or found_id
+
+
+def _transactions(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Iterator[Transaction]:
+    since = operation.hold.created_at if operation.hold else operation.created_at
+    return transactions_of(
+        client,
+        organization_id=operation.organization_id,
+        customer_id=operation.wallet.customer.iiko_id,
+        since=since,
+        now=clock(),
+    )
+
+
+def _later(operation: LoyaltyOperation, now: datetime, error: IikoError | HubError | None) -> Verdict:
+    if now - (operation.sent_at or operation.created_at) > FOLLOW_FOR:
+        return Verdict(OperationState.EXPIRED, None, "no_answer", _no_answer())
+    wait = _PAUSES[min(operation.looks, len(_PAUSES) - 1)]
+    if isinstance(error, IikoBusy):
+        wait = max(wait, timedelta(seconds=error.retry_after_s))
+    return Verdict(OperationState.UNKNOWN, wait, operation.error_code, operation.error)
+
+
+# --- recording ---------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
+    operation = lock_operation(claim.operation.pk)
+    if operation is None or operation.is_final or operation.sends != claim.operation.sends:
+        return None  # taken for dead meanwhile, and another was faster
+    if not verdict.was_sent:
+        operation.sends -= 1
+    if verdict.wait is None:
+        finish(
+            operation,
+            verdict.state,
+            now=now,
+            code=verdict.code,
+            error=verdict.error,
+            proof=verdict.proof,
+            transaction_id=verdict.transaction_id,
+        )
+        return None
+    _go_on(operation, verdict, now)
+    return operation.held_until
+
+
+def _go_on(operation: LoyaltyOperation, verdict: Verdict, now: datetime) -> None:
+    before, operation.state = operation.state, verdict.state
+    operation.error_code, operation.error = verdict.code[:100], verdict.error
+    operation.held_until = now + (verdict.wait or timedelta())
+    if verdict.state == OperationState.PENDING:
+        operation.looks += 1
+    operation.save()
+    if verdict.state != before:
+        tell(operation, before, now=now, detail=verdict.error)

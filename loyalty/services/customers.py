@@ -1,0 +1,194 @@
+"""Guests and their balances, read from iiko and kept for a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from iiko_client.breaker import Priority
+from iiko_client.client import IikoClient
+from iiko_client.errors import IikoAuthFailed, IikoError, IikoRejected, IikoRequestInvalid
+from iiko_client.types.loyalty import Guest
+from loyalty.errors import BadRequest, IikoRefused, IikoUnreachable, LoyaltyNotProvisioned, UnknownCustomer
+from loyalty.models import Customer, LoyaltyOperation, Wallet
+from organizations.models import Organization
+from organizations.services.link import iiko_for
+from organizations.services.registry import canonical_id
+
+FRESH_FOR = timedelta(seconds=15)
+"""So long a guest is answered from the hub without asking iiko again, unless the hub moved money since."""
+
+R = TypeVar("R")
+
+
+class Way(StrEnum):
+    """How a guest is looked for; a card by its number, else by its track."""
+
+    PHONE = "phone"
+    CARD = "card"
+    EMAIL = "email"
+    ID = "id"
+
+
+def find_customer(
+    *, organization: Organization, way: Way, value: str, requested_by: str, now: datetime
+) -> Customer:
+    """Return a guest with balances no older than ``FRESH_FOR``.
+
+    Raises:
+        UnknownCustomer, LoyaltyNotProvisioned, IikoRefused, IikoUnreachable: iiko's answer, by our names.
+        BadRequest: the value cannot be what it is said to be.
+    """
+    value = _canonical(way, value)
+    if not value:
+        raise BadRequest("bad_search", _("The guest's %s is empty.") % way.value)
+    if (known := _fresh(organization, way, value, now)) is not None:
+        return known
+    return _read(organization, way, value, requested_by, now)
+
+
+def read_customer(
+    *, organization: Organization, customer_id: str, requested_by: str, now: datetime
+) -> Customer:
+    """Read a guest by iiko's id now, whatever is known already; raises as ``find_customer`` does."""
+    return _read(organization, Way.ID, customer_id, requested_by, now)
+
+
+def _canonical(way: Way, value: str) -> str:
+    if way is Way.PHONE:
+        return normal_phone(value)
+    return canonical_id(value) if way is Way.ID else value.strip()
+
+
+def normal_phone(text: str) -> str:
+    """Write a phone as ``+`` and digits; ten digits, or eleven from 8 or 7, are Russian."""
+    digits = "".join(sign for sign in text if sign.isdecimal() and sign.isascii())
+    if len(digits) == 10:
+        digits = f"7{digits}"
+    elif len(digits) == 11 and digits[0] == "8" and not text.strip().startswith("+"):
+        digits = f"7{digits[1:]}"
+    return f"+{digits}" if digits else ""
+
+
+def masked_phone(phone: str) -> str:
+    return f"{phone[:2]}•••{phone[-2:]}" if len(phone) > 6 else "•••" if phone else ""
+
+
+def masked_email(email: str) -> str:
+    name, at, host = email.partition("@")
+    return f"{name[:1]}•••{at}{host}" if email else ""
+
+
+def masked_card(card: str) -> str:
+    return f"•••{card[-4:]}" if len(card) > 6 else "•••" if card else ""
+
+
+# --- asking iiko -------------------------------------------------------------------------------------
+
+
+def asked(organization: Organization, requested_by: str, ask: Callable[[IikoClient], R]) -> R:
+    """Ask iiko on behalf of a person who waits.
+
+    Raises:
+        LoyaltyNotProvisioned, IikoRefused, IikoUnreachable, BadRequest: in place of iiko's errors.
+    """
+    client = iiko_for(organization, priority=Priority.OPERATOR, requested_by=requested_by)
+    try:
+        return ask(client)
+    except IikoRequestInvalid as error:
+        raise BadRequest("bad_search", error.description) from error
+    except IikoAuthFailed as error:
+        raise IikoRefused(error.description or str(error)) from error
+    except IikoRejected as error:
+        if not _is_provisioned(client, organization):
+            raise LoyaltyNotProvisioned(
+                _("%s has no loyalty in iiko. Have iikoCard switched on for it, then try again.")
+                % organization.name
+            ) from error
+        raise IikoRefused(error.description or str(error)) from error
+    except IikoError as error:
+        raise IikoUnreachable(
+            _("iiko does not answer just now. Try again in a minute. (%s)") % error
+        ) from error
+
+
+def _is_provisioned(client: IikoClient, organization: Organization) -> bool:
+    """Where a restaurant has no loyalty every call is refused, even for its programmes (reference, 3)."""
+    try:
+        client.programs(organization_id=organization.iiko_id)
+    except IikoRejected:
+        return False
+    except IikoError:
+        return True  # not known; iiko's own words are shown then
+    return True
+
+
+def _read(organization: Organization, way: Way, value: str, requested_by: str, now: datetime) -> Customer:
+    guest = asked(organization, requested_by, lambda client: _guest(client, organization, way, value))
+    if guest is None:
+        raise UnknownCustomer(_("iiko knows no such guest at %s.") % organization.name)
+    return store(organization, guest, read_at=now)
+
+
+def _guest(client: IikoClient, organization: Organization, way: Way, value: str) -> Guest | None:
+    ident = organization.iiko_id
+    if way is Way.PHONE:
+        return client.guest(organization_id=ident, phone=value)
+    if way is Way.EMAIL:
+        return client.guest(organization_id=ident, email=value)
+    if way is Way.ID:
+        return client.guest(organization_id=ident, id=value)
+    by_number = client.guest(organization_id=ident, card_number=value)
+    return by_number or client.guest(organization_id=ident, card_track=value)
+
+
+# --- the mirror --------------------------------------------------------------------------------------
+
+
+def _fresh(organization: Organization, way: Way, value: str, now: datetime) -> Customer | None:
+    wanted = {
+        Way.PHONE: Q(phone=value),
+        Way.EMAIL: Q(email__iexact=value),
+        Way.ID: Q(iiko_id=value),
+        Way.CARD: Q(cards__contains=[{"number": value}]) | Q(cards__contains=[{"track": value}]),
+    }[way]
+    known = list(Customer.objects.filter(wanted, organization=organization, read_at__gt=now - FRESH_FOR)[:2])
+    if len(known) != 1:
+        return None
+    moved = LoyaltyOperation.objects.filter(
+        Q(finished_at__isnull=True) | Q(finished_at__gte=known[0].read_at), wallet__customer=known[0]
+    )
+    return None if moved.exists() else known[0]
+
+
+@transaction.atomic
+def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Customer:
+    """Write down what iiko said; an answer asked for earlier than the last one changes nothing."""
+    facts = {
+        "name": guest.name or "",
+        "surname": guest.surname or "",
+        "phone": normal_phone(guest.phone or "")[:40],
+        "email": (guest.email or "")[:320],
+        "cards": [{"number": card.number or "", "track": card.track or ""} for card in guest.cards],
+        "is_deleted": guest.is_deleted,
+    }
+    customer, is_new = Customer.objects.select_for_update(no_key=True).get_or_create(
+        organization=organization, iiko_id=guest.id, defaults=facts | {"read_at": read_at}
+    )
+    if not is_new and customer.read_at <= read_at:
+        for name, value in facts.items():
+            setattr(customer, name, value)
+        customer.read_at = read_at
+        customer.save()
+    for wallet in guest.wallets:
+        row, _is_new = Wallet.objects.get_or_create(customer=customer, iiko_id=wallet.id)
+        Wallet.objects.filter(Q(read_at__isnull=True) | Q(read_at__lte=read_at), pk=row.pk).update(
+            name=wallet.name, kind=wallet.type, balance=wallet.balance, read_at=read_at
+        )
+    return customer

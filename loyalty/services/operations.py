@@ -1,0 +1,335 @@
+"""What people and programs ask of a wallet: checked, written down, handed to a worker.
+
+No money moves here. iiko is asked for the balance before anything is locked, and the worker asks it
+again before it sends: no other operation of the wallet is under way then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from iiko_client.units import MinorUnits, to_major
+from loyalty.errors import (
+    BadRequest,
+    IikoUnreachable,
+    KeyReused,
+    NotPossible,
+    UnknownHold,
+    UnknownWallet,
+)
+from loyalty.models import (
+    SPENDING,
+    LoyaltyKey,
+    LoyaltyOperation,
+    OperationKind,
+    OperationState,
+    Wallet,
+)
+from loyalty.services.customers import read_customer
+from loyalty.services.marks import MARK, new_marker
+from loyalty.services.trace import lock_operation, lock_wallet, tell
+from loyalty.signals import operation_due
+from orders.models import Order
+from orders.services.commands import Requester
+from organizations.models import Organization
+from organizations.services.link import credentials_of, login_of
+from organizations.services.registry import canonical_id
+
+KEYS_KEPT = timedelta(hours=24)
+LONGEST_COMMENT = 200
+
+Write = Callable[[], LoyaltyOperation]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to move where; ids of guest and wallet are iiko's, of the order the hub's."""
+
+    organization: Organization
+    customer_id: str
+    wallet_id: str
+    amount_minor: MinorUnits
+    comment: str = ""
+    order_id: int | None = None
+
+
+# --- the actions -------------------------------------------------------------------------------------
+
+
+def request_topup(*, asked: Asked, by: Requester, now: datetime) -> LoyaltyOperation:
+    """Ask for money to be added to a wallet; raises as ``request`` does."""
+    return request(OperationKind.TOPUP, asked=asked, by=by, now=now)
+
+
+def request_withdrawal(*, asked: Asked, by: Requester, now: datetime) -> LoyaltyOperation:
+    """Ask for money to be taken from a wallet; raises as ``request`` does."""
+    return request(OperationKind.WITHDRAW, asked=asked, by=by, now=now)
+
+
+def request_hold(*, asked: Asked, by: Requester, now: datetime) -> LoyaltyOperation:
+    """Ask for money to be put aside, released once the order is cancelled; raises as ``request`` does."""
+    return request(OperationKind.HOLD, asked=asked, by=by, now=now)
+
+
+def request(kind: OperationKind, *, asked: Asked, by: Requester, now: datetime) -> LoyaltyOperation:
+    """Write an operation down; raises as ``prepare`` and what it returns do."""
+    return prepare(kind, asked=asked, by=by, now=now)()
+
+
+def prepare(kind: OperationKind, *, asked: Asked, by: Requester, now: datetime) -> Write:
+    """Ask iiko for guest and balance (not inside a transaction); what is returned writes the operation.
+
+    Raises:
+        UnknownCustomer, UnknownWallet, NotPossible, BadRequest, LoyaltyNotProvisioned, IikoRefused,
+        IikoUnreachable: nothing was stored. The same two, ``NotPossible`` and ``BadRequest``, on writing.
+    """
+    _check_link(asked.organization)
+    _check_words(asked)
+    _check_limit_of_one(asked)
+    wallet, is_live = _wallet(kind, asked, by, now)
+
+    @transaction.atomic
+    def write() -> LoyaltyOperation:
+        locked = lock_wallet(wallet.pk)
+        order = _order(kind, asked)
+        _check_limit_of_day(kind, asked, locked, now)
+        if kind in SPENDING and is_live:
+            _check_balance(asked, locked)
+        return _write(kind, asked, locked, order, by, now)
+
+    return write
+
+
+def request_cancel_hold(
+    *,
+    transaction_id: str,
+    by: Requester,
+    now: datetime,
+    comment: str = "",
+    may_see: Q | None = None,
+) -> LoyaltyOperation:
+    """Ask for a hold to be given back; ``may_see`` narrows which operations the caller knows of.
+
+    Raises:
+        UnknownHold, NotPossible: nothing was stored.
+    """
+    holds = LoyaltyOperation.objects.filter(kind=OperationKind.HOLD)
+    found = holds.filter(may_see or Q(), transaction_id=canonical_id(transaction_id)).first()
+    if found is None:
+        raise UnknownHold(_("The hub knows no hold with this transaction id."))
+    _check_link(found.organization)
+    with transaction.atomic():
+        hold = lock_operation(found.pk) or found
+        _check_releasable(hold)
+        asked = Asked(
+            hold.organization, "", "", MinorUnits(hold.amount_minor), comment[:LONGEST_COMMENT], hold.order_id
+        )
+        return _write(OperationKind.CANCEL_HOLD, asked, hold.wallet, hold.order, by, now, hold=hold)
+
+
+# --- checks ------------------------------------------------------------------------------------------
+
+
+def _check_link(organization: Organization) -> None:
+    """Refuse at once what could never be sent."""
+    if not organization.is_active:
+        raise NotPossible("restaurant_off", _("This restaurant is switched off in the hub."))
+    credentials_of(login_of(organization))
+
+
+def _check_words(asked: Asked) -> None:
+    if len(asked.comment) > LONGEST_COMMENT:
+        raise BadRequest("comment_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
+    if MARK in asked.comment:
+        raise BadRequest("comment_reserved", _("The reason must not contain “%s”.") % MARK)
+    if asked.amount_minor <= 0:
+        raise BadRequest("amount_not_positive", _("The amount must be more than 0."))
+
+
+def _wallet(kind: OperationKind, asked: Asked, by: Requester, now: datetime) -> tuple[Wallet, bool]:
+    """Return the wallet and whether its balance was read just now."""
+    known = Wallet.objects.filter(
+        customer__organization=asked.organization,
+        customer__iiko_id=canonical_id(asked.customer_id),
+        iiko_id=canonical_id(asked.wallet_id),
+    ).first()
+    if known is not None and kind not in SPENDING:
+        return known, False
+    try:
+        customer = read_customer(
+            organization=asked.organization,
+            customer_id=asked.customer_id,
+            requested_by=by.name,
+            now=now,
+        )
+    except IikoUnreachable:
+        if known is None:
+            raise
+        return known, False  # the worker asks again before it sends
+    wallet = customer.wallets.filter(iiko_id=canonical_id(asked.wallet_id)).first()
+    if wallet is None:
+        raise UnknownWallet(_("This guest has no such wallet."))
+    return wallet, True
+
+
+def _order(kind: OperationKind, asked: Asked) -> Order | None:
+    if asked.order_id is None:
+        return None
+    order = Order.objects.filter(pk=asked.order_id, organization=asked.organization).first()
+    if order is None:
+        raise BadRequest("unknown_order", _("%s has no order with this id.") % asked.organization.name)
+    if kind == OperationKind.HOLD and not order.is_open:
+        raise NotPossible("order_over", _("This order is over; nothing can be held for it."))
+    return order
+
+
+def _check_limit_of_one(asked: Asked) -> None:
+    most = settings.LOYALTY_MAX_OPERATION_MINOR
+    if most and asked.amount_minor > most:
+        raise NotPossible(
+            "limit_operation",
+            _("At most %(most)s may be moved at once. (LOYALTY_MAX_OPERATION)")
+            % {"most": to_major(MinorUnits(most))},
+        )
+
+
+def _check_limit_of_day(kind: OperationKind, asked: Asked, wallet: Wallet, now: datetime) -> None:
+    """In and out of a wallet are limited apart, by the day of the restaurant."""
+    most = settings.LOYALTY_MAX_DAY_MINOR
+    if not most:
+        return
+    begin = now.astimezone(asked.organization.zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+    kinds = SPENDING if kind in SPENDING else (kind,)
+    today = LoyaltyOperation.objects.counted().filter(wallet=wallet, kind__in=kinds, created_at__gte=begin)
+    if (moved := today.total_minor()) + asked.amount_minor > most:
+        raise NotPossible(
+            "limit_day",
+            _("At most %(most)s may be moved in a day, %(moved)s are already. (LOYALTY_MAX_DAY)")
+            % {"most": to_major(MinorUnits(most)), "moved": to_major(MinorUnits(moved))},
+        )
+
+
+def _check_balance(asked: Asked, wallet: Wallet) -> None:
+    """What is under way, or ended after the balance was read, may not be in it yet."""
+    moving = LoyaltyOperation.objects.spending().filter(wallet=wallet)
+    is_under_way = Q(finished_at__isnull=True)
+    ended_since = Q(state=OperationState.CONFIRMED, finished_at__gte=wallet.read_at)
+    reserved = moving.filter(is_under_way | ended_since).total_minor()
+    balance = wallet.balance_minor
+    if balance is None or asked.amount_minor <= balance - reserved:
+        return
+    raise insufficient(balance, reserved)
+
+
+def insufficient(balance_minor: int, reserved_minor: int) -> NotPossible:
+    return NotPossible(
+        "insufficient_balance",
+        _("The wallet holds %(balance)s, of which %(reserved)s are spoken for by operations under way.")
+        % {
+            "balance": to_major(MinorUnits(balance_minor)),
+            "reserved": to_major(MinorUnits(reserved_minor)),
+        },
+    )
+
+
+def _check_releasable(hold: LoyaltyOperation) -> None:
+    if hold.released_at is not None:
+        raise NotPossible("hold_released", _("This hold is released already."))
+    if hold.state != OperationState.CONFIRMED:
+        raise NotPossible(
+            "hold_not_done", _("This hold is not in force: its state is “%s”.") % hold.get_state_display()
+        )
+    if LoyaltyOperation.objects.open().filter(hold=hold).exists():
+        raise NotPossible("already_asked", _("The release was asked for already and is not over yet."))
+
+
+# --- writing -----------------------------------------------------------------------------------------
+
+
+def _write(
+    kind: OperationKind,
+    asked: Asked,
+    wallet: Wallet,
+    order: Order | None,
+    by: Requester,
+    now: datetime,
+    hold: LoyaltyOperation | None = None,
+) -> LoyaltyOperation:
+    operation = LoyaltyOperation.objects.create(
+        organization=asked.organization,
+        wallet=wallet,
+        kind=kind,
+        amount_minor=asked.amount_minor,
+        comment=asked.comment.strip(),
+        order=order,
+        hold=hold,
+        marker=new_marker(),
+        transaction_id=str(uuid4()) if kind == OperationKind.HOLD else "",
+        requested_by=by.name[:200],
+        user=by.user,
+        created_at=now,
+    )
+    tell(operation, "", now=now, actor=by.name)
+    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=now)
+    return operation
+
+
+# --- once --------------------------------------------------------------------------------------------
+
+
+def once(
+    prepare_it: Callable[[], Write], *, owner: str, key: str, fingerprint: str, now: datetime
+) -> LoyaltyOperation:
+    """Make a request unless its key was used in the last 24 hours; a repeat gets the first operation.
+
+    Raises:
+        KeyReused: the key belongs to another request.
+        What preparing or writing raises; the key then stays free.
+    """
+    if (known := _known(owner, key, now)) is not None:
+        return _same(known, fingerprint)
+    write = prepare_it()
+    with transaction.atomic():
+        _await_turn(owner, key)
+        if (known := _known(owner, key, now)) is not None:
+            return _same(known, fingerprint)
+        operation = write()
+        LoyaltyKey.objects.update_or_create(
+            owner=owner,
+            key=key,
+            defaults={"fingerprint": fingerprint, "operation": operation, "created_at": now},
+        )
+    return operation
+
+
+def _await_turn(owner: str, key: str) -> None:
+    """Let requests with one key pass one after the other, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"loyalty/{owner}/{key}"])
+
+
+def _known(owner: str, key: str, now: datetime) -> LoyaltyKey | None:
+    fresh = LoyaltyKey.objects.filter(owner=owner, key=key, created_at__gt=now - KEYS_KEPT)
+    return fresh.select_related("operation").first()
+
+
+def _same(known: LoyaltyKey, fingerprint: str) -> LoyaltyOperation:
+    if known.fingerprint != fingerprint:
+        raise KeyReused(
+            _("This Idempotency-Key was used for another request. Use a new one for each request.")
+        )
+    return known.operation
+
+
+def forget_old_keys(*, now: datetime) -> int:
+    """Delete idempotency keys that no longer count; returns how many."""
+    deleted, _per_model = LoyaltyKey.objects.filter(created_at__lte=now - KEYS_KEPT).delete()
+    return deleted

@@ -1,0 +1,11 @@
+"""What the loyalty tells of."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+operation_due = Signal()
+"""An operation has a step to take ``at`` a moment: ``operation_id``, ``at``. Sent inside the transaction."""
+
+holds_orphaned = Signal()
+"""Money is held for an order that came to nothing: ``order_id``. Sent inside the transaction."""

@@ -1,0 +1,52 @@
+"""What a worker does for the loyalty later; thin wrappers over the services."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from loyalty.models import LoyaltyOperation
+from loyalty.services import balance_check, carrying, holds, operations
+from organizations.jobs import scheduled
+
+
+@app.task(name="loyalty.advance_operation", queue="commands")
+def advance_operation(operation_id: int) -> None:
+    """Take a step of an operation and come again for the next."""
+    due = carrying.advance(operation_id, clock=timezone.now)
+    if due is not None:
+        enqueue(operation_id, due)
+
+
+def enqueue(operation_id: int, at: datetime | None = None) -> None:
+    """Let a worker take the next step of an operation, now or later; within the present transaction."""
+    is_now = at is None or at <= timezone.now()
+    advance_operation.configure(schedule_at=None if is_now else at).defer(operation_id=operation_id)
+
+
+@app.task(name="loyalty.release_of_order", queue="commands")
+def release_of_order(order_id: int) -> None:
+    """Give back what is held for an order that came to nothing."""
+    holds.release_of_orders([order_id], now=timezone.now())
+
+
+@scheduled("* * * * *", at_start=True)
+def wake_operations() -> None:
+    """Call operations whose worker died, release what was left behind, forget old idempotency keys."""
+    late = timezone.now() - timedelta(seconds=30)
+    stuck = LoyaltyOperation.objects.open().filter(
+        Q(held_until__lt=late) | Q(held_until__isnull=True, created_at__lt=late)
+    )
+    for operation_id in stuck.order_by("id").values_list("pk", flat=True)[:500]:
+        enqueue(operation_id)
+    holds.release_orphaned(now=timezone.now())
+    operations.forget_old_keys(now=timezone.now())
+
+
+@scheduled("17 1 * * *")
+def check_balances() -> None:
+    """Compare ledger, balances and iiko's transactions, once a day."""
+    balance_check.check_all(clock=timezone.now)

@@ -1,0 +1,253 @@
+"""The loyalty in the admin: who may move money, how it is asked for, and what is shown of people."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from loyalty.models import (
+    BalanceDifference,
+    Customer,
+    LoyaltyOperation,
+    OperationKind,
+    OperationState,
+    Wallet,
+)
+from loyalty.services.customers import Way, find_customer
+from loyalty.tests.played_loyalty import (
+    CHARGEOFF,
+    HOLD,
+    INFO,
+    NOT_FOUND,
+    PHONE,
+    TOPUP,
+    guest,
+    loyal_restaurant,
+    move,
+    newest,
+    work,
+)
+from orders.models import Order
+from tests.builders import ORGANIZATION_ID, cloud_event, drain, post
+from tests.pages import markup, rows, sign_in, text
+from tests.played_iiko import PlayedIiko
+
+pytestmark = pytest.mark.django_db
+
+GUESTS = "/admin/loyalty/customer/"
+OPERATIONS = "/admin/loyalty/loyaltyoperation/"
+DIFFERENCES = "/admin/loyalty/balancedifference/"
+VIEW = ("loyalty.view_customer", "loyalty.view_loyaltyoperation")
+
+
+def known_guest(iiko: PlayedIiko, balance: str = "100.00") -> Wallet:
+    organization = loyal_restaurant(iiko, balance)
+    now = timezone.now()
+    find_customer(organization=organization, way=Way.PHONE, value=PHONE, requested_by="test", now=now)
+    return Wallet.objects.get()
+
+
+def page_of(wallet: Wallet, verb: str) -> str:
+    return reverse("admin:loyalty_customer_move", args=[wallet.customer_id, wallet.pk, verb])
+
+
+def hidden(response: Any) -> dict[str, str]:
+    """The fields of a page that nobody sees."""
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', markup(response))
+    return {name: value for name, value in found if name != "csrfmiddlewaretoken"}
+
+
+def fill(client: Client, url: str, **fields: str) -> Any:
+    """Open a form, fill it in and send it."""
+    return client.post(url, hidden(client.get(url)) | fields)
+
+
+# --- finding -----------------------------------------------------------------------------------------
+
+
+def test_guest_is_found_in_iiko_and_shown(client: Client, iiko: PlayedIiko) -> None:
+    loyal_restaurant(iiko, "1651.07")
+    sign_in(client, *VIEW)
+
+    answer = client.post(
+        f"{GUESTS}find/", {"organization": ORGANIZATION_ID, "way": "phone", "value": PHONE}, follow=True
+    )
+
+    said = text(answer)
+    assert "Мария Лунина" in said
+    assert "1651,07 ₽" in said or "1 651,07 ₽" in said
+    assert "+7•••11" in said
+    assert PHONE not in said
+
+
+def test_guest_that_iiko_does_not_know_is_said_so(client: Client, iiko: PlayedIiko) -> None:
+    loyal_restaurant(iiko)
+    iiko.forget(INFO)
+    iiko.answers(INFO, NOT_FOUND, status=400)
+    sign_in(client, *VIEW)
+
+    client.post(f"{GUESTS}find/", {"organization": ORGANIZATION_ID, "way": "phone", "value": PHONE})
+
+    assert not Customer.objects.exists()
+
+
+def test_phones_are_shown_with_the_permission_alone(client: Client, iiko: PlayedIiko) -> None:
+    wallet = known_guest(iiko)
+    sign_in(client, *VIEW, "loyalty.view_personal_data")
+
+    assert PHONE in text(client.get(f"{GUESTS}{wallet.customer_id}/change/"))
+    assert PHONE in rows(client.get(f"{GUESTS}?q=89030000011"))[0]
+
+
+def test_balances_are_read_anew_on_demand(client: Client, iiko: PlayedIiko) -> None:
+    wallet = known_guest(iiko)
+    iiko.forget(INFO)
+    iiko.answers(INFO, guest("77.00"))
+    sign_in(client, *VIEW)
+
+    client.post(f"{GUESTS}{wallet.customer_id}/read/")
+
+    wallet.refresh_from_db()
+    assert wallet.balance_minor == 7700
+
+
+# --- moving ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verb", "permission", "operation"),
+    [
+        ("topup", "loyalty.topup_wallet", TOPUP),
+        ("withdraw", "loyalty.withdraw_wallet", CHARGEOFF),
+        ("hold", "loyalty.hold_wallet", HOLD),
+    ],
+)
+def test_money_moves_after_a_confirmation(
+    client: Client, iiko: PlayedIiko, verb: str, permission: str, operation: str
+) -> None:
+    wallet = known_guest(iiko)
+    sign_in(client, *VIEW, permission)
+
+    question = fill(client, page_of(wallet, verb), amount="25,50", reason="Извинения")
+    assert not LoyaltyOperation.objects.exists()
+    confirmed = client.post(page_of(wallet, verb), hidden(question))
+    again = client.post(page_of(wallet, verb), hidden(question))  # the button pressed twice
+
+    assert "25,50 ₽" in text(question)
+    assert (confirmed.status_code, again.status_code) == (302, 302)
+    asked = LoyaltyOperation.objects.get()
+    assert (asked.kind, asked.amount_minor, asked.comment) == (verb, 2550, "Извинения")
+    assert (asked.requested_by, asked.state) == ("operator", OperationState.PENDING)
+    assert iiko.bodies(operation) == []
+
+
+@pytest.mark.parametrize("verb", ["topup", "withdraw", "hold"])
+def test_each_action_has_its_permission(client: Client, iiko: PlayedIiko, verb: str) -> None:
+    wallet = known_guest(iiko)
+    others = {"topup", "withdraw", "hold"} - {verb}
+    sign_in(client, *VIEW, *(f"loyalty.{other}_wallet" for other in others))
+
+    shown = client.get(f"{GUESTS}{wallet.customer_id}/change/")
+
+    assert client.get(page_of(wallet, verb)).status_code == 403
+    assert client.post(page_of(wallet, verb), {"amount": "1", "reason": "x", "token": "t"}).status_code == 403
+    assert page_of(wallet, verb) not in markup(shown)
+    assert all(page_of(wallet, other) in markup(shown) for other in others)
+    assert not LoyaltyOperation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"amount": "25"}, {"reason": "x"}, {"amount": "-1", "reason": "x"}, {"amount": "1.001", "reason": "x"}],
+)
+def test_amount_and_reason_are_obligatory(client: Client, iiko: PlayedIiko, fields: dict[str, str]) -> None:
+    wallet = known_guest(iiko)
+    sign_in(client, *VIEW, "loyalty.topup_wallet")
+
+    answer = client.post(page_of(wallet, "topup"), {"token": "t", "confirmed": "yes"} | fields)
+
+    assert answer.status_code == 200
+    assert 'role="alert"' in markup(answer)
+    assert not LoyaltyOperation.objects.exists()
+
+
+def test_too_much_is_refused_with_the_reason(client: Client, iiko: PlayedIiko) -> None:
+    wallet = known_guest(iiko, "10.00")
+    sign_in(client, *VIEW, "loyalty.withdraw_wallet")
+    question = fill(client, page_of(wallet, "withdraw"), amount="25", reason="x")
+
+    answer = client.post(page_of(wallet, "withdraw"), hidden(question), follow=True)
+
+    assert "10.00" in answer.content.decode()
+    assert not LoyaltyOperation.objects.exists()
+
+
+def test_hold_is_for_the_order_that_is_named_and_released_by_a_person(
+    client: Client, iiko: PlayedIiko
+) -> None:
+    wallet = known_guest(iiko)
+    post(client, [cloud_event()])
+    drain()
+    iiko.answers(HOLD, {"transactionId": None})
+    sign_in(client, *VIEW, "loyalty.hold_wallet")
+    question = fill(client, page_of(wallet, "hold"), amount="25", reason="x", order_number="142")
+    client.post(page_of(wallet, "hold"), hidden(question))
+    hold = work()
+
+    shown = text(client.get(f"{GUESTS}{wallet.customer_id}/change/"))
+    release = reverse("admin:loyalty_customer_release", args=[hold.pk])
+    fill(client, release, reason="Передумали")
+
+    assert hold.order == Order.objects.get()
+    assert "142" in shown
+    assert (newest().kind, newest().hold_id) == (OperationKind.CANCEL_HOLD, hold.pk)
+
+
+def test_order_that_is_not_there_is_an_error_of_the_field(client: Client, iiko: PlayedIiko) -> None:
+    wallet = known_guest(iiko)
+    sign_in(client, *VIEW, "loyalty.hold_wallet")
+
+    answer = fill(client, page_of(wallet, "hold"), amount="25", reason="x", order_number="999")
+
+    assert 'role="alert"' in markup(answer)
+    assert not LoyaltyOperation.objects.exists()
+
+
+# --- lists -------------------------------------------------------------------------------------------
+
+
+def test_ledger_is_listed_filtered_and_told(client: Client, iiko: PlayedIiko) -> None:
+    wallet = known_guest(iiko)
+    iiko.answers(TOPUP, {})
+    move(client, "topup", "25.50")
+    done = work()
+    sign_in(client, *VIEW)
+
+    assert len(rows(client.get(OPERATIONS))) == 1
+    assert len(rows(client.get(f"{OPERATIONS}?state=open"))) == 0
+    assert len(rows(client.get(f"{OPERATIONS}?state=confirmed&kind=topup&q={done.marker}"))) == 1
+    told = text(client.get(f"{OPERATIONS}{done.pk}/change/"))
+    assert done.marker in told
+    assert "API: shop" in told
+    assert wallet.name in told
+
+
+def test_lists_ask_the_database_the_same_however_long_they_are(
+    client: Client, iiko: PlayedIiko, django_assert_max_num_queries: Any
+) -> None:
+    known_guest(iiko)
+    for _ in range(5):
+        move(client, "topup", "1")
+    wallet = Wallet.objects.get()
+    now = timezone.now()
+    BalanceDifference.objects.create(wallet=wallet, kind="balance", found_at=now, seen_at=now, found_minor=5)
+    sign_in(client, *VIEW, "loyalty.view_balancedifference")
+
+    for url in (OPERATIONS, GUESTS, DIFFERENCES):
+        with django_assert_max_num_queries(16):
+            assert len(rows(client.get(url))) >= 1

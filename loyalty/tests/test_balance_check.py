@@ -1,0 +1,132 @@
+"""The daily check tells what the ledger, the balances and iiko's transactions disagree on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from loyalty.models import BalanceDifference, LoyaltyOperation, OperationState
+from loyalty.services.balance_check import check_all
+from loyalty.tests.played_loyalty import (
+    BY_DATE,
+    INFO,
+    TOPUP,
+    guest,
+    loyal_restaurant,
+    move,
+    moved,
+    newest,
+    page,
+    story,
+    work,
+)
+from tests.played_iiko import PlayedIiko, refusal
+
+pytestmark = pytest.mark.django_db
+
+
+def later() -> object:
+    return timezone.now() + timedelta(hours=1)
+
+
+def topped_up(client: Client, iiko: PlayedIiko) -> LoyaltyOperation:
+    loyal_restaurant(iiko, "100.00")
+    iiko.answers(TOPUP, {})
+    move(client, "topup", "25.50")
+    done = work()
+    iiko.forget(INFO)
+    iiko.answers(INFO, guest("125.50"))
+    return done
+
+
+def check() -> list[tuple[str, int | None, int | None]]:
+    check_all(clock=later)  # type: ignore[arg-type]  # an instant
+    return list(BalanceDifference.objects.order_by("id").values_list("kind", "expected_minor", "found_minor"))
+
+
+def test_books_that_agree_are_silent_and_the_transaction_is_noted(client: Client, iiko: PlayedIiko) -> None:
+    done = topped_up(client, iiko)
+    iiko.answers(BY_DATE, page(moved("25.50", f"[{done.marker}] подарок")))
+
+    assert check() == []
+    assert newest().transaction_id == "c0ffee00-0000-4000-8000-000000000001"
+
+
+def test_done_for_the_hub_but_not_for_iiko(client: Client, iiko: PlayedIiko) -> None:
+    topped_up(client, iiko)
+    iiko.answers(BY_DATE, page())
+
+    assert check() == [("missing", 2550, None)]
+    assert check() == [("missing", 2550, None)]  # once, however often it is seen
+
+
+def test_carried_out_twice(client: Client, iiko: PlayedIiko) -> None:
+    done = topped_up(client, iiko)
+    comment = f"[{done.marker}]"
+    second = moved("25.50", comment, id="c0ffee00-0000-4000-8000-000000000002", revision=1001)
+    iiko.answers(BY_DATE, page(moved("25.50", comment), second))
+
+    assert check() == [("twice", 2550, 5100)]
+
+
+def test_balance_that_no_transaction_explains(client: Client, iiko: PlayedIiko) -> None:
+    done = topped_up(client, iiko)
+    iiko.forget(INFO)
+    iiko.answers(INFO, guest("999.00"))
+    iiko.answers(BY_DATE, page(moved("25.50", f"[{done.marker}]")))
+
+    assert check() == [("balance", 12550, 99900)]
+
+
+def test_balance_is_not_judged_while_money_moves(client: Client, iiko: PlayedIiko) -> None:
+    done = topped_up(client, iiko)
+    mine = moved("25.50", f"[{done.marker}]")
+    at_the_till = moved("-5", "", id="c0ffee00-0000-4000-8000-000000000003", revision=1001)
+    iiko.answers(BY_DATE, page(mine))
+    iiko.answers(BY_DATE, page(mine, at_the_till))
+
+    assert check() == []
+
+
+def test_balance_that_changes_without_any_transaction(client: Client, iiko: PlayedIiko) -> None:
+    topped_up(client, iiko)
+    LoyaltyOperation.objects.update(state=OperationState.EXPIRED)
+    iiko.answers(BY_DATE, page())
+    assert check() == []
+    iiko.forget(INFO)
+    iiko.answers(INFO, guest("9.00"))
+
+    check_all(clock=lambda: timezone.now() + timedelta(hours=25))
+
+    assert [one.kind for one in BalanceDifference.objects.all()] == ["balance"]
+
+
+def test_what_was_taken_for_not_done_is_confirmed_when_it_turns_up(client: Client, iiko: PlayedIiko) -> None:
+    done = topped_up(client, iiko)
+    LoyaltyOperation.objects.update(state=OperationState.EXPIRED, proof="", error_code="not_done")
+    iiko.answers(BY_DATE, page(moved("25.50", f"[{done.marker}]")))
+
+    assert check() == [("unexpected", None, 2550)]
+    assert (newest().state, newest().proof) == (OperationState.CONFIRMED, "check")
+    assert story(newest())[-1] == ("expired", "confirmed")
+
+
+def test_mark_of_a_ledger_that_is_not_ours(client: Client, iiko: PlayedIiko) -> None:
+    done = topped_up(client, iiko)
+    foreign = moved("-7", "[hub:00000000deadbeef]", id="c0ffee00-0000-4000-8000-000000000009", revision=999)
+    iiko.answers(BY_DATE, page(foreign, moved("25.50", f"[{done.marker}]")))
+
+    assert check() == [("unexpected", None, -700)]
+
+
+def test_guest_that_cannot_be_read_is_left_for_tomorrow(client: Client, iiko: PlayedIiko) -> None:
+    topped_up(client, iiko)
+    iiko.answers(BY_DATE, refusal("no"), status=400)
+
+    with pytest.raises(CommandError, match="Not everything agrees"):
+        call_command("loyalty", "check")
+    assert not BalanceDifference.objects.exists()

@@ -1,0 +1,185 @@
+"""Holds follow their order: released when it comes to nothing, by the event and by the sweep."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from loyalty.models import LoyaltyOperation, OperationKind, OperationState
+from loyalty.services.holds import release_of_orders, release_orphaned
+from loyalty.tests.played_loyalty import (
+    BY_DATE,
+    CANCEL_HOLD,
+    GUEST_ID,
+    HOLD,
+    TOPUP,
+    WALLET_ID,
+    ask,
+    loyal_restaurant,
+    move,
+    newest,
+    page,
+    work,
+)
+from orders.models import Order
+from orders.signals import order_merged
+from tests.builders import ORGANIZATION_ID, REVISION, cloud_event, drain, post
+from tests.played_iiko import PlayedIiko, refusal
+
+pytestmark = pytest.mark.django_db
+
+
+def held_for_order(client: Client, iiko: PlayedIiko) -> LoyaltyOperation:
+    """A hold in force for an order that cooks."""
+    loyal_restaurant(iiko)
+    post(client, [cloud_event()])
+    drain()
+    iiko.answers(HOLD, {"transactionId": "5a5a5a5a-0000-4000-8000-000000000001"})
+    iiko.answers(BY_DATE, page())
+    move(client, "hold", "40", order_id=Order.objects.get().pk)
+    hold = work()
+    assert hold.state == OperationState.CONFIRMED
+    return hold
+
+
+def jobs(name: str) -> int:
+    return ProcrastinateJob.objects.filter(task_name=f"loyalty.{name}").count()
+
+
+def test_cancelled_order_releases_its_hold(client: Client, iiko: PlayedIiko) -> None:
+    hold = held_for_order(client, iiko)
+    iiko.answers(CANCEL_HOLD, {})
+
+    post(client, [cloud_event(status="Cancelled", timestamp=REVISION + 1)])
+    drain()
+    assert jobs("release_of_order") == 1
+    release_of_orders([hold.order_id or 0], now=timezone.now())
+    release = work()
+
+    hold.refresh_from_db()
+    assert (release.kind, release.state) == (OperationKind.CANCEL_HOLD, OperationState.CONFIRMED)
+    assert release.requested_by == "hub"
+    assert hold.released_at is not None
+    assert [body["transactionId"] for body in iiko.bodies(CANCEL_HOLD)] == [hold.transaction_id]
+
+
+def test_iikos_own_id_of_a_hold_is_kept(client: Client, iiko: PlayedIiko) -> None:
+    assert held_for_order(client, iiko).transaction_id == "5a5a5a5a-0000-4000-8000-000000000001"
+
+
+def test_order_that_the_till_refused_releases_its_hold(client: Client, iiko: PlayedIiko) -> None:
+    hold = held_for_order(client, iiko)
+    Order.objects.update(creation_status="Error", raw_status=None, status=None)
+
+    assert release_orphaned(now=timezone.now()) == 1
+    assert newest().hold_id == hold.pk
+
+
+def test_open_order_keeps_its_hold_and_closed_one_has_spent_it(client: Client, iiko: PlayedIiko) -> None:
+    hold = held_for_order(client, iiko)
+    assert list(LoyaltyOperation.objects.open_holds()) == [hold]
+
+    post(client, [cloud_event(status="Closed", timestamp=REVISION + 1)])
+    drain()
+
+    assert release_orphaned(now=timezone.now()) == 0
+    assert not LoyaltyOperation.objects.open_holds().exists()
+    assert jobs("release_of_order") == 0
+
+
+def test_release_that_failed_is_tried_again_later_and_not_for_ever(client: Client, iiko: PlayedIiko) -> None:
+    held_for_order(client, iiko)
+    Order.objects.update(status="Cancelled")
+    iiko.answers(CANCEL_HOLD, refusal("Нельзя", "No"), status=400)
+    now = timezone.now()
+
+    asked = []
+    for minutes in (0, 0, 2, 5, 60, 600):
+        asked.append(release_orphaned(now=now + timedelta(minutes=minutes)))
+        work()
+
+    assert asked == [1, 0, 1, 1, 0, 0]  # after three refusals a person has to look
+    assert len(iiko.bodies(CANCEL_HOLD)) == 3
+    assert LoyaltyOperation.objects.open_holds().count() == 1
+
+
+def test_nothing_is_held_for_an_order_that_is_over(client: Client, iiko: PlayedIiko) -> None:
+    loyal_restaurant(iiko)
+    post(client, [cloud_event(status="Cancelled")])
+    drain()
+
+    answer = move(client, "hold", "40", order_id=Order.objects.get().pk)
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "order_over")
+    assert not LoyaltyOperation.objects.exists()
+
+
+def test_order_cancelled_before_the_hold_was_sent_keeps_it_from_being_sent(
+    client: Client, iiko: PlayedIiko
+) -> None:
+    loyal_restaurant(iiko)
+    post(client, [cloud_event()])
+    drain()
+    move(client, "hold", "40", order_id=Order.objects.get().pk)
+    Order.objects.update(status="Cancelled")
+
+    assert (work().state, newest().error_code) == (OperationState.REJECTED, "order_over")
+    assert iiko.bodies(HOLD) == []
+
+
+def test_merged_order_takes_its_hold_along(client: Client, iiko: PlayedIiko) -> None:
+    hold = held_for_order(client, iiko)
+    post(client, [cloud_event(order_id="3c5e7a91-b2d4-4f60-8172-93a4b5c6d700", external_number="WEB-118")])
+    drain()
+    keeper = Order.objects.get(external_order_id="WEB-118")
+    order_merged.send(Order, loser_id=hold.order_id, keeper_id=keeper.pk)
+
+    hold.refresh_from_db()
+    assert hold.order_id == keeper.pk
+
+
+# --- from the shell ----------------------------------------------------------------------------------
+
+
+def test_command_moves_money_and_tells_the_outcome(
+    iiko: PlayedIiko, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loyal_restaurant(iiko)
+    iiko.answers(TOPUP, {})
+
+    call_command("loyalty", "topup", ORGANIZATION_ID, GUEST_ID, WALLET_ID, "10.50", "--comment", "подарок")
+    call_command("loyalty", "show", str(newest().pk))
+
+    told = capsys.readouterr().out
+    assert f"#{newest().pk}  topup  10.50  confirmed" in told
+    assert "pending -> sent" in told
+    assert newest().amount_minor == 1050
+
+
+def test_command_fails_where_iiko_refuses(iiko: PlayedIiko) -> None:
+    loyal_restaurant(iiko)
+    iiko.answers(TOPUP, refusal("Нельзя", "No"), status=400)
+
+    with pytest.raises(CommandError, match="Нельзя"):
+        call_command("loyalty", "topup", ORGANIZATION_ID, GUEST_ID, WALLET_ID, "1", "--comment", "x")
+    with pytest.raises(CommandError, match=r"100\.00"):
+        call_command("loyalty", "withdraw", ORGANIZATION_ID, GUEST_ID, WALLET_ID, "1000", "--comment", "x")
+    with pytest.raises(CommandError, match="amount"):
+        call_command("loyalty", "hold", ORGANIZATION_ID, GUEST_ID, WALLET_ID, "1.001", "--comment", "x")
+
+    assert LoyaltyOperation.objects.count() == 1
+
+
+def test_command_releases_a_hold(client: Client, iiko: PlayedIiko) -> None:
+    hold = held_for_order(client, iiko)
+    iiko.answers(CANCEL_HOLD, {})
+
+    call_command("loyalty", "cancel-hold", hold.transaction_id)
+
+    assert newest().state == OperationState.CONFIRMED
+    assert ask(client, f"holds/{hold.transaction_id}/cancel").status_code == 409
