@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
+from iiko_client.wire import normalise_base_url
 from organizations.link_models import ApiLogin
 
 V1, V2 = "v1", "v2"
@@ -29,21 +30,14 @@ class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc]  # Unfold i
 
 
 class EnvironmentLoginForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Without credentials: the environment has them."""
+    """Without credentials and address: the environment has them."""
 
     class Meta:
         model = ApiLogin
-        fields: tuple[str, ...] = ("base_url", "is_active")
-
-    def clean_base_url(self) -> str:
-        url: str = self.cleaned_data["base_url"].strip()
-        parts = urlsplit(url)
-        if url and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise forms.ValidationError(_("Write a whole address, such as https://api-ru.iiko.services."))
-        return url
+        fields: tuple[str, ...] = ("is_active",)
 
 
-class ApiLoginForm(EnvironmentLoginForm):
+class ApiLoginForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     kind = forms.ChoiceField(
         label=_("Kind of credential"),
         choices=[
@@ -54,8 +48,17 @@ class ApiLoginForm(EnvironmentLoginForm):
         help_text=_("The other kind is forgotten."),
     )
 
-    class Meta(EnvironmentLoginForm.Meta):
-        fields = ("name", "base_url", "is_active", "api_login", "api_key", "app_id", "client_secret")
+    class Meta:
+        model = ApiLogin
+        fields: tuple[str, ...] = (
+            "name",
+            "base_url",
+            "is_active",
+            "api_login",
+            "api_key",
+            "app_id",
+            "client_secret",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -77,6 +80,18 @@ class ApiLoginForm(EnvironmentLoginForm):
         )
         self.initial[name] = ""
 
+    def clean_base_url(self) -> str:
+        url: str = self.cleaned_data["base_url"].strip()
+        if not url:
+            return url
+        try:
+            return normalise_base_url(url)
+        except ValueError as error:
+            words = _(
+                "Write a whole address without a name or password, such as https://api-ru.iiko.services."
+            )
+            raise forms.ValidationError(words) from error
+
     def clean(self) -> dict[str, Any] | None:
         """Keep what was left empty, forget the other kind, and demand that this one is complete."""
         super().clean()
@@ -85,11 +100,18 @@ class ApiLoginForm(EnvironmentLoginForm):
         if kind not in _PARTS:
             return cleaned
         before = {name: getattr(self.instance, name) for name in (*_SECRETS, "app_id")}
+        # Whoever may change the address must not get a secret he was never shown sent to a server of his.
+        is_moved = cleaned.get("base_url", self.instance.base_url) != self.instance.base_url
         for other, names in _PARTS.items():
             for name in names:
                 given = (cleaned.get(name) or "").strip()
-                keeps = not given and name in _SECRETS
+                keeps = not given and name in _SECRETS and not is_moved
                 cleaned[name] = (before[name] if keeps else given) if other == kind else ""
                 if other == kind and not cleaned[name]:
-                    self.add_error(name, _("This kind of credential needs it."))
+                    self.add_error(name, self._missing(is_moved=is_moved and bool(before[name])))
         return cleaned
+
+    def _missing(self, *, is_moved: bool) -> str:
+        if is_moved:
+            return gettext("The address is another one: enter it again, it is sent there.")
+        return gettext("This kind of credential needs it.")

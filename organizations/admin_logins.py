@@ -62,7 +62,8 @@ class ApiLoginAdmin(HubAdmin):
         return super().get_fieldsets(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiLogin | None = None) -> tuple[str, ...]:
-        return ("name",) if obj is not None and is_of_environment(obj) else ()
+        # Its credentials stand in the environment, and so does where they are sent: IIKO_API_URL.
+        return ("name", "base_url") if obj is not None and is_of_environment(obj) else ()
 
     def get_form(
         self, request: HttpRequest, obj: ApiLogin | None = None, change: bool = False, **kwargs: Any

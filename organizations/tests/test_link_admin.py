@@ -107,6 +107,55 @@ class TestLogins:
         assert (login.name, login.api_key, login.client_secret) == ("renamed", "key-5ecret", "c-5ecret")
         assert jobs() == []
 
+    def test_address_must_not_hold_a_name_or_password(self, client: Client) -> None:
+        sign_in_superuser(client)
+
+        response = client.post(f"{LOGINS}add/", form(base_url="http://u:p4ss@iiko.example"))
+
+        assert "without a name or password" in text(response)
+        assert not ApiLogin.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("stored", "given"),
+        [
+            ({}, form(api_login="")),
+            (
+                {"api_login": "", "api_key": "key-5ecret", "app_id": "app", "client_secret": "c-5ecret"},
+                form(**V2 | {"api_key": ""}),
+            ),
+        ],
+    )
+    def test_kept_secret_does_not_go_to_another_address(
+        self, client: Client, stored: dict[str, str], given: dict[str, str]
+    ) -> None:
+        login = make_login(**stored)
+        sign_in_superuser(client)
+
+        response = client.post(page_of(login), given | {"base_url": "https://else.example"})
+
+        assert "The address is another one: enter it again" in text(response)
+        login.refresh_from_db()
+        assert login.base_url == IIKO
+        assert jobs() == []
+
+    def test_address_changes_along_with_its_secret(self, client: Client) -> None:
+        login = make_login()
+        sign_in_superuser(client)
+
+        client.post(page_of(login), form(api_login="another", base_url="https://else.example"))
+
+        login.refresh_from_db()
+        assert (login.base_url, login.api_login) == ("https://else.example", "another")
+
+    def test_address_of_the_environments_login_is_not_changed_here(self, client: Client) -> None:
+        login = make_login(name="environment")
+        sign_in_superuser(client)
+
+        client.post(page_of(login), {"base_url": "https://else.example", "is_active": "on"})
+
+        login.refresh_from_db()
+        assert (login.base_url, login.is_active) == (IIKO, True)
+
     def test_choosing_the_other_kind_forgets_the_first(self, client: Client) -> None:
         login = make_login()
         sign_in_superuser(client)

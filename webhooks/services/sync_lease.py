@@ -63,7 +63,7 @@ class Lease:
         if not rows.update(holder=self._holder, until=Now() + self._length):
             raise SyncRunning(
                 f"The orders of the login {self._login.name!r} are being read by another process. "
-                "Wait for it to end; if it was killed, its hold ends by itself within two minutes."
+                "Wait for it to end; if it was killed, its hold ends by itself within three minutes."
             )
 
 

@@ -29,9 +29,10 @@ from tests.builders import (
     post,
 )
 from tests.played_iiko import IIKO, PlayedIiko, linked, make_login, refusal
+from webhooks.management.commands.sync_orders import PATIENCE_S
 from webhooks.models import EventSource
 from webhooks.services.missed import count_missed, missed_orders
-from webhooks.services.sync_lease import Lease
+from webhooks.services.sync_lease import Lease, SyncRunning
 from webhooks.sync_models import OrderSync, SyncLease
 
 pytestmark = pytest.mark.django_db
@@ -453,6 +454,18 @@ class TestTrouble:
 
         iiko.answers(BY_REVISION, page())
         run()
+
+    def test_hold_of_a_killed_run_is_told_no_shorter_than_it_is(self, restaurant: Organization) -> None:
+        assert restaurant.api_login is not None
+
+        with Lease(restaurant.api_login, wait_s=PATIENCE_S):
+            until = SyncLease.objects.get().until
+            with pytest.raises(SyncRunning) as refused:
+                Lease(restaurant.api_login, wait_s=PATIENCE_S).__enter__()
+
+        assert "within three minutes" in refused.value.detail
+        assert until is not None
+        assert timedelta(minutes=2) < until - timezone.now() < timedelta(minutes=3)
 
     def test_hold_of_a_killed_run_ends_by_itself(self, restaurant: Organization, iiko: PlayedIiko) -> None:
         at(restaurant)
