@@ -115,7 +115,7 @@ if IIKO_APP_ID and not IIKO_API_KEY:
 IIKO_LOG_PERSONAL_DATA = _flag("IIKO_LOG_PERSONAL_DATA", default=False)
 IIKO_CALL_LOG_DAYS = _whole_number("IIKO_CALL_LOG_DAYS", 30, lowest=1)
 # Actions on orders that one API key or person may ask for in a minute; 0: any number.
-API_ACTIONS_PER_MINUTE = _whole_number("API_ACTIONS_PER_MINUTE", 120, lowest=0)
+API_ACTIONS_PER_MINUTE = _whole_number("API_ACTIONS_PER_MINUTE", 600, lowest=0)
 # Off in tests, which write the log of calls themselves.
 IIKO_CALL_LOG_THREAD = True
 

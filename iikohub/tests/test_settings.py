@@ -79,7 +79,7 @@ def test_defaults_are_safe() -> None:
     assert read["WEBHOOK_SECRET_KEY"] == ""
     assert read["WEBHOOK_AUTO_REGISTER"] is False
     assert read["IIKO_CALL_LOG_DAYS"] == 30
-    assert read["API_ACTIONS_PER_MINUTE"] == 120
+    assert read["API_ACTIONS_PER_MINUTE"] == 600
     assert (read["LOYALTY_MAX_OPERATION_MINOR"], read["LOYALTY_MAX_DAY_MINOR"]) == (30_000_00, 100_000_00)
     assert read["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
     assert read["DATABASES"]["default"]["ENGINE"] == "iikohub.db_backends.embedded"
