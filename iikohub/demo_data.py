@@ -22,10 +22,14 @@ def password_file() -> Path:
     return Path(settings.DATA_DIR) / "demo_admin_password"
 
 
-def ensure_demo(*, seed: int, webhook_token: str) -> None:
+def ensure_demo(*, seed: int, webhook_token: str, sandbox_url: str) -> None:
     """Add the sandbox's restaurants with its token and a login to it; what is there stays as it is."""
-    # No address of its own: IIKO_API_URL names the sandbox, on whichever port it runs this time.
-    login, _ = ApiLogin.objects.get_or_create(name=LOGIN_NAME, defaults={"api_login": "demo-hub"})
+    # The address is written at each start, so that a command in another terminal asks the sandbox too.
+    login, _ = ApiLogin.objects.update_or_create(
+        name=LOGIN_NAME,
+        defaults={"base_url": sandbox_url},
+        create_defaults={"api_login": "demo-hub", "base_url": sandbox_url},
+    )
     for played in build_world(seed).organizations:
         organization, _ = Organization.objects.get_or_create(
             iiko_id=str(played.id),

@@ -44,7 +44,7 @@ class Command(BaseCommand):
         sandbox_port = next_free(port + 1)
         token = kept_secret(settings.DATA_DIR / "demo_webhook_token", make_secret_key)
         try:
-            self._prepare(seed=seed, token=token)
+            self._prepare(seed=seed, token=token, sandbox_url=f"http://127.0.0.1:{sandbox_port}")
             password = ensure_admin()
         except OperationalError as error:
             raise CommandError(str(error)) from error
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         self._print_box(port, sandbox_port, password)
         sys.exit(supervised(port=port, sandbox_port=sandbox_port, seed=seed, token=token).run())
 
-    def _prepare(self, *, seed: int, token: str) -> None:
+    def _prepare(self, *, seed: int, token: str, sandbox_url: str) -> None:
         self._say("Starting the database…")
         executor = MigrationExecutor(connection)
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -60,7 +60,7 @@ class Command(BaseCommand):
             self._say(f"Making its tables ({len(pending)} steps)…")
             call_command("migrate", verbosity=0, interactive=False)
         self._say("Checking the demo data…")
-        ensure_demo(seed=seed, webhook_token=token)
+        ensure_demo(seed=seed, webhook_token=token, sandbox_url=sandbox_url)
 
     def _print_box(self, port: int, sandbox_port: int, password: str | None) -> None:
         rows = [
