@@ -42,6 +42,8 @@ def normalise_base_url(url: str) -> str:
         raise ValueError("the address of iiko must look like https://api-ru.iiko.services")
     if parts.username or parts.password:
         raise ValueError("the address of iiko must not hold a name or password")
+    if parts.port == 0:  # reading it refuses what is no number or too large
+        raise ValueError("port 0 is no address")
     return base
 
 

@@ -503,6 +503,12 @@ def test_no_address(url: str) -> None:
         normalise_base_url(url)
 
 
+@pytest.mark.parametrize("port", ["0", "99999", "http"])
+def test_base_url_with_a_port_that_does_not_exist_is_refused(port: str) -> None:
+    with pytest.raises(ValueError, match=r"[Pp]ort"):
+        normalise_base_url(f"http://iiko.example:{port}")
+
+
 def test_vendor_gives_up_before_we_do(iiko: Stub) -> None:
     iiko.answers("organizations", EMPTY)
 

@@ -222,7 +222,8 @@ class _Attempt:
     def _foreign_words(self) -> str:
         return (
             f"iiko sends the webhooks of this login to {self.found.shown_url()}, which is not the hub. "
-            "Another integration may need them. To take over, register by force."
+            "Another integration may need them. To take over: register_webhooks --force, or Take over in "
+            "the admin."
         )
 
     def _keep(

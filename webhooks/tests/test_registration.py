@@ -160,7 +160,7 @@ def test_foreign_address_is_left_alone(iiko: PlayedIiko, restaurant: Organizatio
     assert said.splitlines()[0] == (
         "Кафе «Сирень»: belongs to another integration: iiko sends the webhooks of this login to "
         "https://crm.example/hook?…, which is not the hub. Another integration may need them. "
-        "To take over, register by force."
+        "To take over: register_webhooks --force, or Take over in the admin."
     )
     assert last == "1 of 1 restaurants are not registered, see above."
     config = WebhookConfig.objects.get()
