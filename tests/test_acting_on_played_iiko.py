@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("acting")]
 
 TOKEN = "token-of-the-played-iiko"
 FAST, CALM = 300.0, 20.0
+IN_THE_KITCHEN = ("CookingStarted", "CookingCompleted")
 ON_WAY = {"status": "OnWay"}
 
 # Sends, and is killed before it can write down what came back.
@@ -97,8 +98,13 @@ def details(hub: Hub) -> list[dict[str, Any]]:
     return [hub.get(f"/api/v1/orders/{row['id']}") for row in hub.rows("/api/v1/orders?open=true")]
 
 
-def allowing(hub: Hub, action: str, *, used: set[int], **wanted: Any) -> dict[str, Any]:
-    """An order on which nobody acted yet, that allows an action (a status or the address's last part)."""
+def allowing(hub: Hub, action: str, *, used: set[int], **wanted: tuple[Any, ...]) -> dict[str, Any]:
+    """An order on which nobody acted yet, that allows an action (a status or the address's last part).
+
+    One to cancel is in the kitchen already: whether the till wants a removal type must not change on the way.
+    """
+    if action == "cancel":
+        wanted.setdefault("status", IN_THE_KITCHEN)
     found: list[dict[str, Any]] = []
 
     def look() -> bool:
@@ -106,7 +112,7 @@ def allowing(hub: Hub, action: str, *, used: set[int], **wanted: Any) -> dict[st
             order
             for order in details(hub)
             if order["id"] not in used
-            and all(order[name] == value for name, value in wanted.items())
+            and all(order[name] in values for name, values in wanted.items())
             and any(
                 one["allowed"] and action in (one["status"], one["action"])
                 for one in order["allowed_actions"]
@@ -114,7 +120,7 @@ def allowing(hub: Hub, action: str, *, used: set[int], **wanted: Any) -> dict[st
         ]
         return bool(found)
 
-    wait_until(look)
+    wait_until(look, seconds=60)
     used.add(found[0]["id"])
     return found[0]
 
