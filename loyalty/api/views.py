@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -26,11 +26,10 @@ from loyalty.models import Customer, LoyaltyOperation, OperationKind
 from loyalty.services import operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import Asked, Write
-from orders.api.waiting import fingerprint_of, requester_of, status_of, wait_for_end
+from orders.api.waiting import fingerprint_of, idempotency_key_of, requester_of, status_of, wait_for_end
 from orders.services.commands import Requester
-from orders.services.repeats import LONGEST_KEY
 from organizations.api.parsers import ExactJSONParser
-from organizations.api.permissions import in_scope
+from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle
 from organizations.errors import UnknownOrganization
 from organizations.models import ApiKey, Organization
@@ -73,22 +72,6 @@ def describes(summary: str, body: type[Serializer[Any]]) -> Callable[[Any], Any]
     return extend_schema(summary=summary, request=body, responses=_ANSWERS, parameters=_HEADERS)
 
 
-def check_may_act(request: Request, kind: OperationKind) -> None:
-    """Refuse a key that may only read, and a person without the permission.
-
-    Raises:
-        PermissionDenied: 403.
-    """
-    if isinstance(request.auth, ApiKey):
-        if not request.auth.may_act:
-            raise PermissionDenied(
-                "This API key may only read. Let it act in the admin (API keys), or make another."
-            )
-        return
-    if not cast("Any", request.user).has_perm(PERMISSIONS[kind]):
-        raise PermissionDenied()
-
-
 def organization_of(request: Request, organization_id: str) -> Organization:
     """Find a restaurant that the caller may see.
 
@@ -110,11 +93,9 @@ def requested_once(request: Request, prepare: Callable[[Requester], Write]) -> L
         Whatever ``prepare`` and the writing raise.
     """
     by = requester_of(request)
-    key = request.headers.get("Idempotency-Key", "").strip()
+    key = idempotency_key_of(request)
     if not key:
         return prepare(by)()
-    if len(key) > LONGEST_KEY or not key.isprintable():
-        raise ValidationError({"Idempotency-Key": f"At most {LONGEST_KEY} printable characters."})
     return operations.once(
         lambda: prepare(by), owner=by.owner, key=key, fingerprint=fingerprint_of(request), now=timezone.now()
     )
@@ -133,7 +114,7 @@ class _WalletAction(APIView):
     kind: OperationKind
 
     def _carry(self, request: Request) -> Response:
-        check_may_act(request, self.kind)
+        check_may_act(request, PERMISSIONS[self.kind])
         serializer = WalletActionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         wish = serializer.validated_data
@@ -181,7 +162,7 @@ class CancelHoldView(APIView):
 
     @describes("Give back what was put aside", CancelHoldSerializer)
     def post(self, request: Request, transaction_id: str) -> Response:
-        check_may_act(request, OperationKind.CANCEL_HOLD)
+        check_may_act(request, PERMISSIONS[OperationKind.CANCEL_HOLD])
         serializer = CancelHoldSerializer(data=request.data or {})
         serializer.is_valid(raise_exception=True)
         seen = in_scope(request, LoyaltyOperation.objects.all())

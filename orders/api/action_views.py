@@ -10,7 +10,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -33,9 +32,8 @@ from orders.permissions import PERMISSIONS
 from orders.services import commands
 from orders.services.commands import Requester
 from organizations.api.parsers import ExactJSONParser
-from organizations.api.permissions import in_scope
+from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle
-from organizations.models import ApiKey
 
 Wish = dict[str, Any]
 Ask = Callable[[int, Wish, Requester], OrderCommand]
@@ -57,11 +55,11 @@ class OrderActions(viewsets.GenericViewSet[Order]):
     parser_classes = (ExactJSONParser,)
 
     def _carry(self, request: Request, kind: CommandKind, body: type[Serializer[Any]], ask: Ask) -> Response:
-        check_may_act(request, kind)
+        check_may_act(request, PERMISSIONS[kind])
         order = self.get_object()
         wish = validated(body, request)
         if kind == CommandKind.UPDATE_STATUS and wish["status"] == DeliveryStatus.CANCELLED:
-            check_may_act(request, CommandKind.CANCEL)
+            check_may_act(request, PERMISSIONS[CommandKind.CANCEL])
         command = requested_once(request, lambda by: ask(order.pk, wish, by))
         command, headers = wait_for_end(request, command)
         return Response(CommandSerializer(command).data, status=status_of(command), headers=headers)
@@ -127,7 +125,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
     @_action("apply-discount")
     def apply_discount(self, request: Request, **_: Any) -> Response:
         # What one may do with the money of an order.
-        check_may_act(request, CommandKind.UPDATE_PAYMENT)
+        check_may_act(request, PERMISSIONS[CommandKind.UPDATE_PAYMENT])
         order = self.get_object()
         validated(ApplyDiscountSerializer, request)
         commands.refuse_discount(order_id=order.pk)
@@ -149,23 +147,6 @@ def validated(serializer_class: type[Serializer[Any]], request: Request) -> Wish
     serializer.is_valid(raise_exception=True)
     wish: Wish = serializer.validated_data
     return wish
-
-
-def check_may_act(request: Request, kind: CommandKind) -> None:
-    """Refuse a key that may only read, and a person without the permission.
-
-    Raises:
-        PermissionDenied: 403.
-    """
-    if isinstance(request.auth, ApiKey):
-        if not request.auth.may_act:
-            raise PermissionDenied(
-                "This API key may only read. Let it act in the admin (API keys), or make another."
-            )
-        return
-    user: Any = request.user
-    if not user.has_perm(PERMISSIONS[kind]):
-        raise PermissionDenied()
 
 
 class CommandViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[OrderCommand]):

@@ -44,15 +44,25 @@ def requested_once(request: Request, ask: Callable[[Requester], OrderCommand]) -
         Whatever ``ask`` raises.
     """
     by = requester_of(request)
-    key = request.headers.get("Idempotency-Key", "").strip()
+    key = idempotency_key_of(request)
     if not key:
         return ask(by)
-    if len(key) > LONGEST_KEY or not key.isprintable():
-        raise ValidationError({"Idempotency-Key": f"At most {LONGEST_KEY} printable characters."})
     command, _is_new = once(
         lambda: ask(by), owner=by.owner, key=key, fingerprint=fingerprint_of(request), now=timezone.now()
     )
     return command
+
+
+def idempotency_key_of(request: Request) -> str:
+    """Return the caller's name for this request, empty where there is none.
+
+    Raises:
+        ValidationError: it cannot be a key.
+    """
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise ValidationError({"Idempotency-Key": f"At most {LONGEST_KEY} printable characters."})
+    return key
 
 
 def fingerprint_of(request: Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import Model, QuerySet
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -26,6 +27,23 @@ class HasApiAccess(BasePermission):
         needed: str | None = getattr(view, "staff_permission", None)
         user: Any = request.user
         return bool(user and user.is_active and user.is_staff and (needed is None or user.has_perm(needed)))
+
+
+def check_may_act(request: Request, permission: str) -> None:
+    """Refuse a key that may only read, and a person without the permission.
+
+    Raises:
+        PermissionDenied: 403.
+    """
+    if isinstance(request.auth, ApiKey):
+        if not request.auth.may_act:
+            raise PermissionDenied(
+                "This API key may only read. Let it act in the admin (API keys), or make another."
+            )
+        return
+    user: Any = request.user
+    if not user.has_perm(permission):
+        raise PermissionDenied()
 
 
 def in_scope(request: Request, rows: QuerySet[M], *, path: str = "organization_id") -> QuerySet[M]:
