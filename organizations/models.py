@@ -80,6 +80,10 @@ class Organization(models.Model):
     def zone(self) -> tzinfo:
         return clocks.zone(self.timezone)
 
+    def terminal_group(self, iiko_id: str | None) -> TerminalGroup | None:
+        """Look up one of the restaurant's till groups by iiko's id; None for one that is not known."""
+        return TerminalGroup.objects.filter(organization_id=self.iiko_id, iiko_id=iiko_id or "").first()
+
 
 class TerminalGroup(models.Model):
     """A till group of a restaurant; its zone is the clock of the order's local times."""

@@ -19,7 +19,7 @@ from orders.command_models import CommandKind
 from orders.errors import NotAllowed
 from orders.models import CreationStatus, Order, OrderType
 from orders.services.ranks import NOTHING, FieldRanks
-from organizations.models import Organization, TerminalGroup
+from organizations.models import Organization
 
 Version = tuple[int, ...]
 
@@ -47,10 +47,8 @@ Check = Callable[[Subject], None]
 
 def subject_of(order: Order) -> Subject:
     """Read what decides about an order; its organization is fetched with it where possible."""
-    group = TerminalGroup.objects.filter(
-        organization_id=order.organization_id, iiko_id=order.terminal_group_id or ""
-    ).first()
     organization = order.organization
+    group = organization.terminal_group(order.terminal_group_id)
     return Subject(order, organization, (group.pos_version if group else "") or organization.pos_version)
 
 

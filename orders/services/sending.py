@@ -14,7 +14,7 @@ from iiko_client.types.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits
 from orders.command_models import CommandKind, OrderCommand
 from orders.models import Order
-from organizations.models import Organization, TerminalGroup
+from organizations.models import Organization
 from organizations.services.link import iiko_for
 
 
@@ -45,9 +45,7 @@ def send(command: OrderCommand) -> str:
 
 def zone_of(order: Order) -> tzinfo:
     """The clock on which iiko reads the times of an order."""
-    group = TerminalGroup.objects.filter(
-        organization_id=order.organization_id, iiko_id=order.terminal_group_id or ""
-    ).first()
+    group = order.organization.terminal_group(order.terminal_group_id)
     return clocks.zone(group.timezone) if group and group.timezone else order.organization.zone()
 
 
