@@ -135,6 +135,12 @@ def customer_text(customer: Mapping[str, Any] | None) -> str:
     return _joined(" ", customer.get("name"), customer.get("surname")) or EMPTY
 
 
+def blacklist_text(customer: Mapping[str, Any]) -> str | None:
+    if not customer.get("is_in_blacklist"):
+        return None
+    return customer.get("blacklist_reason") or _("in the blacklist")
+
+
 def address_text(address: Mapping[str, Any] | None) -> str:
     """One line: region, city, street, house, flat, what a courier needs at the door."""
     if not address:
