@@ -145,6 +145,7 @@ INSTALLED_APPS = [
     "organizations",
     "orders",
     "loyalty",
+    "hall",
     "webhooks",
     "sandbox",
     "iikohub",

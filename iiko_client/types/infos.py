@@ -7,10 +7,10 @@ content is null until the creation succeeded (OpenAPI, ``OrderInfo``, ``TableOrd
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
-from iiko_client.reading import Reader
+from iiko_client.reading import BadValue, Reader
 from iiko_client.types.lines import read_discounts, read_items, read_payments, read_tips
 
 Parse = Callable[[Reader, str], Any]
@@ -52,11 +52,32 @@ def read_table(reader: Reader, table: Table, fields: InfoFields) -> None:
                 reader.note(wire_name, error)
 
 
+def read_groups(
+    reader: Reader, groups: Mapping[str, Callable[[Reader | None], InfoFields]], fields: InfoFields
+) -> None:
+    """Read the objects that fill several fields; a null one empties them."""
+    for key, read in groups.items():
+        if reader.has(key):
+            try:
+                fields.update(read(reader.child(key)))
+            except BadValue as error:
+                reader.note(key, error)
+
+
+RAW = {"loyaltyInfo": "loyalty", "externalData": "external_data"}
+"""What is kept as it came."""
+
+
+def read_raw(reader: Reader, names: Mapping[str, str], fields: InfoFields) -> None:
+    for wire_name, name in names.items():
+        if reader.has(wire_name):
+            fields[name] = reader.raw(wire_name)  # type: ignore[literal-required]  # the table's names are the keys
+
+
 def read_creation(info: Reader, fields: InfoFields) -> None:
     """Read whether the till took it, and why not."""
     read_table(info, (("creationStatus", "creation_status", Reader.short),), fields)
-    if info.has("errorInfo"):
-        fields["error_info"] = info.raw("errorInfo")
+    read_raw(info, {"errorInfo": "error_info"}, fields)
 
 
 def read_status(reader: Reader, key: str, fields: InfoFields, normalise: Callable[[str], str | None]) -> None:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
-from iiko_client.reading import BadValue, JsonObject, Reader
+from iiko_client.reading import JsonObject, Reader
 from iiko_client.types.infos import (
     BILL,
+    RAW,
     InfoFields,
     Table,
     read_creation,
     read_customer,
+    read_groups,
+    read_raw,
     read_status,
     read_table,
 )
@@ -145,19 +148,11 @@ def read_order_info(wire: JsonObject, zone_of: Callable[[str | None], tzinfo]) -
 def _read_order(order: Reader, fields: OrderFields) -> None:
     read_table(order, _ORDER_FIELDS, fields)
     read_status(order, "status", fields, normalise_status)
-    for key, read in _GROUPS.items():
-        if order.has(key):
-            try:
-                fields.update(read(order.child(key)))
-            except BadValue as error:
-                order.note(key, error)
+    read_groups(order, _GROUPS, fields)
     if any(order.has(key) for key in _MOVED):
         moved = {ours: value for key, ours in _MOVED.items() if (value := order.read(key, Reader.ident))}
         fields["moved"] = moved or None
-    if order.has("loyaltyInfo"):
-        fields["loyalty"] = order.raw("loyaltyInfo")
-    if order.has("externalData"):
-        fields["external_data"] = order.raw("externalData")
+    read_raw(order, RAW, fields)
 
 
 def _read_order_type(wire: Reader | None) -> OrderFields:
@@ -229,7 +224,7 @@ def _read_address(wire: Reader | None) -> OrderFields:
     return OrderFields(address=address)
 
 
-_GROUPS: dict[str, Callable[[Reader | None], OrderFields]] = {
+_GROUPS: dict[str, Callable[[Reader | None], InfoFields]] = {
     "orderType": _read_order_type,
     "courierInfo": _read_courier,
     "cancelInfo": _read_cancel,
