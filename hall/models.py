@@ -203,6 +203,7 @@ class Reserve(HallRow):
             models.Index("phone", "id", name="reserves_phone"),
             models.Index("estimated_start_time", "id", name="reserves_expected"),
             models.Index("id", name="reserves_open", condition=Q(is_open=True)),
+            models.Index("id", name="reserves_deleted", condition=Q(is_deleted=True)),
             models.Index(
                 "cancel_reason", "id", name="reserves_cancelled", condition=Q(cancel_reason__isnull=False)
             ),
