@@ -68,7 +68,7 @@ class HallRow(models.Model):
         verbose_name=_("organization"),
         db_index=False,
     )
-    iiko_id = models.CharField(_("iiko id"), max_length=200)
+    iiko_id = models.CharField(_("id in iiko"), max_length=200)
     raw_status = models.TextField(_("status as sent"), null=True)
     external_number = models.CharField(_("external number"), max_length=200, null=True)
     creation_status = models.CharField(_("creation"), max_length=200, choices=CreationStatus, null=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -34,7 +34,9 @@ def badges(row: HallRow) -> SafeString:
         found.append(badge("problem", _("A change was not accepted"), _("The till refused what was asked")))
     if isinstance(row, Reserve):
         found += _reserve_badges(row)
-    return format_html('<span class="hub-badges">{}</span>', SafeString("").join(found))
+    return format_html(
+        '<span class="hub-badges">{}</span>', format_html_join("", "{}", ((one,) for one in found))
+    )
 
 
 def _status_badge(row: HallRow) -> SafeString:
@@ -84,8 +86,10 @@ def tables_text(table_ids: Sequence[str]) -> SafeString | str:
     """The tables by the beginnings of their ids: no event names them. The ids are in the tooltip."""
     if not table_ids:
         return EMPTY
-    short = ", ".join(one[:8] for one in table_ids[:3]) + ("…" if len(table_ids) > 3 else "")
-    return format_html('<span class="hub-mono hub-small" title="{}">{}</span>', ", ".join(table_ids), short)
+    short = ", ".join(one[:8] for one in table_ids[:2]) + (", …" if len(table_ids) > 2 else "")
+    return format_html(
+        '<span class="hub-mono hub-small hub-nowrap" title="{}">{}</span>', ", ".join(table_ids), short
+    )
 
 
 def guest_name(row: HallRow, *, shown: bool) -> str:
