@@ -76,10 +76,7 @@ class HallAdmin(MirrorAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        text = search_term.strip()
-        if "\0" in text:  # PostgreSQL has no such text, and refuses to look for it
-            return queryset.none(), False
-        return (searched(queryset, text) if text else queryset), False
+        return (searched(queryset, search_term) if search_term.strip() else queryset), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
