@@ -121,7 +121,7 @@ def customer(**changes: Any) -> dict[str, Any]:
 
 def cloud_order(**changes: Any) -> dict[str, Any]:
     """``eventInfo.order``; changes carry wire names, as in ``cloud_order(status="OnWay", sum=10.5)``."""
-    return {
+    own = {
         "parentDeliveryId": None,
         "customer": customer(),
         "phone": "+79030000011",
@@ -174,34 +174,23 @@ def cloud_order(**changes: Any) -> dict[str, Any]:
         "movedToDeliveryId": None,
         "movedToTerminalGroupId": None,
         "movedToOrganizationId": None,
-        "menuId": None,
         "deliveryZone": "Центр",
         "estimatedTime": None,
         "isAsap": False,
         "whenPacked": None,
         "priceCategory": None,
-        "sum": 1651.0,
-        "number": 142,
-        "sourceKey": None,
-        "whenBillPrinted": None,
-        "whenClosed": None,
-        "conception": None,
-        "guestsInfo": {"count": 1, "splitBetweenPersons": False},
-        "items": [product()],
-        "combos": [],
-        "payments": [],
-        "tips": [],
-        "discounts": [],
-        "orderType": {
+    }
+    bill = banquet_order(
+        sum=1651.0,
+        number=142,
+        guestsInfo={"count": 1, "splitBetweenPersons": False},
+        orderType={
             "id": "76067ea3-356f-eb93-9d14-1fa00d082c4e",
             "name": "Доставка курьером",
             "orderServiceType": "DeliveryByCourier",
         },
-        "terminalGroupId": TERMINAL_GROUP_ID,
-        "processedPaymentsSum": 0.0,
-        "loyaltyInfo": None,
-        "externalData": None,
-    } | changes
+    )
+    return own | bill | changes
 
 
 _OWN: Any = object()
@@ -277,7 +266,7 @@ def table_order_event(*, order: Any = _OWN, **changes: Any) -> dict[str, Any]:
 
 
 def table_order(**changes: Any) -> dict[str, Any]:
-    return {
+    own = {
         "tableIds": [TABLE_ID],
         "customer": None,
         "phone": None,
@@ -286,8 +275,15 @@ def table_order(**changes: Any) -> dict[str, Any]:
         "waiter": {"id": COURIER_ID, "name": "Соколова Вера", "phone": None},
         "tabName": None,
         "splitOrderBetweenCashRegisters": "Disabled",
-        "menuId": None,
         "priceCategory": None,
+    }
+    return own | banquet_order() | changes
+
+
+def banquet_order(**changes: Any) -> dict[str, Any]:
+    """The order inside a reserve: no more than what every order has."""
+    return {
+        "menuId": None,
         "sum": 351.0,
         "number": 57,
         "sourceKey": None,
@@ -310,15 +306,6 @@ def table_order(**changes: Any) -> dict[str, Any]:
         "loyaltyInfo": None,
         "externalData": None,
     } | changes
-
-
-def banquet_order(**changes: Any) -> dict[str, Any]:
-    """The order inside a reserve; it has no tables, guests and status of its own."""
-    not_there = ("tableIds", "customer", "phone", "status", "whenCreated", "waiter", "tabName")
-    order = table_order(**changes)
-    for name in (*not_there, "splitOrderBetweenCashRegisters", "priceCategory"):
-        del order[name]
-    return order
 
 
 def reserve_event(*, reserve: Any = _OWN, **changes: Any) -> dict[str, Any]:
