@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.views import ChangeList
 
 from hall.admin_filters import (
@@ -152,7 +153,7 @@ class ReserveAdmin(HallAdmin):
     empty_words = _("Reserves appear once iiko sends its webhooks of them here.")
     states = RESERVE_STATES
 
-    @admin.display(description=_("expected"), ordering="estimated_start_time")
+    @admin.display(description=pgettext_lazy("reserve", "expected"), ordering="estimated_start_time")
     def expected(self, reserve: Reserve) -> SafeString:
         moment = clock(reserve.estimated_start_time, reserve.organization.zone(), now=timezone.now())
         return two_lines(moment, minutes_text(reserve.duration_minutes) if reserve.duration_minutes else "")

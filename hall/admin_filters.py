@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from hall.models import ReserveStatus, TableOrderStatus
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter
@@ -75,5 +76,5 @@ class OpenedFilter(MomentRangeFilter):
 
 class ExpectedFilter(MomentRangeFilter):
     name = "expected"
-    label = _("expected")
+    label = pgettext_lazy("reserve", "expected")
     field = "estimated_start_time"

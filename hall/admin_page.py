@@ -82,7 +82,7 @@ class _Page(Bill):
 
     def _of_reserve(self, reserve: Reserve) -> list[Fact]:
         return [
-            (_("Expected"), self.clock(reserve.estimated_start_time)),
+            (pgettext("reserve", "Expected"), self.clock(reserve.estimated_start_time)),
             (_("Duration"), minutes_text(reserve.duration_minutes)),
             (_("Guests"), _number(reserve.guests_count)),
             (_("Occasion"), reserve.occasion or EMPTY),

@@ -177,7 +177,7 @@ class Reserve(HallRow):
         output_field=models.BooleanField(),
         db_persist=True,
     )
-    estimated_start_time = models.DateTimeField(_("expected"), null=True)
+    estimated_start_time = models.DateTimeField(pgettext_lazy("reserve", "expected"), null=True)
     guests_coming_time = models.DateTimeField(_("guests came"), null=True)
     duration_minutes = models.BigIntegerField(_("duration, min"), null=True)
     should_remind = models.BooleanField(_("remind the staff"), null=True)

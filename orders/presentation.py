@@ -68,9 +68,9 @@ def unknown_badge(raw_status: str) -> SafeString:
 
 def creation_badge(creation_status: str | None) -> SafeString:
     if creation_status == CreationStatus.ERROR:
-        return badge("refused", _("Not accepted"), _("The till did not take the order"))
+        return badge("refused", _("Not accepted"), _("The till did not take it"))
     if creation_status == CreationStatus.IN_PROGRESS:
-        return badge("sending", _("Being sent"), _("iiko is passing the order to the till"))
+        return badge("sending", _("Being sent"), _("iiko is passing it to the till"))
     if creation_status and creation_status not in CreationStatus.values:
         return badge(
             "unknown", f"? {creation_status[:60]}", _("iiko sent a creation status that is not known")
