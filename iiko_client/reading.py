@@ -184,18 +184,27 @@ class Reader:
 
     def children(self, key: str) -> list[Reader]:
         """The objects of a list; null counts as an empty list, other members are noted and left out."""
-        value = self.wire.get(key)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise BadValue(f"expected a list, got {type(value).__name__}")
         found = []
-        for index, member in enumerate(value):
+        for index, member in enumerate(self._members(key)):
             if isinstance(member, Mapping):
                 found.append(self._inner(member, f"{key}[{index}]."))
             else:
                 self.note(f"{key}[{index}]", "expected an object")
         return found
+
+    def idents(self, key: str) -> list[str]:
+        """The ids of a list; null counts as an empty list, what is no id is noted and left out."""
+        members = self._inner({str(at): member for at, member in enumerate(self._members(key))}, f"{key}.")
+        found = (members.read(at, Reader.ident) for at in members.wire)
+        return [one for one in found if one is not None]
+
+    def _members(self, key: str) -> list[Any]:
+        value = self.wire.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise BadValue(f"expected a list, got {type(value).__name__}")
+        return value
 
     def _inner(self, wire: JsonObject, path: str) -> Reader:
         return Reader(wire, zone=self.zone, issues=self.issues, path=self.path + path)

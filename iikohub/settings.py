@@ -145,6 +145,7 @@ INSTALLED_APPS = [
     "organizations",
     "orders",
     "loyalty",
+    "hall",
     "webhooks",
     "sandbox",
     "iikohub",
@@ -270,6 +271,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "EventStatusEnum": "webhooks.models.EventStatus",
         "OrderStatusEnum": "orders.models.Status",
+        "TableOrderStatusEnum": "hall.models.TableOrderStatus",
+        "ReserveStatusEnum": "hall.models.ReserveStatus",
         "CommandKindEnum": "orders.command_models.CommandKind",
         "CommandStateEnum": "orders.command_models.CommandState",
         "LoyaltyOperationKindEnum": "loyalty.models.OperationKind",

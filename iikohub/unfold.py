@@ -80,6 +80,14 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Hall"),
+                "separator": True,
+                "items": [
+                    _page(_("Reserves"), "event_seat", "hall.reserve"),
+                    _page(_("Table orders"), "table_restaurant", "hall.tableorder"),
+                ],
+            },
+            {
                 "title": _("Loyalty"),
                 "separator": True,
                 "items": [

@@ -32,10 +32,11 @@ from loyalty.presentation import (
     phone_text,
     state_badge,
 )
-from loyalty.services.customers import masked_card, masked_email, normal_phone
+from loyalty.services.customers import normal_phone
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
 from organizations.presentation import EMPTY, clock, cut, money, two_lines
+from organizations.services.personal_data import masked_card, masked_email
 from organizations.services.registry import canonical_id
 
 SEES_PEOPLE = "loyalty.view_personal_data"

@@ -10,8 +10,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
-from loyalty.services.customers import masked_phone
 from organizations.presentation import EMPTY, badge, money, span_text
+from organizations.services.personal_data import masked_phone
 
 _COLOURS = {
     OperationState.PENDING: "pending",

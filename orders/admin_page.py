@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -12,20 +11,19 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from iiko_client import clocks
+from orders.admin_bill import Bill
 from orders.admin_story import Story, tell
 from orders.models import Order
 from orders.presentation import (
     address_text,
     badges,
+    blacklist_text,
     customer_text,
     error_text,
-    item_status_text,
-    payment_kind_text,
     restaurant_text,
     type_text,
 )
-from organizations.presentation import EMPTY, clock, money
+from organizations.presentation import EMPTY, field_title
 
 EVENTS_SHOWN = 50
 
@@ -49,40 +47,6 @@ _TIMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A modifier or a half of a line."""
-
-    name: str
-    amount: str
-    result: str
-    is_deleted: bool
-    is_component: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    name: str
-    size: str
-    amount: str
-    price: str
-    result: str
-    status: str
-    note: str
-    combo: str
-    printed: SafeString
-    is_deleted: bool
-    deletion_reason: str
-    parts: list[Part]
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    name: str
-    detail: str
-    amount: str
-
-
 def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, Any]:
     """Collect what the template shows; few queries, whatever the order: its timeline and its events."""
     page = _Page(order, now)
@@ -92,12 +56,7 @@ def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, A
         "headline": page.headline(),
         "notices": page.notices(),
         "customer": page.customer(),
-        "lines": [page.line(item) for item in order.items],
-        "total": page.money(order.amount_minor),
-        "payments": [page.payment(row) for row in order.payments],
-        "paid": page.money(order.processed_payments_minor),
-        "tips": [page.payment(row) for row in order.tips],
-        "discounts": [page.payment(row) for row in order.discounts],
+        **page.bill(order),
         "times": page.times(),
         "ids": page.ids(),
         "zone": order.organization.timezone,
@@ -108,17 +67,10 @@ def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, A
     }
 
 
-class _Page:
+class _Page(Bill):
     def __init__(self, order: Order, now: datetime) -> None:
+        super().__init__(order.organization, now)
         self._order = order
-        self._now = now
-        self._zone: tzinfo = order.organization.zone()
-
-    def money(self, minor: int | None) -> str:
-        return money(minor, self._order.organization.currency)
-
-    def clock(self, moment: datetime | None, *, seconds: bool = False) -> SafeString:
-        return clock(moment, self._zone, now=self._now, seconds=seconds)
 
     def headline(self) -> list[Fact]:
         order = self._order
@@ -173,7 +125,7 @@ class _Page:
             (_("Zone"), order.delivery_zone),
             (_("Comment"), order.comment),
             (_("About the customer"), customer.get("comment")),
-            (_("Blacklist"), _blacklist_text(customer)),
+            (_("Blacklist"), blacklist_text(customer)),
             (_("Guests"), order.guests_count),
             (_("Courier's phone"), order.courier_phone),
             (_("Operator"), order.operator_name),
@@ -181,57 +133,11 @@ class _Page:
         ]
         return [(title, str(value)) for title, value in facts if value not in (None, "")]
 
-    def line(self, item: Mapping[str, Any]) -> Line:
-        printed = item.get("when_printed")
-        return Line(
-            name=item.get("name") or _("unnamed"),
-            size=item.get("size") or "",
-            amount=item.get("amount") or EMPTY,
-            price=self.money(item.get("price_minor")),
-            result=self.money(item.get("result_minor")),
-            status=item_status_text(item.get("status")),
-            note=item.get("comment") or "",
-            combo=item.get("combo_name") or "",
-            printed=self.clock(clocks.terminal_local(printed, UTC)) if printed else SafeString(""),
-            is_deleted=bool(item.get("is_deleted")),
-            deletion_reason=item.get("deletion_reason") or "",
-            parts=list(self._parts(item)),
-        )
-
-    def _parts(self, item: Mapping[str, Any]) -> Iterable[Part]:
-        for component in item.get("components") or []:
-            yield self._part(component, is_component=True)
-            for modifier in component.get("modifiers") or []:
-                yield self._part(modifier)
-        for modifier in item.get("modifiers") or []:
-            yield self._part(modifier)
-
-    def _part(self, part: Mapping[str, Any], *, is_component: bool = False) -> Part:
-        return Part(
-            name=part.get("name") or _("unnamed"),
-            amount="" if part.get("amount") in (None, "1") else str(part["amount"]),
-            result=self.money(part["result_minor"]) if part.get("result_minor") else "",
-            is_deleted=bool(part.get("is_deleted")),
-            is_component=is_component,
-        )
-
-    def payment(self, row: Mapping[str, Any]) -> Sum:
-        marks = [payment_kind_text(row.get("kind"))]
-        if row.get("is_prepay"):
-            marks.append(_("prepaid"))
-        if row.get("is_processed_externally"):
-            marks.append(_("taken outside iiko"))
-        if row.get("is_preliminary"):
-            marks.append(_("not posted yet"))
-        name = row.get("name") or _("unnamed")
-        detail = ", ".join(mark for mark in marks if mark and mark != name.lower())
-        return Sum(name, detail, self.money(row.get("sum_minor")))
-
     def times(self) -> list[Fact]:
         fields = [(name, getattr(self._order, name)) for name in _TIMES]
         # By the clock, so that the list reads as the order went.
         known = sorted(((name, at) for name, at in fields if at is not None), key=lambda fact: fact[1])
-        return [(_title(name), self.clock(at, seconds=True)) for name, at in known]
+        return [(field_title(Order, name), self.clock(at, seconds=True)) for name, at in known]
 
     def ids(self) -> list[Fact]:
         names = (
@@ -245,7 +151,7 @@ class _Page:
             "raw_status",
             "revision",
         )
-        known = [(_title(name), getattr(self._order, name)) for name in names]
+        known = [(field_title(Order, name), getattr(self._order, name)) for name in names]
         return [(title, str(value)) for title, value in known if value not in (None, "")]
 
     def kept_events(self, story: Story) -> frozenset[int]:
@@ -268,17 +174,6 @@ class _Page:
             }
             for event in newest
         ]
-
-
-def _title(name: str) -> str:
-    title = str(Order._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # every field named here has one
-    return title[:1].upper() + title[1:]
-
-
-def _blacklist_text(customer: Mapping[str, Any]) -> str | None:
-    if not customer.get("is_in_blacklist"):
-        return None
-    return customer.get("blacklist_reason") or _("in the blacklist")
 
 
 def _moved_text(moved: Mapping[str, Any]) -> str:

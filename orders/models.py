@@ -53,7 +53,7 @@ class OrderType(models.TextChoices):
 _PHONE = re.compile(r"[+\d][\d\s()-]{6,20}", re.ASCII)
 
 
-def _phones(text: str) -> list[str]:
+def phone_forms(text: str) -> list[str]:
     """The ways a phone typed by a person may be stored: iiko writes +7…, people write 8…"""
     if not _PHONE.fullmatch(text):
         return []
@@ -88,7 +88,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             | Q(iiko_order_id=text.lower())
             | Q(iiko_order_id=text)
         )
-        if phones := _phones(text):
+        if phones := phone_forms(text):
             found |= Q(phone__in=phones)
         return self.filter(found)
 

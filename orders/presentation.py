@@ -58,17 +58,19 @@ def status_badge(order: Order) -> SafeString:
     if order.status:
         return badge(order.status, status_text(order.status))
     if order.raw_status is not None:
-        return badge(
-            "unknown", f"? {order.raw_status[:60]}", _("iiko sent a status that the hub does not know")
-        )
-    return _creation_badge(order.creation_status)
+        return unknown_badge(order.raw_status)
+    return creation_badge(order.creation_status)
 
 
-def _creation_badge(creation_status: str | None) -> SafeString:
+def unknown_badge(raw_status: str) -> SafeString:
+    return badge("unknown", f"? {raw_status[:60]}", _("iiko sent a status that the hub does not know"))
+
+
+def creation_badge(creation_status: str | None) -> SafeString:
     if creation_status == CreationStatus.ERROR:
-        return badge("refused", _("Not accepted"), _("The till did not take the order"))
+        return badge("refused", _("Not accepted"), _("The till did not take it"))
     if creation_status == CreationStatus.IN_PROGRESS:
-        return badge("sending", _("Being sent"), _("iiko is passing the order to the till"))
+        return badge("sending", _("Being sent"), _("iiko is passing it to the till"))
     if creation_status and creation_status not in CreationStatus.values:
         return badge(
             "unknown", f"? {creation_status[:60]}", _("iiko sent a creation status that is not known")
@@ -135,6 +137,12 @@ def customer_text(customer: Mapping[str, Any] | None) -> str:
     return _joined(" ", customer.get("name"), customer.get("surname")) or EMPTY
 
 
+def blacklist_text(customer: Mapping[str, Any]) -> str | None:
+    if not customer.get("is_in_blacklist"):
+        return None
+    return customer.get("blacklist_reason") or _("in the blacklist")
+
+
 def address_text(address: Mapping[str, Any] | None) -> str:
     """One line: region, city, street, house, flat, what a courier needs at the door."""
     if not address:
@@ -170,6 +178,8 @@ def error_text(error: Any) -> str:
 
 
 def amount_text(order: Order) -> SafeString:
-    return format_html(
-        '<span class="hub-money">{}</span>', money(order.amount_minor, order.organization.currency)
-    )
+    return money_text(order.amount_minor, order.organization.currency)
+
+
+def money_text(minor: int | None, currency: str) -> SafeString:
+    return format_html('<span class="hub-money">{}</span>', money(minor, currency))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from django.db.models import Model
 from django.utils import formats
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -103,3 +104,9 @@ def two_lines(first: Any, second: Any) -> SafeString:
         '<span class="hub-two">{}</span>',
         format_html_join("", '<span class="{}">{}</span>', lines),
     )
+
+
+def field_title(model: type[Model], name: str) -> str:
+    """What a field is called, as the beginning of a line."""
+    title = str(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # every field named has one
+    return title[:1].upper() + title[1:]

@@ -106,6 +106,9 @@ class Asides:
         make_id = partial(self._make_id, f"table/{self._new_id()}")
         number = self._numbers[organization.id]
         order = hall.seat_guests(organization, number, at, make_id, self._random)
+        if refused := hall.refused_table_order(order):
+            self._tell_of_table(refused, at)
+            return
         bill_in, paid_in = self._random.uniform(8, 20), self._random.uniform(2, 6)
         self._tell_of_table(order, at)
         self._later(at, bill_in, lambda due: self._tell_of_table(hall.ask_for_bill(order, due), due))
@@ -123,6 +126,9 @@ class Asides:
     def _keep_table(self, organization: Organization, at: datetime) -> None:
         make_id = partial(self._make_id, f"reserve/{self._new_id()}")
         reserve = hall.keep_table(organization, at, make_id, self._random)
+        if refused := hall.refused_reserve(reserve):
+            self._tell_of_reserve(refused, at)
+            return
         dice = Random(f"{reserve.id}/end")
         self._tell_of_reserve(reserve, at)
         wait = self._random.uniform(20, 60)

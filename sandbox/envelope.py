@@ -39,9 +39,11 @@ def _content(happened: Event, external_keys: Collection[str]) -> tuple[str, Json
         case ShiftChange():
             return "PersonalShift", _shift_info(happened)
         case TableOrderChange():
-            return "TableOrderUpdate", table_order_info(happened.order)
+            kind = "TableOrderError" if happened.order.error else "TableOrderUpdate"
+            return kind, table_order_info(happened.order)
         case ReserveChange():
-            return "ReserveUpdate", reserve_info(happened.reserve)
+            kind = "ReserveError" if happened.reserve.error else "ReserveUpdate"
+            return kind, reserve_info(happened.reserve)
 
 
 def _stop_list_info(change: StopListChange) -> Json:

@@ -12,10 +12,13 @@ from uuid import UUID
 from sandbox import names
 from sandbox.menu import MakeId
 from sandbox.money import ZERO
-from sandbox.order import Dish, ItemStatus
+from sandbox.order import CreationError, Dish, ItemStatus
 from sandbox.world import Employee, Organization, RegularGuest, TerminalGroup
 
 _SHARE_REFUSED_BY_GUEST = 0.25
+_SHARE_REFUSED_BY_TILL = 0.12
+_TABLE_ERROR = CreationError("TerminalGroupDisabled", "Terminal group is disabled.")
+_RESERVE_ERROR = CreationError("DuplicatedReserveId", "Reserve already exists.")
 
 
 class TableStatus(StrEnum):
@@ -45,6 +48,8 @@ class TableOrder:
     lines: tuple[Dish, ...]
     created: datetime
     revision: int = 0
+    external_number: str | None = None
+    error: CreationError | None = None
     status: TableStatus = TableStatus.NEW
     bill_printed: datetime | None = None
     closed: datetime | None = None
@@ -66,6 +71,8 @@ class Reserve:
     starts: datetime
     minutes: int
     revision: int = 0
+    external_number: str | None = None
+    error: CreationError | None = None
     status: ReserveStatus = ReserveStatus.NEW
     came: datetime | None = None
     cancel_reason: str | None = None
@@ -97,6 +104,21 @@ def seat_guests(
         ),
         created=at,
     )
+
+
+def refused_table_order(order: TableOrder) -> TableOrder | None:
+    """The same as the till refuses it, if it does: guests sent it from a page of the restaurant."""
+    if Random(f"{order.id}/till").random() >= _SHARE_REFUSED_BY_TILL:
+        return None
+    return replace(order, external_number=f"QR-{order.number}", error=_TABLE_ERROR)
+
+
+def refused_reserve(reserve: Reserve) -> Reserve | None:
+    """The same as the till refuses it, if it does."""
+    dice = Random(f"{reserve.id}/till")
+    if dice.random() >= _SHARE_REFUSED_BY_TILL:
+        return None
+    return replace(reserve, external_number=f"SITE-{dice.randrange(10_000):04d}", error=_RESERVE_ERROR)
 
 
 def ask_for_bill(order: TableOrder, at: datetime) -> TableOrder:

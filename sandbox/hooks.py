@@ -37,6 +37,7 @@ class Filter:
     delivery_orders: OrderFilter = OrderFilter()
     table_orders: OrderFilter = OrderFilter()
     reserves: bool = False
+    reserve_errors: bool = False
     stop_lists: bool = False
     shifts: bool = False
     everything: bool = False
@@ -47,11 +48,13 @@ class Filter:
         match happened:
             case OrderChange():
                 return self._lets_order(happened)
+            case TableOrderChange(order=order) if order.error:
+                return self.table_orders.errors
             case TableOrderChange():
                 statuses = {line.status.value for line in happened.order.lines}
                 return _asks_for(self.table_orders, happened.order.status.value, statuses)
             case ReserveChange():
-                return self.reserves
+                return self.reserve_errors if happened.reserve.error else self.reserves
             case StopListChange():
                 return self.stop_lists
             case ShiftChange():

@@ -136,9 +136,14 @@ def describe(happened: Event) -> str:
         case ShiftChange():
             return f"{who.short_name} shift {'opened' if happened.is_open else 'closed'}"
         case TableOrderChange():
-            return f"{who.short_name} table №{happened.order.number} → {happened.order.status.value}"
+            table = happened.order
+            news = table.error.code if table.error else table.status.value
+            return f"{who.short_name} table №{table.number} → {news}"
         case ReserveChange():
-            return f"{who.short_name} reserve → {happened.reserve.status.value}"
+            reserve = happened.reserve
+            return (
+                f"{who.short_name} reserve → {reserve.error.code if reserve.error else reserve.status.value}"
+            )
 
 
 def order_name(change: OrderChange, who: Organization) -> str:

@@ -96,6 +96,7 @@ def _read_filter(body: Body) -> Filter:
         delivery_orders=_read_order_filter(body.part_or_none("deliveryOrderFilter"), DELIVERY_STATUSES),
         table_orders=_read_order_filter(body.part_or_none("tableOrderFilter"), TABLE_STATUSES),
         reserves=_read_flag(body, "reserveFilter"),
+        reserve_errors=_read_flag(body, "reserveFilter", "errors"),
         stop_lists=_read_flag(body, "stopListUpdateFilter"),
         shifts=_read_flag(body, "personalShiftFilter"),
     )
@@ -112,9 +113,9 @@ def _read_order_filter(body: Body | None, statuses: tuple[str, ...]) -> OrderFil
     )
 
 
-def _read_flag(body: Body, name: str) -> bool:
+def _read_flag(body: Body, name: str, flag: str = "updates") -> bool:
     part = body.part_or_none(name)
-    return part is not None and part.flag("updates")
+    return part is not None and part.flag(flag)
 
 
 OPERATIONS: Operations = {"webhooks/settings": _settings, "webhooks/update_settings": _update}

@@ -63,12 +63,12 @@ def order_info(order: Order, external_keys: Collection[str] = ()) -> Json:
         "organizationId": str(order.organization.id),
         "timestamp": order.revision,
         "creationStatus": order.creation.value,
-        "errorInfo": _error(order.error) if order.error else None,
+        "errorInfo": creation_error(order.error) if order.error else None,
         "order": _order(order, external_keys) if is_taken else None,
     }
 
 
-def _error(error: CreationError) -> Json:
+def creation_error(error: CreationError) -> Json:
     return {
         "code": error.code,
         "message": error.message,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from sandbox.hall import Reserve, TableOrder, TableStatus
-from sandbox.order import Dish
-from sandbox.wire import Json, date_or_null, dish, employee, named, regular_guest, vendor_date
+from sandbox.order import CreationError, Dish
+from sandbox.wire import Json, creation_error, date_or_null, dish, employee, named, regular_guest, vendor_date
 
 
 def table_order_info(order: TableOrder) -> Json:
     return {
         "id": str(order.id),
-        "posId": str(order.pos_id),
-        "externalNumber": None,
+        "posId": None if order.error else str(order.pos_id),
+        "externalNumber": order.external_number,
         "organizationId": str(order.organization.id),
         "timestamp": order.revision,
-        "creationStatus": "Success",
-        "errorInfo": None,
-        "order": _table_order(order),
+        **_creation(order.error),
+        "order": None if order.error else _table_order(order),
     }
 
 
@@ -79,29 +78,39 @@ def _payment(order: TableOrder) -> Json:
 
 
 def reserve_info(reserve: Reserve) -> Json:
-    zone = reserve.organization.zone
     return {
         "id": str(reserve.id),
-        "externalNumber": None,
+        "externalNumber": reserve.external_number,
         "organizationId": str(reserve.organization.id),
         "timestamp": reserve.revision,
-        "creationStatus": "Success",
-        "errorInfo": None,
+        **_creation(reserve.error),
         "isDeleted": False,
-        "reserve": {
-            "customer": regular_guest(reserve.guest),
-            "guestsCount": reserve.guests_count,
-            "comment": None,
-            "durationInMinutes": reserve.minutes,
-            "shouldRemind": True,
-            "status": reserve.status.value,
-            "cancelReason": reserve.cancel_reason,
-            "tableIds": [str(reserve.table)],
-            # Which clock these two follow is not stated (OpenAPI, Reserve): the terminal's is a guess.
-            "estimatedStartTime": vendor_date(reserve.starts, zone),
-            "guestsComingTime": date_or_null(reserve.came, zone),
-            "phone": reserve.guest.phone,
-            "eventType": None,
-            "order": None,
-        },
+        "reserve": None if reserve.error else _reserve(reserve),
+    }
+
+
+def _reserve(reserve: Reserve) -> Json:
+    zone = reserve.organization.zone
+    return {
+        "customer": regular_guest(reserve.guest),
+        "guestsCount": reserve.guests_count,
+        "comment": None,
+        "durationInMinutes": reserve.minutes,
+        "shouldRemind": True,
+        "status": reserve.status.value,
+        "cancelReason": reserve.cancel_reason,
+        "tableIds": [str(reserve.table)],
+        # Which clock these two follow is not stated (OpenAPI, Reserve): the terminal's is a guess.
+        "estimatedStartTime": vendor_date(reserve.starts, zone),
+        "guestsComingTime": date_or_null(reserve.came, zone),
+        "phone": reserve.guest.phone,
+        "eventType": None,
+        "order": None,
+    }
+
+
+def _creation(error: CreationError | None) -> Json:
+    return {
+        "creationStatus": "Error" if error else "Success",
+        "errorInfo": creation_error(error) if error else None,
     }

@@ -21,6 +21,9 @@ OTHER_ORGANIZATION_ID = "d2c4b6a8-1e3f-4056-8a7b-9c0d1e2f3a4b"
 TERMINAL_GROUP_ID = "0a9b8c7d-6e5f-4d3c-8b2a-1f0e9d8c7b6a"
 ORDER_ID = "3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e8"
 CORRELATION_ID = "e4f5a6b7-c8d9-4e0f-a1b2-c3d4e5f6a7b8"
+TABLE_ORDER_ID = "4d6f8ba2-c3e5-4071-9283-a4b5c6d7e8f9"
+RESERVE_ID = "5e709cb3-d4f6-4182-a394-b5c6d7e8f90a"
+TABLE_ID = "6f81adc4-e507-4293-b4a5-c6d7e8f90a1b"
 COURIER_ID = "7d8e9fa0-b1c2-4d3e-8f40-516273849500"
 
 TOKEN = "token-of-the-first-restaurant"
@@ -101,21 +104,26 @@ def courier(*, id: str = COURIER_ID, name: str = "Орлова Вера") -> dic
     }
 
 
+def customer(**changes: Any) -> dict[str, Any]:
+    """A guest that iiko knows."""
+    return {
+        "type": "regular",
+        "id": "55667788-99aa-4bbc-8dde-eff001122334",
+        "name": "Мария",
+        "surname": "Лунина",
+        "comment": None,
+        "gender": "NotSpecified",
+        "inBlacklist": False,
+        "blacklistReason": None,
+        "birthdate": None,
+    } | changes
+
+
 def cloud_order(**changes: Any) -> dict[str, Any]:
     """``eventInfo.order``; changes carry wire names, as in ``cloud_order(status="OnWay", sum=10.5)``."""
-    return {
+    own = {
         "parentDeliveryId": None,
-        "customer": {
-            "type": "regular",
-            "id": "55667788-99aa-4bbc-8dde-eff001122334",
-            "name": "Мария",
-            "surname": "Лунина",
-            "comment": None,
-            "gender": "NotSpecified",
-            "inBlacklist": False,
-            "blacklistReason": None,
-            "birthdate": None,
-        },
+        "customer": customer(),
         "phone": "+79030000011",
         "phoneExtension": None,
         "deliveryPoint": {
@@ -166,34 +174,23 @@ def cloud_order(**changes: Any) -> dict[str, Any]:
         "movedToDeliveryId": None,
         "movedToTerminalGroupId": None,
         "movedToOrganizationId": None,
-        "menuId": None,
         "deliveryZone": "Центр",
         "estimatedTime": None,
         "isAsap": False,
         "whenPacked": None,
         "priceCategory": None,
-        "sum": 1651.0,
-        "number": 142,
-        "sourceKey": None,
-        "whenBillPrinted": None,
-        "whenClosed": None,
-        "conception": None,
-        "guestsInfo": {"count": 1, "splitBetweenPersons": False},
-        "items": [product()],
-        "combos": [],
-        "payments": [],
-        "tips": [],
-        "discounts": [],
-        "orderType": {
+    }
+    bill = banquet_order(
+        sum=1651.0,
+        number=142,
+        guestsInfo={"count": 1, "splitBetweenPersons": False},
+        orderType={
             "id": "76067ea3-356f-eb93-9d14-1fa00d082c4e",
             "name": "Доставка курьером",
             "orderServiceType": "DeliveryByCourier",
         },
-        "terminalGroupId": TERMINAL_GROUP_ID,
-        "processedPaymentsSum": 0.0,
-        "loyaltyInfo": None,
-        "externalData": None,
-    } | changes
+    )
+    return own | bill | changes
 
 
 _OWN: Any = object()
@@ -237,6 +234,107 @@ def cloud_event(
         }
         | dict(info or {}),
     } | dict(envelope or {})
+
+
+_AROUND = (
+    "event_type",
+    "event_time",
+    "organization_id",
+    "correlation_id",
+    "order_id",
+    "external_number",
+    "timestamp",
+    "creation_status",
+    "error_info",
+    "info",
+    "envelope",
+)
+
+
+def _hall_event(event_type: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The event around a table order or reserve."""
+    around = {name: value for name, value in changes.items() if name in _AROUND}
+    return cloud_event(**({"event_type": event_type, "external_number": None, "order": None} | around))
+
+
+def table_order_event(*, order: Any = _OWN, **changes: Any) -> dict[str, Any]:
+    """A table order; keywords that ``cloud_event`` does not name change it by their wire names."""
+    event = _hall_event("TableOrderUpdate", {"order_id": TABLE_ORDER_ID} | changes)
+    own = {name: value for name, value in changes.items() if name not in _AROUND}
+    event["eventInfo"]["order"] = table_order(**own) if order is _OWN else order
+    return event
+
+
+def table_order(**changes: Any) -> dict[str, Any]:
+    own = {
+        "tableIds": [TABLE_ID],
+        "customer": None,
+        "phone": None,
+        "status": "New",
+        "whenCreated": "2026-03-14 18:42:11.480",
+        "waiter": {"id": COURIER_ID, "name": "Соколова Вера", "phone": None},
+        "tabName": None,
+        "splitOrderBetweenCashRegisters": "Disabled",
+        "priceCategory": None,
+    }
+    return own | banquet_order() | changes
+
+
+def banquet_order(**changes: Any) -> dict[str, Any]:
+    """The order inside a reserve: no more than what every order has."""
+    return {
+        "menuId": None,
+        "sum": 351.0,
+        "number": 57,
+        "sourceKey": None,
+        "whenBillPrinted": None,
+        "whenClosed": None,
+        "conception": None,
+        "guestsInfo": {"count": 2, "splitBetweenPersons": False},
+        "items": [product()],
+        "combos": [],
+        "payments": [],
+        "tips": [],
+        "discounts": [],
+        "orderType": {
+            "id": "0672c5bd-7348-56f1-8398-088830cef24e",
+            "name": "Зал",
+            "orderServiceType": "Common",
+        },
+        "terminalGroupId": TERMINAL_GROUP_ID,
+        "processedPaymentsSum": 0.0,
+        "loyaltyInfo": None,
+        "externalData": None,
+    } | changes
+
+
+def reserve_event(*, reserve: Any = _OWN, **changes: Any) -> dict[str, Any]:
+    """A reserve; keywords that ``cloud_event`` does not name change it by their wire names."""
+    event = _hall_event("ReserveUpdate", {"order_id": RESERVE_ID} | changes)
+    own = {name: value for name, value in changes.items() if name not in _AROUND}
+    info = event["eventInfo"]
+    del info["order"], info["posId"]
+    info.setdefault("isDeleted", False)
+    info["reserve"] = reserve_content(**own) if reserve is _OWN else reserve
+    return event
+
+
+def reserve_content(**changes: Any) -> dict[str, Any]:
+    return {
+        "customer": customer(),
+        "guestsCount": 6,
+        "comment": "Нужен детский стул",
+        "durationInMinutes": 150,
+        "shouldRemind": True,
+        "status": "New",
+        "cancelReason": None,
+        "tableIds": [TABLE_ID],
+        "estimatedStartTime": "2026-03-20 19:00:00.000",
+        "guestsComingTime": None,
+        "phone": "+79030000011",
+        "eventType": "Банкет",
+        "order": None,
+    } | changes
 
 
 def soi_message(

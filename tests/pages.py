@@ -18,6 +18,8 @@ ORGANIZATIONS = "/admin/organizations/organization/"
 API_KEYS = "/admin/organizations/apikey/"
 COMMANDS = "/admin/orders/ordercommand/"
 LOGINS = "/admin/organizations/apilogin/"
+RESERVES = "/admin/hall/reserve/"
+TABLE_ORDERS = "/admin/hall/tableorder/"
 CALLS = "/admin/organizations/apicall/"
 
 

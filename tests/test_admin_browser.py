@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -15,6 +16,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from hall.models import Reserve, TableOrder
 from orders.command_models import CommandKind, OrderCommand
 from orders.models import Order
 from orders.services import carrying, commands
@@ -26,16 +28,32 @@ from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
     REVISION,
+    TABLE_ID,
+    banquet_order,
     cloud_event,
     courier,
+    customer,
     drain,
     make_key,
     make_organization,
     make_other_organization,
     post,
     product,
+    reserve_event,
+    table_order_event,
 )
-from tests.pages import API_KEYS, CALLS, COMMANDS, CONFIGS, EVENTS, LOGINS, ORDERS, ORGANIZATIONS
+from tests.pages import (
+    API_KEYS,
+    CALLS,
+    COMMANDS,
+    CONFIGS,
+    EVENTS,
+    LOGINS,
+    ORDERS,
+    ORGANIZATIONS,
+    RESERVES,
+    TABLE_ORDERS,
+)
 from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked
 from webhooks.models import EventSource, WebhookConfig, WebhookEvent
 
@@ -356,6 +374,30 @@ def asked_command(order: Order) -> OrderCommand:
     )
 
 
+def hall_rows() -> list[dict[str, Any]]:
+    """A table order and a reserve of long words and many tables."""
+    guest = customer(name="Константинопольский-Задунайский", surname="Константин")
+    return [
+        table_order_event(
+            external_number="W" * 150,
+            status="NeverHeardOfSuchALongStatusName",
+            tableIds=[TABLE_ID] * 5,
+            sum=1234567.89,
+            waiter={"id": COURIER_ID, "name": "Константинопольский-Задунайский Константин"},
+        ),
+        reserve_event(
+            status="Closed",
+            cancelReason="AReasonWithAVeryLongNameThatNobodyHasEverHeardOf",
+            eventType="оченьдлинноесловобезпробелов" * 5,
+            comment="оченьдлинноесловобезпробелов" * 20,
+            customer=guest,
+            tableIds=[TABLE_ID] * 5,
+            order=banquet_order(sum=1234567.89),
+            info={"isDeleted": True},
+        ),
+    ]
+
+
 def every_page() -> list[str]:
     linked(make_organization())
     arrive(
@@ -367,6 +409,7 @@ def every_page() -> list[str]:
         ),
         cloud_event(order_id="2", status="NeverHeardOfSuchALongStatusName", problem={"hasProblem": True}),
         cloud_event(event_type="AnEventTypeWithAVeryLongNameThatNobodyHasEverHeardOf", order_id="3"),
+        *hall_rows(),
     )
     order = Order.objects.get(iiko_order_id=ORDER_ID)
     given_up = asked_command(order)
@@ -375,6 +418,10 @@ def every_page() -> list[str]:
     return [
         "/admin/",
         ORDERS,
+        RESERVES,
+        f"{RESERVES}{Reserve.objects.get().pk}/change/",
+        TABLE_ORDERS,
+        f"{TABLE_ORDERS}{TableOrder.objects.get().pk}/change/",
         *(f"{ORDERS}{order.pk}/ask/{act}/" for act in ("status", "courier", "payment", "cancel")),
         COMMANDS,
         f"{COMMANDS}{given_up.pk}/change/",
@@ -415,7 +462,7 @@ def test_every_page_fits_a_phone(visitor_with_a_phone: Visitor) -> None:
     check_every_page(visitor_with_a_phone)
 
 
-LISTS = (ORDERS, COMMANDS, EVENTS, ORGANIZATIONS, CONFIGS, API_KEYS)
+LISTS = (ORDERS, RESERVES, TABLE_ORDERS, COMMANDS, EVENTS, ORGANIZATIONS, CONFIGS, API_KEYS)
 
 
 def long_rows() -> None:
@@ -432,6 +479,7 @@ def long_rows() -> None:
         ),
         cloud_event(order_id="2", status="NeverHeardOfSuchALongStatusName", problem={"hasProblem": True}),
         cloud_event(event_type="AnEventTypeWithAVeryLongNameThatNobodyHasEverHeardOf", order_id="3"),
+        *hall_rows(),
     )
     asked_command(Order.objects.get(iiko_order_id=ORDER_ID))
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
+from hall.models import Reserve, TableOrder
 from orders.models import Order
 from organizations.models import Organization
 from organizations.services.registry import add_organization
@@ -30,6 +32,20 @@ HOME = "f61da194-94df-50de-a434-8bc28d4d9573"
 OTHER = "54022abc-ff57-5148-9ddd-4b35de8c067b"
 ANNA = "8fe8ebb8-3242-5098-8e1a-47b153f05078"
 TOKEN = "token-of-both-restaurants"
+
+TABLE_ORDER_FIELDS = (
+    *("organization_id", "iiko_id", "pos_id", "external_number", "creation_status", "error_info"),
+    *("status", "raw_status", "is_open", "number", "table_ids", "waiter_id", "waiter_name", "guests_count"),
+    *("customer", "phone", "tab_name", "split_between_registers", "amount_minor"),
+    *("processed_payments_minor", "order_type_id", "order_type_name", "terminal_group_id", "when_created"),
+    *("when_bill_printed", "when_closed", "payments", "tips", "discounts", "revision"),
+)
+RESERVE_FIELDS = (
+    *("organization_id", "iiko_id", "external_number", "creation_status", "error_info", "is_deleted"),
+    *("status", "raw_status", "cancel_reason", "is_open", "guests_count", "duration_minutes"),
+    *("should_remind", "table_ids", "estimated_start_time", "guests_coming_time", "phone", "comment"),
+    *("occasion", "number", "amount_minor", "items", "revision"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +80,7 @@ def at(day: int, hour: int, minute: int, second: int = 0, micro: int = 0) -> dat
     return datetime(2026, 3, day, hour, minute, second, micro, tzinfo=UTC)
 
 
-def values(row: Order, *names: str) -> dict[str, Any]:
+def values(row: Model, *names: str) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
@@ -357,8 +373,175 @@ def test_15_array_of_several_types_is_three_events() -> None:
     assert order().status == "Waiting"
 
 
-@pytest.mark.parametrize("number", range(16, 24))
-def test_16_to_23_are_kept_for_later(number: int) -> None:
+def test_16_17_table_order_from_the_first_guest_to_the_payment() -> None:
+    send(16)
+    found = TableOrder.objects.get()
+    assert values(found, *TABLE_ORDER_FIELDS) == {
+        "organization_id": HOME,
+        "iiko_id": "ddb76ad7-ffb6-5f27-8f94-936ef36dac73",
+        "pos_id": "4ca68b29-c731-55ac-ae8a-2edfbb980a8e",
+        "external_number": None,
+        "creation_status": "Success",
+        "error_info": None,
+        "status": "New",
+        "raw_status": "New",
+        "is_open": True,
+        "number": "57",
+        "table_ids": ["ed44a85a-645b-5984-a3b3-cb6e7388a9d2"],
+        "waiter_id": "07324646-223a-5936-bdb6-f83780753a79",
+        "waiter_name": "Соколова Вера",
+        "guests_count": 2,
+        "customer": None,
+        "phone": None,
+        "tab_name": None,
+        "split_between_registers": "Disabled",
+        "amount_minor": 76000,
+        "processed_payments_minor": 0,
+        "order_type_id": "0672c5bd-7348-56f1-8398-088830cef24e",
+        "order_type_name": "Зал",
+        "terminal_group_id": "b6c70f6b-d9bc-5b7e-b1cf-436cff96f59f",
+        "when_created": at(14, 15, 1, 3, 117_000),
+        "when_bill_printed": None,
+        "when_closed": None,
+        "payments": [],
+        "tips": [],
+        "discounts": [],
+        "revision": 1773500465930,
+    }
+    (item,) = found.items
+    assert (item["name"], item["status"], item["amount"], item["result_minor"], item["is_deleted"]) == (
+        "Стейк",
+        "Added",
+        "1",
+        76000,
+        False,
+    )
+
+    send(17)
+    found = TableOrder.objects.get()
+    assert values(found, "status", "is_open", "processed_payments_minor", "revision") == {
+        "status": "Closed",
+        "is_open": False,
+        "processed_payments_minor": 76000,
+        "revision": 1773504611930,
+    }
+    assert values(found, "when_created", "when_bill_printed", "when_closed") == {
+        "when_created": at(14, 15, 1, 3, 117_000),
+        "when_bill_printed": at(14, 16, 5),
+        "when_closed": at(14, 16, 10, 10, 770_000),
+    }
+    assert found.items[0]["status"] == "Served"
+    assert [(one["name"], one["kind"], one["sum_minor"]) for one in found.payments] == [
+        ("Карта", "Card", 76000)
+    ]
+    assert not Order.objects.exists()
+
+
+def test_18_table_order_that_the_till_did_not_take() -> None:
+    send(18)
+
+    found = TableOrder.objects.get()
+    assert values(
+        found,
+        "iiko_id",
+        "external_number",
+        "creation_status",
+        "status",
+        "is_open",
+        "amount_minor",
+        "revision",
+    ) == {
+        "iiko_id": "c9a8608c-ae14-5fcb-ab01-fc125ac2ec42",
+        "external_number": "QR-7-003",
+        "creation_status": "Error",
+        "status": None,
+        "is_open": False,
+        "amount_minor": None,
+        "revision": 1773500580000,
+    }
+    assert found.error_info is not None
+    assert (found.error_info["code"], found.error_info["message"]) == (
+        "TerminalGroupDisabled",
+        "Terminal group is disabled.",
+    )
+    assert (found.items, found.table_ids, found.payments) == ([], [], [])
+
+
+def test_19_20_reserve_that_the_guests_refused() -> None:
+    send(19)
+    found = Reserve.objects.get()
+    assert values(found, *RESERVE_FIELDS) == {
+        "organization_id": HOME,
+        "iiko_id": "dd0de1ff-e70d-5dc2-aafc-60dba1a54c5b",
+        "external_number": None,
+        "creation_status": "Success",
+        "error_info": None,
+        "is_deleted": False,
+        "status": "New",
+        "raw_status": "New",
+        "cancel_reason": None,
+        "is_open": True,
+        "guests_count": 6,
+        "duration_minutes": 150,
+        "should_remind": True,
+        "table_ids": [
+            "542d873b-8d08-5e97-9ab4-3f00d5a2fb8c",
+            "4a188027-1241-5b5f-a4dc-388717de8a74",
+        ],
+        "estimated_start_time": at(20, 14, 0),
+        "guests_coming_time": None,
+        "phone": "+79040000120",
+        "comment": "День рождения, нужен детский стул",
+        "occasion": "Банкет",
+        "number": None,
+        "amount_minor": None,
+        "items": [],
+        "revision": 1773489600500,
+    }
+    assert found.customer is not None
+    assert (found.customer["id"], found.customer["name"], found.customer["is_in_blacklist"]) == (
+        "55d7a55a-04c4-530a-ba38-7d7facf254af",
+        "Олег",
+        False,
+    )
+
+    send(20)
+    assert values(Reserve.objects.get(), "status", "cancel_reason", "is_open", "revision") == {
+        "status": "Closed",
+        "cancel_reason": "ClientRefused",
+        "is_open": False,
+        "revision": 1773912600000,
+    }
+
+
+def test_21_reserve_that_the_till_did_not_take() -> None:
+    send(21)
+
+    found = Reserve.objects.get()
+    assert values(found, "iiko_id", "creation_status", "status", "is_open", "is_deleted", "guests_count") == {
+        "iiko_id": "1437d899-abd8-5935-8533-dbcb50161b45",
+        "creation_status": "Error",
+        "status": None,
+        "is_open": False,
+        "is_deleted": False,
+        "guests_count": None,
+    }
+    assert found.error_info is not None
+    assert (found.error_info["code"], found.error_info["message"]) == (
+        "DuplicatedReserveId",
+        "Reserve already exists.",
+    )
+
+
+@pytest.mark.parametrize("number", range(16, 22))
+def test_16_to_21_are_applied_without_a_note(number: int) -> None:
+    send(number)
+
+    assert list(WebhookEvent.objects.values_list("status", "reason", "notes")) == [("processed", "", [])]
+
+
+@pytest.mark.parametrize("number", range(22, 24))
+def test_22_to_23_are_kept_for_later(number: int) -> None:
     send(number)
 
     assert list(WebhookEvent.objects.values_list("status", "reason")) == [("ignored", "not_handled_yet")]
@@ -423,18 +606,23 @@ def test_27_soi_creation_error_without_details() -> None:
 
 
 def mirror() -> list[dict[str, Any]]:
-    """The orders without what depends on when this hub first saw them."""
-    ours = {"id", "created_at", "updated_at", "field_ranks"}
-    names = [field.attname for field in Order._meta.concrete_fields if field.attname not in ours]
-    return sorted(
-        (values(found, *names) for found in Order.objects.all()),
-        key=lambda row: (row["iiko_order_id"] or "", row["external_order_id"] or ""),
+    """The rows without what depends on when this hub first saw them."""
+    orders = sorted(
+        rows_of(Order), key=lambda row: (row["iiko_order_id"] or "", row["external_order_id"] or "")
     )
+    hall = [sorted(rows_of(model), key=lambda row: row["iiko_id"]) for model in (TableOrder, Reserve)]
+    return [*orders, *hall[0], *hall[1]]
+
+
+def rows_of(model: type[Model]) -> list[dict[str, Any]]:
+    ours = {"id", "created_at", "updated_at", "field_ranks"}
+    names = [field.attname for field in model._meta.concrete_fields if field.attname not in ours]
+    return [values(found, *names) for found in model._default_manager.all()]
 
 
 def start_over() -> None:
-    WebhookEvent.objects.all().delete()
-    Order.objects.all().delete()
+    for model in (WebhookEvent, Order, TableOrder, Reserve):
+        model._default_manager.all().delete()
 
 
 NUMBERS = range(1, 28)
@@ -443,7 +631,7 @@ NUMBERS = range(1, 28)
 def test_whole_set_twice_ends_in_the_same_orders() -> None:
     send(*NUMBERS)
     once = mirror()
-    assert len(once) == 9
+    assert len(once) == 13
 
     send(*NUMBERS)
 
@@ -454,7 +642,7 @@ def test_whole_set_twice_ends_in_the_same_orders() -> None:
 def test_whole_set_in_reverse_ends_in_the_same_orders() -> None:
     send(*NUMBERS)
     forward = mirror()
-    assert len(forward) == 9
+    assert len(forward) == 13
     start_over()
 
     send(*reversed(NUMBERS))
@@ -466,7 +654,7 @@ def test_whole_set_in_reverse_ends_in_the_same_orders() -> None:
 def test_whole_set_shuffled_and_repeated_ends_in_the_same_orders(seed: int) -> None:
     send(*NUMBERS)
     forward = mirror()
-    assert len(forward) == 9
+    assert len(forward) == 13
     start_over()
     generator = random.Random(seed)
     numbers = [*NUMBERS, *generator.sample(NUMBERS, 9)]

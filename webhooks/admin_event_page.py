@@ -23,6 +23,7 @@ from webhooks.presentation import (
     status_badge,
     type_text,
 )
+from webhooks.subjects import hall_row_of
 
 REPLAYS_SHOWN = 20
 COLLAPSED_FROM = 20_000
@@ -32,11 +33,12 @@ Fact = tuple[str, str | SafeString]
 
 
 def event_page(event: WebhookEvent, *, now: datetime) -> dict[str, Any]:
-    """Collect what the template shows; four queries, whatever the event."""
+    """Collect what the template shows; four queries, five for an event of the hall."""
     page = _Page(event, now)
     payload, raw = _content(event)
     return {
         "badge": status_badge(event),
+        "hall": page.hall(),
         "headline": page.headline(),
         "notices": page.notices(),
         "facts": page.facts(),
@@ -90,6 +92,19 @@ class _Page:
             (_("Repeats"), str(event.duplicates)),
             (_("Outcome"), reason_text(event) or str(event.get_status_display())),
         ]
+
+    def hall(self) -> dict[str, Any] | None:
+        """The table order or reserve that the event is about."""
+        row = hall_row_of(self._event)
+        if row is None:
+            return None
+        name = str(row._meta.verbose_name)
+        return {
+            "title": name[:1].upper() + name[1:],
+            "row": row,
+            "permission": f"{row._meta.app_label}.view_{row._meta.model_name}",
+            "url": reverse(f"admin:hall_{row._meta.model_name}_change", args=[row.pk]),
+        }
 
     def notices(self) -> list[tuple[str, str, str]]:
         """What needs a person's eye: severity, title, words."""

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Value
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -19,6 +19,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
+from hall.models import HallRow, Reserve, TableOrder
 from iiko_client import clocks
 from orders.models import Order
 from organizations.admin_filters import OrganizationFilter
@@ -38,6 +39,7 @@ from webhooks.errors import NotReplayable
 from webhooks.models import EventStatus, Reason, WebhookEvent
 from webhooks.presentation import reason_text, replay_text, status_badge, type_text
 from webhooks.services.replay import ReplayCount, replay_all, replay_event
+from webhooks.subjects import HALL
 
 REPLAY_AT_ONCE = 1_000
 """For more there is ``manage.py replay_webhooks``, which nobody waits for in a browser."""
@@ -48,6 +50,7 @@ _ORDERS_SEARCHED = 200
 
 _LISTED = (
     "event_type",
+    "entity_key",
     "format",
     "status",
     "reason",
@@ -75,6 +78,8 @@ class EventChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
             restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
             is_many_zones=Value(len(zones) > 1),
             links_orders=Value(_sees_orders(request)),
+            table_order_pk=_hall_pk(request, TableOrder),
+            reserve_pk=_hall_pk(request, Reserve),
         )
 
 
@@ -147,6 +152,8 @@ class WebhookEventAdmin(MirrorAdmin):
         event: WebhookEvent = context["original"]
         context |= event_page(event, now=timezone.now())
         context |= {"title": f"{type_text(event.event_type)} #{event.pk}", "subtitle": None}
+        hall = context["hall"]
+        context["sees_hall"] = hall is not None and request.user.has_perm(hall["permission"])
         context |= {"may_replay": self.has_replay_permission(request), "sees_orders": _sees_orders(request)}
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
@@ -265,7 +272,7 @@ class WebhookEventAdmin(MirrorAdmin):
     @admin.display(description=_("order"))
     def order_link(self, event: Any) -> SafeString:
         if event.order is None:
-            return two_lines(event.order_external_id or EMPTY, "")
+            return _hall_link(event) or two_lines(event.order_external_id or EMPTY, "")
         number: str | SafeString = str(event.order)
         if event.links_orders:
             url = reverse("admin:orders_order_change", args=[event.order_id])
@@ -276,6 +283,29 @@ class WebhookEventAdmin(MirrorAdmin):
     @admin.display(description=_("repeats"))
     def repeats(self, event: WebhookEvent) -> str:
         return str(event.duplicates or "")
+
+
+def _hall_link(event: Any) -> SafeString | None:
+    """Lead to the table order or reserve of an event; ``EventChangeList`` knows those that may be seen."""
+    for model, pk, words in (
+        (TableOrder, event.table_order_pk, _("table order")),
+        (Reserve, event.reserve_pk, _("reserve")),
+    ):
+        if pk is not None and HALL.get(event.event_type) is model:
+            url = reverse(f"admin:hall_{model._meta.model_name}_change", args=[pk])
+            link = format_html('<a class="hub-link" href="{}">{} #{}</a>', url, words, pk)
+            return two_lines(link, event.order_external_id)
+    return None
+
+
+def _hall_pk(request: HttpRequest, model: type[HallRow]) -> Any:
+    """The row of the hall that an event is about, for those who may see it."""
+    if not request.user.has_perm(f"hall.view_{model._meta.model_name}"):
+        return Value(None, output_field=BigIntegerField())
+    rows = model._default_manager.filter(
+        organization_id=OuterRef("organization_id"), iiko_id=OuterRef("entity_key")
+    )
+    return Subquery(rows.values("pk")[:1])
 
 
 def _found(text: str) -> Q:

@@ -9,34 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, TypedDict
+from typing import Any
 
-from iiko_client.reading import BadValue, JsonObject, Reader
-from iiko_client.types.lines import (
-    ItemRow,
-    MoneyRow,
-    PaymentRow,
-    exact,
-    read_discounts,
-    read_items,
-    read_payments,
-    read_tips,
+from iiko_client.reading import JsonObject, Reader
+from iiko_client.types.infos import (
+    BILL,
+    RAW,
+    InfoFields,
+    Table,
+    read_creation,
+    read_customer,
+    read_groups,
+    read_raw,
+    read_status,
+    read_table,
 )
+from iiko_client.types.lines import ItemRow, MoneyRow, PaymentRow, exact
 from iiko_client.types.statuses import normalise_status, order_type
 from iiko_client.units import MinorUnits
 
 
-class OrderFields(TypedDict, total=False):
+class OrderFields(InfoFields, total=False):
     """What one message says of an order; a missing key was not said, None was said to be empty."""
 
     pos_id: str | None
     external_order_id: str
     soi_external_id: str
     readable_number: str | None
-    status: str | None
-    raw_status: str | None
-    creation_status: str | None
-    error_info: Any
     order_type: str | None
     order_type_id: str | None
     order_type_name: str | None
@@ -95,22 +94,12 @@ class OrderReading:
     issues: tuple[str, ...]
 
 
-Parse = Callable[[Reader, str], Any]
-
-_INFO_FIELDS: tuple[tuple[str, str, Parse], ...] = (
-    ("posId", "pos_id", Reader.ident),
-    ("creationStatus", "creation_status", Reader.short),
-)
-
-_ORDER_FIELDS: tuple[tuple[str, str, Parse], ...] = (
+_ORDER_FIELDS: Table = (
+    *BILL,
     ("number", "readable_number", Reader.short),
-    ("sum", "amount_minor", Reader.money),
-    ("processedPaymentsSum", "processed_payments_minor", Reader.money),
-    ("terminalGroupId", "terminal_group_id", Reader.ident),
     ("phone", "phone", Reader.short),
     ("comment", "comment", Reader.label),
     ("deliveryZone", "delivery_zone", Reader.label),
-    ("sourceKey", "source_key", Reader.label),
     ("isAsap", "is_asap", Reader.boolean),
     ("completeBefore", "promised_time", Reader.local_time),
     ("cookingStartTime", "cooking_start_time", Reader.local_time),
@@ -121,15 +110,9 @@ _ORDER_FIELDS: tuple[tuple[str, str, Parse], ...] = (
     ("whenPacked", "when_packed", Reader.local_time),
     ("whenSended", "when_sent", Reader.local_time),
     ("whenDelivered", "when_delivered", Reader.local_time),
-    ("whenClosed", "when_closed", Reader.local_time),
-    # The schema names no clock for these two; the samples show the terminal's. A real account settles it.
-    ("whenBillPrinted", "when_bill_printed", Reader.local_time),
+    # The schema names no clock; the samples show the terminal's. A real account settles it.
     ("estimatedTime", "estimated_time", Reader.local_time),
     ("whenReceivedByApi", "when_received_by_api", Reader.utc_time),
-    ("items", "items", read_items),
-    ("payments", "payments", read_payments),
-    ("tips", "tips", read_tips),
-    ("discounts", "discounts", read_discounts),
 )
 
 
@@ -144,9 +127,8 @@ def read_order_info(wire: JsonObject, zone_of: Callable[[str | None], tzinfo]) -
     zone = zone_of(terminal_group if isinstance(terminal_group, str) else None)
     info = Reader(wire, zone=zone, issues=issues)
     fields = OrderFields()
-    read_table(info, _INFO_FIELDS, fields)
-    if info.has("errorInfo"):
-        fields["error_info"] = info.raw("errorInfo")
+    read_table(info, (("posId", "pos_id", Reader.ident),), fields)
+    read_creation(info, fields)
     # iiko sends null where it was given no number; the number we know from elsewhere stays.
     external = info.read("externalNumber", Reader.ident)
     if external is not None:
@@ -163,43 +145,14 @@ def read_order_info(wire: JsonObject, zone_of: Callable[[str | None], tzinfo]) -
     )
 
 
-def read_table(reader: Reader, table: tuple[tuple[str, str, Parse], ...], fields: OrderFields) -> None:
-    for wire_name, name, parse in table:
-        if reader.has(wire_name):
-            try:
-                fields[name] = parse(reader, wire_name)  # type: ignore[literal-required]  # the table's names are the keys
-            except ValueError as error:
-                reader.note(wire_name, error)
-
-
 def _read_order(order: Reader, fields: OrderFields) -> None:
     read_table(order, _ORDER_FIELDS, fields)
-    read_status(order, "status", fields)
-    for key, read in _GROUPS.items():
-        if order.has(key):
-            try:
-                fields.update(read(order.child(key)))
-            except BadValue as error:
-                order.note(key, error)
+    read_status(order, "status", fields, normalise_status)
+    read_groups(order, _GROUPS, fields)
     if any(order.has(key) for key in _MOVED):
         moved = {ours: value for key, ours in _MOVED.items() if (value := order.read(key, Reader.ident))}
         fields["moved"] = moved or None
-    if order.has("loyaltyInfo"):
-        fields["loyalty"] = order.raw("loyaltyInfo")
-    if order.has("externalData"):
-        fields["external_data"] = order.raw("externalData")
-
-
-def read_status(reader: Reader, key: str, fields: OrderFields) -> None:
-    """Set ``status`` and ``raw_status``; a status nobody knows leaves ``status`` empty and is noted."""
-    if not reader.has(key):
-        return
-    raw = reader.read(key, Reader.label)
-    known = normalise_status(raw) if raw else None
-    if raw and known is None:
-        reader.note(key, f"unknown status {raw[:60]!r}")
-    fields["raw_status"] = raw
-    fields["status"] = known.value if known else None
+    read_raw(order, RAW, fields)
 
 
 def _read_order_type(wire: Reader | None) -> OrderFields:
@@ -249,14 +202,7 @@ def _read_guests(wire: Reader | None) -> OrderFields:
 
 
 def _read_customer(wire: Reader | None) -> OrderFields:
-    if wire is None:
-        return OrderFields(customer=None)
-    names = ("type", "name", "surname", "comment", "gender", "birthdate")
-    customer: dict[str, Any] = {"id": wire.read("id", Reader.ident)}
-    customer |= {name: wire.read(name, Reader.label) for name in names}
-    customer["is_in_blacklist"] = wire.read("inBlacklist", Reader.boolean) or False
-    customer["blacklist_reason"] = wire.read("blacklistReason", Reader.label)
-    return OrderFields(customer=customer)
+    return OrderFields(customer=None if wire is None else read_customer(wire))
 
 
 def _read_address(wire: Reader | None) -> OrderFields:
@@ -278,7 +224,7 @@ def _read_address(wire: Reader | None) -> OrderFields:
     return OrderFields(address=address)
 
 
-_GROUPS: dict[str, Callable[[Reader | None], OrderFields]] = {
+_GROUPS: dict[str, Callable[[Reader | None], InfoFields]] = {
     "orderType": _read_order_type,
     "courierInfo": _read_courier,
     "cancelInfo": _read_cancel,

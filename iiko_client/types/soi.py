@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import UTC
 
 from iiko_client.reading import JsonObject, Reader
-from iiko_client.types.orders import OrderFields, OrderReading, Parse, read_status, read_table
-from iiko_client.types.statuses import order_type
+from iiko_client.types.infos import Table, read_creation, read_status, read_table
+from iiko_client.types.orders import OrderFields, OrderReading
+from iiko_client.types.statuses import normalise_status, order_type
 
-_DETAILS: tuple[tuple[str, str, Parse], ...] = (
+_DETAILS: Table = (
     ("restaurantName", "restaurant_name", Reader.label),
     ("orderAmount", "amount_minor", Reader.money),
     ("problem", "problem", Reader.label),
@@ -31,13 +32,8 @@ def read_soi_order(wire: JsonObject) -> OrderReading:
     if external is not None:
         fields["external_order_id"] = external
         fields["soi_external_id"] = external
-    table: tuple[tuple[str, str, Parse], ...] = (
-        ("readableNumber", "readable_number", Reader.short),
-        ("creationStatus", "creation_status", Reader.short),
-    )
-    read_table(message, table, fields)
-    if "errorInfo" in wire:
-        fields["error_info"] = message.raw("errorInfo")
+    read_table(message, (("readableNumber", "readable_number", Reader.short),), fields)
+    read_creation(message, fields)
     details = message.inner("iikoOrderDetails")
     _read_details(details, fields)
     return OrderReading(
@@ -52,7 +48,7 @@ def read_soi_order(wire: JsonObject) -> OrderReading:
 
 def _read_details(details: Reader, fields: OrderFields) -> None:
     read_table(details, _DETAILS, fields)
-    read_status(details, "orderStatus", fields)
+    read_status(details, "orderStatus", fields, normalise_status)
     if details.has("orderType"):
         kind = details.read("orderType", Reader.short)
         fields["order_type"] = order_type(kind) if kind else None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from typing import TypeVar
+
+S = TypeVar("S", bound=StrEnum)
 
 
 class DeliveryStatus(StrEnum):
@@ -22,15 +26,40 @@ class DeliveryStatus(StrEnum):
 
 TERMINAL_STATUSES = frozenset({DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED})
 
-_BY_LETTERS = {status.value.lower(): status for status in DeliveryStatus}
+
+class TableOrderStatus(StrEnum):
+    """``Deliveries.Response.Order.OrderStatus`` (read 2026-11). ``Bill``: asked for, not paid yet."""
+
+    NEW = "New"
+    BILL = "Bill"
+    CLOSED = "Closed"
+    DELETED = "Deleted"
 
 
-def normalise_status(raw: str) -> DeliveryStatus | None:
-    """Return the status written as ``OnWay``, ``ON_WAY``, ``on-way`` …; None for one iiko's schema has not.
+class ReserveStatus(StrEnum):
+    """``Reserves.ReserveStatus`` (read 2026-11).
 
-    The SOI spelling (UPPER_SNAKE) is known from the format's own examples only.
+    By the schema guests who came make a banquet ``Started`` and a plain reserve ``Closed``, which is what
+    a cancelled one is too; that one has a reason.
     """
-    return _BY_LETTERS.get("".join(letter for letter in raw.lower() if letter not in "_- "))
+
+    NEW = "New"
+    STARTED = "Started"
+    CLOSED = "Closed"
+
+
+def _normaliser(statuses: type[S]) -> Callable[[str], S | None]:
+    by_letters = {status.value.lower(): status for status in statuses}
+    return lambda raw: by_letters.get("".join(letter for letter in raw.lower() if letter not in "_- "))
+
+
+normalise_status = _normaliser(DeliveryStatus)
+"""Return the status written as ``OnWay``, ``ON_WAY``, ``on-way`` …; None for one iiko's schema has not.
+
+The SOI spelling (UPPER_SNAKE) is known from the format's own examples only.
+"""
+normalise_table_order_status = _normaliser(TableOrderStatus)
+normalise_reserve_status = _normaliser(ReserveStatus)
 
 
 # Orders carry orderServiceType; the order type dictionary says DeliveryPickUp for the same thing.

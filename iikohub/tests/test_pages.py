@@ -12,7 +12,18 @@ from django.utils import formats, translation
 
 from iikohub import health
 from tests.builders import cloud_event, drain, make_organization, post
-from tests.pages import API_KEYS, CONFIGS, EVENTS, ORDERS, ORGANIZATIONS, sign_in, sign_in_superuser, text
+from tests.pages import (
+    API_KEYS,
+    CONFIGS,
+    EVENTS,
+    ORDERS,
+    ORGANIZATIONS,
+    RESERVES,
+    TABLE_ORDERS,
+    sign_in,
+    sign_in_superuser,
+    text,
+)
 from webhooks.models import WebhookEvent
 
 ENGLISH = {"Accept-Language": "en"}
@@ -31,6 +42,8 @@ def heading(response: Any) -> str:
     [
         (ORDERS, "Orders"),
         (EVENTS, "Events"),
+        (RESERVES, "Reserves"),
+        (TABLE_ORDERS, "Table orders"),
         (ORGANIZATIONS, "Organizations"),
         (CONFIGS, "Webhook settings"),
         (API_KEYS, "API keys"),

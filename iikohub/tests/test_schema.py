@@ -49,6 +49,10 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
         "POST /api/v1/loyalty/withdraw": "Take from a wallet",
         "GET /api/v1/organizations": "Restaurants by name",
         "GET /api/v1/terminal-groups": "Till groups by restaurant and name",
+        "GET /api/v1/table-orders": "Table orders, newest first",
+        "GET /api/v1/table-orders/{id}": "One table order with its items, payments and guest",
+        "GET /api/v1/reserves": "Reserves, newest first",
+        "GET /api/v1/reserves/{id}": "One reserve with its guest, and its bill if it is a banquet",
         "GET /api/v1/commands/{id}": "What became of a wish",
         "GET /api/v1/orders": "Orders, newest first",
         "GET /api/v1/orders/{id}": "One order with its items, payments, discounts and customer",
@@ -89,6 +93,22 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "search",
         "skip",
         "limit",
+    }
+    hall = {
+        "organization_id",
+        "status",
+        "open",
+        "external_number",
+        "search",
+        "updated_since",
+        "skip",
+        "limit",
+    }
+    assert parameters(schema, "/api/v1/table-orders") == hall | {"iiko_order_id", "number"}
+    assert parameters(schema, "/api/v1/reserves") == hall | {
+        "iiko_reserve_id",
+        "expected_since",
+        "expected_until",
     }
     assert parameters(schema, "/api/v1/webhooks/events") == {
         "event_type",

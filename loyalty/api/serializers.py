@@ -8,9 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from loyalty.models import Customer, LoyaltyOperation, Wallet
-from loyalty.services.customers import masked_card, masked_email, masked_phone
 from loyalty.services.operations import LONGEST_COMMENT
 from orders.api.command_serializers import MoneyField
+from organizations.services.personal_data import masked_card, masked_email, masked_phone
 
 
 @extend_schema_field({"oneOf": [{"type": "number"}, {"type": "string"}], "example": 1520.5})

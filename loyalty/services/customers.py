@@ -76,19 +76,6 @@ def normal_phone(text: str) -> str:
     return f"+{digits}" if digits else ""
 
 
-def masked_phone(phone: str) -> str:
-    return f"{phone[:2]}•••{phone[-2:]}" if len(phone) > 6 else "•••" if phone else ""
-
-
-def masked_email(email: str) -> str:
-    name, at, host = email.partition("@")
-    return f"{name[:1]}•••{at}{host}" if email else ""
-
-
-def masked_card(card: str) -> str:
-    return f"•••{card[-4:]}" if len(card) > 6 else "•••" if card else ""
-
-
 # --- asking iiko -------------------------------------------------------------------------------------
 
 

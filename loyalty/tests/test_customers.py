@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from loyalty.models import Customer, Wallet
-from loyalty.services.customers import masked_card, masked_email, masked_phone, normal_phone
+from loyalty.services.customers import normal_phone
 from loyalty.tests.played_loyalty import (
     GUEST_ID,
     INFO,
@@ -23,6 +23,7 @@ from loyalty.tests.played_loyalty import (
     move,
     work,
 )
+from organizations.services.personal_data import masked_card, masked_email, masked_phone
 from organizations.services.registry import create_api_key
 from tests.builders import (
     ORGANIZATION_ID,

@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from loyalty.models import LoyaltyOperation, OperationState
 from loyalty.services import carrying
 from loyalty.tests.played_loyalty import CHARGEOFF, TOPUP, loyal_restaurant, move, newest
+from tests.at_once import AT_ONCE, at_once
 from tests.builders import make_key
 from tests.played_iiko import PlayedIiko
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-AT_ONCE = 8
-
-
-def at_once(do: Callable[[int], Any]) -> list[Any]:
-    """Do something in many threads that start together; returns what each did."""
-    start, results = threading.Barrier(AT_ONCE), [None] * AT_ONCE
-
-    def run(number: int) -> None:
-        start.wait(10)
-        try:
-            results[number] = do(number)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(AT_ONCE)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return results
 
 
 def test_parallel_withdrawals_never_overdraw(iiko: PlayedIiko) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import django_filters as filters
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -15,8 +15,32 @@ from orders.models import Order, OrderQuerySet, Status
 from orders.services.horizon import settled_before
 from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
 
+M = TypeVar("M", bound=Model)
 
-class OrderFilter(filters.FilterSet):
+
+FOLLOWING = (
+    "To follow the changes ask with `updated_since` (any moment of the past at first). The "
+    "answer is in the order of `updated_at`, the oldest change first. Follow `next` until it is null, "
+    "keep the `updated_at` of the last row, and ask again with it as `updated_since`, as often as you "
+    "like. No change is missed; the last row comes once more, so store rows by `id`. With an empty "
+    "answer keep what you have. Do not use `skip` for this, nor your own clock. A change that is being "
+    "written, or one younger than such, is left for the next answer, for a second or so."
+)
+
+
+class ChangesFilter(filters.FilterSet):
+    """For rows whose ``updated_at`` comes from ``services.horizon``; with ``ChangesPagination``."""
+
+    updated_since = filters.IsoDateTimeFilter(
+        method="by_updated_since", help_text="ISO 8601; changed at or after, the oldest change first."
+    )
+
+    def by_updated_since(self, rows: QuerySet[M], _: str, value: datetime) -> QuerySet[M]:
+        settled = rows.filter(updated_at__gte=value, updated_at__lt=settled_before())
+        return settled.order_by("updated_at", "id")
+
+
+class OrderFilter(ChangesFilter):
     status = filters.ChoiceFilter(choices=Status.choices, help_text="One of iiko's ten statuses.")
     organization_id = IikoIdFilter()
     courier_id = IikoIdFilter()
@@ -27,9 +51,6 @@ class OrderFilter(filters.FilterSet):
     late = StrictBooleanFilter(method="by_late", help_text="true: past the promised time.")
     open = StrictBooleanFilter(
         field_name="is_open", help_text="true: neither closed, cancelled nor refused at creation."
-    )
-    updated_since = filters.IsoDateTimeFilter(
-        method="by_updated_since", help_text="ISO 8601; changed at or after, the oldest change first."
     )
     search = filters.CharFilter(
         method="by_search", help_text="A number, an id (ours excepted) or a phone, exactly."
@@ -51,10 +72,6 @@ class OrderFilter(filters.FilterSet):
 
     def by_late(self, orders: OrderQuerySet, _: str, value: bool) -> QuerySet[Order]:
         return orders.late(timezone.now(), is_late=value)
-
-    def by_updated_since(self, orders: QuerySet[Order], _: str, value: datetime) -> QuerySet[Order]:
-        settled = orders.filter(updated_at__gte=value, updated_at__lt=settled_before())
-        return settled.order_by("updated_at", "id")
 
     def by_search(self, orders: OrderQuerySet, _: str, value: str) -> QuerySet[Order]:
         return orders.searched(value)

@@ -7,10 +7,10 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 from organizations.api.pagination import SkipLimitPagination
 
 
-class OrderPagination(SkipLimitPagination):
+class ChangesPagination(SkipLimitPagination):
     """With ``updated_since``, ``next`` goes on from the next change instead of leaving rows out.
 
-    An order that changes meanwhile moves to the end of that list, and all behind it move up: whoever
+    A row that changes meanwhile moves to the end of that list, and all behind it move up: whoever
     leaves out as many rows as it has seen would miss some.
     """
 

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders.api.action_views import OrderActions
-from orders.api.filters import OrderFilter
-from orders.api.pagination import OrderPagination
+from orders.api.filters import FOLLOWING, OrderFilter
+from orders.api.pagination import ChangesPagination
 from orders.api.serializers import (
     DETAIL_FIELDS,
     OPEN_COMMANDS,
@@ -31,12 +31,7 @@ _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 @extend_schema_view(
     list=extend_schema(
         summary="Orders, newest first",
-        description="To follow the changes ask with `updated_since` (any moment of the past at first). The "
-        "answer is in the order of `updated_at`, the oldest change first. Follow `next` until it is null, "
-        "keep the `updated_at` of the last order, and ask again with it as `updated_since`, as often as you "
-        "like. No change is missed; the last order comes once more, so store orders by `id`. With an empty "
-        "answer keep what you have. Do not use `skip` for this, nor your own clock. A change that is being "
-        "written, or one younger than such, is left for the next answer, for a second or so.",
+        description=FOLLOWING,
     ),
     retrieve=extend_schema(summary="One order with its items, payments, discounts and customer"),
 )
@@ -45,7 +40,7 @@ class OrderViewSet(
 ):
     queryset = Order.objects.select_related("organization").prefetch_related(OPEN_COMMANDS)
     filterset_class = OrderFilter
-    pagination_class = OrderPagination
+    pagination_class = ChangesPagination
     staff_permission = "orders.view_order"
     lookup_value_regex = r"\d+"
 

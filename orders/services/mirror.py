@@ -23,7 +23,7 @@ from orders.command_models import OrderCommand
 from orders.errors import OrderRowGone
 from orders.models import Order, TimelineEntry
 from orders.services.horizon import change_times
-from orders.services.ranks import FALLBACK, FieldRanks
+from orders.services.ranks import FALLBACK, RankedRow
 from orders.services.settling import settle
 from orders.services.timeline import STORY_COLUMNS, Story
 from orders.signals import order_merged
@@ -61,23 +61,13 @@ class Applied:
     outcome: Outcome
 
 
-class _Row:
-    """One order of the batch in memory: its model, the ranks of its fields and what it will tell."""
+class _Row(RankedRow[Order]):
+    """One order of the batch, and what it will tell."""
 
     def __init__(self, order: Order) -> None:
+        super().__init__(order)
         self.order = order
-        self.ranks = FieldRanks(order.field_ranks)
         self.story = Story(order, self.ranks)
-        self.is_changed = not order.field_ranks
-        self.is_touched = self.is_changed
-
-    def set(self, name: str, value: Any, rank: str) -> None:
-        if getattr(self.order, name) != value:
-            setattr(self.order, name, value)
-            self.is_changed = self.is_touched = True
-        if self.ranks.of(name) != rank:
-            self.ranks.set(name, rank)
-            self.is_touched = True
 
     def identify(self, iiko_order_id: str) -> None:
         """An id is told once and never changes, so the oldest message may bring it."""
@@ -285,14 +275,10 @@ def _absorb(keeper: _Row, loser: _Row) -> None:
 
 
 def _apply(row: _Row, report: OrderReport) -> Outcome:
-    won = [name for name in report.fields if report.rank >= row.ranks.of(name)]
-    for name in won:
-        row.set(name, report.fields[name], report.rank)  # type: ignore[literal-required]  # names of the dict itself
+    counts = row.take(report.fields, report.rank)
     _guess_restaurant(row, report)
-    if report.revision is not None and report.revision > (row.order.revision or 0):
-        row.order.revision = report.revision
-        row.is_touched = True
-    return Outcome.APPLIED if won or not report.fields else Outcome.OLDER
+    row.note_revision(report.revision)
+    return Outcome.APPLIED if counts else Outcome.OLDER
 
 
 def _guess_restaurant(row: _Row, report: OrderReport) -> None:

@@ -20,7 +20,8 @@ prove that it is newer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from iiko_client.types.statuses import DeliveryStatus
 
@@ -39,12 +40,14 @@ def cloud_rank(*, revision: int, progress: int, digest: str) -> str:
 
 
 _CREATION = {"InProgress": 0, "Error": 1, "Success": 2}
-_COURSE = [None, *DeliveryStatus]
 
 
-def progress_of(creation_status: str | None, status: str | None) -> int:
-    """Place a message in the usual course of an order: creation first, then the delivery's status."""
-    return 20 * _CREATION.get(creation_status or "", 0) + _COURSE.index(status if status in _COURSE else None)
+def progress_of(
+    creation_status: str | None, status: str | None, course: Sequence[str] = tuple(DeliveryStatus)
+) -> int:
+    """Place a message in the usual course: creation first, then the status, of a delivery if not said."""
+    come = course.index(status) + 1 if status in course else 0
+    return 20 * _CREATION.get(creation_status or "", 0) + come
 
 
 class FieldRanks:
@@ -65,3 +68,46 @@ class FieldRanks:
         ranks = {name: self.of(name) for name in names}
         common = Counter(ranks.values()).most_common(1)[0][0]
         return {_REST: common} | {name: rank for name, rank in ranks.items() if rank != common}
+
+
+class Ranked(Protocol):
+    """A row of a mirror. ``revision``: the newest one any message carried."""
+
+    field_ranks: Any
+    revision: Any
+
+
+R = TypeVar("R", bound=Ranked)
+
+
+class RankedRow(Generic[R]):
+    """A locked row of a batch in memory.
+
+    ``is_changed``: what people see of it is different; ``is_touched``: it has to be written.
+    """
+
+    def __init__(self, row: R) -> None:
+        self.row = row
+        self.ranks = FieldRanks(row.field_ranks)
+        self.is_changed = not row.field_ranks
+        self.is_touched = self.is_changed
+
+    def take(self, fields: Mapping[str, Any], rank: str) -> bool:
+        """Set the fields in which a message of this rank counts; returns whether it does in any."""
+        won = [name for name in fields if rank >= self.ranks.of(name)]
+        for name in won:
+            self.set(name, fields[name], rank)
+        return bool(won) or not fields
+
+    def set(self, name: str, value: Any, rank: str) -> None:
+        if getattr(self.row, name) != value:
+            setattr(self.row, name, value)
+            self.is_changed = self.is_touched = True
+        if self.ranks.of(name) != rank:
+            self.ranks.set(name, rank)
+            self.is_touched = True
+
+    def note_revision(self, revision: int | None) -> None:
+        if revision is not None and revision > (self.row.revision or 0):
+            self.row.revision = revision
+            self.is_touched = True

@@ -1,6 +1,6 @@
-"""Keep people out of the log of calls: names, phones, addresses, comments, cards.
+"""Keep people out of the log of calls (names, phones, addresses, comments, cards), and off a page.
 
-Masked unless known to be harmless: a field of that kind which nobody listed is masked too.
+In the log all is masked unless known to be harmless: a field of that kind which nobody listed is masked too.
 """
 
 from __future__ import annotations
@@ -126,3 +126,16 @@ def _is_personal(name: str, owner: str, value: Any) -> bool:
 
 def _mask_text(text: str) -> str:
     return _EMAIL.sub(MASK, _PHONE.sub(MASK, text))
+
+
+def masked_phone(phone: str) -> str:
+    return f"{phone[:2]}•••{phone[-2:]}" if len(phone) > 6 else "•••" if phone else ""
+
+
+def masked_email(email: str) -> str:
+    name, at, host = email.partition("@")
+    return f"{name[:1]}•••{at}{host}" if email else ""
+
+
+def masked_card(card: str) -> str:
+    return f"•••{card[-4:]}" if len(card) > 6 else "•••" if card else ""

@@ -51,6 +51,12 @@ def whole_story() -> tuple[Event, ...]:
     return tuple(play(open_kitchen(rate=6), length=PLAYED_FOR, step=timedelta(seconds=1)))
 
 
+@cache
+def quiet_day() -> tuple[Event, ...]:
+    """Give a day with hardly a delivery: stop lists, shifts and the hall."""
+    return tuple(play(open_kitchen(rate=0.001), length=timedelta(days=1), step=timedelta(minutes=1)))
+
+
 def order_changes() -> list[OrderChange]:
     return [each for each in whole_story() if isinstance(each, OrderChange)]
 

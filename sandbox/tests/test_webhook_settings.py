@@ -92,20 +92,22 @@ def test_filter_of_item_statuses_lets_orders_through(theatre: Theatre) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "event_type"),
+    ("part", "flag", "event_type"),
     [
-        ("stopListUpdateFilter", "StopListUpdate"),
-        ("personalShiftFilter", "PersonalShift"),
-        ("reserveFilter", "ReserveUpdate"),
+        ("stopListUpdateFilter", "updates", "StopListUpdate"),
+        ("personalShiftFilter", "updates", "PersonalShift"),
+        ("reserveFilter", "updates", "ReserveUpdate"),
+        ("reserveFilter", "errors", "ReserveError"),
+        ("tableOrderFilter", "errors", "TableOrderError"),
     ],
 )
-def test_other_events_are_asked_for_one_by_one(part: str, event_type: str) -> None:
+def test_other_events_are_asked_for_one_by_one(part: str, flag: str, event_type: str) -> None:
     theatre = open_theatre(rate=0.001)
     for each in theatre.stage.world.organizations:
-        settings = _settings(theatre, each.short_name, webHooksFilter={part: {"updates": True}})
+        settings = _settings(theatre, each.short_name, webHooksFilter={part: {flag: True}})
         theatre.get("webhooks/update_settings", settings)
 
-    theatre.control("clock", {"advance_s": 6 * 3600})
+    theatre.control("clock", {"advance_s": 24 * 3600})
     theatre.play(3)
 
     assert {each["eventType"] for each in theatre.events()} == {event_type}

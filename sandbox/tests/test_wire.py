@@ -13,7 +13,7 @@ from sandbox import envelope, wire
 from sandbox.events import OrderChange, ShiftChange, StopListChange
 from sandbox.order import CreationStatus, DeliveryStatus, Order
 from sandbox.tests import vendor_schema
-from sandbox.tests.rehearsal import OPENED_AT, lives, make_order, order_changes, whole_story
+from sandbox.tests.rehearsal import OPENED_AT, lives, make_order, order_changes, quiet_day, whole_story
 from sandbox.world import build_world
 
 EVENT_SCHEMAS = {
@@ -22,7 +22,9 @@ EVENT_SCHEMAS = {
     "StopListUpdate": "WebHooks.StopListUpdateWebHookEventInfo",
     "PersonalShift": "WebHooks.PersonalShiftWebHookEventInfo",
     "TableOrderUpdate": "WebHooks.TableOrderUpdateWebHookEventInfo",
+    "TableOrderError": "WebHooks.TableOrderErrorWebHookEventInfo",
     "ReserveUpdate": "WebHooks.ReserveUpdateWebHookEventInfo",
+    "ReserveError": "WebHooks.ReserveErrorWebHookEventInfo",
 }
 
 
@@ -38,7 +40,7 @@ def _order_of(order: Order) -> Any:
 @vendor_schema.needs_schema
 def test_every_event_fits_the_vendors_schema() -> None:
     kinds = set()
-    for happened in whole_story():
+    for happened in (*whole_story(), *quiet_day()):
         event = envelope.event(happened)
         kinds.add(event["eventType"])
         assert vendor_schema.errors(EVENT_SCHEMAS[str(event["eventType"])], event) == []

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from webhooks.handlers.base import Handler
 from webhooks.handlers.deliveries import apply_deliveries
+from webhooks.handlers.hall import apply_reserves, apply_table_orders
 from webhooks.models import Reason
 
 HANDLERS: dict[str, Handler] = {
     "DeliveryOrderUpdate": apply_deliveries,
     "DeliveryOrderError": apply_deliveries,
+    "TableOrderUpdate": apply_table_orders,
+    "TableOrderError": apply_table_orders,
+    "ReserveUpdate": apply_reserves,
+    "ReserveError": apply_reserves,
     # SOI
     "CREATE": apply_deliveries,
     "UPDATE": apply_deliveries,
@@ -21,10 +26,6 @@ HANDLERS: dict[str, Handler] = {
 }
 
 KEPT: dict[str, Reason] = {
-    "ReserveUpdate": Reason.NOT_HANDLED_YET,
-    "ReserveError": Reason.NOT_HANDLED_YET,
-    "TableOrderUpdate": Reason.NOT_HANDLED_YET,
-    "TableOrderError": Reason.NOT_HANDLED_YET,
     "StopListUpdate": Reason.NOT_HANDLED_YET,
     "PersonalShift": Reason.NOT_HANDLED_YET,
     # The vendor publishes no schema for these three (OpenAPI, read 2026-11).

@@ -1,0 +1,49 @@
+"""Filters of ``GET table-orders`` and ``GET reserves``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters as filters
+from django.db.models import QuerySet
+
+from hall.models import Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
+from orders.api.filters import ChangesFilter
+from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+
+
+class HallFilter(ChangesFilter):
+    organization_id = IikoIdFilter()
+    external_number = filters.CharFilter()
+    open = StrictBooleanFilter(field_name="is_open", help_text="An unknown status is open.")
+    search = filters.CharFilter(
+        method="by_search", help_text="A number, an id (ours excepted) or a phone, exactly."
+    )
+
+    def by_search(self, rows: QuerySet[Any], _: str, value: str) -> QuerySet[Any]:
+        return searched(rows, value)
+
+
+class TableOrderFilter(HallFilter):
+    iiko_order_id = IikoIdFilter(field_name="iiko_id")
+    status = filters.ChoiceFilter(choices=TableOrderStatus.choices, help_text="`Bill` is not closed.")
+    number = filters.CharFilter()
+
+    class Meta:
+        model = TableOrder
+        fields: list[str] = []
+
+
+class ReserveFilter(HallFilter):
+    iiko_reserve_id = IikoIdFilter(field_name="iiko_id")
+    status = filters.ChoiceFilter(choices=ReserveStatus.choices)
+    expected_since = filters.IsoDateTimeFilter(
+        field_name="estimated_start_time", lookup_expr="gte", help_text="ISO 8601; expected at or after."
+    )
+    expected_until = filters.IsoDateTimeFilter(
+        field_name="estimated_start_time", lookup_expr="lt", help_text="ISO 8601; expected before."
+    )
+
+    class Meta:
+        model = Reserve
+        fields: list[str] = []

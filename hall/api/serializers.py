@@ -1,0 +1,112 @@
+"""Table orders and reserves, as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from hall.models import HallRow, Reserve, TableOrder
+from hall.presentation import guest_name, phone_text, said
+
+_WRAPPER = ("external_number", "status", "raw_status", "is_open", "creation_status", "error_info")
+_BILL = ("number", "amount_minor", "currency", "terminal_group_id")
+_CHANGES = ("revision", "created_at", "updated_at")
+_DETAIL = (
+    *("customer", "phone", "items", "payments", "tips", "discounts", "processed_payments_minor"),
+    *("order_type_id", "order_type_name", "source_key", "loyalty", "external_data"),
+    *("when_bill_printed", "when_closed"),
+)
+
+TABLE_ORDER_FIELDS = (
+    *("id", "organization_id", "iiko_order_id", *_WRAPPER, *_BILL),
+    *("table_ids", "guests_count", "waiter_id", "waiter_name", "when_created", *_CHANGES),
+)
+TABLE_ORDER_DETAIL = (*_DETAIL, "pos_id", "tab_name", "split_between_registers")
+RESERVE_FIELDS = (
+    *("id", "organization_id", "iiko_reserve_id", *_WRAPPER, "is_deleted", "cancel_reason"),
+    *("estimated_start_time", "guests_coming_time", "duration_minutes", "guests_count", "table_ids"),
+    *("occasion", *_BILL, *_CHANGES),
+)
+RESERVE_DETAIL = (*_DETAIL, "comment", "should_remind")
+
+
+class HallSerializer(serializers.ModelSerializer[Any]):
+    organization_id = serializers.CharField(read_only=True, help_text="iiko's organization id.")
+    currency = serializers.CharField(read_only=True, source="organization.currency")
+    table_ids = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="iiko's ids; no event names the tables."
+    )
+
+
+class TableOrderSerializer(HallSerializer):
+    iiko_order_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
+
+    class Meta:
+        model = TableOrder
+        fields: tuple[str, ...] = TABLE_ORDER_FIELDS
+        read_only_fields = fields
+
+
+class ReserveSerializer(HallSerializer):
+    iiko_reserve_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
+
+    class Meta:
+        model = Reserve
+        fields: tuple[str, ...] = RESERVE_FIELDS
+        read_only_fields = fields
+
+
+class GuestMixin(serializers.Serializer[Any]):
+    """Masks who the guests are for a person without the permission; context ``sees_people``."""
+
+    customer = serializers.SerializerMethodField()
+    phone = serializers.SerializerMethodField()
+
+    external_data = serializers.SerializerMethodField(
+        help_text="As iiko sent it; null for a person who may not see who the guests are."
+    )
+
+    @property
+    def _shown(self) -> bool:
+        return bool(self.context.get("sees_people"))
+
+    @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
+    def get_customer(self, row: HallRow) -> dict[str, Any] | None:
+        if self._shown or row.customer is None:
+            customer: dict[str, Any] | None = row.customer
+            return customer
+        return {"id": row.customer.get("id"), "name": guest_name(row, shown=False)}
+
+    @extend_schema_field({})
+    def get_external_data(self, row: HallRow) -> Any:
+        return row.external_data if self._shown else None
+
+    def get_phone(self, row: HallRow) -> str | None:
+        return phone_text(row, shown=self._shown) or None
+
+    def _said(self, text: str | None) -> str | None:
+        return said(text, shown=self._shown) or None
+
+
+class TableOrderDetailSerializer(GuestMixin, TableOrderSerializer):
+    tab_name = serializers.SerializerMethodField()
+
+    class Meta(TableOrderSerializer.Meta):
+        fields = (*TABLE_ORDER_FIELDS, *TABLE_ORDER_DETAIL)
+        read_only_fields = fields
+
+    def get_tab_name(self, order: TableOrder) -> str | None:
+        return self._said(order.tab_name)
+
+
+class ReserveDetailSerializer(GuestMixin, ReserveSerializer):
+    comment = serializers.SerializerMethodField()
+
+    class Meta(ReserveSerializer.Meta):
+        fields = (*RESERVE_FIELDS, *RESERVE_DETAIL)
+        read_only_fields = fields
+
+    def get_comment(self, reserve: Reserve) -> str | None:
+        return self._said(reserve.comment)

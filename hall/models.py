@@ -1,0 +1,213 @@
+"""The mirror of the hall: guests at tables, and tables kept for guests."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.db import models
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import Case, When
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from iiko_client.types.statuses import ReserveStatus as WireReserveStatus
+from iiko_client.types.statuses import TableOrderStatus as WireTableOrderStatus
+from orders.models import CreationStatus, phone_forms
+from organizations.models import Organization
+
+H = TypeVar("H", bound="HallRow")
+
+
+class TableOrderStatus(models.TextChoices):
+    NEW = WireTableOrderStatus.NEW.value, pgettext_lazy("table order", "New")
+    BILL = WireTableOrderStatus.BILL.value, pgettext_lazy("table order", "Bill")
+    CLOSED = WireTableOrderStatus.CLOSED.value, pgettext_lazy("table order", "Closed")
+    DELETED = WireTableOrderStatus.DELETED.value, pgettext_lazy("table order", "Deleted")
+
+
+class ReserveStatus(models.TextChoices):
+    NEW = WireReserveStatus.NEW.value, pgettext_lazy("reserve", "New")
+    STARTED = WireReserveStatus.STARTED.value, pgettext_lazy("reserve", "Started")
+    CLOSED = WireReserveStatus.CLOSED.value, pgettext_lazy("reserve", "Closed")
+
+
+class CancelReason(models.TextChoices):
+    """``Reserves.ReserveCancelReason`` (OpenAPI, read 2026-11); others are shown as they came."""
+
+    NOT_APPEARED = "ClientNotAppeared", _("the guests did not come")
+    REFUSED = "ClientRefused", _("the guests refused")
+    OTHER = "Other", _("another reason")
+
+
+def searched(rows: QuerySet[H], text: str) -> QuerySet[H]:
+    """Whose number, ids or phone are exactly ``text``; each is an index look-up."""
+    text = text.strip()
+    found = Q(number=text.lstrip("#№ ")) | Q(external_number=text)
+    found |= Q(iiko_id=text.lower()) | Q(iiko_id=text)
+    if phones := phone_forms(text):
+        found |= Q(phone__in=phones)
+    return rows.filter(found)
+
+
+class HallRow(models.Model):
+    """What table orders and reserves have alike. Written by ``services.mirror`` alone.
+
+    ``number`` and what is paid are those of the order, of a banquet's with a reserve.
+
+    ``field_ranks`` says of each mirrored field which message set it, as for orders (ADR 2).
+    """
+
+    status: models.CharField[str | None, str | None]
+    is_open: models.GeneratedField
+
+    organization = models.ForeignKey(
+        Organization,
+        models.PROTECT,
+        to_field="iiko_id",
+        related_name="+",
+        verbose_name=_("organization"),
+        db_index=False,
+    )
+    iiko_id = models.CharField(_("id in iiko"), max_length=200)
+    raw_status = models.TextField(_("status as sent"), null=True)
+    external_number = models.CharField(_("external number"), max_length=200, null=True)
+    creation_status = models.CharField(_("creation"), max_length=200, choices=CreationStatus, null=True)
+    error_info = models.JSONField(_("creation error"), null=True)
+
+    table_ids = models.JSONField(
+        _("tables"), default=list, help_text=_("iiko's ids; the events do not name the tables.")
+    )
+    customer = models.JSONField(_("customer"), null=True)
+    phone = models.CharField(_("phone"), max_length=200, null=True)
+    guests_count = models.BigIntegerField(_("guests"), null=True)
+
+    number = models.CharField(_("number"), max_length=200, null=True)
+    amount_minor = models.BigIntegerField(_("amount"), null=True)
+    processed_payments_minor = models.BigIntegerField(_("paid"), null=True)
+    terminal_group_id = models.CharField(_("terminal group"), max_length=200, null=True)
+    source_key = models.TextField(_("source"), null=True)
+    order_type_id = models.TextField(_("order type id"), null=True)
+    order_type_name = models.TextField(_("order type"), null=True)
+    when_bill_printed = models.DateTimeField(_("bill printed"), null=True)
+    when_closed = models.DateTimeField(_("closed"), null=True)
+    items = models.JSONField(_("items"), default=list)
+    payments = models.JSONField(_("payments"), default=list)
+    tips = models.JSONField(_("tips"), default=list)
+    discounts = models.JSONField(_("discounts"), default=list)
+    loyalty = models.JSONField(_("loyalty"), null=True)
+    external_data = models.JSONField(_("external data"), null=True)
+
+    revision = models.BigIntegerField(
+        _("revision"), null=True, help_text=_("iiko's timestamp of the newest message.")
+    )
+    field_ranks = models.JSONField(default=dict, editable=False)
+    created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
+    # From orders.services.horizon alone: integrators read the changes in its order.
+    updated_at = models.DateTimeField(_("changed"))
+
+    class Meta:
+        abstract = True
+
+    @property
+    def has_unknown_status(self) -> bool:
+        return self.status is None and self.raw_status is not None
+
+
+class TableOrder(HallRow):
+    """What guests at a table ordered. iiko tells of those that its API made or was shown."""
+
+    status = models.CharField(_("status"), max_length=20, choices=TableOrderStatus, null=True)
+    is_open = models.GeneratedField(
+        verbose_name=_("open"),
+        expression=Case(
+            When(status__in=("Closed", "Deleted"), then=False),
+            When(creation_status="Error", raw_status__isnull=True, then=False),
+            default=True,
+        ),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
+    pos_id = models.CharField(_("id on the till"), max_length=200, null=True)
+    waiter_id = models.CharField(_("waiter id"), max_length=200, null=True)
+    waiter_name = models.TextField(_("waiter"), null=True)
+    tab_name = models.TextField(_("tab"), null=True)
+    split_between_registers = models.TextField(_("split between registers"), null=True)
+    when_created = models.DateTimeField(_("opened"), null=True)
+
+    class Meta:
+        db_table = "table_orders"
+        ordering = ("-id",)
+        verbose_name = _("table order")
+        verbose_name_plural = _("table orders")
+        constraints = [
+            models.UniqueConstraint(fields=("organization", "iiko_id"), name="table_orders_one_per_iiko_id")
+        ]
+        indexes = [
+            models.Index("organization", "id", name="table_orders_organization"),
+            models.Index("status", "id", name="table_orders_status"),
+            models.Index("updated_at", "id", name="table_orders_updated"),
+            models.Index("iiko_id", name="table_orders_iiko_id"),
+            models.Index("external_number", name="table_orders_external_number"),
+            models.Index("number", "id", name="table_orders_number"),
+            models.Index("phone", "id", name="table_orders_phone"),
+            models.Index("when_created", "id", name="table_orders_opened"),
+            models.Index("id", name="table_orders_open", condition=Q(is_open=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"№{self.number}" if self.number else str(self.external_number or f"#{self.pk}")
+
+
+class Reserve(HallRow):
+    """A table kept for guests, or a banquet, which has a bill. Times and guests are those planned."""
+
+    status = models.CharField(_("status"), max_length=20, choices=ReserveStatus, null=True)
+    is_deleted = models.BooleanField(_("deleted in iiko"), null=True)
+    cancel_reason = models.TextField(_("cancel reason"), null=True)
+    is_open = models.GeneratedField(
+        verbose_name=_("open"),
+        expression=Case(
+            When(status="Closed", then=False),
+            When(is_deleted=True, then=False),
+            # By the schema it is null "if the reserve hasn't been canceled" (OpenAPI, read 2026-11).
+            When(cancel_reason__isnull=False, then=False),
+            When(creation_status="Error", raw_status__isnull=True, then=False),
+            default=True,
+        ),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
+    estimated_start_time = models.DateTimeField(pgettext_lazy("reserve", "expected"), null=True)
+    guests_coming_time = models.DateTimeField(_("guests came"), null=True)
+    duration_minutes = models.BigIntegerField(_("duration, min"), null=True)
+    should_remind = models.BooleanField(_("remind the staff"), null=True)
+    comment = models.TextField(_("comment"), null=True)
+    occasion = models.TextField(_("occasion"), null=True)
+
+    class Meta:
+        db_table = "reserves"
+        ordering = ("-id",)
+        verbose_name = _("reserve")
+        verbose_name_plural = _("reserves")
+        permissions = [("view_personal_data", "Can see names and phones of guests of the hall")]
+        constraints = [
+            models.UniqueConstraint(fields=("organization", "iiko_id"), name="reserves_one_per_iiko_id")
+        ]
+        indexes = [
+            models.Index("organization", "id", name="reserves_organization"),
+            models.Index("status", "id", name="reserves_status"),
+            models.Index("updated_at", "id", name="reserves_updated"),
+            models.Index("iiko_id", name="reserves_iiko_id"),
+            models.Index("external_number", name="reserves_external_number"),
+            models.Index("number", "id", name="reserves_number"),
+            models.Index("phone", "id", name="reserves_phone"),
+            models.Index("estimated_start_time", "id", name="reserves_expected"),
+            models.Index("id", name="reserves_open", condition=Q(is_open=True)),
+            models.Index("id", name="reserves_deleted", condition=Q(is_deleted=True)),
+            models.Index(
+                "cancel_reason", "id", name="reserves_cancelled", condition=Q(cancel_reason__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.external_number or f"#{self.pk}")

@@ -1,0 +1,30 @@
+"""Doing something in many threads that start together, each with a connection of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+
+AT_ONCE = 8
+
+
+def at_once(do: Callable[[int], Any]) -> list[Any]:
+    """Call ``do`` with the number of each thread; returns what each call did."""
+    start, results = threading.Barrier(AT_ONCE), [None] * AT_ONCE
+
+    def run(number: int) -> None:
+        start.wait(10)
+        try:
+            results[number] = do(number)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return results

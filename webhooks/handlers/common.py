@@ -1,0 +1,89 @@
+"""What every handler asks of an event before it applies it, and where its news stands among others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from iiko_client import clocks
+from orders.services.ranks import cloud_rank, soi_rank
+from organizations.models import Organization, TerminalGroup
+from webhooks.handlers.base import Claimed, Ending, ignored
+from webhooks.models import Reason
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Directory:
+    """The organizations and terminal groups that a batch of events names."""
+
+    def __init__(self, organization_ids: Iterable[str]) -> None:
+        ids = set(organization_ids)
+        self.organizations = {one.iiko_id: one for one in Organization.objects.filter(iiko_id__in=ids)}
+        self._terminal_groups = {
+            (group.organization_id, group.iiko_id): group
+            for group in TerminalGroup.objects.filter(organization_id__in=ids)
+        }
+
+    def zone(self, organization: Organization, terminal_group_id: str | None) -> tzinfo:
+        """The clock of a terminal group; the organization's where the group or its zone is unknown."""
+        group = self.group(organization, terminal_group_id)
+        return clocks.zone(group.timezone) if group and group.timezone else organization.zone()
+
+    def group(self, organization: Organization, terminal_group_id: str | None) -> TerminalGroup | None:
+        return self._terminal_groups.get((organization.iiko_id, (terminal_group_id or "").lower()))
+
+    def serving(self, event: Claimed) -> Organization | Ending:
+        """The organization of an event, or why nothing is applied for it."""
+        organization = self.organizations.get(event.organization_id)
+        if not event.organization_id:
+            return ignored(Reason.NO_ORGANIZATION)
+        if organization is None:
+            return ignored(
+                Reason.UNKNOWN_ORGANIZATION,
+                f"Organization {event.organization_id} is not set up. Add it (manage.py add_organization), "
+                "then replay this event.",
+            )
+        return organization if organization.is_active else ignored(Reason.INACTIVE_ORGANIZATION)
+
+
+def content_of(event: Claimed, *, otherwise: Reason) -> Mapping[str, Any] | Ending:
+    """The ``eventInfo`` of a Cloud event; ``otherwise``: why nothing is applied if it is no object."""
+    info: Any = event.payload.get("eventInfo")
+    if info is None:
+        return ignored(Reason.NO_CONTENT, "eventInfo is missing or null.")
+    if not isinstance(info, Mapping):
+        return ignored(otherwise, "eventInfo is not an object.")
+    return info
+
+
+def check_named_organization(event: Claimed, named: str | None) -> Ending | None:
+    """Refuse an event whose content names another organization than its envelope."""
+    if named is None or named == event.organization_id:
+        return None
+    return ignored(
+        Reason.ORGANIZATION_MISMATCH,
+        f"The envelope says organization {event.organization_id}, its content {named}.",
+    )
+
+
+def rank_of(event: Claimed, *, progress: int) -> str:
+    """How much a Cloud event counts; ``progress`` decides between equal revisions (``services.ranks``)."""
+    revision = event.revision
+    if revision is None and event.event_time is not None:
+        # Both count milliseconds since the epoch; the notification follows the change at once.
+        revision = int(event.event_time.timestamp() * 1000)
+    if revision is None or revision < 0:
+        return soi_rank(is_update=True, arrival_id=event.arrival_id)
+    return cloud_rank(revision=revision, progress=progress, digest=event.digest)
+
+
+def happened_at(event: Claimed) -> datetime | None:
+    """When iiko says that it came to be so."""
+    if event.revision is None:
+        return event.event_time
+    try:
+        return _EPOCH + timedelta(milliseconds=event.revision)
+    except OverflowError:
+        return event.event_time

@@ -1,0 +1,74 @@
+"""Table orders and reserves: Cloud events to reports for the mirror of the hall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from hall.models import HallRow, Reserve, TableOrder
+from hall.services.mirror import HallReport, apply_reports
+from iiko_client.types.hall import HallFields, HallReading, read_reserve_info, read_table_order_info
+from iiko_client.types.statuses import ReserveStatus, TableOrderStatus
+from orders.services.ranks import progress_of
+from webhooks.handlers.base import Claimed, Ending, ignored
+from webhooks.handlers.common import Directory, check_named_organization, content_of, rank_of
+from webhooks.models import EventStatus, Reason
+
+Read = Callable[[Mapping[str, Any], Callable[[str | None], tzinfo]], HallReading[Any]]
+
+
+def apply_table_orders(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+    return _apply(TableOrder, events, read_table_order_info, tuple(TableOrderStatus))
+
+
+def apply_reserves(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+    return _apply(Reserve, events, read_reserve_info, tuple(ReserveStatus))
+
+
+def _apply(
+    model: type[HallRow], events: Sequence[Claimed], read: Read, course: Sequence[str]
+) -> dict[int, Ending]:
+    directory = Directory(event.organization_id for event in events)
+    endings: dict[int, Ending] = {}
+    reports: list[HallReport] = []
+    notes: dict[int, tuple[str, ...]] = {}
+    for event in events:
+        reading = _read(event, directory, read)
+        if isinstance(reading, Ending):
+            endings[event.id] = reading
+        else:
+            reports.append(_report(event, reading, course))
+            notes[event.id] = reading.issues
+    for event_id, counted in (apply_reports(model, reports) if reports else {}).items():
+        status, reason = (EventStatus.PROCESSED, "") if counted else (EventStatus.STALE, Reason.OLDER)
+        endings[event_id] = Ending(status, reason, notes=notes[event_id])
+    return endings
+
+
+def _read(event: Claimed, directory: Directory, read: Read) -> HallReading[Any] | Ending:
+    organization = directory.serving(event)
+    if isinstance(organization, Ending):
+        return organization
+    info = content_of(event, otherwise=Reason.NO_CONTENT)
+    if isinstance(info, Ending):
+        return info
+    reading = read(info, lambda group: directory.zone(organization, group))
+    if (refusal := check_named_organization(event, reading.organization_id)) is not None:
+        return refusal
+    if reading.iiko_id is None:
+        return ignored(Reason.NO_ORDER_ID, "; ".join(("eventInfo has no id.", *reading.issues))[:500])
+    return reading
+
+
+def _report(event: Claimed, reading: HallReading[Any], course: Sequence[str]) -> HallReport:
+    fields: HallFields = reading.fields
+    progress = progress_of(fields.get("creation_status"), fields.get("status"), course)
+    return HallReport(
+        event_id=event.id,
+        organization_id=event.organization_id,
+        iiko_id=reading.iiko_id or "",
+        rank=rank_of(event, progress=progress),
+        revision=event.revision,
+        fields=fields,
+    )

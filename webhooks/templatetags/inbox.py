@@ -1,0 +1,44 @@
+"""The inbox on pages of apps below it, which cannot ask for it themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from hall.models import HallRow
+from hall.presentation import status_words
+from organizations.presentation import clock
+from webhooks.subjects import events_of
+
+EVENTS_SHOWN = 50
+
+register = template.Library()
+
+
+@register.inclusion_tag("admin/includes/events.html")
+def events_about(row: HallRow) -> dict[str, Any]:
+    """List the newest events about a table order or reserve, each with the status it told."""
+    zone, now = row.organization.zone(), timezone.now()
+    told = Coalesce(KT("payload__eventInfo__order__status"), KT("payload__eventInfo__reserve__status"))
+    newest = events_of(row).defer("payload", "raw_body").annotate(told=told)[:EVENTS_SHOWN]
+    events = [
+        {
+            "event": event,
+            "url": reverse("admin:webhooks_webhookevent_change", args=[event.pk]),
+            "received": clock(event.received_at, zone, now=now, seconds=True),
+            "told": status_words(type(row), event.told),
+        }
+        for event in newest
+    ]
+    return {
+        "events": events,
+        "events_shown": EVENTS_SHOWN,
+        "tells_status": True,
+        "empty": _("No event about it is kept any more."),
+    }
