@@ -12,3 +12,12 @@ class UnknownEvent(HubError):
 
 class NotReplayable(HubError):
     code = "not_replayable"
+
+
+class ReplayBusy(HubError):
+    code = "replay_busy"
+    http_status = 503
+
+
+class TooManyEvents(HubError):
+    code = "too_many_events"

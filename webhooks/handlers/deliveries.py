@@ -6,17 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from django.db.models import Q
+
 from iiko_client import clocks
 from iiko_client.types import events as wire
 from iiko_client.types.orders import OrderFields, OrderReading, looks_like_order_info, read_order_info
 from iiko_client.types.soi import read_soi_order
 from iiko_client.types.statuses import DeliveryStatus
 from loyalty.services.holds import notice_orders
-from orders.models import CreationStatus
+from orders.command_models import OrderCommand
+from orders.models import CreationStatus, Order
 from orders.services.mirror import Applied, OrderReport, Outcome, apply_reports
 from orders.services.ranks import cloud_rank, progress_of, soi_rank
 from organizations.models import Organization, TerminalGroup
-from webhooks.handlers.base import Claimed, Ending, ignored
+from webhooks.handlers.base import Claimed, Ending, Mirror, ignored, writes
 from webhooks.models import EventStatus, Reason
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,6 +45,21 @@ class Directory:
         return self._terminal_groups.get((organization.iiko_id, (terminal_group_id or "").lower()))
 
 
+def _orders_about(events: Sequence[Claimed]) -> Q:
+    """The rows these events may find by either id; two of them may turn out to be one order."""
+    envelopes = [wire.read_envelope(event.payload) for event in events]
+    external_ids = {each.order_external_id for each in envelopes} - {""}
+    found = Q(iiko_order_id__in={each.entity_key for each in envelopes} - {""})
+    found |= Q(external_order_id__in=external_ids) | Q(soi_external_id__in=external_ids)
+    return Q(organization_id__in={event.organization_id for event in events}) & found
+
+
+def _commands_about(events: Sequence[Claimed]) -> Q:
+    """News may show that a wish has come true."""
+    return Q(order__in=Order.objects.filter(_orders_about(events)))
+
+
+@writes(Mirror(Order, _orders_about), Mirror(OrderCommand, _commands_about, ("state",)))
 def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
     """Apply delivery events of any format to the mirror."""
     directory = Directory(event.organization_id for event in events)
