@@ -64,7 +64,7 @@ class Story:
 def tell(order: Order, *, now: datetime) -> Story:
     """Put the changes of an order in words, the newest event first."""
     newest = list(order.timeline.order_by("-id")[: SHOWN + 1])
-    words = _Words(order.organization.currency, order.organization.zone(), now)
+    words = Words(order.organization.currency, order.organization.zone(), now)
     entries = sorted(newest[:SHOWN], key=lambda entry: entry.pk)
     chapters = [
         words.chapter(list(group))
@@ -73,7 +73,9 @@ def tell(order: Order, *, now: datetime) -> Story:
     return Story(chapters[::-1], is_cut=len(newest) > SHOWN)
 
 
-class _Words:
+class Words:
+    """Puts changes of an order in words, on the clock and in the currency of its restaurant."""
+
     def __init__(self, currency: str, zone: tzinfo, now: datetime) -> None:
         self._currency = currency
         self._zone = zone
@@ -109,15 +111,19 @@ class _Words:
     def change(self, entry: TimelineEntry) -> Change:
         if entry.what == COMMAND and isinstance(entry.to_value, dict):
             return self._command(entry.to_value)
-        title = str(TITLES.get(entry.what, entry.what))
         if entry.what == MERGED:
-            return Change(title, f"#{entry.from_value}", f"#{entry.to_value}")
-        if entry.what == "items" and (note := item_changes(entry.from_value, entry.to_value)):
+            return Change(str(TITLES[MERGED]), f"#{entry.from_value}", f"#{entry.to_value}")
+        return self.change_of(entry.what, entry.from_value, entry.to_value)
+
+    def change_of(self, what: str, from_value: Any, to_value: Any) -> Change:
+        """Tell a field's change, its values as the timeline keeps them."""
+        title = str(TITLES.get(what, what))
+        if what == "items" and (note := item_changes(from_value, to_value)):
             return Change(title, "", "", note)
-        before, after = self._words(entry.what, entry.from_value), self._words(entry.what, entry.to_value)
+        before, after = self._words(what, from_value), self._words(what, to_value)
         if before == after:
             return Change(title, "", "", _("%(value)s, details changed") % {"value": after})
-        return Change(title, "" if entry.from_value is None else before, after)
+        return Change(title, "" if from_value is None else before, after)
 
     def _command(self, told: Mapping[str, Any]) -> Change:
         """A step of a command: what is asked for, how it stands now, and why if it went wrong."""

@@ -16,7 +16,6 @@ class NotReplayable(HubError):
 
 class ReplayBusy(HubError):
     code = "replay_busy"
-    http_status = 503
 
 
 class TooManyEvents(HubError):

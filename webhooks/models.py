@@ -74,6 +74,10 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         """Waiting to be applied by now, on the database's clock."""
         return self.filter(status__in=DUE_STATUSES, due_at__lte=Now())
 
+    def of_order(self, ident: str) -> WebhookEventQuerySet:
+        """Events that name an order by iiko's id or by the shop's."""
+        return self.filter(Q(entity_key=ident) | Q(order_external_id=ident) & ~Q(order_external_id=""))
+
     def unfinished(self) -> WebhookEventQuerySet:
         return self.filter(status__in=DUE_STATUSES)
 

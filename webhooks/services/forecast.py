@@ -20,11 +20,12 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import BooleanField, F, Func, IntegerField, Model, Q
 from django.db.models.expressions import ExpressionWrapper
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
 from webhooks.errors import ReplayBusy
 from webhooks.handlers import handler_of
 from webhooks.handlers.base import Claimed, Ending, Handler, Mirror, mirrors_of
-from webhooks.models import EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
+from webhooks.models import EventStatus, Reason, WebhookEventQuerySet
 from webhooks.services.claims import Batch, read_events
 from webhooks.services.worker import apply_events
 
@@ -32,6 +33,8 @@ AT_ONCE = 200
 """Events of a transaction, unless one entity has more."""
 _STORED_AT_ONCE = 1024 * 1024
 _TRIES = 3
+PATIENCE = "5s"
+"""How long a row is waited for that somebody else holds."""
 _IN_THE_WAY = ("40P01", "55P03")
 """SQLSTATE of a deadlock, and of a lock that was not given in time."""
 
@@ -68,15 +71,36 @@ class EventEnding:
 
 
 @dataclass(slots=True)
-class Forecast:
-    """How the events would end and which rows would change."""
+class Tally:
+    """A dry run in numbers: how many events would end how (status, reason), how many rows change."""
 
-    endings: list[EventEnding] = field(default_factory=list)
-    changes: list[RowChange] = field(default_factory=list)
+    endings: Counter[tuple[EventStatus, str]] = field(default_factory=Counter)
+    rows: int = 0
     impossible: int = 0
     """Could not be read when they came, or came with another restaurant's token."""
     untried: int = 0
     """So large that only a worker tries them."""
+
+    @property
+    def events(self) -> int:
+        """Those that would be replayed."""
+        return self.endings.total() + self.untried
+
+    def add(self, part: Forecast) -> None:
+        self.endings.update((one.ending.status, str(one.ending.reason)) for one in part.endings)
+        self.rows += len(part.changes)
+        self.impossible += part.impossible
+        self.untried += part.untried
+
+
+@dataclass(slots=True)
+class Forecast:
+    """How the events would end and which rows would change; the numbers are those of ``Tally``."""
+
+    endings: list[EventEnding] = field(default_factory=list)
+    changes: list[RowChange] = field(default_factory=list)
+    impossible: int = 0
+    untried: int = 0
 
     def add(self, other: Forecast) -> None:
         self.endings += other.endings
@@ -84,10 +108,10 @@ class Forecast:
         self.impossible += other.impossible
         self.untried += other.untried
 
-    def counts(self) -> list[tuple[EventStatus, str, int]]:
-        """How many would end how: status, reason, number; the commonest first."""
-        met = Counter((one.ending.status, str(one.ending.reason)) for one in self.endings)
-        return [(status, reason, count) for (status, reason), count in met.most_common()]
+    def tally(self) -> Tally:
+        tally = Tally()
+        tally.add(self)
+        return tally
 
     def troubles(self) -> list[EventEnding]:
         """Events that would fail."""
@@ -203,7 +227,8 @@ def _parts(groups: list[list[_Chosen]]) -> Iterator[list[int]]:
 def _try(ids: list[int]) -> Forecast:
     for _attempt in range(_TRIES):
         try:
-            with transaction.atomic():
+            # What the handlers log meanwhile did not happen.
+            with bound_contextvars(dry_run=True), transaction.atomic():
                 found = _apply_and_compare(ids)
                 transaction.set_rollback(True)
         except OperationalError as error:
@@ -216,7 +241,7 @@ def _try(ids: list[int]) -> Forecast:
 
 def _apply_and_compare(ids: list[int]) -> Forecast:
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
     found = Forecast()
     rows = _Rows()
     now = timezone.now()
