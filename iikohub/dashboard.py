@@ -188,7 +188,7 @@ def inbox_tiles(now: datetime, since: str) -> list[Tile]:
             waits,
         ),
         Tile(_("failed, will be retried"), state.failed, events_url(status="failed"), "warn"),
-        Tile(_("failed for good"), state.dead, events_url(status="dead"), "bad"),
+        Tile(_("failed for good"), state.dead, reverse("admin:webhooks_webhookevent_dead"), "bad"),
         Tile(
             _("of unknown restaurants, 24 h"),
             bounded(strangers),

@@ -37,7 +37,8 @@ from webhooks.admin_filters import (
 from webhooks.errors import NotReplayable, ReplayBusy
 from webhooks.forecast_words import shown, staff
 from webhooks.models import EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
-from webhooks.presentation import reason_text, replay_text, status_badge, type_text
+from webhooks.presentation import dead_row, reason_text, replay_text, status_badge, type_text
+from webhooks.services.dead import GROUPS_SHOWN, dead_groups, dead_like
 from webhooks.services.forecast import forecast
 from webhooks.services.replay import REPLAY_AT_ONCE, ReplayCount, replay_all, replay_event
 
@@ -127,6 +128,8 @@ class WebhookEventAdmin(MirrorAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         own = [
+            path("dead/", view(self.dead_view), name="webhooks_webhookevent_dead"),
+            path("dead/replay/", view(self.dead_replay_view), name="webhooks_webhookevent_dead_replay"),
             path("<int:event_id>/replay/", view(self.replay_view), name="webhooks_webhookevent_replay"),
             path("<int:event_id>/payload/", view(self.payload_view), name="webhooks_webhookevent_payload"),
         ]
@@ -139,7 +142,7 @@ class WebhookEventAdmin(MirrorAdmin):
         chosen = request.GET.get("status", "")
         chips: list[tuple[str, Any, bool]] = [("", _("All"), not chosen)]
         chips += [(status.value, status.label, chosen == status) for status in CHIPS]
-        context = {"chips": chips} | (extra_context or {})
+        context = {"chips": chips, "shows_dead": chosen == EventStatus.DEAD} | (extra_context or {})
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
@@ -220,6 +223,37 @@ class WebhookEventAdmin(MirrorAdmin):
         level = messages.WARNING if count.impossible else messages.SUCCESS
         messages.add_message(request, level, replay_text(count))
         return None
+
+    # --- those that failed for good ----------------------------------------------------------------------
+
+    def dead_view(self, request: HttpRequest) -> TemplateResponse:
+        """What failed for good, by its cause."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        groups = [dead_row(group, now=timezone.now()) for group in dead_groups()]
+        context = self.admin_site.each_context(request) | {
+            "title": gettext("Failed for good"),
+            "opts": self.opts,
+            "groups": groups,
+            "is_cut": len(groups) == GROUPS_SHOWN,
+            "may_replay": self.has_replay_permission(request),
+        }
+        return TemplateResponse(request, "admin/webhooks/webhookevent/dead.html", context)
+
+    def dead_replay_view(self, request: HttpRequest) -> HttpResponse:
+        """All that failed of the same thing once more: ask on GET, replay on POST."""
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
+        names = ("event_type", "reason", "alike")
+        chosen = {name: request.GET.get(name, "").replace("\0", "") for name in names}
+        ids = list(dead_like(**chosen).order_by("pk").values_list("pk", flat=True)[:REPLAY_AT_ONCE])
+        events = WebhookEvent.objects.filter(pk__in=ids)
+        back_url = reverse("admin:webhooks_webhookevent_dead")
+        if request.method == "POST" and PREVIEW not in request.POST:
+            count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
+            messages.success(request, replay_text(count))
+            return HttpResponseRedirect(back_url)
+        return self._ask(request, events, total=len(ids), impossible=0, hidden=[], back_url=back_url)
 
     def _ask(
         self,

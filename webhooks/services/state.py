@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from webhooks.models import WebhookEvent
+
 _STATE = """
 SELECT count(*) FILTER (WHERE status = 'pending'),
        count(*) FILTER (WHERE status = 'failed'),
@@ -13,7 +15,6 @@ SELECT count(*) FILTER (WHERE status = 'pending'),
            statement_timestamp() - min(received_at) FILTER (WHERE status = 'pending')), 0)
 FROM webhook_events WHERE status IN ('pending', 'failed')
 """
-_DEAD = "SELECT count(*) FROM webhook_events WHERE status = 'dead'"
 _NOT_OURS = """
 SELECT count(*) FILTER (WHERE registration_status = 'drifted'),
        count(*) FILTER (WHERE registration_status = 'failed')
@@ -35,8 +36,7 @@ def inbox_state() -> InboxState:
     with connection.cursor() as cursor:
         cursor.execute(_STATE)
         waiting, failed, oldest_s = cursor.fetchone()
-        cursor.execute(_DEAD)
-        (dead,) = cursor.fetchone()
+    dead = WebhookEvent.objects.given_up().count()
     return InboxState(waiting, failed, dead, float(oldest_s))
 
 
