@@ -43,9 +43,18 @@ def answer_errors(path: str, body: object) -> list[str]:
     return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in found]
 
 
+def json_schema(name: str) -> Schema:
+    """A component without the vendor's prefix, with everything that it refers to."""
+    return _schema(_PREFIX + name)
+
+
+def _schema(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{_key(name)}", "$defs": _definitions()}
+
+
 @cache
 def _validator(name: str) -> Any:
-    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{_key(name)}", "$defs": _definitions()})
+    return jsonschema.Draft202012Validator(_schema(name))
 
 
 @cache
@@ -73,14 +82,23 @@ def _key(name: str) -> str:
 
 def _definition(name: str) -> Any:
     schema = _components()[name]
-    if mapping := schema.get("discriminator", {}).get("mapping"):
-        field = schema["discriminator"]["propertyName"]
-        return {
-            "oneOf": [
-                _subtype(schema, child.removeprefix(_REF), field, tag) for tag, child in mapping.items()
-            ]
-        }
+    if subtypes := _subtypes(schema):
+        return {"oneOf": list(subtypes.values())}
+    for parent in schema.get("allOf", []):
+        # A field may ask for one subtype by its name.
+        siblings = _subtypes(_components().get(parent.get("$ref", "").removeprefix(_REF), {}))
+        if name in siblings:
+            return siblings[name]
     return _adapted(schema)
+
+
+def _subtypes(schema: Schema) -> dict[str, Any]:
+    """The subtypes of a component with a discriminator, by their names."""
+    discriminator = schema.get("discriminator", {})
+    children = {child.removeprefix(_REF): tag for tag, child in discriminator.get("mapping", {}).items()}
+    return {
+        child: _subtype(schema, child, discriminator["propertyName"], tag) for child, tag in children.items()
+    }
 
 
 def _subtype(parent: Schema, child_name: str, field: str, tag: str) -> Any:
