@@ -195,6 +195,12 @@ def inbox_tiles(now: datetime, since: str) -> list[Tile]:
             events_url(reason=Reason.UNKNOWN_ORGANIZATION.value, received_from=since),
             "warn",
         ),
+        Tile(
+            _("of unknown types, 24 h"),
+            state.unknown_types,
+            events_url(reason=Reason.UNKNOWN_TYPE.value, received_from=since),
+            "warn",
+        ),
     ]
 
 
@@ -213,6 +219,7 @@ def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
         {
             "name": type_text(kind),
             "is_unknown": kind not in _KNOWN_TYPES,
+            "kept": str(KEPT[kind].label) if kind in KEPT else "",
             "count": count_text(count),
             "share": round(100 * min(count, COUNT_UP_TO) / most),
             "url": events_url(type=kind or NO_TYPE, received_from=since),

@@ -7,6 +7,7 @@ from datetime import UTC
 
 from sandbox.events import (
     Event,
+    Notice,
     OrderChange,
     ReserveChange,
     ShiftChange,
@@ -42,6 +43,8 @@ def _content(happened: Event, external_keys: Collection[str]) -> tuple[str, Json
             return "TableOrderUpdate", table_order_info(happened.order)
         case ReserveChange():
             return "ReserveUpdate", reserve_info(happened.reserve)
+        case Notice():
+            return happened.kind.value, happened.info
 
 
 def _stop_list_info(change: StopListChange) -> Json:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sandbox import envelope, soi
 from sandbox.events import (
     Event,
+    Notice,
     OrderChange,
     ReserveChange,
     ShiftChange,
@@ -139,6 +140,8 @@ def describe(happened: Event) -> str:
             return f"{who.short_name} table №{happened.order.number} → {happened.order.status.value}"
         case ReserveChange():
             return f"{who.short_name} reserve → {happened.reserve.status.value}"
+        case Notice():
+            return f"{who.short_name} {happened.kind.value}"
 
 
 def order_name(change: OrderChange, who: Organization) -> str:

@@ -95,7 +95,7 @@ def has_schema(event_type: str) -> bool:
 
 
 def random_event(event_type: str, random: Random) -> dict[str, Any]:
-    """An event as the schema describes it; often of the restaurant that is here and of an entity met before."""
+    """An event as the schema describes it; often of the restaurant here, of a known entity."""
     event: dict[str, Any] = {}
     if has_schema(event_type):
         event = example(f"WebHooks.{event_type}WebHookEventInfo", random)
