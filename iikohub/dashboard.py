@@ -188,11 +188,17 @@ def inbox_tiles(now: datetime, since: str) -> list[Tile]:
             waits,
         ),
         Tile(_("failed, will be retried"), state.failed, events_url(status="failed"), "warn"),
-        Tile(_("failed for good"), state.dead, events_url(status="dead"), "bad"),
+        Tile(_("failed for good"), state.dead, reverse("admin:webhooks_webhookevent_dead"), "bad"),
         Tile(
             _("of unknown restaurants, 24 h"),
             bounded(strangers),
             events_url(reason=Reason.UNKNOWN_ORGANIZATION.value, received_from=since),
+            "warn",
+        ),
+        Tile(
+            _("of unknown types, 24 h"),
+            state.unknown_types,
+            events_url(reason=Reason.UNKNOWN_TYPE.value, received_from=since),
             "warn",
         ),
     ]
@@ -213,6 +219,7 @@ def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
         {
             "name": type_text(kind),
             "is_unknown": kind not in _KNOWN_TYPES,
+            "kept": str(KEPT[kind].label) if kind in KEPT else "",
             "count": count_text(count),
             "share": round(100 * min(count, COUNT_UP_TO) / most),
             "url": events_url(type=kind or NO_TYPE, received_from=since),

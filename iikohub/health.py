@@ -85,7 +85,12 @@ def _inbox_gauges(state: InboxState) -> list[Metric]:
     return [
         GaugeMetricFamily("iikohub_inbox_waiting", "Events waiting to be applied", state.waiting),
         GaugeMetricFamily("iikohub_inbox_failed", "Events that failed and will be retried", state.failed),
-        GaugeMetricFamily("iikohub_inbox_dead", "Events that failed for good", state.dead),
+        GaugeMetricFamily(
+            "iikohub_inbox_dead", "Events that failed for good and were not replayed since", state.dead
+        ),
+        GaugeMetricFamily(
+            "iikohub_inbox_unknown_types", "Events of unknown types, last 24 hours", state.unknown_types
+        ),
         GaugeMetricFamily("iikohub_inbox_oldest_seconds", "Age of the oldest waiting event", state.oldest_s),
     ]
 

@@ -129,6 +129,13 @@ class OrderAdmin(Acting, MirrorAdmin):
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Order | None:
+        """The order; the number of a row that was joined with it leads there, too."""
+        order: Order | None = super().get_object(request, object_id, from_field)
+        if order is None and object_id.isdecimal():
+            order = self.get_queryset(request).filter(former_rows__pk=object_id).first()
+        return order
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         orders: QuerySet[Order] = super().get_queryset(request)
         return orders.select_related("organization")

@@ -9,7 +9,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from orders.admin_bill import Bill
 from orders.admin_story import Story, tell
@@ -21,13 +21,23 @@ from orders.presentation import (
     customer_text,
     error_text,
     restaurant_text,
+    status_badge,
     type_text,
 )
+from orders.services.relations import Relation, Relative, relatives_of
 from organizations.presentation import EMPTY, field_title
 
 EVENTS_SHOWN = 50
 
 Fact = tuple[str, str | SafeString]
+
+RELATIONS = {
+    Relation.MOVED_FROM: gettext_lazy("moved here from"),
+    Relation.MOVED_TO: gettext_lazy("moved on to"),
+    Relation.SPLIT_FROM: gettext_lazy("split from"),
+    Relation.SPLIT_INTO: gettext_lazy("split into"),
+    Relation.RELATED: gettext_lazy("also of this story"),
+}
 
 _TIMES = (
     "when_received_by_api",
@@ -50,11 +60,14 @@ _TIMES = (
 def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, Any]:
     """Collect what the template shows; few queries, whatever the order: its timeline and its events."""
     page = _Page(order, now)
-    story = tell(order, now=now)
+    relatives = relatives_of(order, visible=Order.objects.select_related("organization"))
+    others = [relative.order for relative in relatives if relative.order is not None]
+    story = tell(order, now=now, others=others)
     return {
         "badges": badges(order, now),
         "headline": page.headline(),
         "notices": page.notices(),
+        "relatives": [related_row(relative) for relative in relatives],
         "customer": page.customer(),
         **page.bill(order),
         "times": page.times(),
@@ -109,7 +122,8 @@ class _Page(Bill):
         if order.cancel_cause or order.cancel_comment or order.when_cancelled:
             words = [order.cancel_cause or _("no cause named"), order.cancel_comment or ""]
             notices.append(("info", _("Cancelled"), ". ".join(filter(None, words))))
-        if order.moved:
+        # An order that is named is listed on its own; this tells of one that names till groups alone.
+        if order.moved and not any(name.endswith("order_id") for name in order.moved):
             notices.append(("info", _("Moved between restaurants"), _moved_text(order.moved)))
         return notices
 
@@ -176,13 +190,24 @@ class _Page(Bill):
         ]
 
 
+def related_row(relative: Relative) -> dict[str, Any]:
+    """Another order of the story, as its list shows it."""
+    order = relative.order
+    row: dict[str, Any] = {"relation": RELATIONS[relative.relation], "iiko_order_id": relative.iiko_order_id}
+    if order is None:
+        return row
+    return row | {
+        "order": order,
+        "restaurant": restaurant_text(order),
+        "badge": status_badge(order),
+        "url": reverse("admin:orders_order_change", args=[order.pk]),
+    }
+
+
 def _moved_text(moved: Mapping[str, Any]) -> str:
     titles = {
-        "parent_order_id": _("parent order"),
-        "from_order_id": _("from the order"),
         "from_terminal_group_id": _("from the terminal group"),
         "from_organization_id": _("from the organization"),
-        "to_order_id": _("to the order"),
         "to_terminal_group_id": _("to the terminal group"),
         "to_organization_id": _("to the organization"),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby
@@ -52,6 +52,9 @@ class Chapter:
     recorded: SafeString
     actor: str
     event_id: int | None
+    order: Order
+    at: tuple[datetime, int]
+    """Its place in the story: when it happened, and the first of its lines."""
     changes: list[Change] = field(default_factory=list)
 
 
@@ -59,21 +62,33 @@ class Chapter:
 class Story:
     chapters: list[Chapter]
     is_cut: bool
+    of_many: bool = False
+    """Told of several orders; then each chapter is shown under the name of its own."""
 
 
-def tell(order: Order, *, now: datetime) -> Story:
-    """Put the changes of an order in words, the newest event first."""
+def tell(order: Order, *, now: datetime, others: Sequence[Order] = ()) -> Story:
+    """Put the changes of an order in words, the newest event first; those of ``others`` among them."""
+    if not others:
+        return _tell_one(order, now)
+    parts = [_tell_one(each, now) for each in (order, *others)]
+    chapters = sorted((one for part in parts for one in part.chapters), key=lambda one: one.at, reverse=True)
+    return Story(chapters, is_cut=any(part.is_cut for part in parts), of_many=True)
+
+
+def _tell_one(order: Order, now: datetime) -> Story:
     newest = list(order.timeline.order_by("-id")[: SHOWN + 1])
-    words = _Words(order.organization.currency, order.organization.zone(), now)
+    words = Words(order.organization.currency, order.organization.zone(), now)
     entries = sorted(newest[:SHOWN], key=lambda entry: entry.pk)
     chapters = [
-        words.chapter(list(group))
+        words.chapter(order, list(group))
         for _source, group in groupby(entries, key=lambda entry: (entry.source_event_id, entry.recorded_at))
     ]
     return Story(chapters[::-1], is_cut=len(newest) > SHOWN)
 
 
-class _Words:
+class Words:
+    """Puts changes of an order in words, on the clock and in the currency of its restaurant."""
+
     def __init__(self, currency: str, zone: tzinfo, now: datetime) -> None:
         self._currency = currency
         self._zone = zone
@@ -95,7 +110,7 @@ class _Words:
             "order_type": _order_type,
         }
 
-    def chapter(self, entries: list[TimelineEntry]) -> Chapter:
+    def chapter(self, order: Order, entries: list[TimelineEntry]) -> Chapter:
         first = entries[0]
         happened = first.happened_at or first.recorded_at
         return Chapter(
@@ -103,21 +118,27 @@ class _Words:
             recorded=clock(first.recorded_at, self._zone, now=self._now, seconds=True),
             actor=_("the hub") if first.actor == HUB else first.actor,
             event_id=first.source_event_id,
+            order=order,
+            at=(happened, first.pk),
             changes=[self.change(entry) for entry in entries],
         )
 
     def change(self, entry: TimelineEntry) -> Change:
         if entry.what == COMMAND and isinstance(entry.to_value, dict):
             return self._command(entry.to_value)
-        title = str(TITLES.get(entry.what, entry.what))
         if entry.what == MERGED:
-            return Change(title, f"#{entry.from_value}", f"#{entry.to_value}")
-        if entry.what == "items" and (note := item_changes(entry.from_value, entry.to_value)):
+            return Change(str(TITLES[MERGED]), f"#{entry.from_value}", f"#{entry.to_value}")
+        return self.change_of(entry.what, entry.from_value, entry.to_value)
+
+    def change_of(self, what: str, from_value: Any, to_value: Any) -> Change:
+        """Tell a field's change, its values as the timeline keeps them."""
+        title = str(TITLES.get(what, what))
+        if what == "items" and (note := item_changes(from_value, to_value)):
             return Change(title, "", "", note)
-        before, after = self._words(entry.what, entry.from_value), self._words(entry.what, entry.to_value)
+        before, after = self._words(what, from_value), self._words(what, to_value)
         if before == after:
             return Change(title, "", "", _("%(value)s, details changed") % {"value": after})
-        return Change(title, "" if entry.from_value is None else before, after)
+        return Change(title, "" if from_value is None else before, after)
 
     def _command(self, told: Mapping[str, Any]) -> Change:
         """A step of a command: what is asked for, how it stands now, and why if it went wrong."""

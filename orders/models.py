@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.expressions import Case, Value, When
@@ -219,6 +220,13 @@ class Order(models.Model):
             models.Index("id", name="orders_open", condition=Q(is_open=True)),
             models.Index("promised_time", name="orders_open_promised", condition=Q(is_open=True)),
             models.Index("order_type", "id", name="orders_type"),
+            # Few orders are moved: the index costs nothing but with those (see services.relations).
+            GinIndex(
+                fields=["moved"],
+                opclasses=["jsonb_path_ops"],
+                name="orders_moved",
+                condition=Q(moved__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -234,6 +242,22 @@ class Order(models.Model):
             return False
         end = self.when_delivered or self.when_closed or (now if self.is_open else None)
         return end is not None and end > self.promised_time
+
+
+class MergedOrder(models.Model):
+    """The number of a row that turned out to be another's order, so that it still leads there.
+
+    Written by ``services.mirror`` where it deletes the row.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    order = models.ForeignKey(Order, models.CASCADE, related_name="former_rows")
+
+    class Meta:
+        db_table = "orders_merged"
+
+    def __str__(self) -> str:
+        return f"{self.pk} → {self.order_id}"
 
 
 class TimelineEntry(models.Model):

@@ -12,13 +12,15 @@ from uuid import UUID
 from sandbox import hall
 from sandbox.agenda import Agenda
 from sandbox.clock import Pace
-from sandbox.events import Event, ReserveChange, ShiftChange, StopListChange, TableOrderChange
+from sandbox.events import Event, NoticeKind, ReserveChange, ShiftChange, StopListChange, TableOrderChange
 from sandbox.hall import Reserve, TableOrder
+from sandbox.notices import make_notice
 from sandbox.stops import StopLists
 from sandbox.world import Employee, Organization, TerminalGroup, World
 
 _EVERY = timedelta(minutes=2)
 _FEWEST_COURIERS = 2
+_NOTICES_EVERY = timedelta(minutes=7)
 
 Tell = Callable[[Event], None]
 MakeOwnedId = Callable[[str, str], UUID]
@@ -39,12 +41,31 @@ class Asides:
         self._is_online = is_online
         self._random = Random(f"{world.seed}/side events")
         self._tellers = [each for each in world.organizations if not each.speaks_soi]
-        self._happened = 0
+        # Dice of their own: the rest of the story does not change by them.
+        self._notices = Random(f"{world.seed}/notices")
+        self._happened = self._noticed = 0
         self._numbers = {each.id: 20 for each in world.organizations}
         self._on_shift = {each.id: list(each.couriers[:-1]) for each in world.organizations}
 
     def begin(self, opened_at: datetime) -> None:
         self._agenda.add(self._next(opened_at), self._happen)
+        self._agenda.add(opened_at + _NOTICES_EVERY, self._give_notice)
+
+    def tell_now(self, event_type: str, organization: Organization, at: datetime) -> bool:
+        """Let something happen that is told by an event of this type; False if that is not for asking."""
+        plays = {
+            "StopListUpdate": self._change_stop_list,
+            "PersonalShift": self._change_shift,
+            "TableOrderUpdate": self._seat_guests,
+            "ReserveUpdate": self._keep_table,
+        }
+        if event_type in set(NoticeKind):
+            self._notice(NoticeKind(event_type), organization, at)
+        elif event_type in plays:
+            plays[event_type](organization, at)
+        else:
+            return False
+        return True
 
     def couriers_on_shift(self, organization: Organization) -> tuple[Employee, ...]:
         return tuple(self._on_shift[organization.id])
@@ -68,6 +89,19 @@ class Asides:
         group = self._random.choice(organization.terminal_groups)
         is_anew = self.stops.shake(organization, group, at, self._random)
         self._tell(StopListChange(at, organization, self._new_id(), group, is_anew))
+
+    # --- events without a schema ---
+
+    def _give_notice(self, at: datetime) -> None:
+        organization = self._notices.choice(self._tellers)
+        if self._is_online(organization):
+            self._notice(self._notices.choice(list(NoticeKind)), organization, at)
+        self._agenda.add(at + self._notices.expovariate(1) * _NOTICES_EVERY, self._give_notice)
+
+    def _notice(self, kind: NoticeKind, organization: Organization, at: datetime) -> None:
+        self._noticed += 1
+        make_id = partial(self._make_id, f"notice/{self._noticed}")
+        self._tell(make_notice(kind, organization, at, make_id, self._notices))
 
     # --- shifts ---
 

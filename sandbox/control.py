@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 from sandbox.api_errors import ApiError, bad_request
 from sandbox.body import Body
 from sandbox.clock import Pace
+from sandbox.events import NoticeKind
 from sandbox.faults import FAULT_NAMES, Faults, parse_faults
 from sandbox.logins import Login
 from sandbox.options import MAX_SPEED
@@ -24,6 +25,13 @@ from sandbox.stage import Stage
 from sandbox.wire import Json, order_info, vendor_date
 from sandbox.world import Organization
 
+TOLD_NOW = (
+    "StopListUpdate",
+    "PersonalShift",
+    "TableOrderUpdate",
+    "ReserveUpdate",
+    *(kind.value for kind in NoticeKind),
+)
 _LONGEST_ADVANCE_S = 24 * 3600
 
 
@@ -44,6 +52,7 @@ class Control:
         control.add_url_rule("/faults", "set_faults", self._set_faults, methods=["POST"])
         control.add_url_rule("/clock", "clock", self._move_clock, methods=["POST"])
         control.add_url_rule("/orders", "orders", self._bear_order, methods=["POST"])
+        control.add_url_rule("/events", "events", self._tell_event, methods=["POST"])
         control.add_url_rule("/till", "till", self._set_till, methods=["POST"])
         control.add_url_rule("/tokens/revoke", "revoke", self._revoke, methods=["POST"])
         control.add_url_rule("/logins", "logins", self._set_login, methods=["POST"])
@@ -87,6 +96,20 @@ class Control:
         with self._stage.lock:
             order = self._stage.kitchen.bear_now(self._stage.now(), self._organization())
         return _done(order_info(order))
+
+    def _tell_event(self) -> Response:
+        """Let something be told by an event of ``event_type``, in the restaurant named or in the first."""
+        given, organization = _given(), self._organization()
+        event_type = given.text("event_type")
+        if organization.speaks_soi:
+            raise given.wrong("organization_id", "this restaurant speaks SOI, which has no such events")
+        with self._stage.lock:
+            is_told = self._stage.kitchen.asides.tell_now(event_type, organization, self._stage.now())
+        if not is_told:
+            raise given.wrong(
+                "event_type", f"there are {', '.join(TOLD_NOW)}; orders are born by /sandbox/orders"
+            )
+        return _done({"event_type": event_type, "organization_id": str(organization.id)})
 
     # --- tills, tokens, logins ---
 

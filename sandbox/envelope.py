@@ -7,6 +7,7 @@ from datetime import UTC
 
 from sandbox.events import (
     Event,
+    Notice,
     OrderChange,
     ReserveChange,
     ShiftChange,
@@ -44,6 +45,8 @@ def _content(happened: Event, external_keys: Collection[str]) -> tuple[str, Json
         case ReserveChange():
             kind = "ReserveError" if happened.reserve.error else "ReserveUpdate"
             return kind, reserve_info(happened.reserve)
+        case Notice():
+            return happened.kind.value, happened.info
 
 
 def _stop_list_info(change: StopListChange) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sandbox.hall import Reserve, TableOrder
@@ -81,4 +82,23 @@ class ReserveChange:
         return self.reserve.organization
 
 
-Event = OrderChange | StopListChange | ShiftChange | TableOrderChange | ReserveChange
+class NoticeKind(StrEnum):
+    """The vendor's types of events that it publishes no schema for."""
+
+    KITCHEN_ORDER = "KitchenOrderUpdate"
+    MENU = "NomenclatureUpdate"
+    BUSINESS_HOURS = "BusinessHoursAndMappingUpdate"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An event without a schema; ``info`` is of our own making (see ``sandbox.notices``)."""
+
+    at: datetime
+    organization: Organization
+    operation_id: UUID
+    kind: NoticeKind
+    info: dict[str, object]
+
+
+Event = OrderChange | StopListChange | ShiftChange | TableOrderChange | ReserveChange | Notice

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from sandbox.api_errors import error_body
-from sandbox.control import Control
+from sandbox.control import TOLD_NOW, Control
 from sandbox.stage import Stage
 from sandbox.vendor_api import VendorApi
 from sandbox.wire import Json
@@ -24,7 +24,7 @@ def create_app(stage: Stage) -> Flask:
 
     @app.get("/")
     def status_page() -> str:
-        return render_template("sandbox/status.html", **stage.state())
+        return render_template("sandbox/status.html", told_now=TOLD_NOW, **stage.state())
 
     @app.errorhandler(HTTPException)
     def explain(error: HTTPException) -> Response | HTTPException | tuple[Json, int]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sandbox import envelope, soi
 from sandbox.events import (
     Event,
+    Notice,
     OrderChange,
     ReserveChange,
     ShiftChange,
@@ -144,6 +145,8 @@ def describe(happened: Event) -> str:
             return (
                 f"{who.short_name} reserve → {reserve.error.code if reserve.error else reserve.status.value}"
             )
+        case Notice():
+            return f"{who.short_name} {happened.kind.value}"
 
 
 def order_name(change: OrderChange, who: Organization) -> str:

@@ -89,9 +89,6 @@ def _is_address(url: str) -> bool:
 
 
 def _read_filter(body: Body) -> Filter:
-    # No such event is ever played; these two are only read.
-    for name in ("nomenclatureUpdateFilter", "businessHoursAndMappingUpdateFilter"):
-        _read_flag(body, name)
     return Filter(
         delivery_orders=_read_order_filter(body.part_or_none("deliveryOrderFilter"), DELIVERY_STATUSES),
         table_orders=_read_order_filter(body.part_or_none("tableOrderFilter"), TABLE_STATUSES),
@@ -99,6 +96,8 @@ def _read_filter(body: Body) -> Filter:
         reserve_errors=_read_flag(body, "reserveFilter", "errors"),
         stop_lists=_read_flag(body, "stopListUpdateFilter"),
         shifts=_read_flag(body, "personalShiftFilter"),
+        menu=_read_flag(body, "nomenclatureUpdateFilter"),
+        business_hours=_read_flag(body, "businessHoursAndMappingUpdateFilter"),
     )
 
 

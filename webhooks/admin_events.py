@@ -35,14 +35,17 @@ from webhooks.admin_filters import (
     StatusFilter,
     TypeFilter,
 )
-from webhooks.errors import NotReplayable
-from webhooks.models import EventStatus, Reason, WebhookEvent
-from webhooks.presentation import reason_text, replay_text, status_badge, type_text
-from webhooks.services.replay import ReplayCount, replay_all, replay_event
+from webhooks.errors import NotReplayable, ReplayBusy
+from webhooks.forecast_words import shown, staff
+from webhooks.models import EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
+from webhooks.presentation import dead_row, reason_text, replay_text, status_badge, type_text
+from webhooks.services.dead import GROUPS_SHOWN, dead_groups, dead_like
+from webhooks.services.forecast import forecast
+from webhooks.services.replay import REPLAY_AT_ONCE, ReplayCount, replay_all, replay_event
 from webhooks.subjects import HALL
 
-REPLAY_AT_ONCE = 1_000
-"""For more there is ``manage.py replay_webhooks``, which nobody waits for in a browser."""
+PREVIEW = "preview"
+"""The button that asks what would change."""
 
 CHIPS = (EventStatus.PENDING, EventStatus.FAILED, EventStatus.DEAD, EventStatus.IGNORED)
 
@@ -130,6 +133,8 @@ class WebhookEventAdmin(MirrorAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         own = [
+            path("dead/", view(self.dead_view), name="webhooks_webhookevent_dead"),
+            path("dead/replay/", view(self.dead_replay_view), name="webhooks_webhookevent_dead_replay"),
             path("<int:event_id>/replay/", view(self.replay_view), name="webhooks_webhookevent_replay"),
             path("<int:event_id>/payload/", view(self.payload_view), name="webhooks_webhookevent_payload"),
         ]
@@ -142,7 +147,7 @@ class WebhookEventAdmin(MirrorAdmin):
         chosen = request.GET.get("status", "")
         chips: list[tuple[str, Any, bool]] = [("", _("All"), not chosen)]
         chips += [(status.value, status.label, chosen == status) for status in CHIPS]
-        context = {"chips": chips} | (extra_context or {})
+        context = {"chips": chips, "shows_dead": chosen == EventStatus.DEAD} | (extra_context or {})
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
@@ -182,11 +187,12 @@ class WebhookEventAdmin(MirrorAdmin):
         if not self.has_replay_permission(request):
             raise PermissionDenied
         event = self._event(request, event_id)
-        if request.method == "POST":
+        if request.method == "POST" and PREVIEW not in request.POST:
             self._replay_one(request, event)
             return HttpResponseRedirect(reverse("admin:webhooks_webhookevent_change", args=[event_id]))
         impossible = 0 if is_replayable(event, has_payload=payload_text(event) is not None) else 1
-        return self._ask(request, total=1, impossible=impossible, hidden=[])
+        one = WebhookEvent.objects.filter(pk=event_id)
+        return self._ask(request, one, total=1, impossible=impossible, hidden=[])
 
     def _replay_one(self, request: HttpRequest, event: WebhookEvent) -> None:
         try:
@@ -215,18 +221,58 @@ class WebhookEventAdmin(MirrorAdmin):
             return None
         # By id: the replays themselves might answer the same filter.
         events = WebhookEvent.objects.filter(pk__in=ids)
-        if "confirmed" not in request.POST:
+        if "confirmed" not in request.POST or PREVIEW in request.POST:
             unreadable = Q(payload__isnull=True, replay_of__isnull=True)
             impossible = events.filter(unreadable | Q(reason=Reason.FOREIGN_TOKEN)).count()
-            return self._ask(request, total=len(ids), impossible=impossible, hidden=_chosen(request))
+            hidden = _chosen(request)
+            return self._ask(request, events, total=len(ids), impossible=impossible, hidden=hidden)
         count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
         level = messages.WARNING if count.impossible else messages.SUCCESS
         messages.add_message(request, level, replay_text(count))
         return None
 
+    # --- those that failed for good ----------------------------------------------------------------------
+
+    def dead_view(self, request: HttpRequest) -> TemplateResponse:
+        """What failed for good, by its cause."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        groups = [dead_row(group, now=timezone.now()) for group in dead_groups()]
+        context = self.admin_site.each_context(request) | {
+            "title": gettext("Failed for good"),
+            "opts": self.opts,
+            "groups": groups,
+            "is_cut": len(groups) == GROUPS_SHOWN,
+            "may_replay": self.has_replay_permission(request),
+        }
+        return TemplateResponse(request, "admin/webhooks/webhookevent/dead.html", context)
+
+    def dead_replay_view(self, request: HttpRequest) -> HttpResponse:
+        """All that failed of the same thing once more: ask on GET, replay on POST."""
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
+        names = ("event_type", "reason", "alike")
+        chosen = {name: request.GET.get(name, "").replace("\0", "") for name in names}
+        ids = list(dead_like(**chosen).order_by("pk").values_list("pk", flat=True)[:REPLAY_AT_ONCE])
+        events = WebhookEvent.objects.filter(pk__in=ids)
+        back_url = reverse("admin:webhooks_webhookevent_dead")
+        if request.method == "POST" and PREVIEW not in request.POST:
+            count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
+            messages.success(request, replay_text(count))
+            return HttpResponseRedirect(back_url)
+        return self._ask(request, events, total=len(ids), impossible=0, hidden=[], back_url=back_url)
+
     def _ask(
-        self, request: HttpRequest, *, total: int, impossible: int, hidden: list[tuple[str, str]]
+        self,
+        request: HttpRequest,
+        events: WebhookEventQuerySet,
+        *,
+        total: int,
+        impossible: int,
+        hidden: list[tuple[str, str]],
+        back_url: str = "",
     ) -> TemplateResponse:
+        """Ask whether to replay; with what would change, if that was asked first."""
         question = ngettext("Replay %(count)d event?", "Replay %(count)d events?", total) % {"count": total}
         context = self.admin_site.each_context(request) | {
             "title": question,
@@ -234,9 +280,20 @@ class WebhookEventAdmin(MirrorAdmin):
             "hidden": hidden,
             "impossible": impossible,
             "is_possible": total > impossible,
-            "back_url": request.get_full_path() if hidden else "../",
+            "back_url": back_url or (request.get_full_path() if hidden else "../change/"),
         }
+        if request.method == "POST" and PREVIEW in request.POST:
+            context |= self._preview(request, events)
         return TemplateResponse(request, "admin/webhooks/webhookevent/replay.html", context)
+
+    def _preview(self, request: HttpRequest, events: WebhookEventQuerySet) -> dict[str, Any]:
+        try:
+            found = forecast(events)
+        except ReplayBusy:
+            words = gettext("The orders are being changed at this moment. Ask again.")
+            messages.warning(request, words)
+            return {}
+        return {"preview": shown(found, staff(request.user), now=timezone.now())}
 
     # --- columns ---------------------------------------------------------------------------------------
     #

@@ -12,3 +12,11 @@ class UnknownEvent(HubError):
 
 class NotReplayable(HubError):
     code = "not_replayable"
+
+
+class ReplayBusy(HubError):
+    code = "replay_busy"
+
+
+class TooManyEvents(HubError):
+    code = "too_many_events"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from iiko_client.types import events as wire
@@ -73,6 +73,17 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def due(self) -> WebhookEventQuerySet:
         """Waiting to be applied by now, on the database's clock."""
         return self.filter(status__in=DUE_STATUSES, due_at__lte=Now())
+
+    def of_order(self, ident: str) -> WebhookEventQuerySet:
+        """Events that name an order by iiko's id or by the shop's."""
+        return self.filter(Q(entity_key=ident) | Q(order_external_id=ident) & ~Q(order_external_id=""))
+
+    def given_up(self) -> WebhookEventQuerySet:
+        """Failed for good, and not replayed since: of an event's attempts the last one counts."""
+        later = WebhookEvent.objects.filter(
+            replay_of=Coalesce(OuterRef("replay_of_id"), OuterRef("pk")), pk__gt=OuterRef("pk")
+        )
+        return self.filter(~Exists(later), status=EventStatus.DEAD)
 
     def unfinished(self) -> WebhookEventQuerySet:
         return self.filter(status__in=DUE_STATUSES)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
+from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from organizations.json_text import pretty_json
-from organizations.presentation import badge
-from webhooks.models import WebhookEvent
+from organizations.presentation import badge, clock
+from webhooks.models import Reason, WebhookEvent
+from webhooks.services.dead import DeadGroup
 from webhooks.services.replay import ReplayCount
 
 LONGEST_PAYLOAD = 300_000
@@ -26,6 +32,21 @@ def type_text(event_type: str) -> str:
 
 def reason_text(event: WebhookEvent) -> str:
     return str(event.get_reason_display()) if event.reason else ""
+
+
+def dead_row(group: DeadGroup, *, now: datetime) -> dict[str, Any]:
+    """A group of events that failed of the same thing."""
+    query = urlencode({"event_type": group.event_type, "reason": group.reason, "alike": group.alike})
+    return {
+        "type": type_text(group.event_type),
+        "reason": str(Reason(group.reason).label) if group.reason in Reason.values else group.reason,
+        "error": group.alike,
+        "count": group.count,
+        "first": clock(group.first, UTC, now=now, with_offset=True),
+        "last": clock(group.last, UTC, now=now, with_offset=True),
+        "example_id": group.example_id,
+        "replay_url": f"{reverse('admin:webhooks_webhookevent_dead_replay')}?{query}",
+    }
 
 
 def replay_text(count: ReplayCount) -> str:

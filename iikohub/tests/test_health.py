@@ -105,8 +105,17 @@ def test_metrics_tell_the_state_of_the_inbox(client: Client) -> None:
 def test_metrics_of_an_empty_inbox_are_zero(client: Client) -> None:
     told = metrics(client)
 
-    names = ["waiting", "failed", "dead", "oldest_seconds"]
-    assert [told[f"iikohub_inbox_{name}"] for name in names] == [0, 0, 0, 0]
+    names = ["waiting", "failed", "dead", "oldest_seconds", "unknown_types"]
+    assert [told[f"iikohub_inbox_{name}"] for name in names] == [0, 0, 0, 0, 0]
+
+
+@pytest.mark.django_db
+def test_metrics_count_unknown_types(client: Client) -> None:
+    make_organization()
+    post(client, [cloud_event(event_type="DroneLanded"), cloud_event(event_type="NomenclatureUpdate")])
+    drain()
+
+    assert metrics(client)["iikohub_inbox_unknown_types"] == 1
 
 
 @pytest.mark.django_db

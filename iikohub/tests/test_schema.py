@@ -70,6 +70,7 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
         "POST /api/v1/webhooks/configs/{id}/register": "Make iiko send the webhooks here",
         "GET /api/v1/webhooks/events": "Received events, newest first",
         "GET /api/v1/webhooks/events/{id}": "One event with its payload",
+        "POST /api/v1/webhooks/events/replay": "Put the events of a selection into the inbox again",
         "POST /api/v1/webhooks/events/{id}/replay": "Put the event into the inbox again",
     }
 
@@ -116,6 +117,8 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "organization_id",
         "order_external_id",
         "correlation_id",
+        "reason",
+        "error",
         "source",
         "since",
         "until",

@@ -12,6 +12,8 @@ from rest_framework import serializers
 from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
 from orders.services.actions import actions_and_discount
+from orders.services.relations import Relation, Relative, relatives_of
+from organizations.api.permissions import in_scope
 
 LIST_FIELDS = (
     "id",
@@ -82,6 +84,8 @@ DETAIL_FIELDS = (
 )
 
 
+_OF_RELATED = ("organization_id", "iiko_order_id", "readable_number", "status", "moved")
+
 OPEN_COMMANDS = Prefetch(
     "commands", queryset=OrderCommand.objects.open().order_by("id"), to_attr="open_commands"
 )
@@ -127,12 +131,36 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         return list(PendingCommandSerializer(open_commands, many=True).data)
 
 
+class RelatedOrderSerializer(serializers.Serializer[Relative]):
+    relation = serializers.ChoiceField([relation.value for relation in Relation])
+    id = serializers.IntegerField(
+        source="order.pk",
+        default=None,
+        allow_null=True,
+        help_text="Ours; null: not here, or not for this key.",
+    )
+    iiko_order_id = serializers.CharField()
+    organization_id = serializers.CharField(allow_null=True, help_text="As far as iiko names it.")
+    readable_number = serializers.CharField(source="order.readable_number", default=None, allow_null=True)
+    status = serializers.CharField(source="order.status", default=None, allow_null=True)
+
+
 class OrderDetailSerializer(OrderSerializer):
     allowed_actions = serializers.SerializerMethodField(help_text="What may be asked of the order now.")
+    related_orders = serializers.SerializerMethodField(
+        help_text="The others of its story, the nearest first: what it was moved from or to, split from or "
+        "into. Each has a timeline of its own."
+    )
 
     class Meta(OrderSerializer.Meta):
-        fields = (*LIST_FIELDS, *DETAIL_FIELDS, "allowed_actions")
+        fields = (*LIST_FIELDS, *DETAIL_FIELDS, "allowed_actions", "related_orders")
         read_only_fields = fields
+
+    @extend_schema_field(RelatedOrderSerializer(many=True))
+    def get_related_orders(self, order: Order) -> list[dict[str, Any]]:
+        visible = in_scope(self.context["request"], Order.objects.only(*_OF_RELATED))
+        relatives: Any = relatives_of(order, visible=visible)
+        return list(RelatedOrderSerializer(relatives, many=True).data)
 
     @extend_schema_field(AllowedActionSerializer(many=True))
     def get_allowed_actions(self, order: Order) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -21,7 +22,7 @@ from orders.api.serializers import (
     OrderSerializer,
     TimelineEntrySerializer,
 )
-from orders.models import Order
+from orders.models import MergedOrder, Order
 from organizations.api.pagination import SkipLimitPagination
 from organizations.api.permissions import in_scope
 
@@ -49,6 +50,17 @@ class OrderViewSet(
         if self.action == "list":
             return orders.defer(*(set(DETAIL_FIELDS) - _NEEDED_FOR_IS_LATE), "field_ranks")
         return orders
+
+    def get_object(self) -> Order:
+        """The order; the number of a row that was joined with it leads there, too."""
+        try:
+            return super().get_object()
+        except Http404:
+            former = MergedOrder.objects.filter(pk=self.kwargs["pk"]).first()
+            if former is None:
+                raise
+            self.kwargs["pk"] = str(former.order_id)
+            return super().get_object()
 
     def get_serializer_class(self) -> type[OrderSerializer]:
         return OrderSerializer if self.action == "list" else OrderDetailSerializer

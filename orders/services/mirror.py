@@ -21,7 +21,7 @@ from django.db.models import Q
 from iiko_client.types.orders import OrderFields
 from orders.command_models import OrderCommand
 from orders.errors import OrderRowGone
-from orders.models import Order, TimelineEntry
+from orders.models import MergedOrder, Order, TimelineEntry
 from orders.services.horizon import change_times
 from orders.services.ranks import FALLBACK, RankedRow
 from orders.services.settling import settle
@@ -295,6 +295,8 @@ def _write(rows: _Rows, losers: dict[int, int], times: Iterator[datetime]) -> No
         order_merged.send(Order, loser_id=loser_id, keeper_id=keeper_id)
         TimelineEntry.objects.filter(order_id=loser_id).update(order_id=keeper_id)
         OrderCommand.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+        MergedOrder.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+        MergedOrder.objects.create(pk=loser_id, order_id=keeper_id)
         Order.objects.filter(pk=loser_id).delete()
     touched = [row for row in rows.all.values() if row.is_touched]
     update_rows(Order, _WRITTEN, [_columns(row, times) for row in touched])

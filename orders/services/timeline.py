@@ -94,7 +94,7 @@ class Story:
 
     def _tell(self, name: str, before: Any, after: Any) -> None:
         self._rows.append(
-            {"what": name, "from_value": _put(name, before), "to_value": _put(name, after), "actor": "iiko"}
+            {"what": name, "from_value": kept(name, before), "to_value": kept(name, after), "actor": "iiko"}
             | self._source
         )
 
@@ -107,7 +107,8 @@ def _told_status(order: Order) -> str | None:
     return order.status or order.raw_status
 
 
-def _put(name: str, value: Any) -> Any:
+def kept(name: str, value: Any) -> Any:
+    """The form in which the timeline keeps a field's value."""
     if isinstance(value, datetime):
         return iso(value)
     if name in _BRIEF and isinstance(value, list):

@@ -544,8 +544,8 @@ class TestPage:
         ]
         order = arrive(*messages)
 
-        # Session, user, order, timeline, events twice, till group, commands under way and ended.
-        with django_assert_num_queries(9):
+        # Session, user, order, relatives, timeline, events twice, till group, commands under way and ended.
+        with django_assert_num_queries(10):
             chief.get(f"{ORDERS}{order.pk}/change/")
 
 

@@ -784,8 +784,8 @@ class TestCommands:
             refused_command(order)
         stored(order)
 
-        # session, user, order, timeline, events twice, till group, commands open and ended
-        with django_assert_num_queries(9):
+        # session, user, order, relatives, timeline, events twice, till group, commands open and ended
+        with django_assert_num_queries(10):
             chief.get(page_url(order))
 
 

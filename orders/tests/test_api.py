@@ -329,12 +329,12 @@ def test_list_does_not_fetch_what_it_does_not_show(key: str) -> None:
     assert [name for name in heavy if f'"{name}"' in statement] == []
 
 
-def test_detail_takes_four_queries(key: str) -> None:
+def test_detail_takes_five_queries(key: str) -> None:
     many(1)
     url = f"{URL}/{Order.objects.get().pk}"
     queries(key, url)
 
-    assert len(queries(key, url)) == 4  # the key, the order, its open commands, its till group
+    assert len(queries(key, url)) == 5  # the key, the order, its open commands, its till group, its relatives
 
 
 def test_slash_at_the_end_does_not_matter(key: str) -> None:

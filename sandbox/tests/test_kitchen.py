@@ -8,7 +8,14 @@ import pytest
 
 from sandbox import kitchen as kitchen_module
 from sandbox.clock import Pace
-from sandbox.events import OrderChange, ReserveChange, ShiftChange, StopListChange, TableOrderChange
+from sandbox.events import (
+    Notice,
+    OrderChange,
+    ReserveChange,
+    ShiftChange,
+    StopListChange,
+    TableOrderChange,
+)
 from sandbox.kitchen import Kitchen
 from sandbox.order import CreationStatus, DeliveryStatus, ItemStatus, OneTimeGuest, ServiceType
 from sandbox.tests.rehearsal import (
@@ -204,6 +211,7 @@ def test_stop_lists_and_shifts_change_beside_the_orders() -> None:
         ShiftChange,
         TableOrderChange,
         ReserveChange,
+        Notice,
     }
     assert not any(each.organization.speaks_soi for each in aside)
     assert len({each.operation_id for each in aside}) == len(aside)

@@ -24,6 +24,7 @@ from webhooks.api.config_serializers import (
     RegisterSerializer,
     RegistrationSerializer,
 )
+from webhooks.api.serializers import valid
 from webhooks.models import WebhookConfig
 from webhooks.services.configs import change_config, create_config
 from webhooks.services.registration import demand_success, register_webhook
@@ -54,7 +55,7 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         responses={201: ConfigSerializer},
     )
     def create(self, request: Request, **_: Any) -> Response:
-        given = _valid(NewConfigSerializer(data=request.data))
+        given = valid(NewConfigSerializer(data=request.data))
         config = create_config(
             organization=self._organization(given["organization_id"]),
             token=given.get("auth_token", ""),
@@ -70,7 +71,7 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         responses=ConfigSerializer,
     )
     def partial_update(self, request: Request, **_: Any) -> Response:
-        given = _valid(ConfigChangeSerializer(data=request.data))
+        given = valid(ConfigChangeSerializer(data=request.data))
         config = change_config(
             self.get_object(), token=given.get("auth_token"), is_active=given.get("is_active")
         )
@@ -85,7 +86,7 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     )
     @action(detail=True, methods=["post"])
     def register(self, request: Request, **_: Any) -> Response:
-        given = _valid(RegisterSerializer(data=request.data))
+        given = valid(RegisterSerializer(data=request.data))
         config = self.get_object()
         done = register_webhook(
             config.organization,
@@ -106,12 +107,6 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         if organization is None:
             raise UnknownOrganization(f"No organization {canonical_id(iiko_id)} here.")
         return organization
-
-
-def _valid(serializer: Any) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    given: dict[str, Any] = serializer.validated_data
-    return given
 
 
 def _name(request: Request) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import django_filters as filters
 
 from organizations.api.filters import IikoIdFilter
-from webhooks.models import EventSource, EventStatus, WebhookEvent
+from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
 
 
 class EventFilter(filters.FilterSet):
@@ -14,6 +14,8 @@ class EventFilter(filters.FilterSet):
     organization_id = IikoIdFilter()
     order_external_id = filters.CharFilter()
     correlation_id = IikoIdFilter()
+    reason = filters.ChoiceFilter(choices=Reason.choices)
+    error = filters.CharFilter(lookup_expr="icontains", help_text="A part of the error's text.")
     source = filters.ChoiceFilter(choices=EventSource.choices)
     since = filters.IsoDateTimeFilter(
         field_name="received_at", lookup_expr="gte", help_text="ISO 8601; received at or after."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
+from typing import Any
 
 from rest_framework import serializers
 
-from webhooks.models import WebhookEvent
+from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
 
 LIST_FIELDS = (
     "id",
@@ -55,3 +57,99 @@ class EventDetailSerializer(EventSerializer):
 
     def get_raw_body_base64(self, event: WebhookEvent) -> str | None:
         return None if event.raw_body is None else base64.b64encode(event.raw_body).decode()
+
+
+def valid(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    """What was given, checked.
+
+    Raises:
+        ValidationError: 400.
+    """
+    serializer.is_valid(raise_exception=True)
+    given: dict[str, Any] = serializer.validated_data
+    return given
+
+
+class DryRunSerializer(serializers.Serializer[WebhookEvent]):
+    dry_run = serializers.BooleanField(
+        default=False, help_text="Only tell what would change; answered with 200."
+    )
+
+
+class ManyReplaysSerializer(DryRunSerializer):
+    """At least one filter, of those of ``GET webhooks/events``."""
+
+    event_type = serializers.CharField(required=False)
+    status = serializers.ChoiceField(EventStatus.choices, required=False)
+    reason = serializers.ChoiceField(Reason.choices, required=False)
+    error = serializers.CharField(required=False, help_text="A part of the error's text.")
+    organization_id = serializers.CharField(required=False)
+    order_external_id = serializers.CharField(required=False)
+    correlation_id = serializers.CharField(required=False)
+    source = serializers.ChoiceField(EventSource.choices, required=False)  # type: ignore[assignment]  # a declared field, no attribute
+    since = serializers.DateTimeField(required=False, help_text="Received at or after.")
+    until = serializers.DateTimeField(required=False, help_text="Received before.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
+            known = ", ".join(sorted(self.fields))
+            raise serializers.ValidationError(dict.fromkeys(unknown, f"No such filter. There are: {known}."))
+        return super().to_internal_value(data)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not set(attrs) - {"dry_run"}:
+            raise serializers.ValidationError("Say which events: give at least one filter, `since` say.")
+        return attrs
+
+
+class ReplayCountSerializer(serializers.Serializer[Any]):
+    queued = serializers.IntegerField(help_text="New events of the inbox (`source: replay`).")
+    waiting = serializers.IntegerField(help_text="Were waiting to be applied already.")
+    impossible = serializers.IntegerField(
+        help_text="Could not be read when they came, or came with another restaurant's token."
+    )
+
+
+class _EndingSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(EventStatus.choices)
+    reason = serializers.CharField(help_text="Empty where it would be applied.")
+    count = serializers.IntegerField()
+
+
+class _FailureSerializer(serializers.Serializer[Any]):
+    event_id = serializers.IntegerField()
+    error = serializers.CharField()
+
+
+class _FieldChangeSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+
+    def get_fields(self) -> dict[str, Any]:
+        # ``from`` is a word of the language
+        changed = {"from": serializers.JSONField(), "to": serializers.JSONField()}
+        return super().get_fields() | changed
+
+
+class _RowChangeSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField(help_text="order, ordercommand, …")
+    id = serializers.IntegerField(allow_null=True, help_text="Ours; null where the row would be new.")
+    name = serializers.CharField()
+    organization_id = serializers.CharField(allow_null=True)
+    change = serializers.ChoiceField(["new", "changed", "gone"])
+
+
+class _RowChangeWithFields(_RowChangeSerializer):
+    def get_fields(self) -> dict[str, Any]:
+        # The name ``fields`` is taken by the serializer itself.
+        return super().get_fields() | {"fields": _FieldChangeSerializer(many=True)}
+
+
+class ForecastSerializer(serializers.Serializer[Any]):
+    """What a replay would do."""
+
+    events = serializers.IntegerField(help_text="Those that would be replayed.")
+    impossible = serializers.IntegerField(help_text="Those that cannot be.")
+    untried = serializers.IntegerField(help_text="Too large to be tried here; a worker tries them.")
+    endings = _EndingSerializer(many=True)
+    failures = _FailureSerializer(many=True)
+    changes = _RowChangeWithFields(many=True)

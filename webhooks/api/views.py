@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from organizations.api.permissions import in_scope
+from organizations.api.permissions import check_may_act, in_scope
 from organizations.models import ApiKey
 from webhooks.api.filters import EventFilter
-from webhooks.api.serializers import EventDetailSerializer, EventSerializer
-from webhooks.models import WebhookEvent
-from webhooks.services.replay import replay_event
+from webhooks.api.serializers import (
+    DryRunSerializer,
+    EventDetailSerializer,
+    EventSerializer,
+    ForecastSerializer,
+    ManyReplaysSerializer,
+    ReplayCountSerializer,
+    valid,
+)
+from webhooks.errors import TooManyEvents
+from webhooks.forecast_words import EVERYTHING, as_json, staff
+from webhooks.models import WebhookEvent, WebhookEventQuerySet
+from webhooks.services.forecast import forecast
+from webhooks.services.replay import REPLAY_AT_ONCE, ReplayCount, once_each, replay_all, replay_event
+
+REPLAY = "webhooks.replay_webhookevent"
 
 
 @extend_schema_view(
@@ -40,13 +55,62 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     @extend_schema(
         summary="Put the event into the inbox again",
         description="Answers with the new event (`source: replay`), or with the one that is still waiting. "
-        "It is applied soon after; newer news in the mirror stays.",
-        request=None,
-        responses={202: EventDetailSerializer},
+        "It is applied soon after; newer news in the mirror stays. With `dry_run` nothing is done and the "
+        "answer tells what would change.",
+        request=DryRunSerializer,
+        responses={202: EventDetailSerializer, 200: ForecastSerializer},
     )
-    @action(detail=True, methods=["post"])
+    # Most callers send no body at all, in whatever form.
+    @action(detail=True, methods=["post"], parser_classes=[JSONParser, FormParser, MultiPartParser])
     def replay(self, request: Request, **_: Any) -> Response:
-        if not isinstance(request.auth, ApiKey) and not request.user.has_perm("webhooks.replay_webhookevent"):
-            raise PermissionDenied
-        event = replay_event(event_id=self.get_object().pk)
-        return Response(EventDetailSerializer(event).data, status=202)
+        check_may_act(request, REPLAY)
+        given = valid(DryRunSerializer(data=request.data))
+        event = self.get_object()
+        if given["dry_run"]:
+            return self._forecast(WebhookEvent.objects.filter(pk=event.pk))
+        replayed = replay_event(event_id=event.pk)
+        return Response(EventDetailSerializer(replayed).data, status=202)
+
+    @extend_schema(
+        operation_id="webhooks_events_replay_many",
+        summary="Put the events of a selection into the inbox again",
+        description=f"At most {REPLAY_AT_ONCE} at once; `manage.py replay_webhooks` takes any number. "
+        "Replays are left out, their originals stand for them, unless failed ones are asked for. With "
+        "`dry_run` nothing is done and the answer tells what would change.",
+        request=ManyReplaysSerializer,
+        responses={202: ReplayCountSerializer, 200: ForecastSerializer},
+        filters=False,
+    )
+    @action(detail=False, methods=["post"], url_path="replay", url_name="replay-many")
+    def replay_many(self, request: Request) -> Response:
+        check_may_act(request, REPLAY)
+        given = valid(ManyReplaysSerializer(data=request.data))
+        events = self._selected({name: given[name] for name in given if name != "dry_run"})
+        if given["dry_run"]:
+            return self._forecast(events)
+        count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
+        return Response(asdict(count), status=202)
+
+    def _selected(self, asked: dict[str, Any]) -> WebhookEventQuerySet:
+        """The events asked for, in the caller's scope, as ``GET webhooks/events`` finds them.
+
+        Raises:
+            TooManyEvents: 409.
+        """
+        words = {
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in asked.items()
+        }
+        seen = in_scope(self.request, WebhookEvent.objects.all())
+        found = EventFilter(words, queryset=once_each(seen, statuses=[asked.get("status", "")])).qs  # type: ignore[arg-type]  # the manager's own query set
+        ids = list(found.order_by().values_list("pk", flat=True)[: REPLAY_AT_ONCE + 1])
+        if len(ids) > REPLAY_AT_ONCE:
+            raise TooManyEvents(
+                f"More than {REPLAY_AT_ONCE} events answer these filters. Choose fewer (since, until), or "
+                "run manage.py replay_webhooks, which takes any number."
+            )
+        # By id: the replays themselves might answer the same filters.
+        return WebhookEvent.objects.filter(pk__in=ids)
+
+    def _forecast(self, events: WebhookEventQuerySet) -> Response:
+        viewer = EVERYTHING if isinstance(self.request.auth, ApiKey) else staff(self.request.user)
+        return Response(as_json(forecast(events), viewer))

@@ -1,10 +1,12 @@
 """The table of event types: who applies them, and which are kept only and why.
 
-To handle a new type write one module with a ``Handler`` and add one line to ``HANDLERS``.
+To handle a new type write one module with a ``Handler`` and add one line to ``HANDLERS``
+(docs/adding-an-event-type.md).
 """
 
 from __future__ import annotations
 
+from iiko_client.types.events import SOI, SOI_TYPES
 from webhooks.handlers.base import Handler
 from webhooks.handlers.deliveries import apply_deliveries
 from webhooks.handlers.hall import apply_reserves, apply_table_orders
@@ -33,3 +35,10 @@ KEPT: dict[str, Reason] = {
     "NomenclatureUpdate": Reason.KEPT_ONLY,
     "BusinessHoursAndMappingUpdate": Reason.KEPT_ONLY,
 }
+
+
+def handler_of(event_type: str, event_format: str) -> Handler | None:
+    """Who applies such events; None where they are only kept. SOI's names mean something in SOI alone."""
+    if event_type in SOI_TYPES and event_format != SOI:
+        return None
+    return HANDLERS.get(event_type)

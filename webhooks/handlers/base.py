@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Model, Q
+
+from iiko_client.types.events import read_envelope
 from webhooks.models import EventStatus, Reason
 
 
@@ -45,4 +48,48 @@ Handler = Callable[[Sequence[Claimed], datetime], dict[int, Ending]]
 """Applies a batch of events in one transaction and says how each ends (by event id).
 
 Raises whatever goes wrong; the worker then rolls the batch back and gives the events one by one.
+Whatever it sets off (tasks, signals) has to be part of that transaction.
 """
+
+
+# --- what a dry run of a replay looks at ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Rows that a handler writes. ``about`` finds those that events may touch, before and after.
+
+    ``fields``: what is compared; all columns but the hub's own where it is empty.
+    """
+
+    model: type[Model]
+    about: Callable[[Sequence[Claimed]], Q]
+    fields: tuple[str, ...] = ()
+
+
+def writes(*mirrors: Mirror) -> Callable[[Handler], Handler]:
+    """Say which rows a handler writes, so that a dry run can tell what a replay would change."""
+
+    def decorate(handler: Handler) -> Handler:
+        _MIRRORS[handler] = mirrors
+        return handler
+
+    return decorate
+
+
+def mirrors_of(handler: Handler) -> tuple[Mirror, ...]:
+    return _MIRRORS.get(handler, ())
+
+
+_MIRRORS: dict[Handler, tuple[Mirror, ...]] = {}
+
+
+def by_entity(column: str) -> Callable[[Sequence[Claimed]], Q]:
+    """Rows of the same organization whose ``column`` is the id of the events' entity (``eventInfo.id``)."""
+
+    def about(events: Sequence[Claimed]) -> Q:
+        entities = {read_envelope(event.payload).entity_key for event in events} - {""}
+        organizations = {event.organization_id for event in events}
+        return Q(**{"organization_id__in": organizations, f"{column}__in": entities})
+
+    return about

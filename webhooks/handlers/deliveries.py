@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from django.db.models import Q
+
 from iiko_client.types import events as wire
 from iiko_client.types.orders import OrderFields, OrderReading, looks_like_order_info, read_order_info
 from iiko_client.types.soi import read_soi_order
 from iiko_client.types.statuses import DeliveryStatus
 from loyalty.services.holds import notice_orders
-from orders.models import CreationStatus
+from orders.command_models import OrderCommand
+from orders.models import CreationStatus, Order
 from orders.services.mirror import Applied, OrderReport, Outcome, apply_reports
 from orders.services.ranks import progress_of, soi_rank
 from organizations.models import Organization
-from webhooks.handlers.base import Claimed, Ending, ignored
+from webhooks.handlers.base import Claimed, Ending, Mirror, ignored, writes
 from webhooks.handlers.common import (
     Directory,
     check_named_organization,
@@ -25,6 +28,21 @@ from webhooks.handlers.common import (
 from webhooks.models import EventStatus, Reason
 
 
+def _orders_about(events: Sequence[Claimed]) -> Q:
+    """The rows these events may find by either id; two of them may turn out to be one order."""
+    envelopes = [wire.read_envelope(event.payload) for event in events]
+    external_ids = {each.order_external_id for each in envelopes} - {""}
+    found = Q(iiko_order_id__in={each.entity_key for each in envelopes} - {""})
+    found |= Q(external_order_id__in=external_ids) | Q(soi_external_id__in=external_ids)
+    return Q(organization_id__in={event.organization_id for event in events}) & found
+
+
+def _commands_about(events: Sequence[Claimed]) -> Q:
+    """News may show that a wish has come true."""
+    return Q(order__in=Order.objects.filter(_orders_about(events)))
+
+
+@writes(Mirror(Order, _orders_about), Mirror(OrderCommand, _commands_about, ("state",)))
 def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
     """Apply delivery events of any format to the mirror."""
     directory = Directory(event.organization_id for event in events)

@@ -17,7 +17,7 @@ a row at this moment leaves it to the next batch instead of meeting us in a dead
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -77,6 +77,22 @@ SELECT {_FIELDS}, payload::text
 FROM webhook_events
 WHERE id = %s AND attempts = %s AND status IN ('failed', 'dead')
 FOR NO KEY UPDATE SKIP LOCKED
+"""  # noqa: S608  # constants
+
+# Events by their ids, whatever became of them, as far as they fit in a batch: for a dry run.
+_THESE = f"""
+WITH written AS MATERIALIZED (
+    SELECT {_FIELDS}, payload::text AS text FROM webhook_events WHERE id = ANY(%s)
+), counted AS (
+    SELECT *, octet_length(text) AS size,
+           sum(octet_length(text)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - octet_length(text) AS before
+    FROM written
+)
+SELECT id, id, event_type, format, organization_id, revision, event_time, digest, attempts,
+       CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
+FROM counted
+WHERE coalesce(before, 0) < {BATCH_BYTES}
+ORDER BY id
 """  # noqa: S608  # constants
 
 
@@ -141,6 +157,15 @@ def claim_large(large: Large) -> Batch:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_NAMESPACE, large.lane])
         cursor.execute(_ONE, [large.id, large.attempts + 1])
         return _read(cursor.fetchall(), [])
+
+
+def read_events(ids: Sequence[int]) -> Batch:
+    """Read stored events without claiming them: the first of ``ids`` that fit in a batch, one at least."""
+    with connection.cursor() as cursor:
+        cursor.execute(_THESE, [list(ids)])
+        found = cursor.fetchall()
+    large = [Large(row[0], -1, row[8], row[-1]) for row in found if row[-1] > LARGE_BYTES]
+    return _read([row[:-1] for row in found if row[-1] <= LARGE_BYTES], large)
 
 
 def _read(rows: Iterable[tuple[Any, ...]], large: list[Large]) -> Batch:

@@ -6,7 +6,7 @@ by the original's revision or arrival, so repeating old news changes nothing tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,11 +14,21 @@ from django.db import connection, transaction
 
 from iiko_client.types.events import Envelope
 from webhooks.errors import NotReplayable, UnknownEvent
-from webhooks.models import DUE_STATUSES, EventSource, Reason, WebhookEvent, WebhookEventQuerySet
+from webhooks.models import (
+    DUE_STATUSES,
+    EventSource,
+    EventStatus,
+    Reason,
+    WebhookEvent,
+    WebhookEventQuerySet,
+)
 from webhooks.services.inbox import store
 from webhooks.services.rows import NewEvent
 
 _CHUNK = 200
+
+REPLAY_AT_ONCE = 1_000
+"""For more there is ``manage.py replay_webhooks``, which nobody waits for in a browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,16 @@ def _again(original: WebhookEvent, *, after: int) -> NewEvent:
         source=EventSource.REPLAY,
         replay_of=original.pk,
     )
+
+
+def once_each(events: WebhookEventQuerySet, *, statuses: Collection[str]) -> WebhookEventQuerySet:
+    """Leave the replays out of a selection: their originals stand for them.
+
+    Where those that failed are asked for they stay: the original of one may have ended otherwise.
+    """
+    if {EventStatus.FAILED, EventStatus.DEAD} & set(statuses):
+        return events
+    return events.exclude(source=EventSource.REPLAY)
 
 
 def replay_all(events: WebhookEventQuerySet) -> Iterator[ReplayCount]:

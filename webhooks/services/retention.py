@@ -8,12 +8,16 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 # An original stays while a replay of it exists: the replay stands in its place (``arrival_id``).
+# A replay stays while an attempt before it is dead: without it that one would count as given up again.
 # SOI messages have neither revision nor time. Of an order with one that is unfinished or dead all stay:
 # without those that came after it, the next message like it would be taken for its repeat.
 _FORGETTABLE = """
 SELECT id FROM webhook_events old
 WHERE received_at < %s AND status IN ('processed', 'stale', 'ignored')
   AND NOT EXISTS (SELECT FROM webhook_events replay WHERE replay.replay_of_id = old.id)
+  AND (replay_of_id IS NULL OR NOT EXISTS (
+      SELECT FROM webhook_events dead
+      WHERE dead.status = 'dead' AND (dead.id = old.replay_of_id OR dead.replay_of_id = old.replay_of_id)))
   AND (format <> 'soi' OR NOT EXISTS (
       SELECT FROM webhook_events unsettled
       WHERE unsettled.entity_key = old.entity_key AND old.entity_key <> ''

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from webhooks.models import WebhookEvent
+
 _STATE = """
 SELECT count(*) FILTER (WHERE status = 'pending'),
        count(*) FILTER (WHERE status = 'failed'),
@@ -13,7 +15,13 @@ SELECT count(*) FILTER (WHERE status = 'pending'),
            statement_timestamp() - min(received_at) FILTER (WHERE status = 'pending')), 0)
 FROM webhook_events WHERE status IN ('pending', 'failed')
 """
-_DEAD = "SELECT count(*) FROM webhook_events WHERE status = 'dead'"
+COUNT_UP_TO = 10_000
+_UNKNOWN_TYPES = """
+SELECT count(*) FROM (
+    SELECT FROM webhook_events
+    WHERE reason = 'unknown_type' AND received_at >= statement_timestamp() - interval '1 day' LIMIT %s
+) AS met
+"""
 _NOT_OURS = """
 SELECT count(*) FILTER (WHERE registration_status = 'drifted'),
        count(*) FILTER (WHERE registration_status = 'failed')
@@ -28,6 +36,8 @@ class InboxState:
     failed: int
     dead: int
     oldest_s: float
+    unknown_types: int
+    """In the last 24 hours, up to ``COUNT_UP_TO``."""
 
 
 def inbox_state() -> InboxState:
@@ -35,9 +45,10 @@ def inbox_state() -> InboxState:
     with connection.cursor() as cursor:
         cursor.execute(_STATE)
         waiting, failed, oldest_s = cursor.fetchone()
-        cursor.execute(_DEAD)
-        (dead,) = cursor.fetchone()
-    return InboxState(waiting, failed, dead, float(oldest_s))
+        cursor.execute(_UNKNOWN_TYPES, [COUNT_UP_TO + 1])
+        (unknown_types,) = cursor.fetchone()
+    dead = WebhookEvent.objects.given_up().count()
+    return InboxState(waiting, failed, dead, float(oldest_s), unknown_types)
 
 
 def registration_state() -> tuple[int, int]:

@@ -18,9 +18,8 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
-from iiko_client.types.events import SOI
 from organizations.bulk import update_rows
-from webhooks.handlers import HANDLERS, KEPT
+from webhooks.handlers import KEPT, handler_of
 from webhooks.handlers.base import Claimed, Ending, Handler, ignored
 from webhooks.models import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
 from webhooks.services.claims import Batch, Large, busy_lanes, claim, claim_large
@@ -81,7 +80,7 @@ def _limit_waiting() -> None:
 
 
 def _end(batch: Batch, now: datetime) -> dict[int, Ending]:
-    endings = _apply(batch.events, now)
+    endings = apply_events(batch.events, now)
     return endings | {
         pk: Ending(EventStatus.DEAD, Reason.ERROR, error) for pk, error in batch.unreadable.items()
     }
@@ -121,12 +120,13 @@ def _status_after_failure(attempts: int) -> EventStatus:
 # --- applying ----------------------------------------------------------------------------------------
 
 
-def _apply(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+def apply_events(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+    """Hand events to their handlers and say how each ends; call it inside a transaction."""
     endings: dict[int, Ending] = {}
     by_handler: dict[Handler, list[Claimed]] = defaultdict(list)
     for event in events:
-        handler = HANDLERS.get(event.event_type)
-        if handler is None or (event.event_type in ("CREATE", "UPDATE") and event.format != SOI):
+        handler = handler_of(event.event_type, event.format)
+        if handler is None:
             endings[event.id] = _kept(event)
         else:
             by_handler[handler].append(event)

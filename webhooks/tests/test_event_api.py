@@ -291,8 +291,8 @@ def refusals(response: Any) -> dict[str, str]:
 
 def test_unknown_filter_is_refused_by_name(key: str) -> None:
     assert refusals(get(key, statuss="dead")) == {
-        "statuss": "No such filter. There are: correlation_id, event_type, order_external_id, "
-        "organization_id, since, source, status, until."
+        "statuss": "No such filter. There are: correlation_id, error, event_type, order_external_id, "
+        "organization_id, reason, since, source, status, until."
     }
 
 

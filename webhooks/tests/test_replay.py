@@ -389,12 +389,6 @@ def test_command_leaves_what_waits(stored: dict[str, int]) -> None:
     assert len(inbox()) == 5
 
 
-def test_dry_run_only_counts(stored: dict[str, int]) -> None:
-    assert command("--dry-run") == "5 events would be replayed.\n"
-    assert command("--dry-run", "--status", "dead") == "1 events would be replayed.\n"
-    assert len(inbox()) == 5
-
-
 def test_command_goes_through_more_than_one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webhooks.services.replay._CHUNK", 2)
     make_organization()

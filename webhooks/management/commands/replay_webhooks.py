@@ -10,8 +10,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from organizations.services.registry import canonical_id
-from webhooks.models import EventSource, EventStatus, WebhookEvent, WebhookEventQuerySet
-from webhooks.services.replay import ReplayCount, replay_all
+from webhooks.forecast_words import Viewer, lines, summary
+from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
+from webhooks.services.forecast import Tally, forecast_in_parts
+from webhooks.services.replay import ReplayCount, once_each, replay_all
 
 
 class Command(BaseCommand):
@@ -32,14 +34,26 @@ class Command(BaseCommand):
         parser.add_argument("--until", help="received before")
         parser.add_argument("--organization", metavar="ID", help="iiko id of the organization")
         parser.add_argument("--type", metavar="NAME", help="event type, e.g. DeliveryOrderUpdate")
-        parser.add_argument("--dry-run", action="store_true", help="only count")
+        parser.add_argument("--order", metavar="ID", help="an order's id, iiko's or the shop's")
+        parser.add_argument("--source", choices=EventSource.values, help="how the events came")
+        parser.add_argument("--reason", choices=Reason.values, help="why they changed nothing")
+        parser.add_argument("--error", metavar="TEXT", help="whose error holds this text")
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="show what would change, field by field; nothing is done. "
+            "With --verbosity 2 also how each event would end",
+        )
+        parser.add_argument(
+            "--show-people", action="store_true", help="with --dry-run: phones, names, addresses in full"
+        )
 
-    def handle(self, *_: Any, dry_run: bool, **options: Any) -> None:
+    def handle(self, *_: Any, dry_run: bool, show_people: bool, verbosity: int, **options: Any) -> None:
         events = self._selection(options)
-        total = events.count()
         if dry_run:
-            self.stdout.write(f"{total} events would be replayed.")
+            self._tell(events, Viewer(lambda _model: True, sees_people=show_people), each=verbosity > 1)
             return
+        total = events.count()
         count = ReplayCount(0, 0, 0)
         for count in replay_all(events):
             done = count.queued + count.waiting + count.impossible
@@ -48,10 +62,26 @@ class Command(BaseCommand):
             f"Queued {count.queued}, already waiting {count.waiting}, cannot be replayed {count.impossible}."
         )
 
+    def _tell(self, events: WebhookEventQuerySet, viewer: Viewer, *, each: bool) -> None:
+        tally, total = Tally(), events.count()
+        for part in forecast_in_parts(events):
+            tally.add(part)
+            for line in lines(part, viewer, now=timezone.now(), each_event=each):
+                self.stdout.write(line)
+            self.stderr.write(f"{tally.events + tally.impossible} of {total}")
+        self.stdout.write(summary(tally))
+
     def _selection(self, options: dict[str, Any]) -> WebhookEventQuerySet:
-        events = WebhookEvent.objects.exclude(source=EventSource.REPLAY)
+        events = once_each(WebhookEvent.objects.all(), statuses=options["status"])
         if options["status"]:
             events = events.filter(status__in=options["status"])
+        if options["order"]:
+            events = events.of_order(canonical_id(options["order"]))
+        for name in ("source", "reason"):
+            if options[name]:
+                events = events.filter(**{name: options[name]})
+        if options["error"]:
+            events = events.filter(error__icontains=options["error"])
         if options["since"]:
             events = events.filter(received_at__gte=_instant("--since", options["since"]))
         if options["until"]:
