@@ -11,17 +11,19 @@ from hall.services.mirror import HallReport, apply_reports
 from iiko_client.types.hall import HallFields, HallReading, read_reserve_info, read_table_order_info
 from iiko_client.types.statuses import ReserveStatus, TableOrderStatus
 from orders.services.ranks import progress_of
-from webhooks.handlers.base import Claimed, Ending, ignored
+from webhooks.handlers.base import Claimed, Ending, Mirror, by_entity, ignored, writes
 from webhooks.handlers.common import Directory, check_named_organization, content_of, rank_of
 from webhooks.models import EventStatus, Reason
 
 Read = Callable[[Mapping[str, Any], Callable[[str | None], tzinfo]], HallReading[Any]]
 
 
+@writes(Mirror(TableOrder, by_entity("iiko_id")))
 def apply_table_orders(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
     return _apply(TableOrder, events, read_table_order_info, tuple(TableOrderStatus))
 
 
+@writes(Mirror(Reserve, by_entity("iiko_id")))
 def apply_reserves(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
     return _apply(Reserve, events, read_reserve_info, tuple(ReserveStatus))
 
