@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from webhooks.handlers.base import Handler
 from webhooks.handlers.deliveries import apply_deliveries
+from webhooks.handlers.shifts import apply_shifts
+from webhooks.handlers.stop_lists import apply_stop_lists
 from webhooks.models import Reason
 
 HANDLERS: dict[str, Handler] = {
@@ -18,6 +20,8 @@ HANDLERS: dict[str, Handler] = {
     # Names from an older description; taken if the content is an order.
     "OrderChanged": apply_deliveries,
     "DeliveryOrderChanged": apply_deliveries,
+    "StopListUpdate": apply_stop_lists,
+    "PersonalShift": apply_shifts,
 }
 
 KEPT: dict[str, Reason] = {
@@ -25,8 +29,6 @@ KEPT: dict[str, Reason] = {
     "ReserveError": Reason.NOT_HANDLED_YET,
     "TableOrderUpdate": Reason.NOT_HANDLED_YET,
     "TableOrderError": Reason.NOT_HANDLED_YET,
-    "StopListUpdate": Reason.NOT_HANDLED_YET,
-    "PersonalShift": Reason.NOT_HANDLED_YET,
     # The vendor publishes no schema for these three (OpenAPI, read 2026-11).
     "KitchenOrderUpdate": Reason.KEPT_ONLY,
     "NomenclatureUpdate": Reason.KEPT_ONLY,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from organizations.models import Organization
 from webhooks.models import EventStatus, Reason
 
 
@@ -39,6 +40,21 @@ class Ending:
 
 def ignored(reason: Reason, error: str = "") -> Ending:
     return Ending(EventStatus.IGNORED, reason, error)
+
+
+def check_organization(event: Claimed, organization: Organization | None) -> Ending | None:
+    """Return how an event ends whose organization is not served here; None where it is."""
+    if not event.organization_id:
+        return ignored(Reason.NO_ORGANIZATION)
+    if organization is None:
+        return ignored(
+            Reason.UNKNOWN_ORGANIZATION,
+            f"Organization {event.organization_id} is not set up. Add it (manage.py add_organization), "
+            "then replay this event.",
+        )
+    if not organization.is_active:
+        return ignored(Reason.INACTIVE_ORGANIZATION)
+    return None
 
 
 Handler = Callable[[Sequence[Claimed], datetime], dict[int, Ending]]

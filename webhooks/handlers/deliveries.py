@@ -16,7 +16,7 @@ from orders.models import CreationStatus
 from orders.services.mirror import Applied, OrderReport, Outcome, apply_reports
 from orders.services.ranks import cloud_rank, progress_of, soi_rank
 from organizations.models import Organization, TerminalGroup
-from webhooks.handlers.base import Claimed, Ending, ignored
+from webhooks.handlers.base import Claimed, Ending, check_organization, ignored
 from webhooks.models import EventStatus, Reason
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,7 +82,7 @@ def _ending(applied: Applied, notes: tuple[str, ...]) -> Ending:
 
 def _read(event: Claimed, directory: Directory) -> tuple[OrderReport, tuple[str, ...]] | Ending:
     organization = directory.organizations.get(event.organization_id)
-    if (refusal := _check_organization(event, organization)) is not None or organization is None:
+    if (refusal := check_organization(event, organization)) is not None or organization is None:
         return refusal or ignored(Reason.UNKNOWN_ORGANIZATION)
     if event.format == wire.SOI:
         reading = read_soi_order(event.payload)
@@ -94,20 +94,6 @@ def _read(event: Claimed, directory: Directory) -> tuple[OrderReport, tuple[str,
     if (refusal := _check_identity(event, reading)) is not None:
         return refusal
     return _report(event, reading, directory, organization), reading.issues
-
-
-def _check_organization(event: Claimed, organization: Organization | None) -> Ending | None:
-    if not event.organization_id:
-        return ignored(Reason.NO_ORGANIZATION)
-    if organization is None:
-        return ignored(
-            Reason.UNKNOWN_ORGANIZATION,
-            f"Organization {event.organization_id} is not set up. Add it (manage.py add_organization), "
-            "then replay this event.",
-        )
-    if not organization.is_active:
-        return ignored(Reason.INACTIVE_ORGANIZATION)
-    return None
 
 
 def _check_content(event: Claimed, info: Any) -> Ending | None:

@@ -130,8 +130,10 @@ def _apply(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
             endings[event.id] = _kept(event)
         else:
             by_handler[handler].append(event)
-    for handler, batch in by_handler.items():
-        endings |= _apply_batch(handler, batch, now)
+    # Always in the same order: two workers must not lock the rows of two handlers crosswise.
+    for handler in dict.fromkeys(HANDLERS.values()):
+        if batch := by_handler.get(handler):
+            endings |= _apply_batch(handler, batch, now)
     return endings
 
 
