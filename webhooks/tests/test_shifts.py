@@ -198,8 +198,8 @@ def test_people_groups_and_restaurants_are_kept_apart() -> None:
     arrive(opened("06:00", organization_id=OTHER_ORGANIZATION_ID), token=OTHER_TOKEN)
     arrive(closed("09:00", terminal_group_id=OTHER_GROUP_ID))
 
-    rows = Shift.objects.order_by("id").values_list("organization_id", "terminal_group_id", "is_open")
-    assert list(rows) == [
+    rows = [(one.organization_id, one.terminal_group_id, one.is_open) for one in Shift.objects.order_by("id")]
+    assert rows == [
         (ORGANIZATION_ID, TERMINAL_GROUP_ID, True),
         (ORGANIZATION_ID, OTHER_GROUP_ID, False),
         (OTHER_ORGANIZATION_ID, TERMINAL_GROUP_ID, True),
