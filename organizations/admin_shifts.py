@@ -26,7 +26,7 @@ from organizations.services.names import with_employee_names, with_group_names
 from organizations.shift_models import Shift
 
 ENDED, ALL = "ended", "all"
-STATES = (("", _("On shift now")), (ENDED, _("Over")), (ALL, _("All")))
+STATES = (("", _("On shift now")), (ENDED, _("Ended")), (ALL, _("All")))
 
 LONG = timedelta(hours=24)
 """An open shift as long as this is doubted: its closing may not have arrived. The limit is our guess."""
@@ -62,7 +62,7 @@ def _group_text(shift: Any) -> str:
 def state_text(shift: Shift) -> str:
     if shift.is_open:
         return gettext("on shift")
-    return gettext("over") if shift.closed_at is not None else gettext("its end was not told")
+    return gettext("ended") if shift.closed_at is not None else gettext("its end was not told")
 
 
 def _moment(moment: datetime | None, shift: Shift) -> str:
@@ -79,8 +79,8 @@ class ShiftAdmin(Exporting, MirrorAdmin):
     search_help_text = _("A part of the name, or iiko's id")
     sortable_by = ()
     empty_words = _("Nobody is on shift, as far as iiko has told. It tells when a shift is opened or closed.")
-    readonly_fields = ("employee", "role", "state", "group", "opened", "closed", "lasted")
-    fields = ("employee", "employee_id", "role", "state", "group", "opened", "closed", "lasted")
+    readonly_fields = ("employee", "identifier", "role", "state", "group", "opened", "closed", "lasted")
+    fields = readonly_fields
     export_name = "shifts"
     export_columns = (
         (_("Restaurant"), lambda shift: shift.organization.name),
@@ -88,8 +88,8 @@ class ShiftAdmin(Exporting, MirrorAdmin):
         (_("Employee"), employee_text),
         (_("Role"), lambda shift: shift.role_id),
         (_("State"), state_text),
-        (_("Opened"), lambda shift: _moment(shift.opened_at, shift)),
-        (_("Closed"), lambda shift: _moment(shift.closed_at, shift)),
+        (_("Opened at"), lambda shift: _moment(shift.opened_at, shift)),
+        (_("Closed at"), lambda shift: _moment(shift.closed_at, shift)),
         (_("Minutes"), lambda shift: _minutes(shift)),
     )
 
@@ -124,6 +124,10 @@ class ShiftAdmin(Exporting, MirrorAdmin):
         name = shift.employee_name
         return two_lines(name or shift.employee_id, "" if name else gettext("not among the couriers"))
 
+    @admin.display(description=_("iiko id"))
+    def identifier(self, shift: Shift) -> str:
+        return shift.employee_id
+
     @admin.display(description=_("role"))
     def role(self, shift: Shift) -> str:
         return shift.role_id or EMPTY
@@ -143,13 +147,13 @@ class ShiftAdmin(Exporting, MirrorAdmin):
     def group(self, shift: Any) -> SafeString:
         return two_lines(_group_text(shift), shift.organization.name)
 
-    @admin.display(description=_("opened"))
+    @admin.display(description=_("opened at"))
     def opened(self, shift: Shift) -> SafeString:
         if shift.opened_at is None:
             return SafeString(gettext("not told"))
         return clock(shift.opened_at, shift.organization.zone(), now=timezone.now())
 
-    @admin.display(description=_("closed"))
+    @admin.display(description=_("closed at"))
     def closed(self, shift: Shift) -> SafeString:
         if shift.closed_at is None and not shift.is_open:
             return SafeString(gettext("not told"))

@@ -37,7 +37,7 @@ from organizations.stop_list_words import freshness_notes
 from organizations.stop_models import StopListItem, StopListItemQuerySet
 
 OUT, ENDED, ALL = "out", "ended", "all"
-STATES = (("", _("On a list now")), (OUT, _("Out of stock now")), (ENDED, _("Over")), (ALL, _("All")))
+STATES = (("", _("On a list now")), (OUT, _("Out of stock now")), (ENDED, _("Ended")), (ALL, _("All")))
 PERIODS = (1, 7, 30)
 _MOST_TOTALS = 500
 
@@ -99,19 +99,8 @@ class StopListItemAdmin(Exporting, MirrorAdmin):
         "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko tells of a change, "
         "and every half hour, from restaurants that have an API login."
     )
-    readonly_fields = ("product", "state", "group", "started", "ended", "lasted")
-    fields = (
-        "product",
-        "product_id",
-        "size_id",
-        "sku",
-        "state",
-        "balance",
-        "group",
-        "started",
-        "ended",
-        "lasted",
-    )
+    readonly_fields = ("product", "identifier", "state", "group", "started", "ended", "lasted")
+    fields = readonly_fields
     export_name = "stop-lists"
     export_columns = (
         (_("Restaurant"), lambda item: item.organization.name),
@@ -119,10 +108,10 @@ class StopListItemAdmin(Exporting, MirrorAdmin):
         (_("Product"), product_text),
         (_("Size"), size_text),
         (_("SKU"), lambda item: item.sku),
-        (_("Balance"), balance_text),
+        (_("Left"), balance_text),
         (_("Out of stock"), lambda item: gettext("yes") if item.is_out_of_stock else gettext("no")),
-        (_("Since"), lambda item: _moment(item.since, item)),
-        (_("Until"), lambda item: _moment(item.until, item)),
+        (_("On the list since"), lambda item: _moment(item.since, item)),
+        (_("On the list until"), lambda item: _moment(item.until, item)),
         (_("Out of stock, minutes"), lambda item: _out_minutes(item)),
     )
 
@@ -227,6 +216,10 @@ class StopListItemAdmin(Exporting, MirrorAdmin):
     def product(self, item: Any) -> SafeString:
         return two_lines(product_text(item), size_text(item) or item.sku)
 
+    @admin.display(description=_("iiko id"))
+    def identifier(self, item: StopListItem) -> str:
+        return item.product_id
+
     @admin.display(description=_("state"))
     def state(self, item: StopListItem) -> SafeString:
         if item.until is not None:
@@ -288,7 +281,7 @@ def exact_span_text(span: timedelta) -> str:
 
 
 def _totals_header() -> list[str]:
-    titles = (_("Restaurant"), _("Terminal group"), _("Product"), _("Size"), _("Times"))
+    titles = (_("Restaurant"), _("Terminal group"), _("Product"), _("Size"), _("How often"))
     return [*map(str, titles), gettext("Out of stock, minutes")]
 
 

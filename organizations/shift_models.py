@@ -38,8 +38,8 @@ class Shift(models.Model):
     employee_id = models.CharField(_("employee"), max_length=200)
     opening_role_id = models.CharField(_("role at the opening"), max_length=200, blank=True)
     closing_role_id = models.CharField(_("role at the closing"), max_length=200, blank=True)
-    opened_at = models.DateTimeField(_("opened"), null=True)
-    closed_at = models.DateTimeField(_("closed"), null=True)
+    opened_at = models.DateTimeField(_("opened at"), null=True)
+    closed_at = models.DateTimeField(_("closed at"), null=True)
     is_open = models.BooleanField(_("on shift"))
     began_at = models.DateTimeField(
         _("began"), help_text=_("The first that is known of it: its opening, else its closing.")
@@ -67,7 +67,7 @@ class Shift(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.employee_id
+        return getattr(self, "employee_name", None) or self.employee_id
 
     @property
     def role_id(self) -> str:

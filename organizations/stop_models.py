@@ -139,7 +139,7 @@ class StopListItem(models.Model):
     size_id = models.CharField(_("size"), max_length=200, blank=True)
     sku = models.CharField(_("SKU"), max_length=200, blank=True)
     balance = models.DecimalField(
-        _("balance"),
+        _("left"),
         max_digits=18,
         decimal_places=6,
         null=True,
@@ -177,7 +177,7 @@ class StopListItem(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.product_id
+        return getattr(self, "product_name", None) or self.product_id
 
     def span(self, now: datetime) -> timedelta:
         """How long it stood, or stands, there."""

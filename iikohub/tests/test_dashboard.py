@@ -96,11 +96,11 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
     )
     arrive(cloud_event(event_type="StopListUpdate"))
     arrive(shift_event(), shift_event(employee_id="2"), shift_event(employee_id="2", is_opened=False))
-    for number, is_out in enumerate((True, False)):
+    for at, is_out in enumerate((True, False)):
         StopListItem.objects.create(
             organization_id=ORGANIZATION_ID,
             terminal_group_id="1",
-            product_id=str(number),
+            product_id=str(at),
             is_out_of_stock=is_out,
             since=timezone.now(),
         )
@@ -122,8 +122,8 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
         "Ждёт отправки": "0",
         "В пути": "1",
         "Доставлен": "0",
-        "сейчас нет в наличии": "1",
-        "сейчас на смене": "1",
+        "нет в наличии сейчас": "1",
+        "на смене сейчас": "1",
         "ждут обработки": "0",
         "сбой, будет повтор": "0",
         "сбой, повторов не будет": "0",

@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
                         help_text="How much is left, as iiko said last. Empty: iiko did not say it readably.",
                         max_digits=18,
                         null=True,
-                        verbose_name="balance",
+                        verbose_name="left",
                     ),
                 ),
                 (

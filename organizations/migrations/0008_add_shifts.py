@@ -25,8 +25,8 @@ class Migration(migrations.Migration):
                     "closing_role_id",
                     models.CharField(blank=True, max_length=200, verbose_name="role at the closing"),
                 ),
-                ("opened_at", models.DateTimeField(null=True, verbose_name="opened")),
-                ("closed_at", models.DateTimeField(null=True, verbose_name="closed")),
+                ("opened_at", models.DateTimeField(null=True, verbose_name="opened at")),
+                ("closed_at", models.DateTimeField(null=True, verbose_name="closed at")),
                 ("is_open", models.BooleanField(verbose_name="on shift")),
                 (
                     "began_at",

@@ -172,6 +172,7 @@ def test_lists_are_read_again_by_hand_once_a_person_may(client: Client, cafe: Or
     assert not StopListReading.objects.exists()
 
     client.logout()
+    client.cookies["django_language"] = "en"
     sign_in_as(client, "Dispatcher")
     assert "Read from iiko now" in text(client.get(STOPS))
     asked = client.get(f"{STOPS}refresh/")
@@ -211,16 +212,16 @@ def test_export_is_what_the_filters_leave(client: Client, cafe: Organization) ->
     assert response["Content-Disposition"] == 'attachment; filename="stop-lists.csv"'
     header, row = sheet(response)
     told = dict(zip(header, row, strict=True))
-    assert told.pop("Since") != ""
+    assert told.pop("On the list since") != ""
     assert told == {
         "Restaurant": "Кафе «Сирень»",
         "Terminal group": "Сирень, центр",
         "Product": "Суп дня",
         "Size": "",
         "SKU": "'=1+1",
-        "Balance": "0",
+        "Left": "0",
         "Out of stock": "yes",
-        "Until": "",
+        "On the list until": "",
         "Out of stock, minutes": "90",
     }
 
@@ -245,7 +246,7 @@ def test_totals_add_up_by_product_and_group(client: Client, cafe: Organization) 
 
     page = text(client.get(f"{STOPS}totals/"))
     assert "Суп дня Сирень, центр Кафе «Сирень» 1 h 30 min now 2" in page
-    assert "low" not in page.split("Times")[1].split("The time in which")[0]
+    assert "low" not in page.split("How often")[1].split("The time in which")[0]
     assert "old" in text(client.get(f"{STOPS}totals/?days=30"))
     empty = text(client.get(f"{STOPS}totals/?organization={OTHER_ORGANIZATION_ID}"))
     assert "Nothing was out of stock in this time" in empty
@@ -257,7 +258,7 @@ def test_totals_add_up_by_product_and_group(client: Client, cafe: Organization) 
         "Terminal group": "Сирень, центр",
         "Product": "Суп дня",
         "Size": "",
-        "Times": "2",
+        "How often": "2",
         "Out of stock, minutes": "90",
     }
 
@@ -316,7 +317,7 @@ def test_what_is_not_known_is_not_invented(client: Client, cafe: Organization) -
     sign_in(client, *SEES)
     now = timezone.now()
     make_shift(cafe, employee_id="stranger", opened_at=None, closed_at=now, began_at=now, is_open=False)
-    assert "stranger not among the couriers over" in rows(client.get(f"{SHIFTS}?state=ended"))[0]
+    assert "stranger not among the couriers ended" in rows(client.get(f"{SHIFTS}?state=ended"))[0]
     assert " not told " in rows(client.get(f"{SHIFTS}?state=ended"))[0]
 
     Shift.objects.all().delete()
@@ -335,14 +336,14 @@ def test_shifts_are_exported(client: Client, cafe: Organization) -> None:
     header, row = sheet(client.get(f"{SHIFTS}export/"))
 
     told = dict(zip(header, row, strict=True))
-    assert told.pop("Opened") != ""
+    assert told.pop("Opened at") != ""
     assert told == {
         "Restaurant": "Кафе «Сирень»",
         "Terminal group": "Сирень, центр",
         "Employee": "Орлова Вера",
         "Role": "role-1",
         "State": "on shift",
-        "Closed": "",
+        "Closed at": "",
         "Minutes": "180",
     }
 
