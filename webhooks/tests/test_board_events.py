@@ -20,8 +20,6 @@ pytestmark = pytest.mark.django_db
 
 UUIDS = st.uuids().map(str)
 MOMENTS = st.datetimes().map(lambda moment: moment.isoformat(" ", "milliseconds"))
-    lambda moment: f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}".rjust(23, "0")
-)
 ENVELOPE: dict[str, Any] = {
     "eventTime": MOMENTS,
     "organizationId": st.just(ORGANIZATION_ID),
