@@ -19,6 +19,7 @@ from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from iiko_client.types.events import EVENT_TYPES, OLDER_EVENT_TYPES, SOI_TYPES
 from iikohub.dashboard_link import events_url, link_row
@@ -27,6 +28,8 @@ from orders.presentation import status_text
 from organizations.admin_filters import zone_for
 from organizations.models import Organization
 from organizations.presentation import ago_text, badge, clock, offset_text, span_text
+from organizations.shift_models import Shift
+from organizations.stop_models import StopListItem, StopListReading
 from webhooks.admin_filters import NO_TYPE, types_met
 from webhooks.handlers import HANDLERS, KEPT
 from webhooks.models import EventStatus, Reason, WebhookEvent
@@ -90,6 +93,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "status_tiles": board.statuses() if board else None,
         "inbox_tiles": inbox_tiles(now, since) if sees_events else None,
         "types": event_types(now, since) if sees_events else None,
+        "board_tiles": board_tiles(user),
         "restaurants": restaurants(now, board, sees_events=sees_events) if sees_restaurants else None,
         "sees_nothing": not (sees_orders or sees_events or sees_restaurants),
     }
@@ -161,6 +165,34 @@ def bounded(rows: Any) -> int:
 
 def orders_url(**parameters: str) -> str:
     return f"{reverse('admin:orders_order_changelist')}?{urlencode(parameters)}"
+
+
+# --- stop lists and shifts -----------------------------------------------------------------------------
+
+
+def board_tiles(user: Any) -> list[Tile]:
+    """What is not to be had and who is at work, as far as the person may see either."""
+    tiles = []
+    if user.has_perm("organizations.view_stoplistitem"):
+        url = reverse("admin:organizations_stoplistitem_changelist")
+        out = bounded(StopListItem.objects.current().filter(is_out_of_stock=True))
+        tiles.append(Tile(_("out of stock now"), out, f"{url}?state=out", "warn", _unread_text()))
+    if user.has_perm("organizations.view_shift"):
+        on_shift = bounded(Shift.objects.open())
+        tiles.append(Tile(_("on shift now"), on_shift, reverse("admin:organizations_shift_changelist")))
+    return tiles
+
+
+def _unread_text() -> str:
+    failing = StopListReading.objects.filter(failing_since__isnull=False, organization__is_active=True)
+    if not (count := bounded(failing)):
+        return ""
+    words = ngettext(
+        "the lists of %(count)d restaurant cannot be read",
+        "the lists of %(count)d restaurants cannot be read",
+        count,
+    )
+    return words % {"count": count}
 
 
 # --- the inbox ---------------------------------------------------------------------------------------------

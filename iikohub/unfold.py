@@ -75,6 +75,8 @@ UNFOLD: dict[str, Any] = {
                     {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
                     _page(_("Orders"), "receipt_long", "orders.order"),
                     _page(_("Commands"), "send", "orders.ordercommand"),
+                    _page(_("Stop lists"), "remove_shopping_cart", "organizations.stoplistitem"),
+                    _page(_("On shift"), "badge", "organizations.shift"),
                     _page(_("Events"), "inbox", "webhooks.webhookevent"),
                     _page(_("Calls to iiko"), "swap_vert", "organizations.apicall"),
                 ],

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from iiko_client.types.payments import PaymentKind
 from orders.models import Order
 from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
+from organizations.shift_models import Shift
 
 Choice = tuple[str, str]
 
@@ -26,26 +27,43 @@ class CourierChoice:
     iiko_id: str
     name: str
     on_hand: int
+    is_on_shift: bool = False
 
     @property
     def label(self) -> str:
-        if not self.on_hand:
-            return self.name
-        orders = ngettext("%(count)d order on hand", "%(count)d orders on hand", self.on_hand)
-        return f"{self.name} – {orders % {'count': self.on_hand}}"
+        facts = [_("on shift")] if self.is_on_shift else []
+        if self.on_hand:
+            orders = ngettext("%(count)d order on hand", "%(count)d orders on hand", self.on_hand)
+            facts.append(orders % {"count": self.on_hand})
+        return f"{self.name} – {', '.join(facts)}" if facts else self.name
 
 
 def couriers(organization_id: str) -> list[CourierChoice]:
-    """List those who are on the road first, the least busy before the others, then all by name."""
+    """List those on shift first, of them who is on the road, the least busy before the others, then by name.
+
+    Nobody is left out: iiko may not have told of a shift, and decides itself who may take the order.
+    """
+    on_shift = set(
+        Shift.objects.open().filter(organization_id=organization_id).values_list("employee_id", flat=True)
+    )
     known = list(Courier.objects.filter(organization_id=organization_id, is_deleted=False))
     open_orders = Order.objects.open().filter(organization_id=organization_id, courier_id__isnull=False)
     on_hand = dict(open_orders.values_list("courier_id").annotate(count=Count("id")).order_by())
     twins = _repeated(str(courier) for courier in known)
     choices = [
-        CourierChoice(courier.iiko_id, _named(courier, twins), on_hand.get(courier.iiko_id, 0))
+        CourierChoice(
+            courier.iiko_id,
+            _named(courier, twins),
+            on_hand.get(courier.iiko_id, 0),
+            courier.iiko_id in on_shift,
+        )
         for courier in known
     ]
-    return sorted(choices, key=lambda one: (not one.on_hand, one.on_hand, one.name.casefold()))
+    return sorted(choices, key=_turn)
+
+
+def _turn(choice: CourierChoice) -> tuple[bool, bool, int, str]:
+    return not choice.is_on_shift, not choice.on_hand, choice.on_hand, choice.name.casefold()
 
 
 def _named(courier: Courier, twins: frozenset[str]) -> str:

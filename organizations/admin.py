@@ -16,7 +16,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
-from organizations import admin_calls, admin_dictionaries, admin_logins  # noqa: F401  # they register themselves
+from organizations import (  # noqa: F401  # they register themselves
+    admin_calls,
+    admin_dictionaries,
+    admin_logins,
+    admin_shifts,
+    admin_stop_lists,
+)
 from organizations.admin_lists import HubAdmin
 from organizations.models import ApiKey, Organization, TerminalGroup
 from organizations.presentation import EMPTY, ago_text

@@ -18,9 +18,10 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
 
 from iiko_client import clocks
-from organizations.models import Organization
+from organizations.models import Organization, TerminalGroup
 
 ORGANIZATION_PARAMETER = "organization"
+_GROUPS_OFFERED = 300
 
 _DAY_FORMATS = ("%d.%m.%Y", "%Y-%m-%d", "%d.%m.%y", "%d/%m/%Y")
 _MINUTE_FORMATS = ("%Y-%m-%dT%H:%M", "%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S")
@@ -73,6 +74,22 @@ class OrganizationFilter(HubDropdownFilter):
 
     def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
         return list(Organization.objects.values_list("iiko_id", "name"))
+
+
+class TerminalGroupFilter(HubDropdownFilter):
+    """Till groups of the restaurant that is chosen beside it, else of all."""
+
+    title = gettext_lazy("terminal group")
+    parameter_name = "group"
+    column = "terminal_group_id"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        groups = TerminalGroup.objects.filter(is_deleted=False).order_by("organization__name", "name")
+        chosen = request.GET.get(ORGANIZATION_PARAMETER, "")
+        if chosen and "\0" not in chosen:
+            return list(groups.filter(organization_id=chosen).values_list("iiko_id", "name"))
+        named = groups.values_list("iiko_id", "organization__name", "name")[:_GROUPS_OFFERED]
+        return [(ident, f"{restaurant}: {name}") for ident, restaurant, name in named]
 
 
 class MomentRangeForm(forms.Form):

@@ -10,3 +10,4 @@ class OrganizationsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("organizations.api.schema")
+        import_module("organizations.receivers")

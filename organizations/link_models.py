@@ -219,6 +219,8 @@ class DictionaryKind(models.TextChoices):
     PAYMENT_TYPE = "payment_type", _("payment type")
     DISCOUNT = "discount", _("discount or surcharge")
     ORDER_TYPE = "order_type", _("order type")
+    PRODUCT = "product", _("product")
+    SIZE = "size", _("size of a product")
 
 
 class DictionaryEntry(models.Model):

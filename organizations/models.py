@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from iiko_client import clocks
-from organizations import link_models  # noqa: F401  # where Django looks for models
+from organizations import link_models, shift_models, stop_models  # noqa: F401  # where Django looks for models
 
 
 def validate_time_zone(value: str) -> None:
@@ -62,6 +62,7 @@ class Organization(models.Model):
         _("when deliveries are paid"), max_length=100, blank=True, editable=False
     )
     is_confirmation_enabled = models.BooleanField(_("deliveries are confirmed"), null=True, editable=False)
+    menu_revision = models.BigIntegerField(_("revision of the menu"), default=0, editable=False)
     dictionaries_synced_at = models.DateTimeField(
         _("dictionaries read"), null=True, blank=True, editable=False
     )

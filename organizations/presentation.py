@@ -56,6 +56,11 @@ def clock(
     )
 
 
+def local_text(moment: datetime | None, zone: tzinfo) -> str:
+    """Write an instant on the clock of ``zone`` as spreadsheets read it; nothing where there is none."""
+    return "" if moment is None else f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
 def offset_text(moment: datetime, zone: tzinfo) -> str:
     """Write the zone's shift at that instant as ``UTC+5`` or ``UTC−3:30``."""
     minutes = int((moment.astimezone(zone).utcoffset() or timedelta()).total_seconds()) // 60

@@ -12,6 +12,7 @@ from organizations.services.call_log import forget_old_calls
 from organizations.services.dictionaries import sync_logins
 from organizations.services.job_care import forget_old_jobs, resume_stalled_jobs
 from organizations.services.link import ensure_environment_login
+from organizations.services.stop_lists import read_lists, wake, want_all
 
 DICTIONARIES = "dictionaries"
 
@@ -32,6 +33,23 @@ def sync_new_logins() -> None:
 @app.task(name="organizations.tasks.sync_one_login", queue=BACKGROUND, lock=DICTIONARIES)
 def sync_one_login(login_pk: int) -> None:
     sync_logins(ApiLogin.objects.active().filter(pk=login_pk), now=timezone.now())
+
+
+@app.task(name="organizations.tasks.read_stop_lists", queue=BACKGROUND)
+def read_stop_lists(organization_id: str) -> None:
+    """Ask iiko for the stop lists that are due in a restaurant."""
+    read_lists(organization_id, clock=timezone.now)
+
+
+# A webhook may be lost, and the lists are as good as their oldest reading.
+@scheduled("7,37 * * * *")
+def read_all_stop_lists() -> None:
+    want_all(now=timezone.now())
+
+
+@scheduled("* * * * *", at_start=True)
+def wake_stop_lists() -> None:
+    wake(now=timezone.now())
 
 
 @scheduled("* * * * *", at_start=True)

@@ -19,6 +19,8 @@ from sandbox.stops import StopLists
 from sandbox.world import Employee, Organization, TerminalGroup, World
 
 _EVERY = timedelta(minutes=2)
+_COME_WITHIN = timedelta(minutes=1)
+"""Of the opening: a hub that was started beside the sandbox listens by then."""
 _FEWEST_COURIERS = 2
 _NOTICES_EVERY = timedelta(minutes=7)
 
@@ -39,17 +41,31 @@ class Asides:
         self._tell = tell
         self._make_id = make_id
         self._is_online = is_online
+        self._seed = world.seed
         self._random = Random(f"{world.seed}/side events")
         self._tellers = [each for each in world.organizations if not each.speaks_soi]
         # Dice of their own: the rest of the story does not change by them.
         self._notices = Random(f"{world.seed}/notices")
         self._happened = self._noticed = 0
         self._numbers = {each.id: 20 for each in world.organizations}
+        self._told_of: set[UUID] = set()
         self._on_shift = {each.id: list(each.couriers[:-1]) for each in world.organizations}
 
     def begin(self, opened_at: datetime) -> None:
         self._agenda.add(self._next(opened_at), self._happen)
         self._agenda.add(opened_at + _NOTICES_EVERY, self._give_notice)
+        dice = Random(f"{self._seed}/openings")
+        for organization in self._tellers:
+            for courier in self._on_shift[organization.id]:
+                come = partial(self._come, organization, courier)
+                self._agenda.add(opened_at + dice.random() * _COME_WITHIN, come)
+
+    def _come(self, organization: Organization, courier: Employee, at: datetime) -> None:
+        """Tell that somebody who is there from the beginning has opened a shift."""
+        if courier in self._on_shift[organization.id] and courier.id not in self._told_of:
+            operation = self._make_id(f"opening/{courier.id}", "operation")
+            group = organization.terminal_groups[0]
+            self._tell(ShiftChange(at, organization, operation, courier, group, is_open=True))
 
     def tell_now(self, event_type: str, organization: Organization, at: datetime) -> bool:
         """Let something happen that is told by an event of this type; False if that is not for asking."""
@@ -128,6 +144,7 @@ class Asides:
         operation_id: UUID | None = None,
     ) -> None:
         """Open or close the shift of a courier and tell of it."""
+        self._told_of.add(courier.id)
         on_shift = self._on_shift[organization.id]
         on_shift.append(courier) if is_open else on_shift.remove(courier)
         operation = operation_id or self._new_id()

@@ -26,6 +26,7 @@ READING = (
     "deliveries/order_types",
     "deliveries/by_",
     "stop_lists",
+    "nomenclature",
     "commands/status",
     "webhooks/settings",
     "loyalty/iiko/program",

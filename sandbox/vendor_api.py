@@ -11,6 +11,7 @@ from sandbox import (
     creation,
     dictionaries,
     loyalty_api,
+    nomenclature,
     order_commands,
     retrieval,
     shifts,
@@ -25,6 +26,7 @@ from sandbox.stage import Stage
 
 OPERATIONS: Operations = {
     **dictionaries.OPERATIONS,
+    **nomenclature.OPERATIONS,
     **shifts.OPERATIONS,
     **webhook_settings.OPERATIONS,
     **order_commands.OPERATIONS,

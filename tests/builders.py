@@ -337,6 +337,51 @@ def reserve_content(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def shift_event(
+    *,
+    event_time: str = "2026-03-14 06:00:00.000",
+    organization_id: str = ORGANIZATION_ID,
+    employee_id: str = COURIER_ID,
+    terminal_group_id: str = TERMINAL_GROUP_ID,
+    is_opened: bool = True,
+    role_id: str | None = None,
+    info: Mapping[str, Any] | None = None,
+    envelope: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A PersonalShift; ``info`` and ``envelope`` change it by wire names."""
+    return {
+        "eventType": "PersonalShift",
+        "eventTime": event_time,
+        "organizationId": organization_id,
+        "correlationId": CORRELATION_ID,
+        "eventInfo": {
+            "id": employee_id,
+            "roleId": role_id,
+            "opened": is_opened,
+            "terminalGroupId": terminal_group_id,
+        }
+        | dict(info or {}),
+    } | dict(envelope or {})
+
+
+def stop_list_event(
+    *groups: str,
+    event_time: str = "2026-03-14 06:00:00.000",
+    organization_id: str = ORGANIZATION_ID,
+    is_full: bool = False,
+    envelope: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A StopListUpdate of these till groups, of the usual one if none is named."""
+    updates = [{"id": group, "isFull": is_full} for group in groups or (TERMINAL_GROUP_ID,)]
+    return {
+        "eventType": "StopListUpdate",
+        "eventTime": event_time,
+        "organizationId": organization_id,
+        "correlationId": CORRELATION_ID,
+        "eventInfo": {"terminalGroupsStopListsUpdates": updates},
+    } | dict(envelope or {})
+
+
 def soi_message(
     *,
     kind: str = "UPDATE",

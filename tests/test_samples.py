@@ -16,6 +16,8 @@ from hall.models import Reserve, TableOrder
 from orders.models import Order
 from organizations.models import Organization
 from organizations.services.registry import add_organization
+from organizations.shift_models import Shift
+from organizations.stop_models import StopListGroup, StopListItem
 from webhooks.models import WebhookEvent
 from webhooks.services.configs import set_webhook_token
 from webhooks.services.worker import run_batch
@@ -30,6 +32,9 @@ pytestmark = [
 
 HOME = "f61da194-94df-50de-a434-8bc28d4d9573"
 OTHER = "54022abc-ff57-5148-9ddd-4b35de8c067b"
+CENTRE = "b6c70f6b-d9bc-5b7e-b1cf-436cff96f59f"
+PAVEL = "d5e25331-09a3-5a24-b6df-f82170df638d"
+ROLE = "9fcf95c5-07c9-5f6b-9e54-7ac8f3e3486b"
 ANNA = "8fe8ebb8-3242-5098-8e1a-47b153f05078"
 TOKEN = "token-of-both-restaurants"
 
@@ -367,10 +372,12 @@ def test_15_array_of_several_types_is_three_events() -> None:
     ended = list(WebhookEvent.objects.order_by("id").values_list("event_type", "status", "reason"))
     assert ended == [
         ("DeliveryOrderUpdate", "processed", ""),
-        ("StopListUpdate", "ignored", "not_handled_yet"),
-        ("PersonalShift", "ignored", "not_handled_yet"),
+        ("StopListUpdate", "processed", ""),
+        ("PersonalShift", "processed", ""),
     ]
     assert order().status == "Waiting"
+    assert stop_lists() == [(HOME, CENTRE, 1, False)]
+    assert shifts() == [(HOME, CENTRE, PAVEL, "", at(14, 14, 13, 54), None, True)]
 
 
 def test_16_17_table_order_from_the_first_guest_to_the_payment() -> None:
@@ -540,12 +547,48 @@ def test_16_to_21_are_applied_without_a_note(number: int) -> None:
     assert list(WebhookEvent.objects.values_list("status", "reason", "notes")) == [("processed", "", [])]
 
 
-@pytest.mark.parametrize("number", range(22, 24))
-def test_22_to_23_are_kept_for_later(number: int) -> None:
-    send(number)
+def stop_lists() -> list[tuple[Any, ...]]:
+    due = StopListGroup.objects.due().order_by("id")
+    return list(due.values_list("organization_id", "terminal_group_id", "changes", "is_full"))
 
-    assert list(WebhookEvent.objects.values_list("status", "reason")) == [("ignored", "not_handled_yet")]
-    assert not Order.objects.exists()
+
+def shifts() -> list[tuple[Any, ...]]:
+    return [
+        (
+            shift.organization_id,
+            shift.terminal_group_id,
+            shift.employee_id,
+            shift.role_id,
+            shift.opened_at,
+            shift.closed_at,
+            shift.is_open,
+        )
+        for shift in Shift.objects.order_by("id")
+    ]
+
+
+def test_22_stop_lists_of_two_till_groups_are_due() -> None:
+    send(22)
+
+    assert list(WebhookEvent.objects.values_list("status", "reason")) == [("processed", "")]
+    assert stop_lists() == [
+        (HOME, "5cdc9283-a0f0-559f-874a-1a21b21bd9ab", 1, False),
+        (HOME, CENTRE, 1, True),
+    ]
+    assert not StopListItem.objects.exists()
+
+
+def test_23_shift_whose_opening_nobody_told_is_closed() -> None:
+    send(23)
+
+    assert shifts() == [(HOME, CENTRE, PAVEL, ROLE, None, at(14, 19, 0, 11, 900000), False)]
+
+
+@pytest.mark.parametrize("numbers", [(15, 23), (23, 15), (23, 15, 23, 15)])
+def test_15_and_23_make_one_shift_in_any_order(numbers: tuple[int, ...]) -> None:
+    send(*numbers)
+
+    assert shifts() == [(HOME, CENTRE, PAVEL, ROLE, at(14, 14, 13, 54), at(14, 19, 0, 11, 900000), False)]
 
 
 def test_24_event_without_a_schema_is_only_kept() -> None:

@@ -65,6 +65,8 @@ class Reason(models.TextChoices):
     KEPT_ONLY = "kept_only", _("this type of event is only kept")
     UNKNOWN_TYPE = "unknown_type", _("unknown type of event")
     NOT_AN_ORDER = "not_an_order", _("the content is not an order")
+    UNREADABLE = "unreadable", _("the content cannot be read")
+    NO_TIME = "no_time", _("does not say when, so it has no place in the order of things")
     OLDER = "older", _("newer news had arrived before")
     ERROR = "error", _("could not be applied")
 

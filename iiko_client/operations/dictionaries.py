@@ -7,17 +7,22 @@ from collections.abc import Iterable
 from iiko_client.operations import table
 from iiko_client.operations.base import Body, OperationGroup, Reading, members, name_of, need
 from iiko_client.operations.table import Operation
-from iiko_client.reading import Reader
+from iiko_client.reading import BadValue, Reader
 from iiko_client.types.dictionaries import (
     Awakened,
     CancelCause,
     CourierInfo,
     DiscountType,
+    Menu,
     OrderTypeInfo,
     OrganizationInfo,
     PaymentType,
+    ProductInfo,
+    ProductSize,
     RemovalType,
+    StopList,
     StopListEntry,
+    StopLists,
     TerminalGroupAlive,
     TerminalGroupInfo,
 )
@@ -103,13 +108,24 @@ class Dictionaries(OperationGroup):
 
     def stop_lists(
         self, *, organization_ids: Iterable[str], terminal_group_ids: Iterable[str] | None = None
-    ) -> tuple[StopListEntry, ...]:
-        """Return what is out of stock, with the sizes."""
+    ) -> tuple[StopLists, ...]:
+        """Return what is out of stock or running out, with the sizes; None asks for all till groups."""
         body = Body(table.STOP_LISTS).idents("organizationIds", organization_ids)
         body.idents("terminalGroupsIds", terminal_group_ids).put("returnSize", True)
         reading = self._ask(body)
-        lists = reading.grouped(_stop_list, "terminalGroupStopLists")
-        return reading.done(tuple(entry for entries in lists for entry in entries))
+        return reading.done(reading.list_of(_stop_lists, "terminalGroupStopLists"))
+
+    def menu(self, *, organization_id: str, start_revision: int = 0) -> Menu:
+        """Return the nomenclature, empty if it is still at ``start_revision``; 0 asks for all of it."""
+        body = Body(table.NOMENCLATURE).ident("organizationId", organization_id)
+        reading = self._ask(body.put("startRevision", start_revision))
+        return reading.done(
+            Menu(
+                revision=reading.need("revision", Reader.integer),
+                products=reading.list_of(_product, "products"),
+                sizes=reading.list_of(_size, "sizes"),
+            )
+        )
 
     def _of(self, operation: Operation, organization_ids: Iterable[str]) -> Reading:
         return self._ask(Body(operation).idents("organizationIds", organization_ids))
@@ -248,18 +264,54 @@ def _order_type(wire: Reader, organization_id: str) -> OrderTypeInfo:
     )
 
 
-def _stop_list(wire: Reader, organization_id: str) -> tuple[StopListEntry, ...]:
-    terminal_group_id = wire.read("terminalGroupId", Reader.ident)
+def _stop_lists(wire: Reader) -> StopLists:
+    listed = _listed(wire, "items")
+    lists = members(_stop_list, listed)
+    named = [each for each in lists if each.terminal_group_id]
+    is_whole = len(named) == len(lists) == _length(wire, "items")
+    return StopLists(need(wire, "organizationId", Reader.ident), lists, is_whole)
 
-    def entry(item: Reader) -> StopListEntry:
-        return StopListEntry(
-            organization_id=organization_id,
-            terminal_group_id=terminal_group_id,
-            product_id=need(item, "productId", Reader.ident),
-            size_id=item.read("sizeId", Reader.ident),
-            sku=item.read("sku", Reader.label),
-            balance=item.read("balance", Reader.decimal),
-            added_at=item.read("dateAdd", Reader.utc_time),
-        )
 
-    return members(entry, wire.read("items", Reader.children) or [])
+def _stop_list(wire: Reader) -> StopList:
+    entries = members(_stop_list_entry, _listed(wire, "items"))
+    is_whole = len(entries) == _length(wire, "items")
+    return StopList(wire.read("terminalGroupId", Reader.ident), entries, is_whole)
+
+
+def _stop_list_entry(item: Reader) -> StopListEntry:
+    return StopListEntry(
+        product_id=need(item, "productId", Reader.ident),
+        size_id=item.read("sizeId", Reader.ident),
+        sku=item.read("sku", Reader.label),
+        balance=item.read("balance", Reader.decimal),
+        added_at=item.read("dateAdd", Reader.utc_time),
+    )
+
+
+def _listed(wire: Reader, key: str) -> list[Reader]:
+    """Return the members of a list; a missing one is no empty one.
+
+    Raises:
+        BadValue: there is no list.
+    """
+    if not isinstance(wire.wire.get(key), list):
+        raise BadValue(f"{key} is missing or no list")
+    return wire.children(key)
+
+
+def _length(wire: Reader, key: str) -> int:
+    return len(wire.wire[key])
+
+
+def _product(wire: Reader) -> ProductInfo:
+    return ProductInfo(
+        id=need(wire, "id", Reader.ident),
+        name=name_of(wire),
+        code=wire.read("code", Reader.label),
+        kind=wire.read("type", Reader.short),
+        is_deleted=_flag(wire, "isDeleted"),
+    )
+
+
+def _size(wire: Reader) -> ProductSize:
+    return ProductSize(id=need(wire, "id", Reader.ident), name=name_of(wire))

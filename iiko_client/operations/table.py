@@ -95,6 +95,7 @@ DISCOUNTS = _read("discounts", _DICTIONARIES)
 PAYMENT_TYPES = _read("payment_types", _DICTIONARIES)
 ORDER_TYPES = _read("deliveries/order_types", _DICTIONARIES)
 STOP_LISTS = _read("stop_lists", "Data: stoplists")
+NOMENCLATURE = _read("nomenclature", "Data: menu")
 
 # 410: the correlation id is no longer known.
 COMMAND_STATUS = _read("commands/status", "Commands", statuses=(410,))

@@ -28,11 +28,16 @@ from iiko_client.types.dictionaries import (
     CancelCause,
     CourierInfo,
     DiscountType,
+    Menu,
     OrderTypeInfo,
     OrganizationInfo,
     PaymentType,
+    ProductInfo,
+    ProductSize,
     RemovalType,
+    StopList,
     StopListEntry,
+    StopLists,
     TerminalGroupAlive,
     TerminalGroupInfo,
 )
@@ -195,6 +200,12 @@ def change_wallet(method: str) -> Callable[[IikoClient], Any]:
 
 def to_order(method: str, **more: Any) -> Callable[[IikoClient], Any]:
     return lambda client: getattr(client, method)(organization_id=ORG, order_id=ORDER, **more)
+
+
+def menu_row(number: int, name: str) -> dict[str, Any]:
+    """A product with what the schema demands of it."""
+    flags = {"splittable": False, "useBalanceForSell": False, "canSetOpenPrice": False}
+    return {"id": uid(number), "name": name} | flags
 
 
 DICTIONARIES = (
@@ -425,9 +436,49 @@ DICTIONARIES = (
             )
         },
         (
-            StopListEntry(
-                ORG, GROUP, uid(20), None, None, Decimal("0.25"), datetime(2026, 11, 23, 12, tzinfo=UTC)
+            StopLists(
+                ORG,
+                (
+                    StopList(
+                        GROUP,
+                        (
+                            StopListEntry(
+                                uid(20),
+                                None,
+                                None,
+                                Decimal("0.25"),
+                                datetime(2026, 11, 23, 12, tzinfo=UTC),
+                            ),
+                        ),
+                        is_whole=True,
+                    ),
+                ),
+                is_whole=True,
             ),
+        ),
+    ),
+    Case(
+        "nomenclature",
+        lambda client: client.menu(organization_id=ORG, start_revision=7),
+        {"organizationId": ORG, "startRevision": 7},
+        QUEUED
+        | {
+            "groups": [],
+            "productCategories": [],
+            "products": [
+                menu_row(20, "Суп дня") | {"code": "0017", "type": "dish", "isDeleted": False},
+                menu_row(21, "Халапеньо") | {"type": "modifier", "isDeleted": True},
+            ],
+            "sizes": [{"id": uid(22), "name": "30 см"}],
+            "revision": 8,
+        },
+        Menu(
+            8,
+            (
+                ProductInfo(uid(20), "Суп дня", "0017", "dish", is_deleted=False),
+                ProductInfo(uid(21), "Халапеньо", None, "modifier", is_deleted=True),
+            ),
+            (ProductSize(uid(22), "30 см"),),
         ),
     ),
 )

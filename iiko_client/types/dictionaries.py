@@ -148,10 +148,56 @@ class OrderTypeInfo:
 
 @dataclass(frozen=True, slots=True)
 class StopListEntry:
-    organization_id: str
-    terminal_group_id: str | None
     product_id: str
     size_id: str | None
     sku: str | None
     balance: Decimal | None
     added_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StopList:
+    """The list of a till group. ``is_whole``: all of it could be read, so what is not in it is not on it."""
+
+    terminal_group_id: str | None
+    entries: tuple[StopListEntry, ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopLists:
+    """What iiko answered for a restaurant. A till group that was asked for and is not here has an empty list.
+
+    That holds only if ``is_whole``: else some list could not be read, or did not say whose it is.
+    """
+
+    organization_id: str
+    lists: tuple[StopList, ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProductInfo:
+    """A dish, good, modifier or service of the menu; ``kind`` is the vendor's free text."""
+
+    id: str
+    name: str
+    code: str | None
+    kind: str | None
+    is_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProductSize:
+    id: str
+    name: str
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """The nomenclature. Products and sizes are empty where ``revision`` is the one that was asked with."""
+
+    revision: int
+    products: tuple[ProductInfo, ...]
+    sizes: tuple[ProductSize, ...]

@@ -13,7 +13,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from iikohub import dashboard
 from orders.models import Order
+from organizations.stop_models import StopListItem
 from tests.builders import (
+    ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
     OTHER_TOKEN,
     cloud_event,
@@ -21,6 +23,7 @@ from tests.builders import (
     make_organization,
     make_other_organization,
     post,
+    shift_event,
 )
 from tests.pages import markup, rows, sign_in, sign_in_superuser, text
 from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
@@ -92,6 +95,15 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
         cloud_event(order_id="7", event_type="DeliveryOrderError", creation_status="Error", order=None),
     )
     arrive(cloud_event(event_type="StopListUpdate"))
+    arrive(shift_event(), shift_event(employee_id="2"), shift_event(employee_id="2", is_opened=False))
+    for at, is_out in enumerate((True, False)):
+        StopListItem.objects.create(
+            organization_id=ORGANIZATION_ID,
+            terminal_group_id="1",
+            product_id=str(at),
+            is_out_of_stock=is_out,
+            since=timezone.now(),
+        )
 
     told = tiles(chief)
 
@@ -110,6 +122,8 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
         "Ждёт отправки": "0",
         "В пути": "1",
         "Доставлен": "0",
+        "нет в наличии сейчас": "1",
+        "на смене сейчас": "1",
         "ждут обработки": "0",
         "сбой, будет повтор": "0",
         "сбой, повторов не будет": "0",
@@ -229,8 +243,9 @@ def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: Dja
     assert Order.objects.count() == 32
 
     # Session, user, open orders, refused ones, the inbox, unknown types, the dead, strangers, types met,
-    # their counts, the zone, restaurants, what was missed, whether there is one.
-    with django_assert_num_queries(14):
+    # their counts, the zone, what is out of stock, lists that cannot be read, shifts, restaurants, what was
+    # missed, whether there is one.
+    with django_assert_num_queries(17):
         chief.get(HOME)
 
 

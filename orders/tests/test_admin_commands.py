@@ -37,6 +37,7 @@ from tests.builders import (
     make_organization,
     make_other_organization,
     post,
+    shift_event,
 )
 from tests.pages import CALLS, COMMANDS, ORDERS, markup, rows, sign_in, sign_in_superuser, text
 from tests.played_iiko import CORRELATION, PlayedIiko, linked, make_login
@@ -285,6 +286,29 @@ class TestAsking:
 
 @pytest.mark.usefixtures("organization")
 class TestForms:
+    def test_couriers_on_shift_come_before_all_others(
+        self, chief: Client, organization: Organization
+    ) -> None:
+        Courier.objects.create(organization=organization, iiko_id="free", name="Яковлев Ян")
+        Courier.objects.create(organization=organization, iiko_id="busy", name="Занятой Пётр")
+        arrive(order_id=uuid_of(1), courierInfo=courier(id="busy", name="Занятой Пётр"))
+        arrive(order_id=uuid_of(2), courierInfo=courier(id=SECOND_COURIER, name="Ветров Илья"))
+        order = arrive(order_id=uuid_of(13))
+        for number, ident in enumerate(("free", "busy", COURIER_ID)):
+            post(chief, [shift_event(employee_id=ident, event_time=f"2026-03-14 06:00:0{number}.000")])
+        post(chief, [shift_event(is_opened=False, event_time="2026-03-14 07:00:00.000")])
+        drain()
+
+        page = markup(chief.get(ask_url(order, "courier")))
+
+        labels = re.findall(r"<label class=\"hub-radio\".*?<span>(.*?)</span>", page, flags=re.DOTALL)
+        assert labels == [
+            "Занятой Пётр – on shift, 1 order on hand",
+            "Яковлев Ян – on shift",
+            "Ветров Илья – 1 order on hand",
+            "Орлова Вера",
+        ]
+
     def test_couriers_on_the_road_come_first_with_what_they_carry(
         self, chief: Client, organization: Organization
     ) -> None:
@@ -973,6 +997,9 @@ class TestGroups:
             "organizations.view_dictionaryentry",
             "organizations.view_organization",
             "organizations.view_terminalgroup",
+            "organizations.view_shift",
+            "organizations.view_stoplistitem",
+            "organizations.refresh_stoplistitem",
             "webhooks.view_webhookevent",
         }
 

@@ -1,3 +1,4 @@
+from organizations.api.board_views import ShiftViewSet, StopListViewSet, TimeOutOfStockViewSet
 from organizations.api.routers import OptionalSlashRouter
 from organizations.api.views import (
     CallViewSet,
@@ -10,5 +11,8 @@ router = OptionalSlashRouter()
 router.register("organizations", OrganizationViewSet, basename="organization")
 router.register("terminal-groups", TerminalGroupViewSet, basename="terminal-group")
 router.register("couriers", CourierViewSet, basename="courier")
+router.register("shifts", ShiftViewSet, basename="shift")
+router.register("stop-list/time-out-of-stock", TimeOutOfStockViewSet, basename="time-out-of-stock")
+router.register("stop-list", StopListViewSet, basename="stop-list")
 router.register("logs", CallViewSet, basename="call")
 urlpatterns = router.urls

@@ -24,6 +24,7 @@ from organizations.errors import HubError
 from organizations.link_models import ApiLogin, Courier, DictionaryEntry, DictionaryKind
 from organizations.models import Organization, TerminalGroup
 from organizations.services.link import client_for
+from organizations.services.stop_lists import want_lists
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +144,8 @@ def _sync_organization(
             result.failures.append(f"{organization.name}, {what}: {error}")
     if not result.failures:
         Organization.objects.filter(pk=organization.pk).update(dictionaries_synced_at=now)
+    _read_menu_if_possible(client, organization, result, report)
+    want_lists([organization.iiko_id], now=now)
     report(
         f"{organization.name}: {result.created} new, {result.changed} changed, {result.gone} gone"
         + (f", {len(result.failures)} not read" if result.failures else "")
@@ -287,6 +290,31 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def _read_menu_if_possible(
+    client: IikoClient, organization: Organization, result: SyncResult, report: Report
+) -> None:
+    """A login without a right to the menu is good for all else: stop lists then tell products by id."""
+    try:
+        _read_menu(client, organization, result)
+    except IikoError as error:
+        report(f"{organization.name}, menu: {error}. Products on stop lists go by their ids.")
+        logger.warning("dictionaries.menu_not_read", extra={"organization": organization.iiko_id})
+
+
+def _read_menu(client: IikoClient, organization: Organization, result: SyncResult) -> None:
+    """Names of products and sizes, which stop lists tell by id only.
+
+    Whether iiko answers with the whole menu or with what changed since the revision is not documented
+    (OpenAPI, NomenclatureRequest, read 2026-11): what an answer leaves out is not taken for gone.
+    """
+    menu = client.menu(organization_id=organization.iiko_id, start_revision=organization.menu_revision)
+    with transaction.atomic():
+        for kind, entries in ((DictionaryKind.PRODUCT, menu.products), (DictionaryKind.SIZE, menu.sizes)):
+            scope = {"organization": organization, "kind": kind}
+            _keep(DictionaryEntry, scope, {one.id: _entry(one) for one in entries}, result, is_all=False)
+        Organization.objects.filter(pk=organization.pk).update(menu_revision=menu.revision)
+
+
 _DICTIONARIES: dict[str, Callable[[IikoClient, Organization, SyncResult], None]] = {
     "couriers": _read_couriers,
     "cancel causes": _entries(
@@ -308,14 +336,19 @@ _DICTIONARIES: dict[str, Callable[[IikoClient, Organization, SyncResult], None]]
 
 
 @transaction.atomic
-def _keep(model: type[M], scope: Row, wanted: dict[str, Row], result: SyncResult) -> None:
-    """Make the rows of ``scope`` say what iiko says; write only what differs."""
+def _keep(
+    model: type[M], scope: Row, wanted: dict[str, Row], result: SyncResult, *, is_all: bool = True
+) -> None:
+    """Make the rows of ``scope`` say what iiko says; write only what differs.
+
+    What is not wanted any more is gone from iiko, unless ``wanted`` is not all there is.
+    """
     known = {row.iiko_id: row for row in model._default_manager.filter(**scope)}
     new = [model(**scope, iiko_id=ident, **row) for ident, row in wanted.items() if ident not in known]
     changed = [known[ident] for ident in wanted if ident in known and _differs(known[ident], wanted[ident])]
     for one in changed:
         _assign(one, wanted[one.iiko_id])
-    gone = [row for ident, row in known.items() if ident not in wanted and not row.is_deleted]
+    gone = [row for ident, row in known.items() if is_all and ident not in wanted and not row.is_deleted]
     for one in gone:
         one.is_deleted = True
     model._default_manager.bulk_create(new, ignore_conflicts=True)

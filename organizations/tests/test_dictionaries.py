@@ -85,6 +85,7 @@ def plays(iiko: PlayedIiko, **changes: Any) -> None:
                 {"id": ORDER_TYPE, "name": "Доставка", "orderServiceType": "DeliveryByCourier"}
             )
         },
+        "nomenclature": {"products": [], "sizes": [], "revision": 1},
     }
     for operation, body in (answers | {_full(name): body for name, body in changes.items()}).items():
         iiko.answers(operation, body)

@@ -235,12 +235,12 @@ def test_body_that_is_not_json_is_a_bad_request(client: FlaskClient, bearer: dic
 
 
 def test_what_is_not_played_yet_says_so(client: FlaskClient) -> None:
-    unknown = client.post("/api/1/nomenclature", json={})
+    unknown = client.post("/api/1/combo", json={})
     wrong_method = client.get("/api/1/organizations")
 
     assert (unknown.status_code, unknown.get_json()["errorDescription"]) == (
         404,
-        "The sandbox does not play POST /api/1/nomenclature.",
+        "The sandbox does not play POST /api/1/combo.",
     )
     assert (wrong_method.status_code, wrong_method.get_json()["errorDescription"]) == (
         405,

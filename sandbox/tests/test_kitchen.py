@@ -217,6 +217,18 @@ def test_stop_lists_and_shifts_change_beside_the_orders() -> None:
     assert len({each.operation_id for each in aside}) == len(aside)
 
 
+def test_whoever_is_there_at_the_opening_is_told_of_within_a_minute() -> None:
+    kitchen = open_kitchen(rate=0.001)
+    there = {each.id for one in kitchen.world.organizations for each in kitchen.couriers_on_shift(one)}
+    speaks_soi = {each.id for one in kitchen.world.organizations if one.speaks_soi for each in one.couriers}
+
+    happened = play(kitchen, length=timedelta(minutes=1), step=timedelta(seconds=1))
+
+    told = {each.courier.id for each in happened if isinstance(each, ShiftChange)}
+    assert told == there - speaks_soi
+    assert len(told) >= 6
+
+
 def test_two_couriers_at_least_stay_at_work() -> None:
     kitchen = open_kitchen(rate=0.001)
     now = OPENED_AT

@@ -58,6 +58,7 @@ def _bodies(theatre: Theatre) -> dict[str, Mapping[str, object]]:
         "payment_types": all_ids,
         "deliveries/order_types": all_ids,
         "stop_lists": {**all_ids, "returnSize": True},
+        "nomenclature": {**one, "startRevision": 0},
         "webhooks/settings": one,
         "webhooks/update_settings": {**one, "webHooksUri": "http://x.example/", "webHooksFilter": None},
         "deliveries/update_order_delivery_status": {**about, "deliveryStatus": "OnWay", "deliveryDate": None},

@@ -10,6 +10,8 @@ from iiko_client.types.events import SOI, SOI_TYPES
 from webhooks.handlers.base import Handler
 from webhooks.handlers.deliveries import apply_deliveries
 from webhooks.handlers.hall import apply_reserves, apply_table_orders
+from webhooks.handlers.shifts import apply_shifts
+from webhooks.handlers.stop_lists import apply_stop_lists
 from webhooks.models import Reason
 
 HANDLERS: dict[str, Handler] = {
@@ -25,11 +27,11 @@ HANDLERS: dict[str, Handler] = {
     # Names from an older description; taken if the content is an order.
     "OrderChanged": apply_deliveries,
     "DeliveryOrderChanged": apply_deliveries,
+    "StopListUpdate": apply_stop_lists,
+    "PersonalShift": apply_shifts,
 }
 
 KEPT: dict[str, Reason] = {
-    "StopListUpdate": Reason.NOT_HANDLED_YET,
-    "PersonalShift": Reason.NOT_HANDLED_YET,
     # The vendor publishes no schema for these three (OpenAPI, read 2026-11).
     "KitchenOrderUpdate": Reason.KEPT_ONLY,
     "NomenclatureUpdate": Reason.KEPT_ONLY,

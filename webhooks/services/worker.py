@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
 from organizations.bulk import update_rows
-from webhooks.handlers import KEPT, handler_of
+from webhooks.handlers import HANDLERS, KEPT, handler_of
 from webhooks.handlers.base import Claimed, Ending, Handler, ignored
 from webhooks.models import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
 from webhooks.services.claims import Batch, Large, busy_lanes, claim, claim_large
@@ -130,8 +130,10 @@ def apply_events(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
             endings[event.id] = _kept(event)
         else:
             by_handler[handler].append(event)
-    for handler, batch in by_handler.items():
-        endings |= _apply_batch(handler, batch, now)
+    # Always in the same order: two workers must not lock the rows of two handlers crosswise.
+    for handler in dict.fromkeys(HANDLERS.values()):
+        if batch := by_handler.get(handler):
+            endings |= _apply_batch(handler, batch, now)
     return endings
 
 

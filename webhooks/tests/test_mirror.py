@@ -491,7 +491,6 @@ def test_older_event_names_with_something_else_inside_are_kept(name: str) -> Non
 @pytest.mark.parametrize(
     ("event_type", "reason"),
     [
-        ("StopListUpdate", "not_handled_yet"),
         ("NomenclatureUpdate", "kept_only"),
         ("SomethingNew", "unknown_type"),
         ("CREATE", "unknown_type"),

@@ -1,0 +1,86 @@
+"""Filters of the stop lists and of the shifts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import django_filters as filters
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.shift_models import Shift
+from organizations.stop_models import StopListItem, StopListItemQuerySet
+
+_PERIOD = "ISO 8601. With `since` or `until`: what stood on a list at some time of the period."
+
+
+class StopListFilter(filters.FilterSet):
+    organization_id = IikoIdFilter()
+    terminal_group_id = IikoIdFilter()
+    product_id = IikoIdFilter()
+    product = filters.CharFilter(
+        field_name="product_name", lookup_expr="icontains", help_text="A part of the product's name."
+    )
+    out_of_stock = StrictBooleanFilter(field_name="is_out_of_stock", help_text="false: running out.")
+    open = StrictBooleanFilter(
+        method="by_presence",
+        help_text="true: on a list now, as without any of `open`, `since`, `until`; false: what is over.",
+    )
+    since = filters.IsoDateTimeFilter(method="unchanged", help_text=_PERIOD)
+    until = filters.IsoDateTimeFilter(method="unchanged", help_text=_PERIOD)
+
+    class Meta:
+        model = StopListItem
+        fields: list[str] = []
+
+    def by_presence(self, items: StopListItemQuerySet, _: str, value: bool) -> QuerySet[Any]:
+        return items.filter(until__isnull=value)
+
+    def unchanged(self, items: StopListItemQuerySet, *_: Any) -> QuerySet[Any]:
+        """Both ends are looked at together, in ``filter_queryset``."""
+        return items
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        given = self.form.cleaned_data
+        items: Any = super().filter_queryset(queryset)
+        since: datetime | None = given.get("since")
+        until: datetime | None = given.get("until")
+        if since or until:
+            begin = since or datetime.min.replace(tzinfo=timezone.get_default_timezone())
+            return items.within(begin, until or timezone.now())
+        return items if given.get("open") is not None else items.current()
+
+
+class TimeOutOfStockFilter(filters.FilterSet):
+    organization_id = IikoIdFilter()
+    terminal_group_id = IikoIdFilter()
+    product_id = IikoIdFilter()
+    since = filters.IsoDateTimeFilter(method="unchanged", help_text="ISO 8601; else a week before `until`.")
+    until = filters.IsoDateTimeFilter(method="unchanged", help_text="ISO 8601; else now.")
+
+    class Meta:
+        model = StopListItem
+        fields: list[str] = []
+
+    def unchanged(self, items: StopListItemQuerySet, *_: Any) -> QuerySet[Any]:
+        """The view sums over the period."""
+        return items
+
+
+class ShiftFilter(filters.FilterSet):
+    organization_id = IikoIdFilter()
+    terminal_group_id = IikoIdFilter()
+    employee_id = IikoIdFilter()
+    open = StrictBooleanFilter(field_name="is_open", help_text="true: on shift now.")
+    since = filters.IsoDateTimeFilter(
+        field_name="began_at", lookup_expr="gte", help_text="ISO 8601; begun at or after."
+    )
+    until = filters.IsoDateTimeFilter(
+        field_name="began_at", lookup_expr="lt", help_text="ISO 8601; begun before."
+    )
+
+    class Meta:
+        model = Shift
+        fields: list[str] = []

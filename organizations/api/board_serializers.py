@@ -1,0 +1,127 @@
+"""What is out of stock, and who is on shift, as the API shows it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from organizations.shift_models import Shift
+from organizations.stop_models import StopListItem
+
+_UNKNOWN = "null where the dictionaries do not know it."
+
+
+class StopListItemSerializer(serializers.ModelSerializer[StopListItem]):
+    organization_id = serializers.CharField(read_only=True)
+    terminal_group_name = serializers.CharField(read_only=True, allow_null=True, help_text=_UNKNOWN)
+    product_name = serializers.CharField(read_only=True, allow_null=True, help_text=_UNKNOWN)
+    size_id = serializers.SerializerMethodField(help_text="null: the product has no sizes.")
+    size_name = serializers.CharField(read_only=True, allow_null=True, help_text=_UNKNOWN)
+    balance = serializers.SerializerMethodField(
+        help_text="How much is left, decimal text; null where iiko's value could not be read."
+    )
+    since = serializers.DateTimeField(
+        read_only=True, help_text="As iiko says (`is_since_told`), else when the hub saw it first."
+    )
+    until = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="null: it is on the list now."
+    )
+    out_of_stock_s = serializers.SerializerMethodField(
+        help_text="Seconds of this stretch, until now where it goes on; 0 while something is left."
+    )
+
+    class Meta:
+        model = StopListItem
+        fields = (
+            "id",
+            "organization_id",
+            "terminal_group_id",
+            "terminal_group_name",
+            "product_id",
+            "product_name",
+            "size_id",
+            "size_name",
+            "sku",
+            "balance",
+            "is_out_of_stock",
+            "since",
+            "is_since_told",
+            "until",
+            "out_of_stock_s",
+        )
+        read_only_fields = fields
+
+    def get_size_id(self, item: StopListItem) -> str | None:
+        return item.size_id or None
+
+    def get_balance(self, item: StopListItem) -> str | None:
+        return None if item.balance is None else f"{item.balance.normalize():f}"
+
+    def get_out_of_stock_s(self, item: StopListItem) -> int:
+        return int(item.span(timezone.now()).total_seconds()) if item.is_out_of_stock else 0
+
+
+class TimeOutOfStockSerializer(serializers.Serializer[dict[str, Any]]):
+    organization_id = serializers.CharField()
+    terminal_group_id = serializers.CharField()
+    terminal_group_name = serializers.CharField(allow_null=True, help_text=_UNKNOWN)
+    product_id = serializers.CharField()
+    product_name = serializers.CharField(allow_null=True, help_text=_UNKNOWN)
+    size_id = serializers.SerializerMethodField(help_text="null: the product has no sizes.")
+    size_name = serializers.CharField(allow_null=True, help_text=_UNKNOWN)
+    times = serializers.IntegerField(help_text="How often it ran out, as far as it touches the period.")
+    out_of_stock_s = serializers.SerializerMethodField(help_text="Seconds of the period with nothing left.")
+    is_out_of_stock = serializers.SerializerMethodField(help_text="It is out of stock now.")
+
+    def get_size_id(self, row: dict[str, Any]) -> str | None:
+        return row["size_id"] or None
+
+    def get_out_of_stock_s(self, row: dict[str, Any]) -> int:
+        spent: timedelta = row["out_for"]
+        return int(spent.total_seconds())
+
+    def get_is_out_of_stock(self, row: dict[str, Any]) -> bool:
+        return bool(row["now"])
+
+
+class ShiftSerializer(serializers.ModelSerializer[Shift]):
+    organization_id = serializers.CharField(read_only=True)
+    terminal_group_name = serializers.CharField(read_only=True, allow_null=True, help_text=_UNKNOWN)
+    employee_name = serializers.CharField(
+        read_only=True, allow_null=True, help_text="null for an id that is not among the couriers."
+    )
+    role_id = serializers.SerializerMethodField(help_text="iiko's id of the role; null where none was told.")
+    opened_at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="null: nobody told.")
+    closed_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="null: it is open, or (`is_open` false) nobody told."
+    )
+    lasted_s = serializers.SerializerMethodField(
+        help_text="Seconds, until now where it is open; null where an end is not known."
+    )
+
+    class Meta:
+        model = Shift
+        fields = (
+            "id",
+            "organization_id",
+            "terminal_group_id",
+            "terminal_group_name",
+            "employee_id",
+            "employee_name",
+            "role_id",
+            "opened_at",
+            "closed_at",
+            "is_open",
+            "lasted_s",
+        )
+        read_only_fields = fields
+
+    def get_role_id(self, shift: Shift) -> str | None:
+        return shift.role_id or None
+
+    def get_lasted_s(self, shift: Shift) -> int | None:
+        span = shift.span(timezone.now())
+        return None if span is None else int(span.total_seconds())

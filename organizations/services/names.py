@@ -1,0 +1,39 @@
+"""What the dictionaries call the ids that iiko's events carry; null where they do not know them.
+
+Each returns the rows with names beside them, of a kind that the type checker has no word for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db.models import Model, OuterRef, QuerySet, Subquery
+
+from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
+from organizations.models import TerminalGroup
+
+M = TypeVar("M", bound=Model)
+
+
+def with_group_names(rows: QuerySet[M]) -> Any:
+    """Add ``terminal_group_name``."""
+    return rows.annotate(terminal_group_name=_named(TerminalGroup.objects.all(), "terminal_group_id"))
+
+
+def with_product_names(rows: QuerySet[M]) -> Any:
+    """Add ``product_name`` and ``size_name``, as the menu has them now."""
+    entries = DictionaryEntry.objects.all()
+    return rows.annotate(
+        product_name=_named(entries.filter(kind=DictionaryKind.PRODUCT), "product_id"),
+        size_name=_named(entries.filter(kind=DictionaryKind.SIZE), "size_id"),
+    )
+
+
+def with_employee_names(rows: QuerySet[M]) -> Any:
+    """Add ``employee_name``. iiko lists couriers only: others on shift have none."""
+    return rows.annotate(employee_name=_named(Courier.objects.all(), "employee_id"))
+
+
+def _named(entries: QuerySet[M], column: str) -> Subquery:
+    known = entries.filter(organization_id=OuterRef("organization_id"), iiko_id=OuterRef(column))
+    return Subquery(known.exclude(name="").values("name")[:1])
