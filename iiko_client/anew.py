@@ -62,7 +62,7 @@ def order_anew(
         "operatorId": _of(order, "operator").get("id"),
         "menuId": order.get("menuId"),
         "sourceKey": order.get("sourceKey"),
-        "items": [_item(item, positions) for item in _living(order.get("items"))],
+        "items": [_item(item, positions) for item in _goods(order.get("items"))],
         "payments": payments or None,
     }
     anew |= _of_newer_tills(order, till)
@@ -82,6 +82,10 @@ def _of(wire: JsonObject, key: str) -> JsonObject:
 def _living(rows: Any) -> list[JsonObject]:
     listed = rows if isinstance(rows, list) else []
     return [row for row in listed if isinstance(row, Mapping) and row.get("deleted") is None]
+
+
+def _goods(items: Any) -> list[JsonObject]:
+    return [item for item in _living(items) if item.get("type") != "Service"]
 
 
 def _check(order: JsonObject) -> None:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from sandbox import (
     creation,
     dictionaries,
+    drafts,
     loyalty_api,
     order_commands,
     retrieval,
@@ -29,6 +30,7 @@ OPERATIONS: Operations = {
     **webhook_settings.OPERATIONS,
     **order_commands.OPERATIONS,
     **creation.OPERATIONS,
+    **drafts.OPERATIONS,
     **retrieval.OPERATIONS,
     **loyalty_api.OPERATIONS,
 }
