@@ -24,7 +24,7 @@ from orders.models import Order
 from orders.permissions import may_ask, sees_commands
 from orders.services.actions import allowed_actions
 from orders.services.refusals import meaning
-from orders.services.twins import commands_for, new_order_of
+from orders.services.twins import made_by, new_order_of
 from organizations.presentation import ago_text, clock
 
 FINISHED_SHOWN = 10
@@ -48,9 +48,10 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
     context: dict[str, Any] = {"buttons": offered, "refusals": _refusals(offered)}
     if not sees_commands(user):
         return context
-    unsettled = Q(state__in=(*OPEN_STATES, CommandState.ATTENTION))
-    under_way = list(order.commands.filter(unsettled).order_by("id"))
-    under_way += commands_for(order).filter(unsettled).select_related("order__organization")
+    # Also those by which this order was made in place of another.
+    concern = Q(order=order) | made_by(order) if order.iiko_order_id else Q(order=order)
+    unsettled = OrderCommand.objects.filter(concern, state__in=(*OPEN_STATES, CommandState.ATTENTION))
+    under_way = list(unsettled.order_by("id"))
     over = order.commands.filter(finished_at__isnull=False).exclude(state=CommandState.ATTENTION)
     finished = list(over.order_by("-id")[: FINISHED_SHOWN + 1])
     return context | {

@@ -116,6 +116,7 @@ class Stage:
         )
         self._hold(found)
         self.theatre.play(5)  # several webhooks may wait for each other
+        self._brought = 0  # what is known by now is counted as a repeat
         self.bring()
         return MirroredOrder.objects.get(iiko_order_id=str(found.id))
 

@@ -41,7 +41,8 @@ def _bodies(theatre: Theatre) -> dict[str, Mapping[str, object]]:
     }
     hold_id = str(UUID(int=77))
     theatre.control("drafts", {"organization_id": str(cafe.id), "on": True})
-    draft = {**_new_order(theatre), "id": str(UUID(int=88)), "menuId": "7"}
+    item = {"type": "Product", "productId": str(cafe.menu.dishes[-1].id), "amount": 1, "price": 100.5}
+    draft = {**_new_order(theatre), "id": str(UUID(int=88)), "menuId": "7", "items": [item]}
     of_draft = {**one, "orderId": str(UUID(int=88))}
     lock = {**of_draft, "employeeId": str(cafe.operators[0].id)}
     command = theatre.get("deliveries/change_comment", {**about, "comment": "x"})["correlationId"]
