@@ -18,10 +18,16 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.admin_commands_acts import order_url, requester_of
 from orders.admin_commands_again import ask_again
-from orders.admin_commands_page import call_log_url, command_row, may_be_retried
+from orders.admin_commands_page import (
+    call_log_url,
+    command_row,
+    may_be_given_up,
+    may_be_retried,
+)
 from orders.admin_commands_words import (
     command_text,
     outcome_lines,
+    phase_text,
     refusal_text,
     state_badge,
     title_text,
@@ -135,6 +141,7 @@ class OrderCommandAdmin(MirrorAdmin):
         offered: list[tuple[str, Any]] = [
             ("", _("All")),
             (OPEN, _("under way")),
+            (CommandState.ATTENTION.value, CommandState.ATTENTION.label),
             (CommandState.REJECTED.value, CommandState.REJECTED.label),
             (CommandState.EXPIRED.value, CommandState.EXPIRED.label),
         ]
@@ -213,7 +220,7 @@ class OrderCommandAdmin(MirrorAdmin):
             "retry": gettext("Ask for the same once more?"),
             "give_up": gettext("Stop following this command?"),
         }
-        is_possible = may_be_retried(command) if what == "retry" else not command.is_final
+        is_possible = may_be_retried(command) if what == "retry" else may_be_given_up(command)
         context = self.admin_site.each_context(request) | {
             "title": titles[what],
             "opts": self.opts,
@@ -275,6 +282,8 @@ def _headline(command: OrderCommand, request: HttpRequest) -> list[tuple[str, An
 
 def _facts(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]:
     facts: list[tuple[str, Any]] = [*outcome_lines(command)]
+    if command.phase:
+        facts.append((gettext("Step"), phase_text(command.phase)))
     if not command.is_final and command.error:
         facts.append((gettext("So far"), command.error))
     if command.finished_at:

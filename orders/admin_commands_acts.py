@@ -36,6 +36,7 @@ AT_ONCE = 100
 """Orders of one bulk action: each is a command that somebody will look after."""
 
 RUNS_KEPT = 5
+_ONE_BY_ONE = (CommandKind.UPDATE_PAYMENT, CommandKind.APPLY_DISCOUNT)
 _RUNS = "orders.acted"
 """Where a session keeps what came of the last bulk actions."""
 
@@ -160,7 +161,7 @@ class Acting:
         form_class = self._permitted(request, act)
         ids = [int(text) for text in request.POST.getlist("order") if text.isdecimal() and len(text) < 19]
         orders = _orders(ids[:AT_ONCE])
-        if request.method != "POST" or not orders or form_class.kind == CommandKind.UPDATE_PAYMENT:
+        if request.method != "POST" or not orders or form_class.kind in _ONE_BY_ONE:
             return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
         form = form_class(orders, request.POST)
         if not form.is_valid() or form.is_hopeless:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from iiko_client.types.payments import PaymentKind
@@ -12,6 +13,7 @@ from iiko_client.units import MinorUnits
 from orders.command_models import CommandKind, OrderCommand
 from orders.services import commands
 from orders.services.commands import Requester
+from orders.services.discounts import AskedDiscount
 from orders.services.repeats import once
 from orders.services.wishes import AskedPayment
 
@@ -69,9 +71,22 @@ def _cancel(order_id: int, wish: Wish, by: Requester, now: datetime) -> OrderCom
     )
 
 
+def _discount(order_id: int, wish: Wish, by: Requester, now: datetime) -> OrderCommand:
+    sum_minor = wish.get("sum_minor")
+    asked = AskedDiscount(
+        type_id=wish["discount_id"],
+        # A percentage was made a sum; of an order that costs something else by now it is another.
+        sum_minor=None if sum_minor is None or wish.get("percent") else MinorUnits(sum_minor),
+        percent=Decimal(wish["percent"]) if wish.get("percent") else None,
+        reissue=wish["reissue"],
+    )
+    return commands.request_discount(order_id=order_id, asked=asked, by=by, now=now)
+
+
 _AGAIN: dict[CommandKind, Again] = {
     CommandKind.UPDATE_STATUS: _status,
     CommandKind.ASSIGN_COURIER: _courier,
     CommandKind.UPDATE_PAYMENT: _payment,
     CommandKind.CANCEL: _cancel,
+    CommandKind.APPLY_DISCOUNT: _discount,
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Sequence
 from datetime import tzinfo
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -32,8 +34,11 @@ from orders.models import Order, Status
 from orders.services import commands
 from orders.services.actions import check_status, subject_of
 from orders.services.commands import Requester
+from orders.services.discounts import AskedDiscount, base_of, takes_sum, types_of
 from orders.services.wishes import AskedPayment
 from organizations.admin_filters import read_moment
+from organizations.link_models import DictionaryEntry
+from organizations.presentation import money
 
 PAYMENT_ROWS = 4
 
@@ -345,10 +350,115 @@ class CancelForm(ActForm):
         )
 
 
+class DiscountForm(ActForm):
+    """A type and, where it takes one, a sum or a percentage; with the consequences agreed to."""
+
+    kind = CommandKind.APPLY_DISCOUNT
+    type = forms.ChoiceField(label=gettext_lazy("Discount"), widget=UnfoldAdminSelectWidget)
+    sum = MoneyField(label=gettext_lazy("Sum"), required=False)
+    percent = forms.CharField(
+        label=gettext_lazy("or per cent of the dishes"),
+        required=False,
+        max_length=10,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+    agreed = forms.BooleanField(
+        label=gettext_lazy("I have read this: make the order anew and cancel this one"),
+        error_messages={"required": gettext_lazy("Agree to what it means for the order, or go back.")},
+    )
+
+    def set_up(self) -> None:
+        self.types = types_of(self.first.organization_id)
+        field: Any = self.fields["type"]
+        field.choices = [(entry.iiko_id, _size_text(entry)) for entry in self.types]
+        self.takes_sum = any(takes_sum(entry) for entry in self.types)
+        words = _("With discounts of a free sum only. The dishes cost %(base)s before discounts.")
+        base = base_of(self.first.amount_minor, self.first.discounts, self.first.items)
+        self.fields["sum"].help_text = words % {
+            "base": "—" if base is None else money(base, self.first.organization.currency)
+        }
+
+    @property
+    def is_hopeless(self) -> bool:
+        return not self.types
+
+    @property
+    def hint(self) -> str:
+        if self.types:
+            return ""
+        return _(
+            "The hub knows no discount of this restaurant that is given by hand. Have its dictionaries read "
+            "again (API logins, or manage.py sync_dictionaries)."
+        )
+
+    @property
+    def consequences(self) -> list[str]:
+        """What making the order anew means to guest, kitchen and till."""
+        told = [
+            _(
+                "iiko cannot change the discount of an order it has. So a new order is made with the "
+                "discount, and only when the till has taken it this one is cancelled."
+            ),
+            _("The new order has another number and another id; programs that know the old one must follow."),
+            _(
+                "It comes to the kitchen as a new order: unconfirmed where the restaurant confirms orders, "
+                "and at the end of the queue."
+            ),
+            _("A guest who follows the order by a link sees it cancelled: tell the guest."),
+            _(
+                "Promised payments are put down anew, lowered by the discount; nothing is paid back or "
+                "charged. With a payment that is processed already it is refused."
+            ),
+            _(
+                "Courier, problem mark, tracking link and data of other programs that iiko does not tell "
+                "are not carried over."
+            ),
+            _(
+                "If the till does not take the new order, or the kitchen begins meanwhile, this one stays "
+                "as it is. Other commands of this order wait until it is over."
+            ),
+        ]
+        if self.first.courier_name:
+            told.append(_("Courier %(name)s must be assigned again.") % {"name": self.first.courier_name})
+        return told
+
+    def clean_percent(self) -> Decimal | None:
+        text = self.cleaned_data["percent"].strip().rstrip("%").strip().replace(",", ".")
+        if not text:
+            return None
+        if not re.fullmatch(r"\d{1,3}(\.\d{1,2})?", text) or not 0 < Decimal(text) <= 100:
+            raise forms.ValidationError(_("Write a percentage such as 10 or 12,5."))
+        return Decimal(text)
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        cleaned = self.cleaned_data
+        asked = AskedDiscount(
+            type_id=cleaned["type"], sum_minor=cleaned["sum"], percent=cleaned["percent"], reissue=True
+        )
+        return commands.request_discount(order_id=order.pk, asked=asked, by=by, now=timezone.now())
+
+
+def _size_text(entry: DictionaryEntry) -> str:
+    """Name a discount with its size, as far as its name does not tell."""
+    match entry.data.get("mode"):
+        case "FlexibleSum":
+            size = _("a sum of your choice")
+        case "FixedSum":
+            size = str(to_major(MinorUnits(entry.data.get("sum_minor") or 0)))
+        case _other:
+            size = "" if entry.data.get("is_categorised") else f"{_percent_text(entry)} %"
+    return f"{entry} – {size}" if size else str(entry)
+
+
+def _percent_text(entry: DictionaryEntry) -> str:
+    return format(Decimal(entry.data.get("percent") or 0).normalize(), "f").replace(".", ",")
+
+
 FORMS: dict[str, type[ActForm]] = {
     "status": StatusForm,
     "courier": CourierForm,
     "payment": PaymentForm,
     "cancel": CancelForm,
+    "discount": DiscountForm,
 }
 """By the last part of their addresses."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -13,15 +14,17 @@ from orders.admin_commands_words import (
     TITLES,
     command_text,
     outcome_lines,
+    phase_text,
     reason_text,
     state_badge,
     title_text,
 )
-from orders.command_models import CommandKind, CommandState, OrderCommand
+from orders.command_models import OPEN_STATES, CommandKind, CommandState, OrderCommand
 from orders.models import Order
 from orders.permissions import may_ask, sees_commands
 from orders.services.actions import allowed_actions
 from orders.services.refusals import meaning
+from orders.services.twins import made_by, new_order_of
 from organizations.presentation import ago_text, clock
 
 FINISHED_SHOWN = 10
@@ -30,9 +33,11 @@ ACTS = {
     CommandKind.UPDATE_STATUS: "status",
     CommandKind.ASSIGN_COURIER: "courier",
     CommandKind.UPDATE_PAYMENT: "payment",
+    CommandKind.APPLY_DISCOUNT: "discount",
     CommandKind.CANCEL: "cancel",
 }
 
+_GRAVE = (CommandKind.CANCEL, CommandKind.APPLY_DISCOUNT)
 _OBVIOUS = frozenset({"already_so", "set_by_kitchen"})
 """Reasons that say nothing about why no status at all can be set."""
 
@@ -43,14 +48,23 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
     context: dict[str, Any] = {"buttons": offered, "refusals": _refusals(offered)}
     if not sees_commands(user):
         return context
-    under_way = list(order.commands.open().order_by("id"))
-    finished = list(order.commands.filter(finished_at__isnull=False).order_by("-id")[: FINISHED_SHOWN + 1])
+    # Also those by which this order was made in place of another.
+    concern = Q(order=order) | made_by(order) if order.iiko_order_id else Q(order=order)
+    unsettled = OrderCommand.objects.filter(concern, state__in=(*OPEN_STATES, CommandState.ATTENTION))
+    under_way = list(unsettled.order_by("id"))
+    over = order.commands.filter(finished_at__isnull=False).exclude(state=CommandState.ATTENTION)
+    finished = list(over.order_by("-id")[: FINISHED_SHOWN + 1])
     return context | {
-        "under_way": [command_row(one, order=order, now=now, user=user) for one in under_way],
+        "under_way": [command_row(one, order=_own(one, order), now=now, user=user) for one in under_way],
         "finished": [command_row(one, order=order, now=now, user=user) for one in finished[:FINISHED_SHOWN]],
         "links_commands": user.has_perm("orders.view_ordercommand"),
         "has_more_commands": len(finished) > FINISHED_SHOWN,
     }
+
+
+def _own(command: OrderCommand, order: Order) -> Order:
+    """The order of a command: the one shown, or the one in whose place that was made."""
+    return order if command.order_id == order.pk else command.order
 
 
 def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
@@ -64,7 +78,7 @@ def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
             "title": TITLES[kind],
             "url": reverse("admin:orders_order_ask", args=[order.pk, ACTS[kind]]),
             "refused": _refused(verdicts, kind),
-            "is_grave": kind == CommandKind.CANCEL,
+            "is_grave": kind in _GRAVE,
         }
         for kind in permitted
     ]
@@ -106,6 +120,9 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
         "wish": command_text(command, now=now),
         "badge": state_badge(command.state),
         "note": _note(command),
+        "phase": phase_text(command.phase) if command.phase and not command.is_final else "",
+        "needs_person": command.state == CommandState.ATTENTION,
+        "orders": _orders_of(command, order),
         "asked": clock(command.created_at, zone, now=now, seconds=True),
         "ago": ago_text(command.created_at, now),
         "ended": clock(command.finished_at, zone, now=now, seconds=True),
@@ -115,8 +132,24 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
         "is_done": command.state == CommandState.CONFIRMED,
         "url": reverse("admin:orders_ordercommand_change", args=[command.pk]),
         "retry_url": _url("retry", command) if is_permitted and may_be_retried(command) else "",
-        "give_up_url": _url("give_up", command) if is_permitted and not command.is_final else "",
+        "give_up_url": _url("give_up", command) if is_permitted and may_be_given_up(command) else "",
     }
+
+
+def may_be_given_up(command: OrderCommand) -> bool:
+    return not command.is_final or command.state == CommandState.ATTENTION
+
+
+def _orders_of(command: OrderCommand, order: Order) -> list[tuple[str, str, str]]:
+    """The two orders of a discount, each with its page; none where there is no second one."""
+    new = new_order_of(command, order)
+    if new is None:
+        return []
+    url = "admin:orders_order_change"
+    return [
+        (_("first order"), str(order), reverse(url, args=[order.pk])),
+        (_("made anew as"), str(new), reverse(url, args=[new.pk])),
+    ]
 
 
 def _url(what: str, command: OrderCommand) -> str:
@@ -129,7 +162,7 @@ def may_be_retried(command: OrderCommand) -> bool:
 
 def _note(command: OrderCommand) -> str:
     """What an open command waits for."""
-    if command.is_final:
+    if command.is_final and command.state != CommandState.ATTENTION:
         return ""
     if known := meaning(command.error_code):
         return f"{known.cause} {known.next_step}"

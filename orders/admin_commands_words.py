@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from iiko_client import clocks
-from orders.command_models import CommandKind, CommandState, OrderCommand
+from orders.command_models import CommandKind, CommandState, OrderCommand, Phase
 from orders.presentation import status_text
-from orders.services.refusals import OF_HUB, meaning
+from orders.services.refusals import OF_THE_HUB, meaning
 from organizations.errors import HubError
 from organizations.presentation import EMPTY, badge, clock_text, money
 
@@ -22,6 +22,7 @@ TITLES = {
     CommandKind.ASSIGN_COURIER: gettext_lazy("Assign a courier"),
     CommandKind.UPDATE_PAYMENT: gettext_lazy("Change the payment"),
     CommandKind.CANCEL: gettext_lazy("Cancel the order"),
+    CommandKind.APPLY_DISCOUNT: gettext_lazy("Give a discount"),
 }
 
 _BADGES = {
@@ -31,6 +32,7 @@ _BADGES = {
     CommandState.CONFIRMED: ("processed", gettext_lazy("Done")),
     CommandState.REJECTED: ("refused", gettext_lazy("Refused")),
     CommandState.EXPIRED: ("failed", gettext_lazy("Given up")),
+    CommandState.ATTENTION: ("dead", gettext_lazy("A person has to look")),
 }
 
 _PROOFS = {
@@ -116,11 +118,19 @@ def _cancellation(wish: Mapping[str, Any], *_rest: Any) -> str:
     return "; ".join(str(one) for one in said if one) or _("without a reason")
 
 
+def _discount(wish: Mapping[str, Any], currency: str, *_rest: Any) -> str:
+    sizes = [f"{wish['percent'].replace('.', ',')} %" if wish.get("percent") else ""]
+    sizes += [money(wish["sum_minor"], currency)] if wish.get("sum_minor") else []
+    size = " = ".join(filter(None, sizes))
+    return f"{wish['name']} {size}".strip()
+
+
 _WISHES: Mapping[CommandKind, Callable[[Mapping[str, Any], str, tzinfo, datetime], str]] = {
     CommandKind.UPDATE_STATUS: _status,
     CommandKind.ASSIGN_COURIER: _courier,
     CommandKind.UPDATE_PAYMENT: _payments,
     CommandKind.CANCEL: _cancellation,
+    CommandKind.APPLY_DISCOUNT: _discount,
 }
 
 
@@ -132,10 +142,14 @@ def command_text(command: OrderCommand, *, now: datetime) -> str:
     )
 
 
+def phase_text(phase: str) -> str:
+    return str(Phase(phase).label) if phase in Phase.values else phase
+
+
 def outcome_lines(command: OrderCommand) -> list[tuple[str, str]]:
     """What came of it: iiko's words, what they mean, what to do; titles with texts."""
     known = meaning(command.error_code)
-    is_iikos = command.error_code not in OF_HUB
+    is_iikos = command.error_code not in OF_THE_HUB
     lines = [
         (_("Cause"), str(known.cause) if known else ""),
         (_("What to do"), str(known.next_step) if known else ""),

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 from typing import Any
 
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from iiko_client import clocks
-from orders.admin_commands_words import state_badge, title_text, trouble_text, wish_text
+from orders.admin_commands_words import phase_text, state_badge, title_text, trouble_text, wish_text
 from orders.models import Order, Status, TimelineEntry
 from orders.presentation import (
     address_text,
@@ -24,7 +25,7 @@ from orders.presentation import (
     status_text,
 )
 from orders.services.endings import HUB
-from orders.services.timeline import MERGED, TITLES
+from orders.services.timeline import MERGED, REISSUED, TITLES
 from organizations.presentation import EMPTY, badge, clock, clock_text, money
 
 SHOWN = 300
@@ -126,6 +127,8 @@ class Words:
     def change(self, entry: TimelineEntry) -> Change:
         if entry.what == COMMAND and isinstance(entry.to_value, dict):
             return self._command(entry.to_value)
+        if entry.what == REISSUED and isinstance(entry.to_value, dict):
+            return Change(str(TITLES[REISSUED]), "", _reissued(entry.to_value))
         if entry.what == MERGED:
             return Change(str(TITLES[MERGED]), f"#{entry.from_value}", f"#{entry.to_value}")
         return self.change_of(entry.what, entry.from_value, entry.to_value)
@@ -146,7 +149,10 @@ class Words:
         text = wish_text(kind, wish, currency=self._currency, zone=self._zone, now=self._now)
         state = state_badge(str(told.get("state")))
         trouble = trouble_text(str(told.get("code") or ""), str(told.get("error") or ""))
-        return Change(title_text(kind), "", format_html("{} {} {}", text, state, trouble[:_LONGEST]))
+        phase = phase_text(str(told.get("phase") or ""))
+        step = f"({phase})" if phase else ""
+        words = format_html("{} {} {} {}", text, state, step, trouble[:_LONGEST])
+        return Change(title_text(kind), "", words)
 
     def _words(self, what: str, value: Any) -> str | SafeString:
         if value is None or value in ([], {}):
@@ -181,6 +187,19 @@ def _status(value: str) -> SafeString:
     if value in Status.values:
         return badge(value, status_text(value))
     return badge("unknown", f"? {value[:60]}")
+
+
+def _reissued(told: Mapping[str, Any]) -> str | SafeString:
+    """Lead from one of two orders to the other."""
+    words = _("in place of this one: order {}") if "made_as" in told else _("this one, in place of order {}")
+    other = told.get("made_as") or told.get("made_for") or {}
+    name = f"№{other['readable_number']}" if other.get("readable_number") else str(other.get("iiko_order_id"))
+    link = format_html('<a class="hub-link" href="{}">{}</a>', _order_url(other.get("order_id")), name)
+    return format_html(words, link)
+
+
+def _order_url(order_id: Any) -> str:
+    return reverse("admin:orders_order_change", args=[order_id])
 
 
 def _order_type(value: str) -> str:

@@ -16,6 +16,19 @@ class CommandKind(models.TextChoices):
     ASSIGN_COURIER = "assign_courier", _("assign a courier")
     UPDATE_PAYMENT = "update_payment", _("change the payment")
     CANCEL = "cancel", _("cancel the order")
+    APPLY_DISCOUNT = "apply_discount", _("give a discount")
+
+
+class Phase(models.TextChoices):
+    """Where a discount stands on its way (docs/adr/0007); other commands have none."""
+
+    READ = "read", _("reading the order")
+    SAVE_DRAFT = "save_draft", _("changing the draft")
+    COMMIT_DRAFT = "commit_draft", _("sending the draft to the till")
+    RESTORE_DRAFT = "restore_draft", _("putting the draft back as it was")
+    CREATE = "create", _("making the new order")
+    CANCEL_OLD = "cancel_old", _("cancelling the old order")
+    CANCEL_NEW = "cancel_new", _("taking the new order back")
 
 
 class CommandState(models.TextChoices):
@@ -27,6 +40,8 @@ class CommandState(models.TextChoices):
     CONFIRMED = "confirmed", _("done")
     REJECTED = "rejected", _("refused")
     EXPIRED = "expired", _("given up")
+    ATTENTION = "attention", _("a person has to look")
+    """The hub does nothing more by itself; what iiko tells may still settle it."""
 
 
 OPEN_STATES = (CommandState.PENDING, CommandState.SENT, CommandState.UNKNOWN)
@@ -47,6 +62,9 @@ class OrderCommand(models.Model):
     ``wish`` holds what was asked, by the hub's names, sums in 1/100 (``*_minor``); ``order_then`` how the
     order stood at that moment. ``correlation_id`` is iiko's name of the command. Nothing is sent while
     ``held_until`` is in the future: a worker has it in hand, or iiko asked to wait.
+
+    A discount takes several steps: ``phase`` is the present one (``state`` then says how far that one is),
+    ``new_order_id`` iiko's id of the order made in place of this one, ``saga`` what the steps must know.
     """
 
     order = models.ForeignKey(
@@ -70,6 +88,10 @@ class OrderCommand(models.Model):
     )
     proof = models.CharField(_("proved by"), max_length=20, blank=True)
     looks = models.PositiveIntegerField(_("times asked"), default=0)
+    phase = models.CharField(_("phase"), max_length=20, choices=Phase, blank=True)
+    phase_at = models.DateTimeField(_("in this phase since"), null=True)
+    new_order_id = models.CharField(_("iiko id of the new order"), max_length=200, blank=True)
+    saga = models.JSONField(default=dict, editable=False)
     held_until = models.DateTimeField(_("next step"), null=True)
     created_at = models.DateTimeField(_("asked"))
     sent_at = models.DateTimeField(_("sent"), null=True)
@@ -87,6 +109,7 @@ class OrderCommand(models.Model):
             ("assign_order_courier", "Can assign couriers in iiko"),
             ("change_order_payment", "Can change payments in iiko"),
             ("cancel_order", "Can cancel orders in iiko"),
+            ("apply_order_discount", "Can give discounts in iiko"),
         ]
         indexes = [
             models.Index("order", "id", name="order_commands_order"),
@@ -95,6 +118,8 @@ class OrderCommand(models.Model):
             models.Index(
                 "correlation_id", name="order_commands_correlation", condition=~Q(correlation_id="")
             ),
+            models.Index("new_order_id", name="order_commands_new_order", condition=~Q(new_order_id="")),
+            models.Index("order", name="order_commands_attention", condition=Q(state=CommandState.ATTENTION)),
         ]
 
     def __str__(self) -> str:
@@ -103,6 +128,22 @@ class OrderCommand(models.Model):
     @property
     def is_final(self) -> bool:
         return self.state not in OPEN_STATES
+
+
+class DraftUse(models.Model):
+    """Whether a restaurant has iiko's drafts switched on, as iiko last told when it was asked for one."""
+
+    organization = models.OneToOneField(
+        "organizations.Organization", models.CASCADE, to_field="iiko_id", primary_key=True, related_name="+"
+    )
+    is_on = models.BooleanField()
+    learned_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "draft_uses"
+
+    def __str__(self) -> str:
+        return f"{self.organization_id}: {self.is_on}"
 
 
 class IdempotencyKey(models.Model):

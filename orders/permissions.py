@@ -11,6 +11,7 @@ PERMISSIONS = {
     CommandKind.ASSIGN_COURIER: "orders.assign_order_courier",
     CommandKind.UPDATE_PAYMENT: "orders.change_order_payment",
     CommandKind.CANCEL: "orders.cancel_order",
+    CommandKind.APPLY_DISCOUNT: "orders.apply_order_discount",
 }
 
 

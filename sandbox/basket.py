@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import islice
 from random import Random
@@ -90,9 +91,15 @@ def _discount_sum(kind: DiscountType, dishes: Decimal) -> Decimal:
 
 def take_discount(lines: tuple[Line, ...], discount: Discount | None) -> tuple[Line, ...]:
     """Spread the discount over the dishes in proportion to what they cost."""
-    if discount is None:
+    return take_discounts(lines, (discount,) if discount else ())
+
+
+def take_discounts(lines: tuple[Line, ...], discounts: Sequence[Discount]) -> tuple[Line, ...]:
+    """Spread several discounts as if they were one."""
+    if not discounts:
         return lines
-    parts = iter(split(discount.sum, [charge for line in lines for charge in line.charges]))
+    total = sum((discount.sum for discount in discounts), ZERO)
+    parts = iter(split(total, [charge for line in lines for charge in line.charges]))
     return tuple(line.discounted(tuple(islice(parts, len(line.charges)))) for line in lines)
 
 

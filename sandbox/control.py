@@ -13,6 +13,7 @@ from uuid import UUID
 from flask import Blueprint, jsonify, redirect, request
 from werkzeug.wrappers import Response
 
+from sandbox import drafts
 from sandbox.api_errors import ApiError, bad_request
 from sandbox.body import Body
 from sandbox.clock import Pace
@@ -54,6 +55,7 @@ class Control:
         control.add_url_rule("/orders", "orders", self._bear_order, methods=["POST"])
         control.add_url_rule("/events", "events", self._tell_event, methods=["POST"])
         control.add_url_rule("/till", "till", self._set_till, methods=["POST"])
+        control.add_url_rule("/drafts", "drafts", self._set_drafts, methods=["POST"])
         control.add_url_rule("/tokens/revoke", "revoke", self._revoke, methods=["POST"])
         control.add_url_rule("/logins", "logins", self._set_login, methods=["POST"])
         control.register_error_handler(ApiError, lambda error: (error.body, error.status))
@@ -118,6 +120,13 @@ class Control:
         with self._stage.lock:
             self._stage.kitchen.set_online(organization, self._stage.now(), is_online=is_online)
         return _done({"organization_id": str(organization.id), "online": is_online})
+
+    def _set_drafts(self) -> Response:
+        """Switch the drafts of a restaurant on or off."""
+        organization, is_on = self._organization(), _given().required_flag("on")
+        with self._stage.lock:
+            drafts.switch(self._stage, organization, is_on=is_on)
+        return _done({"organization_id": str(organization.id), "on": is_on})
 
     def _revoke(self) -> Response:
         return _done({"revoked": self._stage.tokens.revoke(_given().text_or_none("login"))})

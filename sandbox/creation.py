@@ -7,12 +7,13 @@ an order whose creation failed. Prices are the menu's: those of the request are 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from http import HTTPStatus
 from uuid import UUID, uuid4, uuid5
 
 from sandbox.api_errors import ApiError, answer
 from sandbox.asked_order import AskedDish, AskedOrder, read_order
-from sandbox.basket import FREE_DELIVERY_FROM, take_discount
+from sandbox.basket import FREE_DELIVERY_FROM, take_discounts
 from sandbox.calls import Call, Operations
 from sandbox.menu import Modifier, Product
 from sandbox.money import ZERO, percent_of
@@ -33,12 +34,13 @@ from sandbox.order import (
 from sandbox.payments import check_payments
 from sandbox.rules import Refused
 from sandbox.wire import Json, order_info
-from sandbox.world import Organization
+from sandbox.world import DiscountType, Organization
 
 _UNASKED_READY_IN = timedelta(minutes=60)
 
 
-def _create(call: Call) -> Json:
+def create(call: Call) -> Json:
+    """Take a new order: stored in the cloud at once, by the till a little later."""
     organization = call.organization()
     asked = read_order(call.body, organization)
     _check_stop_list(call, asked)
@@ -83,12 +85,12 @@ def _build(asked: AskedOrder, organization: Organization, call: Call) -> tuple[C
     """Make the order; when its till will refuse it, its dishes and payments stay out."""
     try:
         _check_time(asked, call.now)
-        lines, discount = _lines(asked, organization)
+        lines, discounts = read_lines(asked, organization)
         payments = check_payments(asked.payments, organization)
     except Refused as refused:
         refusal = CreationError(refused.reason or "Common", refused.message)
-        return refusal, _order(asked, organization, call, (), (), None)
-    return None, _order(asked, organization, call, lines, payments, discount)
+        return refusal, _order(asked, organization, call, (), (), ())
+    return None, _order(asked, organization, call, lines, payments, discounts)
 
 
 def _check_time(asked: AskedOrder, now: datetime) -> None:
@@ -102,7 +104,7 @@ def _order(
     call: Call,
     lines: tuple[Line, ...],
     payments: tuple[Payment, ...],
-    discount: Discount | None,
+    discounts: tuple[Discount, ...],
 ) -> Order:
     body, guests = asked.body, asked.body.part_or_none("guests")
     complete_before = asked.complete_before or call.now + _UNASKED_READY_IN
@@ -127,7 +129,8 @@ def _order(
         delivery_zone=None,
         operator=None,
         lines=lines,
-        discount=discount,
+        discount=discounts[0] if discounts else None,
+        more_discounts=discounts[1:],
         payments=payments,
         complete_before=complete_before,
         is_asap=asked.complete_before is None,
@@ -138,7 +141,14 @@ def _order(
     )
 
 
-def _lines(asked: AskedOrder, organization: Organization) -> tuple[tuple[Line, ...], Discount | None]:
+def read_lines(
+    asked: AskedOrder, organization: Organization
+) -> tuple[tuple[Line, ...], tuple[Discount, ...]]:
+    """Make the till's lines of an order, with its discounts spread over the dishes.
+
+    Raises:
+        Refused: the till does not take it like this.
+    """
     if not asked.dishes:
         raise Refused("Order has no items", "OrderItemsNotExists")
     lines: list[Line] = [_dish(each, organization) for each in asked.dishes]
@@ -146,8 +156,8 @@ def _lines(asked: AskedOrder, organization: Organization) -> tuple[tuple[Line, .
         is_free = sum((line.total for line in lines), ZERO) >= FREE_DELIVERY_FROM
         delivery = organization.menu.delivery
         lines.append(Service(delivery, ZERO if is_free else delivery.price))
-    discount = _discount(asked, organization, lines)
-    return take_discount(tuple(lines), discount), discount
+    discounts = _discounts(asked, organization, lines)
+    return take_discounts(tuple(lines), discounts), discounts
 
 
 def _dish(asked: AskedDish, organization: Organization) -> Dish:
@@ -177,20 +187,29 @@ def _modifier(product: Product, modifier_id: UUID) -> Modifier:
     raise Refused(f"Modifier {modifier_id} is not found", "ProductNotFound")
 
 
-def _discount(asked: AskedOrder, organization: Organization, lines: list[Line]) -> Discount | None:
-    """Take the first discount asked for: the sum is given for a flexible type, and for no other."""
-    if not asked.discounts:
-        return None
-    type_id, given = asked.discounts[0]
-    kind = next((each for each in organization.dictionaries.discounts if each.id == type_id), None)
-    if kind is None:
-        raise Refused(f"Discount type {type_id} is not found", "DiscountCardNotFound")
-    if (kind.percent is None) is (given is None):
-        raise Refused("Discount sum is given for flexible types only", "DiscountSumNotSpecified")
+def _discounts(asked: AskedOrder, organization: Organization, lines: list[Line]) -> tuple[Discount, ...]:
+    """Take the discounts asked for, each of what the dishes cost before any."""
     dishes = sum((charge for line in lines for charge in line.charges), ZERO)
+    taken: list[Discount] = []
+    for type_id, given in asked.discounts:
+        kind = next((one for one in organization.dictionaries.all_discounts if one.id == type_id), None)
+        if kind is None:
+            raise Refused(f"Discount type {type_id} is not found", "DiscountCardNotFound")
+        if not kind.is_manual:
+            raise Refused(f"Discount {kind.name} can not be given by hand", "InvalidDiscountItem")
+        if (kind.mode == "FlexibleSum") is (given is None):
+            raise Refused("Discount sum is given for flexible types only", "DiscountSumNotSpecified")
+        if kind.least is not None and dishes < kind.least:
+            continue  # "If order amount is less than specified threshold, discount does not apply."
+        rest = dishes - sum((one.sum for one in taken), ZERO)
+        taken.append(Discount(kind, min(_sum_of(kind, given, dishes), rest)))
+    return tuple(taken)
+
+
+def _sum_of(kind: DiscountType, given: Decimal | None, dishes: Decimal) -> Decimal:
     if kind.percent is not None:
-        return Discount(kind, percent_of(dishes, kind.percent))
-    return Discount(kind, min(given or ZERO, dishes))
+        return percent_of(dishes, kind.percent)
+    return kind.sum if kind.sum is not None else given or ZERO
 
 
-OPERATIONS: Operations = {"deliveries/create": _create}
+OPERATIONS: Operations = {"deliveries/create": create}

@@ -185,12 +185,11 @@ def _removal_type(row: NamedRow, *, writes_off: bool) -> Json:
 def _discounts(call: Call) -> Json:
     chosen = call.organizations()
     return answer(
-        discounts=[_of(each, [_discount(row) for row in each.dictionaries.discounts]) for each in chosen]
+        discounts=[_of(each, [_discount(row) for row in each.dictionaries.all_discounts]) for each in chosen]
     )
 
 
 def _discount(row: DiscountType) -> Json:
-    is_flexible = row.percent is None
     return {
         **named(row),
         "percent": float(row.percent or 0),
@@ -198,13 +197,13 @@ def _discount(row: DiscountType) -> Json:
         "productCategoryDiscounts": [],
         "comment": None,
         "canBeAppliedSelectively": False,
-        "minOrderSum": None,
-        "mode": "FlexibleSum" if is_flexible else "Percent",
-        "sum": 0.0,
+        "minOrderSum": None if row.least is None else float(row.least),
+        "mode": row.mode,
+        "sum": float(row.sum or 0),
         "canApplyByCardNumber": False,
-        "isManual": True,
+        "isManual": row.is_manual,
         "isCard": False,
-        "isAutomatic": False,
+        "isAutomatic": not row.is_manual,
         "isDeleted": False,
     }
 

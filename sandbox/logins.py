@@ -25,6 +25,7 @@ READING = (
     "payment_types",
     "deliveries/order_types",
     "deliveries/by_",
+    "deliveries/drafts/by_id",
     "stop_lists",
     "nomenclature",
     "commands/status",

@@ -273,12 +273,19 @@ class Order:
     cancellation: Cancellation | None = None
     source_key: str | None = None
     tracking_link: str | None = None
+    more_discounts: tuple[Discount, ...] = ()
+    moved_from: UUID | None = None
+    moved_to: UUID | None = None
     external_data: tuple[tuple[str, str], ...] = ()
 
     @property
     def sum(self) -> Decimal:
         """What the guest pays. A cancelled order has all its dishes deleted and costs nothing."""
         return ZERO if self.cancellation else sum((line.total for line in self.lines), ZERO)
+
+    @property
+    def discounts(self) -> tuple[Discount, ...]:
+        return (*((self.discount,) if self.discount else ()), *self.more_discounts)
 
     @property
     def settled_sum(self) -> Decimal:

@@ -90,6 +90,14 @@ def _change(
     changed = rule(order, Scene(at, Random(str(correlation_id)), couriers))
     if changed != order:
         stage.kitchen.change(changed, at, correlation_id)
+        _name_the_old_one(stage, changed, at)
+
+
+def _name_the_old_one(stage: Stage, moved: Order, at: datetime) -> None:
+    """Let the order that another was moved to say so. That nobody is told of it is a guess."""
+    new = stage.kitchen.order(moved.organization, moved.moved_to) if moved.moved_to else None
+    if new is not None:
+        stage.kitchen.note(replace(new, moved_from=moved.id), at)
 
 
 # --- what each of them reads ---
@@ -105,13 +113,13 @@ def _close(body: Body, organization: Organization) -> Rule:
 
 
 def _cancel(body: Body, organization: Organization) -> Rule:
-    body.id_or_none("movedOrderId")
     body.id_or_none("userIdForWriteoff")
     body.text_or_none("removalComment", longest=255)
     return rules.cancel_order(
         cause_id=body.id_or_none("cancelCauseId"),
         comment=body.text_or_none("cancelComment"),
         removal_type_id=body.id_or_none("removalTypeId"),
+        moved_to=body.id_or_none("movedOrderId"),
     )
 
 

@@ -138,7 +138,13 @@ def close_order(delivered_at: datetime | None) -> Rule:
     return rule
 
 
-def cancel_order(*, cause_id: UUID | None, comment: str | None, removal_type_id: UUID | None) -> Rule:
+def cancel_order(
+    *,
+    cause_id: UUID | None,
+    comment: str | None,
+    removal_type_id: UUID | None,
+    moved_to: UUID | None = None,
+) -> Rule:
     def rule(order: Order, scene: Scene) -> Order:
         dictionaries = order.organization.dictionaries
         removals = (dictionaries.removal_without_writeoff, dictionaries.removal_with_writeoff)
@@ -155,7 +161,13 @@ def cancel_order(*, cause_id: UUID | None, comment: str | None, removal_type_id:
             removal=removal or dictionaries.removal_without_writeoff,
         )
         return replace(
-            order, status=DeliveryStatus.CANCELLED, cancellation=cancellation, payments=(), discount=None
+            order,
+            status=DeliveryStatus.CANCELLED,
+            cancellation=cancellation,
+            payments=(),
+            discount=None,
+            more_discounts=(),
+            moved_to=moved_to,
         )
 
     return rule

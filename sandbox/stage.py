@@ -6,6 +6,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from random import Random
 from threading import RLock
+from typing import Any
+from uuid import UUID
 
 from sandbox.clock import Clock, ForwardClock, Pace
 from sandbox.command_book import CommandBook
@@ -52,6 +54,8 @@ class Stage:
         self.logins = Logins()
         self.tokens = Tokens(self._clock.now, timedelta(seconds=options.token_lifetime_s))
         self.loyalty = Loyalty(self.world, self.started_at)
+        # Of each restaurant that has them switched on its drafts; ``drafts`` alone knows what one is.
+        self.drafts: dict[UUID, dict[UUID, Any]] = {}
         self.faults = FaultDice(options.faults, options.seed)
         self.meter = Meter()
         self.hooks = Hooks(options.webhook_url, options.webhook_token)

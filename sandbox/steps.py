@@ -153,7 +153,12 @@ def cancel(order: Order, scene: Scene) -> Order:
         removal=dictionaries.removal_with_writeoff if was_printed else dictionaries.removal_without_writeoff,
     )
     return replace(
-        order, status=DeliveryStatus.CANCELLED, cancellation=cancellation, payments=(), discount=None
+        order,
+        status=DeliveryStatus.CANCELLED,
+        cancellation=cancellation,
+        payments=(),
+        discount=None,
+        more_discounts=(),
     )
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from sandbox import (
     creation,
     dictionaries,
+    drafts,
     loyalty_api,
     nomenclature,
     order_commands,
@@ -31,6 +32,7 @@ OPERATIONS: Operations = {
     **webhook_settings.OPERATIONS,
     **order_commands.OPERATIONS,
     **creation.OPERATIONS,
+    **drafts.OPERATIONS,
     **retrieval.OPERATIONS,
     **loyalty_api.OPERATIONS,
 }

@@ -180,13 +180,16 @@ def _place(order: Order) -> Json:
     return {
         "deliveryPoint": _delivery_point(order.address, order.organization) if order.address else None,
         "deliveryZone": order.delivery_zone,
-        "movedFromDeliveryId": None,
-        "movedFromTerminalGroupId": None,
-        "movedFromOrganizationId": None,
-        "movedToDeliveryId": None,
-        "movedToTerminalGroupId": None,
-        "movedToOrganizationId": None,
+        **_moved("movedFrom", order.moved_from, order),
+        **_moved("movedTo", order.moved_to, order),
     }
+
+
+def _moved(where: str, other: UUID | None, order: Order) -> Json:
+    """Name the order that this one was moved from or to: in the same restaurant, and with the same tills."""
+    places = (other, order.terminal_group.id, order.organization.id) if other else (None, None, None)
+    names = ("DeliveryId", "TerminalGroupId", "OrganizationId")
+    return {f"{where}{name}": str(id_) if id_ else None for name, id_ in zip(names, places, strict=True)}
 
 
 def _delivery_point(address: Address, organization: Organization) -> Json:
@@ -244,7 +247,6 @@ def date_or_null(instant: datetime | None, zone: tzinfo) -> str | None:
 
 
 def _bill(order: Order) -> Json:
-    discounts = [order.discount] if order.discount else []
     return {
         "sum": float(order.sum),
         "processedPaymentsSum": float(order.settled_sum),
@@ -259,7 +261,7 @@ def _bill(order: Order) -> Json:
                 "selectivePositions": None,
                 "selectivePositionsWithSum": None,
             }
-            for discount in discounts
+            for discount in order.discounts
         ],
     }
 

@@ -91,11 +91,23 @@ class NamedRow:
 
 @dataclass(frozen=True, slots=True)
 class DiscountType:
-    """Takes ``percent`` of the dishes, or a sum agreed on each time when it is None."""
+    """Takes ``percent`` of the dishes, a fixed ``sum``, or where both are None a sum agreed on each time.
+
+    One is given from dishes for ``least`` on; one that is not ``is_manual`` nobody can ask for.
+    """
 
     id: UUID
     name: str
     percent: Decimal | None
+    sum: Decimal | None = None
+    least: Decimal | None = None
+    is_manual: bool = True
+
+    @property
+    def mode(self) -> str:
+        if self.percent is not None:
+            return "Percent"
+        return "FlexibleSum" if self.sum is None else "FixedSum"
 
 
 class PaidWhen(StrEnum):
@@ -117,10 +129,16 @@ class Dictionaries:
     removal_without_writeoff: NamedRow
     removal_with_writeoff: NamedRow
     discounts: tuple[DiscountType, ...]
+    rarer_discounts: tuple[DiscountType, ...]
     delivery_by_courier: NamedRow
     pickup: NamedRow
     in_the_hall: NamedRow
     courier_role: NamedRow
+
+    @property
+    def all_discounts(self) -> tuple[DiscountType, ...]:
+        """Guests of the story ask for ``discounts``, people for any of these."""
+        return self.discounts + self.rarer_discounts
 
     @property
     def payment_types(self) -> tuple[PaymentType, ...]:
@@ -351,6 +369,7 @@ def _build_dictionaries(make_id: MakeId) -> Dictionaries:
         removal_without_writeoff=row("removal", "Удаление без списания"),
         removal_with_writeoff=row("removal", "Удаление со списанием"),
         discounts=_build_discounts(make_id),
+        rarer_discounts=_build_rarer_discounts(make_id),
         delivery_by_courier=row("order-type", "Доставка курьером"),
         pickup=row("order-type", "Самовывоз"),
         in_the_hall=row("order-type", "Обычный заказ"),
@@ -367,4 +386,12 @@ def _build_discounts(make_id: MakeId) -> tuple[DiscountType, ...]:
         DiscountType(make_id("discount/10"), "Скидка 10 %", Decimal(10)),
         DiscountType(make_id("discount/birthday"), "День рождения 15 %", Decimal(15)),
         DiscountType(make_id("discount/manager"), "Скидка управляющего", None),
+    )
+
+
+def _build_rarer_discounts(make_id: MakeId) -> tuple[DiscountType, ...]:
+    return (
+        DiscountType(make_id("discount/coupon"), "Купон на 100 ₽", None, sum=Decimal(100)),
+        DiscountType(make_id("discount/feast"), "Банкет 20 %", Decimal(20), least=Decimal(10000)),
+        DiscountType(make_id("discount/happy hours"), "Счастливые часы", Decimal(5), is_manual=False),
     )

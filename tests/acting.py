@@ -35,6 +35,7 @@ CASH_ID = "09322f46-578a-d210-add7-eec222a08871"
 CARD_ID = "1a2b3c4d-0000-4000-8000-000000000001"
 CAUSE_ID = "2b3c4d5e-0000-4000-8000-000000000002"
 REMOVAL_ID = "3c4d5e6f-0000-4000-8000-000000000003"
+DISCOUNT_ID = "4d5e6f70-0000-4000-8000-000000000004"
 QUEUED = {"correlationId": CORRELATION_ID}
 IN_PROGRESS = {"state": "InProgress"}
 SUCCESS = {"state": "Success"}
@@ -206,6 +207,24 @@ def make_removal_type(
         "can_write_off_to_user": False,
     }
     return _entry(DictionaryKind.REMOVAL_TYPE, iiko_id, name, data | changes)
+
+
+def make_discount(
+    iiko_id: str = DISCOUNT_ID,
+    name: str = "Скидка управляющего",
+    *,
+    mode: str = "FlexibleSum",
+    **changes: Any,
+) -> DictionaryEntry:
+    data = {
+        "mode": mode,
+        "percent": "0",
+        "sum_minor": 0,
+        "min_order_sum_minor": None,
+        "is_manual": True,
+        "is_categorised": False,
+    }
+    return _entry(DictionaryKind.DISCOUNT, iiko_id, name, data | changes)
 
 
 def wire_payment(type_id: str = CASH_ID, amount: float = 1651.0, *, kind: str = "Cash") -> dict[str, Any]:

@@ -55,6 +55,7 @@ from tests.pages import (
     TABLE_ORDERS,
 )
 from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked
+from tests.played_sandbox import Stage
 from webhooks.models import EventSource, WebhookConfig, WebhookEvent
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
@@ -351,6 +352,37 @@ def test_refused_action_is_told_on_its_form(visitor: Visitor) -> None:
 
     expect(page.get_by_role("alert")).to_contain_text("The order is closed")
     assert OrderCommand.objects.count() == 0
+
+
+def test_discount_is_given_by_making_the_order_anew(visitor: Visitor, stage: Stage) -> None:
+    old = stage.order()
+    set_language(visitor, "en")
+    page = visitor.open(f"{ORDERS}{old.pk}/change/")
+
+    page.get_by_role("link", name="Give a discount").click()
+    page.get_by_label("Discount", exact=True).select_option(
+        label="Скидка управляющего – a sum of your choice"
+    )
+    page.get_by_label("Sum", exact=True).fill("50,50")
+    page.get_by_role("button", name="Give a discount").click()
+    expect(page.get_by_text("Agree to what it means for the order, or go back.")).to_be_visible()
+    expect(page.get_by_text("tell the guest")).to_be_visible()
+    assert OrderCommand.objects.count() == 0
+    page.get_by_label("I have read this: make the order anew and cancel this one").check()
+    page.get_by_role("button", name="Give a discount").click()
+
+    expect(page.get_by_text("(reading the order)")).to_be_visible()
+    command = stage.end(OrderCommand.objects.get())
+    stage.until(command, lambda: bool(command.saga.get("is_linked")), seconds=60)
+    new = Order.objects.get(iiko_order_id=command.new_order_id)
+    expect(page.get_by_text("in place of this one: order")).to_be_visible()
+    page.get_by_role("link", name=f"№{new.readable_number}").first.click()
+    expect(page.get_by_text("Скидка управляющего")).to_be_visible()
+    expect(page.get_by_text("this one, in place of order")).to_be_visible()
+    page.get_by_role("link", name=f"№{old.readable_number}").first.click()
+    expect(page.locator(".hub-head .hub-badge--Cancelled")).to_be_visible()
+    assert len(stage.living()) >= 1
+    assert stage.living().count(command.new_order_id) == 1
 
 
 def test_courier_is_found_by_a_part_of_the_name(visitor: Visitor) -> None:

@@ -14,7 +14,7 @@ from iiko_client.operations import table
 from iiko_client.operations.base import Body, OperationGroup
 from iiko_client.operations.table import Operation
 from iiko_client.reading import JsonObject, Reader
-from iiko_client.types.commands import Accepted, CreatedDelivery, SavedDraft
+from iiko_client.types.commands import Accepted, CreatedDelivery, Draft, SavedDraft
 from iiko_client.types.payments import Payment
 from iiko_client.types.statuses import DeliveryStatus
 
@@ -131,6 +131,20 @@ class Deliveries(OperationGroup):
     ) -> SavedDraft:
         """Keep a draft; refused with ``DRAFTS_DISABLED`` where the restaurant has not switched them on."""
         return self._draft(_new(table.CREATE_DRAFT, organization_id, order, terminal_group_id))
+
+    def draft(self, *, organization_id: str, order_id: str) -> Draft:
+        """Return the draft of an order.
+
+        Raises:
+            IikoRejected: drafts are off (``DRAFTS_DISABLED``), or there is no such one (how, no source says).
+        """
+        reading = self._ask(_of_order(table.DRAFT_BY_ID, organization_id, order_id))
+        found = Draft(
+            order=reading.need("order", Reader.child).wire,
+            terminal_group_id=reading.reader.read("terminalGroupId", Reader.ident),
+            locked_by=reading.reader.read("lockedByUser", Reader.ident),
+        )
+        return reading.done(found)
 
     def save_draft(
         self,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.utils import translation
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
 from orders.api.command_serializers import CommandSerializer
+from orders.services.refusals import MEANINGS
 
 _HEADERS = [
     OpenApiParameter(
@@ -51,7 +53,31 @@ REFUSALS_409 = {
     "already_confirmed": "Only an unconfirmed order can be confirmed; this one is.",
     "set_by_kitchen": "This status is set by the kitchen; iiko lets nobody else set it.",
     "discount_not_supported_by_iiko": "iiko has no operation that changes the discount of an order it has. "
-    "Have it given on the till.",
+    "The hub can make the order anew with the discount and cancel this one, which changes its number and id: "
+    "ask with reissue: true. Or have it given on the till.",
+    "status_unknown": "The order has no status that the hub knows, so it may be in the kitchen. "
+    "Give the discount on the till.",
+    "kitchen_has_it": "The kitchen has the order, so it cannot be made anew. Give the discount on the till.",
+    "has_combo": "A combo cannot be made anew: iiko does not tell all of it. Give the discount on the till.",
+    "has_compound_item": "A dish of several parts cannot be made anew: iiko does not tell all of it. "
+    "Give the discount on the till.",
+    "no_items": "The order has no items. Give the discount on the till.",
+    "has_tips": "Tips cannot be carried over to a new order. Change that on the till first, or give the "
+    "discount there.",
+    "has_loyalty": "A coupon or a loyalty programme works on this order and cannot be carried over. "
+    "Give the discount on the till.",
+    "has_external_data": "Data of another program hangs on this order and cannot be carried over whole. "
+    "Give the discount on the till.",
+    "payment_not_rebuildable": "The order has a payment that cannot be put down anew from outside. "
+    "Change that on the till first, or give the discount there.",
+    "payments_to_share": "The order has several payments, and only a person knows which of them the discount "
+    "lowers. Put down one payment (update-payment), then give the discount.",
+    "discount_total_unknown": "What the order will cost with this discount is known to the till alone, so "
+    "its payments cannot be set. Give the discount on the till.",
+    "discount_not_rebuildable": "The order has a discount that cannot be given anew from outside. "
+    "Give the discount on the till.",
+    "discount_unsettled": "A discount of this order ended in a way that a person must look at first. "
+    "See its commands.",
     "already_so": "The order has this status already.",
     "change_under_way": "The order is so now, but another change is on its way. "
     "Wait until iiko has answered.",
@@ -79,6 +105,24 @@ REFUSALS_422 = {
     "unknown_removal_type": "The restaurant has no such entry (removal type).",
     "removal_type_needed": "Items are printed in the kitchen already, so iiko needs a removal type. "
     "Give removal_type_id.",
+    "discount_missing": "Give discount_id, discount_sum or discount_percent.",
+    "discount_ambiguous": "Give discount_sum or discount_percent, not both.",
+    "unknown_discount": "This restaurant has no discount with this id. Read the dictionaries again if it is "
+    "new.",
+    "discount_not_manual": "Happy hours is not given by hand: iiko gives it by itself or by a card.",
+    "no_discount_takes_a_sum": "This restaurant has no discount of a free sum. Give discount_id of one of "
+    "its discounts.",
+    "discount_type_ambiguous": "Several discounts take a sum, give discount_id: Manager = "
+    "51111111-2222-4333-8444-555555555555; Apology = 51111111-2222-4333-8444-555555555556.",
+    "discount_sum_needed": "Manager takes a sum: give discount_sum or discount_percent.",
+    "discount_takes_no_sum": "Birthday has a size of its own; "
+    "give neither discount_sum nor discount_percent.",
+    "order_below_minimum": "Birthday is given from 1000.00; the dishes of this order cost 880.00.",
+    "discount_too_large": "The discount is 900.00, the dishes cost 880.00.",
+    "discount_too_small": "The discount comes to nothing.",
+    "discount_percent_not_exact": "15 % of 519.90 is 77.985, no whole number of 1/100. Give discount_sum: "
+    "77.98 or 77.99.",
+    "amount_unknown": "iiko has not told what this order costs. Try again later.",
     "idempotency_key_reused": "This Idempotency-Key was used for another request.",
 }
 
@@ -183,23 +227,71 @@ REQUESTS: dict[str, dict[str, Any]] = {
         },
     },
     "CancelSerializer": {"a reason": {"cancel_reason": "The guest changed their mind"}},
-    "ApplyDiscountSerializer": {"ten per cent": {"discount_percent": 10}},
+    "ApplyDiscountSerializer": {
+        "ten per cent, in a new order": {"discount_percent": 10, "reissue": True},
+        "a sum of a type": {
+            "discount_id": "51111111-2222-4333-8444-555555555555",
+            "discount_sum": "150.00",
+            "reissue": True,
+        },
+        "a type with a size of its own": {
+            "discount_id": "51111111-2222-4333-8444-555555555556",
+            "reissue": True,
+        },
+        "in a draft, where there is one": {"discount_percent": 10},
+    },
 }
 
 
-DISCOUNT_ANSWERS = {
-    409: OpenApiResponse(
-        RefusalsSerializer,
-        "Always: iiko changes no discount of an order it has, or the order is over.",
-        examples=_refusals(
-            {
-                code: REFUSALS_409[code]
-                for code in ("discount_not_supported_by_iiko", "order_closed", "order_cancelled")
-            }
+_DISCOUNT = _COMMAND | {
+    "kind": "apply_discount",
+    "phase": "read",
+    "new_iiko_order_id": "",
+    "wish": {
+        "discount_id": "51111111-2222-4333-8444-555555555555",
+        "name": "Manager",
+        "mode": "FlexibleSum",
+        "sum_minor": 16510,
+        "percent": "10",
+        "base_minor": 165100,
+        "reissue": True,
+    },
+}
+_MADE_ANEW = {"phase": "cancel_old", "new_iiko_order_id": "9c5e7a91-b2d4-4f60-8172-93a4b5c6d7e9"}
+
+
+def _ended(state: str, code: str, message: str, **more: Any) -> dict[str, Any]:
+    known = MEANINGS[code]
+    with translation.override("en"):
+        cause, next_step = str(known.cause), str(known.next_step)
+    error = {"code": code, "message": message or cause, "cause": cause, "next_step": next_step}
+    return _DISCOUNT | _SENT | _MADE_ANEW | {"state": state, "error": error} | more
+
+
+def _discount_answers() -> dict[int, OpenApiResponse]:
+    ended = {
+        "given": _DISCOUNT | _SENT | _MADE_ANEW | {"state": "confirmed", "proof": "status"},
+        "the new order was not taken": _ended(
+            "rejected", "reissue_refused", "ProductNotFound: Product is not found", phase="create"
         ),
-    ),
-    429: ANSWERS[429],
-}
+        "the kitchen was faster": _ended("rejected", "undone_cooking", "", phase="cancel_new"),
+        "no new order in time": _ended("expired", "reissue_unproved", "", phase="create"),
+        "a person has to look": _ended("attention", "two_orders", "", phase="cancel_new"),
+    }
+    told = "It is over: confirmed, rejected, expired, or a person has to look (`attention`)."
+    return ANSWERS | {
+        200: OpenApiResponse(
+            CommandSerializer, told, examples=[_answer(name, one) for name, one in ended.items()]
+        ),
+        202: OpenApiResponse(
+            CommandSerializer,
+            "Stored and on its way. Follow it at GET commands/{id}.",
+            examples=[_answer("on its way", _DISCOUNT)],
+        ),
+    }
+
+
+DISCOUNT_ANSWERS = _discount_answers()
 
 
 def describes(
@@ -213,7 +305,7 @@ def describes(
         summary=summary,
         request=body,
         responses=answers,
-        parameters=_HEADERS if 202 in answers else [],
+        parameters=_HEADERS,
         examples=examples,
         filters=False,
     )

@@ -23,6 +23,7 @@ from orders.api.command_serializers import (
     CommandSerializer,
     UpdatePaymentSerializer,
     UpdateStatusSerializer,
+    asked_discount,
     asked_payments,
 )
 from orders.api.waiting import requested_once, status_of, wait_for_end
@@ -121,14 +122,17 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             ),
         )
 
-    @describes("Why no discount can be given", ApplyDiscountSerializer, DISCOUNT_ANSWERS)
+    @describes("Give a discount", ApplyDiscountSerializer, DISCOUNT_ANSWERS)
     @_action("apply-discount")
     def apply_discount(self, request: Request, **_: Any) -> Response:
-        # What one may do with the money of an order.
-        check_may_act(request, PERMISSIONS[CommandKind.UPDATE_PAYMENT])
-        order = self.get_object()
-        validated(ApplyDiscountSerializer, request)
-        commands.refuse_discount(order_id=order.pk)
+        return self._carry(
+            request,
+            CommandKind.APPLY_DISCOUNT,
+            ApplyDiscountSerializer,
+            lambda pk, wish, by: commands.request_discount(
+                order_id=pk, asked=asked_discount(wish), by=by, now=timezone.now()
+            ),
+        )
 
     @extend_schema(
         summary="What was asked of the order, newest first",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -10,7 +11,8 @@ from rest_framework import serializers
 from iiko_client.types.payments import PaymentKind
 from iiko_client.types.statuses import DeliveryStatus, normalise_status
 from iiko_client.units import MinorUnits, NotMoney, to_minor
-from orders.command_models import OrderCommand
+from orders.command_models import CommandKind, OrderCommand
+from orders.services.discounts import AskedDiscount
 from orders.services.refusals import meaning
 from orders.services.wishes import AskedPayment
 
@@ -26,6 +28,14 @@ class CommandErrorSerializer(serializers.Serializer[Any]):
 
 class CommandSerializer(serializers.ModelSerializer[OrderCommand]):
     order_id = serializers.IntegerField(read_only=True)
+    phase = serializers.CharField(
+        required=False, help_text="Of a discount alone: the step it is at; `state` says how far that one is."
+    )
+    new_iiko_order_id = serializers.CharField(
+        required=False,
+        source="new_order_id",
+        help_text="Of a discount alone: iiko's id of the order made in place of this one.",
+    )
     error = serializers.SerializerMethodField(help_text="null unless something went wrong.")
 
     class Meta:
@@ -35,7 +45,9 @@ class CommandSerializer(serializers.ModelSerializer[OrderCommand]):
             "order_id",
             "kind",
             "state",
+            "phase",
             "wish",
+            "new_iiko_order_id",
             "correlation_id",
             "error",
             "proof",
@@ -45,6 +57,12 @@ class CommandSerializer(serializers.ModelSerializer[OrderCommand]):
             "finished_at",
         )
         read_only_fields = fields
+
+    def to_representation(self, instance: OrderCommand) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        if instance.kind != CommandKind.APPLY_DISCOUNT:
+            del shown["phase"], shown["new_iiko_order_id"]
+        return shown
 
     @extend_schema_field(CommandErrorSerializer(allow_null=True))
     def get_error(self, command: OrderCommand) -> dict[str, Any] | None:
@@ -151,12 +169,44 @@ class CancelSerializer(serializers.Serializer[Any]):
     removal_type_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
 
 
-class ApplyDiscountSerializer(serializers.Serializer[Any]):
-    """Read for mistakes only: iiko gives no discount to an order that it has."""
+@extend_schema_field(
+    {"oneOf": [{"type": "number"}, {"type": "string", "pattern": r"^\d+(\.\d{1,2})?$"}], "example": 10}
+)
+class PercentField(serializers.DecimalField):
+    """More than 0 and up to 100, with at most two places."""
 
-    discount_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
-    discount_sum = MoneyField(required=False, allow_null=True, help_text="Major units: 150.00.")
-    discount_percent = serializers.DecimalField(
-        required=False, allow_null=True, max_digits=5, decimal_places=2, min_value=0, max_value=100
+
+class ApplyDiscountSerializer(serializers.Serializer[Any]):
+    discount_id = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=200,
+        help_text="iiko's id of the discount type. Not needed where only one takes a sum.",
     )
-    reissue = serializers.BooleanField(required=False, default=False)
+    discount_sum = MoneyField(required=False, allow_null=True, default=None, help_text="Major units: 150.00.")
+    discount_percent = PercentField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_digits=5,
+        decimal_places=2,
+        min_value=Decimal("0.01"),
+        max_value=Decimal(100),
+        help_text="Of what the dishes cost before discounts; it must come to whole 1/100 of the currency.",
+    )
+    reissue = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="The order may be made anew with the discount under another number and id, and this one "
+        "cancelled: before cooking and with no processed payment.",
+    )
+
+
+def asked_discount(wish: dict[str, Any]) -> AskedDiscount:
+    return AskedDiscount(
+        type_id=wish["discount_id"] or None,
+        sum_minor=wish["discount_sum"],
+        percent=wish["discount_percent"],
+        reissue=wish["reissue"],
+    )

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
-from orders.services.actions import actions_and_discount
+from orders.services.actions import allowed_actions
 from orders.services.relations import Relation, Relative, relatives_of
 from organizations.api.permissions import in_scope
 
@@ -102,8 +102,11 @@ class AllowedActionSerializer(serializers.Serializer[Any]):
     action = serializers.CharField(help_text="The last part of the address: `update-status`.")
     status = serializers.CharField(allow_null=True, help_text="For `update-status`: the status to ask for.")
     allowed = serializers.BooleanField()
-    code = serializers.CharField(help_text="Why not, for programs; empty when allowed.")
-    reason = serializers.CharField(help_text="Why not, and what to do instead.")
+    code = serializers.CharField(
+        help_text="Why not, for programs; empty when allowed, or `needs_reissue`: allowed with "
+        "`reissue: true`."
+    )
+    reason = serializers.CharField(help_text="Why not, and what to do instead; or what it takes.")
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
@@ -164,7 +167,7 @@ class OrderDetailSerializer(OrderSerializer):
 
     @extend_schema_field(AllowedActionSerializer(many=True))
     def get_allowed_actions(self, order: Order) -> list[dict[str, Any]]:
-        return actions_and_discount(order)
+        return allowed_actions(order)
 
 
 class TimelineEntrySerializer(serializers.ModelSerializer[TimelineEntry]):

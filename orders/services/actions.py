@@ -19,10 +19,13 @@ from orders.command_models import CommandKind
 from orders.errors import NotAllowed
 from orders.models import CreationStatus, Order, OrderType
 from orders.services.ranks import NOTHING, FieldRanks
+from orders.services.rebuilding import check as check_anew
+from orders.services.rebuilding import checked_fields
 from organizations.models import Organization
 
 Version = tuple[int, ...]
 
+NO_DISCOUNT = "discount_not_supported_by_iiko"
 PAID_ON_THE_WAY = "WhenOrderOnTheWay"
 
 _BEFORE_KITCHEN = frozenset({DeliveryStatus.WAIT_COOKING})
@@ -64,7 +67,7 @@ def is_served(subject: Subject) -> None:
         _refuse("restaurant_off", _("This restaurant is switched off in the hub. Switch it on in the admin."))
 
 
-def is_in_iiko(subject: Subject) -> None:
+def has_ids(subject: Subject) -> None:
     order = subject.order
     if order.iiko_order_id is None:
         _refuse(
@@ -76,6 +79,11 @@ def is_in_iiko(subject: Subject) -> None:
             "not_an_iiko_id",
             _("This order or its restaurant has an id that is none of iiko's Cloud. Do it on the till."),
         )
+
+
+def is_in_iiko(subject: Subject) -> None:
+    has_ids(subject)
+    order = subject.order
     if order.creation_status == CreationStatus.ERROR and order.raw_status is None:
         _refuse("not_taken_by_till", _("The till did not take this order, so it cannot be changed there."))
     if order.creation_status == CreationStatus.IN_PROGRESS and order.raw_status is None:
@@ -202,16 +210,25 @@ def _is_the_kitchens(subject: Subject) -> None:
     _refuse("set_by_kitchen", _("This status is set by the kitchen; iiko lets nobody else set it."))
 
 
-def no_discounts(_subject: Subject) -> None:
+def can_be_made_anew(subject: Subject) -> None:
+    """A discount is given at birth alone, so the order must be one that can be born again."""
+    till_from(7, 5, 4)(subject)
+    check_anew(checked_fields(subject.order))
+
+
+def _only_anew(subject: Subject) -> None:
     # Searched in every request schema of the vendor's (reference 2.2, read 2026-11).
-    _refuse(
-        "discount_not_supported_by_iiko",
-        _(
-            "iiko has no operation that changes the discount of an order it has: a discount is given when "
-            "the order is made, or on the till. Have it given on the till; before cooking you may also "
-            "cancel the order and take it again with the discount."
-        ),
-    )
+    words = _("iiko has no operation that changes the discount of an order it has.")
+    try:
+        can_be_made_anew(subject)
+    except NotAllowed as refusal:
+        instead = refusal.detail
+    else:
+        instead = _(
+            "The hub can make the order anew with the discount and cancel this one, which changes its number "
+            "and id: ask with reissue: true. Or have it given on the till."
+        )
+    _refuse(NO_DISCOUNT, f"{words} {instead}")
 
 
 # --- the table ---------------------------------------------------------------------------------------
@@ -242,6 +259,7 @@ OTHERS: dict[CommandKind, tuple[Check, ...]] = {
     CommandKind.ASSIGN_COURIER: (till_from(7, 1, 5), goes_by_courier),
     CommandKind.UPDATE_PAYMENT: (till_from(7, 6, 3), nothing_is_processed),
     CommandKind.CANCEL: STATUSES[DeliveryStatus.CANCELLED],
+    CommandKind.APPLY_DISCOUNT: (can_be_made_anew,),
 }
 
 
@@ -266,13 +284,20 @@ def check(subject: Subject, kind: CommandKind) -> None:
     _run((*ALWAYS, *OTHERS[kind]), subject)
 
 
-def check_discount(subject: Subject) -> None:
+def check_discount(subject: Subject, *, reissue: bool, has_drafts: bool) -> None:
     """Raise why no discount can be given.
 
+    ``reissue``: the order may be made anew. ``has_drafts``: the restaurant uses drafts, so a draft of this
+    order may be changed; whether there is one iiko is asked later.
+
     Raises:
-        NotAllowed: always; with a stable code, the reason and what to do instead.
+        NotAllowed: with a stable code, the reason and what to do instead.
     """
-    _run((*ALWAYS, no_discounts), subject)
+    if has_drafts and not reissue:
+        _run((is_served, has_ids, is_unfinished, is_delivery), subject)
+        return
+    _run(ALWAYS, subject)
+    (can_be_made_anew if reissue else _only_anew)(subject)
 
 
 def _run(checks: tuple[Check, ...], subject: Subject) -> None:
@@ -284,23 +309,9 @@ def allowed_actions(order: Order) -> list[dict[str, Any]]:
     """List every action with whether it may be asked for now, and why not.
 
     Shape: ``{"action": "update-status", "status": "OnWay", "allowed": bool, "code": str, "reason": str}``;
-    ``status`` only for ``update-status``.
+    ``status`` only for ``update-status``. ``apply-discount`` is allowed with the code ``needs_reissue``.
     """
-    return _actions(subject_of(order))
-
-
-def actions_and_discount(order: Order) -> list[dict[str, Any]]:
-    """List what ``allowed_actions`` does, and ``apply-discount``, which no order allows."""
     subject = subject_of(order)
-
-    def judge(subject: Subject, _what: None) -> None:
-        check_discount(subject)
-
-    discount = {"action": "apply-discount", "status": None} | _verdict(judge, subject, None)
-    return [*_actions(subject), discount]
-
-
-def _actions(subject: Subject) -> list[dict[str, Any]]:
     statuses = [
         {"action": "update-status", "status": status.value} | _verdict(check_status, subject, status)
         for status in DeliveryStatus
@@ -309,8 +320,25 @@ def _actions(subject: Subject) -> list[dict[str, Any]]:
     others = [
         {"action": kind.value.replace("_", "-"), "status": None} | _verdict(check, subject, kind)
         for kind in OTHERS
+        if kind is not CommandKind.APPLY_DISCOUNT
     ]
-    return statuses + others
+    return [*statuses, *others, {"action": "apply-discount", "status": None} | _verdict_of_discount(subject)]
+
+
+def _verdict_of_discount(subject: Subject) -> dict[str, Any]:
+    """Allowed where the order can be made anew: the caller must then agree to that, as the code says."""
+    verdict = _verdict(check, subject, CommandKind.APPLY_DISCOUNT)
+    if verdict["allowed"]:
+        words = _(
+            "Only by making the order anew (reissue: true): it gets another number and id, and this one is "
+            "cancelled."
+        )
+        return verdict | {"code": "needs_reissue", "reason": words}
+
+    def judge(subject: Subject, _what: None) -> None:
+        check_discount(subject, reissue=False, has_drafts=False)
+
+    return _verdict(judge, subject, None)
 
 
 def _verdict(judge: Callable[[Subject, Any], None], subject: Subject, what: Any) -> dict[str, Any]:

@@ -16,40 +16,35 @@ import structlog
 from django.db import transaction
 
 from iiko_client.client import IikoClient
-from iiko_client.errors import IikoAuthFailed, IikoBusy, IikoError, IikoNotSent, IikoRejected
+from iiko_client.errors import IikoError
 from iiko_client.reading import JsonObject
 from iiko_client.types.commands import CommandState as VendorState
-from iiko_client.types.commands import CommandStatus
 from iiko_client.types.orders import read_order_info
-from orders.command_models import CommandState, OrderCommand
+from orders.command_models import CommandState, OrderCommand, Phase
 from orders.models import TERMINAL, Order, Status
-from orders.services.endings import HUB, finish, lock, tell
+from orders.services import reissue, twins
+from orders.services.endings import HUB, enter, finish, lock, tell
 from orders.services.proof import fields_of, shows
-from orders.services.refusals import code_of
 from orders.services.sending import client_of, order_of, send, zone_of
+from orders.services.verdicts import (
+    FOLLOW_FOR,
+    LOOK_FOR,
+    PAUSES,
+    SEND_WITHIN,
+    Clock,
+    Verdict,
+    later,
+    of_failed_sending,
+    refused,
+    since,
+)
 from orders.signals import command_due, order_read
 from organizations.errors import HubError
 
 logger = structlog.stdlib.get_logger(__name__)
 
-Clock = Callable[[], datetime]
-
 LEASE = timedelta(seconds=90)
 """About as long as a call with its retries takes; then the one who held the command is taken for dead."""
-
-SEND_WITHIN = timedelta(minutes=15)
-"""A wish that could not be sent for so long is given up: nobody expects it any more."""
-
-LOOK_FOR = timedelta(minutes=10)
-"""How long an order is looked at after a lost answer. One that then shows nothing was not changed."""
-
-FOLLOW_FOR = timedelta(hours=24)
-"""A till may be offline and carry a command out later; after so long it is given up."""
-
-# iiko wants 2–5 s between two questions (help centre, in reference 1.3, read 2026-11).
-_PAUSES = (timedelta(seconds=2), timedelta(seconds=3), timedelta(seconds=5))
-_LONGEST_BUSY_S = 60.0
-_LONG_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=5)
 
 
 class Step(Enum):
@@ -62,18 +57,6 @@ class Step(Enum):
 class Claim:
     command: OrderCommand
     step: Step
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a step found: an end, or the state to go on in and how long to wait."""
-
-    state: CommandState
-    wait: timedelta | None = None
-    code: str = ""
-    error: str = ""
-    proof: str = ""
-    correlation_id: str = ""
 
 
 def advance(command_id: int, *, clock: Clock) -> datetime | None:
@@ -98,11 +81,13 @@ def _claim(command_id: int, now: datetime) -> Claim | None:
     if (locked := lock(command_id)) is None:
         return None
     order, command = locked
-    if command.is_final or (command.held_until and command.held_until > now):
+    if command.is_final and not (command.phase and twins.revise(order, command, now)):
+        return None
+    if command.held_until and command.held_until > now:
         return None
     if command.state == CommandState.PENDING:
-        return _claim_sending(command, order, now)
-    if now - _since(command) > FOLLOW_FOR:
+        return _claim_step(command, now) if _is_midway(command) else _claim_sending(command, order, now)
+    if not command.phase and now - since(command) > FOLLOW_FOR:
         finish(command, CommandState.EXPIRED, now=now, code="no_answer", error=command.error)
         return None
     if command.state == CommandState.SENT and not command.correlation_id:
@@ -112,6 +97,29 @@ def _claim(command_id: int, now: datetime) -> Claim | None:
     command.held_until = now + LEASE
     command.save(update_fields=["looks", "held_until"])
     return Claim(command, Step.ASK if command.state == CommandState.SENT else Step.LOOK)
+
+
+def _is_midway(command: OrderCommand) -> bool:
+    return command.phase in reissue.MIDWAY
+
+
+def _claim_step(command: OrderCommand, now: datetime) -> Claim | None:
+    """Claim the sending of a step that follows on others: it must be done, however the order stands."""
+    if now - (command.phase_at or now) > SEND_WITHIN:
+        settle_saga(command, reissue.overdue(command), now)
+        return None
+    return _claimed(command, now)
+
+
+def _claimed(command: OrderCommand, now: datetime) -> Claim:
+    command.held_until = now + LEASE
+    if command.phase == Phase.READ:
+        # Nothing is sent in it: whoever comes after a dead worker reads once more.
+        command.looks += 1
+    else:
+        command.state, command.sent_at = CommandState.SENT, now
+    command.save(update_fields=["state", "sent_at", "held_until", "looks"])
+    return Claim(command, Step.SEND)
 
 
 def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim | None:
@@ -129,9 +137,7 @@ def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim 
         return None
     if earlier:
         return None  # whoever ends that one calls this one
-    command.state, command.sent_at, command.held_until = CommandState.SENT, now, now + LEASE
-    command.save(update_fields=["state", "sent_at", "held_until"])
-    return Claim(command, Step.SEND)
+    return _claimed(command, now)
 
 
 # --- sending -----------------------------------------------------------------------------------------
@@ -140,28 +146,23 @@ def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim 
 def _send(command: OrderCommand, clock: Clock) -> Verdict:
     if command.held_until and clock() >= command.held_until:
         # This process slept over its claim. Others take the command for sent; it was not.
-        return Verdict(CommandState.PENDING, _PAUSES[0])
+        return Verdict(CommandState.PENDING, PAUSES[0])
+    if command.phase:
+        return reissue.send(command, clock)
     try:
         correlation_id = send(command)
-    except IikoNotSent as error:
-        return Verdict(CommandState.PENDING, _pause(command.looks), "iiko_unreachable", str(error))
-    except IikoBusy as error:
-        return Verdict(CommandState.PENDING, _busy(error), "iiko_busy", str(error))
-    except (IikoAuthFailed, IikoRejected) as error:
-        return Verdict(CommandState.REJECTED, None, code_of(error.code, error.description), str(error))
-    except HubError as error:
-        return Verdict(CommandState.REJECTED, None, error.code, error.detail)
-    except IikoError as error:
-        logger.warning("command.answer_lost", command_pk=command.pk, error_type=type(error).__name__)
-        return Verdict(CommandState.UNKNOWN, _PAUSES[0], "answer_lost", str(error))
-    return Verdict(CommandState.SENT, _PAUSES[0], correlation_id=correlation_id)
+    except (IikoError, HubError) as error:
+        return of_failed_sending(command, error)
+    return Verdict(CommandState.SENT, PAUSES[0], correlation_id=correlation_id)
 
 
 # --- following ---------------------------------------------------------------------------------------
 
 
-def _ask(command: OrderCommand, _clock: Clock) -> Verdict:
+def _ask(command: OrderCommand, clock: Clock) -> Verdict:
     """Ask for the command's status."""
+    if command.phase:
+        return reissue.ask(command, clock)
     order = order_of(command)
     try:
         client = client_of(order.organization, command)
@@ -169,25 +170,16 @@ def _ask(command: OrderCommand, _clock: Clock) -> Verdict:
             organization_id=order.organization_id, correlation_id=command.correlation_id
         )
     except (IikoError, HubError) as error:
-        return _later(command, CommandState.SENT, error)
+        return later(command, CommandState.SENT, error)
     match status.state:
         case VendorState.SUCCESS:
             _refresh(client, order, command)
             return Verdict(CommandState.CONFIRMED, proof="status")
         case VendorState.ERROR:
-            return _refused(status)
+            return refused(status)
         case VendorState.FORGOTTEN:
-            return Verdict(CommandState.UNKNOWN, _PAUSES[0], "forgotten")
-    return _later(command, CommandState.SENT, None)
-
-
-def _refused(status: CommandStatus) -> Verdict:
-    said = [text for text in (status.message, status.reason) if text]
-    # The words name the reason, or are the same.
-    words = said[:1] if len(said) == 2 and said[1] in said[0] else said
-    return Verdict(
-        CommandState.REJECTED, None, code_of(status.reason, status.message or ""), ". ".join(words)
-    )
+            return Verdict(CommandState.UNKNOWN, PAUSES[0], "forgotten")
+    return later(command, CommandState.SENT, None)
 
 
 def _refresh(client: IikoClient, order: Order, command: OrderCommand) -> None:
@@ -201,16 +193,18 @@ def _refresh(client: IikoClient, order: Order, command: OrderCommand) -> None:
 
 def _look(command: OrderCommand, clock: Clock) -> Verdict:
     """Look at the order itself: the answer to the command was lost."""
+    if command.phase:
+        return reissue.look(command, clock)
     order = order_of(command)
     try:
         fields = _read_order(client_of(order.organization, command), order)
     except (IikoError, HubError) as error:
-        return _later(command, CommandState.UNKNOWN, error)
+        return later(command, CommandState.UNKNOWN, error)
     if fields is not None and shows(command, fields):
         return Verdict(CommandState.CONFIRMED, proof="order")
-    if clock() - _since(command) > LOOK_FOR:
+    if clock() - since(command) > LOOK_FOR:
         return Verdict(CommandState.EXPIRED, None, "not_done", command.error)
-    return _later(command, CommandState.UNKNOWN, None)
+    return later(command, CommandState.UNKNOWN, None)
 
 
 def _read_order(client: IikoClient, order: Order) -> JsonObject | None:
@@ -223,39 +217,6 @@ def _read_order(client: IikoClient, order: Order) -> JsonObject | None:
     order_read.send(Order, organization=order.organization, infos=found)
     zone = zone_of(order)
     return dict(read_order_info(found[0], lambda _group: zone).fields)
-
-
-def _later(command: OrderCommand, state: CommandState, error: IikoError | HubError | None) -> Verdict:
-    wait = _pause(command.looks)
-    if isinstance(error, IikoBusy):
-        wait = max(wait, _busy(error))
-    elif isinstance(error, IikoRejected | IikoAuthFailed | HubError):
-        wait = max(wait, _LONG_PAUSE)  # refused calls repeated get the key blocked
-    if state == CommandState.UNKNOWN:
-        return Verdict(state, wait, command.error_code, command.error)
-    return Verdict(state, wait) if error is None else Verdict(state, wait, _not_told(error), str(error))
-
-
-def _not_told(error: IikoError | HubError) -> str:
-    if isinstance(error, IikoBusy):
-        return "iiko_busy"
-    return error.code or "iiko_unreachable"
-
-
-def _since(command: OrderCommand) -> datetime:
-    return command.sent_at or command.created_at
-
-
-def _busy(error: IikoBusy) -> timedelta:
-    # Asked earlier, the client itself says no; a wish that grows too old meanwhile is given up in time.
-    return timedelta(seconds=min(max(error.retry_after_s, 1), _LONGEST_BUSY_S))
-
-
-def _pause(looks: int) -> timedelta:
-    """2, 3 and then 5 seconds; after two minutes half a minute, after half an hour five minutes."""
-    if looks < 24:
-        return _PAUSES[min(looks, len(_PAUSES) - 1)]
-    return _LONG_PAUSE if looks < 80 else _LONGEST_PAUSE
 
 
 _STEPS: dict[Step, Callable[[OrderCommand, Clock], Verdict]] = {
@@ -274,6 +235,11 @@ def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
     if locked is None or locked[1].is_final:
         return None  # the mirror, or a person, was faster
     command = locked[1]
+    if command.phase:
+        if not reissue.is_same_claim(command, claim.command):
+            return None  # somebody has taken a later step meanwhile
+        settle_saga(command, verdict, now)
+        return command.held_until
     is_second = claim.step is not Step.SEND and command.looks != claim.command.looks
     if is_second and verdict.wait is not None:
         return None  # this step took longer than its lease, and somebody has taken a later one
@@ -285,6 +251,21 @@ def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
         tell(command, CommandState.PENDING, verdict.state, now=now, actor=HUB)
     command_due.send(OrderCommand, command_id=command.pk, at=command.held_until)
     return command.held_until
+
+
+def settle_saga(command: OrderCommand, verdict: Verdict, now: datetime) -> None:
+    """Write down what a step of a discount came to: the next phase, the same one, or the end."""
+    command.saga |= dict(verdict.facts)
+    if verdict.phase:
+        enter(command, verdict.phase, now=now)
+    elif verdict.wait is None:
+        finish(command, verdict.state, now=now, code=verdict.code, error=verdict.error, proof=verdict.proof)
+    else:
+        before = command.state
+        _go_on(command, verdict, now)
+        if before == verdict.state == CommandState.SENT and verdict.correlation_id:
+            tell(command, CommandState.PENDING, verdict.state, now=now, actor=HUB)
+        command_due.send(OrderCommand, command_id=command.pk, at=command.held_until)
 
 
 def _go_on(command: OrderCommand, verdict: Verdict, now: datetime) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -17,13 +17,16 @@ from django.utils.translation import gettext as _
 from iiko_client.operations.deliveries import LONGEST_COMMENT
 from iiko_client.types.lines import iso
 from iiko_client.types.statuses import DeliveryStatus
-from orders.command_models import CommandKind, CommandState, OrderCommand
+from orders.command_models import CommandKind, CommandState, OrderCommand, Phase
 from orders.errors import BadWish, NotAllowed, UnknownOrder
 from orders.models import Order
-from orders.services import wishes
+from orders.services import discounts, wishes
 from orders.services.actions import Subject, check, check_discount, check_status, subject_of
 from orders.services.endings import finish, lock, tell
 from orders.services.proof import fields_of, is_so
+from orders.services.rebuilding import check_payments
+from orders.services.reissue import MIDWAY, drafts_are_on
+from orders.services.twins import is_made_now
 from orders.signals import command_due
 from organizations.models import Organization
 from organizations.services.link import credentials_of, login_of
@@ -127,20 +130,45 @@ def request_cancel(
     return _request(order_id, CommandKind.CANCEL, wish, by, now)
 
 
-def refuse_discount(*, order_id: int) -> NoReturn:
-    """Say why iiko gives no discount to an order that it has.
+def request_discount(
+    *, order_id: int, asked: discounts.AskedDiscount, by: Requester, now: datetime
+) -> OrderCommand:
+    """Ask for a discount: in a draft of the order, or with ``asked.reissue`` by making it anew.
 
     Raises:
-        UnknownOrder, NotAllowed: one of them, always.
+        UnknownOrder, NotAllowed, BadWish: nothing was stored.
     """
-    order = Order.objects.select_related("organization").filter(pk=order_id).first()
-    if order is None:
-        raise UnknownOrder(_("There is no such order."))
-    check_discount(subject_of(order))
-    raise AssertionError("unreachable: the check above refuses every order")
+
+    def wish(subject: Subject) -> dict[str, Any]:
+        order = subject.order
+        has_drafts = not asked.reissue and drafts_are_on(order.organization_id)
+        check_discount(subject, reissue=asked.reissue, has_drafts=has_drafts)
+        _check_no_twin(order)
+        wanted = discounts.discount(order, asked)
+        if asked.reissue:
+            check_payments(order, wanted)
+        return wanted
+
+    return _request(order_id, CommandKind.APPLY_DISCOUNT, wish, by, now, phase=Phase.READ)
 
 
-def _request(order_id: int, kind: CommandKind, wish_of: WishOf, by: Requester, now: datetime) -> OrderCommand:
+def _check_no_twin(order: Order) -> None:
+    """One discount at a time: two would make two orders of one."""
+    ours = OrderCommand.objects.filter(order=order, kind=CommandKind.APPLY_DISCOUNT)
+    if ours.filter(state=CommandState.ATTENTION).exists():
+        raise NotAllowed(
+            "discount_unsettled",
+            _("A discount of this order ended in a way that a person must look at first. See its commands."),
+        )
+    if ours.open().exists() or is_made_now(order):
+        raise NotAllowed(
+            "already_asked", _("A discount was asked for already and is on its way. Wait for its end.")
+        )
+
+
+def _request(
+    order_id: int, kind: CommandKind, wish_of: WishOf, by: Requester, now: datetime, *, phase: str = ""
+) -> OrderCommand:
     with transaction.atomic():
         order = _locked(order_id)
         _check_link(order.organization)
@@ -153,6 +181,7 @@ def _request(order_id: int, kind: CommandKind, wish_of: WishOf, by: Requester, n
             requested_by=by.name[:200],
             user=by.user,
             created_at=now,
+            phase=phase,
         )
         logger.info("command.asked", command_pk=command.pk, order_pk=order.pk, kind=str(kind))
         tell(command, None, CommandState.PENDING, now=now, actor=command.requested_by)
@@ -207,9 +236,17 @@ def give_up(*, command_id: int, by: Requester, now: datetime) -> OrderCommand:
         if locked is None:
             raise UnknownOrder(_("There is no such command."))
         _order, command = locked
-        if command.is_final:
+        if command.is_final and command.state != CommandState.ATTENTION:
             raise NotAllowed("command_over", _("This command is over already."))
-        was_sent = command.state != CommandState.PENDING
-        code = "given_up" if was_sent else "given_up_unsent"
+        code = _given_up(command)
         finish(command, CommandState.EXPIRED, now=now, code=code, actor=by.name)
     return command
+
+
+def _given_up(command: OrderCommand) -> str:
+    if command.state == CommandState.ATTENTION:
+        return "seen_to"
+    was_sent = command.state != CommandState.PENDING
+    if command.phase in MIDWAY or (command.phase and was_sent):
+        return "given_up_midway"
+    return "given_up" if was_sent else "given_up_unsent"

@@ -36,6 +36,22 @@ def _first(ids: QuerySet[OrderCommand, int]) -> int | None:
     return ids.order_by().first()
 
 
+def enter(command: OrderCommand, phase: str, *, now: datetime) -> None:
+    """Begin the next phase of a locked command; its first step is due at once."""
+    before, command.state = command.state, CommandState.PENDING
+    command.phase, command.phase_at = phase, now
+    command.new_order_id = command.saga.get("new_order_id", "")
+    command.correlation_id = command.error_code = command.error = command.proof = ""
+    command.looks, command.sent_at, command.finished_at, command.held_until = 0, None, None, now
+    command.save()
+    tell(command, before, command.state, now=now, actor=HUB)
+    command_due.send(OrderCommand, command_id=command.pk, at=None)
+
+
+_ONLY_ON_THE_WAY = ("body", "draft", "draft_before")
+"""What a saga holds of the guest; nobody needs it after the end."""
+
+
 def finish(
     command: OrderCommand,
     state: CommandState,
@@ -53,9 +69,11 @@ def finish(
     before, command.state = command.state, state
     command.error_code, command.error, command.proof = code[:100], error, proof
     command.finished_at, command.held_until = now, None
-    command.save(update_fields=["state", "error_code", "error", "proof", "finished_at", "held_until"])
+    command.saga = {key: value for key, value in command.saga.items() if key not in _ONLY_ON_THE_WAY}
+    command.save(update_fields=["state", "error_code", "error", "proof", "finished_at", "held_until", "saga"])
     tell(command, before, state, now=now, actor=actor or (_IIKO if state in _SAID_BY_IIKO else HUB))
-    logger.info(
+    log = logger.error if state == CommandState.ATTENTION else logger.info
+    log(
         "command.ended",
         command_pk=command.pk,
         order_pk=command.order_id,
@@ -64,6 +82,9 @@ def finish(
         code=code,
         correlation_id=command.correlation_id,
     )
+    if command.new_order_id:
+        # Once iiko has told of the new order, both stories name each other.
+        command_due.send(OrderCommand, command_id=command.pk, at=None)
     following = OrderCommand.objects.filter(order_id=command.order_id, state=CommandState.PENDING)
     if (after := following.order_by("id").first()) is not None:
         command_due.send(OrderCommand, command_id=after.pk, at=None)
@@ -72,6 +93,8 @@ def finish(
 def tell(command: OrderCommand, before: str | None, after: str, *, now: datetime, actor: str) -> None:
     """Write a step of a command into the story of its order."""
     about = {"command_id": command.pk, "kind": command.kind, "wish": command.wish}
+    if command.phase:
+        about |= {"phase": str(command.phase), "new_iiko_order_id": command.new_order_id or None}
     TimelineEntry.objects.create(
         order_id=command.order_id,
         what="command",

@@ -153,7 +153,157 @@ OF_HUB: dict[str, Meaning] = {
 }
 """The hub's own."""
 
-MEANINGS = OF_IIKO | OF_HUB
+_CHANGE_FIRST = _("Change that on the till first, or give the discount there.")
+_GIVE_AT_TILL = _("Give the discount on the till.")
+_OLD_STAYS = _("The order stays as it was. Give the discount on the till, or ask again.")
+_LOOK_AT_BOTH = _("Look at both orders on the till now and leave the guest exactly one of them.")
+
+OF_REBUILDING: dict[str, Meaning] = {
+    "status_unknown": Meaning(
+        _("The order has no status that the hub knows, so it may be in the kitchen."), _GIVE_AT_TILL
+    ),
+    "kitchen_has_it": Meaning(_("The kitchen has the order, so it cannot be made anew."), _GIVE_AT_TILL),
+    "payment_processed": Meaning(
+        _("A payment of this order is processed already, and a new order would be without it."),
+        _GIVE_AT_TILL,
+    ),
+    "has_combo": Meaning(_("A combo cannot be made anew: iiko does not tell all of it."), _GIVE_AT_TILL),
+    "has_compound_item": Meaning(
+        _("A dish of several parts cannot be made anew: iiko does not tell all of it."), _GIVE_AT_TILL
+    ),
+    "item_not_rebuildable": Meaning(
+        _("An item cannot be made anew: iiko does not tell all of it."), _GIVE_AT_TILL
+    ),
+    "no_items": Meaning(_("The order has no items."), _GIVE_AT_TILL),
+    "has_tips": Meaning(_("Tips cannot be carried over to a new order."), _CHANGE_FIRST),
+    "has_loyalty": Meaning(
+        _("A coupon or a loyalty programme works on this order and cannot be carried over."), _GIVE_AT_TILL
+    ),
+    "has_external_data": Meaning(
+        _("Data of another program hangs on this order and cannot be carried over whole."), _GIVE_AT_TILL
+    ),
+    "has_external_courier": Meaning(_("A courier service is called for this order already."), _GIVE_AT_TILL),
+    "discount_not_rebuildable": Meaning(
+        _("The order has a discount that cannot be given anew from outside."), _GIVE_AT_TILL
+    ),
+    "payment_not_rebuildable": Meaning(
+        _("The order has a payment that cannot be put down anew from outside."), _CHANGE_FIRST
+    ),
+    "payments_to_share": Meaning(
+        _("The order has several payments, and only a person knows which of them the discount lowers."),
+        _("Put down one payment (update-payment), then give the discount."),
+    ),
+    "discount_total_unknown": Meaning(
+        _(
+            "What the order will cost with this discount is known to the till alone, so its payments cannot "
+            "be set."
+        ),
+        _GIVE_AT_TILL,
+    ),
+    "guest_not_rebuildable": Meaning(
+        _("The guest or the phone of this order cannot be carried over as iiko takes them."), _GIVE_AT_TILL
+    ),
+    "address_not_rebuildable": Meaning(
+        _("The address of this order cannot be carried over as iiko takes it."), _GIVE_AT_TILL
+    ),
+    "text_too_long": Meaning(
+        _("The order has a text that is longer than iiko takes in a new order."), _CHANGE_FIRST
+    ),
+    "promise_passed": Meaning(
+        _("The time promised to the guest has passed, and iiko makes no order for the past."),
+        _CHANGE_FIRST,
+    ),
+    "order_changed": Meaning(
+        _("The order was changed after the discount was asked for."),
+        _("Look at the order and ask again if it is still wanted."),
+    ),
+}
+"""Why an order cannot be made anew without loss."""
+
+OF_DISCOUNT: dict[str, Meaning] = {
+    "order_not_shown": Meaning(
+        _("iiko did not show the order when it was asked for it; nothing was sent."), _GIVE_AT_TILL
+    ),
+    "till_offline": Meaning(
+        _("The till does not answer just now, so no new order was sent."), _("Ask again once it does.")
+    ),
+    "no_draft": Meaning(
+        _("There is no draft of this order that could be changed."),
+        _("Allow it to be made anew (reissue), or give the discount on the till."),
+    ),
+    "draft_locked": Meaning(
+        _("Somebody is editing the draft of this order."), _("Wait until they are done, then ask again.")
+    ),
+    "draft_needs_employee": Meaning(
+        _("iiko changes a draft only in the name of an employee, and this order names no operator."),
+        _("Give the discount in the draft itself."),
+    ),
+    "draft_changed": Meaning(
+        _("Somebody else changed the draft meanwhile; their version stays."), _("Look at it and ask again.")
+    ),
+    "draft_refused": Meaning(
+        _("The draft was changed, but iiko did not take it. It is put back as it was."),
+        _("Look at the draft, then ask again."),
+    ),
+    "draft_left": Meaning(
+        _("The draft has the discount but was not taken, and it could not be put back."),
+        _("Look at the draft now."),
+    ),
+    "draft_unproved": Meaning(
+        _("The draft was sent, and the order does not show the discount."),
+        _("Look at the order on the till."),
+    ),
+    "reissue_refused": Meaning(_("The new order was not taken."), _OLD_STAYS),
+    "reissue_not_done": Meaning(
+        _("iiko's answer was lost, and it shows no new order."),
+        _("The order stays as it was. Should the new one turn up later, the hub takes it back."),
+    ),
+    "reissue_unproved": Meaning(
+        _("The till has not taken the new order in time."),
+        _("The order stays as it was. Should the new one be taken later, the hub takes it back."),
+    ),
+    "reissue_cancelled": Meaning(_("Somebody cancelled the new order meanwhile."), _OLD_STAYS),
+    "undone_cooking": Meaning(
+        _("The kitchen began with the old order meanwhile, so the new one was taken back."), _GIVE_AT_TILL
+    ),
+    "undone_cancelled": Meaning(
+        _("Somebody cancelled the old order meanwhile, so the new one was taken back too."),
+        _("Take a new order if it is still wanted."),
+    ),
+    "undone_closed": Meaning(
+        _("The old order was closed meanwhile, so the new one was taken back."), _AT_THE_TILL
+    ),
+    "undone_refused": Meaning(
+        _("iiko did not cancel the old order, so the new one was taken back."), _OLD_STAYS
+    ),
+    "undone_unsent": Meaning(
+        _("iiko could not be reached to cancel the old order, so the new one was taken back."), _OLD_STAYS
+    ),
+    "undone_differs": Meaning(
+        _("The till made the new order otherwise than asked, so it was taken back."), _OLD_STAYS
+    ),
+    "undone_late": Meaning(
+        _("The till took the new order after all, when nobody waited for it; it was taken back."), _OLD_STAYS
+    ),
+    "old_not_proved": Meaning(
+        _("The new order is taken, but nobody knows whether the old one was cancelled."), _LOOK_AT_BOTH
+    ),
+    "two_orders": Meaning(
+        _("The old and the new order may both be alive: the new one could not be taken back."), _LOOK_AT_BOTH
+    ),
+    "both_cancelled": Meaning(
+        _("The old and the new order are both cancelled."), _("Take the order anew if the guest waits.")
+    ),
+    "given_up_midway": Meaning(
+        _("It was given up by a person while the new order was on its way."), _LOOK_AT_BOTH
+    ),
+    "seen_to": Meaning(_("A person has seen to it."), _("Nothing more is to be done.")),
+}
+"""What may become of a discount on its way."""
+
+MEANINGS = OF_IIKO | OF_HUB | OF_REBUILDING | OF_DISCOUNT
+OF_THE_HUB = OF_HUB.keys() | OF_REBUILDING.keys() | OF_DISCOUNT.keys()
+"""Codes that iiko has no part in."""
 
 # Sentences of the vendor's that name no code (reference 1.4 and 2.1, read 2026-11).
 _SENTENCES = {

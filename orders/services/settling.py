@@ -9,6 +9,7 @@ from orders.command_models import CommandState, OrderCommand
 from orders.models import Order
 from orders.services.endings import finish
 from orders.services.proof import fields_of, shows
+from orders.services.twins import notice
 
 
 def settle(orders: Iterable[Order], *, now: datetime) -> None:
@@ -20,3 +21,4 @@ def settle(orders: Iterable[Order], *, now: datetime) -> None:
     for command in commands.select_for_update().order_by("id"):
         if shows(command, fields_of(by_id[command.order_id])):
             finish(command, CommandState.CONFIRMED, now=now, proof="event")
+    notice(by_id.values())

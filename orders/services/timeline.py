@@ -38,7 +38,11 @@ TOLD = {
     "moved": _("Moved"),
 }
 MERGED = "merged"
-TITLES = TOLD | {MERGED: _("Joined with another row of the same order")}
+REISSUED = "reissued"
+TITLES = TOLD | {
+    MERGED: _("Joined with another row of the same order"),
+    REISSUED: _("Made anew"),
+}
 
 # What is said for the first time is no change; only these are told even so.
 _AT_BIRTH = frozenset({"status", "creation_status", "error_info", "courier_name", "problem", "cancel_cause"})

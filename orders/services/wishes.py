@@ -15,12 +15,9 @@ from iiko_client.units import MinorUnits, to_major
 from orders.errors import BadWish
 from orders.models import Order
 from orders.services.actions import Subject, version_of
+from orders.services.payment_kinds import KIND_IN_DICTIONARY, kind_of
 from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
 from organizations.models import Organization
-
-# The dictionary's name of a kind, where a request has another (reference, section 2, read 2026-11).
-_KIND_IN_DICTIONARY = {PaymentKind.LOYALTY_CARD: "IikoCard"}
-_KIND_IN_REQUEST = {"IikoCard": PaymentKind.LOYALTY_CARD}
 
 CAUSES_FROM = (7, 7, 1)
 COMMENTS_FROM = (8, 7, 6)
@@ -78,7 +75,7 @@ def payments(order: Order, asked: Sequence[AskedPayment]) -> list[dict[str, Any]
 
 def _payment(order: Order, asked: AskedPayment) -> dict[str, Any]:
     entry = _type_by_id(order, asked) if asked.type_id else _type_by_kind(order, asked.kind)
-    kind = asked.kind or _kind_of(entry)
+    kind = asked.kind or kind_of(entry)
     return {
         "payment_type_id": entry.iiko_id,
         "name": entry.name,
@@ -97,28 +94,18 @@ def _type_by_id(order: Order, asked: AskedPayment) -> DictionaryEntry:
     entry = _types(order).filter(iiko_id=canonical_id(asked.type_id or "")).first()
     if entry is None:
         raise BadWish("unknown_payment_type", _("This restaurant has no payment type with this id."))
-    if asked.kind is not None and _kind_of(entry) is not asked.kind:
+    if asked.kind is not None and kind_of(entry) is not asked.kind:
         raise BadWish(
             "payment_type_of_other_kind",
-            _("%(name)s is of the kind %(kind)s.") % {"name": entry.name, "kind": _kind_of(entry).value},
+            _("%(name)s is of the kind %(kind)s.") % {"name": entry.name, "kind": kind_of(entry).value},
         )
     return entry
-
-
-def _kind_of(entry: DictionaryEntry) -> PaymentKind:
-    said = str(entry.data.get("kind") or "")
-    try:
-        return _KIND_IN_REQUEST.get(said) or PaymentKind(said)
-    except ValueError as error:
-        raise BadWish(
-            "payment_type_not_settable", _("iiko does not let %s be set from outside.") % entry.name
-        ) from error
 
 
 def _type_by_kind(order: Order, kind: PaymentKind | None) -> DictionaryEntry:
     if kind is None:
         raise BadWish("payment_without_type", _("Each payment needs paymentTypeId or paymentTypeKind."))
-    wanted = _KIND_IN_DICTIONARY.get(kind, kind.value)
+    wanted = KIND_IN_DICTIONARY.get(kind, kind.value)
     fitting = [
         entry
         for entry in _types(order).filter(data__kind=wanted).order_by("name", "id")
@@ -163,7 +150,7 @@ def cancellation(
         cause = _named(organization, DictionaryKind.CANCEL_CAUSE, reason)
     removal = _entry(organization, DictionaryKind.REMOVAL_TYPE, removal_type_id) if removal_type_id else None
     if removal is None and _is_printed(subject.order):
-        removal = _removal_type(organization)
+        removal = removal_type(organization)
     if removal is not None and removal.data.get("is_reason_required") and not reason:
         raise BadWish("reason_needed", _("The removal type %s needs a reason. Give one.") % removal.name)
     takes_ids = _knows(subject, CAUSES_FROM)
@@ -175,6 +162,22 @@ def cancellation(
         "cause": cause.name if cause and takes_ids else None,
         "removal_type_id": removal.iiko_id if removal and takes_ids else None,
         "removal_type": removal.name if removal and takes_ids else None,
+    }
+
+
+def words_of_cancellation(subject: Subject, reason: str, *, is_printed: bool = False) -> dict[str, Any]:
+    """Return what goes with a cancellation of the hub's own, as far as the till's version knows it.
+
+    Raises:
+        BadWish: items are printed, and it is not clear how they are to be deleted.
+    """
+    takes_ids = _knows(subject, CAUSES_FROM)
+    removal = removal_type(subject.organization) if is_printed and takes_ids else None
+    comment = reason if _knows(subject, COMMENTS_FROM) else None
+    return {
+        "comment": comment,
+        "removal_type_id": removal.iiko_id if removal else None,
+        "removal_comment": comment if removal else None,
     }
 
 
@@ -205,7 +208,7 @@ def _named(organization: Organization, kind: DictionaryKind, name: str) -> Dicti
     return next((entry for entry in entries.order_by("id") if entry.name.strip().casefold() == wanted), None)
 
 
-def _removal_type(organization: Organization) -> DictionaryEntry:
+def removal_type(organization: Organization) -> DictionaryEntry:
     """Choose how printed items are deleted: the one type that writes nothing off, else the only one."""
     entries = list(
         DictionaryEntry.objects.filter(

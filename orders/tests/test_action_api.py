@@ -257,7 +257,7 @@ def test_key_that_may_only_read(acting: Acting, action: str) -> None:
         ("assign-courier", {"courier_id": "x"}, "assign_order_courier"),
         ("update-payment", {"payments": []}, "change_order_payment"),
         ("cancel", {}, "cancel_order"),
-        ("apply-discount", {}, "change_order_payment"),
+        ("apply-discount", {}, "apply_order_discount"),
     ],
 )
 def test_person_needs_the_permission_of_the_action(

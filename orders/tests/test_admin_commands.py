@@ -37,6 +37,7 @@ from tests.builders import (
     make_organization,
     make_other_organization,
     post,
+    product,
     shift_event,
 )
 from tests.pages import CALLS, COMMANDS, ORDERS, markup, rows, sign_in, sign_in_superuser, text
@@ -48,6 +49,7 @@ SECOND_COURIER = "00000000-0000-4000-8000-0000000000c2"
 CASH = "00000000-0000-4000-8000-0000000000d1"
 CARD = "00000000-0000-4000-8000-0000000000d2"
 CAUSE = "00000000-0000-4000-8000-0000000000e1"
+DISCOUNT = "00000000-0000-4000-8000-0000000000a1"
 REMOVAL = "00000000-0000-4000-8000-0000000000f1"
 
 
@@ -61,6 +63,7 @@ def organization() -> Organization:
     entry(organization, DictionaryKind.PAYMENT_TYPE, CARD, "Картой", kind="Card")
     entry(organization, DictionaryKind.CANCEL_CAUSE, CAUSE, "Гость передумал")
     entry(organization, DictionaryKind.REMOVAL_TYPE, REMOVAL, "Без списания")
+    entry(organization, DictionaryKind.DISCOUNT, DISCOUNT, "Управляющий", mode="FlexibleSum", is_manual=True)
     return organization
 
 
@@ -87,6 +90,12 @@ def arrive(**changes: Any) -> Order:
     post(Client(), [event], *([token] if token else []))
     drain()
     return Order.objects.order_by("-id")[0]
+
+
+def before_the_kitchen(**changes: Any) -> Order:
+    return arrive(
+        **({"status": "WaitCooking", "whenPrinted": None, "items": [product(whenPrinted=None)]} | changes)
+    )
 
 
 def uuid_of(number: int) -> str:
@@ -474,10 +483,10 @@ class TestRefusals:
         response = chief.get(page_url(order))
 
         page = markup(response)
-        assert page.count('<button type="button" class="hub-button" disabled') == 4
+        assert page.count('<button type="button" class="hub-button" disabled') == 5
         assert "/ask/" not in page
         assert (
-            "Change the status Assign a courier Change the payment Cancel the order "
+            "Change the status Assign a courier Change the payment Give a discount Cancel the order "
             "The order is closed; iiko changes closed orders only on the till."
         ) in text(response)
 
@@ -719,10 +728,11 @@ class TestCommands:
             ("status", {"status": "OnWay"}),
             ("payment", {"type_0": CARD, "sum_0": "1651"}),
             ("cancel", {"reason": "Уехал", "cause": CAUSE}),
+            ("discount", {"type": DISCOUNT, "percent": "10", "agreed": "on"}),
         ],
     )
     def test_every_kind_can_be_retried(self, chief: Client, act: str, fields: dict[str, str]) -> None:
-        order = arrive()
+        order = before_the_kitchen()
         ask(chief, order, act, **fields)
         old = OrderCommand.objects.get()
         OrderCommand.objects.update(state=CommandState.EXPIRED, finished_at=timezone.now())
@@ -893,6 +903,105 @@ class TestCommandList:
         assert chief.post(f"{COMMANDS}{command.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
+# --- discounts ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("organization")
+class TestDiscounts:
+    def test_consequences_stand_above_the_box_that_agrees_to_them(self, chief: Client) -> None:
+        page = markup(chief.get(ask_url(before_the_kitchen(courierInfo=courier()), "discount")))
+
+        for words in (
+            "another number and another id",
+            "comes to the kitchen as a new order",
+            "sees it cancelled: tell the guest",
+            "Promised payments are put down anew",
+            "Courier Орлова Вера must be assigned again",
+            "The dishes cost",
+        ):
+            assert words in page, words
+        assert_nothing_happened()
+
+    def test_discount_is_asked_for_as_people_write_it(self, chief: Client) -> None:
+        order = before_the_kitchen()
+
+        page = ask(chief, order, "discount", type=DISCOUNT, percent="10,0 %", agreed="on")
+
+        command = OrderCommand.objects.get()
+        assert (command.kind, command.phase, command.requested_by) == ("apply_discount", "read", "chief")
+        assert (command.wish["percent"], command.wish["sum_minor"]) == ("10", 16510)
+        assert "reading the order" in markup(page)
+
+    @pytest.mark.parametrize(
+        ("fields", "words"),
+        [
+            ({"sum": "50"}, "Agree to what it means"),
+            ({"percent": "много", "agreed": "on"}, "Write a percentage"),
+            ({"percent": "101", "agreed": "on"}, "Write a percentage"),
+            ({"sum": "1,234", "agreed": "on"}, "Write an amount"),
+            ({"agreed": "on"}, "takes a sum"),
+            ({"sum": "1", "percent": "1", "agreed": "on"}, "not both"),
+            ({"sum": "1651,01", "agreed": "on"}, "the dishes cost 1651.00"),
+        ],
+    )
+    def test_what_does_not_fit_stores_nothing(
+        self, chief: Client, fields: dict[str, str], words: str
+    ) -> None:
+        page = ask(chief, before_the_kitchen(), "discount", type=DISCOUNT, **fields)
+
+        assert words in markup(page)
+        assert_nothing_happened()
+
+    def test_order_in_the_kitchen_has_its_button_off(self, chief: Client) -> None:
+        order = arrive(status="CookingStarted")
+
+        page = markup(chief.get(page_url(order)))
+
+        assert f'href="{ask_url(order, "discount")}"' not in page
+        assert "The kitchen has the order" in page
+        assert "The kitchen has the order" in markup(chief.get(ask_url(order, "discount")))
+
+    def test_what_a_person_has_to_look_at_stands_on_both_orders(self, chief: Client) -> None:
+        old = before_the_kitchen()
+        ask(chief, old, "discount", type=DISCOUNT, sum="50", agreed="on")
+        new = before_the_kitchen(order_id=uuid_of(7), number=777)
+        command = OrderCommand.objects.get()
+        OrderCommand.objects.update(
+            state=CommandState.ATTENTION,
+            error_code="two_orders",
+            phase="cancel_new",
+            new_order_id=uuid_of(7),
+            finished_at=timezone.now(),
+        )
+
+        for order in (old, new):
+            page = markup(chief.get(page_url(order)))
+            assert "The old and the new order may both be alive" in page
+            assert "leave the guest exactly one of them" in page
+            assert page_url(old) in page
+            assert page_url(new) in page
+        rows = markup(chief.get(f"{COMMANDS}?state=attention"))
+        assert "A person has to look" in rows
+        refused = ask(chief, old, "discount", type=DISCOUNT, sum="51", agreed="on")
+        assert "a person must look at first" in markup(refused)
+
+        chief.post(f"{COMMANDS}{command.pk}/retry/")
+        assert OrderCommand.objects.count() == 1
+        assert "exactly one of them" in markup(chief.get(f"{COMMANDS}{command.pk}/give-up/"))
+        chief.post(f"{COMMANDS}{command.pk}/give-up/")
+
+        command.refresh_from_db()
+        assert (command.state, command.error_code) == ("expired", "seen_to")
+        assert "may both be alive" not in markup(chief.get(page_url(new)))
+
+    def test_discounts_are_not_given_in_bulk(self, chief: Client) -> None:
+        orders = [before_the_kitchen()]
+
+        ask_many(chief, "discount", orders, type=DISCOUNT, sum="50", agreed="on")
+
+        assert_nothing_happened()
+
+
 # --- who may -----------------------------------------------------------------------------------------
 
 ACTS = {
@@ -900,6 +1009,7 @@ ACTS = {
     "courier": ("orders.assign_order_courier", {"courier": COURIER_ID}),
     "payment": ("orders.change_order_payment", {"type_0": CASH, "sum_0": "1651"}),
     "cancel": ("orders.cancel_order", {"reason": "Дубль"}),
+    "discount": ("orders.apply_order_discount", {"type": DISCOUNT, "sum": "50", "agreed": "on"}),
 }
 
 
@@ -907,7 +1017,7 @@ ACTS = {
 class TestPermissions:
     @pytest.mark.parametrize("act", ACTS)
     def test_permission_of_an_action_opens_it_and_no_other(self, client: Client, act: str) -> None:
-        order = arrive()
+        order = before_the_kitchen()
         permission, _fields = ACTS[act]
         sign_in(client, "orders.view_order", permission)
 
@@ -1007,6 +1117,7 @@ class TestGroups:
         assert self.permissions_of("Operator") == self.permissions_of("Dispatcher") | {
             "orders.change_order_payment",
             "orders.cancel_order",
+            "orders.apply_order_discount",
         }
 
     def test_administrator_sets_the_hub_up_as_well(self) -> None:

@@ -25,6 +25,7 @@ from orders.models import Order
 from orders.services import carrying, commands
 from orders.services.commands import Requester
 from orders.services.refusals import OF_HUB, OF_IIKO, code_of
+from orders.services.verdicts import Verdict
 from orders.signals import order_read
 from organizations.errors import HubError
 from tests.acting import (
@@ -508,7 +509,7 @@ def test_late_worker_does_not_undo_a_later_step(acting: Acting, monkeypatch: pyt
     acting.step(command)
     due = command.held_until
 
-    late = carrying.Verdict(CommandState.UNKNOWN, timedelta(seconds=99))
+    late = Verdict(CommandState.UNKNOWN, timedelta(seconds=99))
     assert carrying._record(slow, late, acting.clock()) is None
 
     command.refresh_from_db()
@@ -524,7 +525,7 @@ def test_answer_that_comes_after_the_claim_ran_out_still_counts(acting: Acting) 
     acting.step(command)
     assert command.state == "unknown"
 
-    answer = carrying.Verdict(CommandState.SENT, timedelta(seconds=2), correlation_id=QUEUED["correlationId"])
+    answer = Verdict(CommandState.SENT, timedelta(seconds=2), correlation_id=QUEUED["correlationId"])
     carrying._record(slow, answer, acting.clock())
 
     command.refresh_from_db()
@@ -619,7 +620,7 @@ def test_webhook_before_the_answer_is_recorded_wins(acting: Acting) -> None:
     assert claim is not None
 
     acting.has(status="OnWay")
-    answer = carrying.Verdict(CommandState.SENT, timedelta(seconds=2), correlation_id="x")
+    answer = Verdict(CommandState.SENT, timedelta(seconds=2), correlation_id="x")
 
     assert carrying._record(claim, answer, acting.clock()) is None
     command.refresh_from_db()

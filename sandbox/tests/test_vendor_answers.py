@@ -40,6 +40,11 @@ def _bodies(theatre: Theatre) -> dict[str, Mapping[str, object]]:
         "dateTo": vendor_date(now, cafe.zone),
     }
     hold_id = str(UUID(int=77))
+    theatre.control("drafts", {"organization_id": str(cafe.id), "on": True})
+    item = {"type": "Product", "productId": str(cafe.menu.dishes[-1].id), "amount": 1, "price": 100.5}
+    draft = {**_new_order(theatre), "id": str(UUID(int=88)), "menuId": "7", "items": [item]}
+    of_draft = {**one, "orderId": str(UUID(int=88))}
+    lock = {**of_draft, "employeeId": str(cafe.operators[0].id)}
     command = theatre.get("deliveries/change_comment", {**about, "comment": "x"})["correlationId"]
     return {
         "access_token": {"apiLogin": "demo"},
@@ -76,6 +81,12 @@ def _bodies(theatre: Theatre) -> dict[str, Mapping[str, object]]:
         "deliveries/update_tracking_link": {**about, "trackingLink": "https://t.example/1"},
         "commands/status": {**one, "correlationId": command},
         "deliveries/create": {**one, "order": _new_order(theatre)},
+        "deliveries/drafts/create": {**one, "order": draft},
+        "deliveries/drafts/lock": lock,
+        "deliveries/drafts/by_id": of_draft,
+        "deliveries/drafts/save": {**lock, "order": draft},
+        "deliveries/drafts/unlock": lock,
+        "deliveries/drafts/commit": of_draft,
         "deliveries/by_id": {**one, "orderIds": [str(order.id)]},
         "deliveries/by_revision": {**all_ids, "startRevision": theatre.stage.kitchen.revisions.last - 50},
         "deliveries/by_delivery_date_and_status": {**all_ids, "deliveryDateFrom": "2026-03-14 00:00:00.000"},
@@ -103,7 +114,8 @@ def _new_order(theatre: Theatre) -> dict[str, object]:
 def test_every_operation_answers_as_the_schema_says(theatre: Theatre) -> None:
     bodies = _bodies(theatre)
 
-    assert set(bodies) == {*OPERATIONS, "access_token"}
+    # A draft that was committed is not there any more, see test_drafts.
+    assert set(bodies) == {*OPERATIONS, "access_token"} - {"deliveries/drafts/delete"}
     for path, body in bodies.items():
         response = theatre.ask(path, body)
         assert response.status_code == 200, (path, response.get_data(as_text=True))

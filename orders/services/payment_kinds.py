@@ -1,0 +1,23 @@
+"""Kinds of payments: the dictionary's names and those of requests."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from iiko_client.types.payments import PaymentKind
+from orders.errors import BadWish
+from organizations.link_models import DictionaryEntry
+
+# The dictionary's name of a kind, where a request has another (reference, section 2, read 2026-11).
+KIND_IN_DICTIONARY = {PaymentKind.LOYALTY_CARD: "IikoCard"}
+_KIND_IN_REQUEST = {"IikoCard": PaymentKind.LOYALTY_CARD}
+
+
+def kind_of(entry: DictionaryEntry) -> PaymentKind:
+    said = str(entry.data.get("kind") or "")
+    try:
+        return _KIND_IN_REQUEST.get(said) or PaymentKind(said)
+    except ValueError as error:
+        raise BadWish(
+            "payment_type_not_settable", _("iiko does not let %s be set from outside.") % entry.name
+        ) from error

@@ -1,0 +1,104 @@
+"""Two orders for one meal: the one that was asked about, and the one made in its place with a discount.
+
+What iiko tells of either after the command ended may still change what has to be done: a till that was
+away takes a new order that nobody waits for any more (reference 1.5, read 2026-11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from orders.command_models import CommandState, OrderCommand, Phase
+from orders.models import TERMINAL, CreationStatus, Order, Status, TimelineEntry
+from orders.services.endings import HUB, enter, finish
+from orders.services.timeline import REISSUED
+from orders.signals import command_due
+
+_TAKEN = (CreationStatus.SUCCESS, CreationStatus.OK)
+
+
+def notice(orders: Collection[Order]) -> None:
+    """Call the commands to which news of these orders matters; within the transaction that wrote them."""
+    new_ids = {order.iiko_order_id for order in orders if order.iiko_order_id}
+    matters = Q(new_order_id__in=new_ids) & ~Q(new_order_id="")
+    matters |= Q(order_id__in=[order.pk for order in orders], state=CommandState.ATTENTION)
+    for command_id in OrderCommand.objects.filter(matters).order_by("id").values_list("pk", flat=True):
+        command_due.send(OrderCommand, command_id=command_id, at=None)
+
+
+def new_order_of(command: OrderCommand, order: Order) -> Order | None:
+    """Return the mirror's row of the order made in place of ``order``, once iiko has told of it."""
+    if not command.new_order_id:
+        return None
+    return Order.objects.filter(
+        organization_id=order.organization_id, iiko_order_id=command.new_order_id
+    ).first()
+
+
+def made_by(order: Order) -> Q:
+    """Match the commands by which an order, whose iiko id is known, was made in place of another."""
+    # The condition lets the partial index answer; ids of our making are unique in all restaurants.
+    return Q(new_order_id=order.iiko_order_id) & ~Q(new_order_id="")
+
+
+def revise(old: Order, command: OrderCommand, now: datetime) -> bool:
+    """Judge an ended command anew by what the mirror shows; True: it goes on. Both rows are locked."""
+    new = new_order_of(command, old)
+    if new is None:
+        return False
+    _link(old, new, command, now)
+    lives = new.status not in TERMINAL and (new.creation_status in _TAKEN or new.raw_status is not None)
+    if command.state == CommandState.ATTENTION:
+        _revise_attention(old, new, command, now, lives=lives)
+        return False
+    if not lives or command.state == CommandState.CONFIRMED or command.error_code == "seen_to":
+        return False
+    if command.error_code == "given_up_midway":
+        # A person took it over; that there are two orders now is theirs to know.
+        finish(command, CommandState.ATTENTION, now=now, code="two_orders")
+        return False
+    command.saga |= {"why": "undone_late", "why_error": command.error}
+    enter(command, Phase.CANCEL_NEW, now=now)
+    return True
+
+
+def _revise_attention(old: Order, new: Order, command: OrderCommand, now: datetime, *, lives: bool) -> None:
+    """One of the two is gone by now, so nobody needs to look any more."""
+    if lives and old.status == Status.CANCELLED:
+        finish(command, CommandState.CONFIRMED, now=now, proof="event")
+    elif new.status == Status.CANCELLED and old.status != Status.CANCELLED:
+        code = command.saga.get("why") or "reissue_cancelled"
+        finish(command, CommandState.REJECTED, now=now, code=code, error=command.saga.get("why_error", ""))
+
+
+def _link(old: Order, new: Order, command: OrderCommand, now: datetime) -> None:
+    """Name each order in the story of the other, once."""
+    if command.saga.get("is_linked"):
+        return
+    command.saga["is_linked"] = True
+    command.save(update_fields=["saga"])
+    told = {"command_id": command.pk}
+    rows = [
+        TimelineEntry(order=old, to_value=told | {"made_as": _named(new)}),
+        TimelineEntry(order=new, to_value=told | {"made_for": _named(old)}),
+    ]
+    for row in rows:
+        row.what, row.recorded_at, row.actor = REISSUED, now, HUB
+    TimelineEntry.objects.bulk_create(rows)
+
+
+def _named(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.pk,
+        "iiko_order_id": order.iiko_order_id,
+        "readable_number": order.readable_number,
+    }
+
+
+def is_made_now(order: Order) -> bool:
+    """Whether this order is the new one of a discount that is still on its way."""
+    return bool(order.iiko_order_id) and OrderCommand.objects.open().filter(made_by(order)).exists()

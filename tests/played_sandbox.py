@@ -1,0 +1,206 @@
+"""The hub and the sandbox in one process: calls go to its API, its webhooks to the hub, the clock by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+import requests
+import responses
+from django.core.management import call_command
+from django.test import Client
+
+from iiko_client.tests.harness import SCHEMA, complaints
+from iiko_client.transport import Retries
+from orders.command_models import OrderCommand
+from orders.models import Order as MirroredOrder
+from orders.services import carrying
+from sandbox.order import CreationStatus, DeliveryStatus, Dish, Order, Service, ServiceType
+from sandbox.tests.theatre import Theatre, open_theatre
+from tests.builders import authorized, drain, make_key, make_organization, post
+from tests.played_iiko import IIKO, linked
+
+TOKEN = "very-secret"
+RESTAURANT = "Берёзка"
+CHANGING = re.compile(r"deliveries/(create|cancel|drafts/save|drafts/commit)")
+
+
+class Stage:
+    """One restaurant of the sandbox, linked with the hub; its kitchen works at the pace of the wall."""
+
+    def __init__(self, mock: responses.RequestsMock) -> None:
+        self.theatre: Theatre = open_theatre(rate=0, speed=1)
+        self.calls: Counter[str] = Counter()
+        self.bodies: list[tuple[str, Any]] = []
+        self.losing: dict[str, list[str]] = {}
+        self.before: Callable[[str], None] = lambda _operation: None
+        self.cast: set[str] = set()
+        """The orders of which the hub is told."""
+        self._brought = 0
+        self.brings_news = True
+        mock.add_callback(responses.POST, re.compile(rf"{IIKO}/.*"), callback=self._call)
+        self.cafe = self.theatre.restaurant(RESTAURANT)
+        self.organization = linked(
+            make_organization(iiko_id=str(self.cafe.id), timezone=self.cafe.time_zone, token=TOKEN)
+        )
+        call_command("sync_dictionaries", verbosity=0)
+        self.key = make_key()
+        self.calls.clear()
+        self.bodies.clear()
+
+    def clock(self) -> datetime:
+        return self.theatre.clock.instant
+
+    # --- iiko ---
+
+    def _call(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], Any]:
+        path = str(request.url).removeprefix(IIKO)
+        operation = path.removeprefix("/api/1/")
+        self.before(operation)
+        how = self.losing[operation].pop(0) if self.losing.get(operation) else ""
+        if how == "unsent":
+            return 0, {}, requests.ConnectTimeout()
+        headers = {"Authorization": request.headers.get("Authorization", "")}
+        answer = self.theatre.client.post(
+            path, data=request.body, headers=headers, content_type="application/json"
+        )
+        self.calls[operation] += 1
+        if operation == "deliveries/create":
+            self.cast.add(json.loads(request.body or b"{}")["order"]["id"])
+        self.bodies.append((operation, json.loads(request.body or b"{}")))
+        if how == "408":
+            return 408, {}, ""
+        if how == "reset":
+            return 0, {}, requests.ConnectionError("reset")
+        return answer.status_code, {}, answer.get_data()
+
+    def lose(self, operation: str, *how: str) -> None:
+        """Let the answers to the next calls of an operation get lost after their effect."""
+        self.losing[operation] = list(how)
+
+    def changes(self) -> dict[str, int]:
+        return {name: count for name, count in self.calls.items() if CHANGING.fullmatch(name)}
+
+    def play(self, seconds: float = 1) -> None:
+        self.theatre.play(seconds)
+        if self.brings_news:
+            self.bring()
+
+    def bring(self) -> None:
+        """Bring the hub all webhooks that are written by now."""
+        letters = self.theatre.letters[self._brought :]
+        self._brought = len(self.theatre.letters)
+        for letter in letters:
+            body = json.loads(letter.body)
+            mine = [one for one in body if one["eventInfo"].get("id") in self.cast]
+            if mine:
+                assert post(Client(), mine, TOKEN).status_code == 200
+        drain()
+
+    # --- orders ---
+
+    def order(self, is_so: Callable[[Order], bool] = lambda _order: True, **service: Any) -> MirroredOrder:
+        """An order that waits for the kitchen and can be made anew."""
+        found = self.theatre.wait_for_order(
+            RESTAURANT,
+            DeliveryStatus.UNCONFIRMED,
+            DeliveryStatus.WAIT_COOKING,
+            is_so=lambda one: is_plain(one) and is_so(one),
+            **service,
+        )
+        self._hold(found)
+        self.theatre.play(5)  # several webhooks may wait for each other
+        self._brought = 0  # what is known by now is counted as a repeat
+        self.bring()
+        return MirroredOrder.objects.get(iiko_order_id=str(found.id))
+
+    def _hold(self, order: Order) -> None:
+        """Let the kitchen leave an order alone: only what a test does happens to it."""
+        self.cast.add(str(order.id))
+        life = self.theatre.stage.kitchen._lives[order.id]
+        life.beats.clear()
+        life.plan += 1
+
+    def truth(self, iiko_order_id: str | None) -> Order:
+        [found] = [one for one in self.theatre.stage.kitchen.orders() if str(one.id) == iiko_order_id]
+        return found
+
+    def put(self, iiko_order_id: str | None, **changes: Any) -> None:
+        """Let the till change an order behind everybody's back; no webhook tells."""
+        self.theatre.stage.kitchen.note(replace(self.truth(iiko_order_id), **changes), self.clock())
+
+    def living(self) -> list[str]:
+        """The orders that the kitchen would cook: taken, and neither cancelled nor closed."""
+        return [
+            str(one.id)
+            for one in self.theatre.stage.kitchen.orders()
+            if one.creation is CreationStatus.SUCCESS and not one.is_over
+        ]
+
+    # --- people and workers ---
+
+    def ask(self, order: MirroredOrder, body: Any, **headers: str) -> Any:
+        return Client().post(
+            f"/api/v1/orders/{order.pk}/apply-discount",
+            data=json.dumps(body),
+            content_type="application/json",
+            headers={**authorized(self.key), **headers},
+        )
+
+    def asked(self, order: MirroredOrder, body: Any) -> OrderCommand:
+        response = self.ask(order, body)
+        assert response.status_code == 202, response.content
+        return OrderCommand.objects.get(pk=response.json()["id"])
+
+    def step(self, command: OrderCommand) -> None:
+        carrying.advance(command.pk, clock=self.clock)
+        command.refresh_from_db()
+
+    def until(self, command: OrderCommand, is_so: Callable[[], bool], seconds: int = 1500) -> None:
+        """Let a worker step and the restaurant work, second by second."""
+        for _ in range(seconds):
+            command.refresh_from_db()
+            if is_so():
+                return
+            if command.is_final or command.held_until is None or command.held_until <= self.clock():
+                self.step(command)
+            self.play(1)
+        raise AssertionError((command.state, command.phase, command.error_code, command.error))
+
+    def end(self, command: OrderCommand, seconds: int = 1500) -> OrderCommand:
+        self.until(command, lambda: command.is_final, seconds)
+        return command
+
+    def check_bodies(self) -> None:
+        """All that changed something fits the vendor's schema."""
+        for operation, body in self.bodies:
+            if SCHEMA.exists() and CHANGING.fullmatch(operation):
+                assert complaints(operation, body) == [], operation
+
+
+def is_plain(order: Order) -> bool:
+    """Whether nothing of an order stands in the way of making it anew."""
+    return (
+        all(isinstance(line, Dish | Service) for line in order.lines)
+        and not order.discounts
+        and not order.settled_sum
+        and order.stamps.printed is None
+        and all(payment.type.kind in ("Cash", "Card") for payment in order.payments)
+        and not any(payment.type.processed_outside for payment in order.payments)
+    )
+
+
+@pytest.fixture
+def stage(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr(Retries, "pause_s", lambda *_: 0.0)
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield Stage(mock)
+
+
+PICKUP = {"service": ServiceType.PICKUP}

@@ -1,0 +1,474 @@
+"""A discount by making the order anew, on a played iiko: one meal whatever is lost, late or refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from orders.command_models import OrderCommand
+from orders.models import Order, TimelineEntry
+from orders.services import carrying
+from sandbox.money import ZERO
+from sandbox.order import DeliveryStatus, Dish
+from sandbox.order import Order as PlayedOrder
+from tests.played_sandbox import PICKUP, Stage, stage
+
+__all__ = ["stage"]
+pytestmark = pytest.mark.django_db
+
+CREATE, CANCEL = "deliveries/create", "deliveries/cancel"
+BY_SUM = {"discount_sum": "50.50", "reissue": True}
+
+
+@pytest.fixture
+def order(stage: Stage) -> Order:
+    return stage.order()
+
+
+def ends_with_one_meal(stage: Stage, order: Order, command: OrderCommand) -> None:
+    """The new order lives with its discount, the old one is cancelled for it, each was asked for once."""
+    assert (command.state, command.error_code) == ("confirmed", ""), command.error
+    new = stage.truth(command.new_order_id)
+    old = stage.truth(order.iiko_order_id)
+    assert old.status is DeliveryStatus.CANCELLED
+    assert (str(old.moved_to), str(new.moved_from)) == (command.new_order_id, order.iiko_order_id)
+    assert [str(one.sum) for one in new.discounts] == ["50.50"]
+    assert not new.is_over
+    stage.check_bodies()
+
+
+def dishes(order: PlayedOrder) -> list[tuple[Any, ...]]:
+    """What is to be cooked."""
+    return [
+        (
+            one.product,
+            one.size,
+            one.amount,
+            one.comment,
+            [(each.modifier, each.amount) for each in one.extras],
+        )
+        for one in order.lines
+        if isinstance(one, Dish)
+    ]
+
+
+def stays_as_it_was(stage: Stage, order: Order, command: OrderCommand) -> None:
+    """The old order lives; of the new one nothing is left to cook."""
+    assert order.iiko_order_id in stage.living()
+    assert command.new_order_id not in stage.living()
+    assert stage.truth(order.iiko_order_id).moved_to is None
+
+
+# --- the usual course --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", [{}, PICKUP], ids=["courier", "pickup"])
+def test_order_is_made_anew_with_the_discount_and_the_old_one_cancelled(
+    stage: Stage, service: dict[str, Any]
+) -> None:
+    order = stage.order(**service)
+    was = stage.truth(order.iiko_order_id)
+
+    command = stage.end(stage.asked(order, BY_SUM))
+    stage.play(5)
+
+    ends_with_one_meal(stage, order, command)
+    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+    new = stage.truth(command.new_order_id)
+    assert new.sum == was.sum - new.discounts[0].sum
+    kept = ("phone", "guest", "address", "comment", "external_number", "service")
+    assert abs(new.complete_before - was.complete_before) < timedelta(milliseconds=1)
+    assert [getattr(new, name) for name in kept] == [getattr(was, name) for name in kept]
+    assert dishes(new) == dishes(was)
+    assert sum(payment.sum for payment in new.payments) in (0, new.sum)
+
+
+def test_both_orders_tell_of_each_other(stage: Stage, order: Order) -> None:
+    command = stage.end(stage.asked(order, BY_SUM))
+    stage.until(command, lambda: TimelineEntry.objects.filter(what="reissued").count() == 2, seconds=30)
+
+    new = Order.objects.get(iiko_order_id=command.new_order_id)
+    [on_old] = order.timeline.filter(what="reissued")
+    [on_new] = new.timeline.filter(what="reissued")
+    assert on_old.to_value
+    assert on_new.to_value
+    assert on_old.to_value["made_as"]["order_id"] == new.pk
+    assert on_new.to_value["made_for"]["order_id"] == order.pk
+    told = [
+        (one.to_value["phase"], one.to_value["state"], one.actor)  # type: ignore[index]  # a command's row has it
+        for one in order.timeline.filter(what="command").order_by("id")
+    ]
+    assert told == [
+        ("read", "pending", "API: shop"),
+        ("create", "pending", "hub"),
+        ("create", "sent", "hub"),
+        ("cancel_old", "pending", "hub"),
+        ("cancel_old", "sent", "hub"),
+        ("cancel_old", "confirmed", "iiko"),
+    ]
+    assert "body" not in command.saga
+
+
+@pytest.mark.parametrize("place", [0, 3], ids=["percent", "fixed"])
+def test_type_with_a_size_of_its_own_is_told_no_sum(stage: Stage, order: Order, place: int) -> None:
+    kind = stage.cafe.dictionaries.all_discounts[place]
+
+    command = stage.end(stage.asked(order, {"discount_id": str(kind.id), "reissue": True}))
+
+    assert command.state == "confirmed", command.error
+    [sent] = [body for operation, body in stage.bodies if operation == CREATE]
+    assert sent["order"]["discountsInfo"] == {"discounts": [{"type": "RMS", "discountTypeId": str(kind.id)}]}
+    assert [one.type for one in stage.truth(command.new_order_id).discounts] == [kind]
+    stage.check_bodies()
+
+
+# --- answers that are lost ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("news", [True, False], ids=["webhooks", "none"])
+@pytest.mark.parametrize("how", ["408", "reset"])
+@pytest.mark.parametrize("operation", [CREATE, CANCEL])
+def test_answer_lost_after_the_effect(
+    stage: Stage, order: Order, operation: str, how: str, news: bool
+) -> None:
+    stage.brings_news = news
+    stage.lose(operation, how)
+
+    command = stage.end(stage.asked(order, BY_SUM))
+
+    ends_with_one_meal(stage, order, command)
+    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+
+
+@pytest.mark.parametrize("operation", [CREATE, CANCEL])
+def test_line_that_is_down_for_a_while(stage: Stage, order: Order, operation: str) -> None:
+    stage.lose(operation, "unsent", "unsent")
+
+    command = stage.end(stage.asked(order, BY_SUM))
+
+    ends_with_one_meal(stage, order, command)
+    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+
+
+@pytest.mark.parametrize("operation", ["deliveries/by_id", "commands/status"])
+def test_reads_that_bring_nothing_are_made_again(stage: Stage, order: Order, operation: str) -> None:
+    stage.lose(operation, *["408"] * 5)
+
+    command = stage.end(stage.asked(order, BY_SUM))
+
+    ends_with_one_meal(stage, order, command)
+
+
+# --- what the other side does meanwhile --------------------------------------------------------------
+
+
+def _at_cancelling(stage: Stage, order: Order) -> OrderCommand:
+    command = stage.asked(order, BY_SUM)
+    stage.until(command, lambda: command.phase == "cancel_old")
+    assert command.state == "pending"
+    return command
+
+
+def test_kitchen_that_began_meanwhile_keeps_the_old_order(stage: Stage, order: Order) -> None:
+    command = _at_cancelling(stage, order)
+    stage.put(order.iiko_order_id, status=DeliveryStatus.COOKING_STARTED)
+
+    stage.end(command)
+
+    assert (command.state, command.error_code) == ("rejected", "undone_cooking")
+    stays_as_it_was(stage, order, command)
+    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+
+
+def test_till_that_refuses_the_cancellation_keeps_the_old_order(stage: Stage, order: Order) -> None:
+    command = _at_cancelling(stage, order)
+    stage.until(command, lambda: command.state == "sent")
+    # Printed on the way: the till deletes printed dishes only with a removal type.
+    stamps = stage.truth(order.iiko_order_id).stamps
+    stage.put(order.iiko_order_id, stamps=replace(stamps, printed=stage.clock()))
+
+    stage.end(command)
+
+    assert (command.state, command.error_code) == ("rejected", "undone_refused")
+    assert "Removal type is needed" in command.error
+    stays_as_it_was(stage, order, command)
+    assert stage.changes() == {CREATE: 1, CANCEL: 2}
+
+
+def test_guest_who_cancels_meanwhile_gets_no_meal(stage: Stage, order: Order) -> None:
+    command = _at_cancelling(stage, order)
+    stage.put(order.iiko_order_id, status=DeliveryStatus.CANCELLED)
+
+    stage.end(command)
+
+    assert (command.state, command.error_code) == ("rejected", "undone_cancelled")
+    assert command.new_order_id not in stage.living()
+
+
+def test_new_order_that_somebody_cancelled_leaves_the_old_one(stage: Stage, order: Order) -> None:
+    command = _at_cancelling(stage, order)
+    stage.put(command.new_order_id, status=DeliveryStatus.CANCELLED)
+
+    stage.end(command)
+
+    assert (command.state, command.error_code) == ("rejected", "reissue_cancelled")
+    stays_as_it_was(stage, order, command)
+    assert stage.changes() == {CREATE: 1}
+
+
+def test_new_order_without_the_discount_is_taken_back(stage: Stage, order: Order) -> None:
+    command = stage.asked(order, BY_SUM)
+    stage.until(command, lambda: command.phase == "create" and command.state == "sent")
+    new = stage.truth(command.new_order_id)
+    plain = tuple(replace(line, discount=ZERO) if isinstance(line, Dish) else line for line in new.lines)
+    stage.put(command.new_order_id, discount=None, lines=plain)
+
+    stage.end(command)
+
+    assert (command.state, command.error_code) == ("rejected", "undone_differs")
+    stays_as_it_was(stage, order, command)
+
+
+def test_till_that_does_not_take_the_new_order(stage: Stage, order: Order) -> None:
+    payment = stage.cafe.dictionaries.cash
+    stage.before = lambda operation: _forget_drinks(stage) if operation == CREATE else None
+    assert payment is not None
+
+    command = stage.end(stage.asked(order, BY_SUM))
+
+    assert (command.state, command.error_code) == ("rejected", "reissue_refused")
+    assert "ProductNotFound" in command.error
+    stays_as_it_was(stage, order, command)
+    assert stage.changes() == {CREATE: 1}
+
+
+def _forget_drinks(stage: Stage) -> None:
+    """The till's menu is another by the time the order comes."""
+    menu = replace(stage.cafe.menu, dishes=())
+    cafe = replace(stage.cafe, menu=menu)
+    world = stage.theatre.stage.world
+    others = tuple(one for one in world.organizations if one.id != cafe.id)
+    stage.theatre.stage.world = replace(world, organizations=(cafe, *others))
+
+
+def test_till_that_is_away_is_sent_nothing(stage: Stage, order: Order) -> None:
+    stage.theatre.stage.kitchen.set_online(stage.cafe, stage.clock(), is_online=False)
+
+    command = stage.end(stage.asked(order, BY_SUM))
+
+    assert (command.state, command.error_code) == ("rejected", "till_offline")
+    assert stage.changes() == {}
+
+
+def test_new_order_taken_after_its_time_is_taken_back(stage: Stage, order: Order) -> None:
+    """Error becomes Success: the till was away and comes back (reference 1.5, read 2026-11)."""
+    kitchen = stage.theatre.stage.kitchen
+    command = stage.asked(order, BY_SUM)
+    stage.until(command, lambda: command.phase == "create" and command.state == "sent")
+    kitchen.set_online(stage.cafe, stage.clock(), is_online=False)
+    stage.end(command)
+    assert (command.state, command.error_code) == ("rejected", "reissue_refused")
+    assert "Creation timeout expired" in command.error
+
+    kitchen.set_online(stage.cafe, stage.clock(), is_online=True)
+    stage.until(command, lambda: command.phase == "cancel_new")
+    stage.end(command)
+
+    assert (command.state, command.error_code) == ("rejected", "undone_late")
+    assert stage.truth(command.new_order_id).status is DeliveryStatus.CANCELLED
+    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+
+
+def test_compensation_that_fails_too_is_left_to_a_person(stage: Stage, order: Order) -> None:
+    command = _at_cancelling(stage, order)
+    stage.put(order.iiko_order_id, status=DeliveryStatus.COOKING_STARTED)
+    stage.until(command, lambda: command.phase == "cancel_new" and command.state == "sent")
+    stage.put(command.new_order_id, status=DeliveryStatus.CLOSED)
+
+    stage.end(command)
+
+    assert (command.state, command.error_code) == ("attention", "two_orders")
+    assert command.finished_at is not None
+    again = stage.ask(order, BY_SUM)
+    assert again.status_code == 409
+
+
+def test_attention_ends_when_iiko_shows_that_one_order_is_left(stage: Stage, order: Order) -> None:
+    command = _at_cancelling(stage, order)
+    stage.lose(CANCEL, "408")
+    # Neither this nor any other is carried out: the till is away from now on.
+    kitchen = stage.theatre.stage.kitchen
+    kitchen.set_online(stage.cafe, stage.clock(), is_online=False)
+    stage.lose(CANCEL, "408", "408", "408")
+    stage.end(command)
+    assert (command.state, command.error_code) == ("attention", "old_not_proved")
+
+    kitchen.set_online(stage.cafe, stage.clock(), is_online=True)
+    stage.until(command, lambda: command.state == "confirmed", seconds=60)
+
+    assert stage.truth(order.iiko_order_id).status is DeliveryStatus.CANCELLED
+    assert command.new_order_id in stage.living()
+
+
+# --- workers that die --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lost_records(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the steps whose worker is killed before it writes down what it found."""
+    doomed: list[int] = []
+    record, taken = carrying._record, iter(range(1, 1000))
+
+    def die(*args: Any) -> Any:
+        return None if next(taken) in doomed else record(*args)
+
+    monkeypatch.setattr(carrying, "_record", die)
+    return doomed
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
+def test_worker_killed_after_any_step(
+    stage: Stage, order: Order, lost_records: list[int], number: int
+) -> None:
+    lost_records.append(number)
+
+    command = stage.end(stage.asked(order, BY_SUM))
+
+    ends_with_one_meal(stage, order, command)
+    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_worker_killed_before_it_sends(
+    stage: Stage, order: Order, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    taken = iter(range(1, 1000))
+
+    class Killed(BaseException):
+        pass
+
+    def die(operation: str) -> None:
+        if operation in (CREATE, CANCEL, "deliveries/by_id") and next(taken) == number:
+            raise Killed
+
+    stage.before = die
+    command = stage.asked(order, BY_SUM)
+    with pytest.raises(Killed):
+        stage.end(command)
+    stage.before = lambda _operation: None
+
+    stage.end(command)
+
+    if command.state == "confirmed":
+        ends_with_one_meal(stage, order, command)
+    else:
+        # The creation never went out: nothing came of it, and nothing was sent twice.
+        assert (command.state, command.error_code) == ("expired", "reissue_not_done")
+        stays_as_it_was(stage, order, command)
+    assert stage.changes().get(CREATE, 0) <= 1
+
+
+# --- drafts ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drafted(stage: Stage, order: Order) -> Order:
+    """A restaurant with drafts, in which somebody is changing this order."""
+    stage.theatre.control("drafts", {"organization_id": str(stage.cafe.id), "on": True})
+    was = stage.truth(order.iiko_order_id)
+    items = [
+        {
+            "type": "Product",
+            "productId": str(line.product.id),
+            "amount": float(line.amount),
+            "price": float(line.price),
+            "productSizeId": str(line.size.id) if line.size else None,
+            "modifiers": [
+                {"productId": str(extra.modifier.id), "amount": extra.amount} for extra in line.extras
+            ],
+        }
+        for line in was.lines
+        if isinstance(line, Dish)
+    ]
+    assert was.address is not None
+    street = {"id": str(was.address.street.id)}
+    point = {"address": {"type": "legacy", "street": street, "house": was.address.house}}
+    content = {
+        "id": order.iiko_order_id,
+        "menuId": "7",
+        "phone": was.phone,
+        "orderServiceType": was.service.value,
+        "deliveryPoint": point,
+        "operatorId": str(stage.cafe.operators[0].id),
+        "items": items,
+    }
+    stage.theatre.get("deliveries/drafts/create", {"organizationId": str(stage.cafe.id), "order": content})
+    return order
+
+
+SAVE, COMMIT = "deliveries/drafts/save", "deliveries/drafts/commit"
+
+
+def test_draft_is_changed_and_sent_instead_of_a_new_order(stage: Stage, drafted: Order) -> None:
+    command = stage.end(stage.asked(drafted, BY_SUM))
+
+    assert (command.state, command.new_order_id) == ("confirmed", ""), command.error
+    assert stage.changes() == {SAVE: 1, COMMIT: 1}
+    assert [str(one.sum) for one in stage.truth(drafted.iiko_order_id).discounts] == ["50.50"]
+    stage.check_bodies()
+
+
+@pytest.mark.parametrize("how", ["408", "reset"])
+@pytest.mark.parametrize("operation", [SAVE, COMMIT])
+def test_answer_of_a_draft_lost_after_the_effect(
+    stage: Stage, drafted: Order, operation: str, how: str
+) -> None:
+    stage.lose(operation, how)
+
+    command = stage.end(stage.asked(drafted, BY_SUM))
+
+    assert command.state == "confirmed", (command.error_code, command.error)
+    assert stage.changes() == {SAVE: 1, COMMIT: 1}
+    assert [str(one.sum) for one in stage.truth(drafted.iiko_order_id).discounts] == ["50.50"]
+
+
+def test_draft_that_iiko_does_not_take_is_put_back(stage: Stage, drafted: Order) -> None:
+    def cook(operation: str) -> None:
+        if operation == COMMIT:
+            stage.put(drafted.iiko_order_id, status=DeliveryStatus.COOKING_STARTED)
+
+    stage.before = cook
+    command = stage.end(stage.asked(drafted, BY_SUM))
+
+    assert (command.state, command.error_code) == ("rejected", "draft_refused")
+    ids = {"organizationId": str(stage.cafe.id), "orderId": drafted.iiko_order_id}
+    assert "discountsInfo" not in stage.theatre.get("deliveries/drafts/by_id", ids)["order"]
+
+
+def test_restaurant_with_drafts_needs_no_reissue(stage: Stage, drafted: Order) -> None:
+    assert stage.ask(drafted, {"discount_sum": 50.5}).status_code == 409  # nobody knows yet
+    first = stage.end(stage.asked(drafted, BY_SUM))
+    other = stage.order(lambda one: str(one.id) != drafted.iiko_order_id)
+
+    second = stage.end(stage.asked(other, {"discount_sum": 20}))
+
+    assert first.state == "confirmed"
+    assert (second.state, second.error_code) == ("rejected", "no_draft")
+    assert stage.changes() == {SAVE: 1, COMMIT: 1}
+
+
+def test_draft_that_somebody_edits_is_left_alone(stage: Stage, drafted: Order) -> None:
+    lock = {
+        "organizationId": str(stage.cafe.id),
+        "orderId": drafted.iiko_order_id,
+        "employeeId": str(stage.cafe.operators[1].id),
+    }
+    stage.theatre.get("deliveries/drafts/lock", lock)
+
+    command = stage.end(stage.asked(drafted, BY_SUM))
+
+    assert (command.state, command.error_code) == ("rejected", "draft_locked")
+    assert stage.changes() == {}
