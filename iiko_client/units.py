@@ -33,7 +33,8 @@ def to_minor(value: object) -> MinorUnits:
         amount = Decimal(value)
     except InvalidOperation as error:
         raise NotMoney(f"{str(value)[:40]!r} is not an amount of money") from error
-    if not amount.is_finite() or abs(amount) >= _LARGEST:
+    # copy_abs rounds nothing: abs would raise Overflow on an exponent beyond the usual context's.
+    if not amount.is_finite() or amount.copy_abs() >= _LARGEST:
         raise NotMoney(f"{str(value)[:40]} is outside the range of amounts")
     try:
         minor = amount.quantize(_HUNDREDTH, context=_EXACT).scaleb(2, context=_EXACT)
