@@ -24,6 +24,7 @@ from loyalty.models import (
     OperationState,
     Wallet,
 )
+from loyalty.permissions import SEES_PEOPLE
 from loyalty.presentation import (
     amount_text,
     balance_text,
@@ -33,12 +34,12 @@ from loyalty.presentation import (
     state_badge,
 )
 from loyalty.services.customers import masked_card, masked_email, normal_phone
+from loyalty.words import explain_detail
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
 from organizations.presentation import EMPTY, clock, cut, money, two_lines
 from organizations.services.registry import canonical_id
 
-SEES_PEOPLE = "loyalty.view_personal_data"
 _SHOWN_OPERATIONS = 100
 
 
@@ -318,7 +319,12 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
         (_("Marker"), _mono(operation.marker)),
     ]
     steps = [
-        (clock(step.recorded_at, zone, now=now, seconds=True), _state(step.after), step.detail, step.actor)
+        (
+            clock(step.recorded_at, zone, now=now, seconds=True),
+            _state(step.after),
+            explain_detail(step.detail),
+            step.actor,
+        )
         for step in operation.steps.order_by("id")
     ]
     return {

@@ -24,7 +24,10 @@ _COLOURS = {
 
 
 def state_badge(operation: LoyaltyOperation) -> SafeString:
-    return badge(_COLOURS[OperationState(operation.state)], operation.get_state_display(), operation.error)
+    if not operation.is_known:
+        return badge("failed", _("not known, look in iiko"), operation.trouble)
+    state = OperationState(operation.state)
+    return badge(_COLOURS[state], operation.get_state_display(), operation.trouble)
 
 
 def amount_text(operation: LoyaltyOperation, currency: str) -> SafeString:

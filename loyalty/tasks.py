@@ -15,10 +15,8 @@ from organizations.jobs import scheduled
 
 @app.task(name="loyalty.advance_operation", queue="commands")
 def advance_operation(operation_id: int) -> None:
-    """Take a step of an operation and come again for the next."""
-    due = carrying.advance(operation_id, clock=timezone.now)
-    if due is not None:
-        enqueue(operation_id, due)
+    """Take a step of an operation; the next is announced with what this one found."""
+    carrying.advance(operation_id, clock=timezone.now)
 
 
 def enqueue(operation_id: int, at: datetime | None = None) -> None:
@@ -43,7 +41,7 @@ def wake_operations() -> None:
     for operation_id in stuck.order_by("id").values_list("pk", flat=True)[:500]:
         enqueue(operation_id)
     holds.release_orphaned(now=timezone.now())
-    operations.forget_old_keys(now=timezone.now())
+    operations.REPEATS.forget_old(now=timezone.now())
 
 
 @scheduled("17 1 * * *")
