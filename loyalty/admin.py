@@ -276,12 +276,8 @@ class LoyaltyOperationAdmin(MirrorAdmin):
 
     @admin.display(description=_("state"))
     def outcome(self, operation: LoyaltyOperation) -> SafeString:
-        is_held = (
-            operation.kind == OperationKind.HOLD
-            and operation.state == OperationState.CONFIRMED
-            and operation.released_at is None
-        )
-        return two_lines(state_badge(operation), hold_text(operation, timezone.now()) if is_held else "")
+        is_hold = operation.kind == OperationKind.HOLD
+        return two_lines(state_badge(operation), hold_text(operation, timezone.now()) if is_hold else "")
 
     @admin.display(description=_("guest"))
     def guest(self, operation: LoyaltyOperation) -> SafeString:
@@ -308,6 +304,7 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
     customer = operation.wallet.customer
     url = reverse("admin:loyalty_customer_change", args=[customer.pk])
     sees_orders = request.user.has_perm("orders.view_order")
+    is_hold = operation.kind == OperationKind.HOLD
     facts: list[tuple[Any, Any]] = [
         (_("Guest"), format_html('<a class="hub-link" href="{}">{}</a>', url, customer)),
         (_("Wallet"), operation.wallet),
@@ -327,16 +324,26 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
         )
         for step in operation.steps.order_by("id")
     ]
+    earlier = _waits_for(operation)
     return {
+        "waits_for": earlier,
+        "waits_for_url": earlier and reverse("admin:loyalty_loyaltyoperation_change", args=[earlier.pk]),
         "badge": state_badge(operation),
         "headline": [
-            (_("What"), operation.get_kind_display()),
+            (_("Hold"), hold_text(operation, now) or EMPTY) if is_hold else (_("Wallet"), operation.wallet),
             (_("Amount"), amount_text(operation, operation.organization.currency)),
             (_("Asked"), clock(operation.created_at, zone, now=now, seconds=True)),
         ],
         "facts": facts,
         "steps": steps,
     }
+
+
+def _waits_for(operation: LoyaltyOperation) -> LoyaltyOperation | None:
+    if operation.state != OperationState.PENDING:
+        return None
+    same = LoyaltyOperation.objects.open().of_wallet(operation.wallet)
+    return same.filter(pk__lt=operation.pk).order_by("id").first()
 
 
 def _mono(text: str) -> SafeString | str:

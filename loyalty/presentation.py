@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from iiko_client.types.statuses import DeliveryStatus
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
 from loyalty.services.customers import masked_phone
 from organizations.presentation import EMPTY, badge, money, span_text
@@ -45,7 +46,13 @@ def phone_text(customer: Customer, *, sees_people: bool) -> str:
 
 
 def hold_text(hold: LoyaltyOperation, now: datetime) -> str:
-    """How long money has been put aside."""
+    """How long money has been put aside; of one that is not in force what became of it, if it is known."""
+    if hold.state != OperationState.CONFIRMED:
+        return ""
+    if hold.released_at is not None:
+        return _("given back")
+    if hold.order is not None and hold.order.status == DeliveryStatus.CLOSED.value:
+        return _("its order is closed")
     return _("held for %(span)s") % {"span": span_text(now - (hold.finished_at or hold.created_at))}
 
 

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 _WORDS: dict[str, Any] = {
     "answer_lost": _(
-        "iiko's answer was lost; the hub is looking for the transaction to see whether it was done."
+        "iiko's answer was lost; the hub is looking for the transaction to see whether it was done. Do not "
+        "repeat it meanwhile."
     ),
     "not_done": _("iiko has not carried it out. Ask again if it is still wanted."),
     "no_answer": _("iiko could not be asked for a day what became of it. Look at the wallet in iiko."),
