@@ -31,7 +31,7 @@ from loyalty.services.operations import REPEATS, Asked
 from orders.api.waiting import made_once, requester_of, status_of, wait_for_end
 from organizations.api.parsers import ExactJSONParser
 from organizations.api.permissions import check_may_act, in_scope
-from organizations.api.throttling import ActionThrottle
+from organizations.api.throttling import ActionThrottle, SearchThrottle
 from organizations.errors import UnknownOrganization
 from organizations.models import ApiKey, Organization
 from organizations.services.registry import canonical_id
@@ -163,6 +163,7 @@ class CustomerView(APIView):
     """One guest, looked for in exactly one way."""
 
     staff_permission = "loyalty.view_customer"
+    throttle_classes = (SearchThrottle,)
 
     @extend_schema(
         summary="A guest with live balances",
