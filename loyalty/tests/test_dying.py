@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +55,17 @@ def calls_back(iiko: PlayedIiko, operation: str, do: Any, body: str = "{}", stat
 
 def die() -> None:
     raise Dead
+
+
+def look_after(clock: HandClock, span: timedelta, state: OperationState) -> Callable[[], None]:
+    """Another worker looks for the operation so long after it was sent, and finds nothing."""
+
+    def look() -> None:
+        clock.forward(seconds=span.total_seconds() + 1)
+        carrying.advance(newest().pk, clock=clock)
+        assert newest().state == state
+
+    return look
 
 
 # --- dying -------------------------------------------------------------------------------------------
@@ -167,12 +179,7 @@ def test_answer_that_came_after_the_lease_counts(client: Client, iiko: PlayedIik
     move(client, "topup", "25.50")
     iiko.answers(BY_DATE, page())
 
-    def look_meanwhile() -> None:
-        clock.forward(seconds=LEASE.total_seconds() + 1)
-        carrying.advance(newest().pk, clock=clock)
-        assert newest().state == OperationState.UNKNOWN
-
-    calls_back(iiko, TOPUP, look_meanwhile)
+    calls_back(iiko, TOPUP, look_after(clock, LEASE, OperationState.UNKNOWN))
 
     done = work(clock)
 
@@ -185,11 +192,8 @@ def test_refusal_that_came_after_the_lease_counts(client: Client, iiko: PlayedIi
     move(client, "topup", "25.50")
     iiko.answers(BY_DATE, page())
 
-    def look_meanwhile() -> None:
-        clock.forward(seconds=LEASE.total_seconds() + 1)
-        carrying.advance(newest().pk, clock=clock)
-
-    calls_back(iiko, TOPUP, look_meanwhile, body=_json(refusal("Нельзя", "No")), status=400)
+    look = look_after(clock, LEASE, OperationState.UNKNOWN)
+    calls_back(iiko, TOPUP, look, body=_json(refusal("Нельзя", "No")), status=400)
 
     done = work(clock)
 
@@ -202,12 +206,7 @@ def test_answer_after_it_was_taken_for_not_done_sets_that_right(client: Client, 
     move(client, "topup", "25.50")
     iiko.answers(BY_DATE, page())
 
-    def sleep_and_be_given_up() -> None:
-        clock.forward(seconds=ABSENT_AFTER.total_seconds() + 60)
-        carrying.advance(newest().pk, clock=clock)
-        assert newest().state == OperationState.EXPIRED
-
-    calls_back(iiko, TOPUP, sleep_and_be_given_up)
+    calls_back(iiko, TOPUP, look_after(clock, ABSENT_AFTER, OperationState.EXPIRED))
 
     done = work(clock)
 
