@@ -63,6 +63,7 @@ _BURST = 24
 _STEPS = (
     (carrying, "_claim"),
     (carrying, "_guard"),
+    (carrying, "_begin"),
     (carrying, "_call"),
     (carrying, "_record"),
     (carrying, "finish"),

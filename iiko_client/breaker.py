@@ -4,7 +4,8 @@
 centre, in reference 1.3, read 2026-11). A circuit counts suspicious answers in a row; once it opens,
 calls are refused here. There is one circuit for each credential (401, 402, 5xx) and one for each
 operation and organization (the same request refused again and again), so that one organization without
-loyalty does not stop another's orders.
+loyalty does not stop another's orders. Where refusals are part of the trade, as of an empty wallet, they
+count in full for that wallet alone, and for the operation only in a long row without a success.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class Verdict(Enum):
 
     GOOD = "good"
     SUSPICIOUS = "suspicious"
+    REFUSED = "refused"
+    """A refusal that is part of the trade; many of them and nothing else are suspicious all the same."""
     NEUTRAL = "neutral"
     """No word from iiko on our behaviour: a lost connection, a 408, a 429."""
 
@@ -39,6 +42,7 @@ class Limits:
     """When a circuit opens and for how long."""
 
     failures: int = 5
+    refusals: int = 25
     open_for: timedelta = timedelta(seconds=60)
     longest: timedelta = timedelta(minutes=15)
     operator_first: timedelta = timedelta(seconds=10)
@@ -54,6 +58,7 @@ class Circuit:
     """Closed while ``open_until`` is None; open until then; half-open after, until a probe settles it."""
 
     failures: int = 0
+    refusals: int = 0
     last_failure_at: datetime | None = None
     open_until: datetime | None = None
     openings: int = 0
@@ -85,15 +90,17 @@ class Circuit:
             return self if self.open_until and now < self.open_until else CLOSED
         if verdict is Verdict.NEUTRAL:
             return replace(self, probe_until=None)
-        return self._failed(now, limits)
+        return self._failed(now, limits, is_refusal=verdict is Verdict.REFUSED)
 
-    def _failed(self, now: datetime, limits: Limits) -> Circuit:
+    def _failed(self, now: datetime, limits: Limits, *, is_refusal: bool) -> Circuit:
         # A call that was under way when the circuit opened must not open it once more.
         if self.open_until and now < self.open_until:
             return self
         forgotten = self.last_failure_at and now - self.last_failure_at > limits.forget_after
-        failed = replace(self, failures=1 if forgotten else self.failures + 1, last_failure_at=now)
-        if self.open_until is None and failed.failures < limits.failures:
+        failures, refusals = (0, 0) if forgotten else (self.failures, self.refusals)
+        failures, refusals = failures + (not is_refusal), refusals + is_refusal
+        failed = replace(self, failures=failures, refusals=refusals, last_failure_at=now)
+        if self.open_until is None and failures < limits.failures and refusals < limits.refusals:
             return failed
         span = min(limits.open_for * 2 ** min(self.openings, 16), limits.longest)
         return replace(failed, open_until=now + span, openings=self.openings + 1, probe_until=None)

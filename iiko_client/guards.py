@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from iiko_client import answers, pauses
+from iiko_client import answers, calls, pauses
 from iiko_client.answers import Refusal
 from iiko_client.breaker import Breaker, Priority, Verdict
 from iiko_client.errors import (
@@ -20,6 +20,7 @@ from iiko_client.errors import (
 )
 from iiko_client.operations.table import Operation
 from iiko_client.pauses import Pauses
+from iiko_client.reading import JsonObject
 
 
 class Lanes:
@@ -60,45 +61,67 @@ class Lanes:
 
 
 class Circuits:
-    """Two circuits for every call: the credential's, and the operation's for one organization."""
+    """The circuits of every call: the credential's, the operation's for one organization, and for a wallet
+    its own."""
 
     def __init__(self, *, key: str, breaker: Breaker, clock: Callable[[], datetime]) -> None:
         self._key = key
         self._breaker = breaker
         self._clock = clock
 
-    def admit(self, operation: Operation, organization: str, priority: Priority) -> None:
+    def admit(self, operation: Operation, body: JsonObject, priority: Priority) -> None:
         """Let a call go, or raise IikoBlocked."""
         now = self._clock()
-        part = self._part(operation, organization)
-        until = self._breaker.admit(part, priority, now)
-        if until is None:
-            until = self._breaker.admit(self._key, priority, now)
-            if until is not None:  # the part may have noted a probe that will not take place
-                self._breaker.record(part, Verdict.NEUTRAL, now)
-        if until is not None:
-            raise IikoBlocked(
-                "not sent: iiko refused several calls in a row, and repeating them gets the key blocked",
-                until=until,
-                retry_after_s=max(0.0, (until - now).total_seconds()),
-                operation=operation.name,
-            )
+        admitted: list[str] = []
+        for circuit in reversed(self._names(operation, body)):
+            until = self._breaker.admit(circuit, priority, now)
+            if until is not None:
+                for earlier in admitted:  # they may have noted a probe that will not take place
+                    self._breaker.record(earlier, Verdict.NEUTRAL, now)
+                raise IikoBlocked(
+                    "not sent: iiko refused several calls in a row, and repeating them gets the key blocked",
+                    until=until,
+                    retry_after_s=max(0.0, (until - now).total_seconds()),
+                    operation=operation.name,
+                )
+            admitted.append(circuit)
 
     def judge(
-        self, operation: Operation, organization: str, error: IikoError | None, *, curable: bool
+        self, operation: Operation, body: JsonObject, error: IikoError | None, *, curable: bool
     ) -> None:
         """Note how a call went; ``curable``: a new token is yet to be tried."""
         now = self._clock()
-        whole, part = verdicts(operation, error, curable=curable)
-        self._breaker.record(self._key, whole, now)
-        self._breaker.record(self._part(operation, organization), part, now)
+        found = verdicts(operation, error, curable=curable)
+        for circuit, verdict in zip(self._names(operation, body), found, strict=False):
+            self._breaker.record(circuit, verdict, now)
 
-    def _part(self, operation: Operation, organization: str) -> str:
-        return f"{self._key}/{operation.name}/{organization}"
+    def _names(self, operation: Operation, body: JsonObject) -> list[str]:
+        """The circuits of a call, the widest first."""
+        organization = calls.organization_of(body) or ""
+        names = [self._key, f"{self._key}/{operation.name}/{organization}"]
+        if operation.subject:
+            subject = "/".join(str(body.get(field, "")) for field in operation.subject)
+            names.append(f"{self._key}/{operation.name}/{subject}/{organization}")
+        return names
 
 
-def verdicts(operation: Operation, error: IikoError | None, *, curable: bool) -> tuple[Verdict, Verdict]:
-    """Return what an outcome says of the credential, and of this operation for this organization."""
+def verdicts(
+    operation: Operation, error: IikoError | None, *, curable: bool
+) -> tuple[Verdict, Verdict, Verdict]:
+    """Return what an outcome says of the credential, of this operation for this organization, and of the
+    operation's subject."""
+    if isinstance(error, IikoRejected) and operation.subject and _is_of_the_trade(error):
+        return Verdict.GOOD, Verdict.REFUSED, Verdict.SUSPICIOUS
+    whole, part = _verdicts(operation, error, curable=curable)
+    return whole, part, Verdict.GOOD if part is Verdict.GOOD else Verdict.NEUTRAL
+
+
+def _is_of_the_trade(error: IikoRejected) -> bool:
+    """Whether a refusal is the trade's and not about our request as such: a 400 in the vendor's own shape."""
+    return error.http_status == 400 and bool(error.code or error.correlation_id)
+
+
+def _verdicts(operation: Operation, error: IikoError | None, *, curable: bool) -> tuple[Verdict, Verdict]:
     if isinstance(error, IikoAuthFailed):
         if error.code == answers.RIGHT_MISSING:
             return Verdict.GOOD, Verdict.SUSPICIOUS

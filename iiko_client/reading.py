@@ -154,7 +154,7 @@ class Reader:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             raise BadValue(f"expected a number, got {str(value)[:40]!r}")
         number = Decimal(value)
-        if not number.is_finite() or abs(number) >= 10**12:
+        if not number.is_finite() or number.copy_abs() >= 10**12:
             raise BadValue(f"{str(value)[:40]} is out of range")
         return number
 

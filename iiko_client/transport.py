@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from iiko_client import answers, calls, writing
+from iiko_client import answers, writing
 from iiko_client.answers import Answer
 from iiko_client.auth import (
     USUAL_LIFETIME,
@@ -72,13 +72,11 @@ class _Call:
     priority: Priority
     wait_left_s: float
     began: float
+    before_sending: Callable[[], None] | None = None
     attempt: int = 0
     token: str | None = field(default=None, repr=False)
     refused: str | None = field(default=None, repr=False)
     """The token that got a 401: a second 401 is final."""
-
-    def organization(self) -> str:
-        return calls.organization_of(self.body) or ""
 
     def is_curable_by_new_token(self, error: IikoError | None) -> bool:
         is_refusal = isinstance(error, IikoAuthFailed) and error.code == answers.TOKEN_REFUSED
@@ -163,16 +161,19 @@ class Transport:
         *,
         priority: Priority = Priority.BACKGROUND,
         wait_s: float = 0.0,
+        before_sending: Callable[[], None] | None = None,
     ) -> Answer:
         """Make one call, repeating it only where that cannot do it twice.
 
-        ``wait_s``: how long a 429 may be waited out in all; 0 raises at once.
+        ``wait_s``: how long a 429 may be waited out in all; 0 raises at once. ``before_sending`` is called
+        when all that can keep the request back is past, each time before it is sent; what it raises keeps
+        it from being sent and goes to the caller.
 
         Raises:
             IikoError: see ``iiko_client.errors`` for what each kind asks of the caller.
         """
         writing.dumps(body)  # what cannot be written is the caller's mistake, found before any request
-        call = _Call(operation, body, priority, wait_s, self._timer())
+        call = _Call(operation, body, priority, wait_s, self._timer(), before_sending)
         while True:
             try:
                 return self._attempt(call)
@@ -184,10 +185,12 @@ class Transport:
 
     def _attempt(self, call: _Call) -> Answer:
         self._lanes.keep_away(call.operation)
-        self._circuits.admit(call.operation, call.organization(), call.priority)
+        self._circuits.admit(call.operation, call.body, call.priority)
         call.attempt += 1
         try:
             call.token = self._token(call)
+            if call.before_sending is not None:
+                call.before_sending()
             answer = self._wire.send(Request(call.operation, call.body, call.token, call.attempt))
         except IikoError as error:
             self._judge(call, error)
@@ -197,7 +200,7 @@ class Transport:
 
     def _judge(self, call: _Call, error: IikoError | None) -> None:
         curable = call.is_curable_by_new_token(error)
-        self._circuits.judge(call.operation, call.organization(), error, curable=curable)
+        self._circuits.judge(call.operation, call.body, error, curable=curable)
 
     # Whether to try again
 

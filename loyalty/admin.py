@@ -24,6 +24,7 @@ from loyalty.models import (
     OperationState,
     Wallet,
 )
+from loyalty.permissions import SEES_PEOPLE
 from loyalty.presentation import (
     amount_text,
     balance_text,
@@ -33,13 +34,13 @@ from loyalty.presentation import (
     state_badge,
 )
 from loyalty.services.customers import normal_phone
+from loyalty.words import explain_detail
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
 from organizations.presentation import EMPTY, clock, cut, money, two_lines
 from organizations.services.personal_data import masked_card, masked_email
 from organizations.services.registry import canonical_id
 
-SEES_PEOPLE = "loyalty.view_personal_data"
 _SHOWN_OPERATIONS = 100
 
 
@@ -276,12 +277,8 @@ class LoyaltyOperationAdmin(MirrorAdmin):
 
     @admin.display(description=_("state"))
     def outcome(self, operation: LoyaltyOperation) -> SafeString:
-        is_held = (
-            operation.kind == OperationKind.HOLD
-            and operation.state == OperationState.CONFIRMED
-            and operation.released_at is None
-        )
-        return two_lines(state_badge(operation), hold_text(operation, timezone.now()) if is_held else "")
+        is_hold = operation.kind == OperationKind.HOLD
+        return two_lines(state_badge(operation), hold_text(operation, timezone.now()) if is_hold else "")
 
     @admin.display(description=_("guest"))
     def guest(self, operation: LoyaltyOperation) -> SafeString:
@@ -308,6 +305,7 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
     customer = operation.wallet.customer
     url = reverse("admin:loyalty_customer_change", args=[customer.pk])
     sees_orders = request.user.has_perm("orders.view_order")
+    is_hold = operation.kind == OperationKind.HOLD
     facts: list[tuple[Any, Any]] = [
         (_("Guest"), format_html('<a class="hub-link" href="{}">{}</a>', url, customer)),
         (_("Wallet"), operation.wallet),
@@ -319,19 +317,34 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
         (_("Marker"), _mono(operation.marker)),
     ]
     steps = [
-        (clock(step.recorded_at, zone, now=now, seconds=True), _state(step.after), step.detail, step.actor)
+        (
+            clock(step.recorded_at, zone, now=now, seconds=True),
+            _state(step.after),
+            explain_detail(step.detail),
+            step.actor,
+        )
         for step in operation.steps.order_by("id")
     ]
+    earlier = _waits_for(operation)
     return {
+        "waits_for": earlier,
+        "waits_for_url": earlier and reverse("admin:loyalty_loyaltyoperation_change", args=[earlier.pk]),
         "badge": state_badge(operation),
         "headline": [
-            (_("What"), operation.get_kind_display()),
+            (_("Hold"), hold_text(operation, now) or EMPTY) if is_hold else (_("Wallet"), operation.wallet),
             (_("Amount"), amount_text(operation, operation.organization.currency)),
             (_("Asked"), clock(operation.created_at, zone, now=now, seconds=True)),
         ],
         "facts": facts,
         "steps": steps,
     }
+
+
+def _waits_for(operation: LoyaltyOperation) -> LoyaltyOperation | None:
+    if operation.state != OperationState.PENDING:
+        return None
+    same = LoyaltyOperation.objects.open().of_wallet(operation.wallet)
+    return same.filter(pk__lt=operation.pk).order_by("id").first()
 
 
 def _mono(text: str) -> SafeString | str:

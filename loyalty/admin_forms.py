@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from iiko_client.units import MinorUnits, NotMoney, to_minor
+from iiko_client.units import MinorUnits, NotMoney, text_to_minor
 from loyalty.services.customers import Way
 from loyalty.services.operations import LONGEST_COMMENT
 from organizations.models import Organization
@@ -52,7 +52,7 @@ class MoveMoneyForm(ReasonForm):
         label=_("amount"),
         max_length=20,
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        help_text=_("In roubles and kopecks: 1520.50"),
+        help_text=_("With at most two decimal places: 1520.50"),
     )
     order_number = forms.CharField(
         label=_("order"),
@@ -66,7 +66,7 @@ class MoveMoneyForm(ReasonForm):
     def clean_amount(self) -> MinorUnits:
         text = "".join(self.cleaned_data["amount"].split()).replace(",", ".")
         try:
-            minor = to_minor(text)
+            minor = text_to_minor(text)
         except NotMoney as error:
             raise forms.ValidationError(_("Write an amount such as 1520.50.")) from error
         if minor <= 0:

@@ -19,32 +19,24 @@ from django.utils.translation import gettext as _
 
 from loyalty.admin_forms import FindGuestForm, MoveMoneyForm, ReasonForm
 from loyalty.models import Customer, LoyaltyOperation, OperationKind
+from loyalty.permissions import PERMISSIONS
 from loyalty.presentation import balance_text
 from loyalty.services import operations
 from loyalty.services.customers import Way, find_customer, read_customer
-from loyalty.services.operations import Asked, Write
+from loyalty.services.operations import REPEATS, Asked, Write
+from orders.admin_commands_acts import requester_of
+from orders.errors import IdempotencyKeyReused
 from orders.models import Order
-from orders.services.commands import Requester
 from organizations.errors import HubError
 from organizations.models import Organization
 from organizations.presentation import money
 
-PERMISSIONS = {
-    OperationKind.TOPUP: "loyalty.topup_wallet",
-    OperationKind.WITHDRAW: "loyalty.withdraw_wallet",
-    OperationKind.HOLD: "loyalty.hold_wallet",
-    OperationKind.CANCEL_HOLD: "loyalty.hold_wallet",
-}
 CUSTOMER_PAGE = "admin:loyalty_customer_change"
 _FORM = "admin/loyalty/customer/move.html"
 
 
 def may(request: HttpRequest, kind: OperationKind) -> bool:
     return request.user.has_perm(PERMISSIONS[kind])
-
-
-def requester_of(request: HttpRequest) -> Requester:
-    return Requester(request.user.get_username(), f"user:{request.user.pk}", request.user)
 
 
 def words_of(kind: OperationKind) -> tuple[str, str]:
@@ -195,13 +187,17 @@ class WalletPages:
         back = HttpResponseRedirect(reverse(CUSTOMER_PAGE, args=[customer.pk]))
         asked = "\0".join([request.path, *(str(form.cleaned_data[name]) for name in sorted(form.fields))])
         try:
-            operation = operations.once(
+            operation, _is_new = REPEATS.once(
                 prepare,
                 owner=f"admin:{request.user.pk}",
                 key=form.cleaned_data["token"],
                 fingerprint=hashlib.sha256(asked.encode()).hexdigest(),
                 now=timezone.now(),
             )
+        except IdempotencyKeyReused:
+            words = _("This form was sent already, with other values. What it asked for stands below.")
+            messages.error(request, words)
+            return back
         except HubError as error:
             messages.error(request, error.detail)
             return back

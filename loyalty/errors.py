@@ -53,8 +53,3 @@ class BadRequest(HubError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
-
-
-class KeyReused(HubError):
-    code = "idempotency_key_reused"
-    http_status = 422

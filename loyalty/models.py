@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from iiko_client.types.statuses import DeliveryStatus
+from loyalty.words import explain
 from orders.models import CreationStatus, Order
 from organizations.models import Organization
 
@@ -140,6 +141,8 @@ class OperationState(models.TextChoices):
 
 OPEN_STATES = (OperationState.PENDING, OperationState.SENT, OperationState.UNKNOWN)
 SPENDING = (OperationKind.WITHDRAW, OperationKind.HOLD)
+NOT_KNOWN = ("no_answer", "other_sum")
+"""Why an operation was given up without knowing that nothing moved: a person has to look."""
 
 
 class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
@@ -147,8 +150,15 @@ class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
         return self.filter(state__in=OPEN_STATES)
 
     def counted(self) -> LoyaltyOperationQuerySet:
-        """Done, or perhaps still to be done: what counts against a limit."""
-        return self.exclude(state__in=(OperationState.REJECTED, OperationState.EXPIRED))
+        """Done, perhaps done, or still to be done: what counts against a limit. A hold that was given back
+        does not."""
+        given_up = Q(state=OperationState.EXPIRED) & ~Q(error_code__in=NOT_KNOWN)
+        return self.exclude(given_up | Q(state=OperationState.REJECTED) | Q(released_at__isnull=False))
+
+    def of_wallet(self, wallet: Wallet) -> LoyaltyOperationQuerySet:
+        """The operations of iiko's wallet, whichever restaurant they were asked for: a guest of several
+        restaurants of one chain has one wallet, and a row here for each."""
+        return self.filter(wallet__iiko_id=wallet.iiko_id, wallet__customer__iiko_id=wallet.customer.iiko_id)
 
     def spending(self) -> LoyaltyOperationQuerySet:
         return self.filter(kind__in=SPENDING)
@@ -175,6 +185,7 @@ class LoyaltyOperation(models.Model):
     future: a worker has it in hand, or iiko asked to wait. ``sends`` counts the calls that may have been
     made; more than one only for the release of a hold, which cannot be made twice. ``anchor`` is the last
     revision of the guest's transactions before a release, whose own transaction bears no mark.
+    ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.words``).
     """
 
     organization = models.ForeignKey(
@@ -265,6 +276,16 @@ class LoyaltyOperation(models.Model):
     @property
     def is_final(self) -> bool:
         return self.state not in OPEN_STATES
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the end tells what became of the money."""
+        return self.state != OperationState.EXPIRED or self.error_code not in NOT_KNOWN
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong, in words; empty where nothing did."""
+        return explain(self.error_code, self.error)
 
     @property
     def sent_comment(self) -> str:

@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from iiko_client.types.statuses import DeliveryStatus
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
 from organizations.presentation import EMPTY, badge, money, span_text
 from organizations.services.personal_data import masked_phone
@@ -24,7 +25,10 @@ _COLOURS = {
 
 
 def state_badge(operation: LoyaltyOperation) -> SafeString:
-    return badge(_COLOURS[OperationState(operation.state)], operation.get_state_display(), operation.error)
+    if not operation.is_known:
+        return badge("failed", _("not known, look in iiko"), operation.trouble)
+    state = OperationState(operation.state)
+    return badge(_COLOURS[state], operation.get_state_display(), operation.trouble)
 
 
 def amount_text(operation: LoyaltyOperation, currency: str) -> SafeString:
@@ -42,7 +46,13 @@ def phone_text(customer: Customer, *, sees_people: bool) -> str:
 
 
 def hold_text(hold: LoyaltyOperation, now: datetime) -> str:
-    """How long money has been put aside."""
+    """How long money has been put aside; of one that is not in force what became of it, if it is known."""
+    if hold.state != OperationState.CONFIRMED:
+        return ""
+    if hold.released_at is not None:
+        return _("given back")
+    if hold.order is not None and hold.order.status == DeliveryStatus.CLOSED.value:
+        return _("its order is closed")
     return _("held for %(span)s") % {"span": span_text(now - (hold.finished_at or hold.created_at))}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
@@ -15,10 +15,8 @@ from organizations.jobs import scheduled
 
 @app.task(name="loyalty.advance_operation", queue="commands")
 def advance_operation(operation_id: int) -> None:
-    """Take a step of an operation and come again for the next."""
-    due = carrying.advance(operation_id, clock=timezone.now)
-    if due is not None:
-        enqueue(operation_id, due)
+    """Take a step of an operation; the next is announced with what this one found."""
+    carrying.advance(operation_id, clock=timezone.now)
 
 
 def enqueue(operation_id: int, at: datetime | None = None) -> None:
@@ -36,14 +34,18 @@ def release_of_order(order_id: int) -> None:
 @scheduled("* * * * *", at_start=True)
 def wake_operations() -> None:
     """Call operations whose worker died, release what was left behind, forget old idempotency keys."""
-    late = timezone.now() - timedelta(seconds=30)
+    now = timezone.now()
+    late = now - timedelta(seconds=30)
     stuck = LoyaltyOperation.objects.open().filter(
         Q(held_until__lt=late) | Q(held_until__isnull=True, created_at__lt=late)
     )
-    for operation_id in stuck.order_by("id").values_list("pk", flat=True)[:500]:
+    # Those in a queue are called by whoever is before them, unless they wait for too long.
+    earlier = LoyaltyOperation.objects.open().filter(wallet=OuterRef("wallet"), pk__lt=OuterRef("pk"))
+    callable_ones = stuck.filter(~Exists(earlier) | Q(created_at__lt=now - carrying.SEND_WITHIN))
+    for operation_id in callable_ones.order_by("id").values_list("pk", flat=True)[:500]:
         enqueue(operation_id)
-    holds.release_orphaned(now=timezone.now())
-    operations.forget_old_keys(now=timezone.now())
+    holds.release_orphaned(now=now)
+    operations.REPEATS.forget_old(now=now)
 
 
 @scheduled("17 1 * * *")

@@ -10,7 +10,7 @@ from procrastinate.contrib.django import app
 
 from orders.command_models import OrderCommand
 from orders.services import carrying
-from orders.services.repeats import forget_old_keys
+from orders.services.repeats import COMMANDS
 from organizations.jobs import scheduled
 
 OVERDUE = timedelta(seconds=5)
@@ -46,4 +46,4 @@ def wake_commands() -> None:
     )
     for command_id in stuck.order_by("id").values_list("pk", flat=True)[:500]:
         enqueue(command_id)
-    forget_old_keys(now=now)
+    COMMANDS.forget_old(now=now)

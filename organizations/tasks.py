@@ -12,6 +12,7 @@ from organizations.services.call_log import forget_old_calls
 from organizations.services.dictionaries import sync_logins
 from organizations.services.job_care import forget_old_jobs, resume_stalled_jobs
 from organizations.services.link import ensure_environment_login
+from organizations.services.link_stores import forget_old_circuits
 from organizations.services.stop_lists import read_lists, wake, want_all
 
 DICTIONARIES = "dictionaries"
@@ -60,6 +61,7 @@ def resume_jobs() -> None:
 @scheduled("23 * * * *")
 def forget_calls() -> None:
     forget_old_calls(days=settings.IIKO_CALL_LOG_DAYS)
+    forget_old_circuits(now=timezone.now())
 
 
 @scheduled("41 * * * *")

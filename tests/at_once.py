@@ -11,9 +11,9 @@ from django.db import connection
 AT_ONCE = 8
 
 
-def at_once(do: Callable[[int], Any]) -> list[Any]:
+def at_once(do: Callable[[int], Any], times: int = AT_ONCE) -> list[Any]:
     """Call ``do`` with the number of each thread; returns what each call did."""
-    start, results = threading.Barrier(AT_ONCE), [None] * AT_ONCE
+    start, results = threading.Barrier(times), [None] * times
 
     def run(number: int) -> None:
         start.wait(10)
@@ -22,7 +22,7 @@ def at_once(do: Callable[[int], Any]) -> list[Any]:
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(AT_ONCE)]
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(times)]
     for thread in threads:
         thread.start()
     for thread in threads:

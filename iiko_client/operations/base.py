@@ -182,15 +182,31 @@ def name_of(reader: Reader) -> str:
 
 
 class OperationGroup:
-    """Holds the transport and how much its calls may hurry."""
+    """Holds the transport and how much its calls may hurry.
+
+    ``before_write`` is called right before each request that may change something is sent; what it raises
+    keeps that from being sent.
+    """
 
     def __init__(
-        self, transport: Transport, *, priority: Priority = Priority.BACKGROUND, wait_s: float = 0.0
+        self,
+        transport: Transport,
+        *,
+        priority: Priority = Priority.BACKGROUND,
+        wait_s: float = 0.0,
+        before_write: Callable[[], None] | None = None,
     ) -> None:
         self._transport = transport
         self._priority = priority
         self._wait_s = wait_s
+        self._before_write = before_write
 
     def _ask(self, body: Body) -> Reading:
-        answer = self._transport.call(body.operation, body.wire, priority=self._priority, wait_s=self._wait_s)
+        answer = self._transport.call(
+            body.operation,
+            body.wire,
+            priority=self._priority,
+            wait_s=self._wait_s,
+            before_sending=self._before_write if body.operation.is_write else None,
+        )
         return Reading(body.operation, answer)

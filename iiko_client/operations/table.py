@@ -29,6 +29,9 @@ class Operation:
     ordinary_refusals: frozenset[str] = frozenset()
     """Codes of refusals that callers provoke in the normal course; they say nothing against us."""
     ordinary_statuses: frozenset[int] = frozenset()
+    subject: tuple[str, ...] = ()
+    """Fields that name whose refusal it is, where refusals are part of the trade: one wallet is empty, and
+    that says nothing of the next. The codes are not documented (reference, section 3, read 2026-11)."""
     busy_steps_s: tuple[float, ...] = ORDINARY_STEPS_S
     path: str = ""
 
@@ -63,6 +66,10 @@ def _write(
     name: str, group: str, *, may_be_empty: bool = False, busy_steps_s: tuple[float, ...] = ORDINARY_STEPS_S
 ) -> Operation:
     return Operation(name, group, is_read=False, may_be_empty=may_be_empty, busy_steps_s=busy_steps_s)
+
+
+def _of_wallet(name: str, *subject: str, may_be_empty: bool = True) -> Operation:
+    return Operation(name, _WALLETS, is_read=False, may_be_empty=may_be_empty, subject=subject)
 
 
 def _command(name: str, group: str) -> Operation:
@@ -133,10 +140,10 @@ COMMIT_DRAFT = _write("deliveries/drafts/commit", "Drafts: changing")
 
 CUSTOMER_INFO = _read("loyalty/iiko/customer/info", _GUESTS, refusals=NO_SUCH_CUSTOMER)
 PROGRAMS = _read("loyalty/iiko/program", "Loyalty: dictionaries")
-TOPUP = _write("loyalty/iiko/customer/wallet/topup", _WALLETS, may_be_empty=True)
-CHARGEOFF = _write("loyalty/iiko/customer/wallet/chargeoff", _WALLETS, may_be_empty=True)
-HOLD = _write("loyalty/iiko/customer/wallet/hold", _WALLETS)
-CANCEL_HOLD = _write("loyalty/iiko/customer/wallet/cancel_hold", _WALLETS, may_be_empty=True)
+TOPUP = _of_wallet("loyalty/iiko/customer/wallet/topup", "customerId", "walletId")
+CHARGEOFF = _of_wallet("loyalty/iiko/customer/wallet/chargeoff", "customerId", "walletId")
+HOLD = _of_wallet("loyalty/iiko/customer/wallet/hold", "customerId", "walletId", may_be_empty=False)
+CANCEL_HOLD = _of_wallet("loyalty/iiko/customer/wallet/cancel_hold", "transactionId")
 TRANSACTIONS_BY_DATE = _read("loyalty/iiko/customer/transactions/by_date", _GUESTS)
 TRANSACTIONS_BY_REVISION = _read("loyalty/iiko/customer/transactions/by_revision", _GUESTS)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 import requests
@@ -27,6 +29,7 @@ from iiko_client.operations.table import CLOSE, ORGANIZATIONS
 from iiko_client.pauses import InMemoryPauses
 from iiko_client.tests.harness import BASE, CORRELATION, LOGIN, QUEUED, Stub, error_body
 from iiko_client.transport import Retries
+from iiko_client.types.loyalty import Points
 from iiko_client.wire import Timeouts, normalise_base_url
 
 ORG, OTHER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000009"
@@ -38,6 +41,16 @@ RESET = requests.ConnectionError("Connection aborted.", ConnectionResetError(104
 
 def close(client: IikoClient, organization_id: str = ORG) -> Any:
     return client.close(organization_id=organization_id, order_id=ORG, zone=UTC)
+
+
+def charge_off(client: IikoClient, wallet: int = 0) -> None:
+    client.charge_off(
+        organization_id=ORG,
+        customer_id=ORG,
+        wallet_id=str(UUID(int=wallet + 1)),
+        amount=Points(Decimal(1)),
+        comment="",
+    )
 
 
 def read(client: IikoClient) -> Any:
@@ -95,6 +108,34 @@ class TestRepeats:
         iiko.answers("deliveries/close", QUEUED)
 
         assert close(client).correlation_id == CORRELATION
+
+    def test_last_word_before_a_write_is_the_callers(self, iiko: Stub) -> None:
+        said: list[str] = []
+
+        def refuse() -> None:
+            said.append("asked")
+            raise RuntimeError("not now")
+
+        client = IikoClient(iiko.transport(), before_write=refuse)
+        iiko.answers("organizations", EMPTY)
+
+        with pytest.raises(RuntimeError, match="not now"):
+            close(client)
+        read(client)
+
+        assert said == ["asked"]
+        assert [record.operation for record in iiko.records] == ["access_token", "organizations"]
+
+    def test_last_word_is_not_asked_where_nothing_would_be_sent(self, iiko: Stub) -> None:
+        said: list[str] = []
+        client = IikoClient(iiko.transport(), before_write=lambda: said.append("asked"))
+        iiko.answers("deliveries/close", "", 429)
+
+        for _ in range(2):
+            with pytest.raises(IikoBusy):
+                close(client)
+
+        assert said == ["asked"]
 
     def test_write_that_never_could_be_sent_says_so(self, iiko: Stub, client: IikoClient) -> None:
         iiko.answers("deliveries/close", REFUSED)
@@ -331,6 +372,38 @@ class TestCircuit:
         self.fail(client, 20, lambda c: c.orders_by_revision(organization_ids=[ORG], after_revision=1))
         for _ in range(20):
             client.command_status(organization_id=ORG, correlation_id=CORRELATION)
+
+    def test_empty_wallet_stops_itself_and_no_other(self, iiko: Stub) -> None:
+        client = IikoClient(iiko.transport())
+        iiko.answers("loyalty/iiko/customer/wallet/chargeoff", {"code": "X", "message": "no money"}, 400)
+
+        for wallet in range(12):
+            self.fail(client, 1, partial(charge_off, wallet=wallet))
+        self.fail(client, 4, charge_off)  # the fifth of this wallet
+
+        with pytest.raises(IikoBlocked):
+            charge_off(client)
+        self.fail(client, 1, lambda c: charge_off(c, 99))
+
+    def test_refusals_of_one_wallet_after_the_other_stop_in_the_end(self, iiko: Stub) -> None:
+        client = IikoClient(iiko.transport())
+        iiko.answers("loyalty/iiko/customer/wallet/chargeoff", error_body("Loyalty is off"), 400)
+
+        for wallet in range(25):
+            self.fail(client, 1, partial(charge_off, wallet=wallet))
+
+        with pytest.raises(IikoBlocked):
+            charge_off(client, 99)
+
+    def test_answer_that_is_not_the_vendors_counts_against_the_operation(self, iiko: Stub) -> None:
+        client = IikoClient(iiko.transport())
+        iiko.answers("loyalty/iiko/customer/wallet/chargeoff", "<h1>Bad Request</h1>", 400)
+
+        for wallet in range(5):
+            self.fail(client, 1, partial(charge_off, wallet=wallet))
+
+        with pytest.raises(IikoBlocked):
+            charge_off(client, 99)
 
     def test_operator_tries_first_and_opens_the_way(self, iiko: Stub) -> None:
         transport = iiko.transport(breaker=InMemoryBreaker(Limits(failures=1)))

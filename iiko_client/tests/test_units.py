@@ -69,6 +69,8 @@ def test_fraction_of_a_kopeck_is_refused(value: Any) -> None:
         Decimal("1E+16"),
         Decimal("-1E+16"),
         Decimal("1E+999999"),
+        Decimal("-1E+999999999"),
+        "1e999999999",
         10**16,
         10**400,
         "NaN",

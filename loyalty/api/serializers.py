@@ -131,9 +131,9 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
 
     @extend_schema_field(OperationErrorSerializer(allow_null=True))
     def get_error(self, operation: LoyaltyOperation) -> dict[str, str] | None:
-        if not (operation.error_code or operation.error):
+        if not operation.trouble:
             return None
-        return {"code": operation.error_code, "message": operation.error}
+        return {"code": operation.error_code, "message": operation.trouble}
 
 
 class WalletActionSerializer(serializers.Serializer[Any]):

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.exceptions import ValidationError
@@ -23,27 +24,17 @@ from loyalty.api.serializers import (
     WalletActionSerializer,
 )
 from loyalty.models import Customer, LoyaltyOperation, OperationKind
+from loyalty.permissions import PERMISSIONS, SEES_PEOPLE
 from loyalty.services import operations
 from loyalty.services.customers import Way, find_customer
-from loyalty.services.operations import Asked, Write
-from orders.api.waiting import fingerprint_of, idempotency_key_of, requester_of, status_of, wait_for_end
-from orders.services.commands import Requester
+from loyalty.services.operations import REPEATS, Asked
+from orders.api.waiting import made_once, requester_of, status_of, wait_for_end
 from organizations.api.parsers import ExactJSONParser
 from organizations.api.permissions import check_may_act, in_scope
-from organizations.api.throttling import ActionThrottle
+from organizations.api.throttling import ActionThrottle, SearchThrottle
 from organizations.errors import UnknownOrganization
 from organizations.models import ApiKey, Organization
 from organizations.services.registry import canonical_id
-
-PERMISSIONS = {
-    OperationKind.TOPUP: "loyalty.topup_wallet",
-    OperationKind.WITHDRAW: "loyalty.withdraw_wallet",
-    OperationKind.HOLD: "loyalty.hold_wallet",
-    OperationKind.CANCEL_HOLD: "loyalty.hold_wallet",
-}
-"""What a person must be allowed for each kind; a key needs the scope *act*."""
-
-SEES_PEOPLE = "loyalty.view_personal_data"
 
 _HEADERS = [
     OpenApiParameter(
@@ -81,24 +72,8 @@ def organization_of(request: Request, organization_id: str) -> Organization:
     rows = in_scope(request, Organization.objects.all(), path="iiko_id")
     found = rows.filter(iiko_id=canonical_id(organization_id)).first()
     if found is None:
-        raise UnknownOrganization("There is no such organization.")
+        raise UnknownOrganization(_("There is no such organization."))
     return found
-
-
-def requested_once(request: Request, prepare: Callable[[Requester], Write]) -> LoyaltyOperation:
-    """Make the request unless its ``Idempotency-Key`` was used before.
-
-    Raises:
-        ValidationError: the key cannot be one.
-        Whatever ``prepare`` and the writing raise.
-    """
-    by = requester_of(request)
-    key = idempotency_key_of(request)
-    if not key:
-        return prepare(by)()
-    return operations.once(
-        lambda: prepare(by), owner=by.owner, key=key, fingerprint=fingerprint_of(request), now=timezone.now()
-    )
 
 
 def answered(request: Request, operation: LoyaltyOperation) -> Response:
@@ -126,8 +101,10 @@ class _WalletAction(APIView):
             comment=wish["comment"],
             order_id=wish["order_id"],
         )
-        operation = requested_once(
-            request, lambda by: operations.prepare(self.kind, asked=asked, by=by, now=timezone.now())
+        operation = made_once(
+            request,
+            REPEATS,
+            lambda by: operations.prepare(self.kind, asked=asked, by=by, now=timezone.now()),
         )
         return answered(request, operation)
 
@@ -166,8 +143,9 @@ class CancelHoldView(APIView):
         serializer = CancelHoldSerializer(data=request.data or {})
         serializer.is_valid(raise_exception=True)
         seen = in_scope(request, LoyaltyOperation.objects.all())
-        operation = requested_once(
+        operation = made_once(
             request,
+            REPEATS,
             lambda by: (
                 lambda: operations.request_cancel_hold(
                     transaction_id=transaction_id,
@@ -185,6 +163,7 @@ class CustomerView(APIView):
     """One guest, looked for in exactly one way."""
 
     staff_permission = "loyalty.view_customer"
+    throttle_classes = (SearchThrottle,)
 
     @extend_schema(
         summary="A guest with live balances",
@@ -221,12 +200,13 @@ class CustomerView(APIView):
     def _way(self, request: Request) -> tuple[Way, str]:
         known = {way.value for way in Way} | {"organization_id", "format"}
         if unknown := sorted(set(request.query_params) - known):
-            raise ValidationError({name: f"There are: {', '.join(sorted(known))}." for name in unknown})
+            words = _("No such parameter. There are: %s.") % ", ".join(sorted(known))
+            raise ValidationError(dict.fromkeys(unknown, words))
         if not request.query_params.get("organization_id"):
-            raise ValidationError({"organization_id": "It is needed."})
+            raise ValidationError({"organization_id": _("It is needed.")})
         given = [(way, request.query_params[way]) for way in Way if request.query_params.get(way)]
         if len(given) != 1:
-            raise ValidationError({"id": f"Give exactly one of {', '.join(Way)}."})
+            raise ValidationError({"non_field_errors": _("Give exactly one of %s.") % ", ".join(Way)})
         return given[0]
 
 

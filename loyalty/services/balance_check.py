@@ -29,7 +29,7 @@ from loyalty.services.carrying import ABSENT_AFTER
 from loyalty.services.customers import store
 from loyalty.services.marks import marker_in
 from loyalty.services.trace import finish, lock_operation
-from loyalty.services.transactions import is_of, is_sum_of, transactions_of
+from loyalty.services.transactions import is_of, is_same, is_sum_of, transactions_of
 from organizations.errors import HubError
 from organizations.services.link import iiko_for
 
@@ -101,7 +101,8 @@ def check_customer(customer: Customer, *, clock: Callable[[], datetime], result:
         by_wallet[one.wallet_id].append(one)
     for wallet in customer.wallets.order_by("id"):
         result.wallets += 1
-        differences = _differences(wallet, by_wallet[wallet.iiko_id], since=since, now=began, result=result)
+        named = by_wallet[wallet.iiko_id] + by_wallet[None]
+        differences = _differences(wallet, named, since=since, now=began, result=result)
         if is_still:
             # What moved while we read would look like a balance that nothing explains.
             differences += _unexplained_balance(wallet, by_wallet[wallet.iiko_id], since)
@@ -138,8 +139,9 @@ def _check_operation(
         yield _Found(DifferenceKind.MISSING, operation, operation.amount_minor)
     if mine and operation.state == OperationState.CONFIRMED and not operation.transaction_id:
         LoyaltyOperation.objects.filter(pk=operation.pk).update(transaction_id=mine[0].id)
-    if mine and operation.state in (OperationState.EXPIRED, OperationState.REJECTED):
-        _confirm_late(operation, mine[0], now)
+    of_this_sum = [one for one in mine if is_sum_of(one, operation)]
+    if of_this_sum and operation.state in (OperationState.EXPIRED, OperationState.REJECTED):
+        _confirm_late(operation, of_this_sum[0], now)
         result.found_late += 1
         yield _Found(
             DifferenceKind.UNEXPECTED,
@@ -185,7 +187,7 @@ def _unexplained_balance(wallet: Wallet, found: list[Transaction], since: dateti
     if not told:
         return _check_stillness(wallet, since)
     last = max(told, key=lambda one: one.revision)
-    if last.balance_after == wallet.balance:
+    if last.balance_after is None or is_same(last.balance_after, wallet.balance):
         return []
     words = _("Transaction %s.") % last.id
     return [_Found(DifferenceKind.BALANCE, None, _minor(last.balance_after), wallet.balance_minor, words)]

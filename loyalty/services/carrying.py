@@ -1,9 +1,11 @@
 """Carrying an operation to iiko and finding out what became of it, one step at a time.
 
-iiko's top-up and charge-off know no key of ours and give no id back. So a step is claimed and written
-down before iiko is asked, with no transaction open meanwhile; one operation of a wallet is under way at
-a time; and one whose answer was lost is never sent again but looked for among the guest's transactions,
-by its mark and its sum. Only the release of a hold may be sent twice: there is one hold to release.
+iiko's top-up and charge-off know no key of ours and give no id back. So one operation of a wallet is
+under way at a time, and no transaction is open while iiko is asked. Whoever takes an operation first
+reads what sending depends on: dying then costs a short wait, for it is still *pending*. Only right before
+the one call, when a token is at hand and nothing else can keep it back, it is written down as *sent*. From
+then on one whose answer was lost is never sent again but looked for among the guest's transactions, by its
+mark and its sum. Only the release of a hold may be sent twice: there is one hold to release.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import partial
 
 import structlog
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from iiko_client.breaker import Priority
 from iiko_client.client import IikoClient
@@ -30,9 +32,10 @@ from iiko_client.types.loyalty import Points, Transaction
 from iiko_client.units import MinorUnits, to_major
 from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationState, came_to_nothing
 from loyalty.services.customers import store
-from loyalty.services.operations import insufficient
 from loyalty.services.trace import finish, lock_operation, tell
 from loyalty.services.transactions import is_of, is_sum_of, may_be_release, transactions_of
+from loyalty.signals import operation_due
+from loyalty.words import detail_of
 from orders.models import Order
 from organizations.errors import HubError
 from organizations.services.link import iiko_for
@@ -41,8 +44,9 @@ logger = structlog.stdlib.get_logger(__name__)
 
 Clock = Callable[[], datetime]
 
-LEASE = timedelta(seconds=90)
-"""Longer than any call with its retries; then the one who held the operation is taken for dead."""
+LEASE = timedelta(seconds=45)
+"""Longer than a call takes. After it the one who holds an operation is taken for dead; one who only is slow
+sends nothing any more (``_begin``), and what it was told of a call it made counts (``_may_record``)."""
 
 SEND_WITHIN = timedelta(minutes=15)
 """What could not be sent for so long is given up: nobody expects it any more."""
@@ -62,10 +66,18 @@ class Step(Enum):
     LOOK = "look"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
+    """An operation in hand, as it was when it was taken or, once begun, sent. Its lease names the claim."""
+
     operation: LoyaltyOperation
     step: Step
+    is_begun: bool = False
+    """Whether the call may have been made."""
+
+
+class _Overtaken(Exception):
+    """The lease is over; another may have the operation in hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,7 @@ def advance(operation_id: int, *, clock: Clock) -> datetime | None:
     claim = _claim(operation_id, clock())
     if claim is None:
         return None
-    verdict = _send(claim.operation, clock) if claim.step is Step.SEND else _look(claim.operation, clock)
+    verdict = _send(claim, clock) if claim.step is Step.SEND else _look(claim.operation, clock)
     return _record(claim, verdict, clock())
 
 
@@ -105,12 +117,9 @@ def _claim(operation_id: int, now: datetime) -> Claim | None:
         return _claim_sending(operation, now)
     if operation.state == OperationState.SENT:
         # Whoever sent it did not come back.
-        operation.state, operation.error_code, operation.error = (
-            OperationState.UNKNOWN,
-            "answer_lost",
-            _lost(),
-        )
-        tell(operation, OperationState.SENT, now=now, detail=_lost())
+        operation.state = OperationState.UNKNOWN
+        operation.error_code, operation.error = "answer_lost", ""
+        tell(operation, OperationState.SENT, now=now, detail="answer_lost")
     operation.looks += 1
     operation.held_until = now + LEASE
     operation.save()
@@ -118,73 +127,78 @@ def _claim(operation_id: int, now: datetime) -> Claim | None:
 
 
 def _claim_sending(operation: LoyaltyOperation, now: datetime) -> Claim | None:
-    earlier = LoyaltyOperation.objects.open().filter(wallet_id=operation.wallet_id, pk__lt=operation.pk)
-    if earlier.exists():
-        return None  # whoever ends that one calls this one
+    open_ones = LoyaltyOperation.objects.open().of_wallet(operation.wallet)
+    is_behind = open_ones.filter(pk__lt=operation.pk).exists()
     if now - operation.created_at > (FOLLOW_FOR if operation.sends else SEND_WITHIN):
-        _give_up_sending(operation, now)
+        code = "no_answer" if operation.sends else "waited_too_long" if is_behind else "not_sent"
+        finish(operation, OperationState.EXPIRED, now=now, code=code)
         return None
-    operation.state, operation.sent_at, operation.held_until = OperationState.SENT, now, now + LEASE
-    operation.sends += 1
-    operation.looks = 0
-    operation.save()
-    tell(operation, OperationState.PENDING, now=now)
+    if is_behind:
+        return None  # whoever ends that one calls this one
+    operation.held_until = now + LEASE
+    operation.save(update_fields=["held_until"])
     return Claim(operation, Step.SEND)
 
 
-def _give_up_sending(operation: LoyaltyOperation, now: datetime) -> None:
-    if operation.sends:
-        finish(operation, OperationState.EXPIRED, now=now, code="no_answer", error=_no_answer())
-        return
-    told = _("It could not be sent to iiko in time and was not done.")
-    error = f"{told} {operation.error}".strip()
-    finish(operation, OperationState.EXPIRED, now=now, code="not_sent", error=error)
+def _holds(claim: Claim, operation: LoyaltyOperation) -> bool:
+    """Whether a sender still has the operation in hand; ``operation`` is as it is now, and locked."""
+    if claim.is_begun:
+        return operation.state == OperationState.SENT and operation.sent_at == claim.operation.sent_at
+    return operation.state == OperationState.PENDING and operation.held_until == claim.operation.held_until
 
 
-def _lost() -> str:
-    return _("iiko's answer was lost; the hub is looking for the transaction to see whether it was done.")
+@transaction.atomic
+def _begin(claim: Claim, clock: Clock) -> None:
+    """Write down, right before the call, that it may have been made.
 
-
-def _not_done() -> str:
-    return _("iiko has not carried it out. Ask again if it is still wanted.")
-
-
-def _no_answer() -> str:
-    return _("iiko could not be asked for a day what became of it. Look at the wallet in iiko.")
+    Raises:
+        _Overtaken: the call must not be made.
+    """
+    operation = lock_operation(claim.operation.pk)
+    now = clock()
+    if operation is None or not _holds(claim, operation) or now >= (operation.held_until or now):
+        raise _Overtaken
+    operation.held_until = now + LEASE
+    if not claim.is_begun:
+        operation.state, operation.sent_at, operation.looks = OperationState.SENT, now, 0
+        operation.error_code = operation.error = ""
+        operation.sends += 1
+        tell(operation, OperationState.PENDING, now=now)
+    operation.save()
+    claim.operation, claim.is_begun = operation, True
 
 
 # --- sending -----------------------------------------------------------------------------------------
 
 
-def _send(operation: LoyaltyOperation, clock: Clock) -> Verdict:
+def _send(claim: Claim, clock: Clock) -> Verdict:
     """Make the one call of an operation, after the reads that guard it."""
+    operation = claim.operation
     try:
-        client = _client(operation)
+        client = _client(operation, before_write=partial(_begin, claim, clock))
         refusal = _guard(client, operation, clock)
     except (IikoAuthFailed, IikoRejected) as error:
-        return _refused(operation, error.code or "refused", error.description or str(error), was_sent=False)
+        return _refused(claim, error.code or "refused", error.description or str(error))
     except HubError as error:
-        return _refused(operation, error.code, error.detail, was_sent=False)
+        return _refused(claim, error.code, error.detail)
     except IikoError as error:
         return _not_sent(operation, error)
-    if refusal is not None:
-        return refusal
-    if operation.held_until and clock() >= operation.held_until:
-        # Held up for so long that another takes us for dead: it must stay true that nothing was sent.
-        return Verdict(OperationState.PENDING, _PAUSES[0], "held_up", was_sent=False)
-    return _call(client, operation)
+    return refusal or _call(client, claim)
 
 
-def _call(client: IikoClient, operation: LoyaltyOperation) -> Verdict:
+def _call(client: IikoClient, claim: Claim) -> Verdict:
+    operation = claim.operation
     try:
         transaction_id = _CALLS[OperationKind(operation.kind)](client, operation)
+    except _Overtaken:
+        return Verdict(OperationState.PENDING, _PAUSES[0], "held_up", was_sent=False)
     except (IikoNotSent, IikoBusy) as error:
         return _not_sent(operation, error)
     except (IikoAuthFailed, IikoRejected) as error:
-        return _refused(operation, error.code or "refused", error.description or str(error))
+        return _refused(claim, error.code or "refused", error.description or str(error))
     except IikoError as error:
         logger.warning("loyalty.answer_lost", operation_pk=operation.pk, error_type=type(error).__name__)
-        return Verdict(OperationState.UNKNOWN, _PAUSES[0], "answer_lost", _lost())
+        return Verdict(OperationState.UNKNOWN, _PAUSES[0], "answer_lost")
     return Verdict(OperationState.CONFIRMED, proof="answer", transaction_id=transaction_id)
 
 
@@ -193,20 +207,20 @@ def _not_sent(operation: LoyaltyOperation, error: IikoError) -> Verdict:
     if isinstance(error, IikoBusy):
         wait = timedelta(seconds=max(error.retry_after_s, 1))
     code = "iiko_busy" if isinstance(error, IikoBusy) else "iiko_unreachable"
-    return Verdict(OperationState.PENDING, wait, code, str(error), was_sent=False)
+    return Verdict(OperationState.PENDING, wait, code, was_sent=False)
 
 
-def _refused(operation: LoyaltyOperation, code: str, text: str, *, was_sent: bool = True) -> Verdict:
+def _refused(claim: Claim, code: str, text: str) -> Verdict:
     """A refusal is final, but of a second release it may mean that the first was carried out."""
-    if operation.sends > 1:
-        return Verdict(OperationState.UNKNOWN, _PAUSES[0], "refused", text, was_sent=was_sent)
-    return Verdict(OperationState.REJECTED, None, code, text, was_sent=was_sent)
+    if claim.operation.sends - claim.is_begun > 0:
+        return Verdict(OperationState.UNKNOWN, _PAUSES[0], "refused", text)
+    return Verdict(OperationState.REJECTED, None, code, text)
 
 
 def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Verdict | None:
     """Read what sending depends on; returns the verdict where it must not be sent."""
     if operation.kind == OperationKind.HOLD and _order_came_to_nothing(operation):
-        return _unsendable("order_over", _("The order came to nothing before the money was put aside."))
+        return _unsendable("order_over")
     if operation.kind in SPENDING:
         return _guard_balance(client, operation, clock)
     if operation.kind == OperationKind.CANCEL_HOLD and operation.anchor is None:
@@ -214,8 +228,8 @@ def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Ver
     return None
 
 
-def _unsendable(code: str, text: str) -> Verdict:
-    return Verdict(OperationState.REJECTED, None, code, text, was_sent=False)
+def _unsendable(code: str, said: str = "") -> Verdict:
+    return Verdict(OperationState.REJECTED, None, code, said)
 
 
 def _order_came_to_nothing(operation: LoyaltyOperation) -> bool:
@@ -229,20 +243,13 @@ def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock
     customer = operation.wallet.customer
     guest = client.guest(organization_id=operation.organization_id, id=customer.iiko_id)
     if guest is None:
-        return Verdict(
-            OperationState.REJECTED,
-            None,
-            "customer_not_found",
-            _("iiko knows no such guest."),
-            was_sent=False,
-        )
+        return _unsendable("customer_not_found")
     store(operation.organization, guest, read_at=read_at)
     operation.wallet.refresh_from_db()
     balance = operation.wallet.balance_minor
     if balance is None or balance >= operation.amount_minor:
         return None
-    refusal = insufficient(balance, 0)
-    return _unsendable(refusal.code, refusal.detail)
+    return _unsendable("insufficient_balance", str(to_major(MinorUnits(balance))))
 
 
 def _drop_anchor(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> None:
@@ -252,8 +259,13 @@ def _drop_anchor(client: IikoClient, operation: LoyaltyOperation, clock: Clock) 
     LoyaltyOperation.objects.filter(pk=operation.pk, anchor__isnull=True).update(anchor=operation.anchor)
 
 
-def _client(operation: LoyaltyOperation) -> IikoClient:
-    return iiko_for(operation.organization, priority=Priority.OPERATOR, requested_by=operation.requested_by)
+def _client(operation: LoyaltyOperation, *, before_write: Callable[[], None] | None = None) -> IikoClient:
+    return iiko_for(
+        operation.organization,
+        priority=Priority.OPERATOR,
+        requested_by=operation.requested_by,
+        before_write=before_write,
+    )
 
 
 def _sum(operation: LoyaltyOperation) -> Points:
@@ -327,8 +339,7 @@ def _look(operation: LoyaltyOperation, clock: Clock) -> Verdict:
                 OperationState.CONFIRMED, proof="transaction", transaction_id=_id_for(operation, one.id)
             )
     if mine:
-        words = _("iiko carried it out with another sum: %s. Look at the wallet in iiko.") % mine[0].sum
-        return Verdict(OperationState.EXPIRED, None, "other_sum", words)
+        return Verdict(OperationState.EXPIRED, None, "other_sum", str(mine[0].sum))
     if began - (operation.sent_at or operation.created_at) <= ABSENT_AFTER:
         return _later(operation, began, None)
     return _absent(operation)
@@ -338,8 +349,8 @@ def _absent(operation: LoyaltyOperation) -> Verdict:
     if operation.error_code == "refused":
         return Verdict(OperationState.REJECTED, None, "refused", operation.error)
     if operation.kind == OperationKind.CANCEL_HOLD:
-        return Verdict(OperationState.PENDING, timedelta(), "answer_lost", _lost())
-    return Verdict(OperationState.EXPIRED, None, "not_done", _not_done())
+        return Verdict(OperationState.PENDING, timedelta(), "answer_lost")
+    return Verdict(OperationState.EXPIRED, None, "not_done")
 
 
 def _id_for(operation: LoyaltyOperation, found_id: str) -> str:
@@ -360,7 +371,7 @@ def _transactions(client: IikoClient, operation: LoyaltyOperation, clock: Clock)
 
 def _later(operation: LoyaltyOperation, now: datetime, error: IikoError | HubError | None) -> Verdict:
     if now - (operation.sent_at or operation.created_at) > FOLLOW_FOR:
-        return Verdict(OperationState.EXPIRED, None, "no_answer", _no_answer())
+        return Verdict(OperationState.EXPIRED, None, "no_answer")
     wait = _PAUSES[min(operation.looks, len(_PAUSES) - 1)]
     if isinstance(error, IikoBusy):
         wait = max(wait, timedelta(seconds=error.retry_after_s))
@@ -373,10 +384,11 @@ def _later(operation: LoyaltyOperation, now: datetime, error: IikoError | HubErr
 @transaction.atomic
 def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
     operation = lock_operation(claim.operation.pk)
-    if operation is None or operation.is_final or operation.sends != claim.operation.sends:
+    if operation is None or not _may_record(claim, verdict, operation):
         return None  # taken for dead meanwhile, and another was faster
-    if not verdict.was_sent:
+    if claim.is_begun and not verdict.was_sent:
         operation.sends -= 1
+        operation.sent_at = operation.sent_at if operation.sends else None
     if verdict.wait is None:
         finish(
             operation,
@@ -392,12 +404,32 @@ def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
     return operation.held_until
 
 
+def _may_record(claim: Claim, verdict: Verdict, operation: LoyaltyOperation) -> bool:
+    """Whether what a step found is still the word on the operation as it is now.
+
+    What came of a call counts, however late: others only looked meanwhile, and in the worst case took it
+    for not done. What a look found counts while nothing was sent since; of two looks the later says how to
+    go on.
+    """
+    if claim.step is Step.SEND and not claim.is_begun:
+        return _holds(claim, operation)
+    if operation.sent_at != claim.operation.sent_at:
+        return False
+    if claim.step is Step.SEND:
+        is_wrong = operation.state == OperationState.EXPIRED and verdict.state == OperationState.CONFIRMED
+        return is_wrong or not operation.is_final
+    is_latest = operation.held_until == claim.operation.held_until
+    return operation.state == OperationState.UNKNOWN and (is_latest or verdict.wait is None)
+
+
 def _go_on(operation: LoyaltyOperation, verdict: Verdict, now: datetime) -> None:
-    before, operation.state = operation.state, verdict.state
+    before = (operation.state, operation.error_code)
+    operation.state = verdict.state
     operation.error_code, operation.error = verdict.code[:100], verdict.error
     operation.held_until = now + (verdict.wait or timedelta())
     if verdict.state == OperationState.PENDING:
         operation.looks += 1
     operation.save()
-    if verdict.state != before:
-        tell(operation, before, now=now, detail=verdict.error)
+    if (verdict.state, operation.error_code) != before:
+        tell(operation, before[0], now=now, detail=detail_of(verdict.code, verdict.error))
+    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=operation.held_until)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from iiko_client.breaker import Priority
 from iiko_client.client import IikoClient
@@ -19,7 +21,10 @@ from loyalty.errors import BadRequest, IikoRefused, IikoUnreachable, LoyaltyNotP
 from loyalty.models import Customer, LoyaltyOperation, Wallet
 from organizations.models import Organization
 from organizations.services.link import iiko_for
+from organizations.services.personal_data import tidy
 from organizations.services.registry import canonical_id
+
+_SHORTEST_PHONE = 8  # with the plus; the shortest numbers with a country's code have seven digits
 
 FRESH_FOR = timedelta(seconds=15)
 """So long a guest is answered from the hub without asking iiko again, unless the hub moved money since."""
@@ -36,6 +41,14 @@ class Way(StrEnum):
     ID = "id"
 
 
+_EXPECTED = {
+    Way.PHONE: gettext_lazy("Write the phone with its code, such as +7 904 000-10-04."),
+    Way.CARD: gettext_lazy("Write the number of the card, or its track."),
+    Way.EMAIL: gettext_lazy("Write the guest's e-mail."),
+    Way.ID: gettext_lazy("Write iiko's id of the guest, a UUID."),
+}
+
+
 def find_customer(
     *, organization: Organization, way: Way, value: str, requested_by: str, now: datetime
 ) -> Customer:
@@ -46,8 +59,6 @@ def find_customer(
         BadRequest: the value cannot be what it is said to be.
     """
     value = _canonical(way, value)
-    if not value:
-        raise BadRequest("bad_search", _("The guest's %s is empty.") % way.value)
     if (known := _fresh(organization, way, value, now)) is not None:
         return known
     return _read(organization, way, value, requested_by, now)
@@ -57,21 +68,34 @@ def read_customer(
     *, organization: Organization, customer_id: str, requested_by: str, now: datetime
 ) -> Customer:
     """Read a guest by iiko's id now, whatever is known already; raises as ``find_customer`` does."""
-    return _read(organization, Way.ID, customer_id, requested_by, now)
+    return _read(organization, Way.ID, _canonical(Way.ID, customer_id), requested_by, now)
 
 
 def _canonical(way: Way, value: str) -> str:
-    if way is Way.PHONE:
-        return normal_phone(value)
-    return canonical_id(value) if way is Way.ID else value.strip()
+    if way is Way.PHONE and len(phone := normal_phone(value)) >= _SHORTEST_PHONE:
+        return phone
+    if way is Way.ID and _is_uuid(value):
+        return canonical_id(value)
+    if way in (Way.EMAIL, Way.CARD) and (text := value.strip()) and text.isprintable():
+        return text
+    raise BadRequest("bad_search", str(_EXPECTED[way]))
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text.strip())
+    except ValueError:
+        return False
+    return True
 
 
 def normal_phone(text: str) -> str:
-    """Write a phone as ``+`` and digits; ten digits, or eleven from 8 or 7, are Russian."""
+    """Write a phone as ``+`` and digits; without a plus ten digits, or eleven from 8 or 7, are Russian."""
     digits = "".join(sign for sign in text if sign.isdecimal() and sign.isascii())
-    if len(digits) == 10:
+    is_short = not text.strip().startswith("+")
+    if is_short and len(digits) == 10:
         digits = f"7{digits}"
-    elif len(digits) == 11 and digits[0] == "8" and not text.strip().startswith("+"):
+    elif is_short and len(digits) == 11 and digits[0] == "8":
         digits = f"7{digits[1:]}"
     return f"+{digits}" if digits else ""
 
@@ -100,9 +124,7 @@ def asked(organization: Organization, requested_by: str, ask: Callable[[IikoClie
             ) from error
         raise IikoRefused(error.description or str(error)) from error
     except IikoError as error:
-        raise IikoUnreachable(
-            _("iiko does not answer just now. Try again in a minute. (%s)") % error
-        ) from error
+        raise IikoUnreachable(_("iiko does not answer just now. Try again in a minute.")) from error
 
 
 def _is_provisioned(client: IikoClient, organization: Organization) -> bool:
@@ -158,11 +180,13 @@ def _fresh(organization: Organization, way: Way, value: str, now: datetime) -> C
 def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Customer:
     """Write down what iiko said; an answer asked for earlier than the last one changes nothing."""
     facts = {
-        "name": guest.name or "",
-        "surname": guest.surname or "",
+        "name": tidy(guest.name or ""),
+        "surname": tidy(guest.surname or ""),
         "phone": normal_phone(guest.phone or "")[:40],
-        "email": (guest.email or "")[:320],
-        "cards": [{"number": card.number or "", "track": card.track or ""} for card in guest.cards],
+        "email": tidy(guest.email or "")[:320],
+        "cards": [
+            {"number": tidy(card.number or ""), "track": tidy(card.track or "")} for card in guest.cards
+        ],
         "is_deleted": guest.is_deleted,
     }
     customer, is_new = Customer.objects.select_for_update(no_key=True).get_or_create(
@@ -176,6 +200,6 @@ def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Cus
     for wallet in guest.wallets:
         row, _is_new = Wallet.objects.get_or_create(customer=customer, iiko_id=wallet.id)
         Wallet.objects.filter(Q(read_at__isnull=True) | Q(read_at__lte=read_at), pk=row.pk).update(
-            name=wallet.name, kind=wallet.type, balance=wallet.balance, read_at=read_at
+            name=tidy(wallet.name)[:400], kind=wallet.type, balance=wallet.balance, read_at=read_at
         )
     return customer

@@ -70,9 +70,7 @@ def _is_due(hold: LoyaltyOperation, now: datetime) -> bool:
 
 def _ask(hold: LoyaltyOperation, now: datetime) -> int:
     try:
-        request_cancel_hold(
-            transaction_id=hold.transaction_id, by=HUB, now=now, comment=f"order {hold.order}"
-        )
+        request_cancel_hold(transaction_id=hold.transaction_id, by=HUB, now=now, comment=str(hold.order))
     except HubError as error:
         logger.warning("loyalty.release_not_asked", operation_pk=hold.pk, code=error.code)
         return 0

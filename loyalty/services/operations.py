@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
@@ -20,7 +20,6 @@ from iiko_client.units import MinorUnits, to_major
 from loyalty.errors import (
     BadRequest,
     IikoUnreachable,
-    KeyReused,
     NotPossible,
     UnknownHold,
     UnknownWallet,
@@ -37,14 +36,18 @@ from loyalty.services.customers import read_customer
 from loyalty.services.marks import MARK, new_marker
 from loyalty.services.trace import lock_operation, lock_wallet, tell
 from loyalty.signals import operation_due
+from loyalty.words import explain
 from orders.models import Order
 from orders.services.commands import Requester
+from orders.services.repeats import Repeats
 from organizations.models import Organization
 from organizations.services.link import credentials_of, login_of
 from organizations.services.registry import canonical_id
 
-KEYS_KEPT = timedelta(hours=24)
 LONGEST_COMMENT = 200
+REPEATS: Repeats[LoyaltyOperation] = Repeats(LoyaltyKey, "operation")
+
+_LARGEST_MINOR = 10**12  # 1e10 in major units, as of a payment (OpenAPI, read 2026-11); of wallets a guess
 
 Write = Callable[[], LoyaltyOperation]
 
@@ -152,6 +155,8 @@ def _check_words(asked: Asked) -> None:
         raise BadRequest("comment_reserved", _("The reason must not contain “%s”.") % MARK)
     if asked.amount_minor <= 0:
         raise BadRequest("amount_not_positive", _("The amount must be more than 0."))
+    if asked.amount_minor > _LARGEST_MINOR:
+        raise BadRequest("amount_too_large", _("The amount is larger than any wallet's."))
 
 
 def _wallet(kind: OperationKind, asked: Asked, by: Requester, now: datetime) -> tuple[Wallet, bool]:
@@ -208,7 +213,7 @@ def _check_limit_of_day(kind: OperationKind, asked: Asked, wallet: Wallet, now: 
         return
     begin = now.astimezone(asked.organization.zone()).replace(hour=0, minute=0, second=0, microsecond=0)
     kinds = SPENDING if kind in SPENDING else (kind,)
-    today = LoyaltyOperation.objects.counted().filter(wallet=wallet, kind__in=kinds, created_at__gte=begin)
+    today = LoyaltyOperation.objects.counted().of_wallet(wallet).filter(kind__in=kinds, created_at__gte=begin)
     if (moved := today.total_minor()) + asked.amount_minor > most:
         raise NotPossible(
             "limit_day",
@@ -219,24 +224,24 @@ def _check_limit_of_day(kind: OperationKind, asked: Asked, wallet: Wallet, now: 
 
 def _check_balance(asked: Asked, wallet: Wallet) -> None:
     """What is under way, or ended after the balance was read, may not be in it yet."""
-    moving = LoyaltyOperation.objects.spending().filter(wallet=wallet)
+    moving = LoyaltyOperation.objects.spending().of_wallet(wallet)
     is_under_way = Q(finished_at__isnull=True)
     ended_since = Q(state=OperationState.CONFIRMED, finished_at__gte=wallet.read_at)
     reserved = moving.filter(is_under_way | ended_since).total_minor()
     balance = wallet.balance_minor
     if balance is None or asked.amount_minor <= balance - reserved:
         return
-    raise insufficient(balance, reserved)
+    raise _insufficient(balance, reserved)
 
 
-def insufficient(balance_minor: int, reserved_minor: int) -> NotPossible:
+def _insufficient(balance_minor: int, reserved_minor: int) -> NotPossible:
+    balance = str(to_major(MinorUnits(balance_minor)))
+    if not reserved_minor:
+        return NotPossible("insufficient_balance", explain("insufficient_balance", balance))
     return NotPossible(
         "insufficient_balance",
         _("The wallet holds %(balance)s, of which %(reserved)s are spoken for by operations under way.")
-        % {
-            "balance": to_major(MinorUnits(balance_minor)),
-            "reserved": to_major(MinorUnits(reserved_minor)),
-        },
+        % {"balance": balance, "reserved": to_major(MinorUnits(reserved_minor))},
     )
 
 
@@ -280,56 +285,3 @@ def _write(
     tell(operation, "", now=now, actor=by.name)
     operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=now)
     return operation
-
-
-# --- once --------------------------------------------------------------------------------------------
-
-
-def once(
-    prepare_it: Callable[[], Write], *, owner: str, key: str, fingerprint: str, now: datetime
-) -> LoyaltyOperation:
-    """Make a request unless its key was used in the last 24 hours; a repeat gets the first operation.
-
-    Raises:
-        KeyReused: the key belongs to another request.
-        What preparing or writing raises; the key then stays free.
-    """
-    if (known := _known(owner, key, now)) is not None:
-        return _same(known, fingerprint)
-    write = prepare_it()
-    with transaction.atomic():
-        _await_turn(owner, key)
-        if (known := _known(owner, key, now)) is not None:
-            return _same(known, fingerprint)
-        operation = write()
-        LoyaltyKey.objects.update_or_create(
-            owner=owner,
-            key=key,
-            defaults={"fingerprint": fingerprint, "operation": operation, "created_at": now},
-        )
-    return operation
-
-
-def _await_turn(owner: str, key: str) -> None:
-    """Let requests with one key pass one after the other, until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"loyalty/{owner}/{key}"])
-
-
-def _known(owner: str, key: str, now: datetime) -> LoyaltyKey | None:
-    fresh = LoyaltyKey.objects.filter(owner=owner, key=key, created_at__gt=now - KEYS_KEPT)
-    return fresh.select_related("operation").first()
-
-
-def _same(known: LoyaltyKey, fingerprint: str) -> LoyaltyOperation:
-    if known.fingerprint != fingerprint:
-        raise KeyReused(
-            _("This Idempotency-Key was used for another request. Use a new one for each request.")
-        )
-    return known.operation
-
-
-def forget_old_keys(*, now: datetime) -> int:
-    """Delete idempotency keys that no longer count; returns how many."""
-    deleted, _per_model = LoyaltyKey.objects.filter(created_at__lte=now - KEYS_KEPT).delete()
-    return deleted

@@ -6,11 +6,17 @@ from datetime import datetime
 
 from loyalty.models import LoyaltyOperation, OperationState, OperationStep, Wallet
 from loyalty.signals import operation_due
+from loyalty.words import detail_of
+from organizations.locks import Turn, await_turn
 
 
 def lock_wallet(wallet_id: int) -> Wallet:
-    """Lock a wallet until the transaction ends; whoever changes an operation of it does so first."""
-    return Wallet.objects.select_for_update(no_key=True).get(pk=wallet_id)
+    """Lock iiko's wallet until the transaction ends, for all rows that stand for it, and read this one;
+    whoever changes an operation of it does so first."""
+    wallets = Wallet.objects.select_related("customer")
+    wallet = wallets.get(pk=wallet_id)
+    await_turn(Turn.WALLET, f"{wallet.customer.iiko_id}/{wallet.iiko_id}")
+    return wallets.get(pk=wallet_id)
 
 
 def lock_operation(operation_id: int) -> LoyaltyOperation | None:
@@ -18,8 +24,10 @@ def lock_operation(operation_id: int) -> LoyaltyOperation | None:
     wallet_id = LoyaltyOperation.objects.filter(pk=operation_id).values_list("wallet_id", flat=True).first()
     if wallet_id is None:
         return None
-    lock_wallet(wallet_id)
-    return LoyaltyOperation.objects.select_for_update(no_key=True).get(pk=operation_id)
+    wallet = lock_wallet(wallet_id)
+    operation = LoyaltyOperation.objects.select_for_update(no_key=True).get(pk=operation_id)
+    operation.wallet = wallet
+    return operation
 
 
 def tell(
@@ -52,9 +60,10 @@ def finish(
     operation.finished_at, operation.held_until = now, None
     operation.save()
     is_iikos_word = operation.sends > 0 and state != OperationState.EXPIRED
-    tell(operation, before, now=now, detail=error, actor="iiko" if is_iikos_word else "hub")
+    detail = detail_of(code, error)
+    tell(operation, before, now=now, detail=detail, actor="iiko" if is_iikos_word else "hub")
     if state == OperationState.CONFIRMED and operation.hold_id is not None:
         LoyaltyOperation.objects.filter(pk=operation.hold_id).update(released_at=now)
-    following = LoyaltyOperation.objects.filter(wallet_id=operation.wallet_id, state=OperationState.PENDING)
+    following = LoyaltyOperation.objects.of_wallet(operation.wallet).filter(state=OperationState.PENDING)
     if (after := following.order_by("id").first()) is not None:
         operation_due.send(LoyaltyOperation, operation_id=after.pk, at=now)

@@ -20,6 +20,7 @@ from loyalty.models import (
 )
 from loyalty.services.customers import Way, find_customer
 from loyalty.tests.played_loyalty import (
+    BY_DATE,
     CHARGEOFF,
     HOLD,
     INFO,
@@ -30,12 +31,13 @@ from loyalty.tests.played_loyalty import (
     loyal_restaurant,
     move,
     newest,
+    page,
     work,
 )
 from orders.models import Order
 from tests.builders import ORGANIZATION_ID, cloud_event, drain, post
 from tests.pages import markup, rows, sign_in, text
-from tests.played_iiko import PlayedIiko
+from tests.played_iiko import PlayedIiko, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -216,6 +218,129 @@ def test_order_that_is_not_there_is_an_error_of_the_field(client: Client, iiko: 
 
     assert 'role="alert"' in markup(answer)
     assert not LoyaltyOperation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("amount", "minor"), [("25,5", 2550), ("1 520,50", 152050), ("1\xa0520.5", 152050), ("7", 700)]
+)
+def test_amount_is_read_as_people_write_it(client: Client, iiko: PlayedIiko, amount: str, minor: int) -> None:
+    wallet = known_guest(iiko)
+    sign_in(client, *VIEW, "loyalty.topup_wallet")
+
+    question = fill(client, page_of(wallet, "topup"), amount=amount, reason="x")
+    client.post(page_of(wallet, "topup"), hidden(question))
+
+    assert newest().amount_minor == minor
+
+
+@pytest.mark.parametrize("amount", ["1,500", "1.500", "1.520,50", "1e3", "+5", "0", "NaN", "9" * 20])
+def test_amount_that_means_two_things_is_not_guessed(client: Client, iiko: PlayedIiko, amount: str) -> None:
+    wallet = known_guest(iiko)
+    sign_in(client, *VIEW, "loyalty.topup_wallet")
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+    answer = client.post(
+        page_of(wallet, "topup"),
+        {"token": "t", "confirmed": "yes", "amount": amount, "reason": "x"},
+        follow=True,
+    )
+
+    assert 'role="alert"' in markup(answer) or "larger than any wallet" in text(answer)
+    assert not LoyaltyOperation.objects.exists()
+
+
+def test_form_that_was_sent_and_changed_is_not_a_second_operation(client: Client, iiko: PlayedIiko) -> None:
+    wallet = known_guest(iiko)
+    sign_in(client, *VIEW, "loyalty.topup_wallet")
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    question = hidden(fill(client, page_of(wallet, "topup"), amount="25", reason="x"))
+    client.post(page_of(wallet, "topup"), question)
+
+    answer = client.post(page_of(wallet, "topup"), question | {"amount": "30"}, follow=True)
+
+    assert "This form was sent already, with other values." in text(answer)
+    assert newest().amount_minor == 2500
+    assert LoyaltyOperation.objects.count() == 1
+
+
+def test_nothing_moves_by_opening_a_page_or_without_its_token(client: Client, iiko: PlayedIiko) -> None:
+    wallet = known_guest(iiko)
+    iiko.answers(HOLD, {})
+    move(client, "hold", "1")
+    hold = work()
+    sign_in(client, *VIEW, "loyalty.topup_wallet", "loyalty.hold_wallet")
+    urls = [
+        f"{page_of(wallet, 'topup')}?amount=1&reason=x&token=t&confirmed=yes",
+        f"{reverse('admin:loyalty_customer_release', args=[hold.pk])}?reason=x&token=t",
+        f"{GUESTS}{wallet.customer_id}/read/",
+        f"{GUESTS}find/?organization={ORGANIZATION_ID}&way=phone&value={PHONE}",
+    ]
+    asked = len(iiko.operations())
+
+    for url in urls:
+        assert client.get(url).status_code in (200, 302)
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = client.cookies
+    answer = strict.post(
+        page_of(wallet, "topup"), {"amount": "1", "reason": "x", "token": "t", "confirmed": "yes"}
+    )
+
+    assert answer.status_code == 403
+    assert LoyaltyOperation.objects.count() == 1
+    assert len(iiko.operations()) == asked
+
+
+def test_page_tells_what_an_operation_waits_for(client: Client, iiko: PlayedIiko) -> None:
+    known_guest(iiko)
+    iiko.answers(TOPUP, refusal("late"), status=408)
+    iiko.answers(BY_DATE, page())
+    move(client, "topup", "1")
+    first = work()
+    move(client, "topup", "2")
+    sign_in(client, *VIEW)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+    waiting = text(client.get(f"{OPERATIONS}{newest().pk}/change/"))
+    looked_for = text(client.get(f"{OPERATIONS}{first.pk}/change/"))
+
+    assert f"This one waits for: top-up #{first.pk}" in waiting
+    assert "Do not repeat it meanwhile." in looked_for
+    assert "waits for" not in looked_for
+
+
+def test_hold_tells_what_became_of_it(client: Client, iiko: PlayedIiko) -> None:
+    known_guest(iiko)
+    post(client, [cloud_event()])
+    drain()
+    iiko.answers(HOLD, {})
+    move(client, "hold", "25", order_id=Order.objects.get().pk)
+    hold = work()
+    sign_in(client, *VIEW)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+    def told() -> str:
+        return rows(client.get(OPERATIONS))[0]
+
+    assert "held for" in told()
+    Order.objects.update(status="Closed")
+    assert "its order is closed" in told()
+    LoyaltyOperation.objects.filter(pk=hold.pk).update(released_at=timezone.now())
+    assert "given back" in told()
+
+
+def test_end_that_tells_nothing_is_shown_as_that(client: Client, iiko: PlayedIiko) -> None:
+    known_guest(iiko)
+    move(client, "topup", "1")
+    LoyaltyOperation.objects.update(
+        state=OperationState.EXPIRED, error_code="no_answer", finished_at=timezone.now(), held_until=None
+    )
+    sign_in(client, *VIEW)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+    [row] = rows(client.get(OPERATIONS))
+
+    assert "not known, look in iiko" in row
+    assert "not done" not in row
 
 
 # --- lists -------------------------------------------------------------------------------------------

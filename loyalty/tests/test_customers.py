@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
 
@@ -155,6 +156,22 @@ def test_restaurant_out_of_scope_is_not_asked(client: Client, iiko: PlayedIiko) 
 
     assert find(client, make_key(OTHER_ORGANIZATION_ID), phone=PHONE).status_code == 404
     assert iiko.bodies(INFO) == []
+
+
+def test_phones_cannot_be_tried_one_after_the_other(
+    client: Client, iiko: PlayedIiko, settings: LazySettings
+) -> None:
+    settings.API_ACTIONS_PER_MINUTE = 2
+    loyal_restaurant(iiko)
+    iiko.forget(INFO)
+    iiko.answers(INFO, NOT_FOUND, status=400)
+    key = make_key()
+
+    # Six, for a minute may end in between.
+    answers = [find(client, key, phone=f"+7903000001{number}").status_code for number in range(6)]
+
+    assert set(answers) == {404, 429}
+    assert len(iiko.bodies(INFO)) == answers.count(404)
 
 
 def test_people_are_masked_for_readers(client: Client, iiko: PlayedIiko) -> None:

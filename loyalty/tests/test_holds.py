@@ -11,24 +11,28 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from loyalty.models import LoyaltyOperation, OperationKind, OperationState
+from loyalty.services import carrying
 from loyalty.services.holds import release_of_orders, release_orphaned
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CANCEL_HOLD,
+    CHARGEOFF,
     GUEST_ID,
     HOLD,
     TOPUP,
     WALLET_ID,
+    HandClock,
     ask,
     loyal_restaurant,
     move,
+    moved,
     newest,
     page,
     work,
 )
 from orders.models import Order
 from orders.signals import order_merged
-from tests.builders import ORGANIZATION_ID, REVISION, cloud_event, drain, post
+from tests.builders import ORGANIZATION_ID, REVISION, cloud_event, drain, post, soi_message
 from tests.played_iiko import PlayedIiko, refusal
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +134,84 @@ def test_order_cancelled_before_the_hold_was_sent_keeps_it_from_being_sent(
 
     assert (work().state, newest().error_code) == (OperationState.REJECTED, "order_over")
     assert iiko.bodies(HOLD) == []
+
+
+def test_order_cancelled_while_its_hold_is_looked_for_gets_the_money_back(
+    client: Client, iiko: PlayedIiko
+) -> None:
+    loyal_restaurant(iiko)
+    post(client, [cloud_event()])
+    drain()
+    iiko.answers(HOLD, refusal("late"), status=408)
+    iiko.answers(CANCEL_HOLD, {})
+    clock = HandClock()
+    move(client, "hold", "40", order_id=Order.objects.get().pk)
+    lost = work(clock)
+    post(client, [cloud_event(status="Cancelled", timestamp=REVISION + 1)])
+    drain()
+    assert (lost.state, release_orphaned(now=clock())) == (
+        OperationState.UNKNOWN,
+        0,
+    )  # nothing to release yet
+
+    iiko.answers(BY_DATE, page(moved("-40", f"[{lost.marker}]", id=lost.transaction_id)))
+    clock.forward(seconds=2)
+    assert work(clock).state == OperationState.CONFIRMED
+    assert release_orphaned(now=clock()) == 1
+    release = work(clock)
+
+    assert (release.hold_id, release.state) == (lost.pk, OperationState.CONFIRMED)
+    assert len(iiko.bodies(CANCEL_HOLD)) == 1
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        pytest.param(soi_message(orderStatus="CANCELLED"), id="cancelled"),
+        pytest.param(
+            soi_message(kind="CREATE", message={"creationStatus": "Error", "iikoOrderDetails": None}),
+            id="refused by the till",
+        ),
+    ],
+)
+def test_hold_of_a_soi_order_follows_it(client: Client, iiko: PlayedIiko, over: dict[str, object]) -> None:
+    loyal_restaurant(iiko)
+    first = (
+        soi_message()
+        if over["type"] == "UPDATE"
+        else soi_message(kind="CREATE", message={"creationStatus": "IN_PROGRESS", "iikoOrderDetails": None})
+    )
+    post(client, first)
+    drain()
+    iiko.answers(HOLD, {})
+    iiko.answers(BY_DATE, page())
+    move(client, "hold", "40", order_id=Order.objects.get().pk)
+    hold = work()
+    assert hold.state == OperationState.CONFIRMED
+
+    post(client, over)
+    drain()
+
+    assert jobs("release_of_order") == 1
+    assert release_of_orders([hold.order_id or 0], now=timezone.now()) == 1
+
+
+def test_release_and_withdrawal_of_one_wallet_go_one_after_the_other(
+    client: Client, iiko: PlayedIiko
+) -> None:
+    hold = held_for_order(client, iiko)
+    iiko.answers(CHARGEOFF, refusal("late"), status=408)
+    iiko.answers(CANCEL_HOLD, {})
+    clock = HandClock()
+    move(client, "withdraw", "10")
+    work(clock)
+    Order.objects.update(status="Cancelled")
+    assert release_orphaned(now=clock()) == 1
+
+    carrying.advance(newest().pk, clock=clock)
+
+    assert (newest().hold_id, newest().state) == (hold.pk, OperationState.PENDING)
+    assert iiko.bodies(CANCEL_HOLD) == []
 
 
 def test_merged_order_takes_its_hold_along(client: Client, iiko: PlayedIiko) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import requests
 from django.conf import LazySettings
 from django.test import Client
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from loyalty.models import LoyaltyOperation, OperationState
@@ -285,6 +288,21 @@ def test_sweep_calls_what_a_dead_worker_left(client: Client, iiko: PlayedIiko) -
     wake_operations.func()
 
     assert ProcrastinateJob.objects.filter(task_name="loyalty.advance_operation").count() == 1
+
+
+def test_sweep_leaves_those_in_a_queue_to_whoever_is_before_them(client: Client, iiko: PlayedIiko) -> None:
+    loyal_restaurant(iiko)
+    move(client, "topup", "1")
+    move(client, "topup", "2")
+    ProcrastinateJob.objects.all().delete()
+
+    LoyaltyOperation.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    wake_operations.func()
+    assert ProcrastinateJob.objects.filter(task_name="loyalty.advance_operation").count() == 1
+
+    LoyaltyOperation.objects.update(created_at=timezone.now() - timedelta(minutes=16))
+    wake_operations.func()
+    assert ProcrastinateJob.objects.filter(task_name="loyalty.advance_operation").count() == 3
 
 
 def test_busy_iiko_is_asked_again(client: Client, iiko: PlayedIiko) -> None:

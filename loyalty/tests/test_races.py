@@ -8,12 +8,26 @@ from django.utils import timezone
 
 from loyalty.models import LoyaltyOperation, OperationState
 from loyalty.services import carrying
-from loyalty.tests.played_loyalty import CHARGEOFF, TOPUP, loyal_restaurant, move, newest
+from loyalty.tests.played_loyalty import (
+    BY_DATE,
+    CANCEL_HOLD,
+    CHARGEOFF,
+    HOLD,
+    TOPUP,
+    ask,
+    loyal_restaurant,
+    move,
+    newest,
+    page,
+    work,
+)
 from tests.at_once import AT_ONCE, at_once
 from tests.builders import make_key
 from tests.played_iiko import PlayedIiko
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+MANY = 50
 
 
 def test_parallel_withdrawals_never_overdraw(iiko: PlayedIiko) -> None:
@@ -44,8 +58,34 @@ def test_one_key_at_once_is_one_operation(iiko: PlayedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
     key, once = make_key(), {"Idempotency-Key": "gift-1"}
 
-    answers = at_once(lambda _: move(Client(), "withdraw", "60", key, headers=once))
+    answers = at_once(lambda _: move(Client(), "withdraw", "60", key, headers=once), MANY)
 
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert LoyaltyOperation.objects.count() == 1
+
+
+def test_one_key_for_two_bodies_at_once_is_one_operation_and_a_mistake(iiko: PlayedIiko) -> None:
+    loyal_restaurant(iiko, "100.00")
+    key, once = make_key(), {"Idempotency-Key": "gift-1"}
+
+    answers = at_once(lambda number: move(Client(), "topup", f"{1 + number % 2}.00", key, headers=once))
+
+    assert sorted(answer.status_code for answer in answers) == [202] * (AT_ONCE // 2) + [422] * (AT_ONCE // 2)
+    assert LoyaltyOperation.objects.count() == 1
+
+
+def test_one_hold_is_released_once_by_many(iiko: PlayedIiko) -> None:
+    loyal_restaurant(iiko, "100.00")
+    iiko.answers(HOLD, {})
+    iiko.answers(BY_DATE, page())
+    iiko.answers(CANCEL_HOLD, {})
+    key = make_key()
+    move(Client(), "hold", "60", key)
+    hold = work()
+
+    answers = at_once(lambda _: ask(Client(), f"holds/{hold.transaction_id}/cancel", key).status_code)
+    at_once(lambda _: carrying.advance(newest().pk, clock=timezone.now))
+
+    assert sorted(answers) == [202] + [409] * (AT_ONCE - 1)
+    assert len(iiko.bodies(CANCEL_HOLD)) == 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from iiko_client.types.payments import PaymentKind
 from iiko_client.types.statuses import DeliveryStatus, normalise_status
-from iiko_client.units import MinorUnits, NotMoney, to_minor
+from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_minor
 from orders.command_models import CommandKind, OrderCommand
 from orders.services.discounts import AskedDiscount
 from orders.services.refusals import meaning
@@ -85,14 +86,14 @@ class MoneyField(serializers.Field[MinorUnits, Any, Any, Any]):
     """Major units, a JSON number or decimal text with at most two places; more than nothing."""
 
     default_error_messages = {
-        "not_money": "An amount in major units with at most two places, such as 1520.50.",
-        "too_small": "The amount must be more than 0.",
-        "too_large": "The amount must not be more than 10000000000.",
+        "not_money": _("An amount in major units with at most two places, such as 1520.50."),
+        "too_small": _("The amount must be more than 0."),
+        "too_large": _("The amount must not be more than 10000000000."),
     }
 
     def to_internal_value(self, data: Any) -> MinorUnits:
         try:
-            minor = to_minor(data)
+            minor = text_to_minor(data) if isinstance(data, str) else to_minor(data)
         except NotMoney:
             self.fail("not_money")
         if minor <= 0:

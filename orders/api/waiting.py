@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 from orders.command_models import OrderCommand
 from orders.services.commands import Requester
-from orders.services.repeats import LONGEST_KEY, once
+from orders.services.repeats import COMMANDS, LONGEST_KEY, R, Repeats
 from organizations.models import ApiKey
 
 LONGEST_WAIT_S = 20.0
@@ -37,20 +37,25 @@ def requester_of(request: Request) -> Requester:
 
 
 def requested_once(request: Request, ask: Callable[[Requester], OrderCommand]) -> OrderCommand:
-    """Make the request unless its ``Idempotency-Key`` was used before.
+    """Ask for a command; see ``made_once``."""
+    return made_once(request, COMMANDS, lambda by: lambda: ask(by))
+
+
+def made_once(request: Request, repeats: Repeats[R], prepare: Callable[[Requester], Callable[[], R]]) -> R:
+    """Prepare and make what is requested unless its ``Idempotency-Key`` was used before.
 
     Raises:
         ValidationError: the key cannot be one.
-        Whatever ``ask`` raises.
+        Whatever preparing and making raise.
     """
     by = requester_of(request)
     key = idempotency_key_of(request)
     if not key:
-        return ask(by)
-    command, _is_new = once(
-        lambda: ask(by), owner=by.owner, key=key, fingerprint=fingerprint_of(request), now=timezone.now()
+        return prepare(by)()
+    made, _is_new = repeats.once(
+        lambda: prepare(by), owner=by.owner, key=key, fingerprint=fingerprint_of(request), now=timezone.now()
     )
-    return command
+    return made
 
 
 def idempotency_key_of(request: Request) -> str:

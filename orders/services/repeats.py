@@ -1,76 +1,81 @@
-"""Idempotency keys: a repeated request is answered with the command of the first."""
+"""Idempotency keys: a repeated request is answered with what the first one made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar, cast
 
-from django.db import transaction
+from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from orders.command_models import IdempotencyKey, OrderCommand
-from orders.errors import IdempotencyKeyReused, NotAllowed
+from orders.errors import IdempotencyKeyReused
+from organizations.locks import Turn, await_turn
 
 KEYS_KEPT = timedelta(hours=24)
 LONGEST_KEY = 200
-_TRIES = 3
+
+R = TypeVar("R", bound=models.Model)
 
 
-class _Raced(Exception):
-    """Another request with the same key was a moment faster."""
+@dataclass(frozen=True, slots=True)
+class Repeats(Generic[R]):
+    """The keys of one kind of request. ``made`` is the column of ``keys`` that leads to what was made."""
+
+    keys: type[models.Model]
+    made: str
+
+    def once(
+        self, prepare: Callable[[], Callable[[], R]], *, owner: str, key: str, fingerprint: str, now: datetime
+    ) -> tuple[R, bool]:
+        """Make a request unless its key was used in the last 24 hours; returns what was made and whether
+        it is new.
+
+        ``prepare`` may ask iiko and lock nothing; what it returns writes, within the transaction that keeps
+        the key. Requests with one key pass one after the other.
+
+        Raises:
+            IdempotencyKeyReused: the key belongs to another request.
+            What preparing or writing raises; the key then stays free.
+        """
+        if (known := self._known(owner, key, fingerprint, now)) is not None:
+            return known, False
+        write = prepare()
+        with transaction.atomic():
+            await_turn(Turn.REPEAT, f"{self.made}/{owner}/{key}")
+            if (known := self._known(owner, key, fingerprint, now)) is not None:
+                return known, False
+            made = write()
+            facts = {self.made: made, "fingerprint": fingerprint, "created_at": now}
+            self._rows.update_or_create(owner=owner, key=key, defaults=facts)
+        return made, True
+
+    def forget_old(self, *, now: datetime) -> int:
+        """Delete keys that no longer count; returns how many."""
+        deleted, _per_model = self._rows.filter(created_at__lte=now - KEYS_KEPT).delete()
+        return deleted
+
+    @property
+    def _rows(self) -> models.Manager[Any]:
+        return self.keys._default_manager
+
+    def _known(self, owner: str, key: str, fingerprint: str, now: datetime) -> R | None:
+        fresh = self._rows.filter(owner=owner, key=key, created_at__gt=now - KEYS_KEPT)
+        known = fresh.select_related(self.made).first()
+        if known is not None and known.fingerprint != fingerprint:
+            raise IdempotencyKeyReused(
+                _("This Idempotency-Key was used for another request. Use a new one for each request.")
+            )
+        return None if known is None else cast("R", getattr(known, self.made))
+
+
+COMMANDS: Repeats[OrderCommand] = Repeats(IdempotencyKey, "command")
 
 
 def once(
     request: Callable[[], OrderCommand], *, owner: str, key: str, fingerprint: str, now: datetime
 ) -> tuple[OrderCommand, bool]:
-    """Make a request unless its key was used in the last 24 hours; returns the command and whether it is new.
-
-    Raises:
-        IdempotencyKeyReused: the key belongs to another request.
-        Whatever ``request`` raises; the key then stays free.
-    """
-    for _attempt in range(_TRIES):
-        if (known := _known(owner, key, now)) is not None:
-            return _same(known, fingerprint), False
-        try:
-            with transaction.atomic():
-                command = request()
-                _keep(owner, key, fingerprint, command, now)
-        except _Raced:
-            continue
-        except NotAllowed:
-            # What is asked for may be on its way already: by the request that was faster.
-            if (known := _known(owner, key, now)) is not None:
-                return _same(known, fingerprint), False
-            raise
-        return command, True
-    raise IdempotencyKeyReused(
-        _("Many requests use this Idempotency-Key at once. Send it again in a second.")
-    )
-
-
-def _known(owner: str, key: str, now: datetime) -> IdempotencyKey | None:
-    fresh = IdempotencyKey.objects.filter(owner=owner, key=key, created_at__gt=now - KEYS_KEPT)
-    return fresh.select_related("command").first()
-
-
-def _same(known: IdempotencyKey, fingerprint: str) -> OrderCommand:
-    if known.fingerprint != fingerprint:
-        raise IdempotencyKeyReused(
-            _("This Idempotency-Key was used for another request. Use a new one for each request.")
-        )
-    return known.command
-
-
-def _keep(owner: str, key: str, fingerprint: str, command: OrderCommand, now: datetime) -> None:
-    IdempotencyKey.objects.filter(owner=owner, key=key, created_at__lte=now - KEYS_KEPT).delete()
-    row = IdempotencyKey(owner=owner, key=key, fingerprint=fingerprint, command=command, created_at=now)
-    IdempotencyKey.objects.bulk_create([row], ignore_conflicts=True)
-    if not IdempotencyKey.objects.filter(owner=owner, key=key, command=command).exists():
-        raise _Raced
-
-
-def forget_old_keys(*, now: datetime) -> int:
-    """Delete idempotency keys that no longer count; returns how many."""
-    deleted, _per_model = IdempotencyKey.objects.filter(created_at__lte=now - KEYS_KEPT).delete()
-    return deleted
+    """Ask for a command unless its key was used already; see ``Repeats.once``."""
+    return COMMANDS.once(lambda: request, owner=owner, key=key, fingerprint=fingerprint, now=now)

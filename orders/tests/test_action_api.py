@@ -18,7 +18,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from orders.api import waiting
 from orders.command_models import IdempotencyKey, OrderCommand
 from orders.models import Order
-from orders.services.repeats import forget_old_keys
+from orders.services.repeats import COMMANDS
 from organizations.services.registry import create_api_key
 from tests.acting import QUEUED, STATUS, Acting, make_removal_type, refused, told
 from tests.builders import (
@@ -127,7 +127,7 @@ def test_key_counts_for_a_day(acting: Acting) -> None:
     response = acting.ask("update-status", ON_WAY, headers=named("k-1"))
 
     assert told(response) == (409, "already_asked")
-    assert forget_old_keys(now=timezone.now()) == 1
+    assert COMMANDS.forget_old(now=timezone.now()) == 1
 
 
 @pytest.mark.parametrize("key", ["x" * 201, "a\tb"])

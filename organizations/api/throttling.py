@@ -29,6 +29,8 @@ RETURNING count, 60 - mod(extract(epoch FROM clock_timestamp())::bigint, 60)
 class ActionThrottle(BaseThrottle):
     """``API_ACTIONS_PER_MINUTE`` of each API key or person; reading is not counted."""
 
+    counted = ""
+
     def __init__(self) -> None:
         self._wait_s = 0
 
@@ -37,12 +39,18 @@ class ActionThrottle(BaseThrottle):
         if not limit:
             return True
         with connection.cursor() as cursor:
-            cursor.execute(_COUNT, [_caller(request)])
+            cursor.execute(_COUNT, [self.counted + _caller(request)])
             count, self._wait_s = cursor.fetchone()
         return bool(count <= limit)
 
     def wait(self) -> float:
         return float(self._wait_s)
+
+
+class SearchThrottle(ActionThrottle):
+    """As many searches that iiko is asked for, counted apart: nobody tries all phones there are."""
+
+    counted = "search:"
 
 
 def _caller(request: Request) -> str:

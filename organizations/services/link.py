@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,8 +36,16 @@ class BadApiLogin(HubError):
 class HubClient(IikoClient):
     """A client whose calls are logged under the name of who asked for them."""
 
-    def __init__(self, transport: Transport, *, priority: Priority, wait_s: float, requested_by: str) -> None:
-        super().__init__(transport, priority=priority, wait_s=wait_s)
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        priority: Priority,
+        wait_s: float,
+        requested_by: str,
+        before_write: Callable[[], None] | None,
+    ) -> None:
+        super().__init__(transport, priority=priority, wait_s=wait_s, before_write=before_write)
         self._requested_by = requested_by
 
     def _ask(self, body: Body) -> Reading:
@@ -50,14 +59,23 @@ def iiko_for(
     priority: Priority = Priority.BACKGROUND,
     requested_by: str = "",
     wait_s: float = 0.0,
+    before_write: Callable[[], None] | None = None,
 ) -> IikoClient:
     """Return a client for a restaurant. Not to be used inside a transaction: its calls take seconds.
+
+    ``before_write``: see ``OperationGroup``.
 
     Raises:
         NoApiLogin: the restaurant has none, or a switched-off one.
         BadApiLogin: the login lacks a part of its credential, or its address is wrong.
     """
-    return client_for(login_of(organization), priority=priority, requested_by=requested_by, wait_s=wait_s)
+    return client_for(
+        login_of(organization),
+        priority=priority,
+        requested_by=requested_by,
+        wait_s=wait_s,
+        before_write=before_write,
+    )
 
 
 def login_of(organization: Organization) -> ApiLogin:
@@ -83,13 +101,20 @@ def client_for(
     priority: Priority = Priority.BACKGROUND,
     requested_by: str = "",
     wait_s: float = 0.0,
+    before_write: Callable[[], None] | None = None,
 ) -> IikoClient:
     """Return a client for a login; many of them share one transport.
 
     Raises:
         BadApiLogin: the login lacks a part of its credential, or its address is wrong.
     """
-    return HubClient(transports.get(login), priority=priority, wait_s=wait_s, requested_by=requested_by)
+    return HubClient(
+        transports.get(login),
+        priority=priority,
+        wait_s=wait_s,
+        requested_by=requested_by,
+        before_write=before_write,
+    )
 
 
 def credentials_of(login: ApiLogin) -> Credentials:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from iiko_client.breaker import Priority
 from iiko_client.errors import IikoError
+from iiko_client.operations.table import OPERATIONS
 from organizations.errors import HubError
 from organizations.link_models import ApiLogin, IikoCircuit, IikoPause, IikoToken
 from organizations.services.link import BadApiLogin, client_for, key_of
@@ -65,16 +66,24 @@ def _circuits(key: str, now: datetime) -> list[CircuitState]:
     for row in IikoCircuit.objects.filter(name__startswith=key).exclude(state={}).order_by("name"):
         circuit = circuit_of(row.state)
         path, _, organization = row.name.removeprefix(key).strip("/").rpartition("/")
+        operation = _operation_of(path)
+        if circuit.open_until is None and (operation != path or not circuit.failures):
+            continue  # what a wallet refuses in the ordinary course
         found.append(
             CircuitState(
-                operation=path,
+                operation=operation,
                 organization_id=organization,
-                failures=circuit.failures,
+                failures=max(circuit.failures, circuit.refusals),
                 open_until=circuit.open_until,
                 is_half_open=circuit.open_until is not None and circuit.open_until <= now,
             )
         )
     return found
+
+
+def _operation_of(path: str) -> str:
+    """The operation of a circuit, without the wallet it may be about."""
+    return next((name for name in OPERATIONS if path.startswith(f"{name}/")), path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,13 @@ class DatabaseBreaker:
                 row.save(update_fields=["state"])
 
 
+def forget_old_circuits(*, now: datetime) -> int:
+    """Delete circuits without a failure for a day: each wallet that ever refused has one."""
+    before = (now - timedelta(days=1)).isoformat()
+    deleted, _per_model = IikoCircuit.objects.filter(state__last_failure_at__lt=before).delete()
+    return deleted
+
+
 _MOMENTS = ("last_failure_at", "open_until", "probe_until")
 
 
@@ -150,6 +157,7 @@ def circuit_of(state: dict[str, Any]) -> Circuit:
     moments = {key: datetime.fromisoformat(state[key]) if state.get(key) else None for key in _MOMENTS}
     return Circuit(
         failures=state.get("failures", 0),
+        refusals=state.get("refusals", 0),
         openings=state.get("openings", 0),
         probed_by=Priority(state.get("probed_by", 0)),
         last_failure_at=moments["last_failure_at"],

@@ -12,12 +12,17 @@ from django.db import IntegrityError, transaction
 from iiko_client import clocks
 from organizations.errors import BadOrganization, BadTimeZone, OrganizationExists, UnknownOrganization
 from organizations.models import ApiKey, Organization
+from organizations.services.personal_data import tidy
 
 KEY_PREFIX = "iih_"
 
 
 def canonical_id(text: str) -> str:
-    """Return iiko's id the way it is stored: UUIDs in lower case with dashes, other ids as they are."""
+    """Return iiko's id the way it is stored: UUIDs in lower case with dashes, other ids as they are.
+
+    What PostgreSQL cannot even be asked for is replaced: nothing has such an id.
+    """
+    text = tidy(text)
     try:
         return str(UUID(text.strip()))
     except ValueError:

@@ -34,6 +34,7 @@ from organizations.services.link_stores import (
     DatabasePauses,
     DatabaseTokenStore,
     circuit_of,
+    forget_old_circuits,
     state_of,
 )
 from tests.builders import ORGANIZATION_ID, make_organization
@@ -324,6 +325,19 @@ def test_circuit_survives_being_stored() -> None:
     probed = circuit.admitted(Priority.OPERATOR, NOW + timedelta(minutes=2), Limits())
 
     assert (circuit_of(state_of(probed)), state_of(CLOSED), circuit_of({})) == (probed, {}, CLOSED)
+
+
+@pytest.mark.django_db
+def test_refusals_of_the_trade_are_counted_apart_and_forgotten_after_a_day() -> None:
+    breaker = DatabaseBreaker(Limits(failures=2, refusals=3))
+
+    for _ in range(3):
+        assert breaker.admit("c", Priority.OPERATOR, NOW) is None
+        breaker.record("c", Verdict.REFUSED, NOW)
+
+    assert breaker.admit("c", Priority.OPERATOR, NOW) == NOW + timedelta(seconds=60)
+    assert forget_old_circuits(now=NOW + timedelta(hours=23)) == 0
+    assert forget_old_circuits(now=NOW + timedelta(hours=25)) == 1
 
 
 @pytest.mark.django_db

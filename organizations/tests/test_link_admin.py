@@ -206,6 +206,29 @@ class TestLogins:
         assert "Кафе: no answer" in said
         assert "5ecret" not in said
 
+    def test_wallets_that_refused_are_no_trouble_of_the_login(self, client: Client) -> None:
+        now = timezone.now()
+        login = make_login(last_used_at=now)
+        path = f"{key_of(login)}/loyalty/iiko/customer/wallet/chargeoff"
+        wallet = IikoCircuit.objects.create(
+            name=f"{path}/guest/wallet/{ORGANIZATION_ID}",
+            state=state_of(Circuit(failures=4, last_failure_at=now)),
+        )
+        IikoCircuit.objects.create(
+            name=f"{path}/{ORGANIZATION_ID}", state=state_of(Circuit(refusals=9, last_failure_at=now))
+        )
+        sign_in_superuser(client)
+
+        calm = text(client.get(page_of(login)))
+        wallet.state = state_of(
+            Circuit(failures=5, last_failure_at=now, open_until=now + timedelta(minutes=1))
+        )
+        wallet.save()
+        stopped = text(client.get(page_of(login)))
+
+        assert "partly paused" not in calm
+        assert "loyalty/iiko/customer/wallet/chargeoff: stopped, 5 failures in a row" in stopped
+
     def test_open_circuit_of_the_login_stops_it(self, client: Client) -> None:
         now = timezone.now()
         login = make_login(last_used_at=now)

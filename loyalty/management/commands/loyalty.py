@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 from django.utils import timezone
 
-from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
+from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_major
 from loyalty.models import LoyaltyOperation, OperationKind
 from loyalty.services import balance_check, carrying, operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import Asked
+from loyalty.words import explain_detail
 from orders.services.commands import Requester
 from organizations.errors import HubError, UnknownOrganization
 from organizations.models import Organization
@@ -25,18 +26,26 @@ _KINDS = {
     "withdraw": OperationKind.WITHDRAW,
     "hold": OperationKind.HOLD,
 }
+_HELP = {
+    "topup": "add to a wallet",
+    "withdraw": "take from a wallet",
+    "hold": "put money of a wallet aside",
+}
+UNDER_WAY = 3
+"""Exit code: neither done nor refused when the waiting ended."""
 
 
 class Command(BaseCommand):
     help = (
-        "Move money in a guest's wallet and wait for the outcome. Interrupted, it is carried on by the "
-        "worker: look with `manage.py loyalty show NUMBER`, do not simply repeat it."
+        "Move money in a guest's wallet and wait for the outcome: 0 done, 1 refused or not done, 3 still "
+        "under way. Interrupted or not waited for, it is carried on by the worker: look with `manage.py "
+        "loyalty show NUMBER`, do not simply repeat it. Start with `customer`, which shows the wallets."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
         for verb in _KINDS:
-            one = verbs.add_parser(verb)
+            one = verbs.add_parser(verb, help=_HELP[verb])
             one.add_argument("organization", metavar="ORGANIZATION", help="iiko id")
             one.add_argument("customer", metavar="CUSTOMER", help="iiko id of the guest")
             one.add_argument("wallet", metavar="WALLET", help="iiko id of the wallet")
@@ -44,7 +53,7 @@ class Command(BaseCommand):
             one.add_argument("--comment", required=True, help="the reason, kept and sent to iiko")
             one.add_argument("--order", type=int, metavar="ID", help="the hub's id of the order it is for")
             _add_wait(one)
-        cancel = verbs.add_parser("cancel-hold")
+        cancel = verbs.add_parser("cancel-hold", help="give back what was put aside")
         cancel.add_argument("transaction", metavar="TRANSACTION", help="transaction id of the hold")
         cancel.add_argument("--comment", default="", help="the reason, kept")
         _add_wait(cancel)
@@ -56,6 +65,7 @@ class Command(BaseCommand):
             find.add_argument(f"--{way.value}")
         verbs.add_parser("check", help="compare ledger, balances and iiko's transactions now")
 
+    @no_translations
     def handle(self, *_: Any, verb: str, **options: Any) -> None:
         try:
             if verb in _KINDS:
@@ -69,7 +79,7 @@ class Command(BaseCommand):
 
     def _move(self, kind: OperationKind, options: dict[str, Any]) -> None:
         try:
-            amount = to_minor(options["amount"])
+            amount = text_to_minor(options["amount"])
         except NotMoney as error:
             raise CommandError(f"{error}. Write an amount such as 1520.50.") from error
         asked = Asked(
@@ -96,7 +106,7 @@ class Command(BaseCommand):
         for step in operation.steps.order_by("id"):
             self.stdout.write(
                 f"  {step.recorded_at:%Y-%m-%d %H:%M:%S} UTC  {step.before or '-'} -> {step.after}  "
-                f"{step.actor}  {step.detail}".rstrip()
+                f"{step.actor}  {explain_detail(step.detail)}".rstrip()
             )
 
     def _customer(self, options: dict[str, Any]) -> None:
@@ -136,7 +146,12 @@ class Command(BaseCommand):
                 time.sleep(0.5)
         self._tell(operation)
         if operation.state in ("rejected", "expired"):
-            raise CommandError(operation.error or operation.error_code)
+            raise CommandError(operation.trouble)
+        if not operation.is_final:
+            told = (
+                f"Not over yet; the worker goes on with it. Look with: manage.py loyalty show {operation.pk}"
+            )
+            raise CommandError(told, returncode=UNDER_WAY)
 
     def _tell(self, operation: LoyaltyOperation) -> None:
         amount = to_major(MinorUnits(operation.amount_minor))

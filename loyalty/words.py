@@ -1,0 +1,47 @@
+"""What the hub has to say of an operation, by its code.
+
+Beside the code stands what iiko or a number said, so that each reader is told in their own language.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+_WORDS: dict[str, Any] = {
+    "answer_lost": _(
+        "iiko's answer was lost; the hub is looking for the transaction to see whether it was done. Do not "
+        "repeat it meanwhile."
+    ),
+    "not_done": _("iiko has not carried it out. Ask again if it is still wanted."),
+    "no_answer": _("iiko could not be asked for a day what became of it. Look at the wallet in iiko."),
+    "other_sum": _("iiko carried it out with another sum: %(said)s. Look at the wallet in iiko."),
+    "not_sent": _("It could not be sent to iiko in time and was not done."),
+    "waited_too_long": _("It waited too long for an earlier operation of this wallet and was not sent."),
+    "held_up": _("The hub was held up before it was sent; it is tried again."),
+    "iiko_busy": _("iiko takes no calls just now; it is sent in a moment."),
+    "iiko_unreachable": _("iiko does not answer just now; it is sent in a moment."),
+    "order_over": _("The order came to nothing before the money was put aside."),
+    "customer_not_found": _("iiko knows no such guest."),
+    "insufficient_balance": _("The wallet holds %(said)s, and that is too little."),
+}
+
+
+def explain(code: str, said: str) -> str:
+    """Say what a code means; one that is not the hub's own is told in the words that came with it."""
+    if code not in _WORDS:
+        return said or code
+    return str(_WORDS[code]) % {"said": said}
+
+
+def detail_of(code: str, said: str) -> str:
+    """Write both down as one text, for ``explain_detail`` to read."""
+    if code not in _WORDS:
+        return said or code
+    return f"{code}: {said}" if said else code
+
+
+def explain_detail(detail: str) -> str:
+    code, _colon, said = detail.partition(": ")
+    return explain(code, said) if code in _WORDS else detail
