@@ -26,8 +26,11 @@ TABLE_STATES: States = {
 }
 RESERVE_STATES: States = {
     **TABLE_STATES,
-    "cancelled": (_("cancelled"), lambda rows: rows.filter(cancel_reason__isnull=False)),
-    "deleted": (_("deleted in iiko"), lambda rows: rows.filter(is_deleted=True)),
+    "cancelled": (
+        pgettext_lazy("reserves", "cancelled"),
+        lambda rows: rows.filter(cancel_reason__isnull=False),
+    ),
+    "deleted": (pgettext_lazy("reserves", "deleted in iiko"), lambda rows: rows.filter(is_deleted=True)),
 }
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -18,6 +19,7 @@ from hall.presentation import (
     minutes_text,
     phone_text,
     said,
+    split_text,
 )
 from orders.admin_bill import Bill
 from orders.models import CreationStatus
@@ -33,6 +35,7 @@ _IDS = (
     "pos_id",
     "terminal_group_id",
     "waiter_id",
+    "order_type_name",
     "order_type_id",
     "raw_status",
     "revision",
@@ -98,7 +101,7 @@ class _Page(Bill):
             title = _("A change was not accepted") if row.status else _("The till did not take it")
             notices.append(("bad", title, error_text(row.error_info)))
         if isinstance(row, Reserve) and row.cancel_reason is not None:
-            notices.append(("info", _("Cancelled"), cancel_text(row.cancel_reason)))
+            notices.append(("info", _("Cancelled"), capfirst(cancel_text(row.cancel_reason))))
         if isinstance(row, Reserve) and row.is_deleted:
             notices.append(("info", _("Deleted in iiko"), ""))
         if not self._shown and (row.phone or row.customer):
@@ -115,7 +118,12 @@ class _Page(Bill):
             (_("Blacklist"), said(blacklist_text(customer), shown=self._shown)),
         ]
         if isinstance(row, TableOrder):
-            return [*facts, (_("Tab"), said(row.tab_name, shown=self._shown)), (_("Source"), row.source_key)]
+            return [
+                *facts,
+                (_("Tab"), said(row.tab_name, shown=self._shown)),
+                (_("Split between registers"), split_text(row.split_between_registers)),
+                (_("Source"), row.source_key),
+            ]
         remind = {True: _("yes"), False: _("no"), None: None}[row.should_remind]
         return [
             *facts,

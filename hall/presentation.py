@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from hall.models import CancelReason, HallRow, Reserve, ReserveStatus, TableOrder, TableOrderStatus
 from orders.models import CreationStatus
@@ -18,6 +18,11 @@ from organizations.services.personal_data import MASK, masked_phone
 
 SEES_PEOPLE = "hall.view_personal_data"
 
+_SPLITS = {
+    "Disabled": pgettext_lazy("split between registers", "no"),
+    "Allowed": pgettext_lazy("split between registers", "allowed"),
+    "Required": pgettext_lazy("split between registers", "required"),
+}
 # The colours are those of the statuses of deliveries that mean as much.
 _COLOURS = {"New": "WaitCooking", "Bill": "Waiting", "Started": "OnWay", "Deleted": "Cancelled"}
 
@@ -64,6 +69,10 @@ def status_words(model: type[HallRow], status: str | None) -> str:
 
 def cancel_text(reason: str) -> str:
     return str(CancelReason(reason).label) if reason in CancelReason.values else reason
+
+
+def split_text(split: str | None) -> str:
+    return str(_SPLITS.get(split or "", split or ""))
 
 
 def minutes_text(minutes: int | None) -> str:
