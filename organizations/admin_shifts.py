@@ -6,23 +6,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from organizations.admin_export import Exporting
+from organizations.admin_board import BoardAdmin, group_text
 from organizations.admin_filters import (
     HubDropdownFilter,
     MomentRangeFilter,
     OrganizationFilter,
     TerminalGroupFilter,
 )
-from organizations.admin_lists import MirrorAdmin
 from organizations.presentation import EMPTY, badge, clock, local_text, span_text, two_lines
-from organizations.services.names import with_employee_names, with_group_names
+from organizations.services.names import with_employee_names
 from organizations.shift_models import Shift
 
 ENDED, ALL = "ended", "all"
@@ -55,10 +54,6 @@ def employee_text(shift: Any) -> str:
     return str(shift.employee_name or shift.employee_id)
 
 
-def _group_text(shift: Any) -> str:
-    return str(shift.terminal_group_name or shift.terminal_group_id)
-
-
 def state_text(shift: Shift) -> str:
     if shift.is_open:
         return gettext("on shift")
@@ -70,21 +65,21 @@ def _moment(moment: datetime | None, shift: Shift) -> str:
 
 
 @admin.register(Shift)
-class ShiftAdmin(Exporting, MirrorAdmin):
+class ShiftAdmin(BoardAdmin):
+    states = STATES
+    named = "employee"
     list_display = ("employee", "state", "group", "opened", "closed", "lasted")
-    list_select_related = ("organization",)
     list_filter = (StateFilter, OrganizationFilter, TerminalGroupFilter, BeganFilter)
     list_before_template = "admin/organizations/shift/above_list.html"
     search_fields = ("employee_id",)  # shows the box; see get_search_results
     search_help_text = _("A part of the name, or iiko's id")
-    sortable_by = ()
     empty_words = _("Nobody is on shift, as far as iiko has told. It tells when a shift is opened or closed.")
     readonly_fields = ("employee", "identifier", "role", "state", "group", "opened", "closed", "lasted")
     fields = readonly_fields
     export_name = "shifts"
     export_columns = (
         (_("Restaurant"), lambda shift: shift.organization.name),
-        (_("Terminal group"), _group_text),
+        (_("Terminal group"), group_text),
         (_("Employee"), employee_text),
         (_("Role"), lambda shift: shift.role_id),
         (_("State"), state_text),
@@ -94,28 +89,7 @@ class ShiftAdmin(Exporting, MirrorAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return with_group_names(
-            with_employee_names(super().get_queryset(request).select_related("organization"))
-        )
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        text = search_term.replace("\0", "").strip()
-        if not text:
-            return queryset, False
-        return queryset.filter(Q(employee_name__icontains=text) | Q(employee_id=text.lower())), False
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        chosen = request.GET.get("state", "")
-        context = {
-            "chips": [(value, text, chosen == value) for value, text in STATES],
-            "export_url": self.export_url(request),
-        }
-        response: HttpResponse = super().changelist_view(request, context | (extra_context or {}))
-        return response
+        return with_employee_names(super().get_queryset(request))
 
     # --- columns -----------------------------------------------------------------------------------------
 
@@ -142,10 +116,6 @@ class ShiftAdmin(Exporting, MirrorAdmin):
                 )
             return badge("on", gettext("on shift"))
         return badge("off" if shift.closed_at else "problem", state_text(shift))
-
-    @admin.display(description=_("terminal group"))
-    def group(self, shift: Any) -> SafeString:
-        return two_lines(_group_text(shift), shift.organization.name)
 
     @admin.display(description=_("opened at"))
     def opened(self, shift: Shift) -> SafeString:

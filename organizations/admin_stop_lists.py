@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from organizations.admin_export import Exporting
+from organizations.admin_board import BoardAdmin, group_text
 from organizations.admin_filters import (
     ORGANIZATION_PARAMETER,
     HubDropdownFilter,
@@ -26,11 +26,10 @@ from organizations.admin_filters import (
     OrganizationFilter,
     TerminalGroupFilter,
 )
-from organizations.admin_lists import MirrorAdmin
 from organizations.exports import sheet_response
 from organizations.models import Organization
 from organizations.presentation import EMPTY, badge, clock, local_text, span_text, two_lines
-from organizations.services.names import with_group_names, with_product_names
+from organizations.services.names import with_product_names
 from organizations.services.stop_list_totals import time_out_of_stock
 from organizations.services.stop_lists import want_lists
 from organizations.stop_list_words import freshness_notes
@@ -78,23 +77,19 @@ def balance_text(item: StopListItem) -> str:
     return EMPTY if item.balance is None else number_format(item.balance.normalize())
 
 
-def _group_text(item: Any) -> str:
-    return str(item.terminal_group_name or item.terminal_group_id)
-
-
 def _moment(moment: datetime | None, item: StopListItem) -> str:
     return local_text(moment, item.organization.zone())
 
 
 @admin.register(StopListItem)
-class StopListItemAdmin(Exporting, MirrorAdmin):
+class StopListItemAdmin(BoardAdmin):
+    states = STATES
+    named = "product"
     list_display = ("product", "state", "group", "started", "ended", "lasted")
-    list_select_related = ("organization",)
     list_filter = (StateFilter, OrganizationFilter, TerminalGroupFilter, SinceFilter)
     list_before_template = "admin/organizations/stoplistitem/above_list.html"
     search_fields = ("product_id",)  # shows the box; see get_search_results
     search_help_text = _("A part of the product's name, or iiko's id")
-    sortable_by = ()
     empty_words = _(
         "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko tells of a change, "
         "and every half hour, from restaurants that have an API login."
@@ -104,7 +99,7 @@ class StopListItemAdmin(Exporting, MirrorAdmin):
     export_name = "stop-lists"
     export_columns = (
         (_("Restaurant"), lambda item: item.organization.name),
-        (_("Terminal group"), _group_text),
+        (_("Terminal group"), group_text),
         (_("Product"), product_text),
         (_("Size"), size_text),
         (_("SKU"), lambda item: item.sku),
@@ -116,29 +111,16 @@ class StopListItemAdmin(Exporting, MirrorAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        items = super().get_queryset(request).select_related("organization")
-        return with_group_names(with_product_names(items))
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        text = search_term.replace("\0", "").strip()
-        if not text:
-            return queryset, False
-        return queryset.filter(Q(product_name__icontains=text) | Q(product_id=text.lower())), False
+        return with_product_names(super().get_queryset(request))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        chosen = request.GET.get("state", "")
         context = {
-            "chips": [(value, text, chosen == value) for value, text in STATES],
             "notes": freshness_notes(request.GET.get(ORGANIZATION_PARAMETER, ""), now=timezone.now()),
-            "export_url": self.export_url(request),
             "may_refresh": request.user.has_perm("organizations.refresh_stoplistitem"),
         }
-        response: HttpResponse = super().changelist_view(request, context | (extra_context or {}))
-        return response
+        return super().changelist_view(request, context | (extra_context or {}))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -233,10 +215,6 @@ class StopListItemAdmin(Exporting, MirrorAdmin):
                 "problem", gettext("on the list"), gettext("iiko did not say readably how much is left")
             )
         return badge("problem", gettext("%(balance)s left") % {"balance": balance_text(item)})
-
-    @admin.display(description=_("terminal group"))
-    def group(self, item: Any) -> SafeString:
-        return two_lines(_group_text(item), item.organization.name)
 
     @admin.display(description=_("since"))
     def started(self, item: StopListItem) -> SafeString:

@@ -30,7 +30,8 @@ def freshness_notes(organization_id: str, *, now: datetime) -> list[Note]:
         notes.append(("warn", words % {"count": rest}, _("Choose one to see why its lists cannot be read.")))
     oldest = readings.filter(read_at__isnull=False, failing_since__isnull=True).order_by("read_at").first()
     if oldest is not None and oldest.read_at is not None:
-        notes.append(("", _("Read from iiko %(ago)s") % {"ago": ago_text(oldest.read_at, now)}, ""))
+        words = _("The longest unread list was read %(ago)s")
+        notes.append(("", words % {"ago": ago_text(oldest.read_at, now)}, ""))
     return notes
 
 

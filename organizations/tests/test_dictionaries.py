@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from organizations.link_models import Courier, DictionaryEntry
 from organizations.models import Organization, TerminalGroup
+from organizations.stop_models import StopListReading
 from tests.builders import (
     COURIER_ID,
     ORGANIZATION_ID,
@@ -339,3 +341,64 @@ def test_login_of_the_environment_is_used(iiko: PlayedIiko, settings: LazySettin
 
     assert iiko.bodies("access_token") == [{"apiLogin": "env-login"}]
     assert Organization.objects.get().api_login is not None
+
+
+MENU = {
+    "products": [
+        {"id": CAUSE, "name": "Суп дня", "code": "0017", "type": "dish", "isDeleted": False},
+        {"id": PAYMENT, "name": "Халапеньо", "type": "modifier"},
+    ],
+    "sizes": [{"id": DISCOUNT, "name": "30 см"}],
+    "revision": 7,
+}
+
+
+def menu_rows() -> list[tuple[str, str, bool]]:
+    rows = DictionaryEntry.objects.filter(kind__in=("product", "size")).order_by("kind", "name")
+    return [(row.kind, row.name, row.is_deleted) for row in rows]
+
+
+def test_menu_names_products_and_sizes_and_is_asked_for_by_its_revision(iiko: PlayedIiko) -> None:
+    make_login()
+    plays(iiko, nomenclature=MENU)
+    sync()
+    everything = [("product", "Суп дня", False), ("product", "Халапеньо", False), ("size", "30 см", False)]
+    assert menu_rows() == everything
+    assert DictionaryEntry.objects.get(name="Суп дня").data == {"code": "0017", "kind": "dish"}
+
+    plays_again(iiko, nomenclature={"products": [], "sizes": [], "revision": 7})
+    sync()
+    assert menu_rows() == everything
+    assert [body["startRevision"] for body in iiko.bodies("nomenclature")] == [0, 7]
+
+    gone = {"id": PAYMENT, "name": "Халапеньо", "isDeleted": True}
+    plays_again(iiko, nomenclature={"products": [gone], "sizes": [], "revision": 8})
+    sync()
+    assert menu_rows() == [("product", "Суп дня", False), ("product", "Халапеньо", True), everything[2]]
+    assert Organization.objects.get().menu_revision == 8
+
+
+def test_login_without_a_right_to_the_menu_reads_all_else(iiko: PlayedIiko) -> None:
+    login = make_login()
+    plays(iiko)
+    iiko.forget("nomenclature")
+    iiko.answers(
+        "nomenclature", refusal("Right api/1/nomenclature is not allowed for this ApiLogin."), status=401
+    )
+
+    said = sync()
+
+    assert "Products on stop lists go by their ids." in said
+    login.refresh_from_db()
+    assert (login.sync_error, Organization.objects.get().dictionaries_synced_at is not None) == ("", True)
+
+
+def test_stop_lists_are_read_after_the_dictionaries(iiko: PlayedIiko) -> None:
+    make_login()
+    plays(iiko)
+
+    sync()
+
+    assert StopListReading.objects.get().wanted_at is not None
+    jobs = ProcrastinateJob.objects.filter(task_name="organizations.tasks.read_stop_lists")
+    assert [job.args for job in jobs] == [{"organization_id": ORGANIZATION_ID}]

@@ -1,0 +1,59 @@
+"""What stop lists and shifts share in the admin: the present first, names from the dictionaries, a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from organizations.admin_export import Exporting
+from organizations.admin_lists import MirrorAdmin
+from organizations.presentation import two_lines
+from organizations.services.names import with_group_names
+
+State = tuple[str, Any]
+"""A value of the filter ``state`` and its name; the first, empty one is the present."""
+
+
+def group_text(row: Any) -> str:
+    return str(row.terminal_group_name or row.terminal_group_id)
+
+
+class BoardAdmin(Exporting, MirrorAdmin):
+    """``named`` says whose name and id are searched: ``product`` or ``employee``."""
+
+    states: Sequence[State]
+    named: str
+    list_select_related = ("organization",)
+    sortable_by = ()
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return with_group_names(super().get_queryset(request).select_related("organization"))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        text = search_term.replace("\0", "").strip()
+        if not text:
+            return queryset, False
+        by_name = Q(**{f"{self.named}_name__icontains": text})
+        return queryset.filter(by_name | Q(**{f"{self.named}_id": text.lower()})), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        chosen = request.GET.get("state", "")
+        context = {
+            "chips": [(value, text, chosen == value) for value, text in self.states],
+            "export_url": self.export_url(request),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    @admin.display(description=_("terminal group"))
+    def group(self, row: Any) -> SafeString:
+        return two_lines(group_text(row), row.organization.name)
