@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from organizations.services.call_log import call_log
 from organizations.services.link import transports
 from tests.played_iiko import iiko  # noqa: F401  # a fixture for all
+from tests.played_sandbox import stage  # noqa: F401  # the same
 from webhooks.services.tokens import token_book
 
 # The same examples in every run, so that a red run can be had again;

@@ -447,7 +447,7 @@ def _size_text(entry: DictionaryEntry) -> str:
             size = str(to_major(MinorUnits(entry.data.get("sum_minor") or 0)))
         case _other:
             size = "" if entry.data.get("is_categorised") else f"{_percent_text(entry)} %"
-    return f"{entry} – {size}" if size else str(entry)
+    return f"{entry} – {size}" if size and size not in entry.name.replace("\u00a0", " ") else str(entry)
 
 
 def _percent_text(entry: DictionaryEntry) -> str:

@@ -51,7 +51,7 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
     # Also those by which this order was made in place of another.
     concern = Q(order=order) | made_by(order) if order.iiko_order_id else Q(order=order)
     unsettled = OrderCommand.objects.filter(concern, state__in=(*OPEN_STATES, CommandState.ATTENTION))
-    under_way = list(unsettled.order_by("id"))
+    under_way = sorted(unsettled.order_by("id"), key=lambda one: one.state != CommandState.ATTENTION)
     over = order.commands.filter(finished_at__isnull=False).exclude(state=CommandState.ATTENTION)
     finished = list(over.order_by("-id")[: FINISHED_SHOWN + 1])
     return context | {

@@ -371,7 +371,7 @@ def test_discount_is_given_by_making_the_order_anew(visitor: Visitor, stage: Sta
     page.get_by_label("I have read this: make the order anew and cancel this one").check()
     page.get_by_role("button", name="Give a discount").click()
 
-    expect(page.get_by_text("(reading the order)")).to_be_visible()
+    expect(page.get_by_text("(reading the order)", exact=True)).to_be_visible()
     command = stage.end(OrderCommand.objects.get())
     stage.until(command, lambda: bool(command.saga.get("is_linked")), seconds=60)
     new = Order.objects.get(iiko_order_id=command.new_order_id)

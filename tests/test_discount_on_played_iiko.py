@@ -14,9 +14,8 @@ from orders.services import carrying
 from sandbox.money import ZERO
 from sandbox.order import DeliveryStatus, Dish
 from sandbox.order import Order as PlayedOrder
-from tests.played_sandbox import PICKUP, Stage, stage
+from tests.played_sandbox import PICKUP, Stage
 
-__all__ = ["stage"]
 pytestmark = pytest.mark.django_db
 
 CREATE, CANCEL = "deliveries/create", "deliveries/cancel"

@@ -64,7 +64,7 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
         "POST /api/v1/orders/{id}/update-status": "Change the status",
         "POST /api/v1/orders/{id}/assign-courier": "Assign a courier",
         "POST /api/v1/orders/{id}/update-payment": "Replace the payments",
-        "POST /api/v1/orders/{id}/apply-discount": "Why no discount can be given",
+        "POST /api/v1/orders/{id}/apply-discount": "Give a discount",
         "POST /api/v1/orders/{id}/cancel": "Cancel the order",
         "GET /api/v1/webhooks/configs": "Webhook settings by restaurant",
         "POST /api/v1/webhooks/configs": "Accept webhooks for a restaurant",
@@ -210,11 +210,13 @@ def test_actions_have_examples_of_what_is_asked_and_answered(schema: dict[str, A
     }
 
 
-def test_discount_is_described_as_refused(schema: dict[str, Any]) -> None:
+def test_discount_is_described_with_its_ends_and_refusals(schema: dict[str, Any]) -> None:
     operation = schema["paths"]["/api/v1/orders/{id}/apply-discount"]["post"]
 
-    assert set(operation["responses"]) == {"401", "403", "404", "409", "429"}
+    assert set(operation["responses"]) == {"200", "202", "401", "403", "404", "409", "422", "429"}
     assert "discount_not_supported_by_iiko" in str(operation["responses"]["409"])
+    assert "two_orders" in str(operation["responses"]["200"])
+    assert "reissue" in str(operation["requestBody"])
 
 
 def test_every_refusal_has_an_example(schema: dict[str, Any]) -> None:

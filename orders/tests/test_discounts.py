@@ -15,6 +15,7 @@ from orders.services import carrying
 from orders.services.commands import Requester, give_up
 from orders.services.refusals import MEANINGS, OF_REBUILDING
 from orders.tests.test_action_api import _no_jobs_left, at_once, named
+from orders.tests.test_action_matrix import ALL, PICKUP
 from organizations.link_models import DictionaryEntry
 from tests.acting import (
     CARD_ID,
@@ -35,19 +36,6 @@ pytestmark = pytest.mark.django_db
 OTHER = "4d5e6f70-0000-4000-8000-000000000005"
 FRESH: dict[str, Any] = {"status": "WaitCooking", "whenPrinted": None, "items": [product(whenPrinted=None)]}
 BY_SUM = {"discount_sum": 100, "reissue": True}
-PICKUP = {"id": "76067ea3-356f-eb93-9d14-1fa00d082c4e", "name": "", "orderServiceType": "DeliveryByClient"}
-ALL = (
-    "Unconfirmed",
-    "WaitCooking",
-    "ReadyForCooking",
-    "CookingStarted",
-    "CookingCompleted",
-    "Waiting",
-    "OnWay",
-    "Delivered",
-    "Closed",
-    "Cancelled",
-)
 OVER = {"Closed": "order_closed", "Cancelled": "order_cancelled"}
 
 
