@@ -21,6 +21,7 @@ from orders.presentation import (
     customer_text,
     error_text,
     item_status_text,
+    moved_text,
     payment_kind_text,
     restaurant_text,
     status_badge,
@@ -172,7 +173,7 @@ class _Page:
             notices.append(("info", _("Cancelled"), ". ".join(filter(None, words))))
         # An order that is named is listed on its own; this tells of one that names till groups alone.
         if order.moved and not any(name.endswith("order_id") for name in order.moved):
-            notices.append(("info", _("Moved between restaurants"), _moved_text(order.moved)))
+            notices.append(("info", _("Moved between restaurants"), moved_text(order.moved)))
         return notices
 
     def customer(self) -> list[Fact]:
@@ -307,13 +308,3 @@ def _blacklist_text(customer: Mapping[str, Any]) -> str | None:
     if not customer.get("is_in_blacklist"):
         return None
     return customer.get("blacklist_reason") or _("in the blacklist")
-
-
-def _moved_text(moved: Mapping[str, Any]) -> str:
-    titles = {
-        "from_terminal_group_id": _("from the terminal group"),
-        "from_organization_id": _("from the organization"),
-        "to_terminal_group_id": _("to the terminal group"),
-        "to_organization_id": _("to the organization"),
-    }
-    return "; ".join(f"{titles.get(name, name)} {value}" for name, value in moved.items())
