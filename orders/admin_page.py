@@ -20,6 +20,7 @@ from orders.presentation import (
     blacklist_text,
     customer_text,
     error_text,
+    moved_text,
     restaurant_text,
     status_badge,
     type_text,
@@ -124,7 +125,7 @@ class _Page(Bill):
             notices.append(("info", _("Cancelled"), ". ".join(filter(None, words))))
         # An order that is named is listed on its own; this tells of one that names till groups alone.
         if order.moved and not any(name.endswith("order_id") for name in order.moved):
-            notices.append(("info", _("Moved between restaurants"), _moved_text(order.moved)))
+            notices.append(("info", _("Moved between restaurants"), moved_text(order.moved)))
         return notices
 
     def customer(self) -> list[Fact]:
@@ -202,13 +203,3 @@ def related_row(relative: Relative) -> dict[str, Any]:
         "badge": status_badge(order),
         "url": reverse("admin:orders_order_change", args=[order.pk]),
     }
-
-
-def _moved_text(moved: Mapping[str, Any]) -> str:
-    titles = {
-        "from_terminal_group_id": _("from the terminal group"),
-        "from_organization_id": _("from the organization"),
-        "to_terminal_group_id": _("to the terminal group"),
-        "to_organization_id": _("to the organization"),
-    }
-    return "; ".join(f"{titles.get(name, name)} {value}" for name, value in moved.items())

@@ -22,6 +22,7 @@ from orders.presentation import (
     customer_text,
     error_text,
     item_status_text,
+    moved_text,
     status_text,
 )
 from orders.services.endings import HUB
@@ -71,17 +72,20 @@ def tell(order: Order, *, now: datetime, others: Sequence[Order] = ()) -> Story:
     """Put the changes of an order in words, the newest event first; those of ``others`` among them."""
     if not others:
         return _tell_one(order, now)
-    parts = [_tell_one(each, now) for each in (order, *others)]
+    orders = (order, *others)
+    # Several clocks on one page: each says which it is.
+    zones = {each.organization.timezone for each in orders}
+    parts = [_tell_one(each, now, with_offset=len(zones) > 1) for each in orders]
     chapters = sorted((one for part in parts for one in part.chapters), key=lambda one: one.at, reverse=True)
     return Story(chapters, is_cut=any(part.is_cut for part in parts), of_many=True)
 
 
-def _tell_one(order: Order, now: datetime) -> Story:
+def _tell_one(order: Order, now: datetime, *, with_offset: bool = False) -> Story:
     newest = list(order.timeline.order_by("-id")[: SHOWN + 1])
     words = Words(order.organization.currency, order.organization.zone(), now)
     entries = sorted(newest[:SHOWN], key=lambda entry: entry.pk)
     chapters = [
-        words.chapter(order, list(group))
+        words.chapter(order, list(group), with_offset=with_offset)
         for _source, group in groupby(entries, key=lambda entry: (entry.source_event_id, entry.recorded_at))
     ]
     return Story(chapters[::-1], is_cut=len(newest) > SHOWN)
@@ -108,14 +112,15 @@ class Words:
             "items": _items,
             "customer": customer_text,
             "address": address_text,
+            "moved": moved_text,
             "order_type": _order_type,
         }
 
-    def chapter(self, order: Order, entries: list[TimelineEntry]) -> Chapter:
+    def chapter(self, order: Order, entries: list[TimelineEntry], *, with_offset: bool) -> Chapter:
         first = entries[0]
         happened = first.happened_at or first.recorded_at
         return Chapter(
-            when=clock(happened, self._zone, now=self._now, seconds=True),
+            when=clock(happened, self._zone, now=self._now, seconds=True, with_offset=with_offset),
             recorded=clock(first.recorded_at, self._zone, now=self._now, seconds=True),
             actor=_("the hub") if first.actor == HUB else first.actor,
             event_id=first.source_event_id,

@@ -177,6 +177,19 @@ def error_text(error: Any) -> str:
     return _joined(" ", ours, told, f"({code})" if code else "")
 
 
+def moved_text(moved: Mapping[str, Any]) -> str:
+    titles = {
+        "parent_order_id": _("parent order"),
+        "from_order_id": _("from the order"),
+        "from_terminal_group_id": _("from the terminal group"),
+        "from_organization_id": _("from the organization"),
+        "to_order_id": _("to the order"),
+        "to_terminal_group_id": _("to the terminal group"),
+        "to_organization_id": _("to the organization"),
+    }
+    return "; ".join(f"{titles.get(name, name)} {value}" for name, value in moved.items())
+
+
 def amount_text(order: Order) -> SafeString:
     return money_text(order.amount_minor, order.organization.currency)
 

@@ -81,8 +81,8 @@ def test_page_tells_cause_number_time_and_example(client: Client, dead: list[int
 
     page = english(client, DEAD)
 
-    assert "DeliveryOrderUpdate could not be applied IntegrityError: row … of … 2 1 Mar 09:00" in page
-    assert f"#{dead[1]} Retry all like this" in page
+    told = f"IntegrityError: row … of … DeliveryOrderUpdate, could not be applied. For example #{dead[1]}"
+    assert f"{told} First and last: 1 Mar 09:00 UTC · 2 Mar 09:00 UTC Retry all like this 2" in page
     assert f'href="{DEAD}"' in markup(client.get("/admin/"))
     assert f'href="{DEAD}"' in markup(client.get(f"{EVENTS}?status=dead"))
 
