@@ -377,7 +377,7 @@ def test_discount_is_given_by_making_the_order_anew(visitor: Visitor, stage: Sta
     new = Order.objects.get(iiko_order_id=command.new_order_id)
     expect(page.get_by_text("in place of this one: order")).to_be_visible()
     page.get_by_role("link", name=f"№{new.readable_number}").first.click()
-    expect(page.get_by_text("Скидка управляющего")).to_be_visible()
+    expect(page.get_by_text("Скидка управляющего", exact=True)).to_be_visible()
     expect(page.get_by_text("this one, in place of order")).to_be_visible()
     page.get_by_role("link", name=f"№{old.readable_number}").first.click()
     expect(page.locator(".hub-head .hub-badge--Cancelled")).to_be_visible()

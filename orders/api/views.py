@@ -9,6 +9,7 @@ from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
+from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -56,9 +57,7 @@ class OrderViewSet(
         try:
             return super().get_object()
         except Http404:
-            former = MergedOrder.objects.filter(pk=self.kwargs["pk"]).first()
-            if former is None:
-                raise
+            former = get_object_or_404(MergedOrder, pk=self.kwargs["pk"])
             self.kwargs["pk"] = str(former.order_id)
             return super().get_object()
 

@@ -1110,6 +1110,9 @@ class TestGroups:
             "organizations.view_shift",
             "organizations.view_stoplistitem",
             "organizations.refresh_stoplistitem",
+            "hall.view_tableorder",
+            "hall.view_reserve",
+            "hall.view_personal_data",
             "webhooks.view_webhookevent",
         }
 
