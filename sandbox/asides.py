@@ -56,6 +56,8 @@ class Asides:
         self._agenda.add(opened_at + _NOTICES_EVERY, self._give_notice)
         dice = Random(f"{self._seed}/openings")
         for organization in self._tellers:
+            for play in (self._change_stop_list, self._seat_guests, self._keep_table):
+                self._agenda.add(opened_at + dice.random() * _COME_WITHIN, partial(play, organization))
             for courier in self._on_shift[organization.id]:
                 come = partial(self._come, organization, courier)
                 self._agenda.add(opened_at + dice.random() * _COME_WITHIN, come)
