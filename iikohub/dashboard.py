@@ -162,12 +162,12 @@ class _Board:
 
 
 def command_tiles(user: Any) -> list[Tile]:
-    """What the hub can settle no more: a guest may get two meals, or none."""
+    """What the hub can settle no more: a guest may get two meals, or none. Rare, so nothing stands for 0."""
     if not user.has_perm("orders.view_ordercommand"):
         return []
     url = f"{reverse('admin:orders_ordercommand_changelist')}?{urlencode({'state': CommandState.ATTENTION})}"
-    waiting = OrderCommand.objects.filter(state=CommandState.ATTENTION)
-    return [Tile(_("commands wait for a person"), bounded(waiting), url, "bad")]
+    waiting = bounded(OrderCommand.objects.filter(state=CommandState.ATTENTION))
+    return [Tile(_("commands wait for a person"), waiting, url, "bad")] if waiting else []
 
 
 def bounded(rows: Any) -> int:

@@ -36,7 +36,7 @@ def at_cancelling(stage: Stage, order: Order) -> OrderCommand:
 
 def phases(command: OrderCommand) -> list[tuple[str, str]]:
     rows = TimelineEntry.objects.filter(order_id=command.order_id, what="command").order_by("id")
-    return [(row.to_value["phase"], row.to_value["state"]) for row in rows if row.to_value]  # type: ignore[index]
+    return [(row.to_value["phase"], row.to_value["state"]) for row in rows if row.to_value]
 
 
 def act(stage: Stage, order: Order, action: str, body: Any) -> Any:
@@ -129,7 +129,7 @@ def test_new_order_that_is_closed_already_is_told(stage: Stage, order: Order) ->
 def test_old_order_is_not_given_up_for_one_whose_cancellation_may_still_come(
     stage: Stage, order: Order
 ) -> None:
-    """The first try may lie in the queue of a till that is away; taking the new order back would leave none."""
+    """The first try may lie in the queue of a till that is away; taking the new order back leaves none."""
     command = at_cancelling(stage, order)
     kitchen = stage.theatre.stage.kitchen
     kitchen.set_online(stage.cafe, stage.clock(), is_online=False)

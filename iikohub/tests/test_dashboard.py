@@ -7,6 +7,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -113,7 +114,6 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
         "опаздывают сейчас": "1",
         "передаются на кассу": "1",
         "не приняты кассой": "1",
-        "команды ждут человека": "0",
         "открытые с проблемой": "1",
         "с неизвестным статусом": "1",
         "Не подтверждён": "0",
@@ -254,8 +254,18 @@ def test_commands_that_a_person_has_to_look_at_lead_to_their_list(chief: Client)
 
 def test_tile_of_commands_is_for_those_who_see_commands(client: Client) -> None:
     make_organization()
-    sign_in(client, "orders.view_order")
+    arrive(cloud_event())
+    OrderCommand.objects.create(
+        order=Order.objects.get(),
+        kind=CommandKind.APPLY_DISCOUNT,
+        state=CommandState.ATTENTION,
+        created_at=timezone.now(),
+    )
+    user = sign_in(client, "orders.view_order")
     assert "команды ждут человека" not in text(client.get(HOME))
+
+    user.user_permissions.add(Permission.objects.get(codename="view_ordercommand"))
+    assert "команды ждут человека" in text(client.get(HOME))
 
 
 def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:

@@ -178,9 +178,9 @@ def _on(phase: Phase, **facts: Any) -> Verdict:
     return Verdict(CommandState.PENDING, PAUSES[0], phase=phase, facts=facts)
 
 
-def _undo(why: str, error: str = "", **facts: Any) -> Verdict:
+def _undo(why: str, error: str = "", facts: Facts | None = None) -> Verdict:
     """The old order cannot be cancelled for the new one: take the new one back."""
-    return _on(Phase.CANCEL_NEW, why=why, why_error=error, **facts)
+    return _on(Phase.CANCEL_NEW, why=why, why_error=error, **(facts or {}))
 
 
 def _old_refused(command: OrderCommand, error: str, *, sends: int) -> Verdict:
@@ -191,7 +191,7 @@ def _old_refused(command: OrderCommand, error: str, *, sends: int) -> Verdict:
     """
     if sends:
         return _attention(command, error)
-    return _undo("undone_refused", error, **{_SENDS_OLD: 0})
+    return _undo("undone_refused", error, facts={_SENDS_OLD: 0})
 
 
 def _rejected(code: str, error: str = "", **facts: Any) -> Verdict:
@@ -485,7 +485,7 @@ def _cancelled_by_whom(command: OrderCommand, old: Seen, new: Seen | None) -> Ve
     moved = (old.fields.get("moved") or {}).get("to_order_id")
     if _sends(command) > 1 or moved == command.new_order_id:
         return _done(command, new)
-    return _undo("undone_cancelled", **{_SENDS_OLD: 0})
+    return _undo("undone_cancelled", facts={_SENDS_OLD: 0})
 
 
 def _not_yet(desk: Desk, state: VendorState) -> Verdict:
