@@ -23,6 +23,7 @@ from django.utils.translation import ngettext
 
 from iiko_client.types.events import EVENT_TYPES, OLDER_EVENT_TYPES, SOI_TYPES
 from iikohub.dashboard_link import events_url, link_row
+from orders.command_models import CommandState, OrderCommand
 from orders.models import Order, Status
 from orders.presentation import status_text
 from organizations.admin_filters import zone_for
@@ -89,13 +90,15 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     since = _a_day_ago(request, now) if sees_events else ""
     context |= {
         "title": _("Overview"),
-        "order_tiles": board.tiles() if board else None,
+        "order_tiles": [*(board.tiles() if board else ()), *command_tiles(user)],
         "status_tiles": board.statuses() if board else None,
         "inbox_tiles": inbox_tiles(now, since) if sees_events else None,
         "types": event_types(now, since) if sees_events else None,
         "board_tiles": board_tiles(user),
         "restaurants": restaurants(now, board, sees_events=sees_events) if sees_restaurants else None,
-        "sees_nothing": not (sees_orders or sees_events or sees_restaurants),
+        "sees_nothing": not (
+            sees_orders or user.has_perm("orders.view_ordercommand") or sees_events or sees_restaurants
+        ),
     }
     if sees_restaurants and not Organization.objects.exists():
         context |= {"first_steps": True, "receive_url": receive_url(), "base_url": settings.WEBHOOK_BASE_URL}
@@ -156,6 +159,15 @@ class _Board:
             )
             for status in open_statuses
         ]
+
+
+def command_tiles(user: Any) -> list[Tile]:
+    """What the hub can settle no more: a guest may get two meals, or none. Rare, so nothing stands for 0."""
+    if not user.has_perm("orders.view_ordercommand"):
+        return []
+    url = f"{reverse('admin:orders_ordercommand_changelist')}?{urlencode({'state': CommandState.ATTENTION})}"
+    waiting = bounded(OrderCommand.objects.filter(state=CommandState.ATTENTION))
+    return [Tile(_("commands wait for a person"), waiting, url, "bad")] if waiting else []
 
 
 def bounded(rows: Any) -> int:

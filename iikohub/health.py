@@ -17,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from iikohub.link_metrics import link_metrics
+from orders.command_models import CommandState, OrderCommand
 from webhooks.services.state import InboxState, inbox_state, registration_state
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -73,7 +74,12 @@ class _DatabaseGauges(Collector):
         # Without its database the hub still tells how many webhooks it had to turn away.
         try:
             now = timezone.now()
-            yield from [*_inbox_gauges(inbox_state()), *_registration_gauges(), *link_metrics(now=now)]
+            yield from [
+                *_inbox_gauges(inbox_state()),
+                *_registration_gauges(),
+                *_command_gauges(),
+                *link_metrics(now=now),
+            ]
             is_up = 1
         except (DatabaseError, InterfaceError):
             logger.exception("health.database_unreachable")
@@ -93,6 +99,11 @@ def _inbox_gauges(state: InboxState) -> list[Metric]:
         ),
         GaugeMetricFamily("iikohub_inbox_oldest_seconds", "Age of the oldest waiting event", state.oldest_s),
     ]
+
+
+def _command_gauges() -> list[Metric]:
+    waiting = OrderCommand.objects.filter(state=CommandState.ATTENTION).count()
+    return [GaugeMetricFamily("iikohub_commands_attention", "Commands that a person has to look at", waiting)]
 
 
 def _registration_gauges() -> list[Metric]:

@@ -8,9 +8,10 @@ from typing import Any
 from django.dispatch import receiver
 
 from loyalty.models import LoyaltyOperation
+from loyalty.services import holds
 from loyalty.signals import holds_orphaned, operation_due
 from loyalty.tasks import enqueue, release_of_order
-from orders.signals import order_merged
+from orders.signals import order_made_anew, order_merged
 
 
 @receiver(operation_due)
@@ -21,6 +22,11 @@ def hand_to_a_worker(*, operation_id: int, at: datetime, **_: Any) -> None:
 @receiver(order_merged)
 def follow_the_keeper(*, loser_id: int, keeper_id: int, **_: Any) -> None:
     LoyaltyOperation.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+
+
+@receiver(order_made_anew)
+def follow_the_new_order(*, old_id: int, new_id: int, **_: Any) -> None:
+    holds.hand_over(old_id=old_id, new_id=new_id)
 
 
 @receiver(holds_orphaned)

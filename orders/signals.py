@@ -6,6 +6,10 @@ order_merged = Signal()
 """Two rows turned out to be one order. Sent inside the transaction, before the row ``loser_id`` is
 deleted in favour of ``keeper_id``."""
 
+order_made_anew = Signal()
+"""The order ``new_id`` stands in the place of ``old_id``, which is cancelled for it (docs/adr/0007). Sent
+once, inside a transaction in which the old one is locked."""
+
 command_due = Signal()
 """A command has a step to take ``at`` a moment of the database's clock (None: now): ``command_id``, ``at``.
 Sent inside the transaction that makes it so."""

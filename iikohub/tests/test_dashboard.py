@@ -7,11 +7,13 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from iikohub import dashboard
+from orders.command_models import CommandKind, CommandState, OrderCommand
 from orders.models import Order
 from organizations.stop_models import StopListItem
 from tests.builders import (
@@ -233,6 +235,39 @@ def test_counts_stop_at_their_limit(chief: Client, monkeypatch: pytest.MonkeyPat
     assert "DeliveryOrderUpdate 3+" in text(chief.get(HOME))
 
 
+def test_commands_that_a_person_has_to_look_at_lead_to_their_list(chief: Client) -> None:
+    make_organization()
+    arrive(cloud_event())
+    order = Order.objects.get()
+    for state in (CommandState.ATTENTION, CommandState.EXPIRED):
+        OrderCommand.objects.create(
+            order=order, kind=CommandKind.APPLY_DISCOUNT, state=state, created_at=timezone.now()
+        )
+
+    number, url = tiles(chief)["команды ждут человека"]
+
+    assert (number, url) == ("1", "/admin/orders/ordercommand/?state=attention")
+    assert len(rows(chief.get(url))) == 1
+    answer = Client().get("/metrics")
+    assert b"\niikohub_commands_attention 1.0\n" in answer.content
+
+
+def test_tile_of_commands_is_for_those_who_see_commands(client: Client) -> None:
+    make_organization()
+    arrive(cloud_event())
+    OrderCommand.objects.create(
+        order=Order.objects.get(),
+        kind=CommandKind.APPLY_DISCOUNT,
+        state=CommandState.ATTENTION,
+        created_at=timezone.now(),
+    )
+    user = sign_in(client, "orders.view_order")
+    assert "команды ждут человека" not in text(client.get(HOME))
+
+    user.user_permissions.add(Permission.objects.get(codename="view_ordercommand"))
+    assert "команды ждут человека" in text(client.get(HOME))
+
+
 def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     for number in range(8):
         make_organization(iiko_id=f"id-{number}", name=f"Место {number}", token=f"token-of-place-{number}")
@@ -244,8 +279,8 @@ def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: Dja
 
     # Session, user, open orders, refused ones, the inbox, unknown types, the dead, strangers, types met,
     # their counts, the zone, what is out of stock, lists that cannot be read, shifts, restaurants, what was
-    # missed, whether there is one.
-    with django_assert_num_queries(17):
+    # missed, whether there is one, commands for a person.
+    with django_assert_num_queries(18):
         chief.get(HOME)
 
 

@@ -11,6 +11,7 @@ from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, Operation
 from loyalty.services.operations import request_cancel_hold
 from loyalty.signals import holds_orphaned
 from orders.services.commands import Requester
+from orders.services.twins import reissues
 from organizations.errors import HubError
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -27,9 +28,7 @@ def notice_orders(order_ids: Collection[int]) -> None:
 
     It locks nothing: whoever changes orders holds locks on them that a release would wait for.
     """
-    orphaned = LoyaltyOperation.objects.open_holds().filter(
-        came_to_nothing("order__"), order_id__in=order_ids
-    )
+    orphaned = _orphaned(LoyaltyOperation.objects.open_holds().filter(order_id__in=order_ids))
     for order_id in sorted(set(orphaned.values_list("order_id", flat=True))):
         holds_orphaned.send(LoyaltyOperation, order_id=order_id)
 
@@ -48,11 +47,21 @@ def release_orphaned(*, now: datetime) -> int:
 def _release(holds: LoyaltyOperationQuerySet, now: datetime) -> int:
     asked = 0
     # The newest first: what a person has to look at must not stand in the way of the others.
-    orphaned = holds.filter(came_to_nothing("order__")).order_by("-id")
+    orphaned = _orphaned(holds).order_by("-id")
     for hold in orphaned.select_related("order")[:_MOST_AT_ONCE]:
         if _is_due(hold, now):
             asked += _ask(hold, now)
     return asked
+
+
+def _orphaned(holds: LoyaltyOperationQuerySet) -> LoyaltyOperationQuerySet:
+    """Those whose order came to nothing and whose guest gets no other for it (docs/adr/0007)."""
+    return holds.filter(came_to_nothing("order__")).exclude(order_id__in=reissues().values("order_id"))
+
+
+def hand_over(*, old_id: int, new_id: int) -> None:
+    """Money put aside for an order is put aside for the one made in its place."""
+    LoyaltyOperation.objects.open_holds().filter(order_id=old_id).update(order_id=new_id)
 
 
 def _is_due(hold: LoyaltyOperation, now: datetime) -> bool:

@@ -30,12 +30,16 @@ from loyalty.tests.played_loyalty import (
     page,
     work,
 )
+from orders.command_models import CommandKind, OrderCommand, Phase
 from orders.models import Order
-from orders.signals import order_merged
+from orders.services.carrying import advance
+from orders.signals import order_made_anew, order_merged
 from tests.builders import ORGANIZATION_ID, REVISION, cloud_event, drain, post, soi_message
 from tests.played_iiko import PlayedIiko, refusal
 
 pytestmark = pytest.mark.django_db
+
+NEW_ORDER_ID = "7c3f2a10-0000-4000-8000-0000000000aa"
 
 
 def held_for_order(client: Client, iiko: PlayedIiko) -> LoyaltyOperation:
@@ -70,6 +74,51 @@ def test_cancelled_order_releases_its_hold(client: Client, iiko: PlayedIiko) -> 
     assert release.requested_by == "hub"
     assert hold.released_at is not None
     assert [body["transactionId"] for body in iiko.bodies(CANCEL_HOLD)] == [hold.transaction_id]
+
+
+@pytest.mark.parametrize(
+    ("state", "is_kept"),
+    [("sent", True), ("attention", True), ("confirmed", True), ("rejected", False), ("expired", False)],
+)
+def test_order_made_anew_takes_its_hold_along(
+    client: Client, iiko: PlayedIiko, state: str, is_kept: bool
+) -> None:
+    """The guest gets the meal all the same: the money stays put aside, for the new order."""
+    hold = held_for_order(client, iiko)
+    command = OrderCommand.objects.create(
+        order_id=hold.order_id or 0,
+        kind=CommandKind.APPLY_DISCOUNT,
+        state=state,
+        phase=Phase.CANCEL_OLD,
+        new_order_id=NEW_ORDER_ID,
+        created_at=timezone.now(),
+    )
+
+    post(client, [cloud_event(status="Cancelled", timestamp=REVISION + 1)])
+    drain()
+
+    assert jobs("release_of_order") == (not is_kept)
+    assert release_orphaned(now=timezone.now()) == (not is_kept)
+    post(client, [cloud_event(order_id=NEW_ORDER_ID)])
+    drain()
+    advance(command.pk, clock=timezone.now)
+    hold.refresh_from_db()
+    is_moved = state == "confirmed" or state == "attention"
+    assert (hold.order.iiko_order_id == NEW_ORDER_ID if hold.order else None) is is_moved
+
+
+def test_hold_that_moved_is_released_with_the_new_order(client: Client, iiko: PlayedIiko) -> None:
+    hold = held_for_order(client, iiko)
+    post(client, [cloud_event(order_id=NEW_ORDER_ID)])
+    drain()
+    new = Order.objects.get(iiko_order_id=NEW_ORDER_ID)
+    order_made_anew.send(Order, old_id=hold.order_id, new_id=new.pk)
+
+    post(client, [cloud_event(order_id=NEW_ORDER_ID, status="Cancelled", timestamp=REVISION + 1)])
+    drain()
+
+    assert jobs("release_of_order") == 1
+    assert release_of_orders([new.pk], now=timezone.now()) == 1
 
 
 def test_iikos_own_id_of_a_hold_is_kept(client: Client, iiko: PlayedIiko) -> None:

@@ -123,6 +123,13 @@ def _claimed(command: OrderCommand, now: datetime) -> Claim:
 
 
 def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim | None:
+    if twins.is_made_anew(command.order_id):
+        # Cancelled is not what somebody wanted who asked to cancel: the meal is cooked under the new order.
+        finish(command, CommandState.REJECTED, now=now, code="order_made_anew", actor=HUB)
+        return None
+    if command.phase and reissue.is_cancel_asked(command):
+        finish(command, CommandState.REJECTED, now=now, code="cancel_asked", actor=HUB)
+        return None
     if shows(command, fields_of(order)):
         finish(command, CommandState.CONFIRMED, now=now, proof="event")  # somebody else did it meanwhile
         return None

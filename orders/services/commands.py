@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from iiko_client.operations.deliveries import LONGEST_COMMENT
 from iiko_client.types.lines import iso
 from iiko_client.types.statuses import DeliveryStatus
-from orders.command_models import CommandKind, CommandState, OrderCommand, Phase
+from orders.command_models import OPEN_STATES, CommandKind, CommandState, OrderCommand, Phase
 from orders.errors import BadWish, NotAllowed, UnknownOrder
 from orders.models import Order
 from orders.services import discounts, wishes
@@ -26,7 +26,7 @@ from orders.services.endings import finish, lock, tell
 from orders.services.proof import fields_of, is_so
 from orders.services.rebuilding import check_payments
 from orders.services.reissue import MIDWAY, drafts_are_on
-from orders.services.twins import is_made_now
+from orders.services.twins import discounts_about
 from orders.signals import command_due
 from organizations.models import Organization
 from organizations.services.link import credentials_of, login_of
@@ -154,13 +154,13 @@ def request_discount(
 
 def _check_no_twin(order: Order) -> None:
     """One discount at a time: two would make two orders of one."""
-    ours = OrderCommand.objects.filter(order=order, kind=CommandKind.APPLY_DISCOUNT)
-    if ours.filter(state=CommandState.ATTENTION).exists():
+    about = discounts_about(order)
+    if about.filter(state=CommandState.ATTENTION).exists():
         raise NotAllowed(
             "discount_unsettled",
             _("A discount of this order ended in a way that a person must look at first. See its commands."),
         )
-    if ours.open().exists() or is_made_now(order):
+    if about.filter(state__in=OPEN_STATES).exists():
         raise NotAllowed(
             "already_asked", _("A discount was asked for already and is on its way. Wait for its end.")
         )

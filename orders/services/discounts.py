@@ -73,7 +73,8 @@ def discount(order: Order, asked: AskedDiscount) -> dict[str, Any]:
     if base is None:
         raise BadWish("amount_unknown", _("iiko has not told what this order costs. Try again later."))
     _check_minimum(entry, base)
-    sum_minor = _sum(entry, asked, base)
+    others = sum(one.get("sum_minor") or 0 for one in order.discounts if one.get("type_id") != entry.iiko_id)
+    sum_minor = _sum(entry, asked, base, base - others)
     _check_new(order, entry, sum_minor)
     return {
         "discount_id": entry.iiko_id,
@@ -135,8 +136,11 @@ def _check_minimum(entry: DictionaryEntry, base: int) -> None:
         )
 
 
-def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int) -> int | None:
-    """Return the sum that iiko is told: of flexible types alone, others have their own."""
+def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> int | None:
+    """Return the sum that iiko is told: of flexible types alone, others have their own.
+
+    A percentage is of ``base``; ``most`` is what other discounts leave of it.
+    """
     is_given = asked.sum_minor is not None or asked.percent is not None
     if not takes_sum(entry):
         if is_given:
@@ -152,11 +156,11 @@ def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int) -> int | None:
     minor = int(asked.sum_minor) if asked.sum_minor is not None else _of_percent(asked.percent, base)
     if minor <= 0:
         raise BadWish("discount_too_small", _("The discount comes to nothing."))
-    if minor > base:
+    if minor > most:
         raise BadWish(
             "discount_too_large",
             _("The discount is %(sum)s, the dishes cost %(base)s.")
-            % {"sum": _major(minor), "base": _major(base)},
+            % {"sum": _major(minor), "base": _major(most)},
         )
     return minor
 

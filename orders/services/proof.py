@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from iiko_client.types.statuses import DeliveryStatus
-from orders.command_models import CommandKind, OrderCommand, Phase
+from orders.command_models import CommandKind, OrderCommand
 from orders.models import Order
 
 Fields = Mapping[str, Any]
@@ -29,14 +29,8 @@ def fields_of(order: Order) -> dict[str, Any]:
 def shows(command: OrderCommand, fields: Fields) -> bool:
     """Whether the fields of an order, named as in the mirror, fulfil what was asked."""
     if command.kind == CommandKind.APPLY_DISCOUNT:
-        return _old_is_gone(command, fields)
+        return False  # two orders say what became of it, not one
     return is_so(command.kind, command.wish, fields) or _has_come_further(command, fields)
-
-
-def _old_is_gone(command: OrderCommand, fields: Fields) -> bool:
-    """The new order stands, and the old one was cancelled after the hub asked for it."""
-    is_asked = command.phase == Phase.CANCEL_OLD and command.saga.get(f"sends_{Phase.CANCEL_OLD}")
-    return bool(is_asked) and _cancelled({}, fields)
 
 
 def is_so(kind: str, wish: Fields, fields: Fields) -> bool:

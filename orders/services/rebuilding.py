@@ -203,9 +203,10 @@ def expected_total(fields: Fields, wish: Mapping[str, Any], organization_id: str
     entry = _entries(organization_id, DictionaryKind.DISCOUNT).get(wish["discount_id"])
     if entry is None:
         raise CannotRebuild("discount_not_rebuildable")
-    if wish["mode"] == FIXED:
-        return before - min(entry.data.get("sum_minor") or 0, wish["base_minor"]), 0
     others = [one for one in discounts if one.get("type_id") != wish["discount_id"]]
+    if wish["mode"] == FIXED:
+        most = wish["base_minor"] - sum(one.get("sum_minor") or 0 for one in others)
+        return before - min(entry.data.get("sum_minor") or 0, most), 0
     if others or entry.data.get("is_categorised"):
         return None, 0
     exact = Decimal(wish["base_minor"]) * Decimal(entry.data.get("percent") or 0) / 100

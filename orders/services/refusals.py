@@ -136,6 +136,10 @@ OF_HUB: dict[str, Meaning] = {
         _("The order was cancelled before this could be sent; nothing was sent."),
         _("Take a new order instead."),
     ),
+    "order_made_anew": Meaning(
+        _("The order was made anew with a discount before this could be sent; nothing was sent."),
+        _("Ask the same of the new order."),
+    ),
     "not_done": Meaning(
         _(
             "iiko's answer was lost, and the order shows no trace of the change. A till that was offline may "
@@ -284,6 +288,17 @@ OF_DISCOUNT: dict[str, Meaning] = {
     ),
     "undone_late": Meaning(
         _("The till took the new order after all, when nobody waited for it; it was taken back."), _OLD_STAYS
+    ),
+    "cancel_asked": Meaning(
+        _("A cancellation of the order was asked for meanwhile, so no discount was given."),
+        _("Nothing more is to be done."),
+    ),
+    "undone_cancel_asked": Meaning(
+        _("A cancellation of the order was asked for meanwhile, so the new one was taken back."),
+        _("Nothing more is to be done: the cancellation goes on."),
+    ),
+    "new_not_proved": Meaning(
+        _("Nobody knows whether the new order was made: iiko cannot be asked."), _LOOK_AT_BOTH
     ),
     "old_not_proved": Meaning(
         _("The new order is taken, but nobody knows whether the old one was cancelled."), _LOOK_AT_BOTH

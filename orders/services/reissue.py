@@ -19,13 +19,21 @@ from django.utils.translation import gettext as _
 
 from iiko_client import reading, writing
 from iiko_client.client import IikoClient
-from iiko_client.errors import IikoBusy, IikoError, IikoNoAnswer, IikoNotSent, IikoRejected, IikoUnreadable
+from iiko_client.errors import (
+    IikoAuthFailed,
+    IikoBusy,
+    IikoError,
+    IikoNoAnswer,
+    IikoNotSent,
+    IikoRejected,
+    IikoUnreadable,
+)
 from iiko_client.operations.table import DRAFTS_DISABLED
 from iiko_client.reading import JsonObject
 from iiko_client.types.commands import CommandState as VendorState
 from iiko_client.types.orders import read_order_info
 from iiko_client.types.statuses import DeliveryStatus
-from orders.command_models import CommandState, DraftUse, OrderCommand, Phase
+from orders.command_models import CommandKind, CommandState, DraftUse, OrderCommand, Phase
 from orders.models import CreationStatus, Order
 from orders.services import rebuilding, wishes
 from orders.services.actions import subject_of, version_of
@@ -55,6 +63,9 @@ DRAFTS_OFF_FOR = timedelta(days=1)
 
 MIDWAY = frozenset({Phase.CANCEL_OLD, Phase.CANCEL_NEW, Phase.COMMIT_DRAFT, Phase.RESTORE_DRAFT})
 """Phases in which something was done already that must come to an end."""
+
+_MAY_BE_TWO = MIDWAY | {Phase.CREATE}
+"""Steps after which two orders may live: a person is told when iiko cannot be asked for long."""
 
 Facts = Mapping[str, Any]
 T = TypeVar("T")
@@ -132,7 +143,7 @@ def _watched(
     try:
         return steps[Phase(command.phase)](_desk(command, clock))
     except (IikoError, HubError) as error:
-        if command.phase in MIDWAY and _is_late(command, clock):
+        if command.phase in _MAY_BE_TWO and _is_late(command, clock):
             return _attention(command, str(error))
         if clock() - since(command) > FOLLOW_FOR:
             return Verdict(CommandState.EXPIRED, None, "reissue_not_done", str(error))
@@ -141,7 +152,7 @@ def _watched(
 
 def overdue(command: OrderCommand) -> Verdict:
     """Judge a step that could not be sent in time although something was done before it."""
-    if command.phase == Phase.CANCEL_OLD:
+    if command.phase == Phase.CANCEL_OLD and not _sends(command):
         return _undo("undone_unsent", command.error)
     return _attention(command, command.error)
 
@@ -152,7 +163,7 @@ def _refused_in_phase(command: OrderCommand, failed: Verdict) -> Verdict:
         case Phase.CREATE:
             return _rejected("reissue_refused", failed.error)
         case Phase.CANCEL_OLD:
-            return _undo("undone_refused", failed.error)
+            return _old_refused(command, failed.error, sends=_sends(command))
         case Phase.COMMIT_DRAFT:
             return _on(Phase.RESTORE_DRAFT, why="draft_refused", why_error=failed.error)
         case Phase.CANCEL_NEW | Phase.RESTORE_DRAFT:
@@ -167,20 +178,41 @@ def _on(phase: Phase, **facts: Any) -> Verdict:
     return Verdict(CommandState.PENDING, PAUSES[0], phase=phase, facts=facts)
 
 
-def _undo(why: str, error: str = "") -> Verdict:
+def _undo(why: str, error: str = "", facts: Facts | None = None) -> Verdict:
     """The old order cannot be cancelled for the new one: take the new one back."""
-    return _on(Phase.CANCEL_NEW, why=why, why_error=error)
+    return _on(Phase.CANCEL_NEW, why=why, why_error=error, **(facts or {}))
 
 
-def _rejected(code: str, error: str = "") -> Verdict:
-    return Verdict(CommandState.REJECTED, None, code, error)
+def _old_refused(command: OrderCommand, error: str, *, sends: int) -> Verdict:
+    """iiko refused to cancel the old order.
+
+    ``sends``: earlier tries of which nobody knows. A till that was away may still carry one out, and with
+    the new order taken back nothing would be left.
+    """
+    if sends:
+        return _attention(command, error)
+    return _undo("undone_refused", error, facts={_SENDS_OLD: 0})
+
+
+def _rejected(code: str, error: str = "", **facts: Any) -> Verdict:
+    return Verdict(CommandState.REJECTED, None, code, error, facts=facts)
 
 
 def _undone(command: OrderCommand) -> Verdict:
-    return _rejected(command.saga.get("why", "undone_refused"), command.saga.get("why_error", ""))
+    saga = command.saga
+    return _rejected(saga.get("why", "undone_refused"), saga.get("why_error", ""), is_new_gone=True)
 
 
+def _done(command: OrderCommand, new: Seen | None, proof: str = "order") -> Verdict:
+    """The old order is cancelled for the new one, which must stand."""
+    if new is not None and new.is_cancelled:
+        return _attention(command, code="both_cancelled")
+    return Verdict(CommandState.CONFIRMED, proof=proof)
+
+
+_SENDS_OLD = f"sends_{Phase.CANCEL_OLD}"
 _STUCK = {
+    Phase.CREATE: "new_not_proved",
     Phase.CANCEL_OLD: "old_not_proved",
     Phase.CANCEL_NEW: "two_orders",
     Phase.COMMIT_DRAFT: "draft_unproved",
@@ -255,12 +287,12 @@ def _note_sending(command: OrderCommand, by: int) -> bool:
 
 
 def _sent_once(desk: Desk, call: Callable[[], T]) -> T:
-    """Make a call that may be made again, written down before; what surely did not go out does not count."""
+    """Make a call that may be made again, written down before; what surely was not taken does not count."""
     if not _note_sending(desk.command, 1):
         raise _Overtaken
     try:
         return call()
-    except (IikoNotSent, IikoBusy):
+    except (IikoNotSent, IikoBusy, IikoRejected, IikoAuthFailed):
         _note_sending(desk.command, -1)
         raise
 
@@ -396,6 +428,8 @@ def _cancel_old(desk: Desk) -> Verdict:
         return _not_shown(desk)
     if (settled := _before_cancelling_old(desk.command, old, new)) is not None:
         return settled
+    if not new.is_taken:
+        return _not_shown(desk)
     number = new.fields.get("readable_number") or desk.command.new_order_id[:8]
     words = wishes.words_of_cancellation(
         subject_of(desk.order), _("Discount: made anew as order %(number)s") % {"number": number}
@@ -413,35 +447,45 @@ def _not_shown(desk: Desk) -> Verdict:
 def _before_cancelling_old(command: OrderCommand, old: Seen, new: Seen) -> Verdict | None:
     """What is settled already, or must not be done any more; None: the old order may be cancelled."""
     if old.is_cancelled and _sends(command):
-        return Verdict(CommandState.CONFIRMED, proof="order")
-    if new.is_cancelled or new.is_closed or not new.is_taken:
-        return _rejected("reissue_cancelled")
+        return _done(command, new)
+    if new.is_cancelled:
+        return _rejected("reissue_cancelled", is_new_gone=True)
+    if new.is_closed:
+        return _attention(command, code="two_orders")
     if old.is_cancelled:
         return _undo("undone_cancelled")
     if old.is_closed:
         return _undo("undone_closed")
+    if is_cancel_asked(command):
+        return _undo("undone_cancel_asked")
     return None if rebuilding.is_before_kitchen(old.fields) else _undo("undone_cooking")
+
+
+def is_cancel_asked(command: OrderCommand) -> bool:
+    """Whether somebody wants no meal any more: a cancellation of the old order waits behind."""
+    behind = OrderCommand.objects.open().filter(order_id=command.order_id, kind=CommandKind.CANCEL)
+    return behind.filter(pk__gt=command.pk).exists()
 
 
 def _ask_cancel_old(desk: Desk) -> Verdict:
     status = _status(desk)
     if status.state == VendorState.SUCCESS:
-        _refresh(desk)
-        return Verdict(CommandState.CONFIRMED, proof="status")
+        _old, new = _refresh(desk)
+        return _done(desk.command, new, "status")
     if status.state == VendorState.ERROR:
-        old, _new = _see_both(desk)
+        old, new = _see_both(desk)
         if old is not None and old.is_cancelled:
-            return _cancelled_by_whom(desk.command, old)
-        return _undo("undone_refused", refused(status).error)
+            return _cancelled_by_whom(desk.command, old, new)
+        return _old_refused(desk.command, refused(status).error, sends=_sends(desk.command) - 1)
     return _not_yet(desk, status.state)
 
 
-def _cancelled_by_whom(command: OrderCommand, old: Seen) -> Verdict:
+def _cancelled_by_whom(command: OrderCommand, old: Seen, new: Seen | None) -> Verdict:
     """iiko refused to cancel an order that is cancelled: an earlier try of ours did it, or somebody else."""
     moved = (old.fields.get("moved") or {}).get("to_order_id")
     if _sends(command) > 1 or moved == command.new_order_id:
-        return Verdict(CommandState.CONFIRMED, proof="order")
-    return _undo("undone_cancelled")
+        return _done(command, new)
+    return _undo("undone_cancelled", facts={_SENDS_OLD: 0})
 
 
 def _not_yet(desk: Desk, state: VendorState) -> Verdict:
@@ -458,20 +502,18 @@ def _status(desk: Desk) -> Any:
     )
 
 
-def _refresh(desk: Desk) -> None:
+def _refresh(desk: Desk) -> tuple[Seen | None, Seen | None]:
     """Read both orders for the mirror; it is done all the same where that fails."""
     try:
-        _see_both(desk)
+        return _see_both(desk)
     except (IikoError, HubError):
-        return  # reconciliation brings what changed
+        return None, None  # reconciliation brings what changed
 
 
 def _look_cancel_old(desk: Desk) -> Verdict:
-    old, _new = _see_both(desk)
+    old, new = _see_both(desk)
     if old is not None and old.is_cancelled:
-        if not _sends(desk.command):
-            return _undo("undone_cancelled")
-        return Verdict(CommandState.CONFIRMED, proof="order")
+        return _done(desk.command, new) if _sends(desk.command) else _undo("undone_cancelled")
     return _again_or_stuck(desk)
 
 
@@ -495,6 +537,8 @@ def _cancel_new(desk: Desk) -> Verdict:
         return _not_shown(desk)
     if (settled := _before_cancelling_new(command, old, new)) is not None:
         return settled
+    if not new.is_taken:
+        return _not_shown(desk)  # the mirror knows better, or iiko does: that shows in a moment
     words = wishes.words_of_cancellation(
         subject_of(desk.order),
         _("The discount could not be given; the first order stays"),
@@ -512,11 +556,9 @@ def _is_printed(seen: Seen) -> bool:
 
 def _before_cancelling_new(command: OrderCommand, old: Seen | None, new: Seen) -> Verdict | None:
     """What is settled already; None: the new order may be taken back."""
-    was_ours = old is not None and old.is_cancelled and bool(command.saga.get(f"sends_{Phase.CANCEL_OLD}"))
+    was_ours = _is_cancelled_by_us(command, old)
     if new.is_cancelled:
-        return _attention(command, code="both_cancelled") if was_ours else _undone(command)
-    if not new.is_taken:
-        return _undone(command)
+        return _taken_back(command, old)
     if was_ours and not _sends(command):
         return Verdict(CommandState.CONFIRMED, proof="order")  # a cancellation given up for lost was done
     if new.is_closed:
@@ -524,11 +566,22 @@ def _before_cancelling_new(command: OrderCommand, old: Seen | None, new: Seen) -
     return None
 
 
+def _is_cancelled_by_us(command: OrderCommand, old: Seen | None) -> bool:
+    return old is not None and old.is_cancelled and bool(command.saga.get(_SENDS_OLD))
+
+
+def _taken_back(command: OrderCommand, old: Seen | None) -> Verdict:
+    """The new order is cancelled; the old one must stand, unless others cancelled it."""
+    if _is_cancelled_by_us(command, old):
+        return _attention(command, code="both_cancelled")
+    return _undone(command)
+
+
 def _ask_cancel_new(desk: Desk) -> Verdict:
     status = _status(desk)
     if status.state == VendorState.SUCCESS:
-        _refresh(desk)
-        return _undone(desk.command)
+        old, _new = _refresh(desk)
+        return _taken_back(desk.command, old)
     if status.state == VendorState.ERROR:
         return _refused_cancel_new(desk, refused(status).error)
     return _not_yet(desk, status.state)

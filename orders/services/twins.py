@@ -10,13 +10,13 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from orders.command_models import CommandState, OrderCommand, Phase
+from orders.command_models import OPEN_STATES, CommandKind, CommandState, OrderCommand, Phase
 from orders.models import TERMINAL, CreationStatus, Order, Status, TimelineEntry
 from orders.services.endings import HUB, enter, finish
 from orders.services.timeline import REISSUED
-from orders.signals import command_due
+from orders.signals import command_due, order_made_anew
 
 _TAKEN = (CreationStatus.SUCCESS, CreationStatus.OK)
 
@@ -51,11 +51,12 @@ def revise(old: Order, command: OrderCommand, now: datetime) -> bool:
     if new is None:
         return False
     _link(old, new, command, now)
-    lives = new.status not in TERMINAL and (new.creation_status in _TAKEN or new.raw_status is not None)
+    is_taken = new.creation_status in _TAKEN or new.raw_status is not None
     if command.state == CommandState.ATTENTION:
-        _revise_attention(old, new, command, now, lives=lives)
-        return False
-    if not lives or command.state == CommandState.CONFIRMED or command.error_code == "seen_to":
+        _revise_attention(old, new, command, now, stands=is_taken and new.status != Status.CANCELLED)
+    if command.state == CommandState.CONFIRMED:
+        _hand_over(old, new, command)
+    if not is_taken or new.status in TERMINAL or not _is_still_ours(command):
         return False
     if command.error_code == "given_up_midway":
         # A person took it over; that there are two orders now is theirs to know.
@@ -66,12 +67,32 @@ def revise(old: Order, command: OrderCommand, now: datetime) -> bool:
     return True
 
 
-def _revise_attention(old: Order, new: Order, command: OrderCommand, now: datetime, *, lives: bool) -> None:
+def _is_still_ours(command: OrderCommand) -> bool:
+    """Whether a new order that lives is the hub's to take back.
+
+    An order that iiko showed cancelled lives no more, whatever the mirror has not heard of yet.
+    """
+    if command.state == CommandState.ATTENTION:
+        return command.error_code == "new_not_proved"
+    is_over = command.state == CommandState.CONFIRMED or command.error_code == "seen_to"
+    return not is_over and not command.saga.get("is_new_gone")
+
+
+def _hand_over(old: Order, new: Order, command: OrderCommand) -> None:
+    """What belongs to the old order is the new one's from now on."""
+    if not command.saga.get("is_handed_over"):
+        command.saga["is_handed_over"] = True
+        command.save(update_fields=["saga"])
+        order_made_anew.send(Order, old_id=old.pk, new_id=new.pk)
+
+
+def _revise_attention(old: Order, new: Order, command: OrderCommand, now: datetime, *, stands: bool) -> None:
     """One of the two is gone by now, so nobody needs to look any more."""
-    if lives and old.status == Status.CANCELLED:
+    if stands and old.status == Status.CANCELLED:
         finish(command, CommandState.CONFIRMED, now=now, proof="event")
     elif new.status == Status.CANCELLED and old.status != Status.CANCELLED:
         code = command.saga.get("why") or "reissue_cancelled"
+        command.saga["is_new_gone"] = True
         finish(command, CommandState.REJECTED, now=now, code=code, error=command.saga.get("why_error", ""))
 
 
@@ -99,6 +120,18 @@ def _named(order: Order) -> dict[str, Any]:
     }
 
 
-def is_made_now(order: Order) -> bool:
-    """Whether this order is the new one of a discount that is still on its way."""
-    return bool(order.iiko_order_id) and OrderCommand.objects.open().filter(made_by(order)).exists()
+def discounts_about(order: Order) -> QuerySet[OrderCommand]:
+    """The discounts asked of this order, and those by which it was made."""
+    asked = Q(order=order, kind=CommandKind.APPLY_DISCOUNT)
+    return OrderCommand.objects.filter(asked | made_by(order) if order.iiko_order_id else asked)
+
+
+def is_made_anew(order_id: int) -> bool:
+    """Whether another order stands in the place of this one."""
+    return reissues().filter(order_id=order_id, state=CommandState.CONFIRMED).exists()
+
+
+def reissues() -> QuerySet[OrderCommand]:
+    """Discounts for which another order stands, or may come to stand, in the place of theirs."""
+    made = OrderCommand.objects.filter(~Q(new_order_id=""))
+    return made.filter(state__in=(*OPEN_STATES, CommandState.ATTENTION, CommandState.CONFIRMED))

@@ -225,6 +225,18 @@ def test_what_does_not_fit_the_dictionary(acting: Acting, body: dict[str, Any], 
     assert code in REFUSALS_422
 
 
+def test_other_discounts_leave_less_to_take(acting: Acting) -> None:
+    make_discount(OTHER, "Гостю", mode="FixedSum", sum_minor=10000)
+    given = {"discountType": {"id": OTHER, "name": "Гостю"}, "sum": 100.0}
+    acting.has(**FRESH | {"discounts": [given]})
+
+    assert refused(acting.ask("apply-discount", BY_SUM | {"discount_sum": 1651.01})) == (
+        422,
+        "discount_too_large",
+    )
+    assert acting.ask("apply-discount", BY_SUM | {"discount_sum": 1651}).status_code == 202
+
+
 def test_type_must_be_clear(acting: Acting) -> None:
     acting.has(**FRESH)
     make_discount(OTHER, "Извинение")

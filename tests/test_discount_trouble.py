@@ -1,0 +1,242 @@
+"""Discounts that others meddle with: news that is late, second commands, orders that change on the way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from orders.command_models import OrderCommand
+from orders.models import Order, TimelineEntry
+from orders.services.commands import Requester, give_up
+from sandbox.order import DeliveryStatus
+from tests.builders import authorized
+from tests.played_sandbox import Stage
+
+pytestmark = pytest.mark.django_db
+
+CREATE, CANCEL = "deliveries/create", "deliveries/cancel"
+BY_SUM = {"discount_sum": "50.50", "reissue": True}
+
+
+@pytest.fixture
+def order(stage: Stage) -> Order:
+    return stage.order()
+
+
+def at_cancelling(stage: Stage, order: Order) -> OrderCommand:
+    """The new order is taken, the old one about to be cancelled."""
+    command = stage.asked(order, BY_SUM)
+    stage.until(command, lambda: command.phase == "cancel_old")
+    return command
+
+
+def phases(command: OrderCommand) -> list[tuple[str, str]]:
+    rows = TimelineEntry.objects.filter(order_id=command.order_id, what="command").order_by("id")
+    return [(row.to_value["phase"], row.to_value["state"]) for row in rows if row.to_value]
+
+
+def act(stage: Stage, order: Order, action: str, body: Any) -> Any:
+    return Client().post(
+        f"/api/v1/orders/{order.pk}/{action}",
+        data=json.dumps(body),
+        content_type="application/json",
+        headers=authorized(stage.key),
+    )
+
+
+def cancels(stage: Stage, order: Order) -> OrderCommand:
+    """An integrator asks for a cancellation."""
+    response = act(stage, order, "cancel", {})
+    assert response.status_code == 202, response.content
+    return OrderCommand.objects.get(pk=response.json()["id"])
+
+
+# --- news that is late -------------------------------------------------------------------------------
+
+
+def test_end_stays_while_the_mirror_still_shows_the_new_order(stage: Stage, order: Order) -> None:
+    """What iiko showed counts: the webhook of the cancellation may come any time later."""
+    command = at_cancelling(stage, order)
+    stage.bring()
+    stage.brings_news = False
+    stage.put(order.iiko_order_id, status=DeliveryStatus.COOKING_STARTED)
+    stage.end(command)
+    before = phases(command)
+
+    for _ in range(3):
+        stage.step(command)
+
+    assert (command.state, command.error_code) == ("rejected", "undone_cooking")
+    assert phases(command) == before
+    stage.brings_news = True
+    stage.play(60)
+    stage.step(command)
+    assert (command.state, command.error_code) == ("rejected", "undone_cooking")
+
+
+def test_new_order_cancelled_by_somebody_stays_so_whatever_the_mirror_shows(
+    stage: Stage, order: Order
+) -> None:
+    command = at_cancelling(stage, order)
+    stage.bring()
+    stage.brings_news = False
+    stage.put(command.new_order_id, status=DeliveryStatus.CANCELLED)
+    stage.end(command)
+
+    stage.step(command)
+
+    assert (command.state, command.error_code) == ("rejected", "reissue_cancelled")
+
+
+# --- both gone, or both there ------------------------------------------------------------------------
+
+
+def test_new_order_cancelled_while_the_old_one_is(stage: Stage, order: Order) -> None:
+    command = at_cancelling(stage, order)
+    stage.until(command, lambda: command.state == "sent")
+    stage.put(command.new_order_id, status=DeliveryStatus.CANCELLED)
+
+    stage.end(command)
+
+    assert (command.state, command.error_code) == ("attention", "both_cancelled")
+
+
+def test_lost_answer_and_a_new_order_that_is_gone(stage: Stage, order: Order) -> None:
+    command = at_cancelling(stage, order)
+    stage.lose(CANCEL, "408")
+    stage.until(command, lambda: command.state == "unknown")
+    stage.put(command.new_order_id, status=DeliveryStatus.CANCELLED)
+
+    stage.end(command)
+
+    assert (command.state, command.error_code) == ("attention", "both_cancelled")
+
+
+def test_new_order_that_is_closed_already_is_told(stage: Stage, order: Order) -> None:
+    command = at_cancelling(stage, order)
+    stage.put(command.new_order_id, status=DeliveryStatus.CLOSED)
+
+    stage.end(command)
+
+    assert (command.state, command.error_code) == ("attention", "two_orders")
+    assert stage.changes() == {CREATE: 1}
+
+
+def test_old_order_is_not_given_up_for_one_whose_cancellation_may_still_come(
+    stage: Stage, order: Order
+) -> None:
+    """The first try may lie in the queue of a till that is away; taking the new order back leaves none."""
+    command = at_cancelling(stage, order)
+    kitchen = stage.theatre.stage.kitchen
+    kitchen.set_online(stage.cafe, stage.clock(), is_online=False)
+    stage.lose(CANCEL, "408", *["unsent"] * 3000)
+    stage.end(command, seconds=3000)
+    assert (command.state, command.error_code) == ("attention", "old_not_proved")
+
+    stage.losing.clear()
+    kitchen.set_online(stage.cafe, stage.clock(), is_online=True)
+    stage.until(command, lambda: command.state == "confirmed", seconds=60)
+    assert command.new_order_id in stage.living()
+
+
+def test_new_order_that_cannot_be_read_is_a_persons_after_a_while(stage: Stage, order: Order) -> None:
+    """It may live beside the old one: nobody waits a day to be told."""
+    command = stage.asked(order, BY_SUM)
+    stage.lose(CREATE, "408")
+    stage.until(command, lambda: command.phase == "create" and command.state == "unknown")
+    stage.lose("deliveries/by_id", *["unsent"] * 5000)
+
+    stage.end(command, seconds=1800)
+    assert (command.state, command.error_code) == ("attention", "new_not_proved")
+
+    stage.losing.clear()
+    stage.until(command, lambda: command.phase == "cancel_new", seconds=60)
+    stage.end(command)
+    assert (command.state, command.error_code) == ("rejected", "undone_late")
+    assert stage.truth(order.iiko_order_id).status is not DeliveryStatus.CANCELLED
+    assert command.new_order_id not in stage.living()
+
+
+# --- other commands ----------------------------------------------------------------------------------
+
+
+def test_cancellation_asked_meanwhile_ends_the_discount_first(stage: Stage, order: Order) -> None:
+    command = at_cancelling(stage, order)
+    cancel = cancels(stage, order)
+
+    stage.end(command)
+    stage.end(cancel)
+
+    assert (command.state, command.error_code) == ("rejected", "undone_cancel_asked")
+    assert cancel.state == "confirmed"
+    assert {order.iiko_order_id, command.new_order_id}.isdisjoint(stage.living())
+
+
+def test_cancellation_asked_before_anything_was_made(stage: Stage, order: Order) -> None:
+    command = stage.asked(order, BY_SUM)
+    cancel = cancels(stage, order)
+
+    stage.end(command)
+    stage.end(cancel)
+
+    assert (command.state, command.error_code) == ("rejected", "cancel_asked")
+    assert cancel.state == "confirmed"
+    assert stage.changes() == {CANCEL: 1}
+
+
+def test_cancellation_that_comes_too_late_is_not_called_done(stage: Stage, order: Order) -> None:
+    """The old order is cancelled, but the guest's meal is cooked under the new one."""
+    command = at_cancelling(stage, order)
+    stage.until(command, lambda: command.state == "sent")
+    cancel = cancels(stage, order)
+    stage.end(command)
+
+    stage.end(cancel)
+
+    assert command.state == "confirmed"
+    assert (cancel.state, cancel.error_code) == ("rejected", "order_made_anew")
+    assert command.new_order_id in stage.living()
+
+
+def test_discount_on_a_new_order_that_is_not_settled_yet(stage: Stage, order: Order) -> None:
+    """A third order for one meal would hide that two are there."""
+    command = at_cancelling(stage, order)
+    stage.put(command.new_order_id, status=DeliveryStatus.CLOSED)
+    stage.end(command)
+    stage.put(command.new_order_id, status=DeliveryStatus.WAIT_COOKING)
+    stage.play(5)
+    new = Order.objects.get(iiko_order_id=command.new_order_id)
+
+    answer = stage.ask(new, {"discount_sum": "10", "reissue": True})
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "discount_unsettled")
+
+
+def test_discount_upon_discount(stage: Stage, order: Order) -> None:
+    """A→B→C, with the second discount in place of the first."""
+    first = stage.end(stage.asked(order, BY_SUM))
+    stage.play(5)
+    middle = Order.objects.get(iiko_order_id=first.new_order_id)
+    stage._hold(stage.truth(first.new_order_id))
+
+    second = stage.end(stage.asked(middle, {"discount_sum": "70", "reissue": True}))
+
+    assert (first.state, second.state) == ("confirmed", "confirmed"), second.error
+    alive = set(stage.living()) & {order.iiko_order_id, first.new_order_id, second.new_order_id}
+    assert alive == {second.new_order_id}
+    assert [str(one.sum) for one in stage.truth(second.new_order_id).discounts] == ["70.00"]
+
+
+def test_giving_up_at_each_step_never_hides_a_second_order(stage: Stage, order: Order) -> None:
+    command = at_cancelling(stage, order)
+    give_up(command_id=command.pk, by=Requester("Оля", "user:1"), now=timezone.now())
+    stage.play(5)
+
+    stage.step(command)
+    command.refresh_from_db()
+
+    assert (command.state, command.error_code) == ("attention", "two_orders")
