@@ -158,8 +158,8 @@ class WebhookEventAdmin(MirrorAdmin):
         event: WebhookEvent = context["original"]
         context |= event_page(event, now=timezone.now())
         context |= {"title": f"{type_text(event.event_type)} #{event.pk}", "subtitle": None}
-        hall = context["hall"]
-        context["sees_hall"] = hall is not None and request.user.has_perm(hall["permission"])
+        subject = context["subject"]
+        context["sees_subject"] = subject is not None and request.user.has_perm(subject["permission"])
         context |= {"may_replay": self.has_replay_permission(request), "sees_orders": _sees_orders(request)}
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response

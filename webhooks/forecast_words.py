@@ -27,8 +27,8 @@ from iiko_client.types.lines import iso
 from orders.admin_story import Change, Words
 from orders.models import Order
 from orders.services.timeline import TOLD, kept
-from organizations.bulk import encode
 from organizations.admin_filters import ORGANIZATION_PARAMETER
+from organizations.bulk import encode
 from organizations.link_models import Courier
 from organizations.models import Organization, TerminalGroup
 from organizations.presentation import EMPTY, badge, clock_text, money

@@ -13,7 +13,7 @@ from webhooks.handlers.common import Directory, content_of
 from webhooks.models import EventStatus, Reason
 
 AHEAD = timedelta(days=1)
-"""How far a clock may be ahead of ours. A later opening would end every shift before it; the limit is our choice."""
+"""How far iiko's clock may be ahead of ours, by our choice: a later opening ends all shifts before it."""
 
 
 @writes(Mirror(Shift, by_entity("employee_id")))

@@ -445,8 +445,8 @@ class TestReplay:
 
         assert (
             "Выбрано событий: 3, а здесь за раз можно повторить не больше 2, поэтому не повторено ни одно. "
-            "Выберите меньше или используйте команду, которая берёт любое количество: manage.py replay_webhooks"
-            in text(response)
+            "Выберите меньше или используйте команду, которая берёт любое количество: "
+            "manage.py replay_webhooks" in text(response)
         )
         assert WebhookEvent.objects.count() == 3
 

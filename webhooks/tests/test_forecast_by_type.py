@@ -1,4 +1,4 @@
-"""The dry run of every type that is handled: told field by field, to whom it may be told, and nothing done."""
+"""The dry run of every type that is handled: field by field, to whom it may be told, and nothing done."""
 
 from __future__ import annotations
 
