@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from hall.models import HallRow
 from hall.presentation import status_words
@@ -51,5 +52,5 @@ def events_about(row: HallRow | Shift) -> dict[str, Any]:
 
 def _told_words(row: HallRow | Shift, told: str | None) -> str:
     if isinstance(row, Shift):
-        return {"true": _("opened"), "false": _("closed")}.get(told or "", "")
+        return {"true": pgettext("shift", "opened"), "false": pgettext("shift", "closed")}.get(told or "", "")
     return status_words(type(row), told)
