@@ -71,6 +71,7 @@ class ShiftAdmin(BoardAdmin):
     list_display = ("employee", "state", "group", "opened", "closed", "lasted")
     list_filter = (StateFilter, OrganizationFilter, TerminalGroupFilter, BeganFilter)
     list_before_template = "admin/organizations/shift/above_list.html"
+    change_form_after_template = "admin/organizations/shift/events.html"
     search_fields = ("employee_id",)  # shows the box; see get_search_results
     search_help_text = _("A part of the name, or iiko's id")
     empty_words = _("Nobody is on shift, as far as iiko has told. It tells when a shift is opened or closed.")

@@ -88,6 +88,7 @@ class StopListItemAdmin(BoardAdmin):
     list_display = ("product", "state", "group", "started", "ended", "lasted")
     list_filter = (StateFilter, OrganizationFilter, TerminalGroupFilter, SinceFilter)
     list_before_template = "admin/organizations/stoplistitem/above_list.html"
+    change_form_after_template = "admin/organizations/stoplistitem/events.html"
     search_fields = ("product_id",)  # shows the box; see get_search_results
     search_help_text = _("A part of the product's name, or iiko's id")
     empty_words = _(

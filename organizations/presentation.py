@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from django.db.models import Model
@@ -26,9 +26,20 @@ def money(minor: int | None, currency: str) -> str:
     return f"{number}\N{NO-BREAK SPACE}{_SYMBOLS.get(currency, currency)}"
 
 
+def on_clock(moment: datetime, zone: tzinfo) -> datetime:
+    """The instant on the clock of ``zone``; in UTC where that clock is outside the calendar.
+
+    The first and the last instant of the calendar stand for "no time" on iiko's platform (.NET).
+    """
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment.astimezone(UTC)
+
+
 def clock_text(moment: datetime, zone: tzinfo, *, now: datetime, seconds: bool = False) -> str:
     """Write an instant on the clock of ``zone``; the year only where it is not this one."""
-    there = moment.astimezone(zone)
+    there = on_clock(moment, zone)
     day = pgettext("date format", "j M")
     if there.year != now.astimezone(zone).year:
         day = pgettext("date format", "j M Y")
@@ -58,12 +69,12 @@ def clock(
 
 def local_text(moment: datetime | None, zone: tzinfo) -> str:
     """Write an instant on the clock of ``zone`` as spreadsheets read it; nothing where there is none."""
-    return "" if moment is None else f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    return "" if moment is None else f"{on_clock(moment, zone):%Y-%m-%d %H:%M:%S}"
 
 
 def offset_text(moment: datetime, zone: tzinfo) -> str:
     """Write the zone's shift at that instant as ``UTC+5`` or ``UTC−3:30``."""
-    minutes = int((moment.astimezone(zone).utcoffset() or timedelta()).total_seconds()) // 60
+    minutes = int((on_clock(moment, zone).utcoffset() or timedelta()).total_seconds()) // 60
     if not minutes:
         return "UTC"
     hours, rest = divmod(abs(minutes), 60)

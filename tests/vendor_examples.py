@@ -59,7 +59,7 @@ class _Examples:
 
     def _text(self, pattern: str) -> str:
         if "-" in pattern and ":" in pattern:
-            moment = datetime(2026, 1, 1) + timedelta(milliseconds=self._random.randrange(10**11))  # noqa: DTZ001  # as iiko writes it
+            moment = datetime(2022, 1, 1) + timedelta(milliseconds=self._random.randrange(10**11))  # noqa: DTZ001  # as iiko writes it
             return moment.isoformat(sep=" ", timespec="milliseconds")
         if pattern:
             return str(UUID(int=self._random.getrandbits(128)))

@@ -9,9 +9,12 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from organizations.admin_filters import ORGANIZATION_PARAMETER
 from organizations.models import Organization
 from organizations.presentation import EMPTY, clock
 from webhooks.models import EventStatus, Reason, WebhookEvent
@@ -23,7 +26,7 @@ from webhooks.presentation import (
     status_badge,
     type_text,
 )
-from webhooks.subjects import hall_row_of
+from webhooks.subjects import STOP_LIST, hall_row_of, shift_of
 
 REPLAYS_SHOWN = 20
 COLLAPSED_FROM = 20_000
@@ -33,12 +36,12 @@ Fact = tuple[str, str | SafeString]
 
 
 def event_page(event: WebhookEvent, *, now: datetime) -> dict[str, Any]:
-    """Collect what the template shows; four queries, five for an event of the hall."""
+    """Collect what the template shows; four queries, five or six for an event that is about no delivery."""
     page = _Page(event, now)
     payload, raw = _content(event)
     return {
         "badge": status_badge(event),
-        "hall": page.hall(),
+        "subject": page.subject(),
         "headline": page.headline(),
         "notices": page.notices(),
         "facts": page.facts(),
@@ -93,17 +96,26 @@ class _Page:
             (_("Outcome"), reason_text(event) or str(event.get_status_display())),
         ]
 
-    def hall(self) -> dict[str, Any] | None:
-        """The table order or reserve that the event is about."""
-        row = hall_row_of(self._event)
+    def subject(self) -> dict[str, Any] | None:
+        """What the event is about, where that is no delivery: a row, or the stop lists of the restaurant."""
+        event = self._event
+        if event.event_type == STOP_LIST and self._organization is not None:
+            query = urlencode({ORGANIZATION_PARAMETER: event.organization_id})
+            return {
+                "title": _("Stop lists"),
+                "row": self._organization,
+                "permission": "organizations.view_stoplistitem",
+                "url": f"{reverse('admin:organizations_stoplistitem_changelist')}?{query}",
+            }
+        row = hall_row_of(event) or shift_of(event)
         if row is None:
             return None
-        name = str(row._meta.verbose_name)
+        meta = row._meta
         return {
-            "title": name[:1].upper() + name[1:],
+            "title": capfirst(str(meta.verbose_name)),
             "row": row,
-            "permission": f"{row._meta.app_label}.view_{row._meta.model_name}",
-            "url": reverse(f"admin:hall_{row._meta.model_name}_change", args=[row.pk]),
+            "permission": f"{meta.app_label}.view_{meta.model_name}",
+            "url": reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk]),
         }
 
     def notices(self) -> list[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -38,7 +39,7 @@ from webhooks.admin_filters import (
 from webhooks.errors import NotReplayable, ReplayBusy
 from webhooks.forecast_words import shown, staff
 from webhooks.models import EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
-from webhooks.presentation import dead_row, reason_text, replay_text, status_badge, type_text
+from webhooks.presentation import dead_row, left_text, reason_text, replay_text, status_badge, type_text
 from webhooks.services.dead import GROUPS_SHOWN, dead_groups, dead_like
 from webhooks.services.forecast import forecast
 from webhooks.services.replay import REPLAY_AT_ONCE, ReplayCount, replay_all, replay_event
@@ -157,8 +158,8 @@ class WebhookEventAdmin(MirrorAdmin):
         event: WebhookEvent = context["original"]
         context |= event_page(event, now=timezone.now())
         context |= {"title": f"{type_text(event.event_type)} #{event.pk}", "subtitle": None}
-        hall = context["hall"]
-        context["sees_hall"] = hall is not None and request.user.has_perm(hall["permission"])
+        subject = context["subject"]
+        context["sees_subject"] = subject is not None and request.user.has_perm(subject["permission"])
         context |= {"may_replay": self.has_replay_permission(request), "sees_orders": _sees_orders(request)}
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
@@ -214,9 +215,14 @@ class WebhookEventAdmin(MirrorAdmin):
         ids = list(queryset.order_by().values_list("pk", flat=True)[: REPLAY_AT_ONCE + 1])
         if len(ids) > REPLAY_AT_ONCE:
             words = gettext(
-                "More than %(count)d events are selected. For so many there is a command: %(command)s"
+                "%(selected)s events are selected; here at most %(most)s are replayed at once, so none was. "
+                "Select fewer, or use the command that takes any number: %(command)s"
             )
-            details = {"count": REPLAY_AT_ONCE, "command": "manage.py replay_webhooks"}
+            details = {
+                "selected": number_format(queryset.order_by().count()),
+                "most": number_format(REPLAY_AT_ONCE),
+                "command": "manage.py replay_webhooks",
+            }
             messages.error(request, words % details)
             return None
         # By id: the replays themselves might answer the same filter.
@@ -253,14 +259,17 @@ class WebhookEventAdmin(MirrorAdmin):
             raise PermissionDenied
         names = ("event_type", "reason", "alike")
         chosen = {name: request.GET.get(name, "").replace("\0", "") for name in names}
-        ids = list(dead_like(**chosen).order_by("pk").values_list("pk", flat=True)[:REPLAY_AT_ONCE])
+        alike = dead_like(**chosen)
+        ids = list(alike.order_by("pk").values_list("pk", flat=True)[:REPLAY_AT_ONCE])
         events = WebhookEvent.objects.filter(pk__in=ids)
         back_url = reverse("admin:webhooks_webhookevent_dead")
         if request.method == "POST" and PREVIEW not in request.POST:
             count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
-            messages.success(request, replay_text(count))
+            messages.success(request, f"{replay_text(count)} {left_text(alike.count())}".strip())
             return HttpResponseRedirect(back_url)
-        return self._ask(request, events, total=len(ids), impossible=0, hidden=[], back_url=back_url)
+        left = alike.count() - len(ids) if len(ids) == REPLAY_AT_ONCE else 0
+        asking = {"total": len(ids), "impossible": 0, "left": left}
+        return self._ask(request, events, hidden=[], back_url=back_url, **asking)
 
     def _ask(
         self,
@@ -270,15 +279,20 @@ class WebhookEventAdmin(MirrorAdmin):
         total: int,
         impossible: int,
         hidden: list[tuple[str, str]],
+        left: int = 0,
         back_url: str = "",
     ) -> TemplateResponse:
-        """Ask whether to replay; with what would change, if that was asked first."""
+        """Ask whether to replay; with what would change, if that was asked first.
+
+        ``left``: how many more there are than are taken at once.
+        """
         question = ngettext("Replay %(count)d event?", "Replay %(count)d events?", total) % {"count": total}
         context = self.admin_site.each_context(request) | {
             "title": question,
             "opts": self.opts,
             "hidden": hidden,
             "impossible": impossible,
+            "left": left,
             "is_possible": total > impossible,
             "back_url": back_url or (request.get_full_path() if hidden else "../change/"),
         }

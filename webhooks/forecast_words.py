@@ -16,18 +16,24 @@ from typing import Any
 from django.db.models import Field, Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import strip_tags
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from hall.models import HallRow
+from hall.presentation import sees_people
 from iiko_client.types.lines import iso
 from orders.admin_story import Change, Words
 from orders.models import Order
 from orders.services.timeline import TOLD, kept
+from organizations.admin_filters import ORGANIZATION_PARAMETER
 from organizations.bulk import encode
-from organizations.models import Organization
+from organizations.link_models import Courier
+from organizations.models import Organization, TerminalGroup
 from organizations.presentation import EMPTY, badge, clock_text, money
 from organizations.services.personal_data import MASK
+from organizations.stop_models import StopListGroup, StopListItem
 from webhooks.handlers.base import Ending
 from webhooks.models import EventStatus, Reason
 from webhooks.presentation import type_text
@@ -37,8 +43,10 @@ CHANGES_SHOWN = 200
 TROUBLES_SHOWN = 50
 _LONGEST = 300
 _PERSONAL = re.compile(
-    r"phone|customer|guest_|address|comment|email|card|birth|problem|person|waiter|external_data"
+    r"phone|customer|guest_|tab_name|address|comment|email|card|birth|problem|person|waiter|external_data"
 )
+# Rows without a page of their own are seen by those who see the page that shows what they are for.
+_SHOWN_AS: dict[type[Model], type[Model]] = {StopListGroup: StopListItem}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +54,25 @@ class Viewer:
     """Who looks: at which models' rows he may, and whether he is told of people."""
 
     sees: Callable[[type[Model]], bool]
-    sees_people: bool = True
+    sees_people: Callable[[type[Model]], bool]
 
     def may_see(self, model: type[Model], name: str) -> bool:
-        return self.sees(model) and (self.sees_people or not _PERSONAL.search(name))
+        return self.sees(model) and (self.sees_people(model) or not _PERSONAL.search(name))
 
 
 def staff(user: Any) -> Viewer:
+    """A member of staff, by the permissions of each row's page; the hall has one of its own for people."""
+
     def sees(model: type[Model]) -> bool:
-        may: bool = user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
+        meta = _SHOWN_AS.get(model, model)._meta
+        may: bool = user.has_perm(f"{meta.app_label}.view_{meta.model_name}")
         return may
 
-    return Viewer(sees)
+    return Viewer(sees, lambda model: not issubclass(model, HallRow) or sees_people(user))
 
 
-EVERYTHING = Viewer(lambda _model: True)
+EVERYTHING = Viewer(lambda _model: True, lambda _model: True)
+WITHOUT_PEOPLE = Viewer(lambda _model: True, lambda _model: False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +144,18 @@ def _plain(value: Any) -> Any:
 
 def told_rows(forecast: Forecast, viewer: Viewer, *, now: datetime) -> list[ToldRow]:
     """Put every change in words; for a page take those of ``CHANGES_SHOWN`` rows."""
-    ids = {getattr(change.row, "organization_id", None) for change in forecast.changes}
-    organizations = {one.iiko_id: one for one in Organization.objects.filter(iiko_id__in=ids - {None})}
-    return [_told_row(change, organizations, viewer, now) for change in forecast.changes]
+    ids = {getattr(change.row, "organization_id", None) for change in forecast.changes} - {None}
+    organizations = {one.iiko_id: one for one in Organization.objects.filter(iiko_id__in=ids)}
+    names = _names(ids, forecast)
+    return [_told_row(change, organizations, names, viewer, now) for change in forecast.changes]
 
 
 def _told_row(
-    change: RowChange, organizations: dict[str, Organization], viewer: Viewer, now: datetime
+    change: RowChange, organizations: dict[str, Organization], names: Names, viewer: Viewer, now: datetime
 ) -> ToldRow:
     model = type(change.row)
     organization = organizations.get(getattr(change.row, "organization_id", ""))
-    telling = _Telling(change.row, organization, now)
+    telling = _Telling(change.row, organization, names, now)
     hidden = Change("", MASK, MASK)
     changes = [
         telling.change(one)
@@ -151,13 +164,37 @@ def _told_row(
         for one in change.fields
         if one.name != "organization_id"  # the title names it
     ]
-    title = str(change.row) if viewer.sees(model) else MASK
+    title = telling.named(str(change.row)) if viewer.sees(model) else MASK
     if organization is not None:
         title = f"{title}, {organization.name}"
     return ToldRow(str(model._meta.verbose_name), title, _url(change, viewer), _what(change), changes)
 
 
+Names = dict[tuple[str, str], str]
+"""What an organization's till groups and couriers are called, by (organization, id)."""
+
+_NAMED_BY: tuple[tuple[str, type[Model]], ...] = (
+    ("terminal_group_id", TerminalGroup),
+    ("employee_id", Courier),
+)
+
+
+def _names(organization_ids: set[Any], forecast: Forecast) -> Names:
+    names: Names = {}
+    for column, model in _NAMED_BY:
+        ids = {getattr(change.row, column, None) for change in forecast.changes}
+        ids |= {one.before for change in forecast.changes for one in change.fields if one.name == column}
+        known = model._default_manager.filter(organization_id__in=organization_ids, iiko_id__in=ids - {None})
+        names |= {(one, ident): name for one, ident, name in known.values_list(*_NAME_COLUMNS) if name}
+    return names
+
+
+_NAME_COLUMNS = ("organization_id", "iiko_id", "name")
+
+
 def _what(change: RowChange) -> str:
+    if isinstance(change.row, StopListGroup):
+        return _("would be read from iiko")
     if change.what == "new":
         return _("would be made")
     if change.what == "gone":
@@ -168,7 +205,12 @@ def _what(change: RowChange) -> str:
 
 def _url(change: RowChange, viewer: Viewer) -> str:
     meta = type(change.row)._meta
-    if change.pk is None or not viewer.sees(type(change.row)):
+    if not viewer.sees(type(change.row)):
+        return ""
+    if isinstance(change.row, StopListGroup):
+        query = urlencode({ORGANIZATION_PARAMETER: change.row.organization_id})
+        return f"{reverse('admin:organizations_stoplistitem_changelist')}?{query}"
+    if change.pk is None:
         return ""
     try:
         return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[change.pk])
@@ -179,8 +221,9 @@ def _url(change: RowChange, viewer: Viewer) -> str:
 class _Telling:
     """Puts the changes of one row in words; an order's as its timeline would."""
 
-    def __init__(self, row: Model, organization: Organization | None, now: datetime) -> None:
+    def __init__(self, row: Model, organization: Organization | None, names: Names, now: datetime) -> None:
         self._row = row
+        self._names = names
         self._now = now
         self._currency = organization.currency if organization else ""
         self._zone = organization.zone() if organization else UTC
@@ -194,6 +237,10 @@ class _Telling:
             _title(model, one.name), self._words(one.name, one.before), self._words(one.name, one.after)
         )
 
+    def named(self, text: str) -> str:
+        """The name behind an id, where one is known."""
+        return self._names.get((getattr(self._row, "organization_id", ""), text), text)
+
     def _words(self, name: str, value: Any) -> str:
         if value is None or value in ("", [], {}):
             return EMPTY
@@ -203,6 +250,8 @@ class _Telling:
             return money(value, self._currency)
         if isinstance(value, datetime):
             return clock_text(value, self._zone, now=self._now, seconds=True)
+        if isinstance(value, str) and name in dict(_NAMED_BY):
+            return self.named(value)
         choices = dict(_field(type(self._row), name).flatchoices)
         text = str(choices.get(value, value)) if isinstance(value, str | int) else encode(value)
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -72,6 +72,16 @@ def replay_text(count: ReplayCount) -> str:
     return " ".join(told)
 
 
+def left_text(left: int) -> str:
+    """Say that more of the same is left than was taken at once; nothing where none is."""
+    words = ngettext(
+        "%(count)d more of this kind is left: press the button once more.",
+        "%(count)d more of this kind are left: press the button once more.",
+        left,
+    )
+    return words % {"count": left} if left else ""
+
+
 def payload_html(text: str) -> SafeString:
     """The payload laid out; a huge one as it is, and only its beginning."""
     if len(text) <= LONGEST_PAYLOAD:

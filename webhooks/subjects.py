@@ -1,10 +1,15 @@
-"""What an event is about, where that is no delivery: rows of the hall, found by organization and entity."""
+"""What an event is about, where that is no delivery, and the events behind a row.
+
+Rows of the hall are found by organization and entity, a shift by its person and the moment of an end.
+"""
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from hall.models import HallRow, Reserve, TableOrder
+from organizations.services.names import with_employee_names
+from organizations.shift_models import Shift
 from webhooks.models import WebhookEvent
 
 HALL: dict[str, type[HallRow]] = {
@@ -13,6 +18,8 @@ HALL: dict[str, type[HallRow]] = {
     "ReserveUpdate": Reserve,
     "ReserveError": Reserve,
 }
+
+SHIFT, STOP_LIST = "PersonalShift", "StopListUpdate"
 
 
 def hall_row_of(event: WebhookEvent) -> HallRow | None:
@@ -24,8 +31,35 @@ def hall_row_of(event: WebhookEvent) -> HallRow | None:
     return rows.first()
 
 
-def events_of(row: HallRow) -> QuerySet[WebhookEvent]:
-    """The events about a row of the hall, the newest first, however they ended."""
+def shift_of(event: WebhookEvent) -> Shift | None:
+    """The shift that a PersonalShift began or ended."""
+    if event.event_type != SHIFT or event.event_time is None:
+        return None
+    told = WebhookEvent.objects.filter(pk=event.pk)
+    (group,) = told.values_list("payload__eventInfo__terminalGroupId", flat=True)
+    shifts: QuerySet[Shift] = with_employee_names(Shift.objects.all()).filter(
+        Q(opened_at=event.event_time) | Q(closed_at=event.event_time),
+        organization_id=event.organization_id,
+        employee_id=event.entity_key,
+        terminal_group_id=str(group).strip().lower(),
+    )
+    return shifts.order_by("began_at").first()
+
+
+def events_of(row: HallRow | Shift) -> QuerySet[WebhookEvent]:
+    """The events about a row of the hall, or the ends of a shift, the newest first, however they ended."""
+    if isinstance(row, Shift):
+        ends = {row.opened_at, row.closed_at} - {None}
+        events = WebhookEvent.objects.filter(
+            organization_id=row.organization_id,
+            entity_key=row.employee_id,
+            event_type=SHIFT,
+            event_time__in=ends,
+        )
+        # Somebody may come at two till groups at one moment.
+        return events.filter(payload__eventInfo__terminalGroupId__iexact=row.terminal_group_id).order_by(
+            "-id"
+        )
     types = [name for name, model in HALL.items() if isinstance(row, model)]
     events = WebhookEvent.objects.filter(
         organization_id=row.organization_id, entity_key=row.iiko_id, event_type__in=types

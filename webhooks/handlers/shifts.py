@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from iiko_client.types.shifts import read_shift
 from organizations.services.shifts import ShiftReport, apply_shift_reports
@@ -11,6 +11,9 @@ from organizations.shift_models import Shift
 from webhooks.handlers.base import Claimed, Ending, Mirror, by_entity, ignored, writes
 from webhooks.handlers.common import Directory, content_of
 from webhooks.models import EventStatus, Reason
+
+AHEAD = timedelta(days=1)
+"""How far iiko's clock may be ahead of ours, by our choice: a later opening ends all shifts before it."""
 
 
 @writes(Mirror(Shift, by_entity("employee_id")))
@@ -21,12 +24,12 @@ def apply_shifts(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
     reports: list[ShiftReport] = []
     for event in events:
         organization = directory.serving(event)
-        endings[event.id] = organization if isinstance(organization, Ending) else _read(event, reports)
+        endings[event.id] = organization if isinstance(organization, Ending) else _read(event, reports, now)
     apply_shift_reports(reports)
     return endings
 
 
-def _read(event: Claimed, reports: list[ShiftReport]) -> Ending:
+def _read(event: Claimed, reports: list[ShiftReport], now: datetime) -> Ending:
     info = content_of(event, otherwise=Reason.NO_CONTENT)
     if isinstance(info, Ending):
         return info
@@ -36,6 +39,8 @@ def _read(event: Claimed, reports: list[ShiftReport]) -> Ending:
         return ignored(Reason.UNREADABLE, "; ".join(shift.issues)[:500] or missing)
     if event.event_time is None:
         return ignored(Reason.NO_TIME, "eventTime is missing or no time: nothing else tells when it was.")
+    if event.event_time > now + AHEAD:
+        return ignored(Reason.NO_TIME, f"eventTime lies ahead: {event.event_time:%Y-%m-%d %H:%M} UTC.")
     reports.append(
         ShiftReport(
             organization_id=event.organization_id,

@@ -10,10 +10,12 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from hall.models import HallRow
 from hall.presentation import status_words
 from organizations.presentation import clock
+from organizations.shift_models import Shift
 from webhooks.subjects import events_of
 
 EVENTS_SHOWN = 50
@@ -22,17 +24,21 @@ register = template.Library()
 
 
 @register.inclusion_tag("admin/includes/events.html")
-def events_about(row: HallRow) -> dict[str, Any]:
-    """List the newest events about a table order or reserve, each with the status it told."""
+def events_about(row: HallRow | Shift) -> dict[str, Any]:
+    """List the newest events about a table order, reserve or shift, each with what it told."""
     zone, now = row.organization.zone(), timezone.now()
-    told = Coalesce(KT("payload__eventInfo__order__status"), KT("payload__eventInfo__reserve__status"))
+    told = Coalesce(
+        KT("payload__eventInfo__order__status"),
+        KT("payload__eventInfo__reserve__status"),
+        KT("payload__eventInfo__opened"),
+    )
     newest = events_of(row).defer("payload", "raw_body").annotate(told=told)[:EVENTS_SHOWN]
     events = [
         {
             "event": event,
             "url": reverse("admin:webhooks_webhookevent_change", args=[event.pk]),
             "received": clock(event.received_at, zone, now=now, seconds=True),
-            "told": status_words(type(row), event.told),
+            "told": _told_words(row, event.told),
         }
         for event in newest
     ]
@@ -42,3 +48,9 @@ def events_about(row: HallRow) -> dict[str, Any]:
         "tells_status": True,
         "empty": _("No event about it is kept any more."),
     }
+
+
+def _told_words(row: HallRow | Shift, told: str | None) -> str:
+    if isinstance(row, Shift):
+        return {"true": pgettext("shift", "opened"), "false": pgettext("shift", "closed")}.get(told or "", "")
+    return status_words(type(row), told)

@@ -444,8 +444,9 @@ class TestReplay:
         response = chief.post(EVENTS, form | {"confirmed": "yes"}, follow=True)
 
         assert (
-            "Выбрано больше 2 событий. Для такого количества есть команда: manage.py replay_webhooks"
-            in text(response)
+            "Выбрано событий: 3, а здесь за раз можно повторить не больше 2, поэтому не повторено ни одно. "
+            "Выберите меньше или используйте команду, которая берёт любое количество: "
+            "manage.py replay_webhooks" in text(response)
         )
         assert WebhookEvent.objects.count() == 3
 

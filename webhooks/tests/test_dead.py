@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 from orders.models import Order
 from tests.builders import cloud_event, drain, inbox, make_organization, post
 from tests.pages import EVENTS, markup, sign_in, sign_in_superuser, text
+from webhooks import admin_events
 from webhooks.models import WebhookEvent
 from webhooks.services.dead import DeadGroup, dead_groups
 from webhooks.services.replay import replay_event
@@ -122,6 +123,27 @@ def test_retry_of_a_kind_replays_all_of_it_and_nothing_else(client: Client, dead
     drain()
     assert inbox_state().dead == 1
     assert Order.objects.count() == 3
+
+
+def test_more_of_a_kind_than_are_taken_at_once_are_told_and_taken_next(
+    client: Client, dead: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin_events, "REPLAY_AT_ONCE", 1)
+    sign_in_superuser(client)
+    url = retry_url(client, "IntegrityError: row … of …")
+
+    first = english(client, url)
+    said = text(client.post(url, {"confirmed": "yes"}, follow=True, headers={"accept-language": "en"}))
+    second = english(client, url)
+    said_last = text(client.post(url, {"confirmed": "yes"}, follow=True, headers={"accept-language": "en"}))
+
+    assert "Replay 1 event? " in first
+    assert "These are the oldest; 1 more of this kind is left for the next press." in first
+    assert "1 event queued. 1 more of this kind is left: press the button once more." in said
+    assert "left for the next press" not in second
+    assert "1 event queued." in said_last
+    assert "is left" not in said_last
+    assert [event.replay_of_id for event in inbox()[4:]] == dead[:2]
 
 
 def test_replay_that_fails_too_is_listed_in_place_of_its_original(dead: list[int]) -> None:

@@ -228,6 +228,29 @@ def test_what_cannot_be_understood_is_kept_with_a_reason(event: dict[str, Any], 
     assert not Shift.objects.exists()
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_clock_far_ahead_does_not_end_the_shifts_of_today(order: tuple[int, int]) -> None:
+    make_organization()
+    events = (opened("06:00"), shift_event(event_time="9999-12-31 23:59:59.999"))
+
+    for at in order:
+        arrive(events[at])
+
+    ahead = inbox()[order.index(1)]
+    assert (ahead.status, ahead.reason) == ("ignored", "no_time")
+    assert ahead.error == "eventTime lies ahead: 9999-12-31 23:59 UTC."
+    assert told() == [("06:00", None, True)]
+
+
+def test_clock_a_little_ahead_is_believed() -> None:
+    make_organization()
+    soon = timezone.now() + timedelta(hours=23)
+
+    arrive(shift_event(event_time=f"{soon:%Y-%m-%d %H:%M:%S}.000"))
+
+    assert [event.status for event in inbox()] == ["processed"]
+
+
 def test_restaurant_that_is_switched_off_gets_no_shift() -> None:
     organization = make_organization()
     post(Client(), [opened("06:00")])

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from organizations.services.registry import canonical_id
-from webhooks.forecast_words import Viewer, lines, summary
+from webhooks.forecast_words import EVERYTHING, WITHOUT_PEOPLE, Viewer, lines, summary
 from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
 from webhooks.services.forecast import Tally, forecast_in_parts
 from webhooks.services.replay import ReplayCount, once_each, replay_all
@@ -51,7 +51,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, dry_run: bool, show_people: bool, verbosity: int, **options: Any) -> None:
         events = self._selection(options)
         if dry_run:
-            self._tell(events, Viewer(lambda _model: True, sees_people=show_people), each=verbosity > 1)
+            self._tell(events, EVERYTHING if show_people else WITHOUT_PEOPLE, each=verbosity > 1)
             return
         total = events.count()
         count = ReplayCount(0, 0, 0)
