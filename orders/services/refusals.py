@@ -136,12 +136,25 @@ OF_HUB: dict[str, Meaning] = {
         _("The order was cancelled before this could be sent; nothing was sent."),
         _("Take a new order instead."),
     ),
+    "restaurant_off": Meaning(
+        _("The restaurant was switched off in the hub before this could be sent; nothing was sent."),
+        _("Switch the restaurant on in the admin, then ask again if it is still wanted."),
+    ),
+    "redirect": Meaning(
+        _(
+            "iiko's address answered by sending the hub elsewhere, which it does not follow; nothing was done."
+        ),
+        _("Check the address of the API login in the admin."),
+    ),
     "not_done": Meaning(
         _(
             "iiko's answer was lost, and the order shows no trace of the change. A till that was offline may "
             "still carry it out."
         ),
         _AT_THE_TILL,
+    ),
+    "over_without_it": Meaning(
+        _("iiko's answer was lost. The order is over by now and does not show the change."), _AT_THE_TILL
     ),
     "no_answer": Meaning(_("The till never answered; it may have been offline."), _AT_THE_TILL),
     "given_up": Meaning(

@@ -372,6 +372,138 @@ def test_nothing_is_sent_for_an_order_that_ended_meanwhile(acting: Acting, statu
     assert acting.iiko.operations() == []
 
 
+def test_restaurant_switched_off_meanwhile_ends_the_command_unsent(acting: Acting) -> None:
+    command = on_way(acting)
+    acting.organization.is_active = False
+    acting.organization.save()
+
+    acting.step(command)
+
+    assert (command.state, command.error_code, command.sent_at) == ("rejected", "restaurant_off", None)
+    assert story(command)[-1] == ("pending", "rejected", "hub")
+    assert acting.iiko.operations() == []
+
+
+# --- wishes that correct each other ------------------------------------------------------------------
+
+
+def sent_and_done(acting: Acting, command: OrderCommand) -> None:
+    """Sent, and iiko says yes; its cloud still shows the order as it was."""
+    acting.step(command)
+    acting.step_when_due(command)
+    assert (command.state, command.proof) == ("confirmed", "status")
+
+
+@pytest.fixture
+def corrected(acting: Acting) -> tuple[OrderCommand, OrderCommand]:
+    """OnWay was asked of a cooked order, and at once Waiting instead."""
+    acting.has(status="CookingCompleted")
+    acting.iiko.answers(STATUS, QUEUED)
+    acting.iiko.answers("commands/status", SUCCESS)
+    acting.shows(status="CookingCompleted")
+    return on_way(acting), acting.asked("update-status", {"status": "Waiting"})
+
+
+def test_correction_is_not_proved_by_the_wish_it_corrects(
+    acting: Acting, corrected: tuple[OrderCommand, OrderCommand]
+) -> None:
+    first, second = corrected
+    sent_and_done(acting, first)
+    acting.has(status="OnWay")
+
+    acting.step(second)
+
+    assert (second.state, second.proof) == ("sent", "")
+    assert [body["deliveryStatus"] for body in acting.iiko.bodies(STATUS)] == ["OnWay", "Waiting"]
+
+
+def test_late_webhook_of_the_first_wish_does_not_end_its_correction(
+    acting: Acting, corrected: tuple[OrderCommand, OrderCommand]
+) -> None:
+    first, second = corrected
+    sent_and_done(acting, first)
+    acting.step(second)
+    acting.iiko.forget("commands/status")
+    acting.iiko.answers("commands/status", {"state": "Error", "errorReason": "IllegalDeliveryStatus"})
+
+    acting.has(status="OnWay")
+    acting.step_when_due(second)
+
+    assert (second.state, second.error_code) == ("rejected", "IllegalDeliveryStatus")
+
+
+def test_nothing_is_taken_for_done_while_an_earlier_wish_may_undo_it(acting: Acting) -> None:
+    """Vera, no, Anna, no, Vera: the webhook of the first comes when the second is under way."""
+    make_courier()
+    anna = make_courier(iiko_id="5ca7f8b0-0000-4000-8000-00000000000a", name="Анна")
+    courier_call = "deliveries/update_order_courier"
+    acting.iiko.answers(courier_call, QUEUED)
+    acting.iiko.answers("commands/status", SUCCESS)
+    acting.shows(status="Waiting")
+    first, second = (
+        acting.asked("assign-courier", {"courier_id": one}) for one in (COURIER_ID, anna.iiko_id)
+    )
+    sent_and_done(acting, first)
+    acting.step(second)
+    third = acting.asked("assign-courier", {"courier_id": COURIER_ID})
+
+    acting.has(status="Waiting", courierInfo=courier())
+    acting.step(third)
+    assert third.state == "pending"
+
+    acting.step_when_due(second)
+    assert (second.state, second.proof) == ("confirmed", "status")
+    acting.step(third)
+    assert third.state == "sent"
+    acting.has(status="Waiting", courierInfo=courier(), comment="Позвонить")
+    third.refresh_from_db()
+    assert third.state == "sent"
+    acting.step_when_due(third)
+    assert (third.state, third.proof) == ("confirmed", "status")
+    assert [body["employeeId"] for body in acting.iiko.bodies(courier_call)] == [
+        COURIER_ID,
+        anna.iiko_id,
+        COURIER_ID,
+    ]
+
+
+def test_refused_wish_before_does_not_keep_news_from_counting(acting: Acting) -> None:
+    acting.has(status="CookingCompleted")
+    acting.iiko.answers(STATUS, refusal("no", "IllegalDeliveryStatus"), status=400)
+    first, second = on_way(acting), acting.asked("update-status", {"status": "Waiting"})
+    acting.step(first)
+    assert first.state == "rejected"
+    acting.has(status="OnWay")  # a person did it on the till
+
+    acting.step(second)
+
+    assert (second.state, second.proof) == ("confirmed", "event")
+    assert acting.sent() == [STATUS]
+
+
+# --- when the guest had it ---------------------------------------------------------------------------
+
+HANDED_OVER = "2026-03-14T19:25:00+05:00"
+
+
+@pytest.mark.parametrize(
+    ("shown", "state"),
+    [(None, "sent"), ("2026-03-14 20:00:00.000", "sent"), ("2026-03-14 19:25:00.000", "confirmed")],
+)
+def test_delivered_is_proved_by_an_order_delivered_at_that_time_alone(
+    acting: Acting, shown: str | None, state: str
+) -> None:
+    acting.has(status="OnWay")
+    acting.iiko.answers(STATUS, QUEUED)
+    command = acting.asked("update-status", {"status": "Delivered", "delivered_at": HANDED_OVER})
+
+    acting.has(status="Delivered", whenDelivered=shown)
+    acting.step(command)
+
+    assert command.state == state
+    assert acting.sent() == ([STATUS] if state == "sent" else [])
+
+
 # --- lost answers ------------------------------------------------------------------------------------
 
 WISHES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
@@ -441,6 +573,21 @@ def test_order_that_shows_no_trace_ends_the_search(acting: Acting) -> None:
     assert timedelta(minutes=10) < acting.clock.now - command.sent_at < timedelta(minutes=11)
     assert acting.sent() == [STATUS]
     assert acting.ask("update-status", {"status": "OnWay"}).status_code == 202
+
+
+@pytest.mark.parametrize("over", ["Closed", "Cancelled"])
+def test_search_ends_once_an_order_that_is_over_shows_nothing(acting: Acting, over: str) -> None:
+    make_courier()
+    acting.iiko.answers("deliveries/update_order_courier", requests.ReadTimeout())
+    acting.shows(status=over)
+    command = acting.asked("assign-courier", {"courier_id": COURIER_ID})
+    acting.step(command)
+    assert command.state == "unknown"
+
+    acting.step_when_due(command)
+
+    assert (command.state, command.error_code) == ("expired", "over_without_it")
+    assert len(acting.iiko.bodies("deliveries/by_id")) == 1
 
 
 def test_order_still_delivered_does_not_prove_that_it_went_back(acting: Acting) -> None:
