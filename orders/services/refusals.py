@@ -141,9 +141,7 @@ OF_HUB: dict[str, Meaning] = {
         _("Switch the restaurant on in the admin, then ask again if it is still wanted."),
     ),
     "redirect": Meaning(
-        _(
-            "iiko's address answered by sending the hub elsewhere, which it does not follow; nothing was done."
-        ),
+        _("iiko's address sends the hub elsewhere, and the hub does not follow; nothing was done."),
         _("Check the address of the API login in the admin."),
     ),
     "not_done": Meaning(
