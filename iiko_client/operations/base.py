@@ -15,7 +15,7 @@ from iiko_client.answers import Answer
 from iiko_client.breaker import Priority
 from iiko_client.errors import IikoRequestInvalid, IikoUnreadable
 from iiko_client.operations.table import Operation
-from iiko_client.reading import BadValue, Reader
+from iiko_client.reading import BadValue, Reader, is_uuid
 from iiko_client.transport import Transport
 from iiko_client.units import MinorUnits
 
@@ -121,7 +121,11 @@ class Reading:
         return value
 
     def correlation_id(self) -> str:
-        return self.need("correlationId", Reader.ident)
+        """Return the name by which iiko can be asked for the status, which takes nothing but UUIDs."""
+        name = self.need("correlationId", Reader.ident)
+        if not is_uuid(name):
+            self.fail("correlationId is not an id of iiko (a UUID)")
+        return name
 
     def list_of(self, read: Callable[[Reader], T], *keys: str) -> tuple[T, ...]:
         """Return the members of the list under the first of ``keys`` that is there.

@@ -235,6 +235,52 @@ def test_refused_request_is_final(acting: Acting) -> None:
     assert acting.sent() == [STATUS]
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("no \\ud83d money", "no \N{REPLACEMENT CHARACTER} money"),
+        ("\\u0000no", "\N{REPLACEMENT CHARACTER}no"),
+    ],
+)
+@pytest.mark.parametrize("where", ["request", "exception", "errorReason"])
+def test_refusal_in_words_that_no_database_keeps_is_a_refusal(
+    acting: Acting, where: str, said: str, kept: str
+) -> None:
+    bodies = {
+        "request": f'{{"errorDescription": "{said}"}}',
+        "exception": f'{{"state": "Error", "exception": {{"message": "{said}"}}}}',
+        "errorReason": f'{{"state": "Error", "errorReason": "{said}"}}',
+    }
+    acting.iiko.answers(
+        STATUS,
+        *([QUEUED] if where != "request" else [bodies[where]]),
+        status=400 if where == "request" else 200,
+    )
+    acting.iiko.answers("commands/status", bodies[where])
+    command = on_way(acting)
+
+    acting.step(command)
+    acting.step_when_due(command)
+
+    assert (command.state, command.error_code) == ("rejected", "refused")
+    assert kept in command.error
+    assert acting.sent() == [STATUS]
+
+
+@pytest.mark.parametrize("name", ["a\\u0000b", "\\ud83d", "0815"])
+def test_answer_by_whose_name_iiko_cannot_be_asked_is_looked_into(acting: Acting, name: str) -> None:
+    acting.iiko.answers(STATUS, f'{{"correlationId": "{name}"}}')
+    acting.shows(status="OnWay")
+    command = on_way(acting)
+
+    acting.step(command)
+    assert (command.state, command.correlation_id) == ("unknown", "")
+    acting.step_when_due(command)
+
+    assert (command.state, command.proof) == ("confirmed", "order")
+    assert acting.sent() == [STATUS]
+
+
 def test_missing_right_says_what_to_switch_on(acting: Acting) -> None:
     acting.iiko.answers(STATUS, "Right api/1/deliveries is not allowed for this ApiLogin.", status=401)
     command = on_way(acting)

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from iiko_client.reading import tidy
+
 MASK = "***"
 
 # Ends of field names that tell of a person, in lower case. Free text counts: guests dictate it.
@@ -80,14 +82,8 @@ _NAMES_OF_THINGS = frozenset({"apiloginname", "currencyisoname", "eventname", "o
 # it goes, keeps all threads of the process waiting. So numbers are bounded, and words are taken whole.
 _PHONE = re.compile(r"(?<![\w-])\+?\d[\d ()-]{8,40}\d(?![\w-])")
 _WORD_OR_EMAIL = re.compile(r"[\w.+-]++(@[\w-]++\.[\w.-]++)?")
-_SURROGATES = re.compile("[\ud800-\udfff\x00]")
 # Texts of the vendor that quote what was asked for: "Customer with phone … not found".
 _QUOTING = frozenset({"errordescription", "message", "description", "details", "exception", "errorreason"})
-
-
-def tidy(text: str) -> str:
-    """Replace what PostgreSQL cannot keep: NUL and lone surrogates."""
-    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def mask(value: Any, *, keep_personal: bool = False) -> Any:
