@@ -94,8 +94,11 @@ OF_IIKO: dict[str, Meaning] = {
 }
 """The vendor's codes."""
 
+REFUSED = "refused"
+"""iiko's refusal, with no code that is known; its words are iiko's own."""
+
 OF_HUB: dict[str, Meaning] = {
-    "refused": Meaning(_("iiko refused and named no reason that the hub knows."), _AT_THE_TILL),
+    REFUSED: Meaning(_("iiko refused and named no reason that the hub knows."), _AT_THE_TILL),
     "right_missing": Meaning(
         _("The API login may not do this."), _("Switch the right on in the settings of the login in iikoWeb.")
     ),
@@ -139,6 +142,9 @@ OF_HUB: dict[str, Meaning] = {
     "restaurant_off": Meaning(
         _("The restaurant was switched off in the hub before this could be sent; nothing was sent."),
         _("Switch the restaurant on in the admin, then ask again if it is still wanted."),
+    ),
+    "breaks_a_limit": Meaning(
+        _("It does not fit what iiko takes, so the hub did not send it."), _("Correct it, then ask again.")
     ),
     "redirect": Meaning(
         _("iiko's address sends the hub elsewhere, and the hub does not follow; nothing was done."),
@@ -330,7 +336,7 @@ def code_of(code: str | None, text: str) -> str:
     """Return the code of a refusal: the one named, else one found in its words, else ``refused``."""
     if code and _CODE.fullmatch(code.strip()):
         return code.strip()
-    return known_code(f"{code or ''} {text}") or "refused"
+    return known_code(f"{code or ''} {text}") or REFUSED
 
 
 def known_code(text: str) -> str | None:

@@ -399,6 +399,18 @@ class TestForms:
 
         assert set(re.findall(r'<option value="([^"]+)"', page)) == {CASH, CARD, "here", "wallet"}
 
+    def test_any_payment_type_fits_where_nobody_told_the_till_group(
+        self, chief: Client, organization: Organization
+    ) -> None:
+        payment = DictionaryKind.PAYMENT_TYPE
+        entry(organization, payment, "here", "Здесь", kind="Card", terminal_group_ids=[TERMINAL_GROUP_ID])
+        order = arrive()
+        Order.objects.update(terminal_group_id=None)  # as SOI leaves it
+
+        page = markup(chief.get(ask_url(order, "payment")))
+
+        assert set(re.findall(r'<option value="([^"]+)"', page)) == {CASH, CARD, "here"}
+
     @pytest.mark.parametrize(("act", "words"), [("courier", "courier"), ("payment", "payment type")])
     def test_empty_dictionary_says_what_to_do(self, chief: Client, act: str, words: str) -> None:
         Courier.objects.all().delete()

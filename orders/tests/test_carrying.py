@@ -18,6 +18,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from iiko_client.tests.harness import document, needs_schema
 from iiko_client.transport import Retries
 from orders import tasks
+from orders.admin_commands_words import outcome_lines
 from orders.api.command_serializers import CommandSerializer
 from orders.command_models import CommandState, OrderCommand
 from orders.errors import NotAllowed
@@ -281,6 +282,39 @@ def test_answer_by_whose_name_iiko_cannot_be_asked_is_looked_into(acting: Acting
     assert acting.sent() == [STATUS]
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "cause"),
+    [
+        (400, "refused", "iiko refused and named no reason that the hub knows."),
+        (
+            302,
+            "redirect",
+            "iiko's address sends the hub elsewhere, and the hub does not follow; nothing was done.",
+        ),
+    ],
+)
+def test_no_words_are_put_into_iikos_mouth(acting: Acting, status: int, code: str, cause: str) -> None:
+    acting.iiko.answers(STATUS, "", status=status)
+    command = on_way(acting)
+
+    acting.step(command)
+
+    assert (command.state, command.error_code, command.error) == ("rejected", code, "")
+    assert error_of(acting, command)["message"] == cause
+    with translation.override("en"):
+        assert "In iiko's words" not in dict(outcome_lines(command))
+
+
+def test_words_of_an_unknown_refusal_are_iikos(acting: Acting) -> None:
+    acting.iiko.answers(STATUS, refusal("Стол занят"), status=400)
+    command = on_way(acting)
+
+    acting.step(command)
+
+    with translation.override("en"):
+        assert dict(outcome_lines(command))["In iiko's words"] == "Стол занят"
+
+
 def test_missing_right_says_what_to_switch_on(acting: Acting) -> None:
     acting.iiko.answers(STATUS, "Right api/1/deliveries is not allowed for this ApiLogin.", status=401)
     command = on_way(acting)
@@ -529,6 +563,21 @@ def test_refused_wish_before_does_not_keep_news_from_counting(acting: Acting) ->
 
 # --- when the guest had it ---------------------------------------------------------------------------
 
+
+def test_time_past_the_calendar_ends_the_command_unsent(acting: Acting) -> None:
+    """Wished by an earlier version, which asked for any time."""
+    acting.has(status="OnWay")
+    command = acting.asked("update-status", {"status": "Delivered", "delivered_at": HANDED_OVER})
+    command.wish["delivered_at"] = "9999-12-31T23:59:59+00:00"
+    command.save()
+
+    acting.step(command)
+
+    assert (command.state, command.error_code) == ("rejected", "breaks_a_limit")
+    assert "lies outside the calendar" in command.error
+    assert acting.iiko.operations() == []
+
+
 HANDED_OVER = "2026-03-14T19:25:00+05:00"
 
 
@@ -765,6 +814,18 @@ def test_command_stays_with_the_order_when_its_row_is_joined_with_an_older_one(
     assert (command.state, command.order_id) == ("sent", older.pk)
     assert acting.sent() == [STATUS]
     assert [state for _, state, _ in story(command)] == ["pending", "sent"]
+
+
+@pytest.mark.parametrize("lost", NO_ANSWERS[:4], ids=["timeout", "408", "500", "reset"])
+def test_status_is_not_asked_twice_at_once(acting: Acting, lost: Any) -> None:
+    lose(acting, "commands/status", lost)
+    command = sent_on_way(acting)
+
+    acting.step_when_due(command)
+
+    assert command.state == "sent"
+    assert command.held_until == acting.clock.now + timedelta(seconds=3)
+    assert len(acting.iiko.bodies("commands/status")) == 1
 
 
 def test_question_that_fails_is_asked_again_later(acting: Acting) -> None:
