@@ -18,7 +18,7 @@ from iiko_client.types.statuses import DeliveryStatus
 from orders.command_models import CommandKind
 from orders.errors import NotAllowed
 from orders.models import CreationStatus, Order, OrderType
-from orders.services.ranks import NOTHING, FieldRanks
+from orders.services.ranks import is_told
 from orders.services.rebuilding import check as check_anew
 from orders.services.rebuilding import checked_fields
 from organizations.models import Organization
@@ -144,7 +144,7 @@ def is_on_its_way(subject: Subject) -> None:
 def is_covered(subject: Subject) -> None:
     """Closing takes the money: what was put down must cover what the order costs."""
     order = subject.order
-    if order.amount_minor is None or FieldRanks(order.field_ranks).of("payments") == NOTHING:
+    if order.amount_minor is None or not is_told(order.field_ranks, "payments"):
         return  # SOI tells no payments
     if sum(payment.get("sum_minor") or 0 for payment in order.payments) < order.amount_minor:
         _refuse(

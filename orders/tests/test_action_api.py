@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -395,6 +396,51 @@ def test_reading_an_action_is_not_allowed(acting: Acting) -> None:
     response = Client().get(f"/api/v1/orders/{pk}/cancel", headers=authorized(acting.key))
 
     assert response.status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "choice"),
+    [
+        ("update-status", {"status": "Flying"}, "CookingStarted"),
+        ("update-payment", {"payments": [{"paymentTypeKind": "Gold", "sum": 1}]}, "Cash"),
+    ],
+)
+@pytest.mark.parametrize(("language", "words"), [("en", "is none of these"), ("ru", "нет среди допустимых")])
+def test_refused_choice_names_what_there_is(
+    acting: Acting, action: str, body: Any, choice: str, language: str, words: str
+) -> None:
+    answer = acting.ask(action, body, headers={"Accept-Language": language})
+
+    assert answer.status_code == 400
+    [error] = answer.json()["errors"]
+    assert words in error["detail"]
+    assert choice in error["detail"]
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("update-status", []),
+        ("update-status", {"status": "OnWay", "delivered_at": "yesterday"}),
+        ("assign-courier", {"courier_id": []}),
+        ("assign-courier", {}),
+        ("update-payment", {"payments": {}}),
+        ("update-payment", {"payments": []}),
+        ("update-payment", {"payments": [7]}),
+        ("update-payment", {"payments": [{"sum": 1}]}),
+        ("update-payment", {"payments": [{"sum": "1,5"}]}),
+        ("cancel", {"cancel_reason": "x" * 256}),
+        ("cancel", "{"),
+        ("apply-discount", {"reissue": "perhaps", "discount_percent": "ten"}),
+    ],
+)
+def test_mistakes_are_told_in_the_language_of_the_reader(acting: Acting, action: str, body: Any) -> None:
+    russian = acting.ask(action, body, headers={"Accept-Language": "ru", **named("x" * 300)})
+
+    assert russian.status_code == 400
+    for error in russian.json()["errors"]:
+        words = re.sub(r"payment\w+|JSON|line \d+.*", "", error["detail"])
+        assert not re.search("[a-z]{3}", words, re.IGNORECASE), error["detail"]
 
 
 @pytest.mark.parametrize("body", [{"status": "Flying"}, {}, {"status": 7}, {"status": ["OnWay"]}, []])

@@ -252,11 +252,10 @@ def test_refusal_in_words_that_no_database_keeps_is_a_refusal(
         "exception": f'{{"state": "Error", "exception": {{"message": "{said}"}}}}',
         "errorReason": f'{{"state": "Error", "errorReason": "{said}"}}',
     }
-    acting.iiko.answers(
-        STATUS,
-        *([QUEUED] if where != "request" else [bodies[where]]),
-        status=400 if where == "request" else 200,
-    )
+    if where == "request":
+        acting.iiko.answers(STATUS, bodies[where], status=400)
+    else:
+        acting.iiko.answers(STATUS, QUEUED)
     acting.iiko.answers("commands/status", bodies[where])
     command = on_way(acting)
 
