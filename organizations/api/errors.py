@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from django.db import Error, InterfaceError, OperationalError
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from drf_standardized_errors.handler import ExceptionHandler
 from rest_framework.exceptions import APIException
 
 from organizations.errors import HubError
+
+OF_THE_FRAMEWORK = (
+    gettext_noop("Not a valid string."),
+    gettext_noop("Must be a valid boolean."),
+    gettext_noop("Must be a valid UUID."),
+    gettext_noop("Invalid data. Expected a dictionary, but got {datatype}."),
+    gettext_noop('Expected a list of items but got type "{input_type}".'),
+    gettext_noop("Ensure this field has at least {min_length} elements."),
+    gettext_noop("Ensure this field has no more than {max_length} elements."),
+    gettext_noop("Datetime has wrong format. Use one of these formats instead: {format}."),
+    gettext_noop("Datetime value out of range."),
+    gettext_noop("Not found."),
+    gettext_noop("Request was throttled."),
+    gettext_noop("Expected available in {wait} second."),
+    gettext_noop("Expected available in {wait} seconds."),
+)
+"""Texts of the REST framework that its Russian lacks or says badly: the hub's catalogue goes first."""
 
 
 class DatabaseAway(APIException):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.db import connection
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from iiko_client.auth import V1, V2
 from iiko_client.breaker import CLOSED, Limits, Priority, Verdict
@@ -67,7 +67,7 @@ def test_client_asks_iiko_with_the_login_of_the_restaurant(iiko: PlayedIiko) -> 
 def test_restaurant_without_login_is_told_what_to_do() -> None:
     organization = make_organization()
 
-    with pytest.raises(NoApiLogin) as refused:
+    with translation.override("en"), pytest.raises(NoApiLogin) as refused:
         iiko_for(organization)
 
     assert refused.value.detail == (
@@ -79,7 +79,8 @@ def test_restaurant_without_login_is_told_what_to_do() -> None:
 def test_inactive_login_is_not_used() -> None:
     organization = linked(make_organization(), make_login(is_active=False))
 
-    with pytest.raises(NoApiLogin, match=r"'main' of Кафе «Сирень» is switched off"):
+    words = "“main” of Кафе «Сирень» is switched off"
+    with translation.override("en"), pytest.raises(NoApiLogin, match=words):
         iiko_for(organization)
 
 
