@@ -37,8 +37,8 @@ def test_every_example_is_answered(client: Client, posts: str, path: str) -> Non
     drain()
     order_id, event_id = first_ids(client)
     path = (
-        path.replace("$ID", str(order_id))
-        .replace("orders/1", f"orders/{order_id}")
+        path.replace("orders/1", "orders/$ID")
+        .replace("$ID", str(order_id))
         .replace("events/1", f"events/{event_id}")
     )
     ask = client.post if posts else client.get

@@ -119,13 +119,14 @@ def test_environment_login_follows_the_environment(settings: LazySettings) -> No
     "changes", [{"api_login": ""}, {"api_key": "key"}, {"api_key": "key", "app_id": "app"}]
 )
 def test_half_a_credential_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(BadApiLogin, match="'main' is not complete"):
+    with translation.override("en"), pytest.raises(BadApiLogin, match="“main” is not complete"):
         client_for(make_login(**changes))
 
 
 @pytest.mark.django_db
 def test_wrong_address_is_refused_in_words() -> None:
-    with pytest.raises(BadApiLogin, match="'main': the address of iiko must look like"):
+    words = "“main” cannot be used: the address of iiko must look like"
+    with translation.override("en"), pytest.raises(BadApiLogin, match=words):
         client_for(make_login(base_url="api-ru.iiko.services"))
 
 
