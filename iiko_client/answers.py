@@ -50,11 +50,11 @@ class Refusal:
 
 
 def parse(raw: bytes) -> Any:
-    """Return the JSON value of a body, or its text where it is not JSON."""
+    """Return the JSON value of a body, or its text where it is not JSON; its texts can be stored."""
     try:
-        return reading.loads(raw)
+        return reading.loads_tidy(raw)
     except (ValueError, RecursionError):
-        return raw.decode("utf-8", "replace")
+        return reading.tidy(raw.decode("utf-8", "replace"))
 
 
 def correlation_of(body: Any) -> str | None:

@@ -21,7 +21,7 @@ _SPAN = re.compile(r"(?:UTC|GMT)?\s*([+-])?(\d{1,2}):(\d{2})(?::\d{2}(?:\.\d+)?)
 
 
 class NotATime(ValueError):
-    """The text is not a date and time that can be read."""
+    """Not a date and time that can be read or written."""
 
 
 class NotAZone(ValueError):
@@ -64,11 +64,15 @@ def write_local(moment: datetime, zone: tzinfo) -> str:
     Other forms than ``yyyy-MM-dd HH:mm:ss.fff`` were refused (reference, section 10, read 2026-11).
 
     Raises:
-        NotATime: ``moment`` has no zone.
+        NotATime: ``moment`` has no zone, or lies outside the calendar on that clock.
     """
     if moment.tzinfo is None:
         raise NotATime(f"{moment} names no instant: it has no zone")
-    return moment.astimezone(zone).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+    try:
+        local = moment.astimezone(zone)
+    except OverflowError as error:
+        raise NotATime(f"{moment} lies outside the calendar on the clock {zone}") from error
+    return local.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
 
 
 def _read(text: str, zone: tzinfo) -> datetime:

@@ -20,6 +20,8 @@ from iiko_client.units import MinorUnits
 LONGEST_ID = 200
 _CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _INT64 = 2**63
+_UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
+_MAY_BE_UNSTORABLE = re.compile(rb"\\u(?:d[89a-f]|0000)", re.IGNORECASE)
 
 T = TypeVar("T")
 JsonObject = Mapping[str, Any]
@@ -48,6 +50,25 @@ def loads(text: str | bytes) -> Any:
     return json.loads(text, parse_float=Decimal, parse_int=_number, parse_constant=_refuse_constant)
 
 
+def tidy(text: str) -> str:
+    """Replace what no database keeps as text: NUL, and surrogates that stand alone."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def loads_tidy(raw: bytes) -> Any:
+    """Parse JSON like ``loads``, with all its texts tidied."""
+    value = loads(raw)
+    return _tidied(value) if _MAY_BE_UNSTORABLE.search(raw) else value
+
+
+def _tidied(value: Any) -> Any:
+    if isinstance(value, str):
+        return tidy(value)
+    if isinstance(value, dict):
+        return {tidy(key): _tidied(inner) for key, inner in value.items()}
+    return [_tidied(inner) for inner in value] if isinstance(value, list) else value
+
+
 def canonical_id(text: str) -> str:
     """Return UUIDs in lower case with dashes, other ids as they are.
 
@@ -62,6 +83,14 @@ def canonical_id(text: str) -> str:
         return str(UUID(text))
     except ValueError:
         return text
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def plain(value: Any) -> Any:

@@ -20,7 +20,8 @@ SECRET_FIELDS = frozenset(
 ADDRESS_FIELDS = frozenset({"webhooksuri"})
 
 _BEARER = re.compile(r"(?i)\bbearer\s+[\w.~+/=-]+")
-_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*")
+# The first part is a small header. Unbounded, a long answer without a dot would take hours.
+_JWT = re.compile(r"\beyJ[\w-]{5,500}\.[\w-]+\.[\w-]*")
 _TAG = re.compile(r"(?s)<(?:style|script|title|head)\b.*?</(?:style|script|title|head)>|<[/!]?[a-zA-Z][^>]*>")
 _USER = re.compile(r"^([a-zA-Z][\w+.-]*://)[^/@]*@")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")

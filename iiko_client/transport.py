@@ -1,6 +1,7 @@
 """Send a call to iiko and say truly what became of it.
 
-Reads are repeated after a lost answer, a few times; nothing else is, unless it was certainly not sent.
+Reads are repeated after a lost answer, a few times; nothing else is, unless it was certainly not sent. Nor
+are questions that their caller asks again and again anyway.
 A 429 keeps the whole restriction group away, a 401 is answered once by a new token, and a circuit
 stops calls before iiko blocks the key. Time, chance and sleep come from outside, for tests.
 """
@@ -226,7 +227,8 @@ class Transport:
         return error.retry_after_s + late
 
     def _may_repeat(self, call: _Call, error: IikoNoAnswer) -> bool:
-        is_safe = call.operation.is_read or isinstance(error, IikoNotSent)
+        is_repeated_here = call.operation.is_read and not call.operation.is_polled
+        is_safe = is_repeated_here or isinstance(error, IikoNotSent)
         has_time = self._timer() - call.began < self._retries.patience_s
         return is_safe and has_time and call.attempt < self._retries.tries
 

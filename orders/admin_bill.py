@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from iiko_client import clocks
 from orders.presentation import item_status_text, payment_kind_text
+from orders.services.ranks import is_told
 from organizations.models import Organization
 from organizations.presentation import EMPTY, clock, money
 
@@ -59,6 +60,7 @@ class Billed(Protocol):
     payments: Any
     tips: Any
     discounts: Any
+    field_ranks: Any
 
 
 class Bill:
@@ -74,6 +76,7 @@ class Bill:
             "lines": [self.line(item) for item in row.items],
             "total": self.money(row.amount_minor),
             "payments": [self.payment(one) for one in row.payments],
+            "are_payments_told": is_told(row.field_ranks, "payments"),
             "paid": self.money(row.processed_payments_minor),
             "tips": [self.payment(one) for one in row.tips],
             "discounts": [self.payment(one) for one in row.discounts],

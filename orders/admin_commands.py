@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -38,7 +38,7 @@ from orders.permissions import may_ask
 from orders.presentation import badges, restaurant_text
 from orders.services.commands import give_up
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
-from organizations.admin_lists import MirrorAdmin
+from organizations.admin_lists import MirrorAdmin, has_many_zones
 from organizations.errors import HubError
 from organizations.presentation import EMPTY, clock, cut, span_text, two_lines
 from organizations.services.registry import canonical_id
@@ -106,9 +106,8 @@ class OrderCommandAdmin(MirrorAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderCommand]:
         commands: QuerySet[OrderCommand] = super().get_queryset(request)
-        return commands.select_related("order__organization").defer(
-            "order__items", "order__field_ranks", "order__customer", "order__address"
-        )
+        whole = commands.select_related("order__organization").annotate(is_many_zones=Value(has_many_zones()))
+        return whole.defer("order__items", "order__field_ranks", "order__customer", "order__address")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[OrderCommand], search_term: str
@@ -235,9 +234,9 @@ class OrderCommandAdmin(MirrorAdmin):
     # --- columns ---------------------------------------------------------------------------------------
 
     @admin.display(description=_("asked at"))
-    def asked(self, command: OrderCommand) -> SafeString:
-        zone = command.order.organization.zone()
-        return clock(command.created_at, zone, now=timezone.now(), seconds=True)
+    def asked(self, command: Any) -> SafeString:
+        zone, is_shifted = command.order.organization.zone(), command.is_many_zones
+        return clock(command.created_at, zone, now=timezone.now(), seconds=True, with_offset=is_shifted)
 
     @admin.display(description=_("what"))
     def what(self, command: OrderCommand) -> SafeString:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from orders.admin_commands_forms import FORMS, ActForm
+from orders.admin_commands_forms import FORMS, ActForm, StatusForm
 from orders.admin_commands_page import command_row
 from orders.admin_commands_words import TITLES, command_text, reason_text, refusal_text
 from orders.command_models import CommandKind, OrderCommand
@@ -252,7 +252,7 @@ def _asked_rows(form: ActForm) -> list[dict[str, Any]]:
             "url": order_url(order),
             "badges": badges(order, now),
             "courier": order.courier_name or EMPTY,
-            "refused": "" if form.kind == CommandKind.UPDATE_STATUS else _why_not(form, order),
+            "refused": form.why_none(order) if isinstance(form, StatusForm) else _why_not(form, order),
         }
         for order in form.orders
     ]
@@ -298,9 +298,11 @@ def _result_rows(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _counts(rows: list[dict[str, Any]]) -> list[tuple[Any, int]]:
     waiting = sum(1 for row in rows if row["command"] and not row["command"]["is_final"])
     done = sum(1 for row in rows if row["command"] and row["command"]["is_done"])
+    undone = len(rows) - waiting - done
+    # Read after the number, of a command.
     counts = [
-        (gettext("Waiting for iiko"), waiting),
-        (gettext("Done"), done),
-        (gettext("Not done"), len(rows) - waiting - done),
+        (ngettext("is waiting for iiko", "are waiting for iiko", waiting), waiting),
+        (ngettext("is done", "are done", done), done),
+        (ngettext("is not done", "are not done", undone), undone),
     ]
     return [(title, count) for title, count in counts if count]

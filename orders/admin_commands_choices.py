@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from iiko_client.types.payments import PaymentKind
 from orders.models import Order
+from orders.services.wishes import fits
 from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
 from organizations.shift_models import Shift
 
@@ -83,16 +84,11 @@ def _repeated(names: Iterable[str]) -> frozenset[str]:
 def payment_types(order: Order) -> list[DictionaryEntry]:
     """Those of the order's restaurant and till group that may be set from outside."""
     entries = _entries(order.organization_id, DictionaryKind.PAYMENT_TYPE)
-    return [entry for entry in entries if _may_be_set(entry) and _is_at(entry, order.terminal_group_id)]
+    return [entry for entry in entries if _may_be_set(entry) and fits(entry, order)]
 
 
 def _may_be_set(entry: DictionaryEntry) -> bool:
     return str(entry.data.get("kind") or "") in _SETTABLE_KINDS
-
-
-def _is_at(entry: DictionaryEntry, terminal_group_id: str | None) -> bool:
-    groups = entry.data.get("terminal_group_ids") or []
-    return not groups or terminal_group_id in groups
 
 
 def cancel_causes(organization_id: str) -> list[Choice]:

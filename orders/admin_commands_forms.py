@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Sequence
 from datetime import tzinfo
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from iiko_client.operations.deliveries import LONGEST_COMMENT
@@ -145,34 +146,55 @@ class StatusForm(ActForm):
     )
 
     def set_up(self) -> None:
-        self.refused: list[tuple[str, str]] = []
-        offered = SETTABLE if self.is_bulk else self._allowed()
+        self.why_not = {order.pk: _refusals(order) for order in self.orders}
         field: Any = self.fields["status"]
-        field.choices = [(status.value, Status(status).label) for status in offered]
-        self.fields["delivered_at"].help_text = _(
-            "Only with Delivered and Closed; empty: now. On the restaurant's clock, %(zone)s."
-        ) % {"zone": self.zone}
+        offered = SETTABLE if self.is_bulk else self._allowed()
+        field.choices = [(status.value, self._label(status)) for status in offered]
         if not self.is_bulk:
             self.initial["status"] = self._next([status.value for status in offered])
         self.takes_moment = bool(self.data.get("delivered_at") or _HANDED_OVER.intersection(offered))
+        if self.one_restaurant is None:  # each has a clock of its own
+            del self.fields["delivered_at"]
+            self.takes_moment = False
+            return
+        self.fields["delivered_at"].help_text = _(
+            "Only with Delivered and Closed; empty: now. On the restaurant's clock, %(zone)s."
+        ) % {"zone": self.zone}
+
+    @property
+    def refused(self) -> list[tuple[str, str]]:
+        """The statuses that one order cannot take, and why."""
+        found = {} if self.is_bulk else self.why_not[self.first.pk]
+        return [(str(Status(status).label), reason) for status, reason in found.items()]
 
     def _allowed(self) -> list[DeliveryStatus]:
-        subject = subject_of(self.first)
-        allowed = []
-        for status in DeliveryStatus:
-            try:
-                check_status(subject, status)
-                allowed.append(status)
-            except NotAllowed as refusal:
-                self.refused.append((str(Status(status).label), reason_text(refusal.code, refusal.detail)))
-        return [status for status in allowed if status is not DeliveryStatus.CANCELLED]
+        refused = self.why_not[self.first.pk]
+        not_here = {*refused, DeliveryStatus.CANCELLED}
+        return [status for status in DeliveryStatus if status not in not_here]
+
+    def _label(self, status: DeliveryStatus) -> str:
+        """Name a status, and how many of the orders can take it where not all can."""
+        name = str(Status(status).label)
+        fitting = sum(status not in refused for refused in self.why_not.values())
+        if fitting == len(self.orders):
+            return name
+        words = ngettext("fits %(count)d order of %(all)d", "fits %(count)d orders of %(all)d", fitting)
+        return f"{name} – {words % {'count': fitting, 'all': len(self.orders)}}"
+
+    def why_none(self, order: Order) -> str:
+        """Say why an order can take none of the statuses; empty text if it can take one."""
+        refused = self.why_not[order.pk]
+        if any(status not in refused for status in SETTABLE):
+            return ""
+        return next(refused[status] for status in SETTABLE if status != order.status)
 
     def _next(self, offered: Sequence[str]) -> str | None:
-        """What usually comes next; nothing where that is not clear."""
+        """What comes next; nothing where that is not clear, or the kitchen's to say."""
         if self.first.status is None:
             return None
         at = _COURSE.index(DeliveryStatus(self.first.status))
-        return next((status.value for status in _COURSE[at + 1 :] if status.value in offered), None)
+        coming = takewhile(lambda status: status not in _BY_KITCHEN, _COURSE[at + 1 :])
+        return next((status.value for status in coming if status.value in offered), None)
 
     @property
     def is_hopeless(self) -> bool:
@@ -192,10 +214,22 @@ class StatusForm(ActForm):
         return commands.request_status(
             order_id=order.pk,
             status=DeliveryStatus(self.cleaned_data["status"]),
-            delivered_at=self.cleaned_data["delivered_at"],
+            delivered_at=self.cleaned_data.get("delivered_at"),
             by=by,
             now=timezone.now(),
         )
+
+
+def _refusals(order: Order) -> dict[DeliveryStatus, str]:
+    """The statuses that an order cannot take now, each with the reason."""
+    subject = subject_of(order)
+    refused = {}
+    for status in DeliveryStatus:
+        try:
+            check_status(subject, status)
+        except NotAllowed as refusal:
+            refused[status] = reason_text(refusal.code, refusal.detail)
+    return refused
 
 
 class CourierForm(ActForm):
@@ -311,14 +345,14 @@ def _major_text(minor: int | None) -> str:
 class CancelForm(ActForm):
     kind = CommandKind.CANCEL
     reason = forms.CharField(
-        label=gettext_lazy("Reason"),
+        label=gettext_lazy("In your own words"),
         required=False,
         max_length=LONGEST_COMMENT,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text=gettext_lazy("In your own words; the till shows it where its version can."),
+        help_text=gettext_lazy("Why it is cancelled; the till shows it where its version can."),
     )
     cause = forms.ChoiceField(
-        label=gettext_lazy("Cancel cause"), required=False, widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Cause from iiko's list"), required=False, widget=UnfoldAdminSelectWidget
     )
     removal_type = forms.ChoiceField(
         label=gettext_lazy("Removal type"),

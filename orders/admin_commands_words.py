@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from iiko_client import clocks
 from orders.command_models import CommandKind, CommandState, OrderCommand, Phase
 from orders.presentation import status_text
-from orders.services.refusals import OF_THE_HUB, meaning
+from orders.services.refusals import OF_THE_HUB, REFUSED, meaning
 from organizations.errors import HubError
 from organizations.presentation import EMPTY, badge, clock_text, money
 
@@ -149,7 +149,7 @@ def phase_text(phase: str) -> str:
 def outcome_lines(command: OrderCommand) -> list[tuple[str, str]]:
     """What came of it: iiko's words, what they mean, what to do; titles with texts."""
     known = meaning(command.error_code)
-    is_iikos = command.error_code not in OF_THE_HUB
+    is_iikos = command.error_code not in OF_THE_HUB or command.error_code == REFUSED
     lines = [
         (_("Cause"), str(known.cause) if known else ""),
         (_("What to do"), str(known.next_step) if known else ""),

@@ -16,10 +16,17 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from unfold.admin import ModelAdmin
 
+from organizations.models import Organization
+
 COUNT_UP_TO = 10_000
 PATIENCE_S = 8
 _CANCELLED = "57014"
 """SQLSTATE of a statement that was stopped by its timeout."""
+
+
+def has_many_zones() -> bool:
+    """Whether the restaurants run on several clocks, which a list of all of them has to name."""
+    return len(Organization.objects.order_by("timezone").values("timezone").distinct()[:2]) > 1
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time

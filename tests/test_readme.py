@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,7 +36,11 @@ def test_every_example_is_answered(client: Client, posts: str, path: str) -> Non
     post(client, [cloud_event(phone="+79040001004")])
     drain()
     order_id, event_id = first_ids(client)
-    path = path.replace("orders/1", f"orders/{order_id}").replace("events/1", f"events/{event_id}")
+    path = (
+        path.replace("orders/1", "orders/$ID")
+        .replace("$ID", str(order_id))
+        .replace("events/1", f"events/{event_id}")
+    )
     ask = client.post if posts else client.get
 
     response = ask(f"/api/v1/{path}", headers=authorized(make_key()))
@@ -46,8 +51,24 @@ def test_every_example_is_answered(client: Client, posts: str, path: str) -> Non
 
 
 @pytest.mark.django_db
+def test_example_finds_the_id_of_an_order_that_can_be_sent(client: Client) -> None:
+    ((path, pipe),) = re.findall(
+        r'^ID=\$\(curl -sH "\$H" "\$API/([^"]+)" \| ([^)]+)\)', README.read_text(), re.MULTILINE
+    )
+    make_organization()
+    post(client, [cloud_event(status="Waiting")])
+    drain()
+    order_id, _event_id = first_ids(client)
+
+    answer = client.get(f"/api/v1/{path}", headers=authorized(make_key())).content
+    found = subprocess.run(["sh", "-c", pipe], input=answer, capture_output=True, check=True)
+
+    assert found.stdout.decode().strip() == str(order_id)
+
+
+@pytest.mark.django_db
 def test_example_of_an_action_is_taken(client: Client) -> None:
-    (body, action) = re.findall(r"--json '([^']+)' \"\$API/orders/1/([\w-]+)\"", README.read_text())[0]
+    (body, action) = re.findall(r"--json '([^']+)' \"\$API/orders/\$ID/([\w-]+)\"", README.read_text())[0]
     linked(make_organization())
     post(client, [cloud_event(status="Waiting")])
     drain()

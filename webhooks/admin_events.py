@@ -24,7 +24,7 @@ from hall.models import HallRow, Reserve, TableOrder
 from iiko_client import clocks
 from orders.models import Order
 from organizations.admin_filters import OrganizationFilter
-from organizations.admin_lists import MirrorAdmin
+from organizations.admin_lists import MirrorAdmin, has_many_zones
 from organizations.models import Organization
 from organizations.presentation import EMPTY, clock, cut, two_lines
 from organizations.services.registry import canonical_id
@@ -76,11 +76,10 @@ class EventChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
         """Rows without their bodies, each with the name and the clock of its restaurant."""
         events: QuerySet[WebhookEvent] = super().get_queryset(request, exclude_parameters)
         restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_id"))
-        zones = Organization.objects.order_by("timezone").values("timezone").distinct()[:2]
         return events.only(*_LISTED).annotate(
             restaurant_name=Subquery(restaurant.values("name")[:1]),
             restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
-            is_many_zones=Value(len(zones) > 1),
+            is_many_zones=Value(has_many_zones()),
             links_orders=Value(_sees_orders(request)),
             table_order_pk=_hall_pk(request, TableOrder),
             reserve_pk=_hall_pk(request, Reserve),

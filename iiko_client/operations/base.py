@@ -13,9 +13,10 @@ from uuid import UUID
 from iiko_client import clocks, units
 from iiko_client.answers import Answer
 from iiko_client.breaker import Priority
+from iiko_client.clocks import NotATime
 from iiko_client.errors import IikoRequestInvalid, IikoUnreadable
 from iiko_client.operations.table import Operation
-from iiko_client.reading import BadValue, Reader
+from iiko_client.reading import BadValue, Reader, is_uuid
 from iiko_client.transport import Transport
 from iiko_client.units import MinorUnits
 
@@ -66,10 +67,13 @@ class Body:
         return self.put(key, None if values is None else [str(value) for value in values])
 
     def utc(self, key: str, moment: datetime | None) -> Self:
-        return self.put(key, None if moment is None else clocks.write_utc(moment))
+        return self.local(key, moment, UTC)
 
     def local(self, key: str, moment: datetime | None, zone: tzinfo) -> Self:
-        return self.put(key, None if moment is None else clocks.write_local(moment, zone))
+        try:
+            return self.put(key, None if moment is None else clocks.write_local(moment, zone))
+        except NotATime as error:
+            self.refuse(f"{key}: {error}")
 
     def whole(self, key: str, value: int | None, *, least: int, most: int) -> Self:
         if value is not None and not least <= value <= most:
@@ -121,7 +125,11 @@ class Reading:
         return value
 
     def correlation_id(self) -> str:
-        return self.need("correlationId", Reader.ident)
+        """Return the name by which iiko can be asked for the status, which takes nothing but UUIDs."""
+        name = self.need("correlationId", Reader.ident)
+        if not is_uuid(name):
+            self.fail("correlationId is not an id of iiko (a UUID)")
+        return name
 
     def list_of(self, read: Callable[[Reader], T], *keys: str) -> tuple[T, ...]:
         """Return the members of the list under the first of ``keys`` that is there.

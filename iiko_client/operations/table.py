@@ -29,6 +29,8 @@ class Operation:
     ordinary_refusals: frozenset[str] = frozenset()
     """Codes of refusals that callers provoke in the normal course; they say nothing against us."""
     ordinary_statuses: frozenset[int] = frozenset()
+    is_polled: bool = False
+    """Asked again and again by a caller who keeps the pauses: a lost answer is not asked for at once."""
     subject: tuple[str, ...] = ()
     """Fields that name whose refusal it is, where refusals are part of the trade: one wallet is empty, and
     that says nothing of the next. The codes are not documented (reference, section 3, read 2026-11)."""
@@ -50,12 +52,14 @@ def _read(
     *,
     refusals: tuple[str, ...] = (),
     statuses: tuple[int, ...] = (),
+    is_polled: bool = False,
     busy_steps_s: tuple[float, ...] = ORDINARY_STEPS_S,
 ) -> Operation:
     return Operation(
         name,
         group,
         is_read=True,
+        is_polled=is_polled,
         ordinary_refusals=frozenset(refusals),
         ordinary_statuses=frozenset(statuses),
         busy_steps_s=busy_steps_s,
@@ -104,8 +108,9 @@ ORDER_TYPES = _read("deliveries/order_types", _DICTIONARIES)
 STOP_LISTS = _read("stop_lists", "Data: stoplists")
 NOMENCLATURE = _read("nomenclature", "Data: menu")
 
-# 410: the correlation id is no longer known.
-COMMAND_STATUS = _read("commands/status", "Commands", statuses=(410,))
+# 410: the correlation id is no longer known. Not more often than every 2–5 s (vendor's help centre, in
+# reference 1.3, read 2026-11).
+COMMAND_STATUS = _read("commands/status", "Commands", statuses=(410,), is_polled=True)
 
 # Two projects found these two limited hard: minutes, not seconds (reference, 1.3, read 2026-11).
 WEBHOOK_SETTINGS = _read("webhooks/settings", _ORGANIZATION_SETTINGS, busy_steps_s=SETTINGS_STEPS_S)

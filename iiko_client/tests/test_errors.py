@@ -53,9 +53,9 @@ def failure(iiko: Stub, client: IikoClient, body: Any, status: int) -> IikoError
         ("[1,2]", "", None, None),
         ("{}", "", None, None),
         ('{"errorDescription": "trunc', '{"errorDescription": "trunc', None, None),
-        (b"\xff\xfe\x00", "\ufffd\ufffd", None, None),
+        (b"\xff\xfe\x00", "\ufffd\ufffd\ufffd", None, None),
         ("[" * 100_000, "[" * 499 + "…", None, None),
-        (error_body("строка\r\n\x00две"), "строка две", None, CORRELATION),
+        (error_body("строка\r\n\x00две"), "строка \ufffdдве", None, CORRELATION),
     ],
 )
 def test_shapes_of_a_refusal(

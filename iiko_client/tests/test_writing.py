@@ -60,6 +60,14 @@ def test_no_number_is_refused(value: str) -> None:
         dumps(Decimal(value))
 
 
+@pytest.mark.parametrize(
+    ("moment", "hours"), [(datetime.max.replace(tzinfo=UTC), 5), (datetime.min.replace(tzinfo=UTC), -5)]
+)
+def test_instant_past_the_calendar_of_a_clock_is_refused(moment: datetime, hours: int) -> None:
+    with pytest.raises(clocks.NotATime, match="outside the calendar"):
+        clocks.write_local(moment, timezone(timedelta(hours=hours)))
+
+
 def test_instants_are_written_on_the_clock_of_the_field() -> None:
     moment = datetime(2026, 11, 23, 21, 30, 5, 999_999, tzinfo=UTC)
 

@@ -55,7 +55,7 @@ def test_action_on_a_number_beyond_all_ids_is_not_found(client: Client) -> None:
     ],
 )
 def test_unknown_address_is_a_json_404(client: Client, method: str, address: str) -> None:
-    response = client.generic(method, address)
+    response = client.generic(method, address, headers={"Accept-Language": "en"})
 
     assert (response.status_code, response["Content-Type"]) == (404, "application/json")
     if method != "HEAD":

@@ -29,7 +29,6 @@ from loyalty.services import operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import REPEATS, Asked
 from orders.api.waiting import made_once, requester_of, status_of, wait_for_end
-from organizations.api.parsers import ExactJSONParser
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle, SearchThrottle
 from organizations.errors import UnknownOrganization
@@ -84,7 +83,6 @@ def answered(request: Request, operation: LoyaltyOperation) -> Response:
 class _WalletAction(APIView):
     """Money to move in a wallet."""
 
-    parser_classes = (ExactJSONParser,)
     throttle_classes = (ActionThrottle,)
     kind: OperationKind
 
@@ -134,7 +132,6 @@ class HoldView(_WalletAction):
 
 
 class CancelHoldView(APIView):
-    parser_classes = (ExactJSONParser,)
     throttle_classes = (ActionThrottle,)
 
     @describes("Give back what was put aside", CancelHoldSerializer)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -16,12 +15,12 @@ from django.utils.translation import gettext_lazy
 from iiko_client.breaker import Priority
 from iiko_client.client import IikoClient
 from iiko_client.errors import IikoAuthFailed, IikoError, IikoRejected, IikoRequestInvalid
+from iiko_client.reading import is_uuid, tidy
 from iiko_client.types.loyalty import Guest
 from loyalty.errors import BadRequest, IikoRefused, IikoUnreachable, LoyaltyNotProvisioned, UnknownCustomer
 from loyalty.models import Customer, LoyaltyOperation, Wallet
 from organizations.models import Organization
 from organizations.services.link import iiko_for
-from organizations.services.personal_data import tidy
 from organizations.services.registry import canonical_id
 
 _SHORTEST_PHONE = 8  # with the plus; the shortest numbers with a country's code have seven digits
@@ -74,19 +73,11 @@ def read_customer(
 def _canonical(way: Way, value: str) -> str:
     if way is Way.PHONE and len(phone := normal_phone(value)) >= _SHORTEST_PHONE:
         return phone
-    if way is Way.ID and _is_uuid(value):
+    if way is Way.ID and is_uuid(value.strip()):
         return canonical_id(value)
     if way in (Way.EMAIL, Way.CARD) and (text := value.strip()) and text.isprintable():
         return text
     raise BadRequest("bad_search", str(_EXPECTED[way]))
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text.strip())
-    except ValueError:
-        return False
-    return True
 
 
 def normal_phone(text: str) -> str:

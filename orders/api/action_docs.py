@@ -88,6 +88,8 @@ REFUSALS_409 = {
 }
 REFUSALS_422 = {
     "delivered_at_unfit": "delivered_at goes with Delivered and Closed only.",
+    "delivered_at_implausible": "The guest cannot have had it then: the time lies in the future, or before "
+    "the year 2000.",
     "unknown_courier": "The restaurant has no courier with this id. "
     "Read the dictionaries again if the courier is new.",
     "courier_deleted": "This courier is deleted in iiko.",

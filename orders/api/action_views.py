@@ -32,7 +32,6 @@ from orders.models import Order
 from orders.permissions import PERMISSIONS
 from orders.services import commands
 from orders.services.commands import Requester
-from organizations.api.parsers import ExactJSONParser
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle
 
@@ -52,8 +51,6 @@ def _action(name: str) -> Callable[[Any], Any]:
 
 class OrderActions(viewsets.GenericViewSet[Order]):
     """The actions of an order, mixed into its view."""
-
-    parser_classes = (ExactJSONParser,)
 
     def _carry(self, request: Request, kind: CommandKind, body: type[Serializer[Any]], ask: Ask) -> Response:
         check_may_act(request, PERMISSIONS[kind])

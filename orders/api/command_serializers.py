@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -106,8 +106,19 @@ class MoneyField(serializers.Field[MinorUnits, Any, Any, Any]):
         return value
 
 
+class NamedChoiceField(serializers.ChoiceField):
+    """Names what there is to choose from."""
+
+    default_error_messages = {"invalid_choice": _("“{input}” is none of these: {known}.")}
+
+    def fail(self, key: str, **facts: Any) -> NoReturn:
+        if "input" in facts:
+            facts |= {"input": str(facts["input"])[:60], "known": ", ".join(map(str, self.choices))}
+        super().fail(key, **facts)
+
+
 @extend_schema_field({"type": "string", "enum": [status.value for status in DeliveryStatus]})
-class StatusField(serializers.ChoiceField):
+class StatusField(NamedChoiceField):
     """One of iiko's ten; SOI's spelling is taken too."""
 
     def to_internal_value(self, data: Any) -> DeliveryStatus:
@@ -135,7 +146,7 @@ class AssignCourierSerializer(serializers.Serializer[Any]):
 
 
 class PaymentSerializer(serializers.Serializer[Any]):
-    paymentTypeKind = serializers.ChoiceField(  # noqa: N815  # the contract's name
+    paymentTypeKind = NamedChoiceField(  # noqa: N815  # the contract's name
         choices=[kind.value for kind in PaymentKind], required=False, allow_null=True
     )
     paymentTypeId = serializers.CharField(required=False, allow_null=True, max_length=200)  # noqa: N815
@@ -143,7 +154,7 @@ class PaymentSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.get("paymentTypeKind") and not attrs.get("paymentTypeId"):
-            raise serializers.ValidationError("paymentTypeId or paymentTypeKind is needed.")
+            raise serializers.ValidationError(_("Each payment needs paymentTypeId or paymentTypeKind."))
         return attrs
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
@@ -66,7 +67,8 @@ def idempotency_key_of(request: Request) -> str:
     """
     key = request.headers.get("Idempotency-Key", "").strip()
     if len(key) > LONGEST_KEY or not key.isprintable():
-        raise ValidationError({"Idempotency-Key": f"At most {LONGEST_KEY} printable characters."})
+        words = _("At most %(most)d printable characters.") % {"most": LONGEST_KEY}
+        raise ValidationError({"Idempotency-Key": words})
     return key
 
 

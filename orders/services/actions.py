@@ -10,15 +10,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from iiko_client.reading import is_uuid
 from iiko_client.types.statuses import DeliveryStatus
 from orders.command_models import CommandKind
 from orders.errors import NotAllowed
 from orders.models import CreationStatus, Order, OrderType
-from orders.services.ranks import NOTHING, FieldRanks
+from orders.services.ranks import is_told
 from orders.services.rebuilding import check as check_anew
 from orders.services.rebuilding import checked_fields
 from organizations.models import Organization
@@ -74,7 +74,7 @@ def has_ids(subject: Subject) -> None:
             "not_in_iiko",
             _("iiko has not told the id of this order yet. Try again once its webhook has come."),
         )
-    elif not (_is_uuid(order.iiko_order_id) and _is_uuid(order.organization_id)):
+    elif not (is_uuid(order.iiko_order_id) and is_uuid(order.organization_id)):
         _refuse(
             "not_an_iiko_id",
             _("This order or its restaurant has an id that is none of iiko's Cloud. Do it on the till."),
@@ -88,14 +88,6 @@ def is_in_iiko(subject: Subject) -> None:
         _refuse("not_taken_by_till", _("The till did not take this order, so it cannot be changed there."))
     if order.creation_status == CreationStatus.IN_PROGRESS and order.raw_status is None:
         _refuse("not_taken_yet", _("The till has not taken this order yet. Try again in a minute."))
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def is_unfinished(subject: Subject) -> None:
@@ -152,7 +144,7 @@ def is_on_its_way(subject: Subject) -> None:
 def is_covered(subject: Subject) -> None:
     """Closing takes the money: what was put down must cover what the order costs."""
     order = subject.order
-    if order.amount_minor is None or FieldRanks(order.field_ranks).of("payments") == NOTHING:
+    if order.amount_minor is None or not is_told(order.field_ranks, "payments"):
         return  # SOI tells no payments
     if sum(payment.get("sum_minor") or 0 for payment in order.payments) < order.amount_minor:
         _refuse(

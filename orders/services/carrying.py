@@ -24,7 +24,7 @@ from orders.command_models import CommandState, OrderCommand, Phase
 from orders.models import TERMINAL, Order, Status
 from orders.services import reissue, twins
 from orders.services.endings import HUB, enter, finish, lock, tell
-from orders.services.proof import fields_of, shows
+from orders.services.proof import came_true, fields_of, shows
 from orders.services.sending import client_of, order_of, send, zone_of
 from orders.services.verdicts import (
     FOLLOW_FOR,
@@ -123,28 +123,36 @@ def _claimed(command: OrderCommand, now: datetime) -> Claim:
 
 
 def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim | None:
-    if twins.is_made_anew(command.order_id):
-        # Cancelled is not what somebody wanted who asked to cancel: the meal is cooked under the new order.
-        finish(command, CommandState.REJECTED, now=now, code="order_made_anew", actor=HUB)
-        return None
-    if command.phase and reissue.is_cancel_asked(command):
-        finish(command, CommandState.REJECTED, now=now, code="cancel_asked", actor=HUB)
-        return None
-    if shows(command, fields_of(order)):
-        finish(command, CommandState.CONFIRMED, now=now, proof="event")  # somebody else did it meanwhile
-        return None
-    if order.status in TERMINAL:
-        code = "order_closed" if order.status == Status.CLOSED else "order_cancelled"
-        finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
-        return None
     earlier = OrderCommand.objects.open().filter(order_id=command.order_id, pk__lt=command.pk).exists()
-    if now - command.created_at > SEND_WITHIN:
+    # What an open one may still change proves nothing yet; nothing changes an order that is over.
+    is_settled = not earlier or order.status in TERMINAL
+    if code := _why_overtaken(command):
+        finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
+    elif is_settled and came_true(command, fields_of(order)):
+        finish(command, CommandState.CONFIRMED, now=now, proof="event")  # somebody else did it meanwhile
+    elif code := _why_not_sent(order):
+        finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
+    elif now - command.created_at > SEND_WITHIN:
         code = "waited_too_long" if earlier else "not_sent"
         finish(command, CommandState.EXPIRED, now=now, code=code, error=command.error)
-        return None
-    if earlier:
-        return None  # whoever ends that one calls this one
-    return _claimed(command, now)
+    elif not earlier:  # else whoever ends that one calls this one
+        return _claimed(command, now)
+    return None
+
+
+def _why_overtaken(command: OrderCommand) -> str:
+    """Name the other wish for this order that leaves nothing to do; empty: there is none."""
+    if twins.is_made_anew(command.order_id):
+        # Cancelled is not what somebody wanted who asked to cancel: the meal is cooked under the new order.
+        return "order_made_anew"
+    return "cancel_asked" if command.phase and reissue.is_cancel_asked(command) else ""
+
+
+def _why_not_sent(order: Order) -> str:
+    """Name what changed since it was asked and forbids sending; empty: nothing did."""
+    if order.status in TERMINAL:
+        return "order_closed" if order.status == Status.CLOSED else "order_cancelled"
+    return "" if order.organization.is_active else "restaurant_off"
 
 
 # --- sending -----------------------------------------------------------------------------------------
@@ -209,6 +217,8 @@ def _look(command: OrderCommand, clock: Clock) -> Verdict:
         return later(command, CommandState.UNKNOWN, error)
     if fields is not None and shows(command, fields):
         return Verdict(CommandState.CONFIRMED, proof="order")
+    if fields is not None and fields.get("status") in TERMINAL:
+        return Verdict(CommandState.EXPIRED, None, "over_without_it", command.error)
     if clock() - since(command) > LOOK_FOR:
         return Verdict(CommandState.EXPIRED, None, "not_done", command.error)
     return later(command, CommandState.UNKNOWN, None)

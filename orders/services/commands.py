@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -35,6 +35,10 @@ logger = structlog.stdlib.get_logger(__name__)
 
 _REMEMBERED = ("status", "raw_status", "courier_id", "courier_name", "amount_minor", "payments", "revision")
 
+FIRST_PLAUSIBLE = datetime(2000, 1, 1, tzinfo=UTC)
+CLOCKS_APART = timedelta(hours=1)
+"""So far ahead may the clock of a till or a caller be."""
+
 WishOf = Callable[[Subject], dict[str, Any]]
 
 
@@ -60,6 +64,11 @@ def request_status(
     """
     if delivered_at is not None and status not in (DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED):
         raise BadWish("delivered_at_unfit", _("delivered_at goes with Delivered and Closed only."))
+    if delivered_at is not None and not FIRST_PLAUSIBLE <= delivered_at <= now + CLOCKS_APART:
+        raise BadWish(
+            "delivered_at_implausible",
+            _("The guest cannot have had it then: the time lies in the future, or before the year 2000."),
+        )
     if status is DeliveryStatus.CANCELLED:
         return request_cancel(order_id=order_id, reason="", by=by, now=now)
 

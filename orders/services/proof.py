@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from iiko_client.types.statuses import DeliveryStatus
-from orders.command_models import CommandKind, OrderCommand
-from orders.models import Order
+from orders.command_models import CommandKind, CommandState, OrderCommand, OrderCommandQuerySet
+from orders.models import TERMINAL, Order
 
 Fields = Mapping[str, Any]
 
@@ -21,9 +22,12 @@ _LATER: dict[DeliveryStatus, set[DeliveryStatus]] = {
 }
 """Where an order has come further than was wished, the wish is fulfilled as well."""
 
+_SAME_TIME = timedelta(minutes=1)
+"""A guess: no source says to what a till rounds the time of delivery it was given."""
+
 
 def fields_of(order: Order) -> dict[str, Any]:
-    return {name: getattr(order, name) for name in ("status", "courier_id", "payments")}
+    return {name: getattr(order, name) for name in ("status", "courier_id", "payments", "when_delivered")}
 
 
 def shows(command: OrderCommand, fields: Fields) -> bool:
@@ -33,22 +37,67 @@ def shows(command: OrderCommand, fields: Fields) -> bool:
     return is_so(command.kind, command.wish, fields) or _has_come_further(command, fields)
 
 
+def came_true(command: OrderCommand, fields: Fields) -> bool:
+    """Whether the mirror fulfils a wish for which nothing was sent.
+
+    Another change sent since the wish was made may not be in the mirror yet: what it shows is then not
+    what the order will be.
+    """
+    if not shows(command, fields):
+        return False
+    is_exact = is_so(command.kind, command.wish, fields)
+    if not is_exact or fields.get("status") in TERMINAL:
+        return True
+    return not _earlier(command).filter(finished_at__gt=command.created_at).exists()
+
+
+def is_told_of(command: OrderCommand, fields: Fields) -> bool:
+    """Whether news of an order prove a command under way.
+
+    Where the same was sent before, they may be late news of that: iiko's status decides then.
+    """
+    if not shows(command, fields):
+        return False
+    if command.state != CommandState.SENT or fields.get("status") in TERMINAL:
+        return True
+    return not _earlier(command).filter(wish=command.wish).exists()
+
+
+def _earlier(command: OrderCommand) -> OrderCommandQuerySet:
+    """Earlier commands of the same kind for the same order that iiko may have carried out."""
+    others = OrderCommand.objects.filter(
+        order_id=command.order_id, kind=command.kind, pk__lt=command.pk, sent_at__isnull=False
+    )
+    return others.exclude(state=CommandState.REJECTED)
+
+
 def is_so(kind: str, wish: Fields, fields: Fields) -> bool:
     """Whether an order is just as wished."""
     return _PROOFS[CommandKind(kind)](wish, fields)
 
 
 def _has_come_further(command: OrderCommand, fields: Fields) -> bool:
-    if command.kind != CommandKind.UPDATE_STATUS:
+    """Whether the order is past what was wished, and not because the hub had asked for that before."""
+    if command.kind != CommandKind.UPDATE_STATUS or not _is_at_its_time(command.wish, fields):
         return False
     later = _LATER.get(DeliveryStatus(command.wish["status"]), set())
     before = command.order_then.get("status")
     # From Delivered back to OnWay: an order that is Delivered still proves nothing.
-    return before is not None and before not in later and fields.get("status") in later
+    if before is None or before in later or fields.get("status") not in later:
+        return False
+    return not _earlier(command).filter(wish__status__in=later).exists()
 
 
 def _status(wish: Fields, fields: Fields) -> bool:
-    return bool(fields.get("status") == wish["status"])
+    return bool(fields.get("status") == wish["status"]) and _is_at_its_time(wish, fields)
+
+
+def _is_at_its_time(wish: Fields, fields: Fields) -> bool:
+    """Whether the order was delivered when the wish says, if it says when."""
+    if not wish.get("delivered_at"):
+        return True
+    shown = fields.get("when_delivered")
+    return shown is not None and abs(shown - datetime.fromisoformat(wish["delivered_at"])) < _SAME_TIME
 
 
 def _courier(wish: Fields, fields: Fields) -> bool:

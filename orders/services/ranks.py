@@ -70,6 +70,11 @@ class FieldRanks:
         return {_REST: common} | {name: rank for name, rank in ranks.items() if rank != common}
 
 
+def is_told(stored: Mapping[str, str], name: str) -> bool:
+    """Whether any message has told of a field; ``stored`` are the ranks of its row."""
+    return FieldRanks(stored).of(name) != NOTHING
+
+
 class Ranked(Protocol):
     """A row of a mirror. ``revision``: the newest one any message carried."""
 

@@ -94,8 +94,11 @@ OF_IIKO: dict[str, Meaning] = {
 }
 """The vendor's codes."""
 
+REFUSED = "refused"
+"""iiko's refusal, with no code that is known; its words are iiko's own."""
+
 OF_HUB: dict[str, Meaning] = {
-    "refused": Meaning(_("iiko refused and named no reason that the hub knows."), _AT_THE_TILL),
+    REFUSED: Meaning(_("iiko refused and named no reason that the hub knows."), _AT_THE_TILL),
     "right_missing": Meaning(
         _("The API login may not do this."), _("Switch the right on in the settings of the login in iikoWeb.")
     ),
@@ -140,12 +143,26 @@ OF_HUB: dict[str, Meaning] = {
         _("The order was made anew with a discount before this could be sent; nothing was sent."),
         _("Ask the same of the new order."),
     ),
+    "restaurant_off": Meaning(
+        _("The restaurant was switched off in the hub before this could be sent; nothing was sent."),
+        _("Switch the restaurant on in the admin, then ask again if it is still wanted."),
+    ),
+    "breaks_a_limit": Meaning(
+        _("It does not fit what iiko takes, so the hub did not send it."), _("Correct it, then ask again.")
+    ),
+    "redirect": Meaning(
+        _("iiko's address sends the hub elsewhere, and the hub does not follow; nothing was done."),
+        _("Check the address of the API login in the admin."),
+    ),
     "not_done": Meaning(
         _(
             "iiko's answer was lost, and the order shows no trace of the change. A till that was offline may "
             "still carry it out."
         ),
         _AT_THE_TILL,
+    ),
+    "over_without_it": Meaning(
+        _("iiko's answer was lost. The order is over by now and does not show the change."), _AT_THE_TILL
     ),
     "no_answer": Meaning(_("The till never answered; it may have been offline."), _AT_THE_TILL),
     "given_up": Meaning(
@@ -334,7 +351,7 @@ def code_of(code: str | None, text: str) -> str:
     """Return the code of a refusal: the one named, else one found in its words, else ``refused``."""
     if code and _CODE.fullmatch(code.strip()):
         return code.strip()
-    return known_code(f"{code or ''} {text}") or "refused"
+    return known_code(f"{code or ''} {text}") or REFUSED
 
 
 def known_code(text: str) -> str | None:

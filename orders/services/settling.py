@@ -8,7 +8,7 @@ from datetime import datetime
 from orders.command_models import CommandState, OrderCommand
 from orders.models import Order
 from orders.services.endings import finish
-from orders.services.proof import fields_of, shows
+from orders.services.proof import fields_of, is_told_of
 from orders.services.twins import notice
 
 
@@ -19,6 +19,6 @@ def settle(orders: Iterable[Order], *, now: datetime) -> None:
         return
     commands = OrderCommand.objects.under_way().filter(order_id__in=by_id)
     for command in commands.select_for_update().order_by("id"):
-        if shows(command, fields_of(by_id[command.order_id])):
+        if is_told_of(command, fields_of(by_id[command.order_id])):
             finish(command, CommandState.CONFIRMED, now=now, proof="event")
     notice(by_id.values())

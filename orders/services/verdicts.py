@@ -9,7 +9,14 @@ from typing import Any
 
 import structlog
 
-from iiko_client.errors import IikoAuthFailed, IikoBusy, IikoError, IikoNotSent, IikoRejected
+from iiko_client.errors import (
+    IikoAuthFailed,
+    IikoBusy,
+    IikoError,
+    IikoNotSent,
+    IikoRejected,
+    IikoRequestInvalid,
+)
 from iiko_client.types.commands import CommandStatus
 from orders.command_models import CommandState, OrderCommand
 from orders.services.refusals import code_of
@@ -58,8 +65,11 @@ def of_failed_sending(command: OrderCommand, error: IikoError | HubError) -> Ver
             return Verdict(CommandState.PENDING, pause(command.looks), "iiko_unreachable", str(error))
         case IikoBusy():
             return Verdict(CommandState.PENDING, busy(error), "iiko_busy", str(error))
+        case IikoRequestInvalid():
+            return Verdict(CommandState.REJECTED, None, "breaks_a_limit", error.description)
         case IikoAuthFailed() | IikoRejected():
-            return Verdict(CommandState.REJECTED, None, code_of(error.code, error.description), str(error))
+            code = code_of(error.code, error.description)
+            return Verdict(CommandState.REJECTED, None, code, error.description)
         case HubError():
             return Verdict(CommandState.REJECTED, None, error.code, error.detail)
     logger.warning("command.answer_lost", command_pk=command.pk, error_type=type(error).__name__)

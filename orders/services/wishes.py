@@ -109,7 +109,7 @@ def _type_by_kind(order: Order, kind: PaymentKind | None) -> DictionaryEntry:
     fitting = [
         entry
         for entry in _types(order).filter(data__kind=wanted).order_by("name", "id")
-        if _fits(entry, order)
+        if fits(entry, order)
     ]
     if len(fitting) == 1:
         return fitting[0]
@@ -124,9 +124,10 @@ def _type_by_kind(order: Order, kind: PaymentKind | None) -> DictionaryEntry:
     )
 
 
-def _fits(entry: DictionaryEntry, order: Order) -> bool:
+def fits(entry: DictionaryEntry, order: Order) -> bool:
+    """Whether a payment type is of the order's till group; any may be where nobody told that, as with SOI."""
     groups = entry.data.get("terminal_group_ids") or []
-    return not groups or order.terminal_group_id in groups
+    return not groups or not order.terminal_group_id or order.terminal_group_id in groups
 
 
 def _listed(entries: Iterable[DictionaryEntry]) -> str:

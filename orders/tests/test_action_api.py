@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -128,6 +131,91 @@ def test_key_counts_for_a_day(acting: Acting) -> None:
 
     assert told(response) == (409, "already_asked")
     assert COMMANDS.forget_old(now=timezone.now()) == 1
+
+
+def post_raw(
+    acting: Acting, body: bytes, content_type: str = "application/json", action: str = "update-status"
+) -> Any:
+    path = f"/api/v1/orders/{Order.objects.get().pk}/{action}"
+    client = Client(raise_request_exception=False)
+    return client.generic("POST", path, body, content_type, headers=authorized(acting.key))
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("update-status", rb'{"status": "\ud800"}'),
+        ("update-status", rb'{"\udfff": 1, "status": "OnWay"}'),
+        ("update-status", b'{"status": 1e99999999999999999999}'),
+        ("update-status", b'{"status": "\xff"}'),
+        ("update-payment", rb'{"payments": [{"paymentTypeKind": "\uD83D", "sum": 1}]}'),
+    ],
+)
+def test_body_that_cannot_be_read_or_told_back_is_refused(acting: Acting, action: str, body: bytes) -> None:
+    assert refused(post_raw(acting, body, action=action)) == (400, "parse_error")
+
+
+def test_text_with_a_character_of_two_surrogates_is_taken(acting: Acting) -> None:
+    make_removal_type()
+
+    answer = post_raw(acting, rb'{"cancel_reason": "\ud83d\ude00"}', action="cancel")
+
+    assert answer.status_code == 202
+    assert OrderCommand.objects.get().wish["reason"] == "\N{GRINNING FACE}"
+
+
+@pytest.mark.parametrize("charset", ["rot13", "zlib", "bz2", "utf-16", "latin-1"])
+def test_body_in_another_coding_is_refused_unread(acting: Acting, charset: str) -> None:
+    bomb = zlib.compress(b'{"status": "OnWay"}')
+
+    answer = post_raw(acting, bomb, f"application/json; charset={charset}")
+
+    assert refused(answer) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "no-such"])
+def test_body_in_utf_8_is_taken_however_it_is_called(acting: Acting, charset: str) -> None:
+    answer = post_raw(acting, b'{"status": "OnWay"}', f"application/json; charset={charset}")
+
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "+1h1m"])
+def test_time_at_which_no_guest_had_it_is_refused(acting: Acting, moment: str) -> None:
+    acting.has(status="OnWay")
+    if moment == "+1h1m":
+        moment = (timezone.now() + timedelta(minutes=61)).isoformat()
+
+    answer = acting.ask("update-status", {"status": "Delivered", "delivered_at": moment})
+
+    assert refused(answer) == (422, "delivered_at_implausible")
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [(None, 503), ("57P01", 503), ("08006", 503), ("53300", 503), ("40P01", 500)]
+)
+def test_database_that_went_away_is_told_apart_from_mistakes(
+    acting: Acting, monkeypatch: pytest.MonkeyPatch, state: str | None, status: int
+) -> None:
+    def lose(*_: Any, **__: Any) -> None:
+        cause = psycopg.OperationalError("gone")
+        cause.sqlstate = state
+        raise OperationalError("gone") from cause
+
+    acting.ask("update-status", ON_WAY, headers=named("k-1"))
+    monkeypatch.setattr(OrderCommand, "refresh_from_db", lose)
+    path = f"/api/v1/orders/{Order.objects.get().pk}/update-status"
+    answer = Client(raise_request_exception=False).post(
+        path,
+        ON_WAY,
+        content_type="application/json",
+        headers={**authorized(acting.key), **named("k-1"), "Prefer": "wait=1"},
+    )
+
+    assert answer.status_code == status
+    assert answer.headers.get("Retry-After") == ("5" if status == 503 else None)
+    if status == 503:
+        assert told(answer) == (503, "database_unavailable")
 
 
 @pytest.mark.parametrize("key", ["x" * 201, "a\tb"])
@@ -308,6 +396,52 @@ def test_reading_an_action_is_not_allowed(acting: Acting) -> None:
     response = Client().get(f"/api/v1/orders/{pk}/cancel", headers=authorized(acting.key))
 
     assert response.status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "choice"),
+    [
+        ("update-status", {"status": "Flying"}, "CookingStarted"),
+        ("update-payment", {"payments": [{"paymentTypeKind": "Gold", "sum": 1}]}, "Cash"),
+    ],
+)
+@pytest.mark.parametrize(("language", "words"), [("en", "is none of these"), ("ru", "нет среди допустимых")])
+def test_refused_choice_names_what_there_is(
+    acting: Acting, action: str, body: Any, choice: str, language: str, words: str
+) -> None:
+    answer = acting.ask(action, body, headers={"Accept-Language": language})
+
+    assert answer.status_code == 400
+    [error] = answer.json()["errors"]
+    assert words in error["detail"]
+    assert choice in error["detail"]
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("update-status", []),
+        ("update-status", {"status": "OnWay", "delivered_at": "yesterday"}),
+        ("assign-courier", {"courier_id": []}),
+        ("assign-courier", {}),
+        ("update-payment", {"payments": {}}),
+        ("update-payment", {"payments": []}),
+        ("update-payment", {"payments": [7]}),
+        ("update-payment", {"payments": [{"sum": 1}]}),
+        ("update-payment", {"payments": [{"sum": "1,5"}]}),
+        ("cancel", {"cancel_reason": "x" * 256}),
+        ("cancel", "{"),
+        ("apply-discount", {"reissue": "perhaps", "discount_percent": "ten"}),
+    ],
+)
+def test_mistakes_are_told_in_the_language_of_the_reader(acting: Acting, action: str, body: Any) -> None:
+    russian = acting.ask(action, body, headers={"Accept-Language": "ru", **named("x" * 300)})
+
+    assert russian.status_code == 400
+    for error in russian.json()["errors"]:
+        # Names of the contract and of Python's types, and what the parser says, stay as they are.
+        words = re.sub(r"payment\w+|JSON(: .*)?|true|false|: (list|dict|int)\b|так: .*", "", error["detail"])
+        assert not re.search("[a-z]{3}", words, re.IGNORECASE), error["detail"]
 
 
 @pytest.mark.parametrize("body", [{"status": "Flying"}, {}, {"status": 7}, {"status": ["OnWay"]}, []])

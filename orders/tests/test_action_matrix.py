@@ -154,6 +154,16 @@ def test_sums_are_exact_to_the_kopeck(acting: Acting, amount: str) -> None:
     assert '"sum":19.99' in acting.iiko.texts("deliveries/change_payments")[0]
 
 
+def test_any_type_of_the_kind_fits_an_order_whose_till_group_nobody_told(acting: Acting) -> None:
+    make_payment_type(CARD_ID, "Visa", kind="Card", groups=[TERMINAL_GROUP_ID])
+    acting.has()
+    Order.objects.update(terminal_group_id=None)  # as SOI leaves it
+
+    command = acting.asked("update-payment", {"payments": [{"paymentTypeKind": "Card", "sum": 1651}]})
+
+    assert command.wish["payments"][0]["payment_type_id"] == CARD_ID
+
+
 def test_payment_kinds_are_made_types_of_the_orders_till(acting: Acting) -> None:
     make_payment_type()
     make_payment_type(CARD_ID, "Visa", kind="Card", groups=[TERMINAL_GROUP_ID])

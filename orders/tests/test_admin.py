@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -454,8 +455,21 @@ class TestPage:
         page = page_of(chief, order)
 
         assert "iiko ещё не сообщила состав. Он приходит, когда касса примет заказ." in page
-        assert "Нет оплат, чаевых и скидок." in page
+        assert "iiko пока ничего не сообщила об оплате." in page
         assert "iiko не сообщила, для кого заказ." in page
+
+    @pytest.mark.parametrize(
+        ("message", "words"),
+        [
+            (cloud_event(payments=[]), "Нет оплат, чаевых и скидок."),
+            (soi_message(), "iiko пока ничего не сообщила об оплате."),
+        ],
+        ids=["cloud", "soi"],
+    )
+    def test_payments_that_nobody_told_are_not_shown_as_none(
+        self, chief: Client, message: dict[str, Any], words: str
+    ) -> None:
+        assert words in page_of(chief, arrive(message))
 
     def test_story_leads_from_each_change_to_its_event(self, chief: Client) -> None:
         order = arrive(

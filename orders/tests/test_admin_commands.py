@@ -365,6 +365,15 @@ class TestForms:
         assert "This status is set by the kitchen" in page
         assert "iiko takes this only from the status On the way." in page
 
+    @pytest.mark.parametrize("status", ["WaitCooking", "CookingStarted"])
+    def test_no_status_is_chosen_beforehand_where_the_kitchen_comes_next(
+        self, chief: Client, status: str
+    ) -> None:
+        page = markup(chief.get(ask_url(before_the_kitchen(status=status), "status")))
+
+        assert 'name="status" value="Waiting"' in page
+        assert not re.search('<input[^>]*name="status"[^>]* checked', page)
+
     def test_payment_form_starts_with_the_orders_amount(self, chief: Client) -> None:
         order = arrive()
 
@@ -398,6 +407,18 @@ class TestForms:
         page = markup(chief.get(ask_url(order, "payment")))
 
         assert set(re.findall(r'<option value="([^"]+)"', page)) == {CASH, CARD, "here", "wallet"}
+
+    def test_any_payment_type_fits_where_nobody_told_the_till_group(
+        self, chief: Client, organization: Organization
+    ) -> None:
+        payment = DictionaryKind.PAYMENT_TYPE
+        entry(organization, payment, "here", "Здесь", kind="Card", terminal_group_ids=[TERMINAL_GROUP_ID])
+        order = arrive()
+        Order.objects.update(terminal_group_id=None)  # as SOI leaves it
+
+        page = markup(chief.get(ask_url(order, "payment")))
+
+        assert set(re.findall(r'<option value="([^"]+)"', page)) == {CASH, CARD, "here"}
 
     @pytest.mark.parametrize(("act", "words"), [("courier", "courier"), ("payment", "payment type")])
     def test_empty_dictionary_says_what_to_do(self, chief: Client, act: str, words: str) -> None:
@@ -579,7 +600,7 @@ class TestMany:
         assert "№1 Waiting to be sent Орлова Вера" in page
         assert "№2 Not asked The order is closed" in page
         assert "№3 Not asked This was asked already" in page
-        assert "1 Waiting for iiko 2 Not done" in page
+        assert "1 is waiting for iiko 2 are not done" in page
 
     def test_result_follows_what_becomes_of_it(self, chief: Client) -> None:
         first, second = several(2)
@@ -610,6 +631,36 @@ class TestMany:
             CommandKind.CANCEL,
             CommandKind.CANCEL,
         ]
+
+    def test_orders_that_a_status_does_not_fit_are_marked_beforehand(self, chief: Client) -> None:
+        waiting, on_way, closed = several(3)
+        Order.objects.filter(pk=on_way.pk).update(status="OnWay")
+        Order.objects.filter(pk=closed.pk).update(status="Closed")
+
+        page = text(choose(chief, "change_status", [waiting, on_way, closed]))
+
+        assert "On the way – fits 1 order of 3" in page
+        assert "Delivered – fits 1 order of 3" in page
+        assert page.count("The order is closed; iiko changes closed orders only on the till.") == 1
+        assert_nothing_happened()
+
+    def test_status_that_fits_all_is_named_alone(self, chief: Client) -> None:
+        page = text(choose(chief, "change_status", several(2)))
+
+        assert "On the way Delivered – fits 0 orders of 2" in page
+
+    def test_moment_is_asked_for_in_one_restaurant_alone(self, chief: Client) -> None:
+        mine = arrive(status="OnWay")
+        linked(make_other_organization(), make_login(name="other"))
+        other = arrive(
+            order_id=uuid_of(14), organization_id=OTHER_ORGANIZATION_ID, token=OTHER_TOKEN, status="OnWay"
+        )
+
+        assert "delivered_at" in markup(choose(chief, "change_status", [mine]))
+        assert "delivered_at" not in markup(choose(chief, "change_status", [mine, other]))
+        ask_many(chief, "status", [mine, other], status="Delivered", delivered_at="2026-03-14T19:00")
+
+        assert [one.wish["delivered_at"] for one in OrderCommand.objects.all()] == [None, None]
 
     def test_sent_twice_asks_once(self, chief: Client) -> None:
         orders = several(2)
@@ -825,6 +876,15 @@ class TestCommands:
 
 @pytest.mark.usefixtures("organization")
 class TestCommandList:
+    @pytest.mark.parametrize("zone", ["Asia/Yekaterinburg", "Europe/Moscow"])
+    def test_clocks_are_named_where_there_are_several(self, chief: Client, zone: str) -> None:
+        linked(make_other_organization(timezone=zone), make_login(name="other"))
+        refused_command(arrive())
+
+        (row,) = rows(chief.get(COMMANDS))
+
+        assert ("UTC+5" in row) is (zone == "Europe/Moscow")
+
     def test_row_tells_what_was_asked_by_whom_and_how_it_ended(self, chief: Client) -> None:
         refused_command(arrive())
 
@@ -869,8 +929,9 @@ class TestCommandList:
         for _number in range(commands_made):
             refused_command(order)
 
-        # session, user, savepoint, timeout, zone, restaurants and people to choose from, count, rows, release
-        with django_assert_num_queries(10):
+        # session, user, savepoint, timeout, zone, restaurants and people to choose from, clocks, count, rows,
+        # release
+        with django_assert_num_queries(11):
             response = chief.get(COMMANDS)
         assert len(rows(response)) == commands_made
 

@@ -80,7 +80,7 @@ def key() -> str:
 
 
 def get(key: str, url: str = URL, **query: Any) -> Any:
-    return Client().get(url, query, headers=authorized(key))
+    return Client().get(url, query, headers=authorized(key) | {"Accept-Language": "en"})
 
 
 def deliver(*bodies: Any) -> None:

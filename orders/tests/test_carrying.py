@@ -18,6 +18,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from iiko_client.tests.harness import document, needs_schema
 from iiko_client.transport import Retries
 from orders import tasks
+from orders.admin_commands_words import outcome_lines
 from orders.api.command_serializers import CommandSerializer
 from orders.command_models import CommandState, OrderCommand
 from orders.errors import NotAllowed
@@ -235,6 +236,84 @@ def test_refused_request_is_final(acting: Acting) -> None:
     assert acting.sent() == [STATUS]
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("no \\ud83d money", "no \N{REPLACEMENT CHARACTER} money"),
+        ("\\u0000no", "\N{REPLACEMENT CHARACTER}no"),
+    ],
+)
+@pytest.mark.parametrize("where", ["request", "exception", "errorReason"])
+def test_refusal_in_words_that_no_database_keeps_is_a_refusal(
+    acting: Acting, where: str, said: str, kept: str
+) -> None:
+    bodies = {
+        "request": f'{{"errorDescription": "{said}"}}',
+        "exception": f'{{"state": "Error", "exception": {{"message": "{said}"}}}}',
+        "errorReason": f'{{"state": "Error", "errorReason": "{said}"}}',
+    }
+    if where == "request":
+        acting.iiko.answers(STATUS, bodies[where], status=400)
+    else:
+        acting.iiko.answers(STATUS, QUEUED)
+    acting.iiko.answers("commands/status", bodies[where])
+    command = on_way(acting)
+
+    acting.step(command)
+    acting.step_when_due(command)
+
+    assert (command.state, command.error_code) == ("rejected", "refused")
+    assert kept in command.error
+    assert acting.sent() == [STATUS]
+
+
+@pytest.mark.parametrize("name", ["a\\u0000b", "\\ud83d", "0815"])
+def test_answer_by_whose_name_iiko_cannot_be_asked_is_looked_into(acting: Acting, name: str) -> None:
+    acting.iiko.answers(STATUS, f'{{"correlationId": "{name}"}}')
+    acting.shows(status="OnWay")
+    command = on_way(acting)
+
+    acting.step(command)
+    assert (command.state, command.correlation_id) == ("unknown", "")
+    acting.step_when_due(command)
+
+    assert (command.state, command.proof) == ("confirmed", "order")
+    assert acting.sent() == [STATUS]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "cause"),
+    [
+        (400, "refused", "iiko refused and named no reason that the hub knows."),
+        (
+            302,
+            "redirect",
+            "iiko's address sends the hub elsewhere, and the hub does not follow; nothing was done.",
+        ),
+    ],
+)
+def test_no_words_are_put_into_iikos_mouth(acting: Acting, status: int, code: str, cause: str) -> None:
+    acting.iiko.answers(STATUS, "", status=status)
+    command = on_way(acting)
+
+    acting.step(command)
+
+    assert (command.state, command.error_code, command.error) == ("rejected", code, "")
+    assert error_of(acting, command)["message"] == cause
+    with translation.override("en"):
+        assert "In iiko's words" not in dict(outcome_lines(command))
+
+
+def test_words_of_an_unknown_refusal_are_iikos(acting: Acting) -> None:
+    acting.iiko.answers(STATUS, refusal("Стол занят"), status=400)
+    command = on_way(acting)
+
+    acting.step(command)
+
+    with translation.override("en"):
+        assert dict(outcome_lines(command))["In iiko's words"] == "Стол занят"
+
+
 def test_missing_right_says_what_to_switch_on(acting: Acting) -> None:
     acting.iiko.answers(STATUS, "Right api/1/deliveries is not allowed for this ApiLogin.", status=401)
     command = on_way(acting)
@@ -372,6 +451,153 @@ def test_nothing_is_sent_for_an_order_that_ended_meanwhile(acting: Acting, statu
     assert acting.iiko.operations() == []
 
 
+def test_restaurant_switched_off_meanwhile_ends_the_command_unsent(acting: Acting) -> None:
+    command = on_way(acting)
+    acting.organization.is_active = False
+    acting.organization.save()
+
+    acting.step(command)
+
+    assert (command.state, command.error_code, command.sent_at) == ("rejected", "restaurant_off", None)
+    assert story(command)[-1] == ("pending", "rejected", "hub")
+    assert acting.iiko.operations() == []
+
+
+# --- wishes that correct each other ------------------------------------------------------------------
+
+
+def sent_and_done(acting: Acting, command: OrderCommand) -> None:
+    """Sent, and iiko says yes; its cloud still shows the order as it was."""
+    acting.step(command)
+    acting.step_when_due(command)
+    assert (command.state, command.proof) == ("confirmed", "status")
+
+
+@pytest.fixture
+def corrected(acting: Acting) -> tuple[OrderCommand, OrderCommand]:
+    """OnWay was asked of a cooked order, and at once Waiting instead."""
+    acting.has(status="CookingCompleted")
+    acting.iiko.answers(STATUS, QUEUED)
+    acting.iiko.answers("commands/status", SUCCESS)
+    acting.shows(status="CookingCompleted")
+    return on_way(acting), acting.asked("update-status", {"status": "Waiting"})
+
+
+def test_correction_is_not_proved_by_the_wish_it_corrects(
+    acting: Acting, corrected: tuple[OrderCommand, OrderCommand]
+) -> None:
+    first, second = corrected
+    sent_and_done(acting, first)
+    acting.has(status="OnWay")
+
+    acting.step(second)
+
+    assert (second.state, second.proof) == ("sent", "")
+    assert [body["deliveryStatus"] for body in acting.iiko.bodies(STATUS)] == ["OnWay", "Waiting"]
+
+
+def test_late_webhook_of_the_first_wish_does_not_end_its_correction(
+    acting: Acting, corrected: tuple[OrderCommand, OrderCommand]
+) -> None:
+    first, second = corrected
+    sent_and_done(acting, first)
+    acting.step(second)
+    acting.iiko.forget("commands/status")
+    acting.iiko.answers("commands/status", {"state": "Error", "errorReason": "IllegalDeliveryStatus"})
+
+    acting.has(status="OnWay")
+    acting.step_when_due(second)
+
+    assert (second.state, second.error_code) == ("rejected", "IllegalDeliveryStatus")
+
+
+def test_nothing_is_taken_for_done_while_an_earlier_wish_may_undo_it(acting: Acting) -> None:
+    """Vera, no, Anna, no, Vera: the webhook of the first comes when the second is under way."""
+    make_courier()
+    anna = make_courier(iiko_id="5ca7f8b0-0000-4000-8000-00000000000a", name="Анна")
+    courier_call = "deliveries/update_order_courier"
+    acting.iiko.answers(courier_call, QUEUED)
+    acting.iiko.answers("commands/status", SUCCESS)
+    acting.shows(status="Waiting")
+    first, second = (
+        acting.asked("assign-courier", {"courier_id": one}) for one in (COURIER_ID, anna.iiko_id)
+    )
+    sent_and_done(acting, first)
+    acting.step(second)
+    third = acting.asked("assign-courier", {"courier_id": COURIER_ID})
+
+    acting.has(status="Waiting", courierInfo=courier())
+    acting.step(third)
+    assert third.state == "pending"
+
+    acting.step_when_due(second)
+    assert (second.state, second.proof) == ("confirmed", "status")
+    acting.step(third)
+    assert third.state == "sent"
+    acting.has(status="Waiting", courierInfo=courier(), comment="Позвонить")
+    third.refresh_from_db()
+    assert third.state == "sent"
+    acting.step_when_due(third)
+    assert (third.state, third.proof) == ("confirmed", "status")
+    assert [body["employeeId"] for body in acting.iiko.bodies(courier_call)] == [
+        COURIER_ID,
+        anna.iiko_id,
+        COURIER_ID,
+    ]
+
+
+def test_refused_wish_before_does_not_keep_news_from_counting(acting: Acting) -> None:
+    acting.has(status="CookingCompleted")
+    acting.iiko.answers(STATUS, refusal("no", "IllegalDeliveryStatus"), status=400)
+    first, second = on_way(acting), acting.asked("update-status", {"status": "Waiting"})
+    acting.step(first)
+    assert first.state == "rejected"
+    acting.has(status="OnWay")  # a person did it on the till
+
+    acting.step(second)
+
+    assert (second.state, second.proof) == ("confirmed", "event")
+    assert acting.sent() == [STATUS]
+
+
+# --- when the guest had it ---------------------------------------------------------------------------
+
+
+def test_time_past_the_calendar_ends_the_command_unsent(acting: Acting) -> None:
+    """Wished by an earlier version, which asked for any time."""
+    acting.has(status="OnWay")
+    command = acting.asked("update-status", {"status": "Delivered", "delivered_at": HANDED_OVER})
+    command.wish["delivered_at"] = "9999-12-31T23:59:59+00:00"
+    command.save()
+
+    acting.step(command)
+
+    assert (command.state, command.error_code) == ("rejected", "breaks_a_limit")
+    assert "lies outside the calendar" in command.error
+    assert acting.iiko.operations() == []
+
+
+HANDED_OVER = "2026-03-14T19:25:00+05:00"
+
+
+@pytest.mark.parametrize(
+    ("shown", "state"),
+    [(None, "sent"), ("2026-03-14 20:00:00.000", "sent"), ("2026-03-14 19:25:00.000", "confirmed")],
+)
+def test_delivered_is_proved_by_an_order_delivered_at_that_time_alone(
+    acting: Acting, shown: str | None, state: str
+) -> None:
+    acting.has(status="OnWay")
+    acting.iiko.answers(STATUS, QUEUED)
+    command = acting.asked("update-status", {"status": "Delivered", "delivered_at": HANDED_OVER})
+
+    acting.has(status="Delivered", whenDelivered=shown)
+    acting.step(command)
+
+    assert command.state == state
+    assert acting.sent() == ([STATUS] if state == "sent" else [])
+
+
 # --- lost answers ------------------------------------------------------------------------------------
 
 WISHES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
@@ -441,6 +667,21 @@ def test_order_that_shows_no_trace_ends_the_search(acting: Acting) -> None:
     assert timedelta(minutes=10) < acting.clock.now - command.sent_at < timedelta(minutes=11)
     assert acting.sent() == [STATUS]
     assert acting.ask("update-status", {"status": "OnWay"}).status_code == 202
+
+
+@pytest.mark.parametrize("over", ["Closed", "Cancelled"])
+def test_search_ends_once_an_order_that_is_over_shows_nothing(acting: Acting, over: str) -> None:
+    make_courier()
+    acting.iiko.answers("deliveries/update_order_courier", requests.ReadTimeout())
+    acting.shows(status=over)
+    command = acting.asked("assign-courier", {"courier_id": COURIER_ID})
+    acting.step(command)
+    assert command.state == "unknown"
+
+    acting.step_when_due(command)
+
+    assert (command.state, command.error_code) == ("expired", "over_without_it")
+    assert len(acting.iiko.bodies("deliveries/by_id")) == 1
 
 
 def test_order_still_delivered_does_not_prove_that_it_went_back(acting: Acting) -> None:
@@ -572,6 +813,18 @@ def test_command_stays_with_the_order_when_its_row_is_joined_with_an_older_one(
     assert (command.state, command.order_id) == ("sent", older.pk)
     assert acting.sent() == [STATUS]
     assert [state for _, state, _ in story(command)] == ["pending", "sent"]
+
+
+@pytest.mark.parametrize("lost", NO_ANSWERS[:4], ids=["timeout", "408", "500", "reset"])
+def test_status_is_not_asked_twice_at_once(acting: Acting, lost: Any) -> None:
+    lose(acting, "commands/status", lost)
+    command = sent_on_way(acting)
+
+    acting.step_when_due(command)
+
+    assert command.state == "sent"
+    assert command.held_until == acting.clock.now + timedelta(seconds=3)
+    assert len(acting.iiko.bodies("commands/status")) == 1
 
 
 def test_question_that_fails_is_asked_again_later(acting: Acting) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError as BadValue
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from django_filters import BooleanFilter, CharFilter
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
@@ -33,7 +34,7 @@ class StrictBooleanField(forms.NullBooleanField):
         if word in {"false", "0"}:
             return False
         if word:
-            raise BadValue("Write true or false.", code="invalid")
+            raise BadValue(_("Write true or false."), code="invalid")
         return None
 
 
@@ -56,8 +57,7 @@ class StrictFilterBackend(DjangoFilterBackend):
         filters = self.get_filterset_class(view, queryset)
         known = set(filters.base_filters) if filters else set()
         if unknown := sorted(set(request.query_params) - known - PAGING):
-            raise ValidationError(
-                {name: f"No such filter. There are: {', '.join(sorted(known))}." for name in unknown}
-            )
+            words = _("No such filter. There are: %s.") % ", ".join(sorted(known))
+            raise ValidationError(dict.fromkeys(unknown, words))
         filtered: QuerySet[Any] = super().filter_queryset(request, queryset, view)
         return filtered

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
@@ -55,9 +56,8 @@ class SkipLimitPagination(LimitOffsetPagination):
         if not text:
             return default
         if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= lowest):
-            raise ValidationError(
-                {name: f"A whole number of at least {lowest} is expected, not {text[:40]!r}."}
-            )
+            words = _("A whole number of at least %(lowest)d is expected, not “%(text)s”.")
+            raise ValidationError({name: words % {"lowest": lowest, "text": text[:40]}})
         return int(text)
 
     def get_paginated_response(self, data: Any) -> Response:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import IO, Any
 
 from django.conf import settings
-from rest_framework.exceptions import ParseError
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import JSONParser
+
+_MAY_BE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class ExactJSONParser(JSONParser):
@@ -23,12 +27,28 @@ class ExactJSONParser(JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
+        # JSON is UTF-8 (RFC 8259). Not all of Python's codecs are of texts: zlib makes 200 MB of 200 bytes.
+        if codecs.lookup(encoding).name != "utf-8":
+            raise UnsupportedMediaType(media_type or self.media_type)
         try:
-            text = codecs.getreader(encoding)(stream).read()
-            return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
-        except (ValueError, RecursionError) as error:
-            raise ParseError(f"JSON parse error - {error}") from error
+            text = stream.read().decode()
+            value = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+            _refuse_lone_surrogates(text, value)
+        # Decimal raises for exponents beyond its own.
+        except (ValueError, RecursionError, ArithmeticError) as error:
+            raise ParseError(_("The body is not JSON: %s") % _reason(error)) from error
+        return value
 
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _refuse_lone_surrogates(text: str, value: Any) -> None:
+    r"""``"\ud83d"`` alone is no character: it can be neither stored nor told back."""
+    if _MAY_BE_SURROGATE.search(text):
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__

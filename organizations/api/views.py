@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.exceptions import NotFound
@@ -91,4 +92,4 @@ class UnknownAddress(APIView):
     def http_method_not_allowed(  # type: ignore[override]  # DRF hands its own Request
         self, request: Request, *_: Any, **__: Any
     ) -> Response:
-        raise NotFound("There is nothing at this address. /api/docs/ lists what there is.")
+        raise NotFound(gettext("There is nothing at this address. /api/docs/ lists what there is."))

@@ -24,9 +24,10 @@ from django.utils import timezone
 
 from iiko_client import reading
 from iiko_client.calls import CallRecord
+from iiko_client.reading import tidy
 from iiko_client.writing import dumps
 from organizations.link_models import ApiCall, ApiLogin
-from organizations.services.personal_data import mask, tidy
+from organizations.services.personal_data import mask
 
 logger = logging.getLogger(__name__)
 

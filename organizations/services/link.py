@@ -10,6 +10,7 @@ from functools import partial
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from iiko_client.auth import V1, V2, Credentials
 from iiko_client.breaker import Priority
@@ -86,12 +87,13 @@ def login_of(organization: Organization) -> ApiLogin:
     """
     login = organization.api_login or ensure_environment_login()
     if login is None:
-        raise NoApiLogin(
-            f"{organization.name} has no API login. Choose one in the admin (Restaurants), "
-            "or set IIKO_API_KEY."
+        words = _(
+            "%(restaurant)s has no API login. Choose one in the admin (Restaurants), or set IIKO_API_KEY."
         )
+        raise NoApiLogin(words % {"restaurant": organization.name})
     if not login.is_active:
-        raise NoApiLogin(f"The API login {login.name!r} of {organization.name} is switched off.")
+        words = _("The API login “%(login)s” of %(restaurant)s is switched off.")
+        raise NoApiLogin(words % {"login": login.name, "restaurant": organization.name})
     return login
 
 
@@ -126,10 +128,11 @@ def credentials_of(login: ApiLogin) -> Credentials:
     if login.api_key and login.app_id and login.client_secret:
         return V2(api_key=login.api_key, app_id=login.app_id, client_secret=login.client_secret)
     if login.api_key or login.app_id or login.client_secret or not login.api_login:
-        raise BadApiLogin(
-            f"The API login {login.name!r} is not complete: it needs the login (v1), or the key, "
-            "the application id and the client secret together (v2)."
+        words = _(
+            "The API login “%(login)s” is not complete: it needs the login (v1), or the key, the application "
+            "id and the client secret together (v2)."
         )
+        raise BadApiLogin(words % {"login": login.name})
     return V1(login.api_login)
 
 
@@ -222,7 +225,8 @@ def _transport(login: ApiLogin, base_url: str, credentials: Credentials, fingerp
             on_call=partial(call_log.note, login.pk),
         )
     except ValueError as error:
-        raise BadApiLogin(f"The API login {login.name!r}: {error}.") from error
+        words = _("The API login “%(login)s” cannot be used: %(reason)s.")
+        raise BadApiLogin(words % {"login": login.name, "reason": error}) from error
 
 
 transports = Transports()

@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from iiko_client import clocks
+from iiko_client.reading import tidy
 from organizations.errors import BadOrganization, BadTimeZone, OrganizationExists, UnknownOrganization
 from organizations.models import ApiKey, Organization
-from organizations.services.personal_data import tidy
 
 KEY_PREFIX = "iih_"
 

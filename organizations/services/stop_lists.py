@@ -13,13 +13,13 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from iiko_client.errors import IikoBusy, IikoError
+from iiko_client.reading import is_uuid
 from iiko_client.types.dictionaries import StopLists
 from organizations.bulk import encode
 from organizations.errors import HubError
@@ -231,17 +231,9 @@ def _asked(
     groups = TerminalGroup.objects.filter(organization_id=organization_id, is_deleted=False)
     known = frozenset(groups.values_list("iiko_id", flat=True))
     wanted = known if is_all else frozenset(due)
-    if wanted and wanted <= known and all(_is_uuid(one) for one in wanted):
+    if wanted and wanted <= known and all(is_uuid(one) for one in wanted):
         return wanted, tuple(sorted(wanted))
     return known, None
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _ask(claim: _Claim) -> StopLists:

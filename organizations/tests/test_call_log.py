@@ -12,7 +12,7 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection
 
-from iiko_client.calls import CallRecord
+from iiko_client.calls import CallRecord, safe_response
 from iiko_client.errors import IikoAuthFailed
 from organizations.link_models import ApiCall, ApiLogin
 from organizations.services import call_log as module
@@ -127,6 +127,32 @@ def test_long_body_is_cut_and_a_text_is_kept_as_text(login: ApiLogin) -> None:
     assert len(cut.response_text) == module.LONGEST_BODY
     assert (text.response, text.response_text) == (None, "<h1>502</h1> call ***")
     assert (none.response, none.response_text, none.http_status) == (None, "", None)
+
+
+@pytest.mark.parametrize("unit", ["z", "1- ", "1 ", "z@", "a.", "-eyJaaaaa", "+", "<a ", "bearer "])
+def test_long_answer_is_masked_at_once(unit: str) -> None:
+    """A pattern that reads on from each letter would hold every thread of the process for minutes."""
+    text = unit * (200_000 // len(unit))
+    body = {"errorDescription": f"{text} mail anna@example.com"}
+    began = time.process_time()
+
+    masked = mask(safe_response(json.dumps(body).encode(), ()))
+
+    assert time.process_time() - began < 3
+    assert masked["errorDescription"].endswith(" ***")
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("a@b.ru+c@d.ru", "******"),
+        ("not@found, a.b+c@d-e.co.uk!", "not@found, ***!"),
+        (" ".join(["89030000011"] * 5), "*** ***"),
+        ("+7 (903) 000-00-11", "***"),
+    ],
+)
+def test_texts_lose_addresses_and_numbers_alone(text: str, masked: str) -> None:
+    assert mask({"message": text}) == {"message": masked}
 
 
 @pytest.mark.django_db

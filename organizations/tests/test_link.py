@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.db import connection
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from iiko_client.auth import V1, V2
 from iiko_client.breaker import CLOSED, Limits, Priority, Verdict
@@ -67,7 +67,7 @@ def test_client_asks_iiko_with_the_login_of_the_restaurant(iiko: PlayedIiko) -> 
 def test_restaurant_without_login_is_told_what_to_do() -> None:
     organization = make_organization()
 
-    with pytest.raises(NoApiLogin) as refused:
+    with translation.override("en"), pytest.raises(NoApiLogin) as refused:
         iiko_for(organization)
 
     assert refused.value.detail == (
@@ -79,7 +79,8 @@ def test_restaurant_without_login_is_told_what_to_do() -> None:
 def test_inactive_login_is_not_used() -> None:
     organization = linked(make_organization(), make_login(is_active=False))
 
-    with pytest.raises(NoApiLogin, match=r"'main' of Кафе «Сирень» is switched off"):
+    words = "“main” of Кафе «Сирень» is switched off"
+    with translation.override("en"), pytest.raises(NoApiLogin, match=words):
         iiko_for(organization)
 
 
@@ -118,13 +119,14 @@ def test_environment_login_follows_the_environment(settings: LazySettings) -> No
     "changes", [{"api_login": ""}, {"api_key": "key"}, {"api_key": "key", "app_id": "app"}]
 )
 def test_half_a_credential_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(BadApiLogin, match="'main' is not complete"):
+    with translation.override("en"), pytest.raises(BadApiLogin, match="“main” is not complete"):
         client_for(make_login(**changes))
 
 
 @pytest.mark.django_db
 def test_wrong_address_is_refused_in_words() -> None:
-    with pytest.raises(BadApiLogin, match="'main': the address of iiko must look like"):
+    words = "“main” cannot be used: the address of iiko must look like"
+    with translation.override("en"), pytest.raises(BadApiLogin, match=words):
         client_for(make_login(base_url="api-ru.iiko.services"))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
@@ -115,5 +116,6 @@ def test_what_is_no_number_is_refused(name: str, value: str) -> None:
 
 
 def test_limit_of_zero_is_refused() -> None:
-    with pytest.raises(ValidationError, match="A whole number of at least 1 is expected, not '0'"):
+    words = "A whole number of at least 1 is expected, not “0”"
+    with translation.override("en"), pytest.raises(ValidationError, match=words):
         page("limit=0")

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
@@ -92,13 +93,13 @@ class ManyReplaysSerializer(DryRunSerializer):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
-            known = ", ".join(sorted(self.fields))
-            raise serializers.ValidationError(dict.fromkeys(unknown, f"No such filter. There are: {known}."))
+            words = _("No such filter. There are: %s.") % ", ".join(sorted(self.fields))
+            raise serializers.ValidationError(dict.fromkeys(unknown, words))
         return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not set(attrs) - {"dry_run"}:
-            raise serializers.ValidationError("Say which events: give at least one filter, `since` say.")
+            raise serializers.ValidationError(_("Say which events: give at least one filter, `since` say."))
         return attrs
 
 

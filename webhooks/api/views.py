@@ -10,10 +10,11 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from organizations.api.parsers import ExactJSONParser
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.models import ApiKey
 from webhooks.api.filters import EventFilter
@@ -61,7 +62,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         responses={202: EventDetailSerializer, 200: ForecastSerializer},
     )
     # Most callers send no body at all, in whatever form.
-    @action(detail=True, methods=["post"], parser_classes=[JSONParser, FormParser, MultiPartParser])
+    @action(detail=True, methods=["post"], parser_classes=[ExactJSONParser, FormParser, MultiPartParser])
     def replay(self, request: Request, **_: Any) -> Response:
         check_may_act(request, REPLAY)
         given = valid(DryRunSerializer(data=request.data))

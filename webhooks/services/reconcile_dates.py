@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from iiko_client import clocks
 from iiko_client.client import IikoClient
 from iiko_client.errors import IikoTooMuchData
 from iiko_client.operations.retrieval import MOST_IDS
-from iiko_client.reading import JsonObject
+from iiko_client.reading import JsonObject, is_uuid
 from iiko_client.types.commands import OrdersPage
 from orders.models import Order
 from organizations.models import Organization
@@ -127,7 +126,7 @@ class DateReading:
             organization=self.organization, iiko_order_id__isnull=False, created_at__gte=since
         )
         for ident in rows.order_by("-id").values_list("iiko_order_id", flat=True)[:MOST_ASKED_BY_ID]:
-            if ident and _is_uuid(ident):
+            if ident and is_uuid(ident):
                 yield ident
 
     def _words(self, window: Window) -> str:
@@ -151,11 +150,3 @@ def _parts(since: datetime, until: datetime | None) -> list[Window]:
         return [(since + DAY * day, since + DAY * (day + 1)) for day in reversed(range(7))]
     middle = since + (until - since) / 2
     return [(middle, until), (since, middle)] if until - since > SHORTEST else []
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

@@ -47,7 +47,7 @@ def key() -> str:
 
 
 def get(key: str, url: str = URL, **query: Any) -> Any:
-    return Client().get(url, query, headers=authorized(key))
+    return Client().get(url, query, headers=authorized(key) | {"Accept-Language": "en"})
 
 
 def received(*at: datetime) -> list[datetime]:
