@@ -187,12 +187,14 @@ def test_five_kinds_of_actions_end_as_iiko_has_them(hub: Hub, iiko: Played) -> N
         amount = Decimal(order["amount_minor"]) / 100 + Decimal("0.01")
         return {"payments": [{"paymentTypeKind": "Cash", "sum": str(amount)}]}
 
+    # First, while there are orders in the kitchen: the played restaurants go on working.
+    cancelled = act(hub, "cancel", lambda _: {"cancel_reason": "Гость передумал"}, used=used)
     done = [
         act(hub, "assign-courier", courier_of, used=used),
         act(hub, "update-payment", cash_for, used=used),
         act(hub, "update-status", lambda _: ON_WAY, used=used, allows="OnWay"),
         act(hub, "update-status", lambda _: {"status": "Closed"}, used=used, allows="Closed"),
-        act(hub, "cancel", lambda _: {"cancel_reason": "Гость передумал"}, used=used),
+        cancelled,
     ]
     commands = [command for _, _, command in done]
     courier_order, payment_order, status_order, close_order, cancel_order = (order for order, _, _ in done)

@@ -322,7 +322,7 @@ def test_courier_is_assigned_from_the_list_and_another_order_cancelled(
 
     page = visitor.open(f"{ORDERS}{second.pk}/change/")
     page.get_by_role("link", name="Cancel the order").click()
-    page.get_by_label("Reason").fill("Гость передумал")
+    page.get_by_label("In your own words").fill("Гость передумал")
     page.get_by_role("button", name="Cancel the order").click()
     expect(page.get_by_text("Asked: Cancel the order – Гость передумал.")).to_be_visible()
     expect(page.locator(".hub-under-way")).to_contain_text("Waiting to be sent")

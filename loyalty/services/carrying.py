@@ -180,7 +180,7 @@ def _send(claim: Claim, clock: Clock) -> Verdict:
     except (IikoAuthFailed, IikoRejected) as error:
         return _refused(claim, error.code or "refused", error.description or str(error))
     except HubError as error:
-        return _refused(claim, error.code, error.detail)
+        return _refused(claim, error.code, str(error))
     except IikoError as error:
         return _not_sent(operation, error)
     return refusal or _call(client, claim)

@@ -71,7 +71,7 @@ def of_failed_sending(command: OrderCommand, error: IikoError | HubError) -> Ver
             code = code_of(error.code, error.description)
             return Verdict(CommandState.REJECTED, None, code, error.description)
         case HubError():
-            return Verdict(CommandState.REJECTED, None, error.code, error.detail)
+            return Verdict(CommandState.REJECTED, None, error.code, str(error))
     logger.warning("command.answer_lost", command_pk=command.pk, error_type=type(error).__name__)
     return Verdict(CommandState.UNKNOWN, PAUSES[0], "answer_lost", str(error))
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from iiko_client.auth import V1, V2, Credentials
 from iiko_client.breaker import Priority
@@ -90,10 +90,10 @@ def login_of(organization: Organization) -> ApiLogin:
         words = _(
             "%(restaurant)s has no API login. Choose one in the admin (Restaurants), or set IIKO_API_KEY."
         )
-        raise NoApiLogin(words % {"restaurant": organization.name})
+        raise NoApiLogin(words, restaurant=organization.name)
     if not login.is_active:
-        words = _("The API login “%(login)s” of %(restaurant)s is switched off.")
-        raise NoApiLogin(words % {"login": login.name, "restaurant": organization.name})
+        words = _("The API login '%(login)s' of %(restaurant)s is switched off.")
+        raise NoApiLogin(words, login=login.name, restaurant=organization.name)
     return login
 
 
@@ -129,10 +129,10 @@ def credentials_of(login: ApiLogin) -> Credentials:
         return V2(api_key=login.api_key, app_id=login.app_id, client_secret=login.client_secret)
     if login.api_key or login.app_id or login.client_secret or not login.api_login:
         words = _(
-            "The API login “%(login)s” is not complete: it needs the login (v1), or the key, the application "
+            "The API login '%(login)s' is not complete: it needs the login (v1), or the key, the application "
             "id and the client secret together (v2)."
         )
-        raise BadApiLogin(words % {"login": login.name})
+        raise BadApiLogin(words, login=login.name)
     return V1(login.api_login)
 
 
@@ -225,8 +225,8 @@ def _transport(login: ApiLogin, base_url: str, credentials: Credentials, fingerp
             on_call=partial(call_log.note, login.pk),
         )
     except ValueError as error:
-        words = _("The API login “%(login)s” cannot be used: %(reason)s.")
-        raise BadApiLogin(words % {"login": login.name, "reason": error}) from error
+        words = _("The API login '%(login)s' cannot be used: %(reason)s.")
+        raise BadApiLogin(words, login=login.name, reason=error) from error
 
 
 transports = Transports()

@@ -131,7 +131,7 @@ def sync_login(work: LoginWork, *, now: Clock, report: Report, options: SyncOpti
         try:
             client = client_for(work.login, requested_by=options.requested_by, wait_s=options.wait_s)
         except HubError as error:
-            return SyncResult(failures=[f"Login {work.login.name!r}: {error.detail}"])
+            return SyncResult(failures=[f"Login {work.login.name!r}: {error!s}"])
         sync = _Sync(work, client, lease, now, report, options)
         sync.run()
     return sync.result

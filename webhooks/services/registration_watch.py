@@ -54,7 +54,7 @@ def _candidates() -> list[Organization]:
     try:
         check_address()
     except HubError as error:
-        logger.error("webhooks.no_address", extra={"reason": error.detail})
+        logger.error("webhooks.no_address", extra={"reason": str(error)})
         return []
     return organizations_to_register()
 
@@ -89,7 +89,7 @@ def _register(organizations: Iterable[Organization]) -> int:
         except HubError as error:
             logger.warning(
                 "webhooks.not_registered",
-                extra={"organization_id": organization.iiko_id, "reason": error.detail},
+                extra={"organization_id": organization.iiko_id, "reason": str(error)},
             )
     return count
 

@@ -29,5 +29,5 @@ class Command(BaseCommand):
         try:
             _row, key = create_api_key(name=name, organization_ids=organization, may_act=not read_only)
         except HubError as error:
-            raise CommandError(error.detail) from error
+            raise CommandError(str(error)) from error
         self.stdout.write(key)

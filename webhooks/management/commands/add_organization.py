@@ -42,7 +42,7 @@ class Command(BaseCommand):
                 token = new_token() if webhook_token is None else webhook_token
                 config = set_webhook_token(organization=organization, token=token)
         except HubError as error:
-            raise CommandError(error.detail) from error
+            raise CommandError(str(error)) from error
         self.stdout.write(self.style.SUCCESS(f"Added {organization.name} ({organization.iiko_id})."))
         self.stdout.write(f"Webhook address: {_address_text()}")
         if webhook_token is None:

@@ -46,7 +46,7 @@ class Command(BaseCommand):
             check_address()
             wanted = organizations_to_register(organization)
         except HubError as error:
-            raise CommandError(error.detail) from error
+            raise CommandError(str(error)) from error
         if not wanted:
             raise CommandError(
                 "No active restaurant has an API login. Run sync_dictionaries, or choose one in the admin."
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         try:
             done = register_webhook(organization, now=timezone.now, dry_run=dry_run, force=force)
         except HubError as error:
-            done = Registration(organization, Outcome.FAILED, error.detail)
+            done = Registration(organization, Outcome.FAILED, str(error))
         detail = f": {done.detail}" if done.detail else ""
         self.stdout.write(f"{organization.name}: {WORDS[done.outcome]}{detail}")
         for change in done.changes:

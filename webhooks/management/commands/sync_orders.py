@@ -37,7 +37,7 @@ class Command(BaseCommand):
         try:
             wanted = work_by_login(organization)
         except HubError as error:
-            raise CommandError(error.detail) from error
+            raise CommandError(str(error)) from error
         total = SyncResult()
         for work in wanted:
             total.add(self._sync(work, options))
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         try:
             done = sync_login(work, now=timezone.now, report=self._say, options=options)
         except HubError as error:
-            return SyncResult(failures=[error.detail])
+            return SyncResult(failures=[str(error)])
         for organization in work.organizations:
             read, news = done.read[organization.iiko_id], done.news[organization.iiko_id]
             self._say(f"{organization.name}: {read} orders read, {news} not known yet")
