@@ -24,12 +24,12 @@ _at_start: list[ScheduledTask] = []
 
 
 def scheduled(
-    cron: str = "", *, at_start: bool = False, lock: str = ""
+    cron: str = "", *, at_start: bool = False, lock: str | None = ""
 ) -> Callable[[Callable[[], object]], ScheduledTask]:
     """Have a function run by the clock (a cron line, in UTC), whenever a worker starts, or both.
 
     One of all workers runs it, and never two at once; while a run waits its turn no other is queued.
-    Tasks with the same ``lock`` do not run beside each other either.
+    Tasks with the same ``lock`` do not run beside each other either; None: it may run beside itself.
     Choose an odd minute: every hub in the country would call iiko at the full hour.
     """
 
@@ -41,9 +41,8 @@ def scheduled(
             function()
             logger.info("task.done", task=name, duration_ms=round((time.monotonic() - began) * 1000))
 
-        task: ScheduledTask = app.task(name=name, queue=BACKGROUND, lock=lock or name, queueing_lock=name)(
-            run
-        )
+        own_lock = name if lock == "" else lock
+        task: ScheduledTask = app.task(name=name, queue=BACKGROUND, lock=own_lock, queueing_lock=name)(run)
         if cron:
             app.periodic(cron=cron)(task)
         if at_start:

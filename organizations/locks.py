@@ -12,6 +12,7 @@ class Turn(IntEnum):
 
     REPEAT = 0x11C2
     WALLET = 0x11C3
+    STALLED = 0x11C4
 
 
 def await_turn(turn: Turn, name: str) -> None:

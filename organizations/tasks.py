@@ -10,7 +10,7 @@ from organizations.jobs import BACKGROUND, scheduled
 from organizations.link_models import ApiLogin
 from organizations.services.call_log import forget_old_calls
 from organizations.services.dictionaries import sync_logins
-from organizations.services.job_care import forget_old_jobs, resume_stalled_jobs
+from organizations.services.job_care import forget_old_jobs, resume_stalled_jobs_in_turn
 from organizations.services.link import ensure_environment_login
 from organizations.services.link_stores import forget_old_circuits
 from organizations.services.stop_lists import read_lists, wake, want_all
@@ -53,9 +53,10 @@ def wake_stop_lists() -> None:
     wake(now=timezone.now())
 
 
-@scheduled("* * * * *", at_start=True)
+# Without a lock: one that died with a worker would keep the lock, and nobody would ever free any.
+@scheduled("* * * * *", at_start=True, lock=None)
 def resume_jobs() -> None:
-    resume_stalled_jobs()
+    resume_stalled_jobs_in_turn()
 
 
 @scheduled("23 * * * *")

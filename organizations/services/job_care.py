@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import structlog
 from asgiref.sync import async_to_sync
+from django.db import transaction
 from procrastinate import exceptions
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job, Status
+
+from organizations.locks import Turn, await_turn
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -15,6 +18,17 @@ SILENT_S = 60.0
 
 _KEEP_DONE_H = 24
 _KEEP_FAILED_H = 14 * 24
+
+
+@transaction.atomic
+def resume_stalled_jobs_in_turn() -> None:
+    """As a worker does it, one after the other: else two might queue again what a third has just begun.
+
+    The turn ends with the transaction, also where a worker dies; the jobs go by procrastinate's own
+    connections.
+    """
+    await_turn(Turn.STALLED, "")
+    resume_stalled_jobs()
 
 
 def resume_stalled_jobs() -> int:

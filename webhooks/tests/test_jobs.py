@@ -17,6 +17,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from organizations.jobs import ScheduledTask, enqueue, tasks_at_start
 from organizations.services.job_care import resume_stalled_jobs
+from organizations.tasks import resume_jobs
 from tests.hub_process import wait_until
 from webhooks.management.commands import worker
 from webhooks.services import jobs
@@ -77,7 +78,7 @@ def leave_behind(task: ScheduledTask) -> None:
             "RETURNING id"
         )
         (worker,) = cursor.fetchone()
-        cursor.execute("SELECT id FROM procrastinate_fetch_job_v2(%s, %s)", [[QUEUE], worker])
+        cursor.execute("SELECT id FROM procrastinate_fetch_job_v2(%s, %s)", [[task.queue], worker])
         assert cursor.fetchone() is not None
 
 
@@ -227,6 +228,22 @@ def test_left_task_gives_way_to_the_same_one_that_waits(make_task: Callable[...,
     assert statuses() == ["aborted", "todo"]
 
 
+def test_worker_that_dies_while_it_frees_the_work_of_others_holds_up_nobody(
+    make_task: Callable[..., ScheduledTask],
+) -> None:
+    leave_behind(make_task(lambda: None, lock="one", queueing_lock="one"))
+    leave_behind(resume_jobs)
+    assert statuses() == ["doing", "doing"]
+
+    enqueue(resume_jobs)
+    runner = JobRunner()
+    runner.start()
+    wait_until(lambda: {"doing", "todo"}.isdisjoint(statuses()))
+
+    assert runner.stop(within_s=10) is True
+    assert statuses() == ["succeeded"] * 3
+
+
 class StubbornRunner:
     """As one whose task does not end."""
 
@@ -278,4 +295,5 @@ def test_tasks_of_the_clock_never_overlap() -> None:
     scheduled = [task for task in app.tasks.values() if task.func.__qualname__.startswith("scheduled.")]
 
     assert set(tasks_at_start()) < set(scheduled)
-    assert [task.name for task in scheduled if not task.lock or not task.queueing_lock] == []
+    assert [task for task in scheduled if not task.queueing_lock] == []
+    assert [task for task in scheduled if not task.lock] == [resume_jobs]  # takes turns in the database
