@@ -62,6 +62,15 @@ class Played:
         for number in range(count):
             self._ask("orders", {"organization_id": restaurants[number % len(restaurants)]})
 
+    def tell(self, event_type: str, organization_id: str) -> None:
+        """Let something happen in a restaurant that is told by an event of this type."""
+        self._ask("events", {"event_type": event_type, "organization_id": organization_id})
+
+    def webhooks(self) -> list[dict[str, Any]]:
+        """The last tries to bring webhooks, the newest first."""
+        told: list[dict[str, Any]] = self._ask("webhooks?limit=500")["webhooks"]
+        return told
+
     def _ask(self, path: str, body: Any = None) -> dict[str, Any]:
         request = urllib.request.Request(
             f"{self.url}/sandbox/{path}",

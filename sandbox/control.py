@@ -106,6 +106,7 @@ class Control:
         if organization.speaks_soi:
             raise given.wrong("organization_id", "this restaurant speaks SOI, which has no such events")
         with self._stage.lock:
+            self._stage.play()  # what was due before has happened before
             is_told = self._stage.kitchen.asides.tell_now(event_type, organization, self._stage.now())
         if not is_told:
             raise given.wrong(

@@ -61,7 +61,7 @@ REFUSALS_409 = {
     "has_combo": "A combo cannot be made anew: iiko does not tell all of it. Give the discount on the till.",
     "has_compound_item": "A dish of several parts cannot be made anew: iiko does not tell all of it. "
     "Give the discount on the till.",
-    "no_items": "The order has no items. Give the discount on the till.",
+    "no_items": "The hub knows of no items in this order. Give the discount on the till.",
     "has_tips": "Tips cannot be carried over to a new order. Change that on the till first, or give the "
     "discount there.",
     "has_loyalty": "A coupon or a loyalty programme works on this order and cannot be carried over. "

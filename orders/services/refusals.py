@@ -195,7 +195,7 @@ OF_REBUILDING: dict[str, Meaning] = {
     "item_not_rebuildable": Meaning(
         _("An item cannot be made anew: iiko does not tell all of it."), _GIVE_AT_TILL
     ),
-    "no_items": Meaning(_("The order has no items."), _GIVE_AT_TILL),
+    "no_items": Meaning(_("The hub knows of no items in this order."), _GIVE_AT_TILL),
     "has_tips": Meaning(_("Tips cannot be carried over to a new order."), _CHANGE_FIRST),
     "has_loyalty": Meaning(
         _("A coupon or a loyalty programme works on this order and cannot be carried over."), _GIVE_AT_TILL
