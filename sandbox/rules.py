@@ -21,7 +21,7 @@ from sandbox.order import (
     Problem,
     ServiceType,
 )
-from sandbox.steps import Scene, close, deliver, send_out, wait
+from sandbox.steps import Scene, called_off, close, deliver, send_out, wait
 from sandbox.world import NamedRow, PaidWhen
 
 Rule = Callable[[Order, Scene], Order]
@@ -160,15 +160,7 @@ def cancel_order(
             comment=comment if knows_comment else None,
             removal=removal or dictionaries.removal_without_writeoff,
         )
-        return replace(
-            order,
-            status=DeliveryStatus.CANCELLED,
-            cancellation=cancellation,
-            payments=(),
-            discount=None,
-            more_discounts=(),
-            moved_to=moved_to,
-        )
+        return replace(called_off(order, cancellation), moved_to=moved_to)
 
     return rule
 

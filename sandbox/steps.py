@@ -152,6 +152,11 @@ def cancel(order: Order, scene: Scene) -> Order:
         comment=scene.random.choice(names.CANCEL_COMMENTS),
         removal=dictionaries.removal_with_writeoff if was_printed else dictionaries.removal_without_writeoff,
     )
+    return called_off(order, cancellation)
+
+
+def called_off(order: Order, cancellation: Cancellation) -> Order:
+    """The order without its meal: nothing is paid, and no discount given."""
     return replace(
         order,
         status=DeliveryStatus.CANCELLED,
