@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,12 +14,17 @@ from django.utils.translation import gettext
 
 from iikohub.addresses import DEFAULT_PORTS
 
+logger = structlog.stdlib.get_logger(__name__)
+
 API_PREFIX = "/api/"
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Say that the address is not the hub's own, or else that the request is malformed."""
     is_unknown_host = isinstance(exception, DisallowedHost)
+    if is_unknown_host:
+        host = request.META.get("HTTP_HOST", "")
+        logger.warning("pages.unknown_host", host=host[:200], setting="ALLOWED_HOSTS")
     if request.path_info.startswith(API_PREFIX):
         code = "unknown_host" if is_unknown_host else "bad_request"
         error = {"code": code, "detail": _words_of_400(is_unknown_host=is_unknown_host), "attr": None}
