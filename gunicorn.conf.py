@@ -11,6 +11,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import environ
+
+# As the settings do: what is set in the environment wins over the file.
+environ.Env.read_env(Path(__file__).resolve().parent / ".env")
+
 # All interfaces, since a container or a proxy on another machine must reach it.
 bind = os.environ.get("GUNICORN_BIND") or f"0.0.0.0:{os.environ.get('PORT') or 8000}"
 backlog = 2048

@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,13 +29,18 @@ PROJECT = Path(__file__).resolve().parent.parent
 # Kept-alive connections get two seconds from gunicorn, a batch in the worker about one.
 GRACE_S = 8.0
 PR_SET_PDEATHSIG = 1
+# A machine that takes longer is told the address all the same.
+LONGEST_START_S = 60.0
+REMIND = object()
 
 
 class Supervisor:
     """Runs what was added until a signal comes or one of them ends; then ends all of them."""
 
     def __init__(self, output: TextIO, *, grace_s: float = GRACE_S) -> None:
+        self._output = output
         self._printer = Printer(output)
+        self._reminder = ""
         self._grace_s = grace_s
         self._colours = get_colours()
         # Simple: the only queue that a signal handler may put into.
@@ -51,6 +57,26 @@ class Supervisor:
         )
         self._printer.width = max(self._printer.width, len(name))
 
+    def remind(self, text: str, *, is_ready: Callable[[], bool]) -> None:
+        """Print ``text`` once all is up, below what the starting processes say, and again on Enter."""
+        self._reminder = text
+        threading.Thread(target=self._remind_when, args=(is_ready,), daemon=True).start()
+        if sys.stdin is not None and sys.stdin.isatty():
+            # In the background a read would stop the whole process; ignored, it ends the thread.
+            signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+            threading.Thread(target=self._remind_on_enter, daemon=True).start()
+
+    def _remind_when(self, is_ready: Callable[[], bool]) -> None:
+        latest = time.monotonic() + LONGEST_START_S
+        while not is_ready() and time.monotonic() < latest:
+            time.sleep(0.2)
+        self._events.put(REMIND)
+
+    def _remind_on_enter(self) -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 1024):
+                self._events.put(REMIND)
+
     def run(self) -> int:
         """Return the exit code: 0 after a signal, 1 when a process ended by itself."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -63,6 +89,9 @@ class Supervisor:
             event = self._next_event()
             if isinstance(event, signal.Signals):
                 self._on_signal(event)
+            elif event is REMIND:
+                self._output.write(f"{self._reminder}\n")
+                self._output.flush()
             elif event.type == "start":
                 self._on_start(event)
             elif event.type == "stop":

@@ -125,6 +125,9 @@ class ApiCallQuerySet(models.QuerySet["ApiCall"]):
         return self.filter(error="")
 
 
+CALL_BODIES = ("request", "response", "response_text")
+
+
 class ApiCall(models.Model):
     """One physical request to iiko and its answer, without secrets. Written by the call log, never changed.
 

@@ -134,6 +134,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "order_id",
         "correlation_id",
         "failed",
+        "bodies",
         "slow_ms",
         "since",
         "until",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ SUPERVISOR = """
 import os, sys
 from iikohub.supervisor import Supervisor
 supervisor = Supervisor(sys.stdout, grace_s=1)
+supervisor.remind("THE ADDRESS", is_ready=lambda: True)
 for number, program in enumerate(sys.argv[1:], 1):
     supervisor.add(f"child{number}", sys.executable, "-u", "-c", program, env=dict(os.environ))
 sys.exit(supervisor.run())
@@ -39,10 +41,11 @@ Supervised = Callable[..., "subprocess.Popen[str]"]
 def supervised() -> Iterator[Supervised]:
     started: list[subprocess.Popen[str]] = []
 
-    def start(*programs: str) -> subprocess.Popen[str]:
+    def start(*programs: str, stdin: int | None = None) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", SUPERVISOR, *programs],
             cwd=PROJECT,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -216,11 +219,41 @@ def start_demo(checkout: Path, port: int) -> subprocess.Popen[str]:
 
 
 @pytest.mark.process
+def test_address_is_shown_again_on_enter(supervised: Supervised) -> None:
+    terminal, keyboard = pty.openpty()
+    process = supervised(WAITS, stdin=keyboard)
+    read_until(process, 1, "THE ADDRESS")
+
+    os.write(terminal, b"\n")
+    read_until(process, 1, "THE ADDRESS")
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    os.close(terminal)
+    os.close(keyboard)
+    assert process.returncode == 0
+
+
+@pytest.mark.process
+def test_without_a_terminal_the_address_is_shown_once(supervised: Supervised) -> None:
+    process = supervised(WAITS, stdin=subprocess.DEVNULL)
+    said = read_until(process, 1, "ready")
+    time.sleep(0.5)
+
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=10)
+
+    assert (said + rest).count("THE ADDRESS") == 1
+    assert process.returncode == 0
+
+
+@pytest.mark.process
 def test_demo_from_an_empty_folder_answers_and_ends_without_a_trace(checkout: Path) -> None:
     port = demo.next_free(18000)
     process = start_demo(checkout, port)
     try:
-        said = read_until(process, 1, "Booting worker")
+        said = read_until(process, 1, "Enter shows this again")
+        assert said.index("Booting worker") < said.index("Password")
         with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as answer:
             assert answer.status == 200
         assert f"http://127.0.0.1:{port}/admin/" in said

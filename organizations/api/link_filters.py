@@ -8,7 +8,7 @@ import django_filters as filters
 from django.db.models import QuerySet
 
 from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
-from organizations.link_models import ApiCall, ApiCallQuerySet, Courier
+from organizations.link_models import CALL_BODIES, ApiCall, ApiCallQuerySet, Courier
 from organizations.models import Organization, TerminalGroup
 
 
@@ -54,9 +54,16 @@ class CallFilter(filters.FilterSet):
         field_name="started_at", lookup_expr="lt", help_text="ISO 8601; begun before."
     )
 
+    bodies = StrictBooleanFilter(
+        method="with_bodies", help_text="0 leaves the bodies of requests and responses out. Default: 1."
+    )
+
     class Meta:
         model = ApiCall
         fields: list[str] = []
 
     def by_failure(self, calls: ApiCallQuerySet, _: str, value: bool) -> QuerySet[Any]:
         return calls.failed() if value else calls.succeeded()
+
+    def with_bodies(self, calls: ApiCallQuerySet, _: str, value: bool) -> QuerySet[Any]:
+        return calls if value else calls.defer(*CALL_BODIES)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from rest_framework import serializers
 
-from organizations.link_models import ApiCall, Courier
+from organizations.link_models import CALL_BODIES, ApiCall, Courier
 from organizations.models import Organization, TerminalGroup
 
 CALL_FIELDS = (
@@ -84,5 +87,21 @@ class CallSerializer(serializers.ModelSerializer[ApiCall]):
 
 class CallDetailSerializer(CallSerializer):
     class Meta(CallSerializer.Meta):
-        fields = (*CALL_FIELDS, "request", "response", "response_text")
+        fields = (*CALL_FIELDS, *CALL_BODIES)
         read_only_fields = fields
+
+
+LONGEST_LISTED = 8000
+"""Characters of one body in a list, so that a page of 200 calls stays below some megabytes."""
+
+
+class CallWithBodiesSerializer(CallDetailSerializer):
+    """A row of the list: a body that is too long for it is found whole in ``logs/{id}``."""
+
+    def to_representation(self, instance: ApiCall) -> dict[str, Any]:
+        row = super().to_representation(instance)
+        for name in ("request", "response"):
+            if (length := len(json.dumps(row[name], ensure_ascii=False))) > LONGEST_LISTED:
+                row[name] = {"cut": length}
+        row["response_text"] = row["response_text"][:LONGEST_LISTED]
+        return row

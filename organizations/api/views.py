@@ -13,11 +13,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from organizations.api.filters import StrictBooleanField
 from organizations.api.link_filters import CallFilter, CourierFilter, OrganizationFilter, TerminalGroupFilter
 from organizations.api.permissions import in_scope
 from organizations.api.serializers import (
+    LONGEST_LISTED,
     CallDetailSerializer,
     CallSerializer,
+    CallWithBodiesSerializer,
     CourierSerializer,
     OrganizationSerializer,
     TerminalGroupSerializer,
@@ -62,7 +65,9 @@ class CourierViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Courier]):
 @extend_schema_view(
     list=extend_schema(
         summary="Calls to iiko, newest first",
-        description="Secrets are never kept; names, phones, addresses and comments are masked. "
+        description="With the bodies of request and response; `bodies=0` leaves them out. In place of one "
+        f'that is longer than {LONGEST_LISTED} characters stands `{{"cut": length}}`: `logs/{{id}}` has it. '
+        "Secrets are never kept; names, phones, addresses and comments are masked. "
         "A key that is limited to restaurants sees the calls that are about one of them.",
     ),
     retrieve=extend_schema(summary="One call with its request and response"),
@@ -74,11 +79,13 @@ class CallViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[ApiCall]:
-        calls = in_scope(self.request, super().get_queryset())
-        return calls.defer("request", "response", "response_text") if self.action == "list" else calls
+        return in_scope(self.request, super().get_queryset())
 
     def get_serializer_class(self) -> type[CallSerializer]:
-        return CallSerializer if self.action == "list" else CallDetailSerializer
+        if self.action != "list":
+            return CallDetailSerializer
+        asked = StrictBooleanField().to_python(self.request.query_params.get("bodies"))
+        return CallSerializer if asked is False else CallWithBodiesSerializer
 
 
 class UnknownAddress(APIView):

@@ -166,19 +166,21 @@ def _keep_organization(
         "payment_settings": (info.delivery_order_payment_settings or "")[:100],
         "is_confirmation_enabled": info.is_confirmation_enabled,
     }
-    organization = Organization.objects.select_for_update().filter(iiko_id=info.id).first()
-    if organization is None:
+    new: Row = {
+        "name": _label(info)[:200],
+        "vendor_name": _label(info)[:200],
+        "timezone": zone or UNKNOWN_ZONE,
+        "vendor_timezone": zone,
+        "currency": _currency(info.currency),
+        "api_login": login,
+    }
+    # A starting worker and the command may both find a restaurant for the first time: there is no row to
+    # lock yet, and the second of the two goes on with the row of the first.
+    rows = Organization.objects.select_for_update(no_key=True)
+    organization, is_new = rows.get_or_create(iiko_id=info.id, defaults=new | facts)
+    if is_new:
         result.created += 1
-        return Organization.objects.create(
-            iiko_id=info.id,
-            name=_label(info)[:200],
-            vendor_name=_label(info)[:200],
-            timezone=zone or UNKNOWN_ZONE,
-            vendor_timezone=zone,
-            currency=_currency(info.currency),
-            api_login=login,
-            **facts,
-        )
+        return organization
     facts |= _unless_overridden(organization, "name", _label(info)[:200])
     facts |= _zone_of_organization(organization, zone)
     if organization.api_login_id is None:
@@ -343,6 +345,8 @@ def _keep(
 
     What is not wanted any more is gone from iiko, unless ``wanted`` is not all there is.
     """
+    # One run at a time for a restaurant; writing events (which refer to it) does not wait.
+    Organization.objects.select_for_update(no_key=True).get(pk=scope["organization"].pk)
     known = {row.iiko_id: row for row in model._default_manager.filter(**scope)}
     new = [model(**scope, iiko_id=ident, **row) for ident, row in wanted.items() if ident not in known]
     changed = [known[ident] for ident in wanted if ident in known and _differs(known[ident], wanted[ident])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from django.test import Client
 
 from organizations.link_models import ApiCall, Courier
 from organizations.models import Organization
+from organizations.services.call_log import call_log
+from organizations.tests.test_call_log import record
 from tests.builders import (
     COURIER_ID,
     ORDER_ID,
@@ -23,7 +26,7 @@ from tests.builders import (
     make_other_organization,
     make_terminal_group,
 )
-from tests.played_iiko import API_LOGIN, linked
+from tests.played_iiko import API_LOGIN, linked, make_login
 
 pytestmark = pytest.mark.django_db
 
@@ -105,16 +108,47 @@ def test_couriers_are_filtered_by_deletion(client: Client, restaurant: Organizat
     assert get(client, "couriers")["count"] == 2
 
 
-def test_call_is_listed_without_bodies_and_shown_with_them(client: Client) -> None:
+def test_call_is_listed_and_shown_with_its_bodies(client: Client) -> None:
     call = make_call(requested_by="vera", order_id=ORDER_ID)
 
     [row] = get(client, "logs")["results"]
     one = get(client, f"logs/{call.pk}")
 
     assert (row["operation"], row["requested_by"], row["order_id"]) == ("cancel_causes", "vera", ORDER_ID)
-    assert "request" not in row
     assert one["request"] == {"organizationIds": [ORGANIZATION_ID]}
     assert (one["response"], one["response_text"]) == ({"cancelCauses": []}, "")
+    assert row == one
+
+
+@pytest.mark.parametrize(("word", "has_bodies"), [("0", False), ("false", False), ("1", True), ("", True)])
+def test_bodies_are_left_out_of_the_list_on_demand(client: Client, word: str, has_bodies: bool) -> None:
+    make_call()
+
+    [row] = get(client, f"logs?bodies={word}")["results"]
+
+    assert [name in row for name in ("request", "response", "response_text")] == [has_bodies] * 3
+    assert row["http_status"] == 200
+
+
+def test_long_body_is_cut_in_the_list_alone(client: Client) -> None:
+    long = {"items": ["x" * 100] * 100}
+    call = make_call(request=long, response={"cut": 90000}, response_text="y" * 32000)
+
+    [row] = get(client, "logs")["results"]
+    one = get(client, f"logs/{call.pk}")
+
+    assert row["request"] == {"cut": len(json.dumps(long))}
+    assert (row["response"], row["response_text"]) == ({"cut": 90000}, "y" * 8000)
+    assert (one["request"], len(one["response_text"])) == (long, 32000)
+
+
+def test_listed_bodies_are_masked_as_they_are_kept(client: Client) -> None:
+    call_log.note(make_login().pk, record(request={"phone": "+79030000011", "orderId": ORDER_ID}))
+    call_log.flush()
+
+    [row] = get(client, "logs")["results"]
+
+    assert row["request"] == {"phone": "***", "orderId": ORDER_ID}
 
 
 def test_calls_are_found_by_each_filter(client: Client) -> None:
@@ -134,7 +168,9 @@ def test_calls_are_found_by_each_filter(client: Client) -> None:
     assert found(client, "until=2026-03-14T11:00:00Z") == [old.pk]
 
 
-@pytest.mark.parametrize("query", ["slow_ms=much", "slow_ms=-1", "failed=perhaps", "since=now", "colour=red"])
+@pytest.mark.parametrize(
+    "query", ["slow_ms=much", "bodies=some", "slow_ms=-1", "failed=perhaps", "since=now", "colour=red"]
+)
 def test_wrong_filter_is_refused(client: Client, query: str) -> None:
     assert client.get(f"/api/v1/logs?{query}", headers=authorized(make_key())).status_code == 400
 

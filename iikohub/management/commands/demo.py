@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import sys
+from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.request import urlopen
 
 from django.conf import settings
 from django.core.management import call_command
@@ -49,8 +51,11 @@ class Command(BaseCommand):
         except OperationalError as error:
             raise CommandError(str(error)) from error
         connection.close()
-        self._print_box(port, sandbox_port, password)
-        sys.exit(supervised(port=port, sandbox_port=sandbox_port, seed=seed, token=token).run())
+        self._say("Starting web server, worker and sandbox…")
+        supervisor = supervised(port=port, sandbox_port=sandbox_port, seed=seed, token=token)
+        addresses = (f"http://127.0.0.1:{port}/healthz", f"http://127.0.0.1:{sandbox_port}/")
+        supervisor.remind(box(port, sandbox_port, password), is_ready=lambda: all(map(answers, addresses)))
+        sys.exit(supervisor.run())
 
     def _prepare(self, *, seed: int, token: str, sandbox_url: str) -> None:
         self._say("Starting the database…")
@@ -62,26 +67,36 @@ class Command(BaseCommand):
         self._say("Checking the demo data…")
         ensure_demo(seed=seed, webhook_token=token, sandbox_url=sandbox_url)
 
-    def _print_box(self, port: int, sandbox_port: int, password: str | None) -> None:
-        rows = [
-            ("Admin", f"http://127.0.0.1:{port}/admin/"),
-            ("Login", ADMIN_NAME),
-            (
-                "Password",
-                password or f"the one you have set (manage.py changepassword {ADMIN_NAME} sets another)",
-            ),
-            ("API docs", f"http://127.0.0.1:{port}/api/docs/"),
-            ("Played iiko", f"http://127.0.0.1:{sandbox_port}/"),
-        ]
-        lines = [f"{name:<12} {value}" for name, value in rows]
-        lines.append("Ctrl-C stops everything; the data stay in .data/.")
-        width = max(map(len, lines))
-        box = "\n".join(f"│ {line:<{width}} │" for line in lines)
-        self._say(f"┌{'─' * (width + 2)}┐\n{box}\n└{'─' * (width + 2)}┘")
-
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def box(port: int, sandbox_port: int, password: str | None) -> str:
+    """What a person needs to come in, framed."""
+    rows = [
+        ("Admin", f"http://127.0.0.1:{port}/admin/"),
+        ("Login", ADMIN_NAME),
+        (
+            "Password",
+            password or f"the one you have set (manage.py changepassword {ADMIN_NAME} sets another)",
+        ),
+        ("API docs", f"http://127.0.0.1:{port}/api/docs/"),
+        ("Played iiko", f"http://127.0.0.1:{sandbox_port}/"),
+    ]
+    lines = [f"{name:<12} {value}" for name, value in rows]
+    lines.append("Enter shows this again. Ctrl-C stops everything; the data stay in .data/.")
+    width = max(map(len, lines))
+    framed = "\n".join(f"│ {line:<{width}} │" for line in lines)
+    return f"┌{'─' * (width + 2)}┐\n{framed}\n└{'─' * (width + 2)}┘"
+
+
+def answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=2):  # noqa: S310  # our own, http
+            return True
+    except (OSError, HTTPException):
+        return False
 
 
 def stop_in_good_order(_number: int, _frame: FrameType | None) -> None:
