@@ -338,11 +338,12 @@ def test_14_discounts_combo_halves_service_and_loyalty() -> None:
     burger, halves, service = found.items
     assert (burger["combo_name"], burger["result_minor"]) == ("Комбо «Обед»", 40500)
     assert (halves["name"], halves["kind"], halves["price_minor"], halves["result_minor"]) == (
-        "Пицца 2 половинки",
+        "½ Половинка «Маргарита» / ½ Половинка «Пепперони»",
         "Compound",
         90100,
         81090,
     )
+    assert halves["template_name"] == "Пицца 2 половинки"
     assert [half["name"] for half in halves["components"]] == [
         "Половинка «Маргарита»",
         "Половинка «Пепперони»",
