@@ -15,6 +15,7 @@ MinorUnits = NewType("MinorUnits", int)
 """1/100 of the currency: kopecks for RUB."""
 
 _HUNDREDTH = Decimal("0.01")
+_MILLIONTH = Decimal("0.000001")
 # The usual context rounds to 28 digits without a word.
 _EXACT = Context(prec=40, traps=[Inexact])
 _ROUNDED = Context(prec=40, rounding=ROUND_HALF_UP)
@@ -56,9 +57,18 @@ def rounded(value: object) -> tuple[MinorUnits, bool]:
     """
     amount = _amount(value)
     nearest = amount.quantize(_HUNDREDTH, context=_ROUNDED)
+    return MinorUnits(int(nearest.scaleb(2, context=_EXACT))), not _is_noise(amount, nearest)
+
+
+def without_noise(amount: Decimal) -> Decimal:
+    """Drop what a double added to an amount of six places or less: 0.30000000000000004 is 0.3."""
+    nearest = amount.quantize(_MILLIONTH, context=_ROUNDED)
+    return nearest if _is_noise(amount, nearest) else amount
+
+
+def _is_noise(amount: Decimal, nearest: Decimal) -> bool:
     lost = _ROUNDED.subtract(amount, nearest).copy_abs()
-    noise = _ROUNDED.multiply(max(amount.copy_abs(), Decimal(1)), _NOISE)
-    return MinorUnits(int(nearest.scaleb(2, context=_EXACT))), lost > noise
+    return lost <= _ROUNDED.multiply(max(amount.copy_abs(), Decimal(1)), _NOISE)
 
 
 def _amount(value: object) -> Decimal:

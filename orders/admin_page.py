@@ -33,6 +33,10 @@ from organizations.presentation import field_title
 
 EVENTS_SHOWN = 50
 
+_OF_EVENTS = (
+    *("order", "event_type", "status", "reason", "notes", "received_at", "duplicates", "source", "format"),
+)
+
 Fact = tuple[str, str | SafeString]
 
 RELATIONS = {
@@ -189,11 +193,7 @@ class _Page(Bill):
         return frozenset(inbox.filter(pk__in=told).values_list("pk", flat=True)) if told else frozenset()
 
     def events(self) -> list[dict[str, Any]]:
-        newest = (
-            self._order.events.order_by("-id")
-            .only("order", "event_type", "status", "reason", "received_at", "duplicates", "source", "format")
-            .all()[:EVENTS_SHOWN]
-        )
+        newest = self._order.events.order_by("-id").only(*_OF_EVENTS).all()[:EVENTS_SHOWN]
         return [
             {
                 "event": event,

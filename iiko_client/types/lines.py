@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, TypedDict
 
 from iiko_client.reading import Reader
-from iiko_client.units import MinorUnits
+from iiko_client.units import MinorUnits, without_noise
 
 
 class ItemRow(TypedDict):
@@ -94,7 +94,7 @@ def _read_item(item: Reader, combos: dict[str | None, str | None]) -> ItemRow:
     money = components or [item]
     combo = item.inner("comboInformation")
     combo_id = combo.read("comboId", Reader.ident)
-    deletion = item.inner("deleted").inner("deletionMethod")
+    deletion = _deletion(item)
     return ItemRow(
         position_id=item.read("positionId", Reader.ident) or money[0].read("positionId", Reader.ident),
         kind=kind,
@@ -102,7 +102,7 @@ def _read_item(item: Reader, combos: dict[str | None, str | None]) -> ItemRow:
         product_id=product["id"],
         name=product["name"],
         size=item.inner_named("size").read("name", Reader.label),
-        amount=exact(item.read("amount", Reader.decimal)),
+        amount=_amount(item),
         price_minor=_sum(money, "price"),
         cost_minor=_sum(money, "cost"),
         result_minor=_sum(money, "resultSum"),
@@ -113,11 +113,28 @@ def _read_item(item: Reader, combos: dict[str | None, str | None]) -> ItemRow:
         template_name=template["name"],
         combo_id=combo_id,
         combo_name=combos.get(combo_id) if combo_id else None,
-        is_deleted=item.wire.get("deleted") is not None,
+        is_deleted=_is_deleted(item),
         deletion_reason=deletion.read("comment", Reader.label)
         or deletion.inner_named("removalType").read("name", Reader.label),
         when_printed=iso(item.read("whenPrinted", Reader.local_time)),
     )
+
+
+def _amount(wire: Reader) -> str | None:
+    number = wire.read("amount", Reader.decimal)
+    return None if number is None else exact(without_noise(number))
+
+
+def _is_deleted(wire: Reader) -> bool:
+    """By the schema the details of a deletion are null where there is none."""
+    return wire.wire.get("deleted") not in (None, False)
+
+
+def _deletion(item: Reader) -> Reader:
+    deleted = item.wire.get("deleted")
+    # A bare flag has no details to read.
+    details = item.inner_named("deleted", "deletionMethod") if not isinstance(deleted, bool) else None
+    return (details or item).inner_named("deletionMethod", "comment")
 
 
 def _read_product(wire: Reader) -> dict[str, str | None]:
@@ -161,10 +178,10 @@ def _read_modifier(modifier: Reader) -> dict[str, Any]:
     return {
         "product_id": product.read("id", Reader.ident),
         "name": product.read("name", Reader.label),
-        "amount": exact(modifier.read("amount", Reader.decimal)),
+        "amount": _amount(modifier),
         "price_minor": modifier.read("price", Reader.money),
         "result_minor": modifier.read("resultSum", Reader.money),
-        "is_deleted": modifier.wire.get("deleted") is not None,
+        "is_deleted": _is_deleted(modifier),
     }
 
 

@@ -90,6 +90,33 @@ def test_amount_of_a_table_order_and_of_soi_is_rounded(client: Client) -> None:
     assert Order.objects.get().amount_minor == 11755
 
 
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [("0.353", "0.353"), ("0.30000000000000004", "0.3"), ("2.0", "2"), ("0.3333333333", "0.3333333333")],
+)
+def test_amount_of_a_line_loses_the_noise_alone(written: str, amount: str) -> None:
+    [item] = arrive(exactly(cloud_event(items=[product(amount="@")]), written)).items
+
+    assert item["amount"] == amount
+
+
+@pytest.mark.parametrize(
+    ("deleted", "is_deleted", "reason"),
+    [
+        (None, False, None),
+        (False, False, None),
+        (True, True, None),
+        ("ошибка кассира", True, "ошибка кассира"),
+        ({"deletionMethod": {"id": "x", "comment": "пролили"}}, True, "пролили"),
+        ({"deletionMethod": {"id": "x", "comment": None, "removalType": "Брак"}}, True, "Брак"),
+    ],
+)
+def test_line_says_whether_and_why_it_was_deleted(deleted: Any, *, is_deleted: bool, reason: Any) -> None:
+    [item] = arrive(cloud_event(items=[product(deleted=deleted)])).items
+
+    assert (item["is_deleted"], item["deletion_reason"]) == (is_deleted, reason)
+
+
 # --- text in the place of an object ------------------------------------------------------------------
 
 
