@@ -149,7 +149,8 @@ def external_courier_text(order: Order) -> str:
 
 def courier_cell(order: Order) -> SafeString:
     """The courier in a list, with the way to where an outside service shows the delivery."""
-    return two_lines(cut(courier_text(order)), link_text(order.tracking_link, _("track")))
+    link = link_text(order.tracking_link, _("track"))
+    return two_lines(cut(courier_text(order)), link if isinstance(link, SafeString) else cut(link))
 
 
 def courier_line(order: Order) -> SafeString:
@@ -163,7 +164,7 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s/?#@\\]+([/?#][^\s]*)?", re.IGNORECASE)
 def link_text(address: str | None, words: str) -> SafeString | str:
     """A link that leads out, for web addresses alone; any other text stays text."""
     if not address:
-        return ""
+        return SafeString("")
     if not _WEB_ADDRESS.fullmatch(address):
         return address
     return format_html(
