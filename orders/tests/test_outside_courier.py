@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 
 from orders.models import Order, TimelineEntry
@@ -128,3 +129,16 @@ def test_what_else_a_person_needs_stands_on_the_page(acting: Acting, client: Cli
 
     assert "как можно скорее" in page
     assert "SPRING-7" in page
+
+
+def test_dry_run_masks_number_and_link(acting: Acting, capsys: pytest.CaptureFixture[str]) -> None:
+    aggregators(acting)
+    Order.objects.update(phone_extension=None, tracking_link=None, field_ranks={})
+
+    call_command("replay_webhooks", "--dry-run")
+    masked = capsys.readouterr().out
+    call_command("replay_webhooks", "--dry-run", "--show-people")
+    shown = capsys.readouterr().out
+
+    assert [word in masked for word in ("9876", "track.example")] == [False, False]
+    assert [word in shown for word in ("9876", "track.example")] == [True, True]
