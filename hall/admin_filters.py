@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -18,10 +18,17 @@ States = Mapping[str, tuple[Any, Choose]]
 
 TABLE_STATES: States = {
     "open": (_("open"), lambda rows: rows.filter(is_open=True)),
-    "unknown": (_("with an unknown status"), lambda rows: rows.filter(status=None, raw_status__isnull=False)),
+    "unknown": (
+        _("with an unknown status"),
+        lambda rows: rows.filter(is_open=True, status=None, raw_status__isnull=False),
+    ),
     "refused": (
         _("not accepted by the till"),
         lambda rows: rows.filter(status=None, creation_status="Error"),
+    ),
+    "deleted": (
+        pgettext_lazy("reserves", "deleted in iiko"),
+        lambda rows: rows.filter(Q(is_deleted=True) | Q(status="Deleted")),
     ),
 }
 RESERVE_STATES: States = {
@@ -30,7 +37,6 @@ RESERVE_STATES: States = {
         pgettext_lazy("reserves", "cancelled"),
         lambda rows: rows.filter(cancel_reason__isnull=False),
     ),
-    "deleted": (pgettext_lazy("reserves", "deleted in iiko"), lambda rows: rows.filter(is_deleted=True)),
 }
 
 

@@ -102,7 +102,7 @@ class _Page(Bill):
             notices.append(("bad", title, error_text(row.error_info)))
         if isinstance(row, Reserve) and row.cancel_reason is not None:
             notices.append(("info", _("Cancelled"), capfirst(cancel_text(row.cancel_reason))))
-        if isinstance(row, Reserve) and row.is_deleted:
+        if row.is_deleted:
             notices.append(("info", _("Deleted in iiko"), ""))
         if not self._shown and (row.phone or row.customer):
             words = _("Names, phones and comments are open to those with the permission for it.")

@@ -73,6 +73,7 @@ class HallRow(models.Model):
     external_number = models.CharField(_("external number"), max_length=200, null=True)
     creation_status = models.CharField(_("creation"), max_length=200, choices=CreationStatus, null=True)
     error_info = models.JSONField(_("creation error"), null=True)
+    is_deleted = models.BooleanField(_("deleted in iiko"), null=True)
 
     table_ids = models.JSONField(
         _("tables"), default=list, help_text=_("iiko's ids; the events do not name the tables.")
@@ -121,6 +122,7 @@ class TableOrder(HallRow):
         verbose_name=_("open"),
         expression=Case(
             When(status__in=("Closed", "Deleted"), then=False),
+            When(is_deleted=True, then=False),
             When(creation_status="Error", raw_status__isnull=True, then=False),
             default=True,
         ),
@@ -152,6 +154,7 @@ class TableOrder(HallRow):
             models.Index("phone", "id", name="table_orders_phone"),
             models.Index("when_created", "id", name="table_orders_opened"),
             models.Index("id", name="table_orders_open", condition=Q(is_open=True)),
+            models.Index("id", name="table_orders_deleted", condition=Q(is_deleted=True)),
         ]
 
     def __str__(self) -> str:
@@ -162,7 +165,6 @@ class Reserve(HallRow):
     """A table kept for guests, or a banquet, which has a bill. Times and guests are those planned."""
 
     status = models.CharField(_("status"), max_length=20, choices=ReserveStatus, null=True)
-    is_deleted = models.BooleanField(_("deleted in iiko"), null=True)
     cancel_reason = models.TextField(_("cancel reason"), null=True)
     is_open = models.GeneratedField(
         verbose_name=_("open"),

@@ -37,8 +37,10 @@ def badges(row: HallRow) -> SafeString:
     found = [_status_badge(row)]
     if row.status and row.creation_status == CreationStatus.ERROR:
         found.append(badge("problem", _("A change was not accepted"), _("The till refused what was asked")))
-    if isinstance(row, Reserve):
-        found += _reserve_badges(row)
+    if isinstance(row, Reserve) and row.cancel_reason is not None:
+        found.append(badge("problem", _("Cancelled"), cancel_text(row.cancel_reason)))
+    if row.is_deleted and row.status != TableOrderStatus.DELETED:
+        found.append(badge("Cancelled", _("Deleted")))
     return format_html(
         '<span class="hub-badges">{}</span>', format_html_join("", "{}", ((one,) for one in found))
     )
@@ -50,15 +52,6 @@ def _status_badge(row: HallRow) -> SafeString:
     if row.raw_status is not None:
         return unknown_badge(row.raw_status)
     return creation_badge(row.creation_status)
-
-
-def _reserve_badges(reserve: Reserve) -> list[SafeString]:
-    found = []
-    if reserve.cancel_reason is not None:
-        found.append(badge("problem", _("Cancelled"), cancel_text(reserve.cancel_reason)))
-    if reserve.is_deleted:
-        found.append(badge("Cancelled", _("Deleted")))
-    return found
 
 
 def status_words(model: type[HallRow], status: str | None) -> str:

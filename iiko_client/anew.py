@@ -81,7 +81,7 @@ def _of(wire: JsonObject, key: str) -> JsonObject:
 
 def _living(rows: Any) -> list[JsonObject]:
     listed = rows if isinstance(rows, list) else []
-    return [row for row in listed if isinstance(row, Mapping) and row.get("deleted") is None]
+    return [row for row in listed if isinstance(row, Mapping) and row.get("deleted") in (None, False)]
 
 
 def _goods(items: Any) -> list[JsonObject]:

@@ -1,7 +1,7 @@
 """Lenient reading of the vendor's JSON: a bad field is noted and left out, never the whole document.
 
-"Absent" and "null" differ: ``null`` clears a field of the mirror, an absent or unreadable one leaves
-it as it was.
+"Absent" and "null" differ: ``null`` clears a field of the mirror, an absent one leaves it as it was. An
+unreadable one clears it, too: what was known before is not what iiko says now.
 """
 
 from __future__ import annotations
@@ -159,8 +159,14 @@ class Reader:
         return None if value is None else canonical_id(value)
 
     def money(self, key: str) -> MinorUnits | None:
+        """An amount rounded to 1/100 (see ``units``); noted where more than a double's noise was lost."""
         value = self.wire.get(key)
-        return None if value is None else units.to_minor(value)
+        if value is None:
+            return None
+        minor, is_loss = units.rounded(value)
+        if is_loss:
+            self.note(key, f"{str(value)[:40]} is finer than 1/100, rounded to {units.to_major(minor)}")
+        return minor
 
     def local_time(self, key: str) -> datetime | None:
         value = self.label(key)
@@ -211,6 +217,17 @@ class Reader:
             raise BadValue(f"expected an object, got {type(value).__name__}")
         return self._inner(value, f"{key}.")
 
+    def named(self, key: str, text_is: str = "name") -> Reader | None:
+        """The object under ``key``; text in its place is its ``text_is``, a UUID its id (both noted)."""
+        value = self.wire.get(key)
+        if not isinstance(value, str):
+            return self.child(key)
+        if not value.strip():
+            return None
+        meaning = "id" if is_uuid(value.strip()) else text_is
+        self.note(key, f"expected an object, got text; taken for its {meaning}")
+        return self._inner({meaning: value}, f"{key}.")
+
     def children(self, key: str) -> list[Reader]:
         """The objects of a list; null counts as an empty list, other members are noted and left out."""
         found = []
@@ -241,3 +258,7 @@ class Reader:
     def inner(self, key: str) -> Reader:
         """The object under ``key``, an empty one where it is absent, null or bad (then noted)."""
         return self.read(key, Reader.child) or self._inner({}, f"{key}.")
+
+    def inner_named(self, key: str, text_is: str = "name") -> Reader:
+        """Like ``inner``, with text taken as ``named`` takes it."""
+        return self.read(key, lambda reader, at: reader.named(at, text_is)) or self._inner({}, f"{key}.")

@@ -1,23 +1,32 @@
-"""Money: iiko's JSON numbers in major units (roubles) to whole 1/100 and back, exactly."""
+"""Money: iiko's JSON numbers in major units (roubles) to whole 1/100 and back.
+
+What people and programs ask of the hub is exact or refused (``to_minor``). What iiko tells is computed
+in doubles, so it is rounded (``rounded``): to the nearest 1/100 of the number as it is written, a half
+away from zero, one number at a time. 117.549 is 117.55, 0.005 is 0.01, -0.005 is -0.01.
+"""
 
 from __future__ import annotations
 
 import re
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
 from typing import NewType
 
 MinorUnits = NewType("MinorUnits", int)
 """1/100 of the currency: kopecks for RUB."""
 
 _HUNDREDTH = Decimal("0.01")
+_MILLIONTH = Decimal("0.000001")
 # The usual context rounds to 28 digits without a word.
 _EXACT = Context(prec=40, traps=[Inexact])
+_ROUNDED = Context(prec=40, rounding=ROUND_HALF_UP)
+# A double has 53 bits; what a till adds up is off by some of the last ones.
+_NOISE = Decimal(2) ** -48
 _WRITTEN = re.compile(r"-?\d{1,30}(\.\d{1,2})?", re.ASCII)
 _LARGEST = Decimal(10) ** 16  # in major units; the column is 64-bit
 
 
 class NotMoney(ValueError):
-    """The value is not an amount of whole 1/100 of a currency."""
+    """The value is no amount of money, or finer than 1/100 where that is refused."""
 
 
 def to_minor(value: object) -> MinorUnits:
@@ -29,6 +38,40 @@ def to_minor(value: object) -> MinorUnits:
     Raises:
         NotMoney: not a number, out of range, or finer than 1/100.
     """
+    amount = _amount(value)
+    try:
+        minor = amount.quantize(_HUNDREDTH, context=_EXACT).scaleb(2, context=_EXACT)
+    except Inexact as error:
+        raise NotMoney(f"{str(value)[:40]} has a fraction smaller than 1/100") from error
+    return MinorUnits(int(minor))
+
+
+def rounded(value: object) -> tuple[MinorUnits, bool]:
+    """Round major units to 1/100 of the currency: ``Decimal("117.549")`` → 11755.
+
+    The second value says whether more than the noise of a double was rounded away: true of 117.549, false
+    of 1016.4499999999999, which is what a double makes of 1016.45.
+
+    Raises:
+        NotMoney: not a number, or out of range.
+    """
+    amount = _amount(value)
+    nearest = amount.quantize(_HUNDREDTH, context=_ROUNDED)
+    return MinorUnits(int(nearest.scaleb(2, context=_EXACT))), not _is_noise(amount, nearest)
+
+
+def without_noise(amount: Decimal) -> Decimal:
+    """Drop what a double added to an amount of six places or less: 0.30000000000000004 is 0.3."""
+    nearest = amount.quantize(_MILLIONTH, context=_ROUNDED)
+    return nearest if _is_noise(amount, nearest) else amount
+
+
+def _is_noise(amount: Decimal, nearest: Decimal) -> bool:
+    lost = _ROUNDED.subtract(amount, nearest).copy_abs()
+    return lost <= _ROUNDED.multiply(max(amount.copy_abs(), Decimal(1)), _NOISE)
+
+
+def _amount(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise NotMoney(f"{value!r} is not an amount of money")
     try:
@@ -38,11 +81,7 @@ def to_minor(value: object) -> MinorUnits:
     # copy_abs rounds nothing: abs would raise Overflow on an exponent beyond the usual context's.
     if not amount.is_finite() or amount.copy_abs() >= _LARGEST:
         raise NotMoney(f"{str(value)[:40]} is outside the range of amounts")
-    try:
-        minor = amount.quantize(_HUNDREDTH, context=_EXACT).scaleb(2, context=_EXACT)
-    except Inexact as error:
-        raise NotMoney(f"{str(value)[:40]} has a fraction smaller than 1/100") from error
-    return MinorUnits(int(minor))
+    return amount
 
 
 def text_to_minor(text: str) -> MinorUnits:

@@ -16,14 +16,14 @@ from organizations.models import Organization
 
 
 def came_to_nothing(path: str = "") -> Q:
-    """Orders that were cancelled or that the till refused; ``path`` leads to the order.
+    """Orders that were cancelled or deleted, or that the till refused; ``path`` leads to the order.
 
     A refused creation may still become a success; by then its money is back in the wallet, and the till
     charges the wallet when the order is closed (reference, sections 3 and 8, read 2026-11).
     """
     cancelled = Q(**{f"{path}status": DeliveryStatus.CANCELLED.value})
     refused = {f"{path}creation_status": CreationStatus.ERROR, f"{path}raw_status__isnull": True}
-    return cancelled | Q(**refused)
+    return cancelled | Q(**{f"{path}is_deleted": True}) | Q(**refused)
 
 
 class WalletKind(models.IntegerChoices):

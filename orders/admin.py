@@ -31,7 +31,7 @@ from orders.admin_filters import (
 )
 from orders.admin_page import order_page
 from orders.models import Order, OrderQuerySet
-from orders.presentation import amount_text, badges, restaurant_text, type_text
+from orders.presentation import amount_text, badges, courier_cell, restaurant_text, type_text
 from organizations.admin_filters import OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
 from organizations.presentation import EMPTY, ago_text, clock, clock_text, cut, two_lines
@@ -46,6 +46,7 @@ _LISTED = (
     "raw_status",
     "creation_status",
     "is_open",
+    "is_deleted",
     "problem",
     "promised_time",
     "when_delivered",
@@ -54,6 +55,9 @@ _LISTED = (
     "order_type_name",
     "amount_minor",
     "courier_name",
+    "external_courier_service_id",
+    "external_courier_service_name",
+    "tracking_link",
     "restaurant_name",
     "updated_at",
     "organization__iiko_id",
@@ -163,7 +167,7 @@ class OrderAdmin(Acting, MirrorAdmin):
 
     @admin.display(description=_("courier"))
     def courier(self, order: Order) -> SafeString:
-        return cut(order.courier_name or EMPTY)
+        return courier_cell(order)
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, order: Order) -> SafeString:

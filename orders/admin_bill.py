@@ -38,6 +38,7 @@ class Line:
     status: str
     note: str
     combo: str
+    template: str
     printed: SafeString
     is_deleted: bool
     deletion_reason: str
@@ -99,6 +100,7 @@ class Bill:
             status=item_status_text(item.get("status")),
             note=item.get("comment") or "",
             combo=item.get("combo_name") or "",
+            template=item.get("template_name") or "" if item.get("name") != item.get("template_name") else "",
             printed=self.clock(clocks.terminal_local(printed, UTC)) if printed else SafeString(""),
             is_deleted=bool(item.get("is_deleted")),
             deletion_reason=item.get("deletion_reason") or "",
@@ -106,8 +108,10 @@ class Bill:
         )
 
     def _parts(self, item: Mapping[str, Any]) -> Iterable[Part]:
-        for component in item.get("components") or []:
-            yield self._part(component, is_component=True)
+        components = item.get("components") or []
+        for component in components:
+            if len(components) > 1:  # else the line has its name
+                yield self._part(component, is_component=True)
             for modifier in component.get("modifiers") or []:
                 yield self._part(modifier)
         for modifier in item.get("modifiers") or []:

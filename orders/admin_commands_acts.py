@@ -25,12 +25,12 @@ from orders.command_models import CommandKind, OrderCommand
 from orders.errors import NotAllowed
 from orders.models import Order
 from orders.permissions import may_ask, sees_commands
-from orders.presentation import badges, restaurant_text
+from orders.presentation import badges, courier_text, restaurant_text
 from orders.services.actions import check, subject_of
 from orders.services.commands import Requester
 from orders.services.repeats import once
 from organizations.errors import HubError
-from organizations.presentation import EMPTY, money
+from organizations.presentation import money
 
 AT_ONCE = 100
 """Orders of one bulk action: each is a command that somebody will look after."""
@@ -251,7 +251,7 @@ def _asked_rows(form: ActForm) -> list[dict[str, Any]]:
             "order": order,
             "url": order_url(order),
             "badges": badges(order, now),
-            "courier": order.courier_name or EMPTY,
+            "courier": courier_text(order),
             "refused": form.why_none(order) if isinstance(form, StatusForm) else _why_not(form, order),
         }
         for order in form.orders
@@ -261,7 +261,7 @@ def _asked_rows(form: ActForm) -> list[dict[str, Any]]:
 def _headline(order: Order) -> list[tuple[str, str]]:
     return [
         (gettext("Amount"), money(order.amount_minor, order.organization.currency)),
-        (gettext("Courier"), order.courier_name or EMPTY),
+        (gettext("Courier"), courier_text(order)),
         (gettext("Restaurant"), restaurant_text(order)),
     ]
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from orders.models import Order, OrderQuerySet, OrderType, Status
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter
@@ -26,7 +27,7 @@ STATES: Mapping[str, tuple[Any, Choose]] = {
     "problem": (_("open with a problem"), lambda orders, _now: orders.open().filter(problem__isnull=False)),
     "unknown": (
         _("with an unknown status"),
-        lambda orders, _now: orders.filter(status__isnull=True, raw_status__isnull=False),
+        lambda orders, _now: orders.open().filter(status__isnull=True, raw_status__isnull=False),
     ),
     "refused": (
         _("not accepted by the till"),
@@ -35,6 +36,10 @@ STATES: Mapping[str, tuple[Any, Choose]] = {
     "sending": (
         _("being sent to the till"),
         lambda orders, _now: orders.filter(status__isnull=True, creation_status="InProgress"),
+    ),
+    "deleted": (
+        pgettext_lazy("orders", "deleted in iiko"),
+        lambda orders, _now: orders.filter(is_deleted=True),
     ),
     "late": (_("late, finished ones too"), lambda orders, now: orders.late(now)),
 }

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
@@ -18,17 +19,23 @@ from orders.presentation import (
     address_text,
     badges,
     blacklist_text,
+    courier_line,
     customer_text,
     error_text,
     moved_text,
+    phone_line,
     restaurant_text,
     status_badge,
     type_text,
 )
 from orders.services.relations import Relation, Relative, relatives_of
-from organizations.presentation import EMPTY, field_title
+from organizations.presentation import field_title
 
 EVENTS_SHOWN = 50
+
+_OF_EVENTS = (
+    *("order", "event_type", "status", "reason", "notes", "received_at", "duplicates", "source", "format"),
+)
 
 Fact = tuple[str, str | SafeString]
 
@@ -37,6 +44,7 @@ RELATIONS = {
     Relation.MOVED_TO: gettext_lazy("moved on to"),
     Relation.SPLIT_FROM: gettext_lazy("split from"),
     Relation.SPLIT_INTO: gettext_lazy("split into"),
+    Relation.IN_ITS_PLACE: gettext_lazy("probably in its place (same number)"),
     Relation.RELATED: gettext_lazy("also of this story"),
 }
 
@@ -90,12 +98,16 @@ class _Page(Bill):
         order = self._order
         return [
             (_("Amount"), self.money(order.amount_minor)),
-            (_("Promised"), self.clock(order.promised_time)),
+            (_("Promised"), self.promised()),
             (_("Type"), type_text(order)),
-            (_("Courier"), order.courier_name or EMPTY),
+            (_("Courier"), courier_line(order)),
             (_("Restaurant"), restaurant_text(order)),
             (_("Changed"), self.clock(order.updated_at, seconds=True)),
         ]
+
+    def promised(self) -> SafeString:
+        promised = self.clock(self._order.promised_time)
+        return format_html("{}, {}", promised, _("as soon as possible")) if self._order.is_asap else promised
 
     def notices(self) -> list[tuple[str, str, str]]:
         """What needs a person's eye: severity, title, words."""
@@ -119,7 +131,10 @@ class _Page(Bill):
 
     def _endings(self) -> list[tuple[str, str, str]]:
         order = self._order
-        notices = []
+        notices: list[tuple[str, str, str]] = []
+        if order.is_deleted:
+            over = _("It is over here, and nothing can be asked of it.")
+            notices.append(("info", _("Deleted in iiko"), over))
         if order.cancel_cause or order.cancel_comment or order.when_cancelled:
             words = [order.cancel_cause or _("no cause named"), order.cancel_comment or ""]
             notices.append(("info", _("Cancelled"), ". ".join(filter(None, words))))
@@ -134,7 +149,7 @@ class _Page(Bill):
         address: Mapping[str, Any] = order.address or {}
         facts: list[tuple[str, Any]] = [
             (pgettext("person", "Name"), customer_text(customer) if customer else None),
-            (_("Phone"), order.phone),
+            (_("Phone"), phone_line(order.phone, order.phone_extension)),
             (_("Address"), address_text(address) if address else None),
             (_("To the courier"), address.get("comment")),
             (_("Zone"), order.delivery_zone),
@@ -143,6 +158,7 @@ class _Page(Bill):
             (_("Blacklist"), blacklist_text(customer)),
             (_("Guests"), order.guests_count),
             (_("Courier's phone"), order.courier_phone),
+            (_("Coupon"), order.loyalty.get("coupon") if isinstance(order.loyalty, dict) else None),
             (_("Operator"), order.operator_name),
             (_("Source"), order.source_key),
         ]
@@ -162,6 +178,7 @@ class _Page(Bill):
             "pos_id",
             "terminal_group_id",
             "courier_id",
+            "external_courier_service_id",
             "order_type_name",
             "raw_status",
             "revision",
@@ -176,11 +193,7 @@ class _Page(Bill):
         return frozenset(inbox.filter(pk__in=told).values_list("pk", flat=True)) if told else frozenset()
 
     def events(self) -> list[dict[str, Any]]:
-        newest = (
-            self._order.events.order_by("-id")
-            .only("order", "event_type", "status", "reason", "received_at", "duplicates", "source", "format")
-            .all()[:EVENTS_SHOWN]
-        )
+        newest = self._order.events.order_by("-id").only(*_OF_EVENTS).all()[:EVENTS_SHOWN]
         return [
             {
                 "event": event,

@@ -20,6 +20,7 @@ from orders.presentation import (
     address_text,
     creation_text,
     customer_text,
+    deletion_text,
     error_text,
     item_status_text,
     moved_text,
@@ -100,6 +101,7 @@ class Words:
         self._now = now
         self._put: Mapping[str, Callable[[Any], str | SafeString]] = {
             "status": _status,
+            "is_deleted": deletion_text,
             "creation_status": creation_text,
             "error_info": error_text,
             "promised_time": self._time,

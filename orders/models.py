@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -34,6 +36,11 @@ class Status(models.TextChoices):
 
 
 TERMINAL = tuple(sorted(status.value for status in TERMINAL_STATUSES))
+
+
+def is_over(fields: Mapping[str, Any]) -> bool:
+    """Whether an order, by its fields in the mirror's names, has ended: closed, cancelled or deleted."""
+    return fields.get("status") in TERMINAL or fields.get("is_deleted") is True
 
 
 class CreationStatus(models.TextChoices):
@@ -67,7 +74,7 @@ def phone_forms(text: str) -> list[str]:
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> OrderQuerySet:
-        """Neither closed nor cancelled, nor refused by the till; unknown statuses count as open."""
+        """Neither closed, cancelled nor deleted, nor refused by the till; unknown statuses count as open."""
         return self.filter(is_open=True)
 
     def late(self, now: datetime, *, is_late: bool = True) -> OrderQuerySet:
@@ -76,7 +83,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         end = Coalesce("when_delivered", "when_closed", still_waiting)
         overdue = Q(promised_time__lt=end)
         # A CASE, because NOT over comparisons with NULL would lose the orders that promise nothing.
-        verdict = Case(When(status=Status.CANCELLED, then=False), When(overdue, then=True), default=False)
+        is_nobodys = Q(status=Status.CANCELLED) | Q(is_deleted=True)
+        verdict = Case(When(is_nobodys, then=False), When(overdue, then=True), default=False)
         return self.filter(Exact(verdict, is_late))
 
     def searched(self, text: str) -> OrderQuerySet:
@@ -119,10 +127,12 @@ class Order(models.Model):
     raw_status = models.TextField(_("status as sent"), null=True)
     creation_status = models.CharField(_("creation"), max_length=200, choices=CreationStatus, null=True)
     error_info = models.JSONField(_("creation error"), null=True)
+    is_deleted = models.BooleanField(_("deleted in iiko"), null=True)
     is_open = models.GeneratedField(
         verbose_name=_("open"),
         expression=Case(
             When(status__in=TERMINAL, then=False),
+            When(is_deleted=True, then=False),
             When(creation_status="Error", raw_status__isnull=True, then=False),
             default=True,
         ),
@@ -140,8 +150,12 @@ class Order(models.Model):
     courier_id = models.CharField(_("courier id"), max_length=200, null=True)
     courier_name = models.TextField(_("courier"), null=True)
     courier_phone = models.TextField(_("courier's phone"), null=True)
+    external_courier_service_id = models.TextField(_("outside courier service id"), null=True)
+    external_courier_service_name = models.TextField(_("outside courier service"), null=True)
+    tracking_link = models.TextField(_("tracking link"), null=True)
     customer = models.JSONField(_("customer"), null=True)
     phone = models.CharField(_("phone"), max_length=200, null=True)
+    phone_extension = models.CharField(_("phone extension"), max_length=200, null=True)
     address = models.JSONField(_("address"), null=True)
     comment = models.TextField(_("comment"), null=True)
     problem = models.TextField(_("problem"), null=True, help_text=_("Empty text: a problem without words."))
@@ -220,6 +234,7 @@ class Order(models.Model):
             models.Index("id", name="orders_open", condition=Q(is_open=True)),
             models.Index("promised_time", name="orders_open_promised", condition=Q(is_open=True)),
             models.Index("order_type", "id", name="orders_type"),
+            models.Index("id", name="orders_deleted", condition=Q(is_deleted=True)),
             # Few orders are moved: the index costs nothing but with those (see services.relations).
             GinIndex(
                 fields=["moved"],
@@ -236,9 +251,14 @@ class Order(models.Model):
     def has_unknown_status(self) -> bool:
         return self.status is None and self.raw_status is not None
 
+    @property
+    def has_external_courier(self) -> bool:
+        """Whether a courier service that is not the restaurant's carries it."""
+        return bool(self.external_courier_service_id or self.external_courier_service_name)
+
     def late_at(self, now: datetime) -> bool:
         """Whether the guest got it after the promised time, or still waits though it has passed."""
-        if self.promised_time is None or self.status == Status.CANCELLED:
+        if self.promised_time is None or self.status == Status.CANCELLED or self.is_deleted:
             return False
         end = self.when_delivered or self.when_closed or (now if self.is_open else None)
         return end is not None and end > self.promised_time

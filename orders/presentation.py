@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from orders.models import CreationStatus, Order, OrderType, Status
-from organizations.presentation import EMPTY, badge, money, span_text
+from organizations.presentation import EMPTY, badge, cut, money, span_text, two_lines
 
 ITEM_STATUSES = {
     "Added": pgettext_lazy("item", "added"),
@@ -55,6 +56,9 @@ _TIMEOUT = "Creation timeout expired"
 
 def status_badge(order: Order) -> SafeString:
     """What iiko says of the order, never guessed: an unknown status is shown as it was sent."""
+    if order.is_deleted:
+        last = status_text(order.status or order.raw_status or "")
+        return badge("Cancelled", _("Deleted"), _("Its last status: %(status)s") % {"status": last or EMPTY})
     if order.status:
         return badge(order.status, status_text(order.status))
     if order.raw_status is not None:
@@ -96,7 +100,7 @@ def badges(order: Order, now: datetime) -> SafeString:
     """Status, lateness and problem; ``data-mark`` tells the page's script what counts as a change."""
     return format_html(
         '<span class="hub-badges" data-mark="{}">{}{}{}</span>',
-        f"{order.status}|{order.raw_status}|{order.creation_status}",
+        f"{order.status}|{order.raw_status}|{order.creation_status}|{bool(order.is_deleted)}",
         status_badge(order),
         late_badge(order, now),
         problem_badge(order),
@@ -131,6 +135,57 @@ def restaurant_text(order: Order) -> str:
     return order.restaurant_name or order.organization.name
 
 
+def courier_text(order: Order) -> str:
+    """Who carries it: the restaurant's courier, an outside service, or both where iiko names both."""
+    return _joined("; ", order.courier_name, external_courier_text(order)) or EMPTY
+
+
+def external_courier_text(order: Order) -> str:
+    if not order.has_external_courier:
+        return ""
+    name = order.external_courier_service_name or order.external_courier_service_id
+    return _("%(service)s (outside service)") % {"service": name}
+
+
+def courier_cell(order: Order) -> SafeString:
+    """The courier in a list, with the way to where an outside service shows the delivery."""
+    link = link_text(order.tracking_link, _("track"))
+    return two_lines(cut(courier_text(order)), link if isinstance(link, SafeString) else cut(link))
+
+
+def courier_line(order: Order) -> SafeString:
+    link = link_text(order.tracking_link, _("track"))
+    return format_html("{} {}", courier_text(order), link) if link else format_html("{}", courier_text(order))
+
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s/?#@\\]+([/?#][^\s]*)?", re.IGNORECASE)
+
+
+def link_text(address: str | None, words: str) -> SafeString | str:
+    """A link that leads out, for web addresses alone; any other text stays text."""
+    if not address:
+        return SafeString("")
+    if not _WEB_ADDRESS.fullmatch(address):
+        return address
+    return format_html(
+        '<a class="hub-link" href="{}" title="{}" target="_blank" rel="noopener noreferrer">{}</a>',
+        address,
+        address,
+        words,
+    )
+
+
+def phone_line(phone: str | None, extension: str | None) -> str | None:
+    """The number to dial, whole."""
+    if not extension:
+        return phone
+    return _("%(phone)s ext. %(extension)s") % {"phone": phone or EMPTY, "extension": extension}
+
+
+def deletion_text(is_deleted: Any) -> str:
+    return _("deleted in iiko") if is_deleted else _("not deleted")
+
+
 def customer_text(customer: Mapping[str, Any] | None) -> str:
     if not customer:
         return EMPTY
@@ -144,20 +199,34 @@ def blacklist_text(customer: Mapping[str, Any]) -> str | None:
 
 
 def address_text(address: Mapping[str, Any] | None) -> str:
-    """One line: region, city, street, house, flat, what a courier needs at the door."""
+    """One line: where the house stands, in parts or as the one line iiko has of it, then the way to the door.
+
+    Where iiko tells both, a part that stands in its line already is not said twice.
+    """
     if not address:
         return EMPTY
-    numbered = (
-        (_("bldg. %(number)s"), "building"),
+    line = str(address.get("line1") or "")
+    parts = [address.get(name) for name in ("index", "region", "city", "street", "house")]
+    parts += _numbered(address, ((_("bldg. %(number)s"), "building"),))
+    at_the_door = (
         (_("flat %(number)s"), "flat"),
         (_("entrance %(number)s"), "entrance"),
         (_("floor %(number)s"), "floor"),
         (_("door phone %(number)s"), "doorphone"),
     )
-    parts = [address.get(name) for name in ("index", "region", "city", "street", "house")]
-    parts += [form % {"number": address[name]} for form, name in numbered if address.get(name)]
-    parts.append(address.get("line1"))
-    return _joined(", ", *parts) or EMPTY
+    place = [part for part in parts if not _stands_in(part, line)]
+    way = [part for part in _numbered(address, at_the_door) if not _stands_in(part, line)]
+    return _joined(", ", *place, line, *way) or EMPTY
+
+
+def _numbered(address: Mapping[str, Any], forms: tuple[tuple[str, str], ...]) -> list[str]:
+    return [form % {"number": address[name]} for form, name in forms if address.get(name)]
+
+
+def _stands_in(part: Any, line: str) -> bool:
+    """Whether a text is in a line as words of its own."""
+    words = rf"(?<!\w){re.escape(str(part).casefold())}(?!\w)"
+    return bool(part) and re.search(words, line.casefold()) is not None
 
 
 def _joined(glue: str, *parts: Any) -> str:

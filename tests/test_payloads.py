@@ -351,11 +351,12 @@ def test_14_discounts_combo_halves_service_and_loyalty() -> None:
     soup, halves, service = found.items
     assert (soup["combo_name"], soup["result_minor"]) == ("Обед дня", 32300)
     assert (halves["name"], halves["kind"], halves["price_minor"], halves["result_minor"]) == (
-        "Пицца из двух половин",
+        "½ Половина с грибами / ½ Половина с ветчиной",
         "Compound",
         102500,
         87125,
     )
+    assert halves["template_name"] == "Пицца из двух половин"
     assert [half["name"] for half in halves["components"]] == [
         "Половина с грибами",
         "Половина с ветчиной",

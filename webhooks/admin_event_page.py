@@ -137,7 +137,7 @@ class _Page:
             }
             notices.append(("warn", title, words))
         if event.notes:
-            title = _("Could not be read and was left as it was")
+            title = _("Remarks on its content")
             notices.append(("warn", title, "; ".join(str(note) for note in event.notes)))
         return notices
 

@@ -43,7 +43,7 @@ CHANGES_SHOWN = 200
 TROUBLES_SHOWN = 50
 _LONGEST = 300
 _PERSONAL = re.compile(
-    r"phone|customer|guest_|tab_name|address|comment|email|card|birth|problem|person|waiter|external_data"
+    r"phone|tracking|customer|guest_|tab_name|address|comment|email|card|birth|problem|person|waiter|external_data"
 )
 # Rows without a page of their own are seen by those who see the page that shows what they are for.
 _SHOWN_AS: dict[type[Model], type[Model]] = {StopListGroup: StopListItem}

@@ -100,9 +100,9 @@ class WebhookEvent(models.Model):
     reason = models.CharField(_("reason"), max_length=30, choices=Reason, blank=True)
     error = models.TextField(_("error"), blank=True)
     notes = models.JSONField(
-        _("could not be read"),
+        _("remarks"),
         default=list,
-        help_text=_("Fields that could not be read and were left as they were."),
+        help_text=_("Fields that could not be read and are unknown now, or were not read just as they came."),
     )
     organization_id = models.CharField(_("organization"), max_length=200, blank=True)
     entity_key = models.CharField(_("entity"), max_length=210, blank=True)

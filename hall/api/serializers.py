@@ -10,7 +10,15 @@ from rest_framework import serializers
 from hall.models import HallRow, Reserve, TableOrder
 from hall.presentation import guest_name, phone_text, said
 
-_WRAPPER = ("external_number", "status", "raw_status", "is_open", "creation_status", "error_info")
+_WRAPPER = (
+    "external_number",
+    "status",
+    "raw_status",
+    "is_open",
+    "creation_status",
+    "error_info",
+    "is_deleted",
+)
 _BILL = ("number", "amount_minor", "currency", "terminal_group_id")
 _CHANGES = ("revision", "created_at", "updated_at")
 _DETAIL = (
@@ -25,7 +33,7 @@ TABLE_ORDER_FIELDS = (
 )
 TABLE_ORDER_DETAIL = (*_DETAIL, "pos_id", "tab_name", "split_between_registers")
 RESERVE_FIELDS = (
-    *("id", "organization_id", "iiko_reserve_id", *_WRAPPER, "is_deleted", "cancel_reason"),
+    *("id", "organization_id", "iiko_reserve_id", *_WRAPPER, "cancel_reason"),
     *("estimated_start_time", "guests_coming_time", "duration_minutes", "guests_count", "table_ids"),
     *("occasion", *_BILL, *_CHANGES),
 )

@@ -70,6 +70,7 @@ def test_table_order_in_the_list() -> None:
         "is_open": True,
         "creation_status": "Success",
         "error_info": None,
+        "is_deleted": None,
         "number": "57",
         "amount_minor": 1999,
         "currency": "RUB",

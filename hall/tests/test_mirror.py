@@ -282,7 +282,7 @@ def test_lines_are_read_as_those_of_deliveries() -> None:
     )
 
 
-def test_bad_fields_are_noted_and_left_as_they_were() -> None:
+def test_bad_fields_are_noted_and_unknown_from_then_on() -> None:
     make_organization()
     arrive(reserve_event(guestsCount=4, tableIds=[TABLE_ID]))
 
@@ -299,14 +299,15 @@ def test_bad_fields_are_noted_and_left_as_they_were() -> None:
     )
 
     found = reserve()
-    assert (found.guests_count, found.table_ids, found.status) == (4, [TABLE_ID], "Started")
-    assert found.estimated_start_time == datetime(2026, 3, 20, 14, tzinfo=UTC)
+    assert (found.guests_count, found.table_ids, found.status) == (None, [], "Started")
+    assert found.estimated_start_time is None
     assert found.customer is not None
+    assert found.customer["name"] == "Мария"
     assert inbox()[1].notes == [
         "reserve.tableIds: expected a list, got str",
         "reserve.guestsCount: expected a whole number, got 'many'",
         "reserve.estimatedStartTime: 'soon' is not a date and time",
-        "reserve.customer: expected an object, got str",
+        "reserve.customer: expected an object, got text; taken for its name",
         "reserve.order: expected an object, got int",
     ]
 
@@ -401,3 +402,36 @@ def test_batch_reads_and_writes_its_rows_at_once() -> None:
     statements = [query["sql"] for query in captured if '"reserves"' in query["sql"]]
     # Which are there, the missing ones, the lock, the write.
     assert len(statements) == 4 * batches < 20
+
+
+@pytest.mark.parametrize("flag", [{"info": {"isDeleted": True}}, {"isDeleted": True}])
+def test_deleted_table_order_is_not_open(flag: dict[str, Any]) -> None:
+    make_organization()
+    arrive(table_order_event())
+    assert table().is_open
+
+    arrive(table_order_event(timestamp=REVISION + 1, **flag))
+    arrive(table_order_event(timestamp=REVISION + 2))
+
+    assert (table().is_deleted, table().is_open) == (True, False)
+
+    arrive(table_order_event(timestamp=REVISION + 3, info={"isDeleted": False}))
+
+    assert (table().is_deleted, table().is_open) == (False, True)
+
+
+def test_reserve_stays_deleted_until_iiko_says_otherwise() -> None:
+    make_organization()
+    arrive(reserve_event(info={"isDeleted": True}))
+
+    arrive(reserve_event(timestamp=REVISION + 1, info={"isDeleted": None}))
+
+    assert (reserve().is_deleted, reserve().is_open) == (True, False)
+
+
+def test_reserve_with_an_id_of_the_till_is_applied() -> None:
+    make_organization()
+
+    arrive(reserve_event(info={"posId": TABLE_ID}))
+
+    assert inbox()[0].status == "processed"

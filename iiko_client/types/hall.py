@@ -15,6 +15,7 @@ from iiko_client.types.infos import (
     Table,
     read_creation,
     read_customer,
+    read_deletion,
     read_groups,
     read_raw,
     read_status,
@@ -29,6 +30,7 @@ class HallFields(InfoFields, total=False):
     """What both have: guests, tables and a bill; that of a reserve is of its banquet."""
 
     external_number: str
+    is_deleted: bool | None
     table_ids: Sequence[str]
     customer: dict[str, Any] | None
     phone: str | None
@@ -60,7 +62,6 @@ class TableOrderFields(HallFields, total=False):
 
 
 class ReserveFields(HallFields, total=False):
-    is_deleted: bool | None
     duration_minutes: int | None
     should_remind: bool | None
     cancel_reason: str | None
@@ -115,7 +116,9 @@ _RESERVE: Table = (
 def read_table_order_info(wire: JsonObject, zone_of: ZoneOf) -> HallReading[TableOrderFields]:
     """Never raises for bad content: see ``HallReading.issues``."""
     zone = zone_of(_terminal_group(wire.get("order")))
-    return _read(wire, zone, TableOrderFields(), "order", _read_table_order)
+    return _read(
+        wire, zone, TableOrderFields(), "order", _read_table_order, (("posId", "pos_id", Reader.ident),)
+    )
 
 
 def read_reserve_info(wire: JsonObject, zone_of: ZoneOf) -> HallReading[ReserveFields]:
@@ -134,18 +137,24 @@ def _terminal_group(order: object) -> str | None:
 
 
 def _read(
-    wire: JsonObject, zone: tzinfo, fields: F, key: str, read_content: Callable[[Reader, F], None]
+    wire: JsonObject,
+    zone: tzinfo,
+    fields: F,
+    key: str,
+    read_content: Callable[[Reader, F], None],
+    wrapper: Table = (),
 ) -> HallReading[F]:
     issues: list[str] = []
     info = Reader(wire, zone=zone, issues=issues)
     read_creation(info, fields)
-    wrapper: Table = (("posId", "pos_id", Reader.ident), ("isDeleted", "is_deleted", Reader.boolean))
     read_table(info, wrapper, fields)
     # iiko sends null where it was given no number; one that it named before stays.
     if (external := info.read("externalNumber", Reader.ident)) is not None:
         fields["external_number"] = external
-    if (content := info.read(key, Reader.child)) is not None:
+    content = info.read(key, Reader.child)
+    if content is not None:
         read_content(content, fields)
+    read_deletion([one for one in (info, content) if one is not None], fields)
     return HallReading(
         organization_id=info.read("organizationId", Reader.ident),
         iiko_id=info.read("id", Reader.ident),

@@ -7,10 +7,10 @@ content is null until the creation succeeded (OpenAPI, ``OrderInfo``, ``TableOrd
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypedDict
 
-from iiko_client.reading import BadValue, Reader
+from iiko_client.reading import Reader
 from iiko_client.types.lines import read_discounts, read_items, read_payments, read_tips
 
 Parse = Callable[[Reader, str], Any]
@@ -43,25 +43,53 @@ BILL: Table = (
 )
 
 
+_LISTS = frozenset({"items", "payments", "tips", "discounts", "table_ids"})
+
+
 def read_table(reader: Reader, table: Table, fields: InfoFields) -> None:
+    """Read plain fields; one that cannot be read is noted and unknown from now on (a list is empty)."""
     for wire_name, name, parse in table:
         if reader.has(wire_name):
             try:
-                fields[name] = parse(reader, wire_name)  # type: ignore[literal-required]  # the table's names are the keys
+                value = parse(reader, wire_name)
             except ValueError as error:
                 reader.note(wire_name, error)
+                value = [] if name in _LISTS else None
+            fields[name] = value  # type: ignore[literal-required]  # the table's names are the keys
 
 
 def read_groups(
     reader: Reader, groups: Mapping[str, Callable[[Reader | None], InfoFields]], fields: InfoFields
 ) -> None:
-    """Read the objects that fill several fields; a null one empties them."""
+    """Read the objects that fill several fields; a null one empties them, and so does an unreadable one."""
     for key, read in groups.items():
         if reader.has(key):
-            try:
-                fields.update(read(reader.child(key)))
-            except BadValue as error:
-                reader.note(key, error)
+            fields.update(read(reader.read(key, _read_group)))
+
+
+# What readable text in the place of an object says.
+_TEXT_IS = {
+    "customer": "name",
+    "operator": "name",
+    "externalCourierService": "name",
+    "waiter": "name",
+    "orderType": "name",
+    "courierInfo": "courier",
+    "deliveryPoint": "address",
+    "cancelInfo": "comment",
+    "problem": "description",
+}
+
+
+def _read_group(reader: Reader, key: str) -> Reader | None:
+    return reader.named(key, _TEXT_IS[key]) if key in _TEXT_IS else reader.child(key)
+
+
+def read_deletion(readers: Iterable[Reader], fields: Any) -> None:
+    """Set ``is_deleted`` by the last that says so; an absent or null flag says nothing."""
+    for reader in readers:
+        if reader.wire.get("isDeleted") is not None:
+            fields["is_deleted"] = reader.read("isDeleted", Reader.boolean)
 
 
 RAW = {"loyaltyInfo": "loyalty", "externalData": "external_data"}

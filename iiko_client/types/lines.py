@@ -7,14 +7,16 @@ from decimal import Decimal
 from typing import Any, TypedDict
 
 from iiko_client.reading import Reader
-from iiko_client.units import MinorUnits
+from iiko_client.units import MinorUnits, without_noise
 
 
 class ItemRow(TypedDict):
     """One line of the order, ready for JSON.
 
     ``amount`` is decimal text, for it may be a fraction (0.35 kg); ``when_printed`` is ISO 8601 UTC.
-    A deleted line stays in the list with ``is_deleted``.
+    A deleted line stays in the list with ``is_deleted``. A compound line of one product is that product;
+    one of two is named after both, ``½ … / ½ …``, under the id of its template. The template is the scheme
+    by which the till puts it together, not a dish.
     """
 
     position_id: str | None
@@ -30,6 +32,8 @@ class ItemRow(TypedDict):
     comment: str | None
     modifiers: list[dict[str, Any]]
     components: list[dict[str, Any]]
+    template_id: str | None
+    template_name: str | None
     combo_id: str | None
     combo_name: str | None
     is_deleted: bool
@@ -80,40 +84,72 @@ def _read_combos(reader: Reader) -> list[dict[str, str | None]]:
 
 def _read_item(item: Reader, combos: dict[str | None, str | None]) -> ItemRow:
     kind = item.read("type", Reader.label)
-    # Compound has two components and no product of its own, Service has a service in its place.
-    components = [
-        item.inner(key)
-        for key in ("primaryComponent", "secondaryComponent")
-        if item.wire.get(key) is not None
-    ]
-    product = item.inner("service" if kind == "Service" else "product")
+    # Compound has one or two components and no product of its own, Service has a service in its place.
+    components = [item.inner(key) for key in ("primaryComponent", "secondaryComponent") if item.wire.get(key)]
+    parts = [_read_component(component) for component in components]
+    template = _read_product(item.inner_named("template"))
+    product = _read_product(item.inner_named("service" if kind == "Service" else "product"))
     if components:
-        product = item.inner("template")
+        product = _product_of(parts, template)
     money = components or [item]
     combo = item.inner("comboInformation")
     combo_id = combo.read("comboId", Reader.ident)
-    deletion = item.inner("deleted").inner("deletionMethod")
+    deletion = _deletion(item)
     return ItemRow(
         position_id=item.read("positionId", Reader.ident) or money[0].read("positionId", Reader.ident),
         kind=kind,
         status=item.read("status", Reader.label),
-        product_id=product.read("id", Reader.ident),
-        name=product.read("name", Reader.label),
-        size=item.inner("size").read("name", Reader.label),
-        amount=exact(item.read("amount", Reader.decimal)),
+        product_id=product["id"],
+        name=product["name"],
+        size=item.inner_named("size").read("name", Reader.label),
+        amount=_amount(item),
         price_minor=_sum(money, "price"),
         cost_minor=_sum(money, "cost"),
         result_minor=_sum(money, "resultSum"),
         comment=item.read("comment", Reader.label),
         modifiers=_read_modifiers(item, "modifiers") + _read_modifiers(item, "commonModifiers"),
-        components=[_read_component(component) for component in components],
+        components=parts,
+        template_id=template["id"],
+        template_name=template["name"],
         combo_id=combo_id,
         combo_name=combos.get(combo_id) if combo_id else None,
-        is_deleted=item.wire.get("deleted") is not None,
+        is_deleted=_is_deleted(item),
         deletion_reason=deletion.read("comment", Reader.label)
-        or deletion.inner("removalType").read("name", Reader.label),
+        or deletion.inner_named("removalType").read("name", Reader.label),
         when_printed=iso(item.read("whenPrinted", Reader.local_time)),
     )
+
+
+def _amount(wire: Reader) -> str | None:
+    number = wire.read("amount", Reader.decimal)
+    return None if number is None else exact(without_noise(number))
+
+
+def _is_deleted(wire: Reader) -> bool:
+    """By the schema the details of a deletion are null where there is none."""
+    return wire.wire.get("deleted") not in (None, False)
+
+
+def _deletion(item: Reader) -> Reader:
+    deleted = item.wire.get("deleted")
+    # A bare flag has no details to read.
+    details = item.inner_named("deleted", "deletionMethod") if not isinstance(deleted, bool) else None
+    return (details or item).inner_named("deletionMethod", "comment")
+
+
+def _read_product(wire: Reader) -> dict[str, str | None]:
+    return {"id": wire.read("id", Reader.ident), "name": wire.read("name", Reader.label)}
+
+
+def _product_of(parts: list[dict[str, Any]], template: dict[str, str | None]) -> dict[str, str | None]:
+    """Say what a compound line is: its product, or halves of two under the id of its template."""
+    named = [part for part in parts if part["product_id"] or part["name"]]
+    ids = {(part["product_id"], part["name"]) for part in named}
+    if len(ids) == 1:
+        return {"id": named[0]["product_id"], "name": named[0]["name"]}
+    names = [part["name"] for part in named if part["name"]]
+    is_told = len(names) > 1 and len(names) == len(named)
+    return template | {"name": " / ".join(f"½ {name}" for name in names)} if is_told else template
 
 
 def _sum(parts: list[Reader], key: str) -> MinorUnits | None:
@@ -123,7 +159,7 @@ def _sum(parts: list[Reader], key: str) -> MinorUnits | None:
 
 
 def _read_component(component: Reader) -> dict[str, Any]:
-    product = component.inner("product")
+    product = component.inner_named("product")
     return {
         "product_id": product.read("id", Reader.ident),
         "name": product.read("name", Reader.label),
@@ -138,14 +174,14 @@ def _read_modifiers(item: Reader, key: str) -> list[dict[str, Any]]:
 
 
 def _read_modifier(modifier: Reader) -> dict[str, Any]:
-    product = modifier.inner("product")
+    product = modifier.inner_named("product")
     return {
         "product_id": product.read("id", Reader.ident),
         "name": product.read("name", Reader.label),
-        "amount": exact(modifier.read("amount", Reader.decimal)),
+        "amount": _amount(modifier),
         "price_minor": modifier.read("price", Reader.money),
         "result_minor": modifier.read("resultSum", Reader.money),
-        "is_deleted": modifier.wire.get("deleted") is not None,
+        "is_deleted": _is_deleted(modifier),
     }
 
 
@@ -158,7 +194,7 @@ def read_tips(reader: Reader, key: str) -> list[PaymentRow]:
 
 
 def _read_payment(payment: Reader) -> PaymentRow:
-    kind = payment.inner("paymentType")
+    kind = payment.inner_named("paymentType")
     return PaymentRow(
         type_id=kind.read("id", Reader.ident),
         name=kind.read("name", Reader.label),
@@ -175,9 +211,10 @@ def _read_payment(payment: Reader) -> PaymentRow:
 def read_discounts(reader: Reader, key: str) -> list[MoneyRow]:
     return [
         MoneyRow(
-            type_id=row.inner("discountType").read("id", Reader.ident),
-            name=row.inner("discountType").read("name", Reader.label),
+            type_id=kind.read("id", Reader.ident),
+            name=kind.read("name", Reader.label),
             sum_minor=row.read("sum", Reader.money),
         )
         for row in reader.children(key)
+        for kind in (row.inner_named("discountType"),)
     ]

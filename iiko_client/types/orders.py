@@ -19,6 +19,7 @@ from iiko_client.types.infos import (
     Table,
     read_creation,
     read_customer,
+    read_deletion,
     read_groups,
     read_raw,
     read_status,
@@ -46,8 +47,13 @@ class OrderFields(InfoFields, total=False):
     courier_id: str | None
     courier_name: str | None
     courier_phone: str | None
+    external_courier_service_id: str | None
+    external_courier_service_name: str | None
+    tracking_link: str | None
     customer: dict[str, Any] | None
     phone: str | None
+    phone_extension: str | None
+    is_deleted: bool | None
     address: dict[str, Any] | None
     comment: str | None
     problem: str | None
@@ -98,6 +104,8 @@ _ORDER_FIELDS: Table = (
     *BILL,
     ("number", "readable_number", Reader.short),
     ("phone", "phone", Reader.short),
+    ("phoneExtension", "phone_extension", Reader.short),
+    ("trackingLink", "tracking_link", Reader.label),
     ("comment", "comment", Reader.label),
     ("deliveryZone", "delivery_zone", Reader.label),
     ("isAsap", "is_asap", Reader.boolean),
@@ -133,8 +141,11 @@ def read_order_info(wire: JsonObject, zone_of: Callable[[str | None], tzinfo]) -
     external = info.read("externalNumber", Reader.ident)
     if external is not None:
         fields["external_order_id"] = external
-    if (inner := info.read("order", Reader.child)) is not None:
+    inner = info.read("order", Reader.child)
+    if inner is not None:
         _read_order(inner, fields)
+    # The schema has the flag in the order alone; that of a reserve stands beside its content.
+    read_deletion([one for one in (info, inner) if one is not None], fields)
     return OrderReading(
         organization_id=info.read("organizationId", Reader.ident),
         iiko_order_id=info.read("id", Reader.ident),
@@ -168,7 +179,7 @@ def _read_order_type(wire: Reader | None) -> OrderFields:
 
 def _read_courier(wire: Reader | None) -> OrderFields:
     # courierInfo null: there is no courier, or there is no longer one (vendor schema).
-    courier = wire.inner("courier") if wire else None
+    courier = wire.inner_named("courier") if wire else None
     return OrderFields(
         courier_id=courier.read("id", Reader.ident) if courier else None,
         courier_name=courier.read("name", Reader.label) if courier else None,
@@ -176,8 +187,15 @@ def _read_courier(wire: Reader | None) -> OrderFields:
     )
 
 
+def _read_external_courier(wire: Reader | None) -> OrderFields:
+    return OrderFields(
+        external_courier_service_id=wire.read("id", Reader.ident) if wire else None,
+        external_courier_service_name=wire.read("name", Reader.label) if wire else None,
+    )
+
+
 def _read_cancel(wire: Reader | None) -> OrderFields:
-    cause = wire.inner("cause") if wire else None
+    cause = wire.inner_named("cause") if wire else None
     return OrderFields(
         when_cancelled=wire.read("whenCancelled", Reader.local_time) if wire else None,
         cancel_cause=cause.read("name", Reader.label) if cause else None,
@@ -187,10 +205,12 @@ def _read_cancel(wire: Reader | None) -> OrderFields:
 
 
 def _read_problem(wire: Reader | None) -> OrderFields:
-    if wire is None or not wire.read("hasProblem", Reader.boolean):
+    if wire is None:
         return OrderFields(problem=None)
+    words = wire.read("description", Reader.label)
+    has_problem = wire.read("hasProblem", Reader.boolean) if wire.has("hasProblem") else words is not None
     # A problem without words is a problem all the same: the empty text, not None.
-    return OrderFields(problem=wire.read("description", Reader.label) or "")
+    return OrderFields(problem=words or "" if has_problem else None)
 
 
 def _read_operator(wire: Reader | None) -> OrderFields:
@@ -208,15 +228,15 @@ def _read_customer(wire: Reader | None) -> OrderFields:
 def _read_address(wire: Reader | None) -> OrderFields:
     if wire is None:
         return OrderFields(address=None)
-    place = wire.inner("address")
-    street = place.inner("street")
+    place = wire.inner_named("address", "line1")
+    street = place.inner_named("street")
     names = ("house", "building", "flat", "entrance", "floor", "doorphone", "index", "line1")
     address: dict[str, Any] = {
-        "city": street.inner("city").read("name", Reader.label),
+        "city": street.inner_named("city").read("name", Reader.label),
         "street": street.read("name", Reader.label),
     }
     address |= {name: place.read(name, Reader.label) for name in names}
-    address["region"] = place.inner("region").read("name", Reader.label)
+    address["region"] = place.inner_named("region").read("name", Reader.label)
     address["comment"] = wire.read("comment", Reader.label)
     coordinates = wire.inner("coordinates")
     for name in ("latitude", "longitude"):
@@ -227,6 +247,7 @@ def _read_address(wire: Reader | None) -> OrderFields:
 _GROUPS: dict[str, Callable[[Reader | None], InfoFields]] = {
     "orderType": _read_order_type,
     "courierInfo": _read_courier,
+    "externalCourierService": _read_external_courier,
     "cancelInfo": _read_cancel,
     "problem": _read_problem,
     "operator": _read_operator,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -59,11 +60,14 @@ def jobs(name: str) -> int:
     return ProcrastinateJob.objects.filter(task_name=f"loyalty.{name}").count()
 
 
-def test_cancelled_order_releases_its_hold(client: Client, iiko: PlayedIiko) -> None:
+@pytest.mark.parametrize("end", [{"status": "Cancelled"}, {"isDeleted": True}])
+def test_order_that_came_to_nothing_releases_its_hold(
+    client: Client, iiko: PlayedIiko, end: dict[str, Any]
+) -> None:
     hold = held_for_order(client, iiko)
     iiko.answers(CANCEL_HOLD, {})
 
-    post(client, [cloud_event(status="Cancelled", timestamp=REVISION + 1)])
+    post(client, [cloud_event(timestamp=REVISION + 1, **end)])
     drain()
     assert jobs("release_of_order") == 1
     release_of_orders([hold.order_id or 0], now=timezone.now())

@@ -38,8 +38,11 @@ REFUSALS_409 = {
     "not_taken_yet": "The till has not taken this order yet. Try again in a minute.",
     "order_closed": "The order is closed; iiko changes closed orders only on the till.",
     "order_cancelled": "The order is cancelled. Take a new one instead.",
+    "order_deleted": "The order is deleted in iiko. See whether another order took its place on the till.",
     "not_a_delivery": "This is an order of the hall; it is changed on the till.",
     "pickup_order": "The guest picks this order up, no courier has it. Close it when it is handed over.",
+    "external_courier_service": "An outside courier service carries this order: Fast Legs. "
+    "Call that off on the till first.",
     "not_confirmed": "The order is not confirmed yet. Confirm it first (status WaitCooking).",
     "confirmation_off": "This restaurant does not confirm orders: switch it on in iikoWeb first.",
     "paid_on_the_way": "This restaurant takes the payment when the order leaves, and iiko then knows no "

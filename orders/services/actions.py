@@ -90,6 +90,14 @@ def is_in_iiko(subject: Subject) -> None:
         _refuse("not_taken_yet", _("The till has not taken this order yet. Try again in a minute."))
 
 
+def exists(subject: Subject) -> None:
+    if subject.order.is_deleted:
+        _refuse(
+            "order_deleted",
+            _("The order is deleted in iiko. See whether another order took its place on the till."),
+        )
+
+
 def is_unfinished(subject: Subject) -> None:
     if subject.status == DeliveryStatus.CLOSED:
         _refuse("order_closed", _("The order is closed; iiko changes closed orders only on the till."))
@@ -107,6 +115,16 @@ def goes_by_courier(subject: Subject) -> None:
         _refuse(
             "pickup_order",
             _("The guest picks this order up, no courier has it. Close it when it is handed over."),
+        )
+
+
+def goes_by_own_courier(subject: Subject) -> None:
+    # A guess: the schema only knows CanNotAssignCourierToOrder. Two couriers for one meal is what it avoids.
+    if subject.order.has_external_courier:
+        _refuse(
+            "external_courier_service",
+            _("An outside courier service carries this order: %s. Call that off on the till first.")
+            % (subject.order.external_courier_service_name or subject.order.external_courier_service_id),
         )
 
 
@@ -225,7 +243,7 @@ def _only_anew(subject: Subject) -> None:
 
 # --- the table ---------------------------------------------------------------------------------------
 
-ALWAYS: tuple[Check, ...] = (is_served, is_in_iiko, is_unfinished, is_delivery)
+ALWAYS: tuple[Check, ...] = (is_served, exists, is_in_iiko, is_unfinished, is_delivery)
 
 STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
     DeliveryStatus.UNCONFIRMED: (till_from(7, 6, 1), uses_confirmation, _stands_before_the_kitchen),
@@ -248,7 +266,7 @@ STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
 """Which checks a wished status passes, after ``ALWAYS``."""
 
 OTHERS: dict[CommandKind, tuple[Check, ...]] = {
-    CommandKind.ASSIGN_COURIER: (till_from(7, 1, 5), goes_by_courier),
+    CommandKind.ASSIGN_COURIER: (till_from(7, 1, 5), goes_by_courier, goes_by_own_courier),
     CommandKind.UPDATE_PAYMENT: (till_from(7, 6, 3), nothing_is_processed),
     CommandKind.CANCEL: STATUSES[DeliveryStatus.CANCELLED],
     CommandKind.APPLY_DISCOUNT: (can_be_made_anew,),
@@ -286,7 +304,7 @@ def check_discount(subject: Subject, *, reissue: bool, has_drafts: bool) -> None
         NotAllowed: with a stable code, the reason and what to do instead.
     """
     if has_drafts and not reissue:
-        _run((is_served, has_ids, is_unfinished, is_delivery), subject)
+        _run((is_served, exists, has_ids, is_unfinished, is_delivery), subject)
         return
     _run(ALWAYS, subject)
     (can_be_made_anew if reissue else _only_anew)(subject)

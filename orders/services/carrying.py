@@ -21,7 +21,7 @@ from iiko_client.reading import JsonObject
 from iiko_client.types.commands import CommandState as VendorState
 from iiko_client.types.orders import read_order_info
 from orders.command_models import CommandState, OrderCommand, Phase
-from orders.models import TERMINAL, Order, Status
+from orders.models import TERMINAL, Order, Status, is_over
 from orders.services import reissue, twins
 from orders.services.endings import HUB, enter, finish, lock, tell
 from orders.services.proof import came_true, fields_of, shows
@@ -125,7 +125,7 @@ def _claimed(command: OrderCommand, now: datetime) -> Claim:
 def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim | None:
     earlier = OrderCommand.objects.open().filter(order_id=command.order_id, pk__lt=command.pk).exists()
     # What an open one may still change proves nothing yet; nothing changes an order that is over.
-    is_settled = not earlier or order.status in TERMINAL
+    is_settled = not earlier or is_over(fields_of(order))
     if code := _why_overtaken(command):
         finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
     elif is_settled and came_true(command, fields_of(order)):
@@ -150,6 +150,8 @@ def _why_overtaken(command: OrderCommand) -> str:
 
 def _why_not_sent(order: Order) -> str:
     """Name what changed since it was asked and forbids sending; empty: nothing did."""
+    if order.is_deleted:
+        return "order_deleted"
     if order.status in TERMINAL:
         return "order_closed" if order.status == Status.CLOSED else "order_cancelled"
     return "" if order.organization.is_active else "restaurant_off"
@@ -217,7 +219,7 @@ def _look(command: OrderCommand, clock: Clock) -> Verdict:
         return later(command, CommandState.UNKNOWN, error)
     if fields is not None and shows(command, fields):
         return Verdict(CommandState.CONFIRMED, proof="order")
-    if fields is not None and fields.get("status") in TERMINAL:
+    if fields is not None and is_over(fields):
         return Verdict(CommandState.EXPIRED, None, "over_without_it", command.error)
     if clock() - since(command) > LOOK_FOR:
         return Verdict(CommandState.EXPIRED, None, "not_done", command.error)

@@ -9,7 +9,7 @@ from typing import Any
 
 from iiko_client.types.statuses import DeliveryStatus
 from orders.command_models import CommandKind, CommandState, OrderCommand, OrderCommandQuerySet
-from orders.models import TERMINAL, Order
+from orders.models import Order, is_over
 
 Fields = Mapping[str, Any]
 
@@ -26,8 +26,11 @@ _SAME_TIME = timedelta(minutes=1)
 """A guess: no source says to what a till rounds the time of delivery it was given."""
 
 
+FIELDS = ("status", "is_deleted", "courier_id", "payments", "when_delivered")
+
+
 def fields_of(order: Order) -> dict[str, Any]:
-    return {name: getattr(order, name) for name in ("status", "courier_id", "payments", "when_delivered")}
+    return {name: getattr(order, name) for name in FIELDS}
 
 
 def shows(command: OrderCommand, fields: Fields) -> bool:
@@ -46,7 +49,7 @@ def came_true(command: OrderCommand, fields: Fields) -> bool:
     if not shows(command, fields):
         return False
     is_exact = is_so(command.kind, command.wish, fields)
-    if not is_exact or fields.get("status") in TERMINAL:
+    if not is_exact or is_over(fields):
         return True
     return not _earlier(command).filter(finished_at__gt=command.created_at).exists()
 
@@ -58,7 +61,7 @@ def is_told_of(command: OrderCommand, fields: Fields) -> bool:
     """
     if not shows(command, fields):
         return False
-    if command.state != CommandState.SENT or fields.get("status") in TERMINAL:
+    if command.state != CommandState.SENT or is_over(fields):
         return True
     return not _earlier(command).filter(wish=command.wish).exists()
 

@@ -43,9 +43,18 @@ _CREATION = {"InProgress": 0, "Error": 1, "Success": 2}
 
 
 def progress_of(
-    creation_status: str | None, status: str | None, course: Sequence[str] = tuple(DeliveryStatus)
+    creation_status: str | None,
+    status: str | None,
+    course: Sequence[str] = tuple(DeliveryStatus),
+    *,
+    is_deleted: bool | None = None,
 ) -> int:
-    """Place a message in the usual course: creation first, then the status, of a delivery if not said."""
+    """Place a message in the usual course: creation, then the status, of a delivery if not said.
+
+    Deletion is the end of any course.
+    """
+    if is_deleted:
+        return 99
     come = course.index(status) + 1 if status in course else 0
     return 20 * _CREATION.get(creation_status or "", 0) + come
 

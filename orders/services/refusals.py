@@ -139,6 +139,10 @@ OF_HUB: dict[str, Meaning] = {
         _("The order was cancelled before this could be sent; nothing was sent."),
         _("Take a new order instead."),
     ),
+    "order_deleted": Meaning(
+        _("The order was deleted in iiko before this could be sent; nothing was sent."),
+        _("See whether another order took its place on the till."),
+    ),
     "order_made_anew": Meaning(
         _("The order was made anew with a discount before this could be sent; nothing was sent."),
         _("Ask the same of the new order."),

@@ -98,7 +98,8 @@ class Seen:
 
     @property
     def is_cancelled(self) -> bool:
-        return self.status == DeliveryStatus.CANCELLED
+        """Or deleted, which leaves as little of it."""
+        return self.status == DeliveryStatus.CANCELLED or self.fields.get("is_deleted") is True
 
     @property
     def is_closed(self) -> bool:

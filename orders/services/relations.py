@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from orders.models import Order
 
@@ -30,6 +32,8 @@ class Relation(StrEnum):
     SPLIT_FROM = "split_from"
     SPLIT_INTO = "split_into"
     RELATED = "related"
+    IN_ITS_PLACE = "in_its_place"
+    """A guess: a deleted order and the one with its number in its restaurant, made at about that time."""
 
 
 _NAMED = {
@@ -75,7 +79,29 @@ def relatives_of(order: Order, *, visible: QuerySet[Order]) -> list[Relative]:
             found[ident] = relative
             if relative.order is not None:
                 frontier.append((relative.order, relative.relation))
+    if order.is_deleted and not any(one.relation is Relation.MOVED_TO for one in found.values()):
+        found |= {one.iiko_order_id: one for one in _in_its_place(order, visible)}
     return list(found.values())
+
+
+_ABOUT_THEN = timedelta(hours=12)
+"""Numbers begin anew, mostly every day."""
+
+
+def _in_its_place(order: Order, visible: QuerySet[Order]) -> Iterator[Relative]:
+    """The order that the till made in place of a deleted one: iiko names it nowhere."""
+    began = order.when_created or order.created_at
+    same = visible.filter(
+        organization_id=order.organization_id, readable_number=order.readable_number
+    ).exclude(pk=order.pk)
+    living = (
+        same.exclude(is_deleted=True)
+        .exclude(iiko_order_id=None)
+        .annotate(began=Coalesce("when_created", "created_at"))
+    )
+    near = living.filter(began__range=(began - _ABOUT_THEN, began + _ABOUT_THEN))
+    for row in near.order_by("-pk")[:1] if order.readable_number else ():
+        yield Relative(Relation.IN_ITS_PLACE, row.iiko_order_id or "", row.organization_id, row)
 
 
 def _look(frontier: Sequence[tuple[Order, Relation | None]], visible: QuerySet[Order]) -> list[Order]:

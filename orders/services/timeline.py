@@ -17,6 +17,7 @@ TOLD = {
     "creation_status": _("Creation"),
     "error_info": _("Creation error"),
     "status": _("Status"),
+    "is_deleted": _("Deletion"),
     "cancel_cause": _("Cancel cause"),
     "cancel_comment": _("Cancel comment"),
     "external_order_id": _("External id"),
@@ -25,6 +26,8 @@ TOLD = {
     "promised_time": _("Promised time"),
     "estimated_time": _("Estimated time"),
     "courier_name": _("Courier"),
+    "external_courier_service_name": _("Outside courier service"),
+    "tracking_link": _("Tracking link"),
     "problem": _("Problem"),
     "comment": _("Comment"),
     "amount_minor": _("Amount"),
@@ -34,6 +37,7 @@ TOLD = {
     "discounts": _("Discounts"),
     "customer": _("Customer"),
     "phone": _("Phone"),
+    "phone_extension": _("Phone extension"),
     "address": _("Address"),
     "moved": _("Moved"),
 }
@@ -45,7 +49,18 @@ TITLES = TOLD | {
 }
 
 # What is said for the first time is no change; only these are told even so.
-_AT_BIRTH = frozenset({"status", "creation_status", "error_info", "courier_name", "problem", "cancel_cause"})
+_AT_BIRTH = frozenset(
+    {
+        "status",
+        "is_deleted",
+        "creation_status",
+        "error_info",
+        "courier_name",
+        "external_courier_service_name",
+        "problem",
+        "cancel_cause",
+    }
+)
 
 _BRIEF = {
     "items": ("name", "size", "amount", "status", "is_deleted", "result_minor"),
@@ -79,15 +94,14 @@ class Story:
 
     def open(self, happened_at: datetime | None, event_id: int, now: datetime) -> None:
         """Begin one message: remember how things stand."""
-        self._before = {name: getattr(self._order, name) for name in TOLD}
-        self._before["status"] = _told_status(self._order)
+        self._before = {name: _told(self._order, name) for name in TOLD}
         self._unsaid = frozenset(name for name in TOLD if self._ranks.of(name) == NOTHING)
         self._source = {"happened_at": happened_at, "recorded_at": now, "source_event_id": event_id}
 
     def close(self) -> None:
         """End the message: tell what is different now."""
         for name, before in self._before.items():
-            after = _told_status(self._order) if name == "status" else getattr(self._order, name)
+            after = _told(self._order, name)
             if after != before and (name not in self._unsaid or name in _AT_BIRTH):
                 self._tell(name, before, after)
 
@@ -106,9 +120,11 @@ class Story:
         return [{"order_id": self._order.pk} | row for row in self._rows]
 
 
-def _told_status(order: Order) -> str | None:
-    """A status nobody knows is told as iiko wrote it."""
-    return order.status or order.raw_status
+def _told(order: Order, name: str) -> Any:
+    """A status nobody knows is told as iiko wrote it; that an order is not deleted is no news."""
+    if name == "status":
+        return order.status or order.raw_status
+    return bool(order.is_deleted) if name == "is_deleted" else getattr(order, name)
 
 
 def kept(name: str, value: Any) -> Any:

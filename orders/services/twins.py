@@ -53,10 +53,10 @@ def revise(old: Order, command: OrderCommand, now: datetime) -> bool:
     _link(old, new, command, now)
     is_taken = new.creation_status in _TAKEN or new.raw_status is not None
     if command.state == CommandState.ATTENTION:
-        _revise_attention(old, new, command, now, stands=is_taken and new.status != Status.CANCELLED)
+        _revise_attention(old, new, command, now, stands=is_taken and not _is_gone(new))
     if command.state == CommandState.CONFIRMED:
         _hand_over(old, new, command)
-    if not is_taken or new.status in TERMINAL or not _is_still_ours(command):
+    if not is_taken or new.status in TERMINAL or new.is_deleted or not _is_still_ours(command):
         return False
     if command.error_code == "given_up_midway":
         # A person took it over; that there are two orders now is theirs to know.
@@ -88,12 +88,16 @@ def _hand_over(old: Order, new: Order, command: OrderCommand) -> None:
 
 def _revise_attention(old: Order, new: Order, command: OrderCommand, now: datetime, *, stands: bool) -> None:
     """One of the two is gone by now, so nobody needs to look any more."""
-    if stands and old.status == Status.CANCELLED:
+    if stands and _is_gone(old):
         finish(command, CommandState.CONFIRMED, now=now, proof="event")
-    elif new.status == Status.CANCELLED and old.status != Status.CANCELLED:
+    elif _is_gone(new) and not _is_gone(old):
         code = command.saga.get("why") or "reissue_cancelled"
         command.saga["is_new_gone"] = True
         finish(command, CommandState.REJECTED, now=now, code=code, error=command.saga.get("why_error", ""))
+
+
+def _is_gone(order: Order) -> bool:
+    return order.status == Status.CANCELLED or order.is_deleted is True
 
 
 def _link(old: Order, new: Order, command: OrderCommand, now: datetime) -> None:

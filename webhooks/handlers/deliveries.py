@@ -63,12 +63,13 @@ def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, Endi
 
 
 def _notice_what_came_to_nothing(reports: Sequence[OrderReport], endings: Mapping[int, Ending]) -> None:
-    """Money may be held for orders that are cancelled or refused; all others cost nothing here."""
+    """Money may be held for orders that are cancelled, deleted or refused; all others cost nothing here."""
     over = {
         order_id
         for report in reports
         if report.fields.get("status") == DeliveryStatus.CANCELLED.value
         or report.fields.get("creation_status") == CreationStatus.ERROR
+        or report.fields.get("is_deleted")
         if (order_id := endings[report.event_id].order_id) is not None
     }
     if over:
@@ -135,4 +136,7 @@ def _name_restaurant(fields: OrderFields, directory: Directory, organization: Or
 def _rank(event: Claimed, fields: OrderFields) -> str:
     if event.format == wire.SOI:
         return soi_rank(is_update=event.event_type == "UPDATE", arrival_id=event.arrival_id)
-    return rank_of(event, progress=progress_of(fields.get("creation_status"), fields.get("status")))
+    progress = progress_of(
+        fields.get("creation_status"), fields.get("status"), is_deleted=fields.get("is_deleted")
+    )
+    return rank_of(event, progress=progress)

@@ -65,7 +65,9 @@ def _read(event: Claimed, directory: Directory, read: Read) -> HallReading[Any] 
 
 def _report(event: Claimed, reading: HallReading[Any], course: Sequence[str]) -> HallReport:
     fields: HallFields = reading.fields
-    progress = progress_of(fields.get("creation_status"), fields.get("status"), course)
+    progress = progress_of(
+        fields.get("creation_status"), fields.get("status"), course, is_deleted=fields.get("is_deleted")
+    )
     return HallReport(
         event_id=event.id,
         organization_id=event.organization_id,

@@ -268,7 +268,7 @@ class TestPage:
     def test_fields_that_could_not_be_read_are_named(self, chief: Client) -> None:
         event = arrive([cloud_event(sum="a lot")])
 
-        assert "Не удалось прочитать, оставлено как было" in page_of(chief, event)
+        assert "Замечания к содержимому" in page_of(chief, event)
         assert "sum" in page_of(chief, event)
 
     def test_event_of_a_stranger_says_how_to_apply_it(self, chief: Client, settings: Settings) -> None:

@@ -10,6 +10,7 @@ from django.test import Client
 
 from orders.models import Order, TimelineEntry
 from tests.builders import (
+    COURIER_ID,
     ORDER_ID,
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
@@ -155,7 +156,8 @@ def test_bad_date_loses_only_itself() -> None:
 
     found = the_order()
     assert (found.status, found.amount_minor) == ("OnWay", 1050)
-    assert found.promised_time == datetime(2026, 3, 14, 14, 40, tzinfo=UTC)
+    assert found.promised_time is None
+    assert story("promised_time") == [("promised_time", "2026-03-14T14:40:00Z", None)]
     assert inbox()[1].notes == ["order.completeBefore: 'next friday' is not a date and time"]
 
 
@@ -177,11 +179,54 @@ def test_dates_of_other_forms(text: str, hour: int, minute: int) -> None:
     assert (promised.hour, promised.minute) == (hour, minute)
 
 
-def test_fraction_of_a_kopeck_is_not_rounded() -> None:
+def test_fraction_of_a_kopeck_is_rounded_and_noted() -> None:
     deliver(cloud_event(sum=10.0), cloud_event(sum=10.005, timestamp=REVISION + 1, status="OnWay"))
 
-    assert (the_order().amount_minor, the_order().status) == (1000, "OnWay")
-    assert inbox()[1].notes == ["order.sum: 10.005 has a fraction smaller than 1/100"]
+    assert (the_order().amount_minor, the_order().status) == (1001, "OnWay")
+    assert inbox()[1].notes == ["order.sum: 10.005 is finer than 1/100, rounded to 10.01"]
+    assert str(inbox()[1].payload["eventInfo"]["order"]["sum"]) == "10.005"
+
+
+@pytest.mark.parametrize("sum_", ["much", "NaN", True, {"sum": 5}, 10**17])
+def test_amount_that_cannot_be_read_is_unknown_not_the_former_one(sum_: Any) -> None:
+    deliver(cloud_event(sum=1000.0), cloud_event(sum=sum_, timestamp=REVISION + 1))
+
+    assert the_order().amount_minor is None
+    assert story("amount_minor") == [("amount_minor", 100000, None)]
+    assert len(inbox()[1].notes) == 1
+
+
+def test_late_message_does_not_fill_what_a_newer_one_said_unreadably() -> None:
+    deliver(cloud_event(sum="much", timestamp=REVISION + 1), cloud_event(sum=1000.0))
+
+    assert the_order().amount_minor is None
+
+
+@pytest.mark.parametrize(
+    ("wire", "name", "empty"),
+    [
+        ("completeBefore", "promised_time", None),
+        ("number", "readable_number", None),
+        ("isAsap", "is_asap", None),
+        ("items", "items", []),
+        ("payments", "payments", []),
+        ("courierInfo", "courier_id", None),
+        ("customer", "customer", None),
+        ("deliveryPoint", "address", None),
+        ("orderType", "order_type", None),
+        ("guestsInfo", "guests_count", None),
+    ],
+)
+def test_any_field_that_cannot_be_read_is_unknown(wire: str, name: str, empty: Any) -> None:
+    payment = {"sum": 5.0, "paymentType": {"id": COURIER_ID, "name": "Наличные"}}
+    deliver(cloud_event(isAsap=True, courierInfo=courier(), payments=[payment]))
+    assert getattr(the_order(), name) not in (None, [])
+
+    bad: dict[str, Any] = {wire: "soon" if wire == "isAsap" else False}
+    deliver(cloud_event(timestamp=REVISION + 1, **bad))
+
+    assert getattr(the_order(), name) == empty
+    assert [note.partition(":")[0] for note in inbox()[1].notes] == [f"order.{wire}"]
 
 
 @pytest.mark.parametrize(
