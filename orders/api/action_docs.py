@@ -66,6 +66,10 @@ REFUSALS_409 = {
     "discount there.",
     "has_loyalty": "A coupon or a loyalty programme works on this order and cannot be carried over. "
     "Give the discount on the till.",
+    "has_courier": "A courier or a tracking link belongs to this order, and a new order would have neither. "
+    "Change that on the till first, or give the discount there.",
+    "has_problem": "The order has a problem noted, and a new order would be without it. Change that on the "
+    "till first, or give the discount there.",
     "has_external_data": "Data of another program hangs on this order and cannot be carried over whole. "
     "Give the discount on the till.",
     "payment_not_rebuildable": "The order has a payment that cannot be put down anew from outside. "
