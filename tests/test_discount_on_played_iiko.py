@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
@@ -14,6 +15,7 @@ from orders.services import carrying
 from sandbox.money import ZERO
 from sandbox.order import DeliveryStatus, Dish
 from sandbox.order import Order as PlayedOrder
+from tests.pages import ORDERS, sign_in_superuser, text
 from tests.played_sandbox import PICKUP, Stage
 
 pytestmark = pytest.mark.django_db
@@ -186,6 +188,37 @@ def test_reissue_loses_no_field_that_it_does_not_name(stage: Stage) -> None:
     assert [key for key in was if key.startswith("order/deliveryPoint") and was[key] is None] == [
         "order/deliveryPoint/address/line1"
     ]
+
+
+def test_both_pages_lead_to_each_other_by_number_and_say_it_once(
+    stage: Stage, order: Order, client: Client
+) -> None:
+    sign_in_superuser(client)
+
+    command = stage.end(stage.asked(order, BY_SUM))
+    stage.until(command, lambda: TimelineEntry.objects.filter(what="reissued").count() == 2, seconds=30)
+    new = Order.objects.get(iiko_order_id=command.new_order_id)
+
+    def page(of: Order) -> str:
+        return text(client.get(f"{ORDERS}{of.pk}/change/", headers={"accept-language": "en"}))
+
+    order.refresh_from_db()
+    assert f"Replaced by {new} This order is cancelled" in page(order)
+    assert f"Made in place of {order}" in page(new)
+    for each in (order, new):
+        shown = page(each)
+        assert "Orders of one story" not in shown
+        assert "Take a" not in shown
+        story = shown[shown.index("One story") : shown.index(" Customer and address ")]
+        assert "Moved:" not in story
+        assert str(order.iiko_order_id) not in story
+        assert str(new.iiko_order_id) not in story
+        assert f"New order made in place of this one: {new}" in story
+        assert f"Made in place of: {order}" in story
+    refused = stage.ask(order, BY_SUM, **{"accept-language": "en"})
+    assert refused.status_code == 409
+    [error] = refused.json()["errors"]
+    assert error["detail"] == f"The order was replaced by {new}. Ask the same of that one."
 
 
 def test_reissue_refuses_what_it_would_lose_before_anything_is_sent(stage: Stage) -> None:
