@@ -30,7 +30,7 @@ from tests.builders import (
     post,
     soi_message,
 )
-from tests.pages import ORDERS, markup, sign_in, sign_in_superuser, text
+from tests.pages import ORDERS, markup, rows, sign_in, sign_in_superuser, text
 from tests.played_iiko import linked
 
 pytestmark = pytest.mark.django_db
@@ -254,6 +254,18 @@ def test_cancelled_order_leads_to_the_one_that_replaced_it_and_says_it_once(clie
     assert "The order was replaced by №12. Ask the same of that one." in page
     assert page.count("Moved: — → became moved on to №12") + page.count("Moved: moved on to №12") == 1
     assert (A in page.split(" Ids ")[0], B in page) == (False, False)
+
+
+def test_list_says_by_which_order_one_was_replaced(client: Client) -> None:
+    sign_in_superuser(client)
+    arrive(A, number=11, **moved_to(B))
+    arrive(B, number=12)
+    arrive(C, number=13, status="Cancelled")
+
+    told = {row.split()[0]: row for row in rows(client.get(ORDERS, headers={"accept-language": "en"}))}
+
+    assert "Cancelled replaced by №12" in told["№11"]
+    assert "replaced" not in told["№12"] + told["№13"]
 
 
 def test_action_on_a_replaced_order_is_refused_with_its_number(client: Client) -> None:
