@@ -211,6 +211,7 @@ def is_plain(order: Order) -> bool:
         all(isinstance(line, Dish | Service) for line in order.lines)
         and not order.discounts
         and not order.settled_sum
+        and not (order.tips or order.loyalty or order.tracking_link)
         and order.stamps.printed is None
         and all(payment.type.kind in ("Cash", "Card") for payment in order.payments)
         and not any(payment.type.processed_outside for payment in order.payments)
