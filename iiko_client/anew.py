@@ -1,14 +1,16 @@
 """An order made anew: the ``order`` of ``deliveries/create`` from what iiko tells of one, without loss.
 
 What a request has no place for is refused by a code and never left out in silence. Left out are deleted
-items, which are no part of the order any more, and services (the delivery), which the till puts on an
-order by itself: a guess, a request has no such item. Names, limits and versions: OpenAPI,
-CreateOrder.DeliveryOrder and Response.Order, read 2026-11.
+items, which are no part of the order any more, and services (the delivery) and the conception, which the
+till puts on an order by itself: a guess, a request has no place for either. The guest keeps the promised
+time, so ``isAsap`` is not asked for. Names, limits and versions: OpenAPI, CreateOrder.DeliveryOrder and
+Response.Order, read 2026-11.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -16,9 +18,12 @@ from iiko_client.reading import JsonObject
 
 Version = tuple[int, ...]
 
-_LONGEST_NAME = 60
+_LARGEST_AMOUNT = Decimal("999.999")
+_GENDERS = ("NotSpecified", "Male", "Female")
+_CUSTOMER_LIMITS = {"name": 60, "surname": 60, "comment": 60}
 _ADDRESS_LIMITS = {"index": 10, "building": 10, "flat": 100, "entrance": 10, "floor": 10, "doorphone": 10}
 _CITY_ADDRESS = ("flat", "entrance", "floor", "doorphone")
+_NOT_IN_CITY_ADDRESS = ("house", "building", "index")
 
 
 class NotRebuildable(ValueError):
@@ -47,6 +52,7 @@ def order_anew(
         NotRebuildable: something of the order has no place in a request.
     """
     _check(order)
+    _check_length({"externalNumber": external_number}, {"externalNumber": 50})
     positions: dict[str, str] = {}
     anew: dict[str, Any] = {
         "id": order_id,
@@ -91,6 +97,12 @@ def _goods(items: Any) -> list[JsonObject]:
 def _check(order: JsonObject) -> None:
     if order.get("externalCourierService"):
         _refuse("has_external_courier")
+    if order.get("courierInfo") or order.get("trackingLink"):
+        _refuse("has_courier")
+    if _of(order, "problem").get("hasProblem"):
+        _refuse("has_problem")
+    if order.get("combos"):
+        _refuse("has_combo")
     if not _of(order, "orderType").get("id") or not order.get("terminalGroupId"):
         _refuse("item_not_rebuildable")
 
@@ -103,6 +115,7 @@ def _of_newer_tills(order: JsonObject, till: Version) -> dict[str, Any]:
     if extension := order.get("phoneExtension"):
         if till and till < (9, 2, 5):
             _refuse("guest_not_rebuildable")
+        _check_length(order, {"phoneExtension": 10})
         anew["phoneExtension"] = extension
     if category := _of(order, "priceCategory").get("id"):
         if till and till < (9, 0, 5):
@@ -129,20 +142,19 @@ def _customer(order: JsonObject) -> dict[str, Any] | None:
         return {"type": "one-time", "name": told.get("name") or ""}
     if not told.get("id"):
         _refuse("guest_not_rebuildable")
-    # Written back is what iiko just told; with the id a name that is too long for a request is not needed.
-    kept = {
-        key: told[key]
-        for key in ("name", "surname", "comment")
-        if isinstance(told.get(key), str) and len(told[key]) <= _LONGEST_NAME
-    }
-    kept |= {key: told[key] for key in ("gender", "birthdate") if told.get(key)}
+    _check_length(told, _CUSTOMER_LIMITS)
+    if told.get("gender") not in (None, *_GENDERS):
+        _refuse("guest_not_rebuildable")
+    kept = {key: told[key] for key in (*_CUSTOMER_LIMITS, "gender", "birthdate") if told.get(key) is not None}
     return {"type": "regular", "id": told["id"]} | kept
 
 
 def _guests(order: JsonObject) -> dict[str, Any] | None:
     told = _of(order, "guestsInfo")
-    if not isinstance(told.get("count"), int):
+    if not told:
         return None
+    if not isinstance(told.get("count"), int):
+        _refuse("guest_not_rebuildable")
     return {"count": told["count"], "splitBetweenPersons": bool(told.get("splitBetweenPersons"))}
 
 
@@ -165,7 +177,7 @@ def _address(told: JsonObject) -> dict[str, Any]:
         _check_length(told, _ADDRESS_LIMITS)
         anew = {"type": "legacy", "street": {"id": street}, "house": told["house"]}
         parts: Iterable[str] = _ADDRESS_LIMITS
-    elif told.get("line1") and not street:
+    elif told.get("line1") and not street and not any(told.get(part) for part in _NOT_IN_CITY_ADDRESS):
         _check_length(told, {"line1": 250} | dict.fromkeys(_CITY_ADDRESS, 10))
         anew = {"type": "city", "line1": told["line1"]}
         parts = _CITY_ADDRESS
@@ -190,18 +202,26 @@ def _item(item: JsonObject, positions: dict[str, str]) -> dict[str, Any]:
         _refuse("has_compound_item" if item.get("type") == "Compound" else "item_not_rebuildable")
     if item.get("codes"):
         _refuse("item_not_rebuildable")  # marked goods: a request has no place for their codes
+    if not 0 <= _number(item.get("amount")) <= _LARGEST_AMOUNT:
+        _refuse("amount_too_large")
     _check_length(item, {"comment": 255})
     written = {
         "type": "Product",
         "productId": product,
         "price": item["price"],
-        "amount": item.get("amount"),
+        "amount": item["amount"],
         "productSizeId": _of(item, "size").get("id"),
         "comment": item.get("comment"),
         "modifiers": [_modifier(one) for one in _living(item.get("modifiers"))] or None,
         "positionId": _new_position(item.get("positionId"), positions),
     }
     return {key: value for key, value in written.items() if value is not None}
+
+
+def _number(told: Any) -> Decimal:
+    if isinstance(told, bool) or not isinstance(told, (int, float, Decimal)):
+        _refuse("item_not_rebuildable")
+    return Decimal(str(told))
 
 
 def _modifier(told: JsonObject) -> dict[str, Any]:

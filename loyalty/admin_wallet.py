@@ -29,7 +29,7 @@ from orders.errors import IdempotencyKeyReused
 from orders.models import Order
 from organizations.errors import HubError
 from organizations.models import Organization
-from organizations.presentation import money
+from organizations.presentation import clock, money
 
 CUSTOMER_PAGE = "admin:loyalty_customer_change"
 _FORM = "admin/loyalty/customer/move.html"
@@ -123,6 +123,7 @@ class WalletPages:
             (_("Guest"), str(customer)),
             (_("Wallet"), str(wallet)),
             (_("Balance"), balance_text(wallet, currency)),
+            (_("Read from iiko"), clock(wallet.read_at, customer.organization.zone(), now=timezone.now())),
         ]
         if not (request.method == "POST" and form.is_valid()):
             return self._ask(request, kind, customer, form, facts)

@@ -9,8 +9,8 @@ from django.dispatch import receiver
 
 from loyalty.models import LoyaltyOperation
 from loyalty.services import holds
-from loyalty.signals import holds_orphaned, operation_due
-from loyalty.tasks import enqueue, release_of_order
+from loyalty.signals import balance_moved, holds_orphaned, operation_due
+from loyalty.tasks import enqueue, read_guest, release_of_order
 from orders.signals import order_made_anew, order_merged
 
 
@@ -27,6 +27,11 @@ def follow_the_keeper(*, loser_id: int, keeper_id: int, **_: Any) -> None:
 @receiver(order_made_anew)
 def follow_the_new_order(*, old_id: int, new_id: int, **_: Any) -> None:
     holds.hand_over(old_id=old_id, new_id=new_id)
+
+
+@receiver(balance_moved)
+def read_later(*, customer_id: int, **_: Any) -> None:
+    read_guest.defer(customer_id=customer_id)
 
 
 @receiver(holds_orphaned)

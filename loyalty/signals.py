@@ -7,5 +7,8 @@ from django.dispatch import Signal
 operation_due = Signal()
 """An operation has a step to take ``at`` a moment: ``operation_id``, ``at``. Sent inside the transaction."""
 
+balance_moved = Signal()
+"""iiko moved money in a guest's wallet: ``customer_id``, ours. Sent inside the transaction."""
+
 holds_orphaned = Signal()
 """Money is held for an order that came to nothing: ``order_id``. Sent inside the transaction."""

@@ -9,7 +9,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from loyalty.models import LoyaltyOperation
-from loyalty.services import balance_check, carrying, holds, operations
+from loyalty.services import balance_check, carrying, customers, holds, operations
 from organizations.jobs import scheduled
 
 
@@ -29,6 +29,12 @@ def enqueue(operation_id: int, at: datetime | None = None) -> None:
 def release_of_order(order_id: int) -> None:
     """Give back what is held for an order that came to nothing."""
     holds.release_of_orders([order_id], now=timezone.now())
+
+
+@app.task(name="loyalty.read_guest", queue="commands")
+def read_guest(customer_id: int) -> None:
+    """Read the balances again after money was moved; where that fails, the page says how old they are."""
+    customers.read_again(customer_id, now=timezone.now())
 
 
 @scheduled("* * * * *", at_start=True)

@@ -14,6 +14,7 @@ from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
@@ -71,8 +72,8 @@ class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str] | None = None
     ) -> QuerySet[Order]:
-        orders: QuerySet[Order] = super().get_queryset(request, exclude_parameters)
-        return orders.only(*_LISTED)
+        orders: OrderQuerySet = super().get_queryset(request, exclude_parameters)
+        return orders.only(*_LISTED).with_replacement()
 
 
 @admin.register(Order)
@@ -153,7 +154,9 @@ class OrderAdmin(Acting, MirrorAdmin):
 
     @admin.display(description=_("state"))
     def state(self, order: Order) -> SafeString:
-        return badges(order, timezone.now())
+        number = getattr(order, "replaced_by", None)  # of the list alone
+        replaced = gettext("replaced by №%(number)s") % {"number": number} if number else ""
+        return two_lines(badges(order, timezone.now()), replaced)
 
     @admin.display(description=_("promised, type"))
     def promised(self, order: Order) -> SafeString:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from iiko_client import clocks
 from orders.presentation import item_status_text, payment_kind_text
 from orders.services.ranks import is_told
+from orders.services.settlement import Settlement, is_taken, settlement_of
 from organizations.models import Organization
 from organizations.presentation import EMPTY, clock, money
 
@@ -62,6 +63,7 @@ class Billed(Protocol):
     tips: Any
     discounts: Any
     field_ranks: Any
+    when_closed: Any
 
 
 class Bill:
@@ -73,15 +75,45 @@ class Bill:
         self._now = now
 
     def bill(self, row: Billed) -> dict[str, Any]:
+        settled = settlement_of(row)
+        # Where iiko's total covers all that is put down, each payment is taken, whatever its flags say.
+        is_all_taken = settled.paid_minor is not None and settled.paid_minor >= _put_down(row.payments)
         return {
             "lines": [self.line(item) for item in row.items],
             "total": self.money(row.amount_minor),
-            "payments": [self.payment(one) for one in row.payments],
+            "payments": [self.payment(one, is_taken=is_all_taken or is_taken(one)) for one in row.payments],
             "are_payments_told": is_told(row.field_ranks, "payments"),
-            "paid": self.money(row.processed_payments_minor),
-            "tips": [self.payment(one) for one in row.tips],
-            "discounts": [self.payment(one) for one in row.discounts],
+            "settled": list(self._settled(row, settled)),
+            "money_notes": list(self._notes(row, settled)),
+            "tips": [self.payment(one, is_taken=is_taken(one)) for one in row.tips],
+            "discounts": [self.discount(one) for one in row.discounts],
         }
+
+    def _settled(self, row: Billed, settled: Settlement) -> Iterable[tuple[str, str]]:
+        """The lines below the payments: each fact once."""
+        if not (settled.paid_minor or settled.due_minor or row.payments):
+            return
+        if settled.paid_minor is not None:
+            yield _("Paid"), self.money(settled.paid_minor)
+        if settled.due_minor is not None and not settled.overpaid_minor:
+            yield (
+                _("Missing") if settled.due_minor and row.when_closed else _("To collect"),
+                self.money(settled.due_minor),
+            )
+        if settled.overpaid_minor:
+            yield _("Overpaid"), self.money(settled.overpaid_minor)
+
+    def _notes(self, row: Billed, settled: Settlement) -> Iterable[str]:
+        if settled.flagged_minor is not None:
+            yield _(
+                "iiko contradicts itself: by the payments %(flagged)s was taken, by its own total "
+                "%(processed)s."
+            ) % {
+                "flagged": self.money(settled.flagged_minor),
+                "processed": self.money(row.processed_payments_minor),
+            }
+        if row.payments and settled.uncovered_minor and not row.when_closed:
+            yield _("No payment is put down for %(sum)s.") % {"sum": self.money(settled.uncovered_minor)}
 
     def money(self, minor: int | None) -> str:
         return money(minor, self._currency)
@@ -126,14 +158,23 @@ class Bill:
             is_component=is_component,
         )
 
-    def payment(self, row: Mapping[str, Any]) -> Sum:
-        marks = [payment_kind_text(row.get("kind"))]
-        if row.get("is_prepay"):
-            marks.append(_("prepaid"))
-        if row.get("is_processed_externally"):
-            marks.append(_("taken outside iiko"))
-        if row.get("is_preliminary"):
-            marks.append(_("not posted yet"))
+    def payment(self, row: Mapping[str, Any], *, is_taken: bool) -> Sum:
         name = row.get("name") or _("unnamed")
+        marks = (payment_kind_text(row.get("kind")), _how_paid(row, is_taken=is_taken))
         detail = ", ".join(mark for mark in marks if mark and mark != name.lower())
         return Sum(name, detail, self.money(row.get("sum_minor")))
+
+    def discount(self, row: Mapping[str, Any]) -> Sum:
+        return Sum(row.get("name") or _("unnamed"), "", self.money(row.get("sum_minor")))
+
+
+def _how_paid(row: Mapping[str, Any], *, is_taken: bool) -> str:
+    if row.get("is_prepay"):
+        return _("prepaid")
+    if row.get("is_processed_externally"):
+        return _("paid outside iiko")
+    return _("paid") if is_taken else _("to be paid")
+
+
+def _put_down(payments: Iterable[Mapping[str, Any]]) -> int:
+    return sum(one.get("sum_minor") or 0 for one in payments)

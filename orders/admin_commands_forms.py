@@ -397,7 +397,7 @@ class DiscountForm(ActForm):
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     agreed = forms.BooleanField(
-        label=gettext_lazy("I have read this: make the order anew and cancel this one"),
+        label=gettext_lazy("I have read this: re-issue the order and cancel this one"),
         error_messages={"required": gettext_lazy("Agree to what it means for the order, or go back.")},
     )
 

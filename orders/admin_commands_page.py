@@ -148,7 +148,7 @@ def _orders_of(command: OrderCommand, order: Order) -> list[tuple[str, str, str]
     url = "admin:orders_order_change"
     return [
         (_("first order"), str(order), reverse(url, args=[order.pk])),
-        (_("made anew as"), str(new), reverse(url, args=[new.pk])),
+        (_("re-issued as"), str(new), reverse(url, args=[new.pk])),
     ]
 
 

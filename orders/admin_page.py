@@ -23,12 +23,14 @@ from orders.presentation import (
     customer_text,
     error_text,
     moved_text,
+    order_link,
     phone_line,
     restaurant_text,
     status_badge,
     type_text,
 )
 from orders.services.relations import Relation, Relative, relatives_of
+from orders.services.twins import original_of, replacement_of
 from organizations.presentation import field_title
 
 EVENTS_SHOWN = 50
@@ -70,13 +72,18 @@ def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, A
     """Collect what the template shows; few queries, whatever the order: its timeline and its events."""
     page = _Page(order, now)
     relatives = relatives_of(order, visible=Order.objects.select_related("organization"))
+    twins = [("new", replacement_of(order)), ("old", original_of(order))]
+    shown = {twin.pk for _which, twin in twins if twin is not None}
     others = [relative.order for relative in relatives if relative.order is not None]
     story = tell(order, now=now, others=others)
     return {
         "badges": badges(order, now),
         "headline": page.headline(),
-        "notices": page.notices(),
-        "relatives": [related_row(relative) for relative in relatives],
+        "twins": [(which, order_link(twin)) for which, twin in twins if twin is not None],
+        "notices": page.notices(is_replaced=twins[0][1] is not None),
+        "relatives": [
+            related_row(one) for one in relatives if one.order is None or one.order.pk not in shown
+        ],
         "customer": page.customer(),
         **page.bill(order),
         "times": page.times(),
@@ -109,7 +116,7 @@ class _Page(Bill):
         promised = self.clock(self._order.promised_time)
         return format_html("{}, {}", promised, _("as soon as possible")) if self._order.is_asap else promised
 
-    def notices(self) -> list[tuple[str, str, str]]:
+    def notices(self, *, is_replaced: bool) -> list[tuple[str, str, str]]:
         """What needs a person's eye: severity, title, words."""
         order = self._order
         notices = []
@@ -127,7 +134,8 @@ class _Page(Bill):
             notices.append(
                 ("warn", _("Problem"), order.problem or _("iiko marked a problem and gave no words."))
             )
-        return notices + self._endings()
+        # Of an order that another stands for it is said above, with the way there.
+        return notices if is_replaced else notices + self._endings()
 
     def _endings(self) -> list[tuple[str, str, str]]:
         order = self._order
@@ -140,7 +148,7 @@ class _Page(Bill):
             notices.append(("info", _("Cancelled"), ". ".join(filter(None, words))))
         # An order that is named is listed on its own; this tells of one that names till groups alone.
         if order.moved and not any(name.endswith("order_id") for name in order.moved):
-            notices.append(("info", _("Moved between restaurants"), moved_text(order.moved)))
+            notices.append(("info", _("Moved between restaurants"), moved_text(order.moved, {})))
         return notices
 
     def customer(self) -> list[Fact]:

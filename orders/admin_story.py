@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 from typing import Any
 
-from django.urls import reverse
+from django.db.models import Q
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -24,10 +24,11 @@ from orders.presentation import (
     error_text,
     item_status_text,
     moved_text,
+    order_link,
     status_text,
 )
 from orders.services.endings import HUB
-from orders.services.timeline import MERGED, REISSUED, TITLES
+from orders.services.timeline import MERGED, REISSUED, SHOWN_AT, TITLES
 from organizations.presentation import EMPTY, badge, clock, clock_text, money
 
 SHOWN = 300
@@ -37,6 +38,7 @@ COMMAND = "command"
 """What ``services.endings.tell`` calls its rows."""
 
 _LONGEST = 300
+_NAMES = ("readable_number", "external_order_id", "iiko_order_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +73,76 @@ class Story:
 
 def tell(order: Order, *, now: datetime, others: Sequence[Order] = ()) -> Story:
     """Put the changes of an order in words, the newest event first; those of ``others`` among them."""
-    if not others:
-        return _tell_one(order, now)
     orders = (order, *others)
+    newest = {each.pk: list(each.timeline.order_by(SHOWN_AT.desc(), "-id")[: SHOWN + 1]) for each in orders}
+    named = _named_in([entry for entries in newest.values() for entry in entries], orders)
     # Several clocks on one page: each says which it is.
     zones = {each.organization.timezone for each in orders}
-    parts = [_tell_one(each, now, with_offset=len(zones) > 1) for each in orders]
+    parts = [_tell_one(each, newest[each.pk], named, now, with_offset=len(zones) > 1) for each in orders]
     chapters = sorted((one for part in parts for one in part.chapters), key=lambda one: one.at, reverse=True)
-    return Story(chapters, is_cut=any(part.is_cut for part in parts), of_many=True)
+    return Story(chapters, is_cut=any(part.is_cut for part in parts), of_many=bool(others))
 
 
-def _tell_one(order: Order, now: datetime, *, with_offset: bool = False) -> Story:
-    newest = list(order.timeline.order_by("-id")[: SHOWN + 1])
-    words = Words(order.organization.currency, order.organization.zone(), now)
-    entries = sorted(newest[:SHOWN], key=lambda entry: entry.pk)
+def _tell_one(
+    order: Order, newest: list[TimelineEntry], named: Named, now: datetime, *, with_offset: bool
+) -> Story:
+    words = Words(order.organization.currency, order.organization.zone(), now, named)
+    entries = _without_repeats(newest[:SHOWN][::-1])
     chapters = [
         words.chapter(order, list(group), with_offset=with_offset)
         for _source, group in groupby(entries, key=lambda entry: (entry.source_event_id, entry.recorded_at))
     ]
-    return Story(chapters[::-1], is_cut=len(newest) > SHOWN)
+    return Story(chapters, is_cut=len(newest) > SHOWN)
+
+
+def _without_repeats(entries: list[TimelineEntry]) -> list[TimelineEntry]:
+    """Leave out what iiko tells of a re-issue that stands there already, by its number."""
+    if not any(entry.what == REISSUED for entry in entries):
+        return entries
+    return [entry for entry in entries if entry.what != "moved"]
+
+
+def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order]) -> Named:
+    """Find the orders that these lines name, in one query where there are others than those shown."""
+    told = [entry.to_value for entry in entries if entry.what == REISSUED]
+    told += [value for entry in entries if entry.what == "moved" for value in _values(entry)]
+    pairs = [value for one in told if isinstance(one, Mapping) for value in _twin_of(one).values()]
+    ids = {one for one in pairs if isinstance(one, int)} - {order.pk for order in orders}
+    moved = {
+        value
+        for one in told
+        if isinstance(one, Mapping)
+        for name, value in one.items()
+        if name.endswith("order_id") and isinstance(value, str)
+    } - {order.iiko_order_id for order in orders}
+    found = list(orders)
+    if ids or moved:
+        found += Order.objects.filter(Q(pk__in=ids) | Q(iiko_order_id__in=moved)).only(*_NAMES)
+    return Named({each.pk: each for each in found}, {each.iiko_order_id or "": each for each in found})
+
+
+def _values(entry: TimelineEntry) -> list[Any]:
+    return [entry.from_value, entry.to_value]
+
+
+def _twin_of(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    twin = told.get("made_as") or told.get("made_for")
+    return twin if isinstance(twin, Mapping) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The orders that a story names, by our number and by iiko's id."""
+
+    by_pk: Mapping[int, Order] = field(default_factory=dict)
+    by_iiko_id: Mapping[str, Order] = field(default_factory=dict)
 
 
 class Words:
     """Puts changes of an order in words, on the clock and in the currency of its restaurant."""
 
-    def __init__(self, currency: str, zone: tzinfo, now: datetime) -> None:
+    def __init__(self, currency: str, zone: tzinfo, now: datetime, named: Named | None = None) -> None:
+        self._named = named or Named()
         self._currency = currency
         self._zone = zone
         self._now = now
@@ -114,7 +161,7 @@ class Words:
             "items": _items,
             "customer": customer_text,
             "address": address_text,
-            "moved": moved_text,
+            "moved": self._moved,
             "order_type": _order_type,
         }
 
@@ -135,7 +182,7 @@ class Words:
         if entry.what == COMMAND and isinstance(entry.to_value, dict):
             return self._command(entry.to_value)
         if entry.what == REISSUED and isinstance(entry.to_value, dict):
-            return Change(str(TITLES[REISSUED]), "", _reissued(entry.to_value))
+            return self._reissued(entry.to_value)
         if entry.what == MERGED:
             return Change(str(TITLES[MERGED]), f"#{entry.from_value}", f"#{entry.to_value}")
         return self.change_of(entry.what, entry.from_value, entry.to_value)
@@ -174,6 +221,18 @@ class Words:
             return text
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
+    def _reissued(self, told: Mapping[str, Any]) -> Change:
+        """Lead from one of two orders to the other; which of them stands its status says."""
+        twin, is_old = _twin_of(told), "made_as" in told
+        other = self._named.by_pk.get(twin.get("order_id") or 0)
+        number = twin.get("readable_number")
+        link = order_link(other) if other else (f"№{number}" if number else _("another order"))
+        title = _("New order made in place of this one") if is_old else _("Made in place of")
+        return Change(title, "", link)
+
+    def _moved(self, moved: Mapping[str, Any]) -> SafeString:
+        return moved_text(moved, self._named.by_iiko_id)
+
     def _time(self, value: str) -> str:
         return clock_text(clocks.terminal_local(value, UTC), self._zone, now=self._now)
 
@@ -194,19 +253,6 @@ def _status(value: str) -> SafeString:
     if value in Status.values:
         return badge(value, status_text(value))
     return badge("unknown", f"? {value[:60]}")
-
-
-def _reissued(told: Mapping[str, Any]) -> str | SafeString:
-    """Lead from one of two orders to the other."""
-    words = _("in place of this one: order {}") if "made_as" in told else _("this one, in place of order {}")
-    other = told.get("made_as") or told.get("made_for") or {}
-    name = f"№{other['readable_number']}" if other.get("readable_number") else str(other.get("iiko_order_id"))
-    link = format_html('<a class="hub-link" href="{}">{}</a>', _order_url(other.get("order_id")), name)
-    return format_html(words, link)
-
-
-def _order_url(order_id: Any) -> str:
-    return reverse("admin:orders_order_change", args=[order_id])
 
 
 def _order_type(value: str) -> str:

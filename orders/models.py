@@ -9,8 +9,9 @@ from typing import Any
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.db.models.expressions import Case, Value, When
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
@@ -86,6 +87,21 @@ class OrderQuerySet(models.QuerySet["Order"]):
         is_nobodys = Q(status=Status.CANCELLED) | Q(is_deleted=True)
         verdict = Case(When(is_nobodys, then=False), When(overdue, then=True), default=False)
         return self.filter(Exact(verdict, is_late))
+
+    def with_replacement(self) -> OrderQuerySet:
+        """Add ``replaced_by``: the number of the order that stands for a cancelled one, if it is here."""
+        same = Order.objects.filter(
+            organization_id=OuterRef("organization_id"), iiko_order_id=OuterRef("replacement_id")
+        )
+        number = Coalesce("readable_number", "external_order_id", "iiko_order_id")
+        stands = When(
+            status=Status.CANCELLED,
+            moved__has_key="to_order_id",
+            then=Subquery(same.order_by().annotate(number=number).values("number")[:1]),
+        )
+        # The condition keeps the look-up to the few orders that were moved.
+        named = self.annotate(replacement_id=KeyTextTransform("to_order_id", "moved"))
+        return named.annotate(replaced_by=Case(stands, output_field=models.CharField()))
 
     def searched(self, text: str) -> OrderQuerySet:
         """Whose number, ids or phone are exactly ``text``; each is an index look-up."""

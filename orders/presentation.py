@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.utils.html import format_html
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -246,17 +247,28 @@ def error_text(error: Any) -> str:
     return _joined(" ", ours, told, f"({code})" if code else "")
 
 
-def moved_text(moved: Mapping[str, Any]) -> str:
+def moved_text(moved: Mapping[str, Any], known: Mapping[str, Order]) -> SafeString:
+    """Say where an order was moved from or to; ``known`` are orders by iiko's id."""
     titles = {
-        "parent_order_id": _("parent order"),
-        "from_order_id": _("from the order"),
-        "from_terminal_group_id": _("from the terminal group"),
-        "from_organization_id": _("from the organization"),
-        "to_order_id": _("to the order"),
-        "to_terminal_group_id": _("to the terminal group"),
-        "to_organization_id": _("to the organization"),
+        "parent_order_id": _("split from {}"),
+        "from_order_id": _("moved here from {}"),
+        "to_order_id": _("moved on to {}"),
     }
-    return "; ".join(f"{titles.get(name, name)} {value}" for name, value in moved.items())
+    told = [
+        format_html(title, order_link(known[moved[name]]) if moved[name] in known else _("another order"))
+        for name, title in titles.items()
+        if moved.get(name)
+    ]
+    if not told:
+        return SafeString(
+            _("to another restaurant") if "to_organization_id" in moved else _("to other tills")
+        )
+    return format_html_join("; ", "{}", ((one,) for one in told))
+
+
+def order_link(order: Order) -> SafeString:
+    url = reverse("admin:orders_order_change", args=[order.pk])
+    return format_html('<a class="hub-link" href="{}">{}</a>', url, order)
 
 
 def amount_text(order: Order) -> SafeString:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from django.contrib import messages
@@ -17,6 +18,7 @@ from django.utils.translation import gettext
 from unfold.admin import ModelAdmin
 
 from organizations.models import Organization
+from organizations.snapshots import one_snapshot
 
 COUNT_UP_TO = 10_000
 PATIENCE_S = 8
@@ -75,6 +77,15 @@ class MirrorAdmin(HubAdmin):
     No index answers every combination of filters. A list that takes longer than ``PATIENCE_S`` is
     given up and says so, instead of keeping the database busy for somebody who has left.
     """
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show one row with all that belongs to it as of one moment."""
+        is_read = request.method in ("GET", "HEAD")
+        with one_snapshot() if is_read else nullcontext():
+            response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+            if is_read and isinstance(response, TemplateResponse):
+                response.render()  # its template may ask for more
+        return response
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID, uuid4, uuid5
 
 from sandbox.api_errors import bad_request
 from sandbox.body import Body
-from sandbox.order import Address, OneTimeGuest, ServiceType
-from sandbox.payments import AskedPayment, read_payments
-from sandbox.world import Organization, RegularGuest, Street, TerminalGroup
+from sandbox.order import Address, ComboPart, Loyalty, OneTimeGuest, ServiceType
+from sandbox.payments import AskedPayment, read_payments, read_tips
+from sandbox.world import NamedRow, Organization, RegularGuest, Street, TerminalGroup
 
 _SERVICES = tuple(service.value for service in ServiceType)
+_GENDERS = ("NotSpecified", "Male", "Female")
 _LARGEST_AMOUNT = Decimal("999.999")
+
+
+@dataclass(frozen=True, slots=True)
+class AskedExtra:
+    product_id: UUID
+    amount: Decimal
+    position_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,18 @@ class AskedDish:
     amount: Decimal
     comment: str | None
     position_id: UUID
-    extras: tuple[tuple[UUID, int], ...]
+    extras: tuple[AskedExtra, ...]
+    combo: ComboPart | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCombo:
+    id: UUID
+    name: str
+    amount: int
+    price: Decimal
+    source_id: UUID
+    size_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +57,10 @@ class AskedOrder:
     phone: str
     address: Address | None
     dishes: list[AskedDish]
+    combos: list[AskedCombo]
     payments: list[AskedPayment]
+    tips: list[AskedPayment]
+    loyalty: Loyalty | None
     discounts: list[tuple[UUID, Decimal | None]]
     complete_before: datetime | None
     timeout_s: int | None
@@ -56,9 +78,12 @@ def read_order(whole: Body, organization: Organization) -> AskedOrder:
         service=service,
         guest=_read_guest(body.part_or_none("customer"), organization),
         phone=_read_phone(body),
-        address=_read_address(body, organization) if service is ServiceType.COURIER else None,
+        address=_read_point(body, organization, is_needed=service is ServiceType.COURIER),
         dishes=[_read_dish(each) for each in body.parts("items")],
+        combos=[_read_combo(each) for each in body.parts_or_none("combos")],
         payments=read_payments(body) if body.has("payments") else [],
+        tips=read_tips(body),
+        loyalty=_read_loyalty(body.part_or_none("loyaltyInfo")),
         discounts=_read_discounts(body.part_or_none("discountsInfo")),
         complete_before=body.moment_or_none("completeBefore", organization.zone),
         timeout_s=settings.whole_or_none("transportToFrontTimeout", lowest=1) if settings else None,
@@ -69,13 +94,33 @@ def read_order(whole: Body, organization: Organization) -> AskedOrder:
 def _read_the_rest(body: Body) -> None:
     """Check what is taken over as it is, or not played."""
     body.text_or_none("externalNumber", longest=50)
-    body.text_or_none("comment")
-    body.text_or_none("sourceKey")
-    body.id_or_none("marketingSourceId")
-    body.id_or_none("operatorId")
+    for name in ("comment", "sourceKey", "menuId", "deliveryZone"):
+        body.text_or_none(name)
+    for name in ("marketingSourceId", "operatorId", "priceCategoryId"):
+        body.id_or_none(name)
+    if body.has("phoneExtension"):
+        body.text("phoneExtension", shortest=1, longest=10)
+    body.integer_or_none("deliveryDuration")
     for part in body.parts_or_none("externalData"):
         part.text("key")
         part.text("value")
+        part.flag("isPublic")
+    if guests := body.part_or_none("guests"):
+        guests.integer("count")
+        guests.flag_or_none("splitBetweenPersons")
+    _read_receipt(body.part_or_none("chequeAdditionalInfo"))
+
+
+def _read_receipt(body: Body | None) -> None:
+    if body is None:
+        return
+    body.required_flag("needReceipt")
+    body.flag("isInternetPayment")
+    body.text_or_none("email", longest=255)
+    body.text_or_none("settlementPlace", longest=500)
+    body.text_or_none("retailAddress", longest=256)
+    if body.has("phone"):
+        body.text("phone", shortest=8, longest=40)
 
 
 def _read_group(whole: Body, organization: Organization) -> TerminalGroup:
@@ -111,36 +156,84 @@ def _read_phone(body: Body) -> str:
 
 
 def _read_guest(body: Body | None, organization: Organization) -> RegularGuest | OneTimeGuest:
+    """Read the guest. That what is said of a known one overwrites the restaurant's card is a guess."""
     if body is None:
         return OneTimeGuest("Гость")
-    if body.choice_or_none("type", ("regular", "one-time")) == "one-time":
+    if body.choice("type", ("regular", "one-time")) == "one-time":
         return OneTimeGuest(body.text("name"))
-    guest_id, name = body.id_or_none("id"), body.text_or_none("name")
-    for regular in organization.regulars:
-        if regular.id == guest_id:
-            return regular
-    if name is None:
+    guest_id, name = body.id_or_none("id"), body.text_or_none("name", longest=60)
+    known = next((each for each in organization.regulars if each.id == guest_id), None)
+    if known is None and name is None:
         raise bad_request("order.customer.name: a string is expected.", "CustomerNameNotSpecified")
-    surname = body.text_or_none("surname") or ""
-    return RegularGuest(guest_id or uuid4(), name, surname, "NotSpecified", "")
+    body.must_not_be_null("gender")
+    body.text_or_none("email")
+    for flag in ("shouldReceivePromoActionsInfo", "shouldReceiveOrderStatusNotifications"):
+        body.flag_or_none(flag)
+    card = known or RegularGuest(guest_id or uuid4(), name or "", "", "NotSpecified", "")
+    return replace(
+        card,
+        name=name if name is not None else card.name,
+        surname=card.surname if (surname := body.text_or_none("surname", longest=60)) is None else surname,
+        comment=body.text_or_none("comment", longest=60) or card.comment,
+        gender=body.choice_or_none("gender", _GENDERS) or card.gender,
+        birthdate=body.moment_or_none("birthdate") or card.birthdate,
+    )
+
+
+def _read_point(body: Body, organization: Organization, *, is_needed: bool) -> Address | None:
+    point = body.part_or_none("deliveryPoint")
+    whole = point.part_or_none("address") if point else None
+    if point is None or whole is None:
+        if is_needed:
+            raise bad_request("order.deliveryPoint.address: an object is expected.", "AddressNotFound")
+        return None
+    coordinates = point.part_or_none("coordinates")
+    return replace(
+        _read_address(whole, organization),
+        coordinates=_read_coordinates(coordinates) if coordinates else None,
+        cartography_id=point.text_or_none("externalCartographyId", longest=100),
+        comment=point.text_or_none("comment", longest=500),
+    )
+
+
+def _read_coordinates(body: Body) -> tuple[float, float]:
+    return float(body.any_number("latitude")), float(body.any_number("longitude"))
 
 
 def _read_address(body: Body, organization: Organization) -> Address:
-    point = body.part_or_none("deliveryPoint")
-    address = point.part_or_none("address") if point else None
-    if address is None:
-        raise bad_request("order.deliveryPoint.address: an object is expected.", "AddressNotFound")
-    if address.choice_or_none("type", ("legacy", "city")) == "city":
-        return Address(_street(None, address.text("line1"), organization), "", None, None, None)
-    street = address.part("street")
-    name = street.text_or_none("name")
-    return Address(
-        street=_street(street.id_or_none("id"), name, organization),
-        house=address.text("house"),
-        flat=address.text_or_none("flat"),
-        entrance=address.text_or_none("entrance"),
-        floor=address.text_or_none("floor"),
+    is_city = body.choice("type", ("legacy", "city")) == "city"
+    door = Address(
+        street=None,
+        house=None,
+        flat=body.text_or_none("flat", longest=10 if is_city else 100),
+        entrance=body.text_or_none("entrance", longest=10),
+        floor=body.text_or_none("floor", longest=10),
+        doorphone=body.text_or_none("doorphone", longest=10),
+        region=_read_region(body, organization),
     )
+    if is_city:
+        return replace(door, line1=body.text("line1", longest=250))
+    street = body.part("street")
+    street.text_or_none("classifierId", longest=255)
+    street.text_or_none("city", longest=60)
+    name = street.text_or_none("name", longest=60)
+    return replace(
+        door,
+        street=_street(street.id_or_none("id"), name, organization),
+        house=body.text("house"),
+        building=body.text_or_none("building", longest=10),
+        index=body.text_or_none("index", longest=10),
+    )
+
+
+def _read_region(body: Body, organization: Organization) -> NamedRow | None:
+    region_id = body.id_or_none("regionId")
+    for region in organization.city.regions:
+        if region.id == region_id:
+            return region
+    if region_id:
+        raise bad_request(f"Region {region_id} is not found.", "AddressNotFound")
+    return None
 
 
 def _street(street_id: UUID | None, name: str | None, organization: Organization) -> Street:
@@ -156,26 +249,70 @@ def _street(street_id: UUID | None, name: str | None, organization: Organization
 def _read_dish(body: Body) -> AskedDish:
     if body.choice("type", ("Product", "Compound")) == "Compound":
         raise bad_request("The sandbox does not play orders of compound items over the API.")
-    if body.has("price"):
-        body.number("price")
-    extras = tuple(
-        (part.id("productId"), int(part.number("amount"))) for part in body.parts_or_none("modifiers")
-    )
+    body.any_number("price")
     return AskedDish(
         product_id=body.id("productId"),
         size_id=body.id_or_none("productSizeId"),
         amount=body.number("amount", largest=_LARGEST_AMOUNT),
         comment=body.text_or_none("comment", longest=255),
         position_id=body.id_or_none("positionId") or uuid4(),
-        extras=extras,
+        extras=tuple(_read_extra(part) for part in body.parts_or_none("modifiers")),
+        combo=_read_combo_part(body.part_or_none("comboInformation")),
+    )
+
+
+def _read_extra(body: Body) -> AskedExtra:
+    body.id_or_none("productGroupId")
+    if body.has("price"):
+        body.any_number("price")
+    return AskedExtra(body.id("productId"), body.number("amount"), body.id_or_none("positionId"))
+
+
+def _read_combo_part(body: Body | None) -> ComboPart | None:
+    if body is None:
+        return None
+    group = body.text_or_none("comboGroupName")
+    return ComboPart(body.id("comboId"), body.id("comboSourceId"), body.id("comboGroupId"), group)
+
+
+def _read_combo(body: Body) -> AskedCombo:
+    body.must_not_be_null("programId")
+    body.id_or_none("programId")
+    return AskedCombo(
+        id=body.id("id"),
+        name=body.text("name"),
+        amount=body.integer("amount"),
+        price=body.any_number("price"),
+        source_id=body.id("sourceId"),
+        size_id=body.id_or_none("sizeId"),
+    )
+
+
+def _read_loyalty(body: Body | None) -> Loyalty | None:
+    if body is None:
+        return None
+    return Loyalty(
+        coupon=body.text_or_none("coupon"),
+        conditions=tuple(body.ids_or_none("applicableManualConditions") or ()),
+        dynamic_discounts=tuple(
+            (part.id("manualConditionId"), part.any_number("sum"))
+            for part in body.parts_or_none("dynamicDiscounts")
+        ),
     )
 
 
 def _read_discounts(body: Body | None) -> list[tuple[UUID, Decimal | None]]:
     if body is None:
         return []
-    parts = body.parts_or_none("discounts")
-    for part in parts:
-        if part.choice("type", ("RMS", "iikoCard")) != "RMS":
-            raise bad_request("The sandbox plays discounts of type RMS only.")
-    return [(part.id("discountTypeId"), part.number("sum") if part.has("sum") else None) for part in parts]
+    if card := body.part_or_none("card"):
+        card.text("track")
+    body.flag_or_none("fixedLoyaltyDiscounts")
+    return [_read_discount(part) for part in body.parts_or_none("discounts")]
+
+
+def _read_discount(body: Body) -> tuple[UUID, Decimal | None]:
+    if body.choice("type", ("RMS", "iikoCard")) != "RMS":
+        raise bad_request("The sandbox plays discounts of type RMS only.")
+    body.ids_or_none("selectivePositions")
+    body.must_not_be_null("sum")
+    return body.id("discountTypeId"), body.number("sum") if body.has("sum") else None

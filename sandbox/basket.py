@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
 from random import Random
@@ -11,11 +12,12 @@ from sandbox import names
 from sandbox.menu import MakeId, Menu, ModifierGroup, PizzaOfHalves, Product
 from sandbox.money import ZERO, percent_of, split
 from sandbox.order import Discount, Dish, Extra, Half, HalfAndHalf, Line, Payment, Service, ServiceType
-from sandbox.world import Dictionaries, DiscountType
+from sandbox.world import Dictionaries, DiscountType, PaymentType
 
 FREE_DELIVERY_FROM = Decimal(1500)
 
 _SHARE_OF_HALVES = 0.2
+_ONE_IN_SO_MANY_IS_WHOLE = 3
 _SHARE_WITH_EXTRAS = 0.45
 _SHARE_WITH_COMMENT = 0.15
 _SHARE_WITH_DISCOUNT = 0.25
@@ -57,15 +59,18 @@ def _choose_extras(
         return ()
     chosen = random.sample(group.modifiers, k=random.randint(1, 2))
     return tuple(
-        Extra(make_id(f"{key}/{modifier.id}"), modifier, random.choices((1, 2), (4, 1))[0])
+        Extra(make_id(f"{key}/{modifier.id}"), modifier, Decimal(random.choices((1, 2), (4, 1))[0]))
         for modifier in chosen
     )
 
 
 def _choose_halves(template: PizzaOfHalves, make_id: MakeId, random: Random) -> HalfAndHalf:
+    """Choose two halves; of some only the first comes. The dice are thrown all the same."""
     first, second = random.sample(template.halves, k=2)
+    other = make_id("position/second half")
+    is_whole = other.int % _ONE_IN_SO_MANY_IS_WHOLE == 0
     return HalfAndHalf(
-        template, Half(make_id("position/first half"), first), Half(make_id("position/second half"), second)
+        template, Half(make_id("position/first half"), first), None if is_whole else Half(other, second)
     )
 
 
@@ -115,12 +120,16 @@ def choose_payments(total: Decimal, dictionaries: Dictionaries, random: Random) 
         "card": dictionaries.card_to_courier,
         "online": dictionaries.card_online,
     }
-    return (Payment(kinds[way], total, is_settled=way == "online"),)
+    return (_paid_online(kinds[way], total) if way == "online" else Payment(kinds[way], total),)
 
 
 def _pay_with_bonuses(total: Decimal, dictionaries: Dictionaries, random: Random) -> tuple[Payment, ...]:
     bonuses = percent_of(total, Decimal(random.randint(5, 30)))
     return (
-        Payment(dictionaries.bonuses, bonuses, is_settled=True),
+        replace(_paid_online(dictionaries.bonuses, bonuses), is_prepay=False),
         Payment(dictionaries.cash, total - bonuses),
     )
+
+
+def _paid_online(kind: PaymentType, total: Decimal) -> Payment:
+    return Payment(kind, total, is_settled=True, is_processed_externally=True, is_prepay=True)

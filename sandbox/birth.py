@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -17,12 +17,14 @@ from sandbox.order import (
     CreationStatus,
     DeliveryStatus,
     Line,
+    Loyalty,
     OneTimeGuest,
     Order,
+    Payment,
     ServiceType,
     Stamps,
 )
-from sandbox.world import Employee, Organization, RegularGuest
+from sandbox.world import Dictionaries, Employee, Organization, RegularGuest
 
 _SHARE_OVER_API = 0.75
 _SHARE_BY_COURIER = 0.7
@@ -31,6 +33,12 @@ _SHARE_UNCONFIRMED = 0.7
 _SHARE_WITH_COMMENT = 0.4
 _SHARE_PREORDERED = 0.15
 _SHARE_TAKEN_OFFLINE = 0.3
+_SHARE_BY_SWITCHBOARD = 0.08
+_SHARE_IN_ONE_LINE = 0.1
+_SHARE_WITH_DOORPHONE = 0.3
+_SHARE_WITH_BOOKS = 0.15
+_SHARE_WITH_COUPON = 0.06
+_SHARE_WITH_TIPS = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ def bear(cradle: Cradle, random: Random) -> Order:
     discount = choose_discount(lines, organization.dictionaries, random)
     lines = take_discount(lines, discount)
     promise = _promise(cradle, random, may_be_offline=not over_api)
-    return Order(
+    born = Order(
         id=cradle.make_id("order"),
         pos_id=cradle.make_id("pos"),
         number=cradle.number,
@@ -92,6 +100,46 @@ def bear(cradle: Cradle, random: Random) -> Order:
         is_asap=promise.is_asap,
         promised_minutes=promise.minutes,
         stamps=_first_stamps(cradle.at, promise, over_api=over_api),
+    )
+    # Dice of their own: the rest of the story does not change by them.
+    return _with_rarities(born, Random(f"{born.id}/rarities")) if over_api else born
+
+
+def _with_rarities(order: Order, random: Random) -> Order:
+    """Add what only a part of the orders have."""
+    dictionaries = order.organization.dictionaries
+    if random.random() < _SHARE_BY_SWITCHBOARD:
+        order = replace(order, phone_extension=str(random.randint(100, 9999)))
+    if order.address and random.random() < _SHARE_IN_ONE_LINE:
+        order = replace(order, address=_in_one_line(order.address, order.organization))
+    elif order.address and random.random() < _SHARE_WITH_DOORPHONE:
+        door = replace(order.address, doorphone=f"{random.randint(1, 99)}К", comment="Вход со двора")
+        order = replace(order, address=door)
+    if random.random() < _SHARE_WITH_BOOKS:
+        order = replace(
+            order,
+            marketing_source=random.choice(dictionaries.marketing_sources),
+            price_category=random.choice(dictionaries.price_categories),
+        )
+    if random.random() < _SHARE_WITH_COUPON:
+        order = replace(order, loyalty=Loyalty(f"ВЕСНА-{random.randint(10, 99)}", (), ()))
+    if random.random() < _SHARE_WITH_TIPS:
+        order = replace(order, tips=(_tips(dictionaries, random),))
+    return order
+
+
+def _in_one_line(address: Address, organization: Organization) -> Address:
+    street = f"{address.street.name}, " if address.street else ""
+    line = f"{organization.city.name}, {street}{address.house}"
+    return replace(address, street=None, house=None, line1=line)
+
+
+def _tips(dictionaries: Dictionaries, random: Random) -> Payment:
+    return Payment(
+        dictionaries.card_online,
+        Decimal(random.choice((50, 100, 150))),
+        is_processed_externally=True,
+        tips_type=dictionaries.tips_types[0],
     )
 
 

@@ -57,6 +57,12 @@ class Body:
         if name not in self._content:
             raise self.wrong(name, "is required, though it may be null")
 
+    def must_not_be_null(self, *names: str) -> None:
+        """Insist on fields that may be absent, but not null."""
+        for name in names:
+            if name in self._content and self._content[name] is None:
+                raise self.wrong(name, "may be left out, but not be null")
+
     def wrong(self, name: str, what: str) -> Exception:
         return bad_request(f"{self._path}{name}: {what}.")
 
@@ -117,21 +123,39 @@ class Body:
                 raise self.wrong(name, f"{each!r} is not one of {', '.join(allowed)}")
         return value
 
+    def words(self, name: str) -> list[str]:
+        words = self.words_or_none(name)
+        if words is None:
+            raise self.wrong(name, "a list of strings is expected")
+        return words
+
     # --- numbers and flags ---
 
     def flag(self, name: str) -> bool:
-        """Read a flag; absent and null are no."""
-        value = self._content.get(name)
-        if value is None:
-            return False
+        """Read a flag; absent is no, and null is wrong."""
+        value = self._content.get(name, False)
         if not isinstance(value, bool):
             raise self.wrong(name, "true or false is expected")
         return value
+
+    def flag_or_none(self, name: str) -> bool:
+        """Read a flag that may be null, which is no, too."""
+        return self.has(name) and self.flag(name)
 
     def required_flag(self, name: str) -> bool:
         if not self.has(name):
             raise self.wrong(name, "true or false is expected")
         return self.flag(name)
+
+    def integer(self, name: str) -> int:
+        """Read a whole number of either sign, as far as 32 bits go."""
+        value = self._content.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not -(2**31) <= value < 2**31:
+            raise self.wrong(name, "a whole number is expected")
+        return value
+
+    def integer_or_none(self, name: str) -> int | None:
+        return self.integer(name) if self.has(name) else None
 
     def whole(self, name: str, *, lowest: int = 0) -> int:
         value = self._content.get(name)
@@ -142,12 +166,16 @@ class Body:
     def whole_or_none(self, name: str, *, lowest: int = 0) -> int | None:
         return self.whole(name, lowest=lowest) if self.has(name) else None
 
-    def number(self, name: str, *, largest: Decimal = _LARGEST_SUM) -> Decimal:
-        """Read a number from 0, exact to its last digit."""
+    def any_number(self, name: str) -> Decimal:
+        """Read a number, exact to its last digit."""
         value = self._content.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
             raise self.wrong(name, "a number is expected")
-        number = Decimal(value)
+        return Decimal(value)
+
+    def number(self, name: str, *, largest: Decimal = _LARGEST_SUM) -> Decimal:
+        """Read a number from 0, exact to its last digit."""
+        number = self.any_number(name)
         if not 0 <= number <= largest:
             raise self.wrong(name, f"a number from 0 to {largest} is expected")
         return number

@@ -138,7 +138,7 @@ class Control:
         organizations, rights = given.ids_or_none("organizations"), given.words_or_none("rights")
         login = Login(
             name=given.text("name", shortest=1, longest=200),
-            is_blocked=given.flag("blocked"),
+            is_blocked=given.flag_or_none("blocked"),
             organizations=None if organizations is None else frozenset(organizations),
             rights=None if rights is None else tuple(rights),
             source_key=given.text_or_none("source_key"),

@@ -6,18 +6,22 @@ an order whose creation failed. Prices are the menu's: those of the request are 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
+from typing import Protocol, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 from sandbox.api_errors import ApiError, answer
-from sandbox.asked_order import AskedDish, AskedOrder, read_order
+from sandbox.asked_order import AskedCombo, AskedDish, AskedExtra, AskedOrder, read_order
 from sandbox.basket import FREE_DELIVERY_FROM, take_discounts
 from sandbox.calls import Call, Operations
 from sandbox.menu import Modifier, Product
 from sandbox.money import ZERO, percent_of
 from sandbox.order import (
+    Combo,
     CreationError,
     CreationStatus,
     DeliveryStatus,
@@ -34,9 +38,17 @@ from sandbox.order import (
 from sandbox.payments import check_payments
 from sandbox.rules import Refused
 from sandbox.wire import Json, order_info
-from sandbox.world import DiscountType, Organization
+from sandbox.world import DiscountType, Employee, NamedRow, Organization
 
 _UNASKED_READY_IN = timedelta(minutes=60)
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+_Row = TypeVar("_Row", bound=_HasId)
 
 
 def create(call: Call) -> Json:
@@ -86,11 +98,62 @@ def _build(asked: AskedOrder, organization: Organization, call: Call) -> tuple[C
     try:
         _check_time(asked, call.now)
         lines, discounts = read_lines(asked, organization)
-        payments = check_payments(asked.payments, organization)
+        bill = _Bill(
+            lines=lines,
+            discounts=discounts,
+            payments=check_payments(asked.payments, organization),
+            tips=check_payments(asked.tips, organization),
+            combos=tuple(_combo(each, organization) for each in asked.combos),
+            books=_read_books(asked, organization),
+        )
     except Refused as refused:
         refusal = CreationError(refused.reason or "Common", refused.message)
-        return refusal, _order(asked, organization, call, (), (), ())
-    return None, _order(asked, organization, call, lines, payments, discounts)
+        return refusal, _order(asked, organization, call, _Bill())
+    return None, _order(asked, organization, call, bill)
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """What the client names by the ids of the restaurant's books."""
+
+    operator: Employee | None = None
+    marketing_source: NamedRow | None = None
+    price_category: NamedRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """What only the till can read."""
+
+    lines: tuple[Line, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    tips: tuple[Payment, ...] = ()
+    combos: tuple[Combo, ...] = ()
+    books: _Books = _Books()
+
+
+def _read_books(asked: AskedOrder, organization: Organization) -> _Books:
+    body, dictionaries = asked.body, organization.dictionaries
+    return _Books(
+        _found(body.id_or_none("operatorId"), organization.operators, "UserNotFound"),
+        _found(
+            body.id_or_none("marketingSourceId"), dictionaries.marketing_sources, "MarketingSourceNotFound"
+        ),
+        _found(body.id_or_none("priceCategoryId"), dictionaries.price_categories, "Common"),
+    )
+
+
+def _found(row_id: UUID | None, rows: Sequence[_Row], code: str) -> _Row | None:
+    """Give the row of an id.
+
+    Raises:
+        Refused: there is none.
+    """
+    row = next((each for each in rows if each.id == row_id), None)
+    if row is None and row_id:
+        raise Refused(f"{row_id} is not found", code)
+    return row
 
 
 def _check_time(asked: AskedOrder, now: datetime) -> None:
@@ -98,16 +161,11 @@ def _check_time(asked: AskedOrder, now: datetime) -> None:
         raise Refused("Complete-before time is in the past", "TooSmallDeliveryDate")
 
 
-def _order(
-    asked: AskedOrder,
-    organization: Organization,
-    call: Call,
-    lines: tuple[Line, ...],
-    payments: tuple[Payment, ...],
-    discounts: tuple[Discount, ...],
-) -> Order:
+def _order(asked: AskedOrder, organization: Organization, call: Call, bill: _Bill) -> Order:
     body, guests = asked.body, asked.body.part_or_none("guests")
     complete_before = asked.complete_before or call.now + _UNASKED_READY_IN
+    minutes = max(0, round((complete_before - call.now) / timedelta(minutes=1)))
+    asked_minutes = body.integer_or_none("deliveryDuration")
     shared = [each for each in body.parts_or_none("externalData") if each.flag("isPublic")]
     return Order(
         id=asked.id,
@@ -124,20 +182,28 @@ def _order(
         guest=asked.guest,
         phone=asked.phone,
         address=asked.address,
-        guests_count=guests.whole("count", lowest=1) if guests else 1,
+        guests_count=guests.integer("count") if guests else 1,
         comment=body.text_or_none("comment"),
-        delivery_zone=None,
-        operator=None,
-        lines=lines,
-        discount=discounts[0] if discounts else None,
-        more_discounts=discounts[1:],
-        payments=payments,
+        delivery_zone=body.text_or_none("deliveryZone"),
+        operator=bill.books.operator,
+        lines=bill.lines,
+        discount=bill.discounts[0] if bill.discounts else None,
+        more_discounts=bill.discounts[1:],
+        payments=bill.payments,
         complete_before=complete_before,
         is_asap=asked.complete_before is None,
-        promised_minutes=max(0, round((complete_before - call.now) / timedelta(minutes=1))),
+        promised_minutes=minutes if asked_minutes is None else asked_minutes,
         stamps=Stamps(received_by_api=call.now),
         source_key=body.text_or_none("sourceKey"),
         external_data=tuple((each.text("key"), each.text("value")) for each in shared),
+        menu_id=body.text_or_none("menuId"),
+        phone_extension=body.text_or_none("phoneExtension"),
+        splits_bill=guests is not None and guests.flag_or_none("splitBetweenPersons"),
+        marketing_source=bill.books.marketing_source,
+        price_category=bill.books.price_category,
+        loyalty=asked.loyalty,
+        combos=bill.combos,
+        tips=bill.tips,
     )
 
 
@@ -172,12 +238,21 @@ def _dish(asked: AskedDish, organization: Organization) -> Dish:
         product=product,
         size=size or (product.sizes[0] if product.sizes else None),
         amount=asked.amount,
-        extras=tuple(
-            Extra(uuid5(asked.position_id, str(extra_id)), _modifier(product, extra_id), amount)
-            for extra_id, amount in asked.extras
-        ),
+        extras=tuple(_extra(each, asked, product) for each in asked.extras),
         comment=asked.comment,
+        combo=asked.combo,
     )
+
+
+def _extra(asked: AskedExtra, dish: AskedDish, product: Product) -> Extra:
+    position_id = asked.position_id or uuid5(dish.position_id, str(asked.product_id))
+    return Extra(position_id, _modifier(product, asked.product_id), asked.amount)
+
+
+def _combo(asked: AskedCombo, organization: Organization) -> Combo:
+    sizes = [size for dish in organization.menu.dishes for size in dish.sizes]
+    size = _found(asked.size_id, sizes, "ProductSizeNotFound")
+    return Combo(asked.id, asked.name, asked.amount, asked.price, asked.source_id, size)
 
 
 def _modifier(product: Product, modifier_id: UUID) -> Modifier:

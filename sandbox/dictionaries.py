@@ -27,6 +27,12 @@ def _organizations(call: Call) -> Json:
     return answer(organizations=[render(each) for each in seen if ids is None or each.id in ids])
 
 
+def list_organizations(call: Call) -> Json:
+    """Answer the older GET, which asks for nothing in particular."""
+    seen = [each for each in call.stage.world.organizations if call.login.sees(each)]
+    return answer(organizations=[_simple(each) for each in seen])
+
+
 def _simple(organization: Organization) -> Json:
     return {
         "responseType": "Simple",
@@ -72,7 +78,7 @@ def _extended(organization: Organization) -> Json:
 
 def _terminal_groups(call: Call) -> Json:
     chosen = call.organizations()
-    call.body.flag("includeDisabled")
+    call.body.flag_or_none("includeDisabled")
     groups = [_of(each, [_group(each, group) for group in each.terminal_groups]) for each in chosen]
     return answer(terminalGroups=groups, terminalGroupsInSleep=[])
 
@@ -129,7 +135,7 @@ def _couriers(call: Call) -> Json:
 
 
 def _couriers_by_role(call: Call) -> Json:
-    roles = call.body.words_or_none("rolesToCheck") or []
+    roles = call.body.words("rolesToCheck")
     checked = [{"checkedRoleCode": role, "employeeHasRole": role == "CR"} for role in roles]
     chosen = call.organizations()
     people = [

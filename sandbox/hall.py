@@ -10,13 +10,16 @@ from random import Random
 from uuid import UUID
 
 from sandbox import names
+from sandbox.basket import take_discount
 from sandbox.menu import MakeId
-from sandbox.money import ZERO
-from sandbox.order import CreationError, Dish, ItemStatus
+from sandbox.money import ZERO, percent_of
+from sandbox.order import CreationError, Discount, Dish, ItemStatus
 from sandbox.world import Employee, Organization, RegularGuest, TerminalGroup
 
 _SHARE_REFUSED_BY_GUEST = 0.25
 _SHARE_REFUSED_BY_TILL = 0.12
+_SHARE_WITH_CARD = 0.3
+_SHARE_OF_BANQUETS = 0.3
 _TABLE_ERROR = CreationError("TerminalGroupDisabled", "Terminal group is disabled.")
 _RESERVE_ERROR = CreationError("DuplicatedReserveId", "Reserve already exists.")
 
@@ -53,6 +56,8 @@ class TableOrder:
     status: TableStatus = TableStatus.NEW
     bill_printed: datetime | None = None
     closed: datetime | None = None
+    guest: RegularGuest | None = None
+    discount: Discount | None = None
 
     @property
     def sum(self) -> Decimal:
@@ -76,6 +81,7 @@ class Reserve:
     status: ReserveStatus = ReserveStatus.NEW
     came: datetime | None = None
     cancel_reason: str | None = None
+    banquet: TableOrder | None = None
 
 
 def seat_guests(
@@ -83,7 +89,7 @@ def seat_guests(
 ) -> TableOrder:
     """Seat guests who order two or three dishes."""
     chosen = random.sample(organization.menu.dishes, k=random.randint(2, 3))
-    return TableOrder(
+    order = TableOrder(
         id=make_id("table order"),
         pos_id=make_id("table order at the till"),
         number=number,
@@ -103,6 +109,23 @@ def seat_guests(
             for product in chosen
         ),
         created=at,
+    )
+    return _with_card(order, Random(f"{order.id}/card"))
+
+
+def _with_card(order: TableOrder, dice: Random) -> TableOrder:
+    """Let a part of the guests show a card, and get a discount by it."""
+    if dice.random() >= _SHARE_WITH_CARD:
+        return order
+    kind = order.organization.dictionaries.discounts[0]
+    dishes = sum((charge for line in order.lines for charge in line.charges), ZERO)
+    discount = Discount(kind, percent_of(dishes, kind.percent or ZERO))
+    lines = take_discount(order.lines, discount)
+    return replace(
+        order,
+        guest=dice.choice(order.organization.regulars),
+        discount=discount,
+        lines=tuple(line for line in lines if isinstance(line, Dish)),
     )
 
 
@@ -137,7 +160,7 @@ def keep_table(organization: Organization, at: datetime, make_id: MakeId, random
     """Reserve a table some hours ahead."""
     ahead = timedelta(minutes=30 * random.randint(3, 8))
     starts = (at + ahead).replace(minute=random.choice((0, 30)), second=0, microsecond=0)
-    return Reserve(
+    reserve = Reserve(
         id=make_id("reserve"),
         organization=organization,
         table=random.choice(organization.tables),
@@ -146,6 +169,11 @@ def keep_table(organization: Organization, at: datetime, make_id: MakeId, random
         starts=starts,
         minutes=random.choice((90, 120)),
     )
+    dice = Random(f"{reserve.id}/banquet")
+    if dice.random() >= _SHARE_OF_BANQUETS:
+        return reserve
+    number = dice.randint(900, 999)
+    return replace(reserve, banquet=seat_guests(organization, number, at, make_id, dice))
 
 
 def end_of_reserve(reserve: Reserve, at: datetime, random: Random) -> Reserve:

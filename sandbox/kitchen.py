@@ -204,6 +204,9 @@ class Kitchen:
         if life.order.is_over:
             life.beats.clear()
         self._plan_next_beat(life, at)
+        if life.order.is_deleted:
+            again = steps.made_again(life.order)
+            self._begin(_Life(again, deque(plan_rest(again, life.random)), life.random), at)
 
     def change(self, changed: Order, at: datetime, operation_id: UUID) -> None:
         """Put what a client asked for in place of the order, and let the kitchen go on from there."""

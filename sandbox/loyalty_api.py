@@ -98,7 +98,7 @@ def _balance(program: Program, customer: Customer) -> Json:
 
 def _programs(call: Call) -> Json:
     organization, club = _club(call)
-    call.body.flag("withoutMarketingCampaigns")
+    call.body.flag_or_none("withoutMarketingCampaigns")
     since = vendor_date(call.stage.started_at.replace(month=1, day=1, hour=0, minute=0), UTC)
     # With a capital letter, alone among all answers.
     return {"Programs": [_program(program, organization, since) for program in club.programs]}

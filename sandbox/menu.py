@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -43,6 +43,15 @@ class Product:
     sizes: tuple[Size, ...] = ()
     modifiers: ModifierGroup | None = None
     by_weight: bool = False
+    section_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the menu, as the guest sees it."""
+
+    id: UUID
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,18 @@ class Menu:
     dishes: tuple[Product, ...]
     pizza_of_halves: PizzaOfHalves | None
     delivery: Product
+    sections: tuple[Section, ...] = ()
 
 
+_SECTIONS = {
+    "pizza": "Пицца",
+    "soups": "Супы",
+    "burgers": "Бургеры",
+    "rolls": "Роллы",
+    "grill": "С огня",
+    "drinks": "Напитки",
+    "desserts": "Десерты",
+}
 _PIZZA_SIZES = ("25 см", "30 см", "35 см")
 _PIZZAS = {
     "«Сибирская»": ("590", "690", "890"),
@@ -87,13 +106,16 @@ _ADDITIONS = {
 def build_menu(sections: tuple[str, ...], make_id: MakeId) -> Menu:
     """Compose the menu of one restaurant from the named sections."""
     dishes: list[Product] = []
-    for section in sections:
+    parts = {section: Section(make_id(f"section/{section}"), _SECTIONS[section]) for section in sections}
+    for section, part in parts.items():
         additions = _additions(section, make_id)
-        dishes += _pizzas(additions, make_id) if section == "pizza" else _plain(section, additions, make_id)
+        cooked = _pizzas(additions, make_id) if section == "pizza" else _plain(section, additions, make_id)
+        dishes += [replace(dish, section_id=part.id) for dish in cooked]
     return Menu(
         dishes=tuple(dishes),
         pizza_of_halves=_pizza_of_halves(make_id) if "pizza" in sections else None,
         delivery=Product(make_id("service/delivery"), "Доставка", Decimal(149)),
+        sections=tuple(parts.values()),
     )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sandbox.api_errors import answer
 from sandbox.calls import Call, Operations
-from sandbox.menu import Menu, Product, Size
+from sandbox.menu import Menu, ModifierGroup, Product, Size
 from sandbox.wire import Json, named
 
 _REVISION = 1
@@ -20,8 +20,8 @@ def _nomenclature(call: Call) -> Json:
     is_known = call.body.whole_or_none("startRevision") == _REVISION
     menu = organization.menu
     return answer(
-        groups=[],
-        productCategories=[],
+        groups=[] if is_known else _groups(menu),
+        productCategories=[] if is_known else [{**named(each), "isDeleted": False} for each in menu.sections],
         products=[] if is_known else _products(menu),
         sizes=[] if is_known else [_size(at, size) for at, size in enumerate(_sizes(menu))],
         revision=_REVISION,
@@ -30,15 +30,61 @@ def _nomenclature(call: Call) -> Json:
 
 def _products(menu: Menu) -> list[Json]:
     dishes = [*menu.dishes, *(menu.pizza_of_halves.halves if menu.pizza_of_halves else ())]
-    rows = {dish.id: _product(dish, "dish") for dish in dishes}
-    rows[menu.delivery.id] = _product(menu.delivery, "service")
-    for dish in dishes:
-        for one in dish.modifiers.modifiers if dish.modifiers else ():
-            rows[one.id] = _product(Product(one.id, one.name, one.price), "modifier")
+    rows = {dish.id: _product(dish, "dish", at) for at, dish in enumerate(dishes)}
+    rows[menu.delivery.id] = _product(menu.delivery, "service", 0)
+    for group in _modifier_groups(menu):
+        for at, one in enumerate(group.modifiers):
+            modifier = Product(one.id, one.name, one.price)
+            rows[one.id] = {**_product(modifier, "modifier", at), "groupId": str(group.id)}
     return list(rows.values())
 
 
-def _product(product: Product, kind: str) -> Json:
+def _modifier_groups(menu: Menu) -> list[ModifierGroup]:
+    groups = [dish.modifiers for dish in menu.dishes if dish.modifiers]
+    return list({group.id: group for group in groups}.values())
+
+
+def _groups(menu: Menu) -> list[Json]:
+    """The sections of the menu, and the groups of modifiers, which are no sections."""
+    parts = [(named(each), False) for each in menu.sections]
+    parts += [(named(each), True) for each in _modifier_groups(menu)]
+    return [
+        {
+            **row,
+            "imageLinks": [],
+            "parentGroup": None,
+            "order": at,
+            "isIncludedInMenu": not is_modifier,
+            "isGroupModifier": is_modifier,
+            "code": None,
+            "isDeleted": False,
+        }
+        for at, (row, is_modifier) in enumerate(parts)
+    ]
+
+
+def _group_modifiers(group: ModifierGroup | None) -> list[Json]:
+    """Any of the group may be added, up to three portions of each."""
+    if group is None:
+        return []
+    children = [
+        {"id": str(one.id), "defaultAmount": 0, "minAmount": 0, "maxAmount": 3, "required": False}
+        for one in group.modifiers
+    ]
+    return [
+        {
+            "id": str(group.id),
+            "minAmount": 0,
+            "maxAmount": 3 * len(children),
+            "required": False,
+            "childModifiersHaveMinMaxRestrictions": False,
+            "childModifiers": children,
+        }
+    ]
+
+
+def _product(product: Product, kind: str, order: int) -> Json:
+    section = str(product.section_id) if product.section_id else None
     sizes = [_price(str(size.id), size.price) for size in product.sizes]
     return {
         **named(product),
@@ -50,7 +96,12 @@ def _product(product: Product, kind: str) -> Json:
         "canSetOpenPrice": False,
         "sizePrices": sizes or [_price(None, product.price)],
         "modifiers": [],
-        "groupModifiers": [],
+        "groupModifiers": _group_modifiers(product.modifiers),
+        "groupId": section,
+        "parentGroup": section,
+        "productCategoryId": section,
+        "order": order,
+        "doNotPrintInCheque": False,
         "imageLinks": [],
         "code": None,
         "isDeleted": False,

@@ -63,11 +63,33 @@ class Extra:
 
     position_id: UUID
     modifier: Modifier
-    amount: int = 1
+    amount: Decimal = Decimal(1)
 
     @property
     def price_per_portion(self) -> Decimal:
         return self.modifier.price * self.amount
+
+
+@dataclass(frozen=True, slots=True)
+class Combo:
+    """A combo of the marketing; its price is for one and changes nothing here, the dishes have theirs."""
+
+    id: UUID
+    name: str
+    amount: int
+    price: Decimal
+    source_id: UUID
+    size: Size | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComboPart:
+    """The place of a dish in a combo."""
+
+    combo_id: UUID
+    source_id: UUID
+    group_id: UUID
+    group_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +104,7 @@ class Dish:
     comment: str | None = None
     discount: Decimal = ZERO
     status: ItemStatus = ItemStatus.ADDED
+    combo: ComboPart | None = None
 
     @property
     def price(self) -> Decimal:
@@ -118,27 +141,29 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class HalfAndHalf:
-    """One pizza of two halves."""
+    """One pizza of two halves, or of one component alone, as some menus have every pizza."""
 
     template: PizzaOfHalves
     first: Half
-    second: Half
+    second: Half | None
     comment: str | None = None
     status: ItemStatus = ItemStatus.ADDED
 
     @property
+    def halves(self) -> tuple[Half, ...]:
+        return (self.first, self.second) if self.second else (self.first,)
+
+    @property
     def charges(self) -> tuple[Decimal, ...]:
-        return self.first.product.price, self.second.product.price
+        return tuple(half.product.price for half in self.halves)
 
     @property
     def total(self) -> Decimal:
-        return self.first.total + self.second.total
+        return sum((half.total for half in self.halves), ZERO)
 
     def discounted(self, parts: tuple[Decimal, ...]) -> HalfAndHalf:
-        first, second = parts
-        return replace(
-            self, first=replace(self.first, discount=first), second=replace(self.second, discount=second)
-        )
+        first, *rest = (replace(half, discount=part) for half, part in zip(self.halves, parts, strict=True))
+        return replace(self, first=first, second=rest[0] if rest else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +197,18 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """``is_settled``: the money is here; before that the payment is what the guest promised."""
+    """``is_settled``: the money is here; before that the payment is what the guest promised.
+
+    The three flags are what the client said of it. ``tips_type`` is of tips alone.
+    """
 
     type: PaymentType
     sum: Decimal
     is_settled: bool = False
+    is_processed_externally: bool = False
+    is_fiscalized_externally: bool = False
+    is_prepay: bool = False
+    tips_type: NamedRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +218,33 @@ class OneTimeGuest:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    street: Street
-    house: str
+    """Where the meal goes: a street with a house, or all of that in one line.
+
+    ``coordinates``, latitude and longitude, are the street's where a client names none.
+    """
+
+    street: Street | None
+    house: str | None
     flat: str | None
     entrance: str | None
     floor: str | None
+    building: str | None = None
+    doorphone: str | None = None
+    index: str | None = None
+    region: NamedRow | None = None
+    line1: str | None = None
+    coordinates: tuple[float, float] | None = None
+    cartography_id: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loyalty:
+    """What the client said of coupons and conditions; it is given back and works on nothing."""
+
+    coupon: str | None
+    conditions: tuple[UUID, ...]
+    dynamic_discounts: tuple[tuple[UUID, Decimal], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +331,18 @@ class Order:
     moved_from: UUID | None = None
     moved_to: UUID | None = None
     external_data: tuple[tuple[str, str], ...] = ()
+    menu_id: str | None = None
+    phone_extension: str | None = None
+    splits_bill: bool = False
+    marketing_source: NamedRow | None = None
+    price_category: NamedRow | None = None
+    courier_service: NamedRow | None = None
+    loyalty: Loyalty | None = None
+    combos: tuple[Combo, ...] = ()
+    tips: tuple[Payment, ...] = ()
+    estimated: datetime | None = None
+    locked: datetime | None = None
+    is_deleted: bool = False
 
     @property
     def sum(self) -> Decimal:
@@ -298,4 +364,4 @@ class Order:
     @property
     def is_over(self) -> bool:
         """Tell whether the kitchen is done with it. One that failed at creation may come back."""
-        return self.status in {DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED}
+        return self.is_deleted or self.status in {DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
+from uuid import uuid5
 
 from sandbox import names
 from sandbox.order import (
@@ -95,11 +96,22 @@ def wait(order: Order, scene: Scene) -> Order:
 
 def assign_courier(order: Order, scene: Scene) -> Order:
     """Give the order to one of the couriers at work, another one than it has."""
+    if order.courier_service:
+        return order
     others = [courier for courier in scene.couriers if courier != order.courier]
     if not others:
         return order
     by_hand = scene.random.random() < 0.5
     return replace(order, courier=scene.random.choice(others), is_courier_chosen_by_hand=by_hand)
+
+
+def call_service(order: Order, scene: Scene) -> Order:
+    """Call a courier service of others, which gives a link to follow the order by."""
+    if order.courier_service or order.courier:
+        return order
+    service = order.organization.dictionaries.courier_services[0]
+    link = f"https://track.example/{order.id.hex[:12]}"
+    return replace(order, courier_service=service, tracking_link=link, estimated=order.complete_before)
 
 
 def send_out(order: Order, scene: Scene) -> Order:
@@ -119,6 +131,29 @@ def come_back(order: Order, scene: Scene) -> Order:
     if order.status is not DeliveryStatus.ON_WAY:
         return order
     return replace(order, status=DeliveryStatus.WAITING, stamps=replace(order.stamps, sent=None))
+
+
+def take_back(order: Order, scene: Scene) -> Order:
+    """Take the order back from the road as the till does: this one is deleted, see ``made_again``."""
+    if order.status is not DeliveryStatus.ON_WAY:
+        return order
+    return replace(order, is_deleted=True)
+
+
+def made_again(order: Order) -> Order:
+    """The order that the till makes in place of one it took back: of the same number, under other ids."""
+    return replace(
+        order,
+        id=uuid5(order.id, "taken back"),
+        pos_id=uuid5(order.pos_id, "taken back"),
+        operation_id=uuid5(order.operation_id, "taken back"),
+        revision=0,
+        is_deleted=False,
+        status=DeliveryStatus.WAITING,
+        courier=None,
+        is_courier_chosen_by_hand=False,
+        stamps=replace(order.stamps, sent=None),
+    )
 
 
 def deliver(order: Order, scene: Scene) -> Order:
@@ -168,13 +203,15 @@ def called_off(order: Order, cancellation: Cancellation) -> Order:
 
 
 def report_problem(order: Order, scene: Scene) -> Order:
-    return replace(order, problem=Problem(is_open=True, description=scene.random.choice(names.PROBLEMS)))
+    problem = Problem(is_open=True, description=scene.random.choice(names.PROBLEMS))
+    # Whoever writes it down has the order open for editing until it is solved.
+    return replace(order, problem=problem, locked=scene.at)
 
 
 def solve_problem(order: Order, scene: Scene) -> Order:
     if order.problem is None or not order.problem.is_open:
         return order
-    return replace(order, problem=replace(order.problem, is_open=False))
+    return replace(order, problem=replace(order.problem, is_open=False), locked=None)
 
 
 _COURSE_OF_DISH = list(ItemStatus)

@@ -28,6 +28,8 @@ _SHARE_CANCELLED = 0.09
 _SHARE_WITH_PROBLEM = 0.1
 _SHARE_WITH_OTHER_COURIER = 0.15
 _SHARE_COMING_BACK = 0.05
+_SHARE_BY_SERVICE = 0.08
+_SHARE_DELETED_COMING_BACK = 0.5
 
 # Nobody at the till presses every button.
 _SHARE_SKIPPED: dict[Step, float] = {
@@ -121,7 +123,22 @@ def _plan_course(order: Order, random: Random) -> list[Beat]:
     ]
     if order.service is ServiceType.PICKUP:
         return [*cooking, Beat(random.uniform(3, 15), steps.close)]
-    return cooking + _plan_road(random)
+    return cooking + _by_service(order, _plan_road(random))
+
+
+def _by_service(order: Order, road: list[Beat]) -> list[Beat]:
+    """Let a courier service of others carry a part of the orders, and take a part of the others back.
+
+    The dice are the order's own: the rest of the story does not change by them. SOI has no word for an
+    order that was deleted.
+    """
+    luck = Random(f"{order.id}/road").random()
+    swapped: dict[Step, Step] = {}
+    if luck < _SHARE_BY_SERVICE:
+        swapped[steps.assign_courier] = steps.call_service
+    elif luck > 1 - _SHARE_DELETED_COMING_BACK and not order.organization.speaks_soi:
+        swapped[steps.come_back] = steps.take_back
+    return [Beat(beat.after_minutes, swapped.get(beat.step, beat.step)) for beat in road]
 
 
 def _plan_road(random: Random) -> list[Beat]:

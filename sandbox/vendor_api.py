@@ -49,6 +49,9 @@ class VendorApi:
         for path, operation in OPERATIONS.items():
             view = partial(self._answer, path, operation)
             api.add_url_rule(f"/1/{path}", path.replace("/", "_"), view, methods=["POST"])
+        # Deprecated by the vendor, but there (OpenAPI, GET organizations, read 2026-11).
+        listing = partial(self._answer, "organizations", dictionaries.list_organizations)
+        api.add_url_rule("/1/organizations", "organizations_by_get", listing, methods=["GET"])
         for version, issue in (("1", self._issue_by_login), ("v2", self._issue_by_key)):
             view = partial(self._answer, "access_token", issue, is_open=True)
             api.add_url_rule(f"/{version}/access_token", f"access_token_{version}", view, methods=["POST"])
@@ -72,7 +75,8 @@ class VendorApi:
     def _carry_out(self, path: str, operation: Operation, befalls: list[str], *, is_open: bool) -> Response:
         befall_before(befalls)
         login = Login("") if is_open else self._check_login(path)
-        body = Body.parse(request.get_data(), may_be_quoted=is_open)
+        is_bare = request.method == "GET"
+        body = Body({}) if is_bare else Body.parse(request.get_data(), may_be_quoted=is_open)
         with self._stage.lock:
             content = operation(Call(self._stage, login, body, self._stage.now()))
         befall_after(befalls)

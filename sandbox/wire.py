@@ -17,13 +17,17 @@ from sandbox.money import ZERO, kopecks
 from sandbox.order import (
     Address,
     Cancellation,
+    Combo,
+    ComboPart,
     CreationError,
     CreationStatus,
+    Discount,
     Dish,
     Extra,
     Half,
     HalfAndHalf,
     Line,
+    Loyalty,
     OneTimeGuest,
     Order,
     Payment,
@@ -87,17 +91,17 @@ def _order(order: Order, external_keys: Collection[str]) -> Json:
         "terminalGroupId": str(order.terminal_group.id),
         "comment": order.comment,
         "sourceKey": order.source_key,
-        "menuId": None,
-        "marketingSource": None,
+        "menuId": order.menu_id,
+        "marketingSource": named_or_null(order.marketing_source),
         "conception": None,
-        "priceCategory": None,
-        "externalCourierService": None,
+        "priceCategory": named_or_null(order.price_category),
+        "externalCourierService": named_or_null(order.courier_service),
         "indexInCourierRoute": None,
-        "loyaltyInfo": None,
+        "loyaltyInfo": _loyalty(order.loyalty) if order.loyalty else None,
         "externalData": told or None,
         "trackingLink": order.tracking_link,
-        "isDeleted": False,
-        "guestsInfo": {"count": order.guests_count, "splitBetweenPersons": False},
+        "isDeleted": order.is_deleted,
+        "guestsInfo": {"count": order.guests_count, "splitBetweenPersons": order.splits_bill},
         "orderType": _order_type(order),
         "problem": _problem(order),
         "cancelInfo": _cancel_info(order.cancellation, order.organization.zone),
@@ -113,6 +117,17 @@ def _order_type(order: Order) -> Json:
     is_delivery = order.service is ServiceType.COURIER
     row = dictionaries.delivery_by_courier if is_delivery else dictionaries.pickup
     return {**named(row), "orderServiceType": order.service.value}
+
+
+def _loyalty(loyalty: Loyalty) -> Json:
+    discounts = [
+        {"manualConditionId": str(id_), "sum": float(sum_)} for id_, sum_ in loyalty.dynamic_discounts
+    ]
+    return {
+        "coupon": loyalty.coupon,
+        "appliedManualConditions": [str(each) for each in loyalty.conditions],
+        "dynamicDiscounts": discounts,
+    }
 
 
 def _problem(order: Order) -> Json | None:
@@ -143,7 +158,7 @@ def _people(order: Order) -> Json:
     return {
         "customer": _customer(order),
         "phone": order.phone,
-        "phoneExtension": None,
+        "phoneExtension": order.phone_extension,
         "courierInfo": courier_info if order.courier else None,
         "operator": employee(order.operator),
     }
@@ -162,11 +177,11 @@ def regular_guest(guest: RegularGuest) -> Json:
         "id": str(guest.id),
         "name": guest.name,
         "surname": guest.surname,
-        "comment": None,
+        "comment": guest.comment,
         "gender": guest.gender,
         "inBlacklist": False,
         "blacklistReason": None,
-        "birthdate": None,
+        "birthdate": date_or_null(guest.birthdate, UTC),
     }
 
 
@@ -194,22 +209,23 @@ def _moved(where: str, other: UUID | None, order: Order) -> Json:
 
 def _delivery_point(address: Address, organization: Organization) -> Json:
     street = address.street
+    place = address.coordinates or ((street.latitude, street.longitude) if street else None)
     return {
-        "coordinates": {"latitude": street.latitude, "longitude": street.longitude},
+        "coordinates": {"latitude": place[0], "longitude": place[1]} if place else None,
         "address": {
-            "street": {**named(street), "city": named(organization.city)},
-            "index": None,
+            "street": {**named(street), "city": named(organization.city)} if street else None,
+            "index": address.index,
             "house": address.house,
-            "building": None,
+            "building": address.building,
             "flat": address.flat,
             "entrance": address.entrance,
             "floor": address.floor,
-            "doorphone": None,
-            "region": None,
-            "line1": None,
+            "doorphone": address.doorphone,
+            "region": named_or_null(address.region),
+            "line1": address.line1,
         },
-        "externalCartographyId": None,
-        "comment": None,
+        "externalCartographyId": address.cartography_id,
+        "comment": address.comment,
     }
 
 
@@ -225,7 +241,8 @@ def _dates(order: Order) -> Json:
         "cookingStartTime": vendor_date(max(created, order.complete_before - _COOKING_AND_ROAD), zone),
         "deliveryDuration": order.promised_minutes,
         "isAsap": order.is_asap,
-        "estimatedTime": None,
+        "estimatedTime": date_or_null(order.estimated, zone),
+        "lockedAt": date_or_null(order.locked, zone),
         "whenReceivedByApi": date_or_null(stamps.received_by_api, UTC),
         "whenReceivedFromFront": date_or_null(stamps.received_from_front, UTC),
         "whenConfirmed": date_or_null(stamps.confirmed, zone),
@@ -251,33 +268,49 @@ def _bill(order: Order) -> Json:
         "sum": float(order.sum),
         "processedPaymentsSum": float(order.settled_sum),
         "items": [_item(line, order) for line in order.lines],
-        "combos": [],
+        "combos": [_combo(each) for each in order.combos],
         "payments": [_payment(payment, order) for payment in order.payments],
-        "tips": [],
-        "discounts": [
-            {
-                "discountType": named(discount.type),
-                "sum": float(discount.sum),
-                "selectivePositions": None,
-                "selectivePositionsWithSum": None,
-            }
-            for discount in order.discounts
-        ],
+        "tips": [_tips(payment, order) for payment in order.tips],
+        "discounts": [discount_item(discount) for discount in order.discounts],
+    }
+
+
+def discount_item(discount: Discount) -> Json:
+    return {
+        "discountType": named(discount.type),
+        "sum": float(discount.sum),
+        "selectivePositions": None,
+        "selectivePositionsWithSum": None,
+    }
+
+
+def _combo(combo: Combo) -> Json:
+    return {
+        **named(combo),
+        "amount": combo.amount,
+        "price": float(combo.price),
+        "sourceId": str(combo.source_id),
+        "size": named_or_null(combo.size),
     }
 
 
 def _payment(payment: Payment, order: Order) -> Json:
-    kind, outside = payment.type, payment.type.processed_outside
     is_closed = order.stamps.closed is not None
     return {
-        "paymentType": {**named(kind), "kind": kind.kind},
+        "paymentType": {**named(payment.type), "kind": payment.type.kind},
         "sum": float(payment.sum),
         "isPreliminary": not is_closed,
         "isExternal": order.came_over_api,
-        "isProcessedExternally": outside,
-        "isFiscalizedExternally": False,
-        "isPrepay": outside and not is_closed,
+        "isProcessedExternally": payment.is_processed_externally,
+        "isFiscalizedExternally": payment.is_fiscalized_externally,
+        "isPrepay": payment.is_prepay,
     }
+
+
+def _tips(payment: Payment, order: Order) -> Json:
+    # The document lets tips name no type, but never null.
+    tips_type = {"tipsType": named(payment.tips_type)} if payment.tips_type else {}
+    return {**_payment(payment, order), **tips_type}
 
 
 def _item(line: Line, order: Order) -> Json:
@@ -288,7 +321,7 @@ def _item(line: Line, order: Order) -> Json:
         "amount": float(amount),
         "comment": None if isinstance(line, Service) else line.comment,
         "whenPrinted": date_or_null(order.stamps.printed, order.organization.zone),
-        "comboInformation": None,
+        "comboInformation": _combo_part(line.combo) if isinstance(line, Dish) and line.combo else None,
     }
     is_deleted = order.cancellation is not None
     match line:
@@ -299,6 +332,15 @@ def _item(line: Line, order: Order) -> Json:
         case Service():
             cost = float(line.cost)
             return {**shared, "type": "Service", "size": None, "service": named(line.product), "cost": cost}
+
+
+def _combo_part(part: ComboPart) -> Json:
+    return {
+        "comboId": str(part.combo_id),
+        "comboSourceId": str(part.source_id),
+        "groupId": str(part.group_id),
+        "groupName": part.group_name,
+    }
 
 
 def _deletion(cancellation: Cancellation | None) -> Json | None:
@@ -354,7 +396,7 @@ def _half_and_half(pizza: HalfAndHalf, *, is_deleted: bool) -> Json:
         "type": "Compound",
         "size": None,
         "primaryComponent": _half(pizza.first, is_deleted=is_deleted),
-        "secondaryComponent": _half(pizza.second, is_deleted=is_deleted),
+        "secondaryComponent": _half(pizza.second, is_deleted=is_deleted) if pizza.second else None,
         "commonModifiers": [],
         "template": named(pizza.template),
     }
@@ -376,3 +418,7 @@ def _half(half: Half, *, is_deleted: bool) -> Json:
 
 def named(row: _Named) -> Json:
     return {"id": str(row.id), "name": row.name}
+
+
+def named_or_null(row: _Named | None) -> Json | None:
+    return named(row) if row else None

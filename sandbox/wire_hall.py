@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from sandbox.hall import Reserve, TableOrder, TableStatus
 from sandbox.order import CreationError, Dish
-from sandbox.wire import Json, creation_error, date_or_null, dish, employee, named, regular_guest, vendor_date
+from sandbox.wire import (
+    Json,
+    creation_error,
+    date_or_null,
+    discount_item,
+    dish,
+    employee,
+    named,
+    regular_guest,
+    vendor_date,
+)
 
 
 def table_order_info(order: TableOrder) -> Json:
@@ -20,18 +30,26 @@ def table_order_info(order: TableOrder) -> Json:
 
 
 def _table_order(order: TableOrder) -> Json:
-    zone, is_closed = order.organization.zone, order.status is TableStatus.CLOSED
+    zone = order.organization.zone
     return {
         "tableIds": [str(order.table)],
-        "customer": None,
-        "phone": None,
+        "customer": regular_guest(order.guest) if order.guest else None,
+        "phone": order.guest.phone if order.guest else None,
         "status": order.status.value,
         "whenCreated": vendor_date(order.created, zone),
         "waiter": employee(order.waiter),
         "tabName": None,
         "splitOrderBetweenCashRegisters": "Disabled",
-        "menuId": None,
         "priceCategory": None,
+        **_bill(order),
+    }
+
+
+def _bill(order: TableOrder) -> Json:
+    """What a table order and the order of a banquet have in common."""
+    zone, is_closed = order.organization.zone, order.status is TableStatus.CLOSED
+    return {
+        "menuId": None,
         "sum": float(order.sum),
         "number": order.number,
         "sourceKey": None,
@@ -43,7 +61,7 @@ def _table_order(order: TableOrder) -> Json:
         "combos": [],
         "payments": [_payment(order)] if is_closed else [],
         "tips": [],
-        "discounts": [],
+        "discounts": [discount_item(order.discount)] if order.discount else [],
         "orderType": {**named(order.organization.dictionaries.in_the_hall), "orderServiceType": "Common"},
         "terminalGroupId": str(order.terminal_group.id),
         "processedPaymentsSum": float(order.sum) if is_closed else 0.0,
@@ -105,7 +123,7 @@ def _reserve(reserve: Reserve) -> Json:
         "guestsComingTime": date_or_null(reserve.came, zone),
         "phone": reserve.guest.phone,
         "eventType": None,
-        "order": None,
+        "order": _bill(reserve.banquet) if reserve.banquet else None,
     }
 
 

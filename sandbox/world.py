@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
@@ -48,6 +49,8 @@ class RegularGuest:
     surname: str
     gender: str
     phone: str
+    comment: str | None = None
+    birthdate: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,17 @@ class Street:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedRow:
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class City:
     id: UUID
     name: str
     streets: tuple[Street, ...]
+    regions: tuple[NamedRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +91,6 @@ class PaymentType:
     processing: str | None = None
     asked_as: str = ""
     listed_as: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NamedRow:
-    id: UUID
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,10 @@ class Dictionaries:
     pickup: NamedRow
     in_the_hall: NamedRow
     courier_role: NamedRow
+    marketing_sources: tuple[NamedRow, ...]
+    price_categories: tuple[NamedRow, ...]
+    tips_types: tuple[NamedRow, ...]
+    courier_services: tuple[NamedRow, ...]
 
     @property
     def all_discounts(self) -> tuple[DiscountType, ...]:
@@ -310,7 +318,8 @@ def _build_city(sketch: _Sketch, make_id: MakeId, random: Random) -> City:
         )
         for name in sketch.streets
     )
-    return City(make_id("city"), sketch.city, streets)
+    regions = tuple(_row(make_id, "region", name) for name in ("Центральный район", "Заречный район"))
+    return City(make_id("city"), sketch.city, streets, regions)
 
 
 def _build_terminal_groups(sketch: _Sketch, make_id: MakeId) -> tuple[TerminalGroup, ...]:
@@ -374,6 +383,10 @@ def _build_dictionaries(make_id: MakeId) -> Dictionaries:
         pickup=row("order-type", "Самовывоз"),
         in_the_hall=row("order-type", "Обычный заказ"),
         courier_role=row("role", "Курьер"),
+        marketing_sources=(row("marketing-source", "Сайт"), row("marketing-source", "Листовка")),
+        price_categories=(row("price-category", "Доставка"), row("price-category", "Свои")),
+        tips_types=(row("tips-type", "Курьеру"),),
+        courier_services=(row("courier-service", "Городская служба доставки"),),
     )
 
 

@@ -22,6 +22,7 @@ from orders.command_models import OrderCommand
 from orders.models import Order as MirroredOrder
 from orders.services import carrying
 from sandbox.order import CreationStatus, DeliveryStatus, Dish, Order, Service, ServiceType
+from sandbox.tests.good_bodies import full_order
 from sandbox.tests.theatre import Theatre, open_theatre
 from tests.builders import authorized, drain, make_key, make_organization, post
 from tests.played_iiko import IIKO, linked
@@ -120,6 +121,26 @@ class Stage:
         self.bring()
         return MirroredOrder.objects.get(iiko_order_id=str(found.id))
 
+    def written(self, **changes: Any) -> MirroredOrder:
+        """An order that a client made over the API, with all that can be made anew."""
+        asked = full_order(self.theatre) | changes
+        for name in ("combos", "tips", "loyaltyInfo", "externalData", "discountsInfo"):
+            asked.pop(name)
+        del asked["items"][0]["comboInformation"]
+        asked["payments"] = [asked["payments"][1] | {"sum": 1620}]
+        self.theatre.get("deliveries/create", {"organizationId": str(self.cafe.id), "order": asked})
+        self.cast.add(asked["id"])
+        self.theatre.play_until(lambda: self.truth(asked["id"]).creation is CreationStatus.SUCCESS)
+        self._hold(self.truth(asked["id"]))
+        self.theatre.play(5)
+        self.bring()
+        return MirroredOrder.objects.get(iiko_order_id=asked["id"])
+
+    def retrieved(self, iiko_order_id: str | None) -> Any:
+        """The order as iiko tells it now."""
+        asked = {"organizationId": str(self.cafe.id), "orderIds": [iiko_order_id]}
+        return self.theatre.get("deliveries/by_id", asked)["orders"][0]
+
     def _hold(self, order: Order) -> None:
         """Let the kitchen leave an order alone: only what a test does happens to it."""
         self.cast.add(str(order.id))
@@ -190,6 +211,7 @@ def is_plain(order: Order) -> bool:
         all(isinstance(line, Dish | Service) for line in order.lines)
         and not order.discounts
         and not order.settled_sum
+        and not (order.tips or order.loyalty or order.tracking_link)
         and order.stamps.printed is None
         and all(payment.type.kind in ("Cash", "Card") for payment in order.payments)
         and not any(payment.type.processed_outside for payment in order.payments)

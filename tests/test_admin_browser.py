@@ -368,7 +368,7 @@ def test_discount_is_given_by_making_the_order_anew(visitor: Visitor, stage: Sta
     expect(page.get_by_text("Agree to what it means for the order, or go back.")).to_be_visible()
     expect(page.get_by_text("tell the guest")).to_be_visible()
     assert OrderCommand.objects.count() == 0
-    page.get_by_label("I have read this: make the order anew and cancel this one").check()
+    page.get_by_label("I have read this: re-issue the order and cancel this one").check()
     page.get_by_role("button", name="Give a discount").click()
 
     expect(page.get_by_text("(reading the order)", exact=True)).to_be_visible()

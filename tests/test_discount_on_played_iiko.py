@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
@@ -14,6 +15,7 @@ from orders.services import carrying
 from sandbox.money import ZERO
 from sandbox.order import DeliveryStatus, Dish
 from sandbox.order import Order as PlayedOrder
+from tests.pages import ORDERS, sign_in_superuser, text
 from tests.played_sandbox import PICKUP, Stage
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +72,7 @@ def test_order_is_made_anew_with_the_discount_and_the_old_one_cancelled(
 ) -> None:
     order = stage.order(**service)
     was = stage.truth(order.iiko_order_id)
+    place = stage.retrieved(order.iiko_order_id)["order"]["deliveryPoint"]
 
     command = stage.end(stage.asked(order, BY_SUM))
     stage.play(5)
@@ -78,9 +81,10 @@ def test_order_is_made_anew_with_the_discount_and_the_old_one_cancelled(
     assert stage.changes() == {CREATE: 1, CANCEL: 1}
     new = stage.truth(command.new_order_id)
     assert new.sum == was.sum - new.discounts[0].sum
-    kept = ("phone", "guest", "address", "comment", "external_number", "service")
+    kept = ("phone", "guest", "comment", "external_number", "service")
     assert abs(new.complete_before - was.complete_before) < timedelta(milliseconds=1)
     assert [getattr(new, name) for name in kept] == [getattr(was, name) for name in kept]
+    assert stage.retrieved(command.new_order_id)["order"]["deliveryPoint"] == place
     assert dishes(new) == dishes(was)
     assert sum(payment.sum for payment in new.payments) in (0, new.sum)
 
@@ -122,6 +126,110 @@ def test_type_with_a_size_of_its_own_is_told_no_sum(stage: Stage, order: Order, 
     assert sent["order"]["discountsInfo"] == {"discounts": [{"type": "RMS", "discountTypeId": str(kind.id)}]}
     assert [one.type for one in stage.truth(command.new_order_id).discounts] == [kind]
     stage.check_bodies()
+
+
+_MEANT_TO_DIFFER = {
+    "id",
+    "posId",
+    "timestamp",
+    # An order of its own, with a number and times of its own.
+    "order/number",
+    "order/whenCreated",
+    "order/whenReceivedByApi",
+    "order/whenReceivedFromFront",
+    # The one that it stands for.
+    "order/movedFromDeliveryId",
+    "order/movedFromTerminalGroupId",
+    "order/movedFromOrganizationId",
+    # What was asked for.
+    "order/discounts/0/discountType/id",
+    "order/discounts/0/discountType/name",
+    "order/discounts/0/selectivePositions",
+    "order/discounts/0/selectivePositionsWithSum",
+    "order/discounts/0/sum",
+    "order/items/0/resultSum",
+    "order/payments/0/sum",
+    "order/sum",
+    # Must be unique in all of iiko.
+    "order/items/0/positionId",
+    "order/items/0/modifiers/0/positionId",
+}
+
+
+def leaves(told: Any, path: str = "") -> dict[str, Any]:
+    """Give each value of a JSON document by its place in it."""
+    if isinstance(told, dict):
+        rows = list(told.items())
+    elif isinstance(told, list):
+        rows = list(enumerate(told))
+    else:
+        return {path: told}
+    inner = [leaves(value, f"{path}/{key}" if path else str(key)) for key, value in rows]
+    return {place: value for one in inner for place, value in one.items()}
+
+
+def test_reissue_loses_no_field_that_it_does_not_name(stage: Stage) -> None:
+    order = stage.written()
+    was = leaves(stage.retrieved(order.iiko_order_id))
+
+    command = stage.end(stage.asked(order, BY_SUM))
+    stage.play(5)
+
+    ends_with_one_meal(stage, order, command)
+    now = leaves(stage.retrieved(command.new_order_id))
+    missing = object()
+    differing = {key for key in was | now if was.get(key, missing) != now.get(key, missing)}
+    assert differing == _MEANT_TO_DIFFER
+    assert {key: now.get(key) for key in ("order/phoneExtension", "order/deliveryPoint/comment")} == {
+        "order/phoneExtension": "9876",
+        "order/deliveryPoint/comment": "Вход со двора",
+    }
+    # Nothing that a client can say was left empty, so that there is something to lose.
+    assert [key for key in was if key.startswith("order/deliveryPoint") and was[key] is None] == [
+        "order/deliveryPoint/address/line1"
+    ]
+
+
+def test_both_pages_lead_to_each_other_by_number_and_say_it_once(
+    stage: Stage, order: Order, client: Client
+) -> None:
+    sign_in_superuser(client)
+
+    command = stage.end(stage.asked(order, BY_SUM))
+    stage.until(command, lambda: TimelineEntry.objects.filter(what="reissued").count() == 2, seconds=30)
+    new = Order.objects.get(iiko_order_id=command.new_order_id)
+
+    def page(of: Order) -> str:
+        return text(client.get(f"{ORDERS}{of.pk}/change/", headers={"accept-language": "en"}))
+
+    order.refresh_from_db()
+    assert f"Replaced by {new} This order is cancelled" in page(order)
+    assert f"Made in place of {order}" in page(new)
+    for each in (order, new):
+        shown = page(each)
+        assert "Orders of one story" not in shown
+        assert "Take a" not in shown
+        story = shown[shown.index("One story") : shown.index(" Customer and address ")]
+        assert "Moved:" not in story
+        assert str(order.iiko_order_id) not in story
+        assert str(new.iiko_order_id) not in story
+        assert f"New order made in place of this one: {new}" in story
+        assert f"Made in place of: {order}" in story
+    refused = stage.ask(order, BY_SUM, **{"accept-language": "en"})
+    assert refused.status_code == 409
+    [error] = refused.json()["errors"]
+    assert error["detail"] == f"The order was replaced by {new}. Ask the same of that one."
+
+
+def test_reissue_refuses_what_it_would_lose_before_anything_is_sent(stage: Stage) -> None:
+    order = stage.written()
+    stage.put(order.iiko_order_id, tracking_link="https://track.example/1")
+
+    command = stage.end(stage.asked(order, BY_SUM))
+
+    assert (command.state, command.error_code) == ("rejected", "has_courier")
+    assert stage.changes() == {}
+    stays_as_it_was(stage, order, command)
 
 
 # --- answers that are lost ---------------------------------------------------------------------------
@@ -393,6 +501,7 @@ def drafted(stage: Stage, order: Order) -> Order:
         if isinstance(line, Dish)
     ]
     assert was.address is not None
+    assert was.address.street is not None
     street = {"id": str(was.address.street.id)}
     point = {"address": {"type": "legacy", "street": street, "house": was.address.house}}
     content = {

@@ -22,11 +22,13 @@ STREET = {
 }
 
 
-def anew(*, till: tuple[int, ...] = (), discounts: Any = (), **changes: Any) -> dict[str, Any]:
+def anew(
+    *, till: tuple[int, ...] = (), discounts: Any = (), external_number: str = "WEB-117", **changes: Any
+) -> dict[str, Any]:
     written = order_anew(
         cloud_order(**changes),
         order_id=NEW_ID,
-        external_number="WEB-117",
+        external_number=external_number,
         discounts=list(discounts),
         payments=[],
         till=till,
@@ -179,6 +181,52 @@ def test_older_till_is_not_told_what_it_does_not_know() -> None:
         ),
         ({"externalCourierService": {"id": GROUP, "name": "Такси"}}, "has_external_courier"),
         ({"orderType": None}, "item_not_rebuildable"),
+        ({"items": [product(amount=1000)]}, "amount_too_large"),
+        ({"items": [product(amount=-1)]}, "amount_too_large"),
+        ({"items": [product(amount=None)]}, "item_not_rebuildable"),
+        ({"phoneExtension": "12345678901"}, "text_too_long"),
+        ({"customer": {"type": "regular", "id": EXTRA, "name": "М" * 61}}, "text_too_long"),
+        (
+            {"customer": {"type": "regular", "id": EXTRA, "name": "М", "comment": "т" * 61}},
+            "text_too_long",
+        ),
+        (
+            {"customer": {"type": "regular", "id": EXTRA, "name": "М", "surname": "т" * 61}},
+            "text_too_long",
+        ),
+        (
+            {"customer": {"type": "regular", "id": EXTRA, "name": "М", "gender": "Other"}},
+            "guest_not_rebuildable",
+        ),
+        ({"guestsInfo": {"count": None, "splitBetweenPersons": True}}, "guest_not_rebuildable"),
+        ({"deliveryPoint": {"address": {"line1": "Малышева 5", "building": "2"}}}, "address_not_rebuildable"),
+        ({"deliveryPoint": {"address": {"line1": "М" * 251}}}, "text_too_long"),
+        ({"deliveryPoint": {"address": {"line1": "М", "flat": "1" * 11}}}, "text_too_long"),
+        (
+            {"deliveryPoint": {"address": {"street": STREET, "house": "1", "flat": "1" * 101}}},
+            "text_too_long",
+        ),
+        (
+            {"deliveryPoint": {"address": {"street": STREET, "house": "1"}, "comment": "в" * 501}},
+            "text_too_long",
+        ),
+        (
+            {
+                "deliveryPoint": {
+                    "address": {"street": STREET, "house": "1"},
+                    "externalCartographyId": "в" * 101,
+                }
+            },
+            "text_too_long",
+        ),
+        ({"external_number": "7" * 51}, "text_too_long"),
+        (
+            {"courierInfo": {"courier": {"id": EXTRA, "name": "П"}, "isCourierSelectedManually": False}},
+            "has_courier",
+        ),
+        ({"trackingLink": "https://track.example/1"}, "has_courier"),
+        ({"problem": {"hasProblem": True, "description": None}}, "has_problem"),
+        ({"combos": [{"id": EXTRA, "name": "Обед"}]}, "has_combo"),
     ],
 )
 def test_what_has_no_place_is_refused(changes: dict[str, Any], code: str) -> None:

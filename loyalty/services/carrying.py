@@ -34,7 +34,7 @@ from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationS
 from loyalty.services.customers import store
 from loyalty.services.trace import finish, lock_operation, tell
 from loyalty.services.transactions import is_of, is_sum_of, may_be_release, transactions_of
-from loyalty.signals import operation_due
+from loyalty.signals import balance_moved, operation_due
 from loyalty.words import detail_of
 from orders.models import Order
 from organizations.errors import HubError
@@ -399,6 +399,8 @@ def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
             proof=verdict.proof,
             transaction_id=verdict.transaction_id,
         )
+        if verdict.state == OperationState.CONFIRMED:
+            balance_moved.send(LoyaltyOperation, customer_id=operation.wallet.customer_id)
         return None
     _go_on(operation, verdict, now)
     return operation.held_until

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
+import structlog
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -19,9 +20,12 @@ from iiko_client.reading import is_uuid, tidy
 from iiko_client.types.loyalty import Guest
 from loyalty.errors import BadRequest, IikoRefused, IikoUnreachable, LoyaltyNotProvisioned, UnknownCustomer
 from loyalty.models import Customer, LoyaltyOperation, Wallet
+from organizations.errors import HubError
 from organizations.models import Organization
 from organizations.services.link import iiko_for
 from organizations.services.registry import canonical_id
+
+logger = structlog.stdlib.get_logger(__name__)
 
 _SHORTEST_PHONE = 8  # with the plus; the shortest numbers with a country's code have seven digits
 
@@ -68,6 +72,20 @@ def read_customer(
 ) -> Customer:
     """Read a guest by iiko's id now, whatever is known already; raises as ``find_customer`` does."""
     return _read(organization, Way.ID, _canonical(Way.ID, customer_id), requested_by, now)
+
+
+def read_again(customer_id: int, *, now: datetime) -> None:
+    """Read a guest whose money was moved, unless somebody did meanwhile; what goes wrong is logged."""
+    customer = Customer.objects.select_related("organization").get(pk=customer_id)
+    moved = LoyaltyOperation.objects.filter(wallet__customer=customer, finished_at__gte=customer.read_at)
+    if not moved.exists():
+        return
+    try:
+        read_customer(
+            organization=customer.organization, customer_id=customer.iiko_id, requested_by="hub", now=now
+        )
+    except HubError as error:
+        logger.warning("loyalty.balance_not_read", customer_pk=customer_id, code=error.code)
 
 
 def _canonical(way: Way, value: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from loyalty.models import (
     BalanceDifference,
@@ -19,6 +20,7 @@ from loyalty.models import (
     Wallet,
 )
 from loyalty.services.customers import Way, find_customer
+from loyalty.tasks import read_guest
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CHARGEOFF,
@@ -376,3 +378,25 @@ def test_lists_ask_the_database_the_same_however_long_they_are(
     for url in (OPERATIONS, GUESTS, DIFFERENCES):
         with django_assert_max_num_queries(16):
             assert len(rows(client.get(url))) >= 1
+
+
+def test_balance_is_read_again_once_money_was_moved(client: Client, iiko: PlayedIiko) -> None:
+    sign_in(client, *VIEW)
+    wallet = known_guest(iiko)
+    card = f"{GUESTS}{wallet.customer_id}/change/"
+    english = {"Accept-Language": "en"}
+    iiko.answers(TOPUP, {})
+    move(client, "topup")
+    assert work().state == OperationState.CONFIRMED
+    assert "Money was moved since the balances were read" in text(client.get(card, headers=english))
+    iiko.forget(INFO)
+    iiko.answers(INFO, guest("125.50"))
+
+    [job] = ProcrastinateJob.objects.filter(task_name="loyalty.read_guest")
+    read_guest(**job.args)
+    read_guest(**job.args)
+
+    shown = text(client.get(card, headers=english))
+    assert "125.50 ₽" in shown
+    assert "Money was moved" not in shown
+    assert [body["type"] for body in iiko.bodies(INFO)] == ["phone", "id"]

@@ -37,7 +37,8 @@ REFUSALS_409 = {
     "not_taken_by_till": "The till did not take this order, so it cannot be changed there.",
     "not_taken_yet": "The till has not taken this order yet. Try again in a minute.",
     "order_closed": "The order is closed; iiko changes closed orders only on the till.",
-    "order_cancelled": "The order is cancelled. Take a new one instead.",
+    "order_cancelled": "The order is cancelled; iiko changes it no more. "
+    "Take another one if the guest wants it.",
     "order_deleted": "The order is deleted in iiko. See whether another order took its place on the till.",
     "not_a_delivery": "This is an order of the hall; it is changed on the till.",
     "pickup_order": "The guest picks this order up, no courier has it. Close it when it is handed over.",
@@ -56,19 +57,23 @@ REFUSALS_409 = {
     "already_confirmed": "Only an unconfirmed order can be confirmed; this one is.",
     "set_by_kitchen": "This status is set by the kitchen; iiko lets nobody else set it.",
     "discount_not_supported_by_iiko": "iiko has no operation that changes the discount of an order it has. "
-    "The hub can make the order anew with the discount and cancel this one, which changes its number and id: "
-    "ask with reissue: true. Or have it given on the till.",
+    "The hub can re-issue the order with the discount: a new one is made and this one cancelled, so number "
+    "and id change. Ask with reissue: true, or have it given on the till.",
     "status_unknown": "The order has no status that the hub knows, so it may be in the kitchen. "
     "Give the discount on the till.",
-    "kitchen_has_it": "The kitchen has the order, so it cannot be made anew. Give the discount on the till.",
-    "has_combo": "A combo cannot be made anew: iiko does not tell all of it. Give the discount on the till.",
-    "has_compound_item": "A dish of several parts cannot be made anew: iiko does not tell all of it. "
+    "kitchen_has_it": "The kitchen has the order, so it cannot be re-issued. Give the discount on the till.",
+    "has_combo": "A combo cannot be re-issued: iiko does not tell all of it. Give the discount on the till.",
+    "has_compound_item": "A dish of several parts cannot be re-issued: iiko does not tell all of it. "
     "Give the discount on the till.",
     "no_items": "The hub knows of no items in this order. Give the discount on the till.",
     "has_tips": "Tips cannot be carried over to a new order. Change that on the till first, or give the "
     "discount there.",
     "has_loyalty": "A coupon or a loyalty programme works on this order and cannot be carried over. "
     "Give the discount on the till.",
+    "has_courier": "A courier or a tracking link belongs to this order, and a new order would have neither. "
+    "Change that on the till first, or give the discount there.",
+    "has_problem": "The order has a problem noted, and a new order would be without it. Change that on the "
+    "till first, or give the discount there.",
     "has_external_data": "Data of another program hangs on this order and cannot be carried over whole. "
     "Give the discount on the till.",
     "payment_not_rebuildable": "The order has a payment that cannot be put down anew from outside. "

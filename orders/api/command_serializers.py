@@ -210,7 +210,7 @@ class ApplyDiscountSerializer(serializers.Serializer[Any]):
     reissue = serializers.BooleanField(
         required=False,
         default=False,
-        help_text="The order may be made anew with the discount under another number and id, and this one "
+        help_text="The order may be re-issued with the discount under another number and id, and this one "
         "cancelled: before cooking and with no processed payment.",
     )
 

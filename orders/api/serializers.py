@@ -13,6 +13,7 @@ from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
 from orders.services.actions import allowed_actions
 from orders.services.relations import Relation, Relative, relatives_of
+from orders.services.settlement import settlement_of
 from organizations.api.permissions import in_scope
 
 LIST_FIELDS = (
@@ -154,6 +155,13 @@ class RelatedOrderSerializer(serializers.Serializer[Relative]):
 
 
 class OrderDetailSerializer(OrderSerializer):
+    paid_minor = serializers.SerializerMethodField(
+        help_text="What the guest has paid, by iiko's total and the flags of the payments: the larger of "
+        "the two. Null: iiko has told neither."
+    )
+    due_minor = serializers.SerializerMethodField(
+        help_text="What remains to be collected, never below 0. Null: not known."
+    )
     allowed_actions = serializers.SerializerMethodField(help_text="What may be asked of the order now.")
     related_orders = serializers.SerializerMethodField(
         help_text="The others of its story, the nearest first: what it was moved from or to, split from or "
@@ -161,8 +169,21 @@ class OrderDetailSerializer(OrderSerializer):
     )
 
     class Meta(OrderSerializer.Meta):
-        fields = (*LIST_FIELDS, *DETAIL_FIELDS, "allowed_actions", "related_orders")
+        fields = (
+            *LIST_FIELDS,
+            *DETAIL_FIELDS,
+            "paid_minor",
+            "due_minor",
+            "allowed_actions",
+            "related_orders",
+        )
         read_only_fields = fields
+
+    def get_paid_minor(self, order: Order) -> int | None:
+        return settlement_of(order).paid_minor
+
+    def get_due_minor(self, order: Order) -> int | None:
+        return settlement_of(order).due_minor
 
     @extend_schema_field(RelatedOrderSerializer(many=True))
     def get_related_orders(self, order: Order) -> list[dict[str, Any]]:

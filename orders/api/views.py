@@ -24,8 +24,10 @@ from orders.api.serializers import (
     TimelineEntrySerializer,
 )
 from orders.models import MergedOrder, Order
+from orders.services.timeline import SHOWN_AT
 from organizations.api.pagination import SkipLimitPagination
 from organizations.api.permissions import in_scope
+from organizations.snapshots import one_snapshot
 
 _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 
@@ -61,11 +63,17 @@ class OrderViewSet(
             self.kwargs["pk"] = str(former.order_id)
             return super().get_object()
 
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """All that is told of the order is told as of one moment."""
+        with one_snapshot():
+            return super().retrieve(request, *args, **kwargs)
+
     def get_serializer_class(self) -> type[OrderSerializer]:
         return OrderSerializer if self.action == "list" else OrderDetailSerializer
 
     @extend_schema(
         summary="What changed, from, to, when, and the event that brought it",
+        description="In the order of time: of `happened_at`, or `recorded_at` where iiko said none.",
         responses=TimelineEntrySerializer(many=True),
         filters=False,
     )
@@ -76,6 +84,6 @@ class OrderViewSet(
         pagination_class=SkipLimitPagination,
     )
     def timeline(self, request: Request, **_: Any) -> Response:
-        entries = self.get_object().timeline.order_by("id")
+        entries = self.get_object().timeline.order_by(SHOWN_AT, "id")
         page = self.paginate_queryset(entries)  # type: ignore[arg-type]  # rows of another model than the view's
         return self.get_paginated_response(TimelineEntrySerializer(page, many=True).data)

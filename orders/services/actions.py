@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -21,6 +22,7 @@ from orders.models import CreationStatus, Order, OrderType
 from orders.services.ranks import is_told
 from orders.services.rebuilding import check as check_anew
 from orders.services.rebuilding import checked_fields
+from orders.services.twins import replacement_of
 from organizations.models import Organization
 
 Version = tuple[int, ...]
@@ -32,7 +34,7 @@ _BEFORE_KITCHEN = frozenset({DeliveryStatus.WAIT_COOKING})
 _WITH_COURIER = frozenset({DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """An order with what decides about it beside its own fields."""
 
@@ -43,6 +45,10 @@ class Subject:
     @property
     def status(self) -> str | None:
         return self.order.status
+
+    @cached_property
+    def why_cancelled(self) -> str:
+        return _why_cancelled(self.order)
 
 
 Check = Callable[[Subject], None]
@@ -102,7 +108,15 @@ def is_unfinished(subject: Subject) -> None:
     if subject.status == DeliveryStatus.CLOSED:
         _refuse("order_closed", _("The order is closed; iiko changes closed orders only on the till."))
     if subject.status == DeliveryStatus.CANCELLED:
-        _refuse("order_cancelled", _("The order is cancelled. Take a new one instead."))
+        _refuse("order_cancelled", subject.why_cancelled)
+
+
+def _why_cancelled(order: Order) -> str:
+    if (replacement := replacement_of(order)) is not None:
+        return _("The order was replaced by %(order)s. Ask the same of that one.") % {"order": replacement}
+    if (order.moved or {}).get("to_order_id"):
+        return _("The order was moved on to another one, among its related orders. Ask the same of that one.")
+    return _("The order is cancelled; iiko changes it no more. Take another one if the guest wants it.")
 
 
 def is_delivery(subject: Subject) -> None:
@@ -235,8 +249,8 @@ def _only_anew(subject: Subject) -> None:
         instead = refusal.detail
     else:
         instead = _(
-            "The hub can make the order anew with the discount and cancel this one, which changes its number "
-            "and id: ask with reissue: true. Or have it given on the till."
+            "The hub can re-issue the order with the discount: a new one is made and this one cancelled, so "
+            "number and id change. Ask with reissue: true, or have it given on the till."
         )
     _refuse(NO_DISCOUNT, f"{words} {instead}")
 
@@ -340,7 +354,7 @@ def _verdict_of_discount(subject: Subject) -> dict[str, Any]:
     verdict = _verdict(check, subject, CommandKind.APPLY_DISCOUNT)
     if verdict["allowed"]:
         words = _(
-            "Only by making the order anew (reissue: true): it gets another number and id, and this one is "
+            "Only by re-issuing the order (reissue: true): it gets another number and id, and this one is "
             "cancelled."
         )
         return verdict | {"code": "needs_reissue", "reason": words}

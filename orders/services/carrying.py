@@ -153,6 +153,8 @@ def _why_not_sent(order: Order) -> str:
     if order.is_deleted:
         return "order_deleted"
     if order.status in TERMINAL:
+        if order.status == Status.CANCELLED and (order.moved or {}).get("to_order_id"):
+            return "order_made_anew"
         return "order_closed" if order.status == Status.CLOSED else "order_cancelled"
     return "" if order.organization.is_active else "restaurant_off"
 

@@ -40,6 +40,8 @@ CHECKED = (
     "processed_payments_minor",
     "when_printed",
     "amount_minor",
+    "courier_id",
+    "problem",
 )
 
 # The dictionary's kinds whose payments can be put down anew: the others carry data that iiko does not tell.
@@ -94,6 +96,10 @@ def check(fields: Fields) -> None:
             raise CannotRebuild(code)
     if _has_loyalty(fields.get("loyalty")):
         raise CannotRebuild("has_loyalty")
+    if fields.get("courier_id"):
+        raise CannotRebuild("has_courier")
+    if fields.get("problem") is not None:
+        raise CannotRebuild("has_problem")
 
 
 def _is_processed(payment: Mapping[str, Any]) -> bool:
@@ -144,12 +150,11 @@ def anew(
         raise CannotRebuild("promise_passed")
     expected, tolerance = expected_total(fields, wish, organization_id)
     wire: JsonObject = info["order"]
-    external = info.get("externalNumber")
     try:
         order = order_anew(
             wire,
             order_id=order_id,
-            external_number=external if not till or till >= (8, 0, 6) else None,
+            external_number=info.get("externalNumber"),
             discounts=[*_kept_discounts(wire, wish, organization_id), asked_discount(wish)],
             payments=_payments(fields, expected, organization_id),
             till=till,

@@ -137,15 +137,15 @@ OF_HUB: dict[str, Meaning] = {
     ),
     "order_cancelled": Meaning(
         _("The order was cancelled before this could be sent; nothing was sent."),
-        _("Take a new order instead."),
+        _("Take another one if the guest wants it."),
     ),
     "order_deleted": Meaning(
         _("The order was deleted in iiko before this could be sent; nothing was sent."),
         _("See whether another order took its place on the till."),
     ),
     "order_made_anew": Meaning(
-        _("The order was made anew with a discount before this could be sent; nothing was sent."),
-        _("Ask the same of the new order."),
+        _("The order was replaced by another before this could be sent; nothing was sent."),
+        _("Ask the same of the order that replaced it; this one leads there."),
     ),
     "restaurant_off": Meaning(
         _("The restaurant was switched off in the hub before this could be sent; nothing was sent."),
@@ -187,17 +187,17 @@ OF_REBUILDING: dict[str, Meaning] = {
     "status_unknown": Meaning(
         _("The order has no status that the hub knows, so it may be in the kitchen."), _GIVE_AT_TILL
     ),
-    "kitchen_has_it": Meaning(_("The kitchen has the order, so it cannot be made anew."), _GIVE_AT_TILL),
+    "kitchen_has_it": Meaning(_("The kitchen has the order, so it cannot be re-issued."), _GIVE_AT_TILL),
     "payment_processed": Meaning(
         _("A payment of this order is processed already, and a new order would be without it."),
         _GIVE_AT_TILL,
     ),
-    "has_combo": Meaning(_("A combo cannot be made anew: iiko does not tell all of it."), _GIVE_AT_TILL),
+    "has_combo": Meaning(_("A combo cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_TILL),
     "has_compound_item": Meaning(
-        _("A dish of several parts cannot be made anew: iiko does not tell all of it."), _GIVE_AT_TILL
+        _("A dish of several parts cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_TILL
     ),
     "item_not_rebuildable": Meaning(
-        _("An item cannot be made anew: iiko does not tell all of it."), _GIVE_AT_TILL
+        _("An item cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_TILL
     ),
     "no_items": Meaning(_("The hub knows of no items in this order."), _GIVE_AT_TILL),
     "has_tips": Meaning(_("Tips cannot be carried over to a new order."), _CHANGE_FIRST),
@@ -206,6 +206,16 @@ OF_REBUILDING: dict[str, Meaning] = {
     ),
     "has_external_data": Meaning(
         _("Data of another program hangs on this order and cannot be carried over whole."), _GIVE_AT_TILL
+    ),
+    "has_courier": Meaning(
+        _("A courier or a tracking link belongs to this order, and a new order would have neither."),
+        _CHANGE_FIRST,
+    ),
+    "has_problem": Meaning(
+        _("The order has a problem noted, and a new order would be without it."), _CHANGE_FIRST
+    ),
+    "amount_too_large": Meaning(
+        _("An item has an amount that iiko does not take in a new order (0 to 999.999)."), _GIVE_AT_TILL
     ),
     "has_external_courier": Meaning(_("A courier service is called for this order already."), _GIVE_AT_TILL),
     "discount_not_rebuildable": Meaning(
@@ -243,7 +253,7 @@ OF_REBUILDING: dict[str, Meaning] = {
         _("Look at the order and ask again if it is still wanted."),
     ),
 }
-"""Why an order cannot be made anew without loss."""
+"""Why an order cannot be re-issued without loss."""
 
 OF_DISCOUNT: dict[str, Meaning] = {
     "order_not_shown": Meaning(
@@ -254,7 +264,7 @@ OF_DISCOUNT: dict[str, Meaning] = {
     ),
     "no_draft": Meaning(
         _("There is no draft of this order that could be changed."),
-        _("Allow it to be made anew (reissue), or give the discount on the till."),
+        _("Allow it to be re-issued (reissue), or give the discount on the till."),
     ),
     "draft_locked": Meaning(
         _("Somebody is editing the draft of this order."), _("Wait until they are done, then ask again.")

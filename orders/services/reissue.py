@@ -433,7 +433,7 @@ def _cancel_old(desk: Desk) -> Verdict:
         return _not_shown(desk)
     number = new.fields.get("readable_number") or desk.command.new_order_id[:8]
     words = wishes.words_of_cancellation(
-        subject_of(desk.order), _("Discount: made anew as order %(number)s") % {"number": number}
+        subject_of(desk.order), _("Discount: re-issued as order %(number)s") % {"number": number}
     )
     cancel = partial(desk.client.cancel, **desk.ids, **words, moved_order_id=desk.command.new_order_id)
     accepted = _sent_once(desk, cancel)

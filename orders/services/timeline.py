@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from iiko_client.types.lines import iso
@@ -45,7 +46,7 @@ MERGED = "merged"
 REISSUED = "reissued"
 TITLES = TOLD | {
     MERGED: _("Joined with another row of the same order"),
-    REISSUED: _("Made anew"),
+    REISSUED: _("Re-issued"),
 }
 
 # What is said for the first time is no change; only these are told even so.
@@ -68,6 +69,10 @@ _BRIEF = {
     "tips": ("name", "kind", "sum_minor"),
     "discounts": ("name", "sum_minor"),
 }
+
+# Which time orders a story: the one that is shown. iiko's own where it said one, so that an event that comes
+# late stands where it belongs; of one moment the line that was written first.
+SHOWN_AT = Coalesce("happened_at", "recorded_at")
 
 STORY_COLUMNS = (
     "order",

@@ -135,6 +135,33 @@ def is_made_anew(order_id: int) -> bool:
     return reissues().filter(order_id=order_id, state=CommandState.CONFIRMED).exists()
 
 
+def replacement_of(order: Order) -> Order | None:
+    """Return the order of the same restaurant that stands in the place of this cancelled one, if it is here.
+
+    By what iiko tells, else by the re-issue that the hub made itself. A guest may be served on by several
+    such steps; this is the next of them.
+    """
+    if order.status != Status.CANCELLED:
+        return None
+    named = (order.moved or {}).get("to_order_id")
+    if named is None:
+        made = reissues().filter(order_id=order.pk, state=CommandState.CONFIRMED).order_by("-id")
+        named = made.values_list("new_order_id", flat=True).first()
+    if named is None:
+        return None
+    same = Order.objects.filter(organization_id=order.organization_id, iiko_order_id=named)
+    return same.only("readable_number", "external_order_id", "iiko_order_id", "status").first()
+
+
+def original_of(order: Order) -> Order | None:
+    """Return the order in whose place this one was made by a re-issue that the hub carried out."""
+    if not order.iiko_order_id:
+        return None
+    made = reissues().filter(made_by(order), state=CommandState.CONFIRMED).order_by("-id")
+    command = made.select_related("order").first()
+    return command.order if command else None
+
+
 def reissues() -> QuerySet[OrderCommand]:
     """Discounts for which another order stands, or may come to stand, in the place of theirs."""
     made = OrderCommand.objects.filter(~Q(new_order_id=""))

@@ -403,10 +403,11 @@ class TestPage:
 
         page = page_of(chief, order)
 
-        assert "Картой онлайн карта, предоплата, принято вне iiko, ещё не проведено 1 651,00 ₽" in page
+        assert "Картой онлайн карта, предоплата 1 651,00 ₽" in page
         assert "Скидка Скидка дня 165,10 ₽" in page
-        assert "Чаевые Чаевые, наличные 50,00 ₽" in page
-        assert "Уже проведено по данным iiko 100,00 ₽" in page
+        assert "Чаевые Чаевые, наличные, ещё не оплачено 50,00 ₽" in page
+        assert "Оплачено 1 651,00 ₽ Осталось получить 0,00 ₽" in page
+        assert "по оплатам получено 1 651,00 ₽, по итогу iiko — 100,00 ₽." in page
         assert "Имя Мария Лунина Телефон +79030000011 Адрес Екатеринбург, Малышева, 12, кв. 7" in page
         assert "Комментарий Без приборов" in page
 
@@ -461,7 +462,7 @@ class TestPage:
     @pytest.mark.parametrize(
         ("message", "words"),
         [
-            (cloud_event(payments=[]), "Нет оплат, чаевых и скидок."),
+            (cloud_event(payments=[]), "Оплата не указана."),
             (soi_message(), "iiko пока ничего не сообщила об оплате."),
         ],
         ids=["cloud", "soi"],
@@ -558,8 +559,9 @@ class TestPage:
         ]
         order = arrive(*messages)
 
-        # Session, user, order, relatives, timeline, events twice, till group, commands under way and ended.
-        with django_assert_num_queries(10):
+        # Session, user, order, relatives, what stands in its place and it in whose, timeline, events twice,
+        # till group, what stands in its place for the buttons, commands under way and ended.
+        with django_assert_num_queries(13):
             chief.get(f"{ORDERS}{order.pk}/change/")
 
 

@@ -14,6 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from orders.models import MergedOrder, Order
 from orders.services.relations import relatives_of
+from organizations.models import Organization
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
@@ -29,7 +30,8 @@ from tests.builders import (
     post,
     soi_message,
 )
-from tests.pages import ORDERS, markup, sign_in, sign_in_superuser, text
+from tests.pages import ORDERS, markup, rows, sign_in, sign_in_superuser, text
+from tests.played_iiko import linked
 
 pytestmark = pytest.mark.django_db
 
@@ -233,6 +235,70 @@ def test_page_says_that_the_other_order_is_not_here(client: Client) -> None:
     page = text(english(client, arrive(A, **moved_to(B))))
 
     assert f"Moved on to not here {B}" in page
+
+
+def test_cancelled_order_leads_to_the_one_that_replaced_it_and_says_it_once(client: Client) -> None:
+    sign_in_superuser(client)
+    arrive(A, number=11, status="WaitCooking")
+    new = arrive(B, number=12)
+    old = arrive(
+        A, number=11, timestamp=REVISION + 1000, **moved_to(B, movedToOrganizationId=ORGANIZATION_ID)
+    )
+
+    page = text(english(client, old))
+
+    assert "Replaced by №12 This order is cancelled" in page
+    assert f'href="{ORDERS}{new.pk}/change/"' in markup(english(client, old))
+    assert "Orders of one story" not in page
+    assert "Take a" not in page
+    assert "The order was replaced by №12. Ask the same of that one." in page
+    assert page.count("Moved: — → became moved on to №12") + page.count("Moved: moved on to №12") == 1
+    assert (A in page.split(" Ids ")[0], B in page) == (False, False)
+
+
+def test_list_says_by_which_order_one_was_replaced(client: Client) -> None:
+    sign_in_superuser(client)
+    arrive(A, number=11, **moved_to(B))
+    arrive(B, number=12)
+    arrive(C, number=13, status="Cancelled")
+
+    told = {row.split()[0]: row for row in rows(client.get(ORDERS, headers={"accept-language": "en"}))}
+
+    assert "Cancelled replaced by №12" in told["№11"]
+    assert "replaced" not in told["№12"] + told["№13"]
+
+
+def test_action_on_a_replaced_order_is_refused_with_its_number(client: Client) -> None:
+    linked(Organization.objects.get(iiko_id=ORGANIZATION_ID))
+    arrive(B, number=12)
+    old = arrive(A, number=11, **moved_to(B))
+
+    answer = Client().post(
+        f"/api/v1/orders/{old.pk}/cancel",
+        data="{}",
+        content_type="application/json",
+        headers=authorized(make_key()) | {"accept-language": "en"},
+    )
+
+    assert answer.status_code == 409
+    assert answer.json()["errors"][0]["code"] == "order_cancelled"
+    assert answer.json()["errors"][0]["detail"] == "The order was replaced by №12. Ask the same of that one."
+
+
+def test_action_on_an_order_moved_elsewhere_does_not_ask_for_a_new_one() -> None:
+    linked(Organization.objects.get(iiko_id=ORGANIZATION_ID))
+    old = arrive(A, number=11, **moved_to(B))
+
+    answer = Client().post(
+        f"/api/v1/orders/{old.pk}/cancel",
+        data="{}",
+        content_type="application/json",
+        headers=authorized(make_key()) | {"accept-language": "en"},
+    )
+
+    assert answer.json()["errors"][0]["detail"] == (
+        "The order was moved on to another one, among its related orders. Ask the same of that one."
+    )
 
 
 def test_page_needs_the_permission_to_see_orders(client: Client) -> None:

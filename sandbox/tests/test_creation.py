@@ -8,6 +8,7 @@ import pytest
 from sandbox.menu import Product
 from sandbox.order import CreationStatus
 from sandbox.stops import Stop
+from sandbox.tests.good_bodies import full_order
 from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
 
 OWN_ID = "7f3c1a2e-0000-4000-8000-000000000001"
@@ -31,7 +32,7 @@ def _wish(theatre: Theatre, **changes: object) -> dict[str, Any]:
         "orderServiceType": "DeliveryByClient",
         "completeBefore": "2026-03-14 20:30:00.000",
         "customer": {"type": "one-time", "name": "Вера"},
-        "items": [{"type": "Product", "productId": str(_drink(theatre).id), "amount": 3}],
+        "items": [{"type": "Product", "productId": str(_drink(theatre).id), "price": 180, "amount": 3}],
         "payments": [
             {"paymentTypeKind": "Cash", "paymentTypeId": str(cafe.dictionaries.cash.id), "sum": 540}
         ],
@@ -90,7 +91,7 @@ def test_second_order_of_one_id_is_refused_and_not_made(theatre: Theatre) -> Non
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"items": [{"type": "Product", "productId": STRANGER, "amount": 1}]}, "ProductNotFound"),
+        ({"items": [{"type": "Product", "productId": STRANGER, "price": 1, "amount": 1}]}, "ProductNotFound"),
         ({"items": []}, "OrderItemsNotExists"),
         ({"completeBefore": "2026-03-14 18:00:00.000"}, "TooSmallDeliveryDate"),
         (
@@ -143,6 +144,31 @@ def test_what_only_the_till_knows_fails_later(
             None,
         ),
         ({"id": "mine"}, "order.id: 'mine' is not a uuid.", None),
+        (
+            {"items": [{"type": "Product", "productId": STRANGER, "amount": 1}]},
+            "order.items[0].price: a number is expected.",
+            None,
+        ),
+        (
+            {"customer": {"name": "Вера"}},
+            "order.customer.type: None is not one of regular, one-time.",
+            None,
+        ),
+        (
+            {"deliveryPoint": {"address": {"line1": "Республики, 61"}}},
+            "order.deliveryPoint.address.type: None is not one of legacy, city.",
+            None,
+        ),
+        (
+            {"guests": {"count": 2, "splitBetweenPersons": "no"}},
+            "order.guests.splitBetweenPersons: true or false is expected.",
+            None,
+        ),
+        (
+            {"phoneExtension": "12345678901"},
+            "order.phoneExtension: a string of 1 to 10 characters is expected.",
+            None,
+        ),
     ],
 )
 def test_what_the_cloud_can_see_is_refused_at_once(
@@ -159,7 +185,7 @@ def test_delivery_with_a_discount_costs_to_the_kopeck(theatre: Theatre) -> None:
     wish = _wish(
         theatre,
         orderServiceType="DeliveryByCourier",
-        deliveryPoint={"address": {"street": street, "house": "61"}},
+        deliveryPoint={"address": {"type": "legacy", "street": street, "house": "61"}},
         discountsInfo={"discounts": [discount]},
     )
 
@@ -202,3 +228,121 @@ def test_order_for_a_till_that_is_cut_off_fails_and_is_taken_after_all(theatre: 
 
     assert _told(theatre)[2] == ("DeliveryOrderUpdate", "Success")
     assert next(theatre.stage.kitchen.orders()).creation is CreationStatus.SUCCESS
+
+
+def _retrieved(theatre: Theatre, order_id: str) -> Any:
+    cafe = theatre.restaurant("Берёзка")
+    asked = {"organizationId": str(cafe.id), "orderIds": [order_id], "returnExternalDataKeys": ["till"]}
+    return theatre.get("deliveries/by_id", asked)["orders"][0]
+
+
+def test_all_that_was_asked_for_is_given_back(theatre: Theatre) -> None:
+    cafe, asked = theatre.restaurant("Берёзка"), full_order(theatre)
+    books, pizza = cafe.dictionaries, cafe.menu.dishes[0]
+
+    theatre.get("deliveries/create", {"organizationId": str(cafe.id), "order": asked})
+    theatre.play(6)
+
+    info = _retrieved(theatre, str(asked["id"]))
+    order = info["order"]
+    assert info["externalNumber"] == "SHOP-8"
+    assert {
+        key: order[key] for key in ("menuId", "completeBefore", "phone", "phoneExtension", "comment")
+    } == {key: asked[key] for key in ("menuId", "completeBefore", "phone", "phoneExtension", "comment")}
+    assert {key: order[key] for key in ("deliveryDuration", "deliveryZone", "sourceKey")} == {
+        key: asked[key] for key in ("deliveryDuration", "deliveryZone", "sourceKey")
+    }
+    assert order["orderType"]["id"] == asked["orderTypeId"]
+    assert order["deliveryPoint"] == {
+        "coordinates": {"latitude": 57.15, "longitude": 65.53},
+        "address": {
+            "street": {
+                "id": str(cafe.city.streets[0].id),
+                "name": cafe.city.streets[0].name,
+                "city": {"id": str(cafe.city.id), "name": cafe.city.name},
+            },
+            "index": "625000",
+            "house": "61",
+            "building": "2",
+            "flat": "18",
+            "entrance": "3",
+            "floor": "5",
+            "doorphone": "18К",
+            "region": {"id": str(cafe.city.regions[0].id), "name": cafe.city.regions[0].name},
+            "line1": None,
+        },
+        "externalCartographyId": "map-5",
+        "comment": "Вход со двора",
+    }
+    assert order["customer"] == {
+        "type": "regular",
+        "id": "00000000-0000-0000-0000-00000000005f",
+        "name": "Вера",
+        "surname": "Зимина",
+        "comment": "Аллергия",
+        "gender": "Female",
+        "inBlacklist": False,
+        "blacklistReason": None,
+        "birthdate": "1990-05-17 00:00:00.000",
+    }
+    assert order["guestsInfo"] == {"count": 3, "splitBetweenPersons": True}
+    assert order["marketingSource"]["id"] == str(books.marketing_sources[0].id)
+    assert order["operator"]["id"] == str(cafe.operators[0].id)
+    assert order["priceCategory"]["id"] == str(books.price_categories[0].id)
+    dish = order["items"][0]
+    [extra] = dish["modifiers"]
+    assert (dish["product"]["id"], dish["size"]["id"]) == (str(pizza.id), str(pizza.sizes[1].id))
+    assert (dish["amount"], dish["price"], dish["comment"], dish["positionId"]) == (
+        2,
+        690,
+        "без лука",
+        "00000000-0000-0000-0000-000000000060",
+    )
+    assert (extra["amount"], extra["price"], extra["positionId"]) == (
+        1,
+        45.5,
+        "00000000-0000-0000-0000-000000000061",
+    )
+    assert dish["comboInformation"]["groupName"] == "Пицца"
+    assert [(one["name"], one["amount"], one["price"]) for one in order["combos"]] == [("Обед", 1, 700)]
+    flags = ("sum", "isProcessedExternally", "isFiscalizedExternally", "isPrepay")
+    assert [tuple(one[flag] for flag in flags) for one in order["payments"]] == [
+        (900, True, True, True),
+        (571, False, False, False),
+    ]
+    assert order["processedPaymentsSum"] == 900
+    assert [(one["sum"], one["tipsType"]["name"]) for one in order["tips"]] == [(50, "Курьеру")]
+    assert [(one["discountType"]["id"], one["sum"]) for one in order["discounts"]] == [
+        (str(books.discounts[2].id), 100)
+    ]
+    assert order["loyaltyInfo"]["coupon"] == "SPRING"
+    assert order["externalData"] == [{"key": "till", "value": "5"}]
+
+
+def test_flags_of_a_payment_are_those_of_the_request_not_of_its_type(theatre: Theatre) -> None:
+    online = theatre.restaurant("Берёзка").dictionaries.card_online
+    paid = {"paymentTypeKind": "Card", "paymentTypeId": str(online.id), "sum": 540}
+
+    theatre.get("deliveries/create", _wish(theatre, payments=[{**paid, "isProcessedExternally": False}]))
+    theatre.play(6)
+
+    order = _retrieved(theatre, OWN_ID)["order"]
+    [told] = order["payments"]
+    assert (told["isProcessedExternally"], told["isPrepay"], order["processedPaymentsSum"]) == (
+        False,
+        False,
+        0,
+    )
+
+
+def test_address_in_one_line_is_given_back_as_one(theatre: Theatre) -> None:
+    point = {"address": {"type": "city", "line1": "Республики, 61", "flat": "7"}}
+
+    theatre.get(
+        "deliveries/create", _wish(theatre, orderServiceType="DeliveryByCourier", deliveryPoint=point)
+    )
+    theatre.play(6)
+
+    told = _retrieved(theatre, OWN_ID)["order"]["deliveryPoint"]
+    assert (told["address"]["line1"], told["address"]["flat"]) == ("Республики, 61", "7")
+    assert (told["address"]["street"], told["coordinates"]) == (None, None)

@@ -30,7 +30,7 @@ def _content(theatre: Theatre, **changes: object) -> dict[str, Any]:
         "id": OWN_ID,
         "phone": "+79040001234",
         "orderServiceType": "DeliveryByClient",
-        "items": [{"type": "Product", "productId": str(drink.id), "amount": 3}],
+        "items": [{"type": "Product", "productId": str(drink.id), "price": 180, "amount": 3}],
         **changes,
     }
 

@@ -236,7 +236,7 @@ def test_body_that_is_not_json_is_a_bad_request(client: FlaskClient, bearer: dic
 
 def test_what_is_not_played_yet_says_so(client: FlaskClient) -> None:
     unknown = client.post("/api/1/combo", json={})
-    wrong_method = client.get("/api/1/organizations")
+    wrong_method = client.get("/api/1/terminal_groups")
 
     assert (unknown.status_code, unknown.get_json()["errorDescription"]) == (
         404,
@@ -244,7 +244,7 @@ def test_what_is_not_played_yet_says_so(client: FlaskClient) -> None:
     )
     assert (wrong_method.status_code, wrong_method.get_json()["errorDescription"]) == (
         405,
-        "The sandbox does not play GET /api/1/organizations.",
+        "The sandbox does not play GET /api/1/terminal_groups.",
     )
     assert client.get("/nowhere").status_code == 404
 

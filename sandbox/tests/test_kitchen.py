@@ -18,6 +18,7 @@ from sandbox.events import (
 )
 from sandbox.kitchen import Kitchen
 from sandbox.order import CreationStatus, DeliveryStatus, ItemStatus, OneTimeGuest, ServiceType
+from sandbox.steps import made_again
 from sandbox.tests.rehearsal import (
     OPENED_AT,
     lives,
@@ -92,6 +93,7 @@ def test_every_order_comes_to_its_end() -> None:
         if life[-1].order.creation is CreationStatus.SUCCESS
         else life[-1].order.creation
         for life in lives().values()
+        if not life[-1].order.is_deleted
     )
 
     assert set(ends) == {DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED, CreationStatus.ERROR}
@@ -149,12 +151,30 @@ def test_delivery_on_its_way_has_a_courier_of_the_restaurant() -> None:
     on_way = [c.order for c in order_changes() if c.order.status is DeliveryStatus.ON_WAY]
 
     assert on_way
-    assert all(order.courier in order.organization.couriers for order in on_way)
+    by_service = [order for order in on_way if order.courier_service]
+    own = [order for order in on_way if not order.courier_service]
+    assert by_service
+    assert all(order.courier in order.organization.couriers for order in own)
+    assert {(order.courier, bool(order.tracking_link)) for order in by_service} == {(None, True)}
+
+
+def test_order_taken_back_from_the_road_is_deleted_and_made_again_with_its_number() -> None:
+    ends = [life[-1].order for life in lives().values() if life[-1].order.is_deleted]
+
+    assert ends
+    for gone in ends:
+        again = lives()[made_again(gone).id]
+        assert gone.status is DeliveryStatus.ON_WAY
+        assert (again[0].order.number, again[0].order.status) == (gone.number, DeliveryStatus.WAITING)
+        assert again[0].order.pos_id != gone.pos_id
+        assert again[-1].order.status is DeliveryStatus.CLOSED
 
 
 def test_an_order_over_the_api_starts_unborn_and_one_from_the_till_does_not() -> None:
     for life in lives().values():
         first = life[0].order
+        if first.id in {made_again(each[-1].order).id for each in lives().values()}:
+            continue  # taken back from the road
         if first.external_number:
             assert (first.creation, life[0].opens) == (CreationStatus.IN_PROGRESS, False)
             assert [change.opens for change in life[1:]] == [True] + [False] * (len(life) - 2)

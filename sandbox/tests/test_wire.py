@@ -170,7 +170,8 @@ def _item_sum(item: Any) -> Decimal:
         case "Product":
             return Decimal(item["resultSum"])
         case "Compound":
-            return Decimal(item["primaryComponent"]["resultSum"] + item["secondaryComponent"]["resultSum"])
+            components = [item["primaryComponent"], item["secondaryComponent"]]
+            return Decimal(sum(one["resultSum"] for one in components if one))
         case _:
             return Decimal(item["cost"])
 

@@ -41,6 +41,13 @@ def answer_errors(path: str, body: object) -> list[str]:
     return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in found]
 
 
+def request_errors(path: str, body: object) -> list[str]:
+    """List what is wrong with the body of a request to ``path``."""
+    content = _document()["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    found = _validator(content["schema"]["$ref"].removeprefix(_REF)).iter_errors(body)
+    return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in found]
+
+
 def json_schema(name: str) -> Schema:
     """A component without the vendor's prefix, with everything that it refers to."""
     return _schema(_PREFIX + name)

@@ -1,0 +1,23 @@
+"""Reading a page as of one moment: several queries would otherwise see what was committed between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
+
+
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """Let all queries inside see the database as the first of them does, and none of them write.
+
+    Inside a transaction that has begun already nothing changes: its isolation cannot be chosen any more.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
