@@ -37,6 +37,7 @@ from loyalty.services.customers import normal_phone
 from loyalty.words import explain_detail
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
+from organizations.name_keys import has_words
 from organizations.presentation import EMPTY, clock, cut, money, two_lines
 from organizations.services.personal_data import masked_card, masked_email
 from organizations.services.registry import canonical_id
@@ -90,7 +91,7 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
     list_before_template = "admin/loyalty/customer/above_list.html"
     change_form_template = "admin/loyalty/customer/change_form.html"
     search_fields = ("iiko_id",)  # shows the box; see get_search_results
-    search_help_text = _("A phone, an e-mail, a card or an id, exactly; or a part of the surname")
+    search_help_text = _("A phone, an e-mail, a card or an id, exactly; or a part of the name")
     sortable_by = ()
     empty_words = _("Guests appear here once they were looked for in iiko.")
     fields = ()
@@ -112,7 +113,7 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
         text = search_term.strip()
         if not text or "\0" in text:
             return (queryset.none() if text else queryset), False
-        found = Q(iiko_id=canonical_id(text)) | Q(email__iexact=text) | Q(surname__icontains=text)
+        found = Q(iiko_id=canonical_id(text)) | Q(email__iexact=text) | has_words(text, "name_key")
         found |= Q(cards__contains=[{"number": text}]) | Q(cards__contains=[{"track": text}])
         if phone := normal_phone(text):
             found |= Q(phone=phone)

@@ -13,6 +13,7 @@ from iiko_client.types.statuses import DeliveryStatus
 from loyalty.words import explain
 from orders.models import CreationStatus, Order
 from organizations.models import Organization
+from organizations.name_keys import name_key
 
 
 def came_to_nothing(path: str = "") -> Q:
@@ -53,6 +54,7 @@ class Customer(models.Model):
     iiko_id = models.CharField(_("iiko id"), max_length=200)
     name = models.TextField(_("name"), blank=True)
     surname = models.TextField(_("surname"), blank=True)
+    name_key = name_key("name", "surname")
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     email = models.CharField(_("e-mail"), max_length=320, blank=True)
     cards = models.JSONField(_("cards"), default=list)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from hall.models import Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
 from orders.api.filters import ChangesFilter
-from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import ChoicesFilter, IikoIdFilter, StrictBooleanFilter
 
 
 class HallFilter(ChangesFilter):
@@ -26,7 +26,7 @@ class HallFilter(ChangesFilter):
 
 class TableOrderFilter(HallFilter):
     iiko_order_id = IikoIdFilter(field_name="iiko_id")
-    status = filters.ChoiceFilter(choices=TableOrderStatus.choices, help_text="`Bill` is not closed.")
+    status = ChoicesFilter(choices=TableOrderStatus.choices, help_text="`Bill` is not closed.")
     number = filters.CharFilter()
 
     class Meta:
@@ -36,7 +36,7 @@ class TableOrderFilter(HallFilter):
 
 class ReserveFilter(HallFilter):
     iiko_reserve_id = IikoIdFilter(field_name="iiko_id")
-    status = filters.ChoiceFilter(choices=ReserveStatus.choices)
+    status = ChoicesFilter(choices=ReserveStatus.choices)
     expected_since = filters.IsoDateTimeFilter(
         field_name="estimated_start_time", lookup_expr="gte", help_text="ISO 8601; expected at or after."
     )

@@ -29,6 +29,7 @@ from loyalty.services import operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import REPEATS, Asked
 from orders.api.waiting import made_once, requester_of, status_of, wait_for_end
+from organizations.api.filters import refuse_repeats
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle, SearchThrottle
 from organizations.errors import UnknownOrganization
@@ -199,6 +200,7 @@ class CustomerView(APIView):
         if unknown := sorted(set(request.query_params) - known):
             words = _("No such parameter. There are: %s.") % ", ".join(sorted(known))
             raise ValidationError(dict.fromkeys(unknown, words))
+        refuse_repeats(request.query_params)
         if not request.query_params.get("organization_id"):
             raise ValidationError({"organization_id": _("It is needed.")})
         given = [(way, request.query_params[way]) for way in Way if request.query_params.get(way)]
