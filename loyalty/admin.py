@@ -33,11 +33,11 @@ from loyalty.presentation import (
     phone_text,
     state_badge,
 )
-from loyalty.services.customers import normal_phone
 from loyalty.words import explain_detail
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
 from organizations.name_keys import has_words
+from organizations.phones import has_phone, phone_key
 from organizations.presentation import EMPTY, clock, cut, money, two_lines
 from organizations.services.personal_data import masked_card, masked_email
 from organizations.services.registry import canonical_id
@@ -91,7 +91,9 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
     list_before_template = "admin/loyalty/customer/above_list.html"
     change_form_template = "admin/loyalty/customer/change_form.html"
     search_fields = ("iiko_id",)  # shows the box; see get_search_results
-    search_help_text = _("A phone, an e-mail, a card or an id, exactly; or a part of the name")
+    search_help_text = _(
+        "A phone, its last four digits, an e-mail, a card or an id, exactly; or a part of the name"
+    )
     sortable_by = ()
     empty_words = _("Guests appear here once they were looked for in iiko.")
     fields = ()
@@ -115,9 +117,8 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
             return (queryset.none() if text else queryset), False
         found = Q(iiko_id=canonical_id(text)) | Q(email__iexact=text) | has_words(text, "name_key")
         found |= Q(cards__contains=[{"number": text}]) | Q(cards__contains=[{"track": text}])
-        if phone := normal_phone(text):
-            found |= Q(phone=phone)
-        return queryset.filter(found), False
+        found |= has_phone("phone_key", text, by_last_digits=sees_people(request))
+        return queryset.alias(phone_key=phone_key("phone")).filter(found), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -248,9 +249,8 @@ class LoyaltyOperationAdmin(MirrorAdmin):
             return (queryset.none() if text else queryset), False
         found = Q(transaction_id=canonical_id(text)) | Q(marker=text)
         found |= Q(wallet__customer__iiko_id=canonical_id(text))
-        if phone := normal_phone(text):
-            found |= Q(wallet__customer__phone=phone)
-        return queryset.filter(found), False
+        found |= has_phone("phone_key", text)
+        return queryset.alias(phone_key=phone_key("wallet__customer__phone")).filter(found), False
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

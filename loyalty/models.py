@@ -14,6 +14,7 @@ from loyalty.words import explain
 from orders.models import CreationStatus, Order
 from organizations.models import Organization
 from organizations.name_keys import name_key
+from organizations.phones import phone_key
 
 
 def came_to_nothing(path: str = "") -> Q:
@@ -40,7 +41,8 @@ class WalletKind(models.IntegerChoices):
 class Customer(models.Model):
     """A guest as iiko's loyalty last told of them; written by ``services.customers`` alone.
 
-    ``phone`` is ``+`` and digits. Until ``read_at`` is set anew the row may be answered without asking.
+    ``phone`` is ``+`` and digits, or what iiko said where that is no phone. Until ``read_at`` is set anew
+    the row may be answered without asking.
     """
 
     organization = models.ForeignKey(
@@ -74,6 +76,7 @@ class Customer(models.Model):
         ]
         indexes = [
             models.Index("phone", name="loyalty_customers_phone"),
+            models.Index(phone_key("phone"), name="loyalty_customers_phone_key"),
             models.Index("iiko_id", name="loyalty_customers_iiko_id"),
         ]
 

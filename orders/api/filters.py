@@ -53,7 +53,8 @@ class OrderFilter(ChangesFilter):
         field_name="is_open", help_text="true: neither closed, cancelled nor refused at creation."
     )
     search = filters.CharFilter(
-        method="by_search", help_text="A number, an id (ours excepted) or a phone, exactly."
+        method="by_search",
+        help_text="A number, an id (ours excepted) or a phone, exactly; or the end of one, four digits.",
     )
 
     class Meta:
@@ -76,4 +77,4 @@ class OrderFilter(ChangesFilter):
         return orders.late(timezone.now(), is_late=value)
 
     def by_search(self, orders: OrderQuerySet, _: str, value: str) -> QuerySet[Order]:
-        return orders.searched(value)
+        return orders.searched(value, by_last_digits=True)
