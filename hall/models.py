@@ -46,7 +46,8 @@ def searched(rows: QuerySet[H], text: str, *, by_last_digits: bool = False) -> Q
     found = Q(number=text.lstrip("#№ \N{NO-BREAK SPACE}")) | Q(external_number=text)
     found |= Q(iiko_id=text.lower()) | Q(iiko_id=text)
     found |= has_phone("phone_key", text, by_last_digits=by_last_digits)
-    return rows.alias(phone_key=phone_key("phone")).filter(found)
+    keyed: QuerySet[H] = rows.alias(phone_key=phone_key("phone"))
+    return keyed.filter(found)
 
 
 class HallRow(models.Model):

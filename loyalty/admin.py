@@ -29,16 +29,19 @@ from loyalty.presentation import (
     amount_text,
     balance_text,
     hold_text,
+    kind_text,
+    minor_text,
+    moved_text,
     order_link,
     phone_text,
     state_badge,
 )
-from loyalty.words import explain_detail
+from loyalty.words import explain, explain_detail
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
 from organizations.name_keys import has_words
 from organizations.phones import has_phone, phone_key
-from organizations.presentation import EMPTY, clock, cut, money, two_lines
+from organizations.presentation import EMPTY, clock, cut, two_lines
 from organizations.services.personal_data import masked_card, masked_email
 from organizations.services.registry import canonical_id
 
@@ -161,7 +164,9 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     """What the card of a guest shows."""
     now, zone, currency = timezone.now(), customer.organization.zone(), customer.organization.currency
     shown = sees_people(request)
-    rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related("wallet", "order")
+    rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related(
+        "organization", "wallet", "order"
+    )
     return {
         "headline": [
             (_("Restaurant"), customer.organization.name),
@@ -173,16 +178,17 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
         "wallets": [
             {
                 "wallet": wallet,
-                "kind": wallet.get_kind_display() if wallet.kind is not None else EMPTY,
+                "kind": kind_text(wallet),
                 "balance": balance_text(wallet, currency),
                 "read": clock(wallet.read_at, zone, now=now, seconds=True),
                 "actions": _actions(request, customer, wallet),
+                "refusal": explain(wallet.why_not_moved, ""),
             }
             for wallet in customer.wallets.order_by("id")
         ],
         "holds": [
             {
-                "amount": money(hold.amount_minor, currency),
+                "amount": moved_text(hold),
                 "age": hold_text(hold, now),
                 "order": order_link(hold, sees_orders=request.user.has_perm("orders.view_order")),
                 "wallet": hold.wallet,
@@ -199,7 +205,7 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
                 "url": reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk]),
                 "asked": clock(operation.created_at, zone, now=now, seconds=True),
                 "badge": state_badge(operation),
-                "amount": amount_text(operation, currency),
+                "amount": amount_text(operation),
                 "order": order_link(operation, sees_orders=request.user.has_perm("orders.view_order")),
             }
             for operation in rows.order_by("-id")[:_SHOWN_OPERATIONS]
@@ -274,7 +280,7 @@ class LoyaltyOperationAdmin(MirrorAdmin):
 
     @admin.display(description=_("amount"))
     def amount(self, operation: LoyaltyOperation) -> SafeString:
-        return amount_text(operation, operation.organization.currency)
+        return amount_text(operation)
 
     @admin.display(description=_("state"))
     def outcome(self, operation: LoyaltyOperation) -> SafeString:
@@ -333,7 +339,7 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
         "badge": state_badge(operation),
         "headline": [
             (_("Hold"), hold_text(operation, now) or EMPTY) if is_hold else (_("Wallet"), operation.wallet),
-            (_("Amount"), amount_text(operation, operation.organization.currency)),
+            (_("Amount"), amount_text(operation)),
             (_("Asked"), clock(operation.created_at, zone, now=now, seconds=True)),
         ],
         "facts": facts,
@@ -385,8 +391,13 @@ class BalanceDifferenceAdmin(MirrorAdmin):
 
     @admin.display(description=_("expected"))
     def expected(self, difference: BalanceDifference) -> str:
-        return money(difference.expected_minor, difference.wallet.customer.organization.currency)
+        return _difference_text(difference, difference.expected_minor)
 
     @admin.display(description=_("found"))
     def found(self, difference: BalanceDifference) -> str:
-        return money(difference.found_minor, difference.wallet.customer.organization.currency)
+        return _difference_text(difference, difference.found_minor)
+
+
+def _difference_text(difference: BalanceDifference, minor: int | None) -> str:
+    wallet = difference.wallet
+    return minor_text(minor, wallet.customer.organization.currency if wallet.holds_money else None)

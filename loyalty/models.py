@@ -38,6 +38,19 @@ class WalletKind(models.IntegerChoices):
     CERTIFICATE = 4, _("certificate")
 
 
+IN_MONEY = (WalletKind.DEPOSIT, WalletKind.BONUS, WalletKind.CERTIFICATE)
+"""Balances in the restaurant's currency; a point of a bonus programme counts as one of it."""
+
+_MOVABLE = (WalletKind.DEPOSIT, WalletKind.BONUS)
+_WHY_NOT_MOVED: dict[int | None, str] = {
+    WalletKind.PRODUCTS: "wallet_of_products",
+    WalletKind.DISCOUNT: "wallet_of_discount",
+    # iiko's transactions name a certificate by number, series and status (OpenAPI, read 2026-11). That a
+    # change of its balance alone would not fit them is a guess; a real certificate would settle it.
+    WalletKind.CERTIFICATE: "wallet_of_certificate",
+}
+
+
 class Customer(models.Model):
     """A guest as iiko's loyalty last told of them; written by ``services.customers`` alone.
 
@@ -120,6 +133,18 @@ class Wallet(models.Model):
     def balance_minor(self) -> int | None:
         """What can be spent, in 1/100: points may be finer, and the part of a kopeck cannot be spent."""
         return None if self.balance is None else minor_floor(self.balance)
+
+    @property
+    def holds_money(self) -> bool:
+        """Whether the balance is an amount of the restaurant's currency."""
+        return self.kind in IN_MONEY
+
+    @property
+    def why_not_moved(self) -> str:
+        """The code of why nothing can be added or taken (``loyalty.words``); empty where it can."""
+        if self.kind in _MOVABLE:
+            return ""
+        return _WHY_NOT_MOVED.get(self.kind, "wallet_of_unknown_kind")
 
 
 def minor_floor(balance: Decimal) -> int:
@@ -277,6 +302,11 @@ class LoyaltyOperation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} #{self.pk}"
+
+    @property
+    def currency(self) -> str | None:
+        """None where the wallet holds no money."""
+        return self.organization.currency if self.wallet.holds_money else None
 
     @property
     def is_final(self) -> bool:

@@ -52,7 +52,8 @@ _ANSWERS = {
     404: OpenApiResponse(description="No such organization, guest, wallet or hold."),
     409: OpenApiResponse(
         description="Not possible as things stand: `insufficient_balance`, `limit_operation`, `limit_day`, "
-        "`loyalty_not_provisioned`, `hold_released`, `already_asked`, …"
+        "`loyalty_not_provisioned`, `hold_released`, `already_asked`, or a wallet without money or points: "
+        "`wallet_of_products`, `wallet_of_discount`, `wallet_of_certificate`, `wallet_of_unknown_kind`, …"
     ),
     422: OpenApiResponse(description="It makes no sense, or the Idempotency-Key belongs to another request."),
     503: OpenApiResponse(description="iiko could not be asked (`iiko_unreachable`); nothing was stored."),
