@@ -61,7 +61,9 @@ class HallAdmin(MirrorAdmin):
     change_form_template = "admin/hall/change_form.html"
     change_list_template = "admin/orders/order/change_list.html"
     search_fields = ("number",)  # shows the box; see get_search_results
-    search_help_text = _("A number, an id or a phone, exactly; or the last four digits of a phone")
+    search_help_text = _(
+        "A number, an id or a phone, exactly; or, for those who see the guests, the last four digits of a phone"
+    )
     fields = ()
     states: ClassVar[States]
 

@@ -95,7 +95,8 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
     change_form_template = "admin/loyalty/customer/change_form.html"
     search_fields = ("iiko_id",)  # shows the box; see get_search_results
     search_help_text = _(
-        "A phone, its last four digits, an e-mail, a card or an id, exactly; or a part of the name"
+        "A phone, an e-mail, a card or an id, exactly; a part of the name; or, for those who see phones, the "
+        "last four digits of one"
     )
     sortable_by = ()
     empty_words = _("Guests appear here once they were looked for in iiko.")
