@@ -176,7 +176,7 @@ class Trial:
             (organization.id, guest.guest.id, wallet): guest
             for organization in self._stage.world.organizations
             for guest in self._stage.loyalty.club(organization).customers
-            for wallet in guest.balances
+            for wallet in list(guest.balances)[:2]  # points and money; the hub moves nothing in the others
         }
         return {key: found[key] for key in self._random.sample(sorted(found), min(wallets, len(found)))}
 

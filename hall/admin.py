@@ -61,7 +61,10 @@ class HallAdmin(MirrorAdmin):
     change_form_template = "admin/hall/change_form.html"
     change_list_template = "admin/orders/order/change_list.html"
     search_fields = ("number",)  # shows the box; see get_search_results
-    search_help_text = _("A number, an id or a phone, exactly")
+    search_help_text = _(
+        "A number, an id or a phone, exactly; or, for those who see the guests, the last four digits of "
+        "a phone"
+    )
     fields = ()
     states: ClassVar[States]
 
@@ -77,7 +80,9 @@ class HallAdmin(MirrorAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return (searched(queryset, search_term) if search_term.strip() else queryset), False
+        if not search_term.strip():
+            return queryset, False
+        return searched(queryset, search_term, by_last_digits=sees_people(request.user)), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -12,8 +12,9 @@ from django.utils.translation import pgettext_lazy
 
 from iiko_client.types.statuses import ReserveStatus as WireReserveStatus
 from iiko_client.types.statuses import TableOrderStatus as WireTableOrderStatus
-from orders.models import CreationStatus, phone_forms
+from orders.models import CreationStatus
 from organizations.models import Organization
+from organizations.phones import has_phone, phone_key, visible
 
 H = TypeVar("H", bound="HallRow")
 
@@ -39,14 +40,14 @@ class CancelReason(models.TextChoices):
     OTHER = "Other", _("another reason")
 
 
-def searched(rows: QuerySet[H], text: str) -> QuerySet[H]:
-    """Whose number, ids or phone are exactly ``text``; each is an index look-up."""
-    text = text.strip()
-    found = Q(number=text.lstrip("#№ ")) | Q(external_number=text)
+def searched(rows: QuerySet[H], text: str, *, by_last_digits: bool = False) -> QuerySet[H]:
+    """Whose number, ids or phone are exactly ``text``, as ``OrderQuerySet.searched`` finds orders."""
+    text = visible(text)
+    found = Q(number=text.lstrip("#№ \N{NO-BREAK SPACE}")) | Q(external_number=text)
     found |= Q(iiko_id=text.lower()) | Q(iiko_id=text)
-    if phones := phone_forms(text):
-        found |= Q(phone__in=phones)
-    return rows.filter(found)
+    found |= has_phone("phone_key", text, by_last_digits=by_last_digits)
+    keyed: QuerySet[H] = rows.alias(phone_key=phone_key("phone"))
+    return keyed.filter(found)
 
 
 class HallRow(models.Model):
@@ -151,7 +152,7 @@ class TableOrder(HallRow):
             models.Index("iiko_id", name="table_orders_iiko_id"),
             models.Index("external_number", name="table_orders_external_number"),
             models.Index("number", "id", name="table_orders_number"),
-            models.Index("phone", "id", name="table_orders_phone"),
+            models.Index(phone_key("phone"), name="table_orders_phone_key"),
             models.Index("when_created", "id", name="table_orders_opened"),
             models.Index("id", name="table_orders_open", condition=Q(is_open=True)),
             models.Index("id", name="table_orders_deleted", condition=Q(is_deleted=True)),
@@ -202,7 +203,7 @@ class Reserve(HallRow):
             models.Index("iiko_id", name="reserves_iiko_id"),
             models.Index("external_number", name="reserves_external_number"),
             models.Index("number", "id", name="reserves_number"),
-            models.Index("phone", "id", name="reserves_phone"),
+            models.Index(phone_key("phone"), name="reserves_phone_key"),
             models.Index("estimated_start_time", "id", name="reserves_expected"),
             models.Index("id", name="reserves_open", condition=Q(is_open=True)),
             models.Index("id", name="reserves_deleted", condition=Q(is_deleted=True)),

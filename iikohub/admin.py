@@ -46,8 +46,8 @@ class GroupAdmin(BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # Unfold is
 
 @admin.register(Organization)
 class OrganizationAdmin(BaseOrganizationAdmin):
-    list_display = ("name", "iiko_id", "timezone", "is_active", "webhook", "heard_of")
-    sortable_by = ("name",)
+    list_display = ("sorted_name", "iiko_id", "timezone", "is_active", "webhook", "heard_of")
+    sortable_by = ("sorted_name",)
     fieldsets = (
         *BaseOrganizationAdmin.fieldsets,
         (_("From iiko"), {"fields": ("dictionaries_read", "pos_version", "from_iiko")}),

@@ -276,7 +276,7 @@ def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
 
 
 def restaurants(now: datetime, board: _Board | None, *, sees_events: bool) -> list[dict[str, Any]]:
-    rows = Organization.objects.order_by("name")
+    rows = Organization.objects.all()
     if not sees_events:
         return [_restaurant(organization, now, board) for organization in rows[:RESTAURANTS_SHOWN]]
     rows = rows.select_related("link_health", "order_sync").annotate(last_received=last_received("iiko_id"))

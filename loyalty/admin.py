@@ -29,15 +29,19 @@ from loyalty.presentation import (
     amount_text,
     balance_text,
     hold_text,
+    kind_text,
+    minor_text,
+    moved_text,
     order_link,
     phone_text,
     state_badge,
 )
-from loyalty.services.customers import normal_phone
-from loyalty.words import explain_detail
+from loyalty.words import explain, explain_detail
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
-from organizations.presentation import EMPTY, clock, cut, money, two_lines
+from organizations.name_keys import has_words
+from organizations.phones import has_phone, phone_key
+from organizations.presentation import EMPTY, clock, cut, two_lines
 from organizations.services.personal_data import masked_card, masked_email
 from organizations.services.registry import canonical_id
 
@@ -90,7 +94,10 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
     list_before_template = "admin/loyalty/customer/above_list.html"
     change_form_template = "admin/loyalty/customer/change_form.html"
     search_fields = ("iiko_id",)  # shows the box; see get_search_results
-    search_help_text = _("A phone, an e-mail, a card or an id, exactly; or a part of the surname")
+    search_help_text = _(
+        "A phone, an e-mail, a card or an id, exactly; a part of the name; or, for those who see phones, the "
+        "last four digits of one"
+    )
     sortable_by = ()
     empty_words = _("Guests appear here once they were looked for in iiko.")
     fields = ()
@@ -112,11 +119,10 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
         text = search_term.strip()
         if not text or "\0" in text:
             return (queryset.none() if text else queryset), False
-        found = Q(iiko_id=canonical_id(text)) | Q(email__iexact=text) | Q(surname__icontains=text)
+        found = Q(iiko_id=canonical_id(text)) | Q(email__iexact=text) | has_words(text, "name_key")
         found |= Q(cards__contains=[{"number": text}]) | Q(cards__contains=[{"track": text}])
-        if phone := normal_phone(text):
-            found |= Q(phone=phone)
-        return queryset.filter(found), False
+        found |= has_phone("phone_key", text, by_last_digits=sees_people(request))
+        return queryset.alias(phone_key=phone_key("phone")).filter(found), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -159,7 +165,9 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     """What the card of a guest shows."""
     now, zone, currency = timezone.now(), customer.organization.zone(), customer.organization.currency
     shown = sees_people(request)
-    rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related("wallet", "order")
+    rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related(
+        "organization", "wallet", "order"
+    )
     return {
         "headline": [
             (_("Restaurant"), customer.organization.name),
@@ -171,16 +179,17 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
         "wallets": [
             {
                 "wallet": wallet,
-                "kind": wallet.get_kind_display() if wallet.kind is not None else EMPTY,
+                "kind": kind_text(wallet),
                 "balance": balance_text(wallet, currency),
                 "read": clock(wallet.read_at, zone, now=now, seconds=True),
                 "actions": _actions(request, customer, wallet),
+                "refusal": explain(wallet.why_not_moved, ""),
             }
             for wallet in customer.wallets.order_by("id")
         ],
         "holds": [
             {
-                "amount": money(hold.amount_minor, currency),
+                "amount": moved_text(hold),
                 "age": hold_text(hold, now),
                 "order": order_link(hold, sees_orders=request.user.has_perm("orders.view_order")),
                 "wallet": hold.wallet,
@@ -197,7 +206,7 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
                 "url": reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk]),
                 "asked": clock(operation.created_at, zone, now=now, seconds=True),
                 "badge": state_badge(operation),
-                "amount": amount_text(operation, currency),
+                "amount": amount_text(operation),
                 "order": order_link(operation, sees_orders=request.user.has_perm("orders.view_order")),
             }
             for operation in rows.order_by("-id")[:_SHOWN_OPERATIONS]
@@ -247,9 +256,8 @@ class LoyaltyOperationAdmin(MirrorAdmin):
             return (queryset.none() if text else queryset), False
         found = Q(transaction_id=canonical_id(text)) | Q(marker=text)
         found |= Q(wallet__customer__iiko_id=canonical_id(text))
-        if phone := normal_phone(text):
-            found |= Q(wallet__customer__phone=phone)
-        return queryset.filter(found), False
+        found |= has_phone("phone_key", text)
+        return queryset.alias(phone_key=phone_key("wallet__customer__phone")).filter(found), False
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -273,7 +281,7 @@ class LoyaltyOperationAdmin(MirrorAdmin):
 
     @admin.display(description=_("amount"))
     def amount(self, operation: LoyaltyOperation) -> SafeString:
-        return amount_text(operation, operation.organization.currency)
+        return amount_text(operation)
 
     @admin.display(description=_("state"))
     def outcome(self, operation: LoyaltyOperation) -> SafeString:
@@ -332,7 +340,7 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
         "badge": state_badge(operation),
         "headline": [
             (_("Hold"), hold_text(operation, now) or EMPTY) if is_hold else (_("Wallet"), operation.wallet),
-            (_("Amount"), amount_text(operation, operation.organization.currency)),
+            (_("Amount"), amount_text(operation)),
             (_("Asked"), clock(operation.created_at, zone, now=now, seconds=True)),
         ],
         "facts": facts,
@@ -384,8 +392,13 @@ class BalanceDifferenceAdmin(MirrorAdmin):
 
     @admin.display(description=_("expected"))
     def expected(self, difference: BalanceDifference) -> str:
-        return money(difference.expected_minor, difference.wallet.customer.organization.currency)
+        return _difference_text(difference, difference.expected_minor)
 
     @admin.display(description=_("found"))
     def found(self, difference: BalanceDifference) -> str:
-        return money(difference.found_minor, difference.wallet.customer.organization.currency)
+        return _difference_text(difference, difference.found_minor)
+
+
+def _difference_text(difference: BalanceDifference, minor: int | None) -> str:
+    wallet = difference.wallet
+    return minor_text(minor, wallet.customer.organization.currency if wallet.holds_money else None)

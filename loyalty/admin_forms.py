@@ -23,7 +23,7 @@ _WAYS = [
 
 class FindGuestForm(forms.Form):
     organization = forms.ModelChoiceField(
-        Organization.objects.filter(is_active=True).order_by("name"),
+        Organization.objects.filter(is_active=True),
         label=_("restaurant"),
         to_field_name="iiko_id",
         empty_label=None,

@@ -20,10 +20,11 @@ from django.utils.translation import gettext as _
 from loyalty.admin_forms import FindGuestForm, MoveMoneyForm, ReasonForm
 from loyalty.models import Customer, LoyaltyOperation, OperationKind
 from loyalty.permissions import PERMISSIONS
-from loyalty.presentation import balance_text
+from loyalty.presentation import balance_text, moved_text
 from loyalty.services import operations
 from loyalty.services.customers import Way, find_customer, read_customer
 from loyalty.services.operations import REPEATS, Asked, Write
+from loyalty.words import explain
 from orders.admin_commands_acts import requester_of
 from orders.errors import IdempotencyKeyReused
 from orders.models import Order
@@ -117,6 +118,9 @@ class WalletPages:
         wallet = customer.wallets.filter(pk=wallet_id).first()
         if wallet is None:
             raise Http404
+        if refusal := explain(wallet.why_not_moved, ""):
+            messages.error(request, refusal)
+            return HttpResponseRedirect(reverse(CUSTOMER_PAGE, args=[customer.pk]))
         form = MoveMoneyForm(request.POST or None, initial={"token": uuid4().hex})
         currency = customer.organization.currency
         facts = [
@@ -162,7 +166,7 @@ class WalletPages:
         form = ReasonForm(request.POST or None, initial={"token": uuid4().hex})
         if not (request.method == "POST" and form.is_valid()):
             facts = [(_("Guest"), str(customer)), (_("Wallet"), str(hold.wallet))]
-            facts += [(_("Amount"), money(hold.amount_minor, customer.organization.currency))]
+            facts += [(_("Amount"), moved_text(hold))]
             facts += [(_("Order"), str(hold.order))] if hold.order else []
             return self._ask(request, OperationKind.CANCEL_HOLD, customer, form, facts)
         by, reason = requester_of(request), form.cleaned_data["reason"]

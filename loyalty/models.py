@@ -13,6 +13,8 @@ from iiko_client.types.statuses import DeliveryStatus
 from loyalty.words import explain
 from orders.models import CreationStatus, Order
 from organizations.models import Organization
+from organizations.name_keys import name_key
+from organizations.phones import phone_key
 
 
 def came_to_nothing(path: str = "") -> Q:
@@ -36,10 +38,24 @@ class WalletKind(models.IntegerChoices):
     CERTIFICATE = 4, _("certificate")
 
 
+IN_MONEY = (WalletKind.DEPOSIT, WalletKind.BONUS, WalletKind.CERTIFICATE)
+"""Balances in the restaurant's currency; a point of a bonus programme counts as one of it."""
+
+_MOVABLE = (WalletKind.DEPOSIT, WalletKind.BONUS)
+_WHY_NOT_MOVED: dict[int | None, str] = {
+    WalletKind.PRODUCTS: "wallet_of_products",
+    WalletKind.DISCOUNT: "wallet_of_discount",
+    # iiko's transactions name a certificate by number, series and status (OpenAPI, read 2026-11). That a
+    # change of its balance alone would not fit them is a guess; a real certificate would settle it.
+    WalletKind.CERTIFICATE: "wallet_of_certificate",
+}
+
+
 class Customer(models.Model):
     """A guest as iiko's loyalty last told of them; written by ``services.customers`` alone.
 
-    ``phone`` is ``+`` and digits. Until ``read_at`` is set anew the row may be answered without asking.
+    ``phone`` is ``+`` and digits, or what iiko said where that is no phone. Until ``read_at`` is set anew
+    the row may be answered without asking.
     """
 
     organization = models.ForeignKey(
@@ -53,6 +69,7 @@ class Customer(models.Model):
     iiko_id = models.CharField(_("iiko id"), max_length=200)
     name = models.TextField(_("name"), blank=True)
     surname = models.TextField(_("surname"), blank=True)
+    name_key = name_key("name", "surname")
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     email = models.CharField(_("e-mail"), max_length=320, blank=True)
     cards = models.JSONField(_("cards"), default=list)
@@ -72,6 +89,7 @@ class Customer(models.Model):
         ]
         indexes = [
             models.Index("phone", name="loyalty_customers_phone"),
+            models.Index(phone_key("phone"), name="loyalty_customers_phone_key"),
             models.Index("iiko_id", name="loyalty_customers_iiko_id"),
         ]
 
@@ -115,6 +133,18 @@ class Wallet(models.Model):
     def balance_minor(self) -> int | None:
         """What can be spent, in 1/100: points may be finer, and the part of a kopeck cannot be spent."""
         return None if self.balance is None else minor_floor(self.balance)
+
+    @property
+    def holds_money(self) -> bool:
+        """Whether the balance is an amount of the restaurant's currency."""
+        return self.kind in IN_MONEY
+
+    @property
+    def why_not_moved(self) -> str:
+        """The code of why nothing can be added or taken (``loyalty.words``); empty where it can."""
+        if self.kind in _MOVABLE:
+            return ""
+        return _WHY_NOT_MOVED.get(self.kind, "wallet_of_unknown_kind")
 
 
 def minor_floor(balance: Decimal) -> int:
@@ -272,6 +302,11 @@ class LoyaltyOperation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} #{self.pk}"
+
+    @property
+    def currency(self) -> str | None:
+        """None where the wallet holds no money."""
+        return self.organization.currency if self.wallet.holds_money else None
 
     @property
     def is_final(self) -> bool:

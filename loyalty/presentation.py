@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from iiko_client.types.statuses import DeliveryStatus
-from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
+from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet, WalletKind
 from organizations.presentation import EMPTY, badge, money, span_text
 from organizations.services.personal_data import masked_phone
 
@@ -31,14 +32,37 @@ def state_badge(operation: LoyaltyOperation) -> SafeString:
     return badge(_COLOURS[state], operation.get_state_display(), operation.trouble)
 
 
-def amount_text(operation: LoyaltyOperation, currency: str) -> SafeString:
+def amount_text(operation: LoyaltyOperation) -> SafeString:
     adds = operation.kind in (OperationKind.TOPUP, OperationKind.CANCEL_HOLD)
     sign = "+" if adds else "\N{MINUS SIGN}"
-    return format_html('<span class="hub-nowrap">{}{}</span>', sign, money(operation.amount_minor, currency))
+    return format_html('<span class="hub-nowrap">{}{}</span>', sign, moved_text(operation))
+
+
+def moved_text(operation: LoyaltyOperation) -> str:
+    return minor_text(operation.amount_minor, operation.currency)
+
+
+def minor_text(minor: int | None, currency: str | None) -> str:
+    """Write 1/100 of a currency, or of a unit that is none."""
+    return money(minor, currency or "").rstrip()
 
 
 def balance_text(wallet: Wallet, currency: str) -> str:
-    return money(wallet.balance_minor, currency)
+    """Write a balance in what the wallet counts; of a kind that is not known as iiko gave it."""
+    if wallet.holds_money:
+        return money(wallet.balance_minor, currency)
+    if wallet.balance is None or wallet.kind == WalletKind.DISCOUNT:
+        return EMPTY
+    number = number_format(wallet.balance.normalize())
+    if wallet.kind == WalletKind.PRODUCTS:
+        return _("%(number)s pcs") % {"number": number}
+    return number
+
+
+def kind_text(wallet: Wallet) -> str:
+    if wallet.kind is None or wallet.kind in WalletKind.values:
+        return str(wallet.get_kind_display()) if wallet.kind is not None else EMPTY
+    return _("unknown kind %(number)d") % {"number": wallet.kind}
 
 
 def phone_text(customer: Customer, *, sees_people: bool) -> str:

@@ -25,6 +25,21 @@ _WORDS: dict[str, Any] = {
     "order_over": _("The order came to nothing before the money was put aside."),
     "customer_not_found": _("iiko knows no such guest."),
     "insufficient_balance": _("The wallet holds %(said)s, and that is too little."),
+    "wallet_of_products": _(
+        "This wallet counts products, not money. Its balance is changed in iiko. Choose a wallet of money or "
+        "points."
+    ),
+    "wallet_of_discount": _(
+        "This wallet is a discount and has no balance. Choose a wallet of money or points."
+    ),
+    "wallet_of_certificate": _(
+        "This wallet is a certificate: it is issued and spent in iiko as a whole. Choose a wallet of money "
+        "or points."
+    ),
+    "wallet_of_unknown_kind": _(
+        "The hub does not know what this wallet counts and moves nothing in it. Choose a wallet of money or "
+        "points."
+    ),
 }
 
 

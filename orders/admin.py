@@ -5,7 +5,7 @@ Nothing here changes an order: an action stores a command, and the mirror change
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -91,7 +91,7 @@ class OrderAdmin(Acting, MirrorAdmin):
     )
     list_before_template = "admin/orders/order/above_list.html"
     search_fields = ("readable_number",)  # shows the box; see get_search_results
-    search_help_text = _("A number, an id or a phone, exactly")
+    search_help_text = _("A number, an id or a phone, exactly; or the last four digits of a phone")
     sortable_by = ("number", "changed")
     empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
     actions = ("assign_courier", "change_status", "cancel_orders")
@@ -107,10 +107,12 @@ class OrderAdmin(Acting, MirrorAdmin):
     def get_search_results(
         self,
         request: HttpRequest,
-        queryset: OrderQuerySet,
+        queryset: QuerySet[Any],
         search_term: str,
-    ) -> tuple[QuerySet[Order], bool]:
-        return (queryset.searched(search_term) if search_term.strip() else queryset), False
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term.strip():
+            return queryset, False
+        return cast("OrderQuerySet", queryset).searched(search_term, by_last_digits=True), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -40,6 +40,7 @@ from orders.services.commands import give_up
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, has_many_zones
 from organizations.errors import HubError
+from organizations.name_keys import fold
 from organizations.presentation import EMPTY, clock, cut, span_text, two_lines
 from organizations.services.registry import canonical_id
 
@@ -83,7 +84,7 @@ class AskerFilter(HubDropdownFilter):
 
     def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
         newest = OrderCommand.objects.order_by("-id").values_list("requested_by", flat=True)[:_ASKERS_OF]
-        return [(name, name) for name in sorted(set(newest))]
+        return [(name, name) for name in sorted(set(newest), key=lambda name: (fold(name), name))]
 
 
 class AskedFilter(MomentRangeFilter):

@@ -13,6 +13,7 @@ from iiko_client.types.payments import PaymentKind
 from orders.models import Order
 from orders.services.wishes import fits
 from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
+from organizations.name_keys import NAME_ORDER, fold
 from organizations.shift_models import Shift
 
 Choice = tuple[str, str]
@@ -64,7 +65,7 @@ def couriers(organization_id: str) -> list[CourierChoice]:
 
 
 def _turn(choice: CourierChoice) -> tuple[bool, bool, int, str]:
-    return not choice.is_on_shift, not choice.on_hand, choice.on_hand, choice.name.casefold()
+    return not choice.is_on_shift, not choice.on_hand, choice.on_hand, fold(choice.name)
 
 
 def _named(courier: Courier, twins: frozenset[str]) -> str:
@@ -106,4 +107,4 @@ def _choices(organization_id: str, kind: DictionaryKind, none: str) -> list[Choi
 
 def _entries(organization_id: str, kind: DictionaryKind) -> list[DictionaryEntry]:
     entries = DictionaryEntry.objects.filter(organization_id=organization_id, kind=kind, is_deleted=False)
-    return list(entries.order_by("name", "id"))
+    return list(entries.order_by(*NAME_ORDER))

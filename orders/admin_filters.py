@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 
 from orders.models import Order, OrderQuerySet, OrderType, Status
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter
+from organizations.name_keys import fold
 
 _COURIERS_OF = 2_000
 """Couriers are offered from so many of the newest open orders."""
@@ -90,7 +91,7 @@ class CourierFilter(HubDropdownFilter):
             Order.objects.open().order_by("-id").values_list("courier_id", "courier_name")[:_COURIERS_OF]
         )
         named = {courier_id: name or courier_id for courier_id, name in couriers if courier_id}
-        return sorted(named.items(), key=lambda courier: courier[1])
+        return sorted(named.items(), key=lambda courier: (fold(courier[1]), courier))
 
 
 class PromisedFilter(MomentRangeFilter):

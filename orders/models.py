@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -19,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from iiko_client.types.statuses import TERMINAL_STATUSES, DeliveryStatus
 from orders import command_models  # noqa: F401  # where Django looks for models
 from organizations.models import Organization
+from organizations.phones import has_phone, phone_key, visible
 
 
 class Status(models.TextChoices):
@@ -59,20 +59,6 @@ class OrderType(models.TextChoices):
     HALL = "HALL", _("hall")
 
 
-_PHONE = re.compile(r"[+\d][\d\s()-]{6,20}", re.ASCII)
-
-
-def phone_forms(text: str) -> list[str]:
-    """The ways a phone typed by a person may be stored: iiko writes +7…, people write 8…"""
-    if not _PHONE.fullmatch(text):
-        return []
-    digits = "".join(letter for letter in text if letter.isdigit())
-    forms = {f"+{digits}", digits}
-    if len(digits) == 11 and digits[0] == "8":
-        forms.add(f"+7{digits[1:]}")
-    return sorted(forms)
-
-
 class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> OrderQuerySet:
         """Neither closed, cancelled nor deleted, nor refused by the till; unknown statuses count as open."""
@@ -103,19 +89,21 @@ class OrderQuerySet(models.QuerySet["Order"]):
         named = self.annotate(replacement_id=KeyTextTransform("to_order_id", "moved"))
         return named.annotate(replaced_by=Case(stands, output_field=models.CharField()))
 
-    def searched(self, text: str) -> OrderQuerySet:
-        """Whose number, ids or phone are exactly ``text``; each is an index look-up."""
-        text = text.strip()
+    def searched(self, text: str, *, by_last_digits: bool = False) -> OrderQuerySet:
+        """Whose number, ids or phone are exactly ``text``; each is an index look-up.
+
+        With ``by_last_digits`` four digits are also the end of a phone.
+        """
+        text = visible(text)
         found = (
-            Q(readable_number=text.lstrip("#№ "))
+            Q(readable_number=text.lstrip("#№ \N{NO-BREAK SPACE}"))
             | Q(external_order_id=text)
             | Q(soi_external_id=text)
             | Q(iiko_order_id=text.lower())
             | Q(iiko_order_id=text)
         )
-        if phones := phone_forms(text):
-            found |= Q(phone__in=phones)
-        return self.filter(found)
+        found |= has_phone("phone_key", text, by_last_digits=by_last_digits)
+        return self.alias(phone_key=phone_key("phone")).filter(found)
 
 
 class Order(models.Model):
@@ -245,7 +233,7 @@ class Order(models.Model):
                 "soi_external_id", name="orders_soi_external_id", condition=Q(soi_external_id__isnull=False)
             ),
             models.Index("readable_number", "id", name="orders_number"),
-            models.Index("phone", "id", name="orders_phone"),
+            models.Index(phone_key("phone"), name="orders_phone_key"),
             models.Index("courier_id", "id", name="orders_courier", condition=Q(courier_id__isnull=False)),
             models.Index("id", name="orders_open", condition=Q(is_open=True)),
             models.Index("promised_time", name="orders_open_promised", condition=Q(is_open=True)),

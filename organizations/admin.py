@@ -61,9 +61,9 @@ class OrganizationAdmin(HubAdmin):
     """Registered in ``iikohub.admin``, which adds what the inbox knows of a restaurant."""
 
     form = OrganizationForm
-    list_display: tuple[str, ...] = ("name", "iiko_id", "timezone", "is_active")
+    list_display: tuple[str, ...] = ("sorted_name", "iiko_id", "timezone", "is_active")
     list_filter_submit = False
-    search_fields = ("name", "iiko_id")
+    search_fields = ("name_key", "iiko_id")
     search_help_text = _("A part of the name or of the id")
     empty_words = _("Add a restaurant, then set its token and point iiko here.")
     fieldsets: tuple[tuple[Any, dict[str, Any]], ...] = (
@@ -99,11 +99,11 @@ class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(HubAdmin):
-    list_display = ("name", "beginning", "is_active", "scope", "may_act", "used", "created_at")
+    list_display = ("sorted_name", "beginning", "is_active", "scope", "may_act", "used", "created_at")
     list_filter_submit = False
-    sortable_by = ("name",)
+    sortable_by = ("sorted_name",)
     empty_words = _("A key lets another program read orders and events over the API.")
-    search_fields = ("name", "prefix")
+    search_fields = ("name_key", "prefix")
     search_help_text = _("A part of the name or of the key's beginning")
     add_fieldsets = ((None, {"fields": ("name", "organizations", "sees_all", "may_act")}),)
     fieldsets = (

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from organizations.admin_export import Exporting
 from organizations.admin_lists import MirrorAdmin
+from organizations.name_keys import has_words
 from organizations.presentation import two_lines
 from organizations.services.names import with_group_names
 
@@ -38,10 +39,9 @@ class BoardAdmin(Exporting, MirrorAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        text = search_term.replace("\0", "").strip()
-        if not text:
+        if not (text := search_term.replace("\0", "").strip()):
             return queryset, False
-        by_name = Q(**{f"{self.named}_name__icontains": text})
+        by_name = has_words(text, f"{self.named}_key")
         return queryset.filter(by_name | Q(**{f"{self.named}_id": text.lower()})), False
 
     def changelist_view(

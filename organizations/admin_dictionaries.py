@@ -44,9 +44,9 @@ class GoneFilter(HubDropdownFilter):
 
 class FromIikoAdmin(MirrorAdmin):
     list_select_related = ("organization",)
-    search_fields: tuple[str, ...] = ("name", "iiko_id")
+    search_fields: tuple[str, ...] = ("name_key", "iiko_id")
     search_help_text = _("A part of the name, or of iiko's id")
-    sortable_by = ("name",)
+    sortable_by = ("sorted_name",)
     readonly_fields: tuple[str, ...] = ("presence",)
     empty_words = _EMPTY
 
@@ -57,16 +57,16 @@ class FromIikoAdmin(MirrorAdmin):
 
 @admin.register(Courier)
 class CourierAdmin(FromIikoAdmin):
-    list_display = ("name", "organization", "code", "presence", "iiko_id")
+    list_display = ("sorted_name", "organization", "code", "presence", "iiko_id")
     list_filter = (OrganizationFilter, GoneFilter)
-    search_fields = ("name", "iiko_id", "code")
+    search_fields = ("name_key", "iiko_id", "code")
     search_help_text = _("A part of the name, of the code or of iiko's id")
     fields = ("organization", "name", "code", "iiko_id", "presence", "updated_at")
 
 
 @admin.register(TerminalGroup)
 class TerminalGroupAdmin(FromIikoAdmin):
-    list_display = ("name", "organization", "timezone", "pos_version", "sleep", "presence")
+    list_display = ("sorted_name", "organization", "timezone", "pos_version", "sleep", "presence")
     readonly_fields = ("sleep", "presence")
     list_filter = (OrganizationFilter, GoneFilter)
     fields = (
@@ -87,7 +87,7 @@ class TerminalGroupAdmin(FromIikoAdmin):
 
 @admin.register(DictionaryEntry)
 class DictionaryEntryAdmin(FromIikoAdmin):
-    list_display = ("name", "kind", "organization", "presence", "iiko_id")
+    list_display = ("sorted_name", "kind", "organization", "presence", "iiko_id")
     list_filter = (KindFilter, OrganizationFilter, GoneFilter)
     list_before_template = "admin/organizations/dictionaryentry/above_list.html"
     fields = ("organization", "kind", "name", "iiko_id", "details", "presence", "updated_at")

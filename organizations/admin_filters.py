@@ -19,6 +19,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
 
 from iiko_client import clocks
 from organizations.models import Organization, TerminalGroup
+from organizations.name_keys import NAME_ORDER
 
 ORGANIZATION_PARAMETER = "organization"
 _GROUPS_OFFERED = 300
@@ -84,7 +85,9 @@ class TerminalGroupFilter(HubDropdownFilter):
     column = "terminal_group_id"
 
     def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        groups = TerminalGroup.objects.filter(is_deleted=False).order_by("organization__name", "name")
+        groups = TerminalGroup.objects.filter(is_deleted=False).order_by(
+            *(f"organization__{column}" for column in NAME_ORDER), *NAME_ORDER
+        )
         chosen = request.GET.get(ORGANIZATION_PARAMETER, "")
         if chosen and "\0" not in chosen:
             return list(groups.filter(organization_id=chosen).values_list("iiko_id", "name"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
 from django.core.paginator import Paginator
 from django.db import OperationalError, connection, transaction
@@ -15,9 +15,11 @@ from django.template.response import TemplateResponse
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from organizations.models import Organization
+from organizations.name_keys import has_words
 from organizations.snapshots import one_snapshot
 
 COUNT_UP_TO = 10_000
@@ -69,6 +71,19 @@ class HubAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
         # The header would tell the bounded count as if it were the whole; it stands below the list.
         changelist.full_result_count = changelist.result_count
         return changelist
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find rows by parts of names and ids: the key of a name (``name_keys``), an id as it is."""
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(has_words(search_term, *self.search_fields)), False
+
+    @admin.display(description=_("name"), ordering="name_key")
+    def sorted_name(self, row: Any) -> str:
+        """The column of a name; a click on its title sorts as the dictionary does."""
+        return str(row.name)
 
 
 class MirrorAdmin(HubAdmin):

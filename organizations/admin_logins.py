@@ -31,10 +31,10 @@ _CREDENTIALS = ("kind", "api_login", "api_key", "app_id", "client_secret")
 @admin.register(ApiLogin)
 class ApiLoginAdmin(HubAdmin):
     form = ApiLoginForm
-    list_display = ("name", "state", "kind", "restaurants", "used", "read")
+    list_display = ("sorted_name", "state", "kind", "restaurants", "used", "read")
     list_filter_submit = False
-    sortable_by = ("name",)
-    search_fields = ("name",)
+    sortable_by = ("sorted_name",)
+    search_fields = ("name_key",)
     search_help_text = _("A part of the name")
     empty_words = _(
         "No logins yet: add the API login from iikoWeb, and the hub reads the restaurants from it. "
@@ -106,7 +106,7 @@ class ApiLoginAdmin(HubAdmin):
                 (gettext("Last used"), ago_text(login.last_used_at, now) if login.last_used_at else EMPTY),
                 (gettext("Dictionaries read"), read),
             ],
-            "restaurants": login.organizations.order_by("name"),
+            "restaurants": login.organizations.all(),
             "is_of_environment": is_of_environment(login),
             "may_act": self.has_change_permission(request, login),
             "sees_calls": request.user.has_perm("organizations.view_apicall"),

@@ -186,7 +186,7 @@ class StopListItemAdmin(BoardAdmin):
             "opts": self.opts,
             "rows": [_total(row) for row in totals[:_MOST_TOTALS]],
             "periods": [(urlencode(chosen | {"days": one}), _days_text(one), one == days) for one in PERIODS],
-            "restaurants": Organization.objects.order_by("name").values_list("iiko_id", "name"),
+            "restaurants": Organization.objects.values_list("iiko_id", "name"),
             "restaurant": restaurant,
             "days": days,
             "export_url": f"?{urlencode(chosen | {'days': days, 'format': 'csv'})}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeVar
@@ -15,7 +16,8 @@ M = TypeVar("M", bound=Model)
 
 _CHUNK = 1000
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_NUMBER = re.compile(r"-[0-9]+([.,][0-9]+)?")
 
 
 class _Echo:
@@ -26,7 +28,7 @@ class _Echo:
 
 
 def csv_response(name: str, header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
-    """Answer with rows for a program: commas, UTF-8, values as they are."""
+    """Answer with rows for a program: commas, UTF-8, values as they are, nothing put before any text."""
     return _respond(name, _lines(chain([header], rows), delimiter=","))
 
 
@@ -34,7 +36,8 @@ def sheet_response(name: str, header: Sequence[Any], rows: Iterable[Sequence[Any
     """Answer with rows for a person's spreadsheet.
 
     Excel knows UTF-8 by its mark, and expects semicolons where the comma divides whole from fraction. A
-    text that it would take for a formula is kept a text.
+    text that it would take for a formula gets an apostrophe, a phone with its plus too. A number stays
+    one, below nothing as well (-2, in Russian -1,5).
     """
     delimiter = ";" if (get_language() or "").startswith("ru") else ","
     safe = ([_harmless(cell) for cell in row] for row in chain([header], rows))
@@ -59,7 +62,9 @@ def _lines(rows: Iterable[Sequence[Any]], *, delimiter: str) -> Iterator[str]:
 
 
 def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    if not (isinstance(cell, str) and cell.startswith(_FORMULA)) or _NUMBER.fullmatch(cell):
+        return cell
+    return f"'{cell}"
 
 
 def _respond(name: str, lines: Iterable[str]) -> StreamingHttpResponse:

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from organizations.fields import EncryptedTextField
+from organizations.name_keys import NAME_ORDER, name_key
 
 SLOW_MS = 1000
 """A call that took so long counts as slow; an index finds those."""
@@ -26,6 +27,7 @@ class ApiLogin(models.Model):
     """A credential for iiko's API: the login alone (v1), or key, application and its secret (v2)."""
 
     name = models.CharField(_("name"), max_length=200, unique=True)
+    name_key = name_key("name")
     base_url = models.CharField(
         _("address of iiko"), max_length=500, blank=True, help_text=_("Empty: IIKO_API_URL.")
     )
@@ -47,7 +49,7 @@ class ApiLogin(models.Model):
 
     class Meta:
         db_table = "iiko_api_logins"
-        ordering = ("name",)
+        ordering = NAME_ORDER
         verbose_name = _("API login")
         verbose_name_plural = _("API logins")
 
@@ -199,13 +201,14 @@ class Courier(models.Model):
     )
     iiko_id = models.CharField(_("iiko id"), max_length=200)
     name = models.CharField(_("name"), max_length=400, blank=True)
+    name_key = name_key("name")
     code = models.CharField(_("code"), max_length=200, blank=True)
     is_deleted = models.BooleanField(_("deleted in iiko"), default=False)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     class Meta:
         db_table = "couriers"
-        ordering = ("organization", "name", "id")
+        ordering = ("organization", *NAME_ORDER)
         verbose_name = _("courier")
         verbose_name_plural = _("couriers")
         constraints = [
@@ -243,13 +246,14 @@ class DictionaryEntry(models.Model):
     kind = models.CharField(_("dictionary"), max_length=20, choices=DictionaryKind)
     iiko_id = models.CharField(_("iiko id"), max_length=200)
     name = models.CharField(_("name"), max_length=400, blank=True)
+    name_key = name_key("name")
     data = models.JSONField(_("details"), default=dict)
     is_deleted = models.BooleanField(_("deleted in iiko"), default=False)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     class Meta:
         db_table = "dictionary_entries"
-        ordering = ("organization", "kind", "name", "id")
+        ordering = ("organization", "kind", *NAME_ORDER)
         verbose_name = _("dictionary entry")
         verbose_name_plural = _("dictionary entries")
         constraints = [

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iiko_client import clocks
 from organizations import link_models, shift_models, stop_models  # noqa: F401  # where Django looks for models
+from organizations.name_keys import NAME_ORDER, name_key
 
 
 def validate_time_zone(value: str) -> None:
@@ -31,6 +32,7 @@ class Organization(models.Model):
         _("iiko id"), max_length=200, unique=True, help_text=_("The organization's id in iiko.")
     )
     name = models.CharField(_("name"), max_length=200)
+    name_key = name_key("name")
     timezone = models.CharField(
         _("time zone"),
         max_length=64,
@@ -71,7 +73,7 @@ class Organization(models.Model):
 
     class Meta:
         db_table = "organizations"
-        ordering = ("name",)
+        ordering = NAME_ORDER
         verbose_name = _("organization")
         verbose_name_plural = _("organizations")
 
@@ -98,6 +100,7 @@ class TerminalGroup(models.Model):
     )
     iiko_id = models.CharField(_("iiko id"), max_length=200)
     name = models.CharField(_("name"), max_length=200)
+    name_key = name_key("name")
     timezone = models.CharField(
         _("time zone"),
         max_length=64,
@@ -112,7 +115,7 @@ class TerminalGroup(models.Model):
 
     class Meta:
         db_table = "terminal_groups"
-        ordering = ("organization", "name")
+        ordering = ("organization", *NAME_ORDER)
         verbose_name = _("terminal group")
         verbose_name_plural = _("terminal groups")
         constraints = [
@@ -134,6 +137,7 @@ class ApiKey(models.Model):
     """A key of an integrator. The secret is shown once; only its SHA-256 is stored."""
 
     name = models.CharField(_("name"), max_length=200)
+    name_key = name_key("name")
     prefix = models.CharField(_("beginning"), max_length=16, unique=True)
     digest = models.CharField(max_length=64, editable=False)
     organizations = models.ManyToManyField(
@@ -155,7 +159,7 @@ class ApiKey(models.Model):
 
     class Meta:
         db_table = "api_keys"
-        ordering = ("name",)
+        ordering = NAME_ORDER
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
 

@@ -54,6 +54,17 @@ class Transaction:
         return self.before + self.sum
 
 
+PROGRAMS = (
+    ("bonus", "Бонусы за заказ", 1, "Бонусы"),
+    ("deposit", "Депозит", 0, "Депозит"),
+    ("products", "Десятый кофе в подарок", 2, "Кофе"),
+    ("discount", "Скидка постоянного гостя", 3, "Скидка"),
+    ("certificate", "Подарочные сертификаты", 4, "Сертификат"),
+)
+"""Key, name, kind and wallet. Money and points come first; what the vendor does with others is not played:
+they are moved as money is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """A programme of a restaurant, and the wallet that every guest has in it."""
@@ -98,21 +109,9 @@ class Club:
     def __init__(
         self, organization: Organization, opened_at: datetime, number_next: Callable[[], int]
     ) -> None:
-        self.programs = (
-            Program(
-                uuid5(organization.id, "program/bonus"),
-                "Бонусы за заказ",
-                1,
-                _wallet(organization, "bonus"),
-                "Бонусы",
-            ),
-            Program(
-                uuid5(organization.id, "program/deposit"),
-                "Депозит",
-                0,
-                _wallet(organization, "deposit"),
-                "Депозит",
-            ),
+        self.programs = tuple(
+            Program(uuid5(organization.id, f"program/{key}"), name, kind, _wallet(organization, key), wallet)
+            for key, name, kind, wallet in PROGRAMS
         )
         self._number_next = number_next
         self._holds: dict[UUID, Hold] = {}
@@ -125,6 +124,7 @@ class Club:
     def _join(self, guest: RegularGuest, number: int, opened_at: datetime) -> Customer:
         random = Random(f"{guest.id}/loyalty")
         balances = [Decimal(random.randint(0, 150_000)) / 100, Decimal(random.randint(0, 10) * 500)]
+        balances += [Decimal(random.randint(0, 9)), ZERO, Decimal(random.randint(0, 2) * 1000)]
         return Customer(
             guest=guest,
             email=f"guest{guest.phone[-4:]}@example.com",

@@ -8,8 +8,10 @@ import django_filters as filters
 from django.db.models import QuerySet
 
 from hall.models import Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
+from hall.presentation import sees_people
 from orders.api.filters import ChangesFilter
-from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import ChoicesFilter, IikoIdFilter, StrictBooleanFilter
+from organizations.models import ApiKey
 
 
 class HallFilter(ChangesFilter):
@@ -17,16 +19,20 @@ class HallFilter(ChangesFilter):
     external_number = filters.CharFilter()
     open = StrictBooleanFilter(field_name="is_open", help_text="An unknown status is open.")
     search = filters.CharFilter(
-        method="by_search", help_text="A number, an id (ours excepted) or a phone, exactly."
+        method="by_search",
+        help_text="A number, an id (ours excepted) or a phone, exactly; or the end of one, four digits.",
     )
 
     def by_search(self, rows: QuerySet[Any], _: str, value: str) -> QuerySet[Any]:
-        return searched(rows, value)
+        # The end of a phone tells who a guest is; the whole of it has to be known already.
+        request: Any = self.request
+        shows_people = isinstance(request.auth, ApiKey) or sees_people(request.user)
+        return searched(rows, value, by_last_digits=shows_people)
 
 
 class TableOrderFilter(HallFilter):
     iiko_order_id = IikoIdFilter(field_name="iiko_id")
-    status = filters.ChoiceFilter(choices=TableOrderStatus.choices, help_text="`Bill` is not closed.")
+    status = ChoicesFilter(choices=TableOrderStatus.choices, help_text="`Bill` is not closed.")
     number = filters.CharFilter()
 
     class Meta:
@@ -36,7 +42,7 @@ class TableOrderFilter(HallFilter):
 
 class ReserveFilter(HallFilter):
     iiko_reserve_id = IikoIdFilter(field_name="iiko_id")
-    status = filters.ChoiceFilter(choices=ReserveStatus.choices)
+    status = ChoicesFilter(choices=ReserveStatus.choices)
     expected_since = filters.IsoDateTimeFilter(
         field_name="estimated_start_time", lookup_expr="gte", help_text="ISO 8601; expected at or after."
     )

@@ -6,7 +6,7 @@ import django_filters as filters
 from django.db.models import QuerySet
 
 from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationKind, OperationState
-from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import ChoicesFilter, IikoIdFilter, StrictBooleanFilter
 
 
 class OperationFilter(filters.FilterSet):
@@ -15,8 +15,8 @@ class OperationFilter(filters.FilterSet):
     wallet_id = IikoIdFilter(field_name="wallet__iiko_id")
     order_id = filters.NumberFilter(min_value=1, max_value=2**63 - 1, help_text="The hub's id.")
     transaction_id = IikoIdFilter()
-    kind = filters.ChoiceFilter(choices=OperationKind.choices)
-    state = filters.ChoiceFilter(choices=OperationState.choices)
+    kind = ChoicesFilter(choices=OperationKind.choices)
+    state = ChoicesFilter(choices=OperationState.choices)
     open_holds = StrictBooleanFilter(
         method="by_open_holds", help_text="true: put aside and neither released nor spent."
     )

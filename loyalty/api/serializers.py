@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from loyalty.models import Customer, LoyaltyOperation, Wallet
+from loyalty.models import Customer, LoyaltyOperation, Wallet, WalletKind
 from loyalty.services.operations import LONGEST_COMMENT
 from orders.api.command_serializers import MoneyField
 from organizations.services.personal_data import masked_card, masked_email, masked_phone
@@ -26,15 +26,52 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
         allow_null=True,
         help_text="iiko's number: 0 deposit, 1 bonus, 2 products, 3 discount, 4 certificate.",
     )
-    balance_minor = serializers.IntegerField(
-        read_only=True, allow_null=True, help_text="Whole 1/100; a smaller rest cannot be spent."
+    kind = serializers.SerializerMethodField(
+        help_text="In a word: `deposit`, `bonus`, `products`, `discount`, `certificate`, else `unknown`."
     )
-    currency = serializers.CharField(source="customer.organization.currency", read_only=True)
+    balance = serializers.SerializerMethodField(
+        help_text="As iiko gave it: an amount of the currency, pieces of products, or of an unknown kind a "
+        "plain number. null: a discount, which has no balance."
+    )
+    balance_minor = serializers.SerializerMethodField(
+        help_text="Of money: whole 1/100; a smaller rest cannot be spent. Else null."
+    )
+    currency = serializers.SerializerMethodField(help_text="null where the wallet holds no money.")
+    is_movable = serializers.SerializerMethodField(
+        help_text="Whether top-up, withdrawal and hold are taken: for deposits and bonuses."
+    )
 
     class Meta:
         model = Wallet
-        fields = ("wallet_id", "name", "type", "balance_minor", "currency", "read_at")
+        fields = (
+            "wallet_id",
+            "name",
+            "type",
+            "kind",
+            "balance",
+            "balance_minor",
+            "currency",
+            "is_movable",
+            "read_at",
+        )
         read_only_fields = fields
+
+    def get_kind(self, wallet: Wallet) -> str:
+        return WalletKind(wallet.kind).name.lower() if wallet.kind in WalletKind.values else "unknown"
+
+    def get_balance(self, wallet: Wallet) -> str | None:
+        if wallet.balance is None or wallet.kind == WalletKind.DISCOUNT:
+            return None
+        return format(wallet.balance.normalize(), "f")
+
+    def get_balance_minor(self, wallet: Wallet) -> int | None:
+        return wallet.balance_minor if wallet.holds_money else None
+
+    def get_currency(self, wallet: Wallet) -> str | None:
+        return wallet.customer.organization.currency if wallet.holds_money else None
+
+    def get_is_movable(self, wallet: Wallet) -> bool:
+        return not wallet.why_not_moved
 
 
 class CardSerializer(serializers.Serializer[Any]):
@@ -94,7 +131,7 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
     organization_id = serializers.CharField(read_only=True)
     customer_id = serializers.CharField(source="wallet.customer.iiko_id", read_only=True)
     wallet_id = serializers.CharField(source="wallet.iiko_id", read_only=True)
-    currency = serializers.CharField(source="organization.currency", read_only=True)
+    currency = serializers.CharField(read_only=True, allow_null=True)
     order_id = serializers.IntegerField(read_only=True, allow_null=True)
     hold_transaction_id = serializers.CharField(
         source="hold.transaction_id", default=None, read_only=True, help_text="Of a release: its hold."

@@ -29,6 +29,7 @@ from loyalty.services import operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import REPEATS, Asked
 from orders.api.waiting import made_once, requester_of, status_of, wait_for_end
+from organizations.api.filters import refuse_repeats
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle, SearchThrottle
 from organizations.errors import UnknownOrganization
@@ -51,7 +52,8 @@ _ANSWERS = {
     404: OpenApiResponse(description="No such organization, guest, wallet or hold."),
     409: OpenApiResponse(
         description="Not possible as things stand: `insufficient_balance`, `limit_operation`, `limit_day`, "
-        "`loyalty_not_provisioned`, `hold_released`, `already_asked`, …"
+        "`loyalty_not_provisioned`, `hold_released`, `already_asked`, or a wallet without money or points: "
+        "`wallet_of_products`, `wallet_of_discount`, `wallet_of_certificate`, `wallet_of_unknown_kind`, …"
     ),
     422: OpenApiResponse(description="It makes no sense, or the Idempotency-Key belongs to another request."),
     503: OpenApiResponse(description="iiko could not be asked (`iiko_unreachable`); nothing was stored."),
@@ -199,6 +201,7 @@ class CustomerView(APIView):
         if unknown := sorted(set(request.query_params) - known):
             words = _("No such parameter. There are: %s.") % ", ".join(sorted(known))
             raise ValidationError(dict.fromkeys(unknown, words))
+        refuse_repeats(request.query_params)
         if not request.query_params.get("organization_id"):
             raise ValidationError({"organization_id": _("It is needed.")})
         given = [(way, request.query_params[way]) for way in Way if request.query_params.get(way)]

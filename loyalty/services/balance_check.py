@@ -103,7 +103,7 @@ def check_customer(customer: Customer, *, clock: Callable[[], datetime], result:
         result.wallets += 1
         named = by_wallet[wallet.iiko_id] + by_wallet[None]
         differences = _differences(wallet, named, since=since, now=began, result=result)
-        if is_still:
+        if is_still and wallet.holds_money:
             # What moved while we read would look like a balance that nothing explains.
             differences += _unexplained_balance(wallet, by_wallet[wallet.iiko_id], since)
         _write(wallet, differences, now=began)

@@ -219,6 +219,8 @@ def _refused(claim: Claim, code: str, text: str) -> Verdict:
 
 def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Verdict | None:
     """Read what sending depends on; returns the verdict where it must not be sent."""
+    if operation.kind != OperationKind.CANCEL_HOLD and (code := operation.wallet.why_not_moved):
+        return _unsendable(code)
     if operation.kind == OperationKind.HOLD and _order_came_to_nothing(operation):
         return _unsendable("order_over")
     if operation.kind in SPENDING:

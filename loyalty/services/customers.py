@@ -22,12 +22,11 @@ from loyalty.errors import BadRequest, IikoRefused, IikoUnreachable, LoyaltyNotP
 from loyalty.models import Customer, LoyaltyOperation, Wallet
 from organizations.errors import HubError
 from organizations.models import Organization
+from organizations.phones import normal_phone
 from organizations.services.link import iiko_for
 from organizations.services.registry import canonical_id
 
 logger = structlog.stdlib.get_logger(__name__)
-
-_SHORTEST_PHONE = 8  # with the plus; the shortest numbers with a country's code have seven digits
 
 FRESH_FOR = timedelta(seconds=15)
 """So long a guest is answered from the hub without asking iiko again, unless the hub moved money since."""
@@ -89,24 +88,13 @@ def read_again(customer_id: int, *, now: datetime) -> None:
 
 
 def _canonical(way: Way, value: str) -> str:
-    if way is Way.PHONE and len(phone := normal_phone(value)) >= _SHORTEST_PHONE:
+    if way is Way.PHONE and (phone := normal_phone(value)):
         return phone
     if way is Way.ID and is_uuid(value.strip()):
         return canonical_id(value)
     if way in (Way.EMAIL, Way.CARD) and (text := value.strip()) and text.isprintable():
         return text
     raise BadRequest("bad_search", str(_EXPECTED[way]))
-
-
-def normal_phone(text: str) -> str:
-    """Write a phone as ``+`` and digits; without a plus ten digits, or eleven from 8 or 7, are Russian."""
-    digits = "".join(sign for sign in text if sign.isdecimal() and sign.isascii())
-    is_short = not text.strip().startswith("+")
-    if is_short and len(digits) == 10:
-        digits = f"7{digits}"
-    elif is_short and len(digits) == 11 and digits[0] == "8":
-        digits = f"7{digits[1:]}"
-    return f"+{digits}" if digits else ""
 
 
 # --- asking iiko -------------------------------------------------------------------------------------
@@ -191,7 +179,7 @@ def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Cus
     facts = {
         "name": tidy(guest.name or ""),
         "surname": tidy(guest.surname or ""),
-        "phone": normal_phone(guest.phone or "")[:40],
+        "phone": (normal_phone(guest.phone or "") or tidy(guest.phone or ""))[:40],
         "email": tidy(guest.email or "")[:320],
         "cards": [
             {"number": tidy(card.number or ""), "track": tidy(card.track or "")} for card in guest.cards

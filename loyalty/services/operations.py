@@ -98,6 +98,7 @@ def prepare(kind: OperationKind, *, asked: Asked, by: Requester, now: datetime) 
     _check_words(asked)
     _check_limit_of_one(asked)
     wallet, is_live = _wallet(kind, asked, by, now)
+    _check_kind(wallet)
 
     @transaction.atomic
     def write() -> LoyaltyOperation:
@@ -166,7 +167,7 @@ def _wallet(kind: OperationKind, asked: Asked, by: Requester, now: datetime) -> 
         customer__iiko_id=canonical_id(asked.customer_id),
         iiko_id=canonical_id(asked.wallet_id),
     ).first()
-    if known is not None and kind not in SPENDING:
+    if known is not None and kind not in SPENDING and not known.why_not_moved:
         return known, False
     try:
         customer = read_customer(
@@ -183,6 +184,11 @@ def _wallet(kind: OperationKind, asked: Asked, by: Requester, now: datetime) -> 
     if wallet is None:
         raise UnknownWallet(_("This guest has no such wallet."))
     return wallet, True
+
+
+def _check_kind(wallet: Wallet) -> None:
+    if code := wallet.why_not_moved:
+        raise NotPossible(code, explain(code, ""))
 
 
 def _order(kind: OperationKind, asked: Asked) -> Order | None:

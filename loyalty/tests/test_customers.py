@@ -10,7 +10,6 @@ from django.test import Client
 from django.utils import timezone
 
 from loyalty.models import Customer, Wallet
-from loyalty.services.customers import normal_phone
 from loyalty.tests.played_loyalty import (
     GUEST_ID,
     INFO,
@@ -24,6 +23,7 @@ from loyalty.tests.played_loyalty import (
     move,
     work,
 )
+from organizations.phones import normal_phone
 from organizations.services.personal_data import masked_card, masked_email, masked_phone
 from organizations.services.registry import create_api_key
 from tests.builders import (
@@ -58,8 +58,11 @@ def test_guest_is_found_by_phone_with_live_balances(client: Client, iiko: Played
         "wallet_id": WALLET_ID,
         "name": "Депозит",
         "type": 0,
+        "kind": "deposit",
+        "balance": "1651.07",
         "balance_minor": 165107,
         "currency": "RUB",
+        "is_movable": True,
         "read_at": told["read_at"],
     }
     assert (told["customer_id"], told["phone"], told["email"]) == (GUEST_ID, PHONE, "maria@example.com")

@@ -14,7 +14,6 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from loyalty.models import Customer, LoyaltyOperation, OperationState
-from loyalty.services.customers import normal_phone
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CANCEL_HOLD,
@@ -34,6 +33,7 @@ from loyalty.tests.played_loyalty import (
     work,
 )
 from organizations.link_models import IikoCircuit
+from organizations.phones import normal_phone
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
@@ -183,7 +183,7 @@ def test_ids_that_cannot_be_any_are_refused(client: Client, iiko: PlayedIiko) ->
 
 
 def test_guest_that_iiko_writes_oddly_is_kept(client: Client, iiko: PlayedIiko) -> None:
-    wallets = [{"id": WALLET_ID, "name": "Д\0" + "о" * 900, "type": 77, "balance": 100}]
+    wallets = [{"id": WALLET_ID, "name": "Д\0" + "о" * 900, "type": 0, "balance": 100}]
     loyal_restaurant(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, guest(name="Ма\0рия", email="m\ud800@example.com", walletBalances=wallets))

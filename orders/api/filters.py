@@ -13,7 +13,7 @@ from django.utils import timezone
 from iiko_client.types.statuses import normalise_status
 from orders.models import Order, OrderQuerySet, Status
 from orders.services.horizon import settled_before
-from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import ChoicesFilter, IikoIdFilter, StrictBooleanFilter, TextsFilter
 
 M = TypeVar("M", bound=Model)
 
@@ -41,10 +41,10 @@ class ChangesFilter(filters.FilterSet):
 
 
 class OrderFilter(ChangesFilter):
-    status = filters.ChoiceFilter(choices=Status.choices, help_text="One of iiko's ten statuses.")
+    status = ChoicesFilter(choices=Status.choices, help_text="Of iiko's ten statuses.")
     organization_id = IikoIdFilter()
     courier_id = IikoIdFilter()
-    order_type = filters.CharFilter(method="by_order_type", help_text="DELIVERY, PICKUP, HALL.")
+    order_type = TextsFilter(method="by_order_type", help_text="DELIVERY, PICKUP, HALL.")
     external_order_id = filters.CharFilter()
     iiko_order_id = IikoIdFilter()
     readable_number = filters.CharFilter()
@@ -53,7 +53,8 @@ class OrderFilter(ChangesFilter):
         field_name="is_open", help_text="true: neither closed, cancelled, deleted nor refused at creation."
     )
     search = filters.CharFilter(
-        method="by_search", help_text="A number, an id (ours excepted) or a phone, exactly."
+        method="by_search",
+        help_text="A number, an id (ours excepted) or a phone, exactly; or the end of one, four digits.",
     )
 
     class Meta:
@@ -62,16 +63,18 @@ class OrderFilter(ChangesFilter):
 
     def __init__(self, data: QueryDict | None = None, *args: Any, **kwargs: Any) -> None:
         # SOI's spelling is taken too: ON_WAY finds what OnWay does.
-        if data is not None and (known := normalise_status(data.get("status", ""))):
+        if data is not None and (asked := data.getlist("status")):
             data = data.copy()
-            data["status"] = known.value
+            data.setlist(
+                "status", [known.value if (known := normalise_status(one)) else one for one in asked]
+            )
         super().__init__(data, *args, **kwargs)
 
-    def by_order_type(self, orders: QuerySet[Order], _: str, value: str) -> QuerySet[Order]:
-        return orders.filter(order_type=value.upper())
+    def by_order_type(self, orders: QuerySet[Order], _: str, value: list[str]) -> QuerySet[Order]:
+        return orders.filter(order_type__in=[text.upper() for text in value])
 
     def by_late(self, orders: OrderQuerySet, _: str, value: bool) -> QuerySet[Order]:
         return orders.late(timezone.now(), is_late=value)
 
     def by_search(self, orders: OrderQuerySet, _: str, value: str) -> QuerySet[Order]:
-        return orders.searched(value)
+        return orders.searched(value, by_last_digits=True)

@@ -14,6 +14,7 @@ from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
 from orders.errors import BadWish, NotAllowed
 from orders.models import Order
 from organizations.link_models import DictionaryEntry, DictionaryKind
+from organizations.name_keys import NAME_ORDER
 
 FLEXIBLE, FIXED, PERCENT = "FlexibleSum", "FixedSum", "Percent"
 
@@ -33,7 +34,7 @@ def types_of(organization_id: str) -> list[DictionaryEntry]:
     entries = DictionaryEntry.objects.filter(
         organization_id=organization_id, kind=DictionaryKind.DISCOUNT, is_deleted=False
     )
-    return [entry for entry in entries.order_by("name", "id") if entry.data.get("is_manual")]
+    return [entry for entry in entries.order_by(*NAME_ORDER) if entry.data.get("is_manual")]
 
 
 def takes_sum(entry: DictionaryEntry) -> bool:

@@ -18,6 +18,7 @@ from orders.services.actions import Subject, version_of
 from orders.services.payment_kinds import KIND_IN_DICTIONARY, kind_of
 from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
 from organizations.models import Organization
+from organizations.name_keys import NAME_ORDER, fold
 
 CAUSES_FROM = (7, 7, 1)
 COMMENTS_FROM = (8, 7, 6)
@@ -107,9 +108,7 @@ def _type_by_kind(order: Order, kind: PaymentKind | None) -> DictionaryEntry:
         raise BadWish("payment_without_type", _("Each payment needs paymentTypeId or paymentTypeKind."))
     wanted = KIND_IN_DICTIONARY.get(kind, kind.value)
     fitting = [
-        entry
-        for entry in _types(order).filter(data__kind=wanted).order_by("name", "id")
-        if fits(entry, order)
+        entry for entry in _types(order).filter(data__kind=wanted).order_by(*NAME_ORDER) if fits(entry, order)
     ]
     if len(fitting) == 1:
         return fitting[0]
@@ -205,8 +204,8 @@ def _entry(organization: Organization, kind: DictionaryKind, iiko_id: str) -> Di
 
 def _named(organization: Organization, kind: DictionaryKind, name: str) -> DictionaryEntry | None:
     entries = DictionaryEntry.objects.filter(organization=organization, kind=kind, is_deleted=False)
-    wanted = name.strip().casefold()
-    return next((entry for entry in entries.order_by("id") if entry.name.strip().casefold() == wanted), None)
+    wanted = fold(name).strip()
+    return next((entry for entry in entries.order_by("id") if entry.name_key.strip() == wanted), None)
 
 
 def removal_type(organization: Organization) -> DictionaryEntry:
@@ -214,7 +213,7 @@ def removal_type(organization: Organization) -> DictionaryEntry:
     entries = list(
         DictionaryEntry.objects.filter(
             organization=organization, kind=DictionaryKind.REMOVAL_TYPE, is_deleted=False
-        ).order_by("name", "id")
+        ).order_by(*NAME_ORDER)
     )
     harmless = [entry for entry in entries if not _writes_off(entry)]
     for choice in (harmless, entries):

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.name_keys import has_words
 from organizations.shift_models import Shift
 from organizations.stop_models import StopListItem, StopListItemQuerySet
 
@@ -20,9 +21,7 @@ class StopListFilter(filters.FilterSet):
     organization_id = IikoIdFilter()
     terminal_group_id = IikoIdFilter()
     product_id = IikoIdFilter()
-    product = filters.CharFilter(
-        field_name="product_name", lookup_expr="icontains", help_text="A part of the product's name."
-    )
+    product = filters.CharFilter(method="by_product", help_text="A part of the product's name; е finds ё.")
     out_of_stock = StrictBooleanFilter(field_name="is_out_of_stock", help_text="false: running out.")
     open = StrictBooleanFilter(
         method="by_presence",
@@ -34,6 +33,9 @@ class StopListFilter(filters.FilterSet):
     class Meta:
         model = StopListItem
         fields: list[str] = []
+
+    def by_product(self, items: StopListItemQuerySet, _: str, value: str) -> QuerySet[Any]:
+        return items.filter(has_words(value, "product_key"))
 
     def by_presence(self, items: StopListItemQuerySet, _: str, value: bool) -> QuerySet[Any]:
         return items.filter(until__isnull=value)

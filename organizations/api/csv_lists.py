@@ -22,7 +22,9 @@ FORMAT = OpenApiParameter(
     str,
     enum=["json", "csv"],
     description="`csv`: all rows that the filters leave, as a file; the columns are those of the JSON. "
-    "`skip` and `limit` do not count. `Accept: text/csv` asks for the same.",
+    "`skip` and `limit` do not count. `Accept: text/csv` asks for the same. Values are those of the JSON, "
+    "for a program: a text that a spreadsheet would take for a formula is not changed. The files of the "
+    "admin are made for spreadsheets.",
 )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError as BadValue
 from django.db.models import QuerySet
+from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django_filters import BooleanFilter, CharFilter
+from django_filters import BooleanFilter, CharFilter, MultipleChoiceFilter
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -42,12 +44,56 @@ class StrictBooleanFilter(BooleanFilter):
     field_class = StrictBooleanField
 
 
-class IikoIdFilter(CharFilter):
-    """iiko's id in any spelling of a UUID: upper case finds what lower case does."""
+class _ChoicesField(forms.MultipleChoiceField):
+    """Values of a list; an empty one asks for nothing, as in a filter of one value."""
+
+    def to_python(self, value: Any) -> list[str]:
+        return [text.strip() for text in super().to_python(value) if text.strip()]
+
+
+class _TextsField(_ChoicesField):
+    """Values of any text that PostgreSQL can hold."""
+
+    def to_python(self, value: Any) -> list[str]:
+        return [forms.CharField().clean(text) for text in super().to_python(value)]
+
+    def valid_value(self, value: Any) -> bool:
+        return True
+
+
+class ChoicesFilter(MultipleChoiceFilter):
+    """Rows with one of the values given: ``?status=OnWay&status=Waiting`` finds both."""
+
+    field_class = _ChoicesField
 
     def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().filter(qs, canonical_id(value) if value else value)
-        return found
+        return qs.filter(**{f"{self.field_name}__in": value}) if value else qs
+
+
+class TextsFilter(CharFilter, ChoicesFilter):
+    """The same for any text. As a ``CharFilter`` it is a *string* in OpenAPI."""
+
+    field_class = _TextsField  # type: ignore[assignment]  # several texts where the base has one
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        return ChoicesFilter.filter(self, qs, value)
+
+
+class IikoIdFilter(TextsFilter):
+    """iiko's ids in any spelling of a UUID: upper case finds what lower case does."""
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        return super().filter(qs, [canonical_id(text) for text in value])
+
+
+def refuse_repeats(query: QueryDict, several: Collection[str] = ()) -> None:
+    """Refuse a parameter that is named twice, so that no value is dropped without a word.
+
+    Raises:
+        ValidationError: 400, naming the parameter. Those in ``several`` may be named as often as one likes.
+    """
+    if repeated := sorted(name for name, values in query.lists() if len(values) > 1 and name not in several):
+        raise ValidationError(dict.fromkeys(repeated, _("It is given more than once. Give it one value.")))
 
 
 class StrictFilterBackend(DjangoFilterBackend):
@@ -55,9 +101,14 @@ class StrictFilterBackend(DjangoFilterBackend):
         self, request: Request, queryset: QuerySet[Any], view: APIView
     ) -> QuerySet[Any]:
         filters = self.get_filterset_class(view, queryset)
-        known = set(filters.base_filters) if filters else set()
+        offered = filters.base_filters if filters else {}
+        known = set(offered)
         if unknown := sorted(set(request.query_params) - known - PAGING):
             words = _("No such filter. There are: %s.") % ", ".join(sorted(known))
             raise ValidationError(dict.fromkeys(unknown, words))
+        refuse_repeats(
+            request.query_params,
+            [name for name, one in offered.items() if isinstance(one, MultipleChoiceFilter)],
+        )
         filtered: QuerySet[Any] = super().filter_queryset(request, queryset, view)
         return filtered

@@ -7,7 +7,7 @@ from typing import Any
 import django_filters as filters
 from django.db.models import QuerySet
 
-from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import IikoIdFilter, StrictBooleanFilter, TextsFilter
 from organizations.link_models import CALL_BODIES, ApiCall, ApiCallQuerySet, Courier
 from organizations.models import Organization, TerminalGroup
 
@@ -39,7 +39,7 @@ class CourierFilter(filters.FilterSet):
 
 
 class CallFilter(filters.FilterSet):
-    operation = filters.CharFilter(help_text="As in the vendor's path: `deliveries/cancel`.")
+    operation = TextsFilter(help_text="As in the vendor's path: `deliveries/cancel`.")
     organization_id = IikoIdFilter()
     order_id = IikoIdFilter(help_text="iiko's id of the order the call is about.")
     correlation_id = IikoIdFilter()

@@ -27,11 +27,12 @@ from organizations.api.serializers import (
 )
 from organizations.link_models import ApiCall, Courier
 from organizations.models import Organization, TerminalGroup
+from organizations.name_keys import NAME_ORDER
 
 
 @extend_schema_view(list=extend_schema(summary="Restaurants by name"))
 class OrganizationViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Organization]):
-    queryset = Organization.objects.order_by("name", "pk")
+    queryset = Organization.objects.order_by(*NAME_ORDER)
     serializer_class = OrganizationSerializer
     filterset_class = OrganizationFilter
     staff_permission = "organizations.view_organization"
@@ -42,7 +43,7 @@ class OrganizationViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Organiz
 
 @extend_schema_view(list=extend_schema(summary="Till groups by restaurant and name"))
 class TerminalGroupViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[TerminalGroup]):
-    queryset = TerminalGroup.objects.select_related("organization").order_by("organization_id", "name", "pk")
+    queryset = TerminalGroup.objects.select_related("organization").order_by("organization_id", *NAME_ORDER)
     serializer_class = TerminalGroupSerializer
     filterset_class = TerminalGroupFilter
     staff_permission = "organizations.view_terminalgroup"
@@ -53,7 +54,7 @@ class TerminalGroupViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Termin
 
 @extend_schema_view(list=extend_schema(summary="Couriers by restaurant and name"))
 class CourierViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Courier]):
-    queryset = Courier.objects.order_by("organization_id", "name", "pk")
+    queryset = Courier.objects.order_by("organization_id", *NAME_ORDER)
     serializer_class = CourierSerializer
     filterset_class = CourierFilter
     staff_permission = "organizations.view_courier"

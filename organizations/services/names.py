@@ -21,19 +21,25 @@ def with_group_names(rows: QuerySet[M]) -> Any:
 
 
 def with_product_names(rows: QuerySet[M]) -> Any:
-    """Add ``product_name`` and ``size_name``, as the menu has them now."""
+    """Add ``product_name`` with its ``product_key``, and ``size_name``, as the menu has them now."""
     entries = DictionaryEntry.objects.all()
+    products = entries.filter(kind=DictionaryKind.PRODUCT)
     return rows.annotate(
-        product_name=_named(entries.filter(kind=DictionaryKind.PRODUCT), "product_id"),
+        product_name=_named(products, "product_id"),
+        product_key=_named(products, "product_id", "name_key"),
         size_name=_named(entries.filter(kind=DictionaryKind.SIZE), "size_id"),
     )
 
 
 def with_employee_names(rows: QuerySet[M]) -> Any:
-    """Add ``employee_name``. iiko lists couriers only: others on shift have none."""
-    return rows.annotate(employee_name=_named(Courier.objects.all(), "employee_id"))
+    """Add ``employee_name`` and ``employee_key``. iiko lists couriers only: others on shift have none."""
+    couriers = Courier.objects.all()
+    return rows.annotate(
+        employee_name=_named(couriers, "employee_id"),
+        employee_key=_named(couriers, "employee_id", "name_key"),
+    )
 
 
-def _named(entries: QuerySet[M], column: str) -> Subquery:
+def _named(entries: QuerySet[M], column: str, wanted: str = "name") -> Subquery:
     known = entries.filter(organization_id=OuterRef("organization_id"), iiko_id=OuterRef(column))
-    return Subquery(known.exclude(name="").values("name")[:1])
+    return Subquery(known.exclude(name="").values(wanted)[:1])

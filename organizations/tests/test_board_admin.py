@@ -236,6 +236,58 @@ def test_export_in_russian_has_semicolons(client: Client, cafe: Organization) ->
     assert row.startswith("Кафе «Сирень»;Сирень, центр;Суп дня;;;0;")
 
 
+@pytest.mark.parametrize(
+    ("balance", "russian", "english"),
+    [
+        ("-2", "-2", "-2"),
+        ("-1.5", "-1,5", "-1.5"),
+        ("-0.25", "-0,25", "-0.25"),
+        ("1200.5", "1200,5", "1200.5"),
+    ],
+)
+def test_number_below_nothing_stays_a_number_in_the_file(
+    client: Client, cafe: Organization, balance: str, russian: str, english: str
+) -> None:
+    sign_in(client, *SEES)
+    make_item(cafe, balance=balance, sku="-7")
+
+    assert (sheet(client.get(f"{STOPS}export/"))[1][4:6]) == ["-7", english]
+    client.cookies["django_language"] = "ru"
+    line = client.get(f"{STOPS}export/").getvalue().decode("utf-8-sig").splitlines()[1]
+    assert line.split(";")[4:6] == ["-7", russian]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+7 соус",
+        "+79125554417",
+        "+5",
+        "@cmd",
+        "-",
+        "--2",
+        "-2+3",
+        "-1,5,5",
+        "- 2",
+        "-5%",
+        "-٣",
+        "\t=1",
+        "\n=1",
+    ],
+)
+def test_text_that_a_spreadsheet_would_run_gets_its_apostrophe(
+    client: Client, cafe: Organization, text: str
+) -> None:
+    sign_in(client, *SEES)
+    make_item(cafe, sku=text)
+    DictionaryEntry.objects.update(name=text)
+
+    row = sheet(client.get(f"{STOPS}export/"))[1]
+
+    assert (row[2], row[4]) == (f"'{text}", f"'{text}")
+
+
 def test_totals_add_up_by_product_and_group(client: Client, cafe: Organization) -> None:
     sign_in(client, *SEES)
     now = timezone.now()

@@ -377,3 +377,14 @@ def test_lists_are_answered_by_their_indexes(rows: QuerySet[Any], index: str) ->
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
 
     assert index in rows.explain()
+
+
+def test_file_for_programs_leaves_every_text_as_it_is(client: Client) -> None:
+    cafe = make_organization()
+    make_item(cafe, balance="-1.5", sku="=1+1")
+
+    answer = client.get("/api/v1/stop-list", {"format": "csv"}, headers=authorized(make_key()))
+
+    header, row = csv.reader(io.StringIO(b"".join(answer).decode()))
+    told = dict(zip(header, row, strict=True))
+    assert (told["sku"], told["balance"]) == ("=1+1", "-1.5")

@@ -24,6 +24,7 @@ from webhooks.api.config_serializers import (
     RegisterSerializer,
     RegistrationSerializer,
 )
+from webhooks.api.filters import ConfigFilter
 from webhooks.api.serializers import valid
 from webhooks.models import WebhookConfig
 from webhooks.services.configs import change_config, create_config
@@ -39,7 +40,7 @@ _PERMISSIONS = {"create": "add", "partial_update": "change", "register": "change
 class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[WebhookConfig]):
     queryset = WebhookConfig.objects.order_by("organization_id", "pk")
     serializer_class = ConfigSerializer
-    filter_backends = ()
+    filterset_class = ConfigFilter
     lookup_value_regex = r"\d+"
 
     @property

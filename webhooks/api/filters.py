@@ -1,22 +1,22 @@
-"""Filters of ``GET webhooks/events``."""
+"""Filters of ``GET webhooks/events`` and ``GET webhooks/configs``."""
 
 from __future__ import annotations
 
 import django_filters as filters
 
-from organizations.api.filters import IikoIdFilter
-from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
+from organizations.api.filters import ChoicesFilter, IikoIdFilter, TextsFilter
+from webhooks.models import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
 
 
 class EventFilter(filters.FilterSet):
-    event_type = filters.CharFilter()
-    status = filters.ChoiceFilter(choices=EventStatus.choices)
+    event_type = TextsFilter()
+    status = ChoicesFilter(choices=EventStatus.choices)
     organization_id = IikoIdFilter()
     order_external_id = filters.CharFilter()
     correlation_id = IikoIdFilter()
-    reason = filters.ChoiceFilter(choices=Reason.choices)
+    reason = ChoicesFilter(choices=Reason.choices)
     error = filters.CharFilter(lookup_expr="icontains", help_text="A part of the error's text.")
-    source = filters.ChoiceFilter(choices=EventSource.choices)
+    source = ChoicesFilter(choices=EventSource.choices)
     since = filters.IsoDateTimeFilter(
         field_name="received_at", lookup_expr="gte", help_text="ISO 8601; received at or after."
     )
@@ -26,4 +26,12 @@ class EventFilter(filters.FilterSet):
 
     class Meta:
         model = WebhookEvent
+        fields: list[str] = []
+
+
+class ConfigFilter(filters.FilterSet):
+    organization_id = IikoIdFilter()
+
+    class Meta:
+        model = WebhookConfig
         fields: list[str] = []

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -98,9 +99,9 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         Raises:
             TooManyEvents: 409.
         """
-        words = {
-            name: value.isoformat() if isinstance(value, datetime) else value for name, value in asked.items()
-        }
+        words = QueryDict(mutable=True)
+        for name, value in asked.items():
+            words[name] = value.isoformat() if isinstance(value, datetime) else value
         seen = in_scope(self.request, WebhookEvent.objects.all())
         found = EventFilter(words, queryset=once_each(seen, statuses=[asked.get("status", "")])).qs  # type: ignore[arg-type]  # the manager's own query set
         ids = list(found.order_by().values_list("pk", flat=True)[: REPLAY_AT_ONCE + 1])

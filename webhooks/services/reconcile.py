@@ -99,7 +99,7 @@ def work_by_login(organization_id: str | None = None) -> list[LoginWork]:
         NoApiLogin: it has no login.
         NothingToSync: no organization has one.
     """
-    active = Organization.objects.filter(is_active=True).select_related("api_login").order_by("name", "pk")
+    active = Organization.objects.filter(is_active=True).select_related("api_login")
     if organization_id is not None:
         named = active.filter(iiko_id=canonical_id(organization_id)).first()
         if named is None:

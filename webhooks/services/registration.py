@@ -121,7 +121,7 @@ def organizations_to_register(organization_id: str | None = None) -> list[Organi
         UnknownOrganization: the one that is named is not here, or switched off.
         NoApiLogin: it has no login to register with.
     """
-    active = Organization.objects.filter(is_active=True).select_related("api_login").order_by("name", "pk")
+    active = Organization.objects.filter(is_active=True).select_related("api_login")
     if organization_id is None:
         return [one for one in active if _has_login(one)]
     named = active.filter(iiko_id=canonical_id(organization_id)).first()

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_major
 from loyalty.models import LoyaltyOperation, OperationKind
+from loyalty.presentation import balance_text, kind_text
 from loyalty.services import balance_check, carrying, operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import Asked
@@ -122,8 +123,8 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"{customer.iiko_id}  {customer}")
         for wallet in customer.wallets.order_by("id"):
-            balance = "?" if wallet.balance_minor is None else to_major(MinorUnits(wallet.balance_minor))
-            self.stdout.write(f"  {wallet.iiko_id}  {balance}  {wallet}")
+            balance = balance_text(wallet, customer.organization.currency)
+            self.stdout.write(f"  {wallet.iiko_id}  {balance}  {wallet} ({kind_text(wallet)})")
 
     def _check(self, _options: dict[str, Any]) -> None:
         result = balance_check.check_all(clock=timezone.now)
