@@ -26,7 +26,6 @@ from iikohub.dashboard_link import events_url, link_row
 from orders.command_models import CommandState, OrderCommand
 from orders.models import Order, Status
 from orders.presentation import status_text
-from organizations.admin_filters import zone_for
 from organizations.models import Organization
 from organizations.presentation import ago_text, badge, clock, offset_text, span_text
 from organizations.shift_models import Shift
@@ -87,7 +86,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     sees_events = user.has_perm("webhooks.view_webhookevent")
     sees_restaurants = user.has_perm("organizations.view_organization")
     board = _Board(now) if sees_orders else None
-    since = _a_day_ago(request, now) if sees_events else ""
+    since = _a_day_ago(now) if sees_events else ""
     context |= {
         "title": _("Overview"),
         "order_tiles": [*(board.tiles() if board else ()), *command_tiles(user)],
@@ -248,9 +247,9 @@ def inbox_tiles(now: datetime, since: str) -> list[Tile]:
     ]
 
 
-def _a_day_ago(request: HttpRequest, now: datetime) -> str:
+def _a_day_ago(now: datetime) -> str:
     """As the filter of the list of events reads it."""
-    return f"{(now - timedelta(days=1)).astimezone(zone_for(request)):%Y-%m-%dT%H:%M}"
+    return f"{now.astimezone(UTC) - timedelta(days=1):%Y-%m-%dT%H:%MZ}"
 
 
 def event_types(now: datetime, since: str) -> list[dict[str, Any]]:

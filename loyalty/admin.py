@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin
@@ -36,7 +37,7 @@ from loyalty.presentation import (
 from loyalty.services.customers import normal_phone
 from loyalty.words import explain_detail
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
-from organizations.admin_lists import MirrorAdmin
+from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.presentation import EMPTY, clock, cut, money, two_lines
 from organizations.services.personal_data import masked_card, masked_email
 from organizations.services.registry import canonical_id
@@ -104,7 +105,7 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
         wallets = Prefetch("wallets", Wallet.objects.order_by("id"))
         # The columns need to know who looks, and one admin serves many people at once.
         customers = customers.annotate(sees_people=Value(sees_people(request)))
-        return customers.select_related("organization").prefetch_related(wallets)
+        return naming_zones(customers).select_related("organization").prefetch_related(wallets)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
@@ -151,8 +152,9 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
         return format_html_join("", "<div>{}: {}</div>", lines) or EMPTY
 
     @admin.display(description=_("read"))
-    def read(self, customer: Customer) -> SafeString:
-        return clock(customer.read_at, customer.organization.zone(), now=timezone.now())
+    def read(self, customer: Any) -> SafeString:
+        zone, is_shifted = customer.organization.zone(), customer.is_many_zones
+        return clock(customer.read_at, zone, now=timezone.now(), with_offset=is_shifted)
 
 
 def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
@@ -237,7 +239,7 @@ class LoyaltyOperationAdmin(MirrorAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[LoyaltyOperation]:
         rows: QuerySet[LoyaltyOperation] = super().get_queryset(request)
         rows = rows.annotate(sees_orders=Value(request.user.has_perm("orders.view_order")))
-        return rows.select_related("organization", "wallet__customer", "order", "hold")
+        return naming_zones(rows).select_related("organization", "wallet__customer", "order", "hold")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[LoyaltyOperation], search_term: str
@@ -263,9 +265,9 @@ class LoyaltyOperationAdmin(MirrorAdmin):
     # --- columns ---------------------------------------------------------------------------------------
 
     @admin.display(description=_("asked"))
-    def asked(self, operation: LoyaltyOperation) -> SafeString:
-        zone = operation.organization.zone()
-        return clock(operation.created_at, zone, now=timezone.now(), seconds=True)
+    def asked(self, operation: Any) -> SafeString:
+        zone, is_shifted = operation.organization.zone(), operation.is_many_zones
+        return clock(operation.created_at, zone, now=timezone.now(), seconds=True, with_offset=is_shifted)
 
     @admin.display(description=_("what"))
     def what(self, operation: LoyaltyOperation) -> SafeString:
@@ -357,7 +359,7 @@ def _state(state: str) -> str:
 
 @admin.register(BalanceDifference)
 class BalanceDifferenceAdmin(MirrorAdmin):
-    list_display = ("kind_shown", "guest", "expected", "found", "detail", "found_at", "seen_at")
+    list_display = ("kind_shown", "guest", "expected", "found", "detail", "found_when", "seen_when")
     list_display_links = None
     sortable_by = ()
     empty_words = _("The daily check found nothing that does not agree.")
@@ -365,7 +367,7 @@ class BalanceDifferenceAdmin(MirrorAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BalanceDifference]:
         rows: QuerySet[BalanceDifference] = super().get_queryset(request)
-        return rows.select_related("wallet__customer__organization", "operation")
+        return naming_zones(rows).select_related("wallet__customer__organization", "operation")
 
     @admin.display(description=_("what"))
     def kind_shown(self, difference: BalanceDifference) -> SafeString:
@@ -389,3 +391,16 @@ class BalanceDifferenceAdmin(MirrorAdmin):
     @admin.display(description=_("found"))
     def found(self, difference: BalanceDifference) -> str:
         return money(difference.found_minor, difference.wallet.customer.organization.currency)
+
+    @admin.display(description=_("found"))
+    def found_when(self, difference: BalanceDifference) -> SafeString:
+        return _when(difference.found_at, difference)
+
+    @admin.display(description=_("last seen"))
+    def seen_when(self, difference: BalanceDifference) -> SafeString:
+        return _when(difference.seen_at, difference)
+
+
+def _when(moment: datetime, difference: Any) -> SafeString:
+    zone = difference.wallet.customer.organization.zone()
+    return clock(moment, zone, now=timezone.now(), with_offset=difference.is_many_zones)
