@@ -135,10 +135,18 @@ class _Board:
 
     def tiles(self) -> list[Tile]:
         refused = Order.objects.filter(status__isnull=True, creation_status="Error")
+        number, late, sending = self.total("number"), self.total("late"), self.total("sending")
+        # A title is read after its number.
         return [
-            Tile(_("open orders"), self.total("number"), orders_url(state="open")),
-            Tile(_("late now"), self.total("late"), orders_url(state="late_now"), "bad"),
-            Tile(_("being sent to the till"), self.total("sending"), orders_url(state="sending")),
+            Tile(ngettext("open order", "open orders", number), number, orders_url(state="open")),
+            Tile(
+                ngettext("order late now", "orders late now", late), late, orders_url(state="late_now"), "bad"
+            ),
+            Tile(
+                ngettext("order being sent to the till", "orders being sent to the till", sending),
+                sending,
+                orders_url(state="sending"),
+            ),
             Tile(_("not accepted by the till"), bounded(refused), orders_url(state="refused"), "warn"),
             Tile(_("open with a problem"), self.total("troubled"), orders_url(state="problem"), "warn"),
             Tile(_("with an unknown status"), self.total("unknown"), orders_url(state="unknown"), "bad"),
@@ -166,7 +174,8 @@ def command_tiles(user: Any) -> list[Tile]:
         return []
     url = f"{reverse('admin:orders_ordercommand_changelist')}?{urlencode({'state': CommandState.ATTENTION})}"
     waiting = bounded(OrderCommand.objects.filter(state=CommandState.ATTENTION))
-    return [Tile(_("commands wait for a person"), waiting, url, "bad")] if waiting else []
+    title = ngettext("command waits for a person", "commands wait for a person", waiting)
+    return [Tile(title, waiting, url, "bad")] if waiting else []
 
 
 def bounded(rows: Any) -> int:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from loyalty.admin_forms import FindGuestForm
 from loyalty.admin_wallet import WalletPages, may, words_of
@@ -27,6 +28,7 @@ from loyalty.models import (
 )
 from loyalty.permissions import SEES_PEOPLE
 from loyalty.presentation import (
+    actor_text,
     amount_text,
     balance_text,
     hold_text,
@@ -323,7 +325,7 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
             clock(step.recorded_at, zone, now=now, seconds=True),
             _state(step.after),
             explain_detail(step.detail),
-            step.actor,
+            actor_text(step.actor),
         )
         for step in operation.steps.order_by("id")
     ]
@@ -333,7 +335,9 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
         "waits_for_url": earlier and reverse("admin:loyalty_loyaltyoperation_change", args=[earlier.pk]),
         "badge": state_badge(operation),
         "headline": [
-            (_("Hold"), hold_text(operation, now) or EMPTY) if is_hold else (_("Wallet"), operation.wallet),
+            (pgettext("operation", "Hold"), hold_text(operation, now) or EMPTY)
+            if is_hold
+            else (_("Wallet"), operation.wallet),
             (_("Amount"), amount_text(operation, operation.organization.currency)),
             (_("Asked"), clock(operation.created_at, zone, now=now, seconds=True)),
         ],

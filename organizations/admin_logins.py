@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from organizations.admin_lists import HubAdmin
@@ -152,7 +152,7 @@ class ApiLoginAdmin(HubAdmin):
             "title": gettext("Read restaurants and dictionaries?"),
             "opts": self.opts,
             "words_template": "admin/organizations/apilogin/read_words.html",
-            "verb": gettext("Read"),
+            "verb": pgettext("button", "Read"),
             "back": keep_filters(request, "../change/"),
         }
         return TemplateResponse(request, "admin/confirm.html", context)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from organizations.admin_board import BoardAdmin, group_text, moment_text
@@ -162,7 +162,7 @@ class StopListItemAdmin(BoardAdmin):
             "opts": self.opts,
             "words_template": "admin/organizations/stoplistitem/refresh_words.html",
             "names": names,
-            "verb": gettext("Read"),
+            "verb": pgettext("button", "Read"),
             "back": self._list_url(request),
         }
         return TemplateResponse(request, "admin/confirm.html", context)

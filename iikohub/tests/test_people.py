@@ -39,7 +39,7 @@ def administrator(client: Client) -> User:
 
 def add(client: Client, name: str, **fields: Any) -> Any:
     form = {"username": name, "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
-    return client.post(f"{USERS}add/", form | fields, follow=True)
+    return client.post(f"{USERS}add/", form | fields, follow=True, headers=ENGLISH)
 
 
 def save(client: Client, user: User, **fields: Any) -> Any:
@@ -112,7 +112,7 @@ def test_deleted_group_leaves_nobody_who_signs_in_for_nothing(client: Client) ->
 
 @pytest.mark.usefixtures("administrator")
 def test_form_says_who_may_sign_in(client: Client) -> None:
-    page = text(client.get(f"{USERS}add/"))
+    page = text(client.get(f"{USERS}add/", headers=ENGLISH))
 
     assert "Whoever is in a group, or has rights of their own, may sign in here." in page
 
@@ -240,7 +240,7 @@ def test_stronger_account_is_not_touched(client: Client, kind: str) -> None:
     assert [answer.status_code for answer in answers] == [403] * 5
     kept = User.objects.get(pk=user.pk)
     assert (kept.check_password(PASSWORD), kept.email, kept.is_active) == (True, "", user.is_active)
-    page = client.get(f"{USERS}{user.pk}/change/")
+    page = client.get(f"{USERS}{user.pk}/change/", headers=ENGLISH)
     assert "This account may do more than yours, so that you cannot change it." in text(page)
     assert f"{USERS}{user.pk}/password/" not in markup(page)
     assert "../password/" not in markup(page)
@@ -290,14 +290,14 @@ def test_groups_and_rights_are_shown_in_russian_and_stored_as_they_were(client: 
         (f"{USERS}add/", "Добавить пользователя"),
         ("/admin/organizations/organization/add/", "Добавить организацию"),
         ("/admin/organizations/apikey/add/", "Добавить ключ API"),
-        ("/admin/organizations/apilogin/add/", "Добавить логин API"),
+        ("/admin/organizations/apilogin/add/", "Добавить API-логин"),
         ("/admin/webhooks/webhookconfig/add/", "Добавить вебхук"),
     ],
 )
 def test_names_stand_in_the_right_case(client: Client, path: str, words: str) -> None:
     sign_in_superuser(client)
 
-    assert f"<title>{words} |" in " ".join(client.get(path, headers=RUSSIAN).content.decode().split())
+    assert f"<title> {words} |" in " ".join(client.get(path, headers=RUSSIAN).content.decode().split())
 
 
 def test_deleting_is_said_in_the_right_case(client: Client) -> None:
