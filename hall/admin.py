@@ -38,7 +38,7 @@ from hall.presentation import (
 )
 from orders.presentation import money_text
 from organizations.admin_filters import OrganizationFilter
-from organizations.admin_lists import MirrorAdmin
+from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.presentation import EMPTY, clock, cut, two_lines
 
 # What a list does not show.
@@ -53,7 +53,7 @@ class HallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
         self, request: HttpRequest, exclude_parameters: list[str] | None = None
     ) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
-        return rows.defer(*_HEAVY)
+        return naming_zones(rows.defer(*_HEAVY))
 
 
 class HallAdmin(MirrorAdmin):
@@ -146,8 +146,9 @@ class TableOrderAdmin(HallAdmin):
         return cut(order.waiter_name or EMPTY)
 
     @admin.display(description=_("opened"), ordering="when_created")
-    def opened(self, order: TableOrder) -> SafeString:
-        return clock(order.when_created, order.organization.zone(), now=timezone.now())
+    def opened(self, order: Any) -> SafeString:
+        zone, is_shifted = order.organization.zone(), order.is_many_zones
+        return clock(order.when_created, zone, now=timezone.now(), with_offset=is_shifted)
 
 
 @admin.register(Reserve)
@@ -159,8 +160,9 @@ class ReserveAdmin(HallAdmin):
     states = RESERVE_STATES
 
     @admin.display(description=pgettext_lazy("reserve", "expected"), ordering="estimated_start_time")
-    def expected(self, reserve: Reserve) -> SafeString:
-        moment = clock(reserve.estimated_start_time, reserve.organization.zone(), now=timezone.now())
+    def expected(self, reserve: Any) -> SafeString:
+        zone, is_shifted = reserve.organization.zone(), reserve.is_many_zones
+        moment = clock(reserve.estimated_start_time, zone, now=timezone.now(), with_offset=is_shifted)
         return two_lines(moment, minutes_text(reserve.duration_minutes) if reserve.duration_minutes else "")
 
     @admin.display(description=_("tables"))

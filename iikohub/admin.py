@@ -1,13 +1,10 @@
-"""Pages of the admin that speak of several apps: restaurants with their traffic, and people."""
+"""Pages of the admin that speak of several apps: restaurants with their traffic."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
-from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
-from django.contrib.auth.models import Group, User
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -18,9 +15,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from procrastinate.contrib.django.models import ProcrastinateJob
-from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from iikohub import admin_people  # noqa: F401  # it registers itself
 from organizations.admin import OrganizationAdmin as BaseOrganizationAdmin
 from organizations.models import Organization
 from organizations.presentation import ago_text, badge
@@ -29,19 +25,7 @@ from webhooks.receiving import heard_text, last_received
 from webhooks.services.configs import receive_url
 
 # procrastinate's list of jobs is not made for this admin.
-admin.site.unregister([User, Group, ProcrastinateJob])
-
-
-@admin.register(User)
-class UserAdmin(BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # untyped; no [User] at run time
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-
-
-@admin.register(Group)
-class GroupAdmin(BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
-    pass
+admin.site.unregister(ProcrastinateJob)
 
 
 @admin.register(Organization)

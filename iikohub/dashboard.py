@@ -26,7 +26,6 @@ from iikohub.dashboard_link import events_url, link_row
 from orders.command_models import CommandState, OrderCommand
 from orders.models import Order, Status
 from orders.presentation import status_text
-from organizations.admin_filters import zone_for
 from organizations.models import Organization
 from organizations.presentation import ago_text, badge, clock, offset_text, span_text
 from organizations.shift_models import Shift
@@ -87,7 +86,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     sees_events = user.has_perm("webhooks.view_webhookevent")
     sees_restaurants = user.has_perm("organizations.view_organization")
     board = _Board(now) if sees_orders else None
-    since = _a_day_ago(request, now) if sees_events else ""
+    since = _a_day_ago(now) if sees_events else ""
     context |= {
         "title": _("Overview"),
         "order_tiles": [*(board.tiles() if board else ()), *command_tiles(user)],
@@ -136,10 +135,18 @@ class _Board:
 
     def tiles(self) -> list[Tile]:
         refused = Order.objects.filter(status__isnull=True, creation_status="Error")
+        number, late, sending = self.total("number"), self.total("late"), self.total("sending")
+        # A title is read after its number.
         return [
-            Tile(_("open orders"), self.total("number"), orders_url(state="open")),
-            Tile(_("late now"), self.total("late"), orders_url(state="late_now"), "bad"),
-            Tile(_("being sent to the till"), self.total("sending"), orders_url(state="sending")),
+            Tile(ngettext("open order", "open orders", number), number, orders_url(state="open")),
+            Tile(
+                ngettext("order late now", "orders late now", late), late, orders_url(state="late_now"), "bad"
+            ),
+            Tile(
+                ngettext("order being sent to the till", "orders being sent to the till", sending),
+                sending,
+                orders_url(state="sending"),
+            ),
             Tile(_("not accepted by the till"), bounded(refused), orders_url(state="refused"), "warn"),
             Tile(_("open with a problem"), self.total("troubled"), orders_url(state="problem"), "warn"),
             Tile(_("with an unknown status"), self.total("unknown"), orders_url(state="unknown"), "bad"),
@@ -167,7 +174,8 @@ def command_tiles(user: Any) -> list[Tile]:
         return []
     url = f"{reverse('admin:orders_ordercommand_changelist')}?{urlencode({'state': CommandState.ATTENTION})}"
     waiting = bounded(OrderCommand.objects.filter(state=CommandState.ATTENTION))
-    return [Tile(_("commands wait for a person"), waiting, url, "bad")] if waiting else []
+    title = ngettext("command waits for a person", "commands wait for a person", waiting)
+    return [Tile(title, waiting, url, "bad")] if waiting else []
 
 
 def bounded(rows: Any) -> int:
@@ -248,9 +256,9 @@ def inbox_tiles(now: datetime, since: str) -> list[Tile]:
     ]
 
 
-def _a_day_ago(request: HttpRequest, now: datetime) -> str:
+def _a_day_ago(now: datetime) -> str:
     """As the filter of the list of events reads it."""
-    return f"{(now - timedelta(days=1)).astimezone(zone_for(request)):%Y-%m-%dT%H:%M}"
+    return f"{now.astimezone(UTC) - timedelta(days=1):%Y-%m-%dT%H:%MZ}"
 
 
 def event_types(now: datetime, since: str) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Orders"), "receipt_long", "orders.order"),
                     _page(_("Commands"), "send", "orders.ordercommand"),
                     _page(_("Stop lists"), "remove_shopping_cart", "organizations.stoplistitem"),
-                    _page(_("On shift"), "badge", "organizations.shift"),
+                    _page(_("Shifts"), "badge", "organizations.shift"),
                     _page(_("Events"), "inbox", "webhooks.webhookevent"),
                     _page(_("Calls to iiko"), "swap_vert", "organizations.apicall"),
                 ],
@@ -93,8 +93,8 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Loyalty"),
                 "separator": True,
                 "items": [
-                    _page(_("Loyalty guests"), "loyalty", "loyalty.customer"),
-                    _page(_("Wallet operations"), "account_balance_wallet", "loyalty.loyaltyoperation"),
+                    _page(_("Customers"), "loyalty", "loyalty.customer"),
+                    _page(_("Loyalty operations"), "account_balance_wallet", "loyalty.loyaltyoperation"),
                     _page(_("Differences"), "difference", "loyalty.balancedifference"),
                 ],
             },
@@ -103,8 +103,8 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _page(_("API logins"), "login", "organizations.apilogin"),
-                    _page(_("Restaurants"), "storefront", "organizations.organization"),
-                    _page(_("Webhooks"), "webhook", "webhooks.webhookconfig"),
+                    _page(_("Organizations"), "storefront", "organizations.organization"),
+                    _page(_("Webhook settings"), "webhook", "webhooks.webhookconfig"),
                     _page(_("API keys"), "key", "organizations.apikey"),
                 ],
             },
@@ -114,7 +114,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page(_("Couriers"), "delivery_dining", "organizations.courier"),
                     _page(_("Terminal groups"), "point_of_sale", "organizations.terminalgroup"),
-                    _page(_("Dictionaries"), "menu_book", "organizations.dictionaryentry"),
+                    _page(_("Dictionary entries"), "menu_book", "organizations.dictionaryentry"),
                 ],
             },
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin
@@ -12,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from loyalty.admin_forms import FindGuestForm
 from loyalty.admin_wallet import WalletPages, may, words_of
@@ -26,6 +28,7 @@ from loyalty.models import (
 )
 from loyalty.permissions import SEES_PEOPLE
 from loyalty.presentation import (
+    actor_text,
     amount_text,
     balance_text,
     hold_text,
@@ -38,7 +41,7 @@ from loyalty.presentation import (
 )
 from loyalty.words import explain, explain_detail
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
-from organizations.admin_lists import MirrorAdmin
+from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.name_keys import has_words
 from organizations.phones import has_phone, phone_key
 from organizations.presentation import EMPTY, clock, cut, two_lines
@@ -111,7 +114,7 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
         wallets = Prefetch("wallets", Wallet.objects.order_by("id"))
         # The columns need to know who looks, and one admin serves many people at once.
         customers = customers.annotate(sees_people=Value(sees_people(request)))
-        return customers.select_related("organization").prefetch_related(wallets)
+        return naming_zones(customers).select_related("organization").prefetch_related(wallets)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
@@ -157,8 +160,9 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
         return format_html_join("", "<div>{}: {}</div>", lines) or EMPTY
 
     @admin.display(description=_("read"))
-    def read(self, customer: Customer) -> SafeString:
-        return clock(customer.read_at, customer.organization.zone(), now=timezone.now())
+    def read(self, customer: Any) -> SafeString:
+        zone, is_shifted = customer.organization.zone(), customer.is_many_zones
+        return clock(customer.read_at, zone, now=timezone.now(), with_offset=is_shifted)
 
 
 def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
@@ -246,7 +250,7 @@ class LoyaltyOperationAdmin(MirrorAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[LoyaltyOperation]:
         rows: QuerySet[LoyaltyOperation] = super().get_queryset(request)
         rows = rows.annotate(sees_orders=Value(request.user.has_perm("orders.view_order")))
-        return rows.select_related("organization", "wallet__customer", "order", "hold")
+        return naming_zones(rows).select_related("organization", "wallet__customer", "order", "hold")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[LoyaltyOperation], search_term: str
@@ -271,9 +275,9 @@ class LoyaltyOperationAdmin(MirrorAdmin):
     # --- columns ---------------------------------------------------------------------------------------
 
     @admin.display(description=_("asked"))
-    def asked(self, operation: LoyaltyOperation) -> SafeString:
-        zone = operation.organization.zone()
-        return clock(operation.created_at, zone, now=timezone.now(), seconds=True)
+    def asked(self, operation: Any) -> SafeString:
+        zone, is_shifted = operation.organization.zone(), operation.is_many_zones
+        return clock(operation.created_at, zone, now=timezone.now(), seconds=True, with_offset=is_shifted)
 
     @admin.display(description=_("what"))
     def what(self, operation: LoyaltyOperation) -> SafeString:
@@ -329,7 +333,7 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
             clock(step.recorded_at, zone, now=now, seconds=True),
             _state(step.after),
             explain_detail(step.detail),
-            step.actor,
+            actor_text(step.actor),
         )
         for step in operation.steps.order_by("id")
     ]
@@ -339,7 +343,9 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
         "waits_for_url": earlier and reverse("admin:loyalty_loyaltyoperation_change", args=[earlier.pk]),
         "badge": state_badge(operation),
         "headline": [
-            (_("Hold"), hold_text(operation, now) or EMPTY) if is_hold else (_("Wallet"), operation.wallet),
+            (pgettext("operation", "Hold"), hold_text(operation, now) or EMPTY)
+            if is_hold
+            else (_("Wallet"), operation.wallet),
             (_("Amount"), amount_text(operation)),
             (_("Asked"), clock(operation.created_at, zone, now=now, seconds=True)),
         ],
@@ -365,7 +371,7 @@ def _state(state: str) -> str:
 
 @admin.register(BalanceDifference)
 class BalanceDifferenceAdmin(MirrorAdmin):
-    list_display = ("kind_shown", "guest", "expected", "found", "detail", "found_at", "seen_at")
+    list_display = ("kind_shown", "guest", "expected", "found", "detail", "found_when", "seen_when")
     list_display_links = None
     sortable_by = ()
     empty_words = _("The daily check found nothing that does not agree.")
@@ -373,7 +379,7 @@ class BalanceDifferenceAdmin(MirrorAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BalanceDifference]:
         rows: QuerySet[BalanceDifference] = super().get_queryset(request)
-        return rows.select_related("wallet__customer__organization", "operation")
+        return naming_zones(rows).select_related("wallet__customer__organization", "operation")
 
     @admin.display(description=_("what"))
     def kind_shown(self, difference: BalanceDifference) -> SafeString:
@@ -397,6 +403,19 @@ class BalanceDifferenceAdmin(MirrorAdmin):
     @admin.display(description=_("found"))
     def found(self, difference: BalanceDifference) -> str:
         return _difference_text(difference, difference.found_minor)
+
+    @admin.display(description=_("found"))
+    def found_when(self, difference: BalanceDifference) -> SafeString:
+        return _when(difference.found_at, difference)
+
+    @admin.display(description=_("last seen"))
+    def seen_when(self, difference: BalanceDifference) -> SafeString:
+        return _when(difference.seen_at, difference)
+
+
+def _when(moment: datetime, difference: Any) -> SafeString:
+    zone = difference.wallet.customer.organization.zone()
+    return clock(moment, zone, now=timezone.now(), with_offset=difference.is_many_zones)
 
 
 def _difference_text(difference: BalanceDifference, minor: int | None) -> str:

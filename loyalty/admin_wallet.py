@@ -29,6 +29,7 @@ from orders.admin_commands_acts import requester_of
 from orders.errors import IdempotencyKeyReused
 from orders.models import Order
 from organizations.errors import HubError
+from organizations.list_links import keep_filters
 from organizations.models import Organization
 from organizations.presentation import clock, money
 
@@ -102,7 +103,7 @@ class WalletPages:
                 )
             except HubError as error:
                 messages.error(request, error.detail)
-        return HttpResponseRedirect(reverse(CUSTOMER_PAGE, args=[customer_id]))
+        return HttpResponseRedirect(_customer_url(request, customer_id))
 
     def _check_view(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):  # type: ignore[attr-defined]  # the admin's
@@ -189,7 +190,7 @@ class WalletPages:
     def _write(
         self, request: HttpRequest, customer: Customer, form: forms.Form, prepare: Callable[[], Write]
     ) -> HttpResponse:
-        back = HttpResponseRedirect(reverse(CUSTOMER_PAGE, args=[customer.pk]))
+        back = HttpResponseRedirect(_customer_url(request, customer.pk))
         asked = "\0".join([request.path, *(str(form.cleaned_data[name]) for name in sorted(form.fields))])
         try:
             operation, _is_new = REPEATS.once(
@@ -243,9 +244,13 @@ class WalletPages:
             "title": title,
             "opts": opts,
             "button": button if is_last else _("Continue"),
-            "back_url": reverse(CUSTOMER_PAGE, args=[customer.pk]),
+            "back_url": _customer_url(request, customer.pk),
         }
         return TemplateResponse(request, _FORM, context | more)
+
+
+def _customer_url(request: HttpRequest, customer_id: int) -> str:
+    return keep_filters(request, reverse(CUSTOMER_PAGE, args=[customer_id]))
 
 
 def _kind(verb: str) -> OperationKind:

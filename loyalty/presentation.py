@@ -25,6 +25,11 @@ _COLOURS = {
 }
 
 
+def actor_text(actor: str) -> str:
+    """Who did a step; the hub itself is written as ``hub``, for programs."""
+    return _("the hub") if actor == "hub" else actor
+
+
 def state_badge(operation: LoyaltyOperation) -> SafeString:
     if not operation.is_known:
         return badge("failed", _("not known, look in iiko"), operation.trouble)

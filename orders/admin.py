@@ -5,6 +5,7 @@ Nothing here changes an order: an action stores a command, and the mirror change
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin
@@ -34,7 +35,7 @@ from orders.admin_page import order_page
 from orders.models import Order, OrderQuerySet
 from orders.presentation import amount_text, badges, courier_cell, restaurant_text, type_text
 from organizations.admin_filters import OrganizationFilter
-from organizations.admin_lists import MirrorAdmin
+from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.presentation import EMPTY, ago_text, clock, clock_text, cut, two_lines
 
 CHIPS = ("open", "late_now", "problem", "unknown", "refused")
@@ -73,7 +74,7 @@ class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
         self, request: HttpRequest, exclude_parameters: list[str] | None = None
     ) -> QuerySet[Order]:
         orders: OrderQuerySet = super().get_queryset(request, exclude_parameters)
-        return orders.only(*_LISTED).with_replacement()
+        return naming_zones(orders.only(*_LISTED).with_replacement())
 
 
 @admin.register(Order)
@@ -92,7 +93,7 @@ class OrderAdmin(Acting, MirrorAdmin):
     list_before_template = "admin/orders/order/above_list.html"
     search_fields = ("readable_number",)  # shows the box; see get_search_results
     search_help_text = _("A number, an id or a phone, exactly; or the last four digits of a phone")
-    sortable_by = ("number", "changed")
+    sortable_by = ("number", "promised", "changed")
     empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
     actions = ("assign_courier", "change_status", "cancel_orders")
     fields = ()
@@ -103,6 +104,11 @@ class OrderAdmin(Acting, MirrorAdmin):
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[OrderChangeList]:
         return OrderChangeList
+
+    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+        """Of orders under way the most late stand first, then the next to be handed over."""
+        is_open = request.GET.get("state", "") in ("open", "late_now", "problem")
+        return ("promised_time", "-id") if is_open else ("-id",)
 
     def get_search_results(
         self,
@@ -160,9 +166,10 @@ class OrderAdmin(Acting, MirrorAdmin):
         replaced = gettext("replaced by №%(number)s") % {"number": number} if number else ""
         return two_lines(badges(order, timezone.now()), replaced)
 
-    @admin.display(description=_("promised, type"))
-    def promised(self, order: Order) -> SafeString:
-        promised = clock(order.promised_time, order.organization.zone(), now=timezone.now())
+    @admin.display(description=_("promised, type"), ordering="promised_time")
+    def promised(self, order: Any) -> SafeString:
+        zone, is_shifted = order.organization.zone(), order.is_many_zones
+        promised = clock(order.promised_time, zone, now=timezone.now(), with_offset=is_shifted)
         kind = type_text(order)
         return two_lines(promised, "" if kind == EMPTY else kind)
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -38,8 +39,9 @@ from orders.permissions import may_ask
 from orders.presentation import badges, restaurant_text
 from orders.services.commands import give_up
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
-from organizations.admin_lists import MirrorAdmin, has_many_zones
+from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.errors import HubError
+from organizations.list_links import FILTERS
 from organizations.name_keys import fold
 from organizations.presentation import EMPTY, clock, cut, span_text, two_lines
 from organizations.services.registry import canonical_id
@@ -91,6 +93,7 @@ class AskedFilter(MomentRangeFilter):
     name = "asked"
     label = _("asked at")
     field = "created_at"
+    restaurant = "order__organization_id"
 
 
 @admin.register(OrderCommand)
@@ -107,7 +110,7 @@ class OrderCommandAdmin(MirrorAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderCommand]:
         commands: QuerySet[OrderCommand] = super().get_queryset(request)
-        whole = commands.select_related("order__organization").annotate(is_many_zones=Value(has_many_zones()))
+        whole = naming_zones(commands.select_related("order__organization"))
         return whole.defer("order__items", "order__field_ranks", "order__customer", "order__address")
 
     def get_search_results(
@@ -173,7 +176,7 @@ class OrderCommandAdmin(MirrorAdmin):
             return self._question(request, command, "retry")
         if not may_be_retried(command):
             messages.error(request, gettext("Only what was refused or given up can be asked again."))
-            return HttpResponseRedirect(order_url(command.order))
+            return HttpResponseRedirect(_back_url(request, command))
         try:
             again, is_new = ask_again(command, by=requester_of(request), now=timezone.now())
         except HubError as error:
@@ -187,7 +190,7 @@ class OrderCommandAdmin(MirrorAdmin):
             messages.add_message(
                 request, messages.SUCCESS if is_new else messages.INFO, words % {"number": again.pk}
             )
-        return HttpResponseRedirect(order_url(command.order))
+        return HttpResponseRedirect(_back_url(request, command))
 
     def give_up_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
         """Ask on GET, stop following the command on POST."""
@@ -200,7 +203,7 @@ class OrderCommandAdmin(MirrorAdmin):
             messages.error(request, refusal_text(error))
         else:
             messages.success(request, gettext("The command is given up. Look at the order on the till."))
-        return HttpResponseRedirect(order_url(command.order))
+        return HttpResponseRedirect(_back_url(request, command))
 
     def _permitted(self, request: HttpRequest, command_id: int) -> OrderCommand:
         """Return a command of a kind that the person may ask for."""
@@ -228,7 +231,7 @@ class OrderCommandAdmin(MirrorAdmin):
             "is_possible": is_possible,
             "row": command_row(command, order=command.order, now=timezone.now()),
             "order": command.order,
-            "back_url": order_url(command.order),
+            "back_url": _back_url(request, command),
         }
         return TemplateResponse(request, "admin/orders/ordercommand/question.html", context)
 
@@ -263,6 +266,12 @@ class OrderCommandAdmin(MirrorAdmin):
     @admin.display(description=_("asked by"))
     def asked_by(self, command: OrderCommand) -> SafeString:
         return cut(command.requested_by)
+
+
+def _back_url(request: HttpRequest, command: OrderCommand) -> str:
+    """The order's page, which leads on to the list as it was filtered when somebody came from there."""
+    kept = request.GET.get("_order_filters", "")
+    return order_url(command.order) + (f"?{urlencode({FILTERS: kept})}" if kept else "")
 
 
 def _headline(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]:

@@ -11,10 +11,11 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +31,7 @@ from orders.services.actions import check, subject_of
 from orders.services.commands import Requester
 from orders.services.repeats import once
 from organizations.errors import HubError
+from organizations.list_links import FILTERS, keep_filters, list_url
 from organizations.presentation import money
 
 AT_ONCE = 100
@@ -117,7 +119,7 @@ class Acting:
                 form.add_error(None, refusal_text(error))
             else:
                 _tell_asked(request, command, is_new=is_new)
-                return HttpResponseRedirect(order_url(order))
+                return HttpResponseRedirect(keep_filters(request, order_url(order)))
         return self._form_page(request, form, refused="" if form.is_bound else _why_not(form, order))
 
     def _permitted(self, request: HttpRequest, act: str) -> type[ActForm]:
@@ -139,7 +141,7 @@ class Acting:
             "headline": [] if form.is_bulk else _headline(order),
             "badges": badges(order, timezone.now()),
             "open_commands": [] if form.is_bulk else _open_rows(order),
-            "back_url": reverse("admin:orders_order_changelist") if form.is_bulk else order_url(order),
+            "back_url": _orders_url(request) if form.is_bulk else keep_filters(request, order_url(order)),
         }
         context = self.admin_site.each_context(request) | {"opts": self.opts} | context
         return TemplateResponse(request, "admin/orders/order/ask.html", context)
@@ -153,8 +155,9 @@ class Acting:
             words = gettext("More than %(count)d orders are chosen. Choose fewer; the filters help.")
             messages.error(request, words % {"count": AT_ONCE})
             return None
-        form = FORMS[act](_orders(ids))
-        return self._many_page(request, act, form, back_url=request.get_full_path())
+        # From here on the page's address remembers how the list was filtered.
+        request.GET = QueryDict(urlencode({FILTERS: request.GET.urlencode()}))
+        return self._many_page(request, act, FORMS[act](_orders(ids)))
 
     def ask_many_view(self, request: HttpRequest, act: str) -> HttpResponse:
         """Ask for each of the orders that the form names, and lead to what became of them."""
@@ -162,25 +165,22 @@ class Acting:
         ids = [int(text) for text in request.POST.getlist("order") if text.isdecimal() and len(text) < 19]
         orders = _orders(ids[:AT_ONCE])
         if request.method != "POST" or not orders or form_class.kind in _ONE_BY_ONE:
-            return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
+            return HttpResponseRedirect(_orders_url(request))
         form = form_class(orders, request.POST)
         if not form.is_valid() or form.is_hopeless:
             return self._many_page(request, act, form)
         run = str(form.cleaned_data["key"])
         results = [self._result(request, form, order) for order in orders]
         _keep_run(request, run, {"kind": form.kind.value, "results": results})
-        return HttpResponseRedirect(reverse("admin:orders_order_asked", args=[run]))
+        return HttpResponseRedirect(keep_filters(request, reverse("admin:orders_order_asked", args=[run])))
 
-    def _many_page(
-        self, request: HttpRequest, act: str, form: ActForm, *, back_url: str = ""
-    ) -> TemplateResponse:
+    def _many_page(self, request: HttpRequest, act: str, form: ActForm) -> TemplateResponse:
         page = self._form_page(request, form)
         count = len(form.orders)
         page.context_data = (page.context_data or {}) | {
-            "action_url": reverse("admin:orders_order_ask_many", args=[act]),
+            "action_url": keep_filters(request, reverse("admin:orders_order_ask_many", args=[act])),
             "is_many": True,
             "subtitle": ngettext("%(count)d order", "%(count)d orders", count) % {"count": count},
-            "back_url": back_url or reverse("admin:orders_order_changelist"),
             "headline": [],
             "hidden": [("order", order.pk) for order in form.orders],
         }
@@ -199,7 +199,7 @@ class Acting:
         kept = request.session.get(_RUNS, {}).get(str(run))
         if kept is None or not sees_commands(request.user) or not request.user.has_perm("orders.view_order"):
             messages.info(request, gettext("What came of that is told on the page of each order."))
-            return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
+            return HttpResponseRedirect(_orders_url(request))
         rows = _result_rows(kept["results"])
         context = {
             "title": TITLES[CommandKind(kept["kind"])],
@@ -215,6 +215,10 @@ class Acting:
 
 def order_url(order: Order) -> str:
     return reverse("admin:orders_order_change", args=[order.pk])
+
+
+def _orders_url(request: HttpRequest) -> str:
+    return list_url(request, reverse("admin:orders_order_changelist"))
 
 
 def _orders(ids: list[int]) -> list[Order]:

@@ -236,7 +236,7 @@ class Order(models.Model):
             models.Index(phone_key("phone"), name="orders_phone_key"),
             models.Index("courier_id", "id", name="orders_courier", condition=Q(courier_id__isnull=False)),
             models.Index("id", name="orders_open", condition=Q(is_open=True)),
-            models.Index("promised_time", name="orders_open_promised", condition=Q(is_open=True)),
+            models.Index("promised_time", name="orders_promised"),
             models.Index("order_type", "id", name="orders_type"),
             models.Index("id", name="orders_deleted", condition=Q(is_deleted=True)),
             # Few orders are moved: the index costs nothing but with those (see services.relations).

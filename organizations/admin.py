@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
@@ -60,6 +60,7 @@ class TerminalGroupInline(TabularInline):  # type: ignore[misc]  # Unfold is unt
 class OrganizationAdmin(HubAdmin):
     """Registered in ``iikohub.admin``, which adds what the inbox knows of a restaurant."""
 
+    accusative = pgettext_lazy("accusative", "restaurant")
     form = OrganizationForm
     list_display: tuple[str, ...] = ("sorted_name", "iiko_id", "timezone", "is_active")
     list_filter_submit = False
@@ -99,6 +100,7 @@ class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(HubAdmin):
+    accusative = pgettext_lazy("accusative", "API key")
     list_display = ("sorted_name", "beginning", "is_active", "scope", "may_act", "used", "created_at")
     list_filter_submit = False
     sortable_by = ("sorted_name",)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from organizations.admin_export import Exporting
-from organizations.admin_lists import MirrorAdmin
+from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.name_keys import has_words
-from organizations.presentation import two_lines
+from organizations.presentation import clock, two_lines
 from organizations.services.names import with_group_names
 
 State = tuple[str, Any]
 """A value of the filter ``state`` and its name; the first, empty one is the present."""
+
+
+def moment_text(moment: datetime | None, row: Any) -> SafeString:
+    """A time of a row on the clock of its restaurant, with the zone where the list has several."""
+    return clock(moment, row.organization.zone(), now=timezone.now(), with_offset=row.is_many_zones)
 
 
 def group_text(row: Any) -> str:
@@ -34,7 +41,7 @@ class BoardAdmin(Exporting, MirrorAdmin):
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return with_group_names(super().get_queryset(request).select_related("organization"))
+        return naming_zones(with_group_names(super().get_queryset(request).select_related("organization")))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

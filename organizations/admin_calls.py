@@ -19,8 +19,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
+from iiko_client import clocks
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
-from organizations.admin_lists import MirrorAdmin
+from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.json_text import pretty_json
 from organizations.link_models import SLOW_MS, ApiCall, ApiLogin
 from organizations.models import Organization
@@ -97,7 +98,10 @@ class CallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
         """Rows without their bodies, each with the name of its restaurant."""
         calls: QuerySet[ApiCall] = super().get_queryset(request, exclude_parameters)
         restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_id"))
-        return calls.defer(*_BODIES).annotate(restaurant_name=Subquery(restaurant.values("name")[:1]))
+        return naming_zones(calls.defer(*_BODIES)).annotate(
+            restaurant_name=Subquery(restaurant.values("name")[:1]),
+            restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
+        )
 
 
 @admin.register(ApiCall)
@@ -148,8 +152,10 @@ class ApiCallAdmin(MirrorAdmin):
     # --- columns; a row is an ApiCall with what CallChangeList added -------------------------------------
 
     @admin.display(description=_("made"))
-    def started(self, call: ApiCall) -> SafeString:
-        return clock(call.started_at, UTC, now=timezone.now(), seconds=True, with_offset=True)
+    def started(self, call: Any) -> SafeString:
+        zone = clocks.zone(call.restaurant_zone) if call.restaurant_zone else UTC
+        is_shifted = call.is_many_zones or not call.restaurant_zone
+        return clock(call.started_at, zone, now=timezone.now(), seconds=True, with_offset=is_shifted)
 
     @admin.display(description=_("outcome"))
     def outcome(self, call: ApiCall) -> SafeString:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -10,7 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import ListFilter, ModelAdmin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -112,11 +112,12 @@ class MomentRangeForm(forms.Form):
 
 
 class MomentRangeFilter(ListFilter):
-    """From one moment till another, on the clock of the restaurant that is chosen beside it.
+    """From one moment till another, on the clock that the column beside it shows: the restaurant's.
 
-    Without a choice it is the clock that all restaurants share, else UTC; the title says which. The
-    browser sends ``2026-03-14T18:00``; dates as people write them (14.03.2026) are taken too. A text
-    that is no date is told and shows no rows, so that nobody takes the whole list for an answer.
+    Where the restaurants shown run on several clocks, 18:00 is 18:00 on the clock of each; the title says
+    which clock is meant. The browser sends ``2026-03-14T18:00``; dates as people write them (14.03.2026)
+    are taken too, and ``2026-03-14T18:00Z`` of a link is UTC. A text that is no date is told and shows no
+    rows, so that nobody takes the whole list for an answer.
     """
 
     template = "admin/includes/moment_range.html"
@@ -124,6 +125,8 @@ class MomentRangeFilter(ListFilter):
     name: str
     label: Any
     field: str
+    restaurant = "organization_id"
+    """Where a row keeps iiko's id of its restaurant; a row of none is read in UTC, as its column is."""
 
     def __init__(
         self,
@@ -132,13 +135,20 @@ class MomentRangeFilter(ListFilter):
         model: type[Model],
         model_admin: ModelAdmin[Any],
     ) -> None:
-        self.zone = zone_for(request)
         self.texts: dict[str, str] = {}
-        self.title = f"{self.label} ({self.zone})"
+        sent = {end: "".join(params.get(end, [])[-1:]).strip() for end in self._ends}
+        self.clocks = {} if any(text.endswith("Z") for text in sent.values()) else clocks_for(request)
+        self.title = f"{self.label} ({self._clock_text()})"
         super().__init__(request, params, model, model_admin)
-        for end in self._ends:
-            if text := "".join(params.pop(end, [])[-1:]).strip():
-                self.texts[end] = text
+        for end, text in sent.items():
+            params.pop(end, None)
+            if text:
+                self.texts[end] = text.removesuffix("Z")
+
+    def _clock_text(self) -> str:
+        if len(self.clocks) > 1:
+            return _("clock of each restaurant")
+        return str(next(iter(self.clocks), UTC))
 
     def has_output(self) -> bool:
         return True
@@ -157,16 +167,16 @@ class MomentRangeFilter(ListFilter):
     def _shown(self, end: str) -> str:
         """What the browser's field can show."""
         try:
-            since, until = read_moment(self.texts.get(end, ""), self.zone)
+            since, until = read_moment(self.texts.get(end, ""), UTC)
         except ValueError:
             return ""
         shown = since if end.endswith("_from") else until - timedelta(minutes=1)
-        return f"{shown.astimezone(self.zone):%Y-%m-%dT%H:%M}"
+        return f"{shown:%Y-%m-%dT%H:%M}"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         for end, text in self.texts.items():
             try:
-                since, until = read_moment(text, self.zone)
+                spans = {zone: read_moment(text, zone) for zone in self.clocks or (UTC,)}
             except ValueError:
                 messages.error(
                     request,
@@ -174,8 +184,24 @@ class MomentRangeFilter(ListFilter):
                     % {"text": text[:40]},
                 )
                 return queryset.none()
-            queryset = self.narrowed(queryset, since if end.endswith("_from") else None, until)
+            is_from = end.endswith("_from")
+            since, until = min(span[0] for span in spans.values()), max(span[1] for span in spans.values())
+            queryset = self.narrowed(queryset, since if is_from else None, until)
+            if len(spans) > 1:
+                queryset = queryset.filter(self._on_own_clock(spans, is_from=is_from))
         return queryset
+
+    def _on_own_clock(self, spans: Mapping[tzinfo, tuple[datetime, datetime]], *, is_from: bool) -> Q:
+        known = [ident for idents in self.clocks.values() for ident in idents]
+        matching = Q()
+        for zone, (since, until) in spans.items():
+            rows = Q(**{f"{self.restaurant}__in": self.clocks[zone]})
+            if zone is UTC:
+                rows |= ~Q(**{f"{self.restaurant}__in": known})
+            matching |= rows & Q(
+                **({f"{self.field}__gte": since} if is_from else {f"{self.field}__lt": until})
+            )
+        return matching
 
     def narrowed(self, queryset: QuerySet[Any], since: datetime | None, until: datetime) -> QuerySet[Any]:
         """Leave what is at or after ``since``; without it, what is before ``until``."""
@@ -184,14 +210,17 @@ class MomentRangeFilter(ListFilter):
         return queryset.filter(**{f"{self.field}__lt": until})
 
 
-def zone_for(request: HttpRequest) -> tzinfo:
-    """The clock on which the dates of a list's filters are meant."""
-    zones = Organization.objects.order_by("timezone")
-    chosen = request.GET.get(ORGANIZATION_PARAMETER, "")
-    if chosen and "\0" not in chosen:
-        zones = zones.filter(iiko_id=chosen)
-    names = list(zones.values_list("timezone", flat=True).distinct()[:2])
-    return clocks.zone(names[0]) if len(names) == 1 else UTC
+def clocks_for(request: HttpRequest) -> dict[tzinfo, list[str]]:
+    """The clocks of a list's rows, each with the restaurants that run on it; UTC is for rows of none.
+
+    One clock alone counts for all rows.
+    """
+    chosen = request.GET.get(ORGANIZATION_PARAMETER, "").replace("\0", "")
+    restaurants = Organization.objects.filter(iiko_id=chosen) if chosen else Organization.objects.all()
+    found: dict[tzinfo, list[str]] = {}
+    for ident, name in restaurants.order_by("id").values_list("iiko_id", "timezone"):
+        found.setdefault(clocks.zone(name), []).append(ident)
+    return found if len(found) <= 1 else {UTC: [], **found}
 
 
 def read_moment(text: str, zone: tzinfo) -> tuple[datetime, datetime]:

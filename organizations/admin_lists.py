@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
 from django.core.paginator import Paginator
 from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from organizations.models import Organization
 from organizations.name_keys import has_words
 from organizations.snapshots import one_snapshot
+
+M = TypeVar("M", bound=Model)
 
 COUNT_UP_TO = 10_000
 PATIENCE_S = 8
@@ -31,6 +33,12 @@ _CANCELLED = "57014"
 def has_many_zones() -> bool:
     """Whether the restaurants run on several clocks, which a list of all of them has to name."""
     return len(Organization.objects.order_by("timezone").values("timezone").distinct()[:2]) > 1
+
+
+def naming_zones(rows: QuerySet[M]) -> QuerySet[M]:
+    """Tell each row ``is_many_zones``: whether a time of a list needs its zone beside it."""
+    named: QuerySet[M] = rows.annotate(is_many_zones=Value(has_many_zones()))
+    return named
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -56,7 +64,33 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptabl
         return gettext("more than %(number)s") % {"number": number} if self.counted > COUNT_UP_TO else number
 
 
-class HubAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
+class Worded:
+    """Says the name of what is added or deleted as the sentence wants it: Russian has cases."""
+
+    accusative: Any = ""
+    """The name of one row after a verb; lists where nothing is added or deleted need none."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        name = {"name": self.accusative}
+        own = {"delete_words": pgettext("accusative", "Delete %(name)s") % name}
+        if object_id is None:
+            own["title"] = pgettext("accusative", "Add %(name)s") % name
+        return super().changeform_view(request, object_id, form_url, own | (extra_context or {}))  # type: ignore[misc]  # the admin's
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        own = {"object_name": self.accusative}
+        return super().delete_view(request, object_id, own | (extra_context or {}))  # type: ignore[misc]  # the admin's
+
+
+class HubAdmin(Worded, ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER  # each would count the whole table

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from organizations.admin_lists import HubAdmin
@@ -20,6 +20,7 @@ from organizations.admin_login_form import V2, ApiLoginForm, EnvironmentLoginFor
 from organizations.jobs import enqueue
 from organizations.link_models import ApiLogin
 from organizations.link_words import check_words, notices, state_badge, token_words
+from organizations.list_links import keep_filters
 from organizations.presentation import EMPTY, ago_text
 from organizations.services.link import ENVIRONMENT_LOGIN
 from organizations.services.link_state import check_login, link_state
@@ -30,6 +31,7 @@ _CREDENTIALS = ("kind", "api_login", "api_key", "app_id", "client_secret")
 
 @admin.register(ApiLogin)
 class ApiLoginAdmin(HubAdmin):
+    accusative = pgettext_lazy("accusative", "API login")
     form = ApiLoginForm
     list_display = ("sorted_name", "state", "kind", "restaurants", "used", "read")
     list_filter_submit = False
@@ -130,7 +132,7 @@ class ApiLoginAdmin(HubAdmin):
         check = check_login(login, requested_by=request.user.get_username())
         level = messages.SUCCESS if check.restaurants else messages.ERROR
         messages.add_message(request, level, check_words(check, now=timezone.now()))
-        return _back(login)
+        return _back(request, login)
 
     def read_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask on GET; on POST have a worker read the restaurants and their dictionaries."""
@@ -139,18 +141,19 @@ class ApiLoginAdmin(HubAdmin):
             return self._ask_to_read(request)
         if not login.is_active:
             messages.error(request, gettext("The login is switched off; nothing is read with it."))
-            return _back(login)
+            return _back(request, login)
         enqueue(sync_one_login, login_pk=login.pk)
         words = gettext("The hub reads the restaurants of this login now; reload the page in a moment.")
         messages.success(request, words)
-        return _back(login)
+        return _back(request, login)
 
     def _ask_to_read(self, request: HttpRequest) -> TemplateResponse:
         context = self.admin_site.each_context(request) | {
             "title": gettext("Read restaurants and dictionaries?"),
             "opts": self.opts,
             "words_template": "admin/organizations/apilogin/read_words.html",
-            "verb": gettext("Read"),
+            "verb": pgettext("button", "Read"),
+            "back": keep_filters(request, "../change/"),
         }
         return TemplateResponse(request, "admin/confirm.html", context)
 
@@ -192,5 +195,6 @@ def is_of_environment(login: ApiLogin) -> bool:
     return login.name == ENVIRONMENT_LOGIN
 
 
-def _back(login: ApiLogin) -> HttpResponseRedirect:
-    return HttpResponseRedirect(reverse("admin:organizations_apilogin_change", args=[login.pk]))
+def _back(request: HttpRequest, login: ApiLogin) -> HttpResponseRedirect:
+    url = reverse("admin:organizations_apilogin_change", args=[login.pk])
+    return HttpResponseRedirect(keep_filters(request, url))

@@ -13,14 +13,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from organizations.admin_board import BoardAdmin, group_text
+from organizations.admin_board import BoardAdmin, group_text, moment_text
 from organizations.admin_filters import (
     HubDropdownFilter,
     MomentRangeFilter,
     OrganizationFilter,
     TerminalGroupFilter,
 )
-from organizations.presentation import EMPTY, badge, clock, local_text, span_text, two_lines
+from organizations.presentation import EMPTY, badge, local_text, span_text, two_lines
 from organizations.services.names import with_employee_names
 from organizations.shift_models import Shift
 
@@ -122,13 +122,13 @@ class ShiftAdmin(BoardAdmin):
     def opened(self, shift: Shift) -> SafeString:
         if shift.opened_at is None:
             return SafeString(gettext("not told"))
-        return clock(shift.opened_at, shift.organization.zone(), now=timezone.now())
+        return moment_text(shift.opened_at, shift)
 
     @admin.display(description=_("closed at"))
     def closed(self, shift: Shift) -> SafeString:
         if shift.closed_at is None and not shift.is_open:
             return SafeString(gettext("not told"))
-        return clock(shift.closed_at, shift.organization.zone(), now=timezone.now())
+        return moment_text(shift.closed_at, shift)
 
     @admin.display(description=_("how long"))
     def lasted(self, shift: Shift) -> str:

@@ -15,10 +15,10 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from organizations.admin_board import BoardAdmin, group_text
+from organizations.admin_board import BoardAdmin, group_text, moment_text
 from organizations.admin_filters import (
     ORGANIZATION_PARAMETER,
     HubDropdownFilter,
@@ -27,8 +27,9 @@ from organizations.admin_filters import (
     TerminalGroupFilter,
 )
 from organizations.exports import sheet_response
+from organizations.list_links import list_url
 from organizations.models import Organization
-from organizations.presentation import EMPTY, badge, clock, local_text, span_text, two_lines
+from organizations.presentation import EMPTY, badge, local_text, span_text, two_lines
 from organizations.services.names import with_product_names
 from organizations.services.stop_list_totals import time_out_of_stock
 from organizations.services.stop_lists import want_lists
@@ -150,8 +151,10 @@ class StopListItemAdmin(BoardAdmin):
             count,
         )
         messages.success(request, words % {"count": count})
-        query = f"?{urlencode({ORGANIZATION_PARAMETER: restaurant})}" if restaurant else ""
-        return HttpResponseRedirect(reverse("admin:organizations_stoplistitem_changelist") + query)
+        return HttpResponseRedirect(self._list_url(request))
+
+    def _list_url(self, request: HttpRequest) -> str:
+        return list_url(request, reverse("admin:organizations_stoplistitem_changelist"))
 
     def _ask_to_refresh(self, request: HttpRequest, names: list[str]) -> TemplateResponse:
         context = self.admin_site.each_context(request) | {
@@ -159,8 +162,8 @@ class StopListItemAdmin(BoardAdmin):
             "opts": self.opts,
             "words_template": "admin/organizations/stoplistitem/refresh_words.html",
             "names": names,
-            "verb": gettext("Read"),
-            "back": reverse("admin:organizations_stoplistitem_changelist"),
+            "verb": pgettext("button", "Read"),
+            "back": self._list_url(request),
         }
         return TemplateResponse(request, "admin/confirm.html", context)
 
@@ -219,12 +222,13 @@ class StopListItemAdmin(BoardAdmin):
 
     @admin.display(description=_("since"))
     def started(self, item: StopListItem) -> SafeString:
-        shown = clock(item.since, item.organization.zone(), now=timezone.now())
-        return two_lines(shown, "" if item.is_since_told else gettext("or earlier: seen then"))
+        return two_lines(
+            moment_text(item.since, item), "" if item.is_since_told else gettext("or earlier: seen then")
+        )
 
     @admin.display(description=_("until"))
     def ended(self, item: StopListItem) -> SafeString:
-        return clock(item.until, item.organization.zone(), now=timezone.now())
+        return moment_text(item.until, item)
 
     @admin.display(description=_("how long"))
     def lasted(self, item: StopListItem) -> str:

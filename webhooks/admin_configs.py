@@ -13,12 +13,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from iiko_client.breaker import Priority
 from organizations.admin_lists import HubAdmin
 from organizations.errors import HubError
+from organizations.list_links import keep_filters
 from organizations.presentation import EMPTY, ago_text
 from webhooks.admin_forms import WebhookConfigForm
 from webhooks.models import WebhookConfig
@@ -40,6 +41,7 @@ _SHOWN_FROM = 16
 
 @admin.register(WebhookConfig)
 class WebhookConfigAdmin(HubAdmin):
+    accusative = pgettext_lazy("accusative", "webhook")
     form = WebhookConfigForm
     list_display = ("restaurant", "is_active", "registration", "token", "previous", "heard_of")
     list_select_related = ("organization",)
@@ -145,7 +147,8 @@ class WebhookConfigAdmin(HubAdmin):
         if request.method != "POST":
             return self._ask(request, config, force=force)
         self._register(request, config, force=force)
-        return HttpResponseRedirect(reverse("admin:webhooks_webhookconfig_change", args=[pk]))
+        url = reverse("admin:webhooks_webhookconfig_change", args=[pk])
+        return HttpResponseRedirect(keep_filters(request, url))
 
     def _register(self, request: HttpRequest, config: WebhookConfig, *, force: bool) -> None:
         try:
@@ -172,6 +175,7 @@ class WebhookConfigAdmin(HubAdmin):
             "receive_url": receive_url(),
             "words_template": f"admin/webhooks/webhookconfig/{template}",
             "verb": gettext("Take over") if force else gettext("Register"),
+            "back": keep_filters(request, "../change/"),
         }
         return TemplateResponse(request, "admin/confirm.html", context)
 

@@ -24,7 +24,8 @@ from hall.models import HallRow, Reserve, TableOrder
 from iiko_client import clocks
 from orders.models import Order
 from organizations.admin_filters import OrganizationFilter
-from organizations.admin_lists import MirrorAdmin, has_many_zones
+from organizations.admin_lists import MirrorAdmin, naming_zones
+from organizations.list_links import keep_filters
 from organizations.models import Organization
 from organizations.presentation import EMPTY, clock, cut, two_lines
 from organizations.services.registry import canonical_id
@@ -76,10 +77,9 @@ class EventChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
         """Rows without their bodies, each with the name and the clock of its restaurant."""
         events: QuerySet[WebhookEvent] = super().get_queryset(request, exclude_parameters)
         restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_id"))
-        return events.only(*_LISTED).annotate(
+        return naming_zones(events.only(*_LISTED)).annotate(
             restaurant_name=Subquery(restaurant.values("name")[:1]),
             restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
-            is_many_zones=Value(has_many_zones()),
             links_orders=Value(_sees_orders(request)),
             table_order_pk=_hall_pk(request, TableOrder),
             reserve_pk=_hall_pk(request, Reserve),
@@ -189,7 +189,8 @@ class WebhookEventAdmin(MirrorAdmin):
         event = self._event(request, event_id)
         if request.method == "POST" and PREVIEW not in request.POST:
             self._replay_one(request, event)
-            return HttpResponseRedirect(reverse("admin:webhooks_webhookevent_change", args=[event_id]))
+            url = reverse("admin:webhooks_webhookevent_change", args=[event_id])
+            return HttpResponseRedirect(keep_filters(request, url))
         impossible = 0 if is_replayable(event, has_payload=payload_text(event) is not None) else 1
         one = WebhookEvent.objects.filter(pk=event_id)
         return self._ask(request, one, total=1, impossible=impossible, hidden=[])
@@ -293,7 +294,8 @@ class WebhookEventAdmin(MirrorAdmin):
             "impossible": impossible,
             "left": left,
             "is_possible": total > impossible,
-            "back_url": back_url or (request.get_full_path() if hidden else "../change/"),
+            "back_url": back_url
+            or (request.get_full_path() if hidden else keep_filters(request, "../change/")),
         }
         if request.method == "POST" and PREVIEW in request.POST:
             context |= self._preview(request, events)

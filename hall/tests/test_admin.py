@@ -321,7 +321,7 @@ def test_query_count_does_not_grow_with_rows(
         )
 
     # Session, user, savepoint, timeout, the zone of the date filter, restaurants, count, rows, release.
-    with django_assert_num_queries(9) as captured:
+    with django_assert_num_queries(10) as captured:
         response = opened(chief, path)
 
     assert len(rows(response)) == count

@@ -280,7 +280,7 @@ def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: Dja
     # Session, user, open orders, refused ones, the inbox, unknown types, the dead, strangers, types met,
     # their counts, the zone, what is out of stock, lists that cannot be read, shifts, restaurants, what was
     # missed, whether there is one, commands for a person.
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(17):
         chief.get(HOME)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import formats, translation
@@ -54,6 +56,33 @@ def test_heading_names_the_list_once(client: Client, path: str, words: str) -> N
     sign_in_superuser(client)
 
     assert heading(client.get(path, headers=ENGLISH)) == words
+
+
+@pytest.mark.parametrize("headers", [ENGLISH, RUSSIAN])
+def test_menu_calls_a_list_as_its_page_does(client: Client, headers: dict[str, str]) -> None:
+    sign_in_superuser(client)
+    page = client.get("/admin/", headers=headers).content.decode()
+    menu = page[page.index('id="nav-sidebar"') : page.index('<div id="main"')]
+    found = re.findall(r'<a href="(/admin/\w+/\w+/)".*?</a>', menu, flags=re.DOTALL)
+    items = re.findall(r'<a href="/admin/\w+/\w+/".*?</a>', menu, flags=re.DOTALL)
+
+    names = {url: text(HttpResponse(item)).split(" ", 1)[1] for url, item in zip(found, items, strict=True)}
+
+    assert len(names) == len(admin.site._registry)
+    assert names == {url: heading(client.get(url, headers=headers)) for url in names}
+
+
+def test_menu_is_opened_by_buttons_and_can_be_skipped(client: Client) -> None:
+    sign_in_superuser(client)
+
+    page = client.get(ORDERS, headers=RUSSIAN).content.decode()
+
+    buttons = re.findall(r'<button[^>]+aria-controls="nav-sidebar"[^>]*>', page)
+    assert len(buttons) == 3
+    assert [one for one in buttons if "aria-label=" not in one] == []
+    assert [one for one in buttons[1:] if "x-bind:aria-expanded=" not in one] == []
+    assert page.index('<a class="hub-skip" href="#content"') < page.index('id="nav-sidebar"')
+    assert "К содержимому" in page
 
 
 def test_heading_of_a_row_leads_back_to_its_list(client: Client) -> None:

@@ -1175,6 +1175,8 @@ class TestGroups:
             "hall.view_reserve",
             "hall.view_personal_data",
             "webhooks.view_webhookevent",
+            "loyalty.view_customer",
+            "loyalty.view_loyaltyoperation",
         }
 
     def test_operator_does_all_that_can_be_asked_of_an_order(self) -> None:
@@ -1182,6 +1184,11 @@ class TestGroups:
             "orders.change_order_payment",
             "orders.cancel_order",
             "orders.apply_order_discount",
+            "loyalty.view_personal_data",
+            "loyalty.view_balancedifference",
+            "loyalty.topup_wallet",
+            "loyalty.withdraw_wallet",
+            "loyalty.hold_wallet",
         }
 
     def test_administrator_sets_the_hub_up_as_well(self) -> None:

@@ -154,7 +154,14 @@
     input.parentElement.querySelector("[data-filter-empty]").hidden = !isNoneShown;
   }
 
+  // Before it makes the first: it calls every one of them "scrollable content", whatever the language.
+  function nameScrollers() {
+    const named = document.querySelector("[data-scroll-label]");
+    if (named && window.SimpleBar) window.SimpleBar.defaultOptions.ariaLabel = named.dataset.scrollLabel;
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    nameScrollers();
     const loaded = document.querySelector("tr input.action-select")?.closest("table");
     if (loaded) boundTables.add(loaded);
     document.addEventListener("click", bindBoxes, true);

@@ -1,0 +1,313 @@
+"""Users and groups in the admin: who may sign in, and that nobody gives what they do not have."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from tests.pages import markup, sign_in, sign_in_superuser, text
+
+pytestmark = pytest.mark.django_db
+
+USERS = "/admin/auth/user/"
+GROUPS = "/admin/auth/group/"
+PASSWORD = "harbour-lantern-27"
+ENGLISH, RUSSIAN = {"Accept-Language": "en"}, {"Accept-Language": "ru"}
+
+
+def group(name: str) -> Group:
+    return Group.objects.get(name=name)
+
+
+def right(name: str) -> Permission:
+    app, codename = name.split(".")
+    return Permission.objects.get(content_type__app_label=app, codename=codename)
+
+
+@pytest.fixture
+def administrator(client: Client) -> User:
+    user = User.objects.create_user("evening", is_staff=True)
+    user.groups.add(group("Administrator"))
+    client.force_login(user)
+    return user
+
+
+def add(client: Client, name: str, **fields: Any) -> Any:
+    form = {"username": name, "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    return client.post(f"{USERS}add/", form | fields, follow=True, headers=ENGLISH)
+
+
+def save(client: Client, user: User, **fields: Any) -> Any:
+    form = {"username": user.username, "is_active": "on"}
+    return client.post(f"{USERS}{user.pk}/change/", form | fields, follow=True, headers=ENGLISH)
+
+
+# --- signing in --------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("administrator")
+def test_user_made_with_a_group_can_sign_in(client: Client) -> None:
+    add(client, "vera", groups=[group("Operator").pk])
+
+    form = {"username": "vera", "password": PASSWORD, "next": "/admin/"}
+    entered = Client().post("/admin/login/", form, follow=True)
+    assert (entered.redirect_chain, entered.status_code) == ([("/admin/", 302)], 200)
+    assert User.objects.get(username="vera").has_perm("orders.cancel_order")
+
+
+@pytest.mark.usefixtures("administrator")
+def test_user_put_in_a_group_later_can_sign_in(client: Client) -> None:
+    page = text(add(client, "vera"))
+    vera = User.objects.get(username="vera")
+    assert not vera.is_staff
+    assert "vera cannot sign in: choose a group." in page
+
+    save(client, vera, groups=[group("Dispatcher").pk])
+
+    vera.refresh_from_db()
+    assert vera.is_staff
+
+
+@pytest.mark.usefixtures("administrator")
+def test_user_taken_out_of_all_groups_cannot_sign_in(client: Client) -> None:
+    add(client, "vera", groups=[group("Operator").pk])
+    vera = User.objects.get(username="vera")
+
+    page = text(save(client, vera, groups=[]))
+
+    vera.refresh_from_db()
+    assert not vera.is_staff
+    assert "vera cannot sign in: choose a group." in page
+
+
+@pytest.mark.usefixtures("administrator")
+def test_right_of_ones_own_is_enough_to_sign_in(client: Client) -> None:
+    add(client, "vera")
+    vera = User.objects.get(username="vera")
+
+    save(client, vera, user_permissions=[right("orders.view_order").pk])
+
+    vera.refresh_from_db()
+    assert vera.is_staff
+
+
+def test_deleted_group_leaves_nobody_who_signs_in_for_nothing(client: Client) -> None:
+    sign_in_superuser(client)
+    night = Group.objects.create(name="Night")
+    alone, other = User.objects.create_user("alone"), User.objects.create_user("other")
+    alone.groups.add(night)
+    other.groups.add(night, group("Operator"))
+    User.objects.filter(pk__in=[alone.pk, other.pk]).update(is_staff=True)
+
+    client.post(f"{GROUPS}{night.pk}/delete/", {"post": "yes"})
+
+    assert not Group.objects.filter(name="Night").exists()
+    assert set(User.objects.filter(is_staff=True).values_list("username", flat=True)) == {"chief", "other"}
+
+
+@pytest.mark.usefixtures("administrator")
+def test_form_says_who_may_sign_in(client: Client) -> None:
+    page = text(client.get(f"{USERS}add/", headers=ENGLISH))
+
+    assert "Whoever is in a group, or has rights of their own, may sign in here." in page
+
+
+# --- nobody gives what they do not have --------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("administrator")
+def test_administrator_makes_no_superuser(client: Client) -> None:
+    add(client, "vera", is_superuser="on", groups=[group("Operator").pk])
+    vera = User.objects.get(username="vera")
+
+    save(client, vera, is_superuser="on", is_staff="on", groups=[group("Operator").pk])
+
+    vera.refresh_from_db()
+    assert not vera.is_superuser
+    assert "is_superuser" not in markup(client.get(f"{USERS}{vera.pk}/change/"))
+
+
+def test_administrator_makes_no_superuser_of_themselves(client: Client, administrator: User) -> None:
+    save(client, administrator, is_superuser="on", groups=[group("Administrator").pk])
+
+    administrator.refresh_from_db()
+    assert not administrator.is_superuser
+
+
+def test_superuser_makes_a_superuser(client: Client) -> None:
+    sign_in_superuser(client)
+    vera = User.objects.create_user("vera")
+
+    save(client, vera, is_superuser="on")
+
+    vera.refresh_from_db()
+    assert (vera.is_superuser, vera.is_staff) == (True, True)
+
+
+def test_right_that_one_lacks_is_neither_offered_nor_taken(client: Client) -> None:
+    sign_in(client, "auth.change_user", "auth.view_user", "orders.view_order")
+    vera, lacking = User.objects.create_user("vera"), right("orders.cancel_order")
+
+    page = markup(client.get(f"{USERS}{vera.pk}/change/"))
+    answer = save(client, vera, user_permissions=[lacking.pk])
+
+    assert f'<option value="{right("orders.view_order").pk}"' in page
+    assert f'<option value="{lacking.pk}"' not in page
+    assert f"Select a valid choice. {lacking.pk} is not one of the available choices." in text(answer)
+    assert not vera.user_permissions.exists()
+
+
+def test_group_that_may_more_is_neither_offered_nor_taken(client: Client) -> None:
+    user = sign_in(client, "auth.change_user", "auth.view_user")
+    user.groups.add(group("Dispatcher"))
+
+    page = markup(client.get(f"{USERS}{user.pk}/change/", headers=ENGLISH))
+    save(client, user, groups=[group("Dispatcher").pk, group("Operator").pk])
+
+    assert ">Dispatcher</option>" in page
+    assert ">Operator</option>" not in page
+    assert [one.name for one in user.groups.all()] == ["Dispatcher"]
+
+
+def test_group_takes_only_rights_of_who_gives_them(client: Client) -> None:
+    user = sign_in(client, "auth.change_group", "auth.view_group", "auth.add_group", "orders.view_order")
+    mine = Group.objects.create(name="Mine")
+    user.groups.add(mine)
+    form = {"name": "Mine", "permissions": [right("orders.cancel_order").pk, right("orders.view_order").pk]}
+
+    client.post(f"{GROUPS}{mine.pk}/change/", form)
+    assert not mine.permissions.exists()
+    client.post(f"{GROUPS}{mine.pk}/change/", form | {"permissions": [right("orders.view_order").pk]})
+
+    assert [one.codename for one in mine.permissions.all()] == ["view_order"]
+    client.post(f"{GROUPS}add/", form | {"name": "Other"})
+    assert not Group.objects.filter(name="Other").exists()
+
+
+def test_group_that_may_more_is_not_changed_or_deleted(client: Client) -> None:
+    sign_in(client, "auth.change_group", "auth.delete_group", "auth.view_group", "orders.view_order")
+    operators = group("Operator")
+    count = operators.permissions.count()
+
+    changed = client.post(f"{GROUPS}{operators.pk}/change/", {"name": "Operator", "permissions": []})
+    deleted = client.post(f"{GROUPS}{operators.pk}/delete/", {"post": "yes"})
+
+    assert (changed.status_code, deleted.status_code) == (403, 403)
+    assert group("Operator").permissions.count() == count
+
+
+# --- nobody touches a stronger account ---------------------------------------------------------------
+
+
+def strong(kind: str) -> User:
+    """An account that an operator's helper must not reach."""
+    user = User.objects.create_user("strong", password=PASSWORD, is_staff=True)
+    if kind == "superuser":
+        User.objects.filter(pk=user.pk).update(is_superuser=True)
+    elif kind == "sleeping superuser":
+        User.objects.filter(pk=user.pk).update(is_superuser=True, is_active=False)
+    elif kind == "operator":
+        user.groups.add(group("Operator"))
+    else:
+        user.user_permissions.add(right("orders.cancel_order"))
+    user.refresh_from_db()
+    return user
+
+
+@pytest.mark.parametrize("kind", ["superuser", "sleeping superuser", "operator", "right"])
+def test_stronger_account_is_not_touched(client: Client, kind: str) -> None:
+    user = strong(kind)
+    sign_in(client, "auth.change_user", "auth.delete_user", "auth.view_user")
+
+    answers = [
+        client.post(
+            f"{USERS}{user.pk}/change/", {"username": "strong", "is_active": "on", "email": "x@x.ru"}
+        ),
+        client.post(f"{USERS}{user.pk}/delete/", {"post": "yes"}),
+        client.get(f"{USERS}{user.pk}/password/"),
+        client.post(
+            f"{USERS}{user.pk}/password/",
+            {"usable_password": "true", "password1": "another-one-31", "password2": "another-one-31"},
+        ),
+        client.post(USERS, {"action": "delete_selected", "_selected_action": user.pk, "post": "yes"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403] * 5
+    kept = User.objects.get(pk=user.pk)
+    assert (kept.check_password(PASSWORD), kept.email, kept.is_active) == (True, "", user.is_active)
+    page = client.get(f"{USERS}{user.pk}/change/", headers=ENGLISH)
+    assert "This account may do more than yours, so that you cannot change it." in text(page)
+    assert f"{USERS}{user.pk}/password/" not in markup(page)
+    assert "../password/" not in markup(page)
+
+
+@pytest.mark.usefixtures("administrator")
+def test_administrator_does_not_touch_a_superuser(client: Client) -> None:
+    user = strong("superuser")
+
+    assert client.post(f"{USERS}{user.pk}/password/", {}).status_code == 403
+    assert client.post(f"{USERS}{user.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.usefixtures("administrator")
+def test_administrator_looks_after_operators(client: Client) -> None:
+    user = strong("operator")
+    new = {"usable_password": "true", "password1": "another-one-31", "password2": "another-one-31"}
+
+    client.post(f"{USERS}{user.pk}/password/", new)
+    assert User.objects.get(pk=user.pk).check_password("another-one-31")
+    client.post(f"{USERS}{user.pk}/delete/", {"post": "yes"})
+
+    assert not User.objects.filter(pk=user.pk).exists()
+
+
+# --- in Russian --------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("administrator")
+def test_groups_and_rights_are_shown_in_russian_and_stored_as_they_were(client: Client) -> None:
+    listed = text(client.get(GROUPS, headers=RUSSIAN))
+    form = markup(client.get(f"{GROUPS}{group('Operator').pk}/change/", headers=RUSSIAN))
+    offered = re.findall(r"<option value=\"\d+\"[^>]*>([^<]+)</option>", form)
+
+    assert all(name in listed for name in ("Администратор", "Диспетчер", "Оператор"))
+    assert "Operator" not in listed
+    assert "Заказы: просмотр" in offered
+    assert "Действия: отменять заказы в iiko" in offered
+    assert [one for one in offered if re.search(r"\bCan\b|\bcan\b", one)] == []
+    assert set(Group.objects.values_list("name", flat=True)) == {"Dispatcher", "Operator", "Administrator"}
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (f"{GROUPS}add/", "Добавить группу"),
+        (f"{USERS}add/", "Добавить пользователя"),
+        ("/admin/organizations/organization/add/", "Добавить организацию"),
+        ("/admin/organizations/apikey/add/", "Добавить ключ API"),
+        ("/admin/organizations/apilogin/add/", "Добавить API-логин"),
+        ("/admin/webhooks/webhookconfig/add/", "Добавить вебхук"),
+    ],
+)
+def test_names_stand_in_the_right_case(client: Client, path: str, words: str) -> None:
+    sign_in_superuser(client)
+
+    assert f"<title> {words} |" in " ".join(client.get(path, headers=RUSSIAN).content.decode().split())
+
+
+def test_deleting_is_said_in_the_right_case(client: Client) -> None:
+    sign_in_superuser(client)
+    operators, vera = group("Operator"), User.objects.create_user("vera")
+
+    form = text(client.get(f"{GROUPS}{operators.pk}/change/", headers=RUSSIAN))
+    asked = text(client.get(f"{GROUPS}{operators.pk}/delete/", headers=RUSSIAN))
+    person = text(client.get(reverse("admin:auth_user_delete", args=[vera.pk]), headers=RUSSIAN))
+
+    assert "Удалить группу" in form
+    assert "удалить группу «Оператор»?" in asked
+    assert "удалить пользователя «vera»?" in person

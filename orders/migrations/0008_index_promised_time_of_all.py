@@ -1,0 +1,14 @@
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """The list of all orders is sorted and filtered by the promised time, not that of open ones alone."""
+
+    atomic = False
+    dependencies = [("orders", "0007_let_groups_give_discounts")]
+
+    operations = [
+        AddIndexConcurrently("order", models.Index(models.F("promised_time"), name="orders_promised")),
+        RemoveIndexConcurrently("order", "orders_open_promised"),
+    ]

@@ -1,0 +1,24 @@
+"""Links between the pages of one list of the admin, which remember how it was filtered."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from django.http import HttpRequest
+from django.utils.http import urlencode
+
+FILTERS = "_changelist_filters"
+"""Django's name for what was chosen in the list from which a page was reached."""
+
+
+def keep_filters(request: HttpRequest, url: str, *, name: str = FILTERS) -> str:
+    """The address of another page, which then leads back to the list as this one does."""
+    kept = request.GET.get(FILTERS, "")
+    return f"{url}?{urlencode({name: kept})}" if kept else url
+
+
+def list_url(request: HttpRequest, url: str) -> str:
+    """The address of the list as it was filtered when this page was reached from it."""
+    # Taken apart and put together again, so that it stays a query of that list.
+    kept = urlencode(parse_qsl(request.GET.get(FILTERS, "")))
+    return f"{url}?{kept}" if kept else url
