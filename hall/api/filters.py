@@ -9,15 +9,16 @@ from django.db.models import QuerySet
 
 from hall.models import Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
 from orders.api.filters import ChangesFilter
-from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import ExternalIdFilter, IikoIdFilter, StrictBooleanFilter
 
 
 class HallFilter(ChangesFilter):
     organization_id = IikoIdFilter()
-    external_number = filters.CharFilter()
+    external_number = ExternalIdFilter()
     open = StrictBooleanFilter(field_name="is_open", help_text="An unknown status is open.")
     search = filters.CharFilter(
-        method="by_search", help_text="A number, an id (ours excepted) or a phone, exactly."
+        method="by_search",
+        help_text="A number, an id (ours excepted) or a phone, whole; the case does not matter.",
     )
 
     def by_search(self, rows: QuerySet[Any], _: str, value: str) -> QuerySet[Any]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from iiko_client.types.statuses import normalise_status
 from orders.models import Order, OrderQuerySet, Status
 from orders.services.horizon import settled_before
-from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import ExternalIdFilter, IikoIdFilter, StrictBooleanFilter
 
 M = TypeVar("M", bound=Model)
 
@@ -45,7 +45,7 @@ class OrderFilter(ChangesFilter):
     organization_id = IikoIdFilter()
     courier_id = IikoIdFilter()
     order_type = filters.CharFilter(method="by_order_type", help_text="DELIVERY, PICKUP, HALL.")
-    external_order_id = filters.CharFilter()
+    external_order_id = ExternalIdFilter()
     iiko_order_id = IikoIdFilter()
     readable_number = filters.CharFilter()
     late = StrictBooleanFilter(method="by_late", help_text="true: past the promised time.")
@@ -53,7 +53,8 @@ class OrderFilter(ChangesFilter):
         field_name="is_open", help_text="true: neither closed, cancelled nor refused at creation."
     )
     search = filters.CharFilter(
-        method="by_search", help_text="A number, an id (ours excepted) or a phone, exactly."
+        method="by_search",
+        help_text="A number, an id (ours excepted) or a phone, whole; the case does not matter.",
     )
 
     class Meta:

@@ -13,6 +13,8 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from iiko_client.reading import external_id, is_no_id
+from organizations.api.fields import NO_ID_GIVEN
 from organizations.services.registry import canonical_id
 
 if TYPE_CHECKING:
@@ -42,11 +44,28 @@ class StrictBooleanFilter(BooleanFilter):
     field_class = StrictBooleanField
 
 
+class IikoIdFormField(forms.CharField):
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if is_no_id(value or ""):
+            raise BadValue(NO_ID_GIVEN, code="no_id")
+
+
 class IikoIdFilter(CharFilter):
     """iiko's id in any spelling of a UUID: upper case finds what lower case does."""
 
+    field_class = IikoIdFormField
+
     def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
         found: QuerySet[Any] = super().filter(qs, canonical_id(value) if value else value)
+        return found
+
+
+class ExternalIdFilter(CharFilter):
+    """A number of the shop's own: exactly as given, with its case and dashes."""
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().filter(qs, external_id(value) if value else value)
         return found
 
 

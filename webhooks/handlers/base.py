@@ -26,6 +26,8 @@ class Claimed:
     event_time: datetime | None
     digest: str
     attempts: int
+    received_at: datetime
+    """When it came; of a replay, when its original did."""
     payload: Mapping[str, Any]
 
 

@@ -22,6 +22,7 @@ from webhooks.handlers.common import (
     Directory,
     check_named_organization,
     content_of,
+    dated,
     happened_at,
     rank_of,
 )
@@ -49,13 +50,13 @@ def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, Endi
     endings: dict[int, Ending] = {}
     reports: list[OrderReport] = []
     notes: dict[int, tuple[str, ...]] = {}
-    for event in events:
+    for event, dating in map(dated, events):
         read = _read(event, directory)
         if isinstance(read, Ending):
             endings[event.id] = read
             continue
         reports.append(read[0])
-        notes[event.id] = read[1]
+        notes[event.id] = (*dating, *read[1])
     for event_id, applied in (apply_reports(reports, now=now) if reports else {}).items():
         endings[event_id] = _ending(applied, notes[event_id])
     _notice_what_came_to_nothing(reports, endings)

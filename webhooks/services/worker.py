@@ -30,7 +30,7 @@ BATCH = 300
 _ENDING_COLUMNS = (
     "status",
     "reason",
-    "error",
+    "processing_error",
     "notes",
     "order",
     "attempts",
@@ -192,7 +192,7 @@ def _row(pk: int, ending: Ending, attempts: int, now: datetime) -> dict[str, Any
         "id": pk,
         "status": str(ending.status),
         "reason": str(ending.reason),
-        "error": ending.error.replace("\0", ""),
+        "processing_error": ending.error.replace("\0", ""),
         "notes": list(ending.notes),
         "order_id": ending.order_id,
         "attempts": attempts,

@@ -72,7 +72,7 @@ def test_cloud_event_becomes_a_row_with_what_stands_outside(client: Client) -> N
     (event,) = inbox()
     assert event.payload == sent
     assert (event.event_type, event.format, event.source) == ("DeliveryOrderUpdate", "cloud", "webhook")
-    assert (event.status, event.reason, event.error, event.duplicates) == ("pending", "", "", 0)
+    assert (event.status, event.reason, event.processing_error, event.duplicates) == ("pending", "", "", 0)
     assert (event.organization_id, event.entity_key) == (ORGANIZATION_ID, ORDER_ID)
     assert event.order_external_id == "WEB-117"
     assert event.correlation_id == "e4f5a6b7-c8d9-4e0f-a1b2-c3d4e5f6a7b8"
