@@ -1,7 +1,9 @@
 # `make` lists what there is. Everything runs from .venv; nothing is installed outside this folder.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run test check check-static bench lock messages clean
+# What some tests compare with; it lies beside the project, where it lies at all.
+VENDOR_DOCUMENT := ../shared/iiko/cloud-openapi.json
+.PHONY: help install run test test-fast test-vendor check check-static bench lock messages clean
 
 PORT ?= 8000
 BIN := .venv/bin
@@ -41,6 +43,13 @@ run: install ## Run the whole hub with demo data and a played iiko: make run [PO
 
 test: install ## Run the tests: make test [ARGS="-k inbox"]
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+test-fast: install ## Run the tests that start no processes and no browser: make test-fast [ARGS=...]
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not process and not browser" $(ARGS)
+
+test-vendor: install ## Compare with the vendor's document, ../shared/iiko/cloud-openapi.json
+	@test -f $(VENDOR_DOCUMENT) || { echo "The vendor's document is needed at $(VENDOR_DOCUMENT)." >&2; exit 1; }
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "vendor or (compared and not process and not browser)" $(ARGS)
 
 check: check-static test ## Everything that CI runs
 

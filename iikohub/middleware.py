@@ -1,10 +1,11 @@
-"""Headers of the pages people open."""
+"""What is checked and sent for the pages people open, and not for machines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.middleware.common import CommonMiddleware
 
 _COMMON = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
@@ -13,6 +14,18 @@ _COMMON = (
 # The admin's Alpine evaluates the expressions of its templates.
 _ADMIN = f"{_COMMON}; script-src 'self' 'unsafe-inline' 'unsafe-eval'"
 _OTHER = f"{_COMMON}; script-src 'self'"
+
+MACHINE_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/api/v1/webhooks/iiko"})
+"""Called by machines that cannot choose the name: by address, by a name inside a cluster."""
+
+
+class PagesMiddleware(CommonMiddleware):
+    """Check the host name, except where the answer names no host and hands out no links."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        if request.path_info.removesuffix("/") in MACHINE_PATHS:
+            return None
+        return super().process_request(request)
 
 
 def content_security_policy(

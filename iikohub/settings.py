@@ -7,7 +7,6 @@ sentence that says what to do (see also ``iikohub/checks.py``).
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import environ
 from cryptography.fernet import Fernet
@@ -15,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from iiko_client.units import MinorUnits, NotMoney, to_minor
+from iikohub.addresses import base_url, host_names, host_of, origins_of, trusted_origins
 from iikohub.logs import LOG_FORMATS, configure_structlog, logging_config
 from iikohub.secrets import kept_secret, make_credentials_key, make_secret_key
 from iikohub.unfold import UNFOLD  # noqa: F401  # a setting of its own file
@@ -78,7 +78,7 @@ except ValueError as error:
 
 # --- where iiko reaches us -------------------------------------------------------------------------
 
-WEBHOOK_BASE_URL = env.str("WEBHOOK_BASE_URL", default="").rstrip("/")
+WEBHOOK_BASE_URL = base_url(env.str("WEBHOOK_BASE_URL", default=""))
 WEBHOOK_SECRET_KEY = env.str("WEBHOOK_SECRET_KEY", default="")
 # Whether a worker that starts registers the webhooks of all restaurants by itself.
 WEBHOOK_AUTO_REGISTER = _flag("WEBHOOK_AUTO_REGISTER", default=False)
@@ -86,12 +86,17 @@ WEBHOOK_MAX_BODY_BYTES = _whole_number("WEBHOOK_MAX_BODY_BYTES", 5 * 1024 * 1024
 # Finished events older than so many days are deleted; 0 keeps them for ever.
 INBOX_RETENTION_DAYS = _whole_number("INBOX_RETENTION_DAYS", 90, lowest=0)
 
-ALLOWED_HOSTS: list[str] = [host for host in env.list("ALLOWED_HOSTS", default=[]) if host]
+ALLOWED_HOSTS = host_names(env.list("ALLOWED_HOSTS", default=[]))
 if not ALLOWED_HOSTS:
     ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-    if _own_host := urlsplit(WEBHOOK_BASE_URL).hostname:
+    if _own_host := host_of(WEBHOOK_BASE_URL):
         ALLOWED_HOSTS.append(_own_host)
-CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS if host not in {"*", "[::1]"}]
+# Whose forms are taken: those of our own pages, whatever the proxy makes of host and port.
+CSRF_TRUSTED_ORIGINS = [
+    *origins_of(hosts=ALLOWED_HOSTS, address=WEBHOOK_BASE_URL),
+    *trusted_origins(env.list("CSRF_TRUSTED_ORIGINS", default=[])),
+]
+CSRF_FAILURE_VIEW = "iikohub.refusals.csrf_failure"
 # The proxy that ends TLS must set this header itself, whatever the client sent (docs/install.md).
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HTTPS = WEBHOOK_BASE_URL.startswith("https://")
@@ -159,7 +164,7 @@ MIDDLEWARE = [
     "iikohub.middleware.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "iikohub.middleware.PagesMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -10,6 +10,8 @@ from iiko_client.anew import NotRebuildable, order_anew
 from iiko_client.tests.harness import SCHEMA, complaints
 from tests.builders import ORGANIZATION_ID, cloud_order, product
 
+pytestmark = pytest.mark.compared
+
 NEW_ID = "9c5e7a91-b2d4-4f60-8172-93a4b5c6d7e9"
 SIZE, GROUP, EXTRA = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
 POSITION = "22bb33cc-44dd-45ee-86ff-770088991122"

@@ -78,10 +78,9 @@ def test_draft_of_an_order_changes_it_when_it_is_committed(theatre: Theatre) -> 
     _create(theatre, discountsInfo=_discount(theatre, 100))
     assert theatre.now_of(order).discounts == ()
 
-    answered = theatre.get("deliveries/drafts/commit", _ids(theatre))
+    theatre.get("deliveries/drafts/commit", _ids(theatre))
     theatre.play(2)
 
-    assert vendor_schema.answer_errors("/api/1/deliveries/drafts/commit", answered) == []
     assert [str(one.sum) for one in theatre.now_of(order).discounts] == ["100"]
     assert theatre.now_of(order).sum == order.sum - 100
 
@@ -116,10 +115,19 @@ def test_locked_draft_is_changed_by_its_holder_alone(theatre: Theatre) -> None:
 def test_deleted_draft_is_gone(theatre: Theatre) -> None:
     _create(theatre)
 
-    answered = theatre.get("deliveries/drafts/delete", _ids(theatre))
+    theatre.get("deliveries/drafts/delete", _ids(theatre))
 
-    assert vendor_schema.answer_errors("/api/1/deliveries/drafts/delete", answered) == []
     assert theatre.refusal("deliveries/drafts/commit", _ids(theatre))[0] == 400
+
+
+@vendor_schema.needs_schema
+@pytest.mark.parametrize("ending", ["commit", "delete"])
+def test_answer_to_the_end_of_a_draft_fits_the_vendors_schema(theatre: Theatre, ending: str) -> None:
+    _create(theatre)
+
+    answered = theatre.get(f"deliveries/drafts/{ending}", _ids(theatre))
+
+    assert vendor_schema.answer_errors(f"/api/1/deliveries/drafts/{ending}", answered) == []
 
 
 def test_order_being_cooked_gets_no_draft(theatre: Theatre) -> None:
