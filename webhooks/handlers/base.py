@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Model, Q
 
 from iiko_client.types.events import read_envelope
+from iiko_client.units import MinorUnits
 from webhooks.models import EventStatus, Reason
 
 
@@ -32,6 +33,16 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class EventFacts:
+    """What an event says of whom, for the log; empty where it does not."""
+
+    external_id: str | None = None
+    iiko_id: str | None = None
+    status: str | None = None
+    amount_minor: MinorUnits | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How an event ends: its status, why, and the fields that could not be read."""
 
@@ -40,6 +51,13 @@ class Ending:
     error: str = ""
     notes: tuple[str, ...] = ()
     order_id: int | None = None
+    facts: EventFacts = field(default_factory=EventFacts, compare=False)
+
+
+def facts_of(fields: Mapping[str, Any], external_id: str | None, iiko_id: str | None) -> EventFacts:
+    """Take from the fields of a reading what the log tells."""
+    status = fields.get("status") or (fields.get("raw_status") or "")[:60] or None
+    return EventFacts(external_id, iiko_id, status, fields.get("amount_minor"))
 
 
 def ignored(reason: Reason, error: str = "") -> Ending:

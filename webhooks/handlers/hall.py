@@ -11,7 +11,7 @@ from hall.services.mirror import HallReport, apply_reports
 from iiko_client.types.hall import HallFields, HallReading, read_reserve_info, read_table_order_info
 from iiko_client.types.statuses import ReserveStatus, TableOrderStatus
 from orders.services.ranks import progress_of
-from webhooks.handlers.base import Claimed, Ending, Mirror, by_entity, ignored, writes
+from webhooks.handlers.base import Claimed, Ending, EventFacts, Mirror, by_entity, facts_of, ignored, writes
 from webhooks.handlers.common import Directory, check_named_organization, content_of, dated, rank_of
 from webhooks.models import EventStatus, Reason
 
@@ -42,10 +42,15 @@ def _apply(
         else:
             reports.append(_report(event, reading, course))
             notes[event.id] = (*dating, *reading.issues)
+    by_event = {report.event_id: report for report in reports}
     for event_id, counted in (apply_reports(model, reports, now=now) if reports else {}).items():
         status, reason = (EventStatus.PROCESSED, "") if counted else (EventStatus.STALE, Reason.OLDER)
-        endings[event_id] = Ending(status, reason, notes=notes[event_id])
+        endings[event_id] = Ending(status, reason, notes=notes[event_id], facts=_facts(by_event[event_id]))
     return endings
+
+
+def _facts(report: HallReport) -> EventFacts:
+    return facts_of(report.fields, report.fields.get("external_number"), report.iiko_id)
 
 
 def _read(event: Claimed, directory: Directory, read: Read) -> HallReading[Any] | Ending:

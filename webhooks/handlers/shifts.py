@@ -9,7 +9,7 @@ from iiko_client.types.shifts import read_shift
 from orders.services.ranks import AHEAD
 from organizations.services.shifts import ShiftReport, apply_shift_reports
 from organizations.shift_models import Shift
-from webhooks.handlers.base import Claimed, Ending, Mirror, by_entity, ignored, writes
+from webhooks.handlers.base import Claimed, Ending, EventFacts, Mirror, by_entity, ignored, writes
 from webhooks.handlers.common import Directory, content_of
 from webhooks.models import EventStatus, Reason
 
@@ -50,4 +50,4 @@ def _read(event: Claimed, reports: list[ShiftReport]) -> Ending:
             role_id=shift.role_id or "",
         )
     )
-    return Ending(EventStatus.PROCESSED, notes=shift.issues)
+    return Ending(EventStatus.PROCESSED, notes=shift.issues, facts=EventFacts(iiko_id=shift.employee_id))
