@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.views import APIView
 
-from webhooks.models import EventFormat
-from webhooks.views import answer_delivery
+from webhooks import views
 
 
 class StoredSerializer(serializers.Serializer[Any]):
@@ -44,6 +44,28 @@ def _refusal(words: str) -> OpenApiResponse:
     return OpenApiResponse(RefusedSerializer, description=words)
 
 
+@extend_schema(
+    operation_id="webhooks_receive",
+    summary="Where iiko delivers its events",
+    description="Cloud events in an array or alone, or one SOI message. The webhook's token stands in "
+    "`Authorization` (with or without `Bearer `) or `authToken`; API keys do not open it. The answer "
+    "says that the body is stored; it is applied soon after.",
+    request={"application/json": _BODY},
+    parameters=[
+        OpenApiParameter("authToken", str, OpenApiParameter.HEADER, description="The webhook's token.")
+    ],
+    examples=[OpenApiExample("Cloud", value=_EXAMPLE, request_only=True)],
+    auth=[],
+    responses={
+        200: OpenApiResponse(StoredSerializer, description="Stored; a repeat counts as stored."),
+        400: _refusal("The connection broke before the body had arrived (`incomplete`)."),
+        401: _refusal("The token is missing or wrong; nothing was stored."),
+        405: _refusal("Not a POST."),
+        413: _refusal("Larger than WEBHOOK_MAX_BODY_BYTES, or too many messages at once."),
+        415: _refusal("Compressed; send the body as it is."),
+        503: _refusal("Not stored: the database is away. Send it again."),
+    },
+)
 class ReceiveView(APIView):
     """Take what iiko delivers. Nothing of the framework's stands in front: no method, type or Host is
     refused by it, no body parsed."""
@@ -52,33 +74,12 @@ class ReceiveView(APIView):
     permission_classes = ()
     throttle_classes = ()
     parser_classes = ()
+    schema = AutoSchema()  # the usual one adds answers that are not given here
 
     def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        answer = answer_delivery(request)
+        answer = views.answer_delivery(request)
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
-    @extend_schema(
-        operation_id="webhooks_receive",
-        summary="Where iiko delivers its events",
-        description="Cloud events in an array or alone, or one SOI message. The webhook's token stands in "
-        "`Authorization` (with or without `Bearer `) or `authToken`; API keys do not open it. The answer "
-        f"says that the body is stored; it is applied soon after. Formats: {', '.join(EventFormat.values[:2])}.",
-        request={"application/json": _BODY},
-        parameters=[
-            OpenApiParameter("authToken", str, OpenApiParameter.HEADER, description="The webhook's token.")
-        ],
-        examples=[OpenApiExample("Cloud", value=_EXAMPLE, request_only=True)],
-        auth=[],
-        responses={
-            200: OpenApiResponse(StoredSerializer, description="Stored; a repeat counts as stored."),
-            400: _refusal("The connection broke before the body had arrived (`incomplete`)."),
-            401: _refusal("The token is missing or wrong; nothing was stored."),
-            405: _refusal("Not a POST."),
-            413: _refusal("Larger than WEBHOOK_MAX_BODY_BYTES, or too many messages at once."),
-            415: _refusal("Compressed; send the body as it is."),
-            503: _refusal("Not stored: the database is away. Send it again."),
-        },
-    )
     def post(self, request: HttpRequest) -> HttpResponse:
         """Stand in the schema; ``dispatch`` answers."""
         return self.dispatch(request)
