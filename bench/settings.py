@@ -5,6 +5,6 @@ from iikohub.settings import INSTALLED_APPS as HUB_APPS
 from iikohub.settings import LOGGING as HUB_LOGGING
 
 INSTALLED_APPS = list(dict.fromkeys([*HUB_APPS, "procrastinate.contrib.django", "bench"]))
-# A line for every job would be charged to the queue's account; the hub's worker writes none either.
+# A line for every job would be charged to the queue's account.
 _QUIET = {name: {"level": "WARNING"} for name in ("procrastinate", "iikohub")}
 LOGGING = HUB_LOGGING | {"loggers": HUB_LOGGING["loggers"] | _QUIET}

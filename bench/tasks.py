@@ -44,6 +44,7 @@ def apply_event(event_pk: int) -> None:
             event_time=event.event_time,
             digest=event.digest,
             attempts=event.attempts,
+            received_at=event.received_at,
             payload=loads(text),
         )
         ending = HANDLERS[event.event_type]([claimed], now)[event.pk]

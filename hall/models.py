@@ -7,14 +7,17 @@ from typing import TypeVar
 from django.db import models
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import Case, When
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from iiko_client.reading import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.types.statuses import ReserveStatus as WireReserveStatus
 from iiko_client.types.statuses import TableOrderStatus as WireTableOrderStatus
 from orders.models import CreationStatus
 from organizations.models import Organization
 from organizations.phones import has_phone, phone_key, visible
+from organizations.services.registry import canonical_id
 
 H = TypeVar("H", bound="HallRow")
 
@@ -41,10 +44,10 @@ class CancelReason(models.TextChoices):
 
 
 def searched(rows: QuerySet[H], text: str, *, by_last_digits: bool = False) -> QuerySet[H]:
-    """Whose number, ids or phone are exactly ``text``, as ``OrderQuerySet.searched`` finds orders."""
+    """Whose number, ids or phone are ``text``, of any case, as ``OrderQuerySet.searched`` finds orders."""
     text = visible(text)
-    found = Q(number=text.lstrip("#№ \N{NO-BREAK SPACE}")) | Q(external_number=text)
-    found |= Q(iiko_id=text.lower()) | Q(iiko_id=text)
+    found = Q(number=text.lstrip("#№ \N{NO-BREAK SPACE}")) | Q(external_number__iexact=external_id(text))
+    found |= Q(iiko_id__in={text, text.lower(), canonical_id(text)})
     found |= has_phone("phone_key", text, by_last_digits=by_last_digits)
     keyed: QuerySet[H] = rows.alias(phone_key=phone_key("phone"))
     return keyed.filter(found)
@@ -71,7 +74,7 @@ class HallRow(models.Model):
     )
     iiko_id = models.CharField(_("id in iiko"), max_length=200)
     raw_status = models.TextField(_("status as sent"), null=True)
-    external_number = models.CharField(_("external number"), max_length=200, null=True)
+    external_number = models.CharField(_("external number"), max_length=LONGEST_EXTERNAL_ID, null=True)
     creation_status = models.CharField(_("creation"), max_length=200, choices=CreationStatus, null=True)
     error_info = models.JSONField(_("creation error"), null=True)
     is_deleted = models.BooleanField(_("deleted in iiko"), null=True)
@@ -151,6 +154,7 @@ class TableOrder(HallRow):
             models.Index("updated_at", "id", name="table_orders_updated"),
             models.Index("iiko_id", name="table_orders_iiko_id"),
             models.Index("external_number", name="table_orders_external_number"),
+            models.Index(Upper("external_number"), name="table_orders_external_upper"),
             models.Index("number", "id", name="table_orders_number"),
             models.Index(phone_key("phone"), name="table_orders_phone_key"),
             models.Index("when_created", "id", name="table_orders_opened"),
@@ -202,6 +206,7 @@ class Reserve(HallRow):
             models.Index("updated_at", "id", name="reserves_updated"),
             models.Index("iiko_id", name="reserves_iiko_id"),
             models.Index("external_number", name="reserves_external_number"),
+            models.Index(Upper("external_number"), name="reserves_external_number_upper"),
             models.Index("number", "id", name="reserves_number"),
             models.Index(phone_key("phone"), name="reserves_phone_key"),
             models.Index("estimated_start_time", "id", name="reserves_expected"),

@@ -59,11 +59,10 @@ def parse(raw: bytes) -> Any:
 
 def correlation_of(body: Any) -> str | None:
     value = body.get("correlationId") if isinstance(body, Mapping) else None
-    return (
-        reading.canonical_id(value)
-        if isinstance(value, str) and 0 < len(value) <= reading.LONGEST_ID
-        else None
-    )
+    if not isinstance(value, str) or not 0 < len(value) <= reading.LONGEST_ID:
+        return None
+    found = reading.canonical_id(value)
+    return None if found == reading.NO_ID else found
 
 
 def refusal(body: Any, secrets: Collection[str]) -> Refusal:

@@ -6,6 +6,7 @@ unreadable one clears it, too: what was known before is not what iiko says now.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -18,6 +19,9 @@ from iiko_client import clocks, units
 from iiko_client.units import MinorUnits
 
 LONGEST_ID = 200
+LONGEST_EXTERNAL_ID = 255
+NO_ID = "00000000-0000-0000-0000-000000000000"
+"""What a .NET sender writes where it has no id."""
 _CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _INT64 = 2**63
 _UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
@@ -83,6 +87,33 @@ def canonical_id(text: str) -> str:
         return str(UUID(text))
     except ValueError:
         return text
+
+
+def external_id(text: str) -> str:
+    """Return a number of the shop's own as it is stored: as given, but for white space around it.
+
+    It is text of somebody else's: neither its case nor its dashes are ours to change. One longer than we
+    can index is cut, with a digest that keeps it apart from its like.
+    """
+    text = text.strip()
+    if len(text) <= LONGEST_EXTERNAL_ID:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"{text[: LONGEST_EXTERNAL_ID - 33]}…{digest}"
+
+
+def is_no_id(text: str) -> bool:
+    """Whether it is the empty GUID, in any spelling."""
+    return canonical_id(text.strip()[:LONGEST_ID]) == NO_ID
+
+
+def without_no_ids(value: Any) -> Any:
+    """Return a JSON value with null in the place of every empty GUID."""
+    if isinstance(value, str):
+        return None if is_no_id(value) else value
+    if isinstance(value, Mapping):
+        return {key: without_no_ids(inner) for key, inner in value.items()}
+    return [without_no_ids(inner) for inner in value] if isinstance(value, list) else value
 
 
 def is_uuid(text: str) -> bool:
@@ -152,11 +183,30 @@ class Reader:
             raise BadValue(f"longer than {LONGEST_ID} characters")
         return value
 
+    def word(self, key: str, known: Callable[[str], str | None]) -> str | None:
+        """A word of a list, in any spelling that ``known`` takes; any other is kept as it came and noted."""
+        raw = self.short(key)
+        found = known(raw) if raw else None
+        if raw and found is None:
+            self.note(key, f"unknown word {raw[:60]!r}")
+        return raw if found is None else str(found)
+
     def ident(self, key: str) -> str | None:
+        """An id of iiko's; the empty GUID counts as null."""
         if isinstance(self.wire.get(key), Decimal):
             raise BadValue("expected an id, got a fraction")
         value = self.label(key)
-        return None if value is None else canonical_id(value)
+        found = None if value is None else canonical_id(value)
+        return None if found == NO_ID else found
+
+    def external_id(self, key: str) -> str | None:
+        """The shop's own number; see ``external_id``."""
+        if isinstance(self.wire.get(key), Decimal):
+            raise BadValue("expected text, got a fraction")
+        value = self.label(key)
+        if value is not None and len(value) > LONGEST_EXTERNAL_ID:
+            self.note(key, f"longer than {LONGEST_EXTERNAL_ID} characters, shown cut")
+        return None if value is None else external_id(value)
 
     def money(self, key: str) -> MinorUnits | None:
         """An amount rounded to 1/100 (see ``units``); noted where more than a double's noise was lost."""

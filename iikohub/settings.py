@@ -81,7 +81,7 @@ except ValueError as error:
 WEBHOOK_BASE_URL = base_url(env.str("WEBHOOK_BASE_URL", default=""))
 WEBHOOK_SECRET_KEY = env.str("WEBHOOK_SECRET_KEY", default="")
 # Whether a worker that starts registers the webhooks of all restaurants by itself.
-WEBHOOK_AUTO_REGISTER = _flag("WEBHOOK_AUTO_REGISTER", default=False)
+WEBHOOK_AUTO_REGISTER = _flag("WEBHOOK_AUTO_REGISTER", default=bool(WEBHOOK_BASE_URL))
 WEBHOOK_MAX_BODY_BYTES = _whole_number("WEBHOOK_MAX_BODY_BYTES", 5 * 1024 * 1024, lowest=1)
 # Finished events older than so many days are deleted; 0 keeps them for ever.
 INBOX_RETENTION_DAYS = _whole_number("INBOX_RETENTION_DAYS", 90, lowest=0)
@@ -157,8 +157,6 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First, so that receiving pays for nothing below it and refuses no body for its Host header.
-    "webhooks.middleware.ReceiveMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "iikohub.middleware.content_security_policy",

@@ -11,14 +11,16 @@ from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 from django.db.models.expressions import Case, Value, When
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Upper
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
+from iiko_client.reading import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.types.statuses import TERMINAL_STATUSES, DeliveryStatus
 from orders import command_models  # noqa: F401  # where Django looks for models
 from organizations.models import Organization
 from organizations.phones import has_phone, phone_key, visible
+from organizations.services.registry import canonical_id
 
 
 class Status(models.TextChoices):
@@ -90,17 +92,17 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return named.annotate(replaced_by=Case(stands, output_field=models.CharField()))
 
     def searched(self, text: str, *, by_last_digits: bool = False) -> OrderQuerySet:
-        """Whose number, ids or phone are exactly ``text``; each is an index look-up.
+        """Whose number, ids or phone are ``text``, of any case; each is an index look-up.
 
         With ``by_last_digits`` four digits are also the end of a phone.
         """
         text = visible(text)
+        number = external_id(text)
         found = (
             Q(readable_number=text.lstrip("#№ \N{NO-BREAK SPACE}"))
-            | Q(external_order_id=text)
-            | Q(soi_external_id=text)
-            | Q(iiko_order_id=text.lower())
-            | Q(iiko_order_id=text)
+            | Q(external_order_id__iexact=number)
+            | Q(soi_external_id__iexact=number)
+            | Q(iiko_order_id__in={text, text.lower(), canonical_id(text)})
         )
         found |= has_phone("phone_key", text, by_last_digits=by_last_digits)
         return self.alias(phone_key=phone_key("phone")).filter(found)
@@ -122,8 +124,10 @@ class Order(models.Model):
         db_index=False,
     )
     iiko_order_id = models.CharField(_("iiko order id"), max_length=200, null=True)
-    external_order_id = models.CharField(_("external order id"), max_length=200, null=True)
-    soi_external_id = models.CharField(_("external order id (SOI)"), max_length=200, null=True)
+    external_order_id = models.CharField(_("external order id"), max_length=LONGEST_EXTERNAL_ID, null=True)
+    soi_external_id = models.CharField(
+        _("external order id (SOI)"), max_length=LONGEST_EXTERNAL_ID, null=True
+    )
     pos_id = models.CharField(_("id on the till"), max_length=200, null=True)
     readable_number = models.CharField(_("number"), max_length=200, null=True)
 
@@ -231,6 +235,13 @@ class Order(models.Model):
             models.Index("external_order_id", name="orders_external_id"),
             models.Index(
                 "soi_external_id", name="orders_soi_external_id", condition=Q(soi_external_id__isnull=False)
+            ),
+            # For the search, which does not tell upper case from lower.
+            models.Index(Upper("external_order_id"), name="orders_external_id_upper"),
+            models.Index(
+                Upper("soi_external_id"),
+                name="orders_soi_external_id_upper",
+                condition=Q(soi_external_id__isnull=False),
             ),
             models.Index("readable_number", "id", name="orders_number"),
             models.Index(phone_key("phone"), name="orders_phone_key"),

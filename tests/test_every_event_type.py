@@ -134,7 +134,7 @@ def test_random_events_all_end(event_type: str, random: Random, count: int) -> N
         events = [random_event(event_type, random) for _ in range(count)]
         assert [post(Client(), event).status_code for event in events] == [200] * count
         drain()
-        found = list(WebhookEvent.objects.values_list("status", "reason", "error"))
+        found = list(WebhookEvent.objects.values_list("status", "reason", "processing_error"))
         told = [one.ending for one in forecast(WebhookEvent.objects.all()).endings]
         transaction.set_rollback(True)
 

@@ -124,12 +124,12 @@ class _Page:
         notices = []
         if event.status == EventStatus.FAILED:
             title = _("Could not be applied; the hub will try again")
-            notices.append(("warn", title, event.error))
+            notices.append(("warn", title, event.processing_error))
         elif event.status == EventStatus.DEAD:
             title = _("Could not be applied, and the hub has given up. Replay it once the cause is gone")
-            notices.append(("bad", title, event.error))
-        elif event.error:
-            notices.append(("info", reason_text(event) or _("Error"), event.error))
+            notices.append(("bad", title, event.processing_error))
+        elif event.processing_error:
+            notices.append(("info", reason_text(event) or _("Error"), event.processing_error))
         if event.reason == Reason.UNKNOWN_ORGANIZATION:
             title = _("Nobody has set up this restaurant here")
             words = _("Add it with this iiko id, then replay the event: %(id)s") % {

@@ -22,6 +22,7 @@ from unfold.views import ChangeList
 
 from hall.models import HallRow, Reserve, TableOrder
 from iiko_client import clocks
+from iiko_client.reading import external_id
 from orders.models import Order
 from organizations.admin_filters import OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, naming_zones
@@ -59,7 +60,7 @@ _LISTED = (
     "format",
     "status",
     "reason",
-    "error",
+    "processing_error",
     "organization_id",
     "order_external_id",
     "source",
@@ -329,7 +330,7 @@ class WebhookEventAdmin(MirrorAdmin):
     def outcome(self, event: WebhookEvent) -> SafeString:
         reason = reason_text(event)
         told = (
-            format_html('<span title="{}">{}</span>', f"{reason}. {event.error[:300]}", reason)
+            format_html('<span title="{}">{}</span>', f"{reason}. {event.processing_error[:300]}", reason)
             if reason
             else ""
         )
@@ -385,7 +386,9 @@ def _found(text: str) -> Q:
     ident = canonical_id(text)
     orders = list(Order.objects.searched(text).values_list("pk", flat=True)[:_ORDERS_SEARCHED])
     of_order = (
-        Q(entity_key=ident) | Q(order_external_id=text) & ~Q(order_external_id="") | Q(order_id__in=orders)
+        Q(entity_key=ident)
+        | Q(order_external_id=external_id(text)) & ~Q(order_external_id="")
+        | Q(order_id__in=orders)
     )
     # Apart, and only if nothing else is found: one command's answer may touch many orders.
     if WebhookEvent.objects.filter(of_order).exists():

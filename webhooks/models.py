@@ -9,10 +9,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
+from iiko_client.reading import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.types import events as wire
 from orders.models import Order
 from organizations.fields import EncryptedTextField
 from organizations.models import Organization
+from organizations.services.registry import canonical_id
 from webhooks import sync_models  # noqa: F401  # where Django looks for models
 
 LANES = 16
@@ -76,9 +78,10 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         """Waiting to be applied by now, on the database's clock."""
         return self.filter(status__in=DUE_STATUSES, due_at__lte=Now())
 
-    def of_order(self, ident: str) -> WebhookEventQuerySet:
-        """Events that name an order by iiko's id or by the shop's."""
-        return self.filter(Q(entity_key=ident) | Q(order_external_id=ident) & ~Q(order_external_id=""))
+    def of_order(self, text: str) -> WebhookEventQuerySet:
+        """Events that name an order by iiko's id, in any spelling, or by the shop's number as it is."""
+        by_number = Q(order_external_id=external_id(text)) & ~Q(order_external_id="")
+        return self.filter(Q(entity_key=canonical_id(text)) | by_number)
 
     def given_up(self) -> WebhookEventQuerySet:
         """Failed for good, and not replayed since: of an event's attempts the last one counts."""
@@ -98,15 +101,15 @@ class WebhookEvent(models.Model):
     format = models.CharField(_("format"), max_length=10, choices=EventFormat)
     status = models.CharField(_("status"), max_length=10, choices=EventStatus, default=EventStatus.PENDING)
     reason = models.CharField(_("reason"), max_length=30, choices=Reason, blank=True)
-    error = models.TextField(_("error"), blank=True)
+    processing_error = models.TextField(_("processing error"), blank=True)
     notes = models.JSONField(
         _("remarks"),
         default=list,
         help_text=_("Fields that could not be read and are unknown now, or were not read just as they came."),
     )
     organization_id = models.CharField(_("organization"), max_length=200, blank=True)
-    entity_key = models.CharField(_("entity"), max_length=210, blank=True)
-    order_external_id = models.CharField(_("external order id"), max_length=200, blank=True)
+    entity_key = models.CharField(_("entity"), max_length=260, blank=True)
+    order_external_id = models.CharField(_("external order id"), max_length=LONGEST_EXTERNAL_ID, blank=True)
     correlation_id = models.CharField(_("correlation id"), max_length=200, blank=True)
     event_time = models.DateTimeField(_("event time"), null=True)
     revision = models.BigIntegerField(_("revision"), null=True)

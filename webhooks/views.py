@@ -1,4 +1,4 @@
-"""Where iiko delivers. Outside DRF, sessions and authentication: it answers every order of the evening."""
+"""What answers iiko's deliveries, without DRF, sessions and authentication: it takes every order."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any, Protocol, TypeVar
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
 
 from webhooks import metrics
+from webhooks.services import event_lines
 from webhooks.services.bodies import TooManyMessages
 from webhooks.services.configs import retire_previous_tokens
 from webhooks.services.inbox import Receipt, receive_body
@@ -46,13 +45,6 @@ class Delivery(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-@csrf_exempt
-def receive(request: HttpRequest) -> HttpResponse:
-    """Store what iiko brings, then answer 200; the answer says "stored", nothing more."""
-    answer = answer_delivery(request)
-    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
@@ -61,6 +53,7 @@ class Answer:
 
 
 def answer_delivery(request: Delivery) -> Answer:
+    """Store what iiko brings, then answer 200; the answer says "stored", nothing more."""
     try:
         _check_method(request)
         # Django would ask the database "are you there" before each webhook; see _with_live_connection.
@@ -84,6 +77,7 @@ def answer_delivery(request: Delivery) -> Answer:
             ("Retry-After", "5"),
         )
     _count(receipt)
+    event_lines.received(receipt.envelopes)
     if scope.introduced and receipt.stored + receipt.duplicates and not receipt.is_ignored:
         _retire_former_tokens(scope)
     return _IGNORED if receipt.is_ignored else _OK

@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db import connection
 
-from webhooks.middleware import RECEIVE_PATHS
 from webhooks.views import answer_delivery
+
+RECEIVE_PATHS = frozenset({"/api/v1/webhooks/iiko", "/api/v1/webhooks/iiko/"})
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -34,8 +35,8 @@ class _WsgiDelivery:
 class ReceiveFirst:
     """Answer webhooks at once and hand everything else to Django.
 
-    Django's handler, signals and request cost as much as reading and keying a webhook;
-    ``ReceiveMiddleware`` does the same for servers that do not come through here.
+    Django's handler, signals and request cost as much as reading and keying a webhook. Servers that do
+    not come through here get the same answers from ``webhooks.api.receive_view``.
     """
 
     def __init__(self, django: Application) -> None:

@@ -10,17 +10,18 @@ from django.db.models import QuerySet
 from hall.models import Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
 from hall.presentation import sees_people
 from orders.api.filters import ChangesFilter
-from organizations.api.filters import ChoicesFilter, IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, StrictBooleanFilter
 from organizations.models import ApiKey
 
 
 class HallFilter(ChangesFilter):
     organization_id = IikoIdFilter()
-    external_number = filters.CharFilter()
+    external_number = ExternalIdFilter()
     open = StrictBooleanFilter(field_name="is_open", help_text="An unknown status is open.")
     search = filters.CharFilter(
         method="by_search",
-        help_text="A number, an id (ours excepted) or a phone, exactly; or the end of one, four digits.",
+        help_text="A number, an id (ours excepted) or a phone, whole, of any case; or the last four digits of "
+        "a phone.",
     )
 
     def by_search(self, rows: QuerySet[Any], _: str, value: str) -> QuerySet[Any]:

@@ -47,14 +47,14 @@ class HallReport:
 
 
 @transaction.atomic
-def apply_reports(model: type[HallRow], reports: Sequence[HallReport]) -> dict[int, bool]:
+def apply_reports(model: type[HallRow], reports: Sequence[HallReport], *, now: datetime) -> dict[int, bool]:
     """Apply a batch of reports; returns by event id whether any of what it says still counted.
 
     Raises:
         DatabaseError: nothing of the batch was applied; it may be tried again.
     """
     times = change_times()
-    rows = _lock_rows(model, reports, times)
+    rows = _lock_rows(model, reports, times, now)
     outcomes: dict[int, bool] = {}
     for report in sorted(reports, key=lambda report: report.event_id):
         row = rows[report.key]
@@ -65,7 +65,7 @@ def apply_reports(model: type[HallRow], reports: Sequence[HallReport]) -> dict[i
 
 
 def _lock_rows(
-    model: type[HallRow], reports: Sequence[HallReport], times: Iterator[datetime]
+    model: type[HallRow], reports: Sequence[HallReport], times: Iterator[datetime], now: datetime
 ) -> dict[Key, RankedRow[HallRow]]:
     wanted = Q(
         organization_id__in={report.organization_id for report in reports},
@@ -77,7 +77,8 @@ def _lock_rows(
     stubs = [model(organization_id=one, iiko_id=two, updated_at=next(times)) for one, two in missing]
     model._default_manager.bulk_create(stubs, ignore_conflicts=True)
     return {
-        (row.organization_id, row.iiko_id): RankedRow(row) for row in rows.select_for_update().order_by("pk")
+        (row.organization_id, row.iiko_id): RankedRow(row, now=now)
+        for row in rows.select_for_update().order_by("pk")
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from hall.models import Reserve
 from hall.services.mirror import HallReport, apply_reports
@@ -41,7 +42,7 @@ def bring(number: int) -> set[bool]:
                 fields=fields,
             )
         )
-    return set(apply_reports(Reserve, reports).values())
+    return set(apply_reports(Reserve, reports, now=timezone.now()).values())
 
 
 def test_rows_seen_for_the_first_time_by_many_workers_lose_nothing() -> None:

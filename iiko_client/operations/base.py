@@ -16,7 +16,7 @@ from iiko_client.breaker import Priority
 from iiko_client.clocks import NotATime
 from iiko_client.errors import IikoRequestInvalid, IikoUnreadable
 from iiko_client.operations.table import Operation
-from iiko_client.reading import BadValue, Reader, is_uuid
+from iiko_client.reading import NO_ID, BadValue, Reader, is_uuid
 from iiko_client.transport import Transport
 from iiko_client.units import MinorUnits
 
@@ -95,9 +95,12 @@ class Body:
 
     def _uuid(self, key: str, value: str | UUID) -> str:
         try:
-            return str(value if isinstance(value, UUID) else UUID(value))
+            written = str(value if isinstance(value, UUID) else UUID(value))
         except (ValueError, AttributeError, TypeError):
             self.refuse(f"{key}: {str(value)[:40]!r} is not an id of iiko (a UUID)")
+        if written == NO_ID:
+            self.refuse(f"{key}: the empty GUID is no id")
+        return written
 
 
 class Reading:

@@ -11,8 +11,10 @@ from iiko_client.operations import table
 from iiko_client.operations.base import Body, OperationGroup
 from iiko_client.reading import Reader
 from iiko_client.types.commands import CommandState, CommandStatus
+from iiko_client.types.statuses import words
 
 _GONE = 410
+_VENDORS = words(CommandState.IN_PROGRESS, CommandState.SUCCESS, CommandState.ERROR)
 
 
 class Commands(OperationGroup):
@@ -35,8 +37,8 @@ class Commands(OperationGroup):
 
 
 def _state(raw: str) -> CommandState:
-    vendors = (CommandState.IN_PROGRESS, CommandState.SUCCESS, CommandState.ERROR)
-    return next((state for state in vendors if state.value.lower() == raw.lower()), CommandState.UNKNOWN)
+    found = _VENDORS(raw)
+    return CommandState(found) if found else CommandState.UNKNOWN
 
 
 def failure_text(exception: Any) -> str | None:

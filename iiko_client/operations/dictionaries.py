@@ -26,6 +26,15 @@ from iiko_client.types.dictionaries import (
     TerminalGroupAlive,
     TerminalGroupInfo,
 )
+from iiko_client.types.lines import word
+from iiko_client.types.statuses import (
+    delivery_service_type,
+    discount_mode,
+    payment_kind,
+    payment_moment,
+    payment_processing,
+    service_type,
+)
 
 
 class Dictionaries(OperationGroup):
@@ -136,8 +145,7 @@ def _flag(reader: Reader, key: str) -> bool:
 
 
 def _ids(reader: Reader, key: str) -> tuple[str, ...]:
-    values = reader.wire.get(key)
-    return tuple(str(value) for value in values) if isinstance(values, list) else ()
+    return tuple(reader.read(key, Reader.idents) or ())
 
 
 def _organization(wire: Reader) -> OrganizationInfo:
@@ -150,8 +158,8 @@ def _organization(wire: Reader) -> OrganizationInfo:
         country=wire.read("country", Reader.label),
         address=wire.read("restaurantAddress", Reader.label),
         country_phone_code=wire.read("countryPhoneCode", Reader.short),
-        delivery_service_type=wire.read("deliveryServiceType", Reader.short),
-        delivery_order_payment_settings=wire.read("deliveryOrderPaymentSettings", Reader.short),
+        delivery_service_type=wire.read("deliveryServiceType", word(delivery_service_type)),
+        delivery_order_payment_settings=wire.read("deliveryOrderPaymentSettings", word(payment_moment)),
         is_confirmation_enabled=wire.read("isConfirmationEnabled", Reader.boolean),
         is_anonymous_guests_allowed=wire.read("isAnonymousGuestsAllowed", Reader.boolean),
         is_cloud=wire.read("isCloud", Reader.boolean),
@@ -221,7 +229,7 @@ def _discount(wire: Reader, organization_id: str) -> DiscountType:
         id=need(wire, "id", Reader.ident),
         organization_id=organization_id,
         name=name_of(wire),
-        mode=wire.read("mode", Reader.short),
+        mode=wire.read("mode", word(discount_mode)),
         percent=wire.read("percent", Reader.decimal),
         sum_minor=wire.read("sum", Reader.money),
         min_order_sum_minor=wire.read("minOrderSum", Reader.money),
@@ -242,8 +250,8 @@ def _payment_type(wire: Reader) -> PaymentType:
         id=need(wire, "id", Reader.ident),
         name=name_of(wire),
         code=wire.read("code", Reader.label),
-        kind=wire.read("paymentTypeKind", Reader.short),
-        processing=wire.read("paymentProcessingType", Reader.short),
+        kind=wire.read("paymentTypeKind", word(payment_kind)),
+        processing=wire.read("paymentProcessingType", word(payment_processing)),
         comment=wire.read("comment", Reader.label),
         is_combinable=_flag(wire, "combinable"),
         prints_cheque=_flag(wire, "printCheque"),
@@ -258,7 +266,7 @@ def _order_type(wire: Reader, organization_id: str) -> OrderTypeInfo:
         id=need(wire, "id", Reader.ident),
         organization_id=organization_id,
         name=name_of(wire),
-        service_type=wire.read("orderServiceType", Reader.short),
+        service_type=wire.read("orderServiceType", word(service_type)),
         is_default=_flag(wire, "isDefault"),
         is_deleted=_flag(wire, "isDeleted"),
     )

@@ -16,7 +16,8 @@ from typing import Any
 import orjson
 
 from iiko_client import clocks
-from iiko_client.reading import LONGEST_ID, BadValue, canonical_id
+from iiko_client.reading import LONGEST_ID, NO_ID, BadValue, canonical_id, external_id
+from iiko_client.types.statuses import letters
 
 # The vendor's enum `WebHooks.WebHookEventType` (OpenAPI, read 2026-11).
 EVENT_TYPES = (
@@ -37,6 +38,8 @@ EVENT_TYPES = (
 OLDER_EVENT_TYPES = ("OrderChanged", "DeliveryOrderChanged")
 
 SOI_TYPES = ("CREATE", "UPDATE")
+
+_TYPES_BY_LETTERS = {letters(name): name for name in (*EVENT_TYPES, *OLDER_EVENT_TYPES)}
 
 CLOUD, SOI, UNKNOWN = "cloud", "soi", "unknown"
 _INT64 = 2**63
@@ -65,11 +68,14 @@ class Envelope:
 def read_envelope(message: Any) -> Envelope:
     if not isinstance(message, Mapping):
         return _unknown(message)
-    if "eventType" in message:
+    is_soi = _soi_type(message) in SOI_TYPES
+    if "eventType" in message and not (message["eventType"] is None and is_soi):
         return _cloud(message)
-    if str(message.get("type")).upper() in SOI_TYPES:
-        return _soi(message)
-    return _unknown(message)
+    return _soi(message) if is_soi else _unknown(message)
+
+
+def _soi_type(message: Mapping[str, Any]) -> str:
+    return str(message.get("type")).strip().upper()
 
 
 def _cloud(message: Mapping[str, Any]) -> Envelope:
@@ -79,10 +85,10 @@ def _cloud(message: Mapping[str, Any]) -> Envelope:
     tells_news = bool(inner) and (event_time is not None or revision is not None)
     return Envelope(
         format=CLOUD,
-        event_type=_name(message.get("eventType")),
-        organization_id=_ident(message.get("organizationId")),
+        event_type=_event_type(message.get("eventType")),
+        organization_id=_ident(message.get("organizationId")) or _organization_inside(inner),
         entity_key=_ident(inner.get("id")),
-        order_external_id=_ident(inner.get("externalNumber")),
+        order_external_id=_external(inner.get("externalNumber")),
         correlation_id=_ident(message.get("correlationId")),
         event_time=event_time,
         revision=revision,
@@ -95,11 +101,12 @@ def _soi(message: Mapping[str, Any]) -> Envelope:
     outer: Mapping[str, Any] = transaction if isinstance(transaction, Mapping) else {}
     details = message.get("iikoOrderDetails")
     inner: Mapping[str, Any] = details if isinstance(details, Mapping) else {}
-    external = _ident(message.get("orderExternalId"))
+    external = _external(message.get("orderExternalId"))
     return Envelope(
         format=SOI,
-        event_type=str(message["type"]).upper(),
-        organization_id=_ident(outer.get("organizationId")),
+        event_type=_soi_type(message),
+        # Where the format's examples have it; an imitation may put it outside, as the Cloud does.
+        organization_id=_ident(outer.get("organizationId")) or _ident(message.get("organizationId")),
         entity_key=_ident(inner.get("iikoOrderId")) or (f"ext:{external}" if external else ""),
         order_external_id=external,
         correlation_id=_ident(outer.get("correlationId")),
@@ -133,8 +140,20 @@ def digest_of(part: Any) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def _name(value: Any) -> str:
-    return value.strip()[:100] if isinstance(value, str) else ""
+def _organization_inside(info: Mapping[str, Any]) -> str:
+    """``eventInfo`` of orders and reserves names the organization once more (OpenAPI, read 2026-11)."""
+    return _ident(info.get("organizationId"))
+
+
+def _event_type(value: Any) -> str:
+    name = value.strip()[:100] if isinstance(value, str) else ""
+    return _TYPES_BY_LETTERS.get(letters(name), name)
+
+
+def _external(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return external_id(str(value))
 
 
 def _ident(value: Any) -> str:
@@ -142,7 +161,8 @@ def _ident(value: Any) -> str:
         return ""
     text = str(value).strip()
     try:
-        return canonical_id(text)
+        found = canonical_id(text)
+        return "" if found == NO_ID else found
     except BadValue:
         return f"{text[: LONGEST_ID - 40]}…{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
@@ -157,7 +177,7 @@ def _time(value: Any) -> datetime | None:
 
 
 def _revision(value: Any) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 40:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)

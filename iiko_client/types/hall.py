@@ -21,8 +21,13 @@ from iiko_client.types.infos import (
     read_status,
     read_table,
 )
-from iiko_client.types.lines import ItemRow, MoneyRow, PaymentRow
-from iiko_client.types.statuses import normalise_reserve_status, normalise_table_order_status
+from iiko_client.types.lines import ItemRow, MoneyRow, PaymentRow, word
+from iiko_client.types.statuses import (
+    normalise_reserve_status,
+    normalise_table_order_status,
+    reserve_cancel_reason,
+    split_between_registers,
+)
 from iiko_client.units import MinorUnits
 
 
@@ -93,7 +98,7 @@ _TABLE_ORDER: Table = (
     ("phone", "phone", Reader.short),
     ("tableIds", "table_ids", Reader.idents),
     ("tabName", "tab_name", Reader.label),
-    ("splitOrderBetweenCashRegisters", "split_between_registers", Reader.label),
+    ("splitOrderBetweenCashRegisters", "split_between_registers", word(split_between_registers)),
     ("whenCreated", "when_created", Reader.local_time),
 )
 # Reserve names no clock for its two times. Of estimatedStartTime another schema of the vendor,
@@ -105,7 +110,7 @@ _RESERVE: Table = (
     ("guestsCount", "guests_count", Reader.integer),
     ("durationInMinutes", "duration_minutes", Reader.integer),
     ("shouldRemind", "should_remind", Reader.boolean),
-    ("cancelReason", "cancel_reason", Reader.label),
+    ("cancelReason", "cancel_reason", word(reserve_cancel_reason)),
     ("estimatedStartTime", "estimated_start_time", Reader.local_time),
     ("guestsComingTime", "guests_coming_time", Reader.local_time),
     ("comment", "comment", Reader.label),
@@ -149,7 +154,7 @@ def _read(
     read_creation(info, fields)
     read_table(info, wrapper, fields)
     # iiko sends null where it was given no number; one that it named before stays.
-    if (external := info.read("externalNumber", Reader.ident)) is not None:
+    if (external := info.read("externalNumber", Reader.external_id)) is not None:
         fields["external_number"] = external
     content = info.read(key, Reader.child)
     if content is not None:

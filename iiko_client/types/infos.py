@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypedDict
 
 from iiko_client.reading import Reader
-from iiko_client.types.lines import read_discounts, read_items, read_payments, read_tips
+from iiko_client.types.lines import read_discounts, read_items, read_payments, read_tips, word
+from iiko_client.types.statuses import customer_type, gender, normalise_creation_status
 
 Parse = Callable[[Reader, str], Any]
 Table = tuple[tuple[str, str, Parse], ...]
@@ -104,7 +105,7 @@ def read_raw(reader: Reader, names: Mapping[str, str], fields: InfoFields) -> No
 
 def read_creation(info: Reader, fields: InfoFields) -> None:
     """Read whether the till took it, and why not."""
-    read_table(info, (("creationStatus", "creation_status", Reader.short),), fields)
+    read_table(info, (("creationStatus", "creation_status", word(normalise_creation_status)),), fields)
     read_raw(info, {"errorInfo": "error_info"}, fields)
 
 
@@ -121,9 +122,11 @@ def read_status(reader: Reader, key: str, fields: InfoFields, normalise: Callabl
 
 
 def read_customer(wire: Reader) -> dict[str, Any]:
-    names = ("type", "name", "surname", "comment", "gender", "birthdate")
     customer: dict[str, Any] = {"id": wire.read("id", Reader.ident)}
-    customer |= {name: wire.read(name, Reader.label) for name in names}
+    customer["type"] = wire.read("type", word(customer_type))
+    customer |= {name: wire.read(name, Reader.label) for name in ("name", "surname", "comment")}
+    customer["gender"] = wire.read("gender", word(gender))
+    customer["birthdate"] = wire.read("birthdate", Reader.label)
     customer["is_in_blacklist"] = wire.read("inBlacklist", Reader.boolean) or False
     customer["blacklist_reason"] = wire.read("blacklistReason", Reader.label)
     return customer

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 
 from iiko_client.reading import Reader
+from iiko_client.types.statuses import item_kind, item_status, payment_kind
 from iiko_client.units import MinorUnits, without_noise
 
 
@@ -72,6 +74,14 @@ def iso(instant: datetime | None) -> str | None:
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def word(known: Callable[[str], str | None]) -> Callable[[Reader, str], str | None]:
+    """Read a word of a list; see ``Reader.word``."""
+    return lambda reader, key: reader.word(key, known)
+
+
+_KIND, _STATUS, _PAYMENT_KIND = word(item_kind), word(item_status), word(payment_kind)
+
+
 def read_items(reader: Reader, key: str) -> list[ItemRow]:
     combos = {row["id"]: row["name"] for row in _read_combos(reader)}
     return [_read_item(item, combos) for item in reader.children(key)]
@@ -83,7 +93,7 @@ def _read_combos(reader: Reader) -> list[dict[str, str | None]]:
 
 
 def _read_item(item: Reader, combos: dict[str | None, str | None]) -> ItemRow:
-    kind = item.read("type", Reader.label)
+    kind = item.read("type", _KIND)
     # Compound has one or two components and no product of its own, Service has a service in its place.
     components = [item.inner(key) for key in ("primaryComponent", "secondaryComponent") if item.wire.get(key)]
     parts = [_read_component(component) for component in components]
@@ -98,7 +108,7 @@ def _read_item(item: Reader, combos: dict[str | None, str | None]) -> ItemRow:
     return ItemRow(
         position_id=item.read("positionId", Reader.ident) or money[0].read("positionId", Reader.ident),
         kind=kind,
-        status=item.read("status", Reader.label),
+        status=item.read("status", _STATUS),
         product_id=product["id"],
         name=product["name"],
         size=item.inner_named("size").read("name", Reader.label),
@@ -198,7 +208,7 @@ def _read_payment(payment: Reader) -> PaymentRow:
     return PaymentRow(
         type_id=kind.read("id", Reader.ident),
         name=kind.read("name", Reader.label),
-        kind=kind.read("kind", Reader.label),
+        kind=kind.read("kind", _PAYMENT_KIND),
         sum_minor=payment.read("sum", Reader.money),
         is_preliminary=payment.read("isPreliminary", Reader.boolean),
         is_external=payment.read("isExternal", Reader.boolean),

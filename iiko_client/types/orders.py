@@ -25,7 +25,7 @@ from iiko_client.types.infos import (
     read_status,
     read_table,
 )
-from iiko_client.types.lines import ItemRow, MoneyRow, PaymentRow, exact
+from iiko_client.types.lines import ItemRow, MoneyRow, PaymentRow, exact, word
 from iiko_client.types.statuses import normalise_status, order_type
 from iiko_client.units import MinorUnits
 
@@ -138,7 +138,7 @@ def read_order_info(wire: JsonObject, zone_of: Callable[[str | None], tzinfo]) -
     read_table(info, (("posId", "pos_id", Reader.ident),), fields)
     read_creation(info, fields)
     # iiko sends null where it was given no number; the number we know from elsewhere stays.
-    external = info.read("externalNumber", Reader.ident)
+    external = info.read("externalNumber", Reader.external_id)
     if external is not None:
         fields["external_order_id"] = external
     inner = info.read("order", Reader.child)
@@ -169,9 +169,8 @@ def _read_order(order: Reader, fields: OrderFields) -> None:
 def _read_order_type(wire: Reader | None) -> OrderFields:
     if wire is None:
         return OrderFields(order_type=None, order_type_id=None, order_type_name=None)
-    service = wire.read("orderServiceType", Reader.short)
     return OrderFields(
-        order_type=order_type(service) if service else None,
+        order_type=wire.read("orderServiceType", word(order_type)),
         order_type_id=wire.read("id", Reader.ident),
         order_type_name=wire.read("name", Reader.label),
     )

@@ -10,12 +10,14 @@ from datetime import UTC
 
 from iiko_client.reading import JsonObject, Reader
 from iiko_client.types.infos import Table, read_creation, read_status, read_table
+from iiko_client.types.lines import word
 from iiko_client.types.orders import OrderFields, OrderReading
 from iiko_client.types.statuses import normalise_status, order_type
 
 _DETAILS: Table = (
     ("restaurantName", "restaurant_name", Reader.label),
     ("orderAmount", "amount_minor", Reader.money),
+    ("orderType", "order_type", word(order_type)),
     ("problem", "problem", Reader.label),
     # With an offset in every example; without one it is taken as UTC.
     ("receivedAt", "when_created", Reader.local_time),
@@ -28,7 +30,7 @@ def read_soi_order(wire: JsonObject) -> OrderReading:
     issues: list[str] = []
     message = Reader(wire, zone=UTC, issues=issues)
     fields = OrderFields()
-    external = message.read("orderExternalId", Reader.ident)
+    external = message.read("orderExternalId", Reader.external_id)
     if external is not None:
         fields["external_order_id"] = external
         fields["soi_external_id"] = external
@@ -36,6 +38,8 @@ def read_soi_order(wire: JsonObject) -> OrderReading:
     read_creation(message, fields)
     details = message.inner("iikoOrderDetails")
     _read_details(details, fields)
+    for place in (message, details):
+        _read_courier(place, fields)
     return OrderReading(
         organization_id=message.inner("transactionDetails").read("organizationId", Reader.ident),
         iiko_order_id=details.read("iikoOrderId", Reader.ident),
@@ -49,12 +53,23 @@ def read_soi_order(wire: JsonObject) -> OrderReading:
 def _read_details(details: Reader, fields: OrderFields) -> None:
     read_table(details, _DETAILS, fields)
     read_status(details, "orderStatus", fields, normalise_status)
-    if details.has("orderType"):
-        kind = details.read("orderType", Reader.short)
-        fields["order_type"] = order_type(kind) if kind else None
-    # No courier in the published example; an imitation of the format puts one here.
     if "readable_number" not in fields and details.wire.get("iikoOrderNumber"):
         fields["readable_number"] = details.read("iikoOrderNumber", Reader.short)
-    if (courier := details.read("courier", Reader.child)) is not None:
-        fields["courier_id"] = courier.read("id", Reader.ident)
-        fields["courier_name"] = courier.read("name", Reader.label)
+
+
+def _read_courier(place: Reader, fields: OrderFields) -> None:
+    """Read who carries it, nested or flat; a message that names none at all says nothing of it.
+
+    No courier is in the published example; imitations of the format name one in these ways. Id and name
+    are of one person, so one of them alone empties the other.
+    """
+    courier = place.read("courier", Reader.child)
+    if courier is not None:
+        person = courier.read("id", Reader.ident), courier.read("name", Reader.label)
+    elif place.has("courierId") or place.has("courierName"):
+        person = place.read("courierId", Reader.ident), place.read("courierName", Reader.label)
+    elif place.has("courier") and place.wire["courier"] is None:
+        person = None, None
+    else:
+        return
+    fields["courier_id"], fields["courier_name"] = person

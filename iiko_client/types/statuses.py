@@ -48,9 +48,29 @@ class ReserveStatus(StrEnum):
     CLOSED = "Closed"
 
 
-def _normaliser(statuses: type[S]) -> Callable[[str], S | None]:
-    by_letters = {status.value.lower(): status for status in statuses}
-    return lambda raw: by_letters.get("".join(letter for letter in raw.lower() if letter not in "_- "))
+class CreationStatus(StrEnum):
+    """``Deliveries.Response.Order.CreationStatus`` (read 2026-11); SOI says OK for Success."""
+
+    IN_PROGRESS = "InProgress"
+    SUCCESS = "Success"
+    OK = "OK"
+    ERROR = "Error"
+
+
+def letters(raw: str) -> str:
+    """Return what tells one word of the wire from another: neither case nor what parts its words."""
+    return "".join(letter for letter in raw.lower() if letter not in "_- \t\r\n")
+
+
+def _normaliser(words: type[S]) -> Callable[[str], S | None]:
+    by_letters = {letters(word.value): word for word in words}
+    return lambda raw: by_letters.get(letters(raw))
+
+
+def words(*known: str) -> Callable[[str], str | None]:
+    """Return what finds the vendor's spelling of a word; None for one that is none of these."""
+    by_letters = {letters(word): word for word in known}
+    return lambda raw: by_letters.get(letters(raw))
 
 
 normalise_status = _normaliser(DeliveryStatus)
@@ -60,7 +80,25 @@ The SOI spelling (UPPER_SNAKE) is known from the format's own examples only.
 """
 normalise_table_order_status = _normaliser(TableOrderStatus)
 normalise_reserve_status = _normaliser(ReserveStatus)
+normalise_creation_status = _normaliser(CreationStatus)
 
+# Lists of the vendor's schema (read 2026-11).
+item_kind = words("Product", "Compound", "Service")
+item_status = words("Added", "PrintedNotCooking", "CookingStarted", "CookingCompleted", "Served")
+payment_kind = words(
+    *("Unknown", "Cash", "Card", "Credit", "Writeoff", "Voucher", "External"),
+    *("SmartSale", "Sberbank", "Trpos"),  # of orders alone
+    *("IikoCard", "LoyaltyCard"),  # one kind: the dictionary's name of it, and the request's
+)
+payment_processing = words("External", "Internal", "Both")
+discount_mode = words("Percent", "FlexibleSum", "FixedSum")
+service_type = words("Common", "DeliveryByCourier", "DeliveryByClient", "DeliveryPickUp")
+reserve_cancel_reason = words("ClientNotAppeared", "ClientRefused", "Other")
+split_between_registers = words("Disabled", "Allowed", "Required")
+gender = words("NotSpecified", "Male", "Female")
+customer_type = words("regular", "one-time")
+delivery_service_type = words("CourierOnly", "SelfServiceOnly", "CourierAndSelfService")
+payment_moment = words("WhenOrderOnTheWay", "WhenOrderClosed")
 
 # Orders carry orderServiceType; the order type dictionary says DeliveryPickUp for the same thing.
 ORDER_TYPES = {
@@ -68,9 +106,13 @@ ORDER_TYPES = {
     "deliverybyclient": "PICKUP",
     "deliverypickup": "PICKUP",
     "common": "HALL",
+    # SOI says it in these words.
+    "delivery": "DELIVERY",
+    "pickup": "PICKUP",
+    "hall": "HALL",
 }
 
 
-def order_type(service_type: str) -> str:
-    """Return DELIVERY, PICKUP or HALL; a service type nobody knows is returned as it came."""
-    return ORDER_TYPES.get(service_type.lower(), service_type)
+def order_type(raw: str) -> str | None:
+    """Return DELIVERY, PICKUP or HALL; None for a service type nobody knows."""
+    return ORDER_TYPES.get(letters(raw))

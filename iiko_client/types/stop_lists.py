@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
 
 from iiko_client.reading import BadValue, Reader
 
@@ -22,23 +21,31 @@ class ChangedStopList:
 
 @dataclass(frozen=True, slots=True)
 class StopListChange:
+    """``is_complete``: it names every list that changed; where not, any list of the restaurant may have."""
+
     lists: tuple[ChangedStopList, ...]
+    is_complete: bool
     issues: tuple[str, ...]
 
 
-def read_stop_list_change(info: Mapping[str, Any]) -> StopListChange | None:
-    """Read the content of the event; None where the list that it is made of is missing."""
+def read_stop_list_change(info: object) -> StopListChange:
+    """Read the content of the event, whatever stands in its place."""
     issues: list[str] = []
-    reader = Reader(info, zone=UTC, issues=issues)
-    if not isinstance(info.get(_LIST), list):
-        return None
+    wire = info if isinstance(info, Mapping) else {}
+    if not isinstance(info, Mapping):
+        issues.append("eventInfo: missing, or no object")
+    reader = Reader(wire, zone=UTC, issues=issues)
+    updates = reader.read(_LIST, Reader.children) or []
     found: dict[str, bool] = {}
-    for update in reader.children(_LIST):
+    named = 0
+    for update in updates:
         ident = update.read("id", Reader.ident)
         if ident is None:
             update.note("id", BadValue("names no terminal group"))
             continue
+        named += 1
         # Unreadable is taken for "only a part": nothing is concluded from it.
         is_full = bool(update.read("isFull", Reader.boolean))
         found[ident] = found.get(ident, False) or is_full
-    return StopListChange(tuple(ChangedStopList(*one) for one in found.items()), tuple(issues))
+    is_complete = bool(found) and named == len(wire[_LIST])
+    return StopListChange(tuple(ChangedStopList(*one) for one in found.items()), is_complete, tuple(issues))

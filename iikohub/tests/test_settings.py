@@ -96,6 +96,15 @@ def test_address_of_the_hub_opens_its_host_and_makes_cookies_secure() -> None:
     assert (read["SESSION_COOKIE_SECURE"], read["CSRF_COOKIE_SECURE"]) == (True, True)
 
 
+def test_hub_that_knows_its_address_registers_by_itself_unless_told_not_to() -> None:
+    address = {"WEBHOOK_BASE_URL": "https://hub.example.org"}
+
+    assert settings(**address)["WEBHOOK_AUTO_REGISTER"] is True
+    assert settings(**address, WEBHOOK_AUTO_REGISTER="")["WEBHOOK_AUTO_REGISTER"] is True
+    assert settings(**address, WEBHOOK_AUTO_REGISTER="0")["WEBHOOK_AUTO_REGISTER"] is False
+    assert settings(WEBHOOK_AUTO_REGISTER="1")["WEBHOOK_AUTO_REGISTER"] is True
+
+
 def test_lists_are_separated_by_commas() -> None:
     first, second = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 

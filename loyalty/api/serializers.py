@@ -10,6 +10,7 @@ from rest_framework import serializers
 from loyalty.models import Customer, LoyaltyOperation, Wallet, WalletKind
 from loyalty.services.operations import LONGEST_COMMENT
 from orders.api.command_serializers import MoneyField
+from organizations.api.fields import IikoIdField
 from organizations.services.personal_data import masked_card, masked_email, masked_phone
 
 
@@ -174,9 +175,9 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
 
 
 class WalletActionSerializer(serializers.Serializer[Any]):
-    organization_id = serializers.CharField(max_length=200)
-    customer_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET loyalty/customers.")
-    wallet_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET loyalty/customers.")
+    organization_id = IikoIdField()
+    customer_id = IikoIdField(help_text="iiko's id, see GET loyalty/customers.")
+    wallet_id = IikoIdField(help_text="iiko's id, see GET loyalty/customers.")
     amount = AmountField(help_text="Major units: 1520.50.")
     comment = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT, help_text="The reason."

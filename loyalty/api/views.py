@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from iiko_client.reading import is_no_id
 from loyalty.api.filters import OperationFilter
 from loyalty.api.serializers import (
     CancelHoldSerializer,
@@ -29,6 +30,7 @@ from loyalty.services import operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import REPEATS, Asked
 from orders.api.waiting import made_once, requester_of, status_of, wait_for_end
+from organizations.api.fields import NO_ID_GIVEN
 from organizations.api.filters import refuse_repeats
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle, SearchThrottle
@@ -70,6 +72,8 @@ def organization_of(request: Request, organization_id: str) -> Organization:
     Raises:
         UnknownOrganization: 404, for one that is there and not the caller's too.
     """
+    if is_no_id(organization_id):
+        raise ValidationError({"organization_id": NO_ID_GIVEN})
     rows = in_scope(request, Organization.objects.all(), path="iiko_id")
     found = rows.filter(iiko_id=canonical_id(organization_id)).first()
     if found is None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from iiko_client.breaker import Priority
 from iiko_client.client import IikoClient
 from iiko_client.errors import IikoAuthFailed, IikoError, IikoRejected, IikoRequestInvalid
-from iiko_client.reading import is_uuid, tidy
+from iiko_client.reading import is_no_id, is_uuid, tidy
 from iiko_client.types.loyalty import Guest
 from loyalty.errors import BadRequest, IikoRefused, IikoUnreachable, LoyaltyNotProvisioned, UnknownCustomer
 from loyalty.models import Customer, LoyaltyOperation, Wallet
@@ -90,7 +90,7 @@ def read_again(customer_id: int, *, now: datetime) -> None:
 def _canonical(way: Way, value: str) -> str:
     if way is Way.PHONE and (phone := normal_phone(value)):
         return phone
-    if way is Way.ID and is_uuid(value.strip()):
+    if way is Way.ID and is_uuid(value.strip()) and not is_no_id(value):
         return canonical_id(value)
     if way in (Way.EMAIL, Way.CARD) and (text := value.strip()) and text.isprintable():
         return text

@@ -137,6 +137,18 @@ def test_order_that_the_till_refused_releases_its_hold(client: Client, iiko: Pla
     assert newest().hold_id == hold.pk
 
 
+@pytest.mark.parametrize("word", ["Error", "ERROR", " error "])
+def test_refusal_in_any_spelling_releases_the_hold(client: Client, iiko: PlayedIiko, word: str) -> None:
+    hold = held_for_order(client, iiko)
+    Order.objects.update(creation_status="InProgress", raw_status=None, status=None)
+
+    post(client, [cloud_event(creation_status=word, order=None, timestamp=REVISION + 1)])
+    drain()
+
+    assert jobs("release_of_order") == 1
+    assert release_of_orders([hold.order_id or 0], now=timezone.now()) == 1
+
+
 def test_open_order_keeps_its_hold_and_closed_one_has_spent_it(client: Client, iiko: PlayedIiko) -> None:
     hold = held_for_order(client, iiko)
     assert list(LoyaltyOperation.objects.open_holds()) == [hold]

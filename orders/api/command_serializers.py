@@ -16,6 +16,7 @@ from orders.command_models import CommandKind, OrderCommand
 from orders.services.discounts import AskedDiscount
 from orders.services.refusals import meaning
 from orders.services.wishes import AskedPayment
+from organizations.api.fields import IikoIdField
 
 _LARGEST_MINOR = 10**12  # 1e10 in major units (OpenAPI, Payment.sum, read 2026-11)
 
@@ -139,7 +140,7 @@ class UpdateStatusSerializer(serializers.Serializer[Any]):
 
 
 class AssignCourierSerializer(serializers.Serializer[Any]):
-    courier_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET couriers.")
+    courier_id = IikoIdField(help_text="iiko's id, see GET couriers.")
     courier_name = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, help_text="Not needed: the dictionary knows it."
     )
@@ -149,7 +150,7 @@ class PaymentSerializer(serializers.Serializer[Any]):
     paymentTypeKind = NamedChoiceField(  # noqa: N815  # the contract's name
         choices=[kind.value for kind in PaymentKind], required=False, allow_null=True
     )
-    paymentTypeId = serializers.CharField(required=False, allow_null=True, max_length=200)  # noqa: N815
+    paymentTypeId = IikoIdField(required=False, allow_null=True)  # noqa: N815
     sum = MoneyField(help_text="Major units: 1520.50.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -177,8 +178,8 @@ class CancelSerializer(serializers.Serializer[Any]):
     cancel_reason = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, default="", max_length=255
     )
-    cancel_cause_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
-    removal_type_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
+    cancel_cause_id = IikoIdField(required=False, allow_null=True, default=None)
+    removal_type_id = IikoIdField(required=False, allow_null=True, default=None)
 
 
 @extend_schema_field(
@@ -189,11 +190,10 @@ class PercentField(serializers.DecimalField):
 
 
 class ApplyDiscountSerializer(serializers.Serializer[Any]):
-    discount_id = serializers.CharField(
+    discount_id = IikoIdField(
         required=False,
         allow_null=True,
         default=None,
-        max_length=200,
         help_text="iiko's id of the discount type. Not needed where only one takes a sum.",
     )
     discount_sum = MoneyField(required=False, allow_null=True, default=None, help_text="Major units: 150.00.")

@@ -13,7 +13,13 @@ from django.utils import timezone
 from iiko_client.types.statuses import normalise_status
 from orders.models import Order, OrderQuerySet, Status
 from orders.services.horizon import settled_before
-from organizations.api.filters import ChoicesFilter, IikoIdFilter, StrictBooleanFilter, TextsFilter
+from organizations.api.filters import (
+    ChoicesFilter,
+    ExternalIdFilter,
+    IikoIdFilter,
+    StrictBooleanFilter,
+    TextsFilter,
+)
 
 M = TypeVar("M", bound=Model)
 
@@ -45,7 +51,7 @@ class OrderFilter(ChangesFilter):
     organization_id = IikoIdFilter()
     courier_id = IikoIdFilter()
     order_type = TextsFilter(method="by_order_type", help_text="DELIVERY, PICKUP, HALL.")
-    external_order_id = filters.CharFilter()
+    external_order_id = ExternalIdFilter()
     iiko_order_id = IikoIdFilter()
     readable_number = filters.CharFilter()
     late = StrictBooleanFilter(method="by_late", help_text="true: past the promised time.")
@@ -54,7 +60,8 @@ class OrderFilter(ChangesFilter):
     )
     search = filters.CharFilter(
         method="by_search",
-        help_text="A number, an id (ours excepted) or a phone, exactly; or the end of one, four digits.",
+        help_text="A number, an id (ours excepted) or a phone, whole, of any case; or the last four digits of "
+        "a phone.",
     )
 
     class Meta:

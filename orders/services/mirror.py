@@ -64,8 +64,8 @@ class Applied:
 class _Row(RankedRow[Order]):
     """One order of the batch, and what it will tell."""
 
-    def __init__(self, order: Order) -> None:
-        super().__init__(order)
+    def __init__(self, order: Order, *, now: datetime | None = None) -> None:
+        super().__init__(order, now=now)
         self.order = order
         self.story = Story(order, self.ranks)
 
@@ -79,12 +79,12 @@ class _Row(RankedRow[Order]):
 class _Rows:
     """The locked rows of a batch, found by either id."""
 
-    def __init__(self, orders: Iterable[Order]) -> None:
+    def __init__(self, orders: Iterable[Order], *, now: datetime | None = None) -> None:
         self.by_iiko_id: dict[tuple[str, str], _Row] = {}
         self.by_external_id: dict[tuple[str, str], list[_Row]] = {}
         self.all: dict[int, _Row] = {}
         for order in orders:
-            row = _Row(order)
+            row = _Row(order, now=now)
             self.all[order.pk] = row
             self.know(row)
 
@@ -123,7 +123,7 @@ def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int,
     """
     reports = sorted(reports, key=lambda report: report.event_id)
     times = change_times()
-    rows = _lock_rows(reports, times)
+    rows = _lock_rows(reports, times, now)
     outcomes: dict[int, Applied] = {}
     losers: dict[int, int] = {}
     for report in reports:
@@ -154,7 +154,7 @@ def _keeper(losers: dict[int, int], order_id: int) -> int:
 # --- which row -------------------------------------------------------------------------------------
 
 
-def _lock_rows(reports: Sequence[OrderReport], times: Iterator[datetime]) -> _Rows:
+def _lock_rows(reports: Sequence[OrderReport], times: Iterator[datetime], now: datetime) -> _Rows:
     wanted = _matching(reports)
     known = _known(wanted)
     if unsettled := _unsettled(known, reports):
@@ -163,7 +163,7 @@ def _lock_rows(reports: Sequence[OrderReport], times: Iterator[datetime]) -> _Ro
         known = _known(wanted)
     if stubs := _missing(known, reports, times):
         Order.objects.bulk_create(stubs, ignore_conflicts=True)
-    return _Rows(Order.objects.select_for_update().filter(wanted).order_by("pk"))
+    return _Rows(Order.objects.select_for_update().filter(wanted).order_by("pk"), now=now)
 
 
 def _known(wanted: Q) -> _Rows:

@@ -13,6 +13,9 @@ construction. The ranks, lowest first:
   in which the order has come further, then by digest, so that every arrival order picks the same one.
   The time of the notification says nothing: the same content may be told again later, as a repeat.
 
+A revision more than a day ahead of its receipt is no moment of iiko's (the handlers of events leave it
+out). Rows that hold one from before that rule give it up as soon as the Cloud speaks of them again.
+
 Once the Cloud has spoken of a field SOI no longer changes it: a message without a revision cannot
 prove that it is newer.
 """
@@ -21,6 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from iiko_client.types.statuses import DeliveryStatus
@@ -29,9 +33,17 @@ NOTHING = ""
 FALLBACK = "0"
 _REST = "*"
 
+AHEAD = timedelta(days=1)
+"""How far iiko's clock may be ahead of ours, by our choice."""
+
 
 def soi_rank(*, is_update: bool, arrival_id: int) -> str:
     return f"{2 if is_update else 1}:{arrival_id:020d}"
+
+
+def milliseconds(moment: datetime) -> int:
+    """Count as iiko's revisions do: milliseconds since the epoch."""
+    return int(moment.timestamp() * 1000)
 
 
 def cloud_rank(*, revision: int, progress: int, digest: str) -> str:
@@ -62,7 +74,9 @@ def progress_of(
 class FieldRanks:
     """The rank of every field of one order, stored as the commonest rank and the exceptions to it."""
 
-    def __init__(self, stored: Mapping[str, str]) -> None:
+    def __init__(self, stored: Mapping[str, str], *, now: datetime | None = None) -> None:
+        if now is not None:
+            stored = _believed(stored, now)
         self._rest = stored.get(_REST, NOTHING)
         self._ranks = {name: rank for name, rank in stored.items() if name != _REST}
 
@@ -77,6 +91,17 @@ class FieldRanks:
         ranks = {name: self.of(name) for name in names}
         common = Counter(ranks.values()).most_common(1)[0][0]
         return {_REST: common} | {name: rank for name, rank in ranks.items() if rank != common}
+
+
+def _believed(stored: Mapping[str, str], now: datetime) -> Mapping[str, str]:
+    """Put the ranks that no revision of iiko's can have yet below every other of the Cloud's."""
+    highest = f"3:{milliseconds(now + AHEAD):020d};"  # the sign after ":"
+    if all(rank <= highest for rank in stored.values()):
+        return stored
+    return {name: _LOWEST_CLOUD if rank > highest else rank for name, rank in stored.items()}
+
+
+_LOWEST_CLOUD = cloud_rank(revision=0, progress=0, digest="")
 
 
 def is_told(stored: Mapping[str, str], name: str) -> bool:
@@ -100,9 +125,11 @@ class RankedRow(Generic[R]):
     ``is_changed``: what people see of it is different; ``is_touched``: it has to be written.
     """
 
-    def __init__(self, row: R) -> None:
+    def __init__(self, row: R, *, now: datetime | None = None) -> None:
+        """``now``: ranks from farther ahead are not believed."""
         self.row = row
-        self.ranks = FieldRanks(row.field_ranks)
+        self.ranks = FieldRanks(row.field_ranks, now=now)
+        self._believed = None if now is None else milliseconds(now + AHEAD)
         self.is_changed = not row.field_ranks
         self.is_touched = self.is_changed
 
@@ -122,6 +149,9 @@ class RankedRow(Generic[R]):
             self.is_touched = True
 
     def note_revision(self, revision: int | None) -> None:
-        if revision is not None and revision > (self.row.revision or 0):
+        held = self.row.revision or 0
+        if self._believed is not None and held > self._believed:
+            held = 0
+        if revision is not None and revision > held:
             self.row.revision = revision
             self.is_touched = True

@@ -13,7 +13,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from iiko_client.anew import NotRebuildable, order_anew
-from iiko_client.reading import JsonObject
+from iiko_client.reading import JsonObject, without_no_ids
 from iiko_client.types.orders import read_order_info
 from iiko_client.types.payments import PaymentKind
 from iiko_client.types.statuses import DeliveryStatus
@@ -149,7 +149,7 @@ def anew(
     if (promised := fields.get("promised_time")) is not None and promised <= now:
         raise CannotRebuild("promise_passed")
     expected, tolerance = expected_total(fields, wish, organization_id)
-    wire: JsonObject = info["order"]
+    wire: JsonObject = without_no_ids(info["order"])
     try:
         order = order_anew(
             wire,

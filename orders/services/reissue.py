@@ -32,7 +32,7 @@ from iiko_client.operations.table import DRAFTS_DISABLED
 from iiko_client.reading import JsonObject
 from iiko_client.types.commands import CommandState as VendorState
 from iiko_client.types.orders import read_order_info
-from iiko_client.types.statuses import DeliveryStatus
+from iiko_client.types.statuses import DeliveryStatus, normalise_creation_status
 from orders.command_models import CommandKind, CommandState, DraftUse, OrderCommand, Phase
 from orders.models import CreationStatus, Order
 from orders.services import rebuilding, wishes
@@ -709,7 +709,7 @@ def _commit_draft(desk: Desk) -> Verdict:
 
 def _judge_committed(desk: Desk, info: JsonObject, state: CommandState) -> Verdict:
     command = desk.command
-    if info.get("creationStatus") == CreationStatus.ERROR:
+    if str(normalise_creation_status(str(info.get("creationStatus")))) == CreationStatus.ERROR:
         return _rejected("reissue_refused", _error_words(info))
     if isinstance(info.get("order"), Mapping) and not rebuilding.differs(info, command.wish, None, 0):
         return Verdict(CommandState.CONFIRMED, proof="order")

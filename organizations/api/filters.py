@@ -15,6 +15,8 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from iiko_client.reading import external_id, is_no_id
+from organizations.api.fields import NO_ID_GIVEN
 from organizations.services.registry import canonical_id
 
 if TYPE_CHECKING:
@@ -61,6 +63,14 @@ class _TextsField(_ChoicesField):
         return True
 
 
+class _IdsField(_TextsField):
+    def to_python(self, value: Any) -> list[str]:
+        ids = super().to_python(value)
+        if any(is_no_id(text) for text in ids):
+            raise BadValue(NO_ID_GIVEN, code="no_id")
+        return ids
+
+
 class ChoicesFilter(MultipleChoiceFilter):
     """Rows with one of the values given: ``?status=OnWay&status=Waiting`` finds both."""
 
@@ -82,6 +92,8 @@ class TextsFilter(CharFilter, ChoicesFilter):
 class IikoIdFilter(TextsFilter):
     """iiko's ids in any spelling of a UUID: upper case finds what lower case does."""
 
+    field_class = _IdsField
+
     def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
         return super().filter(qs, [canonical_id(text) for text in value])
 
@@ -94,6 +106,14 @@ def refuse_repeats(query: QueryDict, several: Collection[str] = ()) -> None:
     """
     if repeated := sorted(name for name, values in query.lists() if len(values) > 1 and name not in several):
         raise ValidationError(dict.fromkeys(repeated, _("It is given more than once. Give it one value.")))
+
+
+class ExternalIdFilter(CharFilter):
+    """A number of the shop's own: exactly as given, with its case and dashes."""
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().filter(qs, external_id(value) if value else value)
+        return found
 
 
 class StrictFilterBackend(DjangoFilterBackend):

@@ -164,26 +164,31 @@ def test_repeat_of_a_message_is_counted_and_costs_nothing(kitchen: Kitchen) -> N
     assert (len(inbox()), StopListGroup.objects.get().changes, len(jobs())) == (1, 1, 1)
 
 
-@pytest.mark.parametrize(
-    ("event", "reason"),
-    [
-        (stop_list_event(envelope={"eventInfo": None}), "no_content"),
-        (stop_list_event(envelope={"eventInfo": {"terminalGroupsStopListsUpdates": {}}}), "no_content"),
-        (stop_list_event(envelope={"eventInfo": {"terminalGroupsStopListsUpdates": []}}), "no_content"),
-        (
-            stop_list_event(envelope={"eventInfo": {"terminalGroupsStopListsUpdates": [{"isFull": True}]}}),
-            "no_content",
-        ),
-        (stop_list_event(organization_id=OTHER_ORGANIZATION_ID), "unknown_organization"),
-    ],
-)
-def test_message_that_says_nothing_is_kept_with_a_reason(event: dict[str, Any], reason: str) -> None:
+def test_messages_that_name_no_list_are_one_call_for_all(kitchen: Kitchen) -> None:
+    kitchen.says(entry(), more=({"terminalGroupId": SECOND_GROUP_ID, "items": []},))
+    for number in range(3):
+        unclear = {"eventInfo": {"terminalGroupsStopListsUpdates": [{"isFull": True}] * number}}
+        event = stop_list_event(event_time=f"2026-03-14 06:00:0{number}.000", envelope=unclear)
+        post(Client(), [event])
+        drain()
+    assert [one for one, _at in jobs()] == [ORGANIZATION_ID]
+
+    kitchen.clock.move(12)
+    for _ in range(3):
+        read_lists(ORGANIZATION_ID, clock=kitchen.clock)
+
+    (call,) = kitchen.calls
+    assert call["terminalGroupsIds"] == sorted([TERMINAL_GROUP_ID, SECOND_GROUP_ID])
+    assert not StopListGroup.objects.due().exists()
+
+
+def test_message_of_an_unknown_restaurant_is_kept_with_a_reason() -> None:
     make_organization()
 
-    post(Client(), [event])
+    post(Client(), [stop_list_event(organization_id=OTHER_ORGANIZATION_ID)])
     drain()
 
-    assert [(one.status, one.reason) for one in inbox()] == [("ignored", reason)]
+    assert [(one.status, one.reason) for one in inbox()] == [("ignored", "unknown_organization")]
     assert (StopListGroup.objects.count(), jobs()) == (0, [])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from organizations.api.fields import IikoIdField
 from webhooks.models import Drift, WebhookConfig
 
 
@@ -53,7 +54,7 @@ class _TokenField(serializers.CharField):
 
 
 class NewConfigSerializer(serializers.Serializer[WebhookConfig]):
-    organization_id = serializers.CharField(max_length=200, help_text="iiko's id.")
+    organization_id = IikoIdField(help_text="iiko's id.")
     auth_token = _TokenField()
     is_active = serializers.BooleanField(default=True)
 

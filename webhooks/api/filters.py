@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import django_filters as filters
 
-from organizations.api.filters import ChoicesFilter, IikoIdFilter, TextsFilter
+from organizations.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, TextsFilter
 from webhooks.models import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
 
 
@@ -12,10 +12,10 @@ class EventFilter(filters.FilterSet):
     event_type = TextsFilter()
     status = ChoicesFilter(choices=EventStatus.choices)
     organization_id = IikoIdFilter()
-    order_external_id = filters.CharFilter()
+    order_external_id = ExternalIdFilter()
     correlation_id = IikoIdFilter()
     reason = ChoicesFilter(choices=Reason.choices)
-    error = filters.CharFilter(lookup_expr="icontains", help_text="A part of the error's text.")
+    processing_error = filters.CharFilter(lookup_expr="icontains", help_text="A part of the error's text.")
     source = ChoicesFilter(choices=EventSource.choices)
     since = filters.IsoDateTimeFilter(
         field_name="received_at", lookup_expr="gte", help_text="ISO 8601; received at or after."

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from organizations.api.fields import IikoIdField
 from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
 
 LIST_FIELDS = (
@@ -17,7 +18,7 @@ LIST_FIELDS = (
     "format",
     "status",
     "reason",
-    "error",
+    "processing_error",
     "notes",
     "organization_id",
     "entity_key",
@@ -83,10 +84,10 @@ class ManyReplaysSerializer(DryRunSerializer):
     event_type = serializers.CharField(required=False)
     status = serializers.ChoiceField(EventStatus.choices, required=False)
     reason = serializers.ChoiceField(Reason.choices, required=False)
-    error = serializers.CharField(required=False, help_text="A part of the error's text.")
-    organization_id = serializers.CharField(required=False)
+    processing_error = serializers.CharField(required=False, help_text="A part of the error's text.")
+    organization_id = IikoIdField(required=False)
     order_external_id = serializers.CharField(required=False)
-    correlation_id = serializers.CharField(required=False)
+    correlation_id = IikoIdField(required=False)
     source = serializers.ChoiceField(EventSource.choices, required=False)  # type: ignore[assignment]  # a declared field, no attribute
     since = serializers.DateTimeField(required=False, help_text="Received at or after.")
     until = serializers.DateTimeField(required=False, help_text="Received before.")

@@ -2,10 +2,10 @@ from django.urls import re_path
 
 from organizations.api.routers import OptionalSlashRouter
 from webhooks.api.config_views import ConfigViewSet
+from webhooks.api.receive_view import ReceiveView
 from webhooks.api.views import EventViewSet
-from webhooks.views import receive
 
 router = OptionalSlashRouter()
 router.register("webhooks/events", EventViewSet, basename="event")
 router.register("webhooks/configs", ConfigViewSet, basename="webhook-config")
-urlpatterns = [re_path(r"^webhooks/iiko/?$", receive, name="receive"), *router.urls]
+urlpatterns = [re_path(r"^webhooks/iiko/?$", ReceiveView.as_view(), name="receive"), *router.urls]

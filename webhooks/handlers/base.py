@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Model, Q
 
 from iiko_client.types.events import read_envelope
+from iiko_client.units import MinorUnits
 from webhooks.models import EventStatus, Reason
 
 
@@ -26,7 +27,19 @@ class Claimed:
     event_time: datetime | None
     digest: str
     attempts: int
+    received_at: datetime
+    """When it came; of a replay, when its original did."""
     payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """What an event says of whom, for the log; empty where it does not."""
+
+    external_id: str | None = None
+    iiko_id: str | None = None
+    status: str | None = None
+    amount_minor: MinorUnits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,13 @@ class Ending:
     error: str = ""
     notes: tuple[str, ...] = ()
     order_id: int | None = None
+    facts: EventFacts = field(default_factory=EventFacts, compare=False)
+
+
+def facts_of(fields: Mapping[str, Any], external_id: str | None, iiko_id: str | None) -> EventFacts:
+    """Take from the fields of a reading what the log tells."""
+    status = fields.get("status") or (fields.get("raw_status") or "")[:60] or None
+    return EventFacts(external_id, iiko_id, status, fields.get("amount_minor"))
 
 
 def ignored(reason: Reason, error: str = "") -> Ending:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from iiko_client import clocks
-from orders.services.ranks import cloud_rank, soi_rank
+from orders.services.ranks import AHEAD, cloud_rank, milliseconds, soi_rank
 from organizations.models import Organization, TerminalGroup
 from webhooks.handlers.base import Claimed, Ending, ignored
 from webhooks.models import Reason
@@ -33,6 +34,14 @@ class Directory:
 
     def group(self, organization: Organization, terminal_group_id: str | None) -> TerminalGroup | None:
         return self._terminal_groups.get((organization.iiko_id, (terminal_group_id or "").lower()))
+
+    def group_ids(self, organization_id: str) -> list[str]:
+        """The till groups of a restaurant that iiko still has."""
+        return [
+            group.iiko_id
+            for (owner, _), group in self._terminal_groups.items()
+            if owner == organization_id and not group.is_deleted
+        ]
 
     def serving(self, event: Claimed) -> Organization | Ending:
         """The organization of an event, or why nothing is applied for it."""
@@ -68,12 +77,39 @@ def check_named_organization(event: Claimed, named: str | None) -> Ending | None
     )
 
 
+def dated(event: Claimed) -> tuple[Claimed, tuple[str, ...]]:
+    """Leave out a revision or time that cannot be true, for it would outrank whatever comes after it.
+
+    Returns the event as it is to be applied, and what to note on it.
+    """
+    latest = event.received_at + AHEAD
+    notes: list[str] = []
+    if event.event_time is not None and event.event_time > latest:
+        notes.append(f"eventTime: {event.event_time:%Y-%m-%d %H:%M} UTC lies ahead of its receipt")
+        event = replace(event, event_time=None)
+    if event.revision is not None and event.revision > milliseconds(latest):
+        notes.append(f"timestamp: {event.revision} lies ahead of its receipt; {_placed(event)}")
+        event = replace(event, revision=None)
+    elif event.revision is None and _info(event).get("timestamp") is not None:
+        notes.append(f"timestamp: no moment; {_placed(event)}")
+    return event, tuple(notes)
+
+
+def _placed(event: Claimed) -> str:
+    return f"placed by {'arrival' if event.event_time is None else 'eventTime'}"
+
+
+def _info(event: Claimed) -> Mapping[str, Any]:
+    info: Any = event.payload.get("eventInfo")
+    return info if isinstance(info, Mapping) else {}
+
+
 def rank_of(event: Claimed, *, progress: int) -> str:
-    """How much a Cloud event counts; ``progress`` decides between equal revisions (``services.ranks``)."""
+    """How much a ``dated`` Cloud event counts; ``progress`` decides between equal revisions."""
     revision = event.revision
     if revision is None and event.event_time is not None:
         # Both count milliseconds since the epoch; the notification follows the change at once.
-        revision = int(event.event_time.timestamp() * 1000)
+        revision = milliseconds(event.event_time)
     if revision is None or revision < 0:
         return soi_rank(is_update=True, arrival_id=event.arrival_id)
     return cloud_rank(revision=revision, progress=progress, digest=event.digest)

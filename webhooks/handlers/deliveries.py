@@ -17,11 +17,12 @@ from orders.models import CreationStatus, Order
 from orders.services.mirror import Applied, OrderReport, Outcome, apply_reports
 from orders.services.ranks import progress_of, soi_rank
 from organizations.models import Organization
-from webhooks.handlers.base import Claimed, Ending, Mirror, ignored, writes
+from webhooks.handlers.base import Claimed, Ending, Mirror, facts_of, ignored, writes
 from webhooks.handlers.common import (
     Directory,
     check_named_organization,
     content_of,
+    dated,
     happened_at,
     rank_of,
 )
@@ -49,15 +50,16 @@ def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, Endi
     endings: dict[int, Ending] = {}
     reports: list[OrderReport] = []
     notes: dict[int, tuple[str, ...]] = {}
-    for event in events:
+    for event, dating in map(dated, events):
         read = _read(event, directory)
         if isinstance(read, Ending):
             endings[event.id] = read
             continue
         reports.append(read[0])
-        notes[event.id] = read[1]
+        notes[event.id] = (*dating, *read[1])
+    by_event = {report.event_id: report for report in reports}
     for event_id, applied in (apply_reports(reports, now=now) if reports else {}).items():
-        endings[event_id] = _ending(applied, notes[event_id])
+        endings[event_id] = _ending(applied, notes[event_id], by_event[event_id])
     _notice_what_came_to_nothing(reports, endings)
     return endings
 
@@ -76,10 +78,11 @@ def _notice_what_came_to_nothing(reports: Sequence[OrderReport], endings: Mappin
         notice_orders(over)
 
 
-def _ending(applied: Applied, notes: tuple[str, ...]) -> Ending:
+def _ending(applied: Applied, notes: tuple[str, ...], report: OrderReport) -> Ending:
     if applied.outcome is Outcome.OLDER:
         return Ending(EventStatus.STALE, Reason.OLDER, notes=notes, order_id=applied.order_id)
-    return Ending(EventStatus.PROCESSED, notes=notes, order_id=applied.order_id)
+    facts = facts_of(report.fields, report.external_order_id, report.iiko_order_id)
+    return Ending(EventStatus.PROCESSED, notes=notes, order_id=applied.order_id, facts=facts)
 
 
 def _read(event: Claimed, directory: Directory) -> tuple[OrderReport, tuple[str, ...]] | Ending:

@@ -11,8 +11,8 @@ from hall.services.mirror import HallReport, apply_reports
 from iiko_client.types.hall import HallFields, HallReading, read_reserve_info, read_table_order_info
 from iiko_client.types.statuses import ReserveStatus, TableOrderStatus
 from orders.services.ranks import progress_of
-from webhooks.handlers.base import Claimed, Ending, Mirror, by_entity, ignored, writes
-from webhooks.handlers.common import Directory, check_named_organization, content_of, rank_of
+from webhooks.handlers.base import Claimed, Ending, EventFacts, Mirror, by_entity, facts_of, ignored, writes
+from webhooks.handlers.common import Directory, check_named_organization, content_of, dated, rank_of
 from webhooks.models import EventStatus, Reason
 
 Read = Callable[[Mapping[str, Any], Callable[[str | None], tzinfo]], HallReading[Any]]
@@ -20,32 +20,37 @@ Read = Callable[[Mapping[str, Any], Callable[[str | None], tzinfo]], HallReading
 
 @writes(Mirror(TableOrder, by_entity("iiko_id")))
 def apply_table_orders(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
-    return _apply(TableOrder, events, read_table_order_info, tuple(TableOrderStatus))
+    return _apply(TableOrder, events, read_table_order_info, tuple(TableOrderStatus), now)
 
 
 @writes(Mirror(Reserve, by_entity("iiko_id")))
 def apply_reserves(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
-    return _apply(Reserve, events, read_reserve_info, tuple(ReserveStatus))
+    return _apply(Reserve, events, read_reserve_info, tuple(ReserveStatus), now)
 
 
 def _apply(
-    model: type[HallRow], events: Sequence[Claimed], read: Read, course: Sequence[str]
+    model: type[HallRow], events: Sequence[Claimed], read: Read, course: Sequence[str], now: datetime
 ) -> dict[int, Ending]:
     directory = Directory(event.organization_id for event in events)
     endings: dict[int, Ending] = {}
     reports: list[HallReport] = []
     notes: dict[int, tuple[str, ...]] = {}
-    for event in events:
+    for event, dating in map(dated, events):
         reading = _read(event, directory, read)
         if isinstance(reading, Ending):
             endings[event.id] = reading
         else:
             reports.append(_report(event, reading, course))
-            notes[event.id] = reading.issues
-    for event_id, counted in (apply_reports(model, reports) if reports else {}).items():
+            notes[event.id] = (*dating, *reading.issues)
+    by_event = {report.event_id: report for report in reports}
+    for event_id, counted in (apply_reports(model, reports, now=now) if reports else {}).items():
         status, reason = (EventStatus.PROCESSED, "") if counted else (EventStatus.STALE, Reason.OLDER)
-        endings[event_id] = Ending(status, reason, notes=notes[event_id])
+        endings[event_id] = Ending(status, reason, notes=notes[event_id], facts=_facts(by_event[event_id]))
     return endings
+
+
+def _facts(report: HallReport) -> EventFacts:
+    return facts_of(report.fields, report.fields.get("external_number"), report.iiko_id)
 
 
 def _read(event: Claimed, directory: Directory, read: Read) -> HallReading[Any] | Ending:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from iiko_client.types.shifts import read_shift
+from orders.services.ranks import AHEAD
 from organizations.services.shifts import ShiftReport, apply_shift_reports
 from organizations.shift_models import Shift
-from webhooks.handlers.base import Claimed, Ending, Mirror, by_entity, ignored, writes
+from webhooks.handlers.base import Claimed, Ending, EventFacts, Mirror, by_entity, ignored, writes
 from webhooks.handlers.common import Directory, content_of
 from webhooks.models import EventStatus, Reason
-
-AHEAD = timedelta(days=1)
-"""How far iiko's clock may be ahead of ours, by our choice: a later opening ends all shifts before it."""
 
 
 @writes(Mirror(Shift, by_entity("employee_id")))
@@ -24,12 +22,12 @@ def apply_shifts(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
     reports: list[ShiftReport] = []
     for event in events:
         organization = directory.serving(event)
-        endings[event.id] = organization if isinstance(organization, Ending) else _read(event, reports, now)
+        endings[event.id] = organization if isinstance(organization, Ending) else _read(event, reports)
     apply_shift_reports(reports)
     return endings
 
 
-def _read(event: Claimed, reports: list[ShiftReport], now: datetime) -> Ending:
+def _read(event: Claimed, reports: list[ShiftReport]) -> Ending:
     info = content_of(event, otherwise=Reason.NO_CONTENT)
     if isinstance(info, Ending):
         return info
@@ -39,7 +37,8 @@ def _read(event: Claimed, reports: list[ShiftReport], now: datetime) -> Ending:
         return ignored(Reason.UNREADABLE, "; ".join(shift.issues)[:500] or missing)
     if event.event_time is None:
         return ignored(Reason.NO_TIME, "eventTime is missing or no time: nothing else tells when it was.")
-    if event.event_time > now + AHEAD:
+    # A later opening ends all shifts before it.
+    if event.event_time > event.received_at + AHEAD:
         return ignored(Reason.NO_TIME, f"eventTime lies ahead: {event.event_time:%Y-%m-%d %H:%M} UTC.")
     reports.append(
         ShiftReport(
@@ -51,4 +50,4 @@ def _read(event: Claimed, reports: list[ShiftReport], now: datetime) -> Ending:
             role_id=shift.role_id or "",
         )
     )
-    return Ending(EventStatus.PROCESSED, notes=shift.issues)
+    return Ending(EventStatus.PROCESSED, notes=shift.issues, facts=EventFacts(iiko_id=shift.employee_id))

@@ -8,17 +8,16 @@ from datetime import datetime
 from django.db.models import Q
 
 from iiko_client.types.stop_lists import read_stop_list_change
-from organizations.services.stop_lists import ListChange, note_changes
+from organizations.services.stop_lists import ListChange, note_changes, want_lists
 from organizations.stop_models import StopListGroup
-from webhooks.handlers.base import Claimed, Ending, Mirror, ignored, writes
-from webhooks.handlers.common import Directory, content_of
-from webhooks.models import EventStatus, Reason
+from webhooks.handlers.base import Claimed, Ending, Mirror, writes
+from webhooks.handlers.common import Directory
+from webhooks.models import EventStatus
 
 
 def _lists_about(events: Sequence[Claimed]) -> Q:
-    changes: list[ListChange] = []
-    for event in events:
-        _read(event, changes)
+    directory = Directory(event.organization_id for event in events)
+    changes = [change for event in events for change in _read(event, directory)[0]]
     return Q(
         organization_id__in={one.organization_id for one in changes},
         terminal_group_id__in={one.terminal_group_id for one in changes},
@@ -33,19 +32,28 @@ def apply_stop_lists(events: Sequence[Claimed], now: datetime) -> dict[int, Endi
     changes: list[ListChange] = []
     for event in events:
         organization = directory.serving(event)
-        endings[event.id] = organization if isinstance(organization, Ending) else _read(event, changes)
+        if isinstance(organization, Ending):
+            endings[event.id] = organization
+            continue
+        found, endings[event.id] = _read(event, directory)
+        changes += found
+        if not found:
+            # No till group of the restaurant is known yet, so there is no list to mark.
+            want_lists([organization.iiko_id], now=now)
     note_changes(changes, now=now)
     return endings
 
 
-def _read(event: Claimed, changes: list[ListChange]) -> Ending:
-    info = content_of(event, otherwise=Reason.NO_CONTENT)
-    if isinstance(info, Ending):
-        return info
-    change = read_stop_list_change(info)
-    if change is None:
-        return ignored(Reason.NO_CONTENT, "eventInfo has no list terminalGroupsStopListsUpdates.")
-    if not change.lists:
-        return ignored(Reason.NO_CONTENT, "; ".join(change.issues)[:500] or "It names no terminal group.")
-    changes += [ListChange(event.organization_id, one.terminal_group_id, one.is_full) for one in change.lists]
-    return Ending(EventStatus.PROCESSED, notes=change.issues)
+def _read(event: Claimed, directory: Directory) -> tuple[list[ListChange], Ending]:
+    """Say which lists changed: all of the restaurant's where the event does not name every one.
+
+    The message is a bell, nothing more: reading too many lists does no harm, reading too few does.
+    """
+    change = read_stop_list_change(event.payload.get("eventInfo"))
+    fulls = {one.terminal_group_id: one.is_full for one in change.lists}
+    notes = change.issues
+    if not change.is_complete:
+        fulls = dict.fromkeys(directory.group_ids(event.organization_id), False) | fulls
+        notes = (*notes, "It does not name every list that changed: all lists of the restaurant are read.")
+    found = [ListChange(event.organization_id, group, is_full) for group, is_full in fulls.items()]
+    return found, Ending(EventStatus.PROCESSED, notes=notes)

@@ -19,7 +19,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -47,7 +46,10 @@ _STORED_BYTES = 2 * 1024 * 1024
 """Of payloads as they are stored, compressed: how much of a lane is written out as text to be measured."""
 
 _FIELDS = """id, coalesce(replay_of_id, id) AS arrival_id, event_type, format, organization_id, revision,
-           event_time, digest, attempts"""
+           event_time, digest, attempts,
+           CASE WHEN replay_of_id IS NULL THEN received_at ELSE coalesce(
+               (SELECT original.received_at FROM webhook_events original
+                WHERE original.id = webhook_events.replay_of_id), received_at) END AS received_at"""
 _DUE = f"""
 WITH due AS MATERIALIZED (
     SELECT {_FIELDS}, due_at, payload
@@ -67,7 +69,7 @@ WITH due AS MATERIALIZED (
     WINDOW upto AS (ORDER BY due_at, id ROWS UNBOUNDED PRECEDING)
 )
 SELECT id, arrival_id, event_type, format, organization_id, revision, event_time, digest, attempts,
-       CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
+       received_at, CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
 FROM counted
 WHERE coalesce(before, 0) < %s
 ORDER BY due_at, id
@@ -89,7 +91,7 @@ WITH written AS MATERIALIZED (
     FROM written
 )
 SELECT id, id, event_type, format, organization_id, revision, event_time, digest, attempts,
-       CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
+       received_at, CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
 FROM counted
 WHERE coalesce(before, 0) < {BATCH_BYTES}
 ORDER BY id
@@ -191,11 +193,10 @@ def _due(lane: int, limit: int, room: int) -> list[tuple[Any, ...]]:
 
 
 def _claimed(row: tuple[Any, ...]) -> Claimed:
-    (pk, arrival_id, event_type, kind, organization_id, revision, event_time, digest, attempts, text) = row
+    (pk, arrival, event_type, kind, organization, revision, moment, digest, attempts, received, text) = row
     payload = loads(text or "null")
     if not isinstance(payload, dict):
         raise Unreadable("it is not an object")
-    moment: datetime | None = event_time
     return Claimed(
-        pk, arrival_id, event_type, kind, organization_id, revision, moment, digest, attempts, payload
+        pk, arrival, event_type, kind, organization, revision, moment, digest, attempts, received, payload
     )

@@ -54,7 +54,7 @@ def dead_like(*, event_type: str, reason: str, alike: str) -> WebhookEventQueryS
 def _with_alike(events: WebhookEventQuerySet) -> Any:
     """The events with a column ``alike``."""
     without = Func(
-        F("error"),
+        F("processing_error"),
         Value(_PARTICULARS),
         Value("…"),
         Value("gi"),

@@ -27,11 +27,12 @@ _FOREIGN_MARK = "foreign:"
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a body: ``ignored`` when it held no messages."""
+    """What became of a body: ``ignored`` when it held no messages. ``envelopes``: of what it held."""
 
     is_ignored: bool
     stored: int
     duplicates: int
+    envelopes: tuple[Envelope, ...] = ()
 
 
 def receive_body(body: bytes, scope: Scope) -> Receipt:
@@ -44,13 +45,14 @@ def receive_body(body: bytes, scope: Scope) -> Receipt:
     try:
         messages = read_body(body)
     except NotMessages as problem:
-        stored = store([_unreadable(body, problem)])
-        return Receipt(True, stored, 1 - stored)
+        event = _unreadable(body, problem)
+        stored = store([event])
+        return Receipt(True, stored, 1 - stored, (event.envelope,))
     events = [event_of(message, scope) for message in messages]
     if foreign := [event for event in events if event.is_foreign]:
         _give_foreign_reasons(foreign)
     stored = store(events)
-    return Receipt(False, stored, len(events) - stored)
+    return Receipt(False, stored, len(events) - stored, tuple(event.envelope for event in events))
 
 
 def _unreadable(body: bytes, problem: NotMessages) -> NewEvent:

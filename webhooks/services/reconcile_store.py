@@ -14,9 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.db import connection
+from django.utils import timezone
 
 from iiko_client import writing
 from iiko_client.reading import JsonObject
+from iiko_client.types.statuses import CreationStatus, normalise_creation_status
+from orders.services.ranks import AHEAD, milliseconds
 from webhooks.models import EventSource
 from webhooks.services.bodies import Message, NotMessages, read_body
 from webhooks.services.inbox import event_of, store
@@ -31,10 +34,11 @@ _EVERYONE = Scope(frozenset(), everyone=True)
 # The inbox for what is not applied yet, the mirror for what the inbox no longer holds. An event that
 # was not applied (its restaurant was switched off) is heard of, but not known.
 _HEARD_OF = """
-SELECT wanted.id, greatest(brought.revision, o.revision), coalesce(brought.was_ignored, false)
+SELECT wanted.id, greatest(brought.revision, CASE WHEN o.revision <= %(latest)s THEN o.revision END),
+       coalesce(brought.was_ignored, false)
 FROM unnest(%(ids)s::text[]) AS wanted(id)
 CROSS JOIN LATERAL (
-    SELECT max(e.revision) FILTER (WHERE e.status <> 'ignored') AS revision,
+    SELECT max(e.revision) FILTER (WHERE e.status <> 'ignored' AND e.revision <= %(latest)s) AS revision,
            bool_or(e.status = 'ignored') AS was_ignored
     FROM webhook_events e WHERE e.entity_key = wanted.id AND e.organization_id = %(organization)s
 ) AS brought
@@ -83,7 +87,8 @@ def _unknown(organization_id: str, infos: Sequence[JsonObject], source: EventSou
 
 def _heard_of(organization_id: str, ids: set[str]) -> dict[str, _Heard]:
     with connection.cursor() as cursor:
-        cursor.execute(_HEARD_OF, {"organization": organization_id, "ids": sorted(ids)})
+        latest = milliseconds(timezone.now() + AHEAD)
+        cursor.execute(_HEARD_OF, {"organization": organization_id, "ids": sorted(ids), "latest": latest})
         return {ident: _Heard(revision, ignored) for ident, revision, ignored in cursor.fetchall()}
 
 
@@ -102,8 +107,9 @@ def _event(organization_id: str, info: JsonObject, source: EventSource) -> NewEv
 
 
 def _message(organization_id: str, info: JsonObject) -> Message:
+    is_refused = normalise_creation_status(str(info.get("creationStatus"))) == CreationStatus.ERROR
     webhook = {
-        "eventType": "DeliveryOrderError" if info.get("creationStatus") == "Error" else "DeliveryOrderUpdate",
+        "eventType": "DeliveryOrderError" if is_refused else "DeliveryOrderUpdate",
         "organizationId": organization_id,
         "eventInfo": info,
     }

@@ -68,7 +68,7 @@ _PLAIN: tuple[Column, ...] = (
 _OTHER: tuple[Column, ...] = (
     ("status", "text", lambda event: str(event.status)),
     ("reason", "text", lambda event: str(event.reason)),
-    ("error", "text", lambda event: event.error),
+    ("processing_error", "text", lambda event: event.error),
     ("source", "text", lambda event: str(event.source)),
     ("raw_body", "bytea", lambda event: event.raw),
     ("duplicates", "integer", lambda event: event.repeats),

@@ -22,6 +22,7 @@ from organizations.bulk import update_rows
 from webhooks.handlers import HANDLERS, KEPT, handler_of
 from webhooks.handlers.base import Claimed, Ending, Handler, ignored
 from webhooks.models import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
+from webhooks.services import event_lines
 from webhooks.services.claims import Batch, Large, busy_lanes, claim, claim_large
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -30,7 +31,7 @@ BATCH = 300
 _ENDING_COLUMNS = (
     "status",
     "reason",
-    "error",
+    "processing_error",
     "notes",
     "order",
     "attempts",
@@ -67,6 +68,7 @@ def _run_batch(limit: int) -> int:
         attempts = {event.id: event.attempts for event in batch.events}
         attempts |= {large.id: large.attempts for large in batch.large}
         _write_endings(endings, attempts, now)
+    event_lines.applied(batch.events, endings)
     for large in batch.large:
         _apply_large(large)
     logger.debug("inbox.batch_applied", events=len(endings))
@@ -107,7 +109,9 @@ def _apply_large(large: Large) -> None:
             # It has been charged with this attempt, and is not charged twice.
             batch = replace(batch, events=[replace(one, attempts=large.attempts) for one in batch.events])
             now = timezone.now()
-            _write_endings(_end(batch, now), {large.id: large.attempts}, now)
+            endings = _end(batch, now)
+            _write_endings(endings, {large.id: large.attempts}, now)
+        event_lines.applied(batch.events, endings)
     except (MemoryError, DatabaseError) as error:  # the driver's memory runs out as a DatabaseError
         _reraise_if_disconnected(error)
         logger.warning("inbox.large_event_failed", event_pk=large.id, error=_first_line(error))
@@ -192,7 +196,7 @@ def _row(pk: int, ending: Ending, attempts: int, now: datetime) -> dict[str, Any
         "id": pk,
         "status": str(ending.status),
         "reason": str(ending.reason),
-        "error": ending.error.replace("\0", ""),
+        "processing_error": ending.error.replace("\0", ""),
         "notes": list(ending.notes),
         "order_id": ending.order_id,
         "attempts": attempts,

@@ -100,7 +100,9 @@ class TestList:
     @pytest.mark.parametrize("reason", Reason.values)
     def test_every_reason_is_told_in_words(self, chief: Client, reason: str) -> None:
         arrive([cloud_event()])
-        WebhookEvent.objects.update(status=EventStatus.IGNORED, reason=reason, error="<b>detail</b>")
+        WebhookEvent.objects.update(
+            status=EventStatus.IGNORED, reason=reason, processing_error="<b>detail</b>"
+        )
 
         response = chief.get(f"{EVENTS}?reason={reason}")
 
@@ -110,8 +112,8 @@ class TestList:
     @pytest.mark.parametrize(
         ("query", "count"),
         [
-            ("status=processed", 2),
-            ("status=ignored", 2),
+            ("status=processed", 3),
+            ("status=ignored", 1),
             ("type=DeliveryOrderUpdate", 2),
             ("type=StopListUpdate", 1),
             ("type=-", 1),
@@ -256,7 +258,7 @@ class TestPage:
     def test_failure_tells_error_attempts_and_what_comes_next(self, chief: Client) -> None:
         event = arrive([cloud_event()])
         WebhookEvent.objects.update(
-            status=EventStatus.FAILED, reason=Reason.ERROR, error="boom <b>", attempts=4
+            status=EventStatus.FAILED, reason=Reason.ERROR, processing_error="boom <b>", attempts=4
         )
 
         page = page_of(chief, event)

@@ -42,7 +42,7 @@ def dead() -> list[int]:
         WebhookEvent.objects.filter(pk=pk).update(
             status="dead",
             reason="error",
-            error=error,
+            processing_error=error,
             attempts=9,
             received_at=datetime(2026, 3, pk - pks[0] + 1, 9, tzinfo=UTC),
         )
@@ -148,7 +148,9 @@ def test_more_of_a_kind_than_are_taken_at_once_are_told_and_taken_next(
 
 def test_replay_that_fails_too_is_listed_in_place_of_its_original(dead: list[int]) -> None:
     again = replay_event(event_id=dead[2])
-    WebhookEvent.objects.filter(pk=again.pk).update(status="dead", reason="error", error="KeyError: y")
+    WebhookEvent.objects.filter(pk=again.pk).update(
+        status="dead", reason="error", processing_error="KeyError: y"
+    )
 
     assert [(group.alike, group.count, group.example_id) for group in dead_groups()][1] == (
         "KeyError: y",

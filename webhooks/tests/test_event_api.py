@@ -86,7 +86,7 @@ def test_list_has_the_public_shape(key: str) -> None:
                 "format": "cloud",
                 "status": "pending",
                 "reason": "",
-                "error": "",
+                "processing_error": "",
                 "notes": [],
                 "organization_id": ORGANIZATION_ID,
                 "entity_key": ORDER_ID,
@@ -265,9 +265,10 @@ def test_correlation_id_is_looked_up_in_an_index(key: str) -> None:
     with connection.cursor() as cursor:
         # Enough rows, and known to the planner, that every other way costs more.
         cursor.execute(
-            "INSERT INTO webhook_events (event_type, format, status, reason, error, notes, organization_id,"
-            " entity_key, order_external_id, correlation_id, source, digest, dedup_key, duplicates, lane,"
-            " attempts) SELECT 'x', 'cloud', 'processed', '', '', '[]', 'o', 'e' || n, '', 'c-' || n,"
+            "INSERT INTO webhook_events (event_type, format, status, reason, processing_error, notes,"
+            " organization_id, entity_key, order_external_id, correlation_id, source, digest, dedup_key,"
+            " duplicates, lane, attempts)"
+            " SELECT 'x', 'cloud', 'processed', '', '', '[]', 'o', 'e' || n, '', 'c-' || n,"
             " 'webhook', '', 'k' || n, 0, 0, 0 FROM generate_series(1, 3000) n"
         )
         cursor.execute("ANALYZE webhook_events")
@@ -291,8 +292,8 @@ def refusals(response: Any) -> dict[str, str]:
 
 def test_unknown_filter_is_refused_by_name(key: str) -> None:
     assert refusals(get(key, statuss="dead")) == {
-        "statuss": "No such filter. There are: correlation_id, error, event_type, order_external_id, "
-        "organization_id, reason, since, source, status, until."
+        "statuss": "No such filter. There are: correlation_id, event_type, order_external_id, "
+        "organization_id, processing_error, reason, since, source, status, until."
     }
 
 

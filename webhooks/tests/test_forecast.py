@@ -355,8 +355,8 @@ def test_api_replays_by_filter(disagreeing: Order) -> None:
     ("asked", "found"),
     [
         ({"reason": "error"}, 1),
-        ({"error": "no such LUCK"}, 1),
-        ({"status": "dead", "error": "another"}, 0),
+        ({"processing_error": "no such LUCK"}, 1),
+        ({"status": "dead", "processing_error": "another"}, 0),
         ({"status": "processed", "since": "2020-01-01T00:00:00Z"}, 1),
         ({"until": "2020-01-01T00:00:00Z"}, 0),
         ({"organization_id": ORGANIZATION_ID.upper()}, 2),
@@ -364,7 +364,7 @@ def test_api_replays_by_filter(disagreeing: Order) -> None:
 )
 def test_api_finds_by_reason_and_error(disagreeing: Order, asked: dict[str, Any], found: int) -> None:
     WebhookEvent.objects.filter(pk=inbox()[0].pk).update(
-        status="dead", reason="error", error="ValueError: no such luck"
+        status="dead", reason="error", processing_error="ValueError: no such luck"
     )
 
     assert ask(**asked, dry_run=True).json()["events"] == found

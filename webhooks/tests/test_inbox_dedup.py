@@ -380,7 +380,7 @@ def test_organization_nobody_has_set_up_is_said_to_be_unknown_whatever_the_token
 
     unknown, known = inbox()
     assert (unknown.status, unknown.reason) == ("ignored", "unknown_organization")
-    assert unknown.error == (
+    assert unknown.processing_error == (
         "Organization somebody-else is not set up, and the token was another's. Add the organization "
         "(manage.py add_organization), then replay this event if it is genuine."
     )
@@ -577,4 +577,4 @@ def test_event_that_the_database_refuses_is_kept_raw_and_hurts_no_other() -> Non
     assert (first.payload, first.duplicates, first.status) == (good, 1, "pending")
     assert (second.status, second.reason, second.payload) == ("ignored", "not_storable", None)
     assert bytes(second.raw_body) == b'{"eventType": "Y", "n": 1e140000}'
-    assert second.error == "value overflows numeric format"
+    assert second.processing_error == "value overflows numeric format"

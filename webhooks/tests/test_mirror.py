@@ -326,7 +326,7 @@ def test_unknown_organization_changes_no_order() -> None:
 
     assert not Order.objects.exists()
     assert endings() == [("ignored", "unknown_organization")]
-    assert stranger in inbox()[0].error
+    assert stranger in inbox()[0].processing_error
 
 
 def test_inactive_organization_changes_no_order() -> None:
@@ -348,8 +348,8 @@ def test_envelope_and_content_of_different_organizations_change_no_order() -> No
 
     assert not Order.objects.exists()
     assert endings() == [("ignored", "organization_mismatch")]
-    assert ORGANIZATION_ID in inbox()[0].error
-    assert OTHER_ORGANIZATION_ID in inbox()[0].error
+    assert ORGANIZATION_ID in inbox()[0].processing_error
+    assert OTHER_ORGANIZATION_ID in inbox()[0].processing_error
 
 
 def test_token_of_another_organization_changes_no_order() -> None:

@@ -29,8 +29,8 @@ from tests.builders import (
     soi_message,
 )
 from webhooks import views
+from webhooks.api.receive_view import ReceiveView
 from webhooks.models import WebhookEvent
-from webhooks.views import receive
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_cloud_event_becomes_a_row_with_what_stands_outside(client: Client) -> N
     (event,) = inbox()
     assert event.payload == sent
     assert (event.event_type, event.format, event.source) == ("DeliveryOrderUpdate", "cloud", "webhook")
-    assert (event.status, event.reason, event.error, event.duplicates) == ("pending", "", "", 0)
+    assert (event.status, event.reason, event.processing_error, event.duplicates) == ("pending", "", "", 0)
     assert (event.organization_id, event.entity_key) == (ORGANIZATION_ID, ORDER_ID)
     assert event.order_external_id == "WEB-117"
     assert event.correlation_id == "e4f5a6b7-c8d9-4e0f-a1b2-c3d4e5f6a7b8"
@@ -122,15 +122,24 @@ def test_address_is_taken_with_and_without_slash_and_query(client: Client, url: 
 
 
 @pytest.mark.usefixtures("restaurant")
-def test_url_configuration_leads_to_the_same_view(client: Client, settings: Settings) -> None:
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "ReceiveMiddleware" not in name]
+@pytest.mark.parametrize("accept", ["text/xml", "application/xml", "", "nonsense"])
+def test_whatever_the_sender_would_like_to_get_the_event_is_taken(client: Client, accept: str) -> None:
+    response = post(client, [cloud_event()], HTTP_ACCEPT=accept)
 
-    answers = [
-        post(client, [cloud_event()], url=f"/api/v1/webhooks/iiko{slash}").status_code for slash in ("", "/")
-    ]
-
-    assert answers == [200, 200]
+    assert (response.status_code, response.json()) == (200, {"status": "OK"})
     assert stored() == 1
+
+
+def test_receiving_stands_in_the_schema_with_its_answers(client: Client, db: None) -> None:
+    told = client.get("/api/schema/", HTTP_ACCEPT="application/json").json()
+
+    operation = told["paths"]["/api/v1/webhooks/iiko"]
+    assert set(operation) == {"post"}
+    assert set(operation["post"]["responses"]) == {"200", "400", "401", "405", "413", "415", "503"}
+    assert "security" not in operation["post"] or operation["post"]["security"] in ([], [{}])
+    (stored_answer,) = operation["post"]["responses"]["200"]["content"].values()
+    name = stored_answer["schema"]["$ref"].rpartition("/")[2]
+    assert set(told["components"]["schemas"][name]["properties"]) == {"status"}
 
 
 @pytest.mark.usefixtures("restaurant")
@@ -178,7 +187,7 @@ def test_receiving_touches_neither_session_nor_cookies(client: Client) -> None:
     response = post(client, [cloud_event()])
 
     assert dict(response.cookies) == {}
-    assert "Vary" not in response
+    assert "Cookie" not in response.get("Vary", "")
 
 
 @pytest.mark.usefixtures("restaurant")
@@ -300,7 +309,7 @@ def delivered(body: io.BytesIO | bytes, **environ: Any) -> Any:
     stream = io.BytesIO(body) if isinstance(body, bytes) else body
     full = {**request.environ, "HTTP_AUTHORIZATION": TOKEN, "wsgi.input": stream} | environ
     full = {name: value for name, value in full.items() if value is not None}
-    return receive(type(request)(full))
+    return ReceiveView.as_view()(type(request)(full))
 
 
 @pytest.mark.usefixtures("restaurant")

@@ -238,7 +238,7 @@ def test_clock_far_ahead_does_not_end_the_shifts_of_today(order: tuple[int, int]
 
     ahead = inbox()[order.index(1)]
     assert (ahead.status, ahead.reason) == ("ignored", "no_time")
-    assert ahead.error == "eventTime lies ahead: 9999-12-31 23:59 UTC."
+    assert ahead.processing_error == "eventTime lies ahead: 9999-12-31 23:59 UTC."
     assert told() == [("06:00", None, True)]
 
 

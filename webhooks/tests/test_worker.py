@@ -95,7 +95,7 @@ def test_failures_are_retried_with_growing_pauses_and_end_dead(poison: list[list
 
     (event,) = inbox()
     assert (event.status, event.attempts) == ("dead", len(RETRY_PAUSES) + 1)
-    assert event.error.startswith("DataError: division by zero")
+    assert event.processing_error.startswith("DataError: division by zero")
     assert pauses == [1, 5, 30, 120, 600, 1800, 3600, 10800]
     make_due()
     assert drain() == 0
@@ -115,7 +115,7 @@ def test_failed_event_is_applied_once_the_cause_is_gone(
     assert drain() == 1
 
     (event,) = inbox()
-    assert (event.status, event.attempts, event.error) == ("processed", 2, "")
+    assert (event.status, event.attempts, event.processing_error) == ("processed", 2, "")
     assert Order.objects.get().raw_status == POISON
 
 
@@ -219,7 +219,9 @@ def test_large_event_is_applied_alone_and_counts_one_attempt(deadly: Deadly) -> 
     assert run_batch() == 4
 
     assert deadly.batches == [3, 1]
-    assert [(event.status, event.attempts, event.error) for event in inbox()] == [("processed", 1, "")] * 4
+    assert [(event.status, event.attempts, event.processing_error) for event in inbox()] == [
+        ("processed", 1, "")
+    ] * 4
     assert Order.objects.get(iiko_order_id=ORDER_ID).comment == LARGE_TEXT
 
 
@@ -239,7 +241,7 @@ def test_event_that_kills_its_worker_is_charged_and_dead_in_the_end(deadly: Dead
     assert (harmless.status, harmless.attempts) == ("processed", 1)
     assert attempts == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert (deadly_one.status, deadly_one.reason) == ("dead", "error")
-    assert deadly_one.error.startswith(
+    assert deadly_one.processing_error.startswith(
         "The worker ran out of memory or was stopped while applying this event"
     )
     assert run_batch() == 0
@@ -258,7 +260,7 @@ def test_large_event_is_applied_once_there_is_memory(deadly: Deadly) -> None:
     assert drain() == 1
 
     (event,) = inbox()
-    assert (event.status, event.attempts, event.error) == ("processed", 2, "")
+    assert (event.status, event.attempts, event.processing_error) == ("processed", 2, "")
 
 
 @pytest.mark.django_db
@@ -271,7 +273,7 @@ def test_memory_error_of_a_handler_is_recorded_on_the_event(deadly: Deadly) -> N
 
     harmless, large = inbox()
     assert harmless.status == "processed"
-    assert (large.status, large.attempts, large.error) == ("failed", 1, "MemoryError: ")
+    assert (large.status, large.attempts, large.processing_error) == ("failed", 1, "MemoryError: ")
 
 
 @pytest.mark.django_db

@@ -76,12 +76,12 @@ class Command(BaseCommand):
         if options["status"]:
             events = events.filter(status__in=options["status"])
         if options["order"]:
-            events = events.of_order(canonical_id(options["order"]))
+            events = events.of_order(options["order"])
         for name in ("source", "reason"):
             if options[name]:
                 events = events.filter(**{name: options[name]})
         if options["error"]:
-            events = events.filter(error__icontains=options["error"])
+            events = events.filter(processing_error__icontains=options["error"])
         if options["since"]:
             events = events.filter(received_at__gte=_instant("--since", options["since"]))
         if options["until"]:
