@@ -172,11 +172,22 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """``is_settled``: the money is here; before that the payment is what the guest promised."""
+    """``is_settled``: the money is here; before that the payment is what the guest promised.
+
+    ``is_processed_externally``: as the request said; None is a payment of the till's own, where the type
+    says it.
+    """
 
     type: PaymentType
     sum: Decimal
     is_settled: bool = False
+    is_processed_externally: bool | None = None
+    is_fiscalized_externally: bool = False
+
+    @property
+    def is_taken_outside(self) -> bool:
+        said = self.is_processed_externally
+        return self.type.processed_outside if said is None else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +288,7 @@ class Order:
     moved_from: UUID | None = None
     moved_to: UUID | None = None
     external_data: tuple[tuple[str, str], ...] = ()
+    estimated_time: datetime | None = None
 
     @property
     def sum(self) -> Decimal:

@@ -23,6 +23,7 @@ class AskedPayment:
     type_id: UUID
     sum: Decimal
     is_external: bool
+    is_fiscalized: bool = False
 
 
 def read_payments(body: Body, name: str = "payments") -> list[AskedPayment]:
@@ -32,13 +33,13 @@ def read_payments(body: Body, name: str = "payments") -> list[AskedPayment]:
 def _read(body: Body) -> AskedPayment:
     kind = body.choice("paymentTypeKind", _KINDS)
     _check_additional_data(kind, body)
-    for name in ("isFiscalizedExternally", "isPrepay"):
-        body.flag(name)
+    body.flag("isPrepay")
     return AskedPayment(
         kind=kind,
         type_id=body.id("paymentTypeId"),
         sum=body.number("sum"),
         is_external=body.flag("isProcessedExternally"),
+        is_fiscalized=body.flag("isFiscalizedExternally"),
     )
 
 
@@ -72,4 +73,10 @@ def _check(asked: AskedPayment, organization: Organization) -> Payment:
         raise Refused("Payment sum should be positive", "PaymentSumShouldBePositive")
     if asked.is_external and kind.processing not in {"External", "Both"}:
         raise Refused("PaymentType should be CanBeExternalProcessed", "PaymentTypeCanNotBeUsedAsExternal")
-    return Payment(kind, asked.sum, is_settled=asked.is_external)
+    return Payment(
+        kind,
+        asked.sum,
+        is_settled=asked.is_external,
+        is_processed_externally=asked.is_external,
+        is_fiscalized_externally=asked.is_fiscalized,
+    )

@@ -225,7 +225,7 @@ def _dates(order: Order) -> Json:
         "cookingStartTime": vendor_date(max(created, order.complete_before - _COOKING_AND_ROAD), zone),
         "deliveryDuration": order.promised_minutes,
         "isAsap": order.is_asap,
-        "estimatedTime": None,
+        "estimatedTime": date_or_null(order.estimated_time, zone),
         "whenReceivedByApi": date_or_null(stamps.received_by_api, UTC),
         "whenReceivedFromFront": date_or_null(stamps.received_from_front, UTC),
         "whenConfirmed": date_or_null(stamps.confirmed, zone),
@@ -267,7 +267,7 @@ def _bill(order: Order) -> Json:
 
 
 def _payment(payment: Payment, order: Order) -> Json:
-    kind, outside = payment.type, payment.type.processed_outside
+    kind, outside = payment.type, payment.is_taken_outside
     is_closed = order.stamps.closed is not None
     return {
         "paymentType": {**named(kind), "kind": kind.kind},
@@ -275,7 +275,7 @@ def _payment(payment: Payment, order: Order) -> Json:
         "isPreliminary": not is_closed,
         "isExternal": order.came_over_api,
         "isProcessedExternally": outside,
-        "isFiscalizedExternally": False,
+        "isFiscalizedExternally": payment.is_fiscalized_externally,
         "isPrepay": outside and not is_closed,
     }
 

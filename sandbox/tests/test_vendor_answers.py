@@ -68,6 +68,7 @@ def _bodies(theatre: Theatre) -> dict[str, Mapping[str, object]]:
         "webhooks/update_settings": {**one, "webHooksUri": "http://x.example/", "webHooksFilter": None},
         "deliveries/update_order_delivery_status": {**about, "deliveryStatus": "OnWay", "deliveryDate": None},
         "deliveries/update_order_courier": {**about, "employeeId": str(cafe.couriers[0].id)},
+        "deliveries/change_driver_info": {**about, "driverId": None, "estimatedTime": None},
         "deliveries/change_payments": {**about, "payments": [cash]},
         "deliveries/add_payments": {**about, "payments": [cash]},
         "deliveries/cancel": {**about, "cancelCauseId": None},
