@@ -105,6 +105,8 @@ def _status(wish: Mapping[str, Any], _currency: str, zone: tzinfo, now: datetime
 
 
 def _courier(wish: Mapping[str, Any], *_rest: Any) -> str:
+    if wish["courier_id"] is None:
+        return _("nobody: the courier is taken off")
     return str(wish.get("courier_name") or wish["courier_id"])
 
 

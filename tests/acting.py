@@ -48,6 +48,7 @@ ACTIONS = (
     "deliveries/close",
     "deliveries/cancel",
     "deliveries/update_order_courier",
+    "deliveries/change_driver_info",
     "deliveries/change_payments",
 )
 

@@ -218,7 +218,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "on its way": {"status": "OnWay"},
         "handed over": {"status": "Delivered", "delivered_at": "2026-11-24T09:55:00Z"},
     },
-    "AssignCourierSerializer": {"a courier": {"courier_id": "7d8e9fa0-b1c2-4d3e-8f40-516273849500"}},
+    "AssignCourierSerializer": {
+        "a courier": {"courier_id": "7d8e9fa0-b1c2-4d3e-8f40-516273849500"},
+        "nobody": {"courier_id": None},
+    },
     "UpdatePaymentSerializer": {
         "by kind": {"payments": [{"paymentTypeKind": "Cash", "sum": 1520.50}]},
         "by type, in two parts": {

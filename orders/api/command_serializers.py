@@ -139,7 +139,12 @@ class UpdateStatusSerializer(serializers.Serializer[Any]):
 
 
 class AssignCourierSerializer(serializers.Serializer[Any]):
-    courier_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET couriers.")
+    courier_id = serializers.CharField(
+        max_length=200,
+        allow_null=True,
+        help_text="iiko's id, see GET couriers; null takes the courier off (till 8.6.6). That iiko does so "
+        "is a guess until a till has shown it: the command is confirmed once the order shows no courier.",
+    )
     courier_name = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, help_text="Not needed: the dictionary knows it."
     )

@@ -25,6 +25,9 @@ from organizations.models import Organization
 
 Version = tuple[int, ...]
 
+DRIVER_FROM: Version = (8, 6, 6)
+"""The till whose courier is changed, and taken off, by ``change_driver_info`` (OpenAPI, read 2026-11)."""
+
 NO_DISCOUNT = "discount_not_supported_by_iiko"
 PAID_ON_THE_WAY = "WhenOrderOnTheWay"
 
@@ -177,6 +180,12 @@ def till_from(*needed: int) -> Check:
     return check
 
 
+def is_till_from(subject: Subject, needed: Version) -> bool:
+    """Whether the till is surely new enough; a version that nobody knows is not."""
+    version = version_of(subject.till_version)
+    return bool(version) and version >= needed
+
+
 def version_of(text: str) -> Version:
     """Read ``8.7.6016.0`` as numbers; empty where it is none, which then forbids nothing."""
     match = re.match(r"\d+(?:\.\d+)*", text.strip())
@@ -274,6 +283,18 @@ def check(subject: Subject, kind: CommandKind) -> None:
         NotAllowed: with a stable code, the reason and what to do instead.
     """
     _run((*ALWAYS, *OTHERS[kind]), subject)
+
+
+def check_courier_off(subject: Subject) -> None:
+    """Raise why the courier cannot be taken off.
+
+    Raises:
+        NotAllowed: with a stable code, the reason and what to do instead.
+    """
+    check(subject, CommandKind.ASSIGN_COURIER)
+    if subject.order.courier_id is None:
+        _refuse("already_so", _("The order has no courier."))
+    till_from(*DRIVER_FROM)(subject)
 
 
 def check_discount(subject: Subject, *, reissue: bool, has_drafts: bool) -> None:
