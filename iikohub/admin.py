@@ -21,6 +21,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from organizations.admin import USUAL_TYPE_FIELDS
 from organizations.admin import OrganizationAdmin as BaseOrganizationAdmin
 from organizations.models import Organization
 from organizations.presentation import ago_text, badge
@@ -50,6 +51,16 @@ class OrganizationAdmin(BaseOrganizationAdmin):
     sortable_by = ("name",)
     fieldsets = (
         *BaseOrganizationAdmin.fieldsets,
+        (
+            _("Usual payment types"),
+            {
+                "fields": tuple(USUAL_TYPE_FIELDS.values()),
+                "description": _(
+                    "Which type is meant where a payment names a kind alone and the restaurant has several "
+                    "types of it. Types are read from iiko with the dictionaries."
+                ),
+            },
+        ),
         (_("From iiko"), {"fields": ("dictionaries_read", "pos_version", "from_iiko")}),
         (_("Webhook"), {"fields": ("webhook_address", "webhook_links", "heard_of")}),
     )
