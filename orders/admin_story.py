@@ -23,6 +23,7 @@ from orders.presentation import (
     error_text,
     item_status_text,
     moved_text,
+    outside_text,
     status_text,
 )
 from orders.services.endings import HUB
@@ -181,6 +182,7 @@ class Words:
     def _sums(self, rows: Iterable[Mapping[str, Any]]) -> str:
         return ", ".join(
             f"{row.get('name') or row.get('kind') or _('unnamed')} {self._money_or_nothing(row)}".strip()
+            + outside_text(row)
             for row in rows
         )
 

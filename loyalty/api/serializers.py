@@ -10,6 +10,7 @@ from rest_framework import serializers
 from loyalty.models import Customer, LoyaltyOperation, Wallet
 from loyalty.services.operations import LONGEST_COMMENT
 from orders.api.command_serializers import MoneyField
+from organizations.api.strict import StrictSerializer
 from organizations.services.personal_data import masked_card, masked_email, masked_phone
 
 
@@ -136,7 +137,7 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
         return {"code": operation.error_code, "message": operation.trouble}
 
 
-class WalletActionSerializer(serializers.Serializer[Any]):
+class WalletActionSerializer(StrictSerializer):
     organization_id = serializers.CharField(max_length=200)
     customer_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET loyalty/customers.")
     wallet_id = serializers.CharField(max_length=200, help_text="iiko's id, see GET loyalty/customers.")
@@ -154,7 +155,7 @@ class WalletActionSerializer(serializers.Serializer[Any]):
     )
 
 
-class CancelHoldSerializer(serializers.Serializer[Any]):
+class CancelHoldSerializer(StrictSerializer):
     comment = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT, help_text="The reason."
     )

@@ -53,7 +53,10 @@ _ANSWERS = {
         description="Not possible as things stand: `insufficient_balance`, `limit_operation`, `limit_day`, "
         "`loyalty_not_provisioned`, `hold_released`, `already_asked`, …"
     ),
-    422: OpenApiResponse(description="It makes no sense, or the Idempotency-Key belongs to another request."),
+    422: OpenApiResponse(
+        description="It makes no sense, has an unknown field (`unknown_field`), or its Idempotency-Key was "
+        "used for another request."
+    ),
     503: OpenApiResponse(description="iiko could not be asked (`iiko_unreachable`); nothing was stored."),
 }
 

@@ -16,6 +16,7 @@ from orders.command_models import CommandKind, OrderCommand
 from orders.services.discounts import AskedDiscount
 from orders.services.refusals import meaning
 from orders.services.wishes import AskedPayment
+from organizations.api.strict import StrictSerializer
 
 _LARGEST_MINOR = 10**12  # 1e10 in major units (OpenAPI, Payment.sum, read 2026-11)
 
@@ -128,7 +129,7 @@ class StatusField(NamedChoiceField):
         return known
 
 
-class UpdateStatusSerializer(serializers.Serializer[Any]):
+class UpdateStatusSerializer(StrictSerializer):
     status = StatusField(choices=[status.value for status in DeliveryStatus])
     delivered_at = serializers.DateTimeField(
         required=False,
@@ -138,7 +139,7 @@ class UpdateStatusSerializer(serializers.Serializer[Any]):
     )
 
 
-class AssignCourierSerializer(serializers.Serializer[Any]):
+class AssignCourierSerializer(StrictSerializer):
     courier_id = serializers.CharField(
         max_length=200,
         allow_null=True,
@@ -150,12 +151,20 @@ class AssignCourierSerializer(serializers.Serializer[Any]):
     )
 
 
-class PaymentSerializer(serializers.Serializer[Any]):
+class PaymentSerializer(StrictSerializer):
     paymentTypeKind = NamedChoiceField(  # noqa: N815  # the contract's name
         choices=[kind.value for kind in PaymentKind], required=False, allow_null=True
     )
     paymentTypeId = serializers.CharField(required=False, allow_null=True, max_length=200)  # noqa: N815
     sum = MoneyField(help_text="Major units: 1520.50.")
+    isProcessedExternally = serializers.BooleanField(  # noqa: N815
+        default=False,
+        help_text="The money was taken outside iiko, by your shop say: iiko then asks the guest for none of "
+        "it. Only with payment types that iiko lets be processed outside.",
+    )
+    isFiscalizedExternally = serializers.BooleanField(  # noqa: N815
+        default=False, help_text="The receipt was printed outside iiko (till 7.6.3)."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.get("paymentTypeKind") and not attrs.get("paymentTypeId"):
@@ -163,7 +172,7 @@ class PaymentSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class UpdatePaymentSerializer(serializers.Serializer[Any]):
+class UpdatePaymentSerializer(StrictSerializer):
     payments = serializers.ListField(child=PaymentSerializer(), allow_empty=False, max_length=20)
 
 
@@ -173,17 +182,27 @@ def asked_payments(wish: dict[str, Any]) -> list[AskedPayment]:
             sum_minor=one["sum"],
             kind=PaymentKind(one["paymentTypeKind"]) if one.get("paymentTypeKind") else None,
             type_id=one.get("paymentTypeId"),
+            is_processed_externally=one["isProcessedExternally"],
+            is_fiscalized_externally=one["isFiscalizedExternally"],
         )
         for one in wish["payments"]
     ]
 
 
-class CancelSerializer(serializers.Serializer[Any]):
+class CancelSerializer(StrictSerializer):
     cancel_reason = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, default="", max_length=255
     )
     cancel_cause_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
-    removal_type_id = serializers.CharField(required=False, allow_null=True, default=None, max_length=200)
+    removal_type_id = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=200,
+        help_text="How food that is made already is removed. Left out, the one type that writes it off at "
+        "the restaurant's cost is taken, and the command's `wish` names it; where there is none or several: "
+        "422 `removal_type_needed`.",
+    )
 
 
 @extend_schema_field(
@@ -193,7 +212,7 @@ class PercentField(serializers.DecimalField):
     """More than 0 and up to 100, with at most two places."""
 
 
-class ApplyDiscountSerializer(serializers.Serializer[Any]):
+class ApplyDiscountSerializer(StrictSerializer):
     discount_id = serializers.CharField(
         required=False,
         allow_null=True,

@@ -18,6 +18,7 @@ from iiko_client.types.statuses import DeliveryStatus
 from orders.command_models import CommandKind
 from orders.errors import NotAllowed
 from orders.models import CreationStatus, Order, OrderType
+from orders.services.payment_kinds import paid_minor
 from orders.services.ranks import is_told
 from orders.services.rebuilding import check as check_anew
 from orders.services.rebuilding import checked_fields
@@ -157,7 +158,8 @@ def is_covered(subject: Subject) -> None:
 
 
 def nothing_is_processed(subject: Subject) -> None:
-    if (subject.order.processed_payments_minor or 0) > 0:
+    order = subject.order
+    if (paid_minor(order.processed_payments_minor, order.payments) or 0) > 0:
         _refuse(
             "payment_processed",
             _("A payment of this order is processed already; iiko then changes none. Do it on the till."),
