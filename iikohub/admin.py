@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from iikohub import admin_people  # noqa: F401  # it registers itself
+from organizations.admin import USUAL_TYPE_FIELDS
 from organizations.admin import OrganizationAdmin as BaseOrganizationAdmin
 from organizations.models import Organization
 from organizations.presentation import ago_text, badge
@@ -34,6 +35,16 @@ class OrganizationAdmin(BaseOrganizationAdmin):
     sortable_by = ("sorted_name",)
     fieldsets = (
         *BaseOrganizationAdmin.fieldsets,
+        (
+            _("Usual payment types"),
+            {
+                "fields": tuple(USUAL_TYPE_FIELDS.values()),
+                "description": _(
+                    "Which type is meant where a payment names a kind alone and the restaurant has several "
+                    "types of it. Types are read from iiko with the dictionaries."
+                ),
+            },
+        ),
         (_("From iiko"), {"fields": ("dictionaries_read", "pos_version", "from_iiko")}),
         (_("Webhook"), {"fields": ("webhook_address", "webhook_links", "heard_of")}),
     )

@@ -76,18 +76,21 @@ class Bill:
 
     def bill(self, row: Billed) -> dict[str, Any]:
         settled = settlement_of(row)
-        # Where iiko's total covers all that is put down, each payment is taken, whatever its flags say.
-        is_all_taken = settled.paid_minor is not None and settled.paid_minor >= _put_down(row.payments)
         return {
             "lines": [self.line(item) for item in row.items],
             "total": self.money(row.amount_minor),
-            "payments": [self.payment(one, is_taken=is_all_taken or is_taken(one)) for one in row.payments],
+            "payments": self.payments(row, settled),
             "are_payments_told": is_told(row.field_ranks, "payments"),
             "settled": list(self._settled(row, settled)),
             "money_notes": list(self._notes(row, settled)),
             "tips": [self.payment(one, is_taken=is_taken(one)) for one in row.tips],
             "discounts": [self.discount(one) for one in row.discounts],
         }
+
+    def payments(self, row: Billed, settled: Settlement) -> list[Sum]:
+        # Where iiko's total covers all that is put down, each payment is taken, whatever its flags say.
+        is_all_taken = settled.paid_minor is not None and settled.paid_minor >= _put_down(row.payments)
+        return [self.payment(one, is_taken=is_all_taken or is_taken(one)) for one in row.payments]
 
     def _settled(self, row: Billed, settled: Settlement) -> Iterable[tuple[str, str]]:
         """The lines below the payments: each fact once."""
@@ -160,7 +163,9 @@ class Bill:
 
     def payment(self, row: Mapping[str, Any], *, is_taken: bool) -> Sum:
         name = row.get("name") or _("unnamed")
-        marks = (payment_kind_text(row.get("kind")), _how_paid(row, is_taken=is_taken))
+        marks = [payment_kind_text(row.get("kind")), _how_paid(row, is_taken=is_taken)]
+        if row.get("is_fiscalized_externally"):
+            marks.append(_("receipt printed outside iiko"))
         detail = ", ".join(mark for mark in marks if mark and mark != name.lower())
         return Sum(name, detail, self.money(row.get("sum_minor")))
 

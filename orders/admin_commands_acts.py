@@ -242,7 +242,7 @@ def _why_not(form: ActForm, order: Order) -> str:
         check(subject_of(order), form.kind)
     except NotAllowed as refusal:
         return reason_text(refusal.code, refusal.detail)
-    return ""
+    return form.why_none(order)
 
 
 def _asked_rows(form: ActForm) -> list[dict[str, Any]]:

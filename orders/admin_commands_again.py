@@ -54,7 +54,13 @@ def _courier(order_id: int, wish: Wish, by: Requester, now: datetime) -> OrderCo
 
 def _payment(order_id: int, wish: Wish, by: Requester, now: datetime) -> OrderCommand:
     asked = [
-        AskedPayment(MinorUnits(one["sum_minor"]), PaymentKind(one["kind"]), one["payment_type_id"])
+        AskedPayment(
+            MinorUnits(one["sum_minor"]),
+            PaymentKind(one["kind"]),
+            one["payment_type_id"],
+            is_processed_externally=one.get("is_processed_externally", False),
+            is_fiscalized_externally=one.get("is_fiscalized_externally", False),
+        )
         for one in wish["payments"]
     ]
     return commands.request_payment(order_id=order_id, payments=asked, by=by, now=now)

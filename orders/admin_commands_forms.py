@@ -7,6 +7,7 @@ import json
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
 from itertools import takewhile
@@ -21,25 +22,28 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTe
 from iiko_client.operations.deliveries import LONGEST_COMMENT
 from iiko_client.types.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
+from orders.admin_bill import Bill
 from orders.admin_commands_choices import (
     CourierChoice,
     cancel_causes,
     couriers,
     payment_types,
-    removal_types,
+    removal_choices,
 )
 from orders.admin_commands_words import reason_text
 from orders.command_models import CommandKind, OrderCommand
 from orders.errors import NotAllowed
 from orders.models import Order, Status
 from orders.services import commands
-from orders.services.actions import check_status, subject_of
+from orders.services.actions import check, check_courier_off, check_status, subject_of
 from orders.services.commands import Requester
 from orders.services.discounts import AskedDiscount, base_of, takes_sum, types_of
-from orders.services.wishes import AskedPayment
+from orders.services.ranks import is_told
+from orders.services.settlement import settlement_of
+from orders.services.wishes import AskedPayment, needs_removal_type
 from organizations.admin_filters import read_moment
 from organizations.link_models import DictionaryEntry
-from organizations.presentation import money
+from organizations.presentation import currency_sign, money
 
 PAYMENT_ROWS = 4
 
@@ -55,24 +59,41 @@ _COURSE = list(DeliveryStatus)
 _HANDED_OVER = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED})
 
 
+_AMOUNT = re.compile(r"(?P<whole>\d+|\d{1,3}([,.])\d{3}(\2\d{3})*)([,.](?P<part>\d{1,2}))?")
+
+
 class MoneyField(forms.CharField):
-    """An amount in major units, with comma or point, spaces between thousands; cleaned to 1/100."""
+    """An amount in major units as people write it, ``1 520,50 ₽``; cleaned to 1/100.
+
+    Spaces and, before two places, commas or points may stand between thousands. ``sign`` is the currency's
+    and may end the text.
+    """
+
+    sign = ""
 
     def __init__(self, **kwargs: Any) -> None:
         attrs = {"inputmode": "decimal", "autocomplete": "off"}
         super().__init__(widget=UnfoldAdminTextInputWidget(attrs=attrs), max_length=30, **kwargs)
 
     def clean(self, value: Any) -> MinorUnits | None:
-        text = "".join(super().clean(value).split()).replace(",", ".")
+        text = "".join(super().clean(value).split()).removesuffix(self.sign)
         if not text:
             return None
-        try:
-            minor = to_minor(text)
-        except NotMoney as error:
-            raise forms.ValidationError(_("Write an amount such as 1520,50.")) from error
+        minor = _amount(text)
         if minor <= 0:
             raise forms.ValidationError(_("The amount must be more than 0."))
         return minor
+
+
+def _amount(text: str) -> MinorUnits:
+    found = _AMOUNT.fullmatch(text)
+    # 1,520 may be either: a thousand and a half, or one and a half.
+    if found is None or (found[2] and found["part"] is None):
+        raise forms.ValidationError(_("Write an amount such as 1520,50."))
+    try:
+        return to_minor(f"{re.sub(r'[,.]', '', found['whole'])}.{found['part'] or 0}")
+    except NotMoney as error:
+        raise forms.ValidationError(_("Write an amount such as 1520,50.")) from error
 
 
 class ActForm(forms.Form):
@@ -112,6 +133,10 @@ class ActForm(forms.Form):
     def is_hopeless(self) -> bool:
         """There is nothing to choose from."""
         return False
+
+    def why_none(self, order: Order) -> str:
+        """Say why this form cannot ask it of an order though the order would allow it; empty: it can."""
+        return ""
 
     def wish_digest(self) -> str:
         wish = {name: value for name, value in self.data.items() if name not in _TECHNICAL}
@@ -233,25 +258,34 @@ def _refusals(order: Order) -> dict[DeliveryStatus, str]:
 
 
 class CourierForm(ActForm):
+    """A courier, or nobody. One who is not on shift is asked about once more."""
+
     kind = CommandKind.ASSIGN_COURIER
+    NOBODY = "nobody"
     courier = forms.ChoiceField(label=gettext_lazy("Courier"), widget=forms.RadioSelect)
+    agreed = forms.CharField(required=False)
+    """The courier of whom it was agreed that they are not on shift."""
 
     def set_up(self) -> None:
         offered = couriers(self.one_restaurant) if self.one_restaurant else []
         self.couriers = [one for one in offered if not self._has_all(one)]
+        self.off_shift = {one.iiko_id: one.name for one in self.couriers if one.is_off_shift}
+        self.asks_about = ""
+        self.offers_nobody = any(map(_may_lose_courier, self.orders))
         field: Any = self.fields["courier"]
-        field.choices = [(one.iiko_id, one.label) for one in self.couriers]
+        nobody = [(self.NOBODY, _("nobody: take the courier off"))] if self.offers_nobody else []
+        field.choices = [*((one.iiko_id, one.label) for one in self.couriers), *nobody]
 
     def _has_all(self, courier: CourierChoice) -> bool:
         return all(order.courier_id == courier.iiko_id for order in self.orders)
 
     @property
     def is_hopeless(self) -> bool:
-        return not self.couriers
+        return not self.couriers and not self.offers_nobody
 
     @property
     def hint(self) -> str:
-        if self.one_restaurant is None:
+        if self.one_restaurant is None and not self.offers_nobody:
             return _(
                 "The orders belong to several restaurants, and each has couriers of its own. "
                 "Go back and choose orders of one restaurant: the filter Restaurant helps."
@@ -261,12 +295,44 @@ class CourierForm(ActForm):
                 "The hub knows no other courier of this restaurant. Have its dictionaries read again "
                 "(API logins, or manage.py sync_dictionaries)."
             )
+        if self.offers_nobody:
+            return _(
+                "Whether iiko takes a courier off at the hub's word has not been seen on a till yet. It "
+                "counts as done only when the order shows no courier."
+            )
         return ""
 
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        chosen = cleaned.get("courier", "")
+        if chosen in self.off_shift and cleaned.get("agreed") != chosen:
+            self.asks_about = chosen
+            words = _("%(name)s is not on shift, as far as iiko has told. Assign all the same?")
+            self.add_error("agreed", words % {"name": self.off_shift[chosen]})
+        return cleaned
+
     def ask(self, order: Order, by: Requester) -> OrderCommand:
-        return commands.request_courier(
-            order_id=order.pk, courier_id=self.cleaned_data["courier"], by=by, now=timezone.now()
-        )
+        chosen = self.cleaned_data["courier"]
+        courier_id = None if chosen == self.NOBODY else chosen
+        return commands.request_courier(order_id=order.pk, courier_id=courier_id, by=by, now=timezone.now())
+
+
+def _may_lose_courier(order: Order) -> bool:
+    try:
+        check_courier_off(subject_of(order))
+    except NotAllowed:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A payment in the form, before anybody writes."""
+
+    type_id: str = ""
+    sum_minor: int | None = None
+    is_outside: bool = False
+    is_fiscalized: bool = False
 
 
 class PaymentForm(ActForm):
@@ -279,32 +345,60 @@ class PaymentForm(ActForm):
         self.is_empty = not types
         choices = [("", "—"), *((entry.iiko_id, str(entry)) for entry in types)]
         shown = self._shown({entry.iiko_id for entry in types})
-        for row in range(PAYMENT_ROWS):
-            type_id, sum_minor = shown[row] if row < len(shown) else ("", None)
-            self.fields[f"type_{row}"] = forms.ChoiceField(
-                label=_("Payment type"),
-                required=False,
-                choices=choices,
-                initial=type_id,
-                widget=UnfoldAdminSelectWidget,
-            )
-            self.fields[f"sum_{row}"] = MoneyField(
-                label=_("Sum"), required=False, initial=_major_text(sum_minor)
-            )
+        for number in range(PAYMENT_ROWS):
+            self._add_row(number, shown[number] if number < len(shown) else _Row(), choices)
 
-    def _shown(self, known: set[str]) -> list[tuple[str, int | None]]:
+    def _add_row(self, number: int, row: _Row, choices: list[tuple[str, str]]) -> None:
+        self.fields[f"type_{number}"] = forms.ChoiceField(
+            label=_("Payment type"),
+            required=False,
+            choices=choices,
+            initial=row.type_id,
+            widget=UnfoldAdminSelectWidget,
+        )
+        currency = self.first.organization.currency
+        shown = "" if row.sum_minor is None else money(row.sum_minor, currency)
+        field = MoneyField(label=_("Sum"), required=False, initial=shown)
+        field.sign = currency_sign(currency)
+        self.fields[f"sum_{number}"] = field
+        for name, label, is_set in (
+            ("outside", _("taken outside iiko"), row.is_outside),
+            ("fiscal", _("receipt printed outside iiko"), row.is_fiscalized),
+        ):
+            self.fields[f"{name}_{number}"] = forms.BooleanField(label=label, required=False, initial=is_set)
+
+    def _shown(self, known: set[str]) -> list[_Row]:
         """What the order has now where that pays for it exactly, else the whole of it in one row."""
-        rows = [(str(one.get("type_id") or ""), one.get("sum_minor")) for one in self.first.payments]
-        is_known = all(type_id in known for type_id, _sum in rows)
-        covered = sum(sum_minor or 0 for _type, sum_minor in rows)
+        rows = [
+            _Row(
+                str(one.get("type_id") or ""),
+                one.get("sum_minor"),
+                is_outside=bool(one.get("is_processed_externally")),
+                is_fiscalized=bool(one.get("is_fiscalized_externally")),
+            )
+            for one in self.first.payments
+        ]
+        is_known = all(row.type_id in known for row in rows)
+        covered = sum(row.sum_minor or 0 for row in rows)
         if rows and is_known and len(rows) <= PAYMENT_ROWS and covered == self.first.amount_minor:
             return rows
-        first_type = rows[0][0] if rows and rows[0][0] in known else ""
-        return [(first_type or (known.pop() if len(known) == 1 else ""), self.first.amount_minor)]
+        first_type = rows[0].type_id if rows and rows[0].type_id in known else ""
+        only_type = known.pop() if len(known) == 1 else ""
+        return [_Row(first_type or only_type, self.first.amount_minor)]
 
-    def rows(self) -> list[tuple[Any, Any]]:
+    def rows(self) -> list[dict[str, Any]]:
         """The fields of each row, for the template."""
-        return [(self[f"type_{row}"], self[f"sum_{row}"]) for row in range(PAYMENT_ROWS)]
+        names = ("type", "sum", "outside", "fiscal")
+        return [{name: self[f"{name}_{row}"] for name in names} for row in range(PAYMENT_ROWS)]
+
+    def present(self) -> dict[str, Any]:
+        """What the order costs and which payments it has now, for the template."""
+        bill = Bill(self.first.organization, timezone.now())
+        return {
+            "total": bill.money(self.first.amount_minor),
+            "payments": bill.payments(self.first, settlement_of(self.first)),
+            "are_told": is_told(self.first.field_ranks, "payments"),
+        }
 
     @property
     def is_hopeless(self) -> bool:
@@ -329,17 +423,20 @@ class PaymentForm(ActForm):
             if not type_id:
                 self.add_error(f"type_{row}", _("Choose the payment type."))
                 continue
-            self.payments.append(AskedPayment(sum_minor=sum_minor, type_id=type_id))
+            self.payments.append(
+                AskedPayment(
+                    sum_minor=sum_minor,
+                    type_id=type_id,
+                    is_processed_externally=cleaned[f"outside_{row}"],
+                    is_fiscalized_externally=cleaned[f"fiscal_{row}"],
+                )
+            )
         if not self.payments and not self.errors:
             self.add_error(None, _("Write at least one payment with its sum."))
         return cleaned
 
     def ask(self, order: Order, by: Requester) -> OrderCommand:
         return commands.request_payment(order_id=order.pk, payments=self.payments, by=by, now=timezone.now())
-
-
-def _major_text(minor: int | None) -> str:
-    return "" if minor is None else str(to_major(MinorUnits(minor))).replace(".", ",")
 
 
 class CancelForm(ActForm):
@@ -355,33 +452,90 @@ class CancelForm(ActForm):
         label=gettext_lazy("Cause from iiko's list"), required=False, widget=UnfoldAdminSelectWidget
     )
     removal_type = forms.ChoiceField(
-        label=gettext_lazy("Removal type"),
-        required=False,
+        label=gettext_lazy("What becomes of the food"),
         widget=UnfoldAdminSelectWidget,
-        help_text=gettext_lazy("Needed where items are printed in the kitchen already."),
+        error_messages={"required": gettext_lazy("Choose: the food is being made already.")},
     )
-    hint = gettext_lazy("A cancelled order cannot be brought back.")
 
     def set_up(self) -> None:
+        self.made = {order.pk for order in self.orders if _loses_food(order)}
         restaurant = self.one_restaurant
         if restaurant is None:
             # Each restaurant has causes of its own; the reason finds those of the same name.
             del self.fields["cause"], self.fields["removal_type"]
             return
         cause: Any = self.fields["cause"]
+        cause.choices = cancel_causes(restaurant)
+        offered = removal_choices(restaurant)
+        if not self.made or len(offered) == 1:
+            del self.fields["removal_type"]
+            return
         removal_type: Any = self.fields["removal_type"]
-        cause.choices, removal_type.choices = cancel_causes(restaurant), removal_types(restaurant)
+        removal_type.choices = offered
+        removal_type.help_text = self._about_removal()
+
+    def _about_removal(self) -> str:
+        if not self.is_bulk:
+            return _("The kitchen has this order: its dishes are removed by this type of iiko's.")
+        words = ngettext(
+            "The kitchen has %(count)d of these orders: its dishes are removed by this type of iiko's.",
+            "The kitchen has %(count)d of these orders: their dishes are removed by this type of iiko's.",
+            len(self.made),
+        )
+        return words % {"count": len(self.made)}
+
+    @property
+    def hint(self) -> str:
+        final = _("A cancelled order cannot be brought back.")
+        nothing_lost = _("Nothing is made yet, so nothing is written off.")
+        return final if self.made else f"{final} {nothing_lost}"
+
+    @property
+    def is_hopeless(self) -> bool:
+        return all(self.why_none(order) for order in self.orders)
+
+    def why_none(self, order: Order) -> str:
+        if order.pk not in self.made or "removal_type" in self.fields:
+            return ""
+        if self.one_restaurant is None:
+            return _(
+                "The kitchen has this order. Cancel it on its own page, where it is chosen what becomes of "
+                "the food."
+            )
+        return _(
+            "The kitchen has this order, and the hub knows no removal type of the restaurant. Have its "
+            "dictionaries read again (API logins, or manage.py sync_dictionaries)."
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        is_said = (cleaned.get("reason") or "").strip() or cleaned.get("cause")
+        if not is_said and not {"reason", "cause"} & self.errors.keys():
+            self.add_error("reason", _("Write why, or choose a cause: the order is not cancelled without."))
+        return cleaned
 
     def ask(self, order: Order, by: Requester) -> OrderCommand:
+        if refusal := self.why_none(order):
+            raise NotAllowed("removal_type_not_chosen", refusal)
         cleaned = self.cleaned_data
         return commands.request_cancel(
             order_id=order.pk,
             reason=cleaned["reason"],
             cause_id=cleaned.get("cause") or None,
-            removal_type_id=cleaned.get("removal_type") or None,
+            removal_type_id=(cleaned.get("removal_type") or None) if order.pk in self.made else None,
             by=by,
             now=timezone.now(),
         )
+
+
+def _loses_food(order: Order) -> bool:
+    """Whether a cancellation of the order is possible and removes food."""
+    subject = subject_of(order)
+    try:
+        check(subject, CommandKind.CANCEL)
+    except NotAllowed:
+        return False
+    return needs_removal_type(subject)
 
 
 class DiscountForm(ActForm):
@@ -406,6 +560,8 @@ class DiscountForm(ActForm):
         field: Any = self.fields["type"]
         field.choices = [(entry.iiko_id, _size_text(entry)) for entry in self.types]
         self.takes_sum = any(takes_sum(entry) for entry in self.types)
+        sum_field: Any = self.fields["sum"]
+        sum_field.sign = currency_sign(self.first.organization.currency)
         words = _("With discounts of a free sum only. The dishes cost %(base)s before discounts.")
         base = base_of(self.first.amount_minor, self.first.discounts, self.first.items)
         self.fields["sum"].help_text = words % {

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from iiko_client import clocks
 from orders.command_models import CommandKind, CommandState, OrderCommand, Phase
-from orders.presentation import status_text
+from orders.presentation import outside_text, status_text
 from orders.services.refusals import OF_THE_HUB, REFUSED, meaning
 from organizations.errors import HubError
 from organizations.presentation import EMPTY, badge, clock_text, money
@@ -51,9 +51,10 @@ _REFUSALS = {
         "The API login of this restaurant is not complete, so nothing can be asked of iiko. "
         "Ask an administrator to correct it."
     ),
-    "removal_type_needed": gettext_lazy(
-        "Items are printed in the kitchen already, so iiko must know how they are removed. "
-        "Choose a removal type."
+    "removal_type_needed": gettext_lazy("The kitchen has this order. Choose what becomes of the food."),
+    "payment_type_not_external": gettext_lazy(
+        "iiko takes this payment type only itself. Choose another type, or take off the mark "
+        "“taken outside iiko”."
     ),
     "not_confirmed": gettext_lazy(
         "The order is not confirmed yet. Set the status Waiting for the kitchen first."
@@ -105,11 +106,15 @@ def _status(wish: Mapping[str, Any], _currency: str, zone: tzinfo, now: datetime
 
 
 def _courier(wish: Mapping[str, Any], *_rest: Any) -> str:
+    if wish["courier_id"] is None:
+        return _("nobody: the courier is taken off")
     return str(wish.get("courier_name") or wish["courier_id"])
 
 
 def _payments(wish: Mapping[str, Any], currency: str, *_rest: Any) -> str:
-    return ", ".join(f"{one['name']} {money(one['sum_minor'], currency)}" for one in wish["payments"])
+    return ", ".join(
+        f"{one['name']} {money(one['sum_minor'], currency)}{outside_text(one)}" for one in wish["payments"]
+    )
 
 
 def _cancellation(wish: Mapping[str, Any], *_rest: Any) -> str:

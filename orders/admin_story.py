@@ -25,6 +25,7 @@ from orders.presentation import (
     item_status_text,
     moved_text,
     order_link,
+    outside_text,
     status_text,
 )
 from orders.services.endings import HUB
@@ -242,6 +243,7 @@ class Words:
     def _sums(self, rows: Iterable[Mapping[str, Any]]) -> str:
         return ", ".join(
             f"{row.get('name') or row.get('kind') or _('unnamed')} {self._money_or_nothing(row)}".strip()
+            + outside_text(row)
             for row in rows
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -14,7 +15,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from organizations import (  # noqa: F401  # they register themselves
     admin_calls,
@@ -24,15 +29,46 @@ from organizations import (  # noqa: F401  # they register themselves
     admin_stop_lists,
 )
 from organizations.admin_lists import HubAdmin
+from organizations.link_models import DictionaryEntry, DictionaryKind
 from organizations.models import ApiKey, Organization, TerminalGroup
 from organizations.presentation import EMPTY, ago_text
 from organizations.services.registry import canonical_id, create_api_key
 
 
+def _usual_type_field(label: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, required=False, widget=UnfoldAdminSelectWidget)
+
+
+# Kinds of payments that callers may ask for without a type (OpenAPI, Payment.paymentTypeKind, read 2026-11).
+USUAL_TYPE_FIELDS = {"Card": "usual_card_type", "Cash": "usual_cash_type", "External": "usual_external_type"}
+
+
 class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    usual_card_type = _usual_type_field(_("Card"))
+    usual_cash_type = _usual_type_field(_("Cash"))
+    usual_external_type = _usual_type_field(_("Another system"))
+
     class Meta:
         model = Organization
         fields = ("iiko_id", "name", "timezone", "currency", "api_login", "is_active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        types = DictionaryEntry.objects.filter(
+            organization_id=self.instance.iiko_id, kind=DictionaryKind.PAYMENT_TYPE, is_deleted=False
+        )
+        for kind, name in USUAL_TYPE_FIELDS.items():
+            if (field := self.fields.get(name)) is None:
+                continue  # one who may only look
+            of_kind = types.filter(data__kind=kind).order_by("name", "id")
+            field.choices = [("", _("not chosen")), *((entry.iiko_id, str(entry)) for entry in of_kind)]  # type: ignore[attr-defined]
+            self.initial[name] = self.instance.default_payment_types.get(kind, "")
+
+    def save(self, commit: bool = True) -> Organization:
+        chosen = {kind: self.cleaned_data.get(name) for kind, name in USUAL_TYPE_FIELDS.items()}
+        self.instance.default_payment_types = {kind: type_id for kind, type_id in chosen.items() if type_id}
+        saved: Organization = super().save(commit)
+        return saved
 
     def clean_iiko_id(self) -> str:
         ident = canonical_id(self.cleaned_data["iiko_id"])
@@ -57,6 +93,18 @@ class TerminalGroupInline(TabularInline):  # type: ignore[misc]  # Unfold is unt
     extra = 0
 
 
+def _usual_type_shown(kind: str) -> Callable[[Any, Organization], str]:
+    """What one who may only look sees in place of the field of that name."""
+
+    def shown(_self: Any, organization: Organization) -> str:
+        type_id = organization.default_payment_types.get(kind)
+        types = DictionaryEntry.objects.filter(organization=organization, kind=DictionaryKind.PAYMENT_TYPE)
+        entry = types.filter(iiko_id=type_id).first() if type_id else None
+        return str(entry or EMPTY)
+
+    return shown
+
+
 class OrganizationAdmin(HubAdmin):
     """Registered in ``iikohub.admin``, which adds what the inbox knows of a restaurant."""
 
@@ -71,6 +119,9 @@ class OrganizationAdmin(HubAdmin):
         (None, {"fields": ("iiko_id", "name", "timezone", "currency", "api_login", "is_active")}),
     )
     inlines = (TerminalGroupInline,)
+    usual_card_type = _usual_type_shown("Card")
+    usual_cash_type = _usual_type_shown("Cash")
+    usual_external_type = _usual_type_shown("External")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
         # Orders and events refer to a restaurant by iiko's id.

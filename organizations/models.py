@@ -56,6 +56,14 @@ class Organization(models.Model):
         verbose_name=_("API login"),
         help_text=_("What the hub asks iiko with. Empty: the login of the environment, if there is one."),
     )
+    default_payment_types = models.JSONField(
+        _("usual payment types"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            "iiko's id of the type that is meant where only a kind is asked for: Card, Cash, External."
+        ),
+    )
     # What iiko said last. A name or zone that differs from it was set here and is kept.
     vendor_name = models.CharField(_("name in iiko"), max_length=200, blank=True, editable=False)
     vendor_timezone = models.CharField(_("time zone in iiko"), max_length=64, blank=True, editable=False)

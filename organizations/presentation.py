@@ -23,7 +23,11 @@ def money(minor: int | None, currency: str) -> str:
     if minor is None:
         return EMPTY
     number = formats.number_format(to_major(MinorUnits(minor)), 2, force_grouping=True)
-    return f"{number}\N{NO-BREAK SPACE}{_SYMBOLS.get(currency, currency)}"
+    return f"{number}\N{NO-BREAK SPACE}{currency_sign(currency)}"
+
+
+def currency_sign(currency: str) -> str:
+    return _SYMBOLS.get(currency, currency)
 
 
 def on_clock(moment: datetime, zone: tzinfo) -> datetime:

@@ -127,6 +127,11 @@ def _courier(body: Body, organization: Organization) -> Rule:
     return rules.assign_courier(body.id("employeeId"))
 
 
+def _driver(body: Body, organization: Organization) -> Rule:
+    estimated = body.moment_or_none("estimatedTime", organization.zone)
+    return rules.change_driver(body.id_or_none("driverId"), estimated)
+
+
 def _comment(body: Body, organization: Organization) -> Rule:
     return rules.change_comment(body.text("comment"))
 
@@ -190,6 +195,7 @@ def _command_status(call: Call) -> Json:
 OPERATIONS: Operations = {
     "deliveries/update_order_delivery_status": _on_order(_status),
     "deliveries/update_order_courier": _on_order(_courier, (7, 1, 5)),
+    "deliveries/change_driver_info": _on_order(_driver, (8, 6, 6)),
     "deliveries/change_payments": _on_order(_new_payments, (7, 6, 3)),
     "deliveries/add_payments": _on_order(_more_payments, (8, 4, 6)),
     "deliveries/cancel": _on_order(_cancel, (7, 5, 4)),

@@ -194,14 +194,34 @@ def cancel_confirmation(order: Order, scene: Scene) -> Order:
 
 def assign_courier(courier_id: UUID) -> Rule:
     def rule(order: Order, scene: Scene) -> Order:
-        if order.service is not ServiceType.COURIER:
-            raise Refused("Order is taken away by the guest", "CanNotAssignCourierToOrder")
-        for courier in order.organization.couriers:
-            if courier.id == courier_id:
-                return replace(order, courier=courier, is_courier_chosen_by_hand=True)
-        raise Refused(f"Courier {courier_id} does not exist", "CourierIdDoesNotExist")
+        return _driven_by(courier_id, order)
 
     return rule
+
+
+def change_driver(courier_id: UUID | None, estimated_time: datetime | None) -> Rule:
+    """Put a courier on the order, or take the present one off.
+
+    The vendor does not say what null means for either: that it clears both is a guess, and the harsher
+    one for a client that leaves the estimate out.
+    """
+
+    def rule(order: Order, scene: Scene) -> Order:
+        changed = _driven_by(courier_id, order)
+        return replace(changed, estimated=estimated_time)
+
+    return rule
+
+
+def _driven_by(courier_id: UUID | None, order: Order) -> Order:
+    if order.service is not ServiceType.COURIER:
+        raise Refused("Order is taken away by the guest", "CanNotAssignCourierToOrder")
+    if courier_id is None:
+        return replace(order, courier=None, is_courier_chosen_by_hand=False)
+    for courier in order.organization.couriers:
+        if courier.id == courier_id:
+            return replace(order, courier=courier, is_courier_chosen_by_hand=True)
+    raise Refused(f"Courier {courier_id} does not exist", "CourierIdDoesNotExist")
 
 
 def change_comment(comment: str) -> Rule:

@@ -48,6 +48,7 @@ ACTIONS = (
     "deliveries/close",
     "deliveries/cancel",
     "deliveries/update_order_courier",
+    "deliveries/change_driver_info",
     "deliveries/change_payments",
 )
 
@@ -187,9 +188,14 @@ def _entry(kind: DictionaryKind, iiko_id: str, name: str, data: Mapping[str, Any
 
 
 def make_payment_type(
-    iiko_id: str = CASH_ID, name: str = "Наличные", *, kind: str = "Cash", groups: list[str] | None = None
+    iiko_id: str = CASH_ID,
+    name: str = "Наличные",
+    *,
+    kind: str = "Cash",
+    groups: list[str] | None = None,
+    **more: Any,
 ) -> DictionaryEntry:
-    data = {"kind": kind, "terminal_group_ids": groups or []}
+    data = {"kind": kind, "terminal_group_ids": groups or []} | more
     return _entry(DictionaryKind.PAYMENT_TYPE, iiko_id, name, data)
 
 
@@ -197,12 +203,11 @@ def make_cause(iiko_id: str = CAUSE_ID, name: str = "Отказ гостя") -> 
     return _entry(DictionaryKind.CANCEL_CAUSE, iiko_id, name, {})
 
 
-def make_removal_type(
-    iiko_id: str = REMOVAL_ID, name: str = "Без списания", **changes: bool
-) -> DictionaryEntry:
+def make_removal_type(iiko_id: str = REMOVAL_ID, name: str = "Списание", **changes: bool) -> DictionaryEntry:
+    """One that writes off at the restaurant's cost, unless said otherwise."""
     data = {
         "is_reason_required": False,
-        "can_write_off_to_cafe": False,
+        "can_write_off_to_cafe": True,
         "can_write_off_to_waiter": False,
         "can_write_off_to_user": False,
     }

@@ -219,6 +219,79 @@ def test_five_kinds_of_actions_end_as_iiko_has_them(hub: Hub, iiko: Played) -> N
     assert sum(after.values()) - sum(before.values()) == 5, (before, after)
 
 
+def restaurants(hub: Hub, *, is_new: bool) -> tuple[str, ...]:
+    """Those whose tills know ``change_driver_info``, or those whose tills are too old for it."""
+
+    def version(row: dict[str, Any]) -> tuple[int, ...]:
+        return tuple(int(part) for part in row["pos_version"].split("."))
+
+    found = hub.rows("/api/v1/terminal-groups")
+    return tuple(row["organization_id"] for row in found if (version(row) >= (8, 6, 6)) is is_new)
+
+
+def another_courier(hub: Hub, order: dict[str, Any]) -> dict[str, str]:
+    couriers = hub.rows(f"/api/v1/couriers?organization_id={order['organization_id']}")
+    return {
+        "courier_id": next(one["courier_id"] for one in couriers if one["courier_id"] != order["courier_id"])
+    }
+
+
+@pytest.mark.parametrize(
+    ("is_new", "call"), [(True, "deliveries/change_driver_info"), (False, "deliveries/update_order_courier")]
+)
+def test_courier_goes_by_the_call_that_the_till_knows(
+    hub: Hub, iiko: Played, is_new: bool, call: str
+) -> None:
+    iiko.bear(10)
+    where = restaurants(hub, is_new=is_new)
+    order = allowing(hub, "assign-courier", used=set(), organization_id=where)
+    before = sent(iiko)
+    wanted = another_courier(hub, order)
+
+    end = ended(hub, ask(hub, order["id"], "assign-courier", wanted))
+
+    assert end["state"] == "confirmed", end
+    assert truth(iiko, order)["courierInfo"]["courier"]["id"] == wanted["courier_id"]
+    after = sent(iiko)
+    assert {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name)} == {
+        call: 1
+    }
+
+
+def test_courier_is_taken_off_where_the_till_can(hub: Hub, iiko: Played) -> None:
+    iiko.bear(10)
+    # Nobody else puts a courier on one that is on its way.
+    where = restaurants(hub, is_new=True)
+    new = allowing(hub, "assign-courier", used=set(), organization_id=where, status=("OnWay",))
+
+    end = ended(hub, ask(hub, new["id"], "assign-courier", {"courier_id": None}))
+
+    assert end["state"] == "confirmed", end
+    assert truth(iiko, new)["courierInfo"] is None
+    wait_until(lambda: hub.get(f"/api/v1/orders/{new['id']}")["courier_id"] is None)
+
+
+def test_payment_taken_outside_is_money_for_iiko(hub: Hub, iiko: Played) -> None:
+    iiko.bear(10)
+
+    def paid(order: dict[str, Any]) -> dict[str, Any]:
+        amount = str(Decimal(order["amount_minor"]) / 100)
+        return {"payments": [{"paymentTypeKind": "Card", "sum": amount, "isProcessedExternally": True}]}
+
+    order, body, end = act(hub, "update-payment", paid, used=set())
+
+    assert end["state"] == "confirmed", end
+    [payment] = truth(iiko, order)["payments"]
+    assert (payment["isProcessedExternally"], payment["paymentType"]["name"]) == (True, "Онлайн-оплата")
+
+    def shown() -> Any:
+        return hub.get(f"/api/v1/orders/{order['id']}")
+
+    wait_until(lambda: [one["is_processed_externally"] for one in shown()["payments"]] == [True])
+    again = ask(hub, order["id"], "update-payment", body)
+    assert again["errors"][0]["code"] in ("payment_processed", "order_closed", "order_cancelled")
+
+
 @pytest.mark.parametrize("fault", ["http_408_after", "reset_after"])
 def test_answer_lost_after_the_effect_is_found_in_the_order(hub: Hub, iiko: Played, fault: str) -> None:
     iiko.bear(4)

@@ -20,8 +20,8 @@ class HallFilter(ChangesFilter):
     open = StrictBooleanFilter(field_name="is_open", help_text="An unknown status is open.")
     search = filters.CharFilter(
         method="by_search",
-        help_text="A number, an id (ours excepted) or a phone, whole, of any case; or the last four digits of "
-        "a phone.",
+        help_text="A number, an id (ours excepted) or a phone, whole, of any case; or the last four digits "
+        "of a phone.",
     )
 
     def by_search(self, rows: QuerySet[Any], _: str, value: str) -> QuerySet[Any]:

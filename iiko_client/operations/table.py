@@ -123,6 +123,7 @@ ORDERS_BY_REVISION = _read("deliveries/by_revision", "Orders: receiving by revis
 ORDERS_BY_DATE = _read("deliveries/by_delivery_date_and_status", _RECEIVING)
 
 UPDATE_STATUS = _command("deliveries/update_order_delivery_status", _STATUS)
+CHANGE_DRIVER = _command("deliveries/change_driver_info", _DRIVER)
 UPDATE_COURIER = _command("deliveries/update_order_courier", _DRIVER)
 CHANGE_PAYMENTS = _command("deliveries/change_payments", _PAYMENTS)
 ADD_PAYMENTS = _command("deliveries/add_payments", _PAYMENTS)

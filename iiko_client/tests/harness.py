@@ -139,7 +139,7 @@ def _name(ref: str) -> str:
 
 def _component(schema: Mapping[str, Any]) -> dict[str, Any]:
     if "discriminator" not in schema:
-        return _adapt(_merged(schema))
+        return _adapt(merged_schema(schema))
     key, mapping = schema["discriminator"]["propertyName"], schema["discriminator"]["mapping"]
     choices = [
         {"if": {"properties": {key: {"const": value}}}, "then": _reference(ref)}
@@ -153,14 +153,14 @@ def _component(schema: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _merged(schema: Mapping[str, Any]) -> dict[str, Any]:
+def merged_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object with its parents' fields among its own."""
     merged = {key: value for key, value in schema.items() if key != "allOf"}
     parents = schema.get("allOf", []) if "properties" in schema or schema.get("type") == "object" else []
     if not parents:
         return dict(schema)
     for parent in parents:
-        base = _merged(_components()[_name(parent["$ref"])])
+        base = merged_schema(_components()[_name(parent["$ref"])])
         merged["properties"] = base.get("properties", {}) | merged.get("properties", {})
         merged["required"] = [*base.get("required", []), *merged.get("required", [])]
     return merged

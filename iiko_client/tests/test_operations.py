@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -11,9 +11,18 @@ from typing import Any
 
 import pytest
 
+from iiko_client.auth import V1, V2
 from iiko_client.client import IikoClient
 from iiko_client.operations.table import OPERATIONS
-from iiko_client.tests.harness import CORRELATION, QUEUED, Stub, complaints, document, needs_schema
+from iiko_client.tests.harness import (
+    CORRELATION,
+    QUEUED,
+    Stub,
+    complaints,
+    document,
+    merged_schema,
+    needs_schema,
+)
 from iiko_client.types.commands import (
     Accepted,
     CommandState,
@@ -577,6 +586,20 @@ COMMANDS = (
         Accepted(CORRELATION),
     ),
     Case(
+        "deliveries/change_driver_info",
+        to_order("change_driver", driver_id=COURIER, zone=MOSCOW, estimated_at=NOON),
+        ORDER_IDS | {"driverId": COURIER, "estimatedTime": "2026-11-23 15:00:00.123"},
+        QUEUED,
+        Accepted(CORRELATION),
+    ),
+    Case(
+        "deliveries/change_driver_info",
+        to_order("change_driver", driver_id=None, zone=MOSCOW),
+        ORDER_IDS | {"driverId": None},
+        QUEUED,
+        Accepted(CORRELATION),
+    ),
+    Case(
         "deliveries/change_payments",
         to_order("change_payments", payments=PAYMENTS),
         ORDER_IDS | {"payments": PAYMENTS_WIRE},
@@ -860,6 +883,70 @@ def test_table_says_what_the_schema_says(name: str) -> None:
 
     assert f"Restriction group: `{operation.group}`" in description
     assert operation.is_command == ("This method is a command" in description)
+
+
+DEPRECATED = {
+    "/api/1/access_token": "Integrations have an apiLogin and no application of the developer portal: V1 "
+    "stays beside V2.",
+    "/api/1/deliveries/update_order_courier": "Its successor change_driver_info needs a till of 8.6.6; this "
+    "one is for older tills, and for those that do not know the successor.",
+}
+"""Operations we call although the vendor calls them deprecated, each with the reason."""
+
+
+@needs_schema
+def test_deprecated_operations_we_call_have_their_reason() -> None:
+    called = {operation.path for operation in OPERATIONS.values()} | {V1.path, V2.path}
+
+    paths = document()["paths"]
+    assert {path for path in called if paths[path]["post"].get("deprecated")} == set(DEPRECATED)
+
+
+@every_case
+@needs_schema
+def test_no_deprecated_field_is_sent(case: Case) -> None:
+    [content] = document()["paths"][f"/api/1/{case.operation}"]["post"]["requestBody"]["content"].values()
+
+    assert list(deprecated_in(content["schema"], case.request)) == []
+
+
+@needs_schema
+def test_deprecated_field_would_be_found() -> None:
+    schema = {"$ref": f"#/components/schemas/{CHANGE_PAYMENTS}"}
+    payment = {"paymentTypeKind": "Card", "sum": 1, "number": "4111", "isPrepay": True}
+
+    found = list(deprecated_in(schema, {"payments": [payment]}))
+
+    assert sorted(found) == ["payments.isPrepay", "payments.number"]
+
+
+CHANGE_PAYMENTS = "iikoTransport.PublicApi.Contracts.Deliveries.Request.UpdateOrder.ChangePaymentsRequest"
+
+
+def deprecated_in(schema: Any, value: Any, path: str = "") -> Iterator[str]:
+    """Name the fields of a body that the vendor calls deprecated."""
+    schema = _resolved(schema)
+    for member in value if isinstance(value, list) else ():
+        yield from deprecated_in(schema["items"], member, path)
+    if isinstance(value, dict):
+        if kinds := schema.get("discriminator"):
+            schema = _resolved({"$ref": kinds["mapping"][value[kinds["propertyName"]]]})
+        yield from _deprecated_here(merged_schema(schema).get("properties", {}), value, path)
+
+
+def _resolved(schema: Any) -> Any:
+    """Follow references, also one that stands alone beside a description."""
+    while "$ref" in schema or ("allOf" in schema and "properties" not in schema and "type" not in schema):
+        reference = schema.get("$ref") or schema["allOf"][0]["$ref"]
+        schema = document()["components"]["schemas"][reference.split("/")[-1]]
+    return schema
+
+
+def _deprecated_here(properties: Any, value: Any, path: str) -> Iterator[str]:
+    for name in properties.keys() & value.keys():
+        if properties[name].get("deprecated"):
+            yield f"{path}{name}"
+        yield from deprecated_in(properties[name], value[name], f"{path}{name}.")
 
 
 def test_money_is_sent_as_the_literal_it_is(iiko: Stub, client: IikoClient) -> None:

@@ -27,5 +27,4 @@ class Payment:
     sum_minor: MinorUnits
     is_processed_externally: bool = False
     is_fiscalized_externally: bool | None = None
-    is_prepay: bool | None = None
     additional: JsonObject | None = field(default=None, repr=False)

@@ -11,6 +11,7 @@ from loyalty.models import Customer, LoyaltyOperation, Wallet, WalletKind
 from loyalty.services.operations import LONGEST_COMMENT
 from orders.api.command_serializers import MoneyField
 from organizations.api.fields import IikoIdField
+from organizations.api.strict import StrictSerializer
 from organizations.services.personal_data import masked_card, masked_email, masked_phone
 
 
@@ -174,7 +175,7 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
         return {"code": operation.error_code, "message": operation.trouble}
 
 
-class WalletActionSerializer(serializers.Serializer[Any]):
+class WalletActionSerializer(StrictSerializer):
     organization_id = IikoIdField()
     customer_id = IikoIdField(help_text="iiko's id, see GET loyalty/customers.")
     wallet_id = IikoIdField(help_text="iiko's id, see GET loyalty/customers.")
@@ -192,7 +193,7 @@ class WalletActionSerializer(serializers.Serializer[Any]):
     )
 
 
-class CancelHoldSerializer(serializers.Serializer[Any]):
+class CancelHoldSerializer(StrictSerializer):
     comment = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT, help_text="The reason."
     )

@@ -57,7 +57,10 @@ _ANSWERS = {
         "`loyalty_not_provisioned`, `hold_released`, `already_asked`, or a wallet without money or points: "
         "`wallet_of_products`, `wallet_of_discount`, `wallet_of_certificate`, `wallet_of_unknown_kind`, …"
     ),
-    422: OpenApiResponse(description="It makes no sense, or the Idempotency-Key belongs to another request."),
+    422: OpenApiResponse(
+        description="It makes no sense, has an unknown field (`unknown_field`), or its Idempotency-Key was "
+        "used for another request."
+    ),
     503: OpenApiResponse(description="iiko could not be asked (`iiko_unreachable`); nothing was stored."),
 }
 

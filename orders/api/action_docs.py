@@ -30,6 +30,12 @@ _HEADERS = [
     ),
 ]
 
+_DESCRIPTION = (
+    "Stores what you ask for as a command and sends it to iiko. The order changes here once iiko confirms; "
+    "follow the command at `GET commands/{id}`, or wait for it with `Prefer: wait=N`. `allowed_actions` of "
+    "an order says beforehand what can be asked of it. Fields that are not listed here are refused."
+)
+
 REFUSALS_409 = {
     "not_in_iiko": "iiko has not told the id of this order yet. Try again once its webhook has come.",
     "not_an_iiko_id": "This order or its restaurant has an id that is none of iiko's Cloud. "
@@ -95,26 +101,32 @@ REFUSALS_409 = {
     "bad_api_login": "The API login is not complete.",
 }
 REFUSALS_422 = {
+    "unknown_field": "No such field: payments[0].isProcessedExternaly. Nothing was done. There are: "
+    "paymentTypeKind, paymentTypeId, sum, isProcessedExternally, isFiscalizedExternally.",
     "delivered_at_unfit": "delivered_at goes with Delivered and Closed only.",
     "delivered_at_implausible": "The guest cannot have had it then: the time lies in the future, or before "
     "the year 2000.",
     "unknown_courier": "The restaurant has no courier with this id. "
     "Read the dictionaries again if the courier is new.",
     "courier_deleted": "This courier is deleted in iiko.",
-    "sum_too_small": "The payments come to 1500.00, the order costs 1520.50.",
+    "sum_too_small": "The payments come to 1,500.00 ₽, the order costs 1,520.50 ₽.",
     "unknown_payment_type": "This restaurant has no payment type with this id.",
     "payment_type_of_other_kind": "Visa is of the kind Card.",
     "payment_type_not_settable": "iiko does not let this payment type be set from outside.",
     "payment_without_type": "Each payment needs paymentTypeId or paymentTypeKind.",
     "no_such_payment_type": "This restaurant has no payment type of the kind External.",
-    "payment_type_ambiguous": "Several payment types are of the kind Card, give paymentTypeId: "
+    "payment_type_not_external": "iiko takes Visa only itself, so it cannot have been paid outside iiko.",
+    "loyalty_card_needs_guest": "iiko takes a payment from a loyalty card only with the guest's own proof "
+    "(credential, searchScope), which the hub neither takes nor keeps. Put it down on the till.",
+    "payment_type_ambiguous": "Several payment types are of the kind Card. Give paymentTypeId, or have the "
+    "usual one chosen in the admin (Restaurants, Beryozka, Usual payment types): "
     "Visa = 09322f46-578a-d210-add7-eec222a08871; Mir = 1a2b3c4d-0000-4000-8000-000000000001.",
     "reason_too_long": "The reason has more than 255 characters.",
     "reason_needed": "The removal type needs a reason. Give one.",
     "unknown_cancel_cause": "The restaurant has no such entry (cancel cause).",
     "unknown_removal_type": "The restaurant has no such entry (removal type).",
-    "removal_type_needed": "Items are printed in the kitchen already, so iiko needs a removal type. "
-    "Give removal_type_id.",
+    "removal_type_needed": "Food of this order is made already: say how it is removed. Give removal_type_id: "
+    "Without write-off (nothing is written off) = 3c4d5e6f-0000-4000-8000-000000000004.",
     "discount_missing": "Give discount_id, discount_sum or discount_percent.",
     "discount_ambiguous": "Give discount_sum or discount_percent, not both.",
     "unknown_discount": "This restaurant has no discount with this id. Read the dictionaries again if it is "
@@ -226,9 +238,15 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "on its way": {"status": "OnWay"},
         "handed over": {"status": "Delivered", "delivered_at": "2026-11-24T09:55:00Z"},
     },
-    "AssignCourierSerializer": {"a courier": {"courier_id": "7d8e9fa0-b1c2-4d3e-8f40-516273849500"}},
+    "AssignCourierSerializer": {
+        "a courier": {"courier_id": "7d8e9fa0-b1c2-4d3e-8f40-516273849500"},
+        "nobody": {"courier_id": None},
+    },
     "UpdatePaymentSerializer": {
         "by kind": {"payments": [{"paymentTypeKind": "Cash", "sum": 1520.50}]},
+        "paid in your shop": {
+            "payments": [{"paymentTypeKind": "Card", "sum": 1520.50, "isProcessedExternally": True}]
+        },
         "by type, in two parts": {
             "payments": [
                 {"paymentTypeId": "09322f46-578a-d210-add7-eec222a08871", "sum": "1000.00"},
@@ -236,7 +254,13 @@ REQUESTS: dict[str, dict[str, Any]] = {
             ]
         },
     },
-    "CancelSerializer": {"a reason": {"cancel_reason": "The guest changed their mind"}},
+    "CancelSerializer": {
+        "a reason": {"cancel_reason": "The guest changed their mind"},
+        "with what becomes of the food": {
+            "cancel_reason": "The guest changed their mind",
+            "removal_type_id": "3c4d5e6f-0000-4000-8000-000000000003",
+        },
+    },
     "ApplyDiscountSerializer": {
         "ten per cent, in a new order": {"discount_percent": 10, "reissue": True},
         "a sum of a type": {
@@ -313,6 +337,7 @@ def describes(
     ]
     return extend_schema(
         summary=summary,
+        description=_DESCRIPTION,
         request=body,
         responses=answers,
         parameters=_HEADERS,

@@ -49,9 +49,8 @@ def _action(name: str) -> Callable[[Any], Any]:
     )
 
 
+# No docstring: Swagger would show it beside every address of the orders.
 class OrderActions(viewsets.GenericViewSet[Order]):
-    """The actions of an order, mixed into its view."""
-
     def _carry(self, request: Request, kind: CommandKind, body: type[Serializer[Any]], ask: Ask) -> Response:
         check_may_act(request, PERMISSIONS[kind])
         order = self.get_object()

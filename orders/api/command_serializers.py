@@ -17,6 +17,7 @@ from orders.services.discounts import AskedDiscount
 from orders.services.refusals import meaning
 from orders.services.wishes import AskedPayment
 from organizations.api.fields import IikoIdField
+from organizations.api.strict import StrictSerializer
 
 _LARGEST_MINOR = 10**12  # 1e10 in major units (OpenAPI, Payment.sum, read 2026-11)
 
@@ -129,7 +130,7 @@ class StatusField(NamedChoiceField):
         return known
 
 
-class UpdateStatusSerializer(serializers.Serializer[Any]):
+class UpdateStatusSerializer(StrictSerializer):
     status = StatusField(choices=[status.value for status in DeliveryStatus])
     delivered_at = serializers.DateTimeField(
         required=False,
@@ -139,19 +140,31 @@ class UpdateStatusSerializer(serializers.Serializer[Any]):
     )
 
 
-class AssignCourierSerializer(serializers.Serializer[Any]):
-    courier_id = IikoIdField(help_text="iiko's id, see GET couriers.")
+class AssignCourierSerializer(StrictSerializer):
+    courier_id = IikoIdField(
+        allow_null=True,
+        help_text="iiko's id, see GET couriers; null takes the courier off (till 8.6.6). That iiko does so "
+        "is a guess until a till has shown it: the command is confirmed once the order shows no courier.",
+    )
     courier_name = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, help_text="Not needed: the dictionary knows it."
     )
 
 
-class PaymentSerializer(serializers.Serializer[Any]):
+class PaymentSerializer(StrictSerializer):
     paymentTypeKind = NamedChoiceField(  # noqa: N815  # the contract's name
         choices=[kind.value for kind in PaymentKind], required=False, allow_null=True
     )
     paymentTypeId = IikoIdField(required=False, allow_null=True)  # noqa: N815
     sum = MoneyField(help_text="Major units: 1520.50.")
+    isProcessedExternally = serializers.BooleanField(  # noqa: N815
+        default=False,
+        help_text="The money was taken outside iiko, by your shop say: iiko then asks the guest for none of "
+        "it. Only with payment types that iiko lets be processed outside.",
+    )
+    isFiscalizedExternally = serializers.BooleanField(  # noqa: N815
+        default=False, help_text="The receipt was printed outside iiko (till 7.6.3)."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.get("paymentTypeKind") and not attrs.get("paymentTypeId"):
@@ -159,7 +172,7 @@ class PaymentSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class UpdatePaymentSerializer(serializers.Serializer[Any]):
+class UpdatePaymentSerializer(StrictSerializer):
     payments = serializers.ListField(child=PaymentSerializer(), allow_empty=False, max_length=20)
 
 
@@ -169,17 +182,26 @@ def asked_payments(wish: dict[str, Any]) -> list[AskedPayment]:
             sum_minor=one["sum"],
             kind=PaymentKind(one["paymentTypeKind"]) if one.get("paymentTypeKind") else None,
             type_id=one.get("paymentTypeId"),
+            is_processed_externally=one["isProcessedExternally"],
+            is_fiscalized_externally=one["isFiscalizedExternally"],
         )
         for one in wish["payments"]
     ]
 
 
-class CancelSerializer(serializers.Serializer[Any]):
+class CancelSerializer(StrictSerializer):
     cancel_reason = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, default="", max_length=255
     )
     cancel_cause_id = IikoIdField(required=False, allow_null=True, default=None)
-    removal_type_id = IikoIdField(required=False, allow_null=True, default=None)
+    removal_type_id = IikoIdField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="How food that is made already is removed. Left out, the one type that writes it off at "
+        "the restaurant's cost is taken, and the command's `wish` names it; where there is none or several: "
+        "422 `removal_type_needed`.",
+    )
 
 
 @extend_schema_field(
@@ -189,7 +211,7 @@ class PercentField(serializers.DecimalField):
     """More than 0 and up to 100, with at most two places."""
 
 
-class ApplyDiscountSerializer(serializers.Serializer[Any]):
+class ApplyDiscountSerializer(StrictSerializer):
     discount_id = IikoIdField(
         required=False,
         allow_null=True,

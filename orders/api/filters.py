@@ -60,8 +60,8 @@ class OrderFilter(ChangesFilter):
     )
     search = filters.CharFilter(
         method="by_search",
-        help_text="A number, an id (ours excepted) or a phone, whole, of any case; or the last four digits of "
-        "a phone.",
+        help_text="A number, an id (ours excepted) or a phone, whole, of any case; or the last four digits "
+        "of a phone.",
     )
 
     class Meta:

@@ -42,6 +42,8 @@ _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 class OrderViewSet(
     OrderActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]
 ):
+    """Delivery orders as iiko last told of them."""
+
     queryset = Order.objects.select_related("organization").prefetch_related(OPEN_COMMANDS)
     filterset_class = OrderFilter
     pagination_class = ChangesPagination

@@ -22,10 +22,14 @@ from orders.models import CreationStatus, Order, OrderType
 from orders.services.ranks import is_told
 from orders.services.rebuilding import check as check_anew
 from orders.services.rebuilding import checked_fields
+from orders.services.settlement import settlement_of
 from orders.services.twins import replacement_of
 from organizations.models import Organization
 
 Version = tuple[int, ...]
+
+DRIVER_FROM: Version = (8, 6, 6)
+"""The till whose courier is changed, and taken off, by ``change_driver_info`` (OpenAPI, read 2026-11)."""
 
 NO_DISCOUNT = "discount_not_supported_by_iiko"
 PAID_ON_THE_WAY = "WhenOrderOnTheWay"
@@ -186,7 +190,8 @@ def is_covered(subject: Subject) -> None:
 
 
 def nothing_is_processed(subject: Subject) -> None:
-    if (subject.order.processed_payments_minor or 0) > 0:
+    order = subject.order
+    if (settlement_of(order).paid_minor or 0) > 0:
         _refuse(
             "payment_processed",
             _("A payment of this order is processed already; iiko then changes none. Do it on the till."),
@@ -207,6 +212,12 @@ def till_from(*needed: int) -> Check:
             )
 
     return check
+
+
+def is_till_from(subject: Subject, needed: Version) -> bool:
+    """Whether the till is surely new enough; a version that nobody knows is not."""
+    version = version_of(subject.till_version)
+    return bool(version) and version >= needed
 
 
 def version_of(text: str) -> Version:
@@ -306,6 +317,18 @@ def check(subject: Subject, kind: CommandKind) -> None:
         NotAllowed: with a stable code, the reason and what to do instead.
     """
     _run((*ALWAYS, *OTHERS[kind]), subject)
+
+
+def check_courier_off(subject: Subject) -> None:
+    """Raise why the courier cannot be taken off.
+
+    Raises:
+        NotAllowed: with a stable code, the reason and what to do instead.
+    """
+    check(subject, CommandKind.ASSIGN_COURIER)
+    if subject.order.courier_id is None:
+        _refuse("already_so", _("The order has no courier."))
+    till_from(*DRIVER_FROM)(subject)
 
 
 def check_discount(subject: Subject, *, reissue: bool, has_drafts: bool) -> None:

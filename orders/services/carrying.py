@@ -24,8 +24,16 @@ from orders.command_models import CommandState, OrderCommand, Phase
 from orders.models import TERMINAL, Order, Status, is_over
 from orders.services import reissue, twins
 from orders.services.endings import HUB, enter, finish, lock, tell
-from orders.services.proof import came_true, fields_of, shows
-from orders.services.sending import client_of, order_of, send, zone_of
+from orders.services.proof import came_true, fields_of, proves_itself, shows
+from orders.services.refusals import NOT_SHOWN
+from orders.services.sending import (
+    OLDER_COURIER_CALL,
+    client_of,
+    may_go_the_older_way,
+    order_of,
+    send,
+    zone_of,
+)
 from orders.services.verdicts import (
     FOLLOW_FOR,
     LOOK_FOR,
@@ -192,22 +200,28 @@ def _ask(command: OrderCommand, clock: Clock) -> Verdict:
         return later(command, CommandState.SENT, error)
     match status.state:
         case VendorState.SUCCESS:
-            _refresh(client, order, command)
+            fields = _refresh(client, order, command)
+            if not proves_itself(command) and not (fields and shows(command, fields)):
+                return Verdict(CommandState.UNKNOWN, PAUSES[0], NOT_SHOWN)
             return Verdict(CommandState.CONFIRMED, proof="status")
         case VendorState.ERROR:
-            return refused(status)
+            verdict = refused(status)
+            if may_go_the_older_way(command, verdict.code, clock()):
+                return Verdict(CommandState.PENDING, PAUSES[0], facts={OLDER_COURIER_CALL: True})
+            return verdict
         case VendorState.FORGOTTEN:
             return Verdict(CommandState.UNKNOWN, PAUSES[0], "forgotten")
     return later(command, CommandState.SENT, None)
 
 
-def _refresh(client: IikoClient, order: Order, command: OrderCommand) -> None:
+def _refresh(client: IikoClient, order: Order, command: OrderCommand) -> JsonObject | None:
     """Read the order: a webhook may tell of this change, or not (reference, section 4, read 2026-11)."""
     try:
-        _read_order(client, order)
+        return _read_order(client, order)
     except (IikoError, HubError) as error:
         # It is done all the same; reconciliation will bring what it changed.
         logger.info("command.order_not_read", command_pk=command.pk, error_type=type(error).__name__)
+    return None
 
 
 def _look(command: OrderCommand, clock: Clock) -> Verdict:
@@ -222,10 +236,17 @@ def _look(command: OrderCommand, clock: Clock) -> Verdict:
     if fields is not None and shows(command, fields):
         return Verdict(CommandState.CONFIRMED, proof="order")
     if fields is not None and is_over(fields):
-        return Verdict(CommandState.EXPIRED, None, "over_without_it", command.error)
+        return _without_a_trace(command, "over_without_it")
     if clock() - since(command) > LOOK_FOR:
-        return Verdict(CommandState.EXPIRED, None, "not_done", command.error)
+        return _without_a_trace(command, "not_done")
     return later(command, CommandState.UNKNOWN, None)
+
+
+def _without_a_trace(command: OrderCommand, code: str) -> Verdict:
+    """``code`` says that the answer was lost; where iiko said that it is done, that is told instead."""
+    if command.error_code == NOT_SHOWN:
+        code = NOT_SHOWN
+    return Verdict(CommandState.EXPIRED, None, code, command.error)
 
 
 def _read_order(client: IikoClient, order: Order) -> JsonObject | None:
@@ -267,6 +288,7 @@ def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
     if verdict.wait is None:
         finish(command, verdict.state, now=now, code=verdict.code, error=verdict.error, proof=verdict.proof)
         return None
+    command.saga |= dict(verdict.facts)
     _go_on(command, verdict, now)
     if claim.step is Step.SEND and verdict.state == CommandState.SENT:
         tell(command, CommandState.PENDING, verdict.state, now=now, actor=HUB)
@@ -296,7 +318,8 @@ def _go_on(command: OrderCommand, verdict: Verdict, now: datetime) -> None:
     command.error_code, command.error = verdict.code[:100], verdict.error
     command.held_until = now + (verdict.wait or timedelta())
     if verdict.state == CommandState.PENDING:
-        command.sent_at = None
+        # What is sent anew must not be followed by the name of what was refused.
+        command.sent_at, command.correlation_id = None, ""
         command.looks += 1
     elif verdict.correlation_id:
         command.looks = 0  # what was counted so far are tries to send

@@ -21,7 +21,14 @@ from orders.command_models import OPEN_STATES, CommandKind, CommandState, OrderC
 from orders.errors import BadWish, NotAllowed, UnknownOrder
 from orders.models import Order
 from orders.services import discounts, wishes
-from orders.services.actions import Subject, check, check_discount, check_status, subject_of
+from orders.services.actions import (
+    Subject,
+    check,
+    check_courier_off,
+    check_discount,
+    check_status,
+    subject_of,
+)
 from orders.services.endings import finish, lock, tell
 from orders.services.proof import fields_of, is_so
 from orders.services.rebuilding import check_payments
@@ -79,14 +86,20 @@ def request_status(
     return _request(order_id, CommandKind.UPDATE_STATUS, wish, by, now)
 
 
-def request_courier(*, order_id: int, courier_id: str, by: Requester, now: datetime) -> OrderCommand:
-    """Ask for a courier of the order's restaurant, by iiko's id.
+def request_courier(*, order_id: int, courier_id: str | None, by: Requester, now: datetime) -> OrderCommand:
+    """Ask for a courier of the order's restaurant, by iiko's id; None takes the present one off.
+
+    That iiko takes one off so is a guess (``iiko_client``, ``change_driver``): what the order shows then
+    decides whether it is done.
 
     Raises:
         UnknownOrder, NotAllowed, BadWish: nothing was stored.
     """
 
     def wish(subject: Subject) -> dict[str, Any]:
+        if courier_id is None:
+            check_courier_off(subject)
+            return {"courier_id": None, "courier_name": None}
         check(subject, CommandKind.ASSIGN_COURIER)
         courier = wishes.courier(subject.organization, courier_id)
         if subject.order.courier_id == courier.iiko_id:

@@ -1,4 +1,4 @@
-"""Kinds of payments: the dictionary's names and those of requests."""
+"""The names of kinds of payments in the dictionary and in requests."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,14 @@ def shows(command: OrderCommand, fields: Fields) -> bool:
     if command.kind == CommandKind.APPLY_DISCOUNT:
         return False  # two orders say what became of it, not one
     return is_so(command.kind, command.wish, fields) or _has_come_further(command, fields)
+
+
+def proves_itself(command: OrderCommand) -> bool:
+    """Whether iiko's word that a command is done is enough.
+
+    Not where it is a guess that iiko does what was asked: a courier taken off by a null.
+    """
+    return command.kind != CommandKind.ASSIGN_COURIER or command.wish["courier_id"] is not None
 
 
 def came_true(command: OrderCommand, fields: Fields) -> bool:
@@ -104,15 +112,23 @@ def _is_at_its_time(wish: Fields, fields: Fields) -> bool:
 
 
 def _courier(wish: Fields, fields: Fields) -> bool:
-    return bool(fields.get("courier_id") == wish["courier_id"])
+    # An order that was read without a word of its courier does not show that it has none.
+    return "courier_id" in fields and bool(fields["courier_id"] == wish["courier_id"])
 
 
 def _payments(wish: Fields, fields: Fields) -> bool:
-    return _sums(wish["payments"], "payment_type_id") == _sums(fields.get("payments") or [], "type_id")
+    wanted, shown = wish["payments"], fields.get("payments") or []
+    # A till may tell nothing of receipts: then they prove nothing, either way.
+    are_receipts_told = all(one.get("is_fiscalized_externally") is not None for one in shown)
+    flags = ("is_processed_externally", *(["is_fiscalized_externally"] if are_receipts_told else []))
+    return _sums(wanted, "payment_type_id", flags) == _sums(shown, "type_id", flags)
 
 
-def _sums(payments: Any, type_key: str) -> Counter[tuple[Any, Any]]:
-    return Counter((payment.get(type_key), payment.get("sum_minor")) for payment in payments)
+def _sums(payments: Any, type_key: str, flags: Sequence[str]) -> Counter[tuple[Any, ...]]:
+    return Counter(
+        (one.get(type_key), one.get("sum_minor"), *(bool(one.get(flag)) for flag in flags))
+        for one in payments
+    )
 
 
 def _cancelled(_wish: Fields, fields: Fields) -> bool:

@@ -25,6 +25,9 @@ _AT_THE_TILL = _("Look at the order on the till and do it there if it is still w
 _READ_AGAIN = _("Read the dictionaries again and choose another one.")
 _SWITCH_ON = _("Have it switched on in iikoWeb, then try again.")
 
+TOO_OLD = "IikoFrontTooOldVersion"
+NOT_SHOWN = "not_shown"
+
 OF_IIKO: dict[str, Meaning] = {
     "OrderStatusChangedInIikoFront": Meaning(
         _("The order was changed on the till meanwhile, or cannot take this status from where it is."),
@@ -75,7 +78,7 @@ OF_IIKO: dict[str, Meaning] = {
     "TerminalGroupIdNotDetermined": Meaning(_("iiko cannot tell which till has the order."), _AT_THE_TILL),
     "OrganizationUnregistered": Meaning(_("iiko does not know this restaurant."), _SWITCH_ON),
     "OrganizationDisabled": Meaning(_("The restaurant is switched off in iiko."), _SWITCH_ON),
-    "IikoFrontTooOldVersion": Meaning(
+    TOO_OLD: Meaning(
         _("The till's version is too old for this."), _("Do it on the till, or have it updated.")
     ),
     "TooSmallDeliveryDate": Meaning(
@@ -168,6 +171,7 @@ OF_HUB: dict[str, Meaning] = {
     "over_without_it": Meaning(
         _("iiko's answer was lost. The order is over by now and does not show the change."), _AT_THE_TILL
     ),
+    NOT_SHOWN: Meaning(_("iiko said that it is done, but the order does not show the change."), _AT_THE_TILL),
     "no_answer": Meaning(_("The till never answered; it may have been offline."), _AT_THE_TILL),
     "given_up": Meaning(
         _("It was given up by a person. It had been sent: iiko may still carry it out."), _AT_THE_TILL
@@ -355,7 +359,7 @@ OF_THE_HUB = OF_HUB.keys() | OF_REBUILDING.keys() | OF_DISCOUNT.keys()
 _SENTENCES = {
     "order status was changed at the restaurant checkout": "OrderStatusChangedInIikoFront",
     "canbeexternalprocessed": "PaymentTypeCanNotBeUsedAsExternal",
-    "too old": "IikoFrontTooOldVersion",
+    "too old": TOO_OLD,
     "is not found at the restaurant checkout": "OrderNotFound",
 }
 _CODE = re.compile(r"[\w.-]{1,100}", re.ASCII)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -132,10 +133,16 @@ def _told(order: Order, name: str) -> Any:
     return bool(order.is_deleted) if name == "is_deleted" else getattr(order, name)
 
 
+def _outside(line: Mapping[str, Any]) -> dict[str, bool]:
+    """That a payment was taken, or its receipt printed, outside iiko; nothing where it was not."""
+    names = ("is_processed_externally", "is_fiscalized_externally")
+    return {name: True for name in names if line.get(name)}
+
+
 def kept(name: str, value: Any) -> Any:
     """The form in which the timeline keeps a field's value."""
     if isinstance(value, datetime):
         return iso(value)
     if name in _BRIEF and isinstance(value, list):
-        return [{key: line.get(key) for key in _BRIEF[name]} for line in value]
+        return [{key: line.get(key) for key in _BRIEF[name]} | _outside(line) for line in value]
     return value

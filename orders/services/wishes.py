@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from iiko_client.reading import canonical_id
 from iiko_client.types.payments import PaymentKind
-from iiko_client.units import MinorUnits, to_major
+from iiko_client.types.statuses import DeliveryStatus
+from iiko_client.units import MinorUnits
 from orders.errors import BadWish
 from orders.models import Order
 from orders.services.actions import Subject, version_of
@@ -19,6 +20,7 @@ from orders.services.payment_kinds import KIND_IN_DICTIONARY, kind_of
 from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
 from organizations.models import Organization
 from organizations.name_keys import NAME_ORDER, fold
+from organizations.presentation import money
 
 CAUSES_FROM = (7, 7, 1)
 COMMENTS_FROM = (8, 7, 6)
@@ -31,6 +33,8 @@ class AskedPayment:
     sum_minor: MinorUnits
     kind: PaymentKind | None = None
     type_id: str | None = None
+    is_processed_externally: bool = False
+    is_fiscalized_externally: bool = False
 
 
 def courier(organization: Organization, courier_id: str) -> Courier:
@@ -67,22 +71,50 @@ def payments(order: Order, asked: Sequence[AskedPayment]) -> list[dict[str, Any]
             "sum_too_small",
             _("The payments come to %(sum)s, the order costs %(amount)s.")
             % {
-                "sum": to_major(MinorUnits(put_down)),
-                "amount": to_major(MinorUnits(order.amount_minor)),
+                "sum": money(put_down, order.organization.currency),
+                "amount": money(order.amount_minor, order.organization.currency),
             },
         )
     return resolved
 
 
 def _payment(order: Order, asked: AskedPayment) -> dict[str, Any]:
-    entry = _type_by_id(order, asked) if asked.type_id else _type_by_kind(order, asked.kind)
+    entry = _type_by_id(order, asked) if asked.type_id else _type_by_kind(order, asked)
     kind = asked.kind or kind_of(entry)
+    if kind is PaymentKind.LOYALTY_CARD:
+        _refuse_loyalty_card()
+    if asked.is_processed_externally and not may_be_processed_outside(entry):
+        raise BadWish(
+            "payment_type_not_external",
+            _("iiko takes %s only itself, so it cannot have been paid outside iiko.") % entry.name,
+        )
     return {
         "payment_type_id": entry.iiko_id,
         "name": entry.name,
         "kind": kind.value,
         "sum_minor": asked.sum_minor,
+        "is_processed_externally": asked.is_processed_externally,
+        "is_fiscalized_externally": asked.is_fiscalized_externally,
     }
+
+
+def _refuse_loyalty_card() -> NoReturn:
+    # OpenAPI, LoyaltyCardPaymentAdditionalData, read 2026-11: both fields are required.
+    raise BadWish(
+        "loyalty_card_needs_guest",
+        _(
+            "iiko takes a payment from a loyalty card only with the guest's own proof (credential, "
+            "searchScope), which the hub neither takes nor keeps. Put it down on the till."
+        ),
+    )
+
+
+def may_be_processed_outside(entry: DictionaryEntry) -> bool:
+    """Whether iiko lets a payment of this type be taken outside; yes where the dictionary does not say.
+
+    Only External and Both may; null is common and refused (reference, section 2, read 2026-11).
+    """
+    return "processing" not in entry.data or entry.data["processing"] in ("External", "Both")
 
 
 def _types(order: Order) -> QuerySet[DictionaryEntry]:
@@ -103,13 +135,22 @@ def _type_by_id(order: Order, asked: AskedPayment) -> DictionaryEntry:
     return entry
 
 
-def _type_by_kind(order: Order, kind: PaymentKind | None) -> DictionaryEntry:
+def _type_by_kind(order: Order, asked: AskedPayment) -> DictionaryEntry:
+    kind = asked.kind
     if kind is None:
         raise BadWish("payment_without_type", _("Each payment needs paymentTypeId or paymentTypeKind."))
+    if kind is PaymentKind.LOYALTY_CARD:
+        _refuse_loyalty_card()
     wanted = KIND_IN_DICTIONARY.get(kind, kind.value)
     fitting = [
         entry for entry in _types(order).filter(data__kind=wanted).order_by(*NAME_ORDER) if fits(entry, order)
     ]
+    if asked.is_processed_externally:
+        # Where none may be, the refusal names one of them.
+        fitting = [entry for entry in fitting if may_be_processed_outside(entry)] or fitting[:1]
+    if len(fitting) > 1:
+        usual = order.organization.default_payment_types.get(kind.value)
+        fitting = [entry for entry in fitting if entry.iiko_id == usual] or fitting
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
@@ -118,8 +159,11 @@ def _type_by_kind(order: Order, kind: PaymentKind | None) -> DictionaryEntry:
         )
     raise BadWish(
         "payment_type_ambiguous",
-        _("Several payment types are of the kind %(kind)s, give paymentTypeId: %(types)s.")
-        % {"kind": kind.value, "types": _listed(fitting)},
+        _(
+            "Several payment types are of the kind %(kind)s. Give paymentTypeId, or have the usual one "
+            "chosen in the admin (Restaurants, %(restaurant)s, Usual payment types): %(types)s."
+        )
+        % {"kind": kind.value, "restaurant": order.organization.name, "types": _listed(fitting)},
     )
 
 
@@ -141,6 +185,9 @@ def cancellation(
 ) -> dict[str, Any]:
     """Return comment, cause and removal type; what the till's version does not know is left out.
 
+    Where food is being made and nobody chose, the one type that writes it off at the restaurant's cost is
+    taken: food that is made is never written off nowhere, nor on somebody, without being asked for.
+
     Raises:
         BadWish: a cause or type is not known, or one is needed and not clear.
     """
@@ -149,12 +196,11 @@ def cancellation(
     if cause is None and reason:
         cause = _named(organization, DictionaryKind.CANCEL_CAUSE, reason)
     removal = _entry(organization, DictionaryKind.REMOVAL_TYPE, removal_type_id) if removal_type_id else None
-    if removal is None and _is_printed(subject.order):
-        removal = removal_type(organization)
+    if removal is None and needs_removal_type(subject):
+        removal = _removal_of_made_food(organization)
     if removal is not None and removal.data.get("is_reason_required") and not reason:
         raise BadWish("reason_needed", _("The removal type %s needs a reason. Give one.") % removal.name)
-    takes_ids = _knows(subject, CAUSES_FROM)
-    takes_comments = _knows(subject, COMMENTS_FROM)
+    takes_ids, takes_comments = _knows(subject, CAUSES_FROM), _knows(subject, COMMENTS_FROM)
     return {
         "comment": reason if takes_comments else "",
         "reason": reason,
@@ -186,8 +232,18 @@ def _knows(subject: Subject, needed: tuple[int, ...]) -> bool:
     return not version or version >= needed
 
 
-def _is_printed(order: Order) -> bool:
-    return order.when_printed is not None or any(item.get("when_printed") for item in order.items)
+_BEING_MADE = (DeliveryStatus.COOKING_STARTED, DeliveryStatus.COOKING_COMPLETED)
+
+
+def needs_removal_type(subject: Subject) -> bool:
+    """Whether food of the order is being made or is made already, and the till takes a removal type."""
+    if not _knows(subject, CAUSES_FROM):
+        return False
+    order = subject.order
+    if order.when_printed is not None or any(item.get("when_printed") for item in order.items):
+        return True
+    # SOI tells nothing of printing. With no types known the till decides.
+    return order.status in _BEING_MADE and bool(removal_types(order.organization_id))
 
 
 def _entry(organization: Organization, kind: DictionaryKind, iiko_id: str) -> DictionaryEntry:
@@ -208,23 +264,56 @@ def _named(organization: Organization, kind: DictionaryKind, name: str) -> Dicti
     return next((entry for entry in entries.order_by("id") if entry.name_key.strip() == wanted), None)
 
 
-def removal_type(organization: Organization) -> DictionaryEntry:
-    """Choose how printed items are deleted: the one type that writes nothing off, else the only one."""
-    entries = list(
-        DictionaryEntry.objects.filter(
-            organization=organization, kind=DictionaryKind.REMOVAL_TYPE, is_deleted=False
-        ).order_by(*NAME_ORDER)
+def removal_types(organization_id: str) -> list[DictionaryEntry]:
+    entries = DictionaryEntry.objects.filter(
+        organization_id=organization_id, kind=DictionaryKind.REMOVAL_TYPE, is_deleted=False
     )
-    harmless = [entry for entry in entries if not _writes_off(entry)]
+    return list(entries.order_by(*NAME_ORDER))
+
+
+def _removal_of_made_food(organization: Organization) -> DictionaryEntry:
+    """Take the one type that writes off, if the restaurant bears it; nobody is charged unasked.
+
+    Raises:
+        BadWish: there is none such, or several.
+    """
+    writing = [entry for entry in removal_types(organization.iiko_id) if writes_off(entry)]
+    if len(writing) == 1 and writing[0].data.get("can_write_off_to_cafe"):
+        return writing[0]
+    raise _removal_type_needed(organization)
+
+
+def removal_type(organization: Organization) -> DictionaryEntry:
+    """Choose how an order of the hub's own is taken back: the one type that writes nothing off, else the
+    only one. The food is made for the order in whose place it stood.
+
+    Raises:
+        BadWish: neither is there.
+    """
+    entries = removal_types(organization.iiko_id)
+    harmless = [entry for entry in entries if not writes_off(entry)]
     for choice in (harmless, entries):
         if len(choice) == 1:
             return choice[0]
-    raise BadWish(
+    raise _removal_type_needed(organization)
+
+
+def _removal_type_needed(organization: Organization) -> BadWish:
+    entries = removal_types(organization.iiko_id)
+    listed = "; ".join(f"{entry.name} ({write_off_text(entry)}) = {entry.iiko_id}" for entry in entries)
+    return BadWish(
         "removal_type_needed",
-        _("Items are printed in the kitchen already, so iiko needs a removal type. Give removal_type_id: %s.")
-        % (_listed(entries) or _("the dictionary is empty, read the dictionaries first")),
+        _("Food of this order is made already: say how it is removed. Give removal_type_id: %s.")
+        % (listed or _("the dictionary is empty, read the dictionaries first")),
     )
 
 
-def _writes_off(entry: DictionaryEntry) -> bool:
+def write_off_text(entry: DictionaryEntry) -> str:
+    """Say in words who bears the cost of what is removed by a type."""
+    whom = {"cafe": _("the restaurant"), "waiter": _("the waiter"), "user": _("an employee")}
+    bearers = [str(name) for key, name in whom.items() if entry.data.get(f"can_write_off_to_{key}")]
+    return _("written off to: %s") % ", ".join(bearers) if bearers else _("nothing is written off")
+
+
+def writes_off(entry: DictionaryEntry) -> bool:
     return any(entry.data.get(f"can_write_off_to_{whom}") for whom in ("cafe", "waiter", "user"))

@@ -94,7 +94,7 @@ def test_repeat_after_the_end_tells_the_end(acting: Acting) -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "body"), [("update-status", {"status": "Delivered"}), ("cancel", {"status": "OnWay"})]
+    ("action", "body"), [("update-status", {"status": "Delivered"}), ("cancel", {"cancel_reason": "x"})]
 )
 def test_key_of_another_request_is_a_mistake(acting: Acting, action: str, body: dict[str, Any]) -> None:
     acting.ask("update-status", ON_WAY, headers=named("k-1"))

@@ -197,14 +197,36 @@ class TestAsking:
         wish = OrderCommand.objects.get().wish
         assert datetime.fromisoformat(wish["delivered_at"]) == datetime(2026, 3, 14, 14, 31, tzinfo=UTC)
 
-    @pytest.mark.parametrize("amount", ["1651", "1651,00", "1651.00", " 1 651,00 ", "1\N{NO-BREAK SPACE}651"])
+    @pytest.mark.parametrize(
+        "amount",
+        [
+            "1651",
+            "1651,00",
+            "1651.00",
+            " 1 651,00 ",
+            "1\N{NO-BREAK SPACE}651",
+            "1 651,00\N{NO-BREAK SPACE}₽",
+            "1651 ₽",
+            "1,651.00",
+            "1.651,00",
+        ],
+    )
     def test_payment_is_read_as_people_write_it(self, chief: Client, amount: str) -> None:
         order = arrive()
 
         ask(chief, order, "payment", type_0=CASH, sum_0=amount)
 
         assert OrderCommand.objects.get().wish == {
-            "payments": [{"payment_type_id": CASH, "name": "Наличные", "kind": "Cash", "sum_minor": 165_100}]
+            "payments": [
+                {
+                    "payment_type_id": CASH,
+                    "name": "Наличные",
+                    "kind": "Cash",
+                    "sum_minor": 165_100,
+                    "is_processed_externally": False,
+                    "is_fiscalized_externally": False,
+                }
+            ]
         }
 
     def test_payment_of_two_types(self, chief: Client) -> None:
@@ -295,7 +317,7 @@ class TestAsking:
 
 @pytest.mark.usefixtures("organization")
 class TestForms:
-    def test_couriers_on_shift_come_before_all_others(
+    def test_free_couriers_come_first_and_those_off_shift_last(
         self, chief: Client, organization: Organization
     ) -> None:
         Courier.objects.create(organization=organization, iiko_id="free", name="Яковлев Ян")
@@ -312,13 +334,13 @@ class TestForms:
 
         labels = re.findall(r"<label class=\"hub-radio\".*?<span>(.*?)</span>", page, flags=re.DOTALL)
         assert labels == [
+            "Яковлев Ян – on shift, free",
             "Занятой Пётр – on shift, 1 order on hand",
-            "Яковлев Ян – on shift",
-            "Ветров Илья – 1 order on hand",
-            "Орлова Вера",
+            "Орлова Вера – not on shift",
+            "Ветров Илья – not on shift, 1 order on hand",
         ]
 
-    def test_couriers_on_the_road_come_first_with_what_they_carry(
+    def test_couriers_come_by_what_they_carry_where_no_shifts_are_told(
         self, chief: Client, organization: Organization
     ) -> None:
         Courier.objects.create(organization=organization, iiko_id="busy", name="Занятой Пётр")
@@ -332,9 +354,9 @@ class TestForms:
 
         labels = re.findall(r"<label class=\"hub-radio\".*?<span>(.*?)</span>", page, flags=re.DOTALL)
         assert labels == [
+            "Орлова Вера – free",
             "Ветров Илья – 1 order on hand",
             "Занятой Пётр – 2 orders on hand",
-            "Орлова Вера",
         ]
 
     def test_couriers_of_one_name_are_told_apart(self, chief: Client, organization: Organization) -> None:
@@ -379,7 +401,7 @@ class TestForms:
 
         page = markup(chief.get(ask_url(order, "payment")))
 
-        assert re.search(r'name="sum_0" value="1651,00"', page)
+        assert re.search(r'name="sum_0" value="1,651.00\N{NO-BREAK SPACE}₽"', page)
         assert page.count('name="sum_') == 4
 
     def test_payment_form_starts_with_what_pays_for_the_order(self, chief: Client) -> None:
@@ -392,7 +414,10 @@ class TestForms:
         page = markup(chief.get(ask_url(order, "payment")))
 
         assert re.findall(r'<option value="([^"]+)" selected', page) == [CASH, CARD]
-        assert re.findall(r'name="sum_\d" value="([^"]+)"', page) == ["651,00", "1000,00"]
+        assert re.findall(r'name="sum_\d" value="([^"]+)"', page) == [
+            "651.00\N{NO-BREAK SPACE}₽",
+            "1,000.00\N{NO-BREAK SPACE}₽",
+        ]
 
     def test_payment_types_of_other_tills_and_kinds_nobody_may_set_are_left_out(
         self, chief: Client, organization: Organization
@@ -406,7 +431,7 @@ class TestForms:
 
         page = markup(chief.get(ask_url(order, "payment")))
 
-        assert set(re.findall(r'<option value="([^"]+)"', page)) == {CASH, CARD, "here", "wallet"}
+        assert set(re.findall(r'<option value="([^"]+)"', page)) == {CASH, CARD, "here"}
 
     def test_any_payment_type_fits_where_nobody_told_the_till_group(
         self, chief: Client, organization: Organization
@@ -454,6 +479,8 @@ class TestRefusals:
             ("payment", {"type_0": CASH, "sum_0": "-1651"}),
             ("payment", {"type_0": CASH, "sum_0": "0"}),
             ("payment", {"type_0": CASH, "sum_0": "1651,001"}),
+            ("payment", {"type_0": CASH, "sum_0": "1,651"}),
+            ("payment", {"type_0": CASH, "sum_0": "1651 $"}),
             ("payment", {"type_0": CASH, "sum_0": "9" * 25}),
             ("payment", {"type_0": CASH, "sum_0": "1650,99"}),
             ("payment", {"type_0": "", "sum_0": "1651"}),
@@ -543,17 +570,6 @@ class TestRefusals:
         assert "This restaurant has no working API login, so nothing can be asked of iiko." in page
         assert_nothing_happened()
 
-    def test_printed_items_need_a_removal_type_that_is_clear(
-        self, chief: Client, organization: Organization
-    ) -> None:
-        entry(organization, DictionaryKind.REMOVAL_TYPE, "second", "Тоже без списания")
-        order = arrive()
-
-        page = text(ask(chief, order, "cancel", reason="Дубль"))
-
-        assert "Items are printed in the kitchen already, so iiko must know how they are removed." in page
-        assert_nothing_happened()
-
     def test_the_same_wish_under_way_is_not_asked_again(self, chief: Client) -> None:
         order = arrive()
         stored(order)
@@ -623,7 +639,7 @@ class TestMany:
         choose(chief, "change_status", orders)
         ask_many(chief, "status", orders, status="OnWay")
         choose(chief, "cancel_orders", orders)
-        ask_many(chief, "cancel", orders, reason="Пожар", cause=CAUSE)
+        ask_many(chief, "cancel", orders, reason="Пожар", cause=CAUSE, removal_type=REMOVAL)
 
         assert [one.kind for one in OrderCommand.objects.order_by("id")] == [
             CommandKind.UPDATE_STATUS,
@@ -685,7 +701,7 @@ class TestMany:
         assert_nothing_happened()
 
     def test_cancelling_in_several_restaurants_takes_a_reason(self, chief: Client) -> None:
-        mine = arrive()
+        mine = before_the_kitchen()
         linked(make_other_organization(), make_login(name="other"))
         other = arrive(
             order_id=uuid_of(14),
@@ -1251,3 +1267,228 @@ def test_every_kind_has_its_action() -> None:
     """A new kind of command is not forgotten here."""
     assert {form.kind for form in FORMS.values()} == set(CommandKind)
     assert set(ACTS) == set(FORMS)
+
+
+@pytest.mark.usefixtures("organization")
+class TestCouriers:
+    @pytest.fixture
+    def shifts(self, chief: Client, organization: Organization) -> None:
+        """At the restaurant Vera is on shift, Ilya was."""
+        assert organization.pk
+        post(chief, [shift_event(employee_id=COURIER_ID, event_time="2026-03-14 06:00:00.000")])
+        for is_opened, hour in ((True, 6), (False, 7)):
+            moment = f"2026-03-14 0{hour}:00:01.000"
+            post(chief, [shift_event(employee_id=SECOND_COURIER, is_opened=is_opened, event_time=moment)])
+        drain()
+
+    @pytest.mark.usefixtures("shifts")
+    def test_courier_off_shift_is_asked_about_first(self, chief: Client) -> None:
+        order = arrive()
+
+        response = ask(chief, order, "courier", courier=SECOND_COURIER)
+
+        assert "Ветров Илья is not on shift, as far as iiko has told. Assign all the same?" in text(response)
+        assert_nothing_happened()
+        ask(chief, order, "courier", courier=SECOND_COURIER, agreed=SECOND_COURIER)
+        assert OrderCommand.objects.get().wish["courier_id"] == SECOND_COURIER
+
+    @pytest.mark.usefixtures("shifts")
+    def test_agreeing_to_one_courier_says_nothing_of_another(self, chief: Client) -> None:
+        order = arrive()
+
+        ask(chief, order, "courier", courier=SECOND_COURIER, agreed=COURIER_ID)
+
+        assert_nothing_happened()
+        ask(chief, order, "courier", courier=COURIER_ID)
+        assert OrderCommand.objects.get().wish["courier_id"] == COURIER_ID
+
+    @pytest.mark.usefixtures("shifts")
+    def test_courier_off_shift_is_asked_about_for_many(self, chief: Client) -> None:
+        orders = several(2)
+
+        page = markup(ask_many(chief, "courier", orders, courier=SECOND_COURIER))
+
+        assert f'name="agreed" id="id_agreed" value="{SECOND_COURIER}"' in page
+        assert len(re.findall('type="hidden" name="order"', page)) == 2
+        assert_nothing_happened()
+        ask_many(chief, "courier", orders, courier=SECOND_COURIER, agreed=SECOND_COURIER)
+        assert OrderCommand.objects.count() == 2
+
+    def test_nobody_is_asked_about_where_iiko_tells_of_no_shifts(self, chief: Client) -> None:
+        ask(chief, arrive(), "courier", courier=SECOND_COURIER)
+
+        assert OrderCommand.objects.get().wish["courier_id"] == SECOND_COURIER
+
+    def test_courier_is_taken_off(self, chief: Client) -> None:
+        order = arrive(courierInfo=courier())
+
+        page = text(chief.get(ask_url(order, "courier")))
+        answer = text(ask(chief, order, "courier", courier="nobody"))
+
+        assert "nobody: take the courier off" in page
+        assert "has not been seen on a till yet" in page
+        assert "Asked: Assign a courier – nobody: the courier is taken off." in answer
+        assert OrderCommand.objects.get().wish == {"courier_id": None, "courier_name": None}
+
+    def test_courier_is_taken_off_many(self, chief: Client) -> None:
+        driven = arrive(order_id=uuid_of(1), courierInfo=courier())
+        free = arrive(order_id=uuid_of(2), courierInfo=None)
+
+        page = text(ask_many(chief, "courier", [driven, free], courier="nobody"))
+
+        assert OrderCommand.objects.get().order == driven
+        assert "The order has no courier." in page
+
+    @pytest.mark.parametrize(("version", "had"), [("8.6.5", courier()), ("8.6.6", None)])
+    def test_nobody_is_not_offered_where_it_cannot_be(
+        self, chief: Client, organization: Organization, version: str, had: Any
+    ) -> None:
+        Organization.objects.filter(pk=organization.pk).update(pos_version=version)
+        order = arrive(courierInfo=had)
+
+        assert "nobody" not in text(chief.get(ask_url(order, "courier")))
+        ask(chief, order, "courier", courier="nobody")
+        assert_nothing_happened()
+
+
+@pytest.mark.usefixtures("organization")
+class TestCancelling:
+    @pytest.mark.parametrize("fields", [{}, {"reason": "  "}, {"cause": ""}])
+    def test_empty_form_does_not_cancel(self, chief: Client, fields: dict[str, str]) -> None:
+        order = before_the_kitchen()
+
+        response = ask(chief, order, "cancel", **fields)
+
+        assert "Write why, or choose a cause: the order is not cancelled without." in text(response)
+        assert_nothing_happened()
+
+    @pytest.mark.parametrize("fields", [{"reason": "Дубль"}, {"cause": CAUSE}])
+    def test_cause_or_words_are_enough_before_the_kitchen(
+        self, chief: Client, fields: dict[str, str]
+    ) -> None:
+        order = before_the_kitchen()
+
+        page = chief.get(ask_url(order, "cancel"))
+        ask(chief, order, "cancel", **fields)
+
+        assert "Nothing is made yet, so nothing is written off." in text(page)
+        assert 'name="removal_type"' not in markup(page)
+        assert OrderCommand.objects.get().wish["removal_type_id"] is None
+
+    def test_what_becomes_of_food_is_asked_and_said(self, chief: Client, organization: Organization) -> None:
+        removal = DictionaryKind.REMOVAL_TYPE
+        entry(organization, removal, "loss", "Порча", can_write_off_to_cafe=True)
+        entry(organization, removal, "fault", "Вина официанта", can_write_off_to_waiter=True)
+        order = arrive()
+
+        page = chief.get(ask_url(order, "cancel"))
+        answer = ask(chief, order, "cancel", reason="Дубль")
+
+        assert re.findall(r'<option value="([^"]*)"( selected)?[^>]*>([^<]*)</option>', markup(page))[2:] == [
+            ("", " selected", "—"),
+            (REMOVAL, "", "Без списания – nothing is written off"),
+            ("fault", "", "Вина официанта – written off to: the waiter"),
+            ("loss", "", "Порча – written off to: the restaurant"),
+        ]
+        assert "Choose: the food is being made already." in text(answer)
+        assert_nothing_happened()
+
+    def test_kitchen_that_began_meanwhile_is_noticed(self, chief: Client) -> None:
+        order = before_the_kitchen()
+        chief.get(ask_url(order, "cancel"))
+        arrive(status="CookingStarted", timestamp=REVISION + 1000)
+
+        answer = ask(chief, order, "cancel", reason="Дубль")
+
+        assert "Choose: the food is being made already." in text(answer)
+        assert_nothing_happened()
+
+    def test_many_are_asked_about_once_and_only_made_food_is_removed(self, chief: Client) -> None:
+        made = arrive(order_id=uuid_of(1))
+        waiting = before_the_kitchen(order_id=uuid_of(2))
+
+        page = text(choose(chief, "cancel_orders", [made, waiting]))
+        ask_many(chief, "cancel", [made, waiting], reason="Пожар")
+        assert_nothing_happened()
+        ask_many(chief, "cancel", [made, waiting], reason="Пожар", removal_type=REMOVAL)
+
+        assert "The kitchen has 1 of these orders" in page
+        removals = {one.order_id: one.wish["removal_type_id"] for one in OrderCommand.objects.all()}
+        assert removals == {made.pk: REMOVAL, waiting.pk: None}
+
+    def test_made_food_of_several_restaurants_is_left_to_its_page(self, chief: Client) -> None:
+        mine = arrive()
+        linked(make_other_organization(), make_login(name="other"))
+        other = arrive(
+            order_id=uuid_of(14),
+            organization_id=OTHER_ORGANIZATION_ID,
+            token=OTHER_TOKEN,
+            whenPrinted=None,
+            items=[],
+        )
+
+        page = text(ask_many(chief, "cancel", [mine, other], reason="Пожар"))
+
+        assert OrderCommand.objects.get().order == other
+        assert "Cancel it on its own page, where it is chosen what becomes of the food." in page
+
+    def test_restaurant_without_removal_types_says_what_to_do(self, chief: Client) -> None:
+        DictionaryEntry.objects.filter(kind=DictionaryKind.REMOVAL_TYPE).delete()
+        order = arrive()
+
+        page = text(chief.get(ask_url(order, "cancel")))
+
+        assert "the hub knows no removal type of the restaurant" in page
+        assert "manage.py sync_dictionaries" in page
+
+
+@pytest.mark.usefixtures("organization")
+class TestPaying:
+    def test_payment_taken_outside_is_asked_and_told(self, chief: Client) -> None:
+        order = arrive()
+
+        fields = {"type_0": CARD, "sum_0": "1651", "outside_0": "on", "fiscal_0": "on"}
+        answer = text(ask(chief, order, "payment", **fields))
+
+        [payment] = OrderCommand.objects.get().wish["payments"]
+        assert (payment["is_processed_externally"], payment["is_fiscalized_externally"]) == (True, True)
+        told = "Картой 1,651.00 ₽ (taken outside iiko, receipt printed outside iiko)"
+        assert f"Asked: Change the payment – {told}." in answer
+
+    def test_present_payments_are_shown_as_people_read_them(self, chief: Client) -> None:
+        order = arrive(
+            payments=[
+                {
+                    "paymentType": {"id": CASH, "name": "Наличные", "kind": "Cash"},
+                    "sum": 1520.5,
+                    "isPreliminary": True,
+                }
+            ]
+        )
+        chief.cookies["django_language"] = "ru"
+
+        page = chief.get(ask_url(order, "payment"))
+
+        assert "1 520,50 ₽" in text(page)
+        assert "1 651,00 ₽" in text(page)
+        assert re.search('name="sum_0" value="1\N{NO-BREAK SPACE}651,00\N{NO-BREAK SPACE}₽"', markup(page))
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [({"payments": []}, "It has no payments now."), ({}, "It has no payments now.")],
+    )
+    def test_order_without_payments_says_so(self, chief: Client, changes: dict[str, Any], words: str) -> None:
+        order = arrive(**changes)
+
+        assert words in text(chief.get(ask_url(order, "payment")))
+
+    def test_asked_again_it_is_still_outside(self, chief: Client) -> None:
+        order = arrive()
+        ask(chief, order, "payment", type_0=CARD, sum_0="1651", outside_0="on")
+        command = OrderCommand.objects.get()
+        OrderCommand.objects.update(state=CommandState.REJECTED, finished_at=timezone.now())
+
+        chief.post(f"{COMMANDS}{command.pk}/retry/", follow=True)
+
+        again = OrderCommand.objects.exclude(pk=command.pk).get()
+        assert again.wish == command.wish

@@ -39,6 +39,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
             "currency",
             "is_active",
             "pos_version",
+            "default_payment_types",
             "dictionaries_synced_at",
             "created_at",
             "updated_at",

@@ -180,6 +180,32 @@ def test_courier_is_assigned_and_told(theatre: Theatre) -> None:
     assert (told["courier"]["id"], told["isCourierSelectedManually"]) == (str(courier.id), True)
 
 
+def test_driver_and_estimate_are_changed_and_taken_off(theatre: Theatre) -> None:
+    order = theatre.wait_for_order("Берёзка", *COOKING)
+    courier = order.organization.couriers[-1]
+    change = "deliveries/change_driver_info"
+
+    assert theatre.command(change, order, driverId=STRANGER) == _error(
+        f"Courier {STRANGER} does not exist", "CourierIdDoesNotExist"
+    )
+    estimated = "2026-03-14 21:15:00.000"
+    assert theatre.command(change, order, driverId=str(courier.id), estimatedTime=estimated) == SUCCESS
+    told = theatre.events_of(order)[-1]["eventInfo"]["order"]
+    assert (told["courierInfo"]["courier"]["id"], told["estimatedTime"]) == (str(courier.id), estimated)
+
+    assert theatre.command(change, order, driverId=None, estimatedTime=estimated) == SUCCESS
+    told = theatre.events_of(order)[-1]["eventInfo"]["order"]
+    assert (told["courierInfo"], told["estimatedTime"]) == (None, estimated)
+
+
+def test_older_till_does_not_know_the_driver(theatre: Theatre) -> None:
+    order = theatre.wait_for_order("Волна", *COOKING)
+
+    assert theatre.command("deliveries/change_driver_info", order, driverId=None) == _error(
+        "iikoFront version 8.2.7014.0 is too old, 8.6.6 is needed", "IikoFrontTooOldVersion"
+    )
+
+
 def _payment(order: Order, kind: str, total: object, **more: object) -> dict[str, object]:
     dictionaries = order.organization.dictionaries
     types = {"Cash": dictionaries.cash, "Card": dictionaries.card_online}
@@ -188,13 +214,17 @@ def _payment(order: Order, kind: str, total: object, **more: object) -> dict[str
 
 def test_payments_are_replaced_to_the_kopeck(theatre: Theatre) -> None:
     order = theatre.wait_for_order("Берёзка", *COOKING, is_so=_is_unpaid)
-    payments = [_payment(order, "Cash", 19.99), _payment(order, "Card", 1000.01, isProcessedExternally=True)]
+    outside = {"isProcessedExternally": True, "isFiscalizedExternally": True}
+    payments = [_payment(order, "Cash", 19.99), _payment(order, "Card", 1000.01, **outside)]
 
     assert theatre.command("deliveries/change_payments", order, payments=payments) == SUCCESS
 
     now = theatre.now_of(order)
     assert [str(each.sum) for each in now.payments] == ["19.99", "1000.01"]
     assert str(now.settled_sum) == "1000.01"
+    told = theatre.events_of(order)[-1]["eventInfo"]["order"]["payments"]
+    flags = ("isProcessedExternally", "isFiscalizedExternally")
+    assert [[each[name] for name in flags] for each in told] == [[False, False], [True, True]]
     assert theatre.command("deliveries/change_payments", order, payments=payments) == _error(
         "Can not change payments: some are processed already", "EntityAlreadyInUse"
     )
@@ -275,6 +305,12 @@ def test_time_is_local_to_the_terminal(theatre: Theatre) -> None:
         ),
         ("change_comment", {}, "comment: a string is expected."),
         ("update_order_courier", {}, "employeeId: None is not a uuid."),
+        ("change_driver_info", {"driverId": "Вера"}, "driverId: 'Вера' is not a uuid."),
+        (
+            "change_driver_info",
+            {"estimatedTime": "soon"},
+            "estimatedTime: 'soon' is not a date, yyyy-MM-dd HH:mm:ss.fff is expected.",
+        ),
         (
             "change_complete_before",
             {"newCompleteBefore": "2026-03-14T21:15:00"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from organizations.api.fields import IikoIdField
+from organizations.api.strict import StrictSerializer
 from webhooks.models import Drift, WebhookConfig
 
 
@@ -53,18 +54,18 @@ class _TokenField(serializers.CharField):
         )
 
 
-class NewConfigSerializer(serializers.Serializer[WebhookConfig]):
+class NewConfigSerializer(StrictSerializer):
     organization_id = IikoIdField(help_text="iiko's id.")
     auth_token = _TokenField()
     is_active = serializers.BooleanField(default=True)
 
 
-class ConfigChangeSerializer(serializers.Serializer[WebhookConfig]):
+class ConfigChangeSerializer(StrictSerializer):
     auth_token = _TokenField()
     is_active = serializers.BooleanField(required=False)
 
 
-class RegisterSerializer(serializers.Serializer[WebhookConfig]):
+class RegisterSerializer(StrictSerializer):
     force = serializers.BooleanField(
         default=False, help_text="Take over where iiko sends to another address now."
     )

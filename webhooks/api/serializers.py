@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from organizations.api.fields import IikoIdField
+from organizations.api.strict import StrictSerializer
 from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
 
 LIST_FIELDS = (
@@ -72,7 +72,7 @@ def valid(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
     return given
 
 
-class DryRunSerializer(serializers.Serializer[WebhookEvent]):
+class DryRunSerializer(StrictSerializer):
     dry_run = serializers.BooleanField(
         default=False, help_text="Only tell what would change; answered with 200."
     )
@@ -91,12 +91,6 @@ class ManyReplaysSerializer(DryRunSerializer):
     source = serializers.ChoiceField(EventSource.choices, required=False)  # type: ignore[assignment]  # a declared field, no attribute
     since = serializers.DateTimeField(required=False, help_text="Received at or after.")
     until = serializers.DateTimeField(required=False, help_text="Received before.")
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
-            words = _("No such filter. There are: %s.") % ", ".join(sorted(self.fields))
-            raise serializers.ValidationError(dict.fromkeys(unknown, words))
-        return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not set(attrs) - {"dry_run"}:
