@@ -36,7 +36,7 @@ from organizations.admin_filters import OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
 from organizations.presentation import EMPTY, ago_text, clock, clock_text, cut, two_lines
 
-CHIPS = ("open", "late_now", "problem", "unknown", "refused")
+CHIPS = ("open", "late_now", "problem", "unknown", "refused", "unknown_to_iiko")
 
 _LISTED = (
     "readable_number",
@@ -47,6 +47,7 @@ _LISTED = (
     "creation_status",
     "is_open",
     "problem",
+    "unknown_to_iiko_at",
     "promised_time",
     "when_delivered",
     "when_closed",

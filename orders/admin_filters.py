@@ -26,7 +26,7 @@ STATES: Mapping[str, tuple[Any, Choose]] = {
     "problem": (_("open with a problem"), lambda orders, _now: orders.open().filter(problem__isnull=False)),
     "unknown": (
         _("with an unknown status"),
-        lambda orders, _now: orders.filter(status__isnull=True, raw_status__isnull=False),
+        lambda orders, _now: orders.open().filter(status__isnull=True, raw_status__isnull=False),
     ),
     "refused": (
         _("not accepted by the till"),
@@ -34,7 +34,11 @@ STATES: Mapping[str, tuple[Any, Choose]] = {
     ),
     "sending": (
         _("being sent to the till"),
-        lambda orders, _now: orders.filter(status__isnull=True, creation_status="InProgress"),
+        lambda orders, _now: orders.open().filter(status__isnull=True, creation_status="InProgress"),
+    ),
+    "unknown_to_iiko": (
+        _("unknown to iiko"),
+        lambda orders, _now: orders.listed_nowhere().filter(unknown_to_iiko_at__isnull=False),
     ),
     "late": (_("late, finished ones too"), lambda orders, now: orders.late(now)),
 }

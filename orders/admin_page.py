@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
@@ -111,6 +112,13 @@ class _Page(Bill):
             if order.status:
                 title = _("An attempt to pass the order to the till failed")
             notices.append(("bad", title, error_text(order.error_info)))
+        if order.unknown_to_iiko_at is not None:
+            words = _(
+                "Asked by id, iiko no longer lists it (since {}). It is off the open list, and comes "
+                "back if iiko speaks of it again. Look for it on the till."
+            )
+            when = self.clock(order.unknown_to_iiko_at)
+            notices.append(("warn", _("Unknown to iiko"), format_html(words, when)))
         if order.problem is not None:
             notices.append(
                 ("warn", _("Problem"), order.problem or _("iiko marked a problem and gave no words."))

@@ -26,7 +26,7 @@ from orders.presentation import (
     status_text,
 )
 from orders.services.endings import HUB
-from orders.services.timeline import MERGED, REISSUED, TITLES
+from orders.services.timeline import MERGED, REISSUED, TITLES, UNKNOWN_TO_IIKO
 from organizations.presentation import EMPTY, badge, clock, clock_text, money
 
 SHOWN = 300
@@ -134,6 +134,10 @@ class Words:
             return self._command(entry.to_value)
         if entry.what == REISSUED and isinstance(entry.to_value, dict):
             return Change(str(TITLES[REISSUED]), "", _reissued(entry.to_value))
+        if entry.what == UNKNOWN_TO_IIKO:
+            is_unknown = entry.to_value is not None
+            words = _("asked by id, iiko no longer lists it") if is_unknown else _("iiko speaks of it again")
+            return Change(str(TITLES[UNKNOWN_TO_IIKO]), "", words)
         if entry.what == MERGED:
             return Change(str(TITLES[MERGED]), f"#{entry.from_value}", f"#{entry.to_value}")
         return self.change_of(entry.what, entry.from_value, entry.to_value)

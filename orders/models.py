@@ -67,8 +67,15 @@ def phone_forms(text: str) -> list[str]:
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> OrderQuerySet:
-        """Neither closed nor cancelled, nor refused by the till; unknown statuses count as open."""
+        """Neither closed nor cancelled, nor refused by the till; unknown statuses count as open.
+
+        Nor those that iiko no longer lists.
+        """
         return self.filter(is_open=True)
+
+    def listed_nowhere(self) -> OrderQuerySet:
+        """Unknown to iiko, or left out by one answer so far."""
+        return self.filter(Q(not_listed_since__isnull=False) | Q(unknown_to_iiko_at__isnull=False))
 
     def late(self, now: datetime, *, is_late: bool = True) -> OrderQuerySet:
         """Handed over after the promised time, or not yet though it has passed (see ``Order.late_at``)."""
@@ -124,6 +131,7 @@ class Order(models.Model):
         expression=Case(
             When(status__in=TERMINAL, then=False),
             When(creation_status="Error", raw_status__isnull=True, then=False),
+            When(unknown_to_iiko_at__isnull=False, then=False),
             default=True,
         ),
         output_field=models.BooleanField(),
@@ -182,6 +190,9 @@ class Order(models.Model):
     )
     field_ranks = models.JSONField(default=dict, editable=False)
     created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
+    # What the hub found itself (see ``services.unlisted``); no message sets them.
+    not_listed_since = models.DateTimeField(null=True, editable=False)
+    unknown_to_iiko_at = models.DateTimeField(_("unknown to iiko since"), null=True, editable=False)
     # From services.horizon alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
 
@@ -220,6 +231,12 @@ class Order(models.Model):
             models.Index("id", name="orders_open", condition=Q(is_open=True)),
             models.Index("promised_time", name="orders_open_promised", condition=Q(is_open=True)),
             models.Index("order_type", "id", name="orders_type"),
+            models.Index(
+                "organization",
+                "id",
+                name="orders_listed_nowhere",
+                condition=Q(not_listed_since__isnull=False) | Q(unknown_to_iiko_at__isnull=False),
+            ),
             # Few orders are moved: the index costs nothing but with those (see services.relations).
             GinIndex(
                 fields=["moved"],

@@ -92,12 +92,19 @@ def problem_badge(order: Order) -> SafeString:
     return badge("problem", _("Problem"), order.problem) if order.problem is not None else SafeString("")
 
 
+def unknown_to_iiko_badge(order: Order) -> SafeString:
+    if order.unknown_to_iiko_at is None:
+        return SafeString("")
+    return badge("refused", _("Unknown to iiko"), _("iiko no longer lists it when asked by id"))
+
+
 def badges(order: Order, now: datetime) -> SafeString:
     """Status, lateness and problem; ``data-mark`` tells the page's script what counts as a change."""
     return format_html(
-        '<span class="hub-badges" data-mark="{}">{}{}{}</span>',
-        f"{order.status}|{order.raw_status}|{order.creation_status}",
+        '<span class="hub-badges" data-mark="{}">{}{}{}{}</span>',
+        f"{order.status}|{order.raw_status}|{order.creation_status}|{order.unknown_to_iiko_at or ''}",
         status_badge(order),
+        unknown_to_iiko_badge(order),
         late_badge(order, now),
         problem_badge(order),
     )

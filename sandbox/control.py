@@ -53,6 +53,7 @@ class Control:
         control.add_url_rule("/faults", "set_faults", self._set_faults, methods=["POST"])
         control.add_url_rule("/clock", "clock", self._move_clock, methods=["POST"])
         control.add_url_rule("/orders", "orders", self._bear_order, methods=["POST"])
+        control.add_url_rule("/orders/forget", "forget_order", self._forget_order, methods=["POST"])
         control.add_url_rule("/events", "events", self._tell_event, methods=["POST"])
         control.add_url_rule("/till", "till", self._set_till, methods=["POST"])
         control.add_url_rule("/drafts", "drafts", self._set_drafts, methods=["POST"])
@@ -98,6 +99,15 @@ class Control:
         with self._stage.lock:
             order = self._stage.kitchen.bear_now(self._stage.now(), self._organization())
         return _done(order_info(order))
+
+    def _forget_order(self) -> Response:
+        """Let the order ``order_id`` go without a word: no answer lists it, and nothing tells why."""
+        given = _given()
+        order_id = given.id("order_id")
+        with self._stage.lock:
+            if not self._stage.kitchen.forget(order_id):
+                raise given.wrong("order_id", "there is no such order")
+        return _done({"order_id": str(order_id)})
 
     def _tell_event(self) -> Response:
         """Let something be told by an event of ``event_type``, in the restaurant named or in the first."""

@@ -244,6 +244,14 @@ class Kitchen:
             _, order_id = self._over.popleft()
             self._lives.pop(order_id, None)
 
+    def forget(self, order_id: UUID) -> bool:
+        """Let an order go without a word, as if it was purged at the till; False: there is none."""
+        life = self._lives.pop(order_id, None)
+        if life is not None:
+            life.plan += 1
+            life.beats.clear()
+        return life is not None
+
     # --- tills that are cut off ---
 
     def is_online(self, organization: Organization) -> bool:
@@ -269,6 +277,6 @@ class Kitchen:
 
     def _give_up(self, life: _Life, at: datetime) -> None:
         """Tell that the till did not take the order; it may still do so when it is back."""
-        if life.order.creation is CreationStatus.IN_PROGRESS:
+        if life.order.creation is CreationStatus.IN_PROGRESS and life.order.id in self._lives:
             failed = steps.fail(TIMEOUT)(life.order, Scene(at, life.random, ()))
             self._announce(life, failed, at)

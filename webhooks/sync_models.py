@@ -56,6 +56,9 @@ class OrderSync(models.Model):
     error = models.TextField(_("error"), blank=True)
     refusals = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True)
+    open_asked_at = models.DateTimeField(
+        null=True, help_text=_("When iiko was last asked by id for open orders without news.")
+    )
     missed_total = models.PositiveBigIntegerField(
         _("missed"), default=0, help_text=_("Changes of status that no webhook brought.")
     )

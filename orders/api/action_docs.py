@@ -38,6 +38,7 @@ REFUSALS_409 = {
     "not_taken_yet": "The till has not taken this order yet. Try again in a minute.",
     "order_closed": "The order is closed; iiko changes closed orders only on the till.",
     "order_cancelled": "The order is cancelled. Take a new one instead.",
+    "unknown_to_iiko": "iiko no longer lists this order, so it cannot be changed. Look for it on the till.",
     "not_a_delivery": "This is an order of the hall; it is changed on the till.",
     "pickup_order": "The guest picks this order up, no courier has it. Close it when it is handed over.",
     "not_confirmed": "The order is not confirmed yet. Confirm it first (status WaitCooking).",

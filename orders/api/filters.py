@@ -50,7 +50,8 @@ class OrderFilter(ChangesFilter):
     readable_number = filters.CharFilter()
     late = StrictBooleanFilter(method="by_late", help_text="true: past the promised time.")
     open = StrictBooleanFilter(
-        field_name="is_open", help_text="true: neither closed, cancelled nor refused at creation."
+        field_name="is_open",
+        help_text="true: neither closed, cancelled, refused at creation nor unknown to iiko.",
     )
     search = filters.CharFilter(
         method="by_search", help_text="A number, an id (ours excepted) or a phone, exactly."

@@ -26,6 +26,7 @@ from orders.services import reissue, twins
 from orders.services.endings import HUB, enter, finish, lock, tell
 from orders.services.proof import came_true, fields_of, shows
 from orders.services.sending import client_of, order_of, send, zone_of
+from orders.services.unlisted import note_absent
 from orders.services.verdicts import (
     FOLLOW_FOR,
     LOOK_FOR,
@@ -152,6 +153,8 @@ def _why_not_sent(order: Order) -> str:
     """Name what changed since it was asked and forbids sending; empty: nothing did."""
     if order.status in TERMINAL:
         return "order_closed" if order.status == Status.CLOSED else "order_cancelled"
+    if order.unknown_to_iiko_at is not None:
+        return "unknown_to_iiko"
     return "" if order.organization.is_active else "restaurant_off"
 
 
@@ -188,7 +191,7 @@ def _ask(command: OrderCommand, clock: Clock) -> Verdict:
         return later(command, CommandState.SENT, error)
     match status.state:
         case VendorState.SUCCESS:
-            _refresh(client, order, command)
+            _refresh(client, order, command, clock())
             return Verdict(CommandState.CONFIRMED, proof="status")
         case VendorState.ERROR:
             return refused(status)
@@ -197,10 +200,10 @@ def _ask(command: OrderCommand, clock: Clock) -> Verdict:
     return later(command, CommandState.SENT, None)
 
 
-def _refresh(client: IikoClient, order: Order, command: OrderCommand) -> None:
+def _refresh(client: IikoClient, order: Order, command: OrderCommand, now: datetime) -> None:
     """Read the order: a webhook may tell of this change, or not (reference, section 4, read 2026-11)."""
     try:
-        _read_order(client, order)
+        _read_order(client, order, now)
     except (IikoError, HubError) as error:
         # It is done all the same; reconciliation will bring what it changed.
         logger.info("command.order_not_read", command_pk=command.pk, error_type=type(error).__name__)
@@ -212,7 +215,7 @@ def _look(command: OrderCommand, clock: Clock) -> Verdict:
         return reissue.look(command, clock)
     order = order_of(command)
     try:
-        fields = _read_order(client_of(order.organization, command), order)
+        fields = _read_order(client_of(order.organization, command), order, clock())
     except (IikoError, HubError) as error:
         return later(command, CommandState.UNKNOWN, error)
     if fields is not None and shows(command, fields):
@@ -224,12 +227,13 @@ def _look(command: OrderCommand, clock: Clock) -> Verdict:
     return later(command, CommandState.UNKNOWN, None)
 
 
-def _read_order(client: IikoClient, order: Order) -> JsonObject | None:
+def _read_order(client: IikoClient, order: Order, now: datetime) -> JsonObject | None:
     """Read the order from iiko, give it to the mirror, and return its fields."""
     found = client.orders_by_id(
         organization_id=order.organization_id, order_ids=[order.iiko_order_id or ""]
     ).orders
     if not found:
+        note_absent(order.organization_id, [order.iiko_order_id or ""], now=now)
         return None
     order_read.send(Order, organization=order.organization, infos=found)
     zone = zone_of(order)

@@ -32,7 +32,15 @@ from organizations.bulk import insert_rows, update_rows
 MIRRORED = tuple(sorted(OrderFields.__annotations__))
 """The fields of an order that messages set."""
 
-_WRITTEN = (*MIRRORED, "iiko_order_id", "revision", "field_ranks", "updated_at")
+_WRITTEN = (
+    *MIRRORED,
+    "iiko_order_id",
+    "revision",
+    "field_ranks",
+    "not_listed_since",
+    "unknown_to_iiko_at",
+    "updated_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class OrderReport:
     fields: OrderFields
     happened_at: datetime | None
     fallback_restaurant_name: str | None = None
+    is_replay: bool = False
 
 
 class Outcome(StrEnum):
@@ -277,8 +286,20 @@ def _absorb(keeper: _Row, loser: _Row) -> None:
 def _apply(row: _Row, report: OrderReport) -> Outcome:
     counts = row.take(report.fields, report.rank)
     _guess_restaurant(row, report)
+    _hear(row, report)
     row.note_revision(report.revision)
     return Outcome.APPLIED if counts else Outcome.OLDER
+
+
+def _hear(row: _Row, report: OrderReport) -> None:
+    """iiko speaks of the order, so it knows it; a replay and late news of old are no proof."""
+    order = row.order
+    is_old = report.revision is not None and report.revision < (order.revision or 0)
+    if order.not_listed_since is None or report.is_replay or is_old:
+        return
+    row.is_touched = True
+    row.is_changed |= order.unknown_to_iiko_at is not None
+    order.not_listed_since = order.unknown_to_iiko_at = None
 
 
 def _guess_restaurant(row: _Row, report: OrderReport) -> None:

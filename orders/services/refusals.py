@@ -139,6 +139,9 @@ OF_HUB: dict[str, Meaning] = {
         _("The order was cancelled before this could be sent; nothing was sent."),
         _("Take a new order instead."),
     ),
+    "unknown_to_iiko": Meaning(
+        _("iiko stopped listing the order before this could be sent; nothing was sent."), _AT_THE_TILL
+    ),
     "order_made_anew": Meaning(
         _("The order was made anew with a discount before this could be sent; nothing was sent."),
         _("Ask the same of the new order."),

@@ -14,6 +14,7 @@ from orders.services.ranks import NOTHING, FieldRanks
 # What a change is called, in the order in which the changes of one message are told. Fields that are
 # not here change along with one of these, or say little to a person; they are in the event itself.
 TOLD = {
+    "unknown_to_iiko_at": _("Unknown to iiko"),
     "creation_status": _("Creation"),
     "error_info": _("Creation error"),
     "status": _("Status"),
@@ -37,6 +38,7 @@ TOLD = {
     "address": _("Address"),
     "moved": _("Moved"),
 }
+UNKNOWN_TO_IIKO = "unknown_to_iiko_at"
 MERGED = "merged"
 REISSUED = "reissued"
 TITLES = TOLD | {
@@ -45,7 +47,17 @@ TITLES = TOLD | {
 }
 
 # What is said for the first time is no change; only these are told even so.
-_AT_BIRTH = frozenset({"status", "creation_status", "error_info", "courier_name", "problem", "cancel_cause"})
+_AT_BIRTH = frozenset(
+    {
+        "unknown_to_iiko_at",
+        "status",
+        "creation_status",
+        "error_info",
+        "courier_name",
+        "problem",
+        "cancel_cause",
+    }
+)
 
 _BRIEF = {
     "items": ("name", "size", "amount", "status", "is_deleted", "result_minor"),

@@ -12,6 +12,7 @@ from werkzeug.serving import make_server
 from sandbox import call_faults
 from sandbox.http import create_app
 from sandbox.loyalty import Customer
+from sandbox.order import DeliveryStatus
 from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
 
 TOPUP = "loyalty/iiko/customer/wallet/topup"
@@ -265,3 +266,24 @@ def test_retrieval_is_limited_by_the_minute(theatre: Theatre) -> None:
 
     assert statuses == [200] * 12 + [429] * 2
     assert theatre.ask("organizations", {}).status_code == 200
+
+
+def test_order_goes_without_a_word(theatre: Theatre) -> None:
+    order = theatre.wait_for_order("Берёзка", DeliveryStatus.COOKING_STARTED)
+    theatre.play(5)
+    told = len(theatre.letters)
+    asked = {"organizationId": str(order.organization.id), "orderIds": [str(order.id)]}
+    assert len(theatre.get("deliveries/by_id", asked)["orders"]) == 1
+
+    theatre.control("orders/forget", {"order_id": str(order.id)})
+
+    theatre.play(120)
+    assert theatre.get("deliveries/by_id", asked)["orders"] == []
+    assert [letter for letter in theatre.letters[told:] if str(order.id) in str(letter.body)] == []
+
+
+def test_order_that_nobody_has_cannot_be_forgotten(theatre: Theatre) -> None:
+    answer = theatre.client.post("/sandbox/orders/forget", json={"order_id": str(STRANGER)})
+
+    assert answer.status_code == 400
+    assert "there is no such order" in answer.get_json()["errorDescription"]

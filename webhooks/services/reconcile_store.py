@@ -14,9 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.db import connection
+from django.utils import timezone
 
 from iiko_client import writing
 from iiko_client.reading import JsonObject
+from orders.services.unlisted import note_listed
 from webhooks.models import EventSource
 from webhooks.services.bodies import Message, NotMessages, read_body
 from webhooks.services.inbox import event_of, store
@@ -62,7 +64,11 @@ def store_orders(
     """
     found = 0
     for at in range(0, len(infos), AT_ONCE):
-        events = list(_unknown(organization_id, infos[at : at + AT_ONCE], source))
+        some = infos[at : at + AT_ONCE]
+        if not dry_run:
+            listed = {str(info.get("id", "")).lower() for info in some}
+            note_listed(organization_id, listed, now=timezone.now())
+        events = list(_unknown(organization_id, some, source))
         found += len(events) if dry_run else store(events)
     return found
 
