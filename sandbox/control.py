@@ -24,7 +24,7 @@ from sandbox.options import MAX_SPEED
 from sandbox.sender import Answer
 from sandbox.stage import Stage
 from sandbox.wire import Json, order_info, vendor_date
-from sandbox.world import Organization
+from sandbox.world import Organization, TerminalGroup
 
 TOLD_NOW = (
     "StopListUpdate",
@@ -127,9 +127,11 @@ class Control:
     # --- tills, tokens, logins ---
 
     def _set_till(self) -> Response:
+        """Cut the tills of a restaurant off or bring them back: all, or those of ``terminal_group_id``."""
         organization, is_online = self._organization(), _given().required_flag("online")
+        group = self._group_of(organization)
         with self._stage.lock:
-            self._stage.kitchen.set_online(organization, self._stage.now(), is_online=is_online)
+            self._stage.kitchen.set_online(organization, self._stage.now(), is_online=is_online, group=group)
         return _done({"organization_id": str(organization.id), "online": is_online})
 
     def _set_drafts(self) -> Response:
@@ -191,6 +193,15 @@ class Control:
             for organization in self._stage.world.organizations
         ]
         return jsonify({"menus": menus})
+
+    def _group_of(self, organization: Organization) -> TerminalGroup | None:
+        given = _given()
+        if (wanted := given.id_or_none("terminal_group_id")) is None:
+            return None
+        for group in organization.terminal_groups:
+            if group.id == wanted:
+                return group
+        raise given.wrong("terminal_group_id", "this restaurant has no such group")
 
     def _organization(self) -> Organization:
         given = _given()

@@ -287,3 +287,24 @@ def test_order_that_nobody_has_cannot_be_forgotten(theatre: Theatre) -> None:
 
     assert answer.status_code == 400
     assert "there is no such order" in answer.get_json()["errorDescription"]
+
+
+def test_one_group_of_tills_is_cut_off(theatre: Theatre) -> None:
+    cafe = next(each for each in theatre.stage.world.organizations if len(each.terminal_groups) > 1)
+    ids = [str(group.id) for group in cafe.terminal_groups]
+    till = {"organization_id": str(cafe.id), "terminal_group_id": ids[0]}
+    asked = {"organizationIds": [str(cafe.id)], "terminalGroupIds": ids}
+
+    theatre.control("till", {**till, "online": False})
+    told = theatre.get("terminal_groups/is_alive", asked)["isAliveStatus"]
+    assert {one["terminalGroupId"]: one["isAlive"] for one in told} == {
+        ident: ident != ids[0] for ident in ids
+    }
+
+    theatre.control("till", {**till, "online": True})
+    told = theatre.get("terminal_groups/is_alive", asked)["isAliveStatus"]
+    assert all(one["isAlive"] for one in told)
+    answer = theatre.client.post(
+        "/sandbox/till", json={**till, "terminal_group_id": STRANGER, "online": False}
+    )
+    assert answer.status_code == 400
