@@ -19,7 +19,7 @@ from unfold.views import ChangeList
 
 from orders import admin_commands  # noqa: F401  # where Django looks for admin classes
 from orders.admin_commands_acts import Acting
-from orders.admin_commands_page import commands_of
+from orders.admin_commands_page import asked_note, commands_of
 from orders.admin_filters import (
     STATES,
     CourierFilter,
@@ -31,6 +31,7 @@ from orders.admin_filters import (
 )
 from orders.admin_page import order_page
 from orders.models import Order, OrderQuerySet
+from orders.permissions import may_ask_any
 from orders.presentation import amount_text, badges, restaurant_text, type_text
 from organizations.admin_filters import OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
@@ -90,7 +91,7 @@ class OrderAdmin(Acting, MirrorAdmin):
     search_help_text = _("A number, an id or a phone, exactly")
     sortable_by = ("number", "changed")
     empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
-    actions = ("assign_courier", "change_status", "cancel_orders")
+    actions = ("assign_courier", "change_status", "cancel_orders", "acknowledge_refusals")
     fields = ()
 
     def get_urls(self) -> list[URLPattern]:
@@ -125,7 +126,9 @@ class OrderAdmin(Acting, MirrorAdmin):
         order, now = context["original"], timezone.now()
         context |= order_page(order, now=now, sees_events=sees_events)
         context |= commands_of(order, user=request.user, now=now)
+        context["asked"] = asked_note(order, request.GET, user=request.user, now=now)
         context |= {"title": str(order), "subtitle": None, "sees_events": sees_events}
+        context["may_acknowledge"] = order.is_refused and may_ask_any(request.user)
         context["sees_calls"] = request.user.has_perm("organizations.view_apicall")
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
@@ -138,8 +141,8 @@ class OrderAdmin(Acting, MirrorAdmin):
         return order
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        orders: QuerySet[Order] = super().get_queryset(request)
-        return orders.select_related("organization")
+        orders: OrderQuerySet = super().get_queryset(request)
+        return orders.select_related("organization").with_pos_silence(timezone.now())
 
     # --- columns ---------------------------------------------------------------------------------------
 

@@ -22,7 +22,9 @@ from orders.presentation import (
     customer_text,
     error_text,
     moved_text,
+    pos_silent_since,
     restaurant_text,
+    seen_text,
     status_badge,
     type_text,
 )
@@ -67,6 +69,7 @@ def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, A
     story = tell(order, now=now, others=others)
     return {
         "badges": badges(order, now),
+        "seen_to": page.seen_to(),
         "headline": page.headline(),
         "notices": page.notices(),
         "relatives": [related_row(relative) for relative in relatives],
@@ -101,7 +104,7 @@ class _Page(Bill):
     def notices(self) -> list[tuple[str, str, str]]:
         """What needs a person's eye: severity, title, words."""
         order = self._order
-        notices = []
+        notices: list[tuple[str, str, str]] = []
         if order.has_unknown_status:
             words = _("The order stays open here until iiko sends a status that is known.")
             notices.append(
@@ -112,6 +115,10 @@ class _Page(Bill):
             if order.status:
                 title = _("An attempt to pass the order to the till failed")
             notices.append(("bad", title, error_text(order.error_info)))
+        if (silent := pos_silent_since(order)) is not None:
+            title = format_html(_("The POS does not answer since {}"), self.clock(silent))
+            words = _("It hears of this order, and of what is asked of it here, when it is back.")
+            notices.append(("bad", title, words))
         if order.unknown_to_iiko_at is not None:
             words = _(
                 "Asked by id, iiko no longer lists it (since {}). It is off the open list, and comes "
@@ -124,6 +131,13 @@ class _Page(Bill):
                 ("warn", _("Problem"), order.problem or _("iiko marked a problem and gave no words."))
             )
         return notices + self._endings()
+
+    def seen_to(self) -> str | SafeString:
+        """Who has seen to it that the POS did not take the order; empty text: nobody yet."""
+        order = self._order
+        if order.refusal_acknowledged_at is None:
+            return ""
+        return seen_text(order.refusal_acknowledged_by, self.clock(order.refusal_acknowledged_at))
 
     def _endings(self) -> list[tuple[str, str, str]]:
         order = self._order

@@ -26,7 +26,7 @@ from orders.presentation import (
     status_text,
 )
 from orders.services.endings import HUB
-from orders.services.timeline import MERGED, REISSUED, TITLES, UNKNOWN_TO_IIKO
+from orders.services.timeline import ACKNOWLEDGED, MERGED, REISSUED, TITLES, UNKNOWN_TO_IIKO
 from organizations.presentation import EMPTY, badge, clock, clock_text, money
 
 SHOWN = 300
@@ -134,6 +134,8 @@ class Words:
             return self._command(entry.to_value)
         if entry.what == REISSUED and isinstance(entry.to_value, dict):
             return Change(str(TITLES[REISSUED]), "", _reissued(entry.to_value))
+        if entry.what == ACKNOWLEDGED and isinstance(entry.to_value, dict):
+            return Change(str(TITLES[ACKNOWLEDGED]), "", _seen_to(entry.to_value))
         if entry.what == UNKNOWN_TO_IIKO:
             is_unknown = entry.to_value is not None
             words = _("asked by id, iiko no longer lists it") if is_unknown else _("iiko speaks of it again")
@@ -205,6 +207,12 @@ def _reissued(told: Mapping[str, Any]) -> str | SafeString:
     name = f"№{other['readable_number']}" if other.get("readable_number") else str(other.get("iiko_order_id"))
     link = format_html('<a class="hub-link" href="{}">{}</a>', _order_url(other.get("order_id")), name)
     return format_html(words, link)
+
+
+def _seen_to(told: Mapping[str, Any]) -> str | SafeString:
+    if told.get("what") != "command":
+        return _("the POS did not take the order")
+    return format_html("{} {}", title_text(str(told.get("kind"))), state_badge(str(told.get("state"))))
 
 
 def _order_url(order_id: Any) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.expressions import Case, Value, When
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iiko_client.types.statuses import TERMINAL_STATUSES, DeliveryStatus
 from orders import command_models  # noqa: F401  # where Django looks for models
-from organizations.models import Organization
+from organizations.models import Organization, TerminalGroup
 
 
 class Status(models.TextChoices):
@@ -51,6 +51,9 @@ class OrderType(models.TextChoices):
     HALL = "HALL", _("hall")
 
 
+SEEN_TO_WITHIN = timedelta(hours=24)
+"""What went wrong is counted for so long, unless somebody acknowledges it before."""
+
 _PHONE = re.compile(r"[+\d][\d\s()-]{6,20}", re.ASCII)
 
 
@@ -73,6 +76,16 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """
         return self.filter(is_open=True)
 
+    def refused(self) -> OrderQuerySet:
+        """Not taken by the POS."""
+        return self.filter(status__isnull=True, creation_status=CreationStatus.ERROR)
+
+    def refused_lately(self, now: datetime) -> OrderQuerySet:
+        """Not taken by the POS not long ago, and nobody has seen to it yet."""
+        return self.refused().filter(
+            updated_at__gte=now - SEEN_TO_WITHIN, refusal_acknowledged_at__isnull=True
+        )
+
     def listed_nowhere(self) -> OrderQuerySet:
         """Unknown to iiko, or left out by one answer so far."""
         return self.filter(Q(not_listed_since__isnull=False) | Q(unknown_to_iiko_at__isnull=False))
@@ -85,6 +98,31 @@ class OrderQuerySet(models.QuerySet["Order"]):
         # A CASE, because NOT over comparisons with NULL would lose the orders that promise nothing.
         verdict = Case(When(status=Status.CANCELLED, then=False), When(overdue, then=True), default=False)
         return self.filter(Exact(verdict, is_late))
+
+    def with_pos_silence(self, now: datetime) -> OrderQuerySet:
+        """Add ``pos_silent_since``: the POS of the order does not answer, or none of its restaurant does.
+
+        For orders that it matters to: open ones, and those that the POS did not take and may still take.
+        """
+        groups = TerminalGroup.objects.in_use().filter(organization_id=OuterRef("organization_id"))
+        own = groups.filter(iiko_id=OuterRef("terminal_group_id"))
+        silent = TerminalGroup.objects.silent(now).filter(organization_id=OuterRef("organization_id"))
+        one = silent.filter(iiko_id=OuterRef("terminal_group_id")).values("not_answering_since")[:1]
+        first = silent.order_by("not_answering_since").values("not_answering_since")[:1]
+        answers = groups.exclude(pk__in=TerminalGroup.objects.silent(now).values("pk"))
+        matters = Q(is_open=True) | Q(
+            status__isnull=True,
+            creation_status=CreationStatus.ERROR,
+            unknown_to_iiko_at__isnull=True,
+            updated_at__gte=now - SEEN_TO_WITHIN,
+        )
+        since = Case(
+            When(matters & Exists(own), then=Subquery(one)),
+            When(matters & ~Exists(answers), then=Subquery(first)),
+            default=None,
+            output_field=models.DateTimeField(),
+        )
+        return self.annotate(pos_silent_since=since)
 
     def searched(self, text: str) -> OrderQuerySet:
         """Whose number, ids or phone are exactly ``text``; each is an index look-up."""
@@ -193,6 +231,9 @@ class Order(models.Model):
     # What the hub found itself (see ``services.unlisted``); no message sets them.
     not_listed_since = models.DateTimeField(null=True, editable=False)
     unknown_to_iiko_at = models.DateTimeField(_("unknown to iiko since"), null=True, editable=False)
+    # Who has seen to it that the POS did not take the order (see ``services.acknowledging``).
+    refusal_acknowledged_at = models.DateTimeField(null=True, editable=False)
+    refusal_acknowledged_by = models.CharField(max_length=200, blank=True, editable=False)
     # From services.horizon alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
 
@@ -237,6 +278,9 @@ class Order(models.Model):
                 name="orders_listed_nowhere",
                 condition=Q(not_listed_since__isnull=False) | Q(unknown_to_iiko_at__isnull=False),
             ),
+            models.Index(
+                "updated_at", name="orders_refused", condition=Q(status__isnull=True, creation_status="Error")
+            ),
             # Few orders are moved: the index costs nothing but with those (see services.relations).
             GinIndex(
                 fields=["moved"],
@@ -252,6 +296,10 @@ class Order(models.Model):
     @property
     def has_unknown_status(self) -> bool:
         return self.status is None and self.raw_status is not None
+
+    @property
+    def is_refused(self) -> bool:
+        return self.status is None and self.creation_status == CreationStatus.ERROR
 
     def late_at(self, now: datetime) -> bool:
         """Whether the guest got it after the promised time, or still waits though it has passed."""

@@ -25,7 +25,7 @@ from organizations import (  # noqa: F401  # they register themselves
 )
 from organizations.admin_lists import HubAdmin
 from organizations.models import ApiKey, Organization, TerminalGroup
-from organizations.presentation import EMPTY, ago_text
+from organizations.presentation import EMPTY, ago_text, answers_text
 from organizations.services.registry import canonical_id, create_api_key
 
 
@@ -53,8 +53,13 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
 
 class TerminalGroupInline(TabularInline):  # type: ignore[misc]  # Unfold is untyped
     model = TerminalGroup
-    fields = ("iiko_id", "name", "timezone")
+    fields = ("iiko_id", "name", "timezone", "answers")
+    readonly_fields = ("answers",)
     extra = 0
+
+    @admin.display(description=_("POS"))
+    def answers(self, group: TerminalGroup) -> SafeString | str:
+        return answers_text(group, timezone.now())
 
 
 class OrganizationAdmin(HubAdmin):

@@ -38,6 +38,7 @@ _WRITTEN = (
     "revision",
     "field_ranks",
     "not_listed_since",
+    "refusal_acknowledged_at",
     "unknown_to_iiko_at",
     "updated_at",
 )
@@ -275,6 +276,9 @@ def _absorb(keeper: _Row, loser: _Row) -> None:
         if rank > keeper.ranks.of(name):
             keeper.set(name, getattr(loser.order, name), rank)
     keeper.order.revision = max(keeper.order.revision or 0, loser.order.revision or 0) or None
+    keeper.order.refusal_acknowledged_at = (
+        keeper.order.refusal_acknowledged_at or loser.order.refusal_acknowledged_at
+    )
     keeper.order.created_at = min(keeper.order.created_at, loser.order.created_at)
     keeper.story.absorb(loser.story, loser_id=loser.order.pk)
     keeper.is_changed = keeper.is_touched = True
@@ -284,7 +288,10 @@ def _absorb(keeper: _Row, loser: _Row) -> None:
 
 
 def _apply(row: _Row, report: OrderReport) -> Outcome:
+    refusal = (row.order.creation_status, row.order.error_info)
     counts = row.take(report.fields, report.rank)
+    if refusal != (row.order.creation_status, row.order.error_info):
+        row.order.refusal_acknowledged_at = None  # another refusal wants to be seen to
     _guess_restaurant(row, report)
     _hear(row, report)
     row.note_revision(report.revision)

@@ -39,9 +39,11 @@ TOLD = {
     "moved": _("Moved"),
 }
 UNKNOWN_TO_IIKO = "unknown_to_iiko_at"
+ACKNOWLEDGED = "acknowledged"
 MERGED = "merged"
 REISSUED = "reissued"
 TITLES = TOLD | {
+    ACKNOWLEDGED: _("Seen to"),
     MERGED: _("Joined with another row of the same order"),
     REISSUED: _("Made anew"),
 }
