@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -19,8 +19,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from iikohub import admin_people  # noqa: F401  # it registers itself
 from organizations.admin import USUAL_TYPE_FIELDS
 from organizations.admin import OrganizationAdmin as BaseOrganizationAdmin
-from organizations.models import Organization
-from organizations.presentation import ago_text, badge
+from organizations.models import Organization, TerminalGroup
+from organizations.presentation import EMPTY, ago_text, badge, silent_pos_badges
 from webhooks.models import WebhookConfig
 from webhooks.receiving import heard_text, last_received
 from webhooks.services.configs import receive_url
@@ -45,7 +45,7 @@ class OrganizationAdmin(BaseOrganizationAdmin):
                 ),
             },
         ),
-        (_("From iiko"), {"fields": ("dictionaries_read", "pos_version", "from_iiko")}),
+        (_("From iiko"), {"fields": ("dictionaries_read", "pos_version", "pos_state", "from_iiko")}),
         (_("Webhook"), {"fields": ("webhook_address", "webhook_links", "heard_of")}),
     )
     add_fieldsets = BaseOrganizationAdmin.fieldsets
@@ -57,6 +57,7 @@ class OrganizationAdmin(BaseOrganizationAdmin):
             "heard_of",
             "dictionaries_read",
             "pos_version",
+            "pos_state",
             "from_iiko",
         )
         return (*super().get_readonly_fields(request, obj), *shown)
@@ -64,15 +65,22 @@ class OrganizationAdmin(BaseOrganizationAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         organizations: QuerySet[Organization] = super().get_queryset(request)
         configs = WebhookConfig.objects.filter(organization=OuterRef("iiko_id"), is_active=True)
-        return organizations.annotate(last_received=last_received("iiko_id"), is_open_to_iiko=Exists(configs))
+        silent = TerminalGroup.objects.silent(timezone.now()).select_related("organization")
+        return organizations.annotate(
+            last_received=last_received("iiko_id"), is_open_to_iiko=Exists(configs)
+        ).prefetch_related(Prefetch("terminal_groups", queryset=silent, to_attr="silent_groups"))
 
     # --- columns; a row is an Organization with what get_queryset added -----------------------------------
 
     @admin.display(description=_("webhook"))
     def webhook(self, organization: Any) -> SafeString:
-        if organization.is_open_to_iiko:
-            return badge("on", gettext("token set"))
-        return badge("off", gettext("no token"))
+        is_open = organization.is_open_to_iiko
+        token = badge("on", gettext("token set")) if is_open else badge("off", gettext("no token"))
+        return format_html("{} {}", token, self.pos_state(organization))
+
+    @admin.display(description=_("POS"), empty_value=EMPTY)
+    def pos_state(self, organization: Any) -> SafeString:
+        return silent_pos_badges(organization.silent_groups, timezone.now())
 
     @admin.display(description=_("last event"))
     def heard_of(self, organization: Any) -> str | SafeString:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Q
+from django.db.models import Count, Prefetch, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -23,16 +23,16 @@ from django.utils.translation import ngettext
 
 from iiko_client.types.events import EVENT_TYPES, OLDER_EVENT_TYPES, SOI_TYPES
 from iikohub.dashboard_link import events_url, link_row
-from orders.command_models import CommandState, OrderCommand
+from orders.command_models import OrderCommand, OrderCommandQuerySet
 from orders.models import Order, Status
 from orders.presentation import status_text
-from organizations.models import Organization
-from organizations.presentation import ago_text, badge, clock, offset_text, span_text
+from organizations.models import Organization, TerminalGroup
+from organizations.presentation import ago_text, badge, clock, offset_text, silent_pos_badges, span_text
 from organizations.shift_models import Shift
 from organizations.stop_models import StopListItem, StopListReading
 from webhooks.admin_filters import NO_TYPE, types_met
 from webhooks.handlers import HANDLERS, KEPT
-from webhooks.models import EventStatus, Reason, WebhookEvent
+from webhooks.models import EventStatus, Reason, WebhookConfig, WebhookEvent
 from webhooks.presentation import type_text
 from webhooks.receiving import last_received
 from webhooks.services.configs import receive_url
@@ -89,7 +89,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     since = _a_day_ago(now) if sees_events else ""
     context |= {
         "title": _("Overview"),
-        "order_tiles": [*(board.tiles() if board else ()), *command_tiles(user)],
+        "order_tiles": [*(board.tiles(now) if board else ()), *command_tiles(user, now)],
         "status_tiles": board.statuses() if board else None,
         "inbox_tiles": inbox_tiles(now, since) if sees_events else None,
         "types": event_types(now, since) if sees_events else None,
@@ -133,8 +133,8 @@ class _Board:
             if all(group[column] == value for column, value in conditions.items())
         )
 
-    def tiles(self) -> list[Tile]:
-        refused = Order.objects.filter(status__isnull=True, creation_status="Error")
+    def tiles(self, now: datetime) -> list[Tile]:
+        refused = bounded(Order.objects.refused_lately(now))
         number, late, sending = self.total("number"), self.total("late"), self.total("sending")
         # A title is read after its number.
         return [
@@ -147,7 +147,7 @@ class _Board:
                 sending,
                 orders_url(state="sending"),
             ),
-            Tile(_("not accepted by the till"), bounded(refused), orders_url(state="refused"), "warn"),
+            Tile(_("not accepted by the till, 24 h"), refused, orders_url(state="refused"), "warn"),
             Tile(_("open with a problem"), self.total("troubled"), orders_url(state="problem"), "warn"),
             Tile(_("with an unknown status"), self.total("unknown"), orders_url(state="unknown"), "bad"),
         ]
@@ -161,21 +161,43 @@ class _Board:
             Tile(
                 status,
                 self.total("number", status=status),
-                orders_url(status=status),
+                orders_url(state="open", status=status),
                 note=badge(status, status_text(status)),
             )
             for status in open_statuses
         ]
 
 
-def command_tiles(user: Any) -> list[Tile]:
-    """What the hub can settle no more: a guest may get two meals, or none. Rare, so nothing stands for 0."""
+def command_tiles(user: Any, now: datetime) -> list[Tile]:
+    """Commands that want a look: a guest may get two meals, or none. Rare, so nothing stands for 0."""
     if not user.has_perm("orders.view_ordercommand"):
         return []
-    url = f"{reverse('admin:orders_ordercommand_changelist')}?{urlencode({'state': CommandState.ATTENTION})}"
-    waiting = bounded(OrderCommand.objects.filter(state=CommandState.ATTENTION))
-    title = ngettext("command waits for a person", "commands wait for a person", waiting)
-    return [Tile(title, waiting, url, "bad")] if waiting else []
+    url = reverse("admin:orders_ordercommand_changelist")
+    commands = OrderCommand.objects.all()
+    unsettled = bounded(OrderCommandQuerySet.unsettled_lately(commands, now))
+    failed = bounded(OrderCommandQuerySet.failed_lately(commands, now))
+    hanging = bounded(OrderCommandQuerySet.hanging(commands, now))
+    tiles = [
+        Tile(
+            ngettext("command waits for a person", "commands wait for a person", unsettled),
+            unsettled,
+            f"{url}?state=unsettled",
+            "bad",
+        ),
+        Tile(
+            ngettext("command refused or not done, 24 h", "commands refused or not done, 24 h", failed),
+            failed,
+            f"{url}?state=failed",
+            "warn",
+        ),
+        Tile(
+            ngettext("command without an answer", "commands without an answer", hanging),
+            hanging,
+            f"{url}?state=hanging",
+            "warn",
+        ),
+    ]
+    return [tile for tile in tiles if tile.count]
 
 
 def bounded(rows: Any) -> int:
@@ -284,10 +306,15 @@ def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
 
 
 def restaurants(now: datetime, board: _Board | None, *, sees_events: bool) -> list[dict[str, Any]]:
-    rows = Organization.objects.all()
+    silent = TerminalGroup.objects.silent(now).select_related("organization")
+    rows = Organization.objects.order_by("name").prefetch_related(
+        Prefetch("terminal_groups", queryset=silent, to_attr="silent_groups")
+    )
     if not sees_events:
         return [_restaurant(organization, now, board) for organization in rows[:RESTAURANTS_SHOWN]]
+    configs = WebhookConfig.objects.only("pk", "organization").order_by("id")
     rows = rows.select_related("link_health", "order_sync").annotate(last_received=last_received("iiko_id"))
+    rows = rows.prefetch_related(Prefetch("webhook_configs", queryset=configs, to_attr="configs"))
     shown = list(rows[:RESTAURANTS_SHOWN])
     missed = missed_orders([one.iiko_id for one in shown], since=now - timedelta(days=1), now=now)
     return [
@@ -304,6 +331,7 @@ def _restaurant(organization: Any, now: datetime, board: _Board | None) -> dict[
         "name": organization.name,
         "url": reverse("admin:organizations_organization_change", args=[organization.pk]),
         "is_active": organization.is_active,
+        "pos": silent_pos_badges(organization.silent_groups, now) if organization.is_active else "",
         "clock": f"{now.astimezone(organization.zone()):%H:%M}",
         "offset": offset_text(now, organization.zone()),
     }

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -23,6 +25,8 @@ _COLOURS = {
     LinkState.DEAD_WEBHOOK: "dead",
     LinkState.OFFLINE_TILL: "problem",
     LinkState.BLIND: "failed",
+    LinkState.NOT_REGISTERED: "pending",
+    LinkState.NO_LOGIN: "pending",
 }
 
 
@@ -51,7 +55,29 @@ def link_row(organization: Organization, missed: int, now: datetime) -> dict[str
     return row | {
         "link": badge(_COLOURS[state], str(state.label), _explain(health)),
         "link_for": span_text(now - health.since),
+        "next_step": _next_step(organization, state),
     }
+
+
+def _next_step(organization: Organization, state: LinkState) -> SafeString | str:
+    """Lead to what sets the link up, where it never was."""
+    if state == LinkState.NO_LOGIN:
+        url = reverse("admin:organizations_organization_change", args=[organization.pk])
+        words = _("Choose an API login")
+    elif state == LinkState.NOT_REGISTERED:
+        url = _config_url(organization)
+        words = _("Register the webhook")
+    else:
+        return ""
+    return format_html('<a class="hub-small" href="{}">{}</a>', url, words)
+
+
+def _config_url(organization: Any) -> str:
+    """The webhook settings of a restaurant; ``configs`` were read with it."""
+    for config in organization.configs:
+        return reverse("admin:webhooks_webhookconfig_change", args=[config.pk])
+    query = urlencode({"organization": organization.iiko_id})
+    return f"{reverse('admin:webhooks_webhookconfig_add')}?{query}"
 
 
 def _explain(health: LinkHealth) -> str:
@@ -64,6 +90,10 @@ def _explain(health: LinkHealth) -> str:
             return _("iiko says that no till of this restaurant answers.")
         case LinkState.BLIND:
             return _("At this hour events usually come. iiko could not be asked why: look at the API login.")
+        case LinkState.NO_LOGIN:
+            return _("Nothing comes, and without an API login iiko cannot be asked why.")
+        case LinkState.NOT_REGISTERED:
+            return _("iiko was never told to send its webhooks here, and none came.")
         case LinkState.QUIET:
             return _("Nothing comes, and nothing is missed.")
     return ""

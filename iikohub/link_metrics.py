@@ -6,7 +6,8 @@ from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from webhooks.sync_models import LinkHealth, OrderSync
+from organizations.models import TerminalGroup
+from webhooks.sync_models import LinkHealth, LinkState, OrderSync
 
 
 def link_metrics(*, now: datetime) -> list[Metric]:
@@ -15,13 +16,25 @@ def link_metrics(*, now: datetime) -> list[Metric]:
     Raises:
         DatabaseError, InterfaceError: the database does not answer.
     """
-    return [*_health(now), *_sync(now)]
+    return [*_health(now), _silent_pos(now), *_sync(now)]
+
+
+def _silent_pos(now: datetime) -> Metric:
+    silent = GaugeMetricFamily(
+        "iikohub_pos_not_answering_seconds",
+        "For how long the POS of a terminal group does not answer; absent: it does, or nobody asked",
+        labels=["organization", "terminal_group"],
+    )
+    for group in TerminalGroup.objects.silent(now).filter(organization__is_active=True):
+        since = group.not_answering_since or now
+        silent.add_metric([group.organization_id, group.iiko_id], (now - since).total_seconds())
+    return silent
 
 
 def _health(now: datetime) -> list[Metric]:
     state = GaugeMetricFamily(
         "iikohub_link_state",
-        "1 for the state: receiving, quiet, dead_webhook, offline_till, blind",
+        "1 for the state: " + ", ".join(LinkState.values),
         labels=["organization", "state"],
     )
     since = GaugeMetricFamily(

@@ -21,7 +21,7 @@ from unfold.views import ChangeList
 
 from orders import admin_commands  # noqa: F401  # where Django looks for admin classes
 from orders.admin_commands_acts import Acting
-from orders.admin_commands_page import commands_of
+from orders.admin_commands_page import asked_note, commands_of
 from orders.admin_filters import (
     STATES,
     CourierFilter,
@@ -33,12 +33,13 @@ from orders.admin_filters import (
 )
 from orders.admin_page import order_page
 from orders.models import Order, OrderQuerySet
+from orders.permissions import may_ask_any
 from orders.presentation import amount_text, badges, courier_cell, restaurant_text, type_text
 from organizations.admin_filters import OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.presentation import EMPTY, ago_text, clock, clock_text, cut, two_lines
 
-CHIPS = ("open", "late_now", "problem", "unknown", "refused")
+CHIPS = ("open", "late_now", "problem", "unknown", "refused", "unknown_to_iiko")
 
 _LISTED = (
     "readable_number",
@@ -50,6 +51,7 @@ _LISTED = (
     "is_open",
     "is_deleted",
     "problem",
+    "unknown_to_iiko_at",
     "promised_time",
     "when_delivered",
     "when_closed",
@@ -95,7 +97,7 @@ class OrderAdmin(Acting, MirrorAdmin):
     search_help_text = _("A number, an id or a phone, exactly; or the last four digits of a phone")
     sortable_by = ("number", "promised", "changed")
     empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
-    actions = ("assign_courier", "change_status", "cancel_orders")
+    actions = ("assign_courier", "change_status", "cancel_orders", "acknowledge_refusals")
     fields = ()
 
     def get_urls(self) -> list[URLPattern]:
@@ -137,7 +139,9 @@ class OrderAdmin(Acting, MirrorAdmin):
         order, now = context["original"], timezone.now()
         context |= order_page(order, now=now, sees_events=sees_events)
         context |= commands_of(order, user=request.user, now=now)
+        context["asked"] = asked_note(order, request.GET, user=request.user, now=now)
         context |= {"title": str(order), "subtitle": None, "sees_events": sees_events}
+        context["may_acknowledge"] = order.is_refused and may_ask_any(request.user)
         context["sees_calls"] = request.user.has_perm("organizations.view_apicall")
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
@@ -150,8 +154,8 @@ class OrderAdmin(Acting, MirrorAdmin):
         return order
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        orders: QuerySet[Order] = super().get_queryset(request)
-        return orders.select_related("organization")
+        orders: OrderQuerySet = super().get_queryset(request)
+        return orders.select_related("organization").with_pos_silence(timezone.now())
 
     # --- columns ---------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,7 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from orders.admin_commands_acts import order_url, requester_of
+from orders.admin_commands_acts import AT_ONCE, asked_url, order_url, requester_of, tell_seen_to
 from orders.admin_commands_again import ask_again
 from orders.admin_commands_page import (
     call_log_url,
@@ -33,10 +35,17 @@ from orders.admin_commands_words import (
     state_badge,
     title_text,
 )
-from orders.command_models import CommandKind, CommandState, OrderCommand, OrderCommandQuerySet
+from orders.command_models import (
+    FAILED_STATES,
+    CommandKind,
+    CommandState,
+    OrderCommand,
+    OrderCommandQuerySet,
+)
 from orders.models import Order
-from orders.permissions import may_ask
+from orders.permissions import may_ask, may_ask_any
 from orders.presentation import badges, restaurant_text
+from orders.services.acknowledging import acknowledge_command
 from orders.services.commands import give_up
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, naming_zones
@@ -52,17 +61,26 @@ _ASKERS_OF = 2_000
 """Who asked is offered from so many of the newest commands."""
 
 
+# What the overview counts, row by row.
+GROUPS: Mapping[str, tuple[Any, Callable[[OrderCommandQuerySet, datetime], OrderCommandQuerySet]]] = {
+    OPEN: (_("under way"), lambda commands, _now: commands.open()),
+    "hanging": (_("without an answer"), lambda commands, now: commands.hanging(now)),
+    "failed": (_("refused or not done, 24 h"), lambda commands, now: commands.failed_lately(now)),
+    "unsettled": (_("wait for a person, 7 days"), lambda commands, now: commands.unsettled_lately(now)),
+}
+
+
 class StateFilter(HubDropdownFilter):
     title = _("state")
     parameter_name = "state"
     column = "state"
 
     def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return [(OPEN, gettext("under way")), *CommandState.choices]
+        return [*((name, title) for name, (title, _choose) in GROUPS.items()), *CommandState.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == OPEN and isinstance(queryset, OrderCommandQuerySet):
-            return queryset.open()
+        if self.value() in GROUPS and isinstance(queryset, OrderCommandQuerySet):
+            return GROUPS[self.value()][1](queryset, timezone.now())
         return super().queryset(request, queryset)
 
 
@@ -105,6 +123,7 @@ class OrderCommandAdmin(MirrorAdmin):
     search_fields = ("correlation_id",)  # shows the box; see get_search_results
     search_help_text = _("An order's number or id, or a correlation id")
     sortable_by = ()
+    actions = ("acknowledge",)
     empty_words = _("Commands appear here once somebody asks iiko for something on an order's page.")
     fields = ()
 
@@ -130,6 +149,7 @@ class OrderCommandAdmin(MirrorAdmin):
         view = self.admin_site.admin_view
         own = [
             path("<int:command_id>/retry/", view(self.retry_view), name="orders_ordercommand_retry"),
+            path("<int:command_id>/seen/", view(self.seen_view), name="orders_ordercommand_seen"),
             path("<int:command_id>/give-up/", view(self.give_up_view), name="orders_ordercommand_give_up"),
         ]
         urls: list[URLPattern] = super().get_urls()
@@ -143,7 +163,7 @@ class OrderCommandAdmin(MirrorAdmin):
         chosen = request.GET.get("state", "")
         offered: list[tuple[str, Any]] = [
             ("", _("All")),
-            (OPEN, _("under way")),
+            *((name, GROUPS[name][0]) for name in (OPEN, "hanging", "failed")),
             (CommandState.ATTENTION.value, CommandState.ATTENTION.label),
             (CommandState.REJECTED.value, CommandState.REJECTED.label),
             (CommandState.EXPIRED.value, CommandState.EXPIRED.label),
@@ -179,17 +199,12 @@ class OrderCommandAdmin(MirrorAdmin):
             return HttpResponseRedirect(_back_url(request, command))
         try:
             again, is_new = ask_again(command, by=requester_of(request), now=timezone.now())
+            acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=timezone.now())
         except HubError as error:
             messages.error(request, refusal_text(error))
         else:
-            words = (
-                gettext("Asked again as command #%(number)d.")
-                if is_new
-                else gettext("It was asked again already, as command #%(number)d.")
-            )
-            messages.add_message(
-                request, messages.SUCCESS if is_new else messages.INFO, words % {"number": again.pk}
-            )
+            how = "again" if is_new else "again-repeat"
+            return HttpResponseRedirect(_with_filters(request, asked_url(again, how)))
         return HttpResponseRedirect(_back_url(request, command))
 
     def give_up_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
@@ -202,21 +217,38 @@ class OrderCommandAdmin(MirrorAdmin):
         except HubError as error:
             messages.error(request, refusal_text(error))
         else:
-            messages.success(request, gettext("The command is given up. Look at the order on the till."))
+            return HttpResponseRedirect(_with_filters(request, asked_url(command, "given-up")))
         return HttpResponseRedirect(_back_url(request, command))
+
+    def seen_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
+        """On POST note that somebody has seen to a command that failed."""
+        command = self._permitted(request, command_id)
+        if request.method == "POST":
+            try:
+                acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=timezone.now())
+            except HubError as error:
+                messages.error(request, refusal_text(error))
+        return HttpResponseRedirect(_back_url(request, command))
+
+    def has_see_to_permission(self, request: HttpRequest) -> bool:
+        return may_ask_any(request.user)
+
+    @admin.action(description=_("I have seen to it"), permissions=["see_to"])
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet[OrderCommand]) -> None:
+        """Acknowledge those that failed and that the person may ask for."""
+        failed = queryset.filter(state__in=FAILED_STATES).order_by("id")
+        chosen = [one for one in failed.values_list("pk", "kind")[:AT_ONCE] if may_ask(request.user, one[1])]
+        by, now = request.user.get_username(), timezone.now()
+        tell_seen_to(request, [acknowledge_command(command_id=pk, by=by, now=now) for pk, _kind in chosen])
 
     def _permitted(self, request: HttpRequest, command_id: int) -> OrderCommand:
         """Return a command of a kind that the person may ask for."""
         command = OrderCommand.objects.select_related("order__organization").filter(pk=command_id).first()
-        if not self._may_ask_any(request) or (command and not may_ask(request.user, command.kind)):
+        if not may_ask_any(request.user) or (command and not may_ask(request.user, command.kind)):
             raise PermissionDenied
         if command is None:
             raise Http404
         return command
-
-    @staticmethod
-    def _may_ask_any(request: HttpRequest) -> bool:
-        return any(may_ask(request.user, kind) for kind in CommandKind.values)
 
     def _question(self, request: HttpRequest, command: OrderCommand, what: str) -> TemplateResponse:
         titles = {
@@ -270,8 +302,12 @@ class OrderCommandAdmin(MirrorAdmin):
 
 def _back_url(request: HttpRequest, command: OrderCommand) -> str:
     """The order's page, which leads on to the list as it was filtered when somebody came from there."""
+    return _with_filters(request, order_url(command.order))
+
+
+def _with_filters(request: HttpRequest, url: str) -> str:
     kept = request.GET.get("_order_filters", "")
-    return order_url(command.order) + (f"?{urlencode({FILTERS: kept})}" if kept else "")
+    return f"{url}{'&' if '?' in url else '?'}{urlencode({FILTERS: kept})}" if kept else url
 
 
 def _headline(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]:

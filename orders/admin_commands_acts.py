@@ -21,12 +21,13 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.admin_commands_forms import FORMS, ActForm, StatusForm
 from orders.admin_commands_page import command_row
-from orders.admin_commands_words import TITLES, command_text, reason_text, refusal_text
+from orders.admin_commands_words import TITLES, reason_text, refusal_text
 from orders.command_models import CommandKind, OrderCommand
-from orders.errors import NotAllowed
+from orders.errors import NotAllowed, UnknownOrder
 from orders.models import Order
-from orders.permissions import may_ask, sees_commands
+from orders.permissions import may_ask, may_ask_any, sees_commands
 from orders.presentation import badges, courier_text, restaurant_text
+from orders.services.acknowledging import acknowledge_refusal
 from orders.services.actions import check, subject_of
 from orders.services.commands import Requester
 from orders.services.repeats import once
@@ -95,9 +96,35 @@ class Acting:
     def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
         return self._choose(request, "cancel", queryset)
 
+    def has_see_to_permission(self, request: HttpRequest) -> bool:
+        return may_ask_any(request.user)
+
+    @admin.action(description=_("Not accepted: I have seen to it"), permissions=["see_to"])
+    def acknowledge_refusals(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        refused = queryset.filter(pk__in=Order.objects.refused().values("pk")).order_by("id")
+        chosen = refused.values_list("pk", flat=True)[:AT_ONCE]
+        by, now = request.user.get_username(), timezone.now()
+        tell_seen_to(request, [acknowledge_refusal(order_id=pk, by=by, now=now) for pk in chosen])
+
+    def seen_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """On POST note that somebody has seen to an order that the POS did not take."""
+        if not may_ask_any(request.user):
+            raise PermissionDenied
+        if request.method == "POST":
+            try:
+                acknowledge_refusal(order_id=order_id, by=request.user.get_username(), now=timezone.now())
+            except UnknownOrder as error:
+                raise Http404 from error
+            except HubError as error:
+                messages.error(request, refusal_text(error))
+        return HttpResponseRedirect(
+            keep_filters(request, reverse("admin:orders_order_change", args=[order_id]))
+        )
+
     def acting_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
+            path("<int:order_id>/seen/", view(self.seen_view), name="orders_order_seen"),
             path("<int:order_id>/ask/<slug:act>/", view(self.ask_view), name="orders_order_ask"),
             path("ask/<slug:act>/", view(self.ask_many_view), name="orders_order_ask_many"),
             path("asked/<uuid:run>/", view(self.asked_view), name="orders_order_asked"),
@@ -118,8 +145,8 @@ class Acting:
             except HubError as error:
                 form.add_error(None, refusal_text(error))
             else:
-                _tell_asked(request, command, is_new=is_new)
-                return HttpResponseRedirect(keep_filters(request, order_url(order)))
+                url = asked_url(command, "" if is_new else "repeat")
+                return HttpResponseRedirect(keep_filters(request, url))
         return self._form_page(request, form, refused="" if form.is_bound else _why_not(form, order))
 
     def _permitted(self, request: HttpRequest, act: str) -> type[ActForm]:
@@ -213,6 +240,22 @@ class Acting:
         )
 
 
+def asked_url(command: OrderCommand, how: str = "") -> str:
+    """Lead to the order's page, which tells what becomes of the command (``admin_commands_page.asked_note``).
+
+    A message would stay as it is while the command is refused below it.
+    """
+    query = {"command": str(command.pk)} | ({"how": how} if how else {})
+    return f"{reverse('admin:orders_order_change', args=[command.order_id])}?{urlencode(query)}"
+
+
+def tell_seen_to(request: HttpRequest, done: list[bool]) -> None:
+    """Say how many of the chosen were acknowledged; those that someone had seen to before count, too."""
+    words = ngettext("%(count)d is seen to.", "%(count)d are seen to.", len(done))
+    tell = messages.success if done else messages.warning
+    tell(request, words % {"count": len(done)} if done else gettext("Nothing of it wants to be seen to."))
+
+
 def order_url(order: Order) -> str:
     return reverse("admin:orders_order_change", args=[order.pk])
 
@@ -223,15 +266,6 @@ def _orders_url(request: HttpRequest) -> str:
 
 def _orders(ids: list[int]) -> list[Order]:
     return list(Order.objects.select_related("organization").filter(pk__in=ids).order_by("-id"))
-
-
-def _tell_asked(request: HttpRequest, command: OrderCommand, *, is_new: bool) -> None:
-    if not is_new:
-        messages.info(request, gettext("This was asked already; it is not asked twice."))
-        return
-    text = command_text(command, now=timezone.now())
-    words = gettext("Asked: %(what)s – %(wish)s. The order changes here once iiko confirms.")
-    messages.success(request, words % {"what": TITLES[CommandKind(command.kind)], "wish": text})
 
 
 def _why_not(form: ActForm, order: Order) -> str:

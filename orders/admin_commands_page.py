@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from orders.admin_commands_words import (
     TITLES,
@@ -19,9 +21,17 @@ from orders.admin_commands_words import (
     state_badge,
     title_text,
 )
-from orders.command_models import OPEN_STATES, CommandKind, CommandState, OrderCommand
+from orders.command_models import (
+    FAILED_STATES,
+    GIVEN_UP,
+    OPEN_STATES,
+    CommandKind,
+    CommandState,
+    OrderCommand,
+)
 from orders.models import Order
 from orders.permissions import may_ask, sees_commands
+from orders.presentation import seen_text
 from orders.services.actions import allowed_actions
 from orders.services.refusals import meaning
 from orders.services.twins import made_by, new_order_of
@@ -59,6 +69,39 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
         "finished": [command_row(one, order=order, now=now, user=user) for one in finished[:FINISHED_SHOWN]],
         "links_commands": user.has_perm("orders.view_ordercommand"),
         "has_more_commands": len(finished) > FINISHED_SHOWN,
+    }
+
+
+_HOW = {
+    "repeat": gettext_lazy("This was asked already; it is not asked twice."),
+    "again": gettext_lazy("Asked again as command #%(number)d."),
+    "again-repeat": gettext_lazy("It was asked again already, as command #%(number)d."),
+    "given-up": gettext_lazy("The command is given up. Look at the order on the till."),
+}
+_TONES = {
+    CommandState.CONFIRMED: "good",
+    CommandState.REJECTED: "bad",
+    CommandState.EXPIRED: "warn",
+    CommandState.ATTENTION: "bad",
+}
+
+
+def asked_note(order: Order, query: Mapping[str, str], *, user: Any, now: datetime) -> dict[str, Any] | None:
+    """Tell what a person has just asked for, and how it stands; ``query`` names the command and how."""
+    number = query.get("command", "")
+    if not (number.isdecimal() and len(number) < 19 and sees_commands(user)):
+        return None
+    command = order.commands.filter(pk=number).first()
+    if command is None:
+        return None
+    row = command_row(command, order=order, now=now)
+    return {
+        "tone": _TONES.get(CommandState(command.state), "info"),
+        "how": str(_HOW.get(query.get("how", ""), "")) % {"number": command.pk},
+        "what": _("Asked: %(what)s – %(wish)s.") % {"what": row["title"], "wish": row["wish"]},
+        "badge": row["badge"],
+        # What it waits for stands below, with the commands that are under way.
+        "words": "" if row["is_done"] else " ".join(str(text) for _title, text in row["lines"][:2]),
     }
 
 
@@ -132,12 +175,23 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
         "is_done": command.state == CommandState.CONFIRMED,
         "url": reverse("admin:orders_ordercommand_change", args=[command.pk]),
         "retry_url": _url("retry", command) if is_permitted and may_be_retried(command) else "",
+        "seen_url": _url("seen", command) if is_permitted and may_be_acknowledged(command) else "",
+        "seen": _seen(command, clock(command.acknowledged_at, zone, now=now)),
         "give_up_url": _url("give_up", command) if is_permitted and may_be_given_up(command) else "",
     }
 
 
 def may_be_given_up(command: OrderCommand) -> bool:
     return not command.is_final or command.state == CommandState.ATTENTION
+
+
+def _seen(command: OrderCommand, when: str) -> str:
+    return seen_text(command.acknowledged_by, when) if command.acknowledged_at else ""
+
+
+def may_be_acknowledged(command: OrderCommand) -> bool:
+    is_own_end = command.error_code in GIVEN_UP
+    return command.state in FAILED_STATES and command.acknowledged_at is None and not is_own_end
 
 
 def _orders_of(command: OrderCommand, order: Order) -> list[tuple[str, str, str]]:

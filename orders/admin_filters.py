@@ -31,12 +31,17 @@ STATES: Mapping[str, tuple[Any, Choose]] = {
         lambda orders, _now: orders.open().filter(status__isnull=True, raw_status__isnull=False),
     ),
     "refused": (
-        _("not accepted by the till"),
-        lambda orders, _now: orders.filter(status__isnull=True, creation_status="Error"),
+        _("not accepted by the till, 24 h"),
+        lambda orders, now: orders.refused_lately(now),
     ),
+    "refused_all": (_("not accepted by the till, all"), lambda orders, _now: orders.refused()),
     "sending": (
         _("being sent to the till"),
-        lambda orders, _now: orders.filter(status__isnull=True, creation_status="InProgress"),
+        lambda orders, _now: orders.open().filter(status__isnull=True, creation_status="InProgress"),
+    ),
+    "unknown_to_iiko": (
+        _("unknown to iiko"),
+        lambda orders, _now: orders.listed_nowhere().filter(unknown_to_iiko_at__isnull=False),
     ),
     "deleted": (
         pgettext_lazy("orders", "deleted in iiko"),

@@ -25,7 +25,9 @@ from orders.presentation import (
     moved_text,
     order_link,
     phone_line,
+    pos_silent_since,
     restaurant_text,
+    seen_text,
     status_badge,
     type_text,
 )
@@ -78,6 +80,7 @@ def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, A
     story = tell(order, now=now, others=others)
     return {
         "badges": badges(order, now),
+        "seen_to": page.seen_to(),
         "headline": page.headline(),
         "twins": [(which, order_link(twin)) for which, twin in twins if twin is not None],
         "notices": page.notices(is_replaced=twins[0][1] is not None),
@@ -119,7 +122,7 @@ class _Page(Bill):
     def notices(self, *, is_replaced: bool) -> list[tuple[str, str, str]]:
         """What needs a person's eye: severity, title, words."""
         order = self._order
-        notices = []
+        notices: list[tuple[str, str, str]] = []
         if order.has_unknown_status:
             words = _("The order stays open here until iiko sends a status that is known.")
             notices.append(
@@ -130,12 +133,30 @@ class _Page(Bill):
             if order.status:
                 title = _("An attempt to pass the order to the till failed")
             notices.append(("bad", title, error_text(order.error_info)))
+        if (silent := pos_silent_since(order)) is not None:
+            title = format_html(_("The POS does not answer since {}"), self.clock(silent))
+            words = _("It hears of this order, and of what is asked of it here, when it is back.")
+            notices.append(("bad", title, words))
+        if order.unknown_to_iiko_at is not None:
+            words = _(
+                "Asked by id, iiko no longer lists it (since {}). It is off the open list, and comes "
+                "back if iiko speaks of it again. Look for it on the till."
+            )
+            when = self.clock(order.unknown_to_iiko_at)
+            notices.append(("warn", _("Unknown to iiko"), format_html(words, when)))
         if order.problem is not None:
             notices.append(
                 ("warn", _("Problem"), order.problem or _("iiko marked a problem and gave no words."))
             )
         # Of an order that another stands for it is said above, with the way there.
         return notices if is_replaced else notices + self._endings()
+
+    def seen_to(self) -> str | SafeString:
+        """Who has seen to it that the POS did not take the order; empty text: nobody yet."""
+        order = self._order
+        if order.refusal_acknowledged_at is None:
+            return ""
+        return seen_text(order.refusal_acknowledged_by, self.clock(order.refusal_acknowledged_at))
 
     def _endings(self) -> list[tuple[str, str, str]]:
         order = self._order

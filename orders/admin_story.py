@@ -29,7 +29,7 @@ from orders.presentation import (
     status_text,
 )
 from orders.services.endings import HUB
-from orders.services.timeline import MERGED, REISSUED, SHOWN_AT, TITLES
+from orders.services.timeline import ACKNOWLEDGED, MERGED, REISSUED, SHOWN_AT, TITLES, UNKNOWN_TO_IIKO
 from organizations.presentation import EMPTY, badge, clock, clock_text, money
 
 SHOWN = 300
@@ -184,6 +184,12 @@ class Words:
             return self._command(entry.to_value)
         if entry.what == REISSUED and isinstance(entry.to_value, dict):
             return self._reissued(entry.to_value)
+        if entry.what == ACKNOWLEDGED and isinstance(entry.to_value, dict):
+            return Change(str(TITLES[ACKNOWLEDGED]), "", _seen_to(entry.to_value))
+        if entry.what == UNKNOWN_TO_IIKO:
+            is_unknown = entry.to_value is not None
+            words = _("asked by id, iiko no longer lists it") if is_unknown else _("iiko speaks of it again")
+            return Change(str(TITLES[UNKNOWN_TO_IIKO]), "", words)
         if entry.what == MERGED:
             return Change(str(TITLES[MERGED]), f"#{entry.from_value}", f"#{entry.to_value}")
         return self.change_of(entry.what, entry.from_value, entry.to_value)
@@ -255,6 +261,12 @@ def _status(value: str) -> SafeString:
     if value in Status.values:
         return badge(value, status_text(value))
     return badge("unknown", f"? {value[:60]}")
+
+
+def _seen_to(told: Mapping[str, Any]) -> str | SafeString:
+    if told.get("what") != "command":
+        return _("the POS did not take the order")
+    return format_html("{} {}", title_text(str(told.get("kind"))), state_badge(str(told.get("state"))))
 
 
 def _order_type(value: str) -> str:

@@ -5,6 +5,8 @@ Imported by ``orders.models``, so that Django finds these models there.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -45,11 +47,32 @@ class CommandState(models.TextChoices):
 
 
 OPEN_STATES = (CommandState.PENDING, CommandState.SENT, CommandState.UNKNOWN)
+FAILED_STATES = (CommandState.REJECTED, CommandState.EXPIRED)
+GIVEN_UP = ("given_up", "given_up_unsent", "given_up_midway", "seen_to")
+"""Codes of commands that a person ended."""
+
+HANGS_AFTER = timedelta(seconds=60)
+FAILED_WITHIN = timedelta(hours=24)
+UNSETTLED_WITHIN = timedelta(days=7)
+"""Counts of what went wrong have an end: after so long it is history."""
 
 
 class OrderCommandQuerySet(models.QuerySet["OrderCommand"]):
     def open(self) -> OrderCommandQuerySet:
         return self.filter(state__in=OPEN_STATES)
+
+    def hanging(self, now: datetime) -> OrderCommandQuerySet:
+        """Asked for a minute ago or longer, and still without an answer."""
+        return self.open().filter(created_at__lte=now - HANGS_AFTER)
+
+    def failed_lately(self, now: datetime) -> OrderCommandQuerySet:
+        """Refused or not done not long ago, and nobody has seen to it or gave it up."""
+        failed = self.filter(state__in=FAILED_STATES, acknowledged_at__isnull=True)
+        return failed.filter(finished_at__gte=now - FAILED_WITHIN).exclude(error_code__in=GIVEN_UP)
+
+    def unsettled_lately(self, now: datetime) -> OrderCommandQuerySet:
+        """Left to a person not long ago, and not seen to."""
+        return self.filter(state=CommandState.ATTENTION, created_at__gte=now - UNSETTLED_WITHIN)
 
     def under_way(self) -> OrderCommandQuerySet:
         """iiko may be carrying them out."""
@@ -96,6 +119,8 @@ class OrderCommand(models.Model):
     created_at = models.DateTimeField(_("asked"))
     sent_at = models.DateTimeField(_("sent"), null=True)
     finished_at = models.DateTimeField(_("ended"), null=True)
+    acknowledged_at = models.DateTimeField(_("seen to"), null=True, editable=False)
+    acknowledged_by = models.CharField(_("seen to by"), max_length=200, blank=True, editable=False)
 
     objects = OrderCommandQuerySet.as_manager()
 
@@ -119,6 +144,11 @@ class OrderCommand(models.Model):
                 "correlation_id", name="order_commands_correlation", condition=~Q(correlation_id="")
             ),
             models.Index("new_order_id", name="order_commands_new_order", condition=~Q(new_order_id="")),
+            models.Index(
+                "finished_at",
+                name="order_commands_failed",
+                condition=Q(state__in=FAILED_STATES, acknowledged_at__isnull=True),
+            ),
             models.Index("order", name="order_commands_attention", condition=Q(state=CommandState.ATTENTION)),
         ]
 

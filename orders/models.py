@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.expressions import Case, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, Upper
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from iiko_client.reading import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.types.statuses import TERMINAL_STATUSES, DeliveryStatus
 from orders import command_models  # noqa: F401  # where Django looks for models
-from organizations.models import Organization
+from organizations.models import Organization, TerminalGroup
 from organizations.phones import has_phone, phone_key, visible
 from organizations.services.registry import canonical_id
 
@@ -61,10 +61,31 @@ class OrderType(models.TextChoices):
     HALL = "HALL", _("hall")
 
 
+SEEN_TO_WITHIN = timedelta(hours=24)
+"""What went wrong is counted for so long, unless somebody acknowledges it before."""
+
+
 class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> OrderQuerySet:
-        """Neither closed, cancelled nor deleted, nor refused by the till; unknown statuses count as open."""
+        """Neither closed, cancelled nor deleted, nor refused by the till; unknown statuses count as open.
+
+        Nor those that iiko no longer lists.
+        """
         return self.filter(is_open=True)
+
+    def refused(self) -> OrderQuerySet:
+        """Not taken by the POS."""
+        return self.filter(status__isnull=True, creation_status=CreationStatus.ERROR)
+
+    def refused_lately(self, now: datetime) -> OrderQuerySet:
+        """Not taken by the POS not long ago, and nobody has seen to it yet."""
+        return self.refused().filter(
+            updated_at__gte=now - SEEN_TO_WITHIN, refusal_acknowledged_at__isnull=True
+        )
+
+    def listed_nowhere(self) -> OrderQuerySet:
+        """Unknown to iiko, or left out by one answer so far."""
+        return self.filter(Q(not_listed_since__isnull=False) | Q(unknown_to_iiko_at__isnull=False))
 
     def late(self, now: datetime, *, is_late: bool = True) -> OrderQuerySet:
         """Handed over after the promised time, or not yet though it has passed (see ``Order.late_at``)."""
@@ -75,6 +96,31 @@ class OrderQuerySet(models.QuerySet["Order"]):
         is_nobodys = Q(status=Status.CANCELLED) | Q(is_deleted=True)
         verdict = Case(When(is_nobodys, then=False), When(overdue, then=True), default=False)
         return self.filter(Exact(verdict, is_late))
+
+    def with_pos_silence(self, now: datetime) -> OrderQuerySet:
+        """Add ``pos_silent_since``: the POS of the order does not answer, or none of its restaurant does.
+
+        For orders that it matters to: open ones, and those that the POS did not take and may still take.
+        """
+        groups = TerminalGroup.objects.in_use().filter(organization_id=OuterRef("organization_id"))
+        own = groups.filter(iiko_id=OuterRef("terminal_group_id"))
+        silent = TerminalGroup.objects.silent(now).filter(organization_id=OuterRef("organization_id"))
+        one = silent.filter(iiko_id=OuterRef("terminal_group_id")).values("not_answering_since")[:1]
+        first = silent.order_by("not_answering_since").values("not_answering_since")[:1]
+        answers = groups.exclude(pk__in=TerminalGroup.objects.silent(now).values("pk"))
+        matters = Q(is_open=True) | Q(
+            status__isnull=True,
+            creation_status=CreationStatus.ERROR,
+            unknown_to_iiko_at__isnull=True,
+            updated_at__gte=now - SEEN_TO_WITHIN,
+        )
+        since = Case(
+            When(matters & Exists(own), then=Subquery(one)),
+            When(matters & ~Exists(answers), then=Subquery(first)),
+            default=None,
+            output_field=models.DateTimeField(),
+        )
+        return self.annotate(pos_silent_since=since)
 
     def with_replacement(self) -> OrderQuerySet:
         """Add ``replaced_by``: the number of the order that stands for a cancelled one, if it is here."""
@@ -142,6 +188,7 @@ class Order(models.Model):
             When(status__in=TERMINAL, then=False),
             When(is_deleted=True, then=False),
             When(creation_status="Error", raw_status__isnull=True, then=False),
+            When(unknown_to_iiko_at__isnull=False, then=False),
             default=True,
         ),
         output_field=models.BooleanField(),
@@ -204,6 +251,12 @@ class Order(models.Model):
     )
     field_ranks = models.JSONField(default=dict, editable=False)
     created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
+    # What the hub found itself (see ``services.unlisted``); no message sets them.
+    not_listed_since = models.DateTimeField(null=True, editable=False)
+    unknown_to_iiko_at = models.DateTimeField(_("unknown to iiko since"), null=True, editable=False)
+    # Who has seen to it that the POS did not take the order (see ``services.acknowledging``).
+    refusal_acknowledged_at = models.DateTimeField(null=True, editable=False)
+    refusal_acknowledged_by = models.CharField(max_length=200, blank=True, editable=False)
     # From services.horizon alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
 
@@ -250,6 +303,15 @@ class Order(models.Model):
             models.Index("promised_time", name="orders_promised"),
             models.Index("order_type", "id", name="orders_type"),
             models.Index("id", name="orders_deleted", condition=Q(is_deleted=True)),
+            models.Index(
+                "organization",
+                "id",
+                name="orders_listed_nowhere",
+                condition=Q(not_listed_since__isnull=False) | Q(unknown_to_iiko_at__isnull=False),
+            ),
+            models.Index(
+                "updated_at", name="orders_refused", condition=Q(status__isnull=True, creation_status="Error")
+            ),
             # Few orders are moved: the index costs nothing but with those (see services.relations).
             GinIndex(
                 fields=["moved"],
@@ -270,6 +332,10 @@ class Order(models.Model):
     def has_external_courier(self) -> bool:
         """Whether a courier service that is not the restaurant's carries it."""
         return bool(self.external_courier_service_id or self.external_courier_service_name)
+
+    @property
+    def is_refused(self) -> bool:
+        return self.status is None and self.creation_status == CreationStatus.ERROR
 
     def late_at(self, now: datetime) -> bool:
         """Whether the guest got it after the promised time, or still waits though it has passed."""

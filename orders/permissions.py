@@ -20,6 +20,11 @@ def may_ask(user: Any, kind: str) -> bool:
     return bool(user.has_perm("orders.view_order") and user.has_perm(PERMISSIONS[CommandKind(kind)]))
 
 
+def may_ask_any(user: Any) -> bool:
+    """Whether a person may ask for anything at all, and so may say that a refusal is seen to."""
+    return any(may_ask(user, kind) for kind in CommandKind.values)
+
+
 def sees_commands(user: Any) -> bool:
     """Whoever may ask for something sees what became of it."""
     needed = ("orders.view_ordercommand", *PERMISSIONS.values())

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from orders.models import CreationStatus, Order, OrderType, Status
-from organizations.presentation import EMPTY, badge, cut, money, span_text, two_lines
+from organizations.presentation import EMPTY, badge, clock_text, cut, money, span_text, two_lines
 
 ITEM_STATUSES = {
     "Added": pgettext_lazy("item", "added"),
@@ -97,15 +97,42 @@ def problem_badge(order: Order) -> SafeString:
     return badge("problem", _("Problem"), order.problem) if order.problem is not None else SafeString("")
 
 
+def unknown_to_iiko_badge(order: Order) -> SafeString:
+    if order.unknown_to_iiko_at is None:
+        return SafeString("")
+    return badge("refused", _("Unknown to iiko"), _("iiko no longer lists it when asked by id"))
+
+
+def pos_silent_since(order: Order) -> datetime | None:
+    """Since when its POS does not answer, where the query asked for that (``with_pos_silence``)."""
+    since: datetime | None = getattr(order, "pos_silent_since", None)
+    return since
+
+
+def pos_badge(order: Order, now: datetime) -> SafeString:
+    if (since := pos_silent_since(order)) is None:
+        return SafeString("")
+    when = clock_text(since, order.organization.zone(), now=now)
+    return badge("problem", _("POS is silent"), _("The POS does not answer since %(when)s") % {"when": when})
+
+
 def badges(order: Order, now: datetime) -> SafeString:
     """Status, lateness and problem; ``data-mark`` tells the page's script what counts as a change."""
     return format_html(
-        '<span class="hub-badges" data-mark="{}">{}{}{}</span>',
-        f"{order.status}|{order.raw_status}|{order.creation_status}|{bool(order.is_deleted)}",
+        '<span class="hub-badges" data-mark="{}">{}{}{}{}{}</span>',
+        f"{order.status}|{order.raw_status}|{order.creation_status}|{bool(order.is_deleted)}"
+        f"|{order.unknown_to_iiko_at or ''}",
         status_badge(order),
+        unknown_to_iiko_badge(order),
+        pos_badge(order, now),
         late_badge(order, now),
         problem_badge(order),
     )
+
+
+def seen_text(who: str, when: str) -> SafeString:
+    """Say who has seen to what went wrong, and when."""
+    return format_html(_("{} has seen to it, {}."), who, when)
 
 
 def status_text(status: str) -> str:

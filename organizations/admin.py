@@ -31,7 +31,7 @@ from organizations import (  # noqa: F401  # they register themselves
 from organizations.admin_lists import HubAdmin
 from organizations.link_models import DictionaryEntry, DictionaryKind
 from organizations.models import ApiKey, Organization, TerminalGroup
-from organizations.presentation import EMPTY, ago_text
+from organizations.presentation import EMPTY, ago_text, answers_text
 from organizations.services.registry import canonical_id, create_api_key
 
 
@@ -89,8 +89,13 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
 
 class TerminalGroupInline(TabularInline):  # type: ignore[misc]  # Unfold is untyped
     model = TerminalGroup
-    fields = ("iiko_id", "name", "timezone")
+    fields = ("iiko_id", "name", "timezone", "answers")
+    readonly_fields = ("answers",)
     extra = 0
+
+    @admin.display(description=_("POS"))
+    def answers(self, group: TerminalGroup) -> SafeString | str:
+        return answers_text(group, timezone.now())
 
 
 def _usual_type_shown(kind: str) -> Callable[[Any, Organization], str]:

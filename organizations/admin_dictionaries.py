@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +17,7 @@ from organizations.admin_lists import MirrorAdmin
 from organizations.json_text import pretty_json
 from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
 from organizations.models import TerminalGroup
-from organizations.presentation import badge
+from organizations.presentation import answers_text, badge
 
 _EMPTY = _("Read them from iiko: API logins → a login → Read restaurants and dictionaries.")
 
@@ -66,8 +67,8 @@ class CourierAdmin(FromIikoAdmin):
 
 @admin.register(TerminalGroup)
 class TerminalGroupAdmin(FromIikoAdmin):
-    list_display = ("sorted_name", "organization", "timezone", "pos_version", "sleep", "presence")
-    readonly_fields = ("sleep", "presence")
+    list_display = ("sorted_name", "organization", "timezone", "pos_version", "sleep", "answers", "presence")
+    readonly_fields = ("sleep", "answers", "presence")
     list_filter = (OrganizationFilter, GoneFilter)
     fields = (
         "organization",
@@ -77,12 +78,17 @@ class TerminalGroupAdmin(FromIikoAdmin):
         "vendor_timezone",
         "pos_version",
         "sleep",
+        "answers",
         "presence",
     )
 
     @admin.display(description=_("state"))
     def sleep(self, group: TerminalGroup) -> SafeString:
         return badge("pending", gettext("asleep")) if group.is_in_sleep else badge("on", gettext("awake"))
+
+    @admin.display(description=_("POS"))
+    def answers(self, group: TerminalGroup) -> SafeString | str:
+        return answers_text(group, timezone.now())
 
 
 @admin.register(DictionaryEntry)

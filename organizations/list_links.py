@@ -14,7 +14,9 @@ FILTERS = "_changelist_filters"
 def keep_filters(request: HttpRequest, url: str, *, name: str = FILTERS) -> str:
     """The address of another page, which then leads back to the list as this one does."""
     kept = request.GET.get(FILTERS, "")
-    return f"{url}?{urlencode({name: kept})}" if kept else url
+    if not kept:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode({name: kept})}"
 
 
 def list_url(request: HttpRequest, url: str) -> str:

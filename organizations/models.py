@@ -96,6 +96,20 @@ class Organization(models.Model):
         return TerminalGroup.objects.filter(organization_id=self.iiko_id, iiko_id=iiko_id or "").first()
 
 
+POS_NEWS_LASTS = timedelta(minutes=10)
+"""Older answers to whether a POS answers claim nothing."""
+
+
+class TerminalGroupQuerySet(models.QuerySet["TerminalGroup"]):
+    def in_use(self) -> TerminalGroupQuerySet:
+        return self.filter(is_deleted=False, is_in_sleep=False)
+
+    def silent(self, now: datetime) -> TerminalGroupQuerySet:
+        """Whose POS does not answer, by what iiko said not long ago."""
+        told = self.in_use().filter(alive_told_at__gte=now - POS_NEWS_LASTS)
+        return told.filter(not_answering_since__isnull=False)
+
+
 class TerminalGroup(models.Model):
     """A till group of a restaurant; its zone is the clock of the order's local times."""
 
@@ -120,6 +134,12 @@ class TerminalGroup(models.Model):
     pos_version = models.CharField(_("version of the till"), max_length=100, blank=True, editable=False)
     is_in_sleep = models.BooleanField(_("asleep"), default=False, editable=False)
     is_deleted = models.BooleanField(_("deleted in iiko"), default=False, editable=False)
+    # Whether the POS answers; iiko is asked when something waits for it (see webhooks.services.pos_watch).
+    alive_asked_at = models.DateTimeField(null=True, editable=False)
+    alive_told_at = models.DateTimeField(_("asked whether it answers"), null=True, editable=False)
+    not_answering_since = models.DateTimeField(_("does not answer since"), null=True, editable=False)
+
+    objects = TerminalGroupQuerySet.as_manager()
 
     class Meta:
         db_table = "terminal_groups"
@@ -134,6 +154,12 @@ class TerminalGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def silent_since(self, now: datetime) -> datetime | None:
+        """Return since when its POS does not answer; None: it does, or nobody asked lately."""
+        is_news = self.alive_told_at is not None and self.alive_told_at >= now - POS_NEWS_LASTS
+        is_used = not (self.is_deleted or self.is_in_sleep)
+        return self.not_answering_since if is_news and is_used else None
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -12,7 +13,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from iiko_client import clocks
 from iiko_client.units import MinorUnits, to_major
+from organizations.models import POS_NEWS_LASTS, TerminalGroup
 
 EMPTY = "—"
 _SYMBOLS = {"RUB": "₽", "KZT": "₸", "BYN": "Br", "AMD": "֏", "GEL": "₾", "USD": "$", "EUR": "€"}
@@ -124,6 +127,30 @@ def two_lines(first: Any, second: Any) -> SafeString:
         '<span class="hub-two">{}</span>',
         format_html_join("", '<span class="{}">{}</span>', lines),
     )
+
+
+def answers_text(group: TerminalGroup, now: datetime) -> str | SafeString:
+    """Whether the POS of a terminal group answers, as far as iiko said lately."""
+    if (since := group.silent_since(now)) is not None:
+        zone = clocks.zone(group.timezone) if group.timezone else group.organization.zone()
+        when = clock_text(since, zone, now=now)
+        return badge("problem", _("does not answer since %(when)s") % {"when": when})
+    is_news = group.alive_told_at is not None and now - group.alive_told_at < POS_NEWS_LASTS
+    return badge("on", _("answers")) if is_news else EMPTY
+
+
+def silent_pos_badges(groups: Iterable[TerminalGroup], now: datetime) -> SafeString:
+    """A badge for each POS that does not answer; ``groups`` are such of one restaurant."""
+    badges = (
+        badge(
+            "problem",
+            _("POS is silent since %(when)s")
+            % {"when": clock_text(group.not_answering_since or now, group.organization.zone(), now=now)},
+            group.name,
+        )
+        for group in groups
+    )
+    return format_html_join(" ", "{}", ((one,) for one in badges))
 
 
 def field_title(model: type[Model], name: str) -> str:

@@ -24,7 +24,7 @@ from sandbox.options import MAX_SPEED
 from sandbox.sender import Answer
 from sandbox.stage import Stage
 from sandbox.wire import Json, order_info, vendor_date
-from sandbox.world import Organization
+from sandbox.world import Organization, TerminalGroup
 
 TOLD_NOW = (
     "StopListUpdate",
@@ -53,6 +53,7 @@ class Control:
         control.add_url_rule("/faults", "set_faults", self._set_faults, methods=["POST"])
         control.add_url_rule("/clock", "clock", self._move_clock, methods=["POST"])
         control.add_url_rule("/orders", "orders", self._bear_order, methods=["POST"])
+        control.add_url_rule("/orders/forget", "forget_order", self._forget_order, methods=["POST"])
         control.add_url_rule("/events", "events", self._tell_event, methods=["POST"])
         control.add_url_rule("/till", "till", self._set_till, methods=["POST"])
         control.add_url_rule("/drafts", "drafts", self._set_drafts, methods=["POST"])
@@ -99,6 +100,15 @@ class Control:
             order = self._stage.kitchen.bear_now(self._stage.now(), self._organization())
         return _done(order_info(order))
 
+    def _forget_order(self) -> Response:
+        """Let the order ``order_id`` go without a word: no answer lists it, and nothing tells why."""
+        given = _given()
+        order_id = given.id("order_id")
+        with self._stage.lock:
+            if not self._stage.kitchen.forget(order_id):
+                raise given.wrong("order_id", "there is no such order")
+        return _done({"order_id": str(order_id)})
+
     def _tell_event(self) -> Response:
         """Let something be told by an event of ``event_type``, in the restaurant named or in the first."""
         given, organization = _given(), self._organization()
@@ -117,9 +127,11 @@ class Control:
     # --- tills, tokens, logins ---
 
     def _set_till(self) -> Response:
+        """Cut the tills of a restaurant off or bring them back: all, or those of ``terminal_group_id``."""
         organization, is_online = self._organization(), _given().required_flag("online")
+        group = self._group_of(organization)
         with self._stage.lock:
-            self._stage.kitchen.set_online(organization, self._stage.now(), is_online=is_online)
+            self._stage.kitchen.set_online(organization, self._stage.now(), is_online=is_online, group=group)
         return _done({"organization_id": str(organization.id), "online": is_online})
 
     def _set_drafts(self) -> Response:
@@ -181,6 +193,15 @@ class Control:
             for organization in self._stage.world.organizations
         ]
         return jsonify({"menus": menus})
+
+    def _group_of(self, organization: Organization) -> TerminalGroup | None:
+        given = _given()
+        if (wanted := given.id_or_none("terminal_group_id")) is None:
+            return None
+        for group in organization.terminal_groups:
+            if group.id == wanted:
+                return group
+        raise given.wrong("terminal_group_id", "this restaurant has no such group")
 
     def _organization(self) -> Organization:
         given = _given()

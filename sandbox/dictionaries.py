@@ -100,7 +100,7 @@ def _is_alive(call: Call) -> Json:
     wanted = call.body.ids("terminalGroupIds")
     statuses = [
         {
-            "isAlive": call.stage.kitchen.is_online(organization),
+            "isAlive": call.stage.kitchen.is_online(organization, group),
             "terminalGroupId": str(group.id),
             "organizationId": str(organization.id),
         }
@@ -118,7 +118,7 @@ def _awake(call: Call) -> Json:
         group.id
         for organization in call.organizations()
         for group in organization.terminal_groups
-        if call.stage.kitchen.is_online(organization)
+        if call.stage.kitchen.is_online(organization, group)
     }
     return {
         "successfullyProcessed": [str(each) for each in wanted if each in awake],

@@ -25,7 +25,7 @@ from sandbox.order import CreationError, CreationStatus, Order
 from sandbox.revisions import Revisions
 from sandbox.steps import Scene
 from sandbox.story import TIMEOUT, Beat, plan_asked_for, plan_life, plan_rest
-from sandbox.world import Employee, Organization, World
+from sandbox.world import Employee, Organization, TerminalGroup, World
 
 # So long the cloud answers for its orders (REFERENCE 6).
 FORGET_AFTER = timedelta(days=7)
@@ -170,9 +170,9 @@ class Kitchen:
         return life.order
 
     def _begin(self, life: _Life, at: datetime) -> None:
-        if not life.order.came_over_api and not self.is_online(life.order.organization):
+        if not life.order.came_over_api and not self._is_till_online(life.order):
             # Taken at a till that is cut off: the cloud hears of it when the line is back.
-            self.when_online(life.order.organization, partial(self._begin, life))
+            self._when_till_online(life.order, partial(self._begin, life))
             return
         self._lives[life.order.id] = life
         self._announce(life, life.order, at)
@@ -193,7 +193,7 @@ class Kitchen:
     def _play_beat(self, life: _Life, plan: int, at: datetime) -> None:
         if plan != life.plan:
             return
-        if not self.is_online(life.order.organization):
+        if not self._is_till_online(life.order):
             self._wait_for_till(life, at)
             return
         beat = life.beats.popleft()
@@ -247,31 +247,54 @@ class Kitchen:
             _, order_id = self._over.popleft()
             self._lives.pop(order_id, None)
 
+    def forget(self, order_id: UUID) -> bool:
+        """Let an order go without a word, as if it was purged at the till; False: there is none."""
+        life = self._lives.pop(order_id, None)
+        if life is not None:
+            life.plan += 1
+            life.beats.clear()
+        return life is not None
+
     # --- tills that are cut off ---
 
-    def is_online(self, organization: Organization) -> bool:
-        return organization.id not in self._waiting_for_till
+    def is_online(self, organization: Organization, group: TerminalGroup | None = None) -> bool:
+        """Whether the line to the tills of a restaurant is up, or to those of one group of it."""
+        is_group_up = group is None or group.id not in self._waiting_for_till
+        return is_group_up and organization.id not in self._waiting_for_till
 
-    def when_online(self, organization: Organization, action: Action) -> None:
-        """Run ``action`` as soon as the line to the tills of a restaurant is back."""
-        self._waiting_for_till[organization.id].append(action)
+    def when_online(
+        self, organization: Organization, action: Action, group: TerminalGroup | None = None
+    ) -> None:
+        """Run ``action`` as soon as the line is back."""
+        is_all_down = group is None or organization.id in self._waiting_for_till
+        key = organization.id if is_all_down or group is None else group.id
+        self._waiting_for_till[key].append(action)
 
-    def set_online(self, organization: Organization, at: datetime, *, is_online: bool) -> None:
+    def set_online(
+        self, organization: Organization, at: datetime, *, is_online: bool, group: TerminalGroup | None = None
+    ) -> None:
         """Cut the tills off, or bring them back and let all that waited happen at once."""
+        key = group.id if group else organization.id
         if not is_online:
-            self._waiting_for_till.setdefault(organization.id, [])
+            self._waiting_for_till.setdefault(key, [])
             return
-        for action in self._waiting_for_till.pop(organization.id, []):
+        for action in self._waiting_for_till.pop(key, []):
             action(at)
 
+    def _is_till_online(self, order: Order) -> bool:
+        return self.is_online(order.organization, order.terminal_group)
+
+    def _when_till_online(self, order: Order, action: Action) -> None:
+        self.when_online(order.organization, action, order.terminal_group)
+
     def _wait_for_till(self, life: _Life, at: datetime) -> None:
-        self.when_online(life.order.organization, partial(self._play_beat, life, life.plan))
+        self._when_till_online(life.order, partial(self._play_beat, life, life.plan))
         if life.order.creation is CreationStatus.IN_PROGRESS:
             wait = self._pace.wall(_TIMEOUT_MINUTES + life.timeout_s / 60)
             self._agenda.add(at + wait, partial(self._give_up, life))
 
     def _give_up(self, life: _Life, at: datetime) -> None:
         """Tell that the till did not take the order; it may still do so when it is back."""
-        if life.order.creation is CreationStatus.IN_PROGRESS:
+        if life.order.creation is CreationStatus.IN_PROGRESS and life.order.id in self._lives:
             failed = steps.fail(TIMEOUT)(life.order, Scene(at, life.random, ()))
             self._announce(life, failed, at)

@@ -23,7 +23,7 @@ from sandbox.rules import Refused, Rule
 from sandbox.stage import Stage
 from sandbox.steps import Scene
 from sandbox.wire import Json
-from sandbox.world import Organization
+from sandbox.world import Organization, TerminalGroup
 
 ReadRule = Callable[[Body, Organization], Rule]
 
@@ -38,6 +38,7 @@ class Till:
 
     stage: Stage
     organization: Organization
+    group: TerminalGroup | None = None
 
     def command(self, now: datetime, act: Callable[[UUID, datetime], None]) -> UUID:
         """Accept a command; ``act`` is called with its correlation id when its time has come."""
@@ -50,8 +51,8 @@ class Till:
 
     def _carry_out(self, correlation_id: UUID, act: Callable[[UUID, datetime], None], at: datetime) -> None:
         kitchen, commands = self.stage.kitchen, self.stage.commands
-        if not kitchen.is_online(self.organization):
-            kitchen.when_online(self.organization, partial(self._carry_out, correlation_id, act))
+        if not kitchen.is_online(self.organization, self.group):
+            kitchen.when_online(self.organization, partial(self._carry_out, correlation_id, act), self.group)
             return
         try:
             act(correlation_id, at)
@@ -74,7 +75,9 @@ def _on_order(read_rule: ReadRule, since: tuple[int, ...] = ()) -> Operation:
             rules.check_version(organization.pos_version, since)
             _change(call.stage, organization, order.id, rule, correlation_id, at)
 
-        return {"correlationId": str(Till(call.stage, organization).command(call.now, act))}
+        return {
+            "correlationId": str(Till(call.stage, organization, order.terminal_group).command(call.now, act))
+        }
 
     return operation
 

@@ -56,6 +56,9 @@ class OrderSync(models.Model):
     error = models.TextField(_("error"), blank=True)
     refusals = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True)
+    open_asked_at = models.DateTimeField(
+        null=True, help_text=_("When iiko was last asked by id for open orders without news.")
+    )
     missed_total = models.PositiveBigIntegerField(
         _("missed"), default=0, help_text=_("Changes of status that no webhook brought.")
     )
@@ -79,6 +82,8 @@ class LinkState(models.TextChoices):
     DEAD_WEBHOOK = "dead_webhook", _("webhooks do not arrive")
     OFFLINE_TILL = "offline_till", _("till is offline")
     BLIND = "blind", _("silent, and iiko cannot be asked")
+    NOT_REGISTERED = "not_registered", _("webhook is not registered")
+    NO_LOGIN = "no_login", _("no API login")
 
 
 class LinkHealth(models.Model):

@@ -12,6 +12,7 @@ from procrastinate.contrib.django import app
 
 from organizations.jobs import scheduled
 from webhooks.services.missed import count_missed
+from webhooks.services.pos_watch import ask_login, logins_to_ask
 from webhooks.services.reconcile_clock import logins_to_sync, sync_login_by_clock
 from webhooks.services.registration_watch import register_all, register_new, watch_webhooks
 from webhooks.services.retention import forget_old_events
@@ -59,6 +60,20 @@ def watch_the_links() -> None:
     now = timezone.now()
     count_missed(now=now)
     watch_links(now=now)
+
+
+# Every 20 seconds (the sixth column): what waits a minute is seen within two.
+@scheduled("* * * * * */20")
+def watch_pos() -> None:
+    for login_id in logins_to_ask(now=timezone.now()):
+        task = ask_login_about_pos.configure(queueing_lock=f"watch_pos/{login_id}")
+        with contextlib.suppress(exceptions.AlreadyEnqueued):
+            task.defer(login_id=login_id)
+
+
+@app.task(name="webhooks.tasks.ask_login_about_pos", queue=_BY_LOGIN)
+def ask_login_about_pos(login_id: int) -> None:
+    ask_login(login_id, now=timezone.now())
 
 
 @scheduled("53 * * * *")

@@ -46,6 +46,7 @@ REFUSALS_409 = {
     "order_cancelled": "The order is cancelled; iiko changes it no more. "
     "Take another one if the guest wants it.",
     "order_deleted": "The order is deleted in iiko. See whether another order took its place on the till.",
+    "unknown_to_iiko": "iiko no longer lists this order, so it cannot be changed. Look for it on the till.",
     "not_a_delivery": "This is an order of the hall; it is changed on the till.",
     "pickup_order": "The guest picks this order up, no courier has it. Close it when it is handed over.",
     "external_courier_service": "An outside courier service carries this order: Fast Legs. "

@@ -56,7 +56,8 @@ class OrderFilter(ChangesFilter):
     readable_number = filters.CharFilter()
     late = StrictBooleanFilter(method="by_late", help_text="true: past the promised time.")
     open = StrictBooleanFilter(
-        field_name="is_open", help_text="true: neither closed, cancelled, deleted nor refused at creation."
+        field_name="is_open",
+        help_text="true: neither closed, cancelled, deleted, refused at creation nor unknown to iiko.",
     )
     search = filters.CharFilter(
         method="by_search",

@@ -43,6 +43,7 @@ LIST_FIELDS = (
     "cancel_comment",
     "revision",
     "is_late",
+    "unknown_to_iiko_at",
     "pending_commands",
     "created_at",
     "updated_at",

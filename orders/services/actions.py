@@ -123,6 +123,14 @@ def _why_cancelled(order: Order) -> str:
     return _("The order is cancelled; iiko changes it no more. Take another one if the guest wants it.")
 
 
+def is_known_to_iiko(subject: Subject) -> None:
+    if subject.order.unknown_to_iiko_at is not None:
+        _refuse(
+            "unknown_to_iiko",
+            _("iiko no longer lists this order, so it cannot be changed. Look for it on the till."),
+        )
+
+
 def is_delivery(subject: Subject) -> None:
     if subject.order.order_type == OrderType.HALL:
         _refuse("not_a_delivery", _("This is an order of the hall; it is changed on the till."))
@@ -268,7 +276,7 @@ def _only_anew(subject: Subject) -> None:
 
 # --- the table ---------------------------------------------------------------------------------------
 
-ALWAYS: tuple[Check, ...] = (is_served, exists, is_in_iiko, is_unfinished, is_delivery)
+ALWAYS: tuple[Check, ...] = (is_served, exists, is_in_iiko, is_unfinished, is_known_to_iiko, is_delivery)
 
 STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
     DeliveryStatus.UNCONFIRMED: (till_from(7, 6, 1), uses_confirmation, _stands_before_the_kitchen),
@@ -341,7 +349,7 @@ def check_discount(subject: Subject, *, reissue: bool, has_drafts: bool) -> None
         NotAllowed: with a stable code, the reason and what to do instead.
     """
     if has_drafts and not reissue:
-        _run((is_served, exists, has_ids, is_unfinished, is_delivery), subject)
+        _run((is_served, exists, has_ids, is_unfinished, is_known_to_iiko, is_delivery), subject)
         return
     _run(ALWAYS, subject)
     (can_be_made_anew if reissue else _only_anew)(subject)

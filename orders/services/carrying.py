@@ -34,6 +34,7 @@ from orders.services.sending import (
     send,
     zone_of,
 )
+from orders.services.unlisted import note_absent
 from orders.services.verdicts import (
     FOLLOW_FOR,
     LOOK_FOR,
@@ -164,6 +165,8 @@ def _why_not_sent(order: Order) -> str:
         if order.status == Status.CANCELLED and (order.moved or {}).get("to_order_id"):
             return "order_made_anew"
         return "order_closed" if order.status == Status.CLOSED else "order_cancelled"
+    if order.unknown_to_iiko_at is not None:
+        return "unknown_to_iiko"
     return "" if order.organization.is_active else "restaurant_off"
 
 
@@ -200,7 +203,7 @@ def _ask(command: OrderCommand, clock: Clock) -> Verdict:
         return later(command, CommandState.SENT, error)
     match status.state:
         case VendorState.SUCCESS:
-            fields = _refresh(client, order, command)
+            fields = _refresh(client, order, command, clock())
             if not proves_itself(command) and not (fields and shows(command, fields)):
                 return Verdict(CommandState.UNKNOWN, PAUSES[0], NOT_SHOWN)
             return Verdict(CommandState.CONFIRMED, proof="status")
@@ -214,10 +217,10 @@ def _ask(command: OrderCommand, clock: Clock) -> Verdict:
     return later(command, CommandState.SENT, None)
 
 
-def _refresh(client: IikoClient, order: Order, command: OrderCommand) -> JsonObject | None:
+def _refresh(client: IikoClient, order: Order, command: OrderCommand, now: datetime) -> JsonObject | None:
     """Read the order: a webhook may tell of this change, or not (reference, section 4, read 2026-11)."""
     try:
-        return _read_order(client, order)
+        return _read_order(client, order, now)
     except (IikoError, HubError) as error:
         # It is done all the same; reconciliation will bring what it changed.
         logger.info("command.order_not_read", command_pk=command.pk, error_type=type(error).__name__)
@@ -230,7 +233,7 @@ def _look(command: OrderCommand, clock: Clock) -> Verdict:
         return reissue.look(command, clock)
     order = order_of(command)
     try:
-        fields = _read_order(client_of(order.organization, command), order)
+        fields = _read_order(client_of(order.organization, command), order, clock())
     except (IikoError, HubError) as error:
         return later(command, CommandState.UNKNOWN, error)
     if fields is not None and shows(command, fields):
@@ -249,12 +252,13 @@ def _without_a_trace(command: OrderCommand, code: str) -> Verdict:
     return Verdict(CommandState.EXPIRED, None, code, command.error)
 
 
-def _read_order(client: IikoClient, order: Order) -> JsonObject | None:
+def _read_order(client: IikoClient, order: Order, now: datetime) -> JsonObject | None:
     """Read the order from iiko, give it to the mirror, and return its fields."""
     found = client.orders_by_id(
         organization_id=order.organization_id, order_ids=[order.iiko_order_id or ""]
     ).orders
     if not found:
+        note_absent(order.organization_id, [order.iiko_order_id or ""], now=now)
         return None
     order_read.send(Order, organization=order.organization, infos=found)
     zone = zone_of(order)

@@ -25,7 +25,13 @@ def lock(command_id: int) -> tuple[Order, OrderCommand] | None:
     """Lock the order of a command and then the command; within a transaction. None: there is no such one."""
     row = OrderCommand.objects.filter(pk=command_id)
     orders = Order.objects.select_for_update(no_key=True).only(
-        "status", "is_deleted", "courier_id", "payments", "when_delivered", "organization"
+        "status",
+        "is_deleted",
+        "unknown_to_iiko_at",
+        "courier_id",
+        "payments",
+        "when_delivered",
+        "organization",
     )
     while (order_id := _first(row.values_list("order_id", flat=True))) is not None:
         # Rows that turned out to be one order may have been joined since it was looked up.

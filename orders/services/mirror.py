@@ -32,7 +32,16 @@ from organizations.bulk import insert_rows, update_rows
 MIRRORED = tuple(sorted(OrderFields.__annotations__))
 """The fields of an order that messages set."""
 
-_WRITTEN = (*MIRRORED, "iiko_order_id", "revision", "field_ranks", "updated_at")
+_WRITTEN = (
+    *MIRRORED,
+    "iiko_order_id",
+    "revision",
+    "field_ranks",
+    "not_listed_since",
+    "refusal_acknowledged_at",
+    "unknown_to_iiko_at",
+    "updated_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class OrderReport:
     fields: OrderFields
     happened_at: datetime | None
     fallback_restaurant_name: str | None = None
+    is_replay: bool = False
 
 
 class Outcome(StrEnum):
@@ -266,6 +276,9 @@ def _absorb(keeper: _Row, loser: _Row) -> None:
         if rank > keeper.ranks.of(name):
             keeper.set(name, getattr(loser.order, name), rank)
     keeper.order.revision = max(keeper.order.revision or 0, loser.order.revision or 0) or None
+    keeper.order.refusal_acknowledged_at = (
+        keeper.order.refusal_acknowledged_at or loser.order.refusal_acknowledged_at
+    )
     keeper.order.created_at = min(keeper.order.created_at, loser.order.created_at)
     keeper.story.absorb(loser.story, loser_id=loser.order.pk)
     keeper.is_changed = keeper.is_touched = True
@@ -275,10 +288,25 @@ def _absorb(keeper: _Row, loser: _Row) -> None:
 
 
 def _apply(row: _Row, report: OrderReport) -> Outcome:
+    refusal = (row.order.creation_status, row.order.error_info)
     counts = row.take(report.fields, report.rank)
+    if refusal != (row.order.creation_status, row.order.error_info):
+        row.order.refusal_acknowledged_at = None  # another refusal wants to be seen to
     _guess_restaurant(row, report)
+    _hear(row, report)
     row.note_revision(report.revision)
     return Outcome.APPLIED if counts else Outcome.OLDER
+
+
+def _hear(row: _Row, report: OrderReport) -> None:
+    """iiko speaks of the order, so it knows it; a replay and late news of old are no proof."""
+    order = row.order
+    is_old = report.revision is not None and report.revision < (order.revision or 0)
+    if order.not_listed_since is None or report.is_replay or is_old:
+        return
+    row.is_touched = True
+    row.is_changed |= order.unknown_to_iiko_at is not None
+    order.not_listed_since = order.unknown_to_iiko_at = None
 
 
 def _guess_restaurant(row: _Row, report: OrderReport) -> None:

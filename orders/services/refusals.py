@@ -146,6 +146,9 @@ OF_HUB: dict[str, Meaning] = {
         _("The order was deleted in iiko before this could be sent; nothing was sent."),
         _("See whether another order took its place on the till."),
     ),
+    "unknown_to_iiko": Meaning(
+        _("iiko stopped listing the order before this could be sent; nothing was sent."), _AT_THE_TILL
+    ),
     "order_made_anew": Meaning(
         _("The order was replaced by another before this could be sent; nothing was sent."),
         _("Ask the same of the order that replaced it; this one leads there."),

@@ -39,6 +39,7 @@ from orders.services import rebuilding, wishes
 from orders.services.actions import subject_of, version_of
 from orders.services.endings import lock
 from orders.services.sending import client_of, order_of, zone_of
+from orders.services.unlisted import note_absent
 from orders.services.verdicts import (
     FOLLOW_FOR,
     LOOK_FOR,
@@ -261,7 +262,9 @@ def _see(desk: Desk, *order_ids: str) -> dict[str, Seen]:
         order_read.send(Order, organization=desk.order.organization, infos=found)
     zone = zone_of(desk.order)
     readings = [(info, read_order_info(info, lambda _group: zone)) for info in found]
-    return {read.iiko_order_id or "": Seen(info, dict(read.fields)) for info, read in readings}
+    seen = {read.iiko_order_id or "": Seen(info, dict(read.fields)) for info, read in readings}
+    note_absent(desk.order.organization_id, set(order_ids) - seen.keys(), now=desk.clock())
+    return seen
 
 
 def _see_both(desk: Desk) -> tuple[Seen | None, Seen | None]:

@@ -16,6 +16,7 @@ from orders.services.ranks import NOTHING, FieldRanks
 # What a change is called, in the order in which the changes of one message are told. Fields that are
 # not here change along with one of these, or say little to a person; they are in the event itself.
 TOLD = {
+    "unknown_to_iiko_at": _("Unknown to iiko"),
     "creation_status": _("Creation"),
     "error_info": _("Creation error"),
     "status": _("Status"),
@@ -43,9 +44,12 @@ TOLD = {
     "address": _("Address"),
     "moved": _("Moved"),
 }
+UNKNOWN_TO_IIKO = "unknown_to_iiko_at"
+ACKNOWLEDGED = "acknowledged"
 MERGED = "merged"
 REISSUED = "reissued"
 TITLES = TOLD | {
+    ACKNOWLEDGED: _("Seen to"),
     MERGED: _("Joined with another row of the same order"),
     REISSUED: _("Re-issued"),
 }
@@ -59,6 +63,7 @@ _AT_BIRTH = frozenset(
         "error_info",
         "courier_name",
         "external_courier_service_name",
+        "unknown_to_iiko_at",
         "problem",
         "cancel_cause",
     }

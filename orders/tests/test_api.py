@@ -67,6 +67,7 @@ CONTRACT_LIST = [
     "cancel_comment",
     "revision",
     "is_late",
+    "unknown_to_iiko_at",
     "pending_commands",
     "created_at",
     "updated_at",
@@ -166,6 +167,7 @@ def test_list_shows_every_field_of_the_contract(key: str) -> None:
         "cancel_comment": None,
         "revision": REVISION,
         "is_late": True,
+        "unknown_to_iiko_at": None,
         "pending_commands": [],
         "created_at": order.created_at.isoformat().replace("+00:00", "Z"),
         "updated_at": order.updated_at.isoformat().replace("+00:00", "Z"),
@@ -228,6 +230,7 @@ def test_order_that_iiko_is_still_creating(key: str) -> None:
         "promised_time": None,
         "order_type": None,
         "is_late": False,
+        "unknown_to_iiko_at": None,
         "restaurant_name": "Кафе «Сирень»",
     }
 

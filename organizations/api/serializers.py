@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from organizations.link_models import CALL_BODIES, ApiCall, Courier
@@ -51,6 +53,10 @@ class TerminalGroupSerializer(serializers.ModelSerializer[TerminalGroup]):
     terminal_group_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
     organization_id = serializers.CharField(read_only=True)
     timezone = serializers.SerializerMethodField(help_text="The clock of its orders.")
+    not_answering_since = serializers.SerializerMethodField(
+        help_text="Since when its POS does not answer; null: it does, or nobody asked lately. iiko is asked "
+        "when an order or a command waits for an answer."
+    )
 
     class Meta:
         model = TerminalGroup
@@ -62,8 +68,12 @@ class TerminalGroupSerializer(serializers.ModelSerializer[TerminalGroup]):
             "pos_version",
             "is_in_sleep",
             "is_deleted",
+            "not_answering_since",
         )
         read_only_fields = fields
+
+    def get_not_answering_since(self, group: TerminalGroup) -> datetime | None:
+        return group.silent_since(timezone.now())
 
     def get_timezone(self, group: TerminalGroup) -> str:
         return group.timezone or group.organization.timezone

@@ -149,7 +149,7 @@ class TestOrganizations:
             make_organization(iiko_id=f"id-{number}", name=f"Место {number}")
         sign_in_superuser(client)
 
-        with django_assert_num_queries(4):  # session, user, count, rows
+        with django_assert_num_queries(5):  # session, user, count, rows, silent POS
             response = client.get(ORGANIZATIONS)
 
         assert len(rows(response)) == 12

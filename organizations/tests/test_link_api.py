@@ -95,6 +95,7 @@ def test_terminal_group_tells_the_clock_it_runs_on(client: Client, restaurant: O
         "pos_version": "",
         "is_in_sleep": False,
         "is_deleted": False,
+        "not_answering_since": None,
     }
 
 

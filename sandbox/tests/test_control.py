@@ -12,6 +12,7 @@ from werkzeug.serving import make_server
 from sandbox import call_faults
 from sandbox.http import create_app
 from sandbox.loyalty import Customer
+from sandbox.order import DeliveryStatus
 from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
 
 TOPUP = "loyalty/iiko/customer/wallet/topup"
@@ -265,3 +266,45 @@ def test_retrieval_is_limited_by_the_minute(theatre: Theatre) -> None:
 
     assert statuses == [200] * 12 + [429] * 2
     assert theatre.ask("organizations", {}).status_code == 200
+
+
+def test_order_goes_without_a_word(theatre: Theatre) -> None:
+    order = theatre.wait_for_order("Берёзка", DeliveryStatus.COOKING_STARTED)
+    theatre.play(5)
+    told = len(theatre.letters)
+    asked = {"organizationId": str(order.organization.id), "orderIds": [str(order.id)]}
+    assert len(theatre.get("deliveries/by_id", asked)["orders"]) == 1
+
+    theatre.control("orders/forget", {"order_id": str(order.id)})
+
+    theatre.play(120)
+    assert theatre.get("deliveries/by_id", asked)["orders"] == []
+    assert [letter for letter in theatre.letters[told:] if str(order.id) in str(letter.body)] == []
+
+
+def test_order_that_nobody_has_cannot_be_forgotten(theatre: Theatre) -> None:
+    answer = theatre.client.post("/sandbox/orders/forget", json={"order_id": str(STRANGER)})
+
+    assert answer.status_code == 400
+    assert "there is no such order" in answer.get_json()["errorDescription"]
+
+
+def test_one_group_of_tills_is_cut_off(theatre: Theatre) -> None:
+    cafe = next(each for each in theatre.stage.world.organizations if len(each.terminal_groups) > 1)
+    ids = [str(group.id) for group in cafe.terminal_groups]
+    till = {"organization_id": str(cafe.id), "terminal_group_id": ids[0]}
+    asked = {"organizationIds": [str(cafe.id)], "terminalGroupIds": ids}
+
+    theatre.control("till", {**till, "online": False})
+    told = theatre.get("terminal_groups/is_alive", asked)["isAliveStatus"]
+    assert {one["terminalGroupId"]: one["isAlive"] for one in told} == {
+        ident: ident != ids[0] for ident in ids
+    }
+
+    theatre.control("till", {**till, "online": True})
+    told = theatre.get("terminal_groups/is_alive", asked)["isAliveStatus"]
+    assert all(one["isAlive"] for one in told)
+    answer = theatre.client.post(
+        "/sandbox/till", json={**till, "terminal_group_id": STRANGER, "online": False}
+    )
+    assert answer.status_code == 400

@@ -126,6 +126,7 @@ def _report(
         fields=fields,
         happened_at=happened_at(event),
         fallback_restaurant_name=organization.name,
+        is_replay=event.arrival_id != event.id,
     )
 
 

@@ -28,12 +28,14 @@ from iiko_client.errors import (
 )
 from iiko_client.reading import JsonObject
 from iiko_client.types.commands import OrdersPage
+from orders.services.unlisted import forget_absent, note_absent
 from organizations.errors import HubError, UnknownOrganization
 from organizations.link_models import ApiLogin
 from organizations.models import Organization
 from organizations.services.link import NoApiLogin, client_for, login_of
 from organizations.services.registry import canonical_id
 from webhooks.services.reconcile_dates import DateReading
+from webhooks.services.reconcile_open import ask_for_open, ids_to_ask
 from webhooks.services.reconcile_store import store_orders
 from webhooks.services.sync_lease import Lease, NoLease
 from webhooks.sync_models import OrderSync
@@ -232,6 +234,33 @@ class _Sync:
             # An empty answer may carry no number of its own; going back would ask for all again.
             row.revision = page.max_revision if len(page) else max(start, page.max_revision)
             self._advance(row, asked_at)
+            self._ask_for_open(row)
+
+    def _ask_for_open(self, row: OrderSync) -> None:
+        """Ask by id for open orders without news. The reading by revision is done, however that ends."""
+        now = self._now()
+        if self._options.dry_run or not (ids := ids_to_ask(row.organization_id, row, now)):
+            return
+        row.open_asked_at = now
+        self._save(row)
+        try:
+            ask_for_open(
+                self._organizations[row.organization_id], ids,
+                client=self._client, before_call=self._lease.renew, keep=self._keep, now=self._now,
+            )  # fmt: skip
+        except IikoError as error:
+            logger.warning(
+                "sync.open_orders_not_asked",
+                extra={"organization_id": row.organization_id, "error": type(error).__name__},
+            )
+            if isinstance(error, IikoRejected | IikoAuthFailed):
+                # Refused calls repeated get the key blocked: not again before the next time.
+                forget_absent(row.organization_id, ids)
+            self._stop_if_refused(error)
+
+    def _note_absent(self, organization_id: str, iiko_order_ids: Sequence[str]) -> None:
+        if not self._options.dry_run:
+            note_absent(organization_id, iiko_order_ids, now=self._now())
 
     def _start_over(self, rows: Sequence[OrderSync]) -> None:
         """Read by date, then follow from where that began."""
@@ -259,6 +288,7 @@ class _Sync:
         reading = DateReading(
             organization, row, self._client, self._now,
             before_call=self._lease.renew, keep=self._keep, save=self._save, report=self._report,
+            note_absent=self._note_absent,
         )  # fmt: skip
         try:
             reading.run(since=since, is_exact=self._options.since is not None)
@@ -304,7 +334,7 @@ class _Sync:
             row.save(
                 update_fields=[
                     "origin", "revision", "synced_at", "read_from", "read_revision", "read_began_at",
-                    "error", "refusals", "retry_at",
+                    "error", "refusals", "retry_at", "open_asked_at",
                 ]
             )  # fmt: skip
 

@@ -43,6 +43,7 @@ class DateReading:
     keep: Callable[[str, Sequence[JsonObject]], None]
     save: Callable[[OrderSync], None]
     report: Callable[[str], None]
+    note_absent: Callable[[str, Sequence[str]], None]
     _seen: set[str] = field(default_factory=set)
 
     def run(self, *, since: datetime, is_exact: bool = False) -> None:
@@ -118,6 +119,9 @@ class DateReading:
                 organization_id=self.organization.iiko_id, order_ids=ids[at : at + MOST_IDS]
             )
             self.keep(self.organization.iiko_id, answer.orders)
+            listed = {str(order.get("id", "")).lower() for order in answer.orders}
+            absent = [ident for ident in ids[at : at + MOST_IDS] if ident not in listed]
+            self.note_absent(self.organization.iiko_id, absent)
         if ids:
             self.report(f"{self.organization.name}: {len(ids)} open orders asked for by id")
 

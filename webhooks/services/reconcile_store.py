@@ -20,6 +20,7 @@ from iiko_client import writing
 from iiko_client.reading import JsonObject
 from iiko_client.types.statuses import CreationStatus, normalise_creation_status
 from orders.services.ranks import AHEAD, milliseconds
+from orders.services.unlisted import note_listed
 from webhooks.models import EventSource
 from webhooks.services.bodies import Message, NotMessages, read_body
 from webhooks.services.inbox import event_of, store
@@ -66,7 +67,11 @@ def store_orders(
     """
     found = 0
     for at in range(0, len(infos), AT_ONCE):
-        events = list(_unknown(organization_id, infos[at : at + AT_ONCE], source))
+        some = infos[at : at + AT_ONCE]
+        if not dry_run:
+            listed = {str(info.get("id", "")).lower() for info in some}
+            note_listed(organization_id, listed, now=timezone.now())
+        events = list(_unknown(organization_id, some, source))
         found += len(events) if dry_run else store(events)
     return found
 

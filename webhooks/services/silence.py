@@ -1,7 +1,9 @@
 """Why nothing comes: a quiet hour, a dead webhook or a till that is offline.
 
 Facts first. A webhook is dead when reconciliation goes on finding what no webhook brings; that needs no
-history and is as true at night. A till is offline when iiko says so while there is something to do.
+history and is as true at night. A POS is offline when iiko says so while there is something to do, also
+while the cloud goes on sending webhooks (``pos_watch``). Where nothing can come, because no webhook was
+registered or there is no login, silence is no quiet hour.
 Silence alone proves nothing: it is compared with as long a time at the same hour of past days, and
 where those were busy and iiko cannot be asked, the watch says that it is blind.
 """
@@ -9,20 +11,22 @@ where those were busy and iiko cannot be asked, the watch says that it is blind.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
-from iiko_client.errors import IikoError
 from orders.models import Order
 from organizations.errors import HubError
-from organizations.link_models import ApiLogin
-from organizations.models import Organization, TerminalGroup
-from organizations.services.link import client_for, login_of
+from organizations.models import Organization
+from organizations.services.link import credentials_of, login_of
+from webhooks.models import WebhookConfig
 from webhooks.receiving import last_received
 from webhooks.services.missed import missed_since
+from webhooks.services.pos_watch import ask_pos, pos_answers, unanswered
 from webhooks.sync_models import LinkHealth, LinkState, OrderSync
 
 logger = logging.getLogger(__name__)
@@ -66,20 +70,33 @@ class Evidence:
     has_work: bool
     tills_answer: bool | None
     is_synced: bool
+    is_unanswered: bool = False
+    has_login: bool = True
+    is_registered: bool = True
+    """The hub told iiko its address, or a webhook came once: then somebody else did."""
 
 
 def judge(evidence: Evidence) -> LinkState:
     """Say what the evidence means."""
     if evidence.missed >= DEAD_AFTER_MISSED:
         return LinkState.DEAD_WEBHOOK
-    if evidence.gap is not None and evidence.gap < SILENT_AFTER:
-        return LinkState.RECEIVING
+    is_receiving = evidence.gap is not None and evidence.gap < SILENT_AFTER
     is_unusual = evidence.usual >= BUSY_FROM
-    if evidence.tills_answer is False and (is_unusual or evidence.has_work):
+    has_reason = is_receiving or is_unusual or evidence.has_work or evidence.is_unanswered
+    if evidence.tills_answer is False and has_reason:
         return LinkState.OFFLINE_TILL
+    if is_receiving:
+        return LinkState.RECEIVING
     if is_unusual and not evidence.is_synced:
         return LinkState.BLIND
-    return LinkState.QUIET
+    return _why_silent(evidence)
+
+
+def _why_silent(evidence: Evidence) -> LinkState:
+    """Without a login the webhook cannot be registered either, so that is said first."""
+    if not evidence.has_login:
+        return LinkState.NO_LOGIN
+    return LinkState.QUIET if evidence.is_registered else LinkState.NOT_REGISTERED
 
 
 def watch_links(*, now: datetime) -> list[LinkHealth]:
@@ -87,12 +104,19 @@ def watch_links(*, now: datetime) -> list[LinkHealth]:
     organizations = list(
         Organization.objects.filter(is_active=True)
         .select_related("api_login", "order_sync", "link_health")
-        .annotate(last_webhook_at=last_received("iiko_id"))
+        .annotate(last_webhook_at=last_received("iiko_id"), is_registered=_registered())
         .order_by("pk")
     )
     looks = [_Look.at(organization, now) for organization in organizations]
-    answers = _tills([look.organization for look in looks if look.wants_tills])
-    return [_keep(look, answers.get(look.organization.iiko_id), now) for look in looks]
+    ask_pos([look.organization for look in looks if look.wants_tills], now=now)
+    answers = pos_answers([look.organization.iiko_id for look in looks], now=now)
+    waiting = unanswered(now)
+    return [_keep(look, look.evidence(answers, waiting), now) for look in looks]
+
+
+def _registered() -> Exists:
+    configs = WebhookConfig.objects.active().registered()
+    return Exists(configs.filter(organization=OuterRef("iiko_id")))
 
 
 # --- evidence ------------------------------------------------------------------------------------------
@@ -127,6 +151,20 @@ class _Look:
     @property
     def wants_tills(self) -> bool:
         return self.has_work or self.usual >= BUSY_FROM
+
+    def evidence(self, answers: Mapping[str, bool], waiting: Container[str]) -> Evidence:
+        organization: Any = self.organization
+        return Evidence(
+            gap=self.gap,
+            missed=self.missed,
+            usual=self.usual,
+            has_work=self.has_work,
+            tills_answer=answers.get(organization.iiko_id),
+            is_synced=self.is_synced,
+            is_unanswered=organization.iiko_id in waiting,
+            has_login=_has_login(organization),
+            is_registered=organization.is_registered or self.gap is not None,
+        )
 
 
 def usual_events(organization: Organization, gap: timedelta, now: datetime) -> int:
@@ -169,53 +207,24 @@ def _has_work(organization_id: str, now: datetime) -> bool:
     return Order.objects.open().filter(organization_id=organization_id, promised_time__range=around).exists()
 
 
+def _has_login(organization: Organization) -> bool:
+    try:
+        credentials_of(login_of(organization))
+    except HubError:
+        return False
+    return True
+
+
 def _is_synced(organization: Organization, now: datetime) -> bool:
     sync: OrderSync | None = getattr(organization, "order_sync", None)
     return bool(sync and sync.synced_at and now - sync.synced_at < _SYNC_IS_FRESH)
 
 
-# --- is_alive ------------------------------------------------------------------------------------------
-
-
-def _tills(organizations: Iterable[Organization]) -> dict[str, bool]:
-    """Ask iiko, login by login, whether any till group of each organization answers."""
-    by_login: dict[ApiLogin, list[str]] = {}
-    for organization in organizations:
-        try:
-            by_login.setdefault(login_of(organization), []).append(organization.iiko_id)
-        except HubError:  # without a login nobody can be asked
-            continue
-    found: dict[str, bool] = {}
-    for login, ids in by_login.items():
-        try:
-            found |= _ask_tills(login, ids)
-        except (IikoError, HubError) as error:
-            logger.warning("link.tills_unknown", extra={"error": str(error)})
-    return found
-
-
-def _ask_tills(login: ApiLogin, organization_ids: list[str]) -> dict[str, bool]:
-    groups = TerminalGroup.objects.filter(
-        organization_id__in=organization_ids, is_deleted=False, is_in_sleep=False
-    )
-    owners: dict[str, str] = {group.iiko_id: group.organization_id for group in groups}
-    if not owners:
-        return {}
-    client = client_for(login, requested_by="watch_links")
-    found: dict[str, bool] = {}
-    for told in client.terminal_groups_alive(
-        organization_ids=sorted(set(owners.values())), terminal_group_ids=sorted(owners)
-    ):
-        owner = told.organization_id or owners.get(told.terminal_group_id, "")
-        found[owner] = found.get(owner, False) or told.is_alive
-    return found
-
-
 # --- what becomes of it ----------------------------------------------------------------------------------
 
 
-def _keep(look: _Look, tills_answer: bool | None, now: datetime) -> LinkHealth:
-    state = judge(Evidence(look.gap, look.missed, look.usual, look.has_work, tills_answer, look.is_synced))
+def _keep(look: _Look, evidence: Evidence, now: datetime) -> LinkHealth:
+    state = judge(evidence)
     before: LinkHealth | None = getattr(look.organization, "link_health", None)
     is_same = before is not None and before.state == state
     health = LinkHealth(

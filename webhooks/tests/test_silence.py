@@ -17,7 +17,7 @@ from tests.builders import (
     make_terminal_group,
 )
 from tests.played_iiko import PlayedIiko, linked, refusal
-from webhooks.models import EventSource, EventStatus, WebhookEvent
+from webhooks.models import EventSource, EventStatus, RegistrationStatus, WebhookConfig, WebhookEvent
 from webhooks.services.silence import watch_links
 from webhooks.sync_models import LinkHealth, LinkState, OrderSync
 
@@ -98,6 +98,7 @@ def watched(now: datetime) -> LinkHealth:
 def restaurant() -> Organization:
     organization = linked(make_organization())
     make_terminal_group(organization)
+    WebhookConfig.objects.update(registration_status=RegistrationStatus.REGISTERED)
     return organization
 
 
@@ -109,6 +110,32 @@ def test_webhooks_that_come_are_well(restaurant: Organization) -> None:
 
 def test_new_restaurant_without_history_is_no_alarm(restaurant: Organization) -> None:
     assert watched(NOON).state == LinkState.QUIET
+
+
+def test_webhook_that_was_never_registered_is_no_quiet_hour(restaurant: Organization) -> None:
+    WebhookConfig.objects.update(registration_status=RegistrationStatus.FAILED)
+
+    assert watched(NOON).state == LinkState.NOT_REGISTERED
+
+
+def test_webhook_that_somebody_else_registered_shows_by_what_it_brought(restaurant: Organization) -> None:
+    WebhookConfig.objects.update(registration_status=RegistrationStatus.NOT_REGISTERED)
+    event(NOON - timedelta(hours=9))
+
+    assert watched(NOON).state == LinkState.QUIET
+
+
+def test_restaurant_without_a_login_is_no_quiet_hour(restaurant: Organization) -> None:
+    Organization.objects.update(api_login=None)
+
+    assert watched(NOON).state == LinkState.NO_LOGIN
+
+
+def test_restaurant_without_a_login_whose_webhooks_come_is_well(restaurant: Organization) -> None:
+    Organization.objects.update(api_login=None)
+    event(NOON - timedelta(minutes=1))
+
+    assert watched(NOON).state == LinkState.RECEIVING
 
 
 def test_young_restaurant_that_falls_silent_is_no_alarm(restaurant: Organization) -> None:
