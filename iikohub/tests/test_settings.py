@@ -96,7 +96,7 @@ def test_address_of_the_hub_opens_its_host_and_makes_cookies_secure() -> None:
     assert (read["SESSION_COOKIE_SECURE"], read["CSRF_COOKIE_SECURE"]) == (True, True)
 
 
-def test_hub_that_knows_its_address_registers_by_itself_unless_told_not_to() -> None:
+def test_hub_that_knows_its_address_registers_by_itself_unless_switched_off() -> None:
     address = {"WEBHOOK_BASE_URL": "https://hub.example.org"}
 
     assert settings(**address)["WEBHOOK_AUTO_REGISTER"] is True

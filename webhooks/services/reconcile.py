@@ -231,8 +231,9 @@ class _Sync:
             return
         self._keep_page(page)
         for row in rows:
-            # An empty answer may carry no number of its own; going back would ask for all again.
-            row.revision = page.max_revision if len(page) else max(start, page.max_revision)
+            # An empty answer may carry no number of its own; going back would ask for all again. A number
+            # below ours says that ours cannot be: kept, it would let nothing through any more.
+            row.revision = page.max_revision or start
             self._advance(row, asked_at)
             self._ask_for_open(row)
 

@@ -39,11 +39,11 @@ def restaurant(db: None) -> None:
 def lines(caplog: pytest.LogCaptureFixture) -> Any:
     caplog.set_level(logging.INFO, logger=LOGGER)
 
-    def told() -> list[dict[str, Any]]:
+    def written() -> list[dict[str, Any]]:
         found = [record.msg for record in caplog.records if record.name == LOGGER]
         return [one for one in found if isinstance(one, dict)]
 
-    return told
+    return written
 
 
 def test_soi_event_leaves_the_two_lines_of_the_description(lines: Any) -> None:
@@ -122,7 +122,7 @@ def test_levels_turn_the_lines_off(lines: Any, caplog: pytest.LogCaptureFixture)
     assert lines() == []
 
 
-def test_nothing_of_a_person_is_told(lines: Any) -> None:
+def test_nothing_of_a_person_is_written(lines: Any) -> None:
     post(Client(), [cloud_event(courierInfo=courier()), reserve_event(), table_order_event()])
     post(Client(), soi_message(order_id="another", courierName="Орлова Вера", external_id="W-2"))
     drain()

@@ -131,15 +131,15 @@ def test_whatever_the_sender_would_like_to_get_the_event_is_taken(client: Client
 
 
 def test_receiving_stands_in_the_schema_with_its_answers(client: Client, db: None) -> None:
-    told = client.get("/api/schema/", HTTP_ACCEPT="application/json").json()
+    schema = client.get("/api/schema/", HTTP_ACCEPT="application/json").json()
 
-    operation = told["paths"]["/api/v1/webhooks/iiko"]
+    operation = schema["paths"]["/api/v1/webhooks/iiko"]
     assert set(operation) == {"post"}
     assert set(operation["post"]["responses"]) == {"200", "400", "401", "405", "413", "415", "503"}
     assert "security" not in operation["post"] or operation["post"]["security"] in ([], [{}])
     (stored_answer,) = operation["post"]["responses"]["200"]["content"].values()
     name = stored_answer["schema"]["$ref"].rpartition("/")[2]
-    assert set(told["components"]["schemas"][name]["properties"]) == {"status"}
+    assert set(schema["components"]["schemas"][name]["properties"]) == {"status"}
 
 
 @pytest.mark.usefixtures("restaurant")

@@ -226,6 +226,30 @@ class TestByRevision:
 
         assert cursor().revision == 400
 
+    def test_revision_beyond_all_that_iiko_has_is_given_up(
+        self, restaurant: Organization, iiko: PlayedIiko
+    ) -> None:
+        at(restaurant, 10**18)
+        iiko.answers(BY_REVISION, page(revision=500))
+
+        run()
+
+        assert cursor().revision == 500
+
+    def test_order_held_by_a_revision_from_the_future_is_news_all_the_same(
+        self, restaurant: Organization, iiko: PlayedIiko
+    ) -> None:
+        post(Client(), cloud_event(status="WaitCooking", timestamp=REVISION * 1000))
+        drain()
+        Order.objects.update(revision=REVISION * 1000)
+        at(restaurant)
+        iiko.answers(BY_REVISION, page(cloud_event(status="Closed", timestamp=REVISION + 5_000)["eventInfo"]))
+
+        run()
+        drain()
+
+        assert (Order.objects.get().status, Order.objects.get().revision) == ("Closed", REVISION + 5_000)
+
     def test_dry_run_writes_nothing(self, restaurant: Organization, iiko: PlayedIiko) -> None:
         before = at(restaurant)
         iiko.answers(BY_REVISION, page(info()))
