@@ -79,28 +79,47 @@ def tell(order: Order, *, now: datetime, others: Sequence[Order] = ()) -> Story:
     named = _named_in([entry for entries in newest.values() for entry in entries], orders)
     # Several clocks on one page: each says which it is.
     zones = {each.organization.timezone for each in orders}
-    parts = [_tell_one(each, newest[each.pk], named, now, with_offset=len(zones) > 1) for each in orders]
+    clocks = _Clocks(now, with_offset=len(zones) > 1)
+    parts = [_tell_one(each, newest[each.pk], named, frozenset(newest), clocks) for each in orders]
     chapters = sorted((one for part in parts for one in part.chapters), key=lambda one: one.at, reverse=True)
     return Story(chapters, is_cut=any(part.is_cut for part in parts), of_many=bool(others))
 
 
+@dataclass(frozen=True, slots=True)
+class _Clocks:
+    now: datetime
+    with_offset: bool
+
+
 def _tell_one(
-    order: Order, newest: list[TimelineEntry], named: Named, now: datetime, *, with_offset: bool
+    order: Order, newest: list[TimelineEntry], named: Named, shown: frozenset[int], clocks: _Clocks
 ) -> Story:
-    words = Words(order.organization.currency, order.organization.zone(), now, named)
-    entries = _without_repeats(newest[:SHOWN][::-1])
+    words = Words(order.organization.currency, order.organization.zone(), clocks.now, named)
+    entries = _told_once(newest[:SHOWN][::-1], shown)
     chapters = [
-        words.chapter(order, list(group), with_offset=with_offset)
+        words.chapter(order, list(group), with_offset=clocks.with_offset)
         for _source, group in groupby(entries, key=lambda entry: (entry.source_event_id, entry.recorded_at))
     ]
     return Story(chapters, is_cut=len(newest) > SHOWN)
 
 
-def _without_repeats(entries: list[TimelineEntry]) -> list[TimelineEntry]:
-    """Leave out what iiko tells of a re-issue that stands there already, by its number."""
-    if not any(entry.what == REISSUED for entry in entries):
-        return entries
-    return [entry for entry in entries if entry.what != "moved"]
+def _told_once(entries: list[TimelineEntry], shown: frozenset[int]) -> list[TimelineEntry]:
+    """Leave out what is told of a re-issue already: by the hub, and by the old order where both are shown."""
+    reissues = [(entry.pk, _object(entry)) for entry in entries if entry.what == REISSUED]
+    twins = {_twin_of(told).get("iiko_order_id") for _pk, told in reissues}
+    repeats = {pk for pk, told in reissues if "made_for" in told and _twin_of(told).get("order_id") in shown}
+    repeats |= {entry.pk for entry in entries if entry.what == "moved" and _named_by(entry) <= twins}
+    return [entry for entry in entries if entry.pk not in repeats]
+
+
+def _object(entry: TimelineEntry) -> dict[str, Any]:
+    return entry.to_value if isinstance(entry.to_value, dict) else {}
+
+
+def _named_by(entry: TimelineEntry) -> set[Any]:
+    """The ids of the orders that a move names; one that names none repeats nothing."""
+    named = {value for name, value in _object(entry).items() if name.endswith("order_id")}
+    return named or {entry.pk}
 
 
 def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order]) -> Named:

@@ -214,7 +214,7 @@ def test_both_pages_lead_to_each_other_by_number_and_say_it_once(
         assert str(order.iiko_order_id) not in story
         assert str(new.iiko_order_id) not in story
         assert f"New order made in place of this one: {new}" in story
-        assert f"Made in place of: {order}" in story
+        assert "Made in place of" not in story
     refused = stage.ask(order, BY_SUM, **{"accept-language": "en"})
     assert refused.status_code == 409
     [error] = refused.json()["errors"]
