@@ -62,8 +62,8 @@ class HallAdmin(MirrorAdmin):
     change_list_template = "admin/orders/order/change_list.html"
     search_fields = ("number",)  # shows the box; see get_search_results
     search_help_text = _(
-        "A number, an id or a phone, exactly; or, for those who see the guests, the last four digits of "
-        "a phone"
+        "A number, an id or a phone, exactly; or, for those who see the guests, the last four digits of a "
+        "phone"
     )
     fields = ()
     states: ClassVar[States]

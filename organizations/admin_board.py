@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy as _
 
 from organizations.admin_export import Exporting
 from organizations.admin_lists import MirrorAdmin, naming_zones
-from organizations.name_keys import has_words
 from organizations.presentation import clock, two_lines
 from organizations.services.names import with_group_names
 
@@ -33,10 +32,11 @@ def group_text(row: Any) -> str:
 
 
 class BoardAdmin(Exporting, MirrorAdmin):
-    """``named`` says whose name and id are searched: ``product`` or ``employee``."""
+    """``named`` says whose id is searched, ``product`` or ``employee``, and ``by_name`` finds its name."""
 
     states: Sequence[State]
     named: str
+    by_name: Callable[[str], Q]
     list_select_related = ("organization",)
     sortable_by = ()
 
@@ -48,8 +48,7 @@ class BoardAdmin(Exporting, MirrorAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         if not (text := search_term.replace("\0", "").strip()):
             return queryset, False
-        by_name = has_words(text, f"{self.named}_key")
-        return queryset.filter(by_name | Q(**{f"{self.named}_id": text.lower()})), False
+        return queryset.filter(self.by_name(text) | Q(**{f"{self.named}_id": text.lower()})), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

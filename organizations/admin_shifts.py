@@ -21,7 +21,7 @@ from organizations.admin_filters import (
     TerminalGroupFilter,
 )
 from organizations.presentation import EMPTY, badge, local_text, span_text, two_lines
-from organizations.services.names import with_employee_names
+from organizations.services.names import employee_named, with_employee_names
 from organizations.shift_models import Shift
 
 ENDED, ALL = "ended", "all"
@@ -68,6 +68,7 @@ def _moment(moment: datetime | None, shift: Shift) -> str:
 class ShiftAdmin(BoardAdmin):
     states = STATES
     named = "employee"
+    by_name = staticmethod(employee_named)
     list_display = ("employee", "state", "group", "opened", "closed", "lasted")
     list_filter = (StateFilter, OrganizationFilter, TerminalGroupFilter, BeganFilter)
     list_before_template = "admin/organizations/shift/above_list.html"

@@ -30,7 +30,7 @@ from organizations.exports import sheet_response
 from organizations.list_links import list_url
 from organizations.models import Organization
 from organizations.presentation import EMPTY, badge, local_text, span_text, two_lines
-from organizations.services.names import with_product_names
+from organizations.services.names import product_named, with_product_names
 from organizations.services.stop_list_totals import time_out_of_stock
 from organizations.services.stop_lists import want_lists
 from organizations.stop_list_words import freshness_notes
@@ -86,6 +86,7 @@ def _moment(moment: datetime | None, item: StopListItem) -> str:
 class StopListItemAdmin(BoardAdmin):
     states = STATES
     named = "product"
+    by_name = staticmethod(product_named)
     list_display = ("product", "state", "group", "started", "ended", "lasted")
     list_filter = (StateFilter, OrganizationFilter, TerminalGroupFilter, SinceFilter)
     list_before_template = "admin/organizations/stoplistitem/above_list.html"

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
-from organizations.name_keys import has_words
+from organizations.services.names import product_named
 from organizations.shift_models import Shift
 from organizations.stop_models import StopListItem, StopListItemQuerySet
 
@@ -35,7 +35,7 @@ class StopListFilter(filters.FilterSet):
         fields: list[str] = []
 
     def by_product(self, items: StopListItemQuerySet, _: str, value: str) -> QuerySet[Any]:
-        return items.filter(has_words(value, "product_key"))
+        return items.filter(product_named(value))
 
     def by_presence(self, items: StopListItemQuerySet, _: str, value: bool) -> QuerySet[Any]:
         return items.filter(until__isnull=value)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from django.db.models import Model, OuterRef, QuerySet, Subquery
+from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 
 from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
 from organizations.models import TerminalGroup
+from organizations.name_keys import has_words
 
 M = TypeVar("M", bound=Model)
 
@@ -38,6 +39,19 @@ def with_employee_names(rows: QuerySet[M]) -> Any:
         employee_name=_named(couriers, "employee_id"),
         employee_key=_named(couriers, "employee_id", "name_key"),
     )
+
+
+def product_named(text: str) -> Q:
+    """Rows ``with_product_names`` whose product's name has these words."""
+    products = DictionaryEntry.objects.filter(has_words(text, "name_key"), kind=DictionaryKind.PRODUCT)
+    # The ids narrow the rows by a hash; the name of each row's own restaurant is looked up for those left.
+    return Q(product_id__in=products.values("iiko_id")) & has_words(text, "product_key")
+
+
+def employee_named(text: str) -> Q:
+    """Rows ``with_employee_names`` whose courier's name has these words."""
+    couriers = Courier.objects.filter(has_words(text, "name_key"))
+    return Q(employee_id__in=couriers.values("iiko_id")) & has_words(text, "employee_key")
 
 
 def _named(entries: QuerySet[M], column: str, wanted: str = "name") -> Subquery:
