@@ -138,12 +138,15 @@ class _Board:
         number, late, sending = self.total("number"), self.total("late"), self.total("sending")
         # A title is read after its number.
         return [
-            Tile(ngettext("open order", "open orders", number), number, orders_url(state="open")),
+            Tile(ngettext("open order", "open orders", _shown(number)), number, orders_url(state="open")),
             Tile(
-                ngettext("order late now", "orders late now", late), late, orders_url(state="late_now"), "bad"
+                ngettext("order late now", "orders late now", _shown(late)),
+                late,
+                orders_url(state="late_now"),
+                "bad",
             ),
             Tile(
-                ngettext("order being sent to the till", "orders being sent to the till", sending),
+                ngettext("order being sent to the till", "orders being sent to the till", _shown(sending)),
                 sending,
                 orders_url(state="sending"),
             ),
@@ -174,8 +177,13 @@ def command_tiles(user: Any) -> list[Tile]:
         return []
     url = f"{reverse('admin:orders_ordercommand_changelist')}?{urlencode({'state': CommandState.ATTENTION})}"
     waiting = bounded(OrderCommand.objects.filter(state=CommandState.ATTENTION))
-    title = ngettext("command waits for a person", "commands wait for a person", waiting)
+    title = ngettext("command waits for a person", "commands wait for a person", _shown(waiting))
     return [Tile(title, waiting, url, "bad")] if waiting else []
+
+
+def _shown(number: int) -> int:
+    """The number that stands before the words, which have to go with it."""
+    return min(number, COUNT_UP_TO)
 
 
 def bounded(rows: Any) -> int:
