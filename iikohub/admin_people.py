@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from organizations.admin_lists import Worded
+from organizations.admin_lists import BoundedPaginator, Worded
 
 GROUP_NAMES = (gettext_noop("Dispatcher"), gettext_noop("Operator"), gettext_noop("Administrator"))
 """The groups that the migrations make. They are stored in English and shown in the reader's language."""
@@ -95,8 +95,13 @@ def offered_groups(user: Any) -> QuerySet[Group]:
     return Group.objects.filter(~Exists(beyond)).order_by("name")
 
 
+_LINKS = (User.groups, User.user_permissions, Group.permissions)
+
+
 class Giving(Worded):
     """An admin that offers rights and groups; only those of the person who gives them."""
+
+    paginator = BoundedPaginator
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         offered: dict[str, Any] = {
@@ -118,6 +123,13 @@ class Giving(Worded):
 
     def is_within_reach(self, request: HttpRequest, obj: Any) -> bool:
         raise NotImplementedError
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Name the rows alone; Django lists each of their links to groups and rights by its number."""
+        _rows, counts, lacking, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        links = {str(one.through._meta.verbose_name_plural) for one in _LINKS}
+        told = {name: count for name, count in counts.items() if str(name) not in links}
+        return [str(one) for one in objs], told, lacking, protected
 
 
 _STAFF_WORDS = _(
@@ -208,7 +220,7 @@ class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-a
 
     # --- columns ---------------------------------------------------------------------------------------
 
-    @admin.display(description=_("name"), ordering="last_name")
+    @admin.display(description=pgettext_lazy("person", "Name"), ordering="last_name")
     def full_name(self, user: User) -> str:
         return user.get_full_name()
 
@@ -232,7 +244,8 @@ class GroupAdmin(Giving, BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # U
             {
                 "fields": ("name", "permissions"),
                 "description": _(
-                    "Everybody in the group has its rights. You can give only those that you have yourself."
+                    "Everybody in the group has its rights. You can give only those that you have yourself. "
+                    "Dispatcher, Operator and Administrator are stored so and shown in your language."
                 ),
             },
         ),

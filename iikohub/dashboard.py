@@ -138,12 +138,15 @@ class _Board:
         number, late, sending = self.total("number"), self.total("late"), self.total("sending")
         # A title is read after its number.
         return [
-            Tile(ngettext("open order", "open orders", number), number, orders_url(state="open")),
+            Tile(ngettext("open order", "open orders", _shown(number)), number, orders_url(state="open")),
             Tile(
-                ngettext("order late now", "orders late now", late), late, orders_url(state="late_now"), "bad"
+                ngettext("order late now", "orders late now", _shown(late)),
+                late,
+                orders_url(state="late_now"),
+                "bad",
             ),
             Tile(
-                ngettext("order being sent to the till", "orders being sent to the till", sending),
+                ngettext("order being sent to the till", "orders being sent to the till", _shown(sending)),
                 sending,
                 orders_url(state="sending"),
             ),
@@ -179,25 +182,32 @@ def command_tiles(user: Any, now: datetime) -> list[Tile]:
     hanging = bounded(OrderCommandQuerySet.hanging(commands, now))
     tiles = [
         Tile(
-            ngettext("command waits for a person", "commands wait for a person", unsettled),
+            ngettext("command waits for a person", "commands wait for a person", _shown(unsettled)),
             unsettled,
             f"{url}?state=unsettled",
             "bad",
         ),
         Tile(
-            ngettext("command refused or not done, 24 h", "commands refused or not done, 24 h", failed),
+            ngettext(
+                "command refused or not done, 24 h", "commands refused or not done, 24 h", _shown(failed)
+            ),
             failed,
             f"{url}?state=failed",
             "warn",
         ),
         Tile(
-            ngettext("command without an answer", "commands without an answer", hanging),
+            ngettext("command without an answer", "commands without an answer", _shown(hanging)),
             hanging,
             f"{url}?state=hanging",
             "warn",
         ),
     ]
     return [tile for tile in tiles if tile.count]
+
+
+def _shown(number: int) -> int:
+    """The number that stands before the words, which have to go with it."""
+    return min(number, COUNT_UP_TO)
 
 
 def bounded(rows: Any) -> int:

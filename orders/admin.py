@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ORDER_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -40,6 +41,8 @@ from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.presentation import EMPTY, ago_text, clock, clock_text, cut, two_lines
 
 CHIPS = ("open", "late_now", "problem", "unknown", "refused", "unknown_to_iiko")
+
+_UNDER_WAY = ("open", "late_now", "problem")
 
 _LISTED = (
     "readable_number",
@@ -78,6 +81,13 @@ class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
         orders: OrderQuerySet = super().get_queryset(request, exclude_parameters)
         return naming_zones(orders.only(*_LISTED).with_replacement())
 
+    def get_ordering_field_columns(self) -> dict[int, str]:
+        """Where the arrow stands; Django looks for it in the order of all lists."""
+        if ORDER_VAR not in self.params and self.params.get("state", "") in _UNDER_WAY:
+            return {self.list_display.index("promised"): "asc"}
+        columns: dict[int, str] = super().get_ordering_field_columns()
+        return columns
+
 
 @admin.register(Order)
 class OrderAdmin(Acting, MirrorAdmin):
@@ -109,7 +119,7 @@ class OrderAdmin(Acting, MirrorAdmin):
 
     def get_ordering(self, request: HttpRequest) -> Sequence[str]:
         """Of orders under way the most late stand first, then the next to be handed over."""
-        is_open = request.GET.get("state", "") in ("open", "late_now", "problem")
+        is_open = request.GET.get("state", "") in _UNDER_WAY
         return ("promised_time", "-id") if is_open else ("-id",)
 
     def get_search_results(

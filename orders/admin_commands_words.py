@@ -45,7 +45,7 @@ _PROOFS = {
 _REFUSALS = {
     "no_api_login": gettext_lazy(
         "This restaurant has no working API login, so nothing can be asked of iiko. "
-        "Ask an administrator to choose one (Restaurants) and to switch it on."
+        "Ask an administrator to choose one (Organizations) and to switch it on."
     ),
     "bad_api_login": gettext_lazy(
         "The API login of this restaurant is not complete, so nothing can be asked of iiko. "

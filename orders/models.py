@@ -301,6 +301,8 @@ class Order(models.Model):
             models.Index("courier_id", "id", name="orders_courier", condition=Q(courier_id__isnull=False)),
             models.Index("id", name="orders_open", condition=Q(is_open=True)),
             models.Index("promised_time", name="orders_promised"),
+            # Apart, for in the index of all orders those under way stand last.
+            models.Index("promised_time", name="orders_open_promised", condition=Q(is_open=True)),
             models.Index("order_type", "id", name="orders_type"),
             models.Index("id", name="orders_deleted", condition=Q(is_deleted=True)),
             models.Index(

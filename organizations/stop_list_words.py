@@ -47,7 +47,7 @@ def _failure(reading: StopListReading, now: datetime) -> Note:
 
 def _reason(reading: StopListReading) -> str:
     if reading.error_code in WITHOUT_LOGIN:
-        return _("The restaurant has no API login that works; choose one (Restaurants).")
+        return _("The restaurant has no API login that works; choose one (Organizations).")
     return f"{reading.error.rstrip('.')}."
 
 

@@ -283,7 +283,7 @@ def test_what_was_asked_is_told_as_it_stands(visitor: Visitor, iiko: PlayedIiko)
 def test_overview_counts_what_arrives(visitor: Visitor) -> None:
     make_organization()
     page = visitor.open("/admin/")
-    tile = page.get_by_role("link", name="открытые заказы")
+    tile = page.locator('a.hub-tile[href$="?state=open"]')
     expect(tile).to_contain_text("0")
 
     arrive(cloud_event(status="Waiting"))
@@ -692,3 +692,23 @@ def test_foreign_webhook_is_taken_over_in_two_steps(
     page.locator("#take-over-dialog button[type=submit]").click()
     expect(page.locator("[data-dialog=take-over-dialog]")).to_have_count(0)
     assert len(iiko.bodies("webhooks/update_settings")) == 1
+
+
+def test_menu_is_used_and_skipped_by_the_keyboard(visitor_with_a_phone: Visitor) -> None:
+    page = visitor_with_a_phone.open(ORDERS)
+    menu = page.locator("#hub-menu-open")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="К содержимому")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator(".hub-chip").first).to_be_focused()
+
+    expect(menu).to_have_attribute("aria-expanded", "false")
+    menu.press("Enter")
+    expect(menu).to_have_attribute("aria-expanded", "true")
+    expect(page.get_by_role("link", name="Заказы", exact=False).first).to_be_visible()
+    page.get_by_role("button", name="Закрыть меню").press("Enter")
+    expect(menu).to_have_attribute("aria-expanded", "false")
+    expect(menu).to_be_focused()
+    assert page.locator('[aria-label="scrollable content"]').count() == 0

@@ -110,9 +110,9 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
     told = tiles(chief)
 
     assert {name: number for name, (number, _url) in told.items()} == {
-        "открытые заказы": "5",
-        "опаздывают сейчас": "1",
-        "передаются на кассу": "1",
+        "открытых заказов": "5",
+        "заказ опаздывает сейчас": "1",
+        "заказ передаётся на кассу": "1",
         "не приняты кассой, 24 ч": "1",
         "открытые с проблемой": "1",
         "с неизвестным статусом": "1",
@@ -148,7 +148,7 @@ def test_inbox_that_stands_still_is_told(chief: Client) -> None:
 
     assert tiles(chief)["ждут обработки"][0] == "2"
     assert tiles(chief)["сбой, повторов не будет"][0] == "1"
-    assert "самое старое ждёт 7 мин. Запущен ли worker?" in page
+    assert "самое старое ждёт 7 мин. Запущен ли обработчик событий?" in page
     for number, url in tiles(chief).values():
         answer = chief.get(url)
         groups = answer.context.get("groups")  # what failed for good is listed by its cause
@@ -231,7 +231,7 @@ def test_counts_stop_at_their_limit(chief: Client, monkeypatch: pytest.MonkeyPat
     make_organization()
     arrive(*(cloud_event(order_id=f"order-{number}") for number in range(6)))
 
-    assert tiles(chief)["открытые заказы"][0] == "3+"
+    assert tiles(chief)["открытых заказа"][0] == "3+"
     assert "DeliveryOrderUpdate 3+" in text(chief.get(HOME))
 
 
@@ -244,7 +244,7 @@ def test_commands_that_a_person_has_to_look_at_lead_to_their_list(chief: Client)
             order=order, kind=CommandKind.APPLY_DISCOUNT, state=state, created_at=timezone.now()
         )
 
-    number, url = tiles(chief)["команды ждут человека"]
+    number, url = tiles(chief)["действие ждёт человека"]
 
     assert (number, url) == ("1", "/admin/orders/ordercommand/?state=unsettled")
     assert len(rows(chief.get(url))) == 1
@@ -262,10 +262,10 @@ def test_tile_of_commands_is_for_those_who_see_commands(client: Client) -> None:
         created_at=timezone.now(),
     )
     user = sign_in(client, "orders.view_order")
-    assert "команды ждут человека" not in text(client.get(HOME))
+    assert "действие ждёт человека" not in text(client.get(HOME))
 
     user.user_permissions.add(Permission.objects.get(codename="view_ordercommand"))
-    assert "команды ждут человека" in text(client.get(HOME))
+    assert "действие ждёт человека" in text(client.get(HOME))
 
 
 def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
@@ -295,7 +295,7 @@ class TestPermissions:
 
         assert "У вашей учётной записи пока нет прав на просмотр." in page
         assert "Сирень" not in page
-        assert "открытые заказы" not in page
+        assert "открыты" not in page
 
     def test_fresh_install_is_explained_to_nobody_who_may_not_act(self, client: Client) -> None:
         sign_in(client)
@@ -305,9 +305,9 @@ class TestPermissions:
     @pytest.mark.parametrize(
         ("permission", "seen", "unseen"),
         [
-            ("orders.view_order", "открытые заказы", ("Входящие", "Сирень", "DeliveryOrderUpdate")),
-            ("webhooks.view_webhookevent", "DeliveryOrderUpdate", ("открытые заказы", "Сирень")),
-            ("organizations.view_organization", "Кафе «Сирень»", ("открытые заказы", "Входящие", "с назад")),
+            ("orders.view_order", "2 открытых заказа", ("Входящие", "Сирень", "DeliveryOrderUpdate")),
+            ("webhooks.view_webhookevent", "DeliveryOrderUpdate", ("открытых заказа", "Сирень")),
+            ("organizations.view_organization", "Кафе «Сирень»", ("открытых заказа", "Входящие", "с назад")),
         ],
     )
     def test_each_part_asks_for_its_own_permission(

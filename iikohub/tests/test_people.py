@@ -310,4 +310,6 @@ def test_deleting_is_said_in_the_right_case(client: Client) -> None:
 
     assert "Удалить группу" in form
     assert "удалить группу «Оператор»?" in asked
+    assert "object (" not in asked
+    assert "Группы: 1" in asked
     assert "удалить пользователя «vera»?" in person

@@ -1,4 +1,4 @@
-from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
+from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
 
@@ -10,5 +10,4 @@ class Migration(migrations.Migration):
 
     operations = [
         AddIndexConcurrently("order", models.Index(models.F("promised_time"), name="orders_promised")),
-        RemoveIndexConcurrently("order", "orders_open_promised"),
     ]

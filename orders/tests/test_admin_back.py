@@ -214,6 +214,7 @@ def test_late_and_due_orders_come_first_in_the_open_list(chief: Client) -> None:
     assert numbers(chief, "?state=open") == ["b", "d", "a", "e", "c"]
     assert numbers(chief, "?state=late_now") == ["b", "d"]
     assert numbers(chief, "") == ["e", "d", "c", "b", "a"]
+    assert [url for url in links(chief.get(f"{ORDERS}?state=open")) if "o=-3" in url]
 
 
 def test_any_list_is_sorted_by_the_promised_time_on_request(chief: Client) -> None:

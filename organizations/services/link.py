@@ -88,7 +88,7 @@ def login_of(organization: Organization) -> ApiLogin:
     login = organization.api_login or ensure_environment_login()
     if login is None:
         words = _(
-            "%(restaurant)s has no API login. Choose one in the admin (Restaurants), or set IIKO_API_KEY."
+            "%(restaurant)s has no API login. Choose one in the admin (Organizations), or set IIKO_API_KEY."
         )
         raise NoApiLogin(words, restaurant=organization.name)
     if not login.is_active:

@@ -160,7 +160,8 @@ def test_list_that_cannot_be_read_says_since_when_and_why(client: Client, cafe: 
     StopListReading.objects.update(error_code="no_api_login", retry_at=None, read_at=None)
     page = text(client.get(STOPS))
     assert (
-        "The restaurant has no API login that works; choose one (Restaurants). They were never read." in page
+        "The restaurant has no API login that works; choose one (Organizations). They were never read."
+        in page
     )
 
 

@@ -73,7 +73,7 @@ def test_restaurant_without_login_is_told_what_to_do() -> None:
     with translation.override("ru"):
         assert refused.value.detail.startswith("У организации Кафе «Сирень» нет API-логина.")
     assert str(refused.value) == (
-        "Кафе «Сирень» has no API login. Choose one in the admin (Restaurants), or set IIKO_API_KEY."
+        "Кафе «Сирень» has no API login. Choose one in the admin (Organizations), or set IIKO_API_KEY."
     )
 
 

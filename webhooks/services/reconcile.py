@@ -117,7 +117,7 @@ def work_by_login(organization_id: str | None = None) -> list[LoginWork]:
     if not found:
         raise NothingToSync(
             "No active restaurant has an API login. Run sync_dictionaries, or choose one in the admin "
-            "(Restaurants)."
+            "(Organizations)."
         )
     return [LoginWork(login, tuple(organizations)) for login, organizations in found.values()]
 
