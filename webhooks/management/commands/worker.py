@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from threading import Event
 from types import FrameType
 from typing import Any
@@ -15,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from organizations.services.call_log import call_log
 from webhooks.models import WebhookEvent
+from webhooks.services.claims import end_stalled_claims
 from webhooks.services.jobs import JobRunner
 from webhooks.services.worker import BATCH, run_batch
 
@@ -23,6 +25,7 @@ logger = structlog.stdlib.get_logger(__name__)
 IDLE_S = 0.05
 LONGEST_PAUSE_S = 30.0
 GRACE_S = 25.0
+LOOK_FOR_STALLED_S = 5.0
 
 
 class Command(BaseCommand):
@@ -72,8 +75,12 @@ class Command(BaseCommand):
 
     def _run(self, batch: int) -> None:
         failures = 0
+        look_at = time.monotonic()
         while not self.stopping.is_set():
             try:
+                if time.monotonic() >= look_at:
+                    end_stalled_claims()
+                    look_at = time.monotonic() + LOOK_FOR_STALLED_S
                 count = run_batch(limit=batch)
                 failures = 0
             except (DatabaseError, InterfaceError):
