@@ -14,6 +14,7 @@ import structlog
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 
+from organizations.database_limits import WORKER, limit_connections
 from organizations.services.call_log import call_log
 from webhooks.models import WebhookEvent
 from webhooks.services.claims import end_stalled_claims
@@ -23,7 +24,7 @@ from webhooks.services.worker import BATCH, run_batch
 logger = structlog.stdlib.get_logger(__name__)
 
 IDLE_S = 0.05
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 4.0
 GRACE_S = 25.0
 LOOK_FOR_STALLED_S = 5.0
 
@@ -49,6 +50,7 @@ class Command(BaseCommand):
         self.stopping = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        limit_connections(WORKER)
         logger.info("worker.started", drain=drain)
         if drain:
             self.stdout.write(f"Applied {self._drain(batch)} events.")
