@@ -131,7 +131,13 @@ class DatabaseWatch:
             raise DatabaseAway("The database does not answer.")
 
     def note_failure(self) -> None:
-        """Refuse requests until the database answers a question of our own."""
+        """Refuse requests until the database answers a question of our own, where this one had to wait.
+
+        A failure at once holds up nobody: the next request may ask again.
+        """
+        mine: _Waiting | None = getattr(self._own, "waiting", None)
+        if mine is None or time.monotonic() - mine.began < _SLOW_S:
+            return
         with self._lock:
             if self._is_away:
                 return
