@@ -193,6 +193,7 @@ EMBEDDED_POSTGRES_DIR = Path(
     env.str("EMBEDDED_POSTGRES_DIR", default="") or DATA_DIR / "postgres"
 ).expanduser()
 DATABASE_URL = env.str("DATABASE_URL", default="")
+CONNECT_TIMEOUT_S = 2  # libpq's least
 
 if DATABASE_URL:
     try:
@@ -209,7 +210,23 @@ if DATABASE_URL:
 else:
     _database = {"ENGINE": "iikohub.db_backends.embedded", "NAME": "iikohub"}
 
-DATABASES = {"default": {**_database, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+# A server that is cut off is noticed in seconds, not in TCP's quarter of an hour. What DATABASE_URL says
+# wins; sockets of the embedded server take no notice of TCP's. The session's limits: database_limits.
+_LIBPQ = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "tcp_user_timeout": 4000,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+}
+DATABASES = {
+    "default": {
+        **_database,
+        "OPTIONS": {**_LIBPQ, **_database.get("OPTIONS", {})},
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people ----------------------------------------------------------------------------------------

@@ -7,6 +7,10 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iikohub.settings")
 _django = get_wsgi_application()
 
-from webhooks.wsgi import ReceiveFirst  # noqa: E402  # needs the apps that the line above loads
+# These need the apps that the line above loads.
+from organizations.database_limits import WEB, limit_connections  # noqa: E402
+from webhooks.wsgi import ReceiveFirst  # noqa: E402
+
+limit_connections(WEB)
 
 application = ReceiveFirst(_django)  # type: ignore[arg-type]  # a WSGI application all the same

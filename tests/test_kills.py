@@ -97,6 +97,58 @@ def test_killed_worker_applies_everything_once(hub: Hub) -> None:
     web.wait(15)
 
 
+STOPS_IN_MID_BATCH = """
+import os, signal
+from django.core.management import call_command
+from webhooks import handlers
+from webhooks.handlers.deliveries import apply_deliveries
+
+def stop_first(events, now):
+    endings = apply_deliveries(events, now)
+    if not stopped:
+        stopped.append(True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return endings
+
+stopped = []
+handlers.HANDLERS["DeliveryOrderUpdate"] = stop_first
+call_command("worker")
+"""
+
+
+def is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def test_work_of_a_stopped_worker_is_taken_up_within_a_minute(hub: Hub) -> None:
+    web = hub.start_web()
+    stopped = hub.start("manage.py", "shell", "-v0", "-c", STOPS_IN_MID_BATCH)
+    order_id = str(uuid4())
+    assert hub.post([cloud_event(order_id=order_id)])
+    wait_until(lambda: is_stopped(stopped.pid))
+    assert not hub.rows(f"/api/v1/orders?iiko_order_id={order_id}")
+
+    healthy = hub.start_worker()
+
+    wait_until(lambda: hub.rows(f"/api/v1/orders?iiko_order_id={order_id}"), seconds=60)
+    # It finds its connection closed, applies nothing of the old batch, and works on.
+    healthy.send_signal(signal.SIGTERM)
+    assert healthy.wait(15) == 0
+    stopped.send_signal(signal.SIGCONT)
+    assert hub.post([cloud_event(order_id=order_id, status="OnWay", timestamp=REVISION + 1)])
+    wait_until(
+        lambda: hub.rows(f"/api/v1/orders?iiko_order_id={order_id}")[0]["status"] == "OnWay", seconds=60
+    )
+    (order,) = hub.rows(f"/api/v1/orders?iiko_order_id={order_id}")
+    events = hub.rows(f"/api/v1/webhooks/events?order_external_id={order['external_order_id']}")
+    mine = [event["status"] for event in events if event["entity_key"] == order_id]
+    assert mine == ["processed", "processed"]
+    stopped.send_signal(signal.SIGTERM)
+    assert stopped.wait(15) == 0
+    os.killpg(web.pid, signal.SIGTERM)
+    web.wait(15)
+
+
 def test_worker_finishes_its_batch_on_sigterm(hub: Hub) -> None:
     web = hub.start_web()
     worker = hub.start_worker()

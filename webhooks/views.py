@@ -15,12 +15,16 @@ from webhooks import metrics
 from webhooks.services import event_lines
 from webhooks.services.bodies import TooManyMessages
 from webhooks.services.configs import retire_previous_tokens
+from webhooks.services.database_watch import ANSWER_WITHIN_S, DatabaseAway, database_watch
 from webhooks.services.inbox import Receipt, receive_body
 from webhooks.services.tokens import Scope, TokensUnreadable, presented_tokens, token_book
 
 logger = structlog.stdlib.get_logger(__name__)
 
 T = TypeVar("T")
+
+_SPARE_S = 0.5
+"""What is left for storing after a new connection is made."""
 
 # Looked up once: a labelled counter costs more to find than to count.
 _stored_receipts = metrics.receipts.labels("stored")
@@ -54,8 +58,14 @@ class Answer:
 
 def answer_delivery(request: Delivery) -> Answer:
     """Store what iiko brings, then answer 200; the answer says "stored", nothing more."""
+    with database_watch.within(ANSWER_WITHIN_S):
+        return _answer_delivery(request)
+
+
+def _answer_delivery(request: Delivery) -> Answer:
     try:
         _check_method(request)
+        database_watch.check()
         # Django would ask the database "are you there" before each webhook; see _with_live_connection.
         connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs do not know it
         scope = _with_live_connection(lambda: _authenticate(request))
@@ -65,17 +75,11 @@ def answer_delivery(request: Delivery) -> Answer:
     except _Refused as refusal:
         metrics.receipts.labels(refusal.code).inc()
         return _refusal(refusal)
-    except (DatabaseError, InterfaceError, TokensUnreadable):
+    except (DatabaseError, InterfaceError, TokensUnreadable) as error:
         metrics.receipts.labels("unavailable").inc()
-        logger.exception("inbox.not_stored")
-        return _answer(
-            503,
-            {
-                "status": "unavailable",
-                "detail": "Not stored: the hub cannot use its database. Send it again.",
-            },
-            ("Retry-After", "5"),
-        )
+        # A refusal without a question has nothing more to tell.
+        logger.error("inbox.not_stored", exc_info=not isinstance(error, DatabaseAway))
+        return _UNAVAILABLE
     _count(receipt)
     event_lines.received(receipt.envelopes)
     if scope.introduced and receipt.stored + receipt.duplicates and not receipt.is_ignored:
@@ -98,13 +102,26 @@ def _with_live_connection(step: Callable[[], T]) -> T:
     """
     try:
         return step()
+    except DatabaseAway:
+        raise
     except (OperationalError, InterfaceError):
         raw = connection.connection
         if connection.in_atomic_block or (raw is not None and not raw.closed):
             raise
+        if database_watch.left_s() < settings.CONNECT_TIMEOUT_S + _SPARE_S:
+            database_watch.note_failure()
+            raise
         logger.warning("inbox.connection_replaced")
         connection.close()
+        return _last_try(step)
+
+
+def _last_try(step: Callable[[], T]) -> T:
+    try:
         return step()
+    except (OperationalError, InterfaceError):
+        database_watch.note_failure()
+        raise
 
 
 def _retire_former_tokens(scope: Scope) -> None:
@@ -124,6 +141,11 @@ def _answer(status: int, content: dict[str, str], *more: tuple[str, str]) -> Ans
 
 _OK = _answer(200, {"status": "OK"})
 _IGNORED = _answer(200, {"status": "ignored"})
+_UNAVAILABLE = _answer(
+    503,
+    {"status": "unavailable", "detail": "Not stored: the hub cannot use its database. Send it again."},
+    ("Retry-After", "5"),
+)
 
 
 def _refusal(refusal: _Refused) -> Answer:

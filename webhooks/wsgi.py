@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from webhooks.services.database_watch import ANSWER_WITHIN_S, PAGE_STATEMENT_S, database_watch
 from webhooks.views import answer_delivery
 
 RECEIVE_PATHS = frozenset({"/api/v1/webhooks/iiko", "/api/v1/webhooks/iiko/"})
@@ -44,9 +45,11 @@ class ReceiveFirst:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") not in RECEIVE_PATHS:
-            return self._django(environ, start_response)
-        # What Django does at the start of a request.
-        connection.close_if_unusable_or_obsolete()
-        answer = answer_delivery(_WsgiDelivery(environ))
+            with database_watch.each_statement_within(PAGE_STATEMENT_S):
+                return self._django(environ, start_response)
+        with database_watch.within(ANSWER_WITHIN_S):
+            # What Django does at the start of a request.
+            connection.close_if_unusable_or_obsolete()
+            answer = answer_delivery(_WsgiDelivery(environ))
         start_response(f"{answer.status} {responses[answer.status]}", list(answer.headers))
         return [answer.body]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from organizations.models import ApiKey
@@ -19,10 +19,16 @@ M = TypeVar("M", bound=Model)
 
 
 class HasApiAccess(BasePermission):
-    """A usable key, or a signed-in member of staff with the permission the view names."""
+    """A usable key, or a signed-in member of staff with the permission the view names.
+
+    A key that may only read is refused here for every method that changes something, so that a new
+    route cannot forget to ask.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if isinstance(request.auth, ApiKey):
+            if request.method not in SAFE_METHODS:
+                _check_key_may_act(request.auth)
             return True
         needed: str | None = getattr(view, "staff_permission", None)
         user: Any = request.user
@@ -36,14 +42,18 @@ def check_may_act(request: Request, permission: str) -> None:
         PermissionDenied: 403.
     """
     if isinstance(request.auth, ApiKey):
-        if not request.auth.may_act:
-            raise PermissionDenied(
-                "This API key may only read. Let it act in the admin (API keys), or make another."
-            )
+        _check_key_may_act(request.auth)
         return
     user: Any = request.user
     if not user.has_perm(permission):
         raise PermissionDenied()
+
+
+def _check_key_may_act(key: ApiKey) -> None:
+    if not key.may_act:
+        raise PermissionDenied(
+            "This API key may only read. Let it act in the admin (API keys), or make another."
+        )
 
 
 def in_scope(request: Request, rows: QuerySet[M], *, path: str = "organization_id") -> QuerySet[M]:

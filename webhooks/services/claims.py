@@ -21,11 +21,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from django.db import connection
 
 from iiko_client.reading import loads
 from webhooks.handlers.base import Claimed
 from webhooks.models import LANES
+
+logger = structlog.stdlib.get_logger(__name__)
 
 _NAMESPACE = 0x11C0  # keeps the lanes' advisory locks apart from anybody else's in the database
 
@@ -42,8 +45,26 @@ BATCH_BYTES = 8 * 1024 * 1024
 LARGE_BYTES = 1024 * 1024
 """Of payload text, from which an event is taken alone; the vendor's are a hundredth of it."""
 
+STALLED_S = 15.0
+"""A worker that says nothing to the database for so long in the middle of a batch is taken for stopped."""
+
 _STORED_BYTES = 2 * 1024 * 1024
 """Of payloads as they are stored, compressed: how much of a lane is written out as text to be measured."""
+
+# A holder that waits for nothing of ours: its backend is idle in the transaction, or busy writing an
+# answer that nobody reads. Each statement of a batch is over within seconds (``lock_timeout``).
+_END_STALLED = """
+SELECT activity.pid, extract(epoch FROM clock_timestamp() - activity.state_change)::float8,
+       pg_terminate_backend(activity.pid)
+FROM pg_stat_activity AS activity
+WHERE activity.pid <> pg_backend_pid()
+  AND activity.state_change < clock_timestamp() - make_interval(secs => %s)
+  AND activity.pid IN (
+    SELECT lock.pid FROM pg_locks AS lock
+    WHERE lock.locktype = 'advisory' AND lock.granted AND lock.classid = %s
+      AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
 
 _FIELDS = """id, coalesce(replay_of_id, id) AS arrival_id, event_type, format, organization_id, revision,
            event_time, digest, attempts,
@@ -120,6 +141,20 @@ class Batch:
 
 class Unreadable(Exception):
     """A stored payload that cannot be read back."""
+
+
+def end_stalled_claims(*, silent_s: float = STALLED_S) -> int:
+    """End the transactions of workers that hold lanes and have been silent; returns how many.
+
+    A process that is stopped or frozen in the middle of a batch keeps its lanes for as long as its
+    connection lives. When it goes on it finds the connection closed and nothing of its batch applied.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_END_STALLED, [silent_s, _NAMESPACE])
+        ended = cursor.fetchall()
+    for pid, idle_s, _ in ended:
+        logger.warning("inbox.stalled_worker_ended", backend_pid=pid, silent_s=round(idle_s))
+    return len(ended)
 
 
 def busy_lanes() -> list[int]:

@@ -27,7 +27,7 @@ AT_ONCE = 8
 """Tasks at once in one process: they wait for iiko most of the time."""
 
 _POLL_S = 1.0  # behind pgbouncer nothing tells of a new job
-_LONGEST_PAUSE_S = 30.0
+_LONGEST_PAUSE_S = 4.0
 _STEADY_S = 60.0
 _ASK_AGAIN_S = 1.0
 

@@ -12,6 +12,7 @@ from django.db import connection
 
 from iiko_client.types.events import Envelope
 from webhooks.models import LANES, EventSource, EventStatus
+from webhooks.services.database_watch import database_watch
 from webhooks.services.prepared import PreparedStatement
 from webhooks.services.together import Together
 
@@ -132,10 +133,12 @@ def insert(events: Sequence[NewEvent], *, ids: list[int]) -> int:
 
 
 def _run_one(event: NewEvent) -> bool:
+    database_watch.check_in_time()
     return _statements[0].run([read(event) for _, _, read in _PLAIN])[0][0] == b"t"
 
 
 def _run_together(events: Sequence[NewEvent]) -> list[bool]:
+    database_watch.check_in_time()
     # Sorted by key, as everywhere: two processes must not lock the same rows crosswise.
     rows = sorted(events, key=lambda event: event.dedup_key)
     answers = _statements[len(rows) - 1].run([read(event) for event in rows for _, _, read in _PLAIN])

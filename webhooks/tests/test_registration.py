@@ -18,6 +18,7 @@ from iiko_client.types.webhook_settings import WebhookFilter
 from organizations.link_models import ApiCall
 from organizations.models import Organization
 from organizations.services.call_log import call_log
+from organizations.services.registry import create_api_key
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
@@ -487,6 +488,33 @@ def test_key_reaches_its_own_configs_only(client: Client) -> None:
     made = api(client, "post", body={"organization_id": ORGANIZATION_ID}, key=key)
     assert made.status_code == 404
     assert WebhookConfig.objects.get().is_active
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "body"),
+    [
+        ("post", "", {"organization_id": OTHER_ORGANIZATION_ID, "auth_token": NEW_TOKEN}),
+        ("patch", "/{pk}", {"auth_token": NEW_TOKEN}),
+        ("patch", "/{pk}", {"is_active": False}),
+        ("post", "/{pk}/register", {"force": True}),
+        ("post", "/{pk}/register", {"dry_run": True}),
+    ],
+)
+def test_key_that_only_reads_changes_no_config(
+    client: Client, iiko: PlayedIiko, method: str, address: str, body: dict[str, Any]
+) -> None:
+    make_organization()
+    make_other_organization(token=None)
+    key = create_api_key(name="reader", may_act=False)[1]
+    pk = WebhookConfig.objects.get().pk
+
+    response = api(client, method, address.format(pk=pk), body, key)
+
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (403, "permission_denied")
+    config = WebhookConfig.objects.get()
+    assert (config.auth_token, config.previous_auth_token, config.is_active) == (TOKEN, "", True)
+    assert iiko.operations() == []
+    assert post(client, cloud_event(), token=NEW_TOKEN).status_code == 401
 
 
 def test_registering_over_the_api(client: Client, iiko: PlayedIiko, restaurant: Organization) -> None:

@@ -272,3 +272,31 @@ def test_refused_token_is_not_logged(client: Client, caplog: pytest.LogCaptureFi
 )
 def test_presented_tokens(authorization: str, auth_token: str, expected: list[str]) -> None:
     assert presented_tokens(authorization, auth_token) == expected
+
+
+def test_wrong_token_decrypts_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_organization()
+    assert post(client, [cloud_event()]).status_code == 200
+
+    with monkeypatch.context() as patched:
+        patched.setattr("organizations.fields.cipher", None)  # whoever decrypts fails
+        statuses = {post(client, [cloud_event()], token=f"wrong-{n}").status_code for n in range(3)}
+
+    assert statuses == {401}
+    assert stored() == 1
+
+
+@pytest.mark.parametrize("how", ["saved", "updated", "organization"])
+def test_change_by_anybody_is_seen_by_the_next_wrong_token(how: str) -> None:
+    organization = make_organization()
+    book = TokenBook()
+    assert book.scope_of("another-token") is None
+
+    if how == "saved":
+        set_webhook_token(organization=organization, token="another-token")
+    elif how == "updated":
+        WebhookConfig.objects.update(auth_token="another-token")
+    else:
+        make_other_organization(token="another-token")
+
+    assert book.scope_of("another-token") is not None

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -418,3 +418,37 @@ def test_connection_that_broke_since_the_last_webhook_is_replaced() -> None:
     deliver(cloud_event(order_id=str(uuid4())))
 
     assert len(inbox()) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_silent_holder_of_a_lane_is_ended_and_a_busy_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_organization()
+    deliver(cloud_event())
+    holds, ended, failed = threading.Event(), threading.Event(), threading.Event()
+
+    def silent(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+        endings = apply_deliveries(events, now)
+        holds.set()
+        assert ended.wait(30)
+        return endings
+
+    monkeypatch.setitem(handlers.HANDLERS, "DeliveryOrderUpdate", silent)
+
+    def stalled() -> None:
+        with pytest.raises(DatabaseError):
+            run_batch()
+        failed.set()
+
+    def healthy() -> None:
+        assert holds.wait(30)
+        assert (run_batch(), claims.end_stalled_claims(silent_s=30)) == (0, 0)
+        assert claims.end_stalled_claims(silent_s=0) == 1
+        monkeypatch.setitem(handlers.HANDLERS, "DeliveryOrderUpdate", apply_deliveries)
+        ended.set()
+        assert failed.wait(30)
+        assert run_batch() == 1
+
+    in_threads(stalled, healthy)
+
+    assert [(event.status, event.attempts) for event in inbox()] == [("processed", 1)]
+    assert Order.objects.count() == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from threading import Event
 from types import FrameType
 from typing import Any
@@ -13,16 +14,19 @@ import structlog
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 
+from organizations.database_limits import WORKER, limit_connections
 from organizations.services.call_log import call_log
 from webhooks.models import WebhookEvent
+from webhooks.services.claims import end_stalled_claims
 from webhooks.services.jobs import JobRunner
 from webhooks.services.worker import BATCH, run_batch
 
 logger = structlog.stdlib.get_logger(__name__)
 
 IDLE_S = 0.05
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 4.0
 GRACE_S = 25.0
+LOOK_FOR_STALLED_S = 5.0
 
 
 class Command(BaseCommand):
@@ -46,6 +50,7 @@ class Command(BaseCommand):
         self.stopping = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        limit_connections(WORKER)
         logger.info("worker.started", drain=drain)
         if drain:
             self.stdout.write(f"Applied {self._drain(batch)} events.")
@@ -72,8 +77,12 @@ class Command(BaseCommand):
 
     def _run(self, batch: int) -> None:
         failures = 0
+        look_at = time.monotonic()
         while not self.stopping.is_set():
             try:
+                if time.monotonic() >= look_at:
+                    end_stalled_claims()
+                    look_at = time.monotonic() + LOOK_FOR_STALLED_S
                 count = run_batch(limit=batch)
                 failures = 0
             except (DatabaseError, InterfaceError):

@@ -1,0 +1,72 @@
+"""A way to the database that can be cut off: what is sent meets silence, as when packets are dropped."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+
+class Way:
+    """Forwards TCP on a port of its own to a Unix socket; while ``is_cut`` nothing moves in it."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._open = threading.Event()
+        self._open.set()
+        self._ended = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        self._open.clear()
+
+    def mend(self) -> None:
+        self._open.set()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._open.set()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._ended.is_set():
+            with contextlib.suppress(OSError):
+                near, _ = self._listener.accept()
+                threading.Thread(target=self._join, args=(near,), daemon=True).start()
+
+    def _join(self, near: socket.socket) -> None:
+        with near, socket.socket(socket.AF_UNIX) as far:
+            self._open.wait()
+            far.connect(str(self._target))
+            back = threading.Thread(target=self._forward, args=(far, near), daemon=True)
+            back.start()
+            self._forward(near, far)
+            back.join()
+
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                self._open.wait()
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            source.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextmanager
+def way_to(target: Path) -> Iterator[Way]:
+    with Way(target) as way:
+        yield way

@@ -1,0 +1,75 @@
+"""The database hangs or is cut off: the sender is told in time, and the hub works again at once."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.builders import TOKEN, cloud_event
+from tests.cut_off import Way, way_to
+from tests.hub_process import Hub, running_hub, wait_until
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("cut off")]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    with running_hub(tmp_path_factory.mktemp("hub")) as running:
+        yield running
+
+
+@pytest.fixture
+def way(hub: Hub) -> Iterator[Way]:
+    """The hub's only way to its database, for as long as the test runs."""
+    lines = (hub.folder / "postgres" / "data" / "postmaster.pid").read_text().splitlines()
+    with way_to(Path(lines[4]) / f".s.PGSQL.{lines[3]}") as way:
+        hub.settings["DATABASE_URL"] = f"postgresql://postgres@127.0.0.1:{way.port}/iikohub"
+        yield way
+        way.mend()
+        del hub.settings["DATABASE_URL"]
+
+
+def deliver(hub: Hub) -> tuple[int, float]:
+    """Deliver one event; returns the status and the seconds it took."""
+    began = time.monotonic()
+    server = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=60)
+    headers = {"Authorization": TOKEN, "Content-Type": "application/json"}
+    server.request("POST", "/api/v1/webhooks/iiko", json.dumps([cloud_event(order_id=str(uuid4()))]), headers)
+    status = server.getresponse().status
+    server.close()
+    return status, time.monotonic() - began
+
+
+def test_receiving_says_so_in_time_while_the_database_is_silent(hub: Hub, way: Way) -> None:
+    web = hub.start_web()
+    assert deliver(hub)[0] == 200
+    way.cut()
+
+    with ThreadPoolExecutor(40) as pool:
+        first = [pool.submit(deliver, hub) for _ in range(40)]
+        time.sleep(6)
+        began = time.monotonic()
+        assert hub.answers("/healthz")
+        healthz_s = time.monotonic() - began
+        later = [pool.submit(deliver, hub) for _ in range(20)]
+        answers = [one.result(30) for one in first + later]
+
+    assert {status for status, _ in answers} == {503}
+    assert max(seconds for _, seconds in answers) < 5.5
+    assert healthz_s < 1
+    way.mend()
+    began = time.monotonic()
+    wait_until(lambda: deliver(hub)[0] == 200, seconds=10)
+    wait_until(lambda: hub.answers("/readyz"), seconds=10)
+    assert time.monotonic() - began < 5
+    os.killpg(web.pid, signal.SIGTERM)
+    assert web.wait(15) == 0
