@@ -11,6 +11,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from loyalty.admin_forms import FindGuestForm
@@ -188,6 +189,7 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
             }
             for hold in rows.open_holds().order_by("id")
         ],
+        "asked_now": _asked_now(request, rows),
         "may_release": may(request, OperationKind.CANCEL_HOLD),
         "is_under_way": rows.open().exists(),
         "is_older": rows.filter(state=OperationState.CONFIRMED, finished_at__gte=customer.read_at).exists(),
@@ -204,6 +206,19 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
         ],
         "read_url": reverse("admin:loyalty_customer_read", args=[customer.pk]),
     }
+
+
+def _asked_now(request: HttpRequest, rows: QuerySet[LoyaltyOperation]) -> str | SafeString:
+    """Tell what the person has just asked for, and how it stands; the address names the operation."""
+    number = request.GET.get("operation", "")
+    is_number = number.isdecimal() and len(number) < 19
+    operation = rows.filter(pk=number).first() if is_number else None
+    if operation is None:
+        return ""
+    url = reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk])
+    link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation)
+    words = format_html(gettext("Asked of iiko: {}. This page shows what becomes of it."), link)
+    return format_html("{} {}", words, state_badge(operation))
 
 
 def _cards(customer: Customer, *, shown: bool) -> str:

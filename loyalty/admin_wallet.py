@@ -14,7 +14,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from loyalty.admin_forms import FindGuestForm, MoveMoneyForm, ReasonForm
@@ -201,12 +200,8 @@ class WalletPages:
         except HubError as error:
             messages.error(request, error.detail)
             return back
-        url = reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk])
-        link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation)
-        messages.success(
-            request, format_html(_("Asked of iiko: {}. This page shows what becomes of it."), link)
-        )
-        return back
+        # The page tells how the operation stands; a message would stay as it is while that changes.
+        return HttpResponseRedirect(f"{back.url}?operation={operation.pk}")
 
     def _ask(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ from tests.pages import (
     RESERVES,
     TABLE_ORDERS,
 )
-from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked
+from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked, refusal
 from tests.played_sandbox import Stage
 from webhooks.models import EventSource, WebhookConfig, WebhookEvent
 
@@ -77,6 +78,7 @@ ARGUMENTS = [
 ]
 
 REFRESHES_WITHIN_MS = 15_000
+NOTE = ".hub-live-note"
 expect.set_options(timeout=REFRESHES_WITHIN_MS)
 
 
@@ -174,8 +176,10 @@ def test_refreshing_can_be_switched_off_and_stays_so(visitor: Visitor) -> None:
     expect(switch).to_be_checked()
 
     switch.uncheck()
+    expect(page.locator(NOTE)).to_have_text("выключено")
     page.reload()
     expect(page.get_by_role("checkbox", name="Автообновление")).not_to_be_checked()
+    expect(page.locator(NOTE)).to_have_text("выключено")
     arrive(cloud_event())
     page.wait_for_timeout(7_000)
     expect(page.get_by_text("Здесь пока пусто")).to_be_visible()
@@ -188,13 +192,92 @@ def test_lost_connection_is_told(visitor: Visitor) -> None:
     make_organization()
     page = visitor.open(ORDERS)
 
+    last_news = page.locator(NOTE).inner_text()
     page.context.set_offline(True)
-    expect(page.get_by_text("нет связи")).to_be_visible(timeout=REFRESHES_WITHIN_MS)
+    expect(page.locator(NOTE)).to_have_text(re.compile(r"нет связи, данные на \d\d:\d\d:\d\d"))
+    assert page.locator(NOTE).inner_text().split()[-1] >= last_news
     page.context.set_offline(False)
 
     arrive(cloud_event())
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
     visitor.complaints.clear()
+
+
+def hurry(page: Page, seconds: int) -> None:
+    """Let the page's own clock go on by so much."""
+    page.clock.run_for(seconds * 1000)
+
+
+def test_ticked_row_pauses_in_sight_and_unticking_goes_on(visitor: Visitor) -> None:
+    make_organization()
+    arrive(cloud_event(status="Waiting"))
+    visitor.page.clock.install()
+    page = visitor.open(ORDERS)
+    row, box = page.locator("#result_list tbody tr"), page.locator("input.action-select")
+
+    box.check()
+    hurry(page, 1)
+    expect(page.locator(NOTE)).to_have_text("пауза: отмечены строки")
+    arrive(cloud_event(status="OnWay", timestamp=REVISION + 1))
+    hurry(page, 20)
+    expect(row).to_contain_text("Ждёт отправки")
+    expect(box).to_be_checked()
+
+    box.uncheck()
+    hurry(page, 6)
+    expect(row).to_contain_text("В пути")
+    expect(page.locator(NOTE)).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+    expect(page.locator("input.action-select")).to_be_focused()
+
+
+def test_answer_that_does_not_come_is_told(visitor: Visitor) -> None:
+    make_organization()
+    visitor.page.clock.install()
+    page = visitor.open(ORDERS)
+    page.route(f"**{ORDERS}", lambda _route: None)
+
+    hurry(page, 20)
+
+    expect(page.locator(NOTE)).to_contain_text("нет связи, данные на")
+    page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_signed_out_leads_to_signing_in_and_back(visitor_with_a_phone: Visitor, language: str) -> None:
+    words = {"ru": ("войти снова", "Войти"), "en": ("sign in again", "Log in")}[language]
+    make_organization()
+    visitor_with_a_phone.page.clock.install()
+    set_language(visitor_with_a_phone, language)
+    page = visitor_with_a_phone.open(f"{ORDERS}?state=open")
+    page.context.clear_cookies(name="sessionid")
+
+    hurry(page, 6)
+    way = page.get_by_role("link", name=words[0])
+    expect(way).to_be_visible()
+    way.click()
+    page.locator("#id_username").fill("chief")
+    page.locator("#id_password").fill("long-enough-password")
+    page.get_by_role("button", name=words[1]).click()
+
+    page.wait_for_url(f"**{ORDERS}?state=open")
+
+
+def test_what_was_asked_is_told_as_it_stands(visitor: Visitor, iiko: PlayedIiko) -> None:
+    organization = linked(make_organization())
+    Courier.objects.create(organization=organization, iiko_id=COURIER_ID, name="Орлова Вера")
+    arrive(cloud_event(status="Waiting"))
+    iiko.answers("deliveries/update_order_courier", refusal("Courier is fired", "UserNotFound"), status=400)
+    set_language(visitor, "en")
+    page = visitor.open(f"{ORDERS}{Order.objects.get().pk}/ask/courier/")
+    page.get_by_label("Орлова Вера").check()
+    page.get_by_role("button", name="Assign a courier").click()
+    note = page.locator("#hub-order > [role=status]")
+    expect(note).to_contain_text("Asked: Assign a courier – Орлова Вера. Waiting to be sent")
+
+    step(OrderCommand.objects.get())
+
+    expect(note).to_contain_text("Refused iiko does not know this employee.")
+    expect(page.locator(".hub-note--good, .hub-note--info")).to_have_count(0)
 
 
 def test_overview_counts_what_arrives(visitor: Visitor) -> None:

@@ -2,13 +2,18 @@
 "use strict";
 
 (function () {
-  const EVERY_MS = 5000;
+  const LOOK_MS = 1000;
+  const EVERY_LOOKS = 5;
+  const ANSWER_LOOKS = 8; // no answer for so long is told
+  const ANSWER_MS = 20000;
 
   // --- pages that keep themselves fresh ------------------------------------------------------------
   //
   // <label data-live="name" data-live-target="#id, #other"> holds a checkbox. While it is ticked and the page
   // is in front, the same address is fetched again and the content of the targets replaced. With
   // data-live-reload the whole page is loaded again, because its rows carry listeners of their own.
+  // Whatever keeps it from being fresh is written beside the box: off, paused and why, no connection and
+  // since when, signed out and the way back.
 
   function rowKey(row) {
     const link = row.querySelector("a[href]");
@@ -38,66 +43,130 @@
     return target.querySelector(".simplebar-content-wrapper");
   }
 
-  function isBusy(target) {
+  // Why the page must not change under a person's hands; nothing: it may.
+  function whyPaused(targets) {
+    if (document.querySelector("input.action-select:checked")) return "ticked";
     const selection = window.getSelection();
-    const selecting = selection && !selection.isCollapsed && target.contains(selection.anchorNode);
-    const inside = target.contains(document.activeElement) && document.activeElement !== document.body;
-    return selecting || inside || document.querySelector("input.action-select:checked, dialog[open]");
+    const isSelecting = selection && !selection.isCollapsed;
+    const editable = "textarea, select, input:not([type=checkbox], [type=radio], [type=button], [type=submit])";
+    const isEditing = document.activeElement?.matches(editable);
+    const isBusy = targets.some(
+      (target) =>
+        (isSelecting && target.contains(selection.anchorNode)) || (isEditing && target.contains(document.activeElement))
+    );
+    return isBusy || document.querySelector("dialog[open]") ? "busy" : "";
+  }
+
+  // How to find the element that has the focus once its surroundings are replaced.
+  function placeOf(element) {
+    if (element.id) return "#" + CSS.escape(element.id);
+    const names = ["href", "name", "value", "type", "data-dialog"].filter((one) => element.hasAttribute(one));
+    const parts = names.map((one) => `[${one}="${CSS.escape(element.getAttribute(one))}"]`);
+    return parts.length ? element.localName + parts.join("") : "";
+  }
+
+  function replace(target, fresh) {
+    markNews(target, fresh);
+    const scrolled = scrollerOf(target)?.scrollLeft;
+    const focused = target.contains(document.activeElement) ? placeOf(document.activeElement) : "";
+    target.replaceChildren(...fresh.childNodes);
+    // A frame later: the new table first gets its scrollbar, which moves it.
+    requestAnimationFrame(() => {
+      if (scrolled) scrollerOf(target)?.scrollTo(scrolled, 0);
+      const isFree = document.activeElement === document.body;
+      if (focused && isFree) target.querySelector(focused)?.focus({ preventScroll: true });
+    });
+  }
+
+  function clockNow() {
+    return new Date().toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" });
+  }
+
+  class SignedOut extends Error {}
+
+  // The same page as it is now.
+  async function fetchPage(loginPath) {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const answer = await fetch(window.location.href, { credentials: "same-origin", signal });
+    if (answer.redirected && new URL(answer.url).pathname === loginPath) throw new SignedOut();
+    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
   }
 
   function start(label) {
+    const { live, liveTarget, liveLogin, liveOff, liveTicked, liveBusy, liveLost } = label.dataset;
     const box = label.querySelector("input");
     const note = label.querySelector(".hub-live-note");
-    const selector = label.dataset.liveTarget;
-    const memory = "hub-live-" + label.dataset.live;
+    const way = label.querySelector(".hub-live-login");
+    const memory = "hub-live-" + live;
     const remembered = localStorage.getItem(memory);
     box.checked = remembered === null ? box.checked : remembered === "1";
+    let lastNews = clockNow();
+    let trouble = ""; // lost or out, as the last try ended
+    let looksSinceTry = 0;
     let isFetching = false;
 
-    function show(state) {
-      label.dataset.state = state;
-      if (state === "on") note.textContent = new Date().toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" });
-      else note.textContent = state === "lost" ? label.dataset.liveLost : "";
+    const targets = () => [...document.querySelectorAll(liveTarget)];
+
+    function state() {
+      if (!box.checked) return ["off", liveOff];
+      const why = whyPaused(targets());
+      if (why) return ["paused", why === "ticked" ? liveTicked : liveBusy];
+      if (trouble === "out") return ["out", ""];
+      const isSlow = isFetching && looksSinceTry >= ANSWER_LOOKS;
+      return trouble || isSlow ? ["lost", `${liveLost} ${lastNews}`] : ["on", lastNews];
+    }
+
+    function show() {
+      const [name, words] = state();
+      label.dataset.state = name;
+      // The clock of good news is not read out every few seconds.
+      note.setAttribute("aria-live", name === "on" ? "off" : "polite");
+      if (note.textContent !== words) note.textContent = words;
+      way.hidden = name !== "out";
+      return name;
     }
 
     async function refresh() {
-      const targets = [...document.querySelectorAll(selector)];
-      if (!box.checked || isFetching || document.hidden || targets.some(isBusy)) return;
-      if ("liveReload" in label.dataset) {
-        window.location.reload();
-        return;
-      }
+      looksSinceTry = 0;
       isFetching = true;
       try {
-        const answer = await fetch(window.location.href, { credentials: "same-origin", redirect: "error" });
-        if (!answer.ok) throw new Error(String(answer.status));
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        const fresh = targets.map((target) => page.getElementById(target.id));
-        if (!targets.length || fresh.includes(null)) throw new Error("not the same page");
-        if (targets.some(isBusy)) return;
-        targets.forEach((target, index) => {
-          markNews(target, fresh[index]);
-          const scrolled = scrollerOf(target)?.scrollLeft;
-          target.replaceChildren(...fresh[index].childNodes);
-          // A frame later: the new table first gets its scrollbar.
-          if (scrolled) requestAnimationFrame(() => scrollerOf(target)?.scrollTo(scrolled, 0));
-        });
-        show("on");
+        const page = await fetchPage(liveLogin);
+        const found = targets();
+        const fresh = found.map((target) => page.getElementById(target.id));
+        if (!found.length || fresh.includes(null)) throw new Error("not the same page");
+        trouble = "";
+        lastNews = clockNow();
+        if (!box.checked || whyPaused(found)) return;
+        if ("liveReload" in label.dataset) window.location.reload();
+        else found.forEach((target, index) => replace(target, fresh[index]));
       } catch (error) {
-        show("lost");
+        trouble = error instanceof SignedOut ? "out" : "lost";
       } finally {
         isFetching = false;
+        show();
       }
+    }
+
+    function look({ atOnce = false } = {}) {
+      looksSinceTry += 1;
+      const name = show();
+      const isDue = atOnce || looksSinceTry >= EVERY_LOOKS;
+      if (isDue && !isFetching && !document.hidden && name !== "off" && name !== "paused") refresh();
     }
 
     box.addEventListener("change", () => {
       localStorage.setItem(memory, box.checked ? "1" : "0");
-      show(box.checked ? "on" : "off");
-      refresh();
+      look({ atOnce: true });
     });
-    document.addEventListener("visibilitychange", refresh);
-    show(box.checked ? "on" : "off");
-    window.setInterval(refresh, EVERY_MS);
+    way.href = `${liveLogin}?next=${encodeURIComponent(window.location.pathname + window.location.search)}`;
+    document.addEventListener("visibilitychange", () => look({ atOnce: true }));
+    document.addEventListener("change", (event) => {
+      // A frame later: Unfold ticks the others of "select all" in a listener of its own.
+      if (event.target.matches?.("input.action-select, .action-toggle")) requestAnimationFrame(() => look());
+    });
+    show();
+    window.setInterval(look, LOOK_MS);
   }
 
   // --- dialogs ----------------------------------------------------------------------------------------
