@@ -3,7 +3,8 @@
 What a request has no place for is refused by a code and never left out in silence. Left out are deleted
 items, which are no part of the order any more, and services (the delivery) and the conception, which the
 till puts on an order by itself: a guess, a request has no place for either. The guest keeps the promised
-time, so ``isAsap`` is not asked for. Names, limits and versions: OpenAPI, CreateOrder.DeliveryOrder and
+time, so ``isAsap`` is not asked for. Courier, problem and tracking link are not carried over either: whoever
+asks is told so beforehand. Names, limits and versions: OpenAPI, CreateOrder.DeliveryOrder and
 Response.Order, read 2026-11.
 """
 
@@ -97,10 +98,6 @@ def _goods(items: Any) -> list[JsonObject]:
 def _check(order: JsonObject) -> None:
     if order.get("externalCourierService"):
         _refuse("has_external_courier")
-    if order.get("courierInfo") or order.get("trackingLink"):
-        _refuse("has_courier")
-    if _of(order, "problem").get("hasProblem"):
-        _refuse("has_problem")
     if order.get("combos"):
         _refuse("has_combo")
     if not _of(order, "orderType").get("id") or not order.get("terminalGroupId"):

@@ -223,11 +223,12 @@ def test_both_pages_lead_to_each_other_by_number_and_say_it_once(
 
 def test_reissue_refuses_what_it_would_lose_before_anything_is_sent(stage: Stage) -> None:
     order = stage.written()
-    stage.put(order.iiko_order_id, tracking_link="https://track.example/1")
+    guest = replace(stage.truth(order.iiko_order_id).guest, name="В" * 61)
+    stage.put(order.iiko_order_id, guest=guest)
 
     command = stage.end(stage.asked(order, BY_SUM))
 
-    assert (command.state, command.error_code) == ("rejected", "has_courier")
+    assert (command.state, command.error_code) == ("rejected", "text_too_long")
     assert stage.changes() == {}
     stays_as_it_was(stage, order, command)
 

@@ -220,12 +220,6 @@ def test_older_till_is_not_told_what_it_does_not_know() -> None:
             "text_too_long",
         ),
         ({"external_number": "7" * 51}, "text_too_long"),
-        (
-            {"courierInfo": {"courier": {"id": EXTRA, "name": "П"}, "isCourierSelectedManually": False}},
-            "has_courier",
-        ),
-        ({"trackingLink": "https://track.example/1"}, "has_courier"),
-        ({"problem": {"hasProblem": True, "description": None}}, "has_problem"),
         ({"combos": [{"id": EXTRA, "name": "Обед"}]}, "has_combo"),
     ],
 )

@@ -43,8 +43,7 @@ REFUSALS_409 = {
     "not_taken_by_till": "The till did not take this order, so it cannot be changed there.",
     "not_taken_yet": "The till has not taken this order yet. Try again in a minute.",
     "order_closed": "The order is closed; iiko changes closed orders only on the till.",
-    "order_cancelled": "The order is cancelled; iiko changes it no more. "
-    "Take another one if the guest wants it.",
+    "order_cancelled": "The order is cancelled. Take another one if the guest wants it.",
     "order_deleted": "The order is deleted in iiko. See whether another order took its place on the till.",
     "unknown_to_iiko": "iiko no longer lists this order, so it cannot be changed. Look for it on the till.",
     "not_a_delivery": "This is an order of the hall; it is changed on the till.",
@@ -77,10 +76,6 @@ REFUSALS_409 = {
     "discount there.",
     "has_loyalty": "A coupon or a loyalty programme works on this order and cannot be carried over. "
     "Give the discount on the till.",
-    "has_courier": "A courier or a tracking link belongs to this order, and a new order would have neither. "
-    "Change that on the till first, or give the discount there.",
-    "has_problem": "The order has a problem noted, and a new order would be without it. Change that on the "
-    "till first, or give the discount there.",
     "has_external_data": "Data of another program hangs on this order and cannot be carried over whole. "
     "Give the discount on the till.",
     "payment_not_rebuildable": "The order has a payment that cannot be put down anew from outside. "

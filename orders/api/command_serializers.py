@@ -233,7 +233,8 @@ class ApplyDiscountSerializer(StrictSerializer):
         required=False,
         default=False,
         help_text="The order may be re-issued with the discount under another number and id, and this one "
-        "cancelled: before cooking and with no processed payment.",
+        "cancelled: before cooking and with no processed payment. Courier, problem mark and tracking "
+        "link are not carried over.",
     )
 
 

@@ -120,7 +120,7 @@ def _why_cancelled(order: Order) -> str:
         return _("The order was replaced by %(order)s. Ask the same of that one.") % {"order": replacement}
     if (order.moved or {}).get("to_order_id"):
         return _("The order was moved on to another one, among its related orders. Ask the same of that one.")
-    return _("The order is cancelled; iiko changes it no more. Take another one if the guest wants it.")
+    return _("The order is cancelled. Take another one if the guest wants it.")
 
 
 def is_known_to_iiko(subject: Subject) -> None:

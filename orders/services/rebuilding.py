@@ -40,8 +40,6 @@ CHECKED = (
     "processed_payments_minor",
     "when_printed",
     "amount_minor",
-    "courier_id",
-    "problem",
 )
 
 # The dictionary's kinds whose payments can be put down anew: the others carry data that iiko does not tell.
@@ -96,10 +94,6 @@ def check(fields: Fields) -> None:
             raise CannotRebuild(code)
     if _has_loyalty(fields.get("loyalty")):
         raise CannotRebuild("has_loyalty")
-    if fields.get("courier_id"):
-        raise CannotRebuild("has_courier")
-    if fields.get("problem") is not None:
-        raise CannotRebuild("has_problem")
 
 
 def _is_processed(payment: Mapping[str, Any]) -> bool:

@@ -214,13 +214,6 @@ OF_REBUILDING: dict[str, Meaning] = {
     "has_external_data": Meaning(
         _("Data of another program hangs on this order and cannot be carried over whole."), _GIVE_AT_TILL
     ),
-    "has_courier": Meaning(
-        _("A courier or a tracking link belongs to this order, and a new order would have neither."),
-        _CHANGE_FIRST,
-    ),
-    "has_problem": Meaning(
-        _("The order has a problem noted, and a new order would be without it."), _CHANGE_FIRST
-    ),
     "amount_too_large": Meaning(
         _("An item has an amount that iiko does not take in a new order (0 to 999.999)."), _GIVE_AT_TILL
     ),

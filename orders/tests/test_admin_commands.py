@@ -886,7 +886,8 @@ class TestCommands:
         stored(order)
 
         # session, user, order, relatives, timeline, events twice, till group, commands open and ended
-        with django_assert_num_queries(10):
+        # and in whose place it was made
+        with django_assert_num_queries(11):
             chief.get(page_url(order))
 
 

@@ -92,11 +92,6 @@ def test_every_status_and_service(acting: Acting, stands: str, kind: dict[str, A
         ({"tips": [wire_payment(amount=50) | {"tipsType": None}]}, "has_tips"),
         ({"loyaltyInfo": {"coupon": "SPRING"}}, "has_loyalty"),
         ({"externalData": [{"key": "a", "value": "b"}]}, "has_external_data"),
-        (
-            {"courierInfo": {"courier": {"id": OTHER, "name": "П"}, "isCourierSelectedManually": True}},
-            "has_courier",
-        ),
-        ({"problem": {"hasProblem": True, "description": None}}, "has_problem"),
         ({"items": []}, "no_items"),
         (
             {
