@@ -214,9 +214,10 @@ def test_home_leads_to_the_admin(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_unknown_host_is_refused_everywhere_but_at_the_webhooks_door(client: Client) -> None:
+def test_unknown_host_is_refused_everywhere_but_at_the_doors_of_machines(client: Client) -> None:
     make_organization()
 
-    assert client.get("/healthz", HTTP_HOST="evil.example.org").status_code == 400
+    assert client.get("/healthz", HTTP_HOST="evil.example.org").status_code == 200
+    assert client.get("/api/v1/orders", HTTP_HOST="evil.example.org").status_code == 400
     assert client.get("/admin/login/", HTTP_HOST="evil.example.org").status_code == 400
     assert post(client, [], url=RECEIVE_URL, HTTP_HOST="evil.example.org").status_code == 200
