@@ -283,7 +283,7 @@ def test_actions_refuse_the_empty_guid(no_id: str, action: str, body: Any) -> No
     )
 
     assert response.status_code in (400, 422), response.content
-    assert "The empty GUID is no id" in response.content.decode()
+    assert "Пустой GUID — не идентификатор." in response.content.decode()
     assert the_order().commands.count() == 0
 
 
@@ -307,7 +307,7 @@ def test_filters_refuse_the_empty_guid(asked: str) -> None:
     response = Client().get(f"/api/v1/{asked}", headers=authorized(make_key()))
 
     assert response.status_code == 400, response.content
-    assert "The empty GUID is no id" in response.content.decode()
+    assert "Пустой GUID — не идентификатор." in response.content.decode()
 
 
 # --- moments that cannot be ------------------------------------------------------------------------------
