@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 from iiko_client import clocks
 from orders.presentation import item_status_text, payment_kind_text
-from orders.services.payment_kinds import paid_minor
 from orders.services.ranks import is_told
 from organizations.models import Organization
 from organizations.presentation import EMPTY, clock, money
@@ -78,7 +77,7 @@ class Bill:
             "total": self.money(row.amount_minor),
             "payments": [self.payment(one) for one in row.payments],
             "are_payments_told": is_told(row.field_ranks, "payments"),
-            "paid": self.money(paid_minor(row.processed_payments_minor, row.payments)),
+            "paid": self.money(row.processed_payments_minor),
             "tips": [self.payment(one) for one in row.tips],
             "discounts": [self.payment(one) for one in row.discounts],
         }
