@@ -317,7 +317,7 @@ def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
 
 def restaurants(now: datetime, board: _Board | None, *, sees_events: bool) -> list[dict[str, Any]]:
     silent = TerminalGroup.objects.silent(now).select_related("organization")
-    rows = Organization.objects.order_by("name").prefetch_related(
+    rows = Organization.objects.prefetch_related(
         Prefetch("terminal_groups", queryset=silent, to_attr="silent_groups")
     )
     if not sees_events:

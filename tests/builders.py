@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.test import Client
+from django.utils import translation
 
 from organizations.models import Organization, TerminalGroup
 from organizations.services.registry import add_organization, create_api_key
@@ -424,14 +425,18 @@ def soi_message(
 def post(
     client: Client, body: Any, token: str | None = TOKEN, *, url: str = RECEIVE_URL, **extra: Any
 ) -> Any:
-    """Deliver a body as iiko does; bytes and text go as they are, everything else as JSON."""
+    """Deliver a body as iiko does; bytes and text go as they are, everything else as JSON.
+
+    The language of the caller stays: a request leaves its own behind.
+    """
     if isinstance(body, str):
         body = body.encode()
     elif not isinstance(body, bytes):
         body = json.dumps(body, ensure_ascii=False).encode()
     if token is not None:
         extra.setdefault("HTTP_AUTHORIZATION", token)
-    return client.post(url, data=body, content_type="application/json", **extra)
+    with translation.override(translation.get_language()):
+        return client.post(url, data=body, content_type="application/json", **extra)
 
 
 def inbox() -> list[Any]:  # untyped, so that a test may reach into a payload

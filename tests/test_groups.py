@@ -72,9 +72,11 @@ PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "organizations_stoplistitem_export": ((), ALL),
     "orders_ordercommand_retry": (("command",), NOT_DISPATCHER),
     "orders_ordercommand_give_up": (("command",), NOT_DISPATCHER),
+    "orders_ordercommand_seen": (("command",), NOT_DISPATCHER),
     "orders_order_ask": (("order", "cancel"), NOT_DISPATCHER),
     "orders_order_ask_many": (("cancel",), NOT_DISPATCHER),
     "orders_order_asked": (("run",), ALL),
+    "orders_order_seen": (("order",), ALL),
     "loyalty_customer_find": ((), ALL),
     "loyalty_customer_read": (("customer",), ALL),
     "loyalty_customer_move": (("customer", "wallet", "topup"), NOT_DISPATCHER),
@@ -179,7 +181,9 @@ def test_group_opens_lists_and_forms(signed_in: Client, person: User, group: str
 def test_group_changes_and_acts(person: User, group: str) -> None:
     request = RequestFactory().get("/")
     request.user = person
-    asks = {"assign_courier", "change_status"} | ({"cancel_orders"} if group in NOT_DISPATCHER else set())
+    asks = {"assign_courier", "change_status", "acknowledge_refusals"} | (
+        {"cancel_orders"} if group in NOT_DISPATCHER else set()
+    )
     sets_up = group == ADMINISTRATOR
 
     changes = {name for name, page in REGISTERED.items() if page.has_change_permission(request)}
@@ -188,7 +192,10 @@ def test_group_changes_and_acts(person: User, group: str) -> None:
 
     assert changes == (ADDS if sets_up else set())
     assert deletes == (DELETES if sets_up else set())
-    assert {name: found for name, found in actions.items() if found} == {"orders.order": asks} | (
+    assert {name: found for name, found in actions.items() if found} == {
+        "orders.order": asks,
+        "orders.ordercommand": {"acknowledge"},
+    } | (
         {
             "webhooks.webhookevent": {"replay"},
             "auth.user": {"delete_selected"},

@@ -279,9 +279,9 @@ def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: Dja
 
     # Session, user, open orders, refused ones, the inbox, unknown types, the dead, strangers, types met,
     # their counts, the zone, what is out of stock, lists that cannot be read, shifts, restaurants, what was
-    # missed, whether there is one, commands for a person, refused ones, those without an answer, silent POS,
+    # missed, commands for a person, refused ones, those without an answer, silent POS,
     # settings of webhooks.
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(21):
         chief.get(HOME)
 
 

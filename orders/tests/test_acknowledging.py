@@ -173,12 +173,12 @@ def test_commands_that_want_a_look_are_counted_and_listed(chief: Client, order: 
     made(order, CommandState.ATTENTION, hours=24 * 8)
     made(order, CommandState.CONFIRMED)
 
-    told = {title: told for title, told in overview(chief).items() if "commands" in title}
+    told = {title: told for title, told in overview(chief).items() if "command" in title}
 
     assert {title: number for title, (number, _url) in told.items()} == {
-        "commands wait for a person": "1",
+        "command waits for a person": "1",
         "commands refused or not done, 24 h": "2",
-        "commands without an answer": "1",
+        "command without an answer": "1",
     }
     for number, url in told.values():
         assert len(rows(chief.get(url))) == int(number)
@@ -187,7 +187,7 @@ def test_commands_that_want_a_look_are_counted_and_listed(chief: Client, order: 
 def test_commands_that_want_no_look_have_no_tile(chief: Client, order: Order) -> None:
     made(order, CommandState.CONFIRMED)
 
-    assert [title for title in overview(chief) if "commands" in title] == []
+    assert [title for title in overview(chief) if "command" in title] == []
 
 
 def test_failed_command_is_acknowledged_on_the_page_of_its_order(chief: Client, order: Order) -> None:

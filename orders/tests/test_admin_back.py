@@ -78,7 +78,9 @@ def test_action_on_an_order_leads_back_to_the_list_as_it_was(chief: Client, orde
     asked = chief.post(url, {"key": key_of(form), "courier": COURIER_ID})
 
     assert {page, LIST} <= set(links(form))
-    assert (asked.status_code, asked.headers["Location"]) == (302, page)
+    there = f"{ORDERS}{order.pk}/change/?command={OrderCommand.objects.get().pk}&{KEPT}"
+    assert (asked.status_code, asked.headers["Location"]) == (302, there)
+    assert LIST in links(chief.get(there))
 
 
 def test_action_on_many_orders_leads_back_to_the_list_as_it_was(chief: Client, order: Order) -> None:
@@ -106,7 +108,9 @@ def test_giving_up_leads_back_to_the_order_and_its_list(chief: Client, order: Or
     answer = chief.post(url)
 
     assert page in links(chief.get(url))
-    assert answer.headers["Location"] == page
+    there = f"{ORDERS}{order.pk}/change/?command={command.pk}&how=given-up&{KEPT}"
+    assert answer.headers["Location"] == there
+    assert LIST in links(chief.get(there))
 
 
 def test_filters_lead_nowhere_but_to_the_list(chief: Client, order: Order) -> None:

@@ -75,6 +75,7 @@ def test_restaurants_are_listed_without_their_login(client: Client, restaurant: 
         "currency",
         "is_active",
         "pos_version",
+        "default_payment_types",
         "dictionaries_synced_at",
         "created_at",
         "updated_at",

@@ -58,6 +58,7 @@ def good_bodies(theatre: Theatre) -> dict[str, dict[str, Any]]:
         "webhooks/update_settings": {**one, "webHooksUri": "http://x.example/", "webHooksFilter": None},
         "deliveries/update_order_delivery_status": {**about, "deliveryStatus": "OnWay", "deliveryDate": None},
         "deliveries/update_order_courier": {**about, "employeeId": str(cafe.couriers[0].id)},
+        "deliveries/change_driver_info": {**about, "driverId": None, "estimatedTime": None},
         "deliveries/change_payments": {**about, "payments": [cash]},
         "deliveries/add_payments": {**about, "payments": [cash]},
         "deliveries/cancel": {**about, "cancelCauseId": None},

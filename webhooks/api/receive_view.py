@@ -45,7 +45,6 @@ def _refusal(words: str) -> OpenApiResponse:
 
 
 @extend_schema(
-    operation_id="webhooks_receive",
     summary="Where iiko delivers its events",
     description="Cloud events in an array or alone, or one SOI message. The webhook's token stands in "
     "`Authorization` (with or without `Bearer `) or `authToken`; API keys do not open it. The answer "

@@ -33,8 +33,10 @@ logger = structlog.stdlib.get_logger(__name__)
 
 _LOOK_EVERY_S = 0.1
 _TRY_EVERY_S = 0.5
-_SLOW_S = 1.0
+_HELD_UP_S = 1.0
+_SLOW_S = 3.0
 _MOST_SLOW = 8
+"""When so many requests have waited for so long, those that come now would wait in vain."""
 
 
 class DatabaseAway(OperationalError):
@@ -63,6 +65,7 @@ class DatabaseWatch:
         self._own = threading.local()
         self._thread: threading.Thread | None = None
         self._is_away = False
+        self._pause = threading.Event()  # never set: its wait is a sleep of these threads alone
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -111,7 +114,7 @@ class DatabaseWatch:
         """Refuse at once what would only wait.
 
         Raises:
-            DatabaseAway: it did not answer, or several requests have waited for it for a second.
+            DatabaseAway: it did not answer, or several requests have waited for it for seconds.
         """
         if self._is_away:
             raise DatabaseAway("The database is away.")
@@ -136,7 +139,7 @@ class DatabaseWatch:
         A failure at once holds up nobody: the next request may ask again.
         """
         mine: _Waiting | None = getattr(self._own, "waiting", None)
-        if mine is None or time.monotonic() - mine.began < _SLOW_S:
+        if mine is None or time.monotonic() - mine.began < _HELD_UP_S:
             return
         with self._lock:
             if self._is_away:
@@ -148,7 +151,7 @@ class DatabaseWatch:
     def _wait_for_answer(self) -> None:
         began = time.monotonic()
         while not _answers():
-            time.sleep(_TRY_EVERY_S)
+            self._pause.wait(_TRY_EVERY_S)
         self._is_away = False
         logger.warning("database.back", away_s=round(time.monotonic() - began, 1))
 
@@ -156,7 +159,7 @@ class DatabaseWatch:
 
     def _look(self) -> None:
         while True:
-            time.sleep(_LOOK_EVERY_S)
+            self._pause.wait(_LOOK_EVERY_S)
             now = time.monotonic()
             with self._lock:
                 overdue = [one for one in self._waiting if now > one.until]

@@ -375,7 +375,6 @@ def test_api_finds_by_reason_and_error(disagreeing: Order, asked: dict[str, Any]
     [
         ({}, None),
         ({"dry_run": True}, None),
-        ({"statuss": "dead"}, "statuss"),
         ({"status": "gone"}, "status"),
         ({"since": "yesterday"}, "since"),
     ],
@@ -385,6 +384,13 @@ def test_api_refuses_what_names_no_events(disagreeing: Order, body: dict[str, An
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["attr"] in (attr, "non_field_errors" if attr is None else attr)
+    assert len(inbox()) == 2
+
+
+def test_api_refuses_a_field_that_it_does_not_know(disagreeing: Order) -> None:
+    answer = ask(statuss="dead")
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "unknown_field")
     assert len(inbox()) == 2
 
 

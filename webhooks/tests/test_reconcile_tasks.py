@@ -93,4 +93,4 @@ def test_watch_keeps_what_it_found() -> None:
 
     watch_the_links()
 
-    assert LinkHealth.objects.get(organization_id=ORGANIZATION_ID).state == LinkState.QUIET
+    assert LinkHealth.objects.get(organization_id=ORGANIZATION_ID).state == LinkState.NO_LOGIN
