@@ -106,11 +106,11 @@ def _address(point: Wire | None) -> list[str | None]:
 def _item(item: Wire) -> tuple[Any, ...]:
     components = [item[key] for key in ("primaryComponent", "secondaryComponent") if item.get(key)]
     parts = components or [item]
-    product = item.get("template") or item.get("service") or item.get("product") or {}
+    names = [(part.get("product") or part.get("service") or {}).get("name") for part in parts]
     sums = [_minor(part.get("resultSum")) for part in parts]
     return (
         item["type"],
-        product.get("name"),
+        names[0] if len(names) == 1 else " / ".join(f"½ {name}" for name in names),
         item["status"],
         Decimal(str(item["amount"])),
         None if None in sums else sum(one for one in sums if one is not None),

@@ -458,10 +458,10 @@ def test_discount_is_given_by_making_the_order_anew(visitor: Visitor, stage: Sta
     command = stage.end(OrderCommand.objects.get())
     stage.until(command, lambda: bool(command.saga.get("is_linked")), seconds=60)
     new = Order.objects.get(iiko_order_id=command.new_order_id)
-    expect(page.get_by_text("in place of this one: order")).to_be_visible()
+    expect(page.get_by_text(f"Replaced by №{new.readable_number}", exact=True)).to_be_visible()
     page.get_by_role("link", name=f"№{new.readable_number}").first.click()
     expect(page.get_by_text("Скидка управляющего", exact=True)).to_be_visible()
-    expect(page.get_by_text("this one, in place of order")).to_be_visible()
+    expect(page.get_by_text(f"Made in place of №{old.readable_number}", exact=True)).to_be_visible()
     page.get_by_role("link", name=f"№{old.readable_number}").first.click()
     expect(page.locator(".hub-head .hub-badge--Cancelled")).to_be_visible()
     assert len(stage.living()) >= 1
@@ -478,7 +478,7 @@ def test_courier_is_found_by_a_part_of_the_name(visitor: Visitor) -> None:
 
     page.get_by_label("Find a courier").fill("РОВ")
 
-    expect(page.locator(".hub-radio:visible")).to_have_text(["Ветров"])
+    expect(page.locator(".hub-radio:visible")).to_have_text(["Ветров – free"])
     page.get_by_label("Find a courier").fill("nobody")
     expect(page.get_by_text("No courier has that name.")).to_be_visible()
 
