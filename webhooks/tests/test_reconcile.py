@@ -408,7 +408,7 @@ class TestTrouble:
         make_organization()
 
         with pytest.raises(
-            CommandError, match=r"No active restaurant has an API login\. Run sync_dictionaries"
+            CommandError, match=r"No active restaurant has an API login\. Add a login .* IIKO_API_KEY"
         ):
             run()
 
