@@ -8,10 +8,17 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iikohub.settings")
     try:
+        from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
     except ImportError as error:
         raise SystemExit("Django is not installed here. Run `make install` first.") from error
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        # The sentence says what to change in the settings; the way there helps nobody.
+        if "--traceback" in sys.argv:
+            raise
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":

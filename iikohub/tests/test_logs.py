@@ -14,6 +14,21 @@ PHONE = "+79995550011"
 
 
 @pytest.mark.django_db
+def test_page_under_an_unknown_name_leaves_one_line_and_no_traceback(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = io.StringIO()
+    (handler,) = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
+    monkeypatch.setattr(handler, "stream", log)
+
+    assert client.get("/admin/login/", headers={"host": "scanner.example.org"}).status_code == 400
+
+    [line] = [one for one in log.getvalue().splitlines() if "scanner.example.org" in one]
+    assert "pages.unknown_host" in line
+    assert "Traceback" not in log.getvalue()
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -204,3 +204,19 @@ def test_iiko_is_asked_in_russia_unless_told_otherwise() -> None:
 )
 def test_half_a_credential_for_iiko_stops_the_start(environment: dict[str, str], sentence: str) -> None:
     assert complaint(**environment).endswith(sentence)
+
+
+@pytest.mark.parametrize("command", [["worker", "--drain"], ["check"], ["demo", "--port", "8000"]])
+def test_command_says_what_is_wrong_in_the_settings_and_nothing_else(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=os.environ | {"WEBHOOK_AUTO_REGISTER": "maybe"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "WEBHOOK_AUTO_REGISTER must be 1 or 0, not 'maybe'.\n"

@@ -110,12 +110,13 @@ REFUSALS_422 = {
     "payment_type_of_other_kind": "Visa is of the kind Card.",
     "payment_type_not_settable": "iiko does not let this payment type be set from outside.",
     "payment_without_type": "Each payment needs paymentTypeId or paymentTypeKind.",
-    "no_such_payment_type": "This restaurant has no payment type of the kind External.",
+    "no_such_payment_type": "This restaurant has no payment type of the kind External. It has: "
+    "Visa = 09322f46-578a-d210-add7-eec222a08871.",
     "payment_type_not_external": "iiko takes Visa only itself, so it cannot have been paid outside iiko.",
     "loyalty_card_needs_guest": "iiko takes a payment from a loyalty card only with the guest's own proof "
     "(credential, searchScope), which the hub neither takes nor keeps. Put it down on the till.",
     "payment_type_ambiguous": "Several payment types are of the kind Card. Give paymentTypeId, or have the "
-    "usual one chosen in the admin (Restaurants, Beryozka, Usual payment types): "
+    "usual one chosen in the admin (Organizations, Beryozka, Usual payment types): "
     "Visa = 09322f46-578a-d210-add7-eec222a08871; Mir = 1a2b3c4d-0000-4000-8000-000000000001.",
     "reason_too_long": "The reason has more than 255 characters.",
     "reason_needed": "The removal type needs a reason. Give one.",

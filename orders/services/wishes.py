@@ -154,17 +154,25 @@ def _type_by_kind(order: Order, asked: AskedPayment) -> DictionaryEntry:
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise BadWish(
-            "no_such_payment_type", _("This restaurant has no payment type of the kind %s.") % kind.value
-        )
+        raise BadWish("no_such_payment_type", _no_type_of(kind, order))
     raise BadWish(
         "payment_type_ambiguous",
         _(
             "Several payment types are of the kind %(kind)s. Give paymentTypeId, or have the usual one "
-            "chosen in the admin (Restaurants, %(restaurant)s, Usual payment types): %(types)s."
+            "chosen in the admin (Organizations, %(restaurant)s, Usual payment types): %(types)s."
         )
         % {"kind": kind.value, "restaurant": order.organization.name, "types": _listed(fitting)},
     )
+
+
+def _no_type_of(kind: PaymentKind, order: Order) -> str:
+    there_are = [entry for entry in _types(order).order_by(*NAME_ORDER) if fits(entry, order)]
+    if not there_are:
+        return _("No payment type of this restaurant is known here. Read the dictionaries.")
+    return _("This restaurant has no payment type of the kind %(kind)s. It has: %(types)s.") % {
+        "kind": kind.value,
+        "types": _listed(there_are),
+    }
 
 
 def fits(entry: DictionaryEntry, order: Order) -> bool:

@@ -452,9 +452,22 @@ def test_payments_that_do_not_fit(acting: Acting, payments: list[dict[str, Any]]
     response = acting.ask("update-payment", {"payments": payments})
 
     assert refused(response) == (422, code)
-    if code == "payment_type_ambiguous":
+    if code in ("payment_type_ambiguous", "no_such_payment_type"):
         detail = response.json()["errors"][0]["detail"]
         assert f"Visa = {CARD_ID}; Мир = {CAUSE_ID}" in detail
+
+
+def test_restaurant_of_no_payment_types_is_told_to_read_them(acting: Acting) -> None:
+    acting.has()
+
+    answer = acting.ask(
+        "update-payment",
+        {"payments": [{"paymentTypeKind": "Card", "sum": 1651}]},
+        headers={"Accept-Language": "en"},
+    )
+
+    assert refused(answer) == (422, "no_such_payment_type")
+    assert "Read the dictionaries" in answer.json()["errors"][0]["detail"]
 
 
 def test_same_payments_are_not_sent_again(acting: Acting) -> None:

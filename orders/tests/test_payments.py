@@ -197,7 +197,7 @@ def test_kind_of_several_types_is_refused_naming_the_setting(cards: Acting) -> N
     assert refused(response) == (422, "payment_type_ambiguous")
     assert response.json()["errors"][0]["detail"] == (
         "Several payment types are of the kind Card. Give paymentTypeId, or have the usual one chosen in the "
-        f"admin (Restaurants, Кафе «Сирень», Usual payment types): Visa = {CARD_ID}; Мир = {MIR_ID}."
+        f"admin (Organizations, Кафе «Сирень», Usual payment types): Visa = {CARD_ID}; Мир = {MIR_ID}."
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.db import Error, InterfaceError, OperationalError
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 from drf_standardized_errors.handler import ExceptionHandler
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated
 
 from organizations.errors import HubError
 
@@ -58,5 +58,11 @@ class HubExceptionHandler(ExceptionHandler):
             return refusal
         if isinstance(exc, OperationalError | InterfaceError) and is_connection_lost(exc):
             return DatabaseAway()
+        if isinstance(exc, NotAuthenticated):
+            # In place: the view wrote the WWW-Authenticate header on it.
+            exc.detail = ErrorDetail(
+                gettext("An API key is needed: send the header “Authorization: Api-Key KEY”."),
+                code=exc.default_code,
+            )
         known: Exception = super().convert_known_exceptions(exc)
         return known

@@ -63,7 +63,9 @@ def add_organization(*, iiko_id: str, name: str, timezone: str, currency: str = 
             organization.save()
             return organization
     except IntegrityError as error:
-        raise OrganizationExists(f"Organization {canonical_id(iiko_id)} is already here.") from error
+        raise OrganizationExists(
+            f"Organization {canonical_id(iiko_id)} is already here. Change it in the admin (Organizations)."
+        ) from error
 
 
 @transaction.atomic

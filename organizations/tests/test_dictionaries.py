@@ -144,7 +144,7 @@ def test_everything_of_a_login_comes_in(iiko: PlayedIiko) -> None:
     assert said.splitlines() == [
         "Login 'main'",
         "  Сирень: 8 new, 0 changed, 0 gone",
-        "1 restaurants: 8 new, 0 changed, 0 gone.",
+        "1 restaurant: 8 new, 0 changed, 0 gone.",
     ]
 
 
@@ -154,7 +154,7 @@ def test_second_run_changes_nothing(iiko: PlayedIiko) -> None:
     sync()
     before = list(DictionaryEntry.objects.order_by("pk").values())
 
-    assert sync().splitlines()[-1] == "1 restaurants: 0 new, 0 changed, 0 gone."
+    assert sync().splitlines()[-1] == "1 restaurant: 0 new, 0 changed, 0 gone."
 
     assert list(DictionaryEntry.objects.order_by("pk").values()) == before
 
@@ -166,7 +166,7 @@ def test_what_is_gone_is_marked_and_may_come_back(iiko: PlayedIiko) -> None:
     groups = {"terminalGroups": [], "terminalGroupsInSleep": grouped(vendor_group())}
     plays_again(iiko, couriers={"employees": []}, cancel_causes={"cancelCauses": []}, terminal_groups=groups)
 
-    assert sync().splitlines()[-1] == "1 restaurants: 0 new, 1 changed, 2 gone."
+    assert sync().splitlines()[-1] == "1 restaurant: 0 new, 1 changed, 2 gone."
 
     assert Courier.objects.get().is_deleted
     assert DictionaryEntry.objects.get(kind="cancel_cause").is_deleted

@@ -180,7 +180,7 @@ def test_command_refuses_a_bad_zone() -> None:
 def test_command_refuses_what_is_here_and_leaves_its_token() -> None:
     command(webhook_token="the-first-token")
 
-    with pytest.raises(CommandError, match="is already here"):
+    with pytest.raises(CommandError, match=r"is already here\. Change it in the admin"):
         command(webhook_token="the-second-token")
 
     assert WebhookConfig.objects.get().auth_token == "the-first-token"

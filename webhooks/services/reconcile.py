@@ -57,6 +57,12 @@ Report = Callable[[str], None]
 Clock = Callable[[], datetime]
 
 
+NO_LOGIN_ANYWHERE = (
+    "No active restaurant has an API login. Add a login in the admin (API logins) or set IIKO_API_KEY, and "
+    "run sync_dictionaries. A restaurant that is here already gets its login in the admin (Organizations)."
+)
+
+
 class NothingToSync(HubError):
     code = "nothing_to_sync"
 
@@ -115,10 +121,7 @@ def work_by_login(organization_id: str | None = None) -> list[LoginWork]:
             continue
         found.setdefault(login.pk, (login, []))[1].append(organization)
     if not found:
-        raise NothingToSync(
-            "No active restaurant has an API login. Run sync_dictionaries, or choose one in the admin "
-            "(Organizations)."
-        )
+        raise NothingToSync(NO_LOGIN_ANYWHERE)
     return [LoginWork(login, tuple(organizations)) for login, organizations in found.values()]
 
 

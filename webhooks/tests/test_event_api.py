@@ -389,16 +389,23 @@ def test_page_past_the_end_is_empty(key: str) -> None:
 # --- who ---------------------------------------------------------------------------------------------
 
 
-def test_without_key_is_401_and_says_how(key: str) -> None:
-    response = Client().get(URL)
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}])
+@pytest.mark.parametrize(("language", "words"), [("en", "An API key is needed"), ("ru", "Нужен ключ API")])
+def test_without_key_is_401_and_says_how(
+    key: str, headers: dict[str, str], language: str, words: str
+) -> None:
+    response = Client().get(URL, headers=headers | {"Accept-Language": language})
 
     assert (response.status_code, response["WWW-Authenticate"]) == (401, "Api-Key")
+    detail = response.json()["errors"][0]["detail"]
+    assert words in detail
+    assert "Authorization: Api-Key KEY" in detail
     assert response.json() == {
         "type": "client_error",
         "errors": [
             {
                 "code": "not_authenticated",
-                "detail": response.json()["errors"][0]["detail"],
+                "detail": detail,
                 "attr": None,
             }
         ],

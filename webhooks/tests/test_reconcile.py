@@ -107,7 +107,7 @@ class TestByRevision:
         order = Order.objects.get()
         assert (order.status, order.amount_minor, order.revision) == ("OnWay", 1999, REVISION)
         assert cursor().revision == 500
-        assert "1 orders read, 1 were put into the inbox." in told
+        assert "1 order read, 1 was put into the inbox." in told
 
     def test_what_a_webhook_brought_is_not_stored_again(
         self, restaurant: Organization, iiko: PlayedIiko, client: Client
@@ -119,7 +119,7 @@ class TestByRevision:
         told = run()
 
         assert [(event.source, event.duplicates) for event in inbox()] == [(EventSource.WEBHOOK, 0)]
-        assert "1 orders read, 0 were put into the inbox." in told
+        assert "1 order read, 0 were put into the inbox." in told
 
     def test_webhook_with_the_shops_own_data_counts_as_known(
         self, restaurant: Organization, iiko: PlayedIiko, client: Client
@@ -408,7 +408,7 @@ class TestTrouble:
         make_organization()
 
         with pytest.raises(
-            CommandError, match=r"No active restaurant has an API login\. Run sync_dictionaries"
+            CommandError, match=r"No active restaurant has an API login\. Add a login .* IIKO_API_KEY"
         ):
             run()
 

@@ -300,7 +300,8 @@ def test_inactive_and_unlinked_restaurants_are_left_out(iiko: PlayedIiko, restau
     assert register() == "Кафе «Сирень»: registered already\n"
 
     Organization.objects.update(is_active=False)
-    assert refused()[1].startswith("No active restaurant has an API login.")
+    assert refused()[1].startswith("No active restaurant has an API login. Add a login in the admin")
+    assert "IIKO_API_KEY" in refused()[1]
 
 
 def test_one_restaurant_may_be_named(iiko: PlayedIiko, restaurant: Organization) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from organizations.link_models import ApiLogin
@@ -27,8 +28,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Login {one.name!r}")
             total.add(sync_login(one, now=timezone.now(), report=lambda line: self.stdout.write(f"  {line}")))
         self.stdout.write(
-            f"{total.organizations} restaurants: {total.created} new, {total.changed} changed, "
-            f"{total.gone} gone."
+            f"{total.organizations} restaurant{pluralize(total.organizations)}: "
+            f"{total.created} new, {total.changed} changed, {total.gone} gone."
         )
         if total.failures:
             raise CommandError(

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.template.defaultfilters import pluralize
 
 from organizations.errors import HubError
 from organizations.services.registry import add_organization
@@ -55,7 +56,7 @@ class Command(BaseCommand):
         ).count()
         if kept:
             self.stdout.write(
-                f"{kept} events came before it was here. Apply them: "
+                f"{kept} event{pluralize(kept)} came before it was here. Apply them: "
                 f"manage.py replay_webhooks --status ignored --organization {iiko_id}"
             )
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from organizations.errors import HubError
 from organizations.models import Organization
+from webhooks.services.reconcile import NO_LOGIN_ANYWHERE
 from webhooks.services.registration import (
     Outcome,
     Registration,
@@ -48,9 +49,7 @@ class Command(BaseCommand):
         except HubError as error:
             raise CommandError(str(error)) from error
         if not wanted:
-            raise CommandError(
-                "No active restaurant has an API login. Run sync_dictionaries, or choose one in the admin."
-            )
+            raise CommandError(NO_LOGIN_ANYWHERE)
         ended = [self._register(one, dry_run=dry_run, force=force) for one in wanted]
         if failures := ended.count(False):
             raise CommandError(f"{failures} of {len(wanted)} restaurants are not registered, see above.")

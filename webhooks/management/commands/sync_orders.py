@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -56,7 +57,7 @@ class Command(BaseCommand):
             return SyncResult(failures=[str(error)])
         for organization in work.organizations:
             read, news = done.read[organization.iiko_id], done.news[organization.iiko_id]
-            self._say(f"{organization.name}: {read} orders read, {news} not known yet")
+            self._say(f"{organization.name}: {read} order{pluralize(read)} read, {news} not known yet")
         return done
 
     def _say(self, line: str) -> None:
@@ -65,8 +66,9 @@ class Command(BaseCommand):
 
 
 def _summary(total: SyncResult, *, dry_run: bool) -> str:
-    verb = "would be put" if dry_run else "were put"
-    return f"{total.read.total()} orders read, {total.news.total()} {verb} into the inbox."
+    read, news = total.read.total(), total.news.total()
+    verb = "would be put" if dry_run else "was put" if news == 1 else "were put"
+    return f"{read} order{pluralize(read)} read, {news} {verb} into the inbox."
 
 
 def _instant(text: str) -> datetime:

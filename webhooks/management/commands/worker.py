@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
+from django.template.defaultfilters import pluralize
 
 from organizations.database_limits import WORKER, limit_connections
 from organizations.services.call_log import call_log
@@ -53,7 +54,8 @@ class Command(BaseCommand):
         limit_connections(WORKER)
         logger.info("worker.started", drain=drain)
         if drain:
-            self.stdout.write(f"Applied {self._drain(batch)} events.")
+            applied = self._drain(batch)
+            self.stdout.write(f"Applied {applied} event{pluralize(applied)}.")
         else:
             self._run_beside_jobs(batch, grace)
         logger.info("worker.stopped")
