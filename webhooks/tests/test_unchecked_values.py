@@ -91,7 +91,7 @@ def test_deletion_written_as_text_or_number_is_one(flag: Any) -> None:
         reserve_event(info={"isDeleted": flag}),
     )
 
-    rows = [Order.objects.get(), TableOrder.objects.get(), Reserve.objects.get()]
+    rows: list[Any] = [Order.objects.get(), TableOrder.objects.get(), Reserve.objects.get()]
     assert [(row.is_deleted, row.is_open) for row in rows] == [(True, False)] * 3
     assert last_notes() == [f"isDeleted: expected true or false, got {flag!r}; taken for true"]
 
@@ -381,7 +381,8 @@ def test_revision_in_seconds_is_not_older_than_everything(event: Any) -> None:
         event(status="Closed", timestamp=seconds, event_time="2026-03-14 13:56:00.000"),
     )
 
-    model = {cloud_event: Order, table_order_event: TableOrder, reserve_event: Reserve}[event]
+    models: dict[Any, Any] = {cloud_event: Order, table_order_event: TableOrder, reserve_event: Reserve}
+    model = models[event]
     assert (model.objects.get().raw_status, model.objects.get().revision) == ("Closed", REVISION)
     assert last_notes() == [f"timestamp: {seconds} lies before 2010; placed by eventTime"]
 
@@ -625,3 +626,20 @@ def test_null_takes_the_courier_off_and_absence_does_not(said: dict[str, Any]) -
     deliver(soi_message(orderStatus="WAITING", **said))
 
     assert (the_order().courier_id, the_order().courier_name) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("courier_said", "person"),
+    [
+        ("Ким Яна", (None, "Ким Яна")),
+        (COURIER_ID, (COURIER_ID, None)),
+        (["Ким Яна"], (None, None)),
+        (" ", (None, None)),
+    ],
+)
+def test_courier_of_soi_that_is_no_object_leaves_no_former_one(
+    courier_said: Any, person: tuple[str | None, str | None]
+) -> None:
+    deliver(soi_message(courierId=ORDER_ID, courierName="Прежняя Вера"), soi_message(courier=courier_said))
+
+    assert (the_order().courier_id, the_order().courier_name) == person
