@@ -96,7 +96,7 @@ def _goods(items: Any) -> list[JsonObject]:
 
 
 def _check(order: JsonObject) -> None:
-    if order.get("externalCourierService"):
+    if any(_of(order, "externalCourierService").values()):
         _refuse("has_external_courier")
     if order.get("combos"):
         _refuse("has_combo")

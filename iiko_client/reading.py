@@ -24,6 +24,8 @@ NO_ID = "00000000-0000-0000-0000-000000000000"
 """What a .NET sender writes where it has no id."""
 _CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _INT64 = 2**63
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_DECIMAL = re.compile(r"-?\d{1,20}(?:\.\d{1,30})?", re.ASCII)
 _UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
 _MAY_BE_UNSTORABLE = re.compile(rb"\\u(?:d[89a-f]|0000)", re.IGNORECASE)
 
@@ -227,13 +229,21 @@ class Reader:
         return None if value is None else clocks.utc(value)
 
     def boolean(self, key: str) -> bool | None:
+        """True or false; what some senders write in their place (``"true"``, 1) is taken and noted."""
         value = self.wire.get(key)
         if value is None or isinstance(value, bool):
             return value
-        raise BadValue(f"expected true or false, got {str(value)[:40]!r}")
+        found = _FLAGS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
+        if found is None:
+            raise BadValue(f"expected true or false, got {str(value)[:40]!r}")
+        self.note(key, f"expected true or false, got {value!r}; taken for {str(found).lower()}")
+        return found
 
     def decimal(self, key: str) -> Decimal | None:
+        """A number below 10¹²; decimal text is taken too, as of whole numbers and of money."""
         value = self.wire.get(key)
+        if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+            value = Decimal(value.strip())
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | Decimal):

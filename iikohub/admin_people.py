@@ -10,7 +10,8 @@ from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_noop, pgettext_lazy
@@ -19,6 +20,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from organizations.admin_lists import BoundedPaginator, Worded
+from organizations.name_keys import folded, has_words
 
 GROUP_NAMES = (gettext_noop("Dispatcher"), gettext_noop("Operator"), gettext_noop("Administrator"))
 """The groups that the migrations make. They are stored in English and shown in the reader's language."""
@@ -206,6 +208,16 @@ class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-a
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         users: QuerySet[User] = super().get_queryset(request)
         return users.prefetch_related("groups")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        """Find people by parts of their names as names are found everywhere: е stands for ё."""
+        if not search_term.strip():
+            return queryset, False
+        parts = [part for name in self.search_fields for part in (F(name), Value(" "))]
+        people = queryset.alias(person_key=folded(Concat(*parts, output_field=TextField())))
+        return people.filter(has_words(search_term, "person_key")), False
 
     def is_within_reach(self, request: HttpRequest, obj: User) -> bool:
         return may_touch(request.user, obj)

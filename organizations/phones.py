@@ -13,7 +13,8 @@ from urllib.parse import unquote
 from django.db.models import Expression, Func, Q, TextField, Value
 from django.db.models.functions import Collate
 
-_LABEL = re.compile(r"\s*(?:тел(?:ефон)?|моб|т|tel|phone)(?:[.:\s]+|(?=\+))", re.IGNORECASE)
+_LABEL = re.compile(r"\s*(?:тел(?:ефон)?|моб|т|tel|phone|callto|sms)(?:[.:\s]+|(?=\+))", re.IGNORECASE)
+_LINKS = ("tel:", "callto:", "sms:")
 _EXTENSION = re.compile(r"(?<=[0-9])[^0-9a-zа-яё]*(?:[,;#]|доб|вн|ext|x|х).*", re.IGNORECASE | re.DOTALL)
 _BETWEEN = re.compile(r"[\s().\-\u2010-\u2015\u2212/_]")
 _PHONE = re.compile(r"\+?[0-9]{7,15}")
@@ -26,7 +27,7 @@ def normal_phone(text: str) -> str:
     Without a plus ten digits, and eleven from 8, are Russian; 00 and Russia's 810 stand for a plus. A
     number with a plus is left as it is, whatever country it is of.
     """
-    text = unquote(text) if visible(text).lower().startswith("tel:") else text
+    text = unquote(text) if visible(text).lower().startswith(_LINKS) else text
     text = _EXTENSION.sub("", _LABEL.sub("", _plain(text), count=1))
     text = _BETWEEN.sub("", text)
     if not _PHONE.fullmatch(text):

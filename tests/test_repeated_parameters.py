@@ -26,6 +26,8 @@ from tests.builders import (
     make_other_organization,
     make_terminal_group,
     post,
+    soi_message,
+    table_order_event,
 )
 
 pytestmark = pytest.mark.django_db
@@ -269,3 +271,41 @@ def test_misspelt_filter_of_webhook_settings_is_refused_and_a_restaurant_is_not(
     found = get(key, f"webhooks/configs?organization_id={OTHER_ORGANIZATION_ID}").json()["results"]
 
     assert [one["organization_id"] for one in found] == [OTHER_ORGANIZATION_ID]
+
+
+# --- any spelling --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "orders?status=cooking_started",
+        "orders?status=COOKING-STARTED&status=Waiting",
+        "orders?order_type=delivery",
+        "orders?order_type=DeliveryByCourier",
+        "webhooks/events?event_type=deliveryorderupdate",
+        "webhooks/events?event_type=DELIVERY_ORDER_UPDATE",
+        "table-orders?status=NEW",
+        "table-orders?status=new&status=BILL",
+    ],
+)
+def test_word_of_a_list_is_taken_in_any_spelling(asked: str) -> None:
+    make_organization()
+    post(Client(), [cloud_event()], TOKEN)
+    drain()
+    post(Client(), [table_order_event()], TOKEN)
+    drain()
+
+    answer = Client().get(f"/api/v1/{asked}", headers=authorized(make_key()))
+
+    assert (answer.status_code, answer.json()["count"]) == (200, 1)
+
+
+def test_type_that_nobody_knows_is_found_as_it_is_shown() -> None:
+    make_organization()
+    post(Client(), soi_message(orderType="DroneDrop"), TOKEN)
+    drain()
+
+    answer = Client().get("/api/v1/orders?order_type=DroneDrop", headers=authorized(make_key()))
+
+    assert [row["order_type"] for row in answer.json()["results"]] == ["DroneDrop"]

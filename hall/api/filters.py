@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from hall.models import Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
 from hall.presentation import sees_people
 from orders.api.filters import ChangesFilter
-from organizations.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import ExternalIdFilter, IikoIdFilter, StrictBooleanFilter, WordsFilter
 from organizations.models import ApiKey
 
 
@@ -33,7 +33,7 @@ class HallFilter(ChangesFilter):
 
 class TableOrderFilter(HallFilter):
     iiko_order_id = IikoIdFilter(field_name="iiko_id")
-    status = ChoicesFilter(choices=TableOrderStatus.choices, help_text="`Bill` is not closed.")
+    status = WordsFilter(choices=TableOrderStatus.choices, help_text="`Bill` is not closed.")
     number = filters.CharFilter()
 
     class Meta:
@@ -43,7 +43,7 @@ class TableOrderFilter(HallFilter):
 
 class ReserveFilter(HallFilter):
     iiko_reserve_id = IikoIdFilter(field_name="iiko_id")
-    status = ChoicesFilter(choices=ReserveStatus.choices)
+    status = WordsFilter(choices=ReserveStatus.choices)
     expected_since = filters.IsoDateTimeFilter(
         field_name="estimated_start_time", lookup_expr="gte", help_text="ISO 8601; expected at or after."
     )

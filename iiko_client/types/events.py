@@ -39,7 +39,7 @@ OLDER_EVENT_TYPES = ("OrderChanged", "DeliveryOrderChanged")
 
 SOI_TYPES = ("CREATE", "UPDATE")
 
-_TYPES_BY_LETTERS = {letters(name): name for name in (*EVENT_TYPES, *OLDER_EVENT_TYPES)}
+_TYPES_BY_LETTERS = {letters(name): name for name in (*EVENT_TYPES, *OLDER_EVENT_TYPES, *SOI_TYPES)}
 
 CLOUD, SOI, UNKNOWN = "cloud", "soi", "unknown"
 _INT64 = 2**63
@@ -85,7 +85,7 @@ def _cloud(message: Mapping[str, Any]) -> Envelope:
     tells_news = bool(inner) and (event_time is not None or revision is not None)
     return Envelope(
         format=CLOUD,
-        event_type=_event_type(message.get("eventType")),
+        event_type=event_type_of(message.get("eventType")),
         organization_id=_ident(message.get("organizationId")) or _organization_inside(inner),
         entity_key=_ident(inner.get("id")),
         order_external_id=_external(inner.get("externalNumber")),
@@ -145,7 +145,8 @@ def _organization_inside(info: Mapping[str, Any]) -> str:
     return _ident(info.get("organizationId"))
 
 
-def _event_type(value: Any) -> str:
+def event_type_of(value: Any) -> str:
+    """Return the name of a type as the hub stores it, in whatever spelling it was written."""
     name = value.strip()[:100] if isinstance(value, str) else ""
     return _TYPES_BY_LETTERS.get(letters(name), name)
 

@@ -82,6 +82,9 @@ def word(known: Callable[[str], str | None]) -> Callable[[Reader, str], str | No
 _KIND, _STATUS, _PAYMENT_KIND = word(item_kind), word(item_status), word(payment_kind)
 
 
+_COMPONENTS = ("primaryComponent", "secondaryComponent")
+
+
 def read_items(reader: Reader, key: str) -> list[ItemRow]:
     combos = {row["id"]: row["name"] for row in _read_combos(reader)}
     return [_read_item(item, combos) for item in reader.children(key)]
@@ -95,7 +98,7 @@ def _read_combos(reader: Reader) -> list[dict[str, str | None]]:
 def _read_item(item: Reader, combos: dict[str | None, str | None]) -> ItemRow:
     kind = item.read("type", _KIND)
     # Compound has one or two components and no product of its own, Service has a service in its place.
-    components = [item.inner(key) for key in ("primaryComponent", "secondaryComponent") if item.wire.get(key)]
+    components = [item.inner_named(key, "product") for key in _COMPONENTS if item.wire.get(key)]
     parts = [_read_component(component) for component in components]
     template = _read_product(item.inner_named("template"))
     product = _read_product(item.inner_named("service" if kind == "Service" else "product"))

@@ -230,8 +230,10 @@ def _read_address(wire: Reader | None) -> OrderFields:
     place = wire.inner_named("address", "line1")
     street = place.inner_named("street")
     names = ("house", "building", "flat", "entrance", "floor", "doorphone", "index", "line1")
+    # The schema has the city in the street; some write it beside the street.
+    cities = [one.inner_named("city").read("name", Reader.label) for one in (street, place)]
     address: dict[str, Any] = {
-        "city": street.inner_named("city").read("name", Reader.label),
+        "city": cities[0] or cities[1],
         "street": street.read("name", Reader.label),
     }
     address |= {name: place.read(name, Reader.label) for name in names}

@@ -63,12 +63,12 @@ def _read_courier(place: Reader, fields: OrderFields) -> None:
     No courier is in the published example; imitations of the format name one in these ways. Id and name
     are of one person, so one of them alone empties the other.
     """
-    courier = place.read("courier", Reader.child)
+    courier = place.read("courier", Reader.named)
     if courier is not None:
         person = courier.read("id", Reader.ident), courier.read("name", Reader.label)
     elif place.has("courierId") or place.has("courierName"):
         person = place.read("courierId", Reader.ident), place.read("courierName", Reader.label)
-    elif place.has("courier") and place.wire["courier"] is None:
+    elif place.has("courier"):
         person = None, None
     else:
         return

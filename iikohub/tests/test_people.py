@@ -313,3 +313,17 @@ def test_deleting_is_said_in_the_right_case(client: Client) -> None:
     assert "object (" not in asked
     assert "Группы: 1" in asked
     assert "удалить пользователя «vera»?" in person
+
+
+# --- finding -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ["семенова", "СЕМЁНОВА", "алена семен", "семен ale", "ale@", "late"])
+def test_person_is_found_as_names_are_found(client: Client, asked: str) -> None:
+    User.objects.create_user("late", first_name="Алёна", last_name="Семёнова", email="ale@hub.example")
+    User.objects.create_user("early", first_name="Пётр", last_name="Иванов")
+    sign_in_superuser(client)
+
+    page = client.get(USERS, {"q": asked})
+
+    assert [user.username for user in page.context["cl"].result_list] == ["late"]

@@ -78,6 +78,8 @@ REFUSALS_409 = {
     "Give the discount on the till.",
     "has_external_data": "Data of another program hangs on this order and cannot be carried over whole. "
     "Give the discount on the till.",
+    "has_external_courier": "A courier service is called for this order already. Give the discount on the "
+    "till.",
     "payment_not_rebuildable": "The order has a payment that cannot be put down anew from outside. "
     "Change that on the till first, or give the discount there.",
     "payments_to_share": "The order has several payments, and only a person knows which of them the discount "

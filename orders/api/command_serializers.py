@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from iiko_client.types.payments import PaymentKind
-from iiko_client.types.statuses import DeliveryStatus, normalise_status
+from iiko_client.types.statuses import DeliveryStatus, normalise_status, words
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_minor
 from orders.command_models import CommandKind, OrderCommand
 from orders.services.discounts import AskedDiscount
@@ -109,9 +109,13 @@ class MoneyField(serializers.Field[MinorUnits, Any, Any, Any]):
 
 
 class NamedChoiceField(serializers.ChoiceField):
-    """Names what there is to choose from."""
+    """Takes any spelling of its choices, and names them where it takes none."""
 
     default_error_messages = {"invalid_choice": _("“{input}” is none of these: {known}.")}
+
+    def to_internal_value(self, data: Any) -> Any:
+        known = words(*map(str, self.choices))
+        return super().to_internal_value((known(data) or data) if isinstance(data, str) else data)
 
     def fail(self, key: str, **facts: Any) -> NoReturn:
         if "input" in facts:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import django_filters as filters
 from django.db.models import Model, QuerySet
-from django.http import QueryDict
 from django.utils import timezone
 
-from iiko_client.types.statuses import normalise_status
+from iiko_client.types.statuses import order_type as known_type
 from orders.models import Order, OrderQuerySet, Status
 from orders.services.horizon import settled_before
 from organizations.api.filters import (
-    ChoicesFilter,
     ExternalIdFilter,
     IikoIdFilter,
     StrictBooleanFilter,
     TextsFilter,
+    WordsFilter,
 )
 
 M = TypeVar("M", bound=Model)
@@ -47,7 +46,7 @@ class ChangesFilter(filters.FilterSet):
 
 
 class OrderFilter(ChangesFilter):
-    status = ChoicesFilter(choices=Status.choices, help_text="Of iiko's ten statuses.")
+    status = WordsFilter(choices=Status.choices, help_text="Of iiko's ten statuses.")
     organization_id = IikoIdFilter()
     courier_id = IikoIdFilter()
     order_type = TextsFilter(method="by_order_type", help_text="DELIVERY, PICKUP, HALL.")
@@ -69,17 +68,8 @@ class OrderFilter(ChangesFilter):
         model = Order
         fields: list[str] = []
 
-    def __init__(self, data: QueryDict | None = None, *args: Any, **kwargs: Any) -> None:
-        # SOI's spelling is taken too: ON_WAY finds what OnWay does.
-        if data is not None and (asked := data.getlist("status")):
-            data = data.copy()
-            data.setlist(
-                "status", [known.value if (known := normalise_status(one)) else one for one in asked]
-            )
-        super().__init__(data, *args, **kwargs)
-
     def by_order_type(self, orders: QuerySet[Order], _: str, value: list[str]) -> QuerySet[Order]:
-        return orders.filter(order_type__in=[text.upper() for text in value])
+        return orders.filter(order_type__in=[known_type(text) or text for text in value])
 
     def by_late(self, orders: OrderQuerySet, _: str, value: bool) -> QuerySet[Order]:
         return orders.late(timezone.now(), is_late=value)

@@ -298,8 +298,11 @@ STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
 }
 """Which checks a wished status passes, after ``ALWAYS``."""
 
+# An outside service is no reason to keep one's own courier: beside it they are one too many.
+_BY_COURIER: tuple[Check, ...] = (till_from(7, 1, 5), goes_by_courier)
+
 OTHERS: dict[CommandKind, tuple[Check, ...]] = {
-    CommandKind.ASSIGN_COURIER: (till_from(7, 1, 5), goes_by_courier, goes_by_own_courier),
+    CommandKind.ASSIGN_COURIER: (*_BY_COURIER, goes_by_own_courier),
     CommandKind.UPDATE_PAYMENT: (till_from(7, 6, 3), nothing_is_processed),
     CommandKind.CANCEL: STATUSES[DeliveryStatus.CANCELLED],
     CommandKind.APPLY_DISCOUNT: (can_be_made_anew,),
@@ -333,7 +336,7 @@ def check_courier_off(subject: Subject) -> None:
     Raises:
         NotAllowed: with a stable code, the reason and what to do instead.
     """
-    check(subject, CommandKind.ASSIGN_COURIER)
+    _run((*ALWAYS, *_BY_COURIER), subject)
     if subject.order.courier_id is None:
         _refuse("already_so", _("The order has no courier."))
     till_from(*DRIVER_FROM)(subject)

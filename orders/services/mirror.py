@@ -39,6 +39,7 @@ _WRITTEN = (
     "field_ranks",
     "not_listed_since",
     "refusal_acknowledged_at",
+    "refusal_acknowledged_by",
     "unknown_to_iiko_at",
     "updated_at",
 )
@@ -276,9 +277,9 @@ def _absorb(keeper: _Row, loser: _Row) -> None:
         if rank > keeper.ranks.of(name):
             keeper.set(name, getattr(loser.order, name), rank)
     keeper.order.revision = max(keeper.order.revision or 0, loser.order.revision or 0) or None
-    keeper.order.refusal_acknowledged_at = (
-        keeper.order.refusal_acknowledged_at or loser.order.refusal_acknowledged_at
-    )
+    if keeper.order.refusal_acknowledged_at is None:
+        keeper.order.refusal_acknowledged_at = loser.order.refusal_acknowledged_at
+        keeper.order.refusal_acknowledged_by = loser.order.refusal_acknowledged_by
     keeper.order.created_at = min(keeper.order.created_at, loser.order.created_at)
     keeper.story.absorb(loser.story, loser_id=loser.order.pk)
     keeper.is_changed = keeper.is_touched = True

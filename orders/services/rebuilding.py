@@ -37,6 +37,8 @@ CHECKED = (
     "discounts",
     "loyalty",
     "external_data",
+    "external_courier_service_id",
+    "external_courier_service_name",
     "processed_payments_minor",
     "when_printed",
     "amount_minor",
@@ -74,6 +76,14 @@ def is_before_kitchen(fields: Fields) -> bool:
     return fields.get("status") in BEFORE_KITCHEN and not printed
 
 
+_HINDRANCES = (
+    ("tips", "has_tips"),
+    ("external_data", "has_external_data"),
+    ("external_courier_service_id", "has_external_courier"),
+    ("external_courier_service_name", "has_external_courier"),
+)
+
+
 def check(fields: Fields) -> None:
     """Raise why an order cannot be made anew; fields by the mirror's names.
 
@@ -89,7 +99,7 @@ def check(fields: Fields) -> None:
     ):
         raise CannotRebuild("payment_processed")
     _check_items([item for item in fields.get("items") or [] if not item.get("is_deleted")])
-    for name, code in (("tips", "has_tips"), ("external_data", "has_external_data")):
+    for name, code in _HINDRANCES:
         if fields.get(name):
             raise CannotRebuild(code)
     if _has_loyalty(fields.get("loyalty")):

@@ -333,6 +333,8 @@ def _new_order(desk: Desk) -> Verdict:
         seen = _see(desk, desk.ids["order_id"]).get(desk.ids["order_id"])
     if seen is None or not seen.is_taken:
         return _rejected("order_not_shown")
+    if seen.fields.get("is_deleted"):
+        return _rejected("order_deleted")
     new_id = str(uuid4())
     anew = rebuilding.anew(
         seen.info,

@@ -21,6 +21,7 @@ from tests.builders import (
     drain,
     make_organization,
     post,
+    soi_message,
 )
 from tests.pages import COMMANDS, ORDERS, markup, rows, sign_in, sign_in_superuser, text
 from tests.played_iiko import linked
@@ -103,6 +104,21 @@ def test_another_refusal_wants_to_be_seen_to_again(chief: Client) -> None:
     arrive(refused(timestamp=REVISION + 5, error_info={"code": "InvalidPhone", "message": "no"}))
 
     assert overview(chief)[NOT_ACCEPTED][0] == "1"
+
+
+def test_who_acknowledged_is_kept_when_two_rows_turn_out_to_be_one_order(chief: Client) -> None:
+    arrive(refused(order_id=ORDER_ID, external_number=None))
+    post(Client(), soi_message(kind="CREATE", order_id=None, message={"creationStatus": "ERROR"}))
+    drain()
+    Order.objects.filter(iiko_order_id=None).update(
+        refusal_acknowledged_at=timezone.now(), refusal_acknowledged_by="vera"
+    )
+
+    arrive(refused(order_id=ORDER_ID, external_number="20260314-117", timestamp=REVISION + 1))
+
+    order = Order.objects.get()
+    assert order.refusal_acknowledged_at is not None
+    assert order.refusal_acknowledged_by == "vera"
 
 
 def test_order_that_was_taken_is_not_acknowledged(chief: Client) -> None:

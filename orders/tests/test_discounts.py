@@ -92,6 +92,8 @@ def test_every_status_and_service(acting: Acting, stands: str, kind: dict[str, A
         ({"tips": [wire_payment(amount=50) | {"tipsType": None}]}, "has_tips"),
         ({"loyaltyInfo": {"coupon": "SPRING"}}, "has_loyalty"),
         ({"externalData": [{"key": "a", "value": "b"}]}, "has_external_data"),
+        ({"externalCourierService": {"id": OTHER, "name": None}}, "has_external_courier"),
+        ({"externalCourierService": {"id": None, "name": "Такси"}}, "has_external_courier"),
         ({"items": []}, "no_items"),
         (
             {
@@ -123,6 +125,25 @@ def test_empty_loyalty_and_deleted_items_stand_in_no_way(acting: Acting) -> None
     gone = product(type="Compound", deleted={"deletionMethod": removal})
     loyalty: dict[str, Any] = {"coupon": None, "appliedManualConditions": None, "dynamicDiscounts": []}
     acting.has(**FRESH | {"items": [product(whenPrinted=None), gone], "loyaltyInfo": loyalty})
+
+    assert acting.ask("apply-discount", BY_SUM).status_code == 202
+
+
+def test_order_deleted_at_the_till_meanwhile_is_not_made_again(acting: Acting) -> None:
+    acting.has(**FRESH)
+    DraftUse.objects.create(organization_id=ORGANIZATION_ID, is_on=False, learned_at=acting.clock.now)
+    command = acting.asked("apply-discount", BY_SUM)
+    acting.shows(**FRESH | {"isDeleted": True})
+
+    acting.step(command)
+
+    assert (command.state, command.error_code) == ("rejected", "order_deleted")
+    assert "deliveries/create" not in acting.iiko.operations()
+
+
+def test_courier_service_with_the_empty_guid_stands_in_no_way(acting: Acting) -> None:
+    nobody = {"id": "00000000-0000-0000-0000-000000000000", "name": None}
+    acting.has(**FRESH | {"externalCourierService": nobody})
 
     assert acting.ask("apply-discount", BY_SUM).status_code == 202
 
@@ -346,7 +367,6 @@ def test_command_tells_its_step_and_the_new_order(acting: Acting) -> None:
 def test_every_refusal_is_described() -> None:
     late = {
         "item_not_rebuildable",
-        "has_external_courier",
         "guest_not_rebuildable",
         "address_not_rebuildable",
         "amount_too_large",

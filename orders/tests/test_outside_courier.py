@@ -10,12 +10,13 @@ from django.test import Client
 
 from orders.models import Order, TimelineEntry
 from tests.acting import Acting, make_courier, refused
-from tests.builders import COURIER_ID, courier
+from tests.builders import COURIER_ID, courier, make_terminal_group
 from tests.pages import ORDERS, rows, sign_in_superuser, text
 from tests.played_iiko import PlayedIiko
 
 pytestmark = pytest.mark.django_db
 
+OTHER = "8e9fa0b1-c2d3-4e4f-8051-627384950011"
 SERVICE = {"id": "1f2e3d4c-5b6a-4978-8695-a4b3c2d1e0f1", "name": "Быстрые ноги"}
 LINK = "https://track.example/z1?order=5&lang=ru"
 
@@ -119,6 +120,14 @@ def test_both_couriers_are_shown_where_iiko_names_both(acting: Acting, client: C
     sign_in_superuser(client)
 
     assert "Орлова Вера; Быстрые ноги (внешняя служба)" in text(page_of(client, order))
+
+
+def test_own_courier_beside_an_outside_service_can_be_taken_off(acting: Acting) -> None:
+    make_terminal_group(acting.organization, pos_version="8.6.6")
+    aggregators(acting, courierInfo=courier())
+
+    assert refused(acting.ask("assign-courier", {"courier_id": OTHER})) == (409, "external_courier_service")
+    assert acting.asked("assign-courier", {"courier_id": None}).wish["courier_id"] is None
 
 
 def test_what_else_a_person_needs_stands_on_the_page(acting: Acting, client: Client) -> None:

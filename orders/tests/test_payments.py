@@ -76,6 +76,15 @@ def test_payment_that_says_nothing_is_not_taken_outside(acting: Acting, flags: d
     assert (sent["isProcessedExternally"], sent.get("isFiscalizedExternally")) == (False, None)
 
 
+@pytest.mark.parametrize("kind", ["CASH", "cash", " Cash "])
+def test_kind_is_taken_in_any_spelling(acting: Acting, kind: str) -> None:
+    acting.has(payments=[])
+
+    command = acting.asked("update-payment", paying({"paymentTypeKind": kind, "sum": 1651}))
+
+    assert [one["payment_type_id"] for one in command.wish["payments"]] == [CASH_ID]
+
+
 def test_only_a_payment_taken_outside_proves_one(visa: Acting) -> None:
     visa.iiko.answers(CHANGE, QUEUED)
     command = visa.asked("update-payment", paying(OUTSIDE))

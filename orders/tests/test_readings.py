@@ -117,6 +117,21 @@ def test_line_says_whether_and_why_it_was_deleted(deleted: Any, *, is_deleted: b
     assert (item["is_deleted"], item["deletion_reason"]) == (is_deleted, reason)
 
 
+@pytest.mark.parametrize(("written", "amount"), [("0.353", "0.353"), (" 2 ", "2"), ("-1.5", "-1.5")])
+def test_amount_written_as_text_is_that_amount(written: str, amount: str) -> None:
+    [item] = arrive(cloud_event(items=[product(amount=written)])).items
+
+    assert (item["amount"], inbox()[0].notes) == (amount, [])
+
+
+@pytest.mark.parametrize("written", ["1 016,45", "1,5", "1e3", "", "٣", "много"])
+def test_text_that_is_no_amount_is_unknown_and_noted(written: str) -> None:
+    [item] = arrive(cloud_event(items=[product(amount=written)])).items
+
+    assert item["amount"] is None
+    assert inbox()[0].notes == [f"order.items[0].amount: expected a number, got {written!r}"]
+
+
 # --- text in the place of an object ------------------------------------------------------------------
 
 
@@ -181,6 +196,8 @@ PARTS = {"street": {"name": "Первая", "city": {"name": "Тюмень"}}, "
         ),
         ({"house": "5", "line1": "Первая, 55"}, "5, Первая, 55", 0),
         ("Тюмень, Первая, 5", "Тюмень, Первая, 5", 1),
+        ({"city": "Тюмень", "street": "Первая", "house": "5"}, "Тюмень, Первая, 5", 2),
+        ({"city": {"name": "Омск"}, "street": PARTS["street"], "house": "5"}, "Тюмень, Первая, 5", 0),
     ],
 )
 def test_address_begins_with_the_street_and_ends_at_the_door(
@@ -233,6 +250,8 @@ TEMPLATE_ID = "a1395cb6-0000-4000-8000-000000000009"
         (MUSHROOMS, MUSHROOMS, "С грибами", ID_OF.format(1)),
         (MUSHROOMS, CHEESE, "½ С грибами / ½ Сырная", TEMPLATE_ID),
         (MUSHROOMS, part("", 2), "Собери сам", TEMPLATE_ID),
+        ("С грибами", "Сырная", "½ С грибами / ½ Сырная", TEMPLATE_ID),
+        (MUSHROOMS, "Сырная", "½ С грибами / ½ Сырная", TEMPLATE_ID),
     ],
 )
 def test_dish_of_parts_is_named_after_them(first: Any, second: Any, name: str, product_id: str) -> None:

@@ -16,6 +16,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from iiko_client.reading import external_id, is_no_id
+from iiko_client.types.statuses import words
 from organizations.api.fields import NO_ID_GIVEN
 from organizations.services.registry import canonical_id
 
@@ -53,6 +54,12 @@ class _ChoicesField(forms.MultipleChoiceField):
         return [text.strip() for text in super().to_python(value) if text.strip()]
 
 
+class _WordsField(_ChoicesField):
+    def to_python(self, value: Any) -> list[str]:
+        known = words(*(choice for choice, _label in self.widget.choices))
+        return [known(text) or text for text in super().to_python(value)]
+
+
 class _TextsField(_ChoicesField):
     """Values of any text that PostgreSQL can hold."""
 
@@ -78,6 +85,12 @@ class ChoicesFilter(MultipleChoiceFilter):
 
     def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
         return qs.filter(**{f"{self.field_name}__in": value}) if value else qs
+
+
+class WordsFilter(ChoicesFilter):
+    """The same for words of iiko's, in any spelling: ``ON_WAY`` finds what ``OnWay`` does."""
+
+    field_class = _WordsField
 
 
 class TextsFilter(CharFilter, ChoicesFilter):

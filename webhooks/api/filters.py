@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import django_filters as filters
+from typing import Any
 
+import django_filters as filters
+from django.db.models import QuerySet
+
+from iiko_client.types.events import event_type_of
 from organizations.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, TextsFilter
 from webhooks.models import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
 
 
+class EventTypeFilter(TextsFilter):
+    """Types in any spelling, as they are stored in one."""
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        return super().filter(qs, [event_type_of(text) for text in value])
+
+
 class EventFilter(filters.FilterSet):
-    event_type = TextsFilter()
+    event_type = EventTypeFilter()
     status = ChoicesFilter(choices=EventStatus.choices)
     organization_id = IikoIdFilter()
     order_external_id = ExternalIdFilter()

@@ -14,6 +14,8 @@ from webhooks.handlers.base import Claimed, Ending, ignored
 from webhooks.models import Reason
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Before iiko had a cloud: seconds, written where milliseconds belong, lie in 1970.
+_EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 
 
 class Directory:
@@ -78,7 +80,9 @@ def check_named_organization(event: Claimed, named: str | None) -> Ending | None
 
 
 def dated(event: Claimed) -> tuple[Claimed, tuple[str, ...]]:
-    """Leave out a revision or time that cannot be true, for it would outrank whatever comes after it.
+    """Leave out a revision or time that cannot be true.
+
+    One that lies ahead would outrank whatever comes after it, one of seconds be older than whatever came.
 
     Returns the event as it is to be applied, and what to note on it.
     """
@@ -89,6 +93,9 @@ def dated(event: Claimed) -> tuple[Claimed, tuple[str, ...]]:
         event = replace(event, event_time=None)
     if event.revision is not None and event.revision > milliseconds(latest):
         notes.append(f"timestamp: {event.revision} lies ahead of its receipt; {_placed(event)}")
+        event = replace(event, revision=None)
+    elif event.revision is not None and event.revision < milliseconds(_EARLIEST):
+        notes.append(f"timestamp: {event.revision} lies before 2010; {_placed(event)}")
         event = replace(event, revision=None)
     elif event.revision is None and _info(event).get("timestamp") is not None:
         notes.append(f"timestamp: no moment; {_placed(event)}")

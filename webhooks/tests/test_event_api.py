@@ -219,7 +219,9 @@ def test_events_cannot_be_written(key: str, method: str) -> None:
     [
         ({"event_type": "DeliveryOrderUpdate"}, ["cloud", "other"]),
         ({"event_type": "UPDATE"}, ["soi"]),
-        ({"event_type": "deliveryorderupdate"}, []),
+        ({"event_type": "deliveryorderupdate"}, ["cloud", "other"]),
+        ({"event_type": "update"}, ["soi"]),
+        ({"event_type": "DeliveryOrderUpdated"}, []),
         ({"status": "pending"}, ["soi", "cloud", "other"]),
         ({"status": "ignored"}, ["raw"]),
         ({"status": "dead"}, []),

@@ -80,6 +80,38 @@ def last_notes() -> list[str]:
     return notes
 
 
+# --- flags ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flag", ["true", "True", " TRUE ", "1", 1])
+def test_deletion_written_as_text_or_number_is_one(flag: Any) -> None:
+    deliver(
+        cloud_event(status="OnWay", isDeleted=flag),
+        table_order_event(info={"isDeleted": flag}),
+        reserve_event(info={"isDeleted": flag}),
+    )
+
+    rows: list[Any] = [Order.objects.get(), TableOrder.objects.get(), Reserve.objects.get()]
+    assert [(row.is_deleted, row.is_open) for row in rows] == [(True, False)] * 3
+    assert last_notes() == [f"isDeleted: expected true or false, got {flag!r}; taken for true"]
+
+
+def test_payment_taken_outside_by_a_flag_of_text_is_paid() -> None:
+    payment = {"paymentType": {"name": "Сайт"}, "sum": 1651.0, "isProcessedExternally": "true"}
+    deliver(cloud_event(payments=[payment | {"isPrepay": 0}]))
+
+    [kept] = the_order().payments
+    assert (kept["is_processed_externally"], kept["is_prepay"]) == (True, False)
+
+
+@pytest.mark.parametrize("flag", ["yes", "да", 2, -1, 1.0, [True], {}, ""])
+def test_flag_that_cannot_be_read_is_unknown_and_noted(flag: Any) -> None:
+    deliver(cloud_event(status="OnWay", isDeleted=flag))
+
+    assert (the_order().is_deleted, the_order().is_open) == (None, True)
+    assert last_notes() == [f"order.isDeleted: expected true or false, got {str(flag)!r}"]
+
+
 # --- words ---------------------------------------------------------------------------------------------
 
 
@@ -340,6 +372,21 @@ def test_revision_from_the_future_does_not_hold_an_order(revision: Any) -> None:
     assert endings() == [("processed", "")] * 3
 
 
+@pytest.mark.parametrize("event", [cloud_event, table_order_event, reserve_event])
+def test_revision_in_seconds_is_not_older_than_everything(event: Any) -> None:
+    """It lies in 1970, so whatever came before would stand for ever."""
+    seconds = REVISION // 1000 + 60
+    deliver(
+        event(status="New", timestamp=REVISION),
+        event(status="Closed", timestamp=seconds, event_time="2026-03-14 13:56:00.000"),
+    )
+
+    models: dict[Any, Any] = {cloud_event: Order, table_order_event: TableOrder, reserve_event: Reserve}
+    model = models[event]
+    assert (model.objects.get().raw_status, model.objects.get().revision) == ("Closed", REVISION)
+    assert last_notes() == [f"timestamp: {seconds} lies before 2010; placed by eventTime"]
+
+
 def test_payload_and_column_keep_what_was_sent() -> None:
     deliver(cloud_event(timestamp=REVISION * 1000), cloud_event(timestamp=REVISION * 1000))
 
@@ -579,3 +626,20 @@ def test_null_takes_the_courier_off_and_absence_does_not(said: dict[str, Any]) -
     deliver(soi_message(orderStatus="WAITING", **said))
 
     assert (the_order().courier_id, the_order().courier_name) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("courier_said", "person"),
+    [
+        ("Ким Яна", (None, "Ким Яна")),
+        (COURIER_ID, (COURIER_ID, None)),
+        (["Ким Яна"], (None, None)),
+        (" ", (None, None)),
+    ],
+)
+def test_courier_of_soi_that_is_no_object_leaves_no_former_one(
+    courier_said: Any, person: tuple[str | None, str | None]
+) -> None:
+    deliver(soi_message(courierId=ORDER_ID, courierName="Прежняя Вера"), soi_message(courier=courier_said))
+
+    assert (the_order().courier_id, the_order().courier_name) == person

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from iiko_client.types.events import event_type_of
 from organizations.services.registry import canonical_id
 from webhooks.forecast_words import EVERYTHING, WITHOUT_PEOPLE, Viewer, lines, summary
 from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
@@ -89,7 +90,7 @@ class Command(BaseCommand):
         if options["organization"]:
             events = events.filter(organization_id=canonical_id(options["organization"]))
         if options["type"]:
-            events = events.filter(event_type=options["type"])
+            events = events.filter(event_type=event_type_of(options["type"]))
         return events
 
 
