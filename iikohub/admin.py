@@ -20,7 +20,7 @@ from iikohub import admin_people  # noqa: F401  # it registers itself
 from organizations.admin import USUAL_TYPE_FIELDS
 from organizations.admin import OrganizationAdmin as BaseOrganizationAdmin
 from organizations.models import Organization, TerminalGroup
-from organizations.presentation import EMPTY, ago_text, badge, silent_pos_badges
+from organizations.presentation import EMPTY, ago_text, answers_text, badge, silent_pos_badges
 from webhooks.models import WebhookConfig
 from webhooks.receiving import heard_text, last_received
 from webhooks.services.configs import receive_url
@@ -76,11 +76,16 @@ class OrganizationAdmin(BaseOrganizationAdmin):
     def webhook(self, organization: Any) -> SafeString:
         is_open = organization.is_open_to_iiko
         token = badge("on", gettext("token set")) if is_open else badge("off", gettext("no token"))
-        return format_html("{} {}", token, self.pos_state(organization))
+        silent = silent_pos_badges(organization.silent_groups, timezone.now())
+        return format_html("{} {}", token, silent)
 
     @admin.display(description=_("POS"), empty_value=EMPTY)
-    def pos_state(self, organization: Any) -> SafeString:
-        return silent_pos_badges(organization.silent_groups, timezone.now())
+    def pos_state(self, organization: Any) -> str | SafeString:
+        now = timezone.now()
+        if silent := silent_pos_badges(organization.silent_groups, now):
+            return silent
+        told = (answers_text(group, now) for group in organization.terminal_groups.all())
+        return next((one for one in told if one != EMPTY), EMPTY)
 
     @admin.display(description=_("last event"))
     def heard_of(self, organization: Any) -> str | SafeString:

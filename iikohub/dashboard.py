@@ -136,6 +136,7 @@ class _Board:
     def tiles(self, now: datetime) -> list[Tile]:
         refused = bounded(Order.objects.refused_lately(now))
         number, late, sending = self.total("number"), self.total("late"), self.total("sending")
+        troubled, unknown = self.total("troubled"), self.total("unknown")
         # A title is read after its number.
         return [
             Tile(ngettext("open order", "open orders", _shown(number)), number, orders_url(state="open")),
@@ -150,9 +151,28 @@ class _Board:
                 sending,
                 orders_url(state="sending"),
             ),
-            Tile(_("not accepted by the till, 24 h"), refused, orders_url(state="refused"), "warn"),
-            Tile(_("open with a problem"), self.total("troubled"), orders_url(state="problem"), "warn"),
-            Tile(_("with an unknown status"), self.total("unknown"), orders_url(state="unknown"), "bad"),
+            Tile(
+                ngettext(
+                    "order not accepted by the till, 24 h",
+                    "orders not accepted by the till, 24 h",
+                    _shown(refused),
+                ),
+                refused,
+                orders_url(state="refused"),
+                "warn",
+            ),
+            Tile(
+                ngettext("open order with a problem", "open orders with a problem", _shown(troubled)),
+                troubled,
+                orders_url(state="problem"),
+                "warn",
+            ),
+            Tile(
+                ngettext("order with an unknown status", "orders with an unknown status", _shown(unknown)),
+                unknown,
+                orders_url(state="unknown"),
+                "bad",
+            ),
         ]
 
     def statuses(self) -> list[Tile]:

@@ -59,6 +59,7 @@ UNFOLD_TEXTS = (
 )
 
 # Django's own sentences put a name into them as it stands; ours fit every name, or take it in its case.
+# The last ones are written wrongly in Django's Russian.
 DJANGO_TEXTS = (
     gettext_noop("Delete selected %(verbose_name_plural)s"),
     gettext_noop("Successfully deleted %(count)d %(items)s."),
@@ -96,5 +97,9 @@ DJANGO_TEXTS = (
     gettext_noop(
         "Are you sure you want to delete the selected %(objects_name)s? All of the following objects and "
         "their related items will be deleted:"
+    ),
+    gettext_noop(
+        "Whether the user will be able to authenticate using a password or not. If disabled, they may still "
+        "be able to authenticate using other backends, such as Single Sign-On or LDAP."
     ),
 )

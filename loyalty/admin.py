@@ -130,7 +130,7 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {"find_form": FindGuestForm()} | (extra_context or {})
+        context = {"find_form": FindGuestForm(auto_id="find_%s")} | (extra_context or {})
         response: HttpResponse = super().changelist_view(request, context)
         return response
 

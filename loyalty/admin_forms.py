@@ -59,7 +59,7 @@ class MoveMoneyForm(ReasonForm):
         max_length=200,
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text=_("Its number or id, if it is for one. A hold goes back when its order is cancelled."),
+        help_text=_("Its number or id, if it is for one."),
     )
     field_order = ("amount", "reason", "order_number", "token")
 

@@ -122,6 +122,10 @@ class WalletPages:
             messages.error(request, refusal)
             return HttpResponseRedirect(reverse(CUSTOMER_PAGE, args=[customer.pk]))
         form = MoveMoneyForm(request.POST or None, initial={"token": uuid4().hex})
+        if kind == OperationKind.HOLD:
+            form.fields["order_number"].help_text = _(
+                "Its number or id, if it is for one. A hold goes back when its order is cancelled."
+            )
         currency = customer.organization.currency
         facts = [
             (_("Guest"), str(customer)),

@@ -173,7 +173,7 @@ class StatusForm(ActForm):
     def set_up(self) -> None:
         self.why_not = {order.pk: _refusals(order) for order in self.orders}
         field: Any = self.fields["status"]
-        offered = SETTABLE if self.is_bulk else self._allowed()
+        offered = [one for one in SETTABLE if self._fitting(one)] if self.is_bulk else self._allowed()
         field.choices = [(status.value, self._label(status)) for status in offered]
         if not self.is_bulk:
             self.initial["status"] = self._next([status.value for status in offered])
@@ -197,10 +197,13 @@ class StatusForm(ActForm):
         not_here = {*refused, DeliveryStatus.CANCELLED}
         return [status for status in DeliveryStatus if status not in not_here]
 
+    def _fitting(self, status: DeliveryStatus) -> int:
+        return sum(status not in refused for refused in self.why_not.values())
+
     def _label(self, status: DeliveryStatus) -> str:
         """Name a status, and how many of the orders can take it where not all can."""
         name = str(Status(status).label)
-        fitting = sum(status not in refused for refused in self.why_not.values())
+        fitting = self._fitting(status)
         if fitting == len(self.orders):
             return name
         words = ngettext("fits %(count)d order of %(all)d", "fits %(count)d orders of %(all)d", fitting)
@@ -486,6 +489,9 @@ class CancelForm(ActForm):
 
     @property
     def hint(self) -> str:
+        if self.is_hopeless:
+            each = _("None of the orders can be cancelled here; the reason stands beside each.")
+            return each if self.is_bulk else self.why_none(self.first)
         final = _("A cancelled order cannot be brought back.")
         nothing_lost = _("Nothing is made yet, so nothing is written off.")
         return final if self.made else f"{final} {nothing_lost}"

@@ -14,6 +14,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, Upper
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from iiko_client.reading import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.types.statuses import TERMINAL_STATUSES, DeliveryStatus
@@ -49,7 +50,7 @@ def is_over(fields: Mapping[str, Any]) -> bool:
 class CreationStatus(models.TextChoices):
     """Whether the till took the order. The Cloud says Success, SOI says OK."""
 
-    IN_PROGRESS = "InProgress", _("being sent to the till")
+    IN_PROGRESS = "InProgress", pgettext_lazy("one order", "being sent to the till")
     SUCCESS = "Success", _("accepted")
     OK = "OK", _("accepted (SOI)")
     ERROR = "Error", _("not accepted")

@@ -32,6 +32,20 @@ FAILED, SLOW = "failed", "slow"
 
 _BODIES = ("request", "response", "response_text")
 
+# Names that the hub's own work leaves in the log, where no person asked.
+_OWN_WORK = {
+    "automatic registration": _("registration of webhooks"),
+    "check": _("daily check of balances"),
+    "hub": _("the hub"),
+    "pos watch": _("watch over the POS"),
+    "register_webhooks": _("registration of webhooks"),
+    "stop lists": _("reading of stop lists"),
+    "sync_dictionaries": _("reading of dictionaries"),
+    "sync_orders": _("reconciliation of orders"),
+    "sync_orders (by the clock)": _("reconciliation of orders"),
+    "webhook watch": _("watch over the webhooks"),
+}
+
 # One probe of the index for each operation, however many calls there are.
 _OPERATIONS_MET = """
 WITH RECURSIVE met(operation, number) AS (
@@ -172,7 +186,12 @@ class ApiCallAdmin(MirrorAdmin):
 
     @admin.display(description=_("asked by"))
     def asked_by(self, call: ApiCall) -> SafeString:
-        return cut(call.requested_by or EMPTY)
+        return cut(asked_by_text(call))
+
+
+def asked_by_text(call: ApiCall) -> str:
+    """Who asked: a person or key by name, the hub's own work in words."""
+    return str(_OWN_WORK.get(call.requested_by, call.requested_by)) or EMPTY
 
 
 def outcome_badge(call: ApiCall) -> SafeString:
@@ -194,7 +213,7 @@ def _page(call: ApiCall, *, sees_orders: bool) -> dict[str, Any]:
             ),
             (gettext("Took"), gettext("%(count)d ms") % {"count": call.duration_ms}),
             (gettext("Restaurant"), organization or call.organization_id or EMPTY),
-            (gettext("Asked by"), call.requested_by or EMPTY),
+            (gettext("Asked by"), asked_by_text(call)),
             (gettext("Attempt"), str(call.attempt)),
         ],
         "request_json": _laid_out(call.request),

@@ -14,12 +14,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from organizations.models import Organization
 from organizations.name_keys import has_words
+from organizations.presentation import EMPTY
 from organizations.snapshots import one_snapshot
 
 M = TypeVar("M", bound=Model)
@@ -67,8 +69,14 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptabl
 class Worded:
     """Says the name of what is added or deleted as the sentence wants it: Russian has cases."""
 
+    empty_value_display = EMPTY
     accusative: Any = ""
     """The name of one row after a verb; lists where nothing is added or deleted need none."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Title a list as the menu does: Django's "Select shift to view" fits no Russian case."""
+        own = {"title": capfirst(self.opts.verbose_name_plural)}  # type: ignore[attr-defined]  # the admin's
+        return super().changelist_view(request, own | (extra_context or {}))  # type: ignore[misc]  # the admin's
 
     def changeform_view(
         self,

@@ -58,6 +58,27 @@ def test_heading_names_the_list_once(client: Client, path: str, words: str) -> N
     assert heading(client.get(path, headers=ENGLISH)) == words
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (ORDERS, "Заказы"),
+        ("/admin/organizations/shift/", "Смены"),
+        ("/admin/loyalty/customer/", "Гости"),
+        (ORGANIZATIONS, "Организации"),
+        ("/admin/auth/user/", "Пользователи"),
+        ("/admin/auth/group/", "Группы"),
+    ],
+)
+def test_browsers_title_is_the_name_in_the_menu(client: Client, path: str, words: str) -> None:
+    sign_in_superuser(client)
+
+    page = client.get(path, headers=RUSSIAN).content.decode()
+
+    found = re.search("<title>(.*?)</title>", page, re.DOTALL)
+    assert found is not None
+    assert found[1].strip() == f"{words} | iikohub"
+
+
 @pytest.mark.parametrize("headers", [ENGLISH, RUSSIAN])
 def test_menu_calls_a_list_as_its_page_does(client: Client, headers: dict[str, str]) -> None:
     sign_in_superuser(client)

@@ -37,8 +37,15 @@ from loyalty.tests.played_loyalty import (
     work,
 )
 from orders.models import Order
-from tests.builders import ORGANIZATION_ID, cloud_event, drain, post
-from tests.pages import markup, rows, sign_in, text
+from tests.builders import (
+    ORGANIZATION_ID,
+    cloud_event,
+    drain,
+    make_organization,
+    make_other_organization,
+    post,
+)
+from tests.pages import markup, rows, sign_in, sign_in_superuser, text
 from tests.played_iiko import PlayedIiko, refusal
 
 pytestmark = pytest.mark.django_db
@@ -210,6 +217,29 @@ def test_hold_is_for_the_order_that_is_named_and_released_by_a_person(
     assert hold.order == Order.objects.get()
     assert "142" in shown
     assert (newest().kind, newest().hold_id) == (OperationKind.CANCEL_HOLD, hold.pk)
+
+
+def test_ids_of_the_page_of_guests_are_each_of_one_field(client: Client) -> None:
+    make_organization()
+    make_other_organization()
+    sign_in(client, *VIEW)
+
+    ids = re.findall(r' id="([^"]+)"', markup(client.get(GUESTS)))
+
+    assert sorted(ids) == sorted(set(ids))
+
+
+@pytest.mark.parametrize(("verb", "is_told"), [("topup", False), ("withdraw", False), ("hold", True)])
+def test_what_becomes_of_a_hold_is_said_of_holds_alone(
+    client: Client, iiko: PlayedIiko, verb: str, is_told: bool
+) -> None:
+    wallet = known_guest(iiko)
+    sign_in_superuser(client)
+
+    page = text(client.get(page_of(wallet, verb), headers={"Accept-Language": "en"}))
+
+    assert "if it is for one." in page
+    assert ("goes back when its order is cancelled" in page) is is_told
 
 
 def test_order_that_is_not_there_is_an_error_of_the_field(client: Client, iiko: PlayedIiko) -> None:

@@ -79,6 +79,9 @@ def is_served(subject: Subject) -> None:
 
 def has_ids(subject: Subject) -> None:
     order = subject.order
+    # First: of an order that was refused no id ever comes.
+    if order.creation_status == CreationStatus.ERROR and order.raw_status is None:
+        _refuse("not_taken_by_till", _("The till did not take this order, so it cannot be changed there."))
     if order.iiko_order_id is None:
         _refuse(
             "not_in_iiko",
@@ -94,8 +97,6 @@ def has_ids(subject: Subject) -> None:
 def is_in_iiko(subject: Subject) -> None:
     has_ids(subject)
     order = subject.order
-    if order.creation_status == CreationStatus.ERROR and order.raw_status is None:
-        _refuse("not_taken_by_till", _("The till did not take this order, so it cannot be changed there."))
     if order.creation_status == CreationStatus.IN_PROGRESS and order.raw_status is None:
         _refuse("not_taken_yet", _("The till has not taken this order yet. Try again in a minute."))
 

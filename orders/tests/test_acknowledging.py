@@ -63,14 +63,15 @@ def chief(client: Client) -> Client:
     return client
 
 
-NOT_ACCEPTED = "not accepted by the till, 24 h"
+ONE_NOT_ACCEPTED = "order not accepted by the till, 24 h"
+NONE_NOT_ACCEPTED = "orders not accepted by the till, 24 h"
 
 
 def test_refused_orders_are_counted_for_a_day(chief: Client) -> None:
     arrive(refused(), refused(SECOND, number=7))
     Order.objects.filter(iiko_order_id=SECOND).update(updated_at=timezone.now() - timedelta(hours=25))
 
-    number, url = overview(chief)[NOT_ACCEPTED]
+    number, url = overview(chief)[ONE_NOT_ACCEPTED]
 
     assert (number, len(rows(chief.get(url)))) == ("1", 1)
     assert len(rows(chief.get(f"{ORDERS}?state=refused_all"))) == 2
@@ -88,7 +89,7 @@ def test_refused_order_is_acknowledged_on_its_page(chief: Client) -> None:
         assert chief.post(f"{ORDERS}{order.pk}/seen/").status_code == 302
 
     assert story() == [("chief", {"what": "refusal"})]
-    assert overview(chief)[NOT_ACCEPTED][0] == "0"
+    assert overview(chief)[NONE_NOT_ACCEPTED][0] == "0"
     told = text(chief.get(page, headers=ENGLISH))
     assert "chief has seen to it" in told
     assert "the POS did not take the order" in told
@@ -103,7 +104,7 @@ def test_another_refusal_wants_to_be_seen_to_again(chief: Client) -> None:
 
     arrive(refused(timestamp=REVISION + 5, error_info={"code": "InvalidPhone", "message": "no"}))
 
-    assert overview(chief)[NOT_ACCEPTED][0] == "1"
+    assert overview(chief)[ONE_NOT_ACCEPTED][0] == "1"
 
 
 def test_who_acknowledged_is_kept_when_two_rows_turn_out_to_be_one_order(chief: Client) -> None:
@@ -140,7 +141,7 @@ def test_chosen_orders_are_acknowledged_at_once(chief: Client) -> None:
 
     assert "2 are seen to." in text(answer)
     assert len(story()) == 2
-    assert overview(chief)[NOT_ACCEPTED][0] == "0"
+    assert overview(chief)[NONE_NOT_ACCEPTED][0] == "0"
 
 
 def test_who_may_only_look_acknowledges_nothing(client: Client) -> None:

@@ -369,6 +369,22 @@ def test_unconfirmed_order_can_be_confirmed_whatever_the_settings_say(iiko: Play
     assert verdicts(acting)["WaitCooking"] == ""
 
 
+def test_order_refused_by_soi_does_not_wait_for_an_id_that_never_comes(acting: Acting) -> None:
+    body = soi_message(kind="CREATE", order_id=None, orderStatus=None, message={"creationStatus": "ERROR"})
+    assert post(Client(), body).status_code == 200
+    drain()
+    order = Order.objects.get()
+
+    response = Client().post(
+        f"/api/v1/orders/{order.pk}/cancel",
+        data="{}",
+        content_type="application/json",
+        headers={"Authorization": f"Api-Key {acting.key}"},
+    )
+
+    assert refused(response) == (409, "not_taken_by_till")
+
+
 def test_order_known_by_soi_alone_waits_for_iikos_id(acting: Acting) -> None:
     assert post(Client(), soi_message(order_id=None)).status_code == 200
     drain()

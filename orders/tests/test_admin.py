@@ -329,6 +329,13 @@ class TestScale:
 
 @pytest.mark.usefixtures("organization")
 class TestPage:
+    def test_story_tells_one_order_in_the_singular(self, chief: Client) -> None:
+        order = arrive(cloud_event(creation_status="InProgress", order=None))
+
+        page = page_of(chief, order)
+
+        assert "Создание: передаётся на кассу" in page
+
     def test_lines_with_modifiers_halves_and_what_was_deleted(self, chief: Client) -> None:
         half = {
             "product": {"id": "h1", "name": "Половинка «Лес»"},
@@ -379,7 +386,7 @@ class TestPage:
 
         page = page_of(chief, order)
 
-        assert "Суп дня 30 см “без лука” Сыр × 2 · 90,00 ₽" in page
+        assert "Суп дня 30 см «без лука» Сыр × 2 · 90,00 ₽" in page
         assert "готовится 14 мар 18:54" in page or "готовится 14 мар 2026 18:54" in page
         assert "2 450,00 ₽ 450,00 ₽ 990,00 ₽" in page  # the price twice: once for phones
         assert "Пополам Половинка «Лес» · 300,00 ₽ Половинка «Море» · 350,50 ₽" in page

@@ -660,10 +660,12 @@ class TestMany:
         assert page.count("The order is closed; iiko changes closed orders only on the till.") == 1
         assert_nothing_happened()
 
-    def test_status_that_fits_all_is_named_alone(self, chief: Client) -> None:
+    def test_status_that_fits_all_is_named_alone_and_one_that_fits_none_is_not_offered(
+        self, chief: Client
+    ) -> None:
         page = text(choose(chief, "change_status", several(2)))
 
-        assert "On the way Delivered – fits 0 orders of 2" in page
+        assert "New status On the way Change the status Back" in page
 
     def test_moment_is_asked_for_in_one_restaurant_alone(self, chief: Client) -> None:
         mine = arrive(status="OnWay")
@@ -1432,6 +1434,16 @@ class TestCancelling:
 
         assert OrderCommand.objects.get().order == other
         assert "Cancel it on its own page, where it is chosen what becomes of the food." in page
+
+    def test_form_that_fits_no_order_says_so_and_warns_of_nothing(self, chief: Client) -> None:
+        mine = arrive()
+        linked(make_other_organization(), make_login(name="other"))
+        other = arrive(order_id=uuid_of(14), organization_id=OTHER_ORGANIZATION_ID, token=OTHER_TOKEN)
+
+        page = text(choose(chief, "cancel_orders", [mine, other]))
+
+        assert "This cannot be asked now. None of the orders can be cancelled here" in page
+        assert "A cancelled order cannot be brought back." not in page
 
     def test_restaurant_without_removal_types_says_what_to_do(self, chief: Client) -> None:
         DictionaryEntry.objects.filter(kind=DictionaryKind.REMOVAL_TYPE).delete()

@@ -33,6 +33,7 @@ from tests.builders import (
     drain,
     make_organization,
     make_other_organization,
+    make_terminal_group,
     post,
 )
 from tests.pages import CALLS, LOGINS, ORGANIZATIONS, markup, rows, sign_in, sign_in_superuser, text
@@ -375,6 +376,33 @@ class TestCalls:
         sign_in(client, "orders.view_order")
 
         assert client.get(CALLS).status_code == 403
+
+    def test_work_of_the_hub_itself_is_named_in_the_readers_words(self, client: Client) -> None:
+        sign_in_superuser(client)
+        for name in ("pos watch", "sync_orders (by the clock)", "operator"):
+            ApiCall.objects.create(
+                operation="deliveries/by_id",
+                requested_by=name,
+                http_status=200,
+                duration_ms=5,
+                started_at=timezone.now(),
+            )
+
+        asked_by = [row.rsplit(" — ", 1)[1] for row in rows(client.get(CALLS))]
+
+        assert sorted(asked_by) == ["operator", "reconciliation of orders", "watch over the POS"]
+
+
+def test_page_of_a_restaurant_says_that_its_pos_answers(client: Client) -> None:
+    organization = make_organization()
+    page = f"{ORGANIZATIONS}{organization.pk}/change/"
+    sign_in_superuser(client)
+    make_terminal_group(organization)
+    assert "POS — What iiko says" in text(client.get(page))
+
+    TerminalGroup.objects.update(alive_told_at=timezone.now())
+
+    assert "POS answers What iiko says" in text(client.get(page))
 
 
 class TestDictionaries:
