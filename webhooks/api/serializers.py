@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from organizations.api.fields import IikoIdField
+from organizations.api.fields import IikoIdField, MomentField
 from organizations.api.strict import StrictSerializer
 from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
 
@@ -89,8 +89,8 @@ class ManyReplaysSerializer(DryRunSerializer):
     order_external_id = serializers.CharField(required=False)
     correlation_id = IikoIdField(required=False)
     source = serializers.ChoiceField(EventSource.choices, required=False)  # type: ignore[assignment]  # a declared field, no attribute
-    since = serializers.DateTimeField(required=False, help_text="Received at or after.")
-    until = serializers.DateTimeField(required=False, help_text="Received before.")
+    since = MomentField(required=False, help_text="Received at or after.")
+    until = MomentField(required=False, help_text="Received before.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not set(attrs) - {"dry_run"}:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
 from organizations.errors import HubError
+from organizations.moments import moment_option
 from webhooks.services.reconcile import LoginWork, SyncOptions, SyncResult, sync_login, work_by_login
 
 PATIENCE_S = 60.0
@@ -32,7 +31,10 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, organization: str | None, since: str | None, dry_run: bool, **__: Any) -> None:
         options = SyncOptions(
-            since=_instant(since) if since else None, dry_run=dry_run, is_asked_for=True, wait_s=PATIENCE_S
+            since=moment_option("--since", since) if since else None,
+            dry_run=dry_run,
+            is_asked_for=True,
+            wait_s=PATIENCE_S,
         )
         try:
             wanted = work_by_login(organization)
@@ -67,14 +69,3 @@ class Command(BaseCommand):
 def _summary(total: SyncResult, *, dry_run: bool) -> str:
     verb = "would be put" if dry_run else "were put"
     return f"{total.read.total()} orders read, {total.news.total()} {verb} into the inbox."
-
-
-def _instant(text: str) -> datetime:
-    try:
-        day = parse_date(text)
-        moment = datetime(day.year, day.month, day.day) if day else parse_datetime(text)  # noqa: DTZ001  # made aware below
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise CommandError(f"--since {text!r} is not a date. Write 2026-03-14 or 2026-03-14T18:00.")
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
