@@ -49,7 +49,7 @@ class StrictBooleanFilter(BooleanFilter):
     field_class = StrictBooleanField
 
 
-class _MomentField(IsoDateTimeField):  # type: ignore[misc]  # django-filter is untyped
+class _MomentField(IsoDateTimeField):
     def to_python(self, value: Any) -> datetime | None:
         moment: datetime | None = super().to_python(value)
         try:

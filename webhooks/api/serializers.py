@@ -10,6 +10,8 @@ from rest_framework import serializers
 
 from organizations.api.fields import IikoIdField, MomentField
 from organizations.api.strict import StrictSerializer
+from organizations.services.personal_data import mask
+from webhooks.masking import caller_sees_people, masked_words
 from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
 
 LIST_FIELDS = (
@@ -34,11 +36,16 @@ LIST_FIELDS = (
     "next_attempt_at",
     "order_id",
     "replay_of_id",
+    "is_masked",
 )
 
 
 class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
     next_attempt_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    is_masked = serializers.SerializerMethodField(
+        help_text="true: the caller may not see personal data. In the payload, errors and remarks what may "
+        "hold any is `***`; the raw body is left out."
+    )
     order_id = serializers.IntegerField(read_only=True, allow_null=True, help_text="Ours, as in GET orders.")
     replay_of_id = serializers.IntegerField(read_only=True, allow_null=True)
 
@@ -46,6 +53,16 @@ class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
         model = WebhookEvent
         fields: tuple[str, ...] = LIST_FIELDS
         read_only_fields = fields
+
+    def get_is_masked(self, event: WebhookEvent) -> bool:
+        return not caller_sees_people(self.context["request"], event)
+
+    def to_representation(self, event: WebhookEvent) -> dict[str, Any]:
+        shown = super().to_representation(event)
+        if shown["is_masked"]:
+            shown["processing_error"] = masked_words(event.processing_error)
+            shown["notes"] = [masked_words(str(note)) for note in event.notes]
+        return shown
 
 
 class EventDetailSerializer(EventSerializer):
@@ -56,6 +73,12 @@ class EventDetailSerializer(EventSerializer):
     class Meta(EventSerializer.Meta):
         fields = (*LIST_FIELDS, "payload", "raw_body_base64")
         read_only_fields = fields
+
+    def to_representation(self, event: WebhookEvent) -> dict[str, Any]:
+        shown = super().to_representation(event)
+        if shown["is_masked"]:
+            shown |= {"payload": mask(event.payload), "raw_body_base64": None}
+        return shown
 
     def get_raw_body_base64(self, event: WebhookEvent) -> str | None:
         return None if event.raw_body is None else base64.b64encode(event.raw_body).decode()
