@@ -130,7 +130,7 @@ class _Page:
         notices = []
         if not self._shows_people:
             words = _("You may not see personal data. What may hold any is left out here.")
-            notices.append(("info", _("Without people"), words))
+            notices.append(("info", _("Personal data is hidden"), words))
         if event.status == EventStatus.FAILED:
             title = _("Could not be applied; the hub will try again")
             notices.append(("warn", title, self.quoted(event.processing_error)))
