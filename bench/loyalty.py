@@ -26,7 +26,7 @@ from unittest import mock
 from uuid import UUID
 
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from werkzeug.serving import make_server
 
 from iiko_client.transport import Retries
@@ -186,6 +186,7 @@ class Trial:
             # Each fault is logged, as it should be; here they are the plan.
             logging.disable(logging.CRITICAL)
             stack.callback(logging.disable, logging.NOTSET)
+            stack.enter_context(override_settings(IIKO_ALLOW_PRIVATE_ADDRESSES=True))
             base_url = stack.enter_context(_served(self._stage))
             self._set_up(base_url)
             stack.enter_context(mock.patch("django.utils.timezone.now", self._clock.now))

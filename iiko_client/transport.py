@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from iiko_client import answers, writing
+from iiko_client.addresses import check_public_url
 from iiko_client.answers import Answer
 from iiko_client.auth import (
     USUAL_LIFETIME,
@@ -105,6 +106,7 @@ class Transport:
         retries: Retries | None = None,
         token_lifetime: timedelta = USUAL_LIFETIME,
         connections: int = 10,
+        only_public: bool = False,
         clock: Callable[[], datetime] = _utc_now,
         timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -112,10 +114,14 @@ class Transport:
     ) -> None:
         """``key`` names the credential in shared stores; by default a digest that should not be stored.
 
+        ``only_public`` refuses addresses that are not public, and those without https.
+
         ``on_call`` gets a record of every physical call, in the calling thread: it should hand over and
         return. What it raises is logged and counted in ``hook_failures``, and goes no further.
         """
         self.base_url = normalise_base_url(base_url)
+        if only_public:
+            check_public_url(self.base_url)
         self.key = key or credential_key(self.base_url, credentials)
         self._credentials = credentials
         self._retries = retries or Retries()
@@ -131,6 +137,7 @@ class Transport:
             secrets=credentials.secrets(),
             timeouts=timeouts or Timeouts(),
             connections=connections,
+            only_public=only_public,
             refused=self._lanes.refused,
             on_call=on_call,
             clock=clock,

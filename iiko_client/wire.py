@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from iiko_client import answers, calls, writing
+from iiko_client.addresses import AddressRefused, PublicAdapter
 from iiko_client.answers import Answer, Refusal
 from iiko_client.calls import CallRecord
 from iiko_client.errors import IikoBusy, IikoError, IikoNoAnswer, IikoNotSent, IikoUnreadable
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _API_PATH = re.compile(r"/*(/api(/v?\d+)?)?/*$")
 _SLOW_HOOK_S = 0.1
+
+ADDRESS_REFUSED = "address_refused"
 
 
 def normalise_base_url(url: str) -> str:
@@ -108,6 +111,7 @@ class Wire:
         secrets: tuple[str, ...],
         timeouts: Timeouts,
         connections: int,
+        only_public: bool,
         refused: Callable[[Operation, str | None, Refusal], IikoBusy],
         on_call: Callable[[CallRecord], None] | None,
         clock: Callable[[], datetime],
@@ -119,7 +123,7 @@ class Wire:
         self._refused = refused
         self._on_call = on_call
         self._clock, self._timer = clock, timer
-        self._session = _session(connections)
+        self._session = _session(connections, only_public=only_public)
         self._counting = threading.Lock()
         self.hook_failures = 0
 
@@ -208,13 +212,14 @@ class Wire:
         )
 
 
-def _session(connections: int) -> requests.Session:
+def _session(connections: int, *, only_public: bool) -> requests.Session:
     session = requests.Session()
     session.headers.update(
         {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "iikohub"}
     )
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # threads share no state but sockets
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
+    kind = PublicAdapter if only_public else HTTPAdapter
+    adapter = kind(pool_connections=1, pool_maxsize=connections, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
@@ -229,6 +234,9 @@ _NOT_CONNECTED = (
 
 
 def _lost(operation: Operation, failure: Exception | None) -> IikoNoAnswer:
+    if any(isinstance(cause, AddressRefused) for cause in _causes(failure)):
+        said = "the address of iiko is not a public one"
+        return IikoNotSent(said, operation=operation.name, code=ADDRESS_REFUSED)
     if any(isinstance(cause, _NOT_CONNECTED) for cause in _causes(failure)):
         return IikoNotSent("no connection to iiko", operation=operation.name)
     late = isinstance(failure, requests.Timeout)

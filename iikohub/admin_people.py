@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from organizations.admin_lists import BoundedPaginator, Worded
+from organizations.admin_lists import BoundedPaginator, ListedLookups, Worded
 from organizations.name_keys import folded, has_words
 
 GROUP_NAMES = (gettext_noop("Dispatcher"), gettext_noop("Operator"), gettext_noop("Administrator"))
@@ -100,7 +100,7 @@ def offered_groups(user: Any) -> QuerySet[Group]:
 _LINKS = (User.groups, User.user_permissions, Group.permissions)
 
 
-class Giving(Worded):
+class Giving(ListedLookups, Worded):
     """An admin that offers rights and groups; only those of the person who gives them."""
 
     paginator = BoundedPaginator

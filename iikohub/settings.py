@@ -117,6 +117,7 @@ if bool(IIKO_APP_ID) != bool(IIKO_CLIENT_SECRET):
     raise ImproperlyConfigured("IIKO_APP_ID and IIKO_CLIENT_SECRET belong together: set both or neither.")
 if IIKO_APP_ID and not IIKO_API_KEY:
     raise ImproperlyConfigured("IIKO_APP_ID is set without IIKO_API_KEY, the key to use it with.")
+IIKO_ALLOW_PRIVATE_ADDRESSES = _flag("IIKO_ALLOW_PRIVATE_ADDRESSES", default=False)
 IIKO_LOG_PERSONAL_DATA = _flag("IIKO_LOG_PERSONAL_DATA", default=False)
 IIKO_CALL_LOG_DAYS = _whole_number("IIKO_CALL_LOG_DAYS", 30, lowest=1)
 # Actions on orders that one API key or person may ask for in a minute; 0: any number.

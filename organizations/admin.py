@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -137,14 +138,66 @@ class OrganizationAdmin(HubAdmin):
         return False
 
 
-class NewApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+# What the API's lists ask of members of staff, and what the hall shows to every key.
+KEY_READS = frozenset(
+    {
+        "hall.view_personal_data",
+        "hall.view_reserve",
+        "hall.view_tableorder",
+        "loyalty.view_customer",
+        "loyalty.view_loyaltyoperation",
+        "orders.view_order",
+        "organizations.view_apicall",
+        "organizations.view_courier",
+        "organizations.view_organization",
+        "organizations.view_shift",
+        "organizations.view_stoplistitem",
+        "organizations.view_terminalgroup",
+        "webhooks.view_webhookconfig",
+        "webhooks.view_webhookevent",
+    }
+)
+
+
+def key_acts() -> set[str]:
+    """Name what a key that acts may do: all the hub has permissions of its own for, and to set webhooks."""
+    own = {
+        f"{model._meta.app_label}.{codename}"
+        for model in apps.get_models()
+        for codename, _name in model._meta.permissions
+    }
+    return own | {"webhooks.add_webhookconfig", "webhooks.change_webhookconfig"}
+
+
+class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Gives a key nothing that the person who gives it lacks; to take away is always possible."""
+
+    user: Any
+
+    class Meta:
+        model = ApiKey
+        fields: tuple[str, ...] = ("name", "is_active", "organizations", "sees_all", "may_act")
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        given = self.cleaned_data
+        grows = any(given.get(name) for name in self.changed_data if name != "name")
+        if not (grows and given.get("is_active", True)):
+            return cleaned
+        needed = KEY_READS | (key_acts() if given.get("may_act") else set())
+        if not self.user.has_perms(needed):
+            words = _("A key may do no more than the person who gives it. You lack rights that this one has.")
+            raise forms.ValidationError(words)
+        return cleaned
+
+
+class NewApiKeyForm(ApiKeyForm):
     sees_all = forms.BooleanField(
         label=_("Sees all organizations"), required=False, widget=UnfoldBooleanSwitchWidget
     )
 
-    class Meta:
-        model = ApiKey
-        fields = ("name", "organizations", "sees_all", "may_act")
+    class Meta(ApiKeyForm.Meta):
+        fields: tuple[str, ...] = ("name", "organizations", "sees_all", "may_act")
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -177,10 +230,11 @@ class ApiKeyAdmin(HubAdmin):
     def get_form(
         self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any
     ) -> type[ModelForm[ApiKey]]:
-        if obj is None:
-            kwargs["form"] = NewApiKeyForm
-        form: type[ModelForm[ApiKey]] = super().get_form(request, obj, change=change, **kwargs)
-        return form
+        kwargs["form"] = NewApiKeyForm if obj is None else ApiKeyForm
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.user = request.user
+        own: type[ModelForm[ApiKey]] = form
+        return own
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "organizations":

@@ -19,6 +19,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
 
 from iiko_client import clocks
 from organizations.models import Organization, TerminalGroup
+from organizations.moments import checked_moment
 from organizations.name_keys import NAME_ORDER
 
 ORGANIZATION_PARAMETER = "organization"
@@ -136,7 +137,7 @@ class MomentRangeFilter(ListFilter):
         model_admin: ModelAdmin[Any],
     ) -> None:
         self.texts: dict[str, str] = {}
-        sent = {end: "".join(params.get(end, [])[-1:]).strip() for end in self._ends}
+        sent = {end: "".join(params.get(end, [])[-1:]).strip() for end in self.parameters()}
         self.clocks = {} if any(text.endswith("Z") for text in sent.values()) else clocks_for(request)
         self.title = f"{self.label} ({self._clock_text()})"
         super().__init__(request, params, model, model_admin)
@@ -153,15 +154,15 @@ class MomentRangeFilter(ListFilter):
     def has_output(self) -> bool:
         return True
 
-    @property
-    def _ends(self) -> tuple[str, str]:
-        return f"{self.name}_from", f"{self.name}_to"
+    @classmethod
+    def parameters(cls) -> tuple[str, str]:
+        return f"{cls.name}_from", f"{cls.name}_to"
 
     def expected_parameters(self) -> list[str | None]:
-        return [*self._ends]
+        return [*self.parameters()]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        data = {end: self._shown(end) for end in self._ends}
+        data = {end: self._shown(end) for end in self.parameters()}
         yield {"form": self.form_class(name=self.name, data=data)}
 
     def _shown(self, end: str) -> str:
@@ -235,7 +236,7 @@ def read_moment(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
         try:
             beginning = datetime.strptime(text, form).replace(tzinfo=zone)
             # A day ends at the next midnight of its own clock, be it 23 hours long or 25.
-            return beginning.astimezone(UTC), (beginning + length).astimezone(UTC)
-        except (ValueError, OverflowError):
+            return checked_moment(beginning), checked_moment(beginning + length)
+        except ValueError:
             continue
     raise ValueError(f"{text[:40]!r} is not a date")

@@ -9,8 +9,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
+from iiko_client.addresses import NotPublic, check_public_url
 from iiko_client.wire import normalise_base_url
 from organizations.link_models import ApiLogin
+from organizations.services.link import may_be_private
 
 V1, V2 = "v1", "v2"
 _PARTS = {V1: ("api_login",), V2: ("api_key", "app_id", "client_secret")}
@@ -85,7 +87,16 @@ class ApiLoginForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
         if not url:
             return url
         try:
-            return normalise_base_url(url)
+            base_url = normalise_base_url(url)
+            if not may_be_private(base_url):
+                check_public_url(base_url)
+            return base_url
+        except NotPublic as error:
+            words = _(
+                "Write a public address with https. Another is called only where the hub's environment "
+                "allows it: IIKO_ALLOW_PRIVATE_ADDRESSES=1."
+            )
+            raise forms.ValidationError(words) from error
         except ValueError as error:
             words = _(
                 "Write a whole address without a name or password, such as https://api-ru.iiko.services."

@@ -135,6 +135,7 @@ def counting_iiko() -> Iterator[CountingIiko]:
 
 
 def test_ten_processes_at_expiry_cause_one_token_request(hub: Hub, counting_iiko: CountingIiko) -> None:
+    hub.settings["IIKO_ALLOW_PRIVATE_ADDRESSES"] = "1"
     codes = hub.manage("shell", "-v0", "-c", TEN_ASK % counting_iiko.server_port)
 
     assert codes.strip().splitlines()[-1] == str([0] * 10)

@@ -17,6 +17,8 @@ from django.utils.translation import gettext as _
 from organizations.admin_filters import ORGANIZATION_PARAMETER
 from organizations.models import Organization
 from organizations.presentation import EMPTY, clock
+from organizations.services.personal_data import MASK
+from webhooks.masking import masked_payload, masked_words
 from webhooks.models import EventStatus, Reason, WebhookEvent
 from webhooks.presentation import (
     LONGEST_PAYLOAD,
@@ -35,10 +37,10 @@ COLLAPSED_FROM = 20_000
 Fact = tuple[str, str | SafeString]
 
 
-def event_page(event: WebhookEvent, *, now: datetime) -> dict[str, Any]:
+def event_page(event: WebhookEvent, *, shows_people: bool, now: datetime) -> dict[str, Any]:
     """Collect what the template shows; four queries, five or six for an event that is about no delivery."""
-    page = _Page(event, now)
-    payload, raw = _content(event)
+    page = _Page(event, now, shows_people=shows_people)
+    payload, raw = _content(event, shows_people=shows_people)
     return {
         "badge": status_badge(event),
         "subject": page.subject(),
@@ -60,11 +62,11 @@ def is_replayable(event: WebhookEvent, *, has_payload: bool) -> bool:
     return has_payload or event.replay_of_id is not None
 
 
-def payload_text(event: WebhookEvent) -> str | None:
-    return _content(event)[0]
+def payload_text(event: WebhookEvent, *, shows_people: bool) -> str | None:
+    return _content(event, shows_people=shows_people)[0]
 
 
-def _content(event: WebhookEvent) -> tuple[str | None, bytes | None]:
+def _content(event: WebhookEvent, *, shows_people: bool) -> tuple[str | None, bytes | None]:
     # As text: numbers beyond a float's reach must not change on their way to the page.
     row = (
         WebhookEvent.objects.filter(pk=event.pk)
@@ -72,12 +74,16 @@ def _content(event: WebhookEvent) -> tuple[str | None, bytes | None]:
         .values_list("payload_as_text", "raw_body")
         .get()
     )
-    return row[0], None if row[1] is None else bytes(row[1])
+    text, raw = row
+    if shows_people:
+        return text, None if raw is None else bytes(raw)
+    return None if text is None else masked_payload(text), None if raw is None else MASK.encode()
 
 
 class _Page:
-    def __init__(self, event: WebhookEvent, now: datetime) -> None:
+    def __init__(self, event: WebhookEvent, now: datetime, *, shows_people: bool) -> None:
         self._event = event
+        self._shows_people = shows_people
         self._now = now
         self._organization = Organization.objects.filter(iiko_id=event.organization_id).first()
         self._zone: tzinfo = self._organization.zone() if self._organization else UTC
@@ -122,14 +128,17 @@ class _Page:
         """What needs a person's eye: severity, title, words."""
         event = self._event
         notices = []
+        if not self._shows_people:
+            words = _("You may not see personal data. What may hold any is left out here.")
+            notices.append(("info", _("Personal data is hidden"), words))
         if event.status == EventStatus.FAILED:
             title = _("Could not be applied; the hub will try again")
-            notices.append(("warn", title, event.processing_error))
+            notices.append(("warn", title, self.quoted(event.processing_error)))
         elif event.status == EventStatus.DEAD:
             title = _("Could not be applied, and the hub has given up. Replay it once the cause is gone")
-            notices.append(("bad", title, event.processing_error))
+            notices.append(("bad", title, self.quoted(event.processing_error)))
         elif event.processing_error:
-            notices.append(("info", reason_text(event) or _("Error"), event.processing_error))
+            notices.append(("info", reason_text(event) or _("Error"), self.quoted(event.processing_error)))
         if event.reason == Reason.UNKNOWN_ORGANIZATION:
             title = _("Nobody has set up this restaurant here")
             words = _("Add it with this iiko id, then replay the event: %(id)s") % {
@@ -138,8 +147,11 @@ class _Page:
             notices.append(("warn", title, words))
         if event.notes:
             title = _("Remarks on its content")
-            notices.append(("warn", title, "; ".join(str(note) for note in event.notes)))
+            notices.append(("warn", title, "; ".join(self.quoted(str(note)) for note in event.notes)))
         return notices
+
+    def quoted(self, words: str) -> str:
+        return words if self._shows_people else masked_words(words)
 
     def facts(self) -> list[Fact]:
         event = self._event

@@ -40,6 +40,7 @@ from webhooks.admin_filters import (
 )
 from webhooks.errors import NotReplayable, ReplayBusy
 from webhooks.forecast_words import shown, staff
+from webhooks.masking import masked_words, sees_all_people, sees_people
 from webhooks.models import EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
 from webhooks.presentation import dead_row, left_text, reason_text, replay_text, status_badge, type_text
 from webhooks.services.dead import GROUPS_SHOWN, dead_groups, dead_like
@@ -82,6 +83,7 @@ class EventChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
             restaurant_name=Subquery(restaurant.values("name")[:1]),
             restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
             links_orders=Value(_sees_orders(request)),
+            shows_people=Value(sees_all_people(request.user)),
             table_order_pk=_hall_pk(request, TableOrder),
             reserve_pk=_hall_pk(request, Reserve),
         )
@@ -156,7 +158,7 @@ class WebhookEventAdmin(MirrorAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         event: WebhookEvent = context["original"]
-        context |= event_page(event, now=timezone.now())
+        context |= event_page(event, shows_people=sees_people(request.user, event), now=timezone.now())
         context |= {"title": f"{type_text(event.event_type)} #{event.pk}", "subtitle": None}
         subject = context["subject"]
         context["sees_subject"] = subject is not None and request.user.has_perm(subject["permission"])
@@ -166,7 +168,8 @@ class WebhookEventAdmin(MirrorAdmin):
 
     def payload_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
         """The payload alone, as a file: for tools, and for payloads too big for a page."""
-        text = payload_text(self._event(request, event_id))
+        event = self._event(request, event_id)
+        text = payload_text(event, shows_people=sees_people(request.user, event))
         if text is None:
             raise Http404
         response = HttpResponse(text, content_type="application/json; charset=utf-8")
@@ -192,7 +195,8 @@ class WebhookEventAdmin(MirrorAdmin):
             self._replay_one(request, event)
             url = reverse("admin:webhooks_webhookevent_change", args=[event_id])
             return HttpResponseRedirect(keep_filters(request, url))
-        impossible = 0 if is_replayable(event, has_payload=payload_text(event) is not None) else 1
+        has_payload = payload_text(event, shows_people=True) is not None
+        impossible = 0 if is_replayable(event, has_payload=has_payload) else 1
         one = WebhookEvent.objects.filter(pk=event_id)
         return self._ask(request, one, total=1, impossible=impossible, hidden=[])
 
@@ -244,13 +248,16 @@ class WebhookEventAdmin(MirrorAdmin):
         """What failed for good, by its cause."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        groups = [dead_row(group, now=timezone.now()) for group in dead_groups()]
+        shows_people = sees_all_people(request.user)
+        now = timezone.now()
+        groups = [dead_row(group, shows_people=shows_people, now=now) for group in dead_groups()]
         context = self.admin_site.each_context(request) | {
             "title": gettext("Failed for good"),
             "opts": self.opts,
             "groups": groups,
             "is_cut": len(groups) == GROUPS_SHOWN,
-            "may_replay": self.has_replay_permission(request),
+            # Its address holds the words of the error.
+            "may_replay": shows_people and self.has_replay_permission(request),
         }
         return TemplateResponse(request, "admin/webhooks/webhookevent/dead.html", context)
 
@@ -327,13 +334,10 @@ class WebhookEventAdmin(MirrorAdmin):
         return two_lines(type_text(event.event_type), "" if is_webhook else event.get_source_display())
 
     @admin.display(description=_("outcome"))
-    def outcome(self, event: WebhookEvent) -> SafeString:
+    def outcome(self, event: Any) -> SafeString:
         reason = reason_text(event)
-        told = (
-            format_html('<span title="{}">{}</span>', f"{reason}. {event.processing_error[:300]}", reason)
-            if reason
-            else ""
-        )
+        error = event.processing_error if event.shows_people else masked_words(event.processing_error)
+        told = format_html('<span title="{}">{}</span>', f"{reason}. {error[:300]}", reason) if reason else ""
         return two_lines(status_badge(event), told)
 
     @admin.display(description=_("restaurant"))

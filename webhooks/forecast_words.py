@@ -35,6 +35,7 @@ from organizations.presentation import EMPTY, badge, clock_text, money
 from organizations.services.personal_data import MASK
 from organizations.stop_models import StopListGroup, StopListItem
 from webhooks.handlers.base import Ending
+from webhooks.masking import masked_words, sees_all_people
 from webhooks.models import EventStatus, Reason
 from webhooks.presentation import type_text
 from webhooks.services.forecast import FieldChange, Forecast, RowChange, Tally
@@ -55,6 +56,11 @@ class Viewer:
 
     sees: Callable[[type[Model]], bool]
     sees_people: Callable[[type[Model]], bool]
+    sees_errors: bool
+    """Whether he is told what an error quotes."""
+
+    def error(self, words: str) -> str:
+        return words if self.sees_errors else masked_words(words)
 
     def may_see(self, model: type[Model], name: str) -> bool:
         return self.sees(model) and (self.sees_people(model) or not _PERSONAL.search(name))
@@ -68,11 +74,14 @@ def staff(user: Any) -> Viewer:
         may: bool = user.has_perm(f"{meta.app_label}.view_{meta.model_name}")
         return may
 
-    return Viewer(sees, lambda model: not issubclass(model, HallRow) or sees_people(user))
+    def sees_guests(model: type[Model]) -> bool:
+        return not issubclass(model, HallRow) or sees_people(user)
+
+    return Viewer(sees, sees_guests, sees_all_people(user))
 
 
-EVERYTHING = Viewer(lambda _model: True, lambda _model: True)
-WITHOUT_PEOPLE = Viewer(lambda _model: True, lambda _model: False)
+EVERYTHING = Viewer(lambda _model: True, lambda _model: True, sees_errors=True)
+WITHOUT_PEOPLE = Viewer(lambda _model: True, lambda _model: False, sees_errors=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ def as_json(forecast: Forecast, viewer: Viewer) -> dict[str, Any]:
             for (status, reason), count in tally.endings.most_common()
         ],
         "failures": [
-            {"event_id": one.event_id, "error": one.ending.error}
+            {"event_id": one.event_id, "error": viewer.error(one.ending.error)}
             for one in forecast.troubles()[:TROUBLES_SHOWN]
         ],
         "changes": [_row_json(change, viewer) for change in forecast.changes],
@@ -286,7 +295,8 @@ def shown(forecast: Forecast, viewer: Viewer, *, now: datetime) -> dict[str, Any
         "rows": told_rows(first, viewer, now=now),
         "rows_left_out": max(0, len(forecast.changes) - CHANGES_SHOWN),
         "troubles": [
-            (one.event_id, type_text(one.event_type), one.ending.error) for one in troubles[:TROUBLES_SHOWN]
+            (one.event_id, type_text(one.event_type), viewer.error(one.ending.error))
+            for one in troubles[:TROUBLES_SHOWN]
         ],
         "troubles_left_out": max(0, len(troubles) - TROUBLES_SHOWN),
         "untried": forecast.untried,
@@ -304,15 +314,15 @@ def lines(forecast: Forecast, viewer: Viewer, *, now: datetime, each_event: bool
             yield f"  {_plain_text(change)}"
     if each_event:
         for one in forecast.endings:
-            yield f"#{one.event_id} {type_text(one.event_type)}: {_ending_text(one.ending)}"
+            yield f"#{one.event_id} {type_text(one.event_type)}: {_ending_text(one.ending, viewer)}"
         return
     for trouble in forecast.troubles():
-        told = {"id": trouble.event_id, "error": trouble.ending.error}
+        told = {"id": trouble.event_id, "error": viewer.error(trouble.ending.error)}
         yield _("event %(id)d would fail: %(error)s") % told
 
 
-def _ending_text(ending: Ending) -> str:
-    parts = (EventStatus(ending.status).label, _reason(str(ending.reason)), ending.error)
+def _ending_text(ending: Ending, viewer: Viewer) -> str:
+    parts = (EventStatus(ending.status).label, _reason(str(ending.reason)), viewer.error(ending.error))
     return ", ".join(str(part) for part in parts if part)
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from organizations.json_text import pretty_json
 from organizations.presentation import badge, clock
+from webhooks.masking import masked_words
 from webhooks.models import Reason, WebhookEvent
 from webhooks.services.dead import DeadGroup
 from webhooks.services.replay import ReplayCount
@@ -34,13 +35,13 @@ def reason_text(event: WebhookEvent) -> str:
     return str(event.get_reason_display()) if event.reason else ""
 
 
-def dead_row(group: DeadGroup, *, now: datetime) -> dict[str, Any]:
+def dead_row(group: DeadGroup, *, shows_people: bool, now: datetime) -> dict[str, Any]:
     """A group of events that failed of the same thing."""
     query = urlencode({"event_type": group.event_type, "reason": group.reason, "alike": group.alike})
     return {
         "type": type_text(group.event_type),
         "reason": str(Reason(group.reason).label) if group.reason in Reason.values else group.reason,
-        "error": group.alike,
+        "error": group.alike if shows_people else masked_words(group.alike),
         "count": group.count,
         "first": clock(group.first, UTC, now=now, with_offset=True),
         "last": clock(group.last, UTC, now=now, with_offset=True),

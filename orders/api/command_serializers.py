@@ -16,7 +16,7 @@ from orders.command_models import CommandKind, OrderCommand
 from orders.services.discounts import AskedDiscount
 from orders.services.refusals import meaning
 from orders.services.wishes import AskedPayment
-from organizations.api.fields import IikoIdField
+from organizations.api.fields import IikoIdField, MomentField
 from organizations.api.strict import StrictSerializer
 
 _LARGEST_MINOR = 10**12  # 1e10 in major units (OpenAPI, Payment.sum, read 2026-11)
@@ -136,7 +136,7 @@ class StatusField(NamedChoiceField):
 
 class UpdateStatusSerializer(StrictSerializer):
     status = StatusField(choices=[status.value for status in DeliveryStatus])
-    delivered_at = serializers.DateTimeField(
+    delivered_at = MomentField(
         required=False,
         allow_null=True,
         default=None,

@@ -15,6 +15,7 @@ from orders.services.horizon import settled_before
 from organizations.api.filters import (
     ExternalIdFilter,
     IikoIdFilter,
+    MomentFilter,
     StrictBooleanFilter,
     TextsFilter,
     WordsFilter,
@@ -36,7 +37,7 @@ FOLLOWING = (
 class ChangesFilter(filters.FilterSet):
     """For rows whose ``updated_at`` comes from ``services.horizon``; with ``ChangesPagination``."""
 
-    updated_since = filters.IsoDateTimeFilter(
+    updated_since = MomentFilter(
         method="by_updated_since", help_text="ISO 8601; changed at or after, the oldest change first."
     )
 

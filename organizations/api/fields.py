@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from iiko_client.reading import LONGEST_ID, is_no_id
+from organizations.moments import NO_MOMENT, checked_moment
 
 NO_ID_GIVEN = _("The empty GUID is no id. Leave the field out where there is none.")
 
@@ -25,3 +27,17 @@ class IikoIdField(serializers.CharField):
         if is_no_id(text):
             self.fail("no_id")
         return text
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment of ISO 8601; without an offset it is UTC."""
+
+    default_error_messages = {"no_moment": NO_MOMENT}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        # Before the base changes its zone, which hides the offset that was written.
+        aware = value if value.tzinfo else super().enforce_timezone(value)
+        try:
+            return checked_moment(aware)
+        except ValueError:
+            self.fail("no_moment")

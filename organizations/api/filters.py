@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -10,7 +11,8 @@ from django.core.exceptions import ValidationError as BadValue
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django_filters import BooleanFilter, CharFilter, MultipleChoiceFilter
+from django_filters import BooleanFilter, CharFilter, IsoDateTimeFilter, MultipleChoiceFilter
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -18,6 +20,7 @@ from rest_framework.request import Request
 from iiko_client.reading import external_id, is_no_id
 from iiko_client.types.statuses import words
 from organizations.api.fields import NO_ID_GIVEN
+from organizations.moments import NO_MOMENT, checked_moment
 from organizations.services.registry import canonical_id
 
 if TYPE_CHECKING:
@@ -45,6 +48,21 @@ class StrictBooleanField(forms.NullBooleanField):
 
 class StrictBooleanFilter(BooleanFilter):
     field_class = StrictBooleanField
+
+
+class _MomentField(IsoDateTimeField):
+    def to_python(self, value: Any) -> datetime | None:
+        moment: datetime | None = super().to_python(value)
+        try:
+            return checked_moment(moment) if moment else None
+        except ValueError as error:
+            raise BadValue(NO_MOMENT, code="no_moment") from error
+
+
+class MomentFilter(IsoDateTimeFilter):
+    """A moment of ISO 8601; without an offset it is UTC."""
+
+    field_class = _MomentField
 
 
 class _ChoicesField(forms.MultipleChoiceField):

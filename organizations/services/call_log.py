@@ -25,6 +25,7 @@ from django.utils import timezone
 from iiko_client import reading
 from iiko_client.calls import CallRecord
 from iiko_client.reading import tidy
+from iiko_client.wire import ADDRESS_REFUSED
 from iiko_client.writing import dumps
 from organizations.link_models import ApiCall, ApiLogin
 from organizations.services.personal_data import mask
@@ -234,7 +235,12 @@ def _note_logins(notes: Sequence[_Note]) -> None:
         records = [note.record for note in notes if note.login_id == login_id]
         changes: dict[str, Any] = {"last_used_at": max(record.started_at for record in records)}
         for record in records:
-            if record.error == "IikoAuthFailed":
+            if record.error_code == ADDRESS_REFUSED:
+                changes["last_error"] = (
+                    f"{record.operation}: the address leads to a server that is not public "
+                    "(IIKO_ALLOW_PRIVATE_ADDRESSES)"
+                )
+            elif record.error == "IikoAuthFailed":
                 changes["last_error"] = (
                     f"{record.operation}: HTTP {record.http_status}, {record.error_code or 'refused'}"
                 )

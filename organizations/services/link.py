@@ -161,6 +161,11 @@ class _Kept:
     transport: Transport
 
 
+def may_be_private(base_url: str) -> bool:
+    """Whether the installation itself vouches for an address: by a setting, or as its own server of iiko."""
+    return settings.IIKO_ALLOW_PRIVATE_ADDRESSES or base_url == settings.IIKO_API_URL
+
+
 class Transports:
     """One transport for each login of this process, made anew when the row changed."""
 
@@ -223,6 +228,7 @@ def _transport(login: ApiLogin, base_url: str, credentials: Credentials, fingerp
             pauses=DatabasePauses(),
             breaker=DatabaseBreaker(),
             on_call=partial(call_log.note, login.pk),
+            only_public=not may_be_private(base_url),
         )
     except ValueError as error:
         words = _("The API login '%(login)s' cannot be used: %(reason)s.")

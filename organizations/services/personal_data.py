@@ -19,6 +19,7 @@ _PERSONAL_ENDS = (
     "phones",
     "name",
     "email",
+    "emails",
     "address",
     "comment",
     "birthdate",
@@ -46,6 +47,10 @@ _PERSONAL = frozenset(
         "externaldata",
         "additionalinfo",
     }
+)
+# Who they are is told by an object, or in old tills by a text.
+_PEOPLE = frozenset(
+    {"customer", "client", "guest", "guests", "courier", "driver", "operator", "waiter", "user", "recipient"}
 )
 # Whose "name" is the name of a thing.
 _THINGS = frozenset(
@@ -119,6 +124,10 @@ def _is_personal(name: str, owner: str, value: Any) -> bool:
         return False
     if name == "number":  # of a card where it is text; an order's is a number
         return isinstance(value, str)
+    if name in _PEOPLE:
+        return isinstance(value, str) or (
+            isinstance(value, list) and any(isinstance(one, str) for one in value)
+        )
     return name in _PERSONAL or name.endswith(_PERSONAL_ENDS)
 
 

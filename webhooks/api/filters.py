@@ -6,9 +6,12 @@ from typing import Any
 
 import django_filters as filters
 from django.db.models import QuerySet
+from rest_framework.exceptions import PermissionDenied
 
 from iiko_client.types.events import event_type_of
-from organizations.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, TextsFilter
+from organizations.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, MomentFilter, TextsFilter
+from organizations.models import ApiKey
+from webhooks.masking import sees_all_people
 from webhooks.models import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
 
 
@@ -26,18 +29,26 @@ class EventFilter(filters.FilterSet):
     order_external_id = ExternalIdFilter()
     correlation_id = IikoIdFilter()
     reason = ChoicesFilter(choices=Reason.choices)
-    processing_error = filters.CharFilter(lookup_expr="icontains", help_text="A part of the error's text.")
+    processing_error = filters.CharFilter(
+        method="by_error",
+        help_text="A part of the error's text. 403 for those who may not see personal data.",
+    )
     source = ChoicesFilter(choices=EventSource.choices)
-    since = filters.IsoDateTimeFilter(
+    since = MomentFilter(
         field_name="received_at", lookup_expr="gte", help_text="ISO 8601; received at or after."
     )
-    until = filters.IsoDateTimeFilter(
-        field_name="received_at", lookup_expr="lt", help_text="ISO 8601; received before."
-    )
+    until = MomentFilter(field_name="received_at", lookup_expr="lt", help_text="ISO 8601; received before.")
 
     class Meta:
         model = WebhookEvent
         fields: list[str] = []
+
+    def by_error(self, events: QuerySet[WebhookEvent], _: str, value: str) -> QuerySet[WebhookEvent]:
+        caller: Any = self.request
+        key = caller.auth
+        if not (key.may_act if isinstance(key, ApiKey) else sees_all_people(caller.user)):
+            raise PermissionDenied()
+        return events.filter(processing_error__icontains=value)
 
 
 class ConfigFilter(filters.FilterSet):

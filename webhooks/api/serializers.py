@@ -8,8 +8,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from organizations.api.fields import IikoIdField
+from organizations.api.fields import IikoIdField, MomentField
 from organizations.api.strict import StrictSerializer
+from organizations.services.personal_data import mask
+from webhooks.masking import caller_sees_people, masked_words
 from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
 
 LIST_FIELDS = (
@@ -34,11 +36,16 @@ LIST_FIELDS = (
     "next_attempt_at",
     "order_id",
     "replay_of_id",
+    "is_masked",
 )
 
 
 class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
     next_attempt_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    is_masked = serializers.SerializerMethodField(
+        help_text="true: the caller may not see personal data. In the payload, errors and remarks what may "
+        "hold any is `***`; the raw body is left out."
+    )
     order_id = serializers.IntegerField(read_only=True, allow_null=True, help_text="Ours, as in GET orders.")
     replay_of_id = serializers.IntegerField(read_only=True, allow_null=True)
 
@@ -46,6 +53,16 @@ class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
         model = WebhookEvent
         fields: tuple[str, ...] = LIST_FIELDS
         read_only_fields = fields
+
+    def get_is_masked(self, event: WebhookEvent) -> bool:
+        return not caller_sees_people(self.context["request"], event)
+
+    def to_representation(self, event: WebhookEvent) -> dict[str, Any]:
+        shown = super().to_representation(event)
+        if shown["is_masked"]:
+            shown["processing_error"] = masked_words(event.processing_error)
+            shown["notes"] = [masked_words(str(note)) for note in event.notes]
+        return shown
 
 
 class EventDetailSerializer(EventSerializer):
@@ -56,6 +73,12 @@ class EventDetailSerializer(EventSerializer):
     class Meta(EventSerializer.Meta):
         fields = (*LIST_FIELDS, "payload", "raw_body_base64")
         read_only_fields = fields
+
+    def to_representation(self, event: WebhookEvent) -> dict[str, Any]:
+        shown = super().to_representation(event)
+        if shown["is_masked"]:
+            shown |= {"payload": mask(event.payload), "raw_body_base64": None}
+        return shown
 
     def get_raw_body_base64(self, event: WebhookEvent) -> str | None:
         return None if event.raw_body is None else base64.b64encode(event.raw_body).decode()
@@ -89,8 +112,8 @@ class ManyReplaysSerializer(DryRunSerializer):
     order_external_id = serializers.CharField(required=False)
     correlation_id = IikoIdField(required=False)
     source = serializers.ChoiceField(EventSource.choices, required=False)  # type: ignore[assignment]  # a declared field, no attribute
-    since = serializers.DateTimeField(required=False, help_text="Received at or after.")
-    until = serializers.DateTimeField(required=False, help_text="Received before.")
+    since = MomentField(required=False, help_text="Received at or after.")
+    until = MomentField(required=False, help_text="Received before.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not set(attrs) - {"dry_run"}:

@@ -71,7 +71,9 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         if given["dry_run"]:
             return self._forecast(WebhookEvent.objects.filter(pk=event.pk))
         replayed = replay_event(event_id=event.pk)
-        return Response(EventDetailSerializer(replayed).data, status=202)
+        return Response(
+            EventDetailSerializer(replayed, context=self.get_serializer_context()).data, status=202
+        )
 
     @extend_schema(
         operation_id="webhooks_events_replay_many",
@@ -103,7 +105,8 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         for name, value in asked.items():
             words[name] = value.isoformat() if isinstance(value, datetime) else value
         seen = in_scope(self.request, WebhookEvent.objects.all())
-        found = EventFilter(words, queryset=once_each(seen, statuses=[asked.get("status", "")])).qs  # type: ignore[arg-type]  # the manager's own query set
+        events = once_each(seen, statuses=[asked.get("status", "")])  # type: ignore[arg-type]  # the manager's own
+        found = EventFilter(words, queryset=events, request=self.request).qs
         ids = list(found.order_by().values_list("pk", flat=True)[: REPLAY_AT_ONCE + 1])
         if len(ids) > REPLAY_AT_ONCE:
             raise TooManyEvents(

@@ -102,6 +102,7 @@ def test_list_has_the_public_shape(key: str) -> None:
                 "next_attempt_at": None,
                 "order_id": None,
                 "replay_of_id": None,
+                "is_masked": False,
             }
         ],
     }

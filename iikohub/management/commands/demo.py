@@ -159,6 +159,7 @@ def supervised(*, port: int, sandbox_port: int, seed: int, token: str) -> Superv
         "GUNICORN_BIND": os.environ.get("GUNICORN_BIND") or web,
         "WEBHOOK_BASE_URL": f"http://{web}",
         "IIKO_API_URL": f"http://127.0.0.1:{sandbox_port}",
+        "IIKO_ALLOW_PRIVATE_ADDRESSES": "1",
         "IIKO_SANDBOX_WEBHOOK_TOKEN": token,
         "WEBHOOK_AUTO_REGISTER": os.environ.get("WEBHOOK_AUTO_REGISTER") or "1",
     }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
 from iiko_client.types.events import event_type_of
+from organizations.moments import moment_option
 from organizations.services.registry import canonical_id
 from webhooks.forecast_words import EVERYTHING, WITHOUT_PEOPLE, Viewer, lines, summary
 from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
@@ -84,22 +83,11 @@ class Command(BaseCommand):
         if options["error"]:
             events = events.filter(processing_error__icontains=options["error"])
         if options["since"]:
-            events = events.filter(received_at__gte=_instant("--since", options["since"]))
+            events = events.filter(received_at__gte=moment_option("--since", options["since"]))
         if options["until"]:
-            events = events.filter(received_at__lt=_instant("--until", options["until"]))
+            events = events.filter(received_at__lt=moment_option("--until", options["until"]))
         if options["organization"]:
             events = events.filter(organization_id=canonical_id(options["organization"]))
         if options["type"]:
             events = events.filter(event_type=event_type_of(options["type"]))
         return events
-
-
-def _instant(option: str, text: str) -> datetime:
-    try:
-        day = parse_date(text)
-        moment = datetime(day.year, day.month, day.day) if day else parse_datetime(text)  # noqa: DTZ001  # made aware below
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise CommandError(f"{option} {text!r} is not a date. Write 2026-03-14 or 2026-03-14T18:00.")
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

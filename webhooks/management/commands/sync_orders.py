@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
 from organizations.errors import HubError
+from organizations.moments import moment_option
 from webhooks.services.reconcile import LoginWork, SyncOptions, SyncResult, sync_login, work_by_login
 
 PATIENCE_S = 60.0
@@ -33,7 +32,10 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, organization: str | None, since: str | None, dry_run: bool, **__: Any) -> None:
         options = SyncOptions(
-            since=_instant(since) if since else None, dry_run=dry_run, is_asked_for=True, wait_s=PATIENCE_S
+            since=moment_option("--since", since) if since else None,
+            dry_run=dry_run,
+            is_asked_for=True,
+            wait_s=PATIENCE_S,
         )
         try:
             wanted = work_by_login(organization)
@@ -69,14 +71,3 @@ def _summary(total: SyncResult, *, dry_run: bool) -> str:
     read, news = total.read.total(), total.news.total()
     verb = "would be put" if dry_run else "was put" if news == 1 else "were put"
     return f"{read} order{pluralize(read)} read, {news} {verb} into the inbox."
-
-
-def _instant(text: str) -> datetime:
-    try:
-        day = parse_date(text)
-        moment = datetime(day.year, day.month, day.day) if day else parse_datetime(text)  # noqa: DTZ001  # made aware below
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise CommandError(f"--since {text!r} is not a date. Write 2026-03-14 or 2026-03-14T18:00.")
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

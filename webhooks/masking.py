@@ -1,0 +1,58 @@
+"""Who is told of people by an event, and what the others are shown.
+
+A message tells more than the page of what it is about: an event of the hall in full needs the right that
+the hall's pages ask for, any other needs to see orders, and phones and cards of guests in full. What
+cannot be read may be either. A key that may only read is not told of people.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from hall.presentation import SEES_PEOPLE as HALL_PEOPLE
+from iiko_client.types.events import EVENT_TYPES, OLDER_EVENT_TYPES
+from iiko_client.writing import dumps
+from loyalty.permissions import SEES_PEOPLE as CUSTOMERS
+from organizations.models import ApiKey
+from organizations.services.personal_data import MASK, mask
+from webhooks.models import EventFormat, WebhookEvent
+from webhooks.subjects import HALL
+
+_ORDERS = ("orders.view_order", CUSTOMERS)
+_ALL = (*_ORDERS, HALL_PEOPLE)
+
+
+def sees_all_people(user: Any) -> bool:
+    return bool(user.has_perms(_ALL))
+
+
+def sees_people(user: Any, event: WebhookEvent) -> bool:
+    """Whether a person is told of the people whom ``event`` names."""
+    return bool(user.has_perms(_needed(event)))
+
+
+def caller_sees_people(request: Any, event: WebhookEvent) -> bool:
+    """The same for a caller of the API."""
+    if isinstance(request.auth, ApiKey):
+        return request.auth.may_act
+    return sees_people(request.user, event)
+
+
+def _needed(event: WebhookEvent) -> tuple[str, ...]:
+    if event.event_type in HALL:
+        return (HALL_PEOPLE,)
+    is_known = event.event_type in (*EVENT_TYPES, *OLDER_EVENT_TYPES) or event.format == EventFormat.SOI
+    return _ORDERS if is_known else _ALL
+
+
+def masked_payload(text: str) -> str:
+    """A payload as JSON without people, its numbers as they were sent."""
+    return dumps(mask(json.loads(text, parse_float=Decimal)))
+
+
+def masked_words(words: str) -> str:
+    """An error or remark without what it quotes: its kind, or the field it is about."""
+    kind, colon, _quoted = words.partition(": ")
+    return f"{kind}: {MASK}" if colon else MASK if words else ""
