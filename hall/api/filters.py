@@ -10,7 +10,13 @@ from django.db.models import QuerySet
 from hall.models import Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
 from hall.presentation import sees_people
 from orders.api.filters import ChangesFilter
-from organizations.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import (
+    ChoicesFilter,
+    ExternalIdFilter,
+    IikoIdFilter,
+    MomentFilter,
+    StrictBooleanFilter,
+)
 from organizations.models import ApiKey
 
 
@@ -44,10 +50,10 @@ class TableOrderFilter(HallFilter):
 class ReserveFilter(HallFilter):
     iiko_reserve_id = IikoIdFilter(field_name="iiko_id")
     status = ChoicesFilter(choices=ReserveStatus.choices)
-    expected_since = filters.IsoDateTimeFilter(
+    expected_since = MomentFilter(
         field_name="estimated_start_time", lookup_expr="gte", help_text="ISO 8601; expected at or after."
     )
-    expected_until = filters.IsoDateTimeFilter(
+    expected_until = MomentFilter(
         field_name="estimated_start_time", lookup_expr="lt", help_text="ISO 8601; expected before."
     )
 

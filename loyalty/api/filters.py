@@ -6,7 +6,7 @@ import django_filters as filters
 from django.db.models import QuerySet
 
 from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationKind, OperationState
-from organizations.api.filters import ChoicesFilter, IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import ChoicesFilter, IikoIdFilter, MomentFilter, StrictBooleanFilter
 
 
 class OperationFilter(filters.FilterSet):
@@ -20,12 +20,8 @@ class OperationFilter(filters.FilterSet):
     open_holds = StrictBooleanFilter(
         method="by_open_holds", help_text="true: put aside and neither released nor spent."
     )
-    since = filters.IsoDateTimeFilter(
-        field_name="created_at", lookup_expr="gte", help_text="ISO 8601; asked at or after."
-    )
-    until = filters.IsoDateTimeFilter(
-        field_name="created_at", lookup_expr="lt", help_text="ISO 8601; asked before."
-    )
+    since = MomentFilter(field_name="created_at", lookup_expr="gte", help_text="ISO 8601; asked at or after.")
+    until = MomentFilter(field_name="created_at", lookup_expr="lt", help_text="ISO 8601; asked before.")
 
     class Meta:
         model = LoyaltyOperation

@@ -17,6 +17,7 @@ from organizations.api.filters import (
     ChoicesFilter,
     ExternalIdFilter,
     IikoIdFilter,
+    MomentFilter,
     StrictBooleanFilter,
     TextsFilter,
 )
@@ -37,7 +38,7 @@ FOLLOWING = (
 class ChangesFilter(filters.FilterSet):
     """For rows whose ``updated_at`` comes from ``services.horizon``; with ``ChangesPagination``."""
 
-    updated_since = filters.IsoDateTimeFilter(
+    updated_since = MomentFilter(
         method="by_updated_since", help_text="ISO 8601; changed at or after, the oldest change first."
     )
 

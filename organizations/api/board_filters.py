@@ -9,7 +9,7 @@ import django_filters as filters
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from organizations.api.filters import IikoIdFilter, StrictBooleanFilter
+from organizations.api.filters import IikoIdFilter, MomentFilter, StrictBooleanFilter
 from organizations.services.names import product_named
 from organizations.shift_models import Shift
 from organizations.stop_models import StopListItem, StopListItemQuerySet
@@ -27,8 +27,8 @@ class StopListFilter(filters.FilterSet):
         method="by_presence",
         help_text="true: on a list now, as without any of `open`, `since`, `until`; false: what is over.",
     )
-    since = filters.IsoDateTimeFilter(method="unchanged", help_text=_PERIOD)
-    until = filters.IsoDateTimeFilter(method="unchanged", help_text=_PERIOD)
+    since = MomentFilter(method="unchanged", help_text=_PERIOD)
+    until = MomentFilter(method="unchanged", help_text=_PERIOD)
 
     class Meta:
         model = StopListItem
@@ -59,8 +59,8 @@ class TimeOutOfStockFilter(filters.FilterSet):
     organization_id = IikoIdFilter()
     terminal_group_id = IikoIdFilter()
     product_id = IikoIdFilter()
-    since = filters.IsoDateTimeFilter(method="unchanged", help_text="ISO 8601; else a week before `until`.")
-    until = filters.IsoDateTimeFilter(method="unchanged", help_text="ISO 8601; else now.")
+    since = MomentFilter(method="unchanged", help_text="ISO 8601; else a week before `until`.")
+    until = MomentFilter(method="unchanged", help_text="ISO 8601; else now.")
 
     class Meta:
         model = StopListItem
@@ -76,12 +76,8 @@ class ShiftFilter(filters.FilterSet):
     terminal_group_id = IikoIdFilter()
     employee_id = IikoIdFilter()
     open = StrictBooleanFilter(field_name="is_open", help_text="true: on shift now.")
-    since = filters.IsoDateTimeFilter(
-        field_name="began_at", lookup_expr="gte", help_text="ISO 8601; begun at or after."
-    )
-    until = filters.IsoDateTimeFilter(
-        field_name="began_at", lookup_expr="lt", help_text="ISO 8601; begun before."
-    )
+    since = MomentFilter(field_name="began_at", lookup_expr="gte", help_text="ISO 8601; begun at or after.")
+    until = MomentFilter(field_name="began_at", lookup_expr="lt", help_text="ISO 8601; begun before.")
 
     class Meta:
         model = Shift

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -10,7 +11,8 @@ from django.core.exceptions import ValidationError as BadValue
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django_filters import BooleanFilter, CharFilter, MultipleChoiceFilter
+from django_filters import BooleanFilter, CharFilter, IsoDateTimeFilter, MultipleChoiceFilter
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -44,6 +46,29 @@ class StrictBooleanField(forms.NullBooleanField):
 
 class StrictBooleanFilter(BooleanFilter):
     field_class = StrictBooleanField
+
+
+_FURTHEST_OFFSET = timedelta(hours=16)
+"""PostgreSQL takes no zone that lies as far from UTC."""
+
+
+class _MomentField(IsoDateTimeField):
+    def to_python(self, value: Any) -> datetime | None:
+        moment: datetime | None = super().to_python(value)
+        if moment is None:
+            return None
+        try:
+            if abs(moment.utcoffset() or timedelta()) < _FURTHEST_OFFSET:
+                return moment.astimezone(UTC)
+        except OverflowError:
+            pass
+        raise BadValue(_("There is no such moment: its offset or its year is out of range."), code="invalid")
+
+
+class MomentFilter(IsoDateTimeFilter):
+    """ISO 8601, in any zone there is."""
+
+    field_class = _MomentField
 
 
 class _ChoicesField(forms.MultipleChoiceField):

@@ -7,7 +7,7 @@ from typing import Any
 import django_filters as filters
 from django.db.models import QuerySet
 
-from organizations.api.filters import IikoIdFilter, StrictBooleanFilter, TextsFilter
+from organizations.api.filters import IikoIdFilter, MomentFilter, StrictBooleanFilter, TextsFilter
 from organizations.link_models import CALL_BODIES, ApiCall, ApiCallQuerySet, Courier
 from organizations.models import Organization, TerminalGroup
 
@@ -47,12 +47,8 @@ class CallFilter(filters.FilterSet):
     slow_ms = filters.NumberFilter(
         field_name="duration_ms", lookup_expr="gte", min_value=0, help_text="Took so long or longer."
     )
-    since = filters.IsoDateTimeFilter(
-        field_name="started_at", lookup_expr="gte", help_text="ISO 8601; begun at or after."
-    )
-    until = filters.IsoDateTimeFilter(
-        field_name="started_at", lookup_expr="lt", help_text="ISO 8601; begun before."
-    )
+    since = MomentFilter(field_name="started_at", lookup_expr="gte", help_text="ISO 8601; begun at or after.")
+    until = MomentFilter(field_name="started_at", lookup_expr="lt", help_text="ISO 8601; begun before.")
 
     bodies = StrictBooleanFilter(
         method="with_bodies", help_text="0 leaves the bodies of requests and responses out. Default: 1."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import django_filters as filters
 
-from organizations.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, TextsFilter
+from organizations.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, MomentFilter, TextsFilter
 from webhooks.models import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
 
 
@@ -17,12 +17,10 @@ class EventFilter(filters.FilterSet):
     reason = ChoicesFilter(choices=Reason.choices)
     processing_error = filters.CharFilter(lookup_expr="icontains", help_text="A part of the error's text.")
     source = ChoicesFilter(choices=EventSource.choices)
-    since = filters.IsoDateTimeFilter(
+    since = MomentFilter(
         field_name="received_at", lookup_expr="gte", help_text="ISO 8601; received at or after."
     )
-    until = filters.IsoDateTimeFilter(
-        field_name="received_at", lookup_expr="lt", help_text="ISO 8601; received before."
-    )
+    until = MomentFilter(field_name="received_at", lookup_expr="lt", help_text="ISO 8601; received before.")
 
     class Meta:
         model = WebhookEvent
