@@ -3,7 +3,7 @@
 .NOTPARALLEL:
 # What some tests compare with; it lies beside the project, where it lies at all.
 VENDOR_DOCUMENT := ../shared/iiko/cloud-openapi.json
-.PHONY: help install run test test-fast test-vendor check check-static bench lock messages clean
+.PHONY: help install run test test-fast test-vendor fuzz check check-static bench lock messages clean
 
 PORT ?= 8000
 BIN := .venv/bin
@@ -50,6 +50,11 @@ test-fast: install ## Run the tests that start no processes and no browser: make
 test-vendor: install ## Compare with the vendor's document, ../shared/iiko/cloud-openapi.json
 	@test -f $(VENDOR_DOCUMENT) || { echo "The vendor's document is needed at $(VENDOR_DOCUMENT)." >&2; exit 1; }
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "vendor or (compared and not process and not browser)" $(ARGS)
+
+FUZZ_EXAMPLES ?= 200
+
+fuzz: install ## Look for requests the API's description does not cover: make fuzz [FUZZ_EXAMPLES=200]
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -n auto tests/test_openapi_holds.py $(ARGS)
 
 check: check-static test ## Everything that CI runs
 

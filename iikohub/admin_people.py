@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from axes.models import AccessFailureLog
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
@@ -19,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from organizations.admin_lists import BoundedPaginator, ListedLookups, Worded
+from organizations.admin_lists import BoundedPaginator, ListedLookups, MirrorAdmin, Worded
 from organizations.name_keys import folded, has_words
 
 GROUP_NAMES = (gettext_noop("Dispatcher"), gettext_noop("Operator"), gettext_noop("Administrator"))
@@ -281,3 +282,20 @@ class GroupAdmin(Giving, BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # U
     @admin.display(description=_("people"))
     def people(self, group: Group) -> str:
         return ", ".join(user.get_username() for user in group.user_set.all())
+
+
+_AXES_TEXTS = (gettext_noop("access failure"), gettext_noop("access failures"))
+"""django-axes says them badly in Russian."""
+
+
+@admin.register(AccessFailureLog)
+class SignInFailureAdmin(MirrorAdmin):
+    """Who tried a wrong password, from where: written by django-axes, kept for ``SIGN_IN_FAILURES_DAYS``."""
+
+    list_display = ("attempt_time", "username", "ip_address", "locked_out", "user_agent")
+    list_display_links = ("attempt_time",)
+    list_filter = ("locked_out",)
+    search_fields = ("username", "ip_address")
+    ordering = ("-attempt_time",)
+    fields = ("attempt_time", "username", "ip_address", "locked_out", "user_agent", "path_info")
+    empty_words = _("Nobody has given a wrong password lately.")

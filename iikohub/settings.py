@@ -6,6 +6,7 @@ sentence that says what to do (see also ``iikohub/checks.py``).
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -148,6 +149,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
     "procrastinate.contrib.django",
+    "axes",
     "organizations",
     "orders",
     "loyalty",
@@ -168,6 +170,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "iikohub.urls"
@@ -237,6 +240,22 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = ["iikohub.sign_in.LockingBackend", "django.contrib.auth.backends.ModelBackend"]
+# How many proxies of ours a request passes; each adds the address it was called from to X-Forwarded-For.
+TRUSTED_PROXIES = _whole_number("TRUSTED_PROXIES", 0, lowest=0)
+# Wrong passwords lock one name at one address, so that nobody locks others out, whatever they try.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "iikohub.sign_in.client_address"
+AXES_LOCKOUT_CALLABLE = "iikohub.sign_in.locked_out"
+AXES_ENABLE_ACCESS_FAILURE_LOG = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False  # its pages are made for Django's own admin; ours: admin_people
+AXES_VERBOSE = False
+SIGN_IN_FAILURES_DAYS = 90
 
 LANGUAGE_CODE = "ru"
 LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
@@ -266,14 +285,17 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["organizations.api.parsers.ExactJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "organizations.api.pagination.SkipLimitPagination",
     "DEFAULT_FILTER_BACKENDS": ["organizations.api.filters.StrictFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "organizations.api.schema.HubSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
+# Which of them an operation may answer: HubSchema.
+_REFUSALS = ["400", "401", "403", "404", "406", "415", "422", "429", "503"]
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "organizations.api.errors.HubExceptionHandler",
-    "ALLOWED_ERROR_STATUS_CODES": ["401", "403", "404"],
+    "ALLOWED_ERROR_STATUS_CODES": _REFUSALS,
+    "ERROR_SCHEMAS": dict.fromkeys(_REFUSALS, "organizations.api.schema.RefusalsSerializer"),
 }
 
 SPECTACULAR_SETTINGS = {
@@ -284,6 +306,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
@@ -298,17 +321,6 @@ SPECTACULAR_SETTINGS = {
         "CommandStateEnum": "orders.command_models.CommandState",
         "LoyaltyOperationKindEnum": "loyalty.models.OperationKind",
         "LoyaltyOperationStateEnum": "loyalty.models.OperationState",
-        "ValidationErrorEnum": "drf_standardized_errors.openapi_serializers.ValidationErrorEnum.choices",
-        "ClientErrorEnum": "drf_standardized_errors.openapi_serializers.ClientErrorEnum.choices",
-        "ServerErrorEnum": "drf_standardized_errors.openapi_serializers.ServerErrorEnum.choices",
-        "ErrorCode401Enum": "drf_standardized_errors.openapi_serializers.ErrorCode401Enum.choices",
-        "ErrorCode403Enum": "drf_standardized_errors.openapi_serializers.ErrorCode403Enum.choices",
-        "ErrorCode404Enum": "drf_standardized_errors.openapi_serializers.ErrorCode404Enum.choices",
-        "ErrorCode405Enum": "drf_standardized_errors.openapi_serializers.ErrorCode405Enum.choices",
-        "ErrorCode406Enum": "drf_standardized_errors.openapi_serializers.ErrorCode406Enum.choices",
-        "ErrorCode415Enum": "drf_standardized_errors.openapi_serializers.ErrorCode415Enum.choices",
-        "ErrorCode429Enum": "drf_standardized_errors.openapi_serializers.ErrorCode429Enum.choices",
-        "ErrorCode500Enum": "drf_standardized_errors.openapi_serializers.ErrorCode500Enum.choices",
     },
 }
 

@@ -31,6 +31,7 @@ def _page(title: Any, icon: str, model: str) -> dict[str, Any]:
 
 
 UNFOLD: dict[str, Any] = {
+    "LOGIN": {"form": "iikohub.sign_in.SignInForm"},
     "SITE_TITLE": "iikohub",
     "SITE_HEADER": "iikohub",
     "SITE_SUBHEADER": _("the hub beside iiko"),
@@ -123,6 +124,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page(_("Users"), "person", "auth.user"),
                     _page(_("Groups"), "group", "auth.group"),
+                    _page(_("Failed sign-ins"), "gpp_maybe", "axes.accessfailurelog"),
                 ],
             },
             {

@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from iikohub import health
+from iikohub.schema_view import SchemaView
 from organizations.api.views import UnknownAddress
 
 handler400 = "iikohub.refusals.bad_request"
@@ -22,7 +23,7 @@ urlpatterns = [
     path("api/v1/", include("hall.api.urls")),
     path("api/v1/", include("organizations.api.urls")),
     re_path(r"^api/v1(?:/|$)", UnknownAddress.as_view(), name="unknown-address"),
-    re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api/schema/?$", SchemaView.as_view(), name="schema"),
     re_path(r"^api/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path(r"^healthz/?$", health.healthz, name="healthz"),
     re_path(r"^readyz/?$", health.readyz, name="readyz"),

@@ -12,10 +12,13 @@ import yaml
 from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 
 from orders.models import Status
 from webhooks.models import EventStatus
 
+RECEIVES = {"/api/v1/webhooks/iiko"}
+CUSTOMERS = "/api/v1/loyalty/customers"
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -218,7 +221,8 @@ def test_actions_have_examples_of_what_is_asked_and_answered(schema: dict[str, A
 def test_discount_is_described_with_its_ends_and_refusals(schema: dict[str, Any]) -> None:
     operation = schema["paths"]["/api/v1/orders/{id}/apply-discount"]["post"]
 
-    assert set(operation["responses"]) == {"200", "202", "401", "403", "404", "409", "422", "429"}
+    own = {"200", "202", "404", "409", "422", "429"}
+    assert set(operation["responses"]) == own | {"400", "401", "403", "406", "415", "503"}
     assert "discount_not_supported_by_iiko" in str(operation["responses"]["409"])
     assert "two_orders" in str(operation["responses"]["200"])
     assert "reissue" in str(operation["requestBody"])
@@ -239,6 +243,60 @@ def test_every_refusal_has_an_example(schema: dict[str, Any]) -> None:
 
     assert len(refused) > 30
     assert refused - shown == {"command_over"}  # of the admin alone
+
+
+def test_what_may_be_empty_is_described_so(schema: dict[str, Any]) -> None:
+    """A choice that its column lets be empty, and what is null for want of a thing."""
+    schemas = schema["components"]["schemas"]
+
+    assert {"$ref": "#/components/schemas/BlankEnum"} in schemas["Event"]["properties"]["reason"]["oneOf"]
+    assert schemas["Operation"]["properties"]["hold_transaction_id"]["nullable"] is True
+
+
+def test_refusals_are_described_where_they_occur_with_their_body(schema: dict[str, Any]) -> None:
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            if path in RECEIVES:
+                continue
+            answers = operation["responses"]
+            assert {"400", "401", "403", "404", "406", "503"} <= set(answers), (path, method)
+            assert ("415" in answers) == ("422" in answers and path != CUSTOMERS) == (method != "get")
+            for status, answer in answers.items():
+                if status >= "400":
+                    body = answer["content"]["application/json"]["schema"]
+                    assert body == {"$ref": "#/components/schemas/Refusals"}, (path, method, status)
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("accept", ["application/vnd.oai.openapi", "application/vnd.oai.openapi+json"])
+def test_schema_is_made_once_and_kept_by_the_browser(
+    client: Client, monkeypatch: pytest.MonkeyPatch, accept: str, language: str
+) -> None:
+    asked = {"Accept": accept, "Accept-Language": language}
+    first = client.get("/api/schema/", headers=asked)
+
+    def generated(*_: Any, **__: Any) -> None:
+        raise AssertionError("it was made again")
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", generated)
+    again = client.get("/api/schema/", headers=asked)
+    kept = client.get("/api/schema/", headers=asked | {"If-None-Match": first["ETag"]})
+
+    assert (again.status_code, again.content, again["ETag"]) == (200, first.content, first["ETag"])
+    assert again["Cache-Control"] == "no-cache"
+    assert {"Accept", "Accept-Language"} <= set(again["Vary"].split(", "))
+    assert (kept.status_code, kept.content) == (304, b"")
+
+
+def test_schemas_of_two_languages_and_forms_are_kept_apart(client: Client) -> None:
+    tags = {
+        client.get("/api/schema/", headers={"Accept": accept, "Accept-Language": language})["ETag"]
+        for accept in ("application/vnd.oai.openapi", "application/vnd.oai.openapi+json")
+        for language in ("ru", "en")
+    }
+
+    assert len(tags) == 4
+    assert client.get("/api/schema/?lang=no-such")["ETag"] in tags
 
 
 @pytest.mark.parametrize("url", ["/api/schema", "/api/schema/"])

@@ -136,7 +136,11 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
     currency = serializers.CharField(read_only=True, allow_null=True)
     order_id = serializers.IntegerField(read_only=True, allow_null=True)
     hold_transaction_id = serializers.CharField(
-        source="hold.transaction_id", default=None, read_only=True, help_text="Of a release: its hold."
+        source="hold.transaction_id",
+        default=None,
+        read_only=True,
+        allow_null=True,
+        help_text="Of a release: its hold. Else null.",
     )
     transaction_id = serializers.CharField(
         read_only=True, help_text="Of a hold: what it is released by. Else iiko's, once it was found."

@@ -33,6 +33,7 @@ from orders.api.waiting import made_once, requester_of, status_of, wait_for_end
 from organizations.api.fields import NO_ID_GIVEN
 from organizations.api.filters import refuse_repeats
 from organizations.api.permissions import check_may_act, in_scope
+from organizations.api.schema import RefusalsSerializer
 from organizations.api.throttling import ActionThrottle, SearchThrottle
 from organizations.errors import UnknownOrganization
 from organizations.models import ApiKey, Organization
@@ -51,17 +52,21 @@ _ANSWERS = {
     202: OpenApiResponse(
         OperationSerializer, "Stored and on its way. Follow it at GET loyalty/operations/{id}."
     ),
-    404: OpenApiResponse(description="No such organization, guest, wallet or hold."),
+    404: OpenApiResponse(RefusalsSerializer, "No such organization, guest, wallet or hold."),
     409: OpenApiResponse(
-        description="Not possible as things stand: `insufficient_balance`, `limit_operation`, `limit_day`, "
+        RefusalsSerializer,
+        "Not possible as things stand: `insufficient_balance`, `limit_operation`, `limit_day`, "
         "`loyalty_not_provisioned`, `hold_released`, `already_asked`, or a wallet without money or points: "
-        "`wallet_of_products`, `wallet_of_discount`, `wallet_of_certificate`, `wallet_of_unknown_kind`, …"
+        "`wallet_of_products`, `wallet_of_discount`, `wallet_of_certificate`, `wallet_of_unknown_kind`, …",
     ),
     422: OpenApiResponse(
-        description="It makes no sense, has an unknown field (`unknown_field`), or its Idempotency-Key was "
-        "used for another request."
+        RefusalsSerializer,
+        "It makes no sense, has an unknown field (`unknown_field`), or its Idempotency-Key was "
+        "used for another request.",
     ),
-    503: OpenApiResponse(description="iiko could not be asked (`iiko_unreachable`); nothing was stored."),
+    503: OpenApiResponse(
+        RefusalsSerializer, "iiko could not be asked (`iiko_unreachable`); nothing was stored."
+    ),
 }
 
 
@@ -184,9 +189,12 @@ class CustomerView(APIView):
         ],
         responses={
             200: CustomerSerializer,
-            404: OpenApiResponse(description="iiko knows no such guest (`customer_not_found`)."),
-            409: OpenApiResponse(description="`loyalty_not_provisioned`, or iiko refused the question."),
-            503: OpenApiResponse(description="iiko could not be asked (`iiko_unreachable`)."),
+            404: OpenApiResponse(RefusalsSerializer, "iiko knows no such guest (`customer_not_found`)."),
+            409: OpenApiResponse(
+                RefusalsSerializer, "`loyalty_not_provisioned`, or iiko refused the question."
+            ),
+            422: OpenApiResponse(RefusalsSerializer, "No guest can be looked for so (`bad_search`)."),
+            503: OpenApiResponse(RefusalsSerializer, "iiko could not be asked (`iiko_unreachable`)."),
         },
     )
     def get(self, request: Request) -> Response:

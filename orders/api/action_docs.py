@@ -7,11 +7,11 @@ from typing import Any
 
 from django.utils import translation
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
 from orders.api.command_serializers import CommandSerializer
 from orders.services.refusals import MEANINGS
+from organizations.api.schema import RefusalsSerializer
 
 _HEADERS = [
     OpenApiParameter(
@@ -181,17 +181,6 @@ _REJECTED = (
         },
     }
 )
-
-
-class RefusalSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="Stable, for programs.")
-    detail = serializers.CharField(help_text="The reason, and what to do instead.")
-    attr = serializers.CharField(allow_null=True)
-
-
-class RefusalsSerializer(serializers.Serializer[Any]):
-    type = serializers.CharField(help_text="`client_error`")
-    errors = RefusalSerializer(many=True)  # type: ignore[assignment]  # as drf-standardized-errors names it
 
 
 def _refusals(texts: dict[str, str]) -> list[OpenApiExample]:

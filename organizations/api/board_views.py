@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -21,6 +22,8 @@ from organizations.services.names import with_employee_names, with_group_names, 
 from organizations.services.stop_list_totals import USUAL_PERIOD, time_out_of_stock
 from organizations.shift_models import Shift
 from organizations.stop_models import StopListItem
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @extend_schema_view(
@@ -65,7 +68,7 @@ class TimeOutOfStockViewSet(CsvListViewSet[StopListItem]):
         items = super().filter_queryset(queryset)  # refuses what it does not know
         given = filters.form.cleaned_data if filters.is_valid() else {}
         until = given.get("until") or timezone.now()
-        since = given.get("since") or until - USUAL_PERIOD
+        since = given.get("since") or max(until, _FIRST + USUAL_PERIOD) - USUAL_PERIOD
         return time_out_of_stock(items, since=since, until=until)
 
     def all_rows(self, rows: QuerySet[StopListItem]) -> Iterable[Any]:

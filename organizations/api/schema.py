@@ -6,6 +6,55 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_standardized_errors.openapi import AutoSchema as StandardErrorsSchema
+from rest_framework import serializers
+
+from organizations.api.strict import StrictSerializer
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="Stable, for programs.")
+    detail = serializers.CharField(help_text="The reason, and what to do instead.")
+    attr = serializers.CharField(allow_null=True, help_text="The field or parameter that is meant.")
+
+
+class RefusalsSerializer(serializers.Serializer[Any]):
+    type = serializers.ChoiceField(["client_error", "validation_error", "server_error"])
+    errors = RefusalSerializer(many=True)  # type: ignore[assignment]  # as drf-standardized-errors names it
+
+
+class HubSchema(StandardErrorsSchema):
+    """Adds what every operation of its kind may answer; an operation names only what is its own."""
+
+    def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
+        if status_code == "415" and not self._takes_a_body():
+            return False
+        if status_code == "422" and not self._takes_a_strict_body():
+            return False
+        return bool(super()._should_add_error_response(responses, status_code))
+
+    def _takes_a_body(self) -> bool:
+        return self.method in ("POST", "PUT", "PATCH")
+
+    def _takes_a_strict_body(self) -> bool:
+        body = self.get_request_serializer() if self._takes_a_body() else None
+        return isinstance(body, StrictSerializer) or (
+            isinstance(body, type) and issubclass(body, StrictSerializer)
+        )
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        if isinstance(field, serializers.ChoiceField) and field.read_only and _is_blank_in_its_model(field):
+            field.allow_blank = True
+        return super()._map_serializer_field(  # type: ignore[no-untyped-call]  # the library declares no types
+            field, direction, bypass_extensions
+        )
+
+
+def _is_blank_in_its_model(field: Any) -> bool:
+    """Whether the column may be empty: a serializer forgets it where the field is only read."""
+    model = getattr(getattr(field.parent, "Meta", None), "model", None)
+    columns = {one.name: one for one in model._meta.get_fields()} if model else {}
+    return bool(getattr(columns.get(field.source), "blank", False))
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the base declares no types

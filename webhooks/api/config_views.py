@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from iiko_client.breaker import Priority
 from organizations.api.permissions import in_scope
+from organizations.api.schema import RefusalsSerializer
 from organizations.errors import UnknownOrganization
 from organizations.models import ApiKey, Organization
 from organizations.services.registry import canonical_id
@@ -53,7 +54,11 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @extend_schema(
         summary="Accept webhooks for a restaurant",
         request=NewConfigSerializer,
-        responses={201: ConfigSerializer},
+        responses={
+            201: ConfigSerializer,
+            404: OpenApiResponse(RefusalsSerializer, "No such organization here (`unknown_organization`)."),
+            409: OpenApiResponse(RefusalsSerializer, "It has webhook settings already (`config_exists`)."),
+        },
     )
     def create(self, request: Request, **_: Any) -> Response:
         given = valid(NewConfigSerializer(data=request.data))
@@ -83,7 +88,13 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         description="iiko's settings are read and changed only where they differ. An address of another "
         "integration is left alone unless `force` is set (409 `foreign_webhook`).",
         request=RegisterSerializer,
-        responses=RegistrationSerializer,
+        responses={
+            200: RegistrationSerializer,
+            409: OpenApiResponse(
+                RefusalsSerializer,
+                "It did not work; the code says why, the words what to do.",
+            ),
+        },
     )
     @action(detail=True, methods=["post"])
     def register(self, request: Request, **_: Any) -> Response:

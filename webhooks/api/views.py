@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import QueryDict
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import FormParser, MultiPartParser
@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from organizations.api.parsers import ExactJSONParser
 from organizations.api.permissions import check_may_act, in_scope
+from organizations.api.schema import RefusalsSerializer
 from organizations.models import ApiKey
 from webhooks.api.filters import EventFilter
 from webhooks.api.serializers import (
@@ -35,6 +36,13 @@ from webhooks.services.forecast import forecast
 from webhooks.services.replay import REPLAY_AT_ONCE, ReplayCount, once_each, replay_all, replay_event
 
 REPLAY = "webhooks.replay_webhookevent"
+
+_NOT_NOW = OpenApiResponse(
+    RefusalsSerializer, "It could not be read when it came (`not_replayable`), or workers hold it."
+)
+_TOO_MANY = OpenApiResponse(
+    RefusalsSerializer, f"More than {REPLAY_AT_ONCE} events (`too_many_events`), or workers hold them."
+)
 
 
 @extend_schema_view(
@@ -60,7 +68,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         "It is applied soon after; newer news in the mirror stays. With `dry_run` nothing is done and the "
         "answer tells what would change.",
         request=DryRunSerializer,
-        responses={202: EventDetailSerializer, 200: ForecastSerializer},
+        responses={202: EventDetailSerializer, 200: ForecastSerializer, 409: _NOT_NOW},
     )
     # Most callers send no body at all, in whatever form.
     @action(detail=True, methods=["post"], parser_classes=[ExactJSONParser, FormParser, MultiPartParser])
@@ -82,7 +90,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         "Replays are left out, their originals stand for them, unless failed ones are asked for. With "
         "`dry_run` nothing is done and the answer tells what would change.",
         request=ManyReplaysSerializer,
-        responses={202: ReplayCountSerializer, 200: ForecastSerializer},
+        responses={202: ReplayCountSerializer, 200: ForecastSerializer, 409: _TOO_MANY},
         filters=False,
     )
     @action(detail=False, methods=["post"], url_path="replay", url_name="replay-many")
