@@ -180,7 +180,7 @@ def test_body_in_utf_8_is_taken_however_it_is_called(acting: Acting, charset: st
     assert answer.status_code == 202
 
 
-@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "+1h1m"])
+@pytest.mark.parametrize("moment", ["2199-12-31T00:00:00Z", "1970-01-01T00:00:00Z", "+1h1m"])
 def test_time_at_which_no_guest_had_it_is_refused(acting: Acting, moment: str) -> None:
     acting.has(status="OnWay")
     if moment == "+1h1m":
