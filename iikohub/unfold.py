@@ -124,7 +124,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page(_("Users"), "person", "auth.user"),
                     _page(_("Groups"), "group", "auth.group"),
-                    _page(_("Failed sign-ins"), "gpp_maybe", "axes.accessfailurelog"),
+                    _page(_("Access failures"), "gpp_maybe", "axes.accessfailurelog"),
                 ],
             },
             {
