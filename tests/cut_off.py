@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -64,9 +62,3 @@ class Way:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-@contextmanager
-def way_to(target: Path) -> Iterator[Way]:
-    with Way(target) as way:
-        yield way

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from tests.builders import TOKEN, cloud_event
-from tests.cut_off import Way, way_to
+from tests.cut_off import Way
 from tests.hub_process import Hub, running_hub, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("cut off")]
@@ -31,7 +31,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 def way(hub: Hub) -> Iterator[Way]:
     """The hub's only way to its database, for as long as the test runs."""
     lines = (hub.folder / "postgres" / "data" / "postmaster.pid").read_text().splitlines()
-    with way_to(Path(lines[4]) / f".s.PGSQL.{lines[3]}") as way:
+    with Way(Path(lines[4]) / f".s.PGSQL.{lines[3]}") as way:
         hub.settings["DATABASE_URL"] = f"postgresql://postgres@127.0.0.1:{way.port}/iikohub"
         yield way
         way.mend()

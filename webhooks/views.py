@@ -58,11 +58,6 @@ class Answer:
 
 def answer_delivery(request: Delivery) -> Answer:
     """Store what iiko brings, then answer 200; the answer says "stored", nothing more."""
-    with database_watch.within(ANSWER_WITHIN_S):
-        return _answer_delivery(request)
-
-
-def _answer_delivery(request: Delivery) -> Answer:
     try:
         _check_method(request)
         database_watch.check()
@@ -98,8 +93,14 @@ def _count(receipt: Receipt) -> None:
 def _with_live_connection(step: Callable[[], T]) -> T:
     """Run a step that may be run twice; once more on a new connection if the old one turns out broken.
 
-    Storing is safe to repeat: a message whose commit did go through is a duplicate the second time.
+    Storing is safe to repeat: a message whose commit did go through is a duplicate the second time. The
+    time for it is the database's alone: a sender may be slow with his body.
     """
+    with database_watch.within(ANSWER_WITHIN_S):
+        return _tried(step)
+
+
+def _tried(step: Callable[[], T]) -> T:
     try:
         return step()
     except DatabaseAway:

@@ -50,6 +50,6 @@ class ReceiveFirst:
         with database_watch.within(ANSWER_WITHIN_S):
             # What Django does at the start of a request.
             connection.close_if_unusable_or_obsolete()
-            answer = answer_delivery(_WsgiDelivery(environ))
+        answer = answer_delivery(_WsgiDelivery(environ))
         start_response(f"{answer.status} {responses[answer.status]}", list(answer.headers))
         return [answer.body]

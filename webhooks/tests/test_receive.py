@@ -7,6 +7,7 @@ import io
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -512,3 +513,28 @@ def test_connection_lost_while_storing(wsgi: Callable[[bytes], int], lost: int, 
 
     assert in_other_thread(scene) == answers
     assert stored() == 1
+
+
+class SlowDelivery:
+    """A body that comes later than the database may be waited for."""
+
+    method: str | None = "POST"
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.META: dict[str, Any] = {"HTTP_AUTHORIZATION": TOKEN, "CONTENT_LENGTH": str(len(body))}
+
+    def read(self, _size: int, /) -> bytes:
+        time.sleep(0.6)
+        return self._body
+
+
+@pytest.mark.django_db
+def test_slow_sender_is_not_taken_for_a_slow_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_organization()
+    monkeypatch.setattr(views, "ANSWER_WITHIN_S", 0.3)
+
+    answer = views.answer_delivery(SlowDelivery(json.dumps([cloud_event()]).encode()))
+
+    assert (answer.status, json.loads(answer.body)) == (200, {"status": "OK"})
+    assert WebhookEvent.objects.count() == 1
