@@ -51,6 +51,11 @@ class _Waiting:
     ended: Any = None
     """The connection that was shut; the thread may have made another since."""
 
+    @property
+    def is_webhook(self) -> bool:
+        """A page may take long for other reasons than the database: it waits for iiko, or for a command."""
+        return self.until - self.began < PAGE_STATEMENT_S / 2  # far from either: these are floats
+
 
 class DatabaseWatch:
     """What the requests of this process wait for, and whether the database is away."""
@@ -114,13 +119,13 @@ class DatabaseWatch:
         """Refuse at once what would only wait.
 
         Raises:
-            DatabaseAway: it did not answer, or several requests have waited for it for seconds.
+            DatabaseAway: it did not answer, or several webhooks have waited for it for seconds.
         """
         if self._is_away:
             raise DatabaseAway("The database is away.")
         now = time.monotonic()
         with self._lock:
-            slow = sum(now - one.began > _SLOW_S for one in self._waiting)
+            slow = sum(one.is_webhook and now - one.began > _SLOW_S for one in self._waiting)
         if slow >= _MOST_SLOW:
             raise DatabaseAway("The database does not answer.")
 

@@ -1,0 +1,37 @@
+"""When a request is refused at once because others wait for the database."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from webhooks.services import database_watch
+from webhooks.services.database_watch import ANSWER_WITHIN_S, PAGE_STATEMENT_S, DatabaseAway, DatabaseWatch
+
+
+@pytest.fixture(autouse=True)
+def _soon_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_watch, "_SLOW_S", -1.0)
+
+
+def test_long_pages_do_not_have_webhooks_refused() -> None:
+    watch = DatabaseWatch()
+
+    with ExitStack() as requests:
+        for _ in range(20):
+            requests.enter_context(watch.each_statement_within(PAGE_STATEMENT_S))
+        watch.check()
+
+
+def test_webhooks_that_wait_have_those_that_come_refused() -> None:
+    watch = DatabaseWatch()
+
+    with ExitStack() as requests:
+        for _ in range(7):
+            requests.enter_context(watch.within(ANSWER_WITHIN_S))
+        watch.check()
+        requests.enter_context(watch.within(ANSWER_WITHIN_S))
+        with pytest.raises(DatabaseAway):
+            watch.check()
+    watch.check()
