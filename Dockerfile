@@ -15,6 +15,9 @@ COPY . .
 RUN mkdir .data && chown hub:hub .data
 VOLUME /app/.data
 
+# Every interface of the container, at PORT (8000); who reaches it is decided where it is published.
+ENV GUNICORN_BIND=0.0.0.0
+
 USER hub
 EXPOSE 8000
 CMD ["gunicorn", "iikohub.wsgi"]

@@ -10,6 +10,7 @@ from django.conf import LazySettings
 from hypothesis import settings as hypothesis_settings
 
 from iiko_client.tests.harness import SCHEMA
+from iikohub.health import readiness
 from organizations.services.call_log import call_log
 from organizations.services.link import transports
 from tests.played_iiko import iiko  # noqa: F401  # a fixture for all
@@ -48,6 +49,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _fresh_token_book() -> None:
     """Tokens read in one test must not open the door in the next."""
     token_book.forget()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_readiness() -> None:
+    """What one test found of the database is not true of the next one's."""
+    readiness.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator
 
 import structlog
@@ -10,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -18,34 +21,68 @@ from prometheus_client.registry import Collector
 
 from iikohub.link_metrics import link_metrics
 from orders.command_models import CommandState, OrderCommand
+from webhooks.services.database_watch import ANSWER_WITHIN_S, database_watch
 from webhooks.services.state import InboxState, inbox_state, registration_state
+from webhooks.services.storage_check import why, why_nothing_can_be_stored
 
 logger = structlog.stdlib.get_logger(__name__)
 
+_LOOK_EVERY_S = 1.0
 
+
+@csrf_exempt
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """This process answers; nothing else is asked."""
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers and its tables are those of this version; 503 with the reason otherwise."""
-    try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except (DatabaseError, InterfaceError):
-        logger.exception("health.database_unreachable")
-        return JsonResponse({"status": "unavailable", "reason": "the database does not answer"}, status=503)
-    if missing:
-        return JsonResponse(
-            {"status": "unavailable", "reason": f"{len(missing)} migrations to apply: manage.py migrate"},
-            status=503,
-        )
+    """Webhooks can be stored, in tables of this version; 503 with the reason otherwise."""
+    if reason := readiness.reason():
+        return JsonResponse({"status": "unavailable", "reason": reason}, status=503)
     return JsonResponse({"status": "ok"})
 
 
+class Readiness:
+    """Why the hub cannot work now, looked into once a second at most, however often it is asked."""
+
+    def __init__(self) -> None:
+        self.forget()
+        os.register_at_fork(after_in_child=self.forget)
+
+    def forget(self) -> None:
+        self._lock = threading.Lock()
+        self._reason = ""
+        self._looked_at = -_LOOK_EVERY_S
+
+    def reason(self) -> str:
+        """Return what is wrong, or nothing."""
+        with self._lock:
+            if time.monotonic() - self._looked_at >= _LOOK_EVERY_S:
+                self._reason = _missing_migrations() or why_nothing_can_be_stored()
+                self._looked_at = time.monotonic()
+            return self._reason
+
+
+readiness = Readiness()
+
+
+def _missing_migrations() -> str:
+    try:
+        database_watch.check()
+        with database_watch.within(ANSWER_WITHIN_S):
+            executor = MigrationExecutor(connection)
+            missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except (DatabaseError, InterfaceError) as error:
+        logger.exception("health.database_unreachable")
+        return why(error)
+    return f"{len(missing)} migrations to apply: manage.py migrate" if missing else ""
+
+
+@csrf_exempt
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text: the counters of all web processes and the state of the inbox."""
@@ -85,6 +122,8 @@ class _DatabaseGauges(Collector):
             logger.exception("health.database_unreachable")
             is_up = 0
         yield GaugeMetricFamily("iikohub_database_up", "Whether the database answered", is_up)
+        is_ready = 0 if not is_up or readiness.reason() else 1
+        yield GaugeMetricFamily("iikohub_ready", "Whether webhooks can be stored, as /readyz says", is_ready)
 
 
 def _inbox_gauges(state: InboxState) -> list[Metric]:
