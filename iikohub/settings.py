@@ -84,6 +84,8 @@ WEBHOOK_SECRET_KEY = env.str("WEBHOOK_SECRET_KEY", default="")
 # Whether a worker that starts registers the webhooks of all restaurants by itself.
 WEBHOOK_AUTO_REGISTER = _flag("WEBHOOK_AUTO_REGISTER", default=bool(WEBHOOK_BASE_URL))
 WEBHOOK_MAX_BODY_BYTES = _whole_number("WEBHOOK_MAX_BODY_BYTES", 5 * 1024 * 1024, lowest=1)
+# Requests with a wrong token from one address in a minute (of one web process); 0: any number.
+WEBHOOK_WRONG_TOKENS_PER_MINUTE = _whole_number("WEBHOOK_WRONG_TOKENS_PER_MINUTE", 60, lowest=0)
 # Finished events older than so many days are deleted; 0 keeps them for ever.
 INBOX_RETENTION_DAYS = _whole_number("INBOX_RETENTION_DAYS", 90, lowest=0)
 
