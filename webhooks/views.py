@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from organizations.client_address import client_network
 from webhooks import metrics
 from webhooks.services import event_lines
+from webhooks.services.big_bodies import TooBusy, big_bodies
 from webhooks.services.bodies import TooManyMessages
 from webhooks.services.configs import retire_previous_tokens
 from webhooks.services.database_watch import ANSWER_WITHIN_S, DatabaseAway, database_watch
@@ -73,7 +74,7 @@ def answer_delivery(request: Delivery) -> Answer:
         scope = _with_live_connection(lambda: _authenticate(request))
         _check_encoding(request)
         body = _read(request)
-        receipt = _with_live_connection(lambda: _store(body, scope))
+        receipt = _store(body, scope)
     except _Refused as refusal:
         metrics.receipts.labels(refusal.code).inc()
         return _refusal(refusal)
@@ -242,9 +243,17 @@ def _stream(request: Delivery) -> Any:
 
 def _store(body: bytes, scope: Scope) -> Receipt:
     try:
-        return receive_body(body, scope)
+        with big_bodies.turn(len(body)):
+            return _with_live_connection(lambda: receive_body(body, scope))
     except TooManyMessages as error:
         raise _Refused(413, "too_large", str(error)) from error
+    except TooBusy as error:
+        raise _Refused(
+            503,
+            "busy",
+            "Not stored: other large bodies are being stored. Send it again, in smaller bodies if you can.",
+            ("Retry-After", "5"),
+        ) from error
 
 
 def _too_large(limit: int) -> _Refused:

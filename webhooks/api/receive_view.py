@@ -65,7 +65,10 @@ def _refusal(words: str) -> OpenApiResponse:
         429: _refusal(
             "Too many wrong tokens from this address (`too_many_wrong_tokens`); a right one is always taken."
         ),
-        503: _refusal("Not stored: the database is away. Send it again."),
+        503: _refusal(
+            "Not stored: the database is away (`unavailable`) or busy with other large bodies (`busy`). "
+            "Send it again."
+        ),
     },
 )
 class ReceiveView(APIView):

@@ -183,7 +183,7 @@ def test_log_has_two_lines_for_a_minute_of_guesses(
     clock.now += 60
     guess(client)
 
-    lines = [one.msg for one in caplog.records if "inbox.token_refused" in str(one.msg)]
+    lines: list[Any] = [one.msg for one in caplog.records if "inbox.token_refused" in str(one.msg)]
     assert [(one["network"], one["wrong_tokens"]) for one in lines] == [
         (ADDRESS, 1),
         (ADDRESS, LIMIT + 1),
