@@ -85,7 +85,7 @@ WEBHOOK_SECRET_KEY = env.str("WEBHOOK_SECRET_KEY", default="")
 WEBHOOK_AUTO_REGISTER = _flag("WEBHOOK_AUTO_REGISTER", default=bool(WEBHOOK_BASE_URL))
 WEBHOOK_MAX_BODY_BYTES = _whole_number("WEBHOOK_MAX_BODY_BYTES", 5 * 1024 * 1024, lowest=1)
 # Big webhook bodies (from 64 KiB) that one web process reads apart at a time, in bytes together.
-WEBHOOK_PARSING_BYTES = _whole_number("WEBHOOK_PARSING_BYTES", 10 * 1024 * 1024, lowest=1)
+WEBHOOK_PARSING_BYTES = _whole_number("WEBHOOK_PARSING_BYTES", 5 * 1024 * 1024, lowest=1)
 # Bodies of the API beside webhooks.
 API_MAX_BODY_BYTES = _whole_number("API_MAX_BODY_BYTES", 1024 * 1024, lowest=1)
 # Requests with a wrong token from one address in a minute (of one web process); 0: any number.
