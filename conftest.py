@@ -16,6 +16,7 @@ from organizations.services.link import transports
 from tests.played_iiko import iiko  # noqa: F401  # a fixture for all
 from tests.played_sandbox import stage  # noqa: F401  # the same
 from webhooks.services.tokens import token_book
+from webhooks.services.wrong_tokens import wrong_tokens
 
 # The same examples in every run, so that a red run can be had again;
 # HYPOTHESIS_PROFILE=search looks for new ones.
@@ -47,8 +48,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_token_book() -> None:
-    """Tokens read in one test must not open the door in the next."""
+    """Tokens read in one test must not open the door in the next, nor wrong ones close it."""
     token_book.forget()
+    wrong_tokens.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ class HubSchema(StandardErrorsSchema):
     """Adds what every operation of its kind may answer; an operation names only what is its own."""
 
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
-        if status_code == "415" and not self._takes_a_body():
+        if status_code in ("413", "415") and not self._takes_a_body():
             return False
         if status_code == "422" and not self._takes_a_strict_body():
             return False
