@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from django.conf import LazySettings
 from hypothesis import settings as hypothesis_settings
 
 from iiko_client.tests.harness import SCHEMA
+from organizations import db_clock
 from organizations.services.call_log import call_log
 from organizations.services.link import transports
 from tests.played_iiko import iiko  # noqa: F401  # a fixture for all
@@ -48,6 +51,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _fresh_token_book() -> None:
     """Tokens read in one test must not open the door in the next."""
     token_book.forget()
+
+
+@pytest.fixture(autouse=True)
+def _database_clock() -> None:
+    """The database runs on this machine, so its clock is known without a query."""
+    db_clock.clock.start_from(db_clock.Reading(datetime.now(UTC), time.monotonic(), time.time()))
 
 
 @pytest.fixture(autouse=True)

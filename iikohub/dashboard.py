@@ -14,7 +14,6 @@ from django.db import connection
 from django.db.models import Count, Prefetch, Q
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -26,6 +25,7 @@ from iikohub.dashboard_link import events_url, link_row
 from orders.command_models import OrderCommand, OrderCommandQuerySet
 from orders.models import Order, Status
 from orders.presentation import status_text
+from organizations import db_clock
 from organizations.models import Organization, TerminalGroup
 from organizations.presentation import ago_text, badge, clock, offset_text, silent_pos_badges, span_text
 from organizations.shift_models import Shift
@@ -80,7 +80,7 @@ def count_text(count: int) -> str:
 
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the index page what the person may see (Unfold's DASHBOARD_CALLBACK)."""
-    now = timezone.now()
+    now = db_clock.now()
     user: Any = request.user
     sees_orders = user.has_perm("orders.view_order")
     sees_events = user.has_perm("webhooks.view_webhookevent")

@@ -9,7 +9,6 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -18,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from iikohub.link_metrics import link_metrics
 from orders.command_models import CommandState, OrderCommand
+from organizations import db_clock
 from webhooks.services.state import InboxState, inbox_state, registration_state
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -73,7 +73,7 @@ class _DatabaseGauges(Collector):
     def collect(self) -> Iterator[Metric]:
         # Without its database the hub still tells how many webhooks it had to turn away.
         try:
-            now = timezone.now()
+            now = db_clock.now()
             yield from [
                 *_inbox_gauges(inbox_state()),
                 *_registration_gauges(),

@@ -15,6 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, ngettext
 from unfold.forms import AuthenticationForm
 
+from organizations import db_clock
+
 PASSWORD_CHECKS = threading.BoundedSemaphore(2)
 """Of one web process: hashing a password takes a core for a third of a second, and webhooks need it, too."""
 
@@ -41,6 +43,9 @@ class LockingBackend(AxesStandaloneBackend):  # type: ignore[misc]  # axes is un
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
         # Without a request somebody is at the machine itself.
         if request is not None:
+            # Axes would take the clock of this machine; the attempts it counts are those of all machines.
+            AxesProxyHandler.update_request(request)
+            request.axes_attempt_time = db_clock.now()  # type: ignore[attr-defined]  # axes keeps it there
             super().authenticate(request, **credentials)
 
 
