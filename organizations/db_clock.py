@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,6 +35,7 @@ NEXT_STEP = "Have this machine's clock set by NTP, for instance by chrony or sys
 _TRY_AGAIN_S = 5.0
 _SLOW_S = 0.5
 _JUMP_S = 1.0
+_LAST_READING_S = 1.0
 
 _FORGET = """
 DELETE FROM clock_skews
@@ -147,10 +148,21 @@ class DatabaseClock:
             self._skew.report(reading.skew_s, own)
         return reading
 
-    def keep(self, role: str) -> None:
-        """Read it by the way from now on; ``role`` names this process where its clock is wrong."""
+    def keep(self, role: str) -> Callable[[], None]:
+        """Read it by the way until the returned function is called.
+
+        ``role`` says what of the hub this process is, where the machine's clock is wrong.
+        """
         self._skew.role = role
-        threading.Thread(target=self._keep, name="database clock", daemon=True).start()
+        stopping = threading.Event()
+        thread = threading.Thread(target=self._keep, args=[stopping], name="database clock", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            stopping.set()
+            thread.join(_LAST_READING_S)
+
+        return stop
 
     def start_from(self, reading: Reading | None) -> None:
         """Count from a given reading; None: from the next there is."""
@@ -178,13 +190,13 @@ class DatabaseClock:
         finally:
             self._lock.release()
 
-    def _keep(self) -> None:
-        while True:
+    def _keep(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
             try:
                 self.read()
             except (DatabaseError, InterfaceError) as error:
                 logger.info("clock.not_read", error_type=type(error).__name__)
-            time.sleep(READ_EVERY_S)
+            stopping.wait(READ_EVERY_S)
 
 
 class SkewReport:

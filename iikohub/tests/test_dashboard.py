@@ -281,7 +281,7 @@ def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: Dja
     # their counts, the zone, what is out of stock, lists that cannot be read, shifts, restaurants, what was
     # missed, commands for a person, refused ones, those without an answer, silent POS,
     # settings of webhooks.
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         chief.get(HOME)
 
 

@@ -66,13 +66,14 @@ class Command(BaseCommand):
         self.stopping.set()
 
     def _run_beside_jobs(self, batch: int, grace: float) -> None:
-        db_clock.clock.keep("worker")
+        stop_reading = db_clock.clock.keep("worker")
         jobs = JobRunner()
         jobs.start()
         try:
             self._run(batch)
         finally:
             self.stopping.set()
+            stop_reading()
             if not jobs.stop(within_s=grace):
                 # Its threads cannot be ended but with the process; what they began is resumed by another.
                 logger.warning("worker.tasks_abandoned", grace_s=grace)
