@@ -70,7 +70,7 @@ def skew_s() -> float:
     Raises:
         DatabaseError, InterfaceError: the database's clock was never read, and it does not answer.
     """
-    return time.time() - clock.now().timestamp()
+    return _machine_s() - clock.now().timestamp()
 
 
 def is_skewed(seconds: float) -> bool:
@@ -94,7 +94,7 @@ class Reading:
     def take(cls, cursor: Any) -> Reading:
         """Ask the database. The moments are those of the answer, so that nothing counted from it is ahead."""
         at = _ask(cursor)
-        return cls(at, time.monotonic(), time.time())
+        return cls(at, time.monotonic(), _machine_s())
 
     @property
     def age_s(self) -> float:
@@ -107,9 +107,12 @@ class Reading:
     def now(self) -> datetime:
         return self.at + timedelta(seconds=self.age_s)
 
+    def agrees_with(self, other: Reading, *, within_s: float) -> bool:
+        return abs((other.now() - self.now()).total_seconds()) <= within_s
+
     def is_good(self) -> bool:
         """Whether it is fresh, and the machine neither slept nor had its clock set since then."""
-        return self.age_s < FRESH_S and abs(time.time() - self.clock - self.age_s) < _JUMP_S
+        return self.age_s < FRESH_S and abs(_machine_s() - self.clock - self.age_s) < _JUMP_S
 
 
 class DatabaseClock:
@@ -139,9 +142,9 @@ class DatabaseClock:
             with own.cursor() as cursor:
                 began = time.monotonic()
                 reading = Reading.take(cursor)
-            last = self._reading
-            if last is not None and reading.timer - began > _SLOW_S:
-                # An answer that took long says too little of when it was given.
+            last, took_s = self._reading, reading.timer - began
+            if last is not None and took_s > _SLOW_S and reading.agrees_with(last, within_s=took_s):
+                # An answer that took long says little of when it was given: the former one is as good.
                 self._try_at = time.monotonic() + _TRY_AGAIN_S
                 return last
             self._reading = reading
@@ -233,6 +236,11 @@ class SkewReport:
             logger.info("clock.not_noted", error_type=type(error).__name__)
             return
         self._may_be_noted = is_skewed(skew)
+
+
+def _machine_s() -> float:
+    """Read the clock of this machine, to compare it."""
+    return time.time()  # noqa: TID251  # the one place that may
 
 
 def _ask(cursor: Any) -> datetime:

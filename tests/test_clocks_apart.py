@@ -174,6 +174,7 @@ def test_stop_lists_that_cannot_be_read_are_tried_again_in_time(
         read_stop_lists(ORGANIZATION_ID)
 
     reading = StopListReading.objects.get()
+    assert reading.retry_at is not None
     assert timedelta(0) < reading.retry_at - database_says() < timedelta(seconds=16)
 
 

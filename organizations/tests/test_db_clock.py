@@ -126,6 +126,20 @@ def test_slow_answer_does_not_replace_a_good_reading(monkeypatch: pytest.MonkeyP
     assert clock.read() is good
 
 
+def test_slow_answer_replaces_a_reading_that_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timer stood still while the machine slept."""
+    clock, take = DatabaseClock(), Reading.take
+    clock.start_from(Reading(datetime.now(UTC) - timedelta(hours=1), time.monotonic(), time.time() - HOUR))
+
+    def slow(cursor: Any) -> Reading:
+        time.sleep(0.6)
+        return take(cursor)
+
+    monkeypatch.setattr(Reading, "take", slow)
+
+    assert database_says() - clock.now() < timedelta(seconds=5)
+
+
 def test_reading_is_possible_where_the_transaction_has_failed() -> None:
     with transaction.atomic(), machine_off_by(HOUR):
         with pytest.raises(DataError), connection.cursor() as cursor:
