@@ -29,8 +29,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
         found.append(time.monotonic())
 
     empty_queue()
-    timetable = PeriodicRegistry()
-    task = app.task(name=NAME, queue="test", queueing_lock=NAME)(every_second)  # type: ignore[no-untyped-call]  # a blueprint's
+    timetable = PeriodicRegistry()  # type: ignore[no-untyped-call]  # the library declares no types here
+    task = app.task(name=NAME, queue="test", queueing_lock=NAME)(every_second)
     timetable.periodic_decorator("* * * * * *", periodic_id="")(task)
     monkeypatch.setattr(jobs, "tasks_at_start", tuple)
     monkeypatch.setattr(jobs, "TIMETABLE", timetable)
