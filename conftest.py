@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from django.conf import LazySettings
@@ -11,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 
 from iiko_client.tests.harness import SCHEMA
 from iikohub.health import readiness
+from organizations import db_clock
 from organizations.services.call_log import call_log
 from organizations.services.link import transports
 from tests.played_iiko import iiko  # noqa: F401  # a fixture for all
@@ -57,6 +60,12 @@ def _fresh_token_book() -> None:
 def _fresh_readiness() -> None:
     """What one test found of the database is not true of the next one's."""
     readiness.forget()
+
+
+@pytest.fixture(autouse=True)
+def _database_clock() -> None:
+    """The database runs on this machine, so its clock is known without a query."""
+    db_clock.clock.start_from(db_clock.Reading(datetime.now(UTC), time.monotonic(), time.time()))
 
 
 @pytest.fixture(autouse=True)

@@ -64,10 +64,14 @@ def allow_many_connections() -> None:
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Let the garbage collector pass by what lives as long as the process, and look in less often."""
+    """Pass by what lives as long as the process when collecting garbage; keep the database's clock."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    # Here and not at the top: Django is set up by now.
+    from organizations import db_clock
+
+    db_clock.clock.keep("web")
 
 
 def child_exit(_server: Any, worker: Any) -> None:

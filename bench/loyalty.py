@@ -32,6 +32,7 @@ from werkzeug.serving import make_server
 from iiko_client.transport import Retries
 from loyalty.models import LoyaltyOperation, OperationKind, OperationState, OperationStep
 from loyalty.services import carrying, operations
+from organizations import db_clock
 from organizations.link_models import ApiLogin, IikoCircuit, IikoPause
 from organizations.models import Organization
 from organizations.services.registry import add_organization, create_api_key
@@ -189,7 +190,8 @@ class Trial:
             stack.enter_context(override_settings(IIKO_ALLOW_PRIVATE_ADDRESSES=True))
             base_url = stack.enter_context(_served(self._stage))
             self._set_up(base_url)
-            stack.enter_context(mock.patch("django.utils.timezone.now", self._clock.now))
+            stack.enter_context(mock.patch.object(db_clock.clock, "now", self._clock.now))
+            stack.enter_context(mock.patch.object(db_clock, "exactly_now", self._clock.now))
             # Waiting between reads that failed would cost real time and prove nothing.
             stack.enter_context(mock.patch.object(Retries, "pause_s", return_value=0.0))
             for owner, name in _STEPS:

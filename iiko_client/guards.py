@@ -19,7 +19,7 @@ from iiko_client.errors import (
     IikoTooMuchData,
 )
 from iiko_client.operations.table import Operation
-from iiko_client.pauses import Pauses
+from iiko_client.pauses import AskedPause, Pauses
 from iiko_client.reading import JsonObject
 
 
@@ -39,10 +39,10 @@ class Lanes:
                 "iiko asked to be left alone for a while", retry_after_s=rest_s, operation=operation.name
             )
 
-    def refused(self, operation: Operation, retry_after: str | None, said: Refusal) -> IikoBusy:
+    def refused(self, operation: Operation, asked: AskedPause, said: Refusal) -> IikoBusy:
         """Note a 429 and return it as an error."""
         now, lane = self._clock(), self._lane(operation)
-        asked_s = pauses.retry_after_s(retry_after, now)
+        asked_s = pauses.retry_after_s(asked.retry_after, now, asked.said_at)
         pause = pauses.next_pause(
             self._pauses.get(lane), now, asked_s=asked_s, steps_s=operation.busy_steps_s
         )

@@ -4,7 +4,7 @@ gunicorn's threaded worker gives a connection to a thread, which then reads the 
 answer at the client's pace: as many clients that send or read a byte now and then as there are threads
 keep everybody else out. Here the loop that accepts connections reads requests too. A thread is taken for
 a request that has arrived whole, and is free again once its answer is handed over; the loop sends what the
-client has not taken yet. A proxy that buffers does the same (docs/adr/0008-buffer-requests-and-answers.md).
+client has not taken yet. A proxy that buffers does the same (docs/adr/0008-threads-wait-for-no-client.md).
 
 What a slow client holds is a place among ``worker_connections`` and memory. Both are bounded: the connection
 that has waited longest goes first.

@@ -11,7 +11,6 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -21,6 +20,8 @@ from prometheus_client.registry import Collector
 
 from iikohub.link_metrics import link_metrics
 from orders.command_models import CommandState, OrderCommand
+from organizations import db_clock
+from organizations.clock_models import ClockSkew
 from webhooks.services.database_watch import ANSWER_WITHIN_S, database_watch
 from webhooks.services.state import InboxState, inbox_state, registration_state
 from webhooks.services.storage_check import why, why_nothing_can_be_stored
@@ -43,7 +44,18 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """Webhooks can be stored, in tables of this version; 503 with the reason otherwise."""
     if reason := readiness.reason():
         return JsonResponse({"status": "unavailable", "reason": reason}, status=503)
-    return JsonResponse({"status": "ok"})
+    return JsonResponse({"status": "ok", **_clock_warning()})
+
+
+def _clock_warning() -> dict[str, object]:
+    """What is said of a clock that is wrong: no reason to turn requests away, the hub does not go by it."""
+    skew_s = db_clock.skew_s()
+    if not db_clock.is_skewed(skew_s):
+        return {}
+    return {
+        "clock_skew_s": round(skew_s, 1),
+        "warning": f"This machine's clock is wrong. {db_clock.NEXT_STEP}",
+    }
 
 
 class Readiness:
@@ -110,12 +122,13 @@ class _DatabaseGauges(Collector):
     def collect(self) -> Iterator[Metric]:
         # Without its database the hub still tells how many webhooks it had to turn away.
         try:
-            now = timezone.now()
+            now = db_clock.now()
             yield from [
                 *_inbox_gauges(inbox_state()),
                 *_registration_gauges(),
                 *_command_gauges(),
                 *link_metrics(now=now),
+                _clock_gauge(),
             ]
             is_up = 1
         except (DatabaseError, InterfaceError):
@@ -143,6 +156,19 @@ def _inbox_gauges(state: InboxState) -> list[Metric]:
 def _command_gauges() -> list[Metric]:
     waiting = OrderCommand.objects.filter(state=CommandState.ATTENTION).count()
     return [GaugeMetricFamily("iikohub_commands_attention", "Commands that a person has to look at", waiting)]
+
+
+def _clock_gauge() -> Metric:
+    skew = GaugeMetricFamily(
+        "iikohub_clock_skew_seconds",
+        "By how much a machine's clock is ahead of the database's: always of the machine that is asked, of "
+        "others where it is wrong",
+        labels=["host", "role"],
+    )
+    known = {(row.host, row.role): row.skew_s for row in ClockSkew.objects.current()}
+    for labels, seconds in (known | {(db_clock.host(), "web"): db_clock.skew_s()}).items():
+        skew.add_metric(list(labels), seconds)
+    return skew
 
 
 def _registration_gauges() -> list[Metric]:

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, ngettext
 from unfold.forms import AuthenticationForm
 
+from organizations import db_clock
 from organizations.client_address import client_address as address_of
 
 PASSWORD_CHECKS = threading.BoundedSemaphore(2)
@@ -31,6 +32,9 @@ class LockingBackend(AxesStandaloneBackend):  # type: ignore[misc]  # axes is un
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
         # Without a request somebody is at the machine itself.
         if request is not None:
+            # Axes would take the clock of this machine; the attempts it counts are those of all machines.
+            AxesProxyHandler.update_request(request)
+            request.axes_attempt_time = db_clock.now()  # type: ignore[attr-defined]  # axes keeps it there
             super().authenticate(request, **credentials)
 
 

@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.db.models import Prefetch, Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
@@ -40,6 +39,7 @@ from loyalty.presentation import (
     state_badge,
 )
 from loyalty.words import explain, explain_detail
+from organizations import db_clock
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.name_keys import has_words
@@ -162,12 +162,12 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
     @admin.display(description=_("read"))
     def read(self, customer: Any) -> SafeString:
         zone, is_shifted = customer.organization.zone(), customer.is_many_zones
-        return clock(customer.read_at, zone, now=timezone.now(), with_offset=is_shifted)
+        return clock(customer.read_at, zone, now=db_clock.now(), with_offset=is_shifted)
 
 
 def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     """What the card of a guest shows."""
-    now, zone, currency = timezone.now(), customer.organization.zone(), customer.organization.currency
+    now, zone, currency = db_clock.now(), customer.organization.zone(), customer.organization.currency
     shown = sees_people(request)
     rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related(
         "organization", "wallet", "order"
@@ -291,7 +291,7 @@ class LoyaltyOperationAdmin(MirrorAdmin):
     @admin.display(description=_("asked"))
     def asked(self, operation: Any) -> SafeString:
         zone, is_shifted = operation.organization.zone(), operation.is_many_zones
-        return clock(operation.created_at, zone, now=timezone.now(), seconds=True, with_offset=is_shifted)
+        return clock(operation.created_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
 
     @admin.display(description=_("what"))
     def what(self, operation: LoyaltyOperation) -> SafeString:
@@ -304,7 +304,7 @@ class LoyaltyOperationAdmin(MirrorAdmin):
     @admin.display(description=_("state"))
     def outcome(self, operation: LoyaltyOperation) -> SafeString:
         is_hold = operation.kind == OperationKind.HOLD
-        return two_lines(state_badge(operation), hold_text(operation, timezone.now()) if is_hold else "")
+        return two_lines(state_badge(operation), hold_text(operation, db_clock.now()) if is_hold else "")
 
     @admin.display(description=_("guest"))
     def guest(self, operation: LoyaltyOperation) -> SafeString:
@@ -327,7 +327,7 @@ class LoyaltyOperationAdmin(MirrorAdmin):
 
 def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[str, Any]:
     """What the page of an operation shows: its facts and every step."""
-    now, zone = timezone.now(), operation.organization.zone()
+    now, zone = db_clock.now(), operation.organization.zone()
     customer = operation.wallet.customer
     url = reverse("admin:loyalty_customer_change", args=[customer.pk])
     sees_orders = request.user.has_perm("orders.view_order")
@@ -429,7 +429,7 @@ class BalanceDifferenceAdmin(MirrorAdmin):
 
 def _when(moment: datetime, difference: Any) -> SafeString:
     zone = difference.wallet.customer.organization.zone()
-    return clock(moment, zone, now=timezone.now(), with_offset=difference.is_many_zones)
+    return clock(moment, zone, now=db_clock.now(), with_offset=difference.is_many_zones)
 
 
 def _difference_text(difference: BalanceDifference, minor: int | None) -> str:

@@ -97,11 +97,25 @@ class Hub:
             return False
 
     def get(self, path: str) -> Any:
+        return json.loads(self.text(path))
+
+    def text(self, path: str) -> str:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Api-Key {self.key}"}
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+            content: bytes = answer.read()
+            return content.decode()
+
+    def ask(self, path: str, **body: Any) -> int:
+        """Ask for an action; returns the status of the answer."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
 
     def rows(self, path: str) -> list[dict[str, Any]]:
         """Every row of a list, page by page."""

@@ -16,6 +16,9 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from iikohub.health import readiness
+from organizations import db_clock
+from organizations.clock_models import ClockSkew
+from organizations.tests.test_db_clock import machine_off_by
 from tests.builders import RECEIVE_URL, cloud_event, drain, inbox, make_organization, post
 from tests.hub_process import Hub, running_hub
 from webhooks.models import WebhookEvent
@@ -205,6 +208,31 @@ def test_nothing_can_be_sent_to_them(url: str, method: str) -> None:
     response = Client(enforce_csrf_checks=True).generic(method, url, b"x")
 
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.django_db
+def test_readyz_is_ok_and_warns_where_the_clock_is_wrong(client: Client) -> None:
+    with machine_off_by(-1200):
+        response = client.get("/readyz")
+
+    told = response.json()
+    assert (response.status_code, told["status"], round(told["clock_skew_s"])) == (200, "ok", -1200)
+    assert told["warning"].startswith("This machine's clock is wrong. Have this machine's clock set by NTP")
+
+
+@pytest.mark.django_db
+def test_clocks_are_measured(client: Client) -> None:
+    seen_at = timezone.now()
+    ClockSkew.objects.create(host="web-2", role="worker", skew_s=3600.5, seen_at=seen_at)
+    ClockSkew.objects.create(host=db_clock.host(), role="web", skew_s=77, seen_at=seen_at)  # not any more
+
+    told = {name: value for name, value in metrics(client).items() if "clock_skew" in name}
+
+    own = f'iikohub_clock_skew_seconds{{host="{db_clock.host()}",role="web"}}'
+    assert told == {
+        'iikohub_clock_skew_seconds{host="web-2",role="worker"}': 3600.5,
+        own: pytest.approx(0, abs=1),
+    }
 
 
 # --- how is it doing ---------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
@@ -30,6 +29,7 @@ from loyalty.services import operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import REPEATS, Asked
 from orders.api.waiting import made_once, requester_of, status_of, wait_for_end
+from organizations import db_clock
 from organizations.api.fields import NO_ID_GIVEN
 from organizations.api.filters import refuse_repeats
 from organizations.api.permissions import check_may_act, in_scope
@@ -116,7 +116,7 @@ class _WalletAction(APIView):
         operation = made_once(
             request,
             REPEATS,
-            lambda by: operations.prepare(self.kind, asked=asked, by=by, now=timezone.now()),
+            lambda by: operations.prepare(self.kind, asked=asked, by=by, now=db_clock.now()),
         )
         return answered(request, operation)
 
@@ -161,7 +161,7 @@ class CancelHoldView(APIView):
                 lambda: operations.request_cancel_hold(
                     transaction_id=transaction_id,
                     by=by,
-                    now=timezone.now(),
+                    now=db_clock.now(),
                     comment=serializer.validated_data["comment"],
                     may_see=Q(pk__in=seen.values("pk")),
                 )
@@ -205,7 +205,7 @@ class CustomerView(APIView):
             way=way,
             value=value,
             requested_by=requester_of(request).name,
-            now=timezone.now(),
+            now=db_clock.now(),
         )
         shown = Customer.objects.select_related("organization").prefetch_related("wallets")
         context = {"sees_people": _sees_people(request)}

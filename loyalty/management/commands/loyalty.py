@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
-from django.utils import timezone
 
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_major
 from loyalty.models import LoyaltyOperation, OperationKind
@@ -16,6 +15,7 @@ from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import Asked
 from loyalty.words import explain_detail
 from orders.services.commands import Requester
+from organizations import db_clock
 from organizations.errors import HubError, UnknownOrganization
 from organizations.models import Organization
 from organizations.services.registry import canonical_id
@@ -91,11 +91,11 @@ class Command(BaseCommand):
             comment=options["comment"],
             order_id=options["order"],
         )
-        self._follow(operations.request(kind, asked=asked, by=SHELL, now=timezone.now()), options["wait"])
+        self._follow(operations.request(kind, asked=asked, by=SHELL, now=db_clock.now()), options["wait"])
 
     def _cancel_hold(self, options: dict[str, Any]) -> None:
         operation = operations.request_cancel_hold(
-            transaction_id=options["transaction"], by=SHELL, now=timezone.now(), comment=options["comment"]
+            transaction_id=options["transaction"], by=SHELL, now=db_clock.now(), comment=options["comment"]
         )
         self._follow(operation, options["wait"])
 
@@ -119,7 +119,7 @@ class Command(BaseCommand):
             way=given[0][0],
             value=given[0][1],
             requested_by=SHELL.name,
-            now=timezone.now(),
+            now=db_clock.now(),
         )
         self.stdout.write(f"{customer.iiko_id}  {customer}")
         for wallet in customer.wallets.order_by("id"):
@@ -127,7 +127,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {wallet.iiko_id}  {balance}  {wallet} ({kind_text(wallet)})")
 
     def _check(self, _options: dict[str, Any]) -> None:
-        result = balance_check.check_all(clock=timezone.now)
+        result = balance_check.check_all(clock=db_clock.now)
         self.stdout.write(
             f"{result.wallets} wallets compared, {result.differences} differences, "
             f"{result.found_late} found late, {result.failures} guests could not be read."
@@ -141,7 +141,7 @@ class Command(BaseCommand):
         """Take the steps here: a worker may be taking them too, and only one of us succeeds."""
         until = time.monotonic() + wait_s
         while not operation.is_final and time.monotonic() < until:
-            carrying.advance(operation.pk, clock=timezone.now)
+            carrying.advance(operation.pk, clock=db_clock.now)
             operation.refresh_from_db()
             if not operation.is_final:
                 time.sleep(0.5)
