@@ -138,13 +138,14 @@ class WaitingSerializer(serializers.Serializer[Any]):
 
     operation_id = serializers.IntegerField(
         allow_null=True,
-        help_text="The first operation of the wallet that is not over, this one perhaps. null: it was asked for "
-        "through a restaurant the caller does not see.",
+        help_text="The first operation of the wallet that is not over, this one perhaps. null: it was asked "
+        "for through a restaurant the caller does not see.",
     )
     ahead = serializers.IntegerField(help_text="How many operations of the wallet are before this one.")
     reason = serializers.CharField(
-        help_text=f"`{ANSWER_LOST}`: iiko's answer to the first was lost, and the hub looks for its transaction. "
-        f"`{BEING_SENT}`, `{IN_TURN}`, or why it could not be sent so far: `iiko_busy`, `iiko_unreachable`, …"
+        help_text=f"`{ANSWER_LOST}`: iiko's answer to the first was lost, and the hub looks for its "
+        f"transaction. `{BEING_SENT}`, `{IN_TURN}`, or why it could not be sent so far: `iiko_busy`, "
+        "`iiko_unreachable`, …"
     )
     since = serializers.DateTimeField(help_text="When the first was sent, or asked for where it was not.")
     next_step_at = serializers.DateTimeField(

@@ -153,8 +153,10 @@ def _claim_sending(operation: LoyaltyOperation, now: datetime) -> Claim | None:
 
 
 def sendable_since(operation: LoyaltyOperation) -> datetime:
-    """Return when the last operation that was sent before this one came to its end, or when this one was asked
-    for. What ended unsent kept nobody waiting: it could not be sent for the same reason."""
+    """Return when the last operation that was sent before this one ended, or when this one was asked for.
+
+    What ended unsent kept nobody waiting: it could not be sent for the same reason.
+    """
     before = LoyaltyOperation.objects.of_wallet(operation.wallet).filter(pk__lt=operation.pk, sends__gt=0)
     settled_at: datetime | None = before.aggregate(at=Max("finished_at"))["at"]
     return max(operation.created_at, settled_at or operation.created_at)

@@ -298,8 +298,8 @@ def _check_unsent(operation: LoyaltyOperation) -> None:
     raise NotPossible(
         "already_sent",
         _(
-            "This operation was sent to iiko already and cannot be called off. Wait for its end; what it moved "
-            "is moved back by an operation the other way."
+            "This operation was sent to iiko already and cannot be called off. Wait for its end; what it "
+            "moved is moved back by an operation the other way."
         ),
     )
 

@@ -35,6 +35,11 @@ class Wait:
     is_late: bool
     """Whether iiko could not be asked in time what became of the first one."""
 
+    @property
+    def is_guessed(self) -> bool:
+        """Whether the first one counts as not done if iiko does not show it by then."""
+        return self.reason == ANSWER_LOST and self.settled_by is not None and not self.is_late
+
 
 def waits_of(operations: Iterable[LoyaltyOperation], *, now: datetime) -> dict[int, Wait]:
     """Tell by primary key what those that are not over wait for, in one query."""
