@@ -65,8 +65,9 @@ FOLLOW_FOR = timedelta(hours=24)
 """If iiko cannot be asked for so long, a person has to look."""
 
 LOOK_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0, 1, 2, 4, 8, 15, 30))
-"""Before each look for a lost operation; the last one over and over. A look is two calls or more, and iiko
-publishes no limits: of the only public client 30 s are its own caution (reference, section 1)."""
+"""Before each look for a lost operation; the last one over and over. A look is two calls or more. iiko
+publishes no limits; the one public client that spaces its calls, by 30 s, calls that its own caution
+(reference, section 1.3, read 2026-11)."""
 
 LOOK_PAUSE_OF_LATE = timedelta(seconds=60)
 """Between looks once iiko could not be asked until absence would have counted."""
@@ -143,7 +144,8 @@ def _claim_sending(operation: LoyaltyOperation, now: datetime) -> Claim | None:
     open_ones = LoyaltyOperation.objects.open().of_wallet(operation.wallet)
     if open_ones.filter(pk__lt=operation.pk).exists():
         return None  # whoever ends that one calls this one
-    if now - sendable_since(operation) > (FOLLOW_FOR if operation.sends else SEND_WITHIN):
+    most = FOLLOW_FOR if operation.sends else SEND_WITHIN
+    if now - operation.created_at > most and now - sendable_since(operation) > most:
         code = "no_answer" if operation.sends else "not_sent"
         finish(operation, OperationState.EXPIRED, now=now, code=code)
         return None
