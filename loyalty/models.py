@@ -159,7 +159,8 @@ class OperationKind(models.TextChoices):
 
 
 class OperationState(models.TextChoices):
-    """``pending → sent → confirmed | rejected``; ``unknown`` after a lost answer, until iiko shows more."""
+    """``pending → sent → confirmed | rejected``; ``unknown`` after a lost answer, until iiko shows more;
+    ``cancelled`` where somebody called it off before it was sent."""
 
     PENDING = "pending", _("waiting to be sent")
     SENT = "sent", _("sent, not confirmed yet")
@@ -167,6 +168,7 @@ class OperationState(models.TextChoices):
     CONFIRMED = "confirmed", _("done")
     REJECTED = "rejected", _("refused")
     EXPIRED = "expired", _("not done")
+    CANCELLED = "cancelled", _("called off")
 
 
 OPEN_STATES = (OperationState.PENDING, OperationState.SENT, OperationState.UNKNOWN)
@@ -183,7 +185,8 @@ class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
         """Done, perhaps done, or still to be done: what counts against a limit. A hold that was given back
         does not."""
         given_up = Q(state=OperationState.EXPIRED) & ~Q(error_code__in=NOT_KNOWN)
-        return self.exclude(given_up | Q(state=OperationState.REJECTED) | Q(released_at__isnull=False))
+        not_done = Q(state__in=(OperationState.REJECTED, OperationState.CANCELLED))
+        return self.exclude(given_up | not_done | Q(released_at__isnull=False))
 
     def of_wallet(self, wallet: Wallet) -> LoyaltyOperationQuerySet:
         """The operations of iiko's wallet, whichever restaurant they were asked for: a guest of several
@@ -215,6 +218,7 @@ class LoyaltyOperation(models.Model):
     future: a worker has it in hand, or iiko asked to wait. ``sends`` counts the calls that may have been
     made; more than one only for the release of a hold, which cannot be made twice. ``anchor`` is the last
     revision of the guest's transactions before a release, whose own transaction bears no mark.
+    ``cancelled_by`` and ``cancel_comment`` belong to one that was called off before it was sent.
     ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.words``).
     """
 
@@ -268,6 +272,10 @@ class LoyaltyOperation(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True)
     finished_at = models.DateTimeField(_("ended"), null=True)
     released_at = models.DateTimeField(_("released"), null=True)
+    cancelled_by = models.CharField(_("called off by"), max_length=200, blank=True, default="", db_default="")
+    cancel_comment = models.CharField(
+        _("why it was called off"), max_length=200, blank=True, default="", db_default=""
+    )
 
     objects = LoyaltyOperationQuerySet.as_manager()
 
@@ -311,6 +319,11 @@ class LoyaltyOperation(models.Model):
     @property
     def is_final(self) -> bool:
         return self.state not in OPEN_STATES
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether it waits and no call was made for it, so that it can be called off."""
+        return self.state == OperationState.PENDING and not self.sends
 
     @property
     def is_known(self) -> bool:

@@ -41,14 +41,13 @@ def read_guest(customer_id: int) -> None:
 def wake_operations() -> None:
     """Call operations whose worker died, release what was left behind, forget old idempotency keys."""
     now = db_clock.now()
-    late = now - timedelta(seconds=30)
+    late = now - timedelta(seconds=15)
     stuck = LoyaltyOperation.objects.open().filter(
         Q(held_until__lt=late) | Q(held_until__isnull=True, created_at__lt=late)
     )
-    # Those in a queue are called by whoever is before them, unless they wait for too long.
+    # Those in a queue are called by whoever is before them.
     earlier = LoyaltyOperation.objects.open().filter(wallet=OuterRef("wallet"), pk__lt=OuterRef("pk"))
-    callable_ones = stuck.filter(~Exists(earlier) | Q(created_at__lt=now - carrying.SEND_WITHIN))
-    for operation_id in callable_ones.order_by("id").values_list("pk", flat=True)[:500]:
+    for operation_id in stuck.filter(~Exists(earlier)).order_by("id").values_list("pk", flat=True)[:500]:
         enqueue(operation_id)
     holds.release_orphaned(now=now)
     operations.REPEATS.forget_old(now=now)

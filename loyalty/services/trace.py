@@ -52,16 +52,22 @@ def finish(
     error: str = "",
     proof: str = "",
     transaction_id: str = "",
+    actor: str = "",
+    detail: str = "",
 ) -> None:
-    """End an operation that is locked; the next one of its wallet is due."""
+    """End an operation that is locked; the next one of its wallet is due.
+
+    ``actor`` and ``detail`` are of the step that is written down: iiko or the hub, and the error, unless
+    they are given.
+    """
     before, operation.state = operation.state, state
     operation.error_code, operation.error, operation.proof = code[:100], error, proof
     operation.transaction_id = transaction_id or operation.transaction_id
     operation.finished_at, operation.held_until = now, None
     operation.save()
     is_iikos_word = operation.sends > 0 and state != OperationState.EXPIRED
-    detail = detail_of(code, error)
-    tell(operation, before, now=now, detail=detail, actor="iiko" if is_iikos_word else "hub")
+    actor = actor or ("iiko" if is_iikos_word else "hub")
+    tell(operation, before, now=now, detail=detail or detail_of(code, error), actor=actor)
     if state == OperationState.CONFIRMED and operation.hold_id is not None:
         LoyaltyOperation.objects.filter(pk=operation.hold_id).update(released_at=now)
     following = LoyaltyOperation.objects.of_wallet(operation.wallet).filter(state=OperationState.PENDING)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_major
 from loyalty.models import LoyaltyOperation, OperationKind
-from loyalty.presentation import balance_text, kind_text
+from loyalty.presentation import balance_text, kind_text, wait_text
 from loyalty.services import balance_check, carrying, operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import Asked
+from loyalty.services.queue import wait_of
 from loyalty.words import explain_detail
 from orders.services.commands import Requester
 from organizations import db_clock
@@ -58,6 +60,9 @@ class Command(BaseCommand):
         cancel.add_argument("transaction", metavar="TRANSACTION", help="transaction id of the hold")
         cancel.add_argument("--comment", default="", help="the reason, kept")
         _add_wait(cancel)
+        call_off = verbs.add_parser("cancel", help="call off an operation that was not sent yet")
+        call_off.add_argument("number", type=int)
+        call_off.add_argument("--comment", required=True, help="the reason, kept")
         show = verbs.add_parser("show", help="an operation with its steps")
         show.add_argument("number", type=int)
         find = verbs.add_parser("customer", help="a guest with the balances")
@@ -98,6 +103,12 @@ class Command(BaseCommand):
             transaction_id=options["transaction"], by=SHELL, now=db_clock.now(), comment=options["comment"]
         )
         self._follow(operation, options["wait"])
+
+    def _cancel(self, options: dict[str, Any]) -> None:
+        operation = operations.cancel(
+            options["number"], by=SHELL, now=db_clock.now(), comment=options["comment"]
+        )
+        self._tell(operation)
 
     def _show(self, options: dict[str, Any]) -> None:
         operation = LoyaltyOperation.objects.filter(pk=options["number"]).first()
@@ -148,6 +159,8 @@ class Command(BaseCommand):
         self._tell(operation)
         if operation.state in ("rejected", "expired"):
             raise CommandError(operation.trouble)
+        if operation.state == "cancelled":
+            raise CommandError(f"{operation.cancelled_by} called it off. {operation.cancel_comment}".strip())
         if not operation.is_final:
             told = (
                 f"Not over yet; the worker goes on with it. Look with: manage.py loyalty show {operation.pk}"
@@ -159,6 +172,9 @@ class Command(BaseCommand):
         words = [f"#{operation.pk}", operation.kind, str(amount), operation.state]
         words += [operation.transaction_id] if operation.transaction_id else []
         self.stdout.write("  ".join(words))
+        now = db_clock.now()
+        if waits := wait_text(wait_of(operation, now=now), UTC, now=now):
+            self.stdout.write(f"  {waits} (UTC)")
 
 
 def _add_wait(parser: Any) -> None:
