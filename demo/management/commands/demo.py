@@ -19,9 +19,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from iikohub.demo_data import ADMIN_NAME, ensure_admin, ensure_demo
+from demo.data import ADMIN_NAME, ensure_admin, ensure_demo
+from demo.supervisor import Supervisor
+from demo.tie import tie_to
 from iikohub.secrets import kept_secret, make_secret_key
-from iikohub.supervisor import Supervisor, tie_to
 
 
 class Command(BaseCommand):
