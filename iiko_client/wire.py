@@ -59,7 +59,7 @@ class Timeouts:
     margin_s: float = 5.0
 
     def vendor_s(self) -> int:
-        """Return the vendor's ``Timeout`` header (whole seconds, 15 if absent: OpenAPI, read 2026-11)."""
+        """Return the vendor's ``Timeout`` header, in whole seconds (docs/iiko.md#server-side-wait)."""
         return max(1, int(self.read_s - self.margin_s))
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ def came_to_nothing(path: str = "") -> Q:
     """Orders that were cancelled or deleted, or that the till refused; ``path`` leads to the order.
 
     A refused creation may still become a success; by then its money is back in the wallet, and the till
-    charges the wallet when the order is closed (reference, sections 3 and 8, read 2026-11).
+    charges the wallet when the order is closed (docs/iiko.md#lost-creation, docs/iiko.md#holds).
     """
     cancelled = Q(**{f"{path}status": DeliveryStatus.CANCELLED.value})
     refused = {f"{path}creation_status": CreationStatus.ERROR, f"{path}raw_status__isnull": True}
@@ -45,8 +45,7 @@ _MOVABLE = (WalletKind.DEPOSIT, WalletKind.BONUS)
 _WHY_NOT_MOVED: dict[int | None, str] = {
     WalletKind.PRODUCTS: "wallet_of_products",
     WalletKind.DISCOUNT: "wallet_of_discount",
-    # iiko's transactions name a certificate by number, series and status (OpenAPI, read 2026-11). That a
-    # change of its balance alone would not fit them is a guess; a real certificate would settle it.
+    # That a change of its balance alone would not do is a guess: docs/iiko.md#kinds-of-wallets.
     WalletKind.CERTIFICATE: "wallet_of_certificate",
 }
 

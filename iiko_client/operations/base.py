@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LARGEST_SUM = Decimal(10) ** 10  # payments: 0…1e10 (OpenAPI, read 2026-11)
+LARGEST_SUM = Decimal(10) ** 10  # docs/iiko.md#money
 
 
 class Body:
