@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-CODE = sorted(path for path in ROOT.glob("*/**/*.py") if not path.relative_to(ROOT).parts[0].startswith("."))
+CODE = sorted(path for folder in ROOT.glob("[a-z]*/") for path in folder.rglob("*.py"))
 VENDOR_FACTS = ROOT / "docs" / "iiko.md"
 
 
