@@ -104,7 +104,7 @@ class _Bearer(AuthBase):
 class Wire:
     """Sends requests for one credential over a pool of connections; safe to share between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what Transport was given, passed on by name
         self,
         *,
         base_url: str,

@@ -179,14 +179,18 @@ class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
         return self.filter(state__in=OPEN_STATES)
 
     def counted(self) -> LoyaltyOperationQuerySet:
-        """Done, perhaps done, or still to be done: what counts against a limit. A hold that was given back
-        does not."""
+        """Done, perhaps done, or still to be done: what counts against a limit.
+
+        A hold that was given back does not.
+        """
         given_up = Q(state=OperationState.EXPIRED) & ~Q(error_code__in=NOT_KNOWN)
         return self.exclude(given_up | Q(state=OperationState.REJECTED) | Q(released_at__isnull=False))
 
     def of_wallet(self, wallet: Wallet) -> LoyaltyOperationQuerySet:
-        """The operations of iiko's wallet, whichever restaurant they were asked for: a guest of several
-        restaurants of one chain has one wallet, and a row here for each."""
+        """The operations of iiko's wallet, whichever restaurant they were asked for.
+
+        A guest of several restaurants of one chain has one wallet, and a row here for each.
+        """
         return self.filter(wallet__iiko_id=wallet.iiko_id, wallet__customer__iiko_id=wallet.customer.iiko_id)
 
     def spending(self) -> LoyaltyOperationQuerySet:

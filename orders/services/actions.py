@@ -250,7 +250,7 @@ def _waits_for_confirmation(subject: Subject) -> None:
         _refuse("already_confirmed", _("Only an unconfirmed order can be confirmed; this one is."))
 
 
-def _is_the_kitchens(subject: Subject) -> None:
+def _is_the_kitchens(_subject: Subject) -> None:
     _refuse("set_by_kitchen", _("This status is set by the kitchen; iiko lets nobody else set it."))
 
 

@@ -292,8 +292,10 @@ def _removal_of_made_food(organization: Organization) -> DictionaryEntry:
 
 
 def removal_type(organization: Organization) -> DictionaryEntry:
-    """Choose how an order of the hub's own is taken back: the one type that writes nothing off, else the
-    only one. The food is made for the order in whose place it stood.
+    """Choose how an order of the hub's own is taken back.
+
+    The one type that writes nothing off, else the only one. The food is made for the order in whose place it
+    stood.
 
     Raises:
         BadWish: neither is there.

@@ -1,4 +1,4 @@
-"""Ask iiko by id for open orders of which nothing was heard for a while: does it still list them?
+"""Ask iiko by id whether it still lists the open orders of which nothing was heard for a while.
 
 An order that goes without a word, say because it was purged on the POS, is in no page of changes. So every
 quarter of an hour iiko is asked for what is open here and silent, and a little later once more for what it

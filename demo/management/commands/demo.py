@@ -81,7 +81,7 @@ class Command(BaseCommand):
 
 
 def box(port: int, sandbox_port: int, password: str | None) -> str:
-    """What a person needs to come in, framed."""
+    """Frame what a person needs to come in."""
     rows = [
         ("Admin", f"http://127.0.0.1:{port}/admin/"),
         ("Login", ADMIN_NAME),
