@@ -87,7 +87,7 @@ def test_every_module_is_imported_with_the_runtime_alone(image: Path) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("command", [["iiko_sandbox", "--port", "1"], ["demo"]])
+@pytest.mark.parametrize("command", [["iiko_sandbox", "--port", "1", "--webhook-token", "t"], ["demo"]])
 def test_command_of_development_says_what_to_install(tmp_path: Path, command: list[str]) -> None:
     copy_production_files(tmp_path)
     for name in ("sandbox", "demo"):
