@@ -24,14 +24,14 @@ logger = structlog.stdlib.get_logger(__name__)
 
 
 @require_safe
-def healthz(_request: HttpRequest) -> HttpResponse:
-    """Answer that this process lives; nothing else is asked."""
+def healthz(request: HttpRequest) -> HttpResponse:
+    """This process answers; nothing else is asked."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
-def readyz(_request: HttpRequest) -> HttpResponse:
-    """Answer 200 where the database has the tables of this version, else 503 with the reason."""
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The database answers and its tables are those of this version; 503 with the reason otherwise."""
     try:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -47,7 +47,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def metrics(_request: HttpRequest) -> HttpResponse:
+def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text: the counters of all web processes and the state of the inbox."""
     registry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):

@@ -31,7 +31,7 @@ def register_at_start() -> None:
 
 @scheduled("3-59/5 * * * *", lock=REGISTRATION)
 def register_new_webhooks() -> None:
-    register_new()
+    register_new(now=timezone.now())
 
 
 @scheduled("11-59/15 * * * *", lock=REGISTRATION)
