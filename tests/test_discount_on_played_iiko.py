@@ -372,7 +372,7 @@ def test_till_that_is_away_is_sent_nothing(stage: Stage, order: Order) -> None:
 
 
 def test_new_order_taken_after_its_time_is_taken_back(stage: Stage, order: Order) -> None:
-    """Error becomes Success: the till was away and comes back (docs/iiko.md#lost-creation)."""
+    """Error becomes Success: the till was away and comes back (reference 1.5, read 2026-11)."""
     kitchen = stage.theatre.stage.kitchen
     command = stage.asked(order, BY_SUM)
     stage.until(command, lambda: command.phase == "create" and command.state == "sent")
