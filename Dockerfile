@@ -10,6 +10,7 @@ RUN useradd --create-home --uid 10001 hub
 COPY requirements.txt .
 RUN pip install --require-hashes -r requirements.txt
 
+# The product alone: .dockerignore names what stays out.
 COPY . .
 # Kept secrets and, without DATABASE_URL, the embedded database: mount a volume here.
 RUN mkdir .data && chown hub:hub .data

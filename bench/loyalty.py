@@ -212,7 +212,7 @@ class Trial:
     # --- dying ---------------------------------------------------------------------------------------
 
     def _mortal(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        """A step before or after which the process may end."""
+        """Mark a step before or after which the process may end."""
 
         @wraps(step)
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -257,7 +257,7 @@ class Trial:
         return advance
 
     def _wish(self) -> Task:
-        """A request, some of them twice under one key, repeated until the hub has taken or refused it."""
+        """Repeat a request, some of them twice under one key, until the hub has taken or refused it."""
         number = self._outcome.operations
         self._outcome.operations += 1
         path, body = self._next_request()

@@ -31,7 +31,7 @@ class Running:
         self._output = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  # open as long as the child
         self.command = command
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "iikohub.supervisor", str(os.getpid()), *command],
+            [sys.executable, "-m", "demo.tie", str(os.getpid()), *command],
             cwd=PROJECT,
             env=os.environ | env,
             stdin=subprocess.DEVNULL,

@@ -61,8 +61,7 @@ class Lanes:
 
 
 class Circuits:
-    """The circuits of every call: the credential's, the operation's for one organization, and for a wallet
-    its own."""
+    """The circuits of every call: the credential's, the operation's for one organization, a wallet's."""
 
     def __init__(self, *, key: str, breaker: Breaker, clock: Callable[[], datetime]) -> None:
         self._key = key
@@ -96,7 +95,7 @@ class Circuits:
             self._breaker.record(circuit, verdict, now)
 
     def _names(self, operation: Operation, body: JsonObject) -> list[str]:
-        """The circuits of a call, the widest first."""
+        """Name the circuits of a call, the widest first."""
         organization = calls.organization_of(body) or ""
         names = [self._key, f"{self._key}/{operation.name}/{organization}"]
         if operation.subject:
@@ -108,8 +107,7 @@ class Circuits:
 def verdicts(
     operation: Operation, error: IikoError | None, *, curable: bool
 ) -> tuple[Verdict, Verdict, Verdict]:
-    """Return what an outcome says of the credential, of this operation for this organization, and of the
-    operation's subject."""
+    """Return what an outcome says of the credential, the operation for this organization, and its subject."""
     if isinstance(error, IikoRejected) and operation.subject and _is_of_the_trade(error):
         return Verdict.GOOD, Verdict.REFUSED, Verdict.SUSPICIOUS
     whole, part = _verdicts(operation, error, curable=curable)

@@ -1,7 +1,7 @@
 """How long to keep away after a 429: per credential and restriction group ("lane").
 
 The vendor names restriction groups but publishes no numbers, and no source confirms a ``Retry-After``
-header (reference, 1.3, read 2026-11): the header is honoured where it comes, else growing pauses that
+header (docs/iiko.md#rate-limits): the header is honoured where it comes, else growing pauses that
 were reported to work.
 """
 

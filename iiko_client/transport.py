@@ -92,7 +92,7 @@ def _utc_now() -> datetime:
 class Transport:
     """The way to iiko for one credential; safe to share between threads, and meant to be kept."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a choice of the caller's, and named
         self,
         *,
         base_url: str,

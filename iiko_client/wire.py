@@ -60,7 +60,7 @@ class Timeouts:
     margin_s: float = 5.0
 
     def vendor_s(self) -> int:
-        """Return the vendor's ``Timeout`` header (whole seconds, 15 if absent: OpenAPI, read 2026-11)."""
+        """Return the vendor's ``Timeout`` header, in whole seconds (docs/iiko.md#server-side-wait)."""
         return max(1, int(self.read_s - self.margin_s))
 
     def __post_init__(self) -> None:
@@ -105,7 +105,7 @@ class _Bearer(AuthBase):
 class Wire:
     """Sends requests for one credential over a pool of connections; safe to share between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what Transport was given, passed on by name
         self,
         *,
         base_url: str,

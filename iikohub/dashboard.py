@@ -178,7 +178,7 @@ class _Board:
         ]
 
     def statuses(self) -> list[Tile]:
-        """The open orders by status, in the usual course; the two final statuses are never open."""
+        """Count the open orders by status, in the usual course; the two final statuses are never open."""
         open_statuses = [
             status for status in Status.values if status not in {Status.CLOSED, Status.CANCELLED}
         ]
@@ -228,7 +228,7 @@ def command_tiles(user: Any, now: datetime) -> list[Tile]:
 
 
 def _shown(number: int) -> int:
-    """The number that stands before the words, which have to go with it."""
+    """Give the number that stands before the words, which have to go with it."""
     return min(number, COUNT_UP_TO)
 
 
@@ -245,7 +245,7 @@ def orders_url(**parameters: str) -> str:
 
 
 def board_tiles(user: Any) -> list[Tile]:
-    """What is not to be had and who is at work, as far as the person may see either."""
+    """Tell what is not to be had and who is at work, as far as the person may see either."""
     tiles = []
     if user.has_perm("organizations.view_stoplistitem"):
         url = reverse("admin:organizations_stoplistitem_changelist")
@@ -331,7 +331,7 @@ def _a_day_ago(now: datetime) -> str:
 
 
 def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
-    """The events of the last 24 hours by type, the commonest first."""
+    """Count the events of the last 24 hours by type, the commonest first."""
     with connection.cursor() as cursor:
         cursor.execute(_OF_TYPE, [now - timedelta(days=1), COUNT_UP_TO + 1, types_met()])
         counts = sorted(((count, kind) for kind, count in cursor.fetchall() if count), reverse=True)

@@ -140,6 +140,9 @@ LOYALTY_MAX_DAY_MINOR = _amount_minor("LOYALTY_MAX_DAY", "100000")
 
 # --- what is installed -----------------------------------------------------------------------------
 
+# They bring `manage.py iiko_sandbox` and `manage.py demo`; an image for production has neither folder.
+_DEVELOPMENT_APPS = [name for name in ("sandbox", "demo") if (BASE_DIR / name / "apps.py").exists()]
+
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
@@ -163,8 +166,8 @@ INSTALLED_APPS = [
     "loyalty",
     "hall",
     "webhooks",
-    "sandbox",
     "iikohub",
+    *_DEVELOPMENT_APPS,
 ]
 
 MIDDLEWARE = [

@@ -21,7 +21,7 @@ def came_to_nothing(path: str = "") -> Q:
     """Orders that were cancelled or deleted, or that the till refused; ``path`` leads to the order.
 
     A refused creation may still become a success; by then its money is back in the wallet, and the till
-    charges the wallet when the order is closed (reference, sections 3 and 8, read 2026-11).
+    charges the wallet when the order is closed (docs/iiko.md#lost-creation, docs/iiko.md#holds).
     """
     cancelled = Q(**{f"{path}status": DeliveryStatus.CANCELLED.value})
     refused = {f"{path}creation_status": CreationStatus.ERROR, f"{path}raw_status__isnull": True}
@@ -45,8 +45,7 @@ _MOVABLE = (WalletKind.DEPOSIT, WalletKind.BONUS)
 _WHY_NOT_MOVED: dict[int | None, str] = {
     WalletKind.PRODUCTS: "wallet_of_products",
     WalletKind.DISCOUNT: "wallet_of_discount",
-    # iiko's transactions name a certificate by number, series and status (OpenAPI, read 2026-11). That a
-    # change of its balance alone would not fit them is a guess; a real certificate would settle it.
+    # That a change of its balance alone would not do is a guess: docs/iiko.md#kinds-of-wallets.
     WalletKind.CERTIFICATE: "wallet_of_certificate",
 }
 
@@ -159,8 +158,10 @@ class OperationKind(models.TextChoices):
 
 
 class OperationState(models.TextChoices):
-    """``pending → sent → confirmed | rejected``; ``unknown`` after a lost answer, until iiko shows more;
-    ``cancelled`` where somebody called it off before it was sent."""
+    """``pending → sent → confirmed | rejected``, or ``cancelled`` before it is sent.
+
+    ``unknown`` follows a lost answer, until iiko shows more.
+    """
 
     PENDING = "pending", _("waiting to be sent")
     SENT = "sent", _("sent, not confirmed yet")
@@ -182,15 +183,19 @@ class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
         return self.filter(state__in=OPEN_STATES)
 
     def counted(self) -> LoyaltyOperationQuerySet:
-        """Done, perhaps done, or still to be done: what counts against a limit. A hold that was given back
-        does not."""
+        """Done, perhaps done, or still to be done: what counts against a limit.
+
+        A hold that was given back does not.
+        """
         given_up = Q(state=OperationState.EXPIRED) & ~Q(error_code__in=NOT_KNOWN)
         not_done = Q(state__in=(OperationState.REJECTED, OperationState.CANCELLED))
         return self.exclude(given_up | not_done | Q(released_at__isnull=False))
 
     def of_wallet(self, wallet: Wallet) -> LoyaltyOperationQuerySet:
-        """The operations of iiko's wallet, whichever restaurant they were asked for: a guest of several
-        restaurants of one chain has one wallet, and a row here for each."""
+        """The operations of iiko's wallet, whichever restaurant they were asked for.
+
+        A guest of several restaurants of one chain has one wallet, and a row here for each.
+        """
         return self.filter(wallet__iiko_id=wallet.iiko_id, wallet__customer__iiko_id=wallet.customer.iiko_id)
 
     def spending(self) -> LoyaltyOperationQuerySet:

@@ -104,7 +104,7 @@ class ApiLoginAdmin(HubAdmin):
             "badge": state_badge(login, state),
             "notices": list(notices(login, state, now)),
             "headline": [
-                (gettext("Token"), token_words(login, state, now)),
+                (gettext("Token"), token_words(state, now)),
                 (gettext("Last used"), ago_text(login.last_used_at, now) if login.last_used_at else EMPTY),
                 (gettext("Dictionaries read"), read),
             ],

@@ -40,7 +40,7 @@ def scheduled(
     def decorate(function: Callable[[], object]) -> ScheduledTask:
         name = f"{function.__module__}.{function.__name__}"
 
-        def run(timestamp: int | None = None) -> None:
+        def run(timestamp: int | None = None) -> None:  # noqa: ARG001  # periodic tasks are given it
             began = time.monotonic()
             function()
             logger.info("task.done", task=name, duration_ms=round((time.monotonic() - began) * 1000))

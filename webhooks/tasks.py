@@ -40,7 +40,7 @@ def watch_registered_webhooks() -> None:
     watch_webhooks(now=db_clock.now())
 
 
-# Every minute: by_revision was asked every 20 s in the field (reference, section 6, read 2026-11).
+# Every minute: by_revision was asked every 20 s in the field (docs/iiko.md#by-revision).
 @scheduled("* * * * *", at_start=True)
 def sync_orders() -> None:
     for login_id in logins_to_sync():

@@ -165,8 +165,10 @@ def sendable_since(operation: LoyaltyOperation) -> datetime:
 
 
 def _lease(operation: LoyaltyOperation, until: datetime) -> None:
-    """Take an operation in hand, and have a worker called when the lease is over: whoever dies with it must
-    not keep the wallet waiting for the next sweep."""
+    """Take an operation in hand, and have a worker called when the lease is over.
+
+    Whoever dies with it must not keep the wallet waiting for the next sweep.
+    """
     operation.held_until = until
     operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=until)
 

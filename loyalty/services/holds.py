@@ -65,8 +65,10 @@ def hand_over(*, old_id: int, new_id: int) -> None:
 
 
 def _is_due(hold: LoyaltyOperation, now: datetime) -> bool:
-    """After a failure wait 1, 2, 4… minutes, an hour at most; after ten, or where somebody called a release
-    off, a person has to look."""
+    """After a failure wait 1, 2, 4… minutes, an hour at most.
+
+    After ten, or where somebody called a release off, a person has to look.
+    """
     tries = list(hold.releases.order_by("-id").values_list("state", "finished_at")[:_MOST_TRIES])
     if not tries:
         return True

@@ -48,7 +48,7 @@ from organizations.services.registry import canonical_id
 LONGEST_COMMENT = 200
 REPEATS: Repeats[LoyaltyOperation] = Repeats(LoyaltyKey, "operation")
 
-_LARGEST_MINOR = 10**12  # 1e10 in major units, as of a payment (OpenAPI, read 2026-11); of wallets a guess
+_LARGEST_MINOR = 10**12  # 1e10 in major units; of wallets a guess (docs/iiko.md#money)
 
 Write = Callable[[], LoyaltyOperation]
 

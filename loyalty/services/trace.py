@@ -11,8 +11,10 @@ from organizations.locks import Turn, await_turn
 
 
 def lock_wallet(wallet_id: int) -> Wallet:
-    """Lock iiko's wallet until the transaction ends, for all rows that stand for it, and read this one;
-    whoever changes an operation of it does so first."""
+    """Lock iiko's wallet until the transaction ends, for all rows that stand for it, and read this one.
+
+    Whoever changes an operation of it does so first.
+    """
     wallets = Wallet.objects.select_related("customer")
     wallet = wallets.get(pk=wallet_id)
     await_turn(Turn.WALLET, f"{wallet.customer.iiko_id}/{wallet.iiko_id}")
@@ -43,7 +45,7 @@ def tell(
     )
 
 
-def finish(
+def finish(  # noqa: PLR0913  # all but two are named
     operation: LoyaltyOperation,
     state: OperationState,
     *,

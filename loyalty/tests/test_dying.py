@@ -133,8 +133,7 @@ def test_death_at_the_call_stays_unknown_and_is_never_sent_again(client: Client,
 
 
 def test_worker_is_called_at_the_moment_a_lease_ends(client: Client, iiko: PlayedIiko) -> None:
-    """Nobody waits for a sweep: behind one who died while reading as little as behind one who died at the
-    call."""
+    """Nobody waits for a sweep, whether the worker died while reading or at the call."""
     loyal_restaurant(iiko)
     clock = HandClock()
     move(client, "withdraw", "25.50")

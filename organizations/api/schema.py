@@ -75,7 +75,7 @@ class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
-        described = auto_schema._map_serializer(  # type: ignore[no-untyped-call]  # the library declares no types
+        described = auto_schema._map_serializer(  # type: ignore[no-untyped-call]  # noqa: SLF001  # as its guide shows
             self.target, direction, bypass_extensions=True
         )
         return {**described, "additionalProperties": False}

@@ -72,8 +72,10 @@ def _refusal(words: str) -> OpenApiResponse:
     },
 )
 class ReceiveView(APIView):
-    """Take what iiko delivers. Nothing of the framework's stands in front: no method, type or Host is
-    refused by it, no body parsed."""
+    """Take what iiko delivers.
+
+    Nothing of the framework's stands in front: no method, type or Host is refused by it, no body parsed.
+    """
 
     authentication_classes = ()
     permission_classes = ()

@@ -1,6 +1,6 @@
 """What reconciliation reads becomes inbox events, unless the hub knows it already.
 
-An order in an answer is exactly the ``eventInfo`` of a webhook (reference, section 6, read 2026-11), so
+An order in an answer is exactly the ``eventInfo`` of a webhook (docs/iiko.md#one-shape-of-orders), so
 it is stored as the webhook that should have brought it, without ``eventTime`` and ``correlationId``,
 which no answer tells. Where both say the same of an order they have the same key, and the later one is
 a repeat. They need not: a webhook may carry the shop's own data (``externalData``) that an answer

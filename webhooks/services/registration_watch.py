@@ -40,7 +40,7 @@ def register_all(*, now: datetime) -> int:
     return _register(one for one in _candidates() if not _is_settled(_config_of(one), now))
 
 
-def register_new(*, now: datetime) -> int:
+def register_new(*, now: datetime) -> int:  # noqa: ARG001  # asked like register_all
     """Register what never was, has a new token, or met an iiko without time; returns how many restaurants.
 
     Does nothing unless WEBHOOK_AUTO_REGISTER is on. While iiko asked to be left alone nothing is sent.

@@ -178,7 +178,7 @@ token_book = TokenBook()
 def presented_tokens(authorization: str, auth_token: str) -> list[str]:
     """The tokens of a request: ``Authorization`` with or without ``Bearer``, or ``authToken``.
 
-    iiko sends the plain value; integrations around it add ``Bearer`` (reference 7.1, read 2026-11).
+    iiko sends the plain value; integrations around it add ``Bearer`` (docs/iiko.md#webhook-token).
     """
     tokens = []
     for header in (authorization.strip(), auth_token.strip()):
