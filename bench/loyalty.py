@@ -36,11 +36,11 @@ from organizations.link_models import ApiLogin, IikoCircuit, IikoPause
 from organizations.models import Organization
 from organizations.services.registry import add_organization, create_api_key
 from sandbox.faults import NO_FAULTS, parse_faults
-from sandbox.http import create_app
+from sandbox.http.app import create_app
 from sandbox.journal import Journal
-from sandbox.loyalty import Customer
+from sandbox.loyalty.wallets import Customer
 from sandbox.options import Options
-from sandbox.stage import Stage
+from sandbox.simulator import Stage
 
 WALLET_CALLS = "loyalty/iiko/customer/wallet"
 FAULTS = ",".join(

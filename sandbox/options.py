@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from sandbox.catalogue.world import DEFAULT_SEED
 from sandbox.faults import FAULT_NAMES, NO_FAULTS, Faults, parse_faults
-from sandbox.world import DEFAULT_SEED
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_RATE = 6.0

@@ -13,10 +13,10 @@ from typing import TextIO
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from sandbox.clock import WallClock
-from sandbox.http import create_app
+from sandbox.http.app import create_app
 from sandbox.journal import Journal
 from sandbox.options import Options, UsageError
-from sandbox.stage import Stage
+from sandbox.simulator import Stage
 
 _TICK_S = 0.1
 

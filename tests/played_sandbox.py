@@ -21,9 +21,9 @@ from iiko_client.transport import Retries
 from orders.command_models import OrderCommand
 from orders.models import Order as MirroredOrder
 from orders.services import carrying
-from sandbox.order import CreationStatus, DeliveryStatus, Dish, Order, Service, ServiceType
+from sandbox.orders.order import CreationStatus, DeliveryStatus, Dish, Order, Service, ServiceType
 from sandbox.tests.good_bodies import full_order
-from sandbox.tests.theatre import Theatre, open_theatre
+from sandbox.tests.harness import Theatre, open_theatre
 from tests.builders import authorized, drain, make_key, make_organization, post
 from tests.played_iiko import IIKO, linked
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bench.played import Played, arguments
-from sandbox.control import TOLD_NOW
+from sandbox.http.control_api import TOLD_NOW
 from tests.hub_process import Hub, free_port, running_hub, wait_until
 from tests.test_kills import kill_group
 

@@ -12,9 +12,9 @@ from django.test import Client
 from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
 from orders.services import carrying
-from sandbox.money import ZERO
-from sandbox.order import DeliveryStatus, Dish
-from sandbox.order import Order as PlayedOrder
+from sandbox.catalogue.money import ZERO
+from sandbox.orders.order import DeliveryStatus, Dish
+from sandbox.orders.order import Order as PlayedOrder
 from tests.pages import ORDERS, sign_in_superuser, text
 from tests.played_sandbox import PICKUP, Stage
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
 from orders.services.commands import Requester, give_up
-from sandbox.order import DeliveryStatus
+from sandbox.orders.order import DeliveryStatus
 from tests.builders import authorized
 from tests.played_sandbox import Stage
 

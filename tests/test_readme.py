@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from sandbox.events import OrderChange
 from sandbox.options import DEFAULT_RATE
-from sandbox.tests.rehearsal import open_kitchen, play
+from sandbox.tests.builders import open_kitchen, play
+from sandbox.webhooks.events import OrderChange
 from tests.builders import authorized, cloud_event, drain, make_key, make_organization, post
 from tests.played_iiko import linked
 

@@ -16,13 +16,13 @@ from django.test import Client
 
 from orders.models import Order as MirroredOrder
 from organizations.models import Organization
-from sandbox import rules
-from sandbox.order import Cancellation, DeliveryStatus, Order, Payment, ServiceType, Stamps
-from sandbox.rules import Rule
-from sandbox.steps import Scene
-from sandbox.tests.rehearsal import OPENED_AT, beryozka, make_order
-from sandbox.wire import order_info
-from sandbox.world import PaidWhen
+from sandbox.catalogue.world import PaidWhen
+from sandbox.orders import rules
+from sandbox.orders.order import Cancellation, DeliveryStatus, Order, Payment, ServiceType, Stamps
+from sandbox.orders.rules import Rule
+from sandbox.orders.serializer import order_info
+from sandbox.orders.transitions import Scene
+from sandbox.tests.builders import OPENED_AT, beryozka, make_order
 from tests.acting import Acting
 from tests.builders import drain, post
 from tests.played_iiko import PlayedIiko

@@ -14,7 +14,7 @@ from orders.models import Order, TimelineEntry
 from orders.services import commands
 from orders.services.commands import Requester
 from organizations.models import TerminalGroup
-from sandbox.order import DeliveryStatus as PlayedStatus
+from sandbox.orders.order import DeliveryStatus as PlayedStatus
 from tests.builders import drain
 from tests.pages import ORDERS, sign_in_superuser, text
 from tests.played_sandbox import Stage

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sandbox.order import DeliveryStatus
-from sandbox.tests.theatre import Theatre
-from sandbox.wire import vendor_date
+from sandbox.orders.order import DeliveryStatus
+from sandbox.orders.serializer import vendor_date
+from sandbox.tests.harness import Theatre
 
 
 def good_bodies(theatre: Theatre) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
+from sandbox.tests.harness import STRANGER, Theatre, open_theatre
 
 EXPIRED = (401, "Token is invalid or has expired.", None)
 

@@ -9,11 +9,11 @@ import pytest
 import requests
 from werkzeug.serving import make_server
 
-from sandbox import call_faults
-from sandbox.http import create_app
-from sandbox.loyalty import Customer
-from sandbox.order import DeliveryStatus
-from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
+from sandbox.http import inject_fault as call_faults
+from sandbox.http.app import create_app
+from sandbox.loyalty.wallets import Customer
+from sandbox.orders.order import DeliveryStatus
+from sandbox.tests.harness import STRANGER, Theatre, open_theatre
 
 TOPUP = "loyalty/iiko/customer/wallet/topup"
 

@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from sandbox.menu import Product
-from sandbox.order import CreationStatus
-from sandbox.stops import Stop
+from sandbox.catalogue.menu import Product
+from sandbox.catalogue.stop_lists import Stop
+from sandbox.orders.order import CreationStatus
 from sandbox.tests.good_bodies import full_order
-from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
+from sandbox.tests.harness import STRANGER, Theatre, open_theatre
 
 OWN_ID = "7f3c1a2e-0000-4000-8000-000000000001"
 

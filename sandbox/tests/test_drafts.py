@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.order import CreationStatus, DeliveryStatus, Order
+from sandbox.orders.order import CreationStatus, DeliveryStatus, Order
 from sandbox.tests import vendor_schema
-from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
+from sandbox.tests.harness import STRANGER, Theatre, open_theatre
 
 OWN_ID = "7f3c1a2e-0000-4000-8000-000000000001"
 

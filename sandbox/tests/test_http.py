@@ -9,16 +9,16 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 
-from sandbox.http import create_app
+from sandbox.http.app import create_app
+from sandbox.http.tokens import LIFETIME, Tokens
 from sandbox.journal import Journal
-from sandbox.mail import Letter
 from sandbox.options import Options
-from sandbox.order import Order
-from sandbox.stage import Stage
+from sandbox.orders.order import Order
+from sandbox.orders.serializer import order_info
+from sandbox.simulator import Stage
 from sandbox.tests import vendor_schema
-from sandbox.tests.rehearsal import OPENED_AT
-from sandbox.tokens import LIFETIME, Tokens
-from sandbox.wire import order_info
+from sandbox.tests.builders import OPENED_AT
+from sandbox.webhooks.webhook_queue import Letter
 
 STRANGER = "00000000-0000-0000-0000-000000000000"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.loyalty import Customer
-from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
+from sandbox.loyalty.wallets import Customer
+from sandbox.tests.harness import STRANGER, Theatre, open_theatre
 
 HOLD_ID = "00000000-0000-4000-8000-000000000777"
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.command_book import KEPT
-from sandbox.money import ZERO
-from sandbox.order import DeliveryStatus, Order, ServiceType
-from sandbox.rules import CHANGED_AT_TILL
-from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
+from sandbox.catalogue.money import ZERO
+from sandbox.orders.command_statuses import KEPT
+from sandbox.orders.order import DeliveryStatus, Order, ServiceType
+from sandbox.orders.rules import CHANGED_AT_TILL
+from sandbox.tests.harness import STRANGER, Theatre, open_theatre
 
 COOKING = (DeliveryStatus.COOKING_STARTED, DeliveryStatus.COOKING_COMPLETED)
 SUCCESS = {"state": "Success"}

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from sandbox import retrieval
-from sandbox.order import DeliveryStatus
-from sandbox.revisions import REACHES_BACK, Revisions, TooOld
-from sandbox.tests.rehearsal import OPENED_AT
-from sandbox.tests.theatre import Theatre, open_theatre
-from sandbox.wire import order_info, vendor_date
+from sandbox.orders import retrieval
+from sandbox.orders.order import DeliveryStatus
+from sandbox.orders.revisions import REACHES_BACK, Revisions, TooOld
+from sandbox.orders.serializer import order_info, vendor_date
+from sandbox.tests.builders import OPENED_AT
+from sandbox.tests.harness import Theatre, open_theatre
 
 
 @pytest.fixture

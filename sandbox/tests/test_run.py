@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.tests.rehearsal import wait_until
+from sandbox.tests.builders import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, "manage.py", "iiko_sandbox"]

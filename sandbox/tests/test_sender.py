@@ -12,9 +12,9 @@ import pytest
 
 from sandbox.faults import Fate
 from sandbox.journal import Journal
-from sandbox.mail import Letter
-from sandbox.sender import Counts, Sender, Settings
-from sandbox.tests.rehearsal import wait_until
+from sandbox.tests.builders import wait_until
+from sandbox.webhooks.sender import Counts, Sender, Settings
+from sandbox.webhooks.webhook_queue import Letter
 
 LANE, OTHER_LANE = UUID(int=1), UUID(int=2)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.order import DeliveryStatus
+from sandbox.http.vendor_api import OPERATIONS
+from sandbox.orders.order import DeliveryStatus
 from sandbox.tests import vendor_schema
 from sandbox.tests.good_bodies import good_bodies
-from sandbox.tests.theatre import Theatre, open_theatre
-from sandbox.vendor_api import OPERATIONS
+from sandbox.tests.harness import Theatre, open_theatre
 
 
 @pytest.fixture(scope="module")

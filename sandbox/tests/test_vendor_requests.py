@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.tests import vendor_schema
 from sandbox.tests.good_bodies import full_order, good_bodies
-from sandbox.tests.theatre import Theatre, open_theatre
+from sandbox.tests.harness import Theatre, open_theatre
 
 _ABSENT = object()
 _SPOILT: tuple[Any, ...] = (_ABSENT, None, "word", "w" * 600, 7, 1e12, -1, True, [], ["word"], {}, [{}], [7])

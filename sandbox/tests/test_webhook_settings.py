@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.order import DeliveryStatus
-from sandbox.tests.theatre import Theatre, open_theatre
-from sandbox.webhook_settings import DELIVERY_STATUSES, ITEM_STATUSES
+from sandbox.orders.order import DeliveryStatus
+from sandbox.tests.harness import Theatre, open_theatre
+from sandbox.webhooks.settings_api import DELIVERY_STATUSES, ITEM_STATUSES
 
 _ITEMS = ", ".join(ITEM_STATUSES)
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sandbox.world import DEFAULT_SEED, build_world
+from sandbox.catalogue.world import DEFAULT_SEED, build_world
 
 
 def _ids(value: Any) -> list[UUID]:

@@ -1,0 +1,38 @@
+"""What the sandbox shows to the outside: the vendor's API, a page for people, the state as JSON."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Flask, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from sandbox.http.control_api import TOLD_NOW, Control
+from sandbox.http.errors import error_body
+from sandbox.http.vendor_api import VendorApi
+from sandbox.orders.serializer import Json
+from sandbox.simulator import Stage
+
+
+def create_app(stage: Stage) -> Flask:
+    """Make the web application of one stage."""
+    app = Flask("sandbox")
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # of Flask's default provider
+    app.register_blueprint(VendorApi(stage).blueprint())
+    app.register_blueprint(Control(stage).blueprint())
+
+    @app.get("/")
+    def status_page() -> str:
+        return render_template("sandbox/status.html", told_now=TOLD_NOW, **stage.state())
+
+    @app.errorhandler(HTTPException)
+    def explain(error: HTTPException) -> Response | HTTPException | tuple[Json, int]:
+        """Answer in the vendor's way under its paths, where much is not played yet."""
+        if not request.path.startswith("/api/"):
+            return error
+        is_unplayed = error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+        unplayed = f"The sandbox does not play {request.method} {request.path}."
+        return error_body(unplayed if is_unplayed else error.description or error.name), error.code or 500
+
+    return app

@@ -1,0 +1,137 @@
+"""A stage that tests play by hand: the clock stands until it is moved, and letters stay here."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from sandbox.catalogue.world import Organization
+from sandbox.http.app import create_app
+from sandbox.journal import Journal
+from sandbox.options import Options
+from sandbox.orders.order import CreationStatus, DeliveryStatus, Order, ServiceType
+from sandbox.simulator import Stage
+from sandbox.tests.builders import OPENED_AT
+from sandbox.webhooks.webhook_queue import Letter
+
+STRANGER = "00000000-0000-0000-0000-000000000000"
+
+
+class HandClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.instant = OPENED_AT
+
+    def now(self) -> datetime:
+        return self.instant
+
+
+@dataclass
+class Theatre:
+    stage: Stage
+    clock: HandClock
+    client: FlaskClient
+    letters: list[Letter] = field(default_factory=list)
+    token: str = ""
+
+    def play(self, seconds: float) -> None:
+        for _ in range(int(seconds * 2)):
+            self.clock.instant += timedelta(seconds=0.5)
+            self.stage.play()
+
+    def play_until(self, is_so: Callable[[], bool], *, seconds: float = 1800) -> None:
+        for _ in range(int(seconds * 2)):
+            if is_so():
+                return
+            self.play(0.5)
+        raise AssertionError("this did not happen in time")
+
+    def log_in(self, name: str = "demo") -> None:
+        self.token = self.client.post("/api/1/access_token", json={"apiLogin": name}).get_json()["token"]
+
+    def ask(self, path: str, body: object) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return self.client.post(f"/api/1/{path}", json=body, headers=headers)
+
+    def get(self, path: str, body: object) -> Any:
+        """Ask and insist on a 200."""
+        response = self.ask(path, body)
+        assert response.status_code == 200, response.get_data(as_text=True)
+        return response.get_json()
+
+    def refusal(self, path: str, body: object) -> tuple[int, str, str | None]:
+        response = self.ask(path, body)
+        told = response.get_json()
+        return response.status_code, told["errorDescription"], told["error"]
+
+    def control(self, path: str, body: object) -> Any:
+        response = self.client.post(f"/sandbox/{path}", json=body)
+        assert response.status_code == 200, response.get_data(as_text=True)
+        return response.get_json()
+
+    def command(self, path: str, order: Order, **more: object) -> Any:
+        """Send a command, let the till carry it out, and give its final status."""
+        ids = {"organizationId": str(order.organization.id), "orderId": str(order.id)}
+        given = self.get(path, {**ids, **more})
+        asked = {"organizationId": ids["organizationId"], "correlationId": given["correlationId"]}
+        assert self.get("commands/status", asked) == {"state": "InProgress"}
+        self.play(2)
+        return self.get("commands/status", asked)
+
+    def events(self) -> list[Any]:
+        """Give all events of Cloud webhooks sent so far."""
+        bodies = [json.loads(letter.body) for letter in self.letters]
+        return [event for body in bodies if isinstance(body, list) for event in body]
+
+    def events_of(self, order: Order) -> list[Any]:
+        return [each for each in self.events() if each["eventInfo"].get("id") == str(order.id)]
+
+    def restaurant(self, short_name: str) -> Organization:
+        return next(each for each in self.stage.world.organizations if each.short_name == short_name)
+
+    def now_of(self, order: Order) -> Order:
+        current = self.stage.kitchen.order(order.organization, order.id)
+        assert current is not None
+        return current
+
+    def wait_for_order(
+        self,
+        restaurant: str,
+        *statuses: DeliveryStatus,
+        service: ServiceType = ServiceType.COURIER,
+        is_so: Callable[[Order], bool] = lambda order: True,
+    ) -> Order:
+        """Bear orders and play until one of them stands as wanted."""
+        organization = self.restaurant(restaurant)
+        for _ in range(60):
+            self.stage.kitchen.bear_now(self.clock.instant, organization)
+        for _ in range(600):
+            for order in self.stage.kitchen.open_orders():
+                if (
+                    order.organization == organization
+                    and order.creation is CreationStatus.SUCCESS
+                    and order.status in statuses
+                    and order.service is service
+                    and is_so(order)
+                ):
+                    return order
+            self.play(0.5)
+        raise AssertionError("no such order came")
+
+
+def open_theatre(**options: Any) -> Theatre:
+    clock = HandClock()
+    chosen = {"port": 0, "webhook_url": "http://hub.example/hook", "webhook_token": "very-secret", **options}
+    stage = Stage(Options(**chosen), clock, Journal(io.StringIO()))
+    theatre = Theatre(stage, clock, create_app(stage).test_client())
+    stage.sender.put = theatre.letters.append  # type: ignore[method-assign, assignment]  # nothing is to leave the test
+    theatre.log_in()
+    return theatre

@@ -1,0 +1,104 @@
+"""What happens in the restaurants that somebody outside is told of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sandbox.catalogue.world import Employee, Organization, TerminalGroup
+from sandbox.hall.tables import Reserve, TableOrder
+from sandbox.orders.order import CreationStatus, Order
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """An order was born or changed; ``opens`` marks the first one that tells how its creation went."""
+
+    at: datetime
+    order: Order
+    opens: bool
+
+    @property
+    def organization(self) -> Organization:
+        return self.order.organization
+
+    @property
+    def operation_id(self) -> UUID:
+        return self.order.operation_id
+
+    @property
+    def is_error(self) -> bool:
+        return self.order.creation is CreationStatus.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class StopListChange:
+    """The stop list of a kitchen changed; ``is_full``: the whole list was made anew."""
+
+    at: datetime
+    organization: Organization
+    operation_id: UUID
+    terminal_group: TerminalGroup
+    is_full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftChange:
+    """A courier came to work or went home."""
+
+    at: datetime
+    organization: Organization
+    operation_id: UUID
+    courier: Employee
+    terminal_group: TerminalGroup
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableOrderChange:
+    """Guests in the hall sat down, asked for the bill or paid."""
+
+    at: datetime
+    operation_id: UUID
+    order: TableOrder
+
+    @property
+    def organization(self) -> Organization:
+        return self.order.organization
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveChange:
+    """A table was reserved, or what became of that."""
+
+    at: datetime
+    operation_id: UUID
+    reserve: Reserve
+
+    @property
+    def organization(self) -> Organization:
+        return self.reserve.organization
+
+
+class NoticeKind(StrEnum):
+    """The vendor's types of events that it publishes no schema for."""
+
+    KITCHEN_ORDER = "KitchenOrderUpdate"
+    MENU = "NomenclatureUpdate"
+    BUSINESS_HOURS = "BusinessHoursAndMappingUpdate"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An event without a schema; ``info`` is of our own making (see ``sandbox.notices``)."""
+
+    at: datetime
+    organization: Organization
+    operation_id: UUID
+    kind: NoticeKind
+    info: dict[str, object]
+
+
+Event = OrderChange | StopListChange | ShiftChange | TableOrderChange | ReserveChange | Notice
