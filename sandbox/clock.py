@@ -40,6 +40,6 @@ class Pace:
 
     speed: float = 1.0
 
-    def wall(self, kitchen_minutes: float) -> timedelta:
+    def wall(self, minutes: float) -> timedelta:
         """Say how long the wall clock runs while so many kitchen minutes pass."""
-        return timedelta(minutes=kitchen_minutes / self.speed)
+        return timedelta(minutes=minutes / self.speed)

@@ -115,7 +115,7 @@ def _parse_value(name: str, text: str) -> tuple[float, Aim]:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class DeliveryFault:
     """What becomes of one webhook: how many copies are sent, how much later, and whether alone so."""
 
     copies: int = 1
@@ -123,7 +123,7 @@ class Fate:
     may_be_overtaken: bool = False
 
 
-class FaultDice:
+class FaultInjector:
     """Decides the fate of each webhook and of each call, the same for the same seed.
 
     May be asked and changed from any thread.
@@ -146,26 +146,28 @@ class FaultDice:
             self._faults = faults
             self._happened.clear()
 
-    def roll(self) -> Fate:
+    def for_delivery(self) -> DeliveryFault:
         """Decide on a webhook."""
         with self._lock:
             if self._happens("drop", self._random):
-                return Fate(copies=0)
+                return DeliveryFault(copies=0)
             copies = 2 if self._happens("duplicate", self._random) else 1
             if self._happens("reorder", self._random):
-                return Fate(copies, self._random.uniform(*_OVERTAKEN_AFTER_SECONDS), may_be_overtaken=True)
+                return DeliveryFault(
+                    copies, self._random.uniform(*_OVERTAKEN_AFTER_SECONDS), may_be_overtaken=True
+                )
             if self._happens("delay", self._random):
-                return Fate(copies, self._random.uniform(*_DELAY_SECONDS))
-            return Fate(copies)
+                return DeliveryFault(copies, self._random.uniform(*_DELAY_SECONDS))
+            return DeliveryFault(copies)
 
-    def roll_for_call(self, operation: str) -> list[str]:
+    def for_call(self, operation: str) -> list[str]:
         """Decide on a call: name what befalls it, the first of the failing ones and perhaps ``slow``."""
         with self._lock:
-            befalls = [name for name in CALL_FAULTS if self._is_aimed_at(name, operation)]
-            failing = [name for name in befalls if name != "slow"][:1]
+            injected = [name for name in CALL_FAULTS if self._is_aimed_at(name, operation)]
+            failing = [name for name in injected if name != "slow"][:1]
             for name in failing:
                 self._happened[name] = self._happened.get(name, 0) + 1
-            return failing + (["slow"] if "slow" in befalls else [])
+            return failing + (["slow"] if "slow" in injected else [])
 
     def _is_aimed_at(self, name: str, operation: str) -> bool:
         aim = self._faults.aim(name)

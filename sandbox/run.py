@@ -16,7 +16,7 @@ from sandbox.clock import WallClock
 from sandbox.http.app import create_app
 from sandbox.journal import Journal
 from sandbox.options import Options, UsageError
-from sandbox.simulator import Stage
+from sandbox.simulator import Simulator
 
 _TICK_S = 0.1
 
@@ -31,10 +31,12 @@ def run(options: Options, out: TextIO) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     journal = Journal(out)
     with closing(_bind(options.host, options.port)) as bound:
-        stage = Stage(options, WallClock(), journal)
-        server = make_server(options.host, options.port, create_app(stage), threaded=True, fd=bound.fileno())
-        _introduce(stage, bound.getsockname()[1], journal)
-        _play(stage, server, stopping)
+        simulator = Simulator(options, WallClock(), journal)
+        server = make_server(
+            options.host, options.port, create_app(simulator), threaded=True, fd=bound.fileno()
+        )
+        _introduce(simulator, bound.getsockname()[1], journal)
+        _play(simulator, server, stopping)
     journal.line("iiko sandbox stopped")
 
 
@@ -71,8 +73,8 @@ def _bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _introduce(stage: Stage, port: int, journal: Journal) -> None:
-    options, restaurants = stage.options, len(stage.world.organizations)
+def _introduce(simulator: Simulator, port: int, journal: Journal) -> None:
+    options, restaurants = simulator.options, len(simulator.world.organizations)
     journal.line(
         f"iiko sandbox (seed {options.seed}) plays {restaurants} restaurants on http://{options.host}:{port}/"
     )
@@ -82,14 +84,14 @@ def _introduce(stage: Stage, port: int, journal: Journal) -> None:
     )
 
 
-def _play(stage: Stage, server: BaseWSGIServer, stopping: Event) -> None:
+def _play(simulator: Simulator, server: BaseWSGIServer, stopping: Event) -> None:
     serving = Thread(target=server.serve_forever, kwargs={"poll_interval": _TICK_S}, name="http", daemon=True)
     serving.start()
     try:
         while not stopping.wait(_TICK_S):
-            stage.play()
+            simulator.run_due()
     finally:
         server.shutdown()
         serving.join()
         server.server_close()
-        stage.sender.close()
+        simulator.sender.close()

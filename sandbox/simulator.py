@@ -11,28 +11,28 @@ from uuid import UUID
 
 from sandbox.catalogue.world import Organization, build_world
 from sandbox.clock import Clock, ForwardClock, Pace
-from sandbox.engine.engine import Kitchen
-from sandbox.faults import FAULT_NAMES, FaultDice
-from sandbox.http.call_meter import Meter
+from sandbox.engine.engine import Engine
+from sandbox.faults import FAULT_NAMES, FaultInjector
+from sandbox.http.call_meter import CallMeter
 from sandbox.http.logins import Logins
 from sandbox.http.tokens import Tokens
 from sandbox.journal import Journal
 from sandbox.loyalty.wallets import Loyalty
 from sandbox.options import Options
-from sandbox.orders.command_statuses import CommandBook
+from sandbox.orders.command_statuses import CommandStatuses
 from sandbox.orders.order import CreationStatus, Order
 from sandbox.orders.serializer import Json, vendor_date
 from sandbox.webhooks.sender import Answer, Counts, Sender, Settings
-from sandbox.webhooks.subscriptions import Hooks
-from sandbox.webhooks.webhook_queue import Mailroom
+from sandbox.webhooks.subscriptions import Subscriptions
+from sandbox.webhooks.webhook_queue import WebhookQueue
 
-_NAP = timedelta(minutes=1)
+_LONGEST_PAUSE = timedelta(minutes=1)
 _ANSWERS_SHOWN = 20
 _SMALLEST_STEP = timedelta(seconds=1)
 _MOST_STEPS = 3600
 
 
-class Stage:
+class Simulator:
     """Everything that is played. One thread plays; who else touches kitchen, commands, hooks or
     loyalty holds ``lock`` meanwhile."""
 
@@ -42,59 +42,59 @@ class Stage:
         self.started_at = clock.now()
         self.lock = RLock()
         self._clock = ForwardClock(clock)
-        self._played_at = self.started_at
-        self.kitchen = Kitchen(
+        self._last_run_at = self.started_at
+        self.engine = Engine(
             self.world,
             opened_at=self.started_at,
             pace=Pace(options.speed),
             orders_per_minute=options.rate,
         )
-        self.commands = CommandBook()
-        self.dice_of_commands = Random(f"{options.seed}/commands")
+        self.commands = CommandStatuses()
+        self.command_rng = Random(f"{options.seed}/commands")
         self.logins = Logins()
         self.tokens = Tokens(self._clock.now, timedelta(seconds=options.token_lifetime_s))
         self.loyalty = Loyalty(self.world, self.started_at)
         # Of each restaurant that has them switched on its drafts; ``drafts`` alone knows what one is.
         self.drafts: dict[UUID, dict[UUID, Any]] = {}
-        self.faults = FaultDice(options.faults, options.seed)
-        self.meter = Meter()
-        self.hooks = Hooks(options.webhook_url, options.webhook_token)
-        self._mailroom = Mailroom(options.seed, self.hooks, lambda: self.faults.faults.batch)
+        self.faults = FaultInjector(options.faults, options.seed)
+        self.call_meter = CallMeter()
+        self.subscriptions = Subscriptions(options.webhook_url, options.webhook_token)
+        self._webhook_queue = WebhookQueue(options.seed, self.subscriptions, lambda: self.faults.faults.batch)
         settings = Settings(url=options.webhook_url, token=options.webhook_token)
-        self.sender = Sender(settings, journal, self.faults.roll)
+        self.sender = Sender(settings, journal, self.faults.for_delivery)
 
     def now(self) -> datetime:
         return self._clock.now()
 
-    def play(self) -> None:
+    def run_due(self) -> None:
         """Play all that is due by now and hand the letters to the sender."""
         with self.lock:
             now = self.now()
-            slept = now - self._played_at
-            if slept > _NAP:
+            paused = now - self._last_run_at
+            if paused > _LONGEST_PAUSE:
                 # The machine was suspended: no rush of orders of the hours that nobody saw.
-                self.kitchen.postpone(slept)
-            self._played_at = now
-            self._play_until(now)
+                self.engine.postpone(paused)
+            self._last_run_at = now
+            self._run_until(now)
 
     def advance(self, gap: timedelta) -> None:
         """Put the clock forward and play all that lies between."""
         with self.lock:
-            self.play()
-            start, self._played_at = self._played_at, self._played_at + gap
+            self.run_due()
+            start, self._last_run_at = self._last_run_at, self._last_run_at + gap
             self._clock.advance(gap)
             step = max(_SMALLEST_STEP, gap / _MOST_STEPS)
-            while (start := start + step) < self._played_at:
-                self._play_until(start)
-            self._play_until(self._played_at)
+            while (start := start + step) < self._last_run_at:
+                self._run_until(start)
+            self._run_until(self._last_run_at)
 
-    def _play_until(self, now: datetime) -> None:
-        for letter in self._mailroom.write(self.kitchen.tick(now), now):
-            self.sender.put(letter)
+    def _run_until(self, now: datetime) -> None:
+        for delivery in self._webhook_queue.write(self.engine.tick(now), now):
+            self.sender.put(delivery)
 
     def open_orders(self) -> list[Order]:
         with self.lock:
-            return self.kitchen.open_orders()
+            return self.engine.open_orders()
 
     def state(self) -> Json:
         """Describe what is going on; of people it names couriers only, and never a token."""
@@ -102,7 +102,7 @@ class Stage:
         return {
             "seed": self.options.seed,
             "rate": self.options.rate,
-            "speed": self.kitchen.pace.speed,
+            "speed": self.engine.pace.speed,
             "now": self.now().isoformat(),
             "faults": {name: faults.share(name) for name in FAULT_NAMES},
             "faults_as_given": faults.as_given,
@@ -116,15 +116,15 @@ class Stage:
 
     def _restaurant_state(self, organization: Organization, orders: Collection[Order]) -> Json:
         with self.lock:
-            couriers = self.kitchen.couriers_on_shift(organization)
-            is_online = self.kitchen.is_online(organization)
-            urls = [listener.url for listener in self.hooks.of(organization)]
+            couriers = self.engine.couriers_on_shift(organization)
+            is_online = self.engine.is_online(organization)
+            urls = [listener.url for listener in self.subscriptions.of(organization)]
         return {
             "id": str(organization.id),
             "name": organization.name,
             "time_zone": organization.time_zone,
             "local_time": self.now().astimezone(organization.zone).strftime("%H:%M"),
-            "webhooks": "SOI" if organization.speaks_soi else "Cloud",
+            "webhooks": "SOI" if organization.uses_soi else "Cloud",
             "webhook_urls": urls,
             "is_online": is_online,
             "open_orders": sum(1 for order in orders if order.organization.id == organization.id),

@@ -21,7 +21,7 @@ from sandbox.orders import rules
 from sandbox.orders.order import Cancellation, DeliveryStatus, Order, Payment, ServiceType, Stamps
 from sandbox.orders.rules import Rule
 from sandbox.orders.serializer import order_info
-from sandbox.orders.transitions import Scene
+from sandbox.orders.transitions import TransitionContext
 from sandbox.tests.builders import OPENED_AT, beryozka, make_order
 from tests.acting import Acting
 from tests.builders import drain, post
@@ -73,10 +73,10 @@ def asked_of_the_till(order: Order) -> dict[str, Rule]:
 
 def tills_word(order: Order, rule: Rule) -> str:
     """Why the till refuses; empty when it does not."""
-    scene = Scene(OPENED_AT + timedelta(minutes=30), Random(1), order.organization.couriers)
+    context = TransitionContext(OPENED_AT + timedelta(minutes=30), Random(1), order.organization.couriers)
     try:
         rules.check_open(order)
-        rule(order, scene)
+        rule(order, context)
     except rules.Refused as refusal:
         return refusal.message
     return ""

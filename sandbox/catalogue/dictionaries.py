@@ -23,13 +23,13 @@ def _organizations(call: Call) -> Json:
     ids = call.body.ids_or_none("organizationIds")
     call.body.flag("includeDisabled")
     render = _extended if call.body.flag("returnAdditionalInfo") else _simple
-    seen = [each for each in call.stage.world.organizations if call.login.sees(each)]
+    seen = [each for each in call.simulator.world.organizations if call.login.sees(each)]
     return answer(organizations=[render(each) for each in seen if ids is None or each.id in ids])
 
 
 def list_organizations(call: Call) -> Json:
     """Answer the older GET, which asks for nothing in particular."""
-    seen = [each for each in call.stage.world.organizations if call.login.sees(each)]
+    seen = [each for each in call.simulator.world.organizations if call.login.sees(each)]
     return answer(organizations=[_simple(each) for each in seen])
 
 
@@ -100,7 +100,7 @@ def _is_alive(call: Call) -> Json:
     wanted = call.body.ids("terminalGroupIds")
     statuses = [
         {
-            "isAlive": call.stage.kitchen.is_online(organization, group),
+            "isAlive": call.simulator.engine.is_online(organization, group),
             "terminalGroupId": str(group.id),
             "organizationId": str(organization.id),
         }
@@ -118,7 +118,7 @@ def _awake(call: Call) -> Json:
         group.id
         for organization in call.organizations()
         for group in organization.terminal_groups
-        if call.stage.kitchen.is_online(organization, group)
+        if call.simulator.engine.is_online(organization, group)
     }
     return {
         "successfullyProcessed": [str(each) for each in wanted if each in awake],
@@ -264,7 +264,7 @@ def _order_types_of(organization: Organization) -> list[Json]:
 
 def _stop_lists(call: Call) -> Json:
     wanted, with_size = call.body.ids_or_none("terminalGroupsIds"), call.body.flag("returnSize")
-    stops = call.stage.kitchen.asides.stops
+    stops = call.simulator.engine.side_events.stops
 
     def rows(organization: Organization) -> list[Json]:
         groups = (each for each in organization.terminal_groups if wanted is None or each.id in wanted)

@@ -8,7 +8,7 @@ from uuid import UUID
 from sandbox.catalogue.world import Employee, Organization
 from sandbox.http.call import Call, Operation, Operations
 from sandbox.http.errors import answer
-from sandbox.orders.commands import Till
+from sandbox.orders.commands import PosConnection
 from sandbox.orders.rules import Refused
 from sandbox.orders.serializer import Json
 
@@ -16,7 +16,7 @@ from sandbox.orders.serializer import Json
 def _is_open(call: Call) -> Json:
     organization = call.organization()
     call.group(organization)
-    on_shift = call.stage.kitchen.couriers_on_shift(organization)
+    on_shift = call.simulator.engine.couriers_on_shift(organization)
     courier = _find(organization, call.body.id("employeeId"))
     if courier is None:
         return answer(isSessionOpened=None, error="Employee is not found")
@@ -30,14 +30,16 @@ def _clock(*, is_open: bool) -> Operation:
         call.body.id_or_none("roleId")
 
         def act(correlation_id: UUID, at: datetime) -> None:
-            asides = call.stage.kitchen.asides
+            side_events = call.simulator.engine.side_events
             if courier is None:
                 raise Refused("Employee is not found", "UserNotFound")
-            if (courier in asides.couriers_on_shift(organization)) is is_open:
+            if (courier in side_events.couriers_on_shift(organization)) is is_open:
                 raise Refused(f"Personal session is {'already open' if is_open else 'not open'}")
-            asides.set_shift(organization, group, courier, at, is_open=is_open, operation_id=correlation_id)
+            side_events.set_shift(
+                organization, group, courier, at, is_open=is_open, operation_id=correlation_id
+            )
 
-        correlation_id = Till(call.stage, organization).command(call.now, act)
+        correlation_id = PosConnection(call.simulator, organization).command(call.now, act)
         return {"correlationId": str(correlation_id), "error": None}
 
     return operation

@@ -39,12 +39,12 @@ class StopLists:
     def shake(self, organization: Organization, group: TerminalGroup, at: datetime, random: Random) -> bool:
         """Put a product down or take one off; now and then make the whole list anew and tell so."""
         stops = self._stops.setdefault(group.id, {})
-        is_anew = random.random() < 0.1
-        if is_anew:
+        is_full = random.random() < 0.1
+        if is_full:
             stops.clear()
         if stops and (len(stops) >= _MOST or random.random() < 0.4):
             del stops[random.choice(list(stops))]
-            return is_anew
+            return is_full
         product = random.choice(organization.menu.dishes)
         stops[product.id] = Stop(product, Decimal(random.choice((0, 0, 0, 3, 5))), at)
-        return is_anew
+        return is_full

@@ -166,7 +166,7 @@ class Organization:
     time_zone: str
     latitude: float
     longitude: float
-    speaks_soi: bool
+    uses_soi: bool
     paid_when: PaidWhen
     pos_version: str
     city: City
@@ -204,11 +204,11 @@ class _Sketch:
     latitude: float
     longitude: float
     streets: tuple[str, ...]
-    kitchens: tuple[str, ...]
+    addresses: tuple[str, ...]
     menu: tuple[str, ...]
     paid_when: PaidWhen
     pos_version: str
-    speaks_soi: bool = False
+    uses_soi: bool = False
 
 
 _SKETCHES = (
@@ -268,7 +268,7 @@ _SKETCHES = (
         ("grill", "burgers", "drinks", "desserts"),
         PaidWhen.ON_THE_WAY,
         "9.4.6008.0",
-        speaks_soi=True,
+        uses_soi=True,
     ),
 )
 _COURIERS, _OPERATORS, _REGULARS, _TABLES = 5, 2, 30, 8
@@ -290,7 +290,7 @@ def _build_organization(seed: int, position: int, sketch: _Sketch) -> Organizati
         time_zone=sketch.time_zone,
         latitude=sketch.latitude,
         longitude=sketch.longitude,
-        speaks_soi=sketch.speaks_soi,
+        uses_soi=sketch.uses_soi,
         paid_when=sketch.paid_when,
         pos_version=sketch.pos_version,
         city=_build_city(sketch, make_id, random),
@@ -330,7 +330,7 @@ def _build_terminal_groups(sketch: _Sketch, make_id: MakeId) -> tuple[TerminalGr
             f"{sketch.city}, {address}",
             sketch.time_zone,
         )
-        for address in sketch.kitchens
+        for address in sketch.addresses
     )
 
 

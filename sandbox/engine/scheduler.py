@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 Action = Callable[[datetime], None]
 
 
-class Agenda:
+class Scheduler:
     """A list of actions; each is run with the instant it was due at, not the one it was run at.
 
     So a story does not depend on how often somebody looks at the clock.

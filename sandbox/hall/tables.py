@@ -113,9 +113,9 @@ def seat_guests(
     return _with_card(order, Random(f"{order.id}/card"))
 
 
-def _with_card(order: TableOrder, dice: Random) -> TableOrder:
+def _with_card(order: TableOrder, rng: Random) -> TableOrder:
     """Let a part of the guests show a card, and get a discount by it."""
-    if dice.random() >= _SHARE_WITH_CARD:
+    if rng.random() >= _SHARE_WITH_CARD:
         return order
     kind = order.organization.dictionaries.discounts[0]
     dishes = sum((charge for line in order.lines for charge in line.charges), ZERO)
@@ -123,7 +123,7 @@ def _with_card(order: TableOrder, dice: Random) -> TableOrder:
     lines = take_discount(order.lines, discount)
     return replace(
         order,
-        guest=dice.choice(order.organization.regulars),
+        guest=rng.choice(order.organization.regulars),
         discount=discount,
         lines=tuple(line for line in lines if isinstance(line, Dish)),
     )
@@ -138,10 +138,10 @@ def refused_table_order(order: TableOrder) -> TableOrder | None:
 
 def refused_reserve(reserve: Reserve) -> Reserve | None:
     """The same as the till refuses it, if it does."""
-    dice = Random(f"{reserve.id}/till")
-    if dice.random() >= _SHARE_REFUSED_BY_TILL:
+    rng = Random(f"{reserve.id}/till")
+    if rng.random() >= _SHARE_REFUSED_BY_TILL:
         return None
-    return replace(reserve, external_number=f"SITE-{dice.randrange(10_000):04d}", error=_RESERVE_ERROR)
+    return replace(reserve, external_number=f"SITE-{rng.randrange(10_000):04d}", error=_RESERVE_ERROR)
 
 
 def ask_for_bill(order: TableOrder, at: datetime) -> TableOrder:
@@ -169,11 +169,11 @@ def keep_table(organization: Organization, at: datetime, make_id: MakeId, random
         starts=starts,
         minutes=random.choice((90, 120)),
     )
-    dice = Random(f"{reserve.id}/banquet")
-    if dice.random() >= _SHARE_OF_BANQUETS:
+    rng = Random(f"{reserve.id}/banquet")
+    if rng.random() >= _SHARE_OF_BANQUETS:
         return reserve
-    number = dice.randint(900, 999)
-    return replace(reserve, banquet=seat_guests(organization, number, at, make_id, dice))
+    number = rng.randint(900, 999)
+    return replace(reserve, banquet=seat_guests(organization, number, at, make_id, rng))
 
 
 def end_of_reserve(reserve: Reserve, at: datetime, random: Random) -> Reserve:

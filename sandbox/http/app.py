@@ -8,23 +8,23 @@ from flask import Flask, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from sandbox.http.control_api import TOLD_NOW, Control
+from sandbox.http.control_api import ON_DEMAND_EVENTS, Control
 from sandbox.http.errors import error_body
 from sandbox.http.vendor_api import VendorApi
 from sandbox.orders.serializer import Json
-from sandbox.simulator import Stage
+from sandbox.simulator import Simulator
 
 
-def create_app(stage: Stage) -> Flask:
+def create_app(simulator: Simulator) -> Flask:
     """Make the web application of one stage."""
     app = Flask("sandbox")
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # of Flask's default provider
-    app.register_blueprint(VendorApi(stage).blueprint())
-    app.register_blueprint(Control(stage).blueprint())
+    app.register_blueprint(VendorApi(simulator).blueprint())
+    app.register_blueprint(Control(simulator).blueprint())
 
     @app.get("/")
     def status_page() -> str:
-        return render_template("sandbox/status.html", told_now=TOLD_NOW, **stage.state())
+        return render_template("sandbox/status.html", on_demand_events=ON_DEMAND_EVENTS, **simulator.state())
 
     @app.errorhandler(HTTPException)
     def explain(error: HTTPException) -> Response | HTTPException | tuple[Json, int]:

@@ -13,14 +13,14 @@ from sandbox.http.logins import Login
 from sandbox.http.request_body import Body
 from sandbox.orders.order import Order
 from sandbox.orders.serializer import Json
-from sandbox.simulator import Stage
+from sandbox.simulator import Simulator
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """A request that was let in; its operation runs while the stage is held."""
 
-    stage: Stage
+    simulator: Simulator
     login: Login
     body: Body
     now: datetime
@@ -31,7 +31,7 @@ class Call:
         Raises:
             ApiError: there is none (400), or it is not bound to the login (403).
         """
-        organization = self.stage.world.organization(self.body.id(name))
+        organization = self.simulator.world.organization(self.body.id(name))
         if organization is None:
             raise bad_request("Organization is not found.", "Common_OrganizationNotFound")
         self._check_bound(organization)
@@ -40,13 +40,13 @@ class Call:
     def organizations(self, name: str = "organizationIds") -> list[Organization]:
         """Read which restaurants the call is about; ids that nobody has are left out in silence."""
         ids = self.body.ids(name)
-        chosen = [each for each in self.stage.world.organizations if each.id in ids]
+        chosen = [each for each in self.simulator.world.organizations if each.id in ids]
         for organization in chosen:
             self._check_bound(organization)
         return chosen
 
     def order(self, organization: Organization) -> Order:
-        order = self.stage.kitchen.order(organization, self.body.id("orderId"))
+        order = self.simulator.engine.order(organization, self.body.id("orderId"))
         if order is None:
             # That the cloud says so at once and not by the command's status is a guess.
             raise bad_request("Order is not found.", "OrderNotFound")

@@ -22,7 +22,7 @@ _GROUPS = {
 _MOST_A_MINUTE = {"Orders: receiving by revision": 12, "Orders: receiving": 120}
 
 
-class Meter:
+class CallMeter:
     """May be asked and told from any thread. Minutes are the wall's, whatever clock the kitchens have."""
 
     def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:

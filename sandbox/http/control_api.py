@@ -22,16 +22,16 @@ from sandbox.http.request_body import Body
 from sandbox.options import MAX_SPEED
 from sandbox.orders import drafts
 from sandbox.orders.serializer import Json, order_info, vendor_date
-from sandbox.simulator import Stage
-from sandbox.webhooks.events import NoticeKind
+from sandbox.simulator import Simulator
+from sandbox.webhooks.events import UndocumentedType
 from sandbox.webhooks.sender import Answer
 
-TOLD_NOW = (
+ON_DEMAND_EVENTS = (
     "StopListUpdate",
     "PersonalShift",
     "TableOrderUpdate",
     "ReserveUpdate",
-    *(kind.value for kind in NoticeKind),
+    *(kind.value for kind in UndocumentedType),
 )
 _LONGEST_ADVANCE_S = 24 * 3600
 
@@ -39,23 +39,23 @@ _LONGEST_ADVANCE_S = 24 * 3600
 class Control:
     """The ``/sandbox`` routes of one stage."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
 
     def blueprint(self) -> Blueprint:
         control = Blueprint("control", __name__, url_prefix="/sandbox")
-        control.add_url_rule("/state", "state", self._stage.state, methods=["GET"])
-        control.add_url_rule("/faults", "faults", self._tell_faults, methods=["GET"])
+        control.add_url_rule("/state", "state", self._simulator.state, methods=["GET"])
+        control.add_url_rule("/faults", "faults", self._show_faults, methods=["GET"])
         control.add_url_rule("/webhooks", "webhooks", self._sent, methods=["GET"])
         control.add_url_rule("/menu", "menu", self._menu, methods=["GET"])
         control.add_url_rule("/calls", "calls", self._calls, methods=["GET"])
         control.add_url_rule("/orders", "all_orders", self._orders, methods=["GET"])
         control.add_url_rule("/faults", "set_faults", self._set_faults, methods=["POST"])
         control.add_url_rule("/clock", "clock", self._move_clock, methods=["POST"])
-        control.add_url_rule("/orders", "orders", self._bear_order, methods=["POST"])
+        control.add_url_rule("/orders", "orders", self._create_order, methods=["POST"])
         control.add_url_rule("/orders/forget", "forget_order", self._forget_order, methods=["POST"])
-        control.add_url_rule("/events", "events", self._tell_event, methods=["POST"])
-        control.add_url_rule("/till", "till", self._set_till, methods=["POST"])
+        control.add_url_rule("/events", "events", self._trigger_event, methods=["POST"])
+        control.add_url_rule("/till", "till", self._set_online, methods=["POST"])
         control.add_url_rule("/drafts", "drafts", self._set_drafts, methods=["POST"])
         control.add_url_rule("/tokens/revoke", "revoke", self._revoke, methods=["POST"])
         control.add_url_rule("/logins", "logins", self._set_login, methods=["POST"])
@@ -64,8 +64,8 @@ class Control:
 
     # --- faults ---
 
-    def _tell_faults(self) -> Response:
-        return jsonify(_faults_state(self._stage.faults.faults))
+    def _show_faults(self) -> Response:
+        return jsonify(_faults_state(self._simulator.faults.faults))
 
     def _set_faults(self) -> Response:
         """Replace all faults: ``{"faults": "drop=0.1,http_408_after=1@deliveries/cancelx1"}``."""
@@ -73,7 +73,7 @@ class Control:
             faults = parse_faults(_given().text("faults"))
         except ValueError as error:
             raise bad_request(f"faults: {error}.") from error
-        self._stage.faults.set(faults)
+        self._simulator.faults.set(faults)
         return _done(_faults_state(faults))
 
     # --- clock and orders ---
@@ -85,64 +85,68 @@ class Control:
             speed = float(given.number("speed"))
             if not 0.01 <= speed <= MAX_SPEED:
                 raise given.wrong("speed", f"a number from 0.01 to {MAX_SPEED:g} is expected")
-            with self._stage.lock:
-                self._stage.kitchen.set_pace(Pace(speed))
+            with self._simulator.lock:
+                self._simulator.engine.set_pace(Pace(speed))
         if given.has("advance_s"):
             gap_s = float(given.number("advance_s"))
             if gap_s > _LONGEST_ADVANCE_S:
                 raise given.wrong("advance_s", f"at most {_LONGEST_ADVANCE_S} seconds are expected")
-            self._stage.advance(timedelta(seconds=gap_s))
-        return _done({"now": self._stage.now().isoformat(), "speed": self._stage.kitchen.pace.speed})
+            self._simulator.advance(timedelta(seconds=gap_s))
+        return _done({"now": self._simulator.now().isoformat(), "speed": self._simulator.engine.pace.speed})
 
-    def _bear_order(self) -> Response:
+    def _create_order(self) -> Response:
         """Let a guest order now, in the restaurant named or in the first."""
-        with self._stage.lock:
-            order = self._stage.kitchen.bear_now(self._stage.now(), self._organization())
+        with self._simulator.lock:
+            order = self._simulator.engine.create_order(self._simulator.now(), self._organization())
         return _done(order_info(order))
 
     def _forget_order(self) -> Response:
         """Let the order ``order_id`` go without a word: no answer lists it, and nothing tells why."""
         given = _given()
         order_id = given.id("order_id")
-        with self._stage.lock:
-            if not self._stage.kitchen.forget(order_id):
+        with self._simulator.lock:
+            if not self._simulator.engine.forget(order_id):
                 raise given.wrong("order_id", "there is no such order")
         return _done({"order_id": str(order_id)})
 
-    def _tell_event(self) -> Response:
+    def _trigger_event(self) -> Response:
         """Let something be told by an event of ``event_type``, in the restaurant named or in the first."""
         given, organization = _given(), self._organization()
         event_type = given.text("event_type")
-        if organization.speaks_soi:
+        if organization.uses_soi:
             raise given.wrong("organization_id", "this restaurant speaks SOI, which has no such events")
-        with self._stage.lock:
-            self._stage.play()  # what was due before has happened before
-            is_told = self._stage.kitchen.asides.tell_now(event_type, organization, self._stage.now())
+        with self._simulator.lock:
+            self._simulator.run_due()  # what was due before has happened before
+            is_told = self._simulator.engine.side_events.trigger(
+                event_type, organization, self._simulator.now()
+            )
         if not is_told:
             raise given.wrong(
-                "event_type", f"there are {', '.join(TOLD_NOW)}; orders are born by /sandbox/orders"
+                "event_type", f"there are {', '.join(ON_DEMAND_EVENTS)}; orders are born by /sandbox/orders"
             )
         return _done({"event_type": event_type, "organization_id": str(organization.id)})
 
     # --- tills, tokens, logins ---
 
-    def _set_till(self) -> Response:
+    def _set_online(self) -> Response:
         """Cut the tills of a restaurant off or bring them back: all, or those of ``terminal_group_id``."""
         organization, is_online = self._organization(), _given().required_flag("online")
         group = self._group_of(organization)
-        with self._stage.lock:
-            self._stage.kitchen.set_online(organization, self._stage.now(), is_online=is_online, group=group)
+        with self._simulator.lock:
+            self._simulator.engine.set_online(
+                organization, self._simulator.now(), is_online=is_online, group=group
+            )
         return _done({"organization_id": str(organization.id), "online": is_online})
 
     def _set_drafts(self) -> Response:
         """Switch the drafts of a restaurant on or off."""
         organization, is_on = self._organization(), _given().required_flag("on")
-        with self._stage.lock:
-            drafts.switch(self._stage, organization, is_on=is_on)
+        with self._simulator.lock:
+            drafts.switch(self._simulator, organization, is_on=is_on)
         return _done({"organization_id": str(organization.id), "on": is_on})
 
     def _revoke(self) -> Response:
-        return _done({"revoked": self._stage.tokens.revoke(_given().text_or_none("login"))})
+        return _done({"revoked": self._simulator.tokens.revoke(_given().text_or_none("login"))})
 
     def _set_login(self) -> Response:
         """Say what a login may: ``rights`` are beginnings of operations, null is all of them."""
@@ -155,7 +159,7 @@ class Control:
             rights=None if rights is None else tuple(rights),
             source_key=given.text_or_none("source_key"),
         )
-        self._stage.logins.put(login)
+        self._simulator.logins.put(login)
         return _done({"name": login.name})
 
     # --- looking ---
@@ -163,17 +167,17 @@ class Control:
     def _sent(self) -> Response:
         """Give the last tries to bring webhooks, the newest first, with what they said."""
         limit = request.args.get("limit", default=100, type=int)
-        answers = self._stage.sender.answers()[: max(0, limit)]
+        answers = self._simulator.sender.answers()[: max(0, limit)]
         return jsonify({"webhooks": [_sent_state(each) for each in answers]})
 
     def _calls(self) -> Response:
         """Tell how often each operation was called, in the busiest minute too, and what was answered."""
-        return jsonify(self._stage.meter.state())
+        return jsonify(self._simulator.call_meter.state())
 
     def _orders(self) -> Response:
         """Give the truth: every order remembered, as the cloud has it at this moment."""
-        with self._stage.lock:
-            orders = list(self._stage.kitchen.orders())
+        with self._simulator.lock:
+            orders = list(self._simulator.engine.orders())
         return jsonify({"orders": [order_info(order) for order in orders]})
 
     def _menu(self) -> Response:
@@ -190,7 +194,7 @@ class Control:
                     for product in organization.menu.dishes
                 ],
             }
-            for organization in self._stage.world.organizations
+            for organization in self._simulator.world.organizations
         ]
         return jsonify({"menus": menus})
 
@@ -206,10 +210,10 @@ class Control:
     def _organization(self) -> Organization:
         given = _given()
         wanted: UUID | None = given.id_or_none("organization_id")
-        organizations = self._stage.world.organizations
+        organizations = self._simulator.world.organizations
         if wanted is None:
             return organizations[0]
-        organization = self._stage.world.organization(wanted)
+        organization = self._simulator.world.organization(wanted)
         if organization is None:
             raise given.wrong("organization_id", "there is no such restaurant")
         return organization

@@ -29,20 +29,20 @@ _BEFORE = {
 _AFTER = {"http_408_after": _TIMED_OUT, "http_500_after": _BROKEN}
 
 
-def befall_before(befalls: Collection[str]) -> None:
+def inject_fault_before(injected: Collection[str]) -> None:
     """Let happen what keeps a call from having any effect."""
-    if "slow" in befalls:
+    if "slow" in injected:
         time.sleep(SLOW_S)
-    _befall(befalls, _BEFORE, "reset_before")
+    _inject_fault(injected, _BEFORE, "reset_before")
 
 
-def befall_after(befalls: Collection[str]) -> None:
+def inject_fault_after(injected: Collection[str]) -> None:
     """Let happen what hides from the client that its call had its effect."""
-    _befall(befalls, _AFTER, "reset_after")
+    _inject_fault(injected, _AFTER, "reset_after")
 
 
-def _befall(befalls: Collection[str], answers: dict[str, tuple[HTTPStatus, str]], reset: str) -> None:
-    for name in befalls:
+def _inject_fault(injected: Collection[str], answers: dict[str, tuple[HTTPStatus, str]], reset: str) -> None:
+    for name in injected:
         if name == reset:
             _cut_line()
             raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "The connection was cut on purpose.")

@@ -10,21 +10,20 @@ from flask import Blueprint, Response, jsonify, request
 from sandbox.catalogue import dictionaries, nomenclature, shifts
 from sandbox.http.call import Call, Operation, Operations
 from sandbox.http.errors import ApiError, answer, bad_request
-from sandbox.http.inject_fault import befall_after, befall_before
+from sandbox.http.inject_fault import inject_fault_after, inject_fault_before
 from sandbox.http.logins import Login
 from sandbox.http.request_body import Body
 from sandbox.loyalty import api as loyalty_api
-from sandbox.orders import commands as order_commands
-from sandbox.orders import creation, drafts, retrieval
-from sandbox.simulator import Stage
-from sandbox.webhooks import settings_api as webhook_settings
+from sandbox.orders import commands, creation, drafts, retrieval
+from sandbox.simulator import Simulator
+from sandbox.webhooks import settings_api
 
 OPERATIONS: Operations = {
     **dictionaries.OPERATIONS,
     **nomenclature.OPERATIONS,
     **shifts.OPERATIONS,
-    **webhook_settings.OPERATIONS,
-    **order_commands.OPERATIONS,
+    **settings_api.OPERATIONS,
+    **commands.OPERATIONS,
     **creation.OPERATIONS,
     **drafts.OPERATIONS,
     **retrieval.OPERATIONS,
@@ -35,8 +34,8 @@ OPERATIONS: Operations = {
 class VendorApi:
     """The ``/api`` routes of one stage."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
 
     def blueprint(self) -> Blueprint:
         api = Blueprint("vendor_api", __name__, url_prefix="/api")
@@ -53,27 +52,27 @@ class VendorApi:
         return api
 
     def _answer(self, path: str, operation: Operation, *, is_open: bool = False) -> Response:
-        befalls = self._stage.faults.roll_for_call(path)
+        injected = self._simulator.faults.for_call(path)
         try:
-            if self._stage.meter.is_too_much(path):
-                befalls = []
+            if self._simulator.call_meter.is_too_much(path):
+                injected = []
                 raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.")
-            response = self._carry_out(path, operation, befalls, is_open=is_open)
+            response = self._carry_out(path, operation, injected, is_open=is_open)
         except ApiError as error:
-            failing = (name for name in befalls if name != "slow")
-            self._stage.meter.count(path, next(failing, str(int(error.status))))
+            failing = (name for name in injected if name != "slow")
+            self._simulator.call_meter.count(path, next(failing, str(int(error.status))))
             raise
-        self._stage.meter.count(path, "200")
+        self._simulator.call_meter.count(path, "200")
         return response
 
-    def _carry_out(self, path: str, operation: Operation, befalls: list[str], *, is_open: bool) -> Response:
-        befall_before(befalls)
+    def _carry_out(self, path: str, operation: Operation, injected: list[str], *, is_open: bool) -> Response:
+        inject_fault_before(injected)
         login = Login("") if is_open else self._check_login(path)
         is_bare = request.method == "GET"
         body = Body({}) if is_bare else Body.parse(request.get_data(), may_be_quoted=is_open)
-        with self._stage.lock:
-            content = operation(Call(self._stage, login, body, self._stage.now()))
-        befall_after(befalls)
+        with self._simulator.lock:
+            content = operation(Call(self._simulator, login, body, self._simulator.now()))
+        inject_fault_after(injected)
         return Response() if content is None else jsonify(content)
 
     def _check_login(self, path: str) -> Login:
@@ -83,8 +82,8 @@ class VendorApi:
             ApiError: it is no good, or its login has no right to this operation.
         """
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        name = self._stage.tokens.owner(token.strip()) if scheme.lower() == "bearer" else None
-        login = self._stage.logins.get(name) if name is not None else None
+        name = self._simulator.tokens.owner(token.strip()) if scheme.lower() == "bearer" else None
+        login = self._simulator.logins.get(name) if name is not None else None
         if login is None or login.is_blocked:
             raise ApiError(HTTPStatus.UNAUTHORIZED, "Token is invalid or has expired.")
         if not login.may(path):
@@ -106,6 +105,6 @@ class VendorApi:
         return self._issue(name)
 
     def _issue(self, name: str) -> dict[str, object]:
-        if self._stage.logins.get(name).is_blocked:
+        if self._simulator.logins.get(name).is_blocked:
             raise ApiError(HTTPStatus.UNAUTHORIZED, "Login is not authorized.")
-        return answer(token=self._stage.tokens.issue(name))
+        return answer(token=self._simulator.tokens.issue(name))

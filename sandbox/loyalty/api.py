@@ -13,10 +13,10 @@ from sandbox.catalogue.world import Organization
 from sandbox.http.call import Call, Operation, Operations
 from sandbox.http.errors import bad_request
 from sandbox.loyalty.wallets import (
-    Club,
+    Accounts,
     Customer,
-    Entry,
     LoyaltyRefusal,
+    Posting,
     Program,
     Transaction,
     TransactionType,
@@ -46,19 +46,19 @@ def _refusable(operation: Operation) -> Operation:
     return answer_refusal
 
 
-def _club(call: Call) -> tuple[Organization, Club]:
+def _accounts(call: Call) -> tuple[Organization, Accounts]:
     organization = call.organization()
-    return organization, call.stage.loyalty.club(organization)
+    return organization, call.simulator.loyalty.accounts(organization)
 
 
 def _customer_info(call: Call) -> Json:
-    organization, club = _club(call)
+    organization, accounts = _accounts(call)
     kind = call.body.choice("type", _SEARCHES)
     value = str(call.body.id("id")) if kind == "id" else call.body.text(kind, shortest=1, longest=100)
-    return _customer(club.find(kind, value), club, organization)
+    return _customer(accounts.find(kind, value), accounts, organization)
 
 
-def _customer(customer: Customer, club: Club, organization: Organization) -> Json:
+def _customer(customer: Customer, accounts: Accounts, organization: Organization) -> Json:
     guest = customer.guest
     return {
         "id": str(guest.id),
@@ -83,7 +83,7 @@ def _customer(customer: Customer, club: Club, organization: Organization) -> Jso
             }
         ],
         "categories": [],
-        "walletBalances": [_balance(program, customer) for program in club.programs],
+        "walletBalances": [_balance(program, customer) for program in accounts.programs],
         "userData": None,
         "shouldReceivePromoActionsInfo": True,
         "shouldReceiveLoyaltyInfo": True,
@@ -105,11 +105,11 @@ def _balance(program: Program, customer: Customer) -> Json:
 
 
 def _programs(call: Call) -> Json:
-    organization, club = _club(call)
+    organization, accounts = _accounts(call)
     call.body.flag_or_none("withoutMarketingCampaigns")
-    since = vendor_date(call.stage.started_at.replace(month=1, day=1, hour=0, minute=0), UTC)
+    since = vendor_date(call.simulator.started_at.replace(month=1, day=1, hour=0, minute=0), UTC)
     # With a capital letter, alone among all answers.
-    return {"Programs": [_program(program, organization, since) for program in club.programs]}
+    return {"Programs": [_program(program, organization, since) for program in accounts.programs]}
 
 
 def _program(program: Program, organization: Organization, since: str) -> Json:
@@ -135,32 +135,32 @@ def _program(program: Program, organization: Organization, since: str) -> Json:
 
 
 def _top_up(call: Call) -> Json:
-    _, club = _club(call)
-    club.top_up(call.body.id("customerId"), call.body.id("walletId"), _sum(call), _entry(call))
+    _, accounts = _accounts(call)
+    accounts.top_up(call.body.id("customerId"), call.body.id("walletId"), _sum(call), _posting(call))
     return {}
 
 
 def _charge_off(call: Call) -> Json:
-    _, club = _club(call)
-    club.charge_off(call.body.id("customerId"), call.body.id("walletId"), _sum(call), _entry(call))
+    _, accounts = _accounts(call)
+    accounts.charge_off(call.body.id("customerId"), call.body.id("walletId"), _sum(call), _posting(call))
     return {}
 
 
 def _hold(call: Call) -> Json:
-    _, club = _club(call)
-    hold_id = club.hold(
+    _, accounts = _accounts(call)
+    hold_id = accounts.hold(
         call.body.id("customerId"),
         call.body.id("walletId"),
         _sum(call),
         call.body.id_or_none("transactionId"),
-        _entry(call),
+        _posting(call),
     )
     return {"transactionId": str(hold_id)}
 
 
 def _cancel_hold(call: Call) -> Json:
-    _, club = _club(call)
-    club.cancel_hold(call.body.id("transactionId"), _entry(call))
+    _, accounts = _accounts(call)
+    accounts.cancel_hold(call.body.id("transactionId"), _posting(call))
     return {}
 
 
@@ -172,8 +172,8 @@ def _sum(call: Call) -> Decimal:
     return amount.quantize(KOPECK)
 
 
-def _entry(call: Call) -> Entry:
-    return Entry(call.now, call.login.name, call.body.text_or_none("comment"))
+def _posting(call: Call) -> Posting:
+    return Posting(call.now, call.login.name, call.body.text_or_none("comment"))
 
 
 # --- transactions ---
@@ -181,8 +181,8 @@ def _entry(call: Call) -> Entry:
 
 def _by_date(call: Call) -> Json:
     """Give a page of the transactions between two instants, both included."""
-    organization, club = _club(call)
-    customer = club.customer(call.body.id("customerId"))
+    organization, accounts = _accounts(call)
+    customer = accounts.customer(call.body.id("customerId"))
     first, last = call.body.moment("dateFrom"), call.body.moment("dateTo")
     page, size = call.body.whole("pageNumber"), _page_size(call)
     found = [each for each in customer.transactions if first <= each.at <= last]
@@ -195,8 +195,8 @@ def _by_date(call: Call) -> Json:
 
 def _by_revision(call: Call) -> Json:
     """Give the first transactions after a revision."""
-    organization, club = _club(call)
-    customer = club.customer(call.body.id("customerId"))
+    organization, accounts = _accounts(call)
+    customer = accounts.customer(call.body.id("customerId"))
     start, size = call.body.whole_or_none("revision") or 0, _page_size(call)
     call.body.id_or_none("lastTransactionId")
     found = [each for each in customer.transactions if each.revision > start][:size]

@@ -95,7 +95,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Posting:
     """Who books, when and with which remark."""
 
     at: datetime
@@ -103,7 +103,7 @@ class Entry:
     comment: str | None
 
 
-class Club:
+class Accounts:
     """The loyalty of one restaurant."""
 
     def __init__(
@@ -161,17 +161,17 @@ class Club:
     def customer(self, customer_id: UUID) -> Customer:
         return self.find("id", str(customer_id))
 
-    def top_up(self, customer_id: UUID, wallet_id: UUID, amount: Decimal, entry: Entry) -> None:
+    def top_up(self, customer_id: UUID, wallet_id: UUID, amount: Decimal, posting: Posting) -> None:
         customer = self._owner(customer_id, wallet_id, amount)
-        self._book(customer, wallet_id, amount, TransactionType.TOP_UP, entry)
+        self._book(customer, wallet_id, amount, TransactionType.TOP_UP, posting)
 
-    def charge_off(self, customer_id: UUID, wallet_id: UUID, amount: Decimal, entry: Entry) -> None:
+    def charge_off(self, customer_id: UUID, wallet_id: UUID, amount: Decimal, posting: Posting) -> None:
         customer = self._owner(customer_id, wallet_id, amount)
         _check_balance(customer, wallet_id, amount)
-        self._book(customer, wallet_id, -amount, TransactionType.CHARGE_OFF, entry)
+        self._book(customer, wallet_id, -amount, TransactionType.CHARGE_OFF, posting)
 
     def hold(
-        self, customer_id: UUID, wallet_id: UUID, amount: Decimal, hold_id: UUID | None, entry: Entry
+        self, customer_id: UUID, wallet_id: UUID, amount: Decimal, hold_id: UUID | None, posting: Posting
     ) -> UUID:
         """Take the money out of the wallet for now; one id can be held once."""
         customer = self._owner(customer_id, wallet_id, amount)
@@ -181,15 +181,15 @@ class Club:
         _check_balance(customer, wallet_id, amount)
         hold_id = hold_id or uuid4()
         self._holds[hold_id] = Hold(customer_id, wallet_id, amount)
-        self._book(customer, wallet_id, -amount, TransactionType.HOLD, entry, hold_id)
+        self._book(customer, wallet_id, -amount, TransactionType.HOLD, posting, hold_id)
         return hold_id
 
-    def cancel_hold(self, hold_id: UUID, entry: Entry) -> None:
+    def cancel_hold(self, hold_id: UUID, posting: Posting) -> None:
         hold = self._holds.pop(hold_id, None)
         if hold is None:
             raise LoyaltyRefusal("Transaction_NotFound", "Transaction is not found")
         customer = self.customer(hold.customer_id)
-        self._book(customer, hold.wallet_id, hold.sum, TransactionType.CANCEL_HOLD, entry)
+        self._book(customer, hold.wallet_id, hold.sum, TransactionType.CANCEL_HOLD, posting)
 
     def _owner(self, customer_id: UUID, wallet_id: UUID, amount: Decimal) -> Customer:
         customer = self.customer(customer_id)
@@ -205,21 +205,21 @@ class Club:
         wallet_id: UUID,
         amount: Decimal,
         kind: TransactionType,
-        entry: Entry,
+        posting: Posting,
         transaction_id: UUID | None = None,
     ) -> None:
         self._ids += 1
         before = customer.balances[wallet_id]
         booked = Transaction(
-            id=transaction_id or uuid5(self._organization.id, f"{entry.at.isoformat()}/{self._ids}"),
+            id=transaction_id or uuid5(self._organization.id, f"{posting.at.isoformat()}/{self._ids}"),
             revision=self._number_next(),
-            at=entry.at,
+            at=posting.at,
             kind=kind,
             wallet_id=wallet_id,
             sum=amount,
             before=before,
-            comment=entry.comment,
-            login=entry.login,
+            comment=posting.comment,
+            login=posting.login,
         )
         customer.balances[wallet_id] = booked.after
         customer.transactions.append(booked)
@@ -230,10 +230,12 @@ class Loyalty:
 
     def __init__(self, world: World, opened_at: datetime) -> None:
         self._last = int(opened_at.timestamp())
-        self._clubs = {each.id: Club(each, opened_at, self._number_next) for each in world.organizations}
+        self._accounts = {
+            each.id: Accounts(each, opened_at, self._number_next) for each in world.organizations
+        }
 
-    def club(self, organization: Organization) -> Club:
-        return self._clubs[organization.id]
+    def accounts(self, organization: Organization) -> Accounts:
+        return self._accounts[organization.id]
 
     def _number_next(self) -> int:
         self._last += 1

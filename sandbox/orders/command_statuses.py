@@ -18,7 +18,7 @@ class _Entry:
     state: Json
 
 
-class CommandBook:
+class CommandStatuses:
     """The commands' states. Not for several threads at once."""
 
     def __init__(self) -> None:
@@ -42,8 +42,8 @@ class CommandBook:
         """Give the state of a command; None when it is not known, or no longer, or another's."""
         while self._done and self._done[0][0] <= now - KEPT:
             self._entries.pop(self._done.popleft()[1], None)
-        entry = self._entries.get(correlation_id)
-        return entry.state if entry and entry.organization_id == organization_id else None
+        posting = self._entries.get(correlation_id)
+        return posting.state if posting and posting.organization_id == organization_id else None
 
     def _finish(self, correlation_id: UUID, state: Json, at: datetime) -> None:
         self._entries[correlation_id].state = state

@@ -22,37 +22,37 @@ from sandbox.orders.order import DeliveryStatus, Order
 from sandbox.orders.payments import check_payments, read_payments
 from sandbox.orders.rules import Refused, Rule
 from sandbox.orders.serializer import Json
-from sandbox.orders.transitions import Scene
-from sandbox.simulator import Stage
+from sandbox.orders.transitions import TransitionContext
+from sandbox.simulator import Simulator
 
 ReadRule = Callable[[Body, Organization], Rule]
 
-_KITCHEN_MINUTES = (0.1, 0.4)
+_EXECUTION_MINUTES = (0.1, 0.4)
 _SET_FROM_OUTSIDE = ("Waiting", "OnWay", "Delivered")
 _LONGEST_LINK = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Till:
+class PosConnection:
     """Carries commands of one restaurant out: after a while, and only while the line is up."""
 
-    stage: Stage
+    simulator: Simulator
     organization: Organization
     group: TerminalGroup | None = None
 
     def command(self, now: datetime, act: Callable[[UUID, datetime], None]) -> UUID:
         """Accept a command; ``act`` is called with its correlation id when its time has come."""
-        dice = self.stage.dice_of_commands
-        correlation_id = UUID(int=dice.getrandbits(128), version=4)
-        self.stage.commands.begin(correlation_id, self.organization.id)
-        wait = self.stage.kitchen.pace.wall(dice.uniform(*_KITCHEN_MINUTES))
-        self.stage.kitchen.later(now + wait, partial(self._carry_out, correlation_id, act))
+        rng = self.simulator.command_rng
+        correlation_id = UUID(int=rng.getrandbits(128), version=4)
+        self.simulator.commands.begin(correlation_id, self.organization.id)
+        wait = self.simulator.engine.pace.wall(rng.uniform(*_EXECUTION_MINUTES))
+        self.simulator.engine.later(now + wait, partial(self._carry_out, correlation_id, act))
         return correlation_id
 
     def _carry_out(self, correlation_id: UUID, act: Callable[[UUID, datetime], None], at: datetime) -> None:
-        kitchen, commands = self.stage.kitchen, self.stage.commands
-        if not kitchen.is_online(self.organization, self.group):
-            kitchen.when_online(self.organization, partial(self._carry_out, correlation_id, act), self.group)
+        engine, commands = self.simulator.engine, self.simulator.commands
+        if not engine.is_online(self.organization, self.group):
+            engine.when_online(self.organization, partial(self._carry_out, correlation_id, act), self.group)
             return
         try:
             act(correlation_id, at)
@@ -73,34 +73,41 @@ def _on_order(read_rule: ReadRule, since: tuple[int, ...] = ()) -> Operation:
 
         def act(correlation_id: UUID, at: datetime) -> None:
             rules.check_version(organization.pos_version, since)
-            _change(call.stage, organization, order.id, rule, correlation_id, at)
+            _change(call.simulator, organization, order.id, rule, correlation_id, at)
 
         return {
-            "correlationId": str(Till(call.stage, organization, order.terminal_group).command(call.now, act))
+            "correlationId": str(
+                PosConnection(call.simulator, organization, order.terminal_group).command(call.now, act)
+            )
         }
 
     return operation
 
 
 def _change(
-    stage: Stage, organization: Organization, order_id: UUID, rule: Rule, correlation_id: UUID, at: datetime
+    simulator: Simulator,
+    organization: Organization,
+    order_id: UUID,
+    rule: Rule,
+    correlation_id: UUID,
+    at: datetime,
 ) -> None:
-    order = stage.kitchen.order(organization, order_id)
+    order = simulator.engine.order(organization, order_id)
     if order is None:
         raise Refused("Order is not found at the restaurant checkout", "OrderNotFound")
     rules.check_open(order)
-    couriers = stage.kitchen.couriers_on_shift(organization)
-    changed = rule(order, Scene(at, Random(str(correlation_id)), couriers))
+    couriers = simulator.engine.couriers_on_shift(organization)
+    changed = rule(order, TransitionContext(at, Random(str(correlation_id)), couriers))
     if changed != order:
-        stage.kitchen.change(changed, at, correlation_id)
-        _name_the_old_one(stage, changed, at)
+        simulator.engine.change(changed, at, correlation_id)
+        _name_the_old_one(simulator, changed, at)
 
 
-def _name_the_old_one(stage: Stage, moved: Order, at: datetime) -> None:
+def _name_the_old_one(simulator: Simulator, moved: Order, at: datetime) -> None:
     """Let the order that another was moved to say so. That nobody is told of it is a guess."""
-    new = stage.kitchen.order(moved.organization, moved.moved_to) if moved.moved_to else None
+    new = simulator.engine.order(moved.organization, moved.moved_to) if moved.moved_to else None
     if new is not None:
-        stage.kitchen.note(replace(new, moved_from=moved.id), at)
+        simulator.engine.update_silently(replace(new, moved_from=moved.id), at)
 
 
 # --- what each of them reads ---
@@ -152,13 +159,15 @@ def _problem(body: Body, organization: Organization) -> Rule:
 
 
 def _new_payments(body: Body, organization: Organization) -> Rule:
-    asked = read_payments(body)
-    return lambda order, scene: rules.change_payments(check_payments(asked, organization))(order, scene)
+    requested = read_payments(body)
+    return lambda order, context: rules.change_payments(check_payments(requested, organization))(
+        order, context
+    )
 
 
 def _more_payments(body: Body, organization: Organization) -> Rule:
-    asked = read_payments(body)
-    return lambda order, scene: rules.add_payments(check_payments(asked, organization))(order, scene)
+    requested = read_payments(body)
+    return lambda order, context: rules.add_payments(check_payments(requested, organization))(order, context)
 
 
 # --- what the cloud does by itself, at once ---
@@ -170,23 +179,23 @@ def _external_data(call: Call) -> Json:
     given = {part.text("key"): part.text("value") for part in parts}
     order = call.order(organization)
     merged = {**dict(order.external_data), **given}
-    _note(call, replace(order, external_data=tuple(merged.items())))
+    _update_silently(call, replace(order, external_data=tuple(merged.items())))
     return answer()
 
 
 def _tracking_link(call: Call) -> None:
     organization = call.organization()
     link = call.body.text_or_none("trackingLink", longest=_LONGEST_LINK)
-    _note(call, replace(call.order(organization), tracking_link=link))
+    _update_silently(call, replace(call.order(organization), tracking_link=link))
 
 
-def _note(call: Call, changed: Order) -> None:
-    call.stage.kitchen.note(changed, call.now)
+def _update_silently(call: Call, changed: Order) -> None:
+    call.simulator.engine.update_silently(changed, call.now)
 
 
 def _command_status(call: Call) -> Json:
     organization, correlation_id = call.organization(), call.body.id("correlationId")
-    state = call.stage.commands.state(correlation_id, organization.id, call.now)
+    state = call.simulator.commands.state(correlation_id, organization.id, call.now)
     if state is None:
         # Also for one never given: the vendor may well tell these apart.
         raise ApiError(

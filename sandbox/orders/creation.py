@@ -35,7 +35,13 @@ from sandbox.orders.order import (
     ServiceType,
     Stamps,
 )
-from sandbox.orders.order_request import AskedCombo, AskedDish, AskedExtra, AskedOrder, read_order
+from sandbox.orders.order_request import (
+    OrderRequest,
+    RequestedCombo,
+    RequestedDish,
+    RequestedModifier,
+    read_order,
+)
 from sandbox.orders.payments import check_payments
 from sandbox.orders.rules import Refused
 from sandbox.orders.serializer import Json, order_info
@@ -54,27 +60,27 @@ _Row = TypeVar("_Row", bound=_HasId)
 def create(call: Call) -> Json:
     """Take a new order: stored in the cloud at once, by the till a little later."""
     organization = call.organization()
-    asked = read_order(call.body, organization)
-    _check_stop_list(call, asked)
-    if call.stage.kitchen.knows(asked.id):
-        return answer(orderInfo=_duplicate(asked, organization))
-    refusal, order = _build(asked, organization, call)
-    born = call.stage.kitchen.admit(order, call.now, refusal=refusal, timeout_s=asked.timeout_s)
+    requested = read_order(call.body, organization)
+    _check_stop_list(call, requested)
+    if call.simulator.engine.knows(requested.id):
+        return answer(orderInfo=_duplicate(requested, organization))
+    refusal, order = _build(requested, organization, call)
+    born = call.simulator.engine.add_order(order, call.now, refusal=refusal, timeout_s=requested.timeout_s)
     return {"correlationId": str(born.operation_id), "orderInfo": order_info(born)}
 
 
-def _duplicate(asked: AskedOrder, organization: Organization) -> Json:
+def _duplicate(requested: OrderRequest, organization: Organization) -> Json:
     """Answer for an id that there is: a 200 that says Error, as some refusals do (help centre)."""
     return {
-        "id": str(asked.id),
+        "id": str(requested.id),
         "posId": None,
-        "externalNumber": asked.body.text_or_none("externalNumber"),
+        "externalNumber": requested.body.text_or_none("externalNumber"),
         "organizationId": str(organization.id),
         "timestamp": 0,
         "creationStatus": CreationStatus.ERROR.value,
         "errorInfo": {
             "code": "DuplicatedOrderId",
-            "message": f"Order with id {asked.id} already exists",
+            "message": f"Order with id {requested.id} already exists",
             "description": None,
             "additionalData": None,
             "errorReason": "DuplicatedOrderId",
@@ -83,33 +89,35 @@ def _duplicate(asked: AskedOrder, organization: Organization) -> Json:
     }
 
 
-def _check_stop_list(call: Call, asked: AskedOrder) -> None:
+def _check_stop_list(call: Call, requested: OrderRequest) -> None:
     settings = call.body.part_or_none("createOrderSettings")
     if settings is None or not settings.flag("checkStopList"):
         return
-    stops = call.stage.kitchen.asides.stops
-    gone = [each for each in asked.dishes if stops.has_run_out(asked.group, each.product_id)]
+    stops = call.simulator.engine.side_events.stops
+    gone = [each for each in requested.dishes if stops.has_run_out(requested.group, each.product_id)]
     if gone:
         raise ApiError(HTTPStatus.FORBIDDEN, f"Product {gone[0].product_id} is in the stop list.")
 
 
-def _build(asked: AskedOrder, organization: Organization, call: Call) -> tuple[CreationError | None, Order]:
+def _build(
+    requested: OrderRequest, organization: Organization, call: Call
+) -> tuple[CreationError | None, Order]:
     """Make the order; when its till will refuse it, its dishes and payments stay out."""
     try:
-        _check_time(asked, call.now)
-        lines, discounts = read_lines(asked, organization)
+        _check_time(requested, call.now)
+        lines, discounts = read_lines(requested, organization)
         bill = _Bill(
             lines=lines,
             discounts=discounts,
-            payments=check_payments(asked.payments, organization),
-            tips=check_payments(asked.tips, organization),
-            combos=tuple(_combo(each, organization) for each in asked.combos),
-            books=_read_books(asked, organization),
+            payments=check_payments(requested.payments, organization),
+            tips=check_payments(requested.tips, organization),
+            combos=tuple(_combo(each, organization) for each in requested.combos),
+            dictionaries=_read_books(requested, organization),
         )
     except Refused as refused:
         refusal = CreationError(refused.reason or "Common", refused.message)
-        return refusal, _order(asked, organization, call, _Bill())
-    return None, _order(asked, organization, call, bill)
+        return refusal, _order(requested, organization, call, _Bill())
+    return None, _order(requested, organization, call, bill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +138,11 @@ class _Bill:
     payments: tuple[Payment, ...] = ()
     tips: tuple[Payment, ...] = ()
     combos: tuple[Combo, ...] = ()
-    books: _Books = _Books()
+    dictionaries: _Books = _Books()
 
 
-def _read_books(asked: AskedOrder, organization: Organization) -> _Books:
-    body, dictionaries = asked.body, organization.dictionaries
+def _read_books(requested: OrderRequest, organization: Organization) -> _Books:
+    body, dictionaries = requested.body, organization.dictionaries
     return _Books(
         _found(body.id_or_none("operatorId"), organization.operators, "UserNotFound"),
         _found(
@@ -156,103 +164,103 @@ def _found(row_id: UUID | None, rows: Sequence[_Row], code: str) -> _Row | None:
     return row
 
 
-def _check_time(asked: AskedOrder, now: datetime) -> None:
-    if asked.complete_before and asked.complete_before < now:
+def _check_time(requested: OrderRequest, now: datetime) -> None:
+    if requested.complete_before and requested.complete_before < now:
         raise Refused("Complete-before time is in the past", "TooSmallDeliveryDate")
 
 
-def _order(asked: AskedOrder, organization: Organization, call: Call, bill: _Bill) -> Order:
-    body, guests = asked.body, asked.body.part_or_none("guests")
-    complete_before = asked.complete_before or call.now + _UNASKED_READY_IN
+def _order(requested: OrderRequest, organization: Organization, call: Call, bill: _Bill) -> Order:
+    body, guests = requested.body, requested.body.part_or_none("guests")
+    complete_before = requested.complete_before or call.now + _UNASKED_READY_IN
     minutes = max(0, round((complete_before - call.now) / timedelta(minutes=1)))
-    asked_minutes = body.integer_or_none("deliveryDuration")
+    requested_minutes = body.integer_or_none("deliveryDuration")
     shared = [each for each in body.parts_or_none("externalData") if each.flag("isPublic")]
     return Order(
-        id=asked.id,
-        pos_id=uuid5(asked.id, "pos"),
-        number=call.stage.kitchen.next_number(organization),
+        id=requested.id,
+        pos_id=uuid5(requested.id, "pos"),
+        number=call.simulator.engine.next_number(organization),
         external_number=body.text_or_none("externalNumber"),
         operation_id=uuid4(),
         revision=0,
         organization=organization,
-        terminal_group=asked.group,
-        service=asked.service,
+        terminal_group=requested.group,
+        service=requested.service,
         creation=CreationStatus.IN_PROGRESS,
         status=DeliveryStatus.UNCONFIRMED,
-        guest=asked.guest,
-        phone=asked.phone,
-        address=asked.address,
+        guest=requested.guest,
+        phone=requested.phone,
+        address=requested.address,
         guests_count=guests.integer("count") if guests else 1,
         comment=body.text_or_none("comment"),
         delivery_zone=body.text_or_none("deliveryZone"),
-        operator=bill.books.operator,
+        operator=bill.dictionaries.operator,
         lines=bill.lines,
         discount=bill.discounts[0] if bill.discounts else None,
         more_discounts=bill.discounts[1:],
         payments=bill.payments,
         complete_before=complete_before,
-        is_asap=asked.complete_before is None,
-        promised_minutes=minutes if asked_minutes is None else asked_minutes,
+        is_asap=requested.complete_before is None,
+        promised_minutes=minutes if requested_minutes is None else requested_minutes,
         stamps=Stamps(received_by_api=call.now),
         source_key=body.text_or_none("sourceKey"),
         external_data=tuple((each.text("key"), each.text("value")) for each in shared),
         menu_id=body.text_or_none("menuId"),
         phone_extension=body.text_or_none("phoneExtension"),
         splits_bill=guests is not None and guests.flag_or_none("splitBetweenPersons"),
-        marketing_source=bill.books.marketing_source,
-        price_category=bill.books.price_category,
-        loyalty=asked.loyalty,
+        marketing_source=bill.dictionaries.marketing_source,
+        price_category=bill.dictionaries.price_category,
+        loyalty=requested.loyalty,
         combos=bill.combos,
         tips=bill.tips,
     )
 
 
 def read_lines(
-    asked: AskedOrder, organization: Organization
+    requested: OrderRequest, organization: Organization
 ) -> tuple[tuple[Line, ...], tuple[Discount, ...]]:
     """Make the till's lines of an order, with its discounts spread over the dishes.
 
     Raises:
         Refused: the till does not take it like this.
     """
-    if not asked.dishes:
+    if not requested.dishes:
         raise Refused("Order has no items", "OrderItemsNotExists")
-    lines: list[Line] = [_dish(each, organization) for each in asked.dishes]
-    if asked.service is ServiceType.COURIER:
+    lines: list[Line] = [_dish(each, organization) for each in requested.dishes]
+    if requested.service is ServiceType.COURIER:
         is_free = sum((line.total for line in lines), ZERO) >= FREE_DELIVERY_FROM
         delivery = organization.menu.delivery
         lines.append(Service(delivery, ZERO if is_free else delivery.price))
-    discounts = _discounts(asked, organization, lines)
+    discounts = _discounts(requested, organization, lines)
     return take_discounts(tuple(lines), discounts), discounts
 
 
-def _dish(asked: AskedDish, organization: Organization) -> Dish:
-    product = next((each for each in organization.menu.dishes if each.id == asked.product_id), None)
+def _dish(requested: RequestedDish, organization: Organization) -> Dish:
+    product = next((each for each in organization.menu.dishes if each.id == requested.product_id), None)
     if product is None:
-        raise Refused(f"Product {asked.product_id} is not found", "ProductNotFound")
-    size = next((each for each in product.sizes if each.id == asked.size_id), None)
-    if size is None and asked.size_id:
-        raise Refused(f"Product size {asked.size_id} is not found", "ProductSizeNotFound")
+        raise Refused(f"Product {requested.product_id} is not found", "ProductNotFound")
+    size = next((each for each in product.sizes if each.id == requested.size_id), None)
+    if size is None and requested.size_id:
+        raise Refused(f"Product size {requested.size_id} is not found", "ProductSizeNotFound")
     return Dish(
-        position_id=asked.position_id,
+        position_id=requested.position_id,
         product=product,
         size=size or (product.sizes[0] if product.sizes else None),
-        amount=asked.amount,
-        extras=tuple(_extra(each, asked, product) for each in asked.extras),
-        comment=asked.comment,
-        combo=asked.combo,
+        amount=requested.amount,
+        extras=tuple(_extra(each, requested, product) for each in requested.extras),
+        comment=requested.comment,
+        combo=requested.combo,
     )
 
 
-def _extra(asked: AskedExtra, dish: AskedDish, product: Product) -> Extra:
-    position_id = asked.position_id or uuid5(dish.position_id, str(asked.product_id))
-    return Extra(position_id, _modifier(product, asked.product_id), asked.amount)
+def _extra(requested: RequestedModifier, dish: RequestedDish, product: Product) -> Extra:
+    position_id = requested.position_id or uuid5(dish.position_id, str(requested.product_id))
+    return Extra(position_id, _modifier(product, requested.product_id), requested.amount)
 
 
-def _combo(asked: AskedCombo, organization: Organization) -> Combo:
+def _combo(requested: RequestedCombo, organization: Organization) -> Combo:
     sizes = [size for dish in organization.menu.dishes for size in dish.sizes]
-    size = _found(asked.size_id, sizes, "ProductSizeNotFound")
-    return Combo(asked.id, asked.name, asked.amount, asked.price, asked.source_id, size)
+    size = _found(requested.size_id, sizes, "ProductSizeNotFound")
+    return Combo(requested.id, requested.name, requested.amount, requested.price, requested.source_id, size)
 
 
 def _modifier(product: Product, modifier_id: UUID) -> Modifier:
@@ -262,11 +270,13 @@ def _modifier(product: Product, modifier_id: UUID) -> Modifier:
     raise Refused(f"Modifier {modifier_id} is not found", "ProductNotFound")
 
 
-def _discounts(asked: AskedOrder, organization: Organization, lines: list[Line]) -> tuple[Discount, ...]:
+def _discounts(
+    requested: OrderRequest, organization: Organization, lines: list[Line]
+) -> tuple[Discount, ...]:
     """Take the discounts asked for, each of what the dishes cost before any."""
     dishes = sum((charge for line in lines for charge in line.charges), ZERO)
     taken: list[Discount] = []
-    for type_id, given in asked.discounts:
+    for type_id, given in requested.discounts:
         kind = next((one for one in organization.dictionaries.all_discounts if one.id == type_id), None)
         if kind is None:
             raise Refused(f"Discount type {type_id} is not found", "DiscountCardNotFound")

@@ -19,13 +19,13 @@ from sandbox.http.call import Call, Operations
 from sandbox.http.errors import ApiError, answer, bad_request
 from sandbox.http.request_body import Body
 from sandbox.orders import rules
-from sandbox.orders.commands import Till
+from sandbox.orders.commands import PosConnection
 from sandbox.orders.creation import create, read_lines
 from sandbox.orders.order import DeliveryStatus, Order
-from sandbox.orders.order_request import AskedOrder, read_order
+from sandbox.orders.order_request import OrderRequest, read_order
 from sandbox.orders.payments import check_payments
 from sandbox.orders.serializer import Json, date_or_null, order_info, vendor_date
-from sandbox.simulator import Stage
+from sandbox.simulator import Simulator
 
 _BEFORE_COOKING = {DeliveryStatus.UNCONFIRMED, DeliveryStatus.WAIT_COOKING}
 
@@ -49,9 +49,9 @@ def _drafts(call: Call) -> tuple[Organization, dict[UUID, Draft]]:
         ApiError: drafts are off there.
     """
     organization = call.organization()
-    if organization.id not in call.stage.drafts:
+    if organization.id not in call.simulator.drafts:
         raise bad_request("Drafts are disabled for the organization.", "DRAFTS_DISABLED")
-    return organization, call.stage.drafts[organization.id]
+    return organization, call.simulator.drafts[organization.id]
 
 
 def _draft(call: Call, drafts: dict[UUID, Draft]) -> tuple[UUID, Draft]:
@@ -72,7 +72,7 @@ def _create(call: Call) -> Json:
     order_id = order.id_or_none("id") or uuid4()
     if order_id in drafts:
         raise bad_request(f"Draft of order {order_id} already exists.", "DuplicatedOrderId")
-    known = call.stage.kitchen.order(organization, order_id)
+    known = call.simulator.engine.order(organization, order_id)
     if known is not None and known.status not in _BEFORE_COOKING:
         raise bad_request("Order is being cooked.", "IllegalDeliveryStatus")
     read_order(call.body, organization)
@@ -148,7 +148,7 @@ def _commit(call: Call) -> Json:
         "createOrderSettings": settings.content if settings else None,
         "order": draft.content,
     }
-    known = call.stage.kitchen.order(organization, order_id)
+    known = call.simulator.engine.order(organization, order_id)
     if known is None:
         answered = create(replace(call, body=Body(whole)))
     else:
@@ -157,39 +157,39 @@ def _commit(call: Call) -> Json:
     return answered
 
 
-def _change_order(call: Call, order: Order, asked: AskedOrder) -> Json:
-    stage, organization = call.stage, order.organization
+def _change_order(call: Call, order: Order, requested: OrderRequest) -> Json:
+    simulator, organization = call.simulator, order.organization
 
     def act(correlation_id: UUID, at: datetime) -> None:
-        current = stage.kitchen.order(organization, order.id)
+        current = simulator.engine.order(organization, order.id)
         if current is not None:
-            stage.kitchen.change(_as_written(current, asked), at, correlation_id)
+            simulator.engine.change(_as_written(current, requested), at, correlation_id)
 
     if order.status not in _BEFORE_COOKING:
         raise ApiError(HTTPStatus.BAD_REQUEST, "Order is being cooked.", "IllegalDeliveryStatus")
-    correlation_id = Till(stage, organization).command(call.now, act)
+    correlation_id = PosConnection(simulator, organization).command(call.now, act)
     return {"correlationId": str(correlation_id), "orderInfo": order_info(order)}
 
 
-def _as_written(order: Order, asked: AskedOrder) -> Order:
+def _as_written(order: Order, requested: OrderRequest) -> Order:
     rules.check_open(order)
-    lines, discounts = read_lines(asked, order.organization)
+    lines, discounts = read_lines(requested, order.organization)
     return replace(
         order,
         lines=lines,
         discount=discounts[0] if discounts else None,
         more_discounts=discounts[1:],
-        payments=check_payments(asked.payments, order.organization),
-        comment=asked.body.text_or_none("comment"),
+        payments=check_payments(requested.payments, order.organization),
+        comment=requested.body.text_or_none("comment"),
     )
 
 
-def switch(stage: Stage, organization: Organization, *, is_on: bool) -> None:
+def switch(simulator: Simulator, organization: Organization, *, is_on: bool) -> None:
     """Switch the drafts of a restaurant on, or off with all that are there."""
     if is_on:
-        stage.drafts.setdefault(organization.id, {})
+        simulator.drafts.setdefault(organization.id, {})
     else:
-        stage.drafts.pop(organization.id, None)
+        simulator.drafts.pop(organization.id, None)
 
 
 OPERATIONS: Operations = {

@@ -42,7 +42,7 @@ _SHARE_WITH_TIPS = 0.06
 
 
 @dataclass(frozen=True, slots=True)
-class Cradle:
+class OrderContext:
     """What is settled before the dice are thrown. ``sequence`` counts the orders of the whole run."""
 
     at: datetime
@@ -64,22 +64,22 @@ class _Promise:
         return round((self.complete_before - self.created) / timedelta(minutes=1))
 
 
-def bear(cradle: Cradle, random: Random) -> Order:
+def generate_order(context: OrderContext, random: Random) -> Order:
     """Make a newborn order. One that came over the API still waits for the till to take it."""
-    organization = cradle.organization
-    over_api = organization.speaks_soi or random.random() < _SHARE_OVER_API
+    organization = context.organization
+    over_api = organization.uses_soi or random.random() < _SHARE_OVER_API
     service = ServiceType.COURIER if random.random() < _SHARE_BY_COURIER else ServiceType.PICKUP
     guest, phone = _choose_guest(organization, random)
-    lines = choose_lines(organization.menu, service, cradle.make_id, random)
+    lines = choose_lines(organization.menu, service, context.make_id, random)
     discount = choose_discount(lines, organization.dictionaries, random)
     lines = take_discount(lines, discount)
-    promise = _promise(cradle, random, may_be_offline=not over_api)
+    promise = _promise(context, random, may_be_offline=not over_api)
     born = Order(
-        id=cradle.make_id("order"),
-        pos_id=cradle.make_id("pos"),
-        number=cradle.number,
-        external_number=_external_number(cradle) if over_api else None,
-        operation_id=cradle.make_id("creation"),
+        id=context.make_id("order"),
+        pos_id=context.make_id("pos"),
+        number=context.number,
+        external_number=_external_number(context) if over_api else None,
+        operation_id=context.make_id("creation"),
         revision=0,
         organization=organization,
         terminal_group=random.choice(organization.terminal_groups),
@@ -99,7 +99,7 @@ def bear(cradle: Cradle, random: Random) -> Order:
         complete_before=promise.complete_before,
         is_asap=promise.is_asap,
         promised_minutes=promise.minutes,
-        stamps=_first_stamps(cradle.at, promise, over_api=over_api),
+        stamps=_first_stamps(context.at, promise, over_api=over_api),
     )
     # Dice of their own: the rest of the story does not change by them.
     return _with_rarities(born, Random(f"{born.id}/rarities")) if over_api else born
@@ -147,10 +147,10 @@ def _sum(lines: tuple[Line, ...]) -> Decimal:
     return sum((line.total for line in lines), ZERO)
 
 
-def _external_number(cradle: Cradle) -> str:
+def _external_number(context: OrderContext) -> str:
     """Make the number that the shop gives; no two runs of the sandbox give the same one."""
-    born = cradle.at.astimezone(cradle.organization.zone)
-    return f"WEB-{born:%Y%m%d-%H%M%S}-{cradle.sequence}"
+    born = context.at.astimezone(context.organization.zone)
+    return f"WEB-{born:%Y%m%d-%H%M%S}-{context.sequence}"
 
 
 def _first_status(random: Random, *, over_api: bool) -> DeliveryStatus:
@@ -188,23 +188,23 @@ def _choose_operator(organization: Organization, random: Random, *, over_api: bo
     return None if over_api else random.choice(organization.operators)
 
 
-def _promise(cradle: Cradle, random: Random, *, may_be_offline: bool) -> _Promise:
+def _promise(context: OrderContext, random: Random, *, may_be_offline: bool) -> _Promise:
     if may_be_offline and random.random() < _SHARE_TAKEN_OFFLINE:
-        return _promise_of_offline_order(cradle, random)
+        return _promise_of_offline_order(context, random)
     if random.random() < _SHARE_PREORDERED:
-        ready = _rounded_up(cradle.at + timedelta(minutes=random.uniform(90, 180)), minutes=15)
-        return _Promise(cradle.at, ready, is_asap=False)
-    ready = _rounded_up(cradle.at + timedelta(minutes=random.uniform(45, 75)), minutes=5)
-    return _Promise(cradle.at, ready, is_asap=True)
+        ready = _rounded_up(context.at + timedelta(minutes=random.uniform(90, 180)), minutes=15)
+        return _Promise(context.at, ready, is_asap=False)
+    ready = _rounded_up(context.at + timedelta(minutes=random.uniform(45, 75)), minutes=5)
+    return _Promise(context.at, ready, is_asap=True)
 
 
-def _promise_of_offline_order(cradle: Cradle, random: Random) -> _Promise:
+def _promise_of_offline_order(context: OrderContext, random: Random) -> _Promise:
     """Promise an order that the till took while the line was down: cloud and kitchen see it late.
 
     These are the orders that a viewer of a fast kitchen sees being late.
     """
-    created = cradle.at - timedelta(minutes=random.uniform(30, 55))
-    return _Promise(created, cradle.at + cradle.pace.wall(random.uniform(8, 20)), is_asap=True)
+    created = context.at - timedelta(minutes=random.uniform(30, 55))
+    return _Promise(created, context.at + context.pace.wall(random.uniform(8, 20)), is_asap=True)
 
 
 def _rounded_up(instant: datetime, *, minutes: int) -> datetime:

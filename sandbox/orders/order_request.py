@@ -11,7 +11,7 @@ from sandbox.catalogue.world import NamedRow, Organization, RegularGuest, Street
 from sandbox.http.errors import bad_request
 from sandbox.http.request_body import Body
 from sandbox.orders.order import Address, ComboPart, Loyalty, OneTimeGuest, ServiceType
-from sandbox.orders.payments import AskedPayment, read_payments, read_tips
+from sandbox.orders.payments import RequestedPayment, read_payments, read_tips
 
 _SERVICES = tuple(service.value for service in ServiceType)
 _GENDERS = ("NotSpecified", "Male", "Female")
@@ -19,25 +19,25 @@ _LARGEST_AMOUNT = Decimal("999.999")
 
 
 @dataclass(frozen=True, slots=True)
-class AskedExtra:
+class RequestedModifier:
     product_id: UUID
     amount: Decimal
     position_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
-class AskedDish:
+class RequestedDish:
     product_id: UUID
     size_id: UUID | None
     amount: Decimal
     comment: str | None
     position_id: UUID
-    extras: tuple[AskedExtra, ...]
+    extras: tuple[RequestedModifier, ...]
     combo: ComboPart | None
 
 
 @dataclass(frozen=True, slots=True)
-class AskedCombo:
+class RequestedCombo:
     id: UUID
     name: str
     amount: int
@@ -47,7 +47,7 @@ class AskedCombo:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedOrder:
+class OrderRequest:
     """The order as the client wrote it, with all that can be read from the text alone."""
 
     id: UUID
@@ -56,10 +56,10 @@ class AskedOrder:
     guest: RegularGuest | OneTimeGuest
     phone: str
     address: Address | None
-    dishes: list[AskedDish]
-    combos: list[AskedCombo]
-    payments: list[AskedPayment]
-    tips: list[AskedPayment]
+    dishes: list[RequestedDish]
+    combos: list[RequestedCombo]
+    payments: list[RequestedPayment]
+    tips: list[RequestedPayment]
     loyalty: Loyalty | None
     discounts: list[tuple[UUID, Decimal | None]]
     complete_before: datetime | None
@@ -67,12 +67,12 @@ class AskedOrder:
     body: Body
 
 
-def read_order(whole: Body, organization: Organization) -> AskedOrder:
+def read_order(whole: Body, organization: Organization) -> OrderRequest:
     body = whole.part("order")
     settings = whole.part_or_none("createOrderSettings")
     service = _read_service(body, organization)
     _read_the_rest(body)
-    return AskedOrder(
+    return OrderRequest(
         id=body.id_or_none("id") or uuid4(),
         group=_read_group(whole, organization),
         service=service,
@@ -246,11 +246,11 @@ def _street(street_id: UUID | None, name: str | None, organization: Organization
     return Street(made_id, name, organization.latitude, organization.longitude)
 
 
-def _read_dish(body: Body) -> AskedDish:
+def _read_dish(body: Body) -> RequestedDish:
     if body.choice("type", ("Product", "Compound")) == "Compound":
         raise bad_request("The sandbox does not play orders of compound items over the API.")
     body.any_number("price")
-    return AskedDish(
+    return RequestedDish(
         product_id=body.id("productId"),
         size_id=body.id_or_none("productSizeId"),
         amount=body.number("amount", largest=_LARGEST_AMOUNT),
@@ -261,11 +261,11 @@ def _read_dish(body: Body) -> AskedDish:
     )
 
 
-def _read_extra(body: Body) -> AskedExtra:
+def _read_extra(body: Body) -> RequestedModifier:
     body.id_or_none("productGroupId")
     if body.has("price"):
         body.any_number("price")
-    return AskedExtra(body.id("productId"), body.number("amount"), body.id_or_none("positionId"))
+    return RequestedModifier(body.id("productId"), body.number("amount"), body.id_or_none("positionId"))
 
 
 def _read_combo_part(body: Body | None) -> ComboPart | None:
@@ -275,10 +275,10 @@ def _read_combo_part(body: Body | None) -> ComboPart | None:
     return ComboPart(body.id("comboId"), body.id("comboSourceId"), body.id("comboGroupId"), group)
 
 
-def _read_combo(body: Body) -> AskedCombo:
+def _read_combo(body: Body) -> RequestedCombo:
     body.must_not_be_null("programId")
     body.id_or_none("programId")
-    return AskedCombo(
+    return RequestedCombo(
         id=body.id("id"),
         name=body.text("name"),
         amount=body.integer("amount"),

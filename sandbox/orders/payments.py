@@ -17,7 +17,7 @@ _SCOPES = ("Reserved", "Phone", "CardNumber", "CardTrack", "PaymentToken", "Find
 
 
 @dataclass(frozen=True, slots=True)
-class AskedPayment:
+class RequestedPayment:
     """A payment as the client wrote it; the till may not know its type."""
 
     kind: str
@@ -29,20 +29,20 @@ class AskedPayment:
     tips_type_id: UUID | None
 
 
-def read_payments(body: Body, name: str = "payments") -> list[AskedPayment]:
+def read_payments(body: Body, name: str = "payments") -> list[RequestedPayment]:
     return [_read(part, _KINDS) for part in body.parts(name)]
 
 
-def read_tips(body: Body) -> list[AskedPayment]:
+def read_tips(body: Body) -> list[RequestedPayment]:
     return [_read(part, _KINDS_OF_TIPS) for part in body.parts_or_none("tips")]
 
 
-def _read(body: Body, kinds: tuple[str, ...]) -> AskedPayment:
+def _read(body: Body, kinds: tuple[str, ...]) -> RequestedPayment:
     kind = body.choice("paymentTypeKind", kinds)
     _check_additional_data(kind, body)
     body.text_or_none("number")
     body.must_not_be_null("tipsTypeId")
-    return AskedPayment(
+    return RequestedPayment(
         kind=kind,
         type_id=body.id("paymentTypeId"),
         sum=body.number("sum"),
@@ -68,36 +68,36 @@ def _check_additional_data(kind: str, body: Body) -> None:
             data.text_or_none(name)
 
 
-def check_payments(asked: list[AskedPayment], organization: Organization) -> tuple[Payment, ...]:
+def check_payments(requested: list[RequestedPayment], organization: Organization) -> tuple[Payment, ...]:
     """Turn them into payments of the order.
 
     Raises:
         Refused: the till does not know the type, or does not take it like this.
     """
-    return tuple(_check(each, organization) for each in asked)
+    return tuple(_check(each, organization) for each in requested)
 
 
-def _check(asked: AskedPayment, organization: Organization) -> Payment:
+def _check(requested: RequestedPayment, organization: Organization) -> Payment:
     known = {each.id: each for each in organization.dictionaries.payment_types}
-    kind = known.get(asked.type_id)
-    if kind is None or kind.asked_as != asked.kind:
+    kind = known.get(requested.type_id)
+    if kind is None or kind.asked_as != requested.kind:
         raise Refused(
-            f"Payment type {asked.type_id} of kind {asked.kind} is not found", "PaymentTypeNotFound"
+            f"Payment type {requested.type_id} of kind {requested.kind} is not found", "PaymentTypeNotFound"
         )
-    if not asked.sum:
+    if not requested.sum:
         raise Refused("Payment sum should be positive", "PaymentSumShouldBePositive")
-    if asked.is_external and kind.processing not in {"External", "Both"}:
+    if requested.is_external and kind.processing not in {"External", "Both"}:
         raise Refused("PaymentType should be CanBeExternalProcessed", "PaymentTypeCanNotBeUsedAsExternal")
     tips_types = organization.dictionaries.tips_types
-    tips_type = next((each for each in tips_types if each.id == asked.tips_type_id), None)
-    if tips_type is None and asked.tips_type_id:
-        raise Refused(f"Tips type {asked.tips_type_id} is not found", "TipsTypeNotApplicable")
+    tips_type = next((each for each in tips_types if each.id == requested.tips_type_id), None)
+    if tips_type is None and requested.tips_type_id:
+        raise Refused(f"Tips type {requested.tips_type_id} is not found", "TipsTypeNotApplicable")
     return Payment(
         kind,
-        asked.sum,
-        is_settled=asked.is_external,
-        is_processed_externally=asked.is_external,
-        is_fiscalized_externally=asked.is_fiscalized,
-        is_prepay=asked.is_prepay,
+        requested.sum,
+        is_settled=requested.is_external,
+        is_processed_externally=requested.is_external,
+        is_fiscalized_externally=requested.is_fiscalized,
+        is_prepay=requested.is_prepay,
         tips_type=tips_type,
     )

@@ -27,7 +27,7 @@ def _by_id(call: Call) -> Json:
     keys = call.body.words_or_none("returnExternalDataKeys") or ()
     found = [
         order
-        for order in call.stage.kitchen.orders()
+        for order in call.simulator.engine.orders()
         if order.organization.id == organization.id
         and (order.pos_id if by_pos_id else order.id) in ids
         and _is_of_source(order, call)
@@ -49,12 +49,12 @@ def _asked_orders(body: Body) -> tuple[set[UUID], bool]:
 def _by_revision(call: Call) -> Json:
     """Give what changed after a revision; that one itself is not among it."""
     start, organizations = call.body.whole("startRevision"), call.organizations()
-    kitchen = call.stage.kitchen
+    engine = call.simulator.engine
     try:
-        kitchen.revisions.check(start, call.now)
+        engine.revisions.check(start, call.now)
     except TooOld as error:
         raise bad_request("Passed revision is too old", "TOO_OLD_REVISION") from error
-    changed = kitchen.changed_since(start)
+    changed = engine.changed_since(start)
     return _grouped(organizations, (order for order in changed if _is_of_source(order, call)), call)
 
 
@@ -65,7 +65,7 @@ def _by_date(call: Call) -> Json:
     windows = {each.id: _window(call.body, each) for each in organizations}
     found = [
         order
-        for order in call.stage.kitchen.orders()
+        for order in call.simulator.engine.orders()
         if order.organization.id in windows
         and windows[order.organization.id][0] <= order.complete_before <= windows[order.organization.id][1]
         and _is_in(order, statuses)
@@ -104,7 +104,7 @@ def _grouped(organizations: list[Organization], orders: Iterable[Order], call: C
         if order.organization.id in by_organization:
             by_organization[order.organization.id].append(order_info(order))
     return answer(
-        maxRevision=call.stage.kitchen.revisions.last,
+        maxRevision=call.simulator.engine.revisions.last,
         ordersByOrganizations=[
             {"organizationId": str(key), "orders": infos} for key, infos in by_organization.items()
         ],

@@ -22,11 +22,11 @@ from sandbox.orders.order import (
     Problem,
     ServiceType,
 )
-from sandbox.orders.transitions import Scene, called_off, close, deliver, send_out, wait
+from sandbox.orders.transitions import TransitionContext, as_cancelled, close, deliver, send_out, wait
 
-Rule = Callable[[Order, Scene], Order]
+Rule = Callable[[Order, TransitionContext], Order]
 
-CHANGED_AT_TILL = "Can not update order, order status was changed at the restaurant checkout"
+CHANGED_AT_POS = "Can not update order, order status was changed at the restaurant checkout"
 _LONGEST_COMMENT = 255
 _BEFORE_COOKING = {DeliveryStatus.UNCONFIRMED, DeliveryStatus.WAIT_COOKING}
 
@@ -57,7 +57,7 @@ def check_open(order: Order) -> None:
     if order.creation is not CreationStatus.SUCCESS:
         raise Refused("Order is not found at the restaurant checkout", "OrderNotFound")
     if order.is_over:
-        raise Refused(CHANGED_AT_TILL, "OrderStatusChangedInIikoFront")
+        raise Refused(CHANGED_AT_POS, "OrderStatusChangedInIikoFront")
 
 
 # --- statuses ---
@@ -71,10 +71,10 @@ def set_status(status: DeliveryStatus, delivered_at: datetime | None) -> Rule:
         DeliveryStatus.DELIVERED: _to_delivered,
     }
 
-    def rule(order: Order, scene: Scene) -> Order:
+    def rule(order: Order, context: TransitionContext) -> Order:
         if order.status is DeliveryStatus.UNCONFIRMED:
             raise Refused("Order is not confirmed", "IllegalDeliveryStatus")
-        changed = rules[status](order, scene)
+        changed = rules[status](order, context)
         if delivered_at and status is DeliveryStatus.DELIVERED:
             changed = replace(changed, stamps=replace(changed.stamps, delivered=delivered_at))
         return changed
@@ -82,32 +82,32 @@ def set_status(status: DeliveryStatus, delivered_at: datetime | None) -> Rule:
     return rule
 
 
-def _to_waiting(order: Order, scene: Scene) -> Order:
+def _to_waiting(order: Order, context: TransitionContext) -> Order:
     if order.organization.paid_when is PaidWhen.ON_THE_WAY:
         # PrepareDeliveryForSending works only where payment is on closing (help centre).
         raise Refused(
             "Method PrepareDeliveryForSending is available only with payment on closing",
             "WrongDeliveryStatus",
         )
-    waiting = wait(order, scene)
+    waiting = wait(order, context)
     return replace(waiting, stamps=replace(waiting.stamps, sent=None, delivered=None))
 
 
-def _to_on_way(order: Order, scene: Scene) -> Order:
+def _to_on_way(order: Order, context: TransitionContext) -> Order:
     _check_courier_service(order)
     if order.organization.paid_when is PaidWhen.ON_THE_WAY:
         order = _with_money_taken(order)
-    sent = send_out(order, scene)
+    sent = send_out(order, context)
     # The till does not choose a courier for a client.
     kept = replace(sent, courier=order.courier, is_courier_chosen_by_hand=order.is_courier_chosen_by_hand)
     return replace(kept, stamps=replace(kept.stamps, delivered=None))
 
 
-def _to_delivered(order: Order, scene: Scene) -> Order:
+def _to_delivered(order: Order, context: TransitionContext) -> Order:
     _check_courier_service(order)
     if order.status not in {DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED}:
-        raise Refused(CHANGED_AT_TILL, "OrderStatusChangedInIikoFront")
-    return deliver(order, scene)
+        raise Refused(CHANGED_AT_POS, "OrderStatusChangedInIikoFront")
+    return deliver(order, context)
 
 
 def _check_courier_service(order: Order) -> None:
@@ -123,14 +123,14 @@ def _with_money_taken(order: Order) -> Order:
 
 
 def close_order(delivered_at: datetime | None) -> Rule:
-    def rule(order: Order, scene: Scene) -> Order:
+    def rule(order: Order, context: TransitionContext) -> Order:
         if order.status is DeliveryStatus.UNCONFIRMED:
             raise Refused("Order is not confirmed", "IllegalDeliveryStatus")
         if order.service is ServiceType.COURIER:
             check_version(order.organization.pos_version, (8, 0, 6))
             if order.status not in {DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED}:
-                raise Refused(CHANGED_AT_TILL, "OrderStatusChangedInIikoFront")
-        closed = close(_with_money_taken(order), scene)
+                raise Refused(CHANGED_AT_POS, "OrderStatusChangedInIikoFront")
+        closed = close(_with_money_taken(order), context)
         if delivered_at:
             closed = replace(closed, stamps=replace(closed.stamps, delivered=delivered_at))
         return closed
@@ -145,7 +145,7 @@ def cancel_order(
     removal_type_id: UUID | None,
     moved_to: UUID | None = None,
 ) -> Rule:
-    def rule(order: Order, scene: Scene) -> Order:
+    def rule(order: Order, context: TransitionContext) -> Order:
         dictionaries = order.organization.dictionaries
         removals = (dictionaries.removal_without_writeoff, dictionaries.removal_with_writeoff)
         removal = _named_by(removal_type_id, removals, "Removal type")
@@ -154,13 +154,13 @@ def cancel_order(
         unnamed = NamedRow(uuid5(order.organization.id, "cancel-cause/none"), "Причина не указана")
         knows_comment = is_version_from(order.organization.pos_version, (8, 7, 6))
         cancellation = Cancellation(
-            at=scene.at,
+            at=context.at,
             cause=_named_by(cause_id, dictionaries.cancel_causes, "Cancel cause") or unnamed,
             # An older till has no place for it; that it does not refuse is a guess.
             comment=comment if knows_comment else None,
             removal=removal or dictionaries.removal_without_writeoff,
         )
-        return replace(called_off(order, cancellation), moved_to=moved_to)
+        return replace(as_cancelled(order, cancellation), moved_to=moved_to)
 
     return rule
 
@@ -174,15 +174,15 @@ def _named_by(row_id: UUID | None, rows: Collection[NamedRow], what: str) -> Nam
     raise Refused(f"{what} {row_id} is not found")
 
 
-def confirm_order(order: Order, scene: Scene) -> Order:
+def confirm_order(order: Order, context: TransitionContext) -> Order:
     if order.status is not DeliveryStatus.UNCONFIRMED:
         raise Refused("Only an unconfirmed order can be confirmed", "IllegalDeliveryStatus")
     return replace(
-        order, status=DeliveryStatus.WAIT_COOKING, stamps=replace(order.stamps, confirmed=scene.at)
+        order, status=DeliveryStatus.WAIT_COOKING, stamps=replace(order.stamps, confirmed=context.at)
     )
 
 
-def cancel_confirmation(order: Order, scene: Scene) -> Order:
+def cancel_confirmation(order: Order, context: TransitionContext) -> Order:
     """Take the confirmation back, while nothing was printed in the kitchen."""
     if order.status is not DeliveryStatus.WAIT_COOKING or order.stamps.printed:
         raise Refused("Confirmation can not be cancelled: the order is being cooked", "IllegalDeliveryStatus")
@@ -193,7 +193,7 @@ def cancel_confirmation(order: Order, scene: Scene) -> Order:
 
 
 def assign_courier(courier_id: UUID) -> Rule:
-    def rule(order: Order, scene: Scene) -> Order:
+    def rule(order: Order, context: TransitionContext) -> Order:
         return _driven_by(courier_id, order)
 
     return rule
@@ -206,7 +206,7 @@ def change_driver(courier_id: UUID | None, estimated_time: datetime | None) -> R
     one for a client that leaves the estimate out.
     """
 
-    def rule(order: Order, scene: Scene) -> Order:
+    def rule(order: Order, context: TransitionContext) -> Order:
         changed = _driven_by(courier_id, order)
         return replace(changed, estimated=estimated_time)
 
@@ -225,7 +225,7 @@ def _driven_by(courier_id: UUID | None, order: Order) -> Order:
 
 
 def change_comment(comment: str) -> Rule:
-    def rule(order: Order, scene: Scene) -> Order:
+    def rule(order: Order, context: TransitionContext) -> Order:
         if len(comment) > _LONGEST_COMMENT:
             raise Refused(f"Comment is longer than {_LONGEST_COMMENT} characters", "Common")
         return replace(order, comment=comment or None)
@@ -234,7 +234,7 @@ def change_comment(comment: str) -> Rule:
 
 
 def change_complete_before(instant: datetime) -> Rule:
-    def rule(order: Order, scene: Scene) -> Order:
+    def rule(order: Order, context: TransitionContext) -> Order:
         if order.stamps.created and instant < order.stamps.created:
             raise Refused("Complete-before time is earlier than the order", "TooSmallDeliveryDate")
         if order.status not in _BEFORE_COOKING | {DeliveryStatus.COOKING_STARTED}:
@@ -245,9 +245,9 @@ def change_complete_before(instant: datetime) -> Rule:
 
 
 def set_problem(*, has_problem: bool, description: str | None) -> Rule:
-    def rule(order: Order, scene: Scene) -> Order:
-        told = description or (order.problem.description if order.problem else "")
-        return replace(order, problem=Problem(is_open=has_problem, description=told))
+    def rule(order: Order, context: TransitionContext) -> Order:
+        shown = description or (order.problem.description if order.problem else "")
+        return replace(order, problem=Problem(is_open=has_problem, description=shown))
 
     return rule
 
@@ -258,7 +258,7 @@ def set_problem(*, has_problem: bool, description: str | None) -> Rule:
 def change_payments(payments: tuple[Payment, ...]) -> Rule:
     """Put other payments in the place of all; none of these may be processed."""
 
-    def rule(order: Order, scene: Scene) -> Order:
+    def rule(order: Order, context: TransitionContext) -> Order:
         if any(payment.is_settled for payment in order.payments):
             raise Refused("Can not change payments: some are processed already", "EntityAlreadyInUse")
         return replace(order, payments=payments)
@@ -267,7 +267,7 @@ def change_payments(payments: tuple[Payment, ...]) -> Rule:
 
 
 def add_payments(payments: tuple[Payment, ...]) -> Rule:
-    def rule(order: Order, scene: Scene) -> Order:
+    def rule(order: Order, context: TransitionContext) -> Order:
         return replace(order, payments=(*order.payments, *payments))
 
     return rule

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
 
-from sandbox.orders import transitions as steps
+from sandbox.orders import transitions
 from sandbox.orders.order import CreationError, DeliveryStatus, Order, ServiceType
-from sandbox.orders.transitions import Step
+from sandbox.orders.transitions import Transition
 
 TIMEOUT = CreationError(
     "Common",
@@ -32,34 +32,34 @@ _SHARE_BY_SERVICE = 0.08
 _SHARE_DELETED_COMING_BACK = 0.5
 
 # Nobody at the till presses every button.
-_SHARE_SKIPPED: dict[Step, float] = {
-    steps.print_dishes: 0.15,
-    steps.finish_first_dish: 0.5,
-    steps.finish_cooking: 0.1,
-    steps.wait: 0.1,
-    steps.deliver: 0.12,
+_SHARE_SKIPPED: dict[Transition, float] = {
+    transitions.print_dishes: 0.15,
+    transitions.finish_first_dish: 0.5,
+    transitions.finish_cooking: 0.1,
+    transitions.wait: 0.1,
+    transitions.deliver: 0.12,
 }
 
 
-_REACHED_BY: dict[DeliveryStatus, Step] = {
-    DeliveryStatus.WAIT_COOKING: steps.confirm,
-    DeliveryStatus.COOKING_STARTED: steps.start_cooking,
-    DeliveryStatus.COOKING_COMPLETED: steps.finish_cooking,
-    DeliveryStatus.WAITING: steps.wait,
-    DeliveryStatus.ON_WAY: steps.send_out,
-    DeliveryStatus.DELIVERED: steps.deliver,
+_REACHED_BY: dict[DeliveryStatus, Transition] = {
+    DeliveryStatus.WAIT_COOKING: transitions.confirm,
+    DeliveryStatus.COOKING_STARTED: transitions.start_cooking,
+    DeliveryStatus.COOKING_COMPLETED: transitions.finish_cooking,
+    DeliveryStatus.WAITING: transitions.wait,
+    DeliveryStatus.ON_WAY: transitions.send_out,
+    DeliveryStatus.DELIVERED: transitions.deliver,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Step:
     """A step, so many kitchen minutes after the one before."""
 
     after_minutes: float
-    step: Step
+    transition: Transition
 
 
-def plan_life(order: Order, random: Random) -> list[Beat]:
+def plan_life(order: Order, random: Random) -> list[Step]:
     """Decide what will happen to a newborn order. All but those refused for good end closed or cancelled."""
     opening, is_taken = _plan_opening(order, random)
     if not is_taken:
@@ -68,113 +68,116 @@ def plan_life(order: Order, random: Random) -> list[Beat]:
     return opening + _with_trouble(course, random)
 
 
-def plan_asked_for(order: Order, refusal: CreationError | None, random: Random) -> list[Beat]:
+def plan_asked_for(order: Order, refusal: CreationError | None, random: Random) -> list[Step]:
     """Plan the life of an order that a client made: the till takes it unless there is a ``refusal``."""
     wait = random.uniform(0.3, 1)
     if refusal:
-        return [Beat(wait, steps.fail(refusal))]
-    return [Beat(wait, steps.accept), *_with_skips(_plan_course(order, random), random)]
+        return [Step(wait, transitions.fail(refusal))]
+    return [Step(wait, transitions.accept), *_with_skips(_plan_course(order, random), random)]
 
 
-def plan_rest(order: Order, random: Random) -> list[Beat]:
+def plan_rest(order: Order, random: Random) -> list[Step]:
     """Plan how the kitchen goes on from where somebody outside has put the order."""
     course = _plan_course(order, random)
     rest = _with_skips(course[_reached(order, course) :], random)
     if order.courier:
-        rest = [beat for beat in rest if beat.step is not steps.assign_courier]
+        rest = [step for step in rest if step.transition is not transitions.assign_courier]
     return rest
 
 
-def _reached(order: Order, course: list[Beat]) -> int:
+def _reached(order: Order, course: list[Step]) -> int:
     """Count the steps of the course that lie behind the order."""
     behind = _REACHED_BY.get(order.status)
-    return next((number for number, beat in enumerate(course, start=1) if beat.step is behind), 0)
+    return next((number for number, step in enumerate(course, start=1) if step.transition is behind), 0)
 
 
-def _plan_opening(order: Order, random: Random) -> tuple[list[Beat], bool]:
+def _plan_opening(order: Order, random: Random) -> tuple[list[Step], bool]:
     """Plan how the till takes an order that came over the API, and tell whether it does."""
     if not order.came_over_api:
         return [], True
     luck = random.random()
     if luck < _SHARE_REFUSED:
-        return [Beat(random.uniform(0.3, 1), steps.fail(random.choice(_REFUSALS)))], False
+        return [Step(random.uniform(0.3, 1), transitions.fail(random.choice(_REFUSALS)))], False
     if luck < _SHARE_REFUSED + _SHARE_TIMED_OUT:
         return _plan_timeout(random)
-    return [Beat(random.uniform(0.3, 1), steps.accept)], True
+    return [Step(random.uniform(0.3, 1), transitions.accept)], True
 
 
-def _plan_timeout(random: Random) -> tuple[list[Beat], bool]:
+def _plan_timeout(random: Random) -> tuple[list[Step], bool]:
     """Plan a till that is away: it may take the order after everybody was told that it failed."""
-    beats = [Beat(random.uniform(1, 2), steps.fail(TIMEOUT))]
+    steps = [Step(random.uniform(1, 2), transitions.fail(TIMEOUT))]
     comes_back = random.random() < _SHARE_BACK_AFTER_TIMEOUT
     if comes_back:
-        beats.append(Beat(random.uniform(4, 12), steps.accept))
-    return beats, comes_back
+        steps.append(Step(random.uniform(4, 12), transitions.accept))
+    return steps, comes_back
 
 
-def _plan_course(order: Order, random: Random) -> list[Beat]:
+def _plan_course(order: Order, random: Random) -> list[Step]:
     cooking = [
-        Beat(random.uniform(0.7, 2), steps.confirm),
-        Beat(random.uniform(1, 4), steps.print_dishes),
-        Beat(random.uniform(0.5, 2), steps.start_cooking),
-        Beat(random.uniform(3, 7), steps.finish_first_dish),
-        Beat(random.uniform(4, 9), steps.finish_cooking),
-        Beat(random.uniform(0.5, 2), steps.wait),
+        Step(random.uniform(0.7, 2), transitions.confirm),
+        Step(random.uniform(1, 4), transitions.print_dishes),
+        Step(random.uniform(0.5, 2), transitions.start_cooking),
+        Step(random.uniform(3, 7), transitions.finish_first_dish),
+        Step(random.uniform(4, 9), transitions.finish_cooking),
+        Step(random.uniform(0.5, 2), transitions.wait),
     ]
     if order.service is ServiceType.PICKUP:
-        return [*cooking, Beat(random.uniform(3, 15), steps.close)]
+        return [*cooking, Step(random.uniform(3, 15), transitions.close)]
     return cooking + _by_service(order, _plan_road(random))
 
 
-def _by_service(order: Order, road: list[Beat]) -> list[Beat]:
+def _by_service(order: Order, road: list[Step]) -> list[Step]:
     """Let a courier service of others carry a part of the orders, and take a part of the others back.
 
     The dice are the order's own: the rest of the story does not change by them. SOI has no word for an
     order that was deleted.
     """
     luck = Random(f"{order.id}/road").random()
-    swapped: dict[Step, Step] = {}
+    swapped: dict[Transition, Transition] = {}
     if luck < _SHARE_BY_SERVICE:
-        swapped[steps.assign_courier] = steps.call_service
-    elif luck > 1 - _SHARE_DELETED_COMING_BACK and not order.organization.speaks_soi:
-        swapped[steps.come_back] = steps.take_back
-    return [Beat(beat.after_minutes, swapped.get(beat.step, beat.step)) for beat in road]
+        swapped[transitions.assign_courier] = transitions.call_service
+    elif luck > 1 - _SHARE_DELETED_COMING_BACK and not order.organization.uses_soi:
+        swapped[transitions.come_back] = transitions.take_back
+    return [Step(step.after_minutes, swapped.get(step.transition, step.transition)) for step in road]
 
 
-def _plan_road(random: Random) -> list[Beat]:
+def _plan_road(random: Random) -> list[Step]:
     road = [
-        Beat(random.uniform(0.5, 2), steps.assign_courier),
-        Beat(random.uniform(1, 4), steps.send_out),
-        Beat(random.uniform(8, 20), steps.deliver),
-        Beat(random.uniform(1, 4), steps.close),
+        Step(random.uniform(0.5, 2), transitions.assign_courier),
+        Step(random.uniform(1, 4), transitions.send_out),
+        Step(random.uniform(8, 20), transitions.deliver),
+        Step(random.uniform(1, 4), transitions.close),
     ]
     if random.random() < _SHARE_WITH_OTHER_COURIER:
-        road.insert(1, Beat(random.uniform(1, 3), steps.assign_courier))
+        road.insert(1, Step(random.uniform(1, 3), transitions.assign_courier))
     if random.random() < _SHARE_COMING_BACK:
-        again = [Beat(random.uniform(2, 5), steps.come_back), Beat(random.uniform(1, 4), steps.send_out)]
+        again = [
+            Step(random.uniform(2, 5), transitions.come_back),
+            Step(random.uniform(1, 4), transitions.send_out),
+        ]
         road[-2:-2] = again
     return road
 
 
-def _with_skips(course: Collection[Beat], random: Random) -> list[Beat]:
-    return [beat for beat in course if random.random() >= _SHARE_SKIPPED.get(beat.step, 0)]
+def _with_skips(course: Collection[Step], random: Random) -> list[Step]:
+    return [step for step in course if random.random() >= _SHARE_SKIPPED.get(step.transition, 0)]
 
 
-def _with_trouble(course: list[Beat], random: Random) -> list[Beat]:
+def _with_trouble(course: list[Step], random: Random) -> list[Step]:
     luck = random.random()
     if luck < _SHARE_CANCELLED:
         # An order is called off early rather than late.
         last = min(random.randrange(len(course) - 1), random.randrange(len(course) - 1))
-        return [*course[:last], Beat(random.uniform(0.5, 3), steps.cancel)]
+        return [*course[:last], Step(random.uniform(0.5, 3), transitions.cancel)]
     if luck < _SHARE_CANCELLED + _SHARE_WITH_PROBLEM:
         return _with_problem(course, random)
     return course
 
 
-def _with_problem(course: list[Beat], random: Random) -> list[Beat]:
+def _with_problem(course: list[Step], random: Random) -> list[Step]:
     """Put a problem into the course; two of three are solved before the order is closed."""
     start = random.randrange(1, len(course))
-    problem = [Beat(random.uniform(0.3, 1), steps.report_problem)]
+    problem = [Step(random.uniform(0.3, 1), transitions.report_problem)]
     if random.random() < 2 / 3:
-        problem.append(Beat(random.uniform(1, 4), steps.solve_problem))
+        problem.append(Step(random.uniform(1, 4), transitions.solve_problem))
     return [*course[:start], *problem, *course[start:]]

@@ -83,7 +83,7 @@ def creation_error(error: CreationError) -> Json:
 
 
 def _order(order: Order, external_keys: Collection[str]) -> Json:
-    told = [{"key": key, "value": value} for key, value in order.external_data if key in external_keys]
+    shown = [{"key": key, "value": value} for key, value in order.external_data if key in external_keys]
     return {
         "parentDeliveryId": None,
         "status": order.status.value,
@@ -98,7 +98,7 @@ def _order(order: Order, external_keys: Collection[str]) -> Json:
         "externalCourierService": named_or_null(order.courier_service),
         "indexInCourierRoute": None,
         "loyaltyInfo": _loyalty(order.loyalty) if order.loyalty else None,
-        "externalData": told or None,
+        "externalData": shown or None,
         "trackingLink": order.tracking_link,
         "isDeleted": order.is_deleted,
         "guestsInfo": {"count": order.guests_count, "splitBetweenPersons": order.splits_bill},

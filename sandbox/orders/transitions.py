@@ -28,7 +28,7 @@ from sandbox.orders.order import (
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class TransitionContext:
     """What a step may look at: the instant, the dice of this order, the couriers at work."""
 
     at: datetime
@@ -36,44 +36,44 @@ class Scene:
     couriers: tuple[Employee, ...]
 
 
-Step = Callable[[Order, Scene], Order]
+Transition = Callable[[Order, TransitionContext], Order]
 
 
-def accept(order: Order, scene: Scene) -> Order:
+def accept(order: Order, context: TransitionContext) -> Order:
     """Let the till take the order, be it after it was given up for lost."""
-    stamps = replace(order.stamps, created=scene.at, received_from_front=scene.at)
+    stamps = replace(order.stamps, created=context.at, received_from_front=context.at)
     return replace(order, creation=CreationStatus.SUCCESS, error=None, stamps=stamps)
 
 
-def fail(error: CreationError) -> Step:
+def fail(error: CreationError) -> Transition:
     """Make the step in which the till does not take the order."""
 
-    def fail_with_error(order: Order, scene: Scene) -> Order:
+    def fail_with_error(order: Order, context: TransitionContext) -> Order:
         return replace(order, creation=CreationStatus.ERROR, error=error)
 
     return fail_with_error
 
 
-def confirm(order: Order, scene: Scene) -> Order:
+def confirm(order: Order, context: TransitionContext) -> Order:
     if order.status is not DeliveryStatus.UNCONFIRMED:
         return order
-    stamps = replace(order.stamps, confirmed=scene.at)
+    stamps = replace(order.stamps, confirmed=context.at)
     return replace(order, status=DeliveryStatus.WAIT_COOKING, stamps=stamps)
 
 
-def print_dishes(order: Order, scene: Scene) -> Order:
+def print_dishes(order: Order, context: TransitionContext) -> Order:
     """Send the dishes to the kitchen's printer; the order itself still waits."""
-    stamps = replace(order.stamps, printed=scene.at)
+    stamps = replace(order.stamps, printed=context.at)
     return replace(order, lines=_lines_at(order, ItemStatus.PRINTED), stamps=stamps)
 
 
-def start_cooking(order: Order, scene: Scene) -> Order:
-    stamps = replace(order.stamps, printed=order.stamps.printed or scene.at)
+def start_cooking(order: Order, context: TransitionContext) -> Order:
+    stamps = replace(order.stamps, printed=order.stamps.printed or context.at)
     lines = _lines_at(order, ItemStatus.COOKING)
     return replace(order, status=DeliveryStatus.COOKING_STARTED, lines=lines, stamps=stamps)
 
 
-def finish_first_dish(order: Order, scene: Scene) -> Order:
+def finish_first_dish(order: Order, context: TransitionContext) -> Order:
     """Cook the first of several dishes; an order of one dish has no such step."""
     first, *others = order.lines
     if not any(line.charges for line in others):
@@ -81,31 +81,31 @@ def finish_first_dish(order: Order, scene: Scene) -> Order:
     return replace(order, lines=(replace(first, status=ItemStatus.COOKED), *others))
 
 
-def finish_cooking(order: Order, scene: Scene) -> Order:
-    stamps = replace(order.stamps, cooked=scene.at)
+def finish_cooking(order: Order, context: TransitionContext) -> Order:
+    stamps = replace(order.stamps, cooked=context.at)
     lines = _lines_at(order, ItemStatus.COOKED)
     return replace(order, status=DeliveryStatus.COOKING_COMPLETED, lines=lines, stamps=stamps)
 
 
-def wait(order: Order, scene: Scene) -> Order:
+def wait(order: Order, context: TransitionContext) -> Order:
     """Pack the order: it waits for the courier or for the guest."""
-    stamps = replace(order.stamps, cooked=order.stamps.cooked or scene.at, packed=scene.at)
+    stamps = replace(order.stamps, cooked=order.stamps.cooked or context.at, packed=context.at)
     lines = _lines_at(order, ItemStatus.COOKED)
     return replace(order, status=DeliveryStatus.WAITING, lines=lines, stamps=stamps)
 
 
-def assign_courier(order: Order, scene: Scene) -> Order:
+def assign_courier(order: Order, context: TransitionContext) -> Order:
     """Give the order to one of the couriers at work, another one than it has."""
     if order.courier_service:
         return order
-    others = [courier for courier in scene.couriers if courier != order.courier]
+    others = [courier for courier in context.couriers if courier != order.courier]
     if not others:
         return order
-    by_hand = scene.random.random() < 0.5
-    return replace(order, courier=scene.random.choice(others), is_courier_chosen_by_hand=by_hand)
+    by_hand = context.random.random() < 0.5
+    return replace(order, courier=context.random.choice(others), is_courier_chosen_by_hand=by_hand)
 
 
-def call_service(order: Order, scene: Scene) -> Order:
+def call_service(order: Order, context: TransitionContext) -> Order:
     """Call a courier service of others, which gives a link to follow the order by."""
     if order.courier_service or order.courier:
         return order
@@ -114,33 +114,33 @@ def call_service(order: Order, scene: Scene) -> Order:
     return replace(order, courier_service=service, tracking_link=link, estimated=order.complete_before)
 
 
-def send_out(order: Order, scene: Scene) -> Order:
-    taken = order if order.courier else assign_courier(order, scene)
+def send_out(order: Order, context: TransitionContext) -> Order:
+    taken = order if order.courier else assign_courier(order, context)
     stamps = replace(
         order.stamps,
-        cooked=order.stamps.cooked or scene.at,
-        bill_printed=order.stamps.bill_printed or scene.at,
-        sent=scene.at,
+        cooked=order.stamps.cooked or context.at,
+        bill_printed=order.stamps.bill_printed or context.at,
+        sent=context.at,
     )
     lines = _lines_at(order, ItemStatus.COOKED)
     return replace(taken, status=DeliveryStatus.ON_WAY, lines=lines, stamps=stamps)
 
 
-def come_back(order: Order, scene: Scene) -> Order:
+def come_back(order: Order, context: TransitionContext) -> Order:
     """Bring the courier back with the order: something was forgotten."""
     if order.status is not DeliveryStatus.ON_WAY:
         return order
     return replace(order, status=DeliveryStatus.WAITING, stamps=replace(order.stamps, sent=None))
 
 
-def take_back(order: Order, scene: Scene) -> Order:
+def take_back(order: Order, context: TransitionContext) -> Order:
     """Take the order back from the road as the till does: this one is deleted, see ``made_again``."""
     if order.status is not DeliveryStatus.ON_WAY:
         return order
     return replace(order, is_deleted=True)
 
 
-def made_again(order: Order) -> Order:
+def replacement_of(order: Order) -> Order:
     """The order that the till makes in place of one it took back: of the same number, under other ids."""
     return replace(
         order,
@@ -156,41 +156,43 @@ def made_again(order: Order) -> Order:
     )
 
 
-def deliver(order: Order, scene: Scene) -> Order:
-    stamps = replace(order.stamps, delivered=scene.at)
+def deliver(order: Order, context: TransitionContext) -> Order:
+    stamps = replace(order.stamps, delivered=context.at)
     lines = _lines_at(order, ItemStatus.SERVED)
     return replace(order, status=DeliveryStatus.DELIVERED, lines=lines, stamps=stamps)
 
 
-def close(order: Order, scene: Scene) -> Order:
+def close(order: Order, context: TransitionContext) -> Order:
     """Close the order: everything is served and paid for."""
     delivered = order.stamps.delivered
     if order.service is ServiceType.COURIER:
-        delivered = delivered or scene.at
+        delivered = delivered or context.at
     stamps = replace(
         order.stamps,
-        bill_printed=order.stamps.bill_printed or scene.at,
+        bill_printed=order.stamps.bill_printed or context.at,
         delivered=delivered,
-        closed=scene.at,
+        closed=context.at,
     )
     lines = _lines_at(order, ItemStatus.SERVED)
-    return replace(order, status=DeliveryStatus.CLOSED, lines=lines, payments=_settled(order), stamps=stamps)
+    return replace(
+        order, status=DeliveryStatus.CLOSED, lines=lines, payments=_configured(order), stamps=stamps
+    )
 
 
-def cancel(order: Order, scene: Scene) -> Order:
+def cancel(order: Order, context: TransitionContext) -> Order:
     """Cancel the order: its dishes are deleted, what was paid is given back."""
     dictionaries = order.organization.dictionaries
     was_printed = order.stamps.printed is not None
     cancellation = Cancellation(
-        at=scene.at,
-        cause=scene.random.choice(dictionaries.cancel_causes),
-        comment=scene.random.choice(names.CANCEL_COMMENTS),
+        at=context.at,
+        cause=context.random.choice(dictionaries.cancel_causes),
+        comment=context.random.choice(names.CANCEL_COMMENTS),
         removal=dictionaries.removal_with_writeoff if was_printed else dictionaries.removal_without_writeoff,
     )
-    return called_off(order, cancellation)
+    return as_cancelled(order, cancellation)
 
 
-def called_off(order: Order, cancellation: Cancellation) -> Order:
+def as_cancelled(order: Order, cancellation: Cancellation) -> Order:
     """The order without its meal: nothing is paid, and no discount given."""
     return replace(
         order,
@@ -202,13 +204,13 @@ def called_off(order: Order, cancellation: Cancellation) -> Order:
     )
 
 
-def report_problem(order: Order, scene: Scene) -> Order:
-    problem = Problem(is_open=True, description=scene.random.choice(names.PROBLEMS))
+def report_problem(order: Order, context: TransitionContext) -> Order:
+    problem = Problem(is_open=True, description=context.random.choice(names.PROBLEMS))
     # Whoever writes it down has the order open for editing until it is solved.
-    return replace(order, problem=problem, locked=scene.at)
+    return replace(order, problem=problem, locked=context.at)
 
 
-def solve_problem(order: Order, scene: Scene) -> Order:
+def solve_problem(order: Order, context: TransitionContext) -> Order:
     if order.problem is None or not order.problem.is_open:
         return order
     return replace(order, problem=replace(order.problem, is_open=False), locked=None)
@@ -226,6 +228,6 @@ def _lines_at(order: Order, status: ItemStatus) -> tuple[Line, ...]:
     )
 
 
-def _settled(order: Order) -> tuple[Payment, ...]:
+def _configured(order: Order) -> tuple[Payment, ...]:
     cash = Payment(order.organization.dictionaries.cash, order.sum)
     return tuple(replace(payment, is_settled=True) for payment in order.payments or (cash,))

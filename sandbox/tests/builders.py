@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sandbox.catalogue.world import Organization, build_world
 from sandbox.clock import Pace
-from sandbox.engine.engine import Kitchen
+from sandbox.engine.engine import Engine
 from sandbox.orders.order import (
     Address,
     CreationStatus,
@@ -28,45 +28,45 @@ from sandbox.orders.order import (
 from sandbox.webhooks.events import Event, OrderChange
 
 OPENED_AT = datetime(2026, 3, 14, 13, 42, 8, 51_000, tzinfo=UTC)
-BORN_FOR = timedelta(minutes=25)
-PLAYED_FOR = timedelta(minutes=35)
+CREATED_FOR = timedelta(minutes=25)
+RUN_FOR = timedelta(minutes=35)
 
 
-def open_kitchen(*, seed: int = 1, speed: float = 20, rate: float = 3) -> Kitchen:
-    return Kitchen(build_world(seed), opened_at=OPENED_AT, pace=Pace(speed), orders_per_minute=rate)
+def make_engine(*, seed: int = 1, speed: float = 20, rate: float = 3) -> Engine:
+    return Engine(build_world(seed), opened_at=OPENED_AT, pace=Pace(speed), orders_per_minute=rate)
 
 
-def play(kitchen: Kitchen, *, length: timedelta, step: timedelta) -> list[Event]:
+def simulate(engine: Engine, *, length: timedelta, step: timedelta) -> list[Event]:
     happened: list[Event] = []
     now = OPENED_AT
     while now < OPENED_AT + length:
         now += step
-        happened += kitchen.tick(now)
+        happened += engine.tick(now)
     return happened
 
 
 @cache
-def whole_story() -> tuple[Event, ...]:
+def full_run() -> tuple[Event, ...]:
     """Give half an hour of the default world and what remains of the orders born until ``BORN_FOR``."""
-    return tuple(play(open_kitchen(rate=6), length=PLAYED_FOR, step=timedelta(seconds=1)))
+    return tuple(simulate(make_engine(rate=6), length=RUN_FOR, step=timedelta(seconds=1)))
 
 
 @cache
 def quiet_day() -> tuple[Event, ...]:
     """Give a day with hardly a delivery: stop lists, shifts and the hall."""
-    return tuple(play(open_kitchen(rate=0.001), length=timedelta(days=1), step=timedelta(minutes=1)))
+    return tuple(simulate(make_engine(rate=0.001), length=timedelta(days=1), step=timedelta(minutes=1)))
 
 
 def order_changes() -> list[OrderChange]:
-    return [each for each in whole_story() if isinstance(each, OrderChange)]
+    return [each for each in full_run() if isinstance(each, OrderChange)]
 
 
-def lives() -> dict[UUID, list[OrderChange]]:
+def histories() -> dict[UUID, list[OrderChange]]:
     """Give the changes of each order that was born early enough to have come to its end."""
     found: dict[UUID, list[OrderChange]] = {}
     for change in order_changes():
         found.setdefault(change.order.id, []).append(change)
-    return {key: life for key, life in found.items() if life[0].at < OPENED_AT + BORN_FOR}
+    return {key: history for key, history in found.items() if history[0].at < OPENED_AT + CREATED_FOR}
 
 
 def beryozka() -> Organization:

@@ -17,14 +17,14 @@ from sandbox.http.app import create_app
 from sandbox.journal import Journal
 from sandbox.options import Options
 from sandbox.orders.order import CreationStatus, DeliveryStatus, Order, ServiceType
-from sandbox.simulator import Stage
+from sandbox.simulator import Simulator
 from sandbox.tests.builders import OPENED_AT
-from sandbox.webhooks.webhook_queue import Letter
+from sandbox.webhooks.webhook_queue import Delivery
 
-STRANGER = "00000000-0000-0000-0000-000000000000"
+UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 
 
-class HandClock:
+class ManualClock:
     """A clock that stands until it is moved."""
 
     def __init__(self) -> None:
@@ -35,23 +35,23 @@ class HandClock:
 
 
 @dataclass
-class Theatre:
-    stage: Stage
-    clock: HandClock
+class Harness:
+    simulator: Simulator
+    clock: ManualClock
     client: FlaskClient
-    letters: list[Letter] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     token: str = ""
 
-    def play(self, seconds: float) -> None:
+    def run(self, seconds: float) -> None:
         for _ in range(int(seconds * 2)):
             self.clock.instant += timedelta(seconds=0.5)
-            self.stage.play()
+            self.simulator.run_due()
 
-    def play_until(self, is_so: Callable[[], bool], *, seconds: float = 1800) -> None:
+    def run_until(self, is_so: Callable[[], bool], *, seconds: float = 1800) -> None:
         for _ in range(int(seconds * 2)):
             if is_so():
                 return
-            self.play(0.5)
+            self.run(0.5)
         raise AssertionError("this did not happen in time")
 
     def log_in(self, name: str = "demo") -> None:
@@ -69,8 +69,8 @@ class Theatre:
 
     def refusal(self, path: str, body: object) -> tuple[int, str, str | None]:
         response = self.ask(path, body)
-        told = response.get_json()
-        return response.status_code, told["errorDescription"], told["error"]
+        shown = response.get_json()
+        return response.status_code, shown["errorDescription"], shown["error"]
 
     def control(self, path: str, body: object) -> Any:
         response = self.client.post(f"/sandbox/{path}", json=body)
@@ -81,24 +81,24 @@ class Theatre:
         """Send a command, let the till carry it out, and give its final status."""
         ids = {"organizationId": str(order.organization.id), "orderId": str(order.id)}
         given = self.get(path, {**ids, **more})
-        asked = {"organizationId": ids["organizationId"], "correlationId": given["correlationId"]}
-        assert self.get("commands/status", asked) == {"state": "InProgress"}
-        self.play(2)
-        return self.get("commands/status", asked)
+        query = {"organizationId": ids["organizationId"], "correlationId": given["correlationId"]}
+        assert self.get("commands/status", query) == {"state": "InProgress"}
+        self.run(2)
+        return self.get("commands/status", query)
 
     def events(self) -> list[Any]:
         """Give all events of Cloud webhooks sent so far."""
-        bodies = [json.loads(letter.body) for letter in self.letters]
+        bodies = [json.loads(delivery.body) for delivery in self.deliveries]
         return [event for body in bodies if isinstance(body, list) for event in body]
 
     def events_of(self, order: Order) -> list[Any]:
         return [each for each in self.events() if each["eventInfo"].get("id") == str(order.id)]
 
     def restaurant(self, short_name: str) -> Organization:
-        return next(each for each in self.stage.world.organizations if each.short_name == short_name)
+        return next(each for each in self.simulator.world.organizations if each.short_name == short_name)
 
     def now_of(self, order: Order) -> Order:
-        current = self.stage.kitchen.order(order.organization, order.id)
+        current = self.simulator.engine.order(order.organization, order.id)
         assert current is not None
         return current
 
@@ -112,9 +112,9 @@ class Theatre:
         """Bear orders and play until one of them stands as wanted."""
         organization = self.restaurant(restaurant)
         for _ in range(60):
-            self.stage.kitchen.bear_now(self.clock.instant, organization)
+            self.simulator.engine.create_order(self.clock.instant, organization)
         for _ in range(600):
-            for order in self.stage.kitchen.open_orders():
+            for order in self.simulator.engine.open_orders():
                 if (
                     order.organization == organization
                     and order.creation is CreationStatus.SUCCESS
@@ -123,15 +123,15 @@ class Theatre:
                     and is_so(order)
                 ):
                     return order
-            self.play(0.5)
+            self.run(0.5)
         raise AssertionError("no such order came")
 
 
-def open_theatre(**options: Any) -> Theatre:
-    clock = HandClock()
+def open_harness(**options: Any) -> Harness:
+    clock = ManualClock()
     chosen = {"port": 0, "webhook_url": "http://hub.example/hook", "webhook_token": "very-secret", **options}
-    stage = Stage(Options(**chosen), clock, Journal(io.StringIO()))
-    theatre = Theatre(stage, clock, create_app(stage).test_client())
-    stage.sender.put = theatre.letters.append  # type: ignore[method-assign, assignment]  # nothing is to leave the test
-    theatre.log_in()
-    return theatre
+    simulator = Simulator(Options(**chosen), clock, Journal(io.StringIO()))
+    harness = Harness(simulator, clock, create_app(simulator).test_client())
+    simulator.sender.put = harness.deliveries.append  # type: ignore[method-assign, assignment]  # nothing is to leave the test
+    harness.log_in()
+    return harness

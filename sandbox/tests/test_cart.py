@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from sandbox.catalogue.world import build_world
 from sandbox.orders.cart import choose_lines, take_discount
 from sandbox.orders.order import Discount, Dish, HalfAndHalf, Service, ServiceType
-from sandbox.tests.builders import beryozka, lives, make_order
+from sandbox.tests.builders import beryozka, histories, make_order
 
 NOBODY = UUID(int=0)
 
@@ -59,7 +59,12 @@ def test_discount_reaches_both_halves_of_a_pizza() -> None:
 
 
 def test_sums_of_every_order_agree_to_the_kopeck() -> None:
-    orders = [change.order for life in lives().values() for change in life if not change.order.cancellation]
+    orders = [
+        change.order
+        for history in histories().values()
+        for change in history
+        if not change.order.cancellation
+    ]
 
     for order in orders:
         dishes = sum((charge for line in order.lines for charge in line.charges), Decimal(0))
@@ -77,8 +82,8 @@ def test_delivery_is_free_from_fifteen_hundred() -> None:
             sum((line.total for line in order.lines if not isinstance(line, Service)), Decimal(0)) >= 1500,
             line.cost,
         )
-        for life in lives().values()
-        for order in [life[0].order]
+        for history in histories().values()
+        for order in [history[0].order]
         if order.discount is None
         for line in order.lines
         if isinstance(line, Service)
@@ -88,7 +93,7 @@ def test_delivery_is_free_from_fifteen_hundred() -> None:
 
 
 def test_closed_order_is_paid_in_full_and_a_cancelled_one_costs_nothing() -> None:
-    ends = [life[-1].order for life in lives().values()]
+    ends = [history[-1].order for history in histories().values()]
 
     for order in ends:
         if order.status == "Closed":
@@ -99,8 +104,8 @@ def test_closed_order_is_paid_in_full_and_a_cancelled_one_costs_nothing() -> Non
 
 
 def test_only_what_is_paid_outside_is_settled_before_the_end() -> None:
-    for life in lives().values():
-        for change in life:
+    for history in histories().values():
+        for change in history:
             if not change.order.is_over:
                 outside = [each.sum for each in change.order.payments if each.type.processed_outside]
                 assert change.order.settled_sum == sum(outside)

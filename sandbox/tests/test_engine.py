@@ -8,25 +8,25 @@ import pytest
 
 from sandbox.catalogue.world import build_world
 from sandbox.clock import Pace
-from sandbox.engine import engine as kitchen_module
-from sandbox.engine.engine import Kitchen
+from sandbox.engine import engine as engine_module
+from sandbox.engine.engine import Engine
 from sandbox.orders.order import CreationStatus, DeliveryStatus, ItemStatus, OneTimeGuest, ServiceType
-from sandbox.orders.transitions import made_again
+from sandbox.orders.transitions import replacement_of
 from sandbox.tests.builders import (
     OPENED_AT,
-    lives,
-    open_kitchen,
+    full_run,
+    histories,
+    make_engine,
     order_changes,
-    play,
-    whole_story,
+    simulate,
 )
 from sandbox.webhooks.events import (
-    Notice,
     OrderChange,
     ReserveChange,
     ShiftChange,
     StopListChange,
     TableOrderChange,
+    UndocumentedEvent,
 )
 
 SECOND = timedelta(seconds=1)
@@ -35,29 +35,29 @@ STATUSES = list(DeliveryStatus)
 
 
 def test_same_seed_and_opening_tell_the_same_story() -> None:
-    assert play(open_kitchen(), length=TEN_MINUTES, step=SECOND) == play(
-        open_kitchen(), length=TEN_MINUTES, step=SECOND
+    assert simulate(make_engine(), length=TEN_MINUTES, step=SECOND) == simulate(
+        make_engine(), length=TEN_MINUTES, step=SECOND
     )
 
 
 def test_story_does_not_depend_on_how_often_it_is_looked_at() -> None:
-    looked_often = play(open_kitchen(), length=TEN_MINUTES, step=SECOND / 4)
-    looked_once = play(open_kitchen(), length=TEN_MINUTES, step=TEN_MINUTES)
+    looked_often = simulate(make_engine(), length=TEN_MINUTES, step=SECOND / 4)
+    looked_once = simulate(make_engine(), length=TEN_MINUTES, step=TEN_MINUTES)
 
     assert len(looked_often) > 100
     assert looked_often == looked_once
 
 
 def test_another_seed_tells_another_story() -> None:
-    def told(seed: int) -> list[str]:
-        story = play(open_kitchen(seed=seed), length=TEN_MINUTES, step=TEN_MINUTES)
+    def shown(seed: int) -> list[str]:
+        story = simulate(make_engine(seed=seed), length=TEN_MINUTES, step=TEN_MINUTES)
         return [each.order.status for each in story if isinstance(each, OrderChange)]
 
-    assert told(1) != told(2)
+    assert shown(1) != shown(2)
 
 
 def test_next_run_of_a_seed_has_other_orders() -> None:
-    later = Kitchen(build_world(1), opened_at=OPENED_AT + timedelta(hours=1), pace=Pace(20))
+    later = Engine(build_world(1), opened_at=OPENED_AT + timedelta(hours=1), pace=Pace(20))
 
     happened = later.tick(OPENED_AT + timedelta(hours=2))
 
@@ -70,8 +70,8 @@ def test_next_run_of_a_seed_has_other_orders() -> None:
 
 
 def test_timestamps_grow_with_every_change_of_an_order() -> None:
-    for life in lives().values():
-        revisions = [change.order.revision for change in life]
+    for history in histories().values():
+        revisions = [change.order.revision for change in history]
         assert revisions == sorted(set(revisions))
 
 
@@ -81,7 +81,7 @@ def test_timestamps_are_the_milliseconds_of_the_change() -> None:
 
 
 def test_events_come_in_the_order_they_happened() -> None:
-    instants = [each.at for each in whole_story()]
+    instants = [each.at for each in full_run()]
 
     assert instants == sorted(instants)
     assert instants[0] == OPENED_AT + SECOND
@@ -89,11 +89,11 @@ def test_events_come_in_the_order_they_happened() -> None:
 
 def test_every_order_comes_to_its_end() -> None:
     ends = Counter(
-        life[-1].order.status
-        if life[-1].order.creation is CreationStatus.SUCCESS
-        else life[-1].order.creation
-        for life in lives().values()
-        if not life[-1].order.is_deleted
+        history[-1].order.status
+        if history[-1].order.creation is CreationStatus.SUCCESS
+        else history[-1].order.creation
+        for history in histories().values()
+        if not history[-1].order.is_deleted
     )
 
     assert set(ends) == {DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED, CreationStatus.ERROR}
@@ -101,15 +101,15 @@ def test_every_order_comes_to_its_end() -> None:
 
 
 def test_nothing_happens_to_an_order_that_is_over() -> None:
-    for life in lives().values():
-        assert [change.order.is_over for change in life[:-1]] == [False] * (len(life) - 1)
+    for history in histories().values():
+        assert [change.order.is_over for change in history[:-1]] == [False] * (len(history) - 1)
 
 
 def test_only_a_courier_who_comes_back_turns_an_order_back() -> None:
     turns = [
         (before.order.status, after.order.status)
-        for life in lives().values()
-        for before, after in pairwise(life)
+        for history in histories().values()
+        for before, after in pairwise(history)
         if STATUSES.index(after.order.status) < STATUSES.index(before.order.status)
     ]
 
@@ -159,11 +159,11 @@ def test_delivery_on_its_way_has_a_courier_of_the_restaurant() -> None:
 
 
 def test_order_taken_back_from_the_road_is_deleted_and_made_again_with_its_number() -> None:
-    ends = [life[-1].order for life in lives().values() if life[-1].order.is_deleted]
+    ends = [history[-1].order for history in histories().values() if history[-1].order.is_deleted]
 
     assert ends
     for gone in ends:
-        again = lives()[made_again(gone).id]
+        again = histories()[replacement_of(gone).id]
         assert gone.status is DeliveryStatus.ON_WAY
         assert (again[0].order.number, again[0].order.status) == (gone.number, DeliveryStatus.WAITING)
         assert again[0].order.pos_id != gone.pos_id
@@ -171,36 +171,36 @@ def test_order_taken_back_from_the_road_is_deleted_and_made_again_with_its_numbe
 
 
 def test_an_order_over_the_api_starts_unborn_and_one_from_the_till_does_not() -> None:
-    for life in lives().values():
-        first = life[0].order
-        if first.id in {made_again(each[-1].order).id for each in lives().values()}:
+    for history in histories().values():
+        first = history[0].order
+        if first.id in {replacement_of(each[-1].order).id for each in histories().values()}:
             continue  # taken back from the road
         if first.external_number:
-            assert (first.creation, life[0].opens) == (CreationStatus.IN_PROGRESS, False)
-            assert [change.opens for change in life[1:]] == [True] + [False] * (len(life) - 2)
+            assert (first.creation, history[0].opens) == (CreationStatus.IN_PROGRESS, False)
+            assert [change.opens for change in history[1:]] == [True] + [False] * (len(history) - 2)
         else:
-            assert (first.creation, life[0].opens) == (CreationStatus.SUCCESS, True)
+            assert (first.creation, history[0].opens) == (CreationStatus.SUCCESS, True)
             assert first.operator in first.organization.operators
 
 
 def test_some_orders_come_alive_after_their_creation_had_failed() -> None:
     returned = [
-        life
-        for life in lives().values()
-        if CreationStatus.ERROR in {change.order.creation for change in life}
-        and life[-1].order.creation is CreationStatus.SUCCESS
+        history
+        for history in histories().values()
+        if CreationStatus.ERROR in {change.order.creation for change in history}
+        and history[-1].order.creation is CreationStatus.SUCCESS
     ]
 
     assert returned
-    for life in returned:
-        failed = next(change.order for change in life if change.order.error)
+    for history in returned:
+        failed = next(change.order for change in history if change.order.error)
         assert failed.error is not None
         assert failed.error.message.startswith("Creation timeout expired")
-        assert life[-1].order.error is None
+        assert history[-1].order.error is None
 
 
 def test_life_is_varied() -> None:
-    orders = [life[-1].order for life in lives().values()]
+    orders = [history[-1].order for history in histories().values()]
 
     assert any(isinstance(order.guest, OneTimeGuest) for order in orders)
     assert any(order.discount for order in orders)
@@ -211,61 +211,63 @@ def test_life_is_varied() -> None:
         "External",
     }
     assert any(
-        len({change.order.courier for change in life if change.order.courier}) == 2
-        for life in lives().values()
+        len({change.order.courier for change in history if change.order.courier}) == 2
+        for history in histories().values()
     )
 
 
 def test_some_orders_are_late_and_most_are_not() -> None:
-    closed = [life[-1] for life in lives().values() if life[-1].order.status is DeliveryStatus.CLOSED]
+    closed = [
+        history[-1] for history in histories().values() if history[-1].order.status is DeliveryStatus.CLOSED
+    ]
     late = [change for change in closed if change.at > change.order.complete_before]
 
     assert 0 < len(late) < len(closed) / 5
 
 
 def test_stop_lists_and_shifts_change_beside_the_orders() -> None:
-    aside = [each for each in whole_story() if not isinstance(each, OrderChange)]
+    aside = [each for each in full_run() if not isinstance(each, OrderChange)]
 
     assert {type(each) for each in aside} == {
         StopListChange,
         ShiftChange,
         TableOrderChange,
         ReserveChange,
-        Notice,
+        UndocumentedEvent,
     }
-    assert not any(each.organization.speaks_soi for each in aside)
+    assert not any(each.organization.uses_soi for each in aside)
     assert len({each.operation_id for each in aside}) == len(aside)
 
 
 def test_whoever_is_there_at_the_opening_is_told_of_within_a_minute() -> None:
-    kitchen = open_kitchen(rate=0.001)
-    there = {each.id for one in kitchen.world.organizations for each in kitchen.couriers_on_shift(one)}
-    speaks_soi = {each.id for one in kitchen.world.organizations if one.speaks_soi for each in one.couriers}
+    engine = make_engine(rate=0.001)
+    there = {each.id for one in engine.world.organizations for each in engine.couriers_on_shift(one)}
+    uses_soi = {each.id for one in engine.world.organizations if one.uses_soi for each in one.couriers}
 
-    happened = play(kitchen, length=timedelta(minutes=1), step=timedelta(seconds=1))
+    happened = simulate(engine, length=timedelta(minutes=1), step=timedelta(seconds=1))
 
-    told = {each.courier.id for each in happened if isinstance(each, ShiftChange)}
-    assert told == there - speaks_soi
-    assert len(told) >= 6
+    shown = {each.courier.id for each in happened if isinstance(each, ShiftChange)}
+    assert shown == there - uses_soi
+    assert len(shown) >= 6
 
 
 def test_two_couriers_at_least_stay_at_work() -> None:
-    kitchen = open_kitchen(rate=0.001)
+    engine = make_engine(rate=0.001)
     now = OPENED_AT
 
     for _ in range(300):
         now += timedelta(minutes=5)
-        kitchen.tick(now)
-        for organization in kitchen.world.organizations:
-            assert len(kitchen.couriers_on_shift(organization)) >= 2
+        engine.tick(now)
+        for organization in engine.world.organizations:
+            assert len(engine.couriers_on_shift(organization)) >= 2
 
 
 def test_without_a_rate_nothing_happens() -> None:
-    assert play(open_kitchen(rate=0), length=timedelta(days=1), step=timedelta(hours=1)) == []
+    assert simulate(make_engine(rate=0), length=timedelta(days=1), step=timedelta(hours=1)) == []
 
 
 def test_rate_is_orders_a_minute() -> None:
-    happened = play(open_kitchen(rate=60), length=TEN_MINUTES, step=TEN_MINUTES)
+    happened = simulate(make_engine(rate=60), length=TEN_MINUTES, step=TEN_MINUTES)
 
     born = {each.order.id for each in happened if isinstance(each, OrderChange)}
     assert 540 < len(born) < 660
@@ -273,7 +275,7 @@ def test_rate_is_orders_a_minute() -> None:
 
 def test_faster_kitchen_needs_less_time() -> None:
     def first_life(speed: float) -> timedelta:
-        story = play(open_kitchen(speed=speed), length=timedelta(hours=3), step=timedelta(minutes=1))
+        story = simulate(make_engine(speed=speed), length=timedelta(hours=3), step=timedelta(minutes=1))
         changes = [each for each in story if isinstance(each, OrderChange)]
         mine = [change.at for change in changes if change.order.id == changes[0].order.id]
         return mine[-1] - mine[0]
@@ -285,35 +287,35 @@ def test_faster_kitchen_needs_less_time() -> None:
 
 
 def test_a_kitchen_that_slept_has_nothing_to_catch_up_with() -> None:
-    kitchen = open_kitchen(rate=60)
+    engine = make_engine(rate=60)
     night = timedelta(hours=8)
 
-    kitchen.postpone(night)
+    engine.postpone(night)
 
-    assert kitchen.tick(OPENED_AT + night) == []
-    assert len(kitchen.tick(OPENED_AT + night + SECOND)) == 1
+    assert engine.tick(OPENED_AT + night) == []
+    assert len(engine.tick(OPENED_AT + night + SECOND)) == 1
 
 
 def test_orders_that_are_over_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kitchen_module, "FORGET_AFTER", timedelta(hours=3))
-    kitchen = open_kitchen()
-    play(kitchen, length=timedelta(hours=1), step=timedelta(minutes=1))
-    early = {order.id for order in kitchen.orders()} - {order.id for order in kitchen.open_orders()}
+    monkeypatch.setattr(engine_module, "FORGET_AFTER", timedelta(hours=3))
+    engine = make_engine()
+    simulate(engine, length=timedelta(hours=1), step=timedelta(minutes=1))
+    early = {order.id for order in engine.orders()} - {order.id for order in engine.open_orders()}
 
     play_on = OPENED_AT + timedelta(hours=5)
-    kitchen.tick(play_on)
+    engine.tick(play_on)
 
-    kept = {order.id for order in kitchen.orders()}
+    kept = {order.id for order in engine.orders()}
     assert early
     assert early & kept == set()
     assert kept
 
 
 def test_orders_that_are_over_are_forgotten_when_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kitchen_module, "REMEMBER_AT_MOST", 20)
-    kitchen = open_kitchen(rate=60)
+    monkeypatch.setattr(engine_module, "REMEMBER_AT_MOST", 20)
+    engine = make_engine(rate=60)
 
-    kitchen.tick(OPENED_AT + timedelta(minutes=30))
+    engine.tick(OPENED_AT + timedelta(minutes=30))
 
-    remembered = len(list(kitchen.orders()))
-    assert remembered - len(kitchen.open_orders()) == 20
+    remembered = len(list(engine.orders()))
+    assert remembered - len(engine.open_orders()) == 20

@@ -15,15 +15,15 @@ from sandbox.journal import Journal
 from sandbox.options import Options
 from sandbox.orders.order import Order
 from sandbox.orders.serializer import order_info
-from sandbox.simulator import Stage
+from sandbox.simulator import Simulator
 from sandbox.tests import vendor_schema
 from sandbox.tests.builders import OPENED_AT
-from sandbox.webhooks.webhook_queue import Letter
+from sandbox.webhooks.webhook_queue import Delivery
 
-STRANGER = "00000000-0000-0000-0000-000000000000"
+UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 
 
-class HandClock:
+class ManualClock:
     """A clock that stands until it is moved."""
 
     def __init__(self) -> None:
@@ -37,34 +37,34 @@ class DeafSender:
     """Keeps the letters instead of sending them."""
 
     def __init__(self) -> None:
-        self.letters: list[Letter] = []
+        self.deliveries: list[Delivery] = []
 
-    def put(self, letter: Letter) -> None:
-        self.letters.append(letter)
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+    def put(self, delivery: Delivery) -> None:
+        self.deliveries.append(delivery)
 
 
 @pytest.fixture
-def stage(clock: HandClock) -> Iterator[Stage]:
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def simulator(clock: ManualClock) -> Iterator[Simulator]:
     """Give a stage on which two minutes were played; its letters stay where they are."""
     options = Options(port=0, webhook_url="http://hub.example/hook", webhook_token="very-secret")
-    stage = Stage(options, clock, Journal(io.StringIO()))
-    sender, deaf = stage.sender, DeafSender()
-    stage.sender.put = deaf.put  # type: ignore[method-assign]  # nothing is to leave the test
+    simulator = Simulator(options, clock, Journal(io.StringIO()))
+    sender, deaf = simulator.sender, DeafSender()
+    simulator.sender.put = deaf.put  # type: ignore[method-assign]  # nothing is to leave the test
     for _ in range(120):
         clock.instant += timedelta(seconds=1)
-        stage.play()
-    yield stage
+        simulator.run_due()
+    yield simulator
     sender.close()
 
 
 @pytest.fixture
-def client(stage: Stage) -> FlaskClient:
-    return create_app(stage).test_client()
+def client(simulator: Simulator) -> FlaskClient:
+    return create_app(simulator).test_client()
 
 
 @pytest.fixture
@@ -73,8 +73,8 @@ def bearer(client: FlaskClient) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def _taken_order(stage: Stage) -> Order:
-    return next(order for order in stage.open_orders() if order.creation == "Success")
+def _taken_order(simulator: Simulator) -> Order:
+    return next(order for order in simulator.open_orders() if order.creation == "Success")
 
 
 def _fits(name: str, body: Any) -> bool:
@@ -83,10 +83,12 @@ def _fits(name: str, body: Any) -> bool:
 
 
 @vendor_schema.needs_schema
-def test_answers_fit_the_vendors_schema(client: FlaskClient, bearer: dict[str, str], stage: Stage) -> None:
-    ids = [str(each.id) for each in stage.world.organizations]
-    order = _taken_order(stage)
-    asked = {"organizationId": str(order.organization.id), "orderIds": [str(order.id)]}
+def test_answers_fit_the_vendors_schema(
+    client: FlaskClient, bearer: dict[str, str], simulator: Simulator
+) -> None:
+    ids = [str(each.id) for each in simulator.world.organizations]
+    order = _taken_order(simulator)
+    query = {"organizationId": str(order.organization.id), "orderIds": [str(order.id)]}
 
     token = client.post("/api/1/access_token", json={"apiLogin": "demo"}).get_json()
     simple = client.post("/api/1/organizations", json={}, headers=bearer).get_json()
@@ -94,7 +96,7 @@ def test_answers_fit_the_vendors_schema(client: FlaskClient, bearer: dict[str, s
         "/api/1/organizations", json={"returnAdditionalInfo": True}, headers=bearer
     ).get_json()
     groups = client.post("/api/1/terminal_groups", json={"organizationIds": ids}, headers=bearer).get_json()
-    orders = client.post("/api/1/deliveries/by_id", json=asked, headers=bearer).get_json()
+    orders = client.post("/api/1/deliveries/by_id", json=query, headers=bearer).get_json()
     refusal = client.post("/api/1/organizations", json={}).get_json()
 
     assert _fits("Auth.GetAccessTokenResponse", token)
@@ -106,22 +108,24 @@ def test_answers_fit_the_vendors_schema(client: FlaskClient, bearer: dict[str, s
     assert {each["responseType"] for each in extended["organizations"]} == {"Extended"}
 
 
-def test_organizations_of_the_login(client: FlaskClient, bearer: dict[str, str], stage: Stage) -> None:
+def test_organizations_of_the_login(
+    client: FlaskClient, bearer: dict[str, str], simulator: Simulator
+) -> None:
     body = client.post("/api/1/organizations", json={"organizationIds": None}, headers=bearer).get_json()
 
     assert [(each["id"], each["name"]) for each in body["organizations"]] == [
-        (str(each.id), each.name) for each in stage.world.organizations
+        (str(each.id), each.name) for each in simulator.world.organizations
     ]
 
 
 def test_only_known_organizations_asked_for_are_given(
-    client: FlaskClient, bearer: dict[str, str], stage: Stage
+    client: FlaskClient, bearer: dict[str, str], simulator: Simulator
 ) -> None:
-    mayak = str(stage.world.organizations[1].id)
-    asked = {"organizationIds": [mayak, STRANGER]}
+    mayak = str(simulator.world.organizations[1].id)
+    query = {"organizationIds": [mayak, UNKNOWN_ID]}
 
-    organizations = client.post("/api/1/organizations", json=asked, headers=bearer).get_json()
-    groups = client.post("/api/1/terminal_groups", json=asked, headers=bearer).get_json()
+    organizations = client.post("/api/1/organizations", json=query, headers=bearer).get_json()
+    groups = client.post("/api/1/terminal_groups", json=query, headers=bearer).get_json()
 
     assert [each["id"] for each in organizations["organizations"]] == [mayak]
     assert [(each["organizationId"], len(each["items"])) for each in groups["terminalGroups"]] == [(mayak, 1)]
@@ -129,33 +133,33 @@ def test_only_known_organizations_asked_for_are_given(
 
 
 def test_order_by_id_is_the_order_of_the_webhooks(
-    client: FlaskClient, bearer: dict[str, str], stage: Stage
+    client: FlaskClient, bearer: dict[str, str], simulator: Simulator
 ) -> None:
-    order = _taken_order(stage)
-    asked = {"organizationId": str(order.organization.id), "orderIds": [str(order.id), STRANGER]}
+    order = _taken_order(simulator)
+    query = {"organizationId": str(order.organization.id), "orderIds": [str(order.id), UNKNOWN_ID]}
 
-    body = client.post("/api/1/deliveries/by_id", json=asked, headers=bearer).get_json()
+    body = client.post("/api/1/deliveries/by_id", json=query, headers=bearer).get_json()
 
     assert body["orders"] == [order_info(order)]
 
 
-def test_order_by_the_tills_id(client: FlaskClient, bearer: dict[str, str], stage: Stage) -> None:
-    order = _taken_order(stage)
-    asked = {"organizationId": str(order.organization.id), "posOrderIds": [str(order.pos_id)]}
+def test_order_by_the_tills_id(client: FlaskClient, bearer: dict[str, str], simulator: Simulator) -> None:
+    order = _taken_order(simulator)
+    query = {"organizationId": str(order.organization.id), "posOrderIds": [str(order.pos_id)]}
 
-    body = client.post("/api/1/deliveries/by_id", json=asked, headers=bearer).get_json()
+    body = client.post("/api/1/deliveries/by_id", json=query, headers=bearer).get_json()
 
     assert [each["id"] for each in body["orders"]] == [str(order.id)]
 
 
 def test_order_of_another_organization_is_not_given(
-    client: FlaskClient, bearer: dict[str, str], stage: Stage
+    client: FlaskClient, bearer: dict[str, str], simulator: Simulator
 ) -> None:
-    order = _taken_order(stage)
-    other = next(each for each in stage.world.organizations if each.id != order.organization.id)
-    asked = {"organizationId": str(other.id), "orderIds": [str(order.id)]}
+    order = _taken_order(simulator)
+    other = next(each for each in simulator.world.organizations if each.id != order.organization.id)
+    query = {"organizationId": str(other.id), "orderIds": [str(order.id)]}
 
-    assert client.post("/api/1/deliveries/by_id", json=asked, headers=bearer).get_json()["orders"] == []
+    assert client.post("/api/1/deliveries/by_id", json=query, headers=bearer).get_json()["orders"] == []
 
 
 @pytest.mark.parametrize(
@@ -194,7 +198,7 @@ def test_login_that_is_refused(client: FlaskClient, body: object, status: int, d
         ("deliveries/by_id", {}, "organizationId: None is not a uuid.", None),
         (
             "deliveries/by_id",
-            {"organizationId": STRANGER, "orderIds": []},
+            {"organizationId": UNKNOWN_ID, "orderIds": []},
             "Organization is not found.",
             "Common_OrganizationNotFound",
         ),
@@ -214,13 +218,17 @@ def test_request_that_makes_no_sense(
     [
         ({}, "Either orderIds or posOrderIds is expected."),
         ({"orderIds": [], "posOrderIds": []}, "Either orderIds or posOrderIds is expected."),
-        ({"orderIds": [STRANGER] * 201}, "At most 200 orders may be asked for at once."),
+        ({"orderIds": [UNKNOWN_ID] * 201}, "At most 200 orders may be asked for at once."),
     ],
 )
 def test_orders_are_asked_for_in_one_way_and_not_too_many(
-    client: FlaskClient, bearer: dict[str, str], stage: Stage, asked: dict[str, object], description: str
+    client: FlaskClient,
+    bearer: dict[str, str],
+    simulator: Simulator,
+    query: dict[str, object],
+    description: str,
 ) -> None:
-    body = {"organizationId": str(stage.world.organizations[0].id), **asked}
+    body = {"organizationId": str(simulator.world.organizations[0].id), **query}
 
     response = client.post("/api/1/deliveries/by_id", json=body, headers=bearer)
 
@@ -249,7 +257,7 @@ def test_what_is_not_played_yet_says_so(client: FlaskClient) -> None:
     assert client.get("/nowhere").status_code == 404
 
 
-def test_state_tells_restaurants_orders_and_webhooks(client: FlaskClient, stage: Stage) -> None:
+def test_state_tells_restaurants_orders_and_webhooks(client: FlaskClient, simulator: Simulator) -> None:
     state = client.get("/sandbox/state").get_json()
 
     assert [each["time_zone"] for each in state["restaurants"]] == [
@@ -262,7 +270,7 @@ def test_state_tells_restaurants_orders_and_webhooks(client: FlaskClient, stage:
     # 13:44 in UTC
     assert [each["local_time"] for each in state["restaurants"]] == ["18:44", "15:44", "16:44", "23:44"]
     assert len(state["orders"]) == sum(each["open_orders"] for each in state["restaurants"]) > 0
-    assert [each["id"] for each in state["orders"]] == [str(order.id) for order in stage.open_orders()]
+    assert [each["id"] for each in state["orders"]] == [str(order.id) for order in simulator.open_orders()]
     assert state["webhooks"] == {
         "delivered": 0,
         "events": 0,
@@ -275,8 +283,8 @@ def test_state_tells_restaurants_orders_and_webhooks(client: FlaskClient, stage:
     assert state["last_answers"] == []
 
 
-def test_page_shows_the_open_orders(client: FlaskClient, stage: Stage) -> None:
-    order = _taken_order(stage)
+def test_page_shows_the_open_orders(client: FlaskClient, simulator: Simulator) -> None:
+    order = _taken_order(simulator)
 
     page = client.get("/").get_data(as_text=True)
 
@@ -285,25 +293,25 @@ def test_page_shows_the_open_orders(client: FlaskClient, stage: Stage) -> None:
     assert "Кафе «Берёзка», Тюмень" in page
 
 
-def test_nothing_shown_names_a_guest_or_the_token(client: FlaskClient, stage: Stage) -> None:
+def test_nothing_shown_names_a_guest_or_the_token(client: FlaskClient, simulator: Simulator) -> None:
     shown = client.get("/").get_data(as_text=True) + client.get("/sandbox/state").get_data(as_text=True)
 
     assert "very-secret" not in shown
-    for order in stage.open_orders():
+    for order in simulator.open_orders():
         assert order.phone not in shown
 
 
-def test_stage_that_slept_plays_on_where_it_was(stage: Stage, clock: HandClock) -> None:
-    before = {order.id for order in stage.open_orders()}
+def test_stage_that_slept_plays_on_where_it_was(simulator: Simulator, clock: ManualClock) -> None:
+    before = {order.id for order in simulator.open_orders()}
 
     clock.instant += timedelta(hours=8)
-    stage.play()
+    simulator.run_due()
 
-    assert {order.id for order in stage.open_orders()} == before
+    assert {order.id for order in simulator.open_orders()} == before
 
 
 def test_token_is_good_for_an_hour() -> None:
-    clock = HandClock()
+    clock = ManualClock()
     tokens = Tokens(clock.now)
     token = tokens.issue()
 

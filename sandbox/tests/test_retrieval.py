@@ -10,46 +10,46 @@ from sandbox.orders.order import DeliveryStatus
 from sandbox.orders.revisions import REACHES_BACK, Revisions, TooOld
 from sandbox.orders.serializer import order_info, vendor_date
 from sandbox.tests.builders import OPENED_AT
-from sandbox.tests.harness import Theatre, open_theatre
+from sandbox.tests.harness import Harness, open_harness
 
 
 @pytest.fixture
-def theatre() -> Theatre:
-    return open_theatre(rate=0, speed=20)
+def harness() -> Harness:
+    return open_harness(rate=0, speed=20)
 
 
-def _all(theatre: Theatre) -> dict[str, Any]:
-    return {"organizationIds": [str(each.id) for each in theatre.stage.world.organizations]}
+def _all(harness: Harness) -> dict[str, Any]:
+    return {"organizationIds": [str(each.id) for each in harness.simulator.world.organizations]}
 
 
 def _orders(answer: Any) -> list[Any]:
     return [order for each in answer["ordersByOrganizations"] for order in each["orders"]]
 
 
-def test_by_revision_gives_what_changed_since_and_not_the_revision_itself(theatre: Theatre) -> None:
-    start = theatre.get("deliveries/by_revision", {**_all(theatre), "startRevision": 10**15})["maxRevision"]
-    assert _orders(theatre.get("deliveries/by_revision", {**_all(theatre), "startRevision": start})) == []
-    order = theatre.stage.kitchen.bear_now(theatre.clock.instant, theatre.restaurant("Маяк"))
+def test_by_revision_gives_what_changed_since_and_not_the_revision_itself(harness: Harness) -> None:
+    start = harness.get("deliveries/by_revision", {**_all(harness), "startRevision": 10**15})["maxRevision"]
+    assert _orders(harness.get("deliveries/by_revision", {**_all(harness), "startRevision": start})) == []
+    order = harness.simulator.engine.create_order(harness.clock.instant, harness.restaurant("Маяк"))
 
-    answer = theatre.get("deliveries/by_revision", {**_all(theatre), "startRevision": start})
+    answer = harness.get("deliveries/by_revision", {**_all(harness), "startRevision": start})
 
     assert [each["id"] for each in _orders(answer)] == [str(order.id)]
     assert answer["maxRevision"] == start + 1
-    again = theatre.get("deliveries/by_revision", {**_all(theatre), "startRevision": answer["maxRevision"]})
+    again = harness.get("deliveries/by_revision", {**_all(harness), "startRevision": answer["maxRevision"]})
     assert (_orders(again), again["maxRevision"]) == ([], start + 1)
 
 
-def test_revisions_are_no_timestamps(theatre: Theatre) -> None:
-    theatre.stage.kitchen.bear_now(theatre.clock.instant, theatre.restaurant("Маяк"))
-    order = next(theatre.stage.kitchen.orders())
+def test_revisions_are_no_timestamps(harness: Harness) -> None:
+    harness.simulator.engine.create_order(harness.clock.instant, harness.restaurant("Маяк"))
+    order = next(harness.simulator.engine.orders())
 
-    assert theatre.stage.kitchen.revisions.last != order.revision
+    assert harness.simulator.engine.revisions.last != order.revision
 
 
-def test_revision_of_long_ago_is_too_old(theatre: Theatre) -> None:
-    asked = {**_all(theatre), "startRevision": 1}
+def test_revision_of_long_ago_is_too_old(harness: Harness) -> None:
+    query = {**_all(harness), "startRevision": 1}
 
-    assert theatre.refusal("deliveries/by_revision", asked) == (
+    assert harness.refusal("deliveries/by_revision", query) == (
         400,
         "Passed revision is too old",
         "TOO_OLD_REVISION",
@@ -75,8 +75,8 @@ def test_later_run_starts_with_a_higher_revision() -> None:
     assert Revisions(OPENED_AT + timedelta(seconds=1)).last > earlier.last
 
 
-def test_window_is_local_to_the_terminal(theatre: Theatre) -> None:
-    order = theatre.wait_for_order("Маяк", DeliveryStatus.WAIT_COOKING)
+def test_window_is_local_to_the_terminal(harness: Harness) -> None:
+    order = harness.wait_for_order("Маяк", DeliveryStatus.WAIT_COOKING)
     due, second = order.complete_before, timedelta(seconds=1)
     mayak = {"organizationIds": [str(order.organization.id)]}
 
@@ -85,7 +85,7 @@ def test_window_is_local_to_the_terminal(theatre: Theatre) -> None:
             "deliveryDateFrom": vendor_date(first, order.organization.zone),
             "deliveryDateTo": vendor_date(last, order.organization.zone),
         }
-        answer = theatre.get("deliveries/by_delivery_date_and_status", {**mayak, **window})
+        answer = harness.get("deliveries/by_delivery_date_and_status", {**mayak, **window})
         return str(order.id) in {each["id"] for each in _orders(answer)}
 
     assert found(due - second, due + second)
@@ -93,41 +93,41 @@ def test_window_is_local_to_the_terminal(theatre: Theatre) -> None:
     assert not found(due - timedelta(hours=2), due - second)
 
 
-def test_statuses_and_couriers_narrow_the_window(theatre: Theatre) -> None:
-    order = theatre.wait_for_order("Берёзка", DeliveryStatus.ON_WAY)
-    asked = {**_all(theatre), "deliveryDateFrom": "2026-03-01 00:00:00.000", "statuses": ["OnWay"]}
+def test_statuses_and_couriers_narrow_the_window(harness: Harness) -> None:
+    order = harness.wait_for_order("Берёзка", DeliveryStatus.ON_WAY)
+    query = {**_all(harness), "deliveryDateFrom": "2026-03-01 00:00:00.000", "statuses": ["OnWay"]}
 
-    on_way = _orders(theatre.get("deliveries/by_delivery_date_and_status", asked))
+    on_way = _orders(harness.get("deliveries/by_delivery_date_and_status", query))
     assert order.courier is not None
-    with_courier = {**asked, "courierIds": [str(order.courier.id)]}
-    his = _orders(theatre.get("deliveries/by_delivery_date_and_status", with_courier))
+    with_courier = {**query, "courierIds": [str(order.courier.id)]}
+    his = _orders(harness.get("deliveries/by_delivery_date_and_status", with_courier))
 
     assert {each["order"]["status"] for each in on_way} == {"OnWay"}
     assert order_info(order) in his
     assert {each["order"]["courierInfo"]["courier"]["id"] for each in his} == {str(order.courier.id)}
 
 
-def test_too_much_at_once_is_refused(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_at_once_is_refused(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrieval, "MOST_ORDERS", 3)
     for _ in range(4):
-        theatre.stage.kitchen.bear_now(theatre.clock.instant, theatre.restaurant("Маяк"))
-    asked = {**_all(theatre), "deliveryDateFrom": "2026-03-01 00:00:00.000"}
+        harness.simulator.engine.create_order(harness.clock.instant, harness.restaurant("Маяк"))
+    query = {**_all(harness), "deliveryDateFrom": "2026-03-01 00:00:00.000"}
 
-    assert theatre.refusal("deliveries/by_delivery_date_and_status", asked) == (
+    assert harness.refusal("deliveries/by_delivery_date_and_status", query) == (
         422,
         "Too many data requested",
         "TOO_MANY_DATA_REQUESTED",
     )
 
 
-def test_login_with_a_source_key_sees_only_its_own_orders(theatre: Theatre) -> None:
-    order = theatre.wait_for_order("Берёзка", DeliveryStatus.WAIT_COOKING)
-    asked = {"organizationId": str(order.organization.id), "orderIds": [str(order.id)]}
-    assert len(theatre.get("deliveries/by_id", asked)["orders"]) == 1
+def test_login_with_a_source_key_sees_only_its_own_orders(harness: Harness) -> None:
+    order = harness.wait_for_order("Берёзка", DeliveryStatus.WAIT_COOKING)
+    query = {"organizationId": str(order.organization.id), "orderIds": [str(order.id)]}
+    assert len(harness.get("deliveries/by_id", query)["orders"]) == 1
 
-    theatre.control("logins", {"name": "demo", "source_key": "shop"})
+    harness.control("logins", {"name": "demo", "source_key": "shop"})
 
-    assert theatre.get("deliveries/by_id", asked)["orders"] == []
+    assert harness.get("deliveries/by_id", query)["orders"] == []
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,6 @@ def test_login_with_a_source_key_sees_only_its_own_orders(theatre: Theatre) -> N
     ],
 )
 def test_question_that_makes_no_sense(
-    theatre: Theatre, path: str, changes: dict[str, object], description: str
+    harness: Harness, path: str, changes: dict[str, object], description: str
 ) -> None:
-    assert theatre.refusal(f"deliveries/{path}", {**_all(theatre), **changes}) == (400, description, None)
+    assert harness.refusal(f"deliveries/{path}", {**_all(harness), **changes}) == (400, description, None)

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sandbox.catalogue.world import build_world
-from sandbox.orders import serializer as wire
+from sandbox.orders import serializer
 from sandbox.orders.order import CreationStatus, DeliveryStatus, Order
 from sandbox.tests import vendor_schema
-from sandbox.tests.builders import OPENED_AT, lives, make_order, order_changes, quiet_day, whole_story
+from sandbox.tests.builders import OPENED_AT, full_run, histories, make_order, order_changes, quiet_day
 from sandbox.webhooks import envelope
-from sandbox.webhooks.events import NoticeKind, OrderChange, ShiftChange, StopListChange
+from sandbox.webhooks.events import OrderChange, ShiftChange, StopListChange, UndocumentedType
 
 EVENT_SCHEMAS = {
     "DeliveryOrderUpdate": "WebHooks.DeliveryOrderUpdateWebHookEventInfo",
@@ -35,15 +35,15 @@ def _rendered(happened: Any) -> Any:
 
 
 def _order_of(order: Order) -> Any:
-    return wire.order_info(order)["order"]
+    return serializer.order_info(order)["order"]
 
 
 @vendor_schema.needs_schema
 def test_every_event_fits_the_vendors_schema() -> None:
     kinds = set()
-    for happened in (*whole_story(), *quiet_day()):
+    for happened in (*full_run(), *quiet_day()):
         event = envelope.event(happened)
-        if event["eventType"] in set(NoticeKind):
+        if event["eventType"] in set(UndocumentedType):
             continue  # the vendor publishes no schema for these
         kinds.add(event["eventType"])
         assert vendor_schema.errors(EVENT_SCHEMAS[str(event["eventType"])], event) == []
@@ -56,7 +56,7 @@ def test_every_event_fits_the_vendors_schema() -> None:
     ("field", "value"), [("status", "OnTheWay"), ("phone", None), ("whenCreated", "2026-03-14T18:42:08")]
 )
 def test_schema_check_sees_what_is_wrong(field: str, value: object) -> None:
-    info: Any = wire.order_info(make_order())
+    info: Any = serializer.order_info(make_order())
     assert vendor_schema.errors("Deliveries.Response.Order.OrderInfo", info) == []
 
     info["order"][field] = value
@@ -75,11 +75,11 @@ def test_envelope_of_an_order() -> None:
         "organizationId": str(change.organization.id),
         "correlationId": "00000000-0000-0000-0000-000000000003",
     }
-    assert event["eventInfo"] == wire.order_info(change.order)
+    assert event["eventInfo"] == serializer.order_info(change.order)
 
 
 def test_order_that_is_not_taken_yet_has_no_order() -> None:
-    info = wire.order_info(make_order(creation=CreationStatus.IN_PROGRESS))
+    info = serializer.order_info(make_order(creation=CreationStatus.IN_PROGRESS))
 
     assert info == {
         "id": "00000000-0000-0000-0000-000000000001",
@@ -119,7 +119,7 @@ def test_dates_of_an_order_are_local_to_its_terminal() -> None:
 def test_dates_of_far_restaurants_differ_by_their_zones() -> None:
     noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
-    assert [wire.vendor_date(noon, each.zone) for each in build_world().organizations] == [
+    assert [serializer.vendor_date(noon, each.zone) for each in build_world().organizations] == [
         "2026-07-01 17:00:00.000",
         "2026-07-01 14:00:00.000",
         "2026-07-01 15:00:00.000",
@@ -184,7 +184,7 @@ def test_cancelled_order_says_why_and_has_its_items_deleted() -> None:
     order = _rendered(cancelled)["eventInfo"]["order"]
 
     assert order["cancelInfo"]["cause"]["name"] == cancelled.order.cancellation.cause.name
-    assert order["cancelInfo"]["whenCancelled"] == wire.vendor_date(
+    assert order["cancelInfo"]["whenCancelled"] == serializer.vendor_date(
         cancelled.at, ZoneInfo(cancelled.organization.time_zone)
     )
     assert all(item["deleted"] for item in order["items"])
@@ -210,9 +210,9 @@ def test_solved_problem_is_shown_as_solved() -> None:
 
 
 def test_orders_over_the_api_keep_the_operation_of_their_creation() -> None:
-    for life in lives().values():
-        operations = {change.operation_id for change in life}
-        assert len(operations) == (1 if life[0].order.external_number else len(life))
+    for history in histories().values():
+        operations = {change.operation_id for change in history}
+        assert len(operations) == (1 if history[0].order.external_number else len(history))
 
 
 def test_stop_list_names_the_kitchen() -> None:
@@ -237,6 +237,6 @@ def test_shift_names_the_courier_by_id_only() -> None:
 
 
 def test_no_phone_of_a_guest_looks_real() -> None:
-    text = json.dumps([envelope.event(happened) for happened in whole_story()])
+    text = json.dumps([envelope.event(happened) for happened in full_run()])
 
     assert set(re.findall(r"\+7\d{3}\d{3}", text)) == {"+7904000"}

@@ -12,74 +12,74 @@ from uuid import UUID
 from sandbox.orders.order import CreationStatus, DeliveryStatus, ItemStatus, Problem
 from sandbox.tests.builders import (
     OPENED_AT,
-    PLAYED_FOR,
+    RUN_FOR,
+    full_run,
+    make_engine,
     make_order,
-    open_kitchen,
     order_changes,
-    whole_story,
 )
 from sandbox.webhooks import envelope
 from sandbox.webhooks.events import OrderChange
-from sandbox.webhooks.webhook_queue import Letter, Mailroom, describe
+from sandbox.webhooks.webhook_queue import Delivery, WebhookQueue, describe
 
 SECOND = timedelta(seconds=1)
-SOPKA = str(open_kitchen().world.organizations[3].id)
+SOPKA = str(make_engine().world.organizations[3].id)
 
 
 @cache
-def _letters() -> list[Letter]:
+def _deliveries() -> list[Delivery]:
     """Write the letters of the story, looking every second as the running sandbox does."""
-    mailroom, kitchen, letters, now = Mailroom(1), open_kitchen(rate=6), [], OPENED_AT
-    while now < OPENED_AT + PLAYED_FOR:
+    webhook_queue, engine, deliveries, now = WebhookQueue(1), make_engine(rate=6), [], OPENED_AT
+    while now < OPENED_AT + RUN_FOR:
         now += SECOND
-        letters += mailroom.write(kitchen.tick(now), now)
-    return letters + mailroom.write([], now + 2 * SECOND)
+        deliveries += webhook_queue.write(engine.tick(now), now)
+    return deliveries + webhook_queue.write([], now + 2 * SECOND)
 
 
-def _bodies(letters: list[Letter]) -> list[Any]:
-    return [json.loads(letter.body) for letter in letters]
+def _bodies(deliveries: list[Delivery]) -> list[Any]:
+    return [json.loads(delivery.body) for delivery in deliveries]
 
 
 def test_every_cloud_event_is_sent_once_and_in_the_order_of_its_restaurant() -> None:
     sent: dict[str, list[object]] = {}
-    for body in _bodies(_letters()):
+    for body in _bodies(_deliveries()):
         for event in body if isinstance(body, list) else []:
             sent.setdefault(event["organizationId"], []).append(event)
 
     expected: dict[str, list[object]] = {}
-    for happened in whole_story():
-        if not happened.organization.speaks_soi:
+    for happened in full_run():
+        if not happened.organization.uses_soi:
             expected.setdefault(str(happened.organization.id), []).append(envelope.event(happened))
     assert sent == expected
 
 
 def test_most_events_go_alone_and_some_together() -> None:
-    sizes = Counter(letter.events for letter in _letters())
+    sizes = Counter(delivery.events for delivery in _deliveries())
 
     assert sizes[1] > sizes.total() / 2
     assert sizes[2] > 0
     assert all(
-        len(body) == letter.events
-        for letter in _letters()
-        if isinstance(body := json.loads(letter.body), list)
+        len(body) == delivery.events
+        for delivery in _deliveries()
+        if isinstance(body := json.loads(delivery.body), list)
     )
 
 
 def test_soi_restaurant_sends_single_objects() -> None:
-    objects = [body for body in _bodies(_letters()) if isinstance(body, dict)]
+    objects = [body for body in _bodies(_deliveries()) if isinstance(body, dict)]
 
     assert {body["transactionDetails"]["organizationId"] for body in objects} == {SOPKA}
     assert {body["type"] for body in objects} == {"CREATE", "UPDATE"}
 
 
 def test_soi_creates_an_order_once_and_tells_nothing_twice() -> None:
-    told: dict[str, list[Any]] = {}
-    for body in _bodies(_letters()):
+    shown: dict[str, list[Any]] = {}
+    for body in _bodies(_deliveries()):
         if isinstance(body, dict):
-            told.setdefault(body["orderExternalId"], []).append(body)
+            shown.setdefault(body["orderExternalId"], []).append(body)
 
-    assert len(told) > 10
-    for messages in told.values():
+    assert len(shown) > 10
+    for messages in shown.values():
         assert [message["type"] for message in messages] == ["CREATE"] + ["UPDATE"] * (len(messages) - 1)
         details = [message["iikoOrderDetails"] for message in messages]
         assert all(before != after for before, after in pairwise(details))
@@ -87,13 +87,13 @@ def test_soi_creates_an_order_once_and_tells_nothing_twice() -> None:
 
 def test_soi_says_how_every_order_ended() -> None:
     last: dict[str, Any] = {}
-    for body in _bodies(_letters()):
+    for body in _bodies(_deliveries()):
         if isinstance(body, dict):
             last[body["orderExternalId"]] = body
     ended = {
         change.order.external_number: change.order
         for change in order_changes()
-        if change.order.is_over and change.organization.speaks_soi
+        if change.order.is_over and change.organization.uses_soi
     }
 
     assert ended
@@ -102,14 +102,14 @@ def test_soi_says_how_every_order_ended() -> None:
 
 
 def test_letters_of_one_seed_are_the_same() -> None:
-    assert _letters.__wrapped__() == _letters()
+    assert _deliveries.__wrapped__() == _deliveries()
 
 
 def test_letter_goes_down_the_lane_of_its_restaurant() -> None:
-    for letter in _letters()[:200]:
-        body = json.loads(letter.body)
+    for delivery in _deliveries()[:200]:
+        body = json.loads(delivery.body)
         first = body[0]["organizationId"] if isinstance(body, list) else SOPKA
-        assert letter.lane == UUID(first)
+        assert delivery.partition == UUID(first)
 
 
 def test_title_names_the_order_the_status_and_the_courier() -> None:
@@ -133,8 +133,8 @@ def test_title_names_the_order_the_status_and_the_courier() -> None:
 
 
 def test_no_guest_is_named_in_a_title() -> None:
-    titles = "\n".join(letter.title for letter in _letters())
-    couriers = {each.name for org in open_kitchen().world.organizations for each in org.couriers}
+    titles = "\n".join(delivery.title for delivery in _deliveries())
+    couriers = {each.name for org in make_engine().world.organizations for each in org.couriers}
     for name in couriers:
         titles = titles.replace(name, "")
 

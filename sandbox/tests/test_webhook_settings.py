@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 
 from sandbox.orders.order import DeliveryStatus
-from sandbox.tests.harness import Theatre, open_theatre
+from sandbox.tests.harness import Harness, open_harness
 from sandbox.webhooks.settings_api import DELIVERY_STATUSES, ITEM_STATUSES
 
 _ITEMS = ", ".join(ITEM_STATUSES)
 
 
 @pytest.fixture
-def theatre() -> Theatre:
-    return open_theatre(rate=0, speed=20)
+def harness() -> Harness:
+    return open_harness(rate=0, speed=20)
 
 
-def _settings(theatre: Theatre, restaurant: str = "Берёзка", **changes: object) -> dict[str, Any]:
+def _settings(harness: Harness, restaurant: str = "Берёзка", **changes: object) -> dict[str, Any]:
     return {
-        "organizationId": str(theatre.restaurant(restaurant).id),
+        "organizationId": str(harness.restaurant(restaurant).id),
         "webHooksUri": "https://other.example/hook",
         "authToken": "other-token",
         "webHooksFilter": {"deliveryOrderFilter": {"orderStatuses": list(DELIVERY_STATUSES), "errors": True}},
@@ -27,22 +27,24 @@ def _settings(theatre: Theatre, restaurant: str = "Берёзка", **changes: o
     }
 
 
-def _addresses(theatre: Theatre, restaurant: str) -> set[tuple[str, str]]:
-    organization = theatre.restaurant(restaurant)
-    theatre.stage.kitchen.bear_now(theatre.clock.instant, organization)
-    before = len(theatre.letters)
-    theatre.play(3)
-    sent = [letter for letter in theatre.letters[before:] if str(organization.id).encode() in letter.body]
-    return {(letter.url, letter.token) for letter in sent}
+def _addresses(harness: Harness, restaurant: str) -> set[tuple[str, str]]:
+    organization = harness.restaurant(restaurant)
+    harness.simulator.engine.create_order(harness.clock.instant, organization)
+    before = len(harness.deliveries)
+    harness.run(3)
+    sent = [
+        delivery for delivery in harness.deliveries[before:] if str(organization.id).encode() in delivery.body
+    ]
+    return {(delivery.url, delivery.token) for delivery in sent}
 
 
-def test_webhooks_go_where_the_login_said_with_its_token(theatre: Theatre) -> None:
-    given = _settings(theatre)
-    theatre.get("webhooks/update_settings", given)
+def test_webhooks_go_where_the_login_said_with_its_token(harness: Harness) -> None:
+    given = _settings(harness)
+    harness.get("webhooks/update_settings", given)
 
-    assert _addresses(theatre, "Берёзка") == {("https://other.example/hook", "other-token")}
-    assert _addresses(theatre, "Маяк") == {("http://hub.example/hook", "very-secret")}
-    now = theatre.get("webhooks/settings", {"organizationId": given["organizationId"]})
+    assert _addresses(harness, "Берёзка") == {("https://other.example/hook", "other-token")}
+    assert _addresses(harness, "Маяк") == {("http://hub.example/hook", "very-secret")}
+    now = harness.get("webhooks/settings", {"organizationId": given["organizationId"]})
     assert now == {
         "correlationId": now["correlationId"],
         "apiLoginName": "demo",
@@ -52,41 +54,41 @@ def test_webhooks_go_where_the_login_said_with_its_token(theatre: Theatre) -> No
     }
 
 
-def test_every_login_has_settings_of_its_own(theatre: Theatre) -> None:
-    theatre.get("webhooks/update_settings", _settings(theatre))
-    theatre.log_in("second")
-    organization = {"organizationId": str(theatre.restaurant("Берёзка").id)}
-    assert theatre.get("webhooks/settings", organization)["webHooksUri"] is None
+def test_every_login_has_settings_of_its_own(harness: Harness) -> None:
+    harness.get("webhooks/update_settings", _settings(harness))
+    harness.log_in("second")
+    organization = {"organizationId": str(harness.restaurant("Берёзка").id)}
+    assert harness.get("webhooks/settings", organization)["webHooksUri"] is None
 
-    theatre.get("webhooks/update_settings", _settings(theatre, webHooksUri="https://second.example/"))
+    harness.get("webhooks/update_settings", _settings(harness, webHooksUri="https://second.example/"))
 
-    assert {url for url, _ in _addresses(theatre, "Берёзка")} == {
+    assert {url for url, _ in _addresses(harness, "Берёзка")} == {
         "https://other.example/hook",
         "https://second.example/",
     }
 
 
-def test_only_what_the_filter_asks_for_is_sent(theatre: Theatre) -> None:
+def test_only_what_the_filter_asks_for_is_sent(harness: Harness) -> None:
     wanted = {"deliveryOrderFilter": {"orderStatuses": ["OnWay", "Closed"]}}
-    theatre.get("webhooks/update_settings", _settings(theatre, webHooksFilter=wanted))
+    harness.get("webhooks/update_settings", _settings(harness, webHooksFilter=wanted))
 
-    theatre.wait_for_order("Берёзка", DeliveryStatus.DELIVERED)
-    theatre.play(3)
+    harness.wait_for_order("Берёзка", DeliveryStatus.DELIVERED)
+    harness.run(3)
 
-    told = [each["eventInfo"] for each in theatre.events()]
-    taken = {info["order"]["status"] for info in told if info["order"]}
+    shown = [each["eventInfo"] for each in harness.events()]
+    taken = {info["order"]["status"] for info in shown if info["order"]}
     assert taken == {"OnWay", "Closed"}
-    assert {info["creationStatus"] for info in told} <= {"Success", "InProgress"}
+    assert {info["creationStatus"] for info in shown} <= {"Success", "InProgress"}
 
 
-def test_filter_of_item_statuses_lets_orders_through(theatre: Theatre) -> None:
+def test_filter_of_item_statuses_lets_orders_through(harness: Harness) -> None:
     wanted = {"deliveryOrderFilter": {"orderStatuses": None, "itemStatuses": ["CookingStarted"]}}
-    theatre.get("webhooks/update_settings", _settings(theatre, webHooksFilter=wanted))
+    harness.get("webhooks/update_settings", _settings(harness, webHooksFilter=wanted))
 
-    theatre.wait_for_order("Берёзка", DeliveryStatus.WAITING)
-    theatre.play(3)
+    harness.wait_for_order("Берёзка", DeliveryStatus.WAITING)
+    harness.run(3)
 
-    orders = [each["eventInfo"]["order"] for each in theatre.events()]
+    orders = [each["eventInfo"]["order"] for each in harness.events()]
     assert orders
     assert all("CookingStarted" in {item["status"] for item in order["items"]} for order in orders)
 
@@ -102,43 +104,43 @@ def test_filter_of_item_statuses_lets_orders_through(theatre: Theatre) -> None:
     ],
 )
 def test_other_events_are_asked_for_one_by_one(part: str, flag: str, event_type: str) -> None:
-    theatre = open_theatre(rate=0.001)
-    for each in theatre.stage.world.organizations:
-        settings = _settings(theatre, each.short_name, webHooksFilter={part: {flag: True}})
-        theatre.get("webhooks/update_settings", settings)
+    harness = open_harness(rate=0.001)
+    for each in harness.simulator.world.organizations:
+        settings = _settings(harness, each.short_name, webHooksFilter={part: {flag: True}})
+        harness.get("webhooks/update_settings", settings)
 
-    theatre.control("clock", {"advance_s": 24 * 3600})
-    theatre.play(3)
+    harness.control("clock", {"advance_s": 24 * 3600})
+    harness.run(3)
 
-    assert {each["eventType"] for each in theatre.events()} == {event_type}
+    assert {each["eventType"] for each in harness.events()} == {event_type}
 
 
 def test_table_orders_are_asked_for_by_status() -> None:
-    theatre = open_theatre(rate=0.001)
-    for each in theatre.stage.world.organizations:
+    harness = open_harness(rate=0.001)
+    for each in harness.simulator.world.organizations:
         wanted = {"tableOrderFilter": {"orderStatuses": ["Bill"]}}
-        theatre.get("webhooks/update_settings", _settings(theatre, each.short_name, webHooksFilter=wanted))
+        harness.get("webhooks/update_settings", _settings(harness, each.short_name, webHooksFilter=wanted))
 
-    theatre.control("clock", {"advance_s": 6 * 3600})
-    theatre.play(3)
+    harness.control("clock", {"advance_s": 6 * 3600})
+    harness.run(3)
 
-    assert {(e["eventType"], e["eventInfo"]["order"]["status"]) for e in theatre.events()} == {
+    assert {(e["eventType"], e["eventInfo"]["order"]["status"]) for e in harness.events()} == {
         ("TableOrderUpdate", "Bill")
     }
 
 
 def test_stop_list_of_the_webhook_can_be_fetched() -> None:
-    theatre = open_theatre(rate=0.001)
-    theatre.control("clock", {"advance_s": 6 * 3600})
-    ids = {"organizationIds": [str(each.id) for each in theatre.stage.world.organizations]}
-    theatre.log_in()
-    theatre.play(3)
+    harness = open_harness(rate=0.001)
+    harness.control("clock", {"advance_s": 6 * 3600})
+    ids = {"organizationIds": [str(each.id) for each in harness.simulator.world.organizations]}
+    harness.log_in()
+    harness.run(3)
 
-    lists = theatre.get("stop_lists", ids)["terminalGroupStopLists"]
+    lists = harness.get("stop_lists", ids)["terminalGroupStopLists"]
 
     announced = {
         update["id"]
-        for each in theatre.events()
+        for each in harness.events()
         if each["eventType"] == "StopListUpdate"
         for update in each["eventInfo"]["terminalGroupsStopListsUpdates"]
     }
@@ -147,19 +149,19 @@ def test_stop_list_of_the_webhook_can_be_fetched() -> None:
     assert filled <= announced
 
 
-def test_settings_are_changed_three_times_a_minute_at_most(theatre: Theatre) -> None:
+def test_settings_are_changed_three_times_a_minute_at_most(harness: Harness) -> None:
     for _ in range(3):
-        theatre.get("webhooks/update_settings", _settings(theatre))
+        harness.get("webhooks/update_settings", _settings(harness))
 
-    assert theatre.refusal("webhooks/update_settings", _settings(theatre, authToken="new")) == (
+    assert harness.refusal("webhooks/update_settings", _settings(harness, authToken="new")) == (
         429,
         "Too many requests.",
         None,
     )
-    assert _addresses(theatre, "Берёзка") == {("https://other.example/hook", "other-token")}
-    theatre.get("webhooks/update_settings", _settings(theatre, "Маяк"))
-    theatre.clock.instant += timedelta(minutes=1)
-    theatre.get("webhooks/update_settings", _settings(theatre, authToken="new"))
+    assert _addresses(harness, "Берёзка") == {("https://other.example/hook", "other-token")}
+    harness.get("webhooks/update_settings", _settings(harness, "Маяк"))
+    harness.clock.instant += timedelta(minutes=1)
+    harness.get("webhooks/update_settings", _settings(harness, authToken="new"))
 
 
 @pytest.mark.parametrize(
@@ -177,8 +179,8 @@ def test_settings_are_changed_three_times_a_minute_at_most(theatre: Theatre) -> 
         ),
     ],
 )
-def test_settings_that_make_no_sense(theatre: Theatre, changes: dict[str, Any], description: str) -> None:
-    assert theatre.refusal("webhooks/update_settings", _settings(theatre, **changes)) == (
+def test_settings_that_make_no_sense(harness: Harness, changes: dict[str, Any], description: str) -> None:
+    assert harness.refusal("webhooks/update_settings", _settings(harness, **changes)) == (
         400,
         description,
         None,

@@ -9,12 +9,12 @@ from sandbox.hall.serializer import reserve_info, table_order_info
 from sandbox.orders.serializer import Json, order_info, vendor_date
 from sandbox.webhooks.events import (
     Event,
-    Notice,
     OrderChange,
     ReserveChange,
     ShiftChange,
     StopListChange,
     TableOrderChange,
+    UndocumentedEvent,
 )
 
 
@@ -45,7 +45,7 @@ def _content(happened: Event, external_keys: Collection[str]) -> tuple[str, Json
         case ReserveChange():
             kind = "ReserveError" if happened.reserve.error else "ReserveUpdate"
             return kind, reserve_info(happened.reserve)
-        case Notice():
+        case UndocumentedEvent():
             return happened.kind.value, happened.info
 
 

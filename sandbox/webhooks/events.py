@@ -82,7 +82,7 @@ class ReserveChange:
         return self.reserve.organization
 
 
-class NoticeKind(StrEnum):
+class UndocumentedType(StrEnum):
     """The vendor's types of events that it publishes no schema for."""
 
     KITCHEN_ORDER = "KitchenOrderUpdate"
@@ -91,14 +91,14 @@ class NoticeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class UndocumentedEvent:
     """An event without a schema; ``info`` is of our own making (see ``sandbox.notices``)."""
 
     at: datetime
     organization: Organization
     operation_id: UUID
-    kind: NoticeKind
+    kind: UndocumentedType
     info: dict[str, object]
 
 
-Event = OrderChange | StopListChange | ShiftChange | TableOrderChange | ReserveChange | Notice
+Event = OrderChange | StopListChange | ShiftChange | TableOrderChange | ReserveChange | UndocumentedEvent

@@ -17,9 +17,9 @@ from uuid import UUID
 
 import requests
 
-from sandbox.faults import Fate
+from sandbox.faults import DeliveryFault
 from sandbox.journal import Journal
-from sandbox.webhooks.webhook_queue import Letter
+from sandbox.webhooks.webhook_queue import Delivery
 
 _ANSWERS_KEPT = 500
 
@@ -69,28 +69,32 @@ class Answer:
 class Sender:
     """The post office. ``roll`` decides the fate of each letter."""
 
-    def __init__(self, settings: Settings, journal: Journal, roll: Callable[[], Fate] = Fate) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, for_delivery: Callable[[], DeliveryFault] = DeliveryFault
+    ) -> None:
         self._settings = settings
         self._journal = journal
-        self._roll = roll
-        self._lanes: dict[UUID, _Lane] = {}
+        self._fault_for_delivery = for_delivery
+        self._partitions: dict[UUID, _Partition] = {}
         self._stopping = Event()
         self._lock = Lock()
         self._counts = Counts()
         self._answers: deque[Answer] = deque(maxlen=_ANSWERS_KEPT)
 
-    def put(self, letter: Letter) -> None:
+    def put(self, delivery: Delivery) -> None:
         """Take a letter and return at once. Call it from one thread."""
-        fate = self._roll()
-        if not fate.copies:
-            self._journal.line(f"{letter.title}  dropped on purpose")
+        fault = self._fault_for_delivery()
+        if not fault.copies:
+            self._journal.line(f"{delivery.title}  dropped on purpose")
             self._count(dropped=1)
             return
-        self._count(duplicated=fate.copies - 1)
-        lane = self._lane(letter.lane)
-        for _ in range(fate.copies):
-            if not lane.put(letter, fate):
-                self._journal.line(f"{letter.title}  lost: {self._settings.queue_limit} others wait already")
+        self._count(duplicated=fault.copies - 1)
+        partition = self._partition(delivery.partition)
+        for _ in range(fault.copies):
+            if not partition.put(delivery, fault):
+                self._journal.line(
+                    f"{delivery.title}  lost: {self._settings.queue_limit} others wait already"
+                )
                 self._count(lost=1)
 
     def counts(self) -> Counts:
@@ -99,7 +103,7 @@ class Sender:
 
     def waiting(self) -> int:
         """Count the letters not yet delivered or lost."""
-        return sum(len(lane) for lane in list(self._lanes.values()))
+        return sum(len(partition) for partition in list(self._partitions.values()))
 
     def answers(self) -> list[Answer]:
         """Give the hub's last answers, the newest first."""
@@ -109,55 +113,55 @@ class Sender:
     def close(self, *, grace_s: float = 3) -> None:
         """Stop sending; what still waits is not sent. A request under way has ``grace_s`` to end."""
         self._stopping.set()
-        for lane in self._lanes.values():
-            lane.wake()
+        for partition in self._partitions.values():
+            partition.wake()
         deadline = time.monotonic() + grace_s
-        for lane in self._lanes.values():
-            lane.join(max(0.0, deadline - time.monotonic()))
+        for partition in self._partitions.values():
+            partition.join(max(0.0, deadline - time.monotonic()))
 
-    def _lane(self, key: UUID) -> _Lane:
-        if key not in self._lanes:
-            self._lanes[key] = _Lane(self._settings.queue_limit, self._stopping, self._work)
-        return self._lanes[key]
+    def _partition(self, key: UUID) -> _Partition:
+        if key not in self._partitions:
+            self._partitions[key] = _Partition(self._settings.queue_limit, self._stopping, self._work)
+        return self._partitions[key]
 
-    def _work(self, lane: _Lane) -> None:
+    def _work(self, partition: _Partition) -> None:
         with requests.Session() as session:
             # Else a .netrc or a proxy of the machine would have its say.
             session.trust_env = False
             session.headers["Content-Type"] = "application/json"
             session.headers["User-Agent"] = "iiko-sandbox"
-            while letter := lane.wait_for_next():
-                self._carry(session, letter)
-                lane.done()
+            while delivery := partition.wait_for_next():
+                self._carry(session, delivery)
+                partition.done()
 
-    def _carry(self, session: requests.Session, letter: Letter) -> None:
+    def _carry(self, session: requests.Session, delivery: Delivery) -> None:
         """Bring one letter until the hub takes it or patience ends."""
         for pause_s in (*self._settings.pauses_s, None):
-            answer = self._post(session, letter)
+            answer = self._post(session, delivery)
             if answer.is_yes:
-                self._count(delivered=1, events=letter.events)
-                self._journal.line(f"{letter.title}  200 {answer.took_ms} ms")
+                self._count(delivered=1, events=delivery.events)
+                self._journal.line(f"{delivery.title}  200 {answer.took_ms} ms")
                 return
             self._count(refused=1)
             said = answer.status or "no answer"
             if pause_s is None:
                 break
-            self._journal.line(f"{letter.title}  {said}, again in {pause_s:g} s")
+            self._journal.line(f"{delivery.title}  {said}, again in {pause_s:g} s")
             if self._stopping.wait(pause_s):
                 return
         self._count(lost=1)
-        self._journal.line(f"{letter.title}  {said}, lost after {len(self._settings.pauses_s) + 1} tries")
+        self._journal.line(f"{delivery.title}  {said}, lost after {len(self._settings.pauses_s) + 1} tries")
 
-    def _post(self, session: requests.Session, letter: Letter) -> Answer:
+    def _post(self, session: requests.Session, delivery: Delivery) -> Answer:
         started = time.monotonic()
         status: int | None
-        url = letter.url or self._settings.url
+        url = delivery.url or self._settings.url
         # Plainly, with no scheme before it: so one who saw real traffic noted it (REFERENCE 7.1).
-        token = letter.token if letter.url else self._settings.token
+        token = delivery.token if delivery.url else self._settings.token
         try:
             response = session.post(
                 url,
-                data=letter.body,
+                data=delivery.body,
                 headers={"Authorization": token.encode()} if token else {},
                 timeout=self._settings.timeout_s,
                 allow_redirects=False,
@@ -166,7 +170,7 @@ class Sender:
         except requests.RequestException:
             status = None
         took_ms = round((time.monotonic() - started) * 1000)
-        answer = Answer(datetime.now(UTC), letter.title, status, took_ms, url, letter.body)
+        answer = Answer(datetime.now(UTC), delivery.title, status, took_ms, url, delivery.body)
         with self._lock:
             self._answers.append(answer)
         return answer
@@ -177,14 +181,14 @@ class Sender:
             self._counts = replace(self._counts, **{name: counted[name] + n for name, n in more.items()})
 
 
-class _Lane:
+class _Partition:
     """Letters that must not overtake each other, and the thread that brings them."""
 
-    def __init__(self, limit: int, stopping: Event, work: Callable[[_Lane], None]) -> None:
+    def __init__(self, limit: int, stopping: Event, work: Callable[[_Partition], None]) -> None:
         self._limit = limit
         self._stopping = stopping
         self._changed = Condition()
-        self._heap: list[tuple[float, int, Letter]] = []
+        self._heap: list[tuple[float, int, Delivery]] = []
         self._put = 0
         self._not_before = 0.0
         self._carried = 0
@@ -195,20 +199,20 @@ class _Lane:
         with self._changed:
             return len(self._heap) + self._carried
 
-    def put(self, letter: Letter, fate: Fate) -> bool:
+    def put(self, delivery: Delivery, fault: DeliveryFault) -> bool:
         """Queue a letter; False when the queue is full."""
         with self._changed:
             if len(self._heap) >= self._limit:
                 return False
-            due = max(self._not_before, time.monotonic() + fate.delay_s)
-            if not fate.may_be_overtaken:
+            due = max(self._not_before, time.monotonic() + fault.delay_s)
+            if not fault.may_be_overtaken:
                 self._not_before = due
             self._put += 1
-            heapq.heappush(self._heap, (due, self._put, letter))
+            heapq.heappush(self._heap, (due, self._put, delivery))
             self._changed.notify()
             return True
 
-    def wait_for_next(self) -> Letter | None:
+    def wait_for_next(self) -> Delivery | None:
         """Wait for the next letter that is due; None when it is time to stop."""
         with self._changed:
             while not self._stopping.is_set():

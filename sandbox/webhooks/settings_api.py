@@ -29,7 +29,7 @@ ITEM_STATUSES = tuple(status.value for status in ItemStatus)
 
 
 def _settings(call: Call) -> Json:
-    settings = call.stage.hooks.get(call.organization(), call.login.name)
+    settings = call.simulator.subscriptions.get(call.organization(), call.login.name)
     return answer(
         apiLoginName=call.login.name,
         webHooksUri=settings.url if settings else None,
@@ -66,7 +66,7 @@ def _update(call: Call) -> Json:
     written = call.body.part_or_none("webHooksFilter")
     wanted = _read_filter(written) if written else Filter()
     try:
-        call.stage.hooks.settle(
+        call.simulator.subscriptions.configure(
             organization,
             call.login.name,
             at=call.now,

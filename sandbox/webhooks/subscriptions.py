@@ -16,13 +16,13 @@ from sandbox.catalogue.world import Organization
 from sandbox.orders.order import CreationStatus
 from sandbox.webhooks.events import (
     Event,
-    Notice,
-    NoticeKind,
     OrderChange,
     ReserveChange,
     ShiftChange,
     StopListChange,
     TableOrderChange,
+    UndocumentedEvent,
+    UndocumentedType,
 )
 
 UPDATES_AT_MOST = 3
@@ -70,16 +70,16 @@ class Filter:
                 return self.stop_lists
             case ShiftChange():
                 return self.shifts
-            case Notice():
-                return self._lets_notice(happened)
+            case UndocumentedEvent():
+                return self._passes_undocumented(happened)
 
-    def _lets_notice(self, notice: Notice) -> bool:
-        match notice.kind:
-            case NoticeKind.MENU:
+    def _passes_undocumented(self, event: UndocumentedEvent) -> bool:
+        match event.kind:
+            case UndocumentedType.MENU:
                 return self.menu
-            case NoticeKind.BUSINESS_HOURS:
+            case UndocumentedType.BUSINESS_HOURS:
                 return self.business_hours
-            case NoticeKind.KITCHEN_ORDER:
+            case UndocumentedType.KITCHEN_ORDER:
                 # The vendor's filter has no word for it (OpenAPI, WebHooksFilter, read 2026-11). That who
                 # sets a filter does not get it is a guess; a real account's webhooks would settle it.
                 return False
@@ -107,7 +107,7 @@ class Subscription:
     ``written_filter`` is the filter word for word as the client gave it.
     """
 
-    lane: UUID
+    partition: UUID
     url: str
     token: str
     filter: Filter = EVERYTHING
@@ -118,26 +118,26 @@ class TooManyUpdates(Exception):
     """The settings were changed too often; nothing was changed now."""
 
 
-class Hooks:
+class Subscriptions:
     """The settings of all restaurants. Not for several threads at once."""
 
     def __init__(self, url: str = "", token: str = "") -> None:
         self._url = url
         self._token = token
-        self._settled: dict[UUID, dict[str, Subscription]] = {}
+        self._configured: dict[UUID, dict[str, Subscription]] = {}
         self._updates: dict[tuple[UUID, str], deque[datetime]] = {}
 
     def of(self, organization: Organization) -> list[Subscription]:
         """Give everybody who listens to the restaurant."""
-        settled = self._settled.get(organization.id)
-        return list(settled.values()) if settled else [self._initial(organization)]
+        configured = self._configured.get(organization.id)
+        return list(configured.values()) if configured else [self._initial(organization)]
 
     def get(self, organization: Organization, login: str) -> Subscription | None:
         """Give the login's settings; None when others listen and it does not."""
-        settled = self._settled.get(organization.id)
-        return settled.get(login) if settled else self._initial(organization)
+        configured = self._configured.get(organization.id)
+        return configured.get(login) if configured else self._initial(organization)
 
-    def settle(
+    def configure(
         self,
         organization: Organization,
         login: str,
@@ -154,9 +154,9 @@ class Hooks:
             TooManyUpdates: it was done too often in the last minute.
         """
         self._count_update(organization, login, at)
-        lane = uuid5(organization.id, f"webhooks/{login}")
-        settled = self._settled.setdefault(organization.id, {})
-        settled[login] = Subscription(lane, url, token, wanted, written_filter)
+        partition = uuid5(organization.id, f"webhooks/{login}")
+        configured = self._configured.setdefault(organization.id, {})
+        configured[login] = Subscription(partition, url, token, wanted, written_filter)
 
     def _initial(self, organization: Organization) -> Subscription:
         return Subscription(organization.id, self._url, self._token)

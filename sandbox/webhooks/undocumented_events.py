@@ -13,16 +13,16 @@ from random import Random
 from sandbox.catalogue.menu import MakeId
 from sandbox.catalogue.world import Organization, TerminalGroup
 from sandbox.orders.serializer import Json
-from sandbox.webhooks.events import Notice, NoticeKind
+from sandbox.webhooks.events import UndocumentedEvent, UndocumentedType
 
 
-def make_notice(
-    kind: NoticeKind, organization: Organization, at: datetime, make_id: MakeId, random: Random
-) -> Notice:
+def make_undocumented_event(
+    kind: UndocumentedType, organization: Organization, at: datetime, make_id: MakeId, random: Random
+) -> UndocumentedEvent:
     """Make an event of a kind; what is in it is invented."""
     group = random.choice(organization.terminal_groups)
     info = _INFOS[kind](organization, group, make_id, random)
-    return Notice(at, organization, make_id("operation"), kind, info)
+    return UndocumentedEvent(at, organization, make_id("operation"), kind, info)
 
 
 def _kitchen_order(organization: Organization, group: TerminalGroup, make_id: MakeId, random: Random) -> Json:
@@ -49,8 +49,8 @@ def _hours(organization: Organization, group: TerminalGroup, make_id: MakeId, ra
     return {"id": str(group.id), "terminalGroupIds": [str(group.id)], "businessHours": [day] * 7}
 
 
-_INFOS: dict[NoticeKind, Callable[[Organization, TerminalGroup, MakeId, Random], Json]] = {
-    NoticeKind.KITCHEN_ORDER: _kitchen_order,
-    NoticeKind.MENU: _menu,
-    NoticeKind.BUSINESS_HOURS: _hours,
+_INFOS: dict[UndocumentedType, Callable[[Organization, TerminalGroup, MakeId, Random], Json]] = {
+    UndocumentedType.KITCHEN_ORDER: _kitchen_order,
+    UndocumentedType.MENU: _menu,
+    UndocumentedType.BUSINESS_HOURS: _hours,
 }

@@ -14,14 +14,14 @@ from sandbox.orders.order import CreationStatus, DeliveryStatus, ItemStatus, Ord
 from sandbox.webhooks import envelope, soi
 from sandbox.webhooks.events import (
     Event,
-    Notice,
     OrderChange,
     ReserveChange,
     ShiftChange,
     StopListChange,
     TableOrderChange,
+    UndocumentedEvent,
 )
-from sandbox.webhooks.subscriptions import Hooks, Subscription
+from sandbox.webhooks.subscriptions import Subscription, Subscriptions
 
 _SHARE_IN_BUNDLES = 0.15
 _BUNDLE_WAITS = timedelta(seconds=1.5)
@@ -29,13 +29,13 @@ _KITCHEN_STATUSES = {DeliveryStatus.WAIT_COOKING, DeliveryStatus.COOKING_STARTED
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Delivery:
     """One POST. Letters of one ``lane`` arrive in the order they were put in, if nothing goes wrong.
 
     Without a ``url`` it goes where the sender's own settings say.
     """
 
-    lane: UUID
+    partition: UUID
     title: str
     body: bytes
     events: int = 1
@@ -49,30 +49,33 @@ class _Bundle:
     events: list[Event] = field(default_factory=list)
 
 
-class Mailroom:
+class WebhookQueue:
     """Writes the letters; now and then events of one restaurant go together in one array.
 
     ``more_bundles`` is the share of events, beyond the usual, that wait for others to join them.
     """
 
     def __init__(
-        self, seed: int, hooks: Hooks | None = None, more_bundles: Callable[[], float] = lambda: 0.0
+        self,
+        seed: int,
+        subscriptions: Subscriptions | None = None,
+        more_bundles: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._random = Random(f"{seed}/mail")
-        self._hooks = hooks or Hooks()
+        self._subscriptions = subscriptions or Subscriptions()
         self._more_bundles = more_bundles
         self._bundles: dict[UUID, _Bundle] = {}
-        self._told_by_soi: dict[UUID, object] = {}
+        self._last_soi_details: dict[UUID, object] = {}
 
-    def write(self, happened: list[Event], now: datetime) -> list[Letter]:
+    def write(self, happened: list[Event], now: datetime) -> list[Delivery]:
         """Give the letters to send now, in order."""
-        letters: list[Letter] = []
+        deliveries: list[Delivery] = []
         for each in happened:
-            if each.organization.speaks_soi:
-                letters += self._soi_letters(each)
+            if each.organization.uses_soi:
+                deliveries += self._soi_deliveries(each)
             elif not self._joins_bundle(each, now):
-                letters += self._cloud_letters([each])
-        return letters + self._finished_bundles(now)
+                deliveries += self._cloud_deliveries([each])
+        return deliveries + self._finished_bundles(now)
 
     def _joins_bundle(self, each: Event, now: datetime) -> bool:
         """Put the event into a bundle; while it is open, all of the restaurant join it."""
@@ -84,42 +87,44 @@ class Mailroom:
         bundle.events.append(each)
         return True
 
-    def _soi_letters(self, happened: Event) -> list[Letter]:
+    def _soi_deliveries(self, happened: Event) -> list[Delivery]:
         """Write an order's change, if SOI has words for it: it knows no dishes, couriers or beginnings."""
         if not isinstance(happened, OrderChange) or happened.order.creation is CreationStatus.IN_PROGRESS:
             return []
         order = happened.order
         message = soi.message(happened)
         details = message["iikoOrderDetails"]
-        if not happened.opens and self._told_by_soi.get(order.id) == details:
+        if not happened.opens and self._last_soi_details.get(order.id) == details:
             return []
-        self._told_by_soi[order.id] = details
+        self._last_soi_details[order.id] = details
         if order.is_over or happened.is_error:
-            del self._told_by_soi[order.id]
+            del self._last_soi_details[order.id]
         title, body = f"{describe(happened)} (SOI)", _encoded(message)
         # SOI has no filter; its address is the one of the restaurant's webhooks, for want of another.
-        listeners = self._hooks.of(happened.organization)
-        return [Letter(each.lane, title, body, 1, each.url, each.token) for each in listeners]
+        listeners = self._subscriptions.of(happened.organization)
+        return [Delivery(each.partition, title, body, 1, each.url, each.token) for each in listeners]
 
-    def _finished_bundles(self, now: datetime) -> list[Letter]:
+    def _finished_bundles(self, now: datetime) -> list[Delivery]:
         finished = [key for key, bundle in self._bundles.items() if bundle.due <= now]
-        return [letter for key in finished for letter in self._cloud_letters(self._bundles.pop(key).events)]
+        return [
+            delivery for key in finished for delivery in self._cloud_deliveries(self._bundles.pop(key).events)
+        ]
 
-    def _cloud_letters(self, events: list[Event]) -> list[Letter]:
+    def _cloud_deliveries(self, events: list[Event]) -> list[Delivery]:
         """Write to each who listens what its filter lets through."""
-        letters = []
-        for listener in self._hooks.of(events[0].organization):
+        deliveries = []
+        for listener in self._subscriptions.of(events[0].organization):
             asked_for = [each for each in events if listener.filter.lets_through(each)]
             if asked_for:
-                letters.append(_cloud_letter(asked_for, listener))
-        return letters
+                deliveries.append(_cloud_delivery(asked_for, listener))
+        return deliveries
 
 
-def _cloud_letter(events: list[Event], to: Subscription) -> Letter:
+def _cloud_delivery(events: list[Event], to: Subscription) -> Delivery:
     keys = to.filter.delivery_orders.external_keys
     body = [envelope.event(each, keys) for each in events]
     title = ", ".join(describe(each) for each in events)
-    return Letter(to.lane, title, _encoded(body), len(events), to.url, to.token)
+    return Delivery(to.partition, title, _encoded(body), len(events), to.url, to.token)
 
 
 def _encoded(body: object) -> bytes:
@@ -145,7 +150,7 @@ def describe(happened: Event) -> str:
             return (
                 f"{who.short_name} reserve → {reserve.error.code if reserve.error else reserve.status.value}"
             )
-        case Notice():
+        case UndocumentedEvent():
             return f"{who.short_name} {happened.kind.value}"
 
 
@@ -165,8 +170,8 @@ def _news(change: OrderChange) -> str:
     notes = [_dishes_news(order)] if order.status in _KITCHEN_STATUSES else []
     notes += [order.courier.name] if order.courier else []
     notes += ["problem"] if order.problem and order.problem.is_open else []
-    told = ", ".join(filter(None, notes))
-    return f"{order.status.value} ({told})" if told else order.status.value
+    shown = ", ".join(filter(None, notes))
+    return f"{order.status.value} ({shown})" if shown else order.status.value
 
 
 def _dishes_news(order: Order) -> str:
