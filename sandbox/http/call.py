@@ -10,7 +10,7 @@ from http import HTTPStatus
 from sandbox.catalogue.world import Organization, TerminalGroup
 from sandbox.http.errors import ApiError, bad_request
 from sandbox.http.logins import Login
-from sandbox.http.request_body import Body
+from sandbox.http.request import Body
 from sandbox.orders.order import Order
 from sandbox.orders.serializer import Json
 from sandbox.simulator import Simulator

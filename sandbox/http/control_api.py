@@ -18,7 +18,7 @@ from sandbox.clock import Pace
 from sandbox.faults import FAULT_NAMES, Faults, parse_faults
 from sandbox.http.errors import ApiError, bad_request
 from sandbox.http.logins import Login
-from sandbox.http.request_body import Body
+from sandbox.http.request import Body
 from sandbox.options import MAX_SPEED
 from sandbox.orders import drafts
 from sandbox.orders.serializer import Json, order_info, vendor_date

@@ -12,7 +12,7 @@ from sandbox.http.call import Call, Operation, Operations
 from sandbox.http.errors import ApiError, answer, bad_request
 from sandbox.http.inject_fault import inject_fault_after, inject_fault_before
 from sandbox.http.logins import Login
-from sandbox.http.request_body import Body
+from sandbox.http.request import Body
 from sandbox.loyalty import api as loyalty_api
 from sandbox.orders import commands, creation, drafts, retrieval
 from sandbox.simulator import Simulator

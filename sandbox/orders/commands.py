@@ -16,7 +16,7 @@ from uuid import UUID
 from sandbox.catalogue.world import Organization, TerminalGroup
 from sandbox.http.call import Call, Operation, Operations
 from sandbox.http.errors import ApiError, answer
-from sandbox.http.request_body import Body
+from sandbox.http.request import Body
 from sandbox.orders import rules
 from sandbox.orders.order import DeliveryStatus, Order
 from sandbox.orders.payments import check_payments, read_payments

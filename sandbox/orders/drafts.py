@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from sandbox.catalogue.world import Organization
 from sandbox.http.call import Call, Operations
 from sandbox.http.errors import ApiError, answer, bad_request
-from sandbox.http.request_body import Body
+from sandbox.http.request import Body
 from sandbox.orders import rules
 from sandbox.orders.commands import PosConnection
 from sandbox.orders.creation import create, read_lines

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4, uuid5
 
 from sandbox.catalogue.world import NamedRow, Organization, RegularGuest, Street, TerminalGroup
 from sandbox.http.errors import bad_request
-from sandbox.http.request_body import Body
+from sandbox.http.request import Body
 from sandbox.orders.order import Address, ComboPart, Loyalty, OneTimeGuest, ServiceType
 from sandbox.orders.payments import RequestedPayment, read_payments, read_tips
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sandbox.catalogue.world import Organization
-from sandbox.http.request_body import Body
+from sandbox.http.request import Body
 from sandbox.orders.order import Payment
 from sandbox.orders.rules import Refused
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sandbox.catalogue.world import Organization
 from sandbox.http.call import Call, Operations
 from sandbox.http.errors import ApiError, answer, bad_request
-from sandbox.http.request_body import Body
+from sandbox.http.request import Body
 from sandbox.orders.order import CreationStatus, Order
 from sandbox.orders.revisions import TooOld
 from sandbox.orders.serializer import Json, order_info

@@ -214,7 +214,7 @@ def test_request_that_makes_no_sense(
 
 
 @pytest.mark.parametrize(
-    ("asked", "description"),
+    ("query", "description"),
     [
         ({}, "Either orderIds or posOrderIds is expected."),
         ({"orderIds": [], "posOrderIds": []}, "Either orderIds or posOrderIds is expected."),

@@ -58,7 +58,7 @@ def test_customer_is_found_by_everything_he_is_known_by(harness: Harness) -> Non
 
 
 @pytest.mark.parametrize(
-    ("asked", "code"),
+    ("query", "code"),
     [
         ({"type": "phone", "phone": "123"}, "Validation_IncorrectPhone"),
         ({"type": "phone", "phone": "+79040009999"}, "Transport_WrongCustomerNumber"),

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from sandbox.http.call import Call, Operations
 from sandbox.http.errors import ApiError, answer
-from sandbox.http.request_body import Body
+from sandbox.http.request import Body
 from sandbox.orders.order import ItemStatus
 from sandbox.orders.serializer import Json
 from sandbox.webhooks.subscriptions import Filter, OrderFilter, Subscription, TooManyUpdates
