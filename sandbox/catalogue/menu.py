@@ -1,10 +1,11 @@
-"""What the played restaurants cook, and at which price."""
+"""What the simulated restaurants cook, and at which price."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 MakeId = Callable[[str], UUID]
@@ -48,7 +49,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the menu, as the guest sees it."""
+    """A part of the menu."""
 
     id: UUID
     name: str
@@ -71,63 +72,32 @@ class Menu:
     sections: tuple[Section, ...] = ()
 
 
-_SECTIONS = {
-    "pizza": "Пицца",
-    "soups": "Супы",
-    "burgers": "Бургеры",
-    "rolls": "Роллы",
-    "grill": "С огня",
-    "drinks": "Напитки",
-    "desserts": "Десерты",
-}
-_PIZZA_SIZES = ("25 см", "30 см", "35 см")
-_PIZZAS = {
-    "«Сибирская»": ("590", "690", "890"),
-    "«Маргарита»": ("450", "550", "690"),
-    "«Пепперони»": ("519.90", "619.90", "779.90"),
-    "«Четыре сыра»": ("560", "670", "840"),
-}
-_HALVES = {"«Маргарита»": "275", "«Пепперони»": "309.95", "«Четыре сыра»": "335"}
-_DISHES = {
-    "soups": {"Борщ с пампушкой": "320", "Уха из трёх рыб": "389.50", "Суп дня": "290"},
-    "burgers": {"Бургер с говядиной": "450", "Бургер с курицей": "389.90", "Картофель фри": "159.90"},
-    "rolls": {"Ролл «Филадельфия»": "540", "Ролл «Калифорния»": "469.90", "Сет «Волна»": "1290"},
-    "grill": {"Салат «Цезарь»": "410", "Люля-кебаб": "479.90"},
-    "drinks": {"Морс клюквенный 0,5 л": "180", "Лимонад 0,5 л": "199.50", "Чай облепиховый 0,6 л": "240"},
-    "desserts": {"Медовик": "260", "Чизкейк": "289.90"},
-}
-_ADDITIONS = {
-    "pizza": ("Добавки", {"Халапеньо": "45.50", "Двойной сыр": "89", "Грибы": "59.90"}),
-    "burgers": ("К бургеру", {"Бекон": "69", "Соус чесночный": "39.90", "Без лука": "0"}),
-    "rolls": ("К роллам", {"Имбирь": "29.90", "Соус соевый": "25"}),
-}
-
-
-def build_menu(sections: tuple[str, ...], make_id: MakeId) -> Menu:
+def build_menu(given: dict[str, Any], sections: list[str], make_id: MakeId) -> Menu:
     """Compose the menu of one restaurant from the named sections."""
     dishes: list[Product] = []
-    parts = {section: Section(make_id(f"section/{section}"), _SECTIONS[section]) for section in sections}
-    for section, part in parts.items():
-        additions = _additions(section, make_id)
-        cooked = _pizzas(additions, make_id) if section == "pizza" else _plain(section, additions, make_id)
-        dishes += [replace(dish, section_id=part.id) for dish in cooked]
+    parts = {key: Section(make_id(f"section/{key}"), given["sections"][key]) for key in sections}
+    for key, part in parts.items():
+        modifiers = _modifiers(key, given["modifiers"], make_id)
+        cooked = _pizzas(given, make_id) if key == "pizza" else _plain(key, given["dishes"][key], make_id)
+        dishes += [replace(dish, section_id=part.id, modifiers=modifiers) for dish in cooked]
+    delivery = given["delivery"]
     return Menu(
         dishes=tuple(dishes),
-        pizza_of_halves=_pizza_of_halves(make_id) if "pizza" in sections else None,
-        delivery=Product(make_id("service/delivery"), "Доставка", Decimal(149)),
+        pizza_of_halves=_pizza_of_halves(given["halves"], make_id) if "pizza" in sections else None,
+        delivery=Product(make_id("service/delivery"), delivery["name"], Decimal(delivery["price"])),
         sections=tuple(parts.values()),
     )
 
 
-def _additions(section: str, make_id: MakeId) -> ModifierGroup | None:
-    if section not in _ADDITIONS:
+def _modifiers(section: str, given: dict[str, Any], make_id: MakeId) -> ModifierGroup | None:
+    if section not in given:
         return None
-    name, prices = _ADDITIONS[section]
-    modifiers = tuple(Modifier(make_id(f"modifier/{n}"), n, Decimal(p)) for n, p in prices.items())
-    return ModifierGroup(make_id(f"modifiers/{section}"), name, modifiers)
+    prices = given[section]["prices"].items()
+    modifiers = tuple(Modifier(make_id(f"modifier/{name}"), name, Decimal(price)) for name, price in prices)
+    return ModifierGroup(make_id(f"modifiers/{section}"), given[section]["name"], modifiers)
 
 
-def _pizzas(additions: ModifierGroup | None, make_id: MakeId) -> list[Product]:
+def _pizzas(given: dict[str, Any], make_id: MakeId) -> list[Product]:
     return [
         Product(
             id=make_id(f"product/pizza {name}"),
@@ -135,29 +105,24 @@ def _pizzas(additions: ModifierGroup | None, make_id: MakeId) -> list[Product]:
             price=Decimal(prices[0]),
             sizes=tuple(
                 Size(make_id(f"size/{size}"), size, Decimal(price))
-                for size, price in zip(_PIZZA_SIZES, prices, strict=True)
+                for size, price in zip(given["pizza_sizes"], prices, strict=True)
             ),
-            modifiers=additions,
         )
-        for name, prices in _PIZZAS.items()
+        for name, prices in given["pizzas"].items()
     ]
 
 
-def _plain(section: str, additions: ModifierGroup | None, make_id: MakeId) -> list[Product]:
-    dishes = [
-        Product(make_id(f"product/{name}"), name, Decimal(price), modifiers=additions)
-        for name, price in _DISHES[section].items()
-    ]
+def _plain(section: str, prices: dict[str, str], make_id: MakeId) -> list[Product]:
+    dishes = [Product(make_id(f"product/{name}"), name, Decimal(price)) for name, price in prices.items()]
     if section == "grill":
-        dishes.append(
-            Product(make_id("product/shashlik"), "Шашлык из свинины, кг", Decimal(1490), by_weight=True)
-        )
+        name = "Шашлык из свинины, кг"
+        dishes.append(Product(make_id("product/shashlik"), name, Decimal(1490), by_weight=True))
     return dishes
 
 
-def _pizza_of_halves(make_id: MakeId) -> PizzaOfHalves:
+def _pizza_of_halves(prices: dict[str, str], make_id: MakeId) -> PizzaOfHalves:
     halves = tuple(
         Product(make_id(f"half/{name}"), f"Половинка {name}", Decimal(price))
-        for name, price in _HALVES.items()
+        for name, price in prices.items()
     )
     return PizzaOfHalves(make_id("template/halves"), "Пицца из двух половинок", halves)

@@ -1,17 +1,19 @@
-"""The restaurants that the sandbox plays: all that stands before the first order comes.
+"""The simulated restaurants: all that exists before the first order.
 
 The same seed gives the same world, down to every id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tomllib
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from random import Random
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -23,7 +25,7 @@ DEFAULT_SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class TerminalGroup:
-    """The tills of one kitchen. ``time_zone`` is an IANA name."""
+    """The POS of one kitchen. ``time_zone`` is an IANA name."""
 
     id: UUID
     name: str
@@ -102,7 +104,7 @@ class DiscountType:
 
     id: UUID
     name: str
-    percent: Decimal | None
+    percent: Decimal | None = None
     sum: Decimal | None = None
     least: Decimal | None = None
     is_manual: bool = True
@@ -115,7 +117,7 @@ class DiscountType:
 
 
 class PaidWhen(StrEnum):
-    """When the till takes the money: it decides which statuses may be set from outside."""
+    """When the POS takes the money: it decides which statuses may be set from outside."""
 
     CLOSED = "WhenOrderClosed"
     ON_THE_WAY = "WhenOrderOnTheWay"
@@ -123,7 +125,7 @@ class PaidWhen(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dictionaries:
-    """Payment types, causes and the like: lists that people keep in the back office."""
+    """Payment types, causes and the like: lists of the back office."""
 
     cash: PaymentType
     card_to_courier: PaymentType
@@ -145,7 +147,7 @@ class Dictionaries:
 
     @property
     def all_discounts(self) -> tuple[DiscountType, ...]:
-        """Guests of the story ask for ``discounts``, people for any of these."""
+        """Generated orders have one of ``discounts``; clients may request any of these."""
         return self.discounts + self.rarer_discounts
 
     @property
@@ -157,7 +159,7 @@ class Dictionaries:
 class Organization:
     """One restaurant. ``time_zone`` is an IANA name.
 
-    One that ``speaks_soi`` announces its orders by SOI messages, the others by Cloud webhooks.
+    One that ``uses_soi`` announces its orders by SOI messages, the others by Cloud webhooks.
     """
 
     id: UUID
@@ -192,114 +194,47 @@ class World:
         return next((each for each in self.organizations if each.id == organization_id), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sketch:
-    """What a person wrote down about a restaurant; the rest is invented from the seed."""
-
-    key: str
-    kind: str
-    short_name: str
-    city: str
-    time_zone: str
-    latitude: float
-    longitude: float
-    streets: tuple[str, ...]
-    addresses: tuple[str, ...]
-    menu: tuple[str, ...]
-    paid_when: PaidWhen
-    pos_version: str
-    uses_soi: bool = False
-
-
-_SKETCHES = (
-    _Sketch(
-        "beryozka",
-        "Кафе",
-        "Берёзка",
-        "Тюмень",
-        "Asia/Yekaterinburg",
-        57.153,
-        65.5343,
-        ("Республики", "Ленина", "Мельникайте", "Малыгина"),
-        ("Республики, 61", "Мельникайте, 104"),
-        ("pizza", "soups", "drinks", "desserts"),
-        PaidWhen.CLOSED,
-        "9.2.6012.0",
-    ),
-    _Sketch(
-        "mayak",
-        "Пиццерия",
-        "Маяк",
-        "Калининград",
-        "Europe/Kaliningrad",
-        54.7104,
-        20.4522,
-        ("Ленинский проспект", "Черняховского", "Багратиона"),
-        ("Ленинский проспект, 18",),
-        ("pizza", "burgers", "drinks"),
-        PaidWhen.ON_THE_WAY,
-        "9.2.6012.0",
-    ),
-    _Sketch(
-        "volna",
-        "Суши-бар",
-        "Волна",
-        "Казань",
-        "Europe/Moscow",
-        55.7963,
-        49.1064,
-        ("Баумана", "Пушкина", "Декабристов"),
-        ("Баумана, 44",),
-        ("rolls", "soups", "drinks"),
-        PaidWhen.CLOSED,
-        # Old enough not to know some operations.
-        "8.2.7014.0",
-    ),
-    _Sketch(
-        "sopka",
-        "Бистро",
-        "Сопка",
-        "Владивосток",
-        "Asia/Vladivostok",
-        43.1155,
-        131.8855,
-        ("Светланская", "Алеутская", "Океанский проспект"),
-        ("Светланская, 33",),
-        ("grill", "burgers", "drinks", "desserts"),
-        PaidWhen.ON_THE_WAY,
-        "9.4.6008.0",
-        uses_soi=True,
-    ),
-)
 _COURIERS, _OPERATORS, _REGULARS, _TABLES = 5, 2, 30, 8
+
+
+@cache
+def _data() -> dict[str, Any]:
+    data: dict[str, Any] = tomllib.loads(Path(__file__).with_name("restaurants.toml").read_text("utf-8"))
+    return data
 
 
 def build_world(seed: int = DEFAULT_SEED) -> World:
     """Build the restaurants of ``seed``."""
-    organizations = tuple(_build_organization(seed, n, sketch) for n, sketch in enumerate(_SKETCHES))
-    return World(seed=seed, organizations=organizations)
+    restaurants = enumerate(_data()["restaurants"])
+    return World(seed, tuple(_build_organization(seed, number, given) for number, given in restaurants))
 
 
-def _build_organization(seed: int, position: int, sketch: _Sketch) -> Organization:
-    make_id = partial(_make_id, seed, sketch.key)
-    random = Random(f"{seed}/{sketch.key}")
+def _build_organization(seed: int, position: int, given: dict[str, Any]) -> Organization:
+    make_id = partial(_make_id, seed, given["key"])
+    random = Random(f"{seed}/{given['key']}")
+    city, short_name, time_zone = given["city"], given["short_name"], given["time_zone"]
     return Organization(
         id=make_id("organization"),
-        name=f"{sketch.kind} «{sketch.short_name}», {sketch.city}",
-        short_name=sketch.short_name,
-        time_zone=sketch.time_zone,
-        latitude=sketch.latitude,
-        longitude=sketch.longitude,
-        uses_soi=sketch.uses_soi,
-        paid_when=sketch.paid_when,
-        pos_version=sketch.pos_version,
-        city=_build_city(sketch, make_id, random),
-        terminal_groups=_build_terminal_groups(sketch, make_id),
+        name=f"{given['kind']} «{short_name}», {city}",
+        short_name=short_name,
+        time_zone=time_zone,
+        latitude=given["latitude"],
+        longitude=given["longitude"],
+        uses_soi=given.get("uses_soi", False),
+        paid_when=PaidWhen(given["paid_when"]),
+        pos_version=given["pos_version"],
+        city=_build_city(given, make_id, random),
+        terminal_groups=tuple(
+            TerminalGroup(
+                make_id(f"terminal-group/{each}"), f"{short_name}, {each}", f"{city}, {each}", time_zone
+            )
+            for each in given["addresses"]
+        ),
         couriers=_hire("courier", _COURIERS, 100 + position * 10, make_id, random),
         operators=_hire("operator", _OPERATORS, 200 + position * 10, make_id, random),
         regulars=_build_regulars(1000 + position * 100, make_id, random),
-        menu=build_menu(sketch.menu, make_id),
-        dictionaries=_build_dictionaries(make_id),
+        menu=build_menu(_data()["menu"], given["menu"], make_id),
+        dictionaries=_build_dictionaries(_data()["dictionaries"], make_id),
         tables=tuple(make_id(f"table/{number}") for number in range(1, _TABLES + 1)),
     )
 
@@ -308,103 +243,64 @@ def _make_id(seed: int, key: str, path: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"iiko-sandbox/{seed}/{key}/{path}")
 
 
-def _build_city(sketch: _Sketch, make_id: MakeId, random: Random) -> City:
+def _build_city(given: dict[str, Any], make_id: MakeId, random: Random) -> City:
     streets = tuple(
         Street(
             make_id(f"street/{name}"),
             name,
-            round(sketch.latitude + random.uniform(-0.02, 0.02), 5),
-            round(sketch.longitude + random.uniform(-0.03, 0.03), 5),
+            round(given["latitude"] + random.uniform(-0.02, 0.02), 5),
+            round(given["longitude"] + random.uniform(-0.03, 0.03), 5),
         )
-        for name in sketch.streets
+        for name in given["streets"]
     )
-    regions = tuple(_row(make_id, "region", name) for name in ("Центральный район", "Заречный район"))
-    return City(make_id("city"), sketch.city, streets, regions)
-
-
-def _build_terminal_groups(sketch: _Sketch, make_id: MakeId) -> tuple[TerminalGroup, ...]:
-    return tuple(
-        TerminalGroup(
-            make_id(f"terminal-group/{address}"),
-            f"{sketch.short_name}, {address}",
-            f"{sketch.city}, {address}",
-            sketch.time_zone,
-        )
-        for address in sketch.addresses
-    )
+    regions = _rows(make_id, "region", "Центральный район", "Заречный район")
+    return City(make_id("city"), given["city"], streets, regions)
 
 
 def _hire(role: str, count: int, first_phone: int, make_id: MakeId, random: Random) -> tuple[Employee, ...]:
     people: dict[str, Employee] = {}
     while len(people) < count:
         name, surname, _ = names.person(random)
-        full_name = f"{surname} {name}"
-        number = len(people)
-        people.setdefault(
-            full_name, Employee(make_id(f"{role}/{number}"), full_name, names.phone(first_phone + number))
-        )
+        full_name, number = f"{surname} {name}", len(people)
+        phone = names.phone(first_phone + number)
+        people.setdefault(full_name, Employee(make_id(f"{role}/{number}"), full_name, phone))
     return tuple(people.values())
 
 
 def _build_regulars(first_phone: int, make_id: MakeId, random: Random) -> tuple[RegularGuest, ...]:
-    return tuple(_build_regular(n, first_phone + n, make_id, random) for n in range(_REGULARS))
+    guests = []
+    for number in range(_REGULARS):
+        name, surname, is_woman = names.person(random)
+        gender, phone = "Female" if is_woman else "Male", names.phone(first_phone + number)
+        guests.append(RegularGuest(make_id(f"guest/{number}"), name, surname, gender, phone))
+    return tuple(guests)
 
 
-def _build_regular(number: int, phone: int, make_id: MakeId, random: Random) -> RegularGuest:
-    name, surname, is_woman = names.person(random)
-    gender = "Female" if is_woman else "Male"
-    return RegularGuest(make_id(f"guest/{number}"), name, surname, gender, names.phone(phone))
+def _build_dictionaries(given: dict[str, Any], make_id: MakeId) -> Dictionaries:
+    payment_types = {
+        name: PaymentType(make_id(f"payment/{row.get('key', name)}"), **_without_key(row))
+        for name, row in given["payment_types"].items()
+    }
+    discounts = {name: _build_discounts(given[name], make_id) for name in ("discounts", "rarer_discounts")}
+    lists = {name: _rows(make_id, *row) for name, row in given["rows"].items()}
+    single = {name: _rows(make_id, *row)[0] for name, row in given["single"].items()}
+    return Dictionaries(**payment_types, **discounts, **lists, **single)
 
 
-def _build_dictionaries(make_id: MakeId) -> Dictionaries:
-    row = partial(_row, make_id)
-    return Dictionaries(
-        cash=PaymentType(make_id("payment/cash"), "Наличные", "Cash", False, "CASH", None, "Cash", "Cash"),
-        card_to_courier=PaymentType(
-            make_id("payment/card"), "Картой при получении", "Card", False, "CARD", "Internal", "Card", "Card"
-        ),
-        card_online=PaymentType(
-            make_id("payment/online"), "Онлайн-оплата", "Card", True, "ONLN", "External", "Card", "Card"
-        ),
-        bonuses=PaymentType(
-            make_id("payment/bonuses"), "Бонусы", "External", True, "BONS", "Both", "LoyaltyCard", "IikoCard"
-        ),
-        cancel_causes=(
-            row("cancel-cause", "Отказ гостя"),
-            row("cancel-cause", "Ошибка оператора"),
-            row("cancel-cause", "Гость недоступен"),
-            row("cancel-cause", "Ресторан не успевает"),
-        ),
-        removal_without_writeoff=row("removal", "Удаление без списания"),
-        removal_with_writeoff=row("removal", "Удаление со списанием"),
-        discounts=_build_discounts(make_id),
-        rarer_discounts=_build_rarer_discounts(make_id),
-        delivery_by_courier=row("order-type", "Доставка курьером"),
-        pickup=row("order-type", "Самовывоз"),
-        in_the_hall=row("order-type", "Обычный заказ"),
-        courier_role=row("role", "Курьер"),
-        marketing_sources=(row("marketing-source", "Сайт"), row("marketing-source", "Листовка")),
-        price_categories=(row("price-category", "Доставка"), row("price-category", "Свои")),
-        tips_types=(row("tips-type", "Курьеру"),),
-        courier_services=(row("courier-service", "Городская служба доставки"),),
-    )
+def _without_key(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "key"}
 
 
-def _row(make_id: Callable[[str], UUID], kind: str, name: str) -> NamedRow:
-    return NamedRow(make_id(f"{kind}/{name}"), name)
+def _rows(make_id: MakeId, kind: str, *names: str) -> tuple[NamedRow, ...]:
+    return tuple(NamedRow(make_id(f"{kind}/{name}"), name) for name in names)
 
 
-def _build_discounts(make_id: MakeId) -> tuple[DiscountType, ...]:
-    return (
-        DiscountType(make_id("discount/10"), "Скидка 10 %", Decimal(10)),
-        DiscountType(make_id("discount/birthday"), "День рождения 15 %", Decimal(15)),
-        DiscountType(make_id("discount/manager"), "Скидка управляющего", None),
-    )
-
-
-def _build_rarer_discounts(make_id: MakeId) -> tuple[DiscountType, ...]:
-    return (
-        DiscountType(make_id("discount/coupon"), "Купон на 100 ₽", None, sum=Decimal(100)),
-        DiscountType(make_id("discount/feast"), "Банкет 20 %", Decimal(20), least=Decimal(10000)),
-        DiscountType(make_id("discount/happy hours"), "Счастливые часы", Decimal(5), is_manual=False),
+def _build_discounts(given: dict[str, dict[str, Any]], make_id: MakeId) -> tuple[DiscountType, ...]:
+    sums = ("percent", "sum", "least")
+    return tuple(
+        DiscountType(
+            make_id(f"discount/{key}"),
+            **{name: Decimal(value) if name in sums else value for name, value in row.items()},
+        )
+        for key, row in given.items()
     )
