@@ -16,12 +16,12 @@ from sandbox.faults import FAULT_NAMES, FaultInjector
 from sandbox.http.call_meter import CallMeter
 from sandbox.http.logins import Logins
 from sandbox.http.tokens import Tokens
+from sandbox.http.vendor_json import Json, vendor_date
 from sandbox.journal import Journal
 from sandbox.loyalty.wallets import Loyalty
 from sandbox.options import Options
 from sandbox.orders.command_statuses import CommandStatuses
 from sandbox.orders.order import CreationStatus, Order
-from sandbox.orders.serializer import Json, vendor_date
 from sandbox.webhooks.sender import Answer, Counts, Sender, Settings
 from sandbox.webhooks.subscriptions import Subscriptions
 from sandbox.webhooks.webhook_queue import WebhookQueue

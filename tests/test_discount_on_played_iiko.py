@@ -49,7 +49,7 @@ def dishes(order: PlayedOrder) -> list[tuple[Any, ...]]:
             one.size,
             one.amount,
             one.comment,
-            [(each.modifier, each.amount) for each in one.extras],
+            [(each.modifier, each.amount) for each in one.modifiers],
         )
         for one in order.lines
         if isinstance(one, Dish)
@@ -495,7 +495,7 @@ def drafted(stage: Stage, order: Order) -> Order:
             "price": float(line.price),
             "productSizeId": str(line.size.id) if line.size else None,
             "modifiers": [
-                {"productId": str(extra.modifier.id), "amount": extra.amount} for extra in line.extras
+                {"productId": str(extra.modifier.id), "amount": extra.amount} for extra in line.modifiers
             ],
         }
         for line in was.lines

@@ -1,67 +1,56 @@
-"""The vendor's dictionaries: restaurants, tills, couriers, and the lists kept in the back office."""
+"""The vendor's dictionaries: restaurants, terminal groups, couriers, and the lists of the back office."""
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Callable, Iterable
+from uuid import UUID
 
 from sandbox.catalogue.stop_lists import Stop
-from sandbox.catalogue.world import (
-    DiscountType,
-    Employee,
-    NamedRow,
-    Organization,
-    PaymentType,
-    TerminalGroup,
-)
-from sandbox.http.call import Call, Operations
+from sandbox.catalogue.world import DiscountType, Employee, NamedRow, Organization, PaymentType, TerminalGroup
+from sandbox.http.call import Call, OfRestaurants, operation
 from sandbox.http.errors import answer
-from sandbox.orders.serializer import Json, named, vendor_date
+from sandbox.http.request import Request
+from sandbox.http.vendor_json import Json, named, nulls, pick
+
+_KEPT = {"isDeleted": False}
 
 
-def _organizations(call: Call) -> Json:
+class OrganizationsRequest(Request):
+    organization_ids: list[UUID] | None = None
+    include_disabled: bool = False
+    return_additional_info: bool = False
+
+
+@operation("organizations")
+def _organizations(call: Call, request: OrganizationsRequest) -> Json:
     """Give the login's restaurants; one that it does not see is left out in silence."""
-    ids = call.body.ids_or_none("organizationIds")
-    call.body.flag("includeDisabled")
-    render = _extended if call.body.flag("returnAdditionalInfo") else _simple
+    ids, render = request.organization_ids, _extended if request.return_additional_info else _simple
     seen = [each for each in call.simulator.world.organizations if call.login.sees(each)]
     return answer(organizations=[render(each) for each in seen if ids is None or each.id in ids])
 
 
-def list_organizations(call: Call) -> Json:
-    """Answer the older GET, which asks for nothing in particular."""
-    seen = [each for each in call.simulator.world.organizations if call.login.sees(each)]
-    return answer(organizations=[_simple(each) for each in seen])
-
-
 def _simple(organization: Organization) -> Json:
-    return {
-        "responseType": "Simple",
-        "id": str(organization.id),
-        "name": organization.name,
-        "code": None,
-        "externalData": None,
-    }
+    return {"responseType": "Simple", **named(organization), **nulls("code externalData")}
 
 
 def _extended(organization: Organization) -> Json:
     return {
         **_simple(organization),
+        **pick(organization, "latitude longitude"),
         "responseType": "Extended",
         "country": "Россия",
         "restaurantAddress": organization.terminal_groups[0].address,
-        "latitude": organization.latitude,
-        "longitude": organization.longitude,
         "useUaeAddressingSystem": False,
         "version": organization.pos_version,
         "currencyIsoName": "RUB",
         "currencyMinimumDenomination": 0.01,
         "countryPhoneCode": "7",
         "marketingSourceRequiredInDelivery": False,
-        "defaultDeliveryCityId": str(organization.city.id),
-        "deliveryCityIds": [str(organization.city.id)],
+        "defaultDeliveryCityId": organization.city.id,
+        "deliveryCityIds": [organization.city.id],
         "deliveryServiceType": "CourierAndSelfService",
-        "deliveryOrderPaymentSettings": organization.paid_when.value,
-        "defaultCallCenterPaymentTypeId": str(organization.dictionaries.cash.id),
+        "deliveryOrderPaymentSettings": organization.paid_when,
+        "defaultCallCenterPaymentTypeId": organization.dictionaries.cash.id,
         "orderItemCommentEnabled": True,
         "inn": None,
         "addressFormatType": "Legacy",
@@ -73,102 +62,119 @@ def _extended(organization: Organization) -> Json:
     }
 
 
-# --- tills ---
+def _by_organization(
+    call: Call, request: OfRestaurants, rows: Callable[[Organization], Iterable[Json]]
+) -> list[Json]:
+    return [{"organizationId": each.id, "items": rows(each)} for each in call.organizations(request)]
 
 
-def _terminal_groups(call: Call) -> Json:
-    chosen = call.organizations()
-    call.body.flag_or_none("includeDisabled")
-    groups = [_of(each, [_group(each, group) for group in each.terminal_groups]) for each in chosen]
-    return answer(terminalGroups=groups, terminalGroupsInSleep=[])
+# --- terminal groups ---
+
+
+class GroupsRequest(OfRestaurants):
+    include_disabled: bool | None = None
+
+
+class StatusesRequest(OfRestaurants):
+    terminal_group_ids: list[UUID]
+
+
+@operation("terminal_groups")
+def _terminal_groups(call: Call, request: GroupsRequest) -> Json:
+    def rows(organization: Organization) -> list[Json]:
+        return [_group(organization, group) for group in organization.terminal_groups]
+
+    return answer(terminalGroups=_by_organization(call, request, rows), terminalGroupsInSleep=[])
 
 
 def _group(organization: Organization, group: TerminalGroup) -> Json:
+    # The document says "date-span" of timeZone and shows no value (OpenAPI, TerminalGroup): an IANA name
+    # is a guess.
     return {
-        "id": str(group.id),
-        "organizationId": str(organization.id),
-        "name": group.name,
-        "address": group.address,
-        # The document says "date-span" and shows no value (OpenAPI, TerminalGroup): an IANA name is a guess.
-        "timeZone": group.time_zone,
+        **pick(group, "id name address time_zone"),
+        "organizationId": organization.id,
         "externalData": None,
         "posVersion": organization.pos_version,
     }
 
 
-def _is_alive(call: Call) -> Json:
-    wanted = call.body.ids("terminalGroupIds")
+@operation("terminal_groups/is_alive")
+def _is_alive(call: Call, request: StatusesRequest) -> Json:
     statuses = [
-        {
-            "isAlive": call.simulator.engine.is_online(organization, group),
-            "terminalGroupId": str(group.id),
-            "organizationId": str(organization.id),
-        }
-        for organization in call.organizations()
-        for group in organization.terminal_groups
-        if group.id in wanted
+        {"isAlive": is_online, "terminalGroupId": group.id, "organizationId": organization.id}
+        for organization, group, is_online in _online(call, request)
+        if group.id in request.terminal_group_ids
     ]
     return answer(isAliveStatus=statuses)
 
 
-def _awake(call: Call) -> Json:
+@operation("terminal_groups/awake")
+def _awake(call: Call, request: StatusesRequest) -> Json:
     """Wake groups that sleep; none does here, so all that are known and connected are awake."""
-    wanted = call.body.ids("terminalGroupIds")
-    awake = {
-        group.id
-        for organization in call.organizations()
-        for group in organization.terminal_groups
-        if call.simulator.engine.is_online(organization, group)
-    }
+    awake = {group.id for _, group, is_online in _online(call, request) if is_online}
     return {
-        "successfullyProcessed": [str(each) for each in wanted if each in awake],
-        "failedProcessed": [str(each) for each in wanted if each not in awake],
+        "successfullyProcessed": [each for each in request.terminal_group_ids if each in awake],
+        "failedProcessed": [each for each in request.terminal_group_ids if each not in awake],
     }
+
+
+def _online(call: Call, request: OfRestaurants) -> list[tuple[Organization, TerminalGroup, bool]]:
+    is_online = call.simulator.engine.is_online
+    return [
+        (each, group, is_online(each, group))
+        for each in call.organizations(request)
+        for group in each.terminal_groups
+    ]
 
 
 # --- people ---
 
 
-def _couriers(call: Call) -> Json:
-    chosen = call.organizations()
-    return answer(employees=[_of(each, [_employee(one) for one in each.couriers]) for each in chosen])
+class RolesRequest(OfRestaurants):
+    roles_to_check: list[str]
 
 
-def _couriers_by_role(call: Call) -> Json:
-    roles = call.body.words("rolesToCheck")
-    checked = [{"checkedRoleCode": role, "employeeHasRole": role == "CR"} for role in roles]
-    chosen = call.organizations()
-    people = [
-        _of(each, [{**_employee(one), "checkRolesResult": checked} for one in each.couriers])
-        for each in chosen
-    ]
-    return answer(employeesWithCheckRoles=people)
+@operation("employees/couriers")
+def _couriers(call: Call, request: OfRestaurants) -> Json:
+    return answer(employees=_by_organization(call, request, lambda each: map(_employee, each.couriers)))
+
+
+@operation("employees/couriers/by_role")
+def _couriers_by_role(call: Call, request: RolesRequest) -> Json:
+    checked = [{"checkedRoleCode": role, "employeeHasRole": role == "CR"} for role in request.roles_to_check]
+
+    def rows(organization: Organization) -> list[Json]:
+        return [{**_employee(one), "checkRolesResult": checked} for one in organization.couriers]
+
+    return answer(employeesWithCheckRoles=_by_organization(call, request, rows))
 
 
 def _employee(person: Employee) -> Json:
     last, _, first = person.name.partition(" ")
     return {
-        "id": str(person.id),
+        "id": person.id,
         "firstName": first,
         "middleName": None,
         "lastName": last,
         "displayName": person.name,
         "code": person.phone[-3:],
-        "isDeleted": False,
+        **_KEPT,
     }
 
 
 # --- lists of the back office ---
 
 
-def _cancel_causes(call: Call) -> Json:
-    rows = [row for each in call.organizations() for row in each.dictionaries.cancel_causes]
-    return answer(cancelCauses=[{**named(row), "isDeleted": False} for row in rows])
+@operation("cancel_causes")
+def _cancel_causes(call: Call, request: OfRestaurants) -> Json:
+    rows = [row for each in call.organizations(request) for row in each.dictionaries.cancel_causes]
+    return answer(cancelCauses=[{**named(row), **_KEPT} for row in rows])
 
 
-def _removal_types(call: Call) -> Json:
+@operation("removal_types")
+def _removal_types(call: Call, request: OfRestaurants) -> Json:
     types: list[Json] = []
-    for organization in call.organizations():
+    for organization in call.organizations(request):
         dictionaries = organization.dictionaries
         types.append(_removal_type(dictionaries.removal_without_writeoff, writes_off=False))
         types.append(_removal_type(dictionaries.removal_with_writeoff, writes_off=True))
@@ -184,62 +190,58 @@ def _removal_type(row: NamedRow, *, writes_off: bool) -> Json:
         "canWriteoffToUser": False,
         "reasonRequired": False,
         "manual": True,
-        "isDeleted": False,
+        **_KEPT,
     }
 
 
-def _discounts(call: Call) -> Json:
-    chosen = call.organizations()
-    return answer(
-        discounts=[_of(each, [_discount(row) for row in each.dictionaries.all_discounts]) for each in chosen]
-    )
+@operation("discounts")
+def _discounts(call: Call, request: OfRestaurants) -> Json:
+    rows = _by_organization(call, request, lambda each: map(_discount, each.dictionaries.all_discounts))
+    return answer(discounts=rows)
 
 
 def _discount(row: DiscountType) -> Json:
     return {
-        **named(row),
+        **pick(row, "id name mode is_manual"),
         "percent": float(row.percent or 0),
         "isCategorisedDiscount": False,
         "productCategoryDiscounts": [],
         "comment": None,
         "canBeAppliedSelectively": False,
-        "minOrderSum": None if row.least is None else float(row.least),
-        "mode": row.mode,
+        "minOrderSum": row.least,
         "sum": float(row.sum or 0),
         "canApplyByCardNumber": False,
-        "isManual": row.is_manual,
         "isCard": False,
         "isAutomatic": not row.is_manual,
-        "isDeleted": False,
+        **_KEPT,
     }
 
 
-def _payment_types(call: Call) -> Json:
-    rows = [
-        _payment_type(each, row) for each in call.organizations() for row in each.dictionaries.payment_types
-    ]
+@operation("payment_types")
+def _payment_types(call: Call, request: OfRestaurants) -> Json:
+    chosen = call.organizations(request)
+    rows = [_payment_type(each, row) for each in chosen for row in each.dictionaries.payment_types]
     return answer(paymentTypes=rows)
 
 
 def _payment_type(organization: Organization, row: PaymentType) -> Json:
     return {
-        **named(row),
-        "code": row.code,
+        **pick(row, "id name code"),
         "comment": None,
         "combinable": True,
         "externalRevision": 1,
         "applicableMarketingCampaigns": [],
-        "isDeleted": False,
         "printCheque": row.listed_as != "IikoCard",
         "paymentProcessingType": row.processing,
         "paymentTypeKind": row.listed_as,
         "terminalGroups": [_group(organization, group) for group in organization.terminal_groups],
+        **_KEPT,
     }
 
 
-def _order_types(call: Call) -> Json:
-    chosen = call.organizations()
-    return answer(orderTypes=[_of(each, _order_types_of(each)) for each in chosen])
+@operation("deliveries/order_types")
+def _order_types(call: Call, request: OfRestaurants) -> Json:
+    return answer(orderTypes=_by_organization(call, request, _order_types_of))
 
 
 def _order_types_of(organization: Organization) -> list[Json]:
@@ -250,61 +252,38 @@ def _order_types_of(organization: Organization) -> list[Json]:
         # Spelt so in this dictionary only; orders say DeliveryByClient.
         (dictionaries.pickup, "DeliveryPickUp"),
     )
-    return [
-        {
-            **named(row),
-            "orderServiceType": kind,
-            "isDeleted": False,
-            "externalRevision": 1,
-            "isDefault": True,
-        }
-        for row, kind in kinds
-    ]
+    shared = {"externalRevision": 1, "isDefault": True, **_KEPT}
+    return [{**named(row), "orderServiceType": kind, **shared} for row, kind in kinds]
 
 
-def _stop_lists(call: Call) -> Json:
-    wanted, with_size = call.body.ids_or_none("terminalGroupsIds"), call.body.flag("returnSize")
-    stops = call.simulator.engine.side_events.stops
+class StopListsRequest(OfRestaurants):
+    terminal_groups_ids: list[UUID] | None = None
+    return_size: bool = False
+
+
+@operation("stop_lists")
+def _stop_lists(call: Call, request: StopListsRequest) -> Json:
+    ids, stops = request.terminal_groups_ids, call.simulator.engine.side_events.stops
 
     def rows(organization: Organization) -> list[Json]:
-        groups = (each for each in organization.terminal_groups if wanted is None or each.id in wanted)
         return [
             {
-                "terminalGroupId": str(group.id),
-                "items": [_stop(stop, with_size=with_size) for stop in stops.of(group)],
+                "terminalGroupId": group.id,
+                "items": [_stop(stop, with_size=request.return_size) for stop in stops.of(group)],
             }
-            for group in groups
+            for group in organization.terminal_groups
+            if ids is None or group.id in ids
         ]
 
-    return answer(terminalGroupStopLists=[_of(each, rows(each)) for each in call.organizations()])
+    return answer(terminalGroupStopLists=_by_organization(call, request, rows))
 
 
 def _stop(stop: Stop, *, with_size: bool) -> Json:
     sizes = stop.product.sizes
     return {
-        "productId": str(stop.product.id),
-        "balance": float(stop.balance),
-        "sizeId": str(sizes[0].id) if with_size and sizes else None,
+        "productId": stop.product.id,
+        "balance": stop.balance,
+        "sizeId": sizes[0].id if with_size and sizes else None,
         "sku": None,
-        "dateAdd": vendor_date(stop.since, UTC),
+        "dateAdd": stop.since,
     }
-
-
-def _of(organization: Organization, items: list[Json]) -> Json:
-    return {"organizationId": str(organization.id), "items": items}
-
-
-OPERATIONS: Operations = {
-    "organizations": _organizations,
-    "terminal_groups": _terminal_groups,
-    "terminal_groups/is_alive": _is_alive,
-    "terminal_groups/awake": _awake,
-    "employees/couriers": _couriers,
-    "employees/couriers/by_role": _couriers_by_role,
-    "cancel_causes": _cancel_causes,
-    "removal_types": _removal_types,
-    "discounts": _discounts,
-    "payment_types": _payment_types,
-    "deliveries/order_types": _order_types,
-    "stop_lists": _stop_lists,
-}

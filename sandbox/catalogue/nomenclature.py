@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
 
-from sandbox.catalogue.menu import Menu, ModifierGroup, Product, Size
-from sandbox.http.call import Call, Operations
+from sandbox.catalogue.menu import Menu, ModifierGroup, Product
+from sandbox.http.call import Call, OfRestaurant, operation
 from sandbox.http.errors import answer
-from sandbox.orders.serializer import Json, named
+from sandbox.http.request import Range
+from sandbox.http.vendor_json import Json, named, nulls
 
 _REVISION = 1
-"""The played menus never change."""
+"""The menus never change."""
+_KEPT = {"isDeleted": False}
 
 
-def _nomenclature(call: Call) -> Json:
+class NomenclatureRequest(OfRestaurant):
+    start_revision: Annotated[int, Range()] | None = None
+
+
+@operation("nomenclature")
+def _nomenclature(call: Call, request: NomenclatureRequest) -> Json:
     """Give the menu; nothing of it to whoever has this revision (OpenAPI, NomenclatureResponse)."""
-    organization = call.organization()
-    is_known = call.body.whole_or_none("startRevision") == _REVISION
-    menu = organization.menu
-    return answer(
-        groups=[] if is_known else _groups(menu),
-        productCategories=[] if is_known else [{**named(each), "isDeleted": False} for each in menu.sections],
-        products=[] if is_known else _products(menu),
-        sizes=[] if is_known else [_size(at, size) for at, size in enumerate(_sizes(menu))],
-        revision=_REVISION,
-    )
+    menu = call.organization(request).menu
+    parts: dict[str, list[Json]] = {
+        "groups": _groups(menu),
+        "productCategories": [{**named(each), **_KEPT} for each in menu.sections],
+        "products": _products(menu),
+        "sizes": _sizes(menu),
+    }
+    is_known = request.start_revision == _REVISION
+    return answer(revision=_REVISION, **{name: [] if is_known else rows for name, rows in parts.items()})
 
 
 def _products(menu: Menu) -> list[Json]:
@@ -35,7 +42,7 @@ def _products(menu: Menu) -> list[Json]:
     for group in _modifier_groups(menu):
         for at, one in enumerate(group.modifiers):
             modifier = Product(one.id, one.name, one.price)
-            rows[one.id] = {**_product(modifier, "modifier", at), "groupId": str(group.id)}
+            rows[one.id] = {**_product(modifier, "modifier", at), "groupId": group.id}
     return list(rows.values())
 
 
@@ -51,13 +58,12 @@ def _groups(menu: Menu) -> list[Json]:
     return [
         {
             **row,
+            **nulls("parentGroup code"),
             "imageLinks": [],
-            "parentGroup": None,
             "order": at,
             "isIncludedInMenu": not is_modifier,
             "isGroupModifier": is_modifier,
-            "code": None,
-            "isDeleted": False,
+            **_KEPT,
         }
         for at, (row, is_modifier) in enumerate(parts)
     ]
@@ -67,25 +73,20 @@ def _group_modifiers(group: ModifierGroup | None) -> list[Json]:
     """Any of the group may be added, up to three portions of each."""
     if group is None:
         return []
-    children = [
-        {"id": str(one.id), "defaultAmount": 0, "minAmount": 0, "maxAmount": 3, "required": False}
-        for one in group.modifiers
-    ]
-    return [
-        {
-            "id": str(group.id),
-            "minAmount": 0,
-            "maxAmount": 3 * len(children),
-            "required": False,
-            "childModifiersHaveMinMaxRestrictions": False,
-            "childModifiers": children,
-        }
-    ]
+    limits = {"minAmount": 0, "maxAmount": 3, "required": False}
+    children = [{"id": one.id, "defaultAmount": 0, **limits} for one in group.modifiers]
+    whole = {
+        "id": group.id,
+        **limits,
+        "maxAmount": 3 * len(children),
+        "childModifiersHaveMinMaxRestrictions": False,
+        "childModifiers": children,
+    }
+    return [whole]
 
 
 def _product(product: Product, kind: str, order: int) -> Json:
-    section = str(product.section_id) if product.section_id else None
-    sizes = [_price(str(size.id), size.price) for size in product.sizes]
+    sizes = [_price(size.id, size.price) for size in product.sizes]
     return {
         **named(product),
         "type": kind,
@@ -97,28 +98,20 @@ def _product(product: Product, kind: str, order: int) -> Json:
         "sizePrices": sizes or [_price(None, product.price)],
         "modifiers": [],
         "groupModifiers": _group_modifiers(product.modifiers),
-        "groupId": section,
-        "parentGroup": section,
-        "productCategoryId": section,
+        **dict.fromkeys(("groupId", "parentGroup", "productCategoryId"), product.section_id),
         "order": order,
         "doNotPrintInCheque": False,
         "imageLinks": [],
         "code": None,
-        "isDeleted": False,
+        **_KEPT,
     }
 
 
-def _price(size_id: str | None, price: Decimal) -> Json:
-    current = {"currentPrice": float(price), "isIncludedInMenu": True, "nextIncludedInMenu": True}
+def _price(size_id: UUID | None, price: Decimal) -> Json:
+    current = {"currentPrice": price, "isIncludedInMenu": True, "nextIncludedInMenu": True}
     return {"sizeId": size_id, "price": current}
 
 
-def _sizes(menu: Menu) -> Iterable[Size]:
-    return {size.id: size for dish in menu.dishes for size in dish.sizes}.values()
-
-
-def _size(at: int, size: Size) -> Json:
-    return {**named(size), "priority": at, "isDefault": at == 0}
-
-
-OPERATIONS: Operations = {"nomenclature": _nomenclature}
+def _sizes(menu: Menu) -> list[Json]:
+    sizes = {size.id: size for dish in menu.dishes for size in dish.sizes}.values()
+    return [{**named(size), "priority": at, "isDefault": at == 0} for at, size in enumerate(sizes)]

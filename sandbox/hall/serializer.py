@@ -3,90 +3,76 @@
 from __future__ import annotations
 
 from sandbox.hall.tables import Reserve, TableOrder, TableStatus
-from sandbox.orders.order import CreationError, Dish
-from sandbox.orders.serializer import (
-    Json,
-    creation_error,
-    date_or_null,
-    discount_item,
-    dish,
-    employee,
-    named,
-    regular_guest,
-    vendor_date,
-)
+from sandbox.http.vendor_json import Json, named, nulls, pick, render
+from sandbox.orders.order import CreationError
+from sandbox.orders.serializer import creation_error, discount_item, dish, employee, regular_guest
 
 
 def table_order_info(order: TableOrder) -> Json:
-    return {
-        "id": str(order.id),
-        "posId": None if order.error else str(order.pos_id),
-        "externalNumber": order.external_number,
-        "organizationId": str(order.organization.id),
-        "timestamp": order.revision,
-        **_creation(order.error),
+    info = {
+        **_wrapper(order, order.error),
+        "posId": None if order.error else order.pos_id,
         "order": None if order.error else _table_order(order),
+    }
+    return render(info, order.organization.zone)
+
+
+def _wrapper(row: TableOrder | Reserve, error: CreationError | None) -> Json:
+    return {
+        **pick(row, "id external_number"),
+        "organizationId": row.organization.id,
+        "timestamp": row.revision,
+        "creationStatus": "Error" if error else "Success",
+        "errorInfo": creation_error(error),
     }
 
 
 def _table_order(order: TableOrder) -> Json:
-    zone = order.organization.zone
     return {
-        "tableIds": [str(order.table)],
+        "tableIds": [order.table],
         "customer": regular_guest(order.guest) if order.guest else None,
         "phone": order.guest.phone if order.guest else None,
-        "status": order.status.value,
-        "whenCreated": vendor_date(order.created, zone),
+        "status": order.status,
+        "whenCreated": order.created,
         "waiter": employee(order.waiter),
-        "tabName": None,
+        **nulls("tabName priceCategory"),
         "splitOrderBetweenCashRegisters": "Disabled",
-        "priceCategory": None,
         **_bill(order),
     }
 
 
 def _bill(order: TableOrder) -> Json:
-    """What a table order and the order of a banquet have in common."""
-    zone, is_closed = order.organization.zone, order.status is TableStatus.CLOSED
+    """Render what a table order and the order of a banquet have in common."""
+    is_closed = order.status is TableStatus.CLOSED
     return {
-        "menuId": None,
-        "sum": float(order.sum),
-        "number": order.number,
-        "sourceKey": None,
-        "whenBillPrinted": date_or_null(order.bill_printed, zone),
-        "whenClosed": date_or_null(order.closed, zone),
-        "conception": None,
+        **nulls("menuId sourceKey conception loyaltyInfo externalData"),
+        **pick(order, "sum number"),
+        "whenBillPrinted": order.bill_printed,
+        "whenClosed": order.closed,
         "guestsInfo": {"count": order.guests_count, "splitBetweenPersons": False},
-        "items": [_item(line, order) for line in order.lines],
+        "items": [
+            {
+                **pick(line, "status amount comment"),
+                **nulls("deleted comboInformation"),
+                "whenPrinted": order.created,
+                **dish(line, is_deleted=False),
+            }
+            for line in order.lines
+        ],
         "combos": [],
         "payments": [_payment(order)] if is_closed else [],
         "tips": [],
         "discounts": [discount_item(order.discount)] if order.discount else [],
         "orderType": {**named(order.organization.dictionaries.in_the_hall), "orderServiceType": "Common"},
-        "terminalGroupId": str(order.terminal_group.id),
-        "processedPaymentsSum": float(order.sum) if is_closed else 0.0,
-        "loyaltyInfo": None,
-        "externalData": None,
-    }
-
-
-def _item(line: Dish, order: TableOrder) -> Json:
-    return {
-        "status": line.status.value,
-        "deleted": None,
-        "amount": float(line.amount),
-        "comment": line.comment,
-        "whenPrinted": vendor_date(order.created, order.organization.zone),
-        "comboInformation": None,
-        **dish(line, is_deleted=False),
+        "terminalGroupId": order.terminal_group.id,
+        "processedPaymentsSum": order.sum if is_closed else 0.0,
     }
 
 
 def _payment(order: TableOrder) -> Json:
-    kind = order.organization.dictionaries.card_to_courier
     return {
-        "paymentType": {**named(kind), "kind": kind.kind},
-        "sum": float(order.sum),
+        "paymentType": pick(order.organization.dictionaries.card_to_courier, "id name kind"),
+        "sum": order.sum,
         "isPreliminary": False,
         "isExternal": False,
         "isProcessedExternally": False,
@@ -96,39 +82,25 @@ def _payment(order: TableOrder) -> Json:
 
 
 def reserve_info(reserve: Reserve) -> Json:
-    return {
-        "id": str(reserve.id),
-        "externalNumber": reserve.external_number,
-        "organizationId": str(reserve.organization.id),
-        "timestamp": reserve.revision,
-        **_creation(reserve.error),
+    info = {
+        **_wrapper(reserve, reserve.error),
         "isDeleted": False,
         "reserve": None if reserve.error else _reserve(reserve),
     }
+    return render(info, reserve.organization.zone)
 
 
 def _reserve(reserve: Reserve) -> Json:
-    zone = reserve.organization.zone
     return {
+        **pick(reserve, "guests_count status cancel_reason"),
+        **nulls("comment eventType"),
         "customer": regular_guest(reserve.guest),
-        "guestsCount": reserve.guests_count,
-        "comment": None,
+        "phone": reserve.guest.phone,
         "durationInMinutes": reserve.minutes,
         "shouldRemind": True,
-        "status": reserve.status.value,
-        "cancelReason": reserve.cancel_reason,
-        "tableIds": [str(reserve.table)],
+        "tableIds": [reserve.table],
         # Which clock these two follow is not stated (OpenAPI, Reserve): the terminal's is a guess.
-        "estimatedStartTime": vendor_date(reserve.starts, zone),
-        "guestsComingTime": date_or_null(reserve.came, zone),
-        "phone": reserve.guest.phone,
-        "eventType": None,
+        "estimatedStartTime": reserve.starts,
+        "guestsComingTime": reserve.came,
         "order": _bill(reserve.banquet) if reserve.banquet else None,
-    }
-
-
-def _creation(error: CreationError | None) -> Json:
-    return {
-        "creationStatus": "Error" if error else "Success",
-        "errorInfo": creation_error(error) if error else None,
     }

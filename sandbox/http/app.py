@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from sandbox.http.control_api import ON_DEMAND_EVENTS, Control
 from sandbox.http.errors import error_body
 from sandbox.http.vendor_api import VendorApi
-from sandbox.orders.serializer import Json
+from sandbox.http.vendor_json import Json
 from sandbox.simulator import Simulator
 
 

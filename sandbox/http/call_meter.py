@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from threading import Lock
 
-from sandbox.orders.serializer import Json
+from sandbox.http.vendor_json import Json
 
 _MINUTE_S = 60.0
 _GROUPS = {

@@ -1,13 +1,17 @@
-"""The sandbox's own API and the buttons of its page: what goes wrong, the clock, the tills, the mail.
+"""The sandbox's own API and the buttons of its page: faults, clock, POS connections, webhooks.
 
-``/sandbox/…`` is no part of the vendor's API. A form is answered by a way back to the page.
+``/sandbox/…`` is no part of the vendor's API. A form is answered by a redirect to the page.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, timedelta
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from flask import Blueprint, jsonify, redirect, request
@@ -18,224 +22,243 @@ from sandbox.clock import Pace
 from sandbox.faults import FAULT_NAMES, Faults, parse_faults
 from sandbox.http.errors import ApiError, bad_request
 from sandbox.http.logins import Login
-from sandbox.http.request import Body
+from sandbox.http.request import Amount, Length, Request, parse, read, wrong
+from sandbox.http.vendor_json import Json, pick, to_json
 from sandbox.options import MAX_SPEED
 from sandbox.orders import drafts
-from sandbox.orders.serializer import Json, order_info, vendor_date
+from sandbox.orders.serializer import order_info
 from sandbox.simulator import Simulator
 from sandbox.webhooks.events import UndocumentedType
 from sandbox.webhooks.sender import Answer
 
 ON_DEMAND_EVENTS = (
-    "StopListUpdate",
-    "PersonalShift",
-    "TableOrderUpdate",
-    "ReserveUpdate",
+    *("StopListUpdate", "PersonalShift", "TableOrderUpdate", "ReserveUpdate"),
     *(kind.value for kind in UndocumentedType),
 )
 _LONGEST_ADVANCE_S = 24 * 3600
 
+Given = TypeVar("Given", bound=Request)
+
+
+class FaultsRequest(Request):
+    faults: str
+
+
+class ClockRequest(Request):
+    speed: Amount | None = None
+    advance_s: Amount | None = None
+
+
+class RestaurantRequest(Request):
+    organization_id: UUID | None = None
+
+
+class EventRequest(RestaurantRequest):
+    event_type: str
+
+
+class OnlineRequest(RestaurantRequest):
+    online: bool
+    terminal_group_id: UUID | None = None
+
+
+class DraftsRequest(RestaurantRequest):
+    on: bool
+
+
+class ForgetRequest(Request):
+    order_id: UUID
+
+
+class RevokeRequest(Request):
+    login: str | None = None
+
+
+class LoginRequest(Request):
+    name: Annotated[str, Length(200, shortest=1)]
+    blocked: bool | None = None
+    organizations: list[UUID] | None = None
+    rights: list[str] | None = None
+    source_key: str | None = None
+
 
 class Control:
-    """The ``/sandbox`` routes of one stage."""
+    """The ``/sandbox`` routes of one simulator."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
 
     def blueprint(self) -> Blueprint:
         control = Blueprint("control", __name__, url_prefix="/sandbox")
-        control.add_url_rule("/state", "state", self._simulator.state, methods=["GET"])
-        control.add_url_rule("/faults", "faults", self._show_faults, methods=["GET"])
-        control.add_url_rule("/webhooks", "webhooks", self._sent, methods=["GET"])
-        control.add_url_rule("/menu", "menu", self._menu, methods=["GET"])
-        control.add_url_rule("/calls", "calls", self._calls, methods=["GET"])
-        control.add_url_rule("/orders", "all_orders", self._orders, methods=["GET"])
-        control.add_url_rule("/faults", "set_faults", self._set_faults, methods=["POST"])
-        control.add_url_rule("/clock", "clock", self._move_clock, methods=["POST"])
-        control.add_url_rule("/orders", "orders", self._create_order, methods=["POST"])
-        control.add_url_rule("/orders/forget", "forget_order", self._forget_order, methods=["POST"])
-        control.add_url_rule("/events", "events", self._trigger_event, methods=["POST"])
-        control.add_url_rule("/till", "till", self._set_online, methods=["POST"])
-        control.add_url_rule("/drafts", "drafts", self._set_drafts, methods=["POST"])
-        control.add_url_rule("/tokens/revoke", "revoke", self._revoke, methods=["POST"])
-        control.add_url_rule("/logins", "logins", self._set_login, methods=["POST"])
+        views: dict[str, Callable[[], object]] = {
+            "state": self._simulator.state,
+            "faults": lambda: _faults_state(self._simulator.faults.faults),
+            "webhooks": self._webhooks,
+            "menu": self._menu,
+            "calls": self._simulator.call_meter.state,
+            "orders": self._orders,
+        }
+        for path, view in views.items():
+            control.add_url_rule(f"/{path}", path, partial(self._show, view), methods=["GET"])
+        self._add(control, "faults", FaultsRequest, self._set_faults)
+        self._add(control, "clock", ClockRequest, self._set_clock)
+        self._add(control, "orders", RestaurantRequest, self._create_order)
+        self._add(control, "orders/forget", ForgetRequest, self._forget_order)
+        self._add(control, "events", EventRequest, self._trigger_event)
+        self._add(control, "till", OnlineRequest, self._set_online)
+        self._add(control, "drafts", DraftsRequest, self._set_drafts)
+        self._add(control, "tokens/revoke", RevokeRequest, self._revoke)
+        self._add(control, "logins", LoginRequest, self._set_login)
         control.register_error_handler(ApiError, lambda error: (error.body, error.status))
         return control
 
-    # --- faults ---
+    def _add(self, to: Blueprint, path: str, kind: type[Given], action: Callable[[Given], Json]) -> None:
+        def view() -> Response:
+            result = to_json(action(read(kind, _given(), spell=str)))
+            return redirect("/", code=303) if request.form else jsonify(result)
 
-    def _show_faults(self) -> Response:
-        return jsonify(_faults_state(self._simulator.faults.faults))
+        to.add_url_rule(f"/{path}", f"post_{path}", view, methods=["POST"])
 
-    def _set_faults(self) -> Response:
+    def _show(self, view: Callable[[], object]) -> Response:
+        with self._simulator.lock:
+            return jsonify(to_json(view()))
+
+    # --- faults, clock, orders ---
+
+    def _set_faults(self, given: FaultsRequest) -> Json:
         """Replace all faults: ``{"faults": "drop=0.1,http_408_after=1@deliveries/cancelx1"}``."""
         try:
-            faults = parse_faults(_given().text("faults"))
+            faults = parse_faults(given.faults)
         except ValueError as error:
             raise bad_request(f"faults: {error}.") from error
         self._simulator.faults.set(faults)
-        return _done(_faults_state(faults))
+        return _faults_state(faults)
 
-    # --- clock and orders ---
-
-    def _move_clock(self) -> Response:
-        """Go faster (``speed``), or play the next ``advance_s`` seconds at once."""
-        given = _given()
-        if given.has("speed"):
-            speed = float(given.number("speed"))
-            if not 0.01 <= speed <= MAX_SPEED:
-                raise given.wrong("speed", f"a number from 0.01 to {MAX_SPEED:g} is expected")
+    def _set_clock(self, given: ClockRequest) -> Json:
+        """Go faster (``speed``), or run the next ``advance_s`` seconds at once."""
+        if given.speed is not None:
+            if not Decimal("0.01") <= given.speed <= MAX_SPEED:
+                raise wrong("speed", f"a number from 0.01 to {MAX_SPEED:g} is expected")
             with self._simulator.lock:
-                self._simulator.engine.set_pace(Pace(speed))
-        if given.has("advance_s"):
-            gap_s = float(given.number("advance_s"))
-            if gap_s > _LONGEST_ADVANCE_S:
-                raise given.wrong("advance_s", f"at most {_LONGEST_ADVANCE_S} seconds are expected")
-            self._simulator.advance(timedelta(seconds=gap_s))
-        return _done({"now": self._simulator.now().isoformat(), "speed": self._simulator.engine.pace.speed})
+                self._simulator.engine.set_pace(Pace(float(given.speed)))
+        if given.advance_s is not None:
+            if given.advance_s > _LONGEST_ADVANCE_S:
+                raise wrong("advance_s", f"at most {_LONGEST_ADVANCE_S} seconds are expected")
+            self._simulator.advance(timedelta(seconds=float(given.advance_s)))
+        return {"now": self._simulator.now().isoformat(), "speed": self._simulator.engine.pace.speed}
 
-    def _create_order(self) -> Response:
-        """Let a guest order now, in the restaurant named or in the first."""
+    def _create_order(self, given: RestaurantRequest) -> Json:
+        """Create an order now, in the restaurant named or in the first."""
         with self._simulator.lock:
-            order = self._simulator.engine.create_order(self._simulator.now(), self._organization())
-        return _done(order_info(order))
+            order = self._simulator.engine.create_order(self._simulator.now(), self._organization(given))
+        return order_info(order)
 
-    def _forget_order(self) -> Response:
-        """Let the order ``order_id`` go without a word: no answer lists it, and nothing tells why."""
-        given = _given()
-        order_id = given.id("order_id")
+    def _forget_order(self, given: ForgetRequest) -> Json:
+        """Remove the order ``order_id`` without an event: no answer lists it any more."""
         with self._simulator.lock:
-            if not self._simulator.engine.forget(order_id):
-                raise given.wrong("order_id", "there is no such order")
-        return _done({"order_id": str(order_id)})
+            if not self._simulator.engine.forget(given.order_id):
+                raise wrong("order_id", "there is no such order")
+        return {"order_id": given.order_id}
 
-    def _trigger_event(self) -> Response:
-        """Let something be told by an event of ``event_type``, in the restaurant named or in the first."""
-        given, organization = _given(), self._organization()
-        event_type = given.text("event_type")
+    def _trigger_event(self, given: EventRequest) -> Json:
+        """Cause an event of ``event_type``, in the restaurant named or in the first."""
+        organization = self._organization(given)
         if organization.uses_soi:
-            raise given.wrong("organization_id", "this restaurant speaks SOI, which has no such events")
+            raise wrong("organization_id", "this restaurant speaks SOI, which has no such events")
         with self._simulator.lock:
             self._simulator.run_due()  # what was due before has happened before
-            is_told = self._simulator.engine.side_events.trigger(
-                event_type, organization, self._simulator.now()
-            )
-        if not is_told:
-            raise given.wrong(
-                "event_type", f"there are {', '.join(ON_DEMAND_EVENTS)}; orders are born by /sandbox/orders"
-            )
-        return _done({"event_type": event_type, "organization_id": str(organization.id)})
+            side_events, now = self._simulator.engine.side_events, self._simulator.now()
+            is_known = side_events.trigger(given.event_type, organization, now)
+        if not is_known:
+            known = ", ".join(ON_DEMAND_EVENTS)
+            raise wrong("event_type", f"there are {known}; orders are created by /sandbox/orders")
+        return {"event_type": given.event_type, "organization_id": organization.id}
 
-    # --- tills, tokens, logins ---
+    # --- POS connections, tokens, logins ---
 
-    def _set_online(self) -> Response:
-        """Cut the tills of a restaurant off or bring them back: all, or those of ``terminal_group_id``."""
-        organization, is_online = self._organization(), _given().required_flag("online")
-        group = self._group_of(organization)
+    def _set_online(self, given: OnlineRequest) -> Json:
+        """Disconnect the POS of a restaurant or reconnect it: all, or those of ``terminal_group_id``."""
+        organization, engine = self._organization(given), self._simulator.engine
+        group = _find_group(organization, given.terminal_group_id)
         with self._simulator.lock:
-            self._simulator.engine.set_online(
-                organization, self._simulator.now(), is_online=is_online, group=group
-            )
-        return _done({"organization_id": str(organization.id), "online": is_online})
+            engine.set_online(organization, self._simulator.now(), is_online=given.online, group=group)
+        return {"organization_id": organization.id, "online": given.online}
 
-    def _set_drafts(self) -> Response:
-        """Switch the drafts of a restaurant on or off."""
-        organization, is_on = self._organization(), _given().required_flag("on")
+    def _set_drafts(self, given: DraftsRequest) -> Json:
+        organization = self._organization(given)
         with self._simulator.lock:
-            drafts.switch(self._simulator, organization, is_on=is_on)
-        return _done({"organization_id": str(organization.id), "on": is_on})
+            drafts.switch(self._simulator, organization, is_on=given.on)
+        return {"organization_id": organization.id, "on": given.on}
 
-    def _revoke(self) -> Response:
-        return _done({"revoked": self._simulator.tokens.revoke(_given().text_or_none("login"))})
+    def _revoke(self, given: RevokeRequest) -> Json:
+        return {"revoked": self._simulator.tokens.revoke(given.login)}
 
-    def _set_login(self) -> Response:
-        """Say what a login may: ``rights`` are beginnings of operations, null is all of them."""
-        given = _given()
-        organizations, rights = given.ids_or_none("organizations"), given.words_or_none("rights")
+    def _set_login(self, given: LoginRequest) -> Json:
+        """Set what a login may do: ``rights`` are prefixes of operations, null is all of them."""
         login = Login(
-            name=given.text("name", shortest=1, longest=200),
-            is_blocked=given.flag_or_none("blocked"),
-            organizations=None if organizations is None else frozenset(organizations),
-            rights=None if rights is None else tuple(rights),
-            source_key=given.text_or_none("source_key"),
+            name=given.name,
+            is_blocked=bool(given.blocked),
+            organizations=None if given.organizations is None else frozenset(given.organizations),
+            rights=None if given.rights is None else tuple(given.rights),
+            source_key=given.source_key,
         )
         self._simulator.logins.put(login)
-        return _done({"name": login.name})
+        return {"name": given.name}
 
-    # --- looking ---
+    # --- views ---
 
-    def _sent(self) -> Response:
-        """Give the last tries to bring webhooks, the newest first, with what they said."""
+    def _webhooks(self) -> Json:
+        """Give the last attempts to send webhooks, the newest first, with their answers."""
         limit = request.args.get("limit", default=100, type=int)
-        answers = self._simulator.sender.answers()[: max(0, limit)]
-        return jsonify({"webhooks": [_sent_state(each) for each in answers]})
+        return {"webhooks": [_attempt(each) for each in self._simulator.sender.answers()[: max(0, limit)]]}
 
-    def _calls(self) -> Response:
-        """Tell how often each operation was called, in the busiest minute too, and what was answered."""
-        return jsonify(self._simulator.call_meter.state())
-
-    def _orders(self) -> Response:
+    def _orders(self) -> Json:
         """Give the truth: every order remembered, as the cloud has it at this moment."""
-        with self._simulator.lock:
-            orders = list(self._simulator.engine.orders())
-        return jsonify({"orders": [order_info(order) for order in orders]})
+        return {"orders": [order_info(order) for order in self._simulator.engine.orders()]}
 
-    def _menu(self) -> Response:
+    def _menu(self) -> Json:
         menus = [
             {
-                "organization_id": str(organization.id),
+                "organization_id": organization.id,
                 "products": [
-                    {
-                        "id": str(product.id),
-                        "name": product.name,
-                        "price": str(product.price),
-                        "sizes": [{"id": str(size.id), "name": size.name} for size in product.sizes],
-                    }
+                    {**pick(product, "id name sizes"), "price": str(product.price)}
                     for product in organization.menu.dishes
                 ],
             }
             for organization in self._simulator.world.organizations
         ]
-        return jsonify({"menus": menus})
+        return {"menus": menus}
 
-    def _group_of(self, organization: Organization) -> TerminalGroup | None:
-        given = _given()
-        if (wanted := given.id_or_none("terminal_group_id")) is None:
-            return None
-        for group in organization.terminal_groups:
-            if group.id == wanted:
-                return group
-        raise given.wrong("terminal_group_id", "this restaurant has no such group")
-
-    def _organization(self) -> Organization:
-        given = _given()
-        wanted: UUID | None = given.id_or_none("organization_id")
-        organizations = self._simulator.world.organizations
-        if wanted is None:
-            return organizations[0]
-        organization = self._simulator.world.organization(wanted)
+    def _organization(self, given: RestaurantRequest) -> Organization:
+        world = self._simulator.world
+        if given.organization_id is None:
+            return world.organizations[0]
+        organization = world.organization(given.organization_id)
         if organization is None:
-            raise given.wrong("organization_id", "there is no such restaurant")
+            raise wrong("organization_id", "there is no such restaurant")
         return organization
 
 
-def _given() -> Body:
-    """Read the body, be it JSON or a form of the page, whose words are taken for what they look like."""
+def _find_group(organization: Organization, group_id: UUID | None) -> TerminalGroup | None:
+    group = next((each for each in organization.terminal_groups if each.id == group_id), None)
+    if group is None and group_id:
+        raise wrong("terminal_group_id", "this restaurant has no such group")
+    return group
+
+
+def _given() -> Json:
+    """Read the body: JSON, or a form of the page, whose values are read as JSON where they are that."""
     if request.form:
-        words = {name: value.strip() for name, value in request.form.items()}
-        return Body({name: _looks_like(value) for name, value in words.items() if value or name == "faults"})
-    return Body.parse(request.get_data() or b"{}")
+        given = {name: value.strip() for name, value in request.form.items()}
+        return {name: _value(value) for name, value in given.items() if value or name == "faults"}
+    return parse(request.get_data() or b"{}")
 
 
-def _looks_like(word: str) -> object:
+def _value(value: str) -> object:
     try:
-        return json.loads(word)
+        return json.loads(value, parse_float=Decimal)
     except ValueError:
-        return word
-
-
-def _done(content: Json) -> Response:
-    return redirect("/", code=303) if request.form else jsonify(content)
+        return value
 
 
 def _faults_state(faults: Faults) -> Json:
@@ -246,16 +269,9 @@ def _faults_state(faults: Faults) -> Json:
     }
 
 
-def _sent_state(answer: Answer) -> Json:
+def _attempt(answer: Answer) -> Json:
     try:
         body: object = json.loads(answer.body)
     except ValueError:
         body = None
-    return {
-        "at": vendor_date(answer.at, UTC),
-        "url": answer.url,
-        "what": answer.title,
-        "status": answer.status,
-        "took_ms": answer.took_ms,
-        "body": body,
-    }
+    return {**pick(answer, "at url status"), "what": answer.title, "took_ms": answer.took_ms, "body": body}

@@ -1,11 +1,9 @@
-"""The vendor's way to say no: a status, a sentence and sometimes a short code."""
+"""The vendor's refusals: a status, a sentence and sometimes a short code."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from uuid import uuid4
-
-from sandbox.orders.serializer import Json
 
 
 class ApiError(Exception):
@@ -21,10 +19,10 @@ def bad_request(description: str, code: str | None = None) -> ApiError:
     return ApiError(HTTPStatus.BAD_REQUEST, description, code)
 
 
-def answer(**content: object) -> Json:
-    """Put the id of the operation before what is answered."""
-    return {"correlationId": str(uuid4()), **content}
+def answer(**content: object) -> dict[str, object]:
+    """Put the id of the operation before the content of an answer."""
+    return {"correlationId": uuid4(), **content}
 
 
-def error_body(description: str, code: str | None = None) -> Json:
-    return answer(errorDescription=description, error=code)
+def error_body(description: str, code: str | None = None) -> dict[str, object]:
+    return {"correlationId": str(uuid4()), "errorDescription": description, "error": code}

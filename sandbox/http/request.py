@@ -1,217 +1,230 @@
-"""Reads a request's body field by field, as strictly as the vendor does.
+"""Reads a request into the dataclass that declares it, as strictly as the vendor does.
 
-Every reader raises the 400 that the vendor would answer, naming the field.
+A field without a default must be there; only one of type ``… | None`` may be null. ``Length``, ``Range``
+and ``Choice`` narrow what its type allows. What does not fit is the vendor's 400, which names the field.
+Dates are read without a zone: which one they are in depends on the field, see ``instant``.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from sandbox.http.errors import bad_request
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,7})?")
-_DATE_FORM = "yyyy-MM-dd HH:mm:ss.fff"
-_LARGEST_SUM = Decimal(10_000_000_000)
+_FIRST, _LAST = datetime(1, 1, 2), datetime(9999, 12, 30)  # noqa: DTZ001  # of any zone
+
+T = TypeVar("T")
+Content = dict[str, Any]
 
 
-class Body:
-    """A JSON object that came from outside; ``path`` is where it lies in the whole body."""
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How many characters a string may have."""
 
-    def __init__(self, content: dict[str, object], path: str = "") -> None:
-        self._content = content
-        self._path = path
+    longest: int
+    shortest: int = 0
 
-    @classmethod
-    def parse(cls, text: bytes, *, may_be_quoted: bool = False) -> Body:
-        """Read a whole body; numbers keep every digit they came with.
 
-        One that ``may_be_quoted`` may also be a JSON string of the object: pyiikocloudapi 0.0.32 asks
-        for its token so.
-        """
-        try:
-            content = json.loads(text, parse_float=Decimal)
-            if may_be_quoted and isinstance(content, str):
-                content = json.loads(content, parse_float=Decimal)
-        except (ValueError, RecursionError):
-            content = None
-        if not isinstance(content, dict):
-            raise bad_request("The body is not a JSON object.")
-        return cls(content)
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a number may be; without ``highest`` there is no upper limit."""
 
-    @property
-    def content(self) -> dict[str, object]:
-        """The object word for word, to be kept or given back."""
-        return self._content
+    lowest: int = 0
+    highest: Decimal | None = None
 
-    def has(self, name: str) -> bool:
-        """Tell whether the field is there and not null."""
-        return self._content.get(name) is not None
 
-    def must_name(self, name: str) -> None:
-        """Insist on a field that may be null, but not absent."""
-        if name not in self._content:
-            raise self.wrong(name, "is required, though it may be null")
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The strings that are allowed."""
 
-    def must_not_be_null(self, *names: str) -> None:
-        """Insist on fields that may be absent, but not null."""
-        for name in names:
-            if name in self._content and self._content[name] is None:
-                raise self.wrong(name, "may be left out, but not be null")
+    allowed: Collection[str]
 
-    def wrong(self, name: str, what: str) -> Exception:
-        return bad_request(f"{self._path}{name}: {what}.")
 
-    # --- ids ---
+@dataclass(frozen=True, slots=True, eq=False)
+class Variants:
+    """The dataclasses that an object may be read into, by the value of its field ``tag``."""
 
-    def id(self, name: str) -> UUID:
-        return self._as_id(name, self._content.get(name))
+    kinds: dict[str, type]
+    tag: str = "type"
 
-    def id_or_none(self, name: str) -> UUID | None:
-        return self.id(name) if self.has(name) else None
 
-    def ids(self, name: str) -> list[UUID]:
-        given = self._content.get(name)
-        if not isinstance(given, list):
-            raise self.wrong(name, "a list of ids is expected")
-        return [self._as_id(name, each) for each in given]
+NOT_NULL = object()
+"""Marks a field that may be left out, but not be null."""
 
-    def ids_or_none(self, name: str) -> list[UUID] | None:
-        return self.ids(name) if self.has(name) else None
 
-    def _as_id(self, name: str, value: object) -> UUID:
-        try:
-            return UUID(str(value))
-        except ValueError as error:
-            raise self.wrong(name, f"{value!r} is not a uuid") from error
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
+class Request:
+    """An object of a request; every subclass is a frozen dataclass."""
 
-    # --- words ---
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True, kw_only=True)(cls)
 
-    def text(self, name: str, *, longest: int | None = None, shortest: int = 0) -> str:
-        value = self._content.get(name)
-        if not isinstance(value, str):
-            raise self.wrong(name, "a string is expected")
-        if len(value) < shortest or (longest is not None and len(value) > longest):
-            raise self.wrong(name, f"a string of {shortest} to {longest} characters is expected")
+
+Amount = Annotated[Decimal, Range(highest=Decimal(10_000_000_000))]
+
+
+def parse(text: bytes, *, may_be_quoted: bool = False) -> Content:
+    """Parse a whole body; numbers keep every digit they came with.
+
+    One that ``may_be_quoted`` may also be a JSON string of the object: pyiikocloudapi 0.0.32 asks
+    for its token so.
+    """
+    try:
+        content = json.loads(text, parse_float=Decimal)
+        if may_be_quoted and isinstance(content, str):
+            content = json.loads(content, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise bad_request("The body is not a JSON object.")
+    return content
+
+
+def read(kind: type[T], content: Content, path: str = "", *, spell: Callable[[str], str] | None = None) -> T:
+    """Read an object; ``spell`` turns the names of fields into those of the request, else camel case does.
+
+    Raises:
+        ApiError: it does not fit; the error names the field.
+    """
+    found: dict[str, object] = {}
+    shape: Any = kind
+    for name, hint, is_required in _fields_of(shape):
+        key = (spell or camel)(name)
+        if key in content:
+            found[name] = _read_value(hint, content[key], path + key)
+        elif is_required:
+            may_be_null = NoneType in get_args(hint)
+            if may_be_null:
+                raise wrong(path + key, "is required, though it may be null")
+            _read_value(hint, None, path + key)
+    return kind(**found)
+
+
+def instant(local: datetime, zone: tzinfo) -> datetime:
+    """Give the instant of a date that was read, in UTC."""
+    return local.replace(tzinfo=zone).astimezone(UTC)
+
+
+def wrong(place: str, what: str) -> Exception:
+    return bad_request(f"{place}: {what}.")
+
+
+def camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+@cache
+def _fields_of(kind: Any) -> list[tuple[str, Any, bool]]:
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        (each.name, hints[each.name], each.default is MISSING and each.default_factory is MISSING)
+        for each in fields(kind)
+    ]
+
+
+def _read_value(hint: Any, value: object, place: str) -> object:
+    may_be_null = NoneType in get_args(hint)
+    if may_be_null:
+        hint = next(each for each in get_args(hint) if each is not NoneType)
+    hint, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    if may_be_null and value is None:
+        if NOT_NULL in marks:
+            raise wrong(place, "may be left out, but not be null")
+        return None
+    limits = next((mark for mark in marks if mark is not NOT_NULL), None)
+    if get_origin(hint) is list:
+        return _read_list(get_args(hint)[0], value, place)
+    if reader := _READERS.get(hint):
+        return reader(value, limits, place)
+    if not isinstance(value, dict):
+        raise wrong(place, "an object is expected")
+    if isinstance(limits, Variants):
+        hint = limits.kinds[_read_text(value.get(limits.tag), Choice(limits.kinds), f"{place}.{limits.tag}")]
+    return read(hint, value, f"{place}.")
+
+
+def _read_list(hint: Any, value: object, place: str) -> list[object]:
+    plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    what, kind = _KINDS_OF_LISTS.get(plain, ("objects", dict))
+    if not isinstance(value, list) or not all(isinstance(each, kind) for each in value):
+        raise wrong(place, f"a list of {what} is expected")
+    places = [f"{place}[{number}]" if kind is dict else place for number in range(len(value))]
+    return [_read_value(hint, each, place) for each, place in zip(value, places, strict=True)]
+
+
+def _read_id(value: object, limits: None, place: str) -> UUID:
+    try:
+        return UUID(str(value))
+    except ValueError as error:
+        raise wrong(place, f"{value!r} is not a uuid") from error
+
+
+def _read_text(value: object, limits: Length | Choice | None, place: str) -> str:
+    if isinstance(limits, Choice):
+        if not isinstance(value, str) or value not in limits.allowed:
+            raise wrong(place, f"{value!r} is not one of {', '.join(limits.allowed)}")
         return value
+    if not isinstance(value, str):
+        raise wrong(place, "a string is expected")
+    if limits and not limits.shortest <= len(value) <= limits.longest:
+        raise wrong(place, f"a string of {limits.shortest} to {limits.longest} characters is expected")
+    return value
 
-    def text_or_none(self, name: str, *, longest: int | None = None) -> str | None:
-        return self.text(name, longest=longest) if self.has(name) else None
 
-    def choice(self, name: str, allowed: Collection[str]) -> str:
-        value = self._content.get(name)
-        if not isinstance(value, str) or value not in allowed:
-            raise self.wrong(name, f"{value!r} is not one of {', '.join(allowed)}")
-        return value
+def _read_flag(value: object, limits: None, place: str) -> bool:
+    if not isinstance(value, bool):
+        raise wrong(place, "true or false is expected")
+    return value
 
-    def choice_or_none(self, name: str, allowed: Collection[str]) -> str | None:
-        return self.choice(name, allowed) if self.has(name) else None
 
-    def words_or_none(self, name: str, allowed: Collection[str] | None = None) -> list[str] | None:
-        """Read a list of strings, each one of ``allowed`` where there is such a list."""
-        value = self._content.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise self.wrong(name, "a list of strings is expected")
-        for each in value:
-            if allowed is not None and each not in allowed:
-                raise self.wrong(name, f"{each!r} is not one of {', '.join(allowed)}")
-        return value
+def _read_whole(value: object, limits: Range | None, place: str) -> int:
+    """Read a whole number: from a lowest one on, or of either sign as far as 32 bits go."""
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not isinstance(value, int) or not is_whole or (limits and value < limits.lowest):
+        raise wrong(place, f"a whole number{f' from {limits.lowest}' if limits else ''} is expected")
+    if not limits and not -(2**31) <= value < 2**31:
+        raise wrong(place, "a whole number is expected")
+    return value
 
-    def words(self, name: str) -> list[str]:
-        words = self.words_or_none(name)
-        if words is None:
-            raise self.wrong(name, "a list of strings is expected")
-        return words
 
-    # --- numbers and flags ---
+def _read_number(value: object, limits: Range | None, place: str) -> Decimal:
+    """Read a number, exact to its last digit."""
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        raise wrong(place, "a number is expected")
+    if limits and limits.highest is not None and not limits.lowest <= value <= limits.highest:
+        raise wrong(place, f"a number from {limits.lowest} to {limits.highest} is expected")
+    return Decimal(value)
 
-    def flag(self, name: str) -> bool:
-        """Read a flag; absent is no, and null is wrong."""
-        value = self._content.get(name, False)
-        if not isinstance(value, bool):
-            raise self.wrong(name, "true or false is expected")
-        return value
 
-    def flag_or_none(self, name: str) -> bool:
-        """Read a flag that may be null, which is no, too."""
-        return self.has(name) and self.flag(name)
-
-    def required_flag(self, name: str) -> bool:
-        if not self.has(name):
-            raise self.wrong(name, "true or false is expected")
-        return self.flag(name)
-
-    def integer(self, name: str) -> int:
-        """Read a whole number of either sign, as far as 32 bits go."""
-        value = self._content.get(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not -(2**31) <= value < 2**31:
-            raise self.wrong(name, "a whole number is expected")
-        return value
-
-    def integer_or_none(self, name: str) -> int | None:
-        return self.integer(name) if self.has(name) else None
-
-    def whole(self, name: str, *, lowest: int = 0) -> int:
-        value = self._content.get(name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-            raise self.wrong(name, f"a whole number from {lowest} is expected")
-        return value
-
-    def whole_or_none(self, name: str, *, lowest: int = 0) -> int | None:
-        return self.whole(name, lowest=lowest) if self.has(name) else None
-
-    def any_number(self, name: str) -> Decimal:
-        """Read a number, exact to its last digit."""
-        value = self._content.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-            raise self.wrong(name, "a number is expected")
-        return Decimal(value)
-
-    def number(self, name: str, *, largest: Decimal = _LARGEST_SUM) -> Decimal:
-        """Read a number from 0, exact to its last digit."""
-        number = self.any_number(name)
-        if not 0 <= number <= largest:
-            raise self.wrong(name, f"a number from 0 to {largest} is expected")
-        return number
-
-    # --- dates ---
-
-    def moment(self, name: str, zone: tzinfo = UTC) -> datetime:
-        """Read a vendor's date of ``zone`` as an instant in UTC."""
-        value = self._content.get(name)
+def _read_date(value: object, limits: None, place: str) -> datetime:
+    try:
         if not isinstance(value, str) or not _DATE.fullmatch(value):
-            raise self.wrong(name, f"{value!r} is not a date, {_DATE_FORM} is expected")
-        try:
-            return datetime.fromisoformat(value[:26]).replace(tzinfo=zone).astimezone(UTC)
-        except (ValueError, OverflowError) as error:
-            raise self.wrong(name, f"{value!r} is not a date, {_DATE_FORM} is expected") from error
+            raise ValueError
+        local = datetime.fromisoformat(value[:26])
+        if not _FIRST <= local <= _LAST:
+            raise ValueError
+    except ValueError as error:
+        raise wrong(place, f"{value!r} is not a date, yyyy-MM-dd HH:mm:ss.fff is expected") from error
+    return local
 
-    def moment_or_none(self, name: str, zone: tzinfo = UTC) -> datetime | None:
-        return self.moment(name, zone) if self.has(name) else None
 
-    # --- objects within ---
-
-    def part(self, name: str) -> Body:
-        value = self._content.get(name)
-        if not isinstance(value, dict):
-            raise self.wrong(name, "an object is expected")
-        return Body(value, f"{self._path}{name}.")
-
-    def part_or_none(self, name: str) -> Body | None:
-        return self.part(name) if self.has(name) else None
-
-    def parts(self, name: str) -> list[Body]:
-        value = self._content.get(name)
-        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            raise self.wrong(name, "a list of objects is expected")
-        return [Body(each, f"{self._path}{name}[{number}].") for number, each in enumerate(value)]
-
-    def parts_or_none(self, name: str) -> list[Body]:
-        """Read a list of objects; absent and null are an empty one."""
-        return self.parts(name) if self.has(name) else []
+_KINDS_OF_LISTS: dict[object, tuple[str, type]] = {UUID: ("ids", object), str: ("strings", str)}
+_READERS: dict[Any, Callable[[object, Any, str], object]] = {
+    UUID: _read_id,
+    str: _read_text,
+    bool: _read_flag,
+    int: _read_whole,
+    Decimal: _read_number,
+    datetime: _read_date,
+}

@@ -1,38 +1,44 @@
-"""The vendor's HTTP API as far as it is played: the door with its tokens, rights and faults."""
+"""The vendor's HTTP API as far as it is simulated: tokens, rights and faults, then the operation."""
 
 from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
 from sandbox.catalogue import dictionaries, nomenclature, shifts
-from sandbox.http.call import Call, Operation, Operations
-from sandbox.http.errors import ApiError, answer, bad_request
+from sandbox.http.call import OPERATIONS, Call, Operation
+from sandbox.http.errors import ApiError, answer
 from sandbox.http.inject_fault import inject_fault_after, inject_fault_before
 from sandbox.http.logins import Login
-from sandbox.http.request import Body
+from sandbox.http.request import Length, Request, parse, read, wrong
+from sandbox.http.vendor_json import to_json
 from sandbox.loyalty import api as loyalty_api
 from sandbox.orders import commands, creation, drafts, retrieval
 from sandbox.simulator import Simulator
 from sandbox.webhooks import settings_api
 
-OPERATIONS: Operations = {
-    **dictionaries.OPERATIONS,
-    **nomenclature.OPERATIONS,
-    **shifts.OPERATIONS,
-    **settings_api.OPERATIONS,
-    **commands.OPERATIONS,
-    **creation.OPERATIONS,
-    **drafts.OPERATIONS,
-    **retrieval.OPERATIONS,
-    **loyalty_api.OPERATIONS,
-}
+OPERATION_MODULES = [
+    *(dictionaries, nomenclature, shifts, settings_api, commands, creation, drafts, retrieval, loyalty_api)
+]
+"""They register their operations when they are imported."""
+
+
+class LoginRequest(Request):
+    api_login: str
+
+
+class KeyRequest(Request):
+    api_key: Annotated[str, Length(1000, shortest=1)]
+    app_id: UUID
+    client_secret: str
 
 
 class VendorApi:
-    """The ``/api`` routes of one stage."""
+    """The ``/api`` routes of one simulator."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
@@ -43,37 +49,42 @@ class VendorApi:
             view = partial(self._answer, path, operation)
             api.add_url_rule(f"/1/{path}", path.replace("/", "_"), view, methods=["POST"])
         # Deprecated by the vendor, but there (OpenAPI, GET organizations, read 2026-11).
-        listing = partial(self._answer, "organizations", dictionaries.list_organizations)
+        listing = partial(self._answer, "organizations", OPERATIONS["organizations"])
         api.add_url_rule("/1/organizations", "organizations_by_get", listing, methods=["GET"])
-        for version, issue in (("1", self._issue_by_login), ("v2", self._issue_by_key)):
+        issuing = {
+            "1": Operation(LoginRequest, self._issue_by_login),
+            "v2": Operation(KeyRequest, self._issue_by_key),
+        }
+        for version, issue in issuing.items():
             view = partial(self._answer, "access_token", issue, is_open=True)
             api.add_url_rule(f"/{version}/access_token", f"access_token_{version}", view, methods=["POST"])
         api.register_error_handler(ApiError, lambda error: (error.body, error.status))
         return api
 
     def _answer(self, path: str, operation: Operation, *, is_open: bool = False) -> Response:
-        injected = self._simulator.faults.for_call(path)
+        faults = self._simulator.faults.for_call(path)
         try:
             if self._simulator.call_meter.is_too_much(path):
-                injected = []
+                faults = []
                 raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.")
-            response = self._carry_out(path, operation, injected, is_open=is_open)
+            response = self._carry_out(path, operation, faults, is_open=is_open)
         except ApiError as error:
-            failing = (name for name in injected if name != "slow")
+            failing = (name for name in faults if name != "slow")
             self._simulator.call_meter.count(path, next(failing, str(int(error.status))))
             raise
         self._simulator.call_meter.count(path, "200")
         return response
 
-    def _carry_out(self, path: str, operation: Operation, injected: list[str], *, is_open: bool) -> Response:
-        inject_fault_before(injected)
+    def _carry_out(self, path: str, operation: Operation, faults: list[str], *, is_open: bool) -> Response:
+        inject_fault_before(faults)
         login = Login("") if is_open else self._check_login(path)
-        is_bare = request.method == "GET"
-        body = Body({}) if is_bare else Body.parse(request.get_data(), may_be_quoted=is_open)
+        has_body = request.method != "GET"
+        content = parse(request.get_data(), may_be_quoted=is_open) if has_body else {}
         with self._simulator.lock:
-            content = operation(Call(self._simulator, login, body, self._simulator.now()))
-        inject_fault_after(injected)
-        return Response() if content is None else jsonify(content)
+            call = Call(self._simulator, login, content, self._simulator.now())
+            result = operation.run(call, read(operation.request, content))
+        inject_fault_after(faults)
+        return Response() if result is None else jsonify(to_json(result))
 
     def _check_login(self, path: str) -> Login:
         """Find whose token it is.
@@ -90,21 +101,18 @@ class VendorApi:
             raise ApiError(HTTPStatus.UNAUTHORIZED, f"Right api/1/{path} is not allowed for this ApiLogin.")
         return login
 
-    def _issue_by_login(self, call: Call) -> dict[str, object]:
-        name = call.body.text("apiLogin")
-        if not name:
-            raise bad_request("apiLogin: a string is expected.")
-        return self._issue(name)
+    def _issue_by_login(self, call: Call, request: LoginRequest) -> object:
+        if not request.api_login:
+            raise wrong("apiLogin", "a string is expected")
+        return self._issue(request.api_login)
 
-    def _issue_by_key(self, call: Call) -> dict[str, object]:
-        """Issue a token for a key; the sandbox takes every application whose secret it is not to refuse."""
-        name = call.body.text("apiKey", shortest=1, longest=1000)
-        call.body.id("appId")
-        if call.body.text("clientSecret").startswith("refused"):
+    def _issue_by_key(self, call: Call, request: KeyRequest) -> object:
+        """Issue a token for a key, to every application whose secret does not begin with ``refused``."""
+        if request.client_secret.startswith("refused"):
             raise ApiError(HTTPStatus.UNAUTHORIZED, "Application is not authorized.")
-        return self._issue(name)
+        return self._issue(request.api_key)
 
-    def _issue(self, name: str) -> dict[str, object]:
+    def _issue(self, name: str) -> object:
         if self._simulator.logins.get(name).is_blocked:
             raise ApiError(HTTPStatus.UNAUTHORIZED, "Login is not authorized.")
         return answer(token=self._simulator.tokens.issue(name))

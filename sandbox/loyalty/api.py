@@ -1,29 +1,25 @@
-"""The loyalty operations: who a guest is, what lies in the wallets and how it came there."""
+"""The loyalty operations: who a customer is, what lies in the wallets, and the transactions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
-from functools import wraps
+from typing import Annotated
 from uuid import UUID
 
 from sandbox.catalogue.money import KOPECK
-from sandbox.catalogue.world import Organization
-from sandbox.http.call import Call, Operation, Operations
-from sandbox.http.errors import bad_request
-from sandbox.loyalty.wallets import (
-    Accounts,
-    Customer,
-    LoyaltyRefusal,
-    Posting,
-    Program,
-    Transaction,
-    TransactionType,
-)
-from sandbox.orders.serializer import Json, vendor_date
+from sandbox.http.call import Call, OfRestaurant, operation
+from sandbox.http.request import Amount, Choice, Length, Range, instant, wrong
+from sandbox.http.vendor_json import Json, nulls, pick
+from sandbox.loyalty.wallets import Accounts, Customer, Posting, Program, Transaction, TransactionType
 
-_SEARCHES = ("phone", "cardTrack", "cardNumber", "email", "id")
+_SEARCHES = {
+    "phone": "phone",
+    "cardTrack": "card_track",
+    "cardNumber": "card_number",
+    "email": "email",
+    "id": "id",
+}
 _TYPE_NAMES = {
     TransactionType.TOP_UP: "RefillWallet",
     TransactionType.CHARGE_OFF: "PayFromWallet",
@@ -31,100 +27,92 @@ _TYPE_NAMES = {
     TransactionType.CANCEL_HOLD: "CancelHoldMoney",
 }
 _LARGEST_PAGE = 1000
+Text100 = Annotated[str, Length(100, shortest=1)]
 
 
-def _refusable(operation: Operation) -> Operation:
-    """Answer what the loyalty refuses as the vendor does: a 400 with its code."""
-
-    @wraps(operation)
-    def answer_refusal(call: Call) -> Json | None:
-        try:
-            return operation(call)
-        except LoyaltyRefusal as refusal:
-            raise bad_request(refusal.message, refusal.code) from refusal
-
-    return answer_refusal
+def _accounts(call: Call, request: OfRestaurant) -> Accounts:
+    return call.simulator.loyalty.accounts(call.organization(request))
 
 
-def _accounts(call: Call) -> tuple[Organization, Accounts]:
-    organization = call.organization()
-    return organization, call.simulator.loyalty.accounts(organization)
+class CustomerRequest(OfRestaurant):
+    type: Annotated[str, Choice(tuple(_SEARCHES))]
+    phone: Text100 | None = None
+    card_track: Text100 | None = None
+    card_number: Text100 | None = None
+    email: Text100 | None = None
+    id: UUID | None = None
 
 
-def _customer_info(call: Call) -> Json:
-    organization, accounts = _accounts(call)
-    kind = call.body.choice("type", _SEARCHES)
-    value = str(call.body.id("id")) if kind == "id" else call.body.text(kind, shortest=1, longest=100)
-    return _customer(accounts.find(kind, value), accounts, organization)
+@operation("loyalty/iiko/customer/info")
+def _customer_info(call: Call, request: CustomerRequest) -> Json:
+    accounts, value = _accounts(call, request), getattr(request, _SEARCHES[request.type])
+    if value is None:
+        what = "None is not a uuid" if request.type == "id" else "a string is expected"
+        raise wrong(request.type, what)
+    return _customer(accounts.find(request.type, str(value)), accounts, request)
 
 
-def _customer(customer: Customer, accounts: Accounts, organization: Organization) -> Json:
+def _customer(customer: Customer, accounts: Accounts, request: OfRestaurant) -> Json:
     guest = customer.guest
+    card = {
+        "id": UUID(int=guest.id.int ^ 1),
+        "track": customer.card_track,
+        "number": customer.card_number,
+        "validToDate": None,
+    }
     return {
-        "id": str(guest.id),
-        "referrerId": None,
-        "name": guest.name,
-        "surname": guest.surname,
-        "middleName": None,
-        "comment": None,
-        "phone": guest.phone,
+        **pick(guest, "id name surname phone"),
+        **nulls("referrerId middleName comment birthday userData"),
         "cultureName": "ru-RU",
-        "birthday": None,
         "email": customer.email,
         "sex": 2 if guest.gender == "Female" else 1,
         "consentStatus": 1,
         "anonymized": False,
-        "cards": [
-            {
-                "id": str(UUID(int=guest.id.int ^ 1)),
-                "track": customer.card_track,
-                "number": customer.card_number,
-                "validToDate": None,
-            }
-        ],
+        "cards": [card],
         "categories": [],
         "walletBalances": [_balance(program, customer) for program in accounts.programs],
-        "userData": None,
         "shouldReceivePromoActionsInfo": True,
         "shouldReceiveLoyaltyInfo": True,
         "shouldReceiveOrderStatusInfo": True,
         "isDeleted": False,
-        "whenRegistered": vendor_date(customer.registered_at, UTC),
-        "lastVisitedOrganizationId": str(organization.id),
-        "registrationOrganizationId": str(organization.id),
+        "whenRegistered": customer.registered_at,
+        "lastVisitedOrganizationId": request.organization_id,
+        "registrationOrganizationId": request.organization_id,
     }
 
 
 def _balance(program: Program, customer: Customer) -> Json:
     return {
-        "id": str(program.wallet_id),
+        "id": program.wallet_id,
         "name": program.wallet_name,
         "type": program.kind,
-        "balance": float(customer.balances[program.wallet_id]),
+        "balance": customer.balances[program.wallet_id],
     }
 
 
-def _programs(call: Call) -> Json:
-    organization, accounts = _accounts(call)
-    call.body.flag_or_none("withoutMarketingCampaigns")
-    since = vendor_date(call.simulator.started_at.replace(month=1, day=1, hour=0, minute=0), UTC)
+class ProgramsRequest(OfRestaurant):
+    without_marketing_campaigns: bool | None = None
+
+
+@operation("loyalty/iiko/program")
+def _programs(call: Call, request: ProgramsRequest) -> Json:
+    accounts = _accounts(call, request)
+    since = call.simulator.started_at.replace(month=1, day=1, hour=0, minute=0)
     # With a capital letter, alone among all answers.
-    return {"Programs": [_program(program, organization, since) for program in accounts.programs]}
+    return {"Programs": [_program(program, request, since) for program in accounts.programs]}
 
 
-def _program(program: Program, organization: Organization, since: str) -> Json:
+def _program(program: Program, request: OfRestaurant, since: datetime) -> Json:
     return {
-        "id": str(program.id),
-        "name": program.name,
+        **pick(program, "id name wallet_id"),
         "description": "",
         "serviceFrom": since,
         "serviceTo": None,
         "notifyAboutBalanceChanges": False,
         "programType": program.kind,
         "isActive": True,
-        "walletId": str(program.wallet_id),
         "marketingCampaigns": [],
-        "appliedOrganizations": [str(organization.id)],
+        "appliedOrganizations": [request.organization_id],
         "templateType": 0,
         "isExchangeRateEnabled": False,
         "refillType": 0,
@@ -134,116 +122,118 @@ def _program(program: Program, organization: Organization, since: str) -> Json:
 # --- wallets ---
 
 
-def _top_up(call: Call) -> Json:
-    _, accounts = _accounts(call)
-    accounts.top_up(call.body.id("customerId"), call.body.id("walletId"), _sum(call), _posting(call))
+class _Commented(OfRestaurant):
+    comment: str | None = None
+
+    def posting(self, call: Call) -> Posting:
+        return Posting(call.now, call.login.name, self.comment)
+
+
+class WalletRequest(_Commented):
+    customer_id: UUID
+    wallet_id: UUID
+    sum: Amount
+
+    def amount(self) -> Decimal:
+        """Give the sum to the kopeck; a part of one is refused, not rounded."""
+        if self.sum != self.sum.quantize(KOPECK):
+            raise wrong("sum", "at most two decimal places are expected")
+        return self.sum.quantize(KOPECK)
+
+
+class HoldRequest(WalletRequest):
+    transaction_id: UUID | None = None
+
+
+class CancelHoldRequest(_Commented):
+    transaction_id: UUID
+
+
+@operation("loyalty/iiko/customer/wallet/topup")
+def _top_up(call: Call, request: WalletRequest) -> Json:
+    accounts, posting = _accounts(call, request), request.posting(call)
+    accounts.top_up(request.customer_id, request.wallet_id, request.amount(), posting)
     return {}
 
 
-def _charge_off(call: Call) -> Json:
-    _, accounts = _accounts(call)
-    accounts.charge_off(call.body.id("customerId"), call.body.id("walletId"), _sum(call), _posting(call))
+@operation("loyalty/iiko/customer/wallet/chargeoff")
+def _charge_off(call: Call, request: WalletRequest) -> Json:
+    accounts, posting = _accounts(call, request), request.posting(call)
+    accounts.charge_off(request.customer_id, request.wallet_id, request.amount(), posting)
     return {}
 
 
-def _hold(call: Call) -> Json:
-    _, accounts = _accounts(call)
-    hold_id = accounts.hold(
-        call.body.id("customerId"),
-        call.body.id("walletId"),
-        _sum(call),
-        call.body.id_or_none("transactionId"),
-        _posting(call),
-    )
-    return {"transactionId": str(hold_id)}
+@operation("loyalty/iiko/customer/wallet/hold")
+def _hold(call: Call, request: HoldRequest) -> Json:
+    accounts, hold_id, posting = _accounts(call, request), request.transaction_id, request.posting(call)
+    hold_id = accounts.hold(request.customer_id, request.wallet_id, request.amount(), hold_id, posting)
+    return {"transactionId": hold_id}
 
 
-def _cancel_hold(call: Call) -> Json:
-    _, accounts = _accounts(call)
-    accounts.cancel_hold(call.body.id("transactionId"), _posting(call))
+@operation("loyalty/iiko/customer/wallet/cancel_hold")
+def _cancel_hold(call: Call, request: CancelHoldRequest) -> Json:
+    _accounts(call, request).cancel_hold(request.transaction_id, request.posting(call))
     return {}
-
-
-def _sum(call: Call) -> Decimal:
-    """Read the sum to the kopeck; a part of one is refused, not rounded."""
-    amount = call.body.number("sum")
-    if amount != amount.quantize(KOPECK):
-        raise call.body.wrong("sum", "at most two decimal places are expected")
-    return amount.quantize(KOPECK)
-
-
-def _posting(call: Call) -> Posting:
-    return Posting(call.now, call.login.name, call.body.text_or_none("comment"))
 
 
 # --- transactions ---
 
 
-def _by_date(call: Call) -> Json:
+class _PageRequest(OfRestaurant):
+    customer_id: UUID
+    page_size: Annotated[int, Range(1)]
+
+    @property
+    def size(self) -> int:
+        return min(self.page_size, _LARGEST_PAGE)
+
+
+class ByDateRequest(_PageRequest):
+    date_from: datetime
+    date_to: datetime
+    page_number: Annotated[int, Range()]
+
+
+class ByRevisionRequest(_PageRequest):
+    revision: Annotated[int, Range()] | None = None
+    last_transaction_id: UUID | None = None
+
+
+@operation("loyalty/iiko/customer/transactions/by_date")
+def _by_date(call: Call, request: ByDateRequest) -> Json:
     """Give a page of the transactions between two instants, both included."""
-    organization, accounts = _accounts(call)
-    customer = accounts.customer(call.body.id("customerId"))
-    first, last = call.body.moment("dateFrom"), call.body.moment("dateTo")
-    page, size = call.body.whole("pageNumber"), _page_size(call)
+    customer = _accounts(call, request).customer(request.customer_id)
+    first, last = instant(request.date_from, UTC), instant(request.date_to, UTC)
+    page, size = request.page_number, request.size
     found = [each for each in customer.transactions if first <= each.at <= last]
-    return {
-        "transactions": _page(found[page * size : (page + 1) * size], organization),
-        "pageSize": size,
-        "pageNumber": page,
-    }
+    rows = [_transaction(each, request) for each in found[page * size : (page + 1) * size]]
+    return {"transactions": rows, "pageSize": size, "pageNumber": page}
 
 
-def _by_revision(call: Call) -> Json:
+@operation("loyalty/iiko/customer/transactions/by_revision")
+def _by_revision(call: Call, request: ByRevisionRequest) -> Json:
     """Give the first transactions after a revision."""
-    organization, accounts = _accounts(call)
-    customer = accounts.customer(call.body.id("customerId"))
-    start, size = call.body.whole_or_none("revision") or 0, _page_size(call)
-    call.body.id_or_none("lastTransactionId")
+    customer = _accounts(call, request).customer(request.customer_id)
+    start, size = request.revision or 0, request.size
     found = [each for each in customer.transactions if each.revision > start][:size]
     return {
-        "transactions": _page(found, organization),
+        "transactions": [_transaction(each, request) for each in found],
         "lastRevision": found[-1].revision if found else start,
-        "lastTransactionId": str(found[-1].id) if found else None,
+        "lastTransactionId": found[-1].id if found else None,
         "pageSize": size,
     }
 
 
-def _page_size(call: Call) -> int:
-    return min(call.body.whole("pageSize", lowest=1), _LARGEST_PAGE)
-
-
-def _page(transactions: list[Transaction], organization: Organization) -> list[Json]:
-    return [_transaction(each, organization) for each in transactions]
-
-
-def _transaction(transaction: Transaction, organization: Organization) -> Json:
+def _transaction(transaction: Transaction, request: OfRestaurant) -> Json:
     return {
-        "id": str(transaction.id),
-        "revision": transaction.revision,
-        "organizationId": str(organization.id),
+        **pick(transaction, "id revision wallet_id sum"),
+        "organizationId": request.organization_id,
         "apiClientLogin": transaction.login,
         "type": int(transaction.kind),
         "typeName": _TYPE_NAMES[transaction.kind],
-        "walletId": str(transaction.wallet_id),
-        "sum": float(transaction.sum),
-        "balanceBefore": float(transaction.before),
-        "balanceAfter": float(transaction.after),
+        "balanceBefore": transaction.before,
+        "balanceAfter": transaction.after,
         "comment": transaction.comment or "",
-        "whenCreated": vendor_date(transaction.at, UTC),
+        "whenCreated": transaction.at,
         "isIgnored": False,
     }
-
-
-_PLAYED: dict[str, Callable[[Call], Json]] = {
-    "customer/info": _customer_info,
-    "program": _programs,
-    "customer/wallet/topup": _top_up,
-    "customer/wallet/chargeoff": _charge_off,
-    "customer/wallet/hold": _hold,
-    "customer/wallet/cancel_hold": _cancel_hold,
-    "customer/transactions/by_date": _by_date,
-    "customer/transactions/by_revision": _by_revision,
-}
-OPERATIONS: Operations = {
-    f"loyalty/iiko/{path}": _refusable(operation) for path, operation in _PLAYED.items()
-}

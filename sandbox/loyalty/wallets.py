@@ -1,4 +1,4 @@
-"""The guests' wallets: balances, money held, and the row of transactions that explains them.
+"""The customers' wallets: balances, money held, and the transactions that explain them.
 
 Money is exact. Nothing here recognises a repeat: a top-up that is sent twice is made twice.
 """
@@ -15,6 +15,7 @@ from uuid import UUID, uuid4, uuid5
 
 from sandbox.catalogue.money import ZERO, kopecks
 from sandbox.catalogue.world import Organization, RegularGuest, World
+from sandbox.http.errors import bad_request
 
 
 class TransactionType(IntEnum):
@@ -24,15 +25,6 @@ class TransactionType(IntEnum):
     CHARGE_OFF = 10
     HOLD = 11
     CANCEL_HOLD = 12
-
-
-class LoyaltyRefusal(Exception):
-    """The vendor's 400 with its code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +53,13 @@ PROGRAMS = (
     ("discount", "Скидка постоянного гостя", 3, "Скидка"),
     ("certificate", "Подарочные сертификаты", 4, "Сертификат"),
 )
-"""Key, name, kind and wallet. Money and points come first; what the vendor does with others is not played:
-they are moved as money is."""
+"""Key, name, kind and wallet. Money and points come first; the others, whose rules are not simulated, are
+moved as money is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A programme of a restaurant, and the wallet that every guest has in it."""
+    """A programme of a restaurant, and the wallet that every customer has in it."""
 
     id: UUID
     name: str
@@ -77,7 +69,7 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class _Hold:
     customer_id: UUID
     wallet_id: UUID
     sum: Decimal
@@ -96,7 +88,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """Who books, when and with which remark."""
+    """When a transaction is booked, by whom and with which remark."""
 
     at: datetime
     login: str
@@ -104,44 +96,42 @@ class Posting:
 
 
 class Accounts:
-    """The loyalty of one restaurant."""
+    """The customers of one restaurant with their wallets; refuses as the vendor does: a 400 with its code."""
 
     def __init__(
-        self, organization: Organization, opened_at: datetime, number_next: Callable[[], int]
+        self, organization: Organization, opened_at: datetime, next_revision: Callable[[], int]
     ) -> None:
         self.programs = tuple(
-            Program(uuid5(organization.id, f"program/{key}"), name, kind, _wallet(organization, key), wallet)
+            Program(_id(organization, "program", key), name, kind, _id(organization, "wallet", key), wallet)
             for key, name, kind, wallet in PROGRAMS
         )
-        self._number_next = number_next
-        self._holds: dict[UUID, Hold] = {}
-        self._ids = 0
+        self._next_revision = next_revision
+        self._holds: dict[UUID, _Hold] = {}
+        self._count = 0
         self._organization = organization
         self.customers = [
-            self._join(guest, number, opened_at) for number, guest in enumerate(organization.regulars)
+            self._customer(guest, number, opened_at) for number, guest in enumerate(organization.regulars)
         ]
 
-    def _join(self, guest: RegularGuest, number: int, opened_at: datetime) -> Customer:
+    def _customer(self, guest: RegularGuest, number: int, opened_at: datetime) -> Customer:
         random = Random(f"{guest.id}/loyalty")
         balances = [Decimal(random.randint(0, 150_000)) / 100, Decimal(random.randint(0, 10) * 500)]
         balances += [Decimal(random.randint(0, 9)), ZERO, Decimal(random.randint(0, 2) * 1000)]
+        wallets = (program.wallet_id for program in self.programs)
         return Customer(
             guest=guest,
             email=f"guest{guest.phone[-4:]}@example.com",
             card_track=f"9{guest.phone[-4:]}{number:03d}",
             card_number=f"7700{guest.phone[-4:]}",
             registered_at=opened_at - timedelta(days=random.randint(10, 900)),
-            balances={
-                program.wallet_id: kopecks(balance)
-                for program, balance in zip(self.programs, balances, strict=True)
-            },
+            balances=dict(zip(wallets, map(kopecks, balances), strict=True)),
         )
 
     def find(self, kind: str, value: str) -> Customer:
         """Find a customer by phone, card, e-mail or id.
 
         Raises:
-            LoyaltyRefusal: nobody is known by it; the vendor has no empty answer.
+            ApiError: nobody is known by it; the vendor has no empty answer.
         """
         keys: dict[str, Callable[[Customer], str]] = {
             "phone": lambda customer: _digits(customer.guest.phone),
@@ -152,11 +142,11 @@ class Accounts:
         }
         wanted = _digits(value) if kind == "phone" else value.lower()
         if kind == "phone" and not 10 <= len(wanted) <= 15:
-            raise LoyaltyRefusal("Validation_IncorrectPhone", f"Incorrect phone: {value}")
+            raise bad_request(f"Incorrect phone: {value}", "Validation_IncorrectPhone")
         for customer in self.customers:
             if keys[kind](customer) == wanted:
                 return customer
-        raise LoyaltyRefusal("Transport_WrongCustomerNumber", "Customer is not found")
+        raise bad_request("Customer is not found", "Transport_WrongCustomerNumber")
 
     def customer(self, customer_id: UUID) -> Customer:
         return self.find("id", str(customer_id))
@@ -177,26 +167,26 @@ class Accounts:
         customer = self._owner(customer_id, wallet_id, amount)
         if hold_id in self._holds:
             # Whether the vendor refuses a repeat is not known: this is a guess.
-            raise LoyaltyRefusal("Transaction_AlreadyExists", "Transaction with this id already exists")
+            raise bad_request("Transaction with this id already exists", "Transaction_AlreadyExists")
         _check_balance(customer, wallet_id, amount)
         hold_id = hold_id or uuid4()
-        self._holds[hold_id] = Hold(customer_id, wallet_id, amount)
+        self._holds[hold_id] = _Hold(customer_id, wallet_id, amount)
         self._book(customer, wallet_id, -amount, TransactionType.HOLD, posting, hold_id)
         return hold_id
 
     def cancel_hold(self, hold_id: UUID, posting: Posting) -> None:
         hold = self._holds.pop(hold_id, None)
         if hold is None:
-            raise LoyaltyRefusal("Transaction_NotFound", "Transaction is not found")
+            raise bad_request("Transaction is not found", "Transaction_NotFound")
         customer = self.customer(hold.customer_id)
         self._book(customer, hold.wallet_id, hold.sum, TransactionType.CANCEL_HOLD, posting)
 
     def _owner(self, customer_id: UUID, wallet_id: UUID, amount: Decimal) -> Customer:
         customer = self.customer(customer_id)
         if wallet_id not in customer.balances:
-            raise LoyaltyRefusal("Wallet_NotFound", "Wallet is not found")
+            raise bad_request("Wallet is not found", "Wallet_NotFound")
         if amount <= 0:
-            raise LoyaltyRefusal("Validation_SumShouldBePositive", "Sum should be positive")
+            raise bad_request("Sum should be positive", "Validation_SumShouldBePositive")
         return customer
 
     def _book(
@@ -208,16 +198,15 @@ class Accounts:
         posting: Posting,
         transaction_id: UUID | None = None,
     ) -> None:
-        self._ids += 1
-        before = customer.balances[wallet_id]
+        self._count += 1
         booked = Transaction(
-            id=transaction_id or uuid5(self._organization.id, f"{posting.at.isoformat()}/{self._ids}"),
-            revision=self._number_next(),
+            id=transaction_id or uuid5(self._organization.id, f"{posting.at.isoformat()}/{self._count}"),
+            revision=self._next_revision(),
             at=posting.at,
             kind=kind,
             wallet_id=wallet_id,
             sum=amount,
-            before=before,
+            before=customer.balances[wallet_id],
             comment=posting.comment,
             login=posting.login,
         )
@@ -226,24 +215,24 @@ class Accounts:
 
 
 class Loyalty:
-    """The clubs of all restaurants. Not for several threads at once."""
+    """The accounts of all restaurants. Not thread-safe."""
 
     def __init__(self, world: World, opened_at: datetime) -> None:
         self._last = int(opened_at.timestamp())
         self._accounts = {
-            each.id: Accounts(each, opened_at, self._number_next) for each in world.organizations
+            each.id: Accounts(each, opened_at, self._next_revision) for each in world.organizations
         }
 
     def accounts(self, organization: Organization) -> Accounts:
         return self._accounts[organization.id]
 
-    def _number_next(self) -> int:
+    def _next_revision(self) -> int:
         self._last += 1
         return self._last
 
 
-def _wallet(organization: Organization, name: str) -> UUID:
-    return uuid5(organization.id, f"wallet/{name}")
+def _id(organization: Organization, kind: str, key: str) -> UUID:
+    return uuid5(organization.id, f"{kind}/{key}")
 
 
 def _digits(phone: str) -> str:
@@ -252,4 +241,4 @@ def _digits(phone: str) -> str:
 
 def _check_balance(customer: Customer, wallet_id: UUID, amount: Decimal) -> None:
     if customer.balances[wallet_id] - amount < ZERO:
-        raise LoyaltyRefusal("Wallet_NotEnoughMoney", "Not enough money in the wallet")
+        raise bad_request("Not enough money in the wallet", "Wallet_NotEnoughMoney")

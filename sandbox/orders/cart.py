@@ -12,13 +12,23 @@ from sandbox.catalogue import names
 from sandbox.catalogue.menu import MakeId, Menu, ModifierGroup, PizzaOfHalves, Product
 from sandbox.catalogue.money import ZERO, percent_of, split
 from sandbox.catalogue.world import Dictionaries, DiscountType, PaymentType
-from sandbox.orders.order import Discount, Dish, Extra, Half, HalfAndHalf, Line, Payment, Service, ServiceType
+from sandbox.orders.order import (
+    Discount,
+    Dish,
+    DishModifier,
+    Half,
+    HalfAndHalf,
+    Line,
+    Payment,
+    Service,
+    ServiceType,
+)
 
 FREE_DELIVERY_FROM = Decimal(1500)
 
 _SHARE_OF_HALVES = 0.2
 _ONE_IN_SO_MANY_IS_WHOLE = 3
-_SHARE_WITH_EXTRAS = 0.45
+_SHARE_WITH_MODIFIERS = 0.45
 _SHARE_WITH_COMMENT = 0.15
 _SHARE_WITH_DISCOUNT = 0.25
 
@@ -30,7 +40,7 @@ def choose_lines(menu: Menu, service: ServiceType, make_id: MakeId, random: Rand
     if menu.pizza_of_halves and random.random() < _SHARE_OF_HALVES:
         lines.append(_choose_halves(menu.pizza_of_halves, make_id, random))
     if service is ServiceType.COURIER:
-        lines.append(_delivery(menu.delivery, lines))
+        lines.append(delivery_line(menu, lines))
     return tuple(lines)
 
 
@@ -41,7 +51,7 @@ def _choose_dish(product: Product, make_id: MakeId, random: Random) -> Dish:
         product=product,
         size=random.choice(product.sizes) if product.sizes else None,
         amount=_choose_amount(product, random),
-        extras=_choose_extras(product.modifiers, key, make_id, random),
+        modifiers=_choose_modifiers(product.modifiers, key, make_id, random),
         comment=random.choice(names.DISH_COMMENTS) if random.random() < _SHARE_WITH_COMMENT else None,
     )
 
@@ -52,14 +62,14 @@ def _choose_amount(product: Product, random: Random) -> Decimal:
     return Decimal(random.choices((1, 2, 3), (7, 2, 1))[0])
 
 
-def _choose_extras(
+def _choose_modifiers(
     group: ModifierGroup | None, key: str, make_id: MakeId, random: Random
-) -> tuple[Extra, ...]:
-    if group is None or random.random() > _SHARE_WITH_EXTRAS:
+) -> tuple[DishModifier, ...]:
+    if group is None or random.random() > _SHARE_WITH_MODIFIERS:
         return ()
     chosen = random.sample(group.modifiers, k=random.randint(1, 2))
     return tuple(
-        Extra(make_id(f"{key}/{modifier.id}"), modifier, Decimal(random.choices((1, 2), (4, 1))[0]))
+        DishModifier(make_id(f"{key}/{modifier.id}"), modifier, Decimal(random.choices((1, 2), (4, 1))[0]))
         for modifier in chosen
     )
 
@@ -74,9 +84,10 @@ def _choose_halves(template: PizzaOfHalves, make_id: MakeId, random: Random) -> 
     )
 
 
-def _delivery(product: Product, lines: list[Line]) -> Service:
+def delivery_line(menu: Menu, lines: list[Line]) -> Service:
+    """Make the line of the delivery, which is free from a certain sum on."""
     is_free = sum((line.total for line in lines), ZERO) >= FREE_DELIVERY_FROM
-    return Service(product, ZERO if is_free else product.price)
+    return Service(menu.delivery, ZERO if is_free else menu.delivery.price)
 
 
 def choose_discount(lines: tuple[Line, ...], dictionaries: Dictionaries, random: Random) -> Discount | None:

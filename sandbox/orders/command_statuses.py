@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sandbox.orders.serializer import Json
+from sandbox.http.vendor_json import Json
 
 KEPT = timedelta(minutes=30)
 

@@ -1,47 +1,49 @@
-"""Commands on deliveries: accepted at once, carried out by the till a little later.
+"""Commands on deliveries: accepted at once, carried out by the POS a little later.
 
-Each operation reads its body and gives the rule the till will apply.
+Each command is its request; ``apply`` gives the order as it becomes, or refuses. The statuses follow the
+vendor's article on order creation (REFERENCE 2.1). What it leaves open is decided leniently here: any open
+order may be cancelled, commented, paid or given a courier.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from random import Random
-from uuid import UUID
+from typing import Annotated, ClassVar
+from uuid import UUID, uuid5
 
-from sandbox.catalogue.world import Organization, TerminalGroup
-from sandbox.http.call import Call, Operation, Operations
+from sandbox.catalogue.money import ZERO
+from sandbox.catalogue.world import NamedRow, Organization, PaidWhen, TerminalGroup
+from sandbox.http.call import OPERATIONS, Call, OfOrder, OfRestaurant, Operation, operation
 from sandbox.http.errors import ApiError, answer
-from sandbox.http.request import Body
-from sandbox.orders import rules
-from sandbox.orders.order import DeliveryStatus, Order
-from sandbox.orders.payments import check_payments, read_payments
-from sandbox.orders.rules import Refused, Rule
-from sandbox.orders.serializer import Json
-from sandbox.orders.transitions import TransitionContext
+from sandbox.http.request import Choice, Length, instant
+from sandbox.http.vendor_json import Json
+from sandbox.orders.order import Cancellation, DeliveryStatus, Order, Problem, ServiceType
+from sandbox.orders.order_request import ExternalValue, Text255
+from sandbox.orders.payments import AnyPayment, check_payments
+from sandbox.orders.rules import CHANGED_AT_POS, Refused, check_open, check_version, is_version_from
+from sandbox.orders.transitions import TransitionContext, as_cancelled, close, deliver, send_out, wait
 from sandbox.simulator import Simulator
 
-ReadRule = Callable[[Body, Organization], Rule]
-
 _EXECUTION_MINUTES = (0.1, 0.4)
-_SET_FROM_OUTSIDE = ("Waiting", "OnWay", "Delivered")
-_LONGEST_LINK = 512
+_BEFORE_COOKED = {DeliveryStatus.UNCONFIRMED, DeliveryStatus.WAIT_COOKING, DeliveryStatus.COOKING_STARTED}
+_ON_THE_ROAD = {DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED}
 
 
 @dataclass(frozen=True, slots=True)
 class PosConnection:
-    """Carries commands of one restaurant out: after a while, and only while the line is up."""
+    """Carries out commands of one restaurant: after a while, and only while its POS is online."""
 
     simulator: Simulator
     organization: Organization
     group: TerminalGroup | None = None
 
-    def command(self, now: datetime, act: Callable[[UUID, datetime], None]) -> UUID:
-        """Accept a command; ``act`` is called with its correlation id when its time has come."""
+    def submit(self, now: datetime, act: Callable[[UUID, datetime], None]) -> UUID:
+        """Accept a command; ``act`` is called with its correlation id when it is carried out."""
         rng = self.simulator.command_rng
         correlation_id = UUID(int=rng.getrandbits(128), version=4)
         self.simulator.commands.begin(correlation_id, self.organization.id)
@@ -62,164 +64,290 @@ class PosConnection:
             commands.succeed(correlation_id, at)
 
 
-def _on_order(read_rule: ReadRule, since: tuple[int, ...] = ()) -> Operation:
-    """Make the operation of a rule; ``since`` is the till's version that knows it."""
+class Command(OfOrder):
+    """A change of an order; a POS of a version before ``since`` does not know it."""
 
-    def operation(call: Call) -> Json:
-        organization = call.organization()
-        call.body.id("orderId")
-        rule = read_rule(call.body, organization)
-        order = call.order(organization)
+    since: ClassVar[tuple[int, ...]]
 
-        def act(correlation_id: UUID, at: datetime) -> None:
-            rules.check_version(organization.pos_version, since)
-            _change(call.simulator, organization, order.id, rule, correlation_id, at)
+    def __init_subclass__(cls, *, path: str, since: tuple[int, ...] = ()) -> None:
+        super().__init_subclass__()
+        cls.since = since
+        OPERATIONS[f"deliveries/{path}"] = Operation(cls, _submit)
 
-        return {
-            "correlationId": str(
-                PosConnection(call.simulator, organization, order.terminal_group).command(call.now, act)
-            )
-        }
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        """Give the order as it becomes.
 
-    return operation
+        Raises:
+            Refused: the POS does not do it.
+        """
+        raise NotImplementedError
 
 
-def _change(
-    simulator: Simulator,
-    organization: Organization,
-    order_id: UUID,
-    rule: Rule,
-    correlation_id: UUID,
-    at: datetime,
+def _submit(call: Call, request: Command) -> Json:
+    order = call.order(request)
+
+    def act(correlation_id: UUID, at: datetime) -> None:
+        check_version(order.organization.pos_version, request.since)
+        _carry_out(call.simulator, order, request, correlation_id, at)
+
+    connection = PosConnection(call.simulator, order.organization, order.terminal_group)
+    return {"correlationId": connection.submit(call.now, act)}
+
+
+def _carry_out(
+    simulator: Simulator, known: Order, command: Command, correlation_id: UUID, at: datetime
 ) -> None:
-    order = simulator.engine.order(organization, order_id)
+    engine, organization = simulator.engine, known.organization
+    order = engine.order(organization, known.id)
     if order is None:
         raise Refused("Order is not found at the restaurant checkout", "OrderNotFound")
-    rules.check_open(order)
-    couriers = simulator.engine.couriers_on_shift(organization)
-    changed = rule(order, TransitionContext(at, Random(str(correlation_id)), couriers))
-    if changed != order:
-        simulator.engine.change(changed, at, correlation_id)
-        _name_the_old_one(simulator, changed, at)
+    check_open(order)
+    context = TransitionContext(at, Random(str(correlation_id)), engine.couriers_on_shift(organization))
+    changed = command.apply(order, context)
+    if changed == order:
+        return
+    engine.change(changed, at, correlation_id)
+    # The order that this one was moved to says so. That no webhook tells it is a guess.
+    target = engine.order(organization, changed.moved_to) if changed.moved_to else None
+    if target is not None:
+        engine.update_silently(replace(target, moved_from=changed.id), at)
 
 
-def _name_the_old_one(simulator: Simulator, moved: Order, at: datetime) -> None:
-    """Let the order that another was moved to say so. That nobody is told of it is a guess."""
-    new = simulator.engine.order(moved.organization, moved.moved_to) if moved.moved_to else None
-    if new is not None:
-        simulator.engine.update_silently(replace(new, moved_from=moved.id), at)
+# --- statuses ---
 
 
-# --- what each of them reads ---
+class SetStatus(Command, path="update_order_delivery_status"):
+    """Switch between Waiting, OnWay and Delivered."""
+
+    delivery_status: Annotated[str, Choice(("Waiting", "OnWay", "Delivered"))]
+    delivery_date: datetime | None = None
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        if order.status is DeliveryStatus.UNCONFIRMED:
+            raise Refused("Order is not confirmed", "IllegalDeliveryStatus")
+        if self.delivery_status == "Waiting":
+            return _to_waiting(order, context)
+        if order.service is not ServiceType.COURIER:
+            raise Refused("Order is taken away by the guest", "WrongDeliveryStatus")
+        if self.delivery_status == "OnWay":
+            return _to_on_way(order, context)
+        if order.status not in _ON_THE_ROAD:
+            raise Refused(CHANGED_AT_POS, "OrderStatusChangedInIikoFront")
+        return _delivered_at(self.delivery_date, deliver(order, context))
 
 
-def _status(body: Body, organization: Organization) -> Rule:
-    status = DeliveryStatus(body.choice("deliveryStatus", _SET_FROM_OUTSIDE))
-    return rules.set_status(status, body.moment_or_none("deliveryDate", organization.zone))
+def _to_waiting(order: Order, context: TransitionContext) -> Order:
+    if order.organization.paid_when is PaidWhen.ON_THE_WAY:
+        # PrepareDeliveryForSending works only where payment is on closing (help centre).
+        raise Refused(
+            "Method PrepareDeliveryForSending is available only with payment on closing",
+            "WrongDeliveryStatus",
+        )
+    return wait(order, context).stamped(sent=None, delivered=None)
 
 
-def _close(body: Body, organization: Organization) -> Rule:
-    return rules.close_order(body.moment_or_none("deliveryDate", organization.zone))
+def _to_on_way(order: Order, context: TransitionContext) -> Order:
+    if order.organization.paid_when is PaidWhen.ON_THE_WAY:
+        order = _with_payments_settled(order)
+    sent = send_out(order, context).stamped(delivered=None)
+    # The POS does not choose a courier for a client.
+    return replace(sent, courier=order.courier, is_courier_chosen_by_hand=order.is_courier_chosen_by_hand)
 
 
-def _cancel(body: Body, organization: Organization) -> Rule:
-    body.id_or_none("userIdForWriteoff")
-    body.text_or_none("removalComment", longest=255)
-    return rules.cancel_order(
-        cause_id=body.id_or_none("cancelCauseId"),
-        comment=body.text_or_none("cancelComment"),
-        removal_type_id=body.id_or_none("removalTypeId"),
-        moved_to=body.id_or_none("movedOrderId"),
-    )
+def _delivered_at(local: datetime | None, order: Order) -> Order:
+    return order.stamped(delivered=instant(local, order.organization.zone)) if local else order
 
 
-def _courier(body: Body, organization: Organization) -> Rule:
-    return rules.assign_courier(body.id("employeeId"))
+def _with_payments_settled(order: Order) -> Order:
+    """Process all payments; they must cover what the order costs."""
+    if sum((payment.sum for payment in order.payments), ZERO) < order.sum:
+        raise Refused(f"Payment of order #{order.number} failed. Reason: PaymentSumNotEnough")
+    return replace(order, payments=tuple(replace(each, is_settled=True) for each in order.payments))
 
 
-def _driver(body: Body, organization: Organization) -> Rule:
-    estimated = body.moment_or_none("estimatedTime", organization.zone)
-    return rules.change_driver(body.id_or_none("driverId"), estimated)
+class Close(Command, path="close", since=(7, 4, 6)):
+    delivery_date: datetime | None = None
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        if order.status is DeliveryStatus.UNCONFIRMED:
+            raise Refused("Order is not confirmed", "IllegalDeliveryStatus")
+        if order.service is ServiceType.COURIER:
+            check_version(order.organization.pos_version, (8, 0, 6))
+            if order.status not in _ON_THE_ROAD:
+                raise Refused(CHANGED_AT_POS, "OrderStatusChangedInIikoFront")
+        return _delivered_at(self.delivery_date, close(_with_payments_settled(order), context))
 
 
-def _comment(body: Body, organization: Organization) -> Rule:
-    return rules.change_comment(body.text("comment"))
+class Cancel(Command, path="cancel", since=(7, 5, 4)):
+    cancel_cause_id: UUID | None = None
+    cancel_comment: str | None = None
+    removal_type_id: UUID | None = None
+    removal_comment: Text255 | None = None
+    moved_order_id: UUID | None = None
+    user_id_for_writeoff: UUID | None = None
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        dictionaries = order.organization.dictionaries
+        removals = (dictionaries.removal_without_writeoff, dictionaries.removal_with_writeoff)
+        removal = _find(self.removal_type_id, removals, "Removal type")
+        if removal is None and order.stamps.printed:
+            raise Refused("Removal type is needed to delete printed items")
+        unnamed = NamedRow(uuid5(order.organization.id, "cancel-cause/none"), "Причина не указана")
+        knows_comment = is_version_from(order.organization.pos_version, (8, 7, 6))
+        cancellation = Cancellation(
+            at=context.at,
+            cause=_find(self.cancel_cause_id, dictionaries.cancel_causes, "Cancel cause") or unnamed,
+            # An older POS has no place for it; that it does not refuse is a guess.
+            comment=self.cancel_comment if knows_comment else None,
+            removal=removal or dictionaries.removal_without_writeoff,
+        )
+        return replace(as_cancelled(order, cancellation), moved_to=self.moved_order_id)
 
 
-def _complete_before(body: Body, organization: Organization) -> Rule:
-    return rules.change_complete_before(body.moment("newCompleteBefore", organization.zone))
+def _find(row_id: UUID | None, rows: Collection[NamedRow], what: str) -> NamedRow | None:
+    row = next((each for each in rows if each.id == row_id), None)
+    if row is None and row_id:
+        raise Refused(f"{what} {row_id} is not found")
+    return row
 
 
-def _problem(body: Body, organization: Organization) -> Rule:
-    body.must_name("problem")
-    return rules.set_problem(
-        has_problem=body.required_flag("hasProblem"),
-        description=body.text_or_none("problem", longest=1000),
-    )
+class Confirm(Command, path="confirm", since=(7, 6, 1)):
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        if order.status is not DeliveryStatus.UNCONFIRMED:
+            raise Refused("Only an unconfirmed order can be confirmed", "IllegalDeliveryStatus")
+        return replace(order.stamped(confirmed=context.at), status=DeliveryStatus.WAIT_COOKING)
 
 
-def _new_payments(body: Body, organization: Organization) -> Rule:
-    requested = read_payments(body)
-    return lambda order, context: rules.change_payments(check_payments(requested, organization))(
-        order, context
-    )
+class CancelConfirmation(Command, path="cancel_confirmation", since=(7, 6, 1)):
+    """Take the confirmation back, while nothing was printed in the kitchen."""
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        if order.status is not DeliveryStatus.WAIT_COOKING or order.stamps.printed:
+            reason = "Confirmation can not be cancelled: the order is being cooked"
+            raise Refused(reason, "IllegalDeliveryStatus")
+        return replace(order.stamped(confirmed=None), status=DeliveryStatus.UNCONFIRMED)
 
 
-def _more_payments(body: Body, organization: Organization) -> Rule:
-    requested = read_payments(body)
-    return lambda order, context: rules.add_payments(check_payments(requested, organization))(order, context)
+# --- other changes ---
+
+
+class AssignCourier(Command, path="update_order_courier", since=(7, 1, 5)):
+    employee_id: UUID
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        return _driven_by(self.employee_id, order)
+
+
+class ChangeDriver(Command, path="change_driver_info", since=(8, 6, 6)):
+    """Put a courier on the order, or take the present one off.
+
+    The vendor does not say what null means for either: that it clears both is a guess, and the harsher
+    one for a client that leaves the estimate out.
+    """
+
+    driver_id: UUID | None = None
+    estimated_time: datetime | None = None
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        estimated = instant(self.estimated_time, order.organization.zone) if self.estimated_time else None
+        return replace(_driven_by(self.driver_id, order), estimated=estimated)
+
+
+def _driven_by(courier_id: UUID | None, order: Order) -> Order:
+    if order.service is not ServiceType.COURIER:
+        raise Refused("Order is taken away by the guest", "CanNotAssignCourierToOrder")
+    courier = next((each for each in order.organization.couriers if each.id == courier_id), None)
+    if courier is None and courier_id:
+        raise Refused(f"Courier {courier_id} does not exist", "CourierIdDoesNotExist")
+    return replace(order, courier=courier, is_courier_chosen_by_hand=courier is not None)
+
+
+class ChangeComment(Command, path="change_comment", since=(7, 6, 1)):
+    comment: str
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        if len(self.comment) > 255:
+            raise Refused("Comment is longer than 255 characters", "Common")
+        return replace(order, comment=self.comment or None)
+
+
+class ChangeCompleteBefore(Command, path="change_complete_before", since=(7, 5, 4)):
+    new_complete_before: datetime
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        due = instant(self.new_complete_before, order.organization.zone)
+        if order.stamps.created and due < order.stamps.created:
+            raise Refused("Complete-before time is earlier than the order", "TooSmallDeliveryDate")
+        if order.status not in _BEFORE_COOKED:
+            raise Refused("Order is cooked already", "IllegalDeliveryStatus")
+        return replace(order, complete_before=due, is_asap=False)
+
+
+class SetProblem(Command, path="update_order_problem"):
+    has_problem: bool
+    problem: Annotated[str, Length(1000)] | None
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        description = self.problem or (order.problem.description if order.problem else "")
+        return replace(order, problem=Problem(is_open=self.has_problem, description=description))
+
+
+class ChangePayments(Command, path="change_payments", since=(7, 6, 3)):
+    """Replace all payments; none of the present ones may be processed."""
+
+    payments: list[AnyPayment]
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        payments = check_payments(self.payments, order.organization)
+        if any(payment.is_settled for payment in order.payments):
+            raise Refused("Can not change payments: some are processed already", "EntityAlreadyInUse")
+        return replace(order, payments=payments)
+
+
+class AddPayments(Command, path="add_payments", since=(8, 4, 6)):
+    payments: list[AnyPayment]
+
+    def apply(self, order: Order, context: TransitionContext) -> Order:
+        payments = check_payments(self.payments, order.organization)
+        return replace(order, payments=(*order.payments, *payments))
 
 
 # --- what the cloud does by itself, at once ---
 
 
-def _external_data(call: Call) -> Json:
-    organization = call.organization()
-    parts = call.body.parts("externalData")
-    given = {part.text("key"): part.text("value") for part in parts}
-    order = call.order(organization)
-    merged = {**dict(order.external_data), **given}
-    _update_silently(call, replace(order, external_data=tuple(merged.items())))
+class ExternalDataRequest(OfOrder):
+    external_data: list[ExternalValue]
+
+
+@operation("deliveries/change_external_data")
+def _change_external_data(call: Call, request: ExternalDataRequest) -> Json:
+    order = call.order(request)
+    merged = dict(order.external_data) | {part.key: part.value for part in request.external_data}
+    call.simulator.engine.update_silently(replace(order, external_data=tuple(merged.items())), call.now)
     return answer()
 
 
-def _tracking_link(call: Call) -> None:
-    organization = call.organization()
-    link = call.body.text_or_none("trackingLink", longest=_LONGEST_LINK)
-    _update_silently(call, replace(call.order(organization), tracking_link=link))
+class TrackingLinkRequest(OfOrder):
+    tracking_link: Annotated[str, Length(512)] | None = None
 
 
-def _update_silently(call: Call, changed: Order) -> None:
+@operation("deliveries/update_tracking_link")
+def _update_tracking_link(call: Call, request: TrackingLinkRequest) -> None:
+    changed = replace(call.order(request), tracking_link=request.tracking_link)
     call.simulator.engine.update_silently(changed, call.now)
 
 
-def _command_status(call: Call) -> Json:
-    organization, correlation_id = call.organization(), call.body.id("correlationId")
-    state = call.simulator.commands.state(correlation_id, organization.id, call.now)
+class StatusRequest(OfRestaurant):
+    correlation_id: UUID
+
+
+@operation("commands/status")
+def _command_status(call: Call, request: StatusRequest) -> Json:
+    organization = call.organization(request)
+    state = call.simulator.commands.state(request.correlation_id, organization.id, call.now)
     if state is None:
         # Also for one never given: the vendor may well tell these apart.
         raise ApiError(
             HTTPStatus.GONE, "Correlation id is no longer supported, do not request methods with it."
         )
     return state
-
-
-OPERATIONS: Operations = {
-    "deliveries/update_order_delivery_status": _on_order(_status),
-    "deliveries/update_order_courier": _on_order(_courier, (7, 1, 5)),
-    "deliveries/change_driver_info": _on_order(_driver, (8, 6, 6)),
-    "deliveries/change_payments": _on_order(_new_payments, (7, 6, 3)),
-    "deliveries/add_payments": _on_order(_more_payments, (8, 4, 6)),
-    "deliveries/cancel": _on_order(_cancel, (7, 5, 4)),
-    "deliveries/close": _on_order(_close, (7, 4, 6)),
-    "deliveries/confirm": _on_order(lambda body, organization: rules.confirm_order, (7, 6, 1)),
-    "deliveries/cancel_confirmation": _on_order(
-        lambda body, organization: rules.cancel_confirmation, (7, 6, 1)
-    ),
-    "deliveries/change_comment": _on_order(_comment, (7, 6, 1)),
-    "deliveries/change_complete_before": _on_order(_complete_before, (7, 5, 4)),
-    "deliveries/update_order_problem": _on_order(_problem),
-    "deliveries/change_external_data": _external_data,
-    "deliveries/update_tracking_link": _tracking_link,
-    "commands/status": _command_status,
-}

@@ -1,30 +1,35 @@
-"""``deliveries/drafts/…``: orders that people are still writing, and changes of orders that the till has.
+"""``deliveries/drafts/…``: orders that are still being written, and changes of orders that the POS has.
 
 Off in every restaurant until ``POST /sandbox/drafts`` switches them on, as they seem to be with the vendor.
-Guesses, for the document describes the requests alone (OpenAPI, read 2026-11): the words for a draft that is
+Guesses, for the document describes the requests alone (OpenAPI, read 2026-11): the code for a draft that is
 not there, that saving needs no lock of one's own but respects another's, that a draft may be of an order
-which the kitchen has not begun, and that committing it then changes that order.
+that is not cooked yet, and that committing it then changes that order.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from decimal import Decimal
-from http import HTTPStatus
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from sandbox.catalogue.world import Organization
-from sandbox.http.call import Call, Operations
-from sandbox.http.errors import ApiError, answer, bad_request
-from sandbox.http.request import Body
-from sandbox.orders import rules
+from sandbox.http.call import Call, OfOrder, OfRestaurant, operation
+from sandbox.http.errors import answer, bad_request
+from sandbox.http.request import Content, read
+from sandbox.http.vendor_json import Json
 from sandbox.orders.commands import PosConnection
-from sandbox.orders.creation import create, read_lines
+from sandbox.orders.creation import create, with_lines
 from sandbox.orders.order import DeliveryStatus, Order
-from sandbox.orders.order_request import OrderRequest, read_order
+from sandbox.orders.order_request import (
+    CheckedOrder,
+    CreateRequest,
+    CreationSettings,
+    RequestedOrder,
+    check_order,
+)
 from sandbox.orders.payments import check_payments
-from sandbox.orders.serializer import Json, date_or_null, order_info, vendor_date
+from sandbox.orders.rules import check_open
+from sandbox.orders.serializer import order_info
 from sandbox.simulator import Simulator
 
 _BEFORE_COOKING = {DeliveryStatus.UNCONFIRMED, DeliveryStatus.WAIT_COOKING}
@@ -35,84 +40,100 @@ class Draft:
     """``content`` is the order of the request, word for word."""
 
     organization: Organization
-    content: dict[str, object]
+    content: Content
     group_id: UUID | None
-    made_at: datetime
+    created_at: datetime
     locked_by: UUID | None = None
     locked_at: datetime | None = None
 
 
-def _drafts(call: Call) -> tuple[Organization, dict[UUID, Draft]]:
+class DraftOrder(RequestedOrder):
+    menu_id: str = field()
+
+
+class SavedOrder(DraftOrder):
+    id: UUID = field()
+
+
+class CreateDraftRequest(OfRestaurant):
+    order: DraftOrder
+    terminal_group_id: UUID | None = None
+
+
+class SaveRequest(OfRestaurant):
+    employee_id: UUID
+    order: SavedOrder
+
+
+class LockRequest(OfOrder):
+    employee_id: UUID
+
+
+class CommitRequest(OfOrder):
+    terminal_group_id: UUID | None = None
+    create_order_settings: CreationSettings | None = None
+
+
+def _drafts(call: Call, request: OfRestaurant) -> tuple[Organization, dict[UUID, Draft]]:
     """Give the restaurant and its drafts.
 
     Raises:
         ApiError: drafts are off there.
     """
-    organization = call.organization()
+    organization = call.organization(request)
     if organization.id not in call.simulator.drafts:
         raise bad_request("Drafts are disabled for the organization.", "DRAFTS_DISABLED")
     return organization, call.simulator.drafts[organization.id]
 
 
-def _draft(call: Call, drafts: dict[UUID, Draft]) -> tuple[UUID, Draft]:
-    order_id = call.body.id("orderId")
-    return order_id, _known(drafts, order_id)
-
-
-def _known(drafts: dict[UUID, Draft], order_id: UUID) -> Draft:
+def _get(drafts: dict[UUID, Draft], order_id: UUID) -> Draft:
     if order_id not in drafts:
         raise bad_request("Order draft is not found.", "DraftNotFound")
     return drafts[order_id]
 
 
-def _create(call: Call) -> Json:
-    organization, drafts = _drafts(call)
-    order = call.body.part("order")
-    order.text("menuId")
-    order_id = order.id_or_none("id") or uuid4()
+@operation("deliveries/drafts/create")
+def _create(call: Call, request: CreateDraftRequest) -> Json:
+    organization, drafts = _drafts(call, request)
+    order_id = request.order.id or uuid4()
     if order_id in drafts:
         raise bad_request(f"Draft of order {order_id} already exists.", "DuplicatedOrderId")
     known = call.simulator.engine.order(organization, order_id)
-    if known is not None and known.status not in _BEFORE_COOKING:
+    if known is not None:
+        _check_not_cooked(known)
+    check_order(request.order, request.terminal_group_id, organization)
+    content = {**call.content["order"], "id": str(order_id)}
+    drafts[order_id] = Draft(organization, content, request.terminal_group_id, call.now)
+    return answer(orderId=order_id)
+
+
+def _check_not_cooked(order: Order) -> None:
+    if order.status not in _BEFORE_COOKING:
         raise bad_request("Order is being cooked.", "IllegalDeliveryStatus")
-    read_order(call.body, organization)
-    content = {**order.content, "id": str(order_id)}
-    drafts[order_id] = Draft(organization, content, call.body.id_or_none("terminalGroupId"), call.now)
-    return answer(orderId=str(order_id))
 
 
-def _by_id(call: Call) -> Json:
-    organization, drafts = _drafts(call)
-    _order_id, draft = _draft(call, drafts)
+@operation("deliveries/drafts/by_id")
+def _by_id(call: Call, request: OfOrder) -> Json:
+    organization, drafts = _drafts(call, request)
+    draft = _get(drafts, request.order_id)
     return answer(
-        order=_plain(draft.content),
-        lockedByUser=str(draft.locked_by) if draft.locked_by else None,
-        lockedAt=date_or_null(draft.locked_at, UTC),
-        organizationId=str(organization.id),
-        terminalGroupId=str(draft.group_id) if draft.group_id else None,
-        createdAt=vendor_date(draft.made_at, UTC),
+        order=draft.content,
+        lockedByUser=draft.locked_by,
+        lockedAt=draft.locked_at,
+        organizationId=organization.id,
+        terminalGroupId=draft.group_id,
+        createdAt=draft.created_at,
     )
 
 
-def _plain(value: object) -> object:
-    """Write numbers as JSON has them; a double renders every sum of a restaurant to the kopeck."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _save(call: Call) -> Json:
-    organization, drafts = _drafts(call)
-    employee, order = call.body.id("employeeId"), call.body.part("order")
-    order.text("menuId")
-    order_id = order.id("id")
-    draft = _known(drafts, order_id)
-    _check_lock(draft, employee)
-    read_order(call.body, organization)
-    drafts[order_id] = replace(draft, content=order.content)
-    return answer(orderId=str(order_id))
+@operation("deliveries/drafts/save")
+def _save(call: Call, request: SaveRequest) -> Json:
+    organization, drafts = _drafts(call, request)
+    draft = _get(drafts, request.order.id)
+    _check_lock(draft, request.employee_id)
+    check_order(request.order, None, organization)
+    drafts[request.order.id] = replace(draft, content=call.content["order"])
+    return answer(orderId=request.order.id)
 
 
 def _check_lock(draft: Draft, employee: UUID) -> None:
@@ -120,68 +141,68 @@ def _check_lock(draft: Draft, employee: UUID) -> None:
         raise bad_request("Draft is locked by another user.", "EntityAlreadyInUse")
 
 
-def _set_lock(call: Call, *, is_on: bool) -> Json:
-    _organization, drafts = _drafts(call)
-    order_id, draft = _draft(call, drafts)
-    employee = call.body.id("employeeId")
-    _check_lock(draft, employee)
-    locked = (employee, call.now) if is_on else (None, None)
-    drafts[order_id] = replace(draft, locked_by=locked[0], locked_at=locked[1])
+@operation("deliveries/drafts/lock")
+def _lock(call: Call, request: LockRequest) -> Json:
+    return _set_lock(call, request, (request.employee_id, call.now))
+
+
+@operation("deliveries/drafts/unlock")
+def _unlock(call: Call, request: LockRequest) -> Json:
+    return _set_lock(call, request, (None, None))
+
+
+def _set_lock(call: Call, request: LockRequest, lock: tuple[UUID | None, datetime | None]) -> Json:
+    _organization, drafts = _drafts(call, request)
+    draft = _get(drafts, request.order_id)
+    _check_lock(draft, request.employee_id)
+    drafts[request.order_id] = replace(draft, locked_by=lock[0], locked_at=lock[1])
     return answer()
 
 
-def _delete(call: Call) -> Json:
-    _organization, drafts = _drafts(call)
-    order_id, _found = _draft(call, drafts)
-    del drafts[order_id]
+@operation("deliveries/drafts/delete")
+def _delete(call: Call, request: OfOrder) -> Json:
+    _organization, drafts = _drafts(call, request)
+    _get(drafts, request.order_id)
+    del drafts[request.order_id]
     return answer()
 
 
-def _commit(call: Call) -> Json:
-    """Send a draft to the till: a new order, or the changes of one that it has."""
-    organization, drafts = _drafts(call)
-    order_id, draft = _draft(call, drafts)
-    settings = call.body.part_or_none("createOrderSettings")
-    whole: dict[str, object] = {
-        "organizationId": str(organization.id),
-        "terminalGroupId": str(call.body.id_or_none("terminalGroupId") or draft.group_id or "") or None,
-        "createOrderSettings": settings.content if settings else None,
-        "order": draft.content,
-    }
-    known = call.simulator.engine.order(organization, order_id)
+@operation("deliveries/drafts/commit")
+def _commit(call: Call, request: CommitRequest) -> Json:
+    """Send a draft to the POS: a new order, or the changes of one that it has."""
+    organization, drafts = _drafts(call, request)
+    draft = _get(drafts, request.order_id)
+    creation = CreateRequest(
+        organization_id=organization.id,
+        order=read(RequestedOrder, draft.content, "order."),
+        terminal_group_id=request.terminal_group_id or draft.group_id,
+        create_order_settings=request.create_order_settings,
+    )
+    known = call.simulator.engine.order(organization, request.order_id)
     if known is None:
-        answered = create(replace(call, body=Body(whole)))
+        committed = create(call, creation)
     else:
-        answered = _change_order(call, known, read_order(Body(whole), organization))
-    del drafts[order_id]
-    return answered
+        checked = check_order(creation.order, creation.terminal_group_id, organization)
+        committed = _change_order(call, known, checked)
+    del drafts[request.order_id]
+    return committed
 
 
-def _change_order(call: Call, order: Order, requested: OrderRequest) -> Json:
-    simulator, organization = call.simulator, order.organization
+def _change_order(call: Call, order: Order, checked: CheckedOrder) -> Json:
+    engine, organization = call.simulator.engine, order.organization
 
     def act(correlation_id: UUID, at: datetime) -> None:
-        current = simulator.engine.order(organization, order.id)
+        current = engine.order(organization, order.id)
         if current is not None:
-            simulator.engine.change(_as_written(current, requested), at, correlation_id)
+            check_open(current)
+            payments = check_payments(checked.requested.payments, organization)
+            changed = with_lines(current, checked)
+            changed = replace(changed, payments=payments, comment=checked.requested.comment)
+            engine.change(changed, at, correlation_id)
 
-    if order.status not in _BEFORE_COOKING:
-        raise ApiError(HTTPStatus.BAD_REQUEST, "Order is being cooked.", "IllegalDeliveryStatus")
-    correlation_id = PosConnection(simulator, organization).command(call.now, act)
-    return {"correlationId": str(correlation_id), "orderInfo": order_info(order)}
-
-
-def _as_written(order: Order, requested: OrderRequest) -> Order:
-    rules.check_open(order)
-    lines, discounts = read_lines(requested, order.organization)
-    return replace(
-        order,
-        lines=lines,
-        discount=discounts[0] if discounts else None,
-        more_discounts=discounts[1:],
-        payments=check_payments(requested.payments, order.organization),
-        comment=requested.body.text_or_none("comment"),
-    )
+    _check_not_cooked(order)
+    correlation_id = PosConnection(call.simulator, organization).submit(call.now, act)
+    return {"correlationId": correlation_id, "orderInfo": order_info(order)}
 
 
 def switch(simulator: Simulator, organization: Organization, *, is_on: bool) -> None:
@@ -190,14 +211,3 @@ def switch(simulator: Simulator, organization: Organization, *, is_on: bool) -> 
         simulator.drafts.setdefault(organization.id, {})
     else:
         simulator.drafts.pop(organization.id, None)
-
-
-OPERATIONS: Operations = {
-    "deliveries/drafts/create": _create,
-    "deliveries/drafts/by_id": _by_id,
-    "deliveries/drafts/save": _save,
-    "deliveries/drafts/commit": _commit,
-    "deliveries/drafts/delete": _delete,
-    "deliveries/drafts/lock": lambda call: _set_lock(call, is_on=True),
-    "deliveries/drafts/unlock": lambda call: _set_lock(call, is_on=False),
-}

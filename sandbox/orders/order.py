@@ -1,7 +1,7 @@
 """A delivery order at one moment of its life.
 
 Everything here is frozen: a change makes a new order, so one that was announced stays as it was.
-Instants are aware and in UTC; ``wire`` turns them into what the vendor writes.
+Instants are aware and in UTC; ``serializer`` turns them into what the vendor writes.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ class ItemStatus(StrEnum):
     SERVED = "Served"
 
 
+_ITEM_STATUSES = list(ItemStatus)
+
+
 class CreationStatus(StrEnum):
     IN_PROGRESS = "InProgress"
     SUCCESS = "Success"
@@ -58,7 +61,7 @@ class ServiceType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Extra:
+class DishModifier:
     """A modifier chosen for a dish; goes with every portion of it."""
 
     position_id: UUID
@@ -87,9 +90,9 @@ class ComboPart:
     """The place of a dish in a combo."""
 
     combo_id: UUID
-    source_id: UUID
-    group_id: UUID
-    group_name: str | None
+    combo_source_id: UUID
+    combo_group_id: UUID
+    combo_group_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class Dish:
     product: Product
     size: Size | None
     amount: Decimal
-    extras: tuple[Extra, ...] = ()
+    modifiers: tuple[DishModifier, ...] = ()
     comment: str | None = None
     discount: Decimal = ZERO
     status: ItemStatus = ItemStatus.ADDED
@@ -117,8 +120,8 @@ class Dish:
     @property
     def charges(self) -> tuple[Decimal, ...]:
         """What a discount is taken from, part by part."""
-        extras = sum((extra.price_per_portion for extra in self.extras), ZERO)
-        return (self.cost + kopecks(extras * self.amount),)
+        modifiers = sum((each.price_per_portion for each in self.modifiers), ZERO)
+        return (self.cost + kopecks(modifiers * self.amount),)
 
     @property
     def total(self) -> Decimal:
@@ -199,7 +202,7 @@ class Discount:
 class Payment:
     """``is_settled``: the money is here; before that the payment is what the guest promised.
 
-    The three flags are what the client said of it. ``tips_type`` is of tips alone.
+    The three flags are the client's. ``tips_type`` is of tips alone.
     """
 
     type: PaymentType
@@ -223,11 +226,11 @@ class Address:
     ``coordinates``, latitude and longitude, are the street's where a client names none.
     """
 
-    street: Street | None
-    house: str | None
-    flat: str | None
-    entrance: str | None
-    floor: str | None
+    street: Street | None = None
+    house: str | None = None
+    flat: str | None = None
+    entrance: str | None = None
+    floor: str | None = None
     building: str | None = None
     doorphone: str | None = None
     index: str | None = None
@@ -239,17 +242,23 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Loyalty:
-    """What the client said of coupons and conditions; it is given back and works on nothing."""
+class DynamicDiscount:
+    manual_condition_id: UUID
+    sum: Decimal
 
-    coupon: str | None
-    conditions: tuple[UUID, ...]
-    dynamic_discounts: tuple[tuple[UUID, Decimal], ...]
+
+@dataclass(frozen=True, slots=True)
+class Loyalty:
+    """Coupons and conditions of the request; they are given back and have no effect."""
+
+    coupon: str | None = None
+    applicable_manual_conditions: list[UUID] | None = None
+    dynamic_discounts: list[DynamicDiscount] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CreationError:
-    """Why the till did not take the order; ``is_timeout``: it may still do so when it is back."""
+    """Why the POS refused the order; after a timeout it may still accept it when it is back online."""
 
     code: str
     message: str
@@ -292,7 +301,7 @@ class Order:
     """``revision`` is the vendor's ``timestamp``: milliseconds, and it grows with every change.
 
     ``operation_id`` is the vendor's ``correlationId``: of the creation for an order that came over
-    the API, of the last change for one that was taken at the till.
+    the API, of the last change for one that was taken at the POS.
     """
 
     id: UUID
@@ -312,14 +321,14 @@ class Order:
     guests_count: int
     comment: str | None
     delivery_zone: str | None
-    operator: Employee | None
-    lines: tuple[Line, ...]
-    discount: Discount | None
-    payments: tuple[Payment, ...]
     complete_before: datetime
     is_asap: bool
     promised_minutes: int
     stamps: Stamps = field(default_factory=Stamps)
+    operator: Employee | None = None
+    lines: tuple[Line, ...] = ()
+    discount: Discount | None = None
+    payments: tuple[Payment, ...] = ()
     error: CreationError | None = None
     courier: Employee | None = None
     is_courier_chosen_by_hand: bool = False
@@ -361,7 +370,24 @@ class Order:
     def came_over_api(self) -> bool:
         return self.stamps.received_by_api is not None
 
+    def stamped(self, **stamps: datetime | None) -> Order:
+        """Give the order with these times."""
+        return replace(self, stamps=replace(self.stamps, **stamps))
+
+    def with_items(self, status: ItemStatus) -> Order:
+        """Bring every item to ``status``, but none back."""
+        reached = _ITEM_STATUSES.index(status)
+        lines = (
+            replace(line, status=status) if _ITEM_STATUSES.index(line.status) < reached else line
+            for line in self.lines
+        )
+        return replace(self, lines=tuple(lines))
+
+    @property
+    def open_problem(self) -> str | None:
+        return self.problem.description if self.problem and self.problem.is_open else None
+
     @property
     def is_over(self) -> bool:
-        """Tell whether the kitchen is done with it. One that failed at creation may come back."""
+        """Whether the restaurant is done with it. One that failed at creation may come back."""
         return self.is_deleted or self.status in {DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED}

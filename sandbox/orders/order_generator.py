@@ -122,7 +122,7 @@ def _with_rarities(order: Order, random: Random) -> Order:
             price_category=random.choice(dictionaries.price_categories),
         )
     if random.random() < _SHARE_WITH_COUPON:
-        order = replace(order, loyalty=Loyalty(f"ВЕСНА-{random.randint(10, 99)}", (), ()))
+        order = replace(order, loyalty=Loyalty(f"ВЕСНА-{random.randint(10, 99)}"))
     if random.random() < _SHARE_WITH_TIPS:
         order = replace(order, tips=(_tips(dictionaries, random),))
     return order

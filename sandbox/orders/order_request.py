@@ -1,318 +1,319 @@
-"""Reads the order of ``deliveries/create`` and refuses at once what can be seen from its text."""
+"""The order of ``deliveries/create`` as a client writes it, and what the cloud checks of it at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Annotated
 from uuid import UUID, uuid4, uuid5
 
 from sandbox.catalogue.world import NamedRow, Organization, RegularGuest, Street, TerminalGroup
+from sandbox.http.call import OfRestaurant, find_group
 from sandbox.http.errors import bad_request
-from sandbox.http.request import Body
+from sandbox.http.request import NOT_NULL, Amount, Choice, Length, Range, Request, Variants, instant
 from sandbox.orders.order import Address, ComboPart, Loyalty, OneTimeGuest, ServiceType
-from sandbox.orders.payments import RequestedPayment, read_payments, read_tips
+from sandbox.orders.payments import AnyPayment, Tips
 
-_SERVICES = tuple(service.value for service in ServiceType)
 _GENDERS = ("NotSpecified", "Male", "Female")
-_LARGEST_AMOUNT = Decimal("999.999")
+Text10 = Annotated[str, Length(10)]
+Text60 = Annotated[str, Length(60)]
+Text255 = Annotated[str, Length(255)]
+Phone = Annotated[str, Length(40, shortest=8)]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedModifier:
+class RequestedModifier(Request):
     product_id: UUID
-    amount: Decimal
-    position_id: UUID | None
+    amount: Amount
+    product_group_id: UUID | None = None
+    price: Decimal | None = None
+    position_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedDish:
+class RequestedDish(Request):
     product_id: UUID
-    size_id: UUID | None
-    amount: Decimal
-    comment: str | None
-    position_id: UUID
-    extras: tuple[RequestedModifier, ...]
-    combo: ComboPart | None
+    price: Decimal
+    amount: Annotated[Decimal, Range(highest=Decimal("999.999"))]
+    product_size_id: UUID | None = None
+    comment: Text255 | None = None
+    position_id: UUID | None = None
+    modifiers: list[RequestedModifier] | None = None
+    combo_information: ComboPart | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedCombo:
+class CompoundItem(Request):
+    def __post_init__(self) -> None:
+        raise bad_request("The sandbox does not play orders of compound items over the API.")
+
+
+class RequestedCombo(Request):
     id: UUID
     name: str
     amount: int
     price: Decimal
     source_id: UUID
-    size_id: UUID | None
+    program_id: Annotated[UUID, NOT_NULL] | None = None
+    size_id: UUID | None = None
+
+
+class OneTimeCustomer(Request):
+    name: str
+
+
+class RegularCustomer(Request):
+    id: UUID | None = None
+    name: Text60 | None = None
+    surname: Text60 | None = None
+    comment: Text60 | None = None
+    gender: Annotated[str, Choice(_GENDERS), NOT_NULL] | None = None
+    birthdate: datetime | None = None
+    email: str | None = None
+    should_receive_promo_actions_info: bool | None = None
+    should_receive_order_status_notifications: bool | None = None
+
+
+class RequestedStreet(Request):
+    id: UUID | None = None
+    name: Text60 | None = None
+    city: Text60 | None = None
+    classifier_id: Text255 | None = None
+
+
+class _Door(Request):
+    entrance: Text10 | None = None
+    floor: Text10 | None = None
+    doorphone: Text10 | None = None
+    region_id: UUID | None = None
+
+
+class CityAddress(_Door):
+    line1: Annotated[str, Length(250)]
+    flat: Text10 | None = None
+
+
+class LegacyAddress(_Door):
+    street: RequestedStreet
+    house: str
+    building: Text10 | None = None
+    index: Text10 | None = None
+    flat: Annotated[str, Length(100)] | None = None
+
+
+class Coordinates(Request):
+    latitude: Decimal
+    longitude: Decimal
+
+
+_ADDRESSES = Variants({"legacy": LegacyAddress, "city": CityAddress})
+
+
+class DeliveryPoint(Request):
+    address: Annotated[LegacyAddress | CityAddress, _ADDRESSES] | None = None
+    coordinates: Coordinates | None = None
+    external_cartography_id: Annotated[str, Length(100)] | None = None
+    comment: Annotated[str, Length(500)] | None = None
+
+
+class Guests(Request):
+    count: int
+    split_between_persons: bool | None = None
+
+
+class RequestedDiscount(Request):
+    discount_type_id: UUID
+    sum: Annotated[Amount, NOT_NULL] | None = None
+    selective_positions: list[UUID] | None = None
+
+
+class LoyaltyDiscount(Request):
+    def __post_init__(self) -> None:
+        raise bad_request("The sandbox plays discounts of type RMS only.")
+
+
+class Card(Request):
+    track: str
+
+
+_DISCOUNTS = Variants({"RMS": RequestedDiscount, "iikoCard": LoyaltyDiscount})
+
+
+class Discounts(Request):
+    card: Card | None = None
+    fixed_loyalty_discounts: bool | None = None
+    discounts: list[Annotated[RequestedDiscount, _DISCOUNTS]] | None = None
+
+
+class Receipt(Request):
+    need_receipt: bool
+    is_internet_payment: bool = False
+    email: Text255 | None = None
+    settlement_place: Annotated[str, Length(500)] | None = None
+    retail_address: Annotated[str, Length(256)] | None = None
+    phone: Phone | None = None
+
+
+class ExternalValue(Request):
+    key: str
+    value: str
+    is_public: bool = False
+
+
+_CUSTOMERS = Variants({"regular": RegularCustomer, "one-time": OneTimeCustomer})
+_ITEMS = Variants({"Product": RequestedDish, "Compound": CompoundItem})
+_SERVICES = Choice(tuple(service.value for service in ServiceType))
+
+
+class RequestedOrder(Request):
+    phone: Phone
+    items: list[Annotated[RequestedDish, _ITEMS]]
+    id: UUID | None = None
+    menu_id: str | None = None
+    external_number: Annotated[str, Length(50)] | None = None
+    complete_before: datetime | None = None
+    phone_extension: Annotated[str, Length(10, shortest=1)] | None = None
+    order_type_id: UUID | None = None
+    order_service_type: Annotated[str, _SERVICES] | None = None
+    delivery_point: DeliveryPoint | None = None
+    comment: str | None = None
+    customer: Annotated[RegularCustomer | OneTimeCustomer, _CUSTOMERS] | None = None
+    guests: Guests | None = None
+    marketing_source_id: UUID | None = None
+    operator_id: UUID | None = None
+    delivery_duration: int | None = None
+    delivery_zone: str | None = None
+    price_category_id: UUID | None = None
+    combos: list[RequestedCombo] | None = None
+    payments: list[AnyPayment] | None = None
+    tips: list[Tips] | None = None
+    source_key: str | None = None
+    discounts_info: Discounts | None = None
+    loyalty_info: Loyalty | None = None
+    cheque_additional_info: Receipt | None = None
+    external_data: list[ExternalValue] | None = None
+
+
+class CreationSettings(Request):
+    transport_to_front_timeout: Annotated[int, Range(1)] | None = None
+    check_stop_list: bool = False
+
+
+class CreateRequest(OfRestaurant):
+    order: RequestedOrder
+    terminal_group_id: UUID | None = None
+    create_order_settings: CreationSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class OrderRequest:
-    """The order as the client wrote it, with all that can be read from the text alone."""
+class CheckedOrder:
+    """A requested order, with what the cloud found by its ids."""
 
     id: UUID
+    requested: RequestedOrder
+    organization: Organization
     group: TerminalGroup
     service: ServiceType
     guest: RegularGuest | OneTimeGuest
-    phone: str
     address: Address | None
-    dishes: list[RequestedDish]
-    combos: list[RequestedCombo]
-    payments: list[RequestedPayment]
-    tips: list[RequestedPayment]
-    loyalty: Loyalty | None
-    discounts: list[tuple[UUID, Decimal | None]]
     complete_before: datetime | None
-    timeout_s: int | None
-    body: Body
 
 
-def read_order(whole: Body, organization: Organization) -> OrderRequest:
-    body = whole.part("order")
-    settings = whole.part_or_none("createOrderSettings")
-    service = _read_service(body, organization)
-    _read_the_rest(body)
-    return OrderRequest(
-        id=body.id_or_none("id") or uuid4(),
-        group=_read_group(whole, organization),
+def check_order(requested: RequestedOrder, group_id: UUID | None, organization: Organization) -> CheckedOrder:
+    """Check what the cloud can see by itself.
+
+    Raises:
+        ApiError: it refuses the order at once.
+    """
+    due = requested.complete_before
+    service = _find_service(requested, organization)
+    _check_phone(requested.phone)
+    return CheckedOrder(
+        id=requested.id or uuid4(),
+        requested=requested,
+        organization=organization,
+        group=find_group(organization, group_id),
         service=service,
-        guest=_read_guest(body.part_or_none("customer"), organization),
-        phone=_read_phone(body),
-        address=_read_point(body, organization, is_needed=service is ServiceType.COURIER),
-        dishes=[_read_dish(each) for each in body.parts("items")],
-        combos=[_read_combo(each) for each in body.parts_or_none("combos")],
-        payments=read_payments(body) if body.has("payments") else [],
-        tips=read_tips(body),
-        loyalty=_read_loyalty(body.part_or_none("loyaltyInfo")),
-        discounts=_read_discounts(body.part_or_none("discountsInfo")),
-        complete_before=body.moment_or_none("completeBefore", organization.zone),
-        timeout_s=settings.whole_or_none("transportToFrontTimeout", lowest=1) if settings else None,
-        body=body,
+        guest=_find_guest(requested.customer, organization),
+        address=_find_point(requested, organization, is_needed=service is ServiceType.COURIER),
+        complete_before=instant(due, organization.zone) if due else None,
     )
 
 
-def _read_the_rest(body: Body) -> None:
-    """Check what is taken over as it is, or not played."""
-    body.text_or_none("externalNumber", longest=50)
-    for name in ("comment", "sourceKey", "menuId", "deliveryZone"):
-        body.text_or_none(name)
-    for name in ("marketingSourceId", "operatorId", "priceCategoryId"):
-        body.id_or_none(name)
-    if body.has("phoneExtension"):
-        body.text("phoneExtension", shortest=1, longest=10)
-    body.integer_or_none("deliveryDuration")
-    for part in body.parts_or_none("externalData"):
-        part.text("key")
-        part.text("value")
-        part.flag("isPublic")
-    if guests := body.part_or_none("guests"):
-        guests.integer("count")
-        guests.flag_or_none("splitBetweenPersons")
-    _read_receipt(body.part_or_none("chequeAdditionalInfo"))
+def _check_phone(phone: str) -> None:
+    if not phone.startswith("+") or not phone[1:].isdigit():
+        raise bad_request(
+            f"order.phone: {phone!r} is not a phone, + and digits are expected.", "InvalidPhone"
+        )
 
 
-def _read_receipt(body: Body | None) -> None:
-    if body is None:
-        return
-    body.required_flag("needReceipt")
-    body.flag("isInternetPayment")
-    body.text_or_none("email", longest=255)
-    body.text_or_none("settlementPlace", longest=500)
-    body.text_or_none("retailAddress", longest=256)
-    if body.has("phone"):
-        body.text("phone", shortest=8, longest=40)
-
-
-def _read_group(whole: Body, organization: Organization) -> TerminalGroup:
-    group_id = whole.id_or_none("terminalGroupId")
-    for group in organization.terminal_groups:
-        if group_id in {None, group.id}:
-            return group
-    raise bad_request("Terminal group is not found.", "TerminalGroupIdNotDetermined")
-
-
-def _read_service(body: Body, organization: Organization) -> ServiceType:
-    """Read the service by its name or by the order type; one of the two is needed."""
-    named, type_id = body.choice_or_none("orderServiceType", _SERVICES), body.id_or_none("orderTypeId")
-    if named:
-        return ServiceType(named)
+def _find_service(requested: RequestedOrder, organization: Organization) -> ServiceType:
+    """Find the service by its name or by the order type; one of the two is needed."""
+    if requested.order_service_type:
+        return ServiceType(requested.order_service_type)
     dictionaries = organization.dictionaries
     services = {
         dictionaries.delivery_by_courier.id: ServiceType.COURIER,
         dictionaries.pickup.id: ServiceType.PICKUP,
     }
-    if type_id is None or type_id not in services:
+    if requested.order_type_id not in services:
         raise bad_request("order.orderTypeId: no order type of a delivery is named.", "OrderTypeNotFound")
-    return services[type_id]
+    return services[requested.order_type_id]
 
 
-def _read_phone(body: Body) -> str:
-    phone = body.text("phone", shortest=8, longest=40)
-    if not phone.startswith("+") or not phone[1:].isdigit():
-        raise bad_request(
-            f"order.phone: {phone!r} is not a phone, + and digits are expected.", "InvalidPhone"
-        )
-    return phone
-
-
-def _read_guest(body: Body | None, organization: Organization) -> RegularGuest | OneTimeGuest:
-    """Read the guest. That what is said of a known one overwrites the restaurant's card is a guess."""
-    if body is None:
-        return OneTimeGuest("Гость")
-    if body.choice("type", ("regular", "one-time")) == "one-time":
-        return OneTimeGuest(body.text("name"))
-    guest_id, name = body.id_or_none("id"), body.text_or_none("name", longest=60)
-    known = next((each for each in organization.regulars if each.id == guest_id), None)
-    if known is None and name is None:
+def _find_guest(
+    given: RegularCustomer | OneTimeCustomer | None, organization: Organization
+) -> RegularGuest | OneTimeGuest:
+    """Find the guest. That the request overwrites the restaurant's card of a known one is a guess."""
+    if not isinstance(given, RegularCustomer):
+        return OneTimeGuest(given.name if given else "Гость")
+    known = next((each for each in organization.regulars if each.id == given.id), None)
+    if known is None and given.name is None:
         raise bad_request("order.customer.name: a string is expected.", "CustomerNameNotSpecified")
-    body.must_not_be_null("gender")
-    body.text_or_none("email")
-    for flag in ("shouldReceivePromoActionsInfo", "shouldReceiveOrderStatusNotifications"):
-        body.flag_or_none(flag)
-    card = known or RegularGuest(guest_id or uuid4(), name or "", "", "NotSpecified", "")
+    card = known or RegularGuest(given.id or uuid4(), "", "", "NotSpecified", "")
     return replace(
         card,
-        name=name if name is not None else card.name,
-        surname=card.surname if (surname := body.text_or_none("surname", longest=60)) is None else surname,
-        comment=body.text_or_none("comment", longest=60) or card.comment,
-        gender=body.choice_or_none("gender", _GENDERS) or card.gender,
-        birthdate=body.moment_or_none("birthdate") or card.birthdate,
+        name=card.name if given.name is None else given.name,
+        surname=card.surname if given.surname is None else given.surname,
+        comment=given.comment or card.comment,
+        gender=given.gender or card.gender,
+        birthdate=instant(given.birthdate, UTC) if given.birthdate else card.birthdate,
     )
 
 
-def _read_point(body: Body, organization: Organization, *, is_needed: bool) -> Address | None:
-    point = body.part_or_none("deliveryPoint")
-    whole = point.part_or_none("address") if point else None
-    if point is None or whole is None:
+def _find_point(requested: RequestedOrder, organization: Organization, *, is_needed: bool) -> Address | None:
+    point = requested.delivery_point
+    if point is None or point.address is None:
         if is_needed:
             raise bad_request("order.deliveryPoint.address: an object is expected.", "AddressNotFound")
         return None
-    coordinates = point.part_or_none("coordinates")
-    return replace(
-        _read_address(whole, organization),
-        coordinates=_read_coordinates(coordinates) if coordinates else None,
-        cartography_id=point.text_or_none("externalCartographyId", longest=100),
-        comment=point.text_or_none("comment", longest=500),
+    given, place = point.address, point.coordinates
+    address = Address(
+        flat=given.flat,
+        entrance=given.entrance,
+        floor=given.floor,
+        doorphone=given.doorphone,
+        region=_find_region(given.region_id, organization),
+        coordinates=(float(place.latitude), float(place.longitude)) if place else None,
+        cartography_id=point.external_cartography_id,
+        comment=point.comment,
     )
+    if isinstance(given, CityAddress):
+        return replace(address, line1=given.line1)
+    street = _find_street(given.street, organization)
+    return replace(address, street=street, house=given.house, building=given.building, index=given.index)
 
 
-def _read_coordinates(body: Body) -> tuple[float, float]:
-    return float(body.any_number("latitude")), float(body.any_number("longitude"))
-
-
-def _read_address(body: Body, organization: Organization) -> Address:
-    is_city = body.choice("type", ("legacy", "city")) == "city"
-    door = Address(
-        street=None,
-        house=None,
-        flat=body.text_or_none("flat", longest=10 if is_city else 100),
-        entrance=body.text_or_none("entrance", longest=10),
-        floor=body.text_or_none("floor", longest=10),
-        doorphone=body.text_or_none("doorphone", longest=10),
-        region=_read_region(body, organization),
-    )
-    if is_city:
-        return replace(door, line1=body.text("line1", longest=250))
-    street = body.part("street")
-    street.text_or_none("classifierId", longest=255)
-    street.text_or_none("city", longest=60)
-    name = street.text_or_none("name", longest=60)
-    return replace(
-        door,
-        street=_street(street.id_or_none("id"), name, organization),
-        house=body.text("house"),
-        building=body.text_or_none("building", longest=10),
-        index=body.text_or_none("index", longest=10),
-    )
-
-
-def _read_region(body: Body, organization: Organization) -> NamedRow | None:
-    region_id = body.id_or_none("regionId")
-    for region in organization.city.regions:
-        if region.id == region_id:
-            return region
-    if region_id:
+def _find_region(region_id: UUID | None, organization: Organization) -> NamedRow | None:
+    region = next((each for each in organization.city.regions if each.id == region_id), None)
+    if region_id and region is None:
         raise bad_request(f"Region {region_id} is not found.", "AddressNotFound")
-    return None
+    return region
 
 
-def _street(street_id: UUID | None, name: str | None, organization: Organization) -> Street:
+def _find_street(given: RequestedStreet, organization: Organization) -> Street:
     for street in organization.city.streets:
-        if street.id == street_id or street.name == name:
+        if street.id == given.id or street.name == given.name:
             return street
-    if not name:
+    if not given.name:
         raise bad_request("order.deliveryPoint.address.street: it is not found.", "AddressNotFound")
-    made_id = uuid5(organization.city.id, f"street/{name}")
-    return Street(made_id, name, organization.latitude, organization.longitude)
-
-
-def _read_dish(body: Body) -> RequestedDish:
-    if body.choice("type", ("Product", "Compound")) == "Compound":
-        raise bad_request("The sandbox does not play orders of compound items over the API.")
-    body.any_number("price")
-    return RequestedDish(
-        product_id=body.id("productId"),
-        size_id=body.id_or_none("productSizeId"),
-        amount=body.number("amount", largest=_LARGEST_AMOUNT),
-        comment=body.text_or_none("comment", longest=255),
-        position_id=body.id_or_none("positionId") or uuid4(),
-        extras=tuple(_read_extra(part) for part in body.parts_or_none("modifiers")),
-        combo=_read_combo_part(body.part_or_none("comboInformation")),
-    )
-
-
-def _read_extra(body: Body) -> RequestedModifier:
-    body.id_or_none("productGroupId")
-    if body.has("price"):
-        body.any_number("price")
-    return RequestedModifier(body.id("productId"), body.number("amount"), body.id_or_none("positionId"))
-
-
-def _read_combo_part(body: Body | None) -> ComboPart | None:
-    if body is None:
-        return None
-    group = body.text_or_none("comboGroupName")
-    return ComboPart(body.id("comboId"), body.id("comboSourceId"), body.id("comboGroupId"), group)
-
-
-def _read_combo(body: Body) -> RequestedCombo:
-    body.must_not_be_null("programId")
-    body.id_or_none("programId")
-    return RequestedCombo(
-        id=body.id("id"),
-        name=body.text("name"),
-        amount=body.integer("amount"),
-        price=body.any_number("price"),
-        source_id=body.id("sourceId"),
-        size_id=body.id_or_none("sizeId"),
-    )
-
-
-def _read_loyalty(body: Body | None) -> Loyalty | None:
-    if body is None:
-        return None
-    return Loyalty(
-        coupon=body.text_or_none("coupon"),
-        conditions=tuple(body.ids_or_none("applicableManualConditions") or ()),
-        dynamic_discounts=tuple(
-            (part.id("manualConditionId"), part.any_number("sum"))
-            for part in body.parts_or_none("dynamicDiscounts")
-        ),
-    )
-
-
-def _read_discounts(body: Body | None) -> list[tuple[UUID, Decimal | None]]:
-    if body is None:
-        return []
-    if card := body.part_or_none("card"):
-        card.text("track")
-    body.flag_or_none("fixedLoyaltyDiscounts")
-    return [_read_discount(part) for part in body.parts_or_none("discounts")]
-
-
-def _read_discount(body: Body) -> tuple[UUID, Decimal | None]:
-    if body.choice("type", ("RMS", "iikoCard")) != "RMS":
-        raise bad_request("The sandbox plays discounts of type RMS only.")
-    body.ids_or_none("selectivePositions")
-    body.must_not_be_null("sum")
-    return body.id("discountTypeId"), body.number("sum") if body.has("sum") else None
+    made_id = uuid5(organization.city.id, f"street/{given.name}")
+    return Street(made_id, given.name, organization.latitude, organization.longitude)

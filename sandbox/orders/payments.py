@@ -1,92 +1,86 @@
-"""Reads the payments of a request and checks them as the till does."""
+"""The payments of a request, and how the POS checks them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
+from typing import Annotated
 from uuid import UUID
 
 from sandbox.catalogue.world import Organization
-from sandbox.http.request import Body
+from sandbox.http.request import NOT_NULL, Amount, Choice, Request, Variants
 from sandbox.orders.order import Payment
 from sandbox.orders.rules import Refused
 
-_KINDS = ("Cash", "Card", "LoyaltyCard", "External")
-_KINDS_OF_TIPS = ("Cash", "Card", "External")
 _SCOPES = ("Reserved", "Phone", "CardNumber", "CardTrack", "PaymentToken", "FindFaceId")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedPayment:
-    """A payment as the client wrote it; the till may not know its type."""
-
-    kind: str
-    type_id: UUID
-    sum: Decimal
-    is_external: bool
-    is_fiscalized: bool
-    is_prepay: bool
-    tips_type_id: UUID | None
+class CardData(Request):
+    number: str | None = None
+    custom_data: str | None = None
+    card_type: str | None = None
 
 
-def read_payments(body: Body, name: str = "payments") -> list[RequestedPayment]:
-    return [_read(part, _KINDS) for part in body.parts(name)]
+class ExternalData(Request):
+    custom_data: str
 
 
-def read_tips(body: Body) -> list[RequestedPayment]:
-    return [_read(part, _KINDS_OF_TIPS) for part in body.parts_or_none("tips")]
+class LoyaltyCardData(Request):
+    type: Annotated[str, Choice(("Card", "External", "LoyaltyCard"))]
+    credential: str
+    search_scope: Annotated[str, Choice(_SCOPES)]
 
 
-def _read(body: Body, kinds: tuple[str, ...]) -> RequestedPayment:
-    kind = body.choice("paymentTypeKind", kinds)
-    _check_additional_data(kind, body)
-    body.text_or_none("number")
-    body.must_not_be_null("tipsTypeId")
-    return RequestedPayment(
-        kind=kind,
-        type_id=body.id("paymentTypeId"),
-        sum=body.number("sum"),
-        is_external=body.flag("isProcessedExternally"),
-        is_fiscalized=body.flag("isFiscalizedExternally"),
-        is_prepay=body.flag("isPrepay"),
-        tips_type_id=body.id_or_none("tipsTypeId"),
-    )
+_DATA = Variants({"Card": CardData, "External": ExternalData, "LoyaltyCard": LoyaltyCardData})
 
 
-def _check_additional_data(kind: str, body: Body) -> None:
-    data = body.part_or_none("paymentAdditionalData")
-    if data is None:
-        return
-    named = data.choice("type", ("Card", "External", "LoyaltyCard"))
-    if "LoyaltyCard" in {kind, named}:
-        data.text("credential")
-        data.choice("searchScope", _SCOPES)
-    elif named == "External":
-        data.text("customData")
-    else:
-        for name in ("number", "customData", "cardType"):
-            data.text_or_none(name)
+class RequestedPayment(Request):
+    """A payment as the client wrote it; the POS may not know its type."""
+
+    payment_type_kind: str
+    payment_type_id: UUID
+    sum: Amount
+    is_processed_externally: bool = False
+    is_fiscalized_externally: bool = False
+    is_prepay: bool = False
+    number: str | None = None
+    tips_type_id: Annotated[UUID, NOT_NULL] | None = None
+    payment_additional_data: Annotated[CardData | ExternalData | LoyaltyCardData, _DATA] | None = None
 
 
-def check_payments(requested: list[RequestedPayment], organization: Organization) -> tuple[Payment, ...]:
+class LoyaltyPayment(RequestedPayment):
+    payment_additional_data: LoyaltyCardData | None = None
+
+
+_TIPS_KINDS: dict[str, type] = dict.fromkeys(("Cash", "Card", "External"), RequestedPayment)
+_KINDS = {
+    "Cash": RequestedPayment,
+    "Card": RequestedPayment,
+    "LoyaltyCard": LoyaltyPayment,
+    "External": RequestedPayment,
+}
+AnyPayment = Annotated[RequestedPayment, Variants(_KINDS, tag="paymentTypeKind")]
+Tips = Annotated[RequestedPayment, Variants(_TIPS_KINDS, tag="paymentTypeKind")]
+
+
+def check_payments(
+    requested: list[RequestedPayment] | None, organization: Organization
+) -> tuple[Payment, ...]:
     """Turn them into payments of the order.
 
     Raises:
-        Refused: the till does not know the type, or does not take it like this.
+        Refused: the POS does not know the type, or does not take it like this.
     """
-    return tuple(_check(each, organization) for each in requested)
+    return tuple(_check(each, organization) for each in requested or ())
 
 
 def _check(requested: RequestedPayment, organization: Organization) -> Payment:
     known = {each.id: each for each in organization.dictionaries.payment_types}
-    kind = known.get(requested.type_id)
-    if kind is None or kind.asked_as != requested.kind:
-        raise Refused(
-            f"Payment type {requested.type_id} of kind {requested.kind} is not found", "PaymentTypeNotFound"
-        )
+    kind, is_external = known.get(requested.payment_type_id), requested.is_processed_externally
+    if kind is None or kind.asked_as != requested.payment_type_kind:
+        what = f"{requested.payment_type_id} of kind {requested.payment_type_kind}"
+        raise Refused(f"Payment type {what} is not found", "PaymentTypeNotFound")
     if not requested.sum:
         raise Refused("Payment sum should be positive", "PaymentSumShouldBePositive")
-    if requested.is_external and kind.processing not in {"External", "Both"}:
+    if is_external and kind.processing not in {"External", "Both"}:
         raise Refused("PaymentType should be CanBeExternalProcessed", "PaymentTypeCanNotBeUsedAsExternal")
     tips_types = organization.dictionaries.tips_types
     tips_type = next((each for each in tips_types if each.id == requested.tips_type_id), None)
@@ -95,9 +89,9 @@ def _check(requested: RequestedPayment, organization: Organization) -> Payment:
     return Payment(
         kind,
         requested.sum,
-        is_settled=requested.is_external,
-        is_processed_externally=requested.is_external,
-        is_fiscalized_externally=requested.is_fiscalized,
+        is_settled=is_external,
+        is_processed_externally=is_external,
+        is_fiscalized_externally=requested.is_fiscalized_externally,
         is_prepay=requested.is_prepay,
         tips_type=tips_type,
     )

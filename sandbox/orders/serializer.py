@@ -1,20 +1,18 @@
-"""What the vendor's Cloud API writes: orders and events as JSON of its schema.
+"""What the vendor's Cloud API writes of orders, as JSON of its schema.
 
-Dates are zoneless text. ``eventTime`` and the two ``whenReceived…`` are UTC, all other dates of an
-order are local to its terminal (vendor's OpenAPI document). Numbers of money are doubles there, and
-a double renders every sum of a restaurant to the kopeck.
+``eventTime`` and the two ``whenReceived…`` are UTC, all other dates of an order are local to its
+terminal (vendor's OpenAPI document).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, timedelta
 from decimal import Decimal
-from typing import Protocol
-from uuid import UUID
 
 from sandbox.catalogue.money import ZERO, kopecks
 from sandbox.catalogue.world import Employee, Organization, RegularGuest
+from sandbox.http.vendor_json import Json, named, nulls, pick, render, to_json
 from sandbox.orders.order import (
     Address,
     Cancellation,
@@ -24,7 +22,7 @@ from sandbox.orders.order import (
     CreationStatus,
     Discount,
     Dish,
-    Extra,
+    DishModifier,
     Half,
     HalfAndHalf,
     Line,
@@ -36,79 +34,70 @@ from sandbox.orders.order import (
     ServiceType,
 )
 
-Json = dict[str, object]
-
 _COOKING_AND_ROAD = timedelta(minutes=45)
 
 
-class _Named(Protocol):
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def name(self) -> str: ...
-
-
-def vendor_date(instant: datetime, zone: tzinfo) -> str:
-    """Write an instant as ``yyyy-MM-dd HH:mm:ss.fff`` of the zone, without naming it."""
-    local = instant.astimezone(zone)
-    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d}"
-
-
 def order_info(order: Order, external_keys: Collection[str] = ()) -> Json:
-    """Render the order with its wrapper; the order itself is there only once the till took it.
+    """Render the order with its wrapper; the order itself is there only once the POS accepted it.
 
-    Of the shop's own data only what ``external_keys`` names is told.
+    Of the shop's own data only what ``external_keys`` names is given.
     """
-    is_taken = order.creation is CreationStatus.SUCCESS
-    return {
-        "id": str(order.id),
-        "posId": str(order.pos_id) if is_taken else None,
-        "externalNumber": order.external_number,
-        "organizationId": str(order.organization.id),
+    is_accepted = order.creation is CreationStatus.SUCCESS
+    info = {
+        **pick(order, "id external_number"),
+        "posId": order.pos_id if is_accepted else None,
+        "organizationId": order.organization.id,
         "timestamp": order.revision,
-        "creationStatus": order.creation.value,
-        "errorInfo": creation_error(order.error) if order.error else None,
-        "order": _order(order, external_keys) if is_taken else None,
+        "creationStatus": order.creation,
+        "errorInfo": creation_error(order.error),
+        "order": _order(order, external_keys) if is_accepted else None,
     }
+    return render(info, order.organization.zone)
 
 
-def creation_error(error: CreationError) -> Json:
+def creation_error(error: CreationError | None) -> Json | None:
+    if error is None:
+        return None
     return {
-        "code": error.code,
-        "message": error.message,
-        "description": None,
-        "additionalData": None,
+        **pick(error, "code message"),
+        **nulls("description additionalData"),
         "errorReason": None if error.is_timeout else error.code,
     }
 
 
 def _order(order: Order, external_keys: Collection[str]) -> Json:
     shown = [{"key": key, "value": value} for key, value in order.external_data if key in external_keys]
+    courier = {
+        "courier": employee(order.courier),
+        "isCourierSelectedManually": order.is_courier_chosen_by_hand,
+    }
     return {
-        "parentDeliveryId": None,
-        "status": order.status.value,
-        "number": order.number,
-        "terminalGroupId": str(order.terminal_group.id),
-        "comment": order.comment,
-        "sourceKey": order.source_key,
-        "menuId": order.menu_id,
-        "marketingSource": named_or_null(order.marketing_source),
-        "conception": None,
-        "priceCategory": named_or_null(order.price_category),
-        "externalCourierService": named_or_null(order.courier_service),
-        "indexInCourierRoute": None,
+        **pick(order, "status number comment source_key menu_id marketing_source price_category"),
+        **pick(
+            order, "tracking_link is_deleted phone phone_extension delivery_zone complete_before is_asap sum"
+        ),
+        **nulls("parentDeliveryId conception indexInCourierRoute"),
+        "terminalGroupId": order.terminal_group.id,
+        "externalCourierService": order.courier_service,
         "loyaltyInfo": _loyalty(order.loyalty) if order.loyalty else None,
         "externalData": shown or None,
-        "trackingLink": order.tracking_link,
-        "isDeleted": order.is_deleted,
         "guestsInfo": {"count": order.guests_count, "splitBetweenPersons": order.splits_bill},
         "orderType": _order_type(order),
         "problem": _problem(order),
-        "cancelInfo": _cancel_info(order.cancellation, order.organization.zone),
-        **_people(order),
-        **_place(order),
+        "cancelInfo": _cancel_info(order.cancellation),
+        "customer": _customer(order),
+        "courierInfo": courier if order.courier else None,
+        "operator": employee(order.operator),
+        "deliveryPoint": _delivery_point(order.address, order.organization) if order.address else None,
+        **_moved("movedFrom", order.moved_from, order),
+        **_moved("movedTo", order.moved_to, order),
         **_dates(order),
-        **_bill(order),
+        "processedPaymentsSum": order.settled_sum,
+        "items": [_item(line, order) for line in order.lines],
+        "combos": [_combo(each) for each in order.combos],
+        "payments": [_payment(payment, order) for payment in order.payments],
+        "tips": [_tips(payment, order) for payment in order.tips],
+        "discounts": [discount_item(discount) for discount in order.discounts],
     }
 
 
@@ -116,17 +105,15 @@ def _order_type(order: Order) -> Json:
     dictionaries = order.organization.dictionaries
     is_delivery = order.service is ServiceType.COURIER
     row = dictionaries.delivery_by_courier if is_delivery else dictionaries.pickup
-    return {**named(row), "orderServiceType": order.service.value}
+    return {**named(row), "orderServiceType": order.service}
 
 
 def _loyalty(loyalty: Loyalty) -> Json:
-    discounts = [
-        {"manualConditionId": str(id_), "sum": float(sum_)} for id_, sum_ in loyalty.dynamic_discounts
-    ]
+    discounts = loyalty.dynamic_discounts or ()
     return {
         "coupon": loyalty.coupon,
-        "appliedManualConditions": [str(each) for each in loyalty.conditions],
-        "dynamicDiscounts": discounts,
+        "appliedManualConditions": loyalty.applicable_manual_conditions or [],
+        "dynamicDiscounts": [pick(each, "manual_condition_id sum") for each in discounts],
     }
 
 
@@ -137,74 +124,37 @@ def _problem(order: Order) -> Json | None:
     return {"hasProblem": order.problem.is_open, "description": description}
 
 
-def _cancel_info(cancellation: Cancellation | None, zone: tzinfo) -> Json | None:
+def _cancel_info(cancellation: Cancellation | None) -> Json | None:
     if cancellation is None:
         return None
-    return {
-        "whenCancelled": vendor_date(cancellation.at, zone),
-        "cause": named(cancellation.cause),
-        "comment": cancellation.comment,
-    }
-
-
-# --- people and places ---
-
-
-def _people(order: Order) -> Json:
-    courier_info = {
-        "courier": employee(order.courier),
-        "isCourierSelectedManually": order.is_courier_chosen_by_hand,
-    }
-    return {
-        "customer": _customer(order),
-        "phone": order.phone,
-        "phoneExtension": order.phone_extension,
-        "courierInfo": courier_info if order.courier else None,
-        "operator": employee(order.operator),
-    }
+    return {"whenCancelled": cancellation.at, **pick(cancellation, "cause comment")}
 
 
 def _customer(order: Order) -> Json:
-    guest = order.guest
-    if isinstance(guest, OneTimeGuest):
-        return {"type": "one-time", "name": guest.name}
-    return regular_guest(guest)
+    if isinstance(order.guest, OneTimeGuest):
+        return {"type": "one-time", "name": order.guest.name}
+    return regular_guest(order.guest)
 
 
 def regular_guest(guest: RegularGuest) -> Json:
     return {
         "type": "regular",
-        "id": str(guest.id),
-        "name": guest.name,
-        "surname": guest.surname,
-        "comment": guest.comment,
-        "gender": guest.gender,
+        **pick(guest, "id name surname comment gender"),
         "inBlacklist": False,
         "blacklistReason": None,
-        "birthdate": date_or_null(guest.birthdate, UTC),
+        "birthdate": to_json(guest.birthdate, UTC),
     }
 
 
 def employee(person: Employee | None) -> Json | None:
-    if person is None:
-        return None
-    return {"id": str(person.id), "name": person.name, "phone": person.phone}
+    return pick(person, "id name phone") if person else None
 
 
-def _place(order: Order) -> Json:
-    return {
-        "deliveryPoint": _delivery_point(order.address, order.organization) if order.address else None,
-        "deliveryZone": order.delivery_zone,
-        **_moved("movedFrom", order.moved_from, order),
-        **_moved("movedTo", order.moved_to, order),
-    }
-
-
-def _moved(where: str, other: UUID | None, order: Order) -> Json:
-    """Name the order that this one was moved from or to: in the same restaurant, and with the same tills."""
+def _moved(where: str, other: object, order: Order) -> Json:
+    """Name the order that this one was moved from or to, in the same terminal group."""
     places = (other, order.terminal_group.id, order.organization.id) if other else (None, None, None)
-    names = ("DeliveryId", "TerminalGroupId", "OrganizationId")
-    return {f"{where}{name}": str(id_) if id_ else None for name, id_ in zip(names, places, strict=True)}
+    names = (f"{where}DeliveryId", f"{where}TerminalGroupId", f"{where}OrganizationId")
+    return dict(zip(names, places, strict=True))
 
 
 def _delivery_point(address: Address, organization: Organization) -> Json:
@@ -214,211 +164,142 @@ def _delivery_point(address: Address, organization: Organization) -> Json:
         "coordinates": {"latitude": place[0], "longitude": place[1]} if place else None,
         "address": {
             "street": {**named(street), "city": named(organization.city)} if street else None,
-            "index": address.index,
-            "house": address.house,
-            "building": address.building,
-            "flat": address.flat,
-            "entrance": address.entrance,
-            "floor": address.floor,
-            "doorphone": address.doorphone,
-            "region": named_or_null(address.region),
-            "line1": address.line1,
+            **pick(address, "index house building flat entrance floor doorphone region line1"),
         },
         "externalCartographyId": address.cartography_id,
         "comment": address.comment,
     }
 
 
-# --- dates ---
-
-
 def _dates(order: Order) -> Json:
-    zone, stamps = order.organization.zone, order.stamps
+    stamps = order.stamps
     created = stamps.created or order.complete_before
     return {
-        "completeBefore": vendor_date(order.complete_before, zone),
-        "whenCreated": vendor_date(created, zone),
-        "cookingStartTime": vendor_date(max(created, order.complete_before - _COOKING_AND_ROAD), zone),
+        "whenCreated": created,
+        "cookingStartTime": max(created, order.complete_before - _COOKING_AND_ROAD),
         "deliveryDuration": order.promised_minutes,
-        "isAsap": order.is_asap,
-        "estimatedTime": date_or_null(order.estimated, zone),
-        "lockedAt": date_or_null(order.locked, zone),
-        "whenReceivedByApi": date_or_null(stamps.received_by_api, UTC),
-        "whenReceivedFromFront": date_or_null(stamps.received_from_front, UTC),
-        "whenConfirmed": date_or_null(stamps.confirmed, zone),
-        "whenPrinted": date_or_null(stamps.printed, zone),
-        "whenCookingCompleted": date_or_null(stamps.cooked, zone),
-        "whenPacked": date_or_null(stamps.packed, zone),
-        "whenBillPrinted": date_or_null(stamps.bill_printed, zone),
-        "whenSended": date_or_null(stamps.sent, zone),
-        "whenDelivered": date_or_null(stamps.delivered, zone),
-        "whenClosed": date_or_null(stamps.closed, zone),
+        "estimatedTime": order.estimated,
+        "lockedAt": order.locked,
+        "whenReceivedByApi": to_json(stamps.received_by_api, UTC),
+        "whenReceivedFromFront": to_json(stamps.received_from_front, UTC),
+        "whenConfirmed": stamps.confirmed,
+        "whenPrinted": stamps.printed,
+        "whenCookingCompleted": stamps.cooked,
+        "whenPacked": stamps.packed,
+        "whenBillPrinted": stamps.bill_printed,
+        "whenSended": stamps.sent,
+        "whenDelivered": stamps.delivered,
+        "whenClosed": stamps.closed,
     }
-
-
-def date_or_null(instant: datetime | None, zone: tzinfo) -> str | None:
-    return vendor_date(instant, zone) if instant else None
 
 
 # --- dishes and money ---
 
 
-def _bill(order: Order) -> Json:
-    return {
-        "sum": float(order.sum),
-        "processedPaymentsSum": float(order.settled_sum),
-        "items": [_item(line, order) for line in order.lines],
-        "combos": [_combo(each) for each in order.combos],
-        "payments": [_payment(payment, order) for payment in order.payments],
-        "tips": [_tips(payment, order) for payment in order.tips],
-        "discounts": [discount_item(discount) for discount in order.discounts],
-    }
-
-
 def discount_item(discount: Discount) -> Json:
     return {
-        "discountType": named(discount.type),
-        "sum": float(discount.sum),
-        "selectivePositions": None,
-        "selectivePositionsWithSum": None,
+        "discountType": discount.type,
+        "sum": discount.sum,
+        **nulls("selectivePositions selectivePositionsWithSum"),
     }
 
 
 def _combo(combo: Combo) -> Json:
-    return {
-        **named(combo),
-        "amount": combo.amount,
-        "price": float(combo.price),
-        "sourceId": str(combo.source_id),
-        "size": named_or_null(combo.size),
-    }
+    return pick(combo, "id name amount price source_id size")
 
 
 def _payment(payment: Payment, order: Order) -> Json:
-    is_closed = order.stamps.closed is not None
     return {
-        "paymentType": {**named(payment.type), "kind": payment.type.kind},
-        "sum": float(payment.sum),
-        "isPreliminary": not is_closed,
+        "paymentType": pick(payment.type, "id name kind"),
+        "isPreliminary": order.stamps.closed is None,
         "isExternal": order.came_over_api,
-        "isProcessedExternally": payment.is_processed_externally,
-        "isFiscalizedExternally": payment.is_fiscalized_externally,
-        "isPrepay": payment.is_prepay,
+        **pick(payment, "sum is_processed_externally is_fiscalized_externally is_prepay"),
     }
 
 
 def _tips(payment: Payment, order: Order) -> Json:
     # The document lets tips name no type, but never null.
-    tips_type = {"tipsType": named(payment.tips_type)} if payment.tips_type else {}
-    return {**_payment(payment, order), **tips_type}
+    return {**_payment(payment, order), **(pick(payment, "tips_type") if payment.tips_type else {})}
 
 
 def _item(line: Line, order: Order) -> Json:
-    amount = line.amount if isinstance(line, Dish) else Decimal(1)
-    shared = {
-        "status": line.status.value,
+    combo = line.combo if isinstance(line, Dish) else None
+    return {
+        "status": line.status,
         "deleted": _deletion(order.cancellation),
-        "amount": float(amount),
+        "amount": line.amount if isinstance(line, Dish) else 1.0,
         "comment": None if isinstance(line, Service) else line.comment,
-        "whenPrinted": date_or_null(order.stamps.printed, order.organization.zone),
-        "comboInformation": _combo_part(line.combo) if isinstance(line, Dish) and line.combo else None,
+        "whenPrinted": order.stamps.printed,
+        "comboInformation": _combo_part(combo) if combo else None,
+        **_content(line, is_deleted=order.cancellation is not None),
     }
-    is_deleted = order.cancellation is not None
+
+
+def _content(line: Line, *, is_deleted: bool) -> Json:
     match line:
         case Dish():
-            return {**shared, **dish(line, is_deleted=is_deleted)}
+            return dish(line, is_deleted=is_deleted)
         case HalfAndHalf():
-            return {**shared, **_half_and_half(line, is_deleted=is_deleted)}
+            return {
+                "type": "Compound",
+                "size": None,
+                "primaryComponent": _half(line.first, is_deleted=is_deleted),
+                "secondaryComponent": _half(line.second, is_deleted=is_deleted) if line.second else None,
+                "commonModifiers": [],
+                "template": line.template,
+            }
         case Service():
-            cost = float(line.cost)
-            return {**shared, "type": "Service", "size": None, "service": named(line.product), "cost": cost}
+            return {"type": "Service", "size": None, "service": named(line.product), "cost": line.cost}
 
 
 def _combo_part(part: ComboPart) -> Json:
-    return {
-        "comboId": str(part.combo_id),
-        "comboSourceId": str(part.source_id),
-        "groupId": str(part.group_id),
-        "groupName": part.group_name,
-    }
+    group = {"groupId": part.combo_group_id, "groupName": part.combo_group_name}
+    return {**pick(part, "combo_id combo_source_id"), **group}
 
 
 def _deletion(cancellation: Cancellation | None) -> Json | None:
     if cancellation is None:
         return None
-    method = {
-        "id": str(cancellation.removal.id),
-        "comment": cancellation.comment,
-        "removalType": named(cancellation.removal),
-    }
-    return {"deletionMethod": method}
+    removal, comment = cancellation.removal, cancellation.comment
+    return {"deletionMethod": {"id": removal.id, "comment": comment, "removalType": named(removal)}}
 
 
 def dish(line: Dish, *, is_deleted: bool) -> Json:
     """Render a dish; its ``resultSum`` holds its modifiers and is what remains after the discount."""
-    modifiers = line.product.modifiers
-    group = named(modifiers) if modifiers else None
     return {
         "type": "Product",
         "product": named(line.product),
-        "size": named(line.size) if line.size else None,
-        "modifiers": [_modifier(extra, group, is_deleted=is_deleted) for extra in line.extras],
-        "price": float(line.price),
-        "cost": float(line.cost),
-        "pricePredefined": False,
-        "positionId": str(line.position_id),
-        "taxPercent": None,
-        "resultSum": float(ZERO if is_deleted else line.total),
+        **pick(line, "size price cost position_id"),
+        "modifiers": [_modifier(each, line, is_deleted=is_deleted) for each in line.modifiers],
+        **_price_marks(line.total, is_deleted=is_deleted),
     }
 
 
-def _modifier(extra: Extra, group: Json | None, *, is_deleted: bool) -> Json:
+def _price_marks(total: Decimal, *, is_deleted: bool) -> Json:
+    return {"pricePredefined": False, "taxPercent": None, "resultSum": ZERO if is_deleted else total}
+
+
+def _modifier(chosen: DishModifier, line: Dish, *, is_deleted: bool) -> Json:
     """Render a modifier; its ``resultSum`` is of one portion and before the discount."""
     return {
-        "product": named(extra.modifier),
-        "amount": float(extra.amount),
+        "product": named(chosen.modifier),
+        **pick(chosen, "amount position_id"),
         "amountIndependentOfParentAmount": False,
-        "productGroup": group,
-        "price": float(extra.modifier.price),
-        "pricePredefined": False,
-        "resultSum": float(ZERO if is_deleted else kopecks(extra.price_per_portion)),
+        "productGroup": line.product.modifiers,
+        "price": chosen.modifier.price,
         "deleted": None,
-        "positionId": str(extra.position_id),
         "defaultAmount": 0,
         "hideIfDefaultAmount": False,
-        "taxPercent": None,
         "freeOfChargeAmount": 0,
-    }
-
-
-def _half_and_half(pizza: HalfAndHalf, *, is_deleted: bool) -> Json:
-    return {
-        "type": "Compound",
-        "size": None,
-        "primaryComponent": _half(pizza.first, is_deleted=is_deleted),
-        "secondaryComponent": _half(pizza.second, is_deleted=is_deleted) if pizza.second else None,
-        "commonModifiers": [],
-        "template": named(pizza.template),
+        **_price_marks(kopecks(chosen.price_per_portion), is_deleted=is_deleted),
     }
 
 
 def _half(half: Half, *, is_deleted: bool) -> Json:
-    price = float(half.product.price)
     return {
         "product": named(half.product),
         "modifiers": [],
-        "price": price,
-        "cost": price,
-        "pricePredefined": False,
-        "positionId": str(half.position_id),
-        "taxPercent": None,
-        "resultSum": float(ZERO if is_deleted else half.total),
+        **dict.fromkeys(("price", "cost"), half.product.price),
+        "positionId": half.position_id,
+        **_price_marks(half.total, is_deleted=is_deleted),
     }
-
-
-def named(row: _Named) -> Json:
-    return {"id": str(row.id), "name": row.name}
-
-
-def named_or_null(row: _Named | None) -> Json | None:
-    return named(row) if row else None

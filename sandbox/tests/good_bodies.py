@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from sandbox.http.vendor_json import vendor_date
 from sandbox.orders.order import DeliveryStatus
-from sandbox.orders.serializer import vendor_date
 from sandbox.tests.harness import Harness
 
 

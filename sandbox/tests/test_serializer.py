@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sandbox.catalogue.world import build_world
+from sandbox.http.vendor_json import vendor_date
 from sandbox.orders import serializer
 from sandbox.orders.order import CreationStatus, DeliveryStatus, Order
 from sandbox.tests import vendor_schema
@@ -119,7 +120,7 @@ def test_dates_of_an_order_are_local_to_its_terminal() -> None:
 def test_dates_of_far_restaurants_differ_by_their_zones() -> None:
     noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
-    assert [serializer.vendor_date(noon, each.zone) for each in build_world().organizations] == [
+    assert [vendor_date(noon, each.zone) for each in build_world().organizations] == [
         "2026-07-01 17:00:00.000",
         "2026-07-01 14:00:00.000",
         "2026-07-01 15:00:00.000",
@@ -184,7 +185,7 @@ def test_cancelled_order_says_why_and_has_its_items_deleted() -> None:
     order = _rendered(cancelled)["eventInfo"]["order"]
 
     assert order["cancelInfo"]["cause"]["name"] == cancelled.order.cancellation.cause.name
-    assert order["cancelInfo"]["whenCancelled"] == serializer.vendor_date(
+    assert order["cancelInfo"]["whenCancelled"] == vendor_date(
         cancelled.at, ZoneInfo(cancelled.organization.time_zone)
     )
     assert all(item["deleted"] for item in order["items"])

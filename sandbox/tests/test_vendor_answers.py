@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.http.vendor_api import OPERATIONS
+from sandbox.http.call import OPERATIONS
 from sandbox.orders.order import DeliveryStatus
 from sandbox.tests import vendor_schema
 from sandbox.tests.good_bodies import good_bodies

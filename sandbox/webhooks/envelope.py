@@ -1,12 +1,12 @@
-"""The envelope of a webhook's event: what kind it is, of whom, and what is inside."""
+"""The envelope of a webhook's event: its type, its restaurant and its content."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC
 
 from sandbox.hall.serializer import reserve_info, table_order_info
-from sandbox.orders.serializer import Json, order_info, vendor_date
+from sandbox.http.vendor_json import Json, render
+from sandbox.orders.serializer import order_info
 from sandbox.webhooks.events import (
     Event,
     OrderChange,
@@ -19,15 +19,16 @@ from sandbox.webhooks.events import (
 
 
 def event(happened: Event, external_keys: Collection[str] = ()) -> Json:
-    """Render what happened as one event of a webhook's array."""
+    """Render one event of a webhook's array."""
     kind, info = _content(happened, external_keys)
-    return {
+    envelope = {
         "eventType": kind,
-        "eventTime": vendor_date(happened.at, UTC),
-        "organizationId": str(happened.organization.id),
-        "correlationId": str(happened.operation_id),
+        "eventTime": happened.at,
+        "organizationId": happened.organization.id,
+        "correlationId": happened.operation_id,
         "eventInfo": info,
     }
+    return render(envelope)
 
 
 def _content(happened: Event, external_keys: Collection[str]) -> tuple[str, Json]:
@@ -36,7 +37,8 @@ def _content(happened: Event, external_keys: Collection[str]) -> tuple[str, Json
             kind = "DeliveryOrderError" if happened.is_error else "DeliveryOrderUpdate"
             return kind, order_info(happened.order, external_keys)
         case StopListChange():
-            return "StopListUpdate", _stop_list_info(happened)
+            update = {"id": happened.terminal_group.id, "isFull": happened.is_full}
+            return "StopListUpdate", {"terminalGroupsStopListsUpdates": [update]}
         case ShiftChange():
             return "PersonalShift", _shift_info(happened)
         case TableOrderChange():
@@ -49,15 +51,10 @@ def _content(happened: Event, external_keys: Collection[str]) -> tuple[str, Json
             return happened.kind.value, happened.info
 
 
-def _stop_list_info(change: StopListChange) -> Json:
-    update = {"id": str(change.terminal_group.id), "isFull": change.is_full}
-    return {"terminalGroupsStopListsUpdates": [update]}
-
-
 def _shift_info(change: ShiftChange) -> Json:
     return {
-        "id": str(change.courier.id),
-        "roleId": str(change.organization.dictionaries.courier_role.id),
+        "id": change.courier.id,
+        "roleId": change.organization.dictionaries.courier_role.id,
         "opened": change.is_open,
-        "terminalGroupId": str(change.terminal_group.id),
+        "terminalGroupId": change.terminal_group.id,
     }

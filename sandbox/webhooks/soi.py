@@ -9,45 +9,42 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from sandbox.http.vendor_json import Json, render
 from sandbox.orders.order import Order, ServiceType
-from sandbox.orders.serializer import Json
 from sandbox.webhooks.events import OrderChange
 
 
 def message(change: OrderChange) -> Json:
-    """Render a change of an order whose creation has come to an end, well or badly."""
+    """Render a change of an order that was created or refused."""
     order = change.order
-    return {
+    content = {
         "type": "CREATE" if change.opens else "UPDATE",
         "orderExternalId": order.external_number,
         "readableNumber": _readable_number(order),
         "creationStatus": "Error" if change.is_error else "OK",
         "errorInfo": {"code": order.error.code, "message": order.error.message} if order.error else None,
-        "transactionDetails": {
-            "correlationId": str(change.operation_id),
-            "organizationId": str(order.organization.id),
-        },
+        "transactionDetails": {"correlationId": change.operation_id, "organizationId": order.organization.id},
         "iikoOrderDetails": None if change.is_error else _details(order),
     }
+    return render(content)
 
 
 def _readable_number(order: Order) -> str:
-    """Give the shop's short number: the tail of the external one, and not the till's number."""
+    """Give the shop's short number: the tail of the external one, and not the POS's number."""
     return (order.external_number or str(order.number)).rpartition("-")[2]
 
 
 def _details(order: Order) -> Json:
-    problem = order.problem.description if order.problem and order.problem.is_open else None
     return {
-        "iikoOrderId": str(order.id),
+        "iikoOrderId": order.id,
         "iikoOrderNumber": str(order.number),
         "restaurantName": order.organization.name,
         "orderType": "DELIVERY" if order.service is ServiceType.COURIER else "PICKUP",
         "orderStatus": upper_snake(order.status.value),
         "receivedAt": _with_offset(order.stamps.created or order.complete_before, order),
         "promisedTime": _with_offset(order.complete_before, order),
-        "problem": problem,
-        "orderAmount": float(order.sum),
+        "problem": order.open_problem,
+        "orderAmount": order.sum,
     }
 
 

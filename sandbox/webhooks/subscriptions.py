@@ -1,6 +1,6 @@
 """Where webhooks go: one address, token and filter per restaurant and login.
 
-Until a login settles its own, a restaurant has the settings that the sandbox was started with, and
+Until a login configures its own, a restaurant has the settings that the sandbox was started with, and
 these let everything through. A filter, or a list in it, that is null asks for nothing: the vendor
 does not say, so this is a guess (register with one null and see).
 """
@@ -8,6 +8,7 @@ does not say, so this is a guess (register with one null and see).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -31,17 +32,20 @@ UPDATES_WITHIN = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """Order events asked for; an update goes out for the status of the order or of one of its items."""
+    """Which order events pass; an update passes for the status of the order or of one of its items."""
 
     order_statuses: frozenset[str] = frozenset()
     item_statuses: frozenset[str] = frozenset()
     errors: bool = False
     external_keys: tuple[str, ...] = ()
 
+    def passes(self, status: str, items: Set[str]) -> bool:
+        return status in self.order_statuses or bool(items & self.item_statuses)
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is asked for. ``everything`` goes before all else and is never sent to a client."""
+    """Which events are sent. ``everything`` overrides all else and is never shown to a client."""
 
     delivery_orders: OrderFilter = OrderFilter()
     table_orders: OrderFilter = OrderFilter()
@@ -53,48 +57,39 @@ class Filter:
     business_hours: bool = False
     everything: bool = False
 
-    def lets_through(self, happened: Event) -> bool:
-        if self.everything:
-            return True
-        match happened:
+    def lets_through(self, event: Event) -> bool:
+        return self.everything or self._passes(event)
+
+    def _passes(self, event: Event) -> bool:
+        match event:
             case OrderChange():
-                return self._lets_order(happened)
+                return self._passes_order(event)
             case TableOrderChange(order=order) if order.error:
                 return self.table_orders.errors
-            case TableOrderChange():
-                statuses = {line.status.value for line in happened.order.lines}
-                return _asks_for(self.table_orders, happened.order.status.value, statuses)
+            case TableOrderChange(order=order):
+                return self.table_orders.passes(order.status, {line.status for line in order.lines})
             case ReserveChange():
-                return self.reserve_errors if happened.reserve.error else self.reserves
+                return self.reserve_errors if event.reserve.error else self.reserves
             case StopListChange():
                 return self.stop_lists
             case ShiftChange():
                 return self.shifts
-            case UndocumentedEvent():
-                return self._passes_undocumented(happened)
-
-    def _passes_undocumented(self, event: UndocumentedEvent) -> bool:
-        match event.kind:
-            case UndocumentedType.MENU:
+            case UndocumentedEvent(kind=UndocumentedType.MENU):
                 return self.menu
-            case UndocumentedType.BUSINESS_HOURS:
+            case UndocumentedEvent(kind=UndocumentedType.BUSINESS_HOURS):
                 return self.business_hours
-            case UndocumentedType.KITCHEN_ORDER:
-                # The vendor's filter has no word for it (OpenAPI, WebHooksFilter, read 2026-11). That who
-                # sets a filter does not get it is a guess; a real account's webhooks would settle it.
+            case UndocumentedEvent():
+                # The vendor's filter has no field for KitchenOrderUpdate (OpenAPI, WebHooksFilter, read
+                # 2026-11). That a filter excludes it is a guess; a real account's webhooks would settle it.
                 return False
 
-    def _lets_order(self, change: OrderChange) -> bool:
+    def _passes_order(self, change: OrderChange) -> bool:
+        order = change.order
         if change.is_error:
             return self.delivery_orders.errors
-        if change.order.creation is CreationStatus.IN_PROGRESS:
+        if order.creation is CreationStatus.IN_PROGRESS:
             return bool(self.delivery_orders.order_statuses)
-        statuses = {line.status.value for line in change.order.lines}
-        return _asks_for(self.delivery_orders, change.order.status.value, statuses)
-
-
-def _asks_for(wanted: OrderFilter, status: str, item_statuses: set[str]) -> bool:
-    return status in wanted.order_statuses or bool(wanted.item_statuses & item_statuses)
+        return self.delivery_orders.passes(order.status, {line.status for line in order.lines})
 
 
 EVERYTHING = Filter(everything=True)
@@ -102,16 +97,16 @@ EVERYTHING = Filter(everything=True)
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One reader of a restaurant's webhooks. ``lane`` is where they keep their order.
+    """One receiver of a restaurant's webhooks. Within a ``partition`` they keep their order.
 
-    ``written_filter`` is the filter word for word as the client gave it.
+    ``requested_filter`` is the filter word for word as the client gave it.
     """
 
     partition: UUID
     url: str
     token: str
     filter: Filter = EVERYTHING
-    written_filter: object = None
+    requested_filter: object = None
 
 
 class TooManyUpdates(Exception):
@@ -119,7 +114,7 @@ class TooManyUpdates(Exception):
 
 
 class Subscriptions:
-    """The settings of all restaurants. Not for several threads at once."""
+    """The settings of all restaurants. Not thread-safe."""
 
     def __init__(self, url: str = "", token: str = "") -> None:
         self._url = url
@@ -128,12 +123,12 @@ class Subscriptions:
         self._updates: dict[tuple[UUID, str], deque[datetime]] = {}
 
     def of(self, organization: Organization) -> list[Subscription]:
-        """Give everybody who listens to the restaurant."""
+        """Give every receiver of the restaurant's webhooks."""
         configured = self._configured.get(organization.id)
         return list(configured.values()) if configured else [self._initial(organization)]
 
     def get(self, organization: Organization, login: str) -> Subscription | None:
-        """Give the login's settings; None when others listen and it does not."""
+        """Give the login's settings; None when only others have configured theirs."""
         configured = self._configured.get(organization.id)
         return configured.get(login) if configured else self._initial(organization)
 
@@ -146,7 +141,7 @@ class Subscriptions:
         url: str,
         token: str,
         wanted: Filter,
-        written_filter: object,
+        requested_filter: object,
     ) -> None:
         """Replace the login's settings as a whole.
 
@@ -156,7 +151,7 @@ class Subscriptions:
         self._count_update(organization, login, at)
         partition = uuid5(organization.id, f"webhooks/{login}")
         configured = self._configured.setdefault(organization.id, {})
-        configured[login] = Subscription(partition, url, token, wanted, written_filter)
+        configured[login] = Subscription(partition, url, token, wanted, requested_filter)
 
     def _initial(self, organization: Organization) -> Subscription:
         return Subscription(organization.id, self._url, self._token)

@@ -12,7 +12,7 @@ from random import Random
 
 from sandbox.catalogue.menu import MakeId
 from sandbox.catalogue.world import Organization, TerminalGroup
-from sandbox.orders.serializer import Json
+from sandbox.http.vendor_json import Json
 from sandbox.webhooks.events import UndocumentedEvent, UndocumentedType
 
 
