@@ -1,4 +1,4 @@
-"""The two clocks of the sandbox: the wall's, and the kitchen's that may run faster."""
+"""The clocks of the sandbox: the wall's, and the simulated one that may run faster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the instant, aware and in UTC."""
+    """Gives the instant, aware and in UTC."""
 
     def now(self) -> datetime: ...
 
@@ -36,10 +36,10 @@ class ForwardClock:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many kitchen minutes pass in one minute of the wall clock."""
+    """How many simulated minutes pass in one minute of the wall clock."""
 
     speed: float = 1.0
 
     def wall(self, minutes: float) -> timedelta:
-        """Say how long the wall clock runs while so many kitchen minutes pass."""
+        """Give the time of the wall clock for so many simulated minutes."""
         return timedelta(minutes=minutes / self.speed)

@@ -1,4 +1,4 @@
-"""What may go wrong with webhooks and with calls of the API, as often as the user asks for."""
+"""Faults of webhooks and of API calls, with their probabilities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FORM = re.compile(r"(?P<share>[^@x]*)(@(?P<operation>[\w/]+?))?(x(?P<times>[1-9
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Narrows a fault to operations that begin so, and to so many times."""
+    """Limits a fault to operations with this prefix, and to so many times."""
 
     fault: str
     operation: str = ""
@@ -116,7 +116,7 @@ def _parse_value(name: str, text: str) -> tuple[float, Aim]:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFault:
-    """What becomes of one webhook: how many copies are sent, how much later, and whether alone so."""
+    """How one webhook is sent: how many copies, how much later, and whether later ones may overtake it."""
 
     copies: int = 1
     delay_s: float = 0.0
@@ -124,9 +124,9 @@ class DeliveryFault:
 
 
 class FaultInjector:
-    """Decides the fate of each webhook and of each call, the same for the same seed.
+    """Decides on the faults of each delivery and of each call, the same for the same seed.
 
-    May be asked and changed from any thread.
+    Thread-safe.
     """
 
     def __init__(self, faults: Faults, seed: int) -> None:
@@ -141,13 +141,13 @@ class FaultInjector:
         return self._faults
 
     def set(self, faults: Faults) -> None:
-        """Let other things go wrong from now on; what happened so many times is counted anew."""
+        """Replace the faults; their limits are counted from zero again."""
         with self._lock:
             self._faults = faults
             self._happened.clear()
 
     def for_delivery(self) -> DeliveryFault:
-        """Decide on a webhook."""
+        """Choose the faults of one delivery."""
         with self._lock:
             if self._happens("drop", self._random):
                 return DeliveryFault(copies=0)
@@ -161,13 +161,13 @@ class FaultInjector:
             return DeliveryFault(copies)
 
     def for_call(self, operation: str) -> list[str]:
-        """Decide on a call: name what befalls it, the first of the failing ones and perhaps ``slow``."""
+        """Choose the faults of a call: the first of the failing ones and perhaps ``slow``."""
         with self._lock:
-            injected = [name for name in CALL_FAULTS if self._is_aimed_at(name, operation)]
-            failing = [name for name in injected if name != "slow"][:1]
+            chosen = [name for name in CALL_FAULTS if self._is_aimed_at(name, operation)]
+            failing = [name for name in chosen if name != "slow"][:1]
             for name in failing:
                 self._happened[name] = self._happened.get(name, 0) + 1
-            return failing + (["slow"] if "slow" in injected else [])
+            return failing + (["slow"] if "slow" in chosen else [])
 
     def _is_aimed_at(self, name: str, operation: str) -> bool:
         aim = self._faults.aim(name)

@@ -1,4 +1,4 @@
-"""Runs the sandbox as a process: binds the port, plays until told to stop, leaves tidily."""
+"""Runs the sandbox as a process: binds the port, runs until a signal, closes in good order."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _TICK_S = 0.1
 
 
 def run(options: Options, out: TextIO) -> None:
-    """Play until SIGTERM or SIGINT; must be called from the main thread.
+    """Run until SIGTERM or SIGINT; must be called from the main thread.
 
     Raises:
-        UsageError: the port cannot be had.
+        UsageError: the port cannot be bound.
     """
     stopping = _stop_on_signals()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -36,7 +36,7 @@ def run(options: Options, out: TextIO) -> None:
             options.host, options.port, create_app(simulator), threaded=True, fd=bound.fileno()
         )
         _introduce(simulator, bound.getsockname()[1], journal)
-        _play(simulator, server, stopping)
+        _serve(simulator, server, stopping)
     journal.line("iiko sandbox stopped")
 
 
@@ -76,15 +76,15 @@ def _bind(host: str, port: int) -> socket.socket:
 def _introduce(simulator: Simulator, port: int, journal: Journal) -> None:
     options, restaurants = simulator.options, len(simulator.world.organizations)
     journal.line(
-        f"iiko sandbox (seed {options.seed}) plays {restaurants} restaurants on http://{options.host}:{port}/"
+        f"iiko sandbox (seed {options.seed}) simulates {restaurants} restaurants on http://{options.host}:{port}/"
     )
     journal.line(
-        f"{options.rate:g} orders a minute, kitchens {options.speed:g} times faster, "
+        f"{options.rate:g} orders a minute, {options.speed:g} times faster, "
         f"faults: {options.faults}; webhooks go to {options.webhook_url}"
     )
 
 
-def _play(simulator: Simulator, server: BaseWSGIServer, stopping: Event) -> None:
+def _serve(simulator: Simulator, server: BaseWSGIServer, stopping: Event) -> None:
     serving = Thread(target=server.serve_forever, kwargs={"poll_interval": _TICK_S}, name="http", daemon=True)
     serving.start()
     try:

@@ -1,4 +1,4 @@
-"""The play as a whole: world, kitchens and post office, safe to look at from several threads."""
+"""The simulation as a whole: restaurants, engine and webhooks; may be read from several threads."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _MOST_STEPS = 3600
 
 
 class Simulator:
-    """Everything that is played. One thread plays; who else touches kitchen, commands, hooks or
-    loyalty holds ``lock`` meanwhile."""
+    """The whole state. One thread runs it; any other holds ``lock`` while it uses engine, commands,
+    subscriptions or loyalty."""
 
     def __init__(self, options: Options, clock: Clock, journal: Journal) -> None:
         self.options = options
@@ -54,7 +54,7 @@ class Simulator:
         self.logins = Logins()
         self.tokens = Tokens(self._clock.now, timedelta(seconds=options.token_lifetime_s))
         self.loyalty = Loyalty(self.world, self.started_at)
-        # Of each restaurant that has them switched on its drafts; ``drafts`` alone knows what one is.
+        # The drafts of each restaurant that has them switched on.
         self.drafts: dict[UUID, dict[UUID, Any]] = {}
         self.faults = FaultInjector(options.faults, options.seed)
         self.call_meter = CallMeter()
@@ -67,18 +67,18 @@ class Simulator:
         return self._clock.now()
 
     def run_due(self) -> None:
-        """Play all that is due by now and hand the letters to the sender."""
+        """Run all that is due by now and hand the deliveries to the sender."""
         with self.lock:
             now = self.now()
             paused = now - self._last_run_at
             if paused > _LONGEST_PAUSE:
-                # The machine was suspended: no rush of orders of the hours that nobody saw.
+                # The machine was suspended: do not catch up with the hours in between.
                 self.engine.postpone(paused)
             self._last_run_at = now
             self._run_until(now)
 
     def advance(self, gap: timedelta) -> None:
-        """Put the clock forward and play all that lies between."""
+        """Put the clock forward and run all that is due in between."""
         with self.lock:
             self.run_due()
             start, self._last_run_at = self._last_run_at, self._last_run_at + gap

@@ -10,7 +10,7 @@ KOPECK = Decimal("0.01")
 
 
 def kopecks(amount: Decimal) -> Decimal:
-    """Round to the kopeck, a half away from zero, as a till does."""
+    """Round to the kopeck, a half away from zero, as a POS does."""
     return amount.quantize(KOPECK, rounding=ROUND_HALF_UP)
 
 

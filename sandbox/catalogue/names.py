@@ -1,6 +1,6 @@
-"""What the played restaurants are made of: invented people, streets, remarks.
+"""Invented people and remarks.
 
-All phones start with +7904000, so that nobody takes them for real ones.
+All phones start with +7904000, so that none is taken for a real one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The stop lists of the kitchens: what is not to be had, and how much is left of it."""
+"""The stop lists of terminal groups: which products run out, and how much is left of them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class StopLists:
         stop = self._stops.get(group.id, {}).get(product_id)
         return stop is not None and not stop.balance
 
-    def shake(self, organization: Organization, group: TerminalGroup, at: datetime, random: Random) -> bool:
-        """Put a product down or take one off; now and then make the whole list anew and tell so."""
+    def change(self, organization: Organization, group: TerminalGroup, at: datetime, random: Random) -> bool:
+        """Add a product or remove one; now and then replace the whole list and return True."""
         stops = self._stops.setdefault(group.id, {})
         is_full = random.random() < 0.1
         if is_full:

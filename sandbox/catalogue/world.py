@@ -99,7 +99,7 @@ class PaymentType:
 class DiscountType:
     """Takes ``percent`` of the dishes, a fixed ``sum``, or where both are None a sum agreed on each time.
 
-    One is given from dishes for ``least`` on; one that is not ``is_manual`` nobody can ask for.
+    It applies to dishes for ``least`` or more; one that is not ``is_manual`` cannot be requested.
     """
 
     id: UUID
@@ -277,14 +277,14 @@ def _build_regulars(first_phone: int, make_id: MakeId, random: Random) -> tuple[
 
 
 def _build_dictionaries(given: dict[str, Any], make_id: MakeId) -> Dictionaries:
-    payment_types = {
+    rows: dict[str, Any] = {
         name: PaymentType(make_id(f"payment/{row.get('key', name)}"), **_without_key(row))
         for name, row in given["payment_types"].items()
     }
-    discounts = {name: _build_discounts(given[name], make_id) for name in ("discounts", "rarer_discounts")}
-    lists = {name: _rows(make_id, *row) for name, row in given["rows"].items()}
-    single = {name: _rows(make_id, *row)[0] for name, row in given["single"].items()}
-    return Dictionaries(**payment_types, **discounts, **lists, **single)
+    rows |= {name: _build_discounts(given[name], make_id) for name in ("discounts", "rarer_discounts")}
+    rows |= {name: _rows(make_id, *row) for name, row in given["rows"].items()}
+    rows |= {name: _rows(make_id, *row)[0] for name, row in given["single"].items()}
+    return Dictionaries(**rows)
 
 
 def _without_key(row: dict[str, Any]) -> dict[str, Any]:
@@ -296,11 +296,9 @@ def _rows(make_id: MakeId, kind: str, *names: str) -> tuple[NamedRow, ...]:
 
 
 def _build_discounts(given: dict[str, dict[str, Any]], make_id: MakeId) -> tuple[DiscountType, ...]:
+    return tuple(DiscountType(make_id(f"discount/{key}"), **_discount(row)) for key, row in given.items())
+
+
+def _discount(row: dict[str, Any]) -> dict[str, Any]:
     sums = ("percent", "sum", "least")
-    return tuple(
-        DiscountType(
-            make_id(f"discount/{key}"),
-            **{name: Decimal(value) if name in sums else value for name, value in row.items()},
-        )
-        for key, row in given.items()
-    )
+    return {name: Decimal(value) if name in sums else value for name, value in row.items()}

@@ -1,8 +1,8 @@
-"""The kitchens at work: orders are born, live by their story and are forgotten in the end.
+"""The engine: creates orders, runs their scenarios and forgets them in the end.
 
-No input, no output and no clock of its own: ``tick(now)`` plays all that is due and tells of it.
-The same seed and opening give the same story, however often it ticks; what somebody outside asks
-for changes the orders asked about, and of the others the numbers at the till at most.
+No input, no output and no clock of its own: ``tick(now)`` runs all that is due and gives the events.
+The same seed and opening give the same events, however often it ticks; a client's call changes the
+orders it names, and of the others at most the numbers at the POS.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sandbox.orders import transitions
 from sandbox.orders.order import CreationError, CreationStatus, Order
 from sandbox.orders.order_generator import OrderContext, generate_order
 from sandbox.orders.revisions import Revisions
-from sandbox.orders.scenario import TIMEOUT, Step, plan_asked_for, plan_life, plan_rest
+from sandbox.orders.scenario import TIMEOUT, Step, plan_order, plan_requested, plan_rest
 from sandbox.orders.transitions import TransitionContext
 from sandbox.webhooks.events import Event, OrderChange
 
@@ -32,17 +32,17 @@ FORGET_AFTER = timedelta(days=7)
 REMEMBER_AT_MOST = 5000
 
 _FIRST_ORDER_AFTER = timedelta(seconds=1)
-_OPENING_RUSH = 5
-# The cloud waits for the till as long as it was told to, and about a minute more (help centre).
+_FREQUENT_AT_START = 5
+# The cloud waits for the POS as long as the client says, and about a minute more (help centre).
 _TIMEOUT_MINUTES = 1.0
 _TRANSPORT_TIMEOUT_S = 8
 _LONGEST_TIMEOUT_S = 600
-_FIRST_ASKED = 500_000
+_FIRST_ON_DEMAND = 500_000
 
 
 @dataclass(slots=True)
 class _Tracked:
-    """``plan`` grows when the beats are replaced, so that one on the agenda knows it is outdated."""
+    """``plan`` grows when the steps are replaced, so that a scheduled one knows it is outdated."""
 
     order: Order
     steps: deque[Step]
@@ -53,7 +53,7 @@ class _Tracked:
 
 
 class Engine:
-    """All kitchens of the world. Not for several threads at once: its owner keeps the lock."""
+    """All orders of the world. Not thread-safe: its owner keeps the lock."""
 
     def __init__(
         self, world: World, *, opened_at: datetime, pace: Pace | None = None, orders_per_minute: float = 6
@@ -64,15 +64,15 @@ class Engine:
         self._ids = uuid5(world.organizations[0].id, opened_at.isoformat())
         self._scheduler = Scheduler()
         self._tracked: dict[UUID, _Tracked] = {}
-        self._over: deque[tuple[datetime, UUID]] = deque()
+        self._finished: deque[tuple[datetime, UUID]] = deque()
         self._happened: list[Event] = []
         self.revisions = Revisions(opened_at)
         self._waiting_for_pos: dict[UUID, list[Action]] = {}
         self._random = Random(f"{world.seed}/births")
-        self._created = self._asked = 0
+        self._created = self._on_demand = 0
         self._numbers = {each.id: self._random.randint(100, 700) for each in world.organizations}
         self.side_events = SideEvents(
-            world, self._scheduler, self._happened_aside, self._make_id, self.is_online
+            world, self._scheduler, self._on_side_event, self._make_id, self.is_online
         )
         self.side_events.pace = self._pace
         if orders_per_minute:
@@ -81,7 +81,7 @@ class Engine:
             self.side_events.begin(opened_at)
 
     def tick(self, now: datetime) -> list[Event]:
-        """Play all that is due and give what happened, oldest first."""
+        """Run all that is due and give the events, oldest first."""
         self._scheduler.run_due(now)
         self._forget(now)
         happened, self._happened = self._happened, []
@@ -92,7 +92,7 @@ class Engine:
         self._scheduler.postpone(gap)
 
     def later(self, due: datetime, action: Action) -> None:
-        """Run ``action`` when it is due, in the row of all that happens."""
+        """Schedule ``action``."""
         self._scheduler.add(due, action)
 
     @property
@@ -100,17 +100,17 @@ class Engine:
         return self._pace
 
     def set_pace(self, pace: Pace) -> None:
-        """Work faster or slower from the next steps on."""
+        """Run faster or slower from the next steps on."""
         self._pace = self.side_events.pace = pace
 
-    # --- looking in ---
+    # --- reading ---
 
     def orders(self) -> Iterator[Order]:
         """Give all orders remembered, the oldest first."""
         return (tracked.order for tracked in self._tracked.values())
 
     def open_orders(self) -> list[Order]:
-        """Give the orders something will still happen to."""
+        """Give the orders with steps still to come."""
         return [tracked.order for tracked in self._tracked.values() if tracked.steps]
 
     def order(self, organization: Organization, order_id: UUID) -> Order | None:
@@ -128,20 +128,22 @@ class Engine:
     def couriers_on_shift(self, organization: Organization) -> tuple[Employee, ...]:
         return self.side_events.couriers_on_shift(organization)
 
-    # --- births ---
+    # --- new orders ---
 
     def _on_order_due(self, at: datetime) -> None:
         organization = self._random.choice(self.world.organizations)
         self._created += 1
         self._create(at, organization, str(self._created), self._created)
         gap = self._random.expovariate(1) * self._mean_gap
-        # Whoever has just opened the page wants to see something.
-        self._scheduler.add(at + (gap / 4 if self._created <= _OPENING_RUSH else gap), self._on_order_due)
+        # The page shows something soon after the start.
+        self._scheduler.add(
+            at + (gap / 4 if self._created <= _FREQUENT_AT_START else gap), self._on_order_due
+        )
 
     def create_order(self, at: datetime, organization: Organization) -> Order:
-        """Let a guest order in this restaurant at once; the story's own guests come all the same."""
-        self._asked += 1
-        return self._create(at, organization, f"asked/{self._asked}", _FIRST_ASKED + self._asked)
+        """Create an order in this restaurant at once; the scheduled ones are created all the same."""
+        self._on_demand += 1
+        return self._create(at, organization, f"asked/{self._on_demand}", _FIRST_ON_DEMAND + self._on_demand)
 
     def _create(self, at: datetime, organization: Organization, name: str, sequence: int) -> Order:
         context = OrderContext(
@@ -154,7 +156,7 @@ class Engine:
         )
         order = generate_order(context, Random(f"{self.world.seed}/birth/{name}"))
         random = Random(f"{self.world.seed}/life/{name}")
-        self._begin(_Tracked(order, deque(plan_life(order, random)), random), at)
+        self._begin(_Tracked(order, deque(plan_order(order, random)), random), at)
         return order
 
     def next_number(self, organization: Organization) -> int:
@@ -164,16 +166,16 @@ class Engine:
     def add_order(
         self, order: Order, at: datetime, *, refusal: CreationError | None, timeout_s: int | None
     ) -> Order:
-        """Begin the life of an order that a client made; ``refusal`` is what its till will say."""
+        """Add an order that a client created; ``refusal`` is the later answer of its POS."""
         random = Random(f"{self.world.seed}/life/{order.id}")
-        steps = deque(plan_asked_for(order, refusal, random))
+        steps = deque(plan_requested(order, refusal, random))
         tracked = _Tracked(order, steps, random, min(timeout_s or _TRANSPORT_TIMEOUT_S, _LONGEST_TIMEOUT_S))
         self._begin(tracked, at)
         return tracked.order
 
     def _begin(self, tracked: _Tracked, at: datetime) -> None:
         if not tracked.order.came_over_api and not self._is_pos_online(tracked.order):
-            # Taken at a till that is cut off: the cloud hears of it when the line is back.
+            # Taken at a POS that is offline: the cloud gets it when the POS is back online.
             self._when_pos_online(tracked.order, partial(self._begin, tracked))
             return
         self._tracked[tracked.order.id] = tracked
@@ -183,14 +185,14 @@ class Engine:
     def _make_id(self, owner: str, path: str) -> UUID:
         return uuid5(self._ids, f"{owner}/{path}")
 
-    # --- lives ---
+    # --- steps ---
 
     def _plan_next_step(self, tracked: _Tracked, at: datetime) -> None:
         if tracked.steps:
             due = at + self._pace.wall(tracked.steps[0].after_minutes)
             self._scheduler.add(due, partial(self._run_step, tracked, tracked.plan))
         else:
-            self._over.append((at, tracked.order.id))
+            self._finished.append((at, tracked.order.id))
 
     def _run_step(self, tracked: _Tracked, plan: int, at: datetime) -> None:
         if plan != tracked.plan:
@@ -211,7 +213,7 @@ class Engine:
             self._begin(_Tracked(again, deque(plan_rest(again, tracked.random)), tracked.random), at)
 
     def change(self, changed: Order, at: datetime, operation_id: UUID) -> None:
-        """Put what a client asked for in place of the order, and let the kitchen go on from there."""
+        """Replace the order by the client's change, and plan the remaining steps."""
         tracked = self._tracked[changed.id]
         was_at = tracked.order.status
         self._announce(tracked, changed, at, operation_id)
@@ -221,7 +223,7 @@ class Engine:
             self._plan_next_step(tracked, at)
 
     def update_silently(self, changed: Order, at: datetime) -> None:
-        """Keep what the cloud alone knows of an order; nobody is told."""
+        """Store a change that only the cloud knows; no event is sent."""
         tracked = self._tracked[changed.id]
         tracked.order = changed
         tracked.revision = self.revisions.next(at)
@@ -239,37 +241,39 @@ class Engine:
     def _revised(self, order: Order, revision: int, operation_id: UUID | None) -> Order:
         if order.came_over_api:
             return replace(order, revision=revision)
-        # Nobody outside asked for this change, so it is an operation of its own.
+        # No client asked for this change, so it is an operation of its own.
         operation_id = operation_id or uuid5(order.id, f"operation/{revision}")
         return replace(order, revision=revision, operation_id=operation_id)
 
-    def _happened_aside(self, event: Event) -> None:
+    def _on_side_event(self, event: Event) -> None:
         self._happened.append(event)
 
     def _forget(self, now: datetime) -> None:
-        while self._over and (len(self._over) > REMEMBER_AT_MOST or self._over[0][0] <= now - FORGET_AFTER):
-            _, order_id = self._over.popleft()
+        while self._finished and (
+            len(self._finished) > REMEMBER_AT_MOST or self._finished[0][0] <= now - FORGET_AFTER
+        ):
+            _, order_id = self._finished.popleft()
             self._tracked.pop(order_id, None)
 
     def forget(self, order_id: UUID) -> bool:
-        """Let an order go without a word, as if it was purged at the till; False: there is none."""
+        """Remove an order without an event, as if it was purged at the POS; False: there is none."""
         tracked = self._tracked.pop(order_id, None)
         if tracked is not None:
             tracked.plan += 1
             tracked.steps.clear()
         return tracked is not None
 
-    # --- tills that are cut off ---
+    # --- POS that are offline ---
 
     def is_online(self, organization: Organization, group: TerminalGroup | None = None) -> bool:
-        """Whether the line to the tills of a restaurant is up, or to those of one group of it."""
+        """Whether the POS of a restaurant are online, or those of one terminal group."""
         is_group_up = group is None or group.id not in self._waiting_for_pos
         return is_group_up and organization.id not in self._waiting_for_pos
 
     def when_online(
         self, organization: Organization, action: Action, group: TerminalGroup | None = None
     ) -> None:
-        """Run ``action`` as soon as the line is back."""
+        """Run ``action`` as soon as the POS is back online."""
         is_all_down = group is None or organization.id in self._waiting_for_pos
         key = organization.id if is_all_down or group is None else group.id
         self._waiting_for_pos[key].append(action)
@@ -277,7 +281,7 @@ class Engine:
     def set_online(
         self, organization: Organization, at: datetime, *, is_online: bool, group: TerminalGroup | None = None
     ) -> None:
-        """Cut the tills off, or bring them back and let all that waited happen at once."""
+        """Disconnect the POS, or reconnect them and run all that waited at once."""
         key = group.id if group else organization.id
         if not is_online:
             self._waiting_for_pos.setdefault(key, [])
@@ -295,10 +299,10 @@ class Engine:
         self._when_pos_online(tracked.order, partial(self._run_step, tracked, tracked.plan))
         if tracked.order.creation is CreationStatus.IN_PROGRESS:
             wait = self._pace.wall(_TIMEOUT_MINUTES + tracked.timeout_s / 60)
-            self._scheduler.add(at + wait, partial(self._give_up, tracked))
+            self._scheduler.add(at + wait, partial(self._time_out_creation, tracked))
 
-    def _give_up(self, tracked: _Tracked, at: datetime) -> None:
-        """Tell that the till did not take the order; it may still do so when it is back."""
+    def _time_out_creation(self, tracked: _Tracked, at: datetime) -> None:
+        """Announce that the POS did not accept the order; it may still do so when it is back online."""
         if tracked.order.creation is CreationStatus.IN_PROGRESS and tracked.order.id in self._tracked:
             failed = transitions.fail(TIMEOUT)(tracked.order, TransitionContext(at, tracked.random, ()))
             self._announce(tracked, failed, at)

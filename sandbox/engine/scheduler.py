@@ -1,4 +1,4 @@
-"""What is still to happen, by the instant it is due."""
+"""Scheduled actions, by the instant they are due."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Action = Callable[[datetime], None]
 
 
 class Scheduler:
-    """A list of actions; each is run with the instant it was due at, not the one it was run at.
+    """A queue of actions; each is run with the instant it was due at, not the one it was run at.
 
-    So a story does not depend on how often somebody looks at the clock.
+    So the outcome does not depend on how often ``run_due`` is called.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Scheduler:
         self._added = 0
 
     def add(self, due: datetime, action: Action) -> None:
-        """Put an action down; of two due at one instant the first added goes first."""
+        """Schedule an action; of two due at one instant the first added goes first."""
         self._added += 1
         heapq.heappush(self._entries, (due, self._added, action))
 
@@ -31,5 +31,5 @@ class Scheduler:
             action(due)
 
     def postpone(self, gap: timedelta) -> None:
-        """Move everything to come by ``gap``: the machine slept, the kitchen does not catch up."""
+        """Move everything to come by ``gap``: after a pause nothing is caught up with."""
         self._entries = [(due + gap, number, action) for due, number, action in self._entries]

@@ -1,4 +1,4 @@
-"""What happens beside the deliveries: stop lists, couriers' shifts, the hall and its tables."""
+"""Events beside the deliveries: stop lists, couriers' shifts, table orders and reserves."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from sandbox.webhooks.events import (
 from sandbox.webhooks.undocumented_events import make_undocumented_event
 
 _EVERY = timedelta(minutes=2)
-_COME_WITHIN = timedelta(minutes=1)
-"""Of the opening: a hub that was started beside the sandbox listens by then."""
+_OPENING_TAKES = timedelta(minutes=1)
+"""After the opening: a hub that was started at the same time receives webhooks by then."""
 _FEWEST_COURIERS = 2
 _UNDOCUMENTED_EVERY = timedelta(minutes=7)
 
@@ -37,7 +37,7 @@ IsOnline = Callable[[Organization], bool]
 
 
 class SideEvents:
-    """Plays all but the deliveries; restaurants that speak SOI have none of it to tell."""
+    """Simulates all but the deliveries; restaurants that use SOI announce none of it."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class SideEvents:
         self._seed = world.seed
         self._random = Random(f"{world.seed}/side events")
         self._cloud_restaurants = [each for each in world.organizations if not each.uses_soi]
-        # Dice of their own: the rest of the story does not change by them.
+        # A random generator of their own: other events do not change.
         self._undocumented_rng = Random(f"{world.seed}/notices")
         self._happened = self._undocumented = 0
         self._numbers = {each.id: 20 for each in world.organizations}
@@ -69,20 +69,20 @@ class SideEvents:
         rng = Random(f"{self._seed}/openings")
         for organization in self._cloud_restaurants:
             for action in (self._change_stop_list, self._seat_guests, self._keep_table):
-                self._scheduler.add(opened_at + rng.random() * _COME_WITHIN, partial(action, organization))
+                self._scheduler.add(opened_at + rng.random() * _OPENING_TAKES, partial(action, organization))
             for courier in self._on_shift[organization.id]:
                 come = partial(self._come, organization, courier)
-                self._scheduler.add(opened_at + rng.random() * _COME_WITHIN, come)
+                self._scheduler.add(opened_at + rng.random() * _OPENING_TAKES, come)
 
     def _come(self, organization: Organization, courier: Employee, at: datetime) -> None:
-        """Tell that somebody who is there from the beginning has opened a shift."""
+        """Announce the shift of a courier who is at work from the opening on."""
         if courier in self._on_shift[organization.id] and courier.id not in self._announced_couriers:
             operation = self._make_id(f"opening/{courier.id}", "operation")
             group = organization.terminal_groups[0]
             self._announce(ShiftChange(at, organization, operation, courier, group, is_open=True))
 
     def trigger(self, event_type: str, organization: Organization, at: datetime) -> bool:
-        """Let something happen that is told by an event of this type; False if that is not for asking."""
+        """Cause an event of this type; False when there is no such event on demand."""
         actions = {
             "StopListUpdate": self._change_stop_list,
             "PersonalShift": self._change_shift,
@@ -117,7 +117,7 @@ class SideEvents:
 
     def _change_stop_list(self, organization: Organization, at: datetime) -> None:
         group = self._random.choice(organization.terminal_groups)
-        is_full = self.stops.shake(organization, group, at, self._random)
+        is_full = self.stops.change(organization, group, at, self._random)
         self._announce(StopListChange(at, organization, self._new_id(), group, is_full))
 
     # --- events without a schema ---
@@ -147,7 +147,7 @@ class SideEvents:
         self.set_shift(organization, organization.terminal_groups[0], courier, at, is_open=is_open)
 
     def _choose_for_shift(self, organization: Organization) -> Employee:
-        """Choose who comes or goes; somebody must stay to carry the orders."""
+        """Choose whose shift changes; two couriers stay at work at least."""
         on_shift = self._on_shift[organization.id]
         resting = [courier for courier in organization.couriers if courier not in on_shift]
         is_choice_free = len(on_shift) > _FEWEST_COURIERS or not resting
@@ -163,7 +163,7 @@ class SideEvents:
         is_open: bool,
         operation_id: UUID | None = None,
     ) -> None:
-        """Open or close the shift of a courier and tell of it."""
+        """Open or close the shift of a courier and announce it."""
         self._announced_couriers.add(courier.id)
         on_shift = self._on_shift[organization.id]
         on_shift.append(courier) if is_open else on_shift.remove(courier)

@@ -1,4 +1,4 @@
-"""What happens in the hall: guests at tables, and tables reserved for guests to come."""
+"""Table orders and reserves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sandbox.orders.cart import take_discount
 from sandbox.orders.order import CreationError, Discount, Dish, ItemStatus
 
 _SHARE_REFUSED_BY_GUEST = 0.25
-_SHARE_REFUSED_BY_TILL = 0.12
+_SHARE_REFUSED_BY_POS = 0.12
 _SHARE_WITH_CARD = 0.3
 _SHARE_OF_BANQUETS = 0.3
 _TABLE_ERROR = CreationError("TerminalGroupDisabled", "Terminal group is disabled.")
@@ -130,16 +130,16 @@ def _with_card(order: TableOrder, rng: Random) -> TableOrder:
 
 
 def refused_table_order(order: TableOrder) -> TableOrder | None:
-    """The same as the till refuses it, if it does: guests sent it from a page of the restaurant."""
-    if Random(f"{order.id}/till").random() >= _SHARE_REFUSED_BY_TILL:
+    """Give the order as refused by the POS, for a part of them, which guests sent from a web page."""
+    if Random(f"{order.id}/till").random() >= _SHARE_REFUSED_BY_POS:
         return None
     return replace(order, external_number=f"QR-{order.number}", error=_TABLE_ERROR)
 
 
 def refused_reserve(reserve: Reserve) -> Reserve | None:
-    """The same as the till refuses it, if it does."""
+    """Give the reserve as refused by the POS, for a part of them."""
     rng = Random(f"{reserve.id}/till")
-    if rng.random() >= _SHARE_REFUSED_BY_TILL:
+    if rng.random() >= _SHARE_REFUSED_BY_POS:
         return None
     return replace(reserve, external_number=f"SITE-{rng.randrange(10_000):04d}", error=_RESERVE_ERROR)
 

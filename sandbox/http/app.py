@@ -1,4 +1,4 @@
-"""What the sandbox shows to the outside: the vendor's API, a page for people, the state as JSON."""
+"""The web application: the vendor's API, the control API and a page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.simulator import Simulator
 
 
 def create_app(simulator: Simulator) -> Flask:
-    """Make the web application of one stage."""
+    """Make the web application of one simulator."""
     app = Flask("sandbox")
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # of Flask's default provider
     app.register_blueprint(VendorApi(simulator).blueprint())
@@ -28,11 +28,11 @@ def create_app(simulator: Simulator) -> Flask:
 
     @app.errorhandler(HTTPException)
     def explain(error: HTTPException) -> Response | HTTPException | tuple[Json, int]:
-        """Answer in the vendor's way under its paths, where much is not played yet."""
+        """Answer under the vendor's paths as it does, where much is not simulated."""
         if not request.path.startswith("/api/"):
             return error
-        is_unplayed = error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
-        unplayed = f"The sandbox does not play {request.method} {request.path}."
-        return error_body(unplayed if is_unplayed else error.description or error.name), error.code or 500
+        is_missing = error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+        missing = f"The sandbox does not simulate {request.method} {request.path}."
+        return error_body(missing if is_missing else error.description or error.name), error.code or 500
 
     return app

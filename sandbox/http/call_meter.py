@@ -1,7 +1,7 @@
 """Counts the calls of the API: how many of each operation, how many at once, how they were answered.
 
-The vendor limits its restriction groups but publishes no numbers (REFERENCE 1.3). The two played here
-are guesses: clients in the field ask by revision every 20 s, and by date a window after another.
+The vendor limits its restriction groups but publishes no numbers (REFERENCE 1.3). The two used here
+are guesses: clients in the field ask by revision every 20 s, and by date one window after another.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST_A_MINUTE = {"Orders: receiving by revision": 12, "Orders: receiving": 120}
 
 
 class CallMeter:
-    """May be asked and told from any thread. Minutes are the wall's, whatever clock the kitchens have."""
+    """Thread-safe. Minutes are the wall's, whatever the speed."""
 
     def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
         self._timer = timer
@@ -33,7 +33,7 @@ class CallMeter:
         self._busiest: Counter[str] = Counter()
 
     def is_too_much(self, operation: str) -> bool:
-        """Tell whether the restriction group of an operation has had its share of this minute."""
+        """Whether the restriction group of an operation is used up for this minute."""
         group = _GROUPS.get(operation)
         if group is None:
             return False
@@ -43,7 +43,7 @@ class CallMeter:
             return sum(at > since for calls in lately for at in calls) >= _MOST_A_MINUTE[group]
 
     def count(self, operation: str, outcome: str) -> None:
-        """Note a call and its answer: the status, or what befell it."""
+        """Count a call by its answer: the status, or the injected fault."""
         now = self._timer()
         with self._lock:
             self._answers.setdefault(operation, Counter())[outcome] += 1

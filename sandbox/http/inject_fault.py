@@ -1,4 +1,4 @@
-"""What a fault does to a call: an error for an answer, a late one, or the line cut."""
+"""Injects a fault into a call: an error, a late answer, or a reset connection."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ _AFTER = {"http_408_after": _TIMED_OUT, "http_500_after": _BROKEN}
 
 
 def inject_fault_before(injected: Collection[str]) -> None:
-    """Let happen what keeps a call from having any effect."""
+    """Inject the fault that keeps a call from having any effect."""
     if "slow" in injected:
         time.sleep(SLOW_S)
     _inject_fault(injected, _BEFORE, "reset_before")
 
 
 def inject_fault_after(injected: Collection[str]) -> None:
-    """Let happen what hides from the client that its call had its effect."""
+    """Inject the fault that hides from the client that its call had its effect."""
     _inject_fault(injected, _AFTER, "reset_after")
 
 
 def _inject_fault(injected: Collection[str], answers: dict[str, tuple[HTTPStatus, str]], reset: str) -> None:
     for name in injected:
         if name == reset:
-            _cut_line()
-            raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "The connection was cut on purpose.")
+            _reset_connection()
+            raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "The connection was reset on purpose.")
         if name in answers:
             raise ApiError(*answers[name])
 
 
-def _cut_line() -> None:
+def _reset_connection() -> None:
     """Reset the connection; what is written to it afterwards goes nowhere."""
     line = request.environ.get("werkzeug.socket")
     if isinstance(line, socket.socket):

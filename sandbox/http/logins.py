@@ -1,7 +1,7 @@
-"""Who may call the played API, what they may do there and for which restaurants.
+"""Who may call the API, with which rights and for which restaurants.
 
-A login nobody named is let in, may do everything and sees every restaurant, so that a hub needs no
-set-up. Names that begin with ``refused`` are not let in, those with ``readonly`` may only read.
+A login that was not configured may do everything in every restaurant, so that a hub needs no set-up.
+Names that begin with ``refused`` are rejected, those with ``readonly`` may only read.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Login:
 
 
 class Logins:
-    """The logins that somebody set up, and how the others are taken. Safe from any thread."""
+    """The configured logins and the defaults of all others. Thread-safe."""
 
     def __init__(self) -> None:
         self._named: dict[str, Login] = {}

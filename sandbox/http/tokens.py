@@ -1,4 +1,4 @@
-"""Access tokens of the played HTTP API: good for an hour, as the vendor's are.
+"""Access tokens of the HTTP API: good for an hour, as the vendor's are.
 
 A token is a JWT, so that a client may read its expiry; what counts is the list kept here.
 """
@@ -55,7 +55,7 @@ class Tokens:
         return grant.login if grant is not None and self._now() < grant.expiry else None
 
     def revoke(self, login: str | None = None) -> int:
-        """Take back the tokens of a login, or all, and tell how many those were."""
+        """Revoke the tokens of a login, or all, and count them."""
         with self._lock:
             gone = [token for token, grant in self._grants.items() if login in {None, grant.login}]
             for token in gone:

@@ -131,7 +131,7 @@ class Accounts:
         """Find a customer by phone, card, e-mail or id.
 
         Raises:
-            ApiError: nobody is known by it; the vendor has no empty answer.
+            ApiError: there is none; the vendor has no empty answer.
         """
         keys: dict[str, Callable[[Customer], str]] = {
             "phone": lambda customer: _digits(customer.guest.phone),

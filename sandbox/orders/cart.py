@@ -75,7 +75,7 @@ def _choose_modifiers(
 
 
 def _choose_halves(template: PizzaOfHalves, make_id: MakeId, random: Random) -> HalfAndHalf:
-    """Choose two halves; of some only the first comes. The dice are thrown all the same."""
+    """Choose two halves, or for a part of them the first alone; both draw the same random numbers."""
     first, second = random.sample(template.halves, k=2)
     other = make_id("position/second half")
     is_whole = other.int % _ONE_IN_SO_MANY_IS_WHOLE == 0
@@ -120,7 +120,7 @@ def take_discounts(lines: tuple[Line, ...], discounts: Sequence[Discount]) -> tu
 
 
 def choose_payments(total: Decimal, dictionaries: Dictionaries, random: Random) -> tuple[Payment, ...]:
-    """Say how the guest pays; now and then that is settled only at the door."""
+    """Choose how the guest pays; for some that is decided only at the door."""
     way = random.choices(("cash", "card", "online", "bonuses", "later"), (30, 20, 32, 10, 8))[0]
     if way == "later":
         return ()

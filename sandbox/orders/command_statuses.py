@@ -1,4 +1,4 @@
-"""What became of the commands: asked for by correlation id, forgotten after a while."""
+"""The states of commands by correlation id, kept for a while."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Entry:
 
 
 class CommandStatuses:
-    """The commands' states. Not for several threads at once."""
+    """The commands' states. Not thread-safe."""
 
     def __init__(self) -> None:
         self._entries: dict[UUID, _Entry] = {}

@@ -107,7 +107,7 @@ def _carry_out(
     if changed == order:
         return
     engine.change(changed, at, correlation_id)
-    # The order that this one was moved to says so. That no webhook tells it is a guess.
+    # The target order names this one. That no webhook is sent of it is a guess.
     target = engine.order(organization, changed.moved_to) if changed.moved_to else None
     if target is not None:
         engine.update_silently(replace(target, moved_from=changed.id), at)

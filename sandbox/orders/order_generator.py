@@ -1,4 +1,4 @@
-"""How an order is born: who orders what, where to, for when and how it is paid."""
+"""Generates orders: who orders what, where to, for when and how it is paid."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SHARE_WITH_TIPS = 0.06
 
 @dataclass(frozen=True, slots=True)
 class OrderContext:
-    """What is settled before the dice are thrown. ``sequence`` counts the orders of the whole run."""
+    """What is known before anything random. ``sequence`` counts the orders of the whole run."""
 
     at: datetime
     organization: Organization
@@ -65,7 +65,7 @@ class _Promise:
 
 
 def generate_order(context: OrderContext, random: Random) -> Order:
-    """Make a newborn order. One that came over the API still waits for the till to take it."""
+    """Generate a new order. One that came over the API waits for the POS to accept it."""
     organization = context.organization
     over_api = organization.uses_soi or random.random() < _SHARE_OVER_API
     service = ServiceType.COURIER if random.random() < _SHARE_BY_COURIER else ServiceType.PICKUP
@@ -101,7 +101,7 @@ def generate_order(context: OrderContext, random: Random) -> Order:
         promised_minutes=promise.minutes,
         stamps=_first_stamps(context.at, promise, over_api=over_api),
     )
-    # Dice of their own: the rest of the story does not change by them.
+    # A random generator of its own: other orders do not change.
     return _with_rarities(born, Random(f"{born.id}/rarities")) if over_api else born
 
 
@@ -148,7 +148,7 @@ def _sum(lines: tuple[Line, ...]) -> Decimal:
 
 
 def _external_number(context: OrderContext) -> str:
-    """Make the number that the shop gives; no two runs of the sandbox give the same one."""
+    """Make the shop's number; no two runs of the sandbox give the same one."""
     born = context.at.astimezone(context.organization.zone)
     return f"WEB-{born:%Y%m%d-%H%M%S}-{context.sequence}"
 
@@ -199,9 +199,9 @@ def _promise(context: OrderContext, random: Random, *, may_be_offline: bool) -> 
 
 
 def _promise_of_offline_order(context: OrderContext, random: Random) -> _Promise:
-    """Promise an order that the till took while the line was down: cloud and kitchen see it late.
+    """Promise an order that the POS took while it was offline: the cloud gets it late.
 
-    These are the orders that a viewer of a fast kitchen sees being late.
+    These are the orders that are late at a high speed.
     """
     created = context.at - timedelta(minutes=random.uniform(30, 55))
     return _Promise(created, context.at + context.pace.wall(random.uniform(8, 20)), is_asap=True)

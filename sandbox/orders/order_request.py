@@ -43,7 +43,7 @@ class RequestedDish(Request):
 
 class CompoundItem(Request):
     def __post_init__(self) -> None:
-        raise bad_request("The sandbox does not play orders of compound items over the API.")
+        raise bad_request("The sandbox does not simulate orders of compound items over the API.")
 
 
 class RequestedCombo(Request):
@@ -127,7 +127,7 @@ class RequestedDiscount(Request):
 
 class LoyaltyDiscount(Request):
     def __post_init__(self) -> None:
-        raise bad_request("The sandbox plays discounts of type RMS only.")
+        raise bad_request("The sandbox simulates discounts of type RMS only.")
 
 
 class Card(Request):

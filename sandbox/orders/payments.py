@@ -67,7 +67,7 @@ def check_payments(
     """Turn them into payments of the order.
 
     Raises:
-        Refused: the POS does not know the type, or does not take it like this.
+        Refused: the POS does not know the type, or refuses the payment.
     """
     return tuple(_check(each, organization) for each in requested or ())
 

@@ -18,7 +18,7 @@ class Revisions:
     """Numbers all changes of all restaurants in one row.
 
     A later run starts higher than an earlier one ended, so that a client that outlived the sandbox
-    is told ``TooOld`` and does not wait for numbers that come never.
+    gets ``TooOld`` and does not wait for numbers that never come.
     """
 
     def __init__(self, opened_at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""How an order's life will go: the steps and the kitchen minutes between them."""
+"""The scenario of an order: its steps and the simulated minutes between them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SHARE_COMING_BACK = 0.05
 _SHARE_BY_SERVICE = 0.08
 _SHARE_DELETED_COMING_BACK = 0.5
 
-# Nobody at the till presses every button.
+# Staff skips some steps at the POS.
 _SHARE_SKIPPED: dict[Transition, float] = {
     transitions.print_dishes: 0.15,
     transitions.finish_first_dish: 0.5,
@@ -53,14 +53,14 @@ _REACHED_BY: dict[DeliveryStatus, Transition] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step, so many kitchen minutes after the one before."""
+    """A transition, so many simulated minutes after the step before."""
 
     after_minutes: float
     transition: Transition
 
 
-def plan_life(order: Order, random: Random) -> list[Step]:
-    """Decide what will happen to a newborn order. All but those refused for good end closed or cancelled."""
+def plan_order(order: Order, random: Random) -> list[Step]:
+    """Plan the steps of a new order. All but those refused for good end closed or cancelled."""
     opening, is_taken = _plan_opening(order, random)
     if not is_taken:
         return opening
@@ -68,8 +68,8 @@ def plan_life(order: Order, random: Random) -> list[Step]:
     return opening + _with_trouble(course, random)
 
 
-def plan_asked_for(order: Order, refusal: CreationError | None, random: Random) -> list[Step]:
-    """Plan the life of an order that a client made: the till takes it unless there is a ``refusal``."""
+def plan_requested(order: Order, refusal: CreationError | None, random: Random) -> list[Step]:
+    """Plan an order that a client created: the POS accepts it unless there is a ``refusal``."""
     wait = random.uniform(0.3, 1)
     if refusal:
         return [Step(wait, transitions.fail(refusal))]
@@ -77,7 +77,7 @@ def plan_asked_for(order: Order, refusal: CreationError | None, random: Random) 
 
 
 def plan_rest(order: Order, random: Random) -> list[Step]:
-    """Plan how the kitchen goes on from where somebody outside has put the order."""
+    """Plan the remaining steps after a client changed the order."""
     course = _plan_course(order, random)
     rest = _with_skips(course[_reached(order, course) :], random)
     if order.courier:
@@ -86,13 +86,13 @@ def plan_rest(order: Order, random: Random) -> list[Step]:
 
 
 def _reached(order: Order, course: list[Step]) -> int:
-    """Count the steps of the course that lie behind the order."""
+    """Count the steps of the course that are done."""
     behind = _REACHED_BY.get(order.status)
     return next((number for number, step in enumerate(course, start=1) if step.transition is behind), 0)
 
 
 def _plan_opening(order: Order, random: Random) -> tuple[list[Step], bool]:
-    """Plan how the till takes an order that came over the API, and tell whether it does."""
+    """Plan how the POS accepts an order that came over the API, and say whether it does."""
     if not order.came_over_api:
         return [], True
     luck = random.random()
@@ -104,7 +104,7 @@ def _plan_opening(order: Order, random: Random) -> tuple[list[Step], bool]:
 
 
 def _plan_timeout(random: Random) -> tuple[list[Step], bool]:
-    """Plan a till that is away: it may take the order after everybody was told that it failed."""
+    """Plan a POS that is offline: it may accept the order after its creation timed out."""
     steps = [Step(random.uniform(1, 2), transitions.fail(TIMEOUT))]
     comes_back = random.random() < _SHARE_BACK_AFTER_TIMEOUT
     if comes_back:
@@ -127,10 +127,10 @@ def _plan_course(order: Order, random: Random) -> list[Step]:
 
 
 def _by_service(order: Order, road: list[Step]) -> list[Step]:
-    """Let a courier service of others carry a part of the orders, and take a part of the others back.
+    """Let an external courier service carry a part of the orders, and replace a part of the others.
 
-    The dice are the order's own: the rest of the story does not change by them. SOI has no word for an
-    order that was deleted.
+    The order has a random generator of its own, so that other orders do not change. SOI cannot express
+    an order that was deleted.
     """
     luck = Random(f"{order.id}/road").random()
     swapped: dict[Transition, Transition] = {}
@@ -166,7 +166,7 @@ def _with_skips(course: Collection[Step], random: Random) -> list[Step]:
 def _with_trouble(course: list[Step], random: Random) -> list[Step]:
     luck = random.random()
     if luck < _SHARE_CANCELLED:
-        # An order is called off early rather than late.
+        # An order is cancelled early rather than late.
         last = min(random.randrange(len(course) - 1), random.randrange(len(course) - 1))
         return [*course[:last], Step(random.uniform(0.5, 3), transitions.cancel)]
     if luck < _SHARE_CANCELLED + _SHARE_WITH_PROBLEM:
@@ -175,7 +175,7 @@ def _with_trouble(course: list[Step], random: Random) -> list[Step]:
 
 
 def _with_problem(course: list[Step], random: Random) -> list[Step]:
-    """Put a problem into the course; two of three are solved before the order is closed."""
+    """Add a problem; two of three are solved before the order is closed."""
     start = random.randrange(1, len(course))
     problem = [Step(random.uniform(0.3, 1), transitions.report_problem)]
     if random.random() < 2 / 3:

@@ -191,7 +191,7 @@ def as_cancelled(order: Order, cancellation: Cancellation) -> Order:
 
 def report_problem(order: Order, context: TransitionContext) -> Order:
     problem = Problem(is_open=True, description=context.random.choice(names.PROBLEMS))
-    # Whoever writes it down has the order open for editing until it is solved.
+    # The person who reports it has the order open for editing until it is solved.
     return replace(order, problem=problem, locked=context.at)
 
 

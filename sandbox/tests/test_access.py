@@ -11,11 +11,6 @@ from sandbox.tests.harness import UNKNOWN_ID, Harness, open_harness
 EXPIRED = (401, "Token is invalid or has expired.", None)
 
 
-@pytest.fixture
-def harness() -> Harness:
-    return open_harness(rate=0)
-
-
 def test_token_of_the_second_version_is_a_jwt_that_opens_the_same_doors(harness: Harness) -> None:
     given = {"apiKey": "key", "appId": UNKNOWN_ID, "clientSecret": "secret"}
 

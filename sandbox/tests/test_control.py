@@ -19,11 +19,6 @@ TOPUP = "loyalty/iiko/customer/wallet/topup"
 
 
 @pytest.fixture
-def harness() -> Harness:
-    return open_harness(rate=0)
-
-
-@pytest.fixture
 def url(harness: Harness) -> Iterator[str]:
     """Serve the theatre over a real line, for what happens to lines."""
     server = make_server("127.0.0.1", 0, create_app(harness.simulator), threaded=True)

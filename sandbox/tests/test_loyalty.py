@@ -6,14 +6,9 @@ from typing import Any
 import pytest
 
 from sandbox.loyalty.wallets import Customer
-from sandbox.tests.harness import UNKNOWN_ID, Harness, open_harness
+from sandbox.tests.harness import UNKNOWN_ID, Harness
 
 HOLD_ID = "00000000-0000-4000-8000-000000000777"
-
-
-@pytest.fixture
-def harness() -> Harness:
-    return open_harness(rate=0)
 
 
 def _customer(harness: Harness) -> Customer:

@@ -11,12 +11,7 @@ from sandbox.orders.order import DeliveryStatus
 from sandbox.orders.revisions import REACHES_BACK, Revisions, TooOld
 from sandbox.orders.serializer import order_info
 from sandbox.tests.builders import OPENED_AT
-from sandbox.tests.harness import Harness, open_harness
-
-
-@pytest.fixture
-def harness() -> Harness:
-    return open_harness(rate=0, speed=20)
+from sandbox.tests.harness import Harness
 
 
 def _all(harness: Harness) -> dict[str, Any]:

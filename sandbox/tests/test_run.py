@@ -77,7 +77,7 @@ def _running(command: list[str], *arguments: str) -> Iterator[subprocess.Popen[s
 def _read_url(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     introduction = process.stdout.readline()
-    found = re.search(r"plays 4 restaurants on (http://\S+)/$", introduction.strip())
+    found = re.search(r"simulates 4 restaurants on (http://\S+)/$", introduction.strip())
     assert found, introduction
     return found[1]
 

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.http.control_api import ON_DEMAND_EVENTS
 from sandbox.tests.builders import full_run
-from sandbox.tests.harness import Harness, open_harness
+from sandbox.tests.harness import Harness
 from sandbox.webhooks import envelope
 from sandbox.webhooks.events import UndocumentedEvent, UndocumentedType
 
@@ -14,11 +14,6 @@ FILTERS = {
     "nomenclatureUpdateFilter": "NomenclatureUpdate",
     "businessHoursAndMappingUpdateFilter": "BusinessHoursAndMappingUpdate",
 }
-
-
-@pytest.fixture
-def harness() -> Harness:
-    return open_harness(rate=0)
 
 
 def configure(harness: Harness, wanted: dict[str, object]) -> None:
@@ -79,7 +74,7 @@ def test_filter_that_does_not_ask_gets_nothing(harness: Harness, wanted: object)
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"event_type": "DeliveryOrderUpdate"}, "orders are born by /sandbox/orders"),
+        ({"event_type": "DeliveryOrderUpdate"}, "orders are created by /sandbox/orders"),
         ({"event_type": "DroneLanded"}, "there are StopListUpdate, PersonalShift"),
     ],
 )

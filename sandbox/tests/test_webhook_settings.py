@@ -12,11 +12,6 @@ from sandbox.webhooks.settings_api import DELIVERY_STATUSES, ITEM_STATUSES
 _ITEMS = ", ".join(ITEM_STATUSES)
 
 
-@pytest.fixture
-def harness() -> Harness:
-    return open_harness(rate=0, speed=20)
-
-
 def _settings(harness: Harness, restaurant: str = "Берёзка", **changes: object) -> dict[str, Any]:
     return {
         "organizationId": str(harness.restaurant(restaurant).id),

@@ -1,4 +1,4 @@
-"""What happens in the restaurants that somebody outside is told of."""
+"""The events of the restaurants that webhooks announce."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.orders.order import CreationStatus, Order
 
 @dataclass(frozen=True, slots=True)
 class OrderChange:
-    """An order was born or changed; ``opens`` marks the first one that tells how its creation went."""
+    """An order was created or changed; ``opens`` marks the end of its creation."""
 
     at: datetime
     order: Order
@@ -35,7 +35,7 @@ class OrderChange:
 
 @dataclass(frozen=True, slots=True)
 class StopListChange:
-    """The stop list of a kitchen changed; ``is_full``: the whole list was made anew."""
+    """The stop list of a kitchen changed; ``is_full``: the whole list was replaced."""
 
     at: datetime
     organization: Organization
@@ -46,7 +46,7 @@ class StopListChange:
 
 @dataclass(frozen=True, slots=True)
 class ShiftChange:
-    """A courier came to work or went home."""
+    """A courier opened or closed a shift."""
 
     at: datetime
     organization: Organization
@@ -58,7 +58,7 @@ class ShiftChange:
 
 @dataclass(frozen=True, slots=True)
 class TableOrderChange:
-    """Guests in the hall sat down, asked for the bill or paid."""
+    """A table order was opened, billed or paid."""
 
     at: datetime
     operation_id: UUID
@@ -71,7 +71,7 @@ class TableOrderChange:
 
 @dataclass(frozen=True, slots=True)
 class ReserveChange:
-    """A table was reserved, or what became of that."""
+    """A reserve was made, started or cancelled."""
 
     at: datetime
     operation_id: UUID

@@ -1,7 +1,7 @@
-"""Carries the letters to the hub: in order per lane, again when they were refused, in its own threads.
+"""Sends deliveries to the hub: in order per partition, with retries, in threads of its own.
 
-A hub that is down costs letters at worst, never the play: queues are bounded and nothing here waits
-for the hub but the lane's own thread.
+A hub that is down costs deliveries at worst and never stops the simulation: queues are bounded, and only the
+partition's own thread waits for the hub.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _ANSWERS_KEPT = 500
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where to, with which token, and how patiently.
+    """The address, the token and the retries.
 
-    ``pauses_s``: the pauses before each further try; after the last the letter counts as lost.
+    ``pauses_s``: the pauses before each retry; after the last the delivery counts as lost.
     """
 
     url: str
@@ -40,7 +40,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Letters by what became of them. ``refused`` counts tries, not letters."""
+    """Deliveries by their outcome. ``refused`` counts attempts, not deliveries."""
 
     delivered: int = 0
     events: int = 0
@@ -52,7 +52,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the hub said to one try; ``status`` is None when it said nothing."""
+    """The hub's answer to one attempt; ``status`` is None when there was none."""
 
     at: datetime
     title: str
@@ -62,12 +62,12 @@ class Answer:
     body: bytes = b""
 
     @property
-    def is_yes(self) -> bool:
+    def is_accepted(self) -> bool:
         return self.status == 200
 
 
 class Sender:
-    """The post office. ``roll`` decides the fate of each letter."""
+    """Sends deliveries; ``for_delivery`` chooses the faults of each."""
 
     def __init__(
         self, settings: Settings, journal: Journal, for_delivery: Callable[[], DeliveryFault] = DeliveryFault
@@ -82,7 +82,7 @@ class Sender:
         self._answers: deque[Answer] = deque(maxlen=_ANSWERS_KEPT)
 
     def put(self, delivery: Delivery) -> None:
-        """Take a letter and return at once. Call it from one thread."""
+        """Queue a delivery and return at once. Call it from one thread."""
         fault = self._fault_for_delivery()
         if not fault.copies:
             self._journal.line(f"{delivery.title}  dropped on purpose")
@@ -102,7 +102,7 @@ class Sender:
             return self._counts
 
     def waiting(self) -> int:
-        """Count the letters not yet delivered or lost."""
+        """Count the deliveries not yet delivered or lost."""
         return sum(len(partition) for partition in list(self._partitions.values()))
 
     def answers(self) -> list[Answer]:
@@ -111,7 +111,7 @@ class Sender:
             return list(reversed(self._answers))
 
     def close(self, *, grace_s: float = 3) -> None:
-        """Stop sending; what still waits is not sent. A request under way has ``grace_s`` to end."""
+        """Stop sending; what is queued is not sent. A request under way has ``grace_s`` to end."""
         self._stopping.set()
         for partition in self._partitions.values():
             partition.wake()
@@ -126,37 +126,37 @@ class Sender:
 
     def _work(self, partition: _Partition) -> None:
         with requests.Session() as session:
-            # Else a .netrc or a proxy of the machine would have its say.
+            # Ignore a .netrc or a proxy of the machine.
             session.trust_env = False
             session.headers["Content-Type"] = "application/json"
             session.headers["User-Agent"] = "iiko-sandbox"
             while delivery := partition.wait_for_next():
-                self._carry(session, delivery)
+                self._deliver(session, delivery)
                 partition.done()
 
-    def _carry(self, session: requests.Session, delivery: Delivery) -> None:
-        """Bring one letter until the hub takes it or patience ends."""
+    def _deliver(self, session: requests.Session, delivery: Delivery) -> None:
+        """Send one delivery until the hub accepts it or all retries are used."""
         for pause_s in (*self._settings.pauses_s, None):
             answer = self._post(session, delivery)
-            if answer.is_yes:
+            if answer.is_accepted:
                 self._count(delivered=1, events=delivery.events)
                 self._journal.line(f"{delivery.title}  200 {answer.took_ms} ms")
                 return
             self._count(refused=1)
-            said = answer.status or "no answer"
+            status = answer.status or "no answer"
             if pause_s is None:
                 break
-            self._journal.line(f"{delivery.title}  {said}, again in {pause_s:g} s")
+            self._journal.line(f"{delivery.title}  {status}, again in {pause_s:g} s")
             if self._stopping.wait(pause_s):
                 return
         self._count(lost=1)
-        self._journal.line(f"{delivery.title}  {said}, lost after {len(self._settings.pauses_s) + 1} tries")
+        self._journal.line(f"{delivery.title}  {status}, lost after {len(self._settings.pauses_s) + 1} tries")
 
     def _post(self, session: requests.Session, delivery: Delivery) -> Answer:
         started = time.monotonic()
         status: int | None
         url = delivery.url or self._settings.url
-        # Plainly, with no scheme before it: so one who saw real traffic noted it (REFERENCE 7.1).
+        # Without a scheme: noted from real traffic (REFERENCE 7.1).
         token = delivery.token if delivery.url else self._settings.token
         try:
             response = session.post(
@@ -182,7 +182,7 @@ class Sender:
 
 
 class _Partition:
-    """Letters that must not overtake each other, and the thread that brings them."""
+    """Deliveries that must not overtake each other, and the thread that sends them."""
 
     def __init__(self, limit: int, stopping: Event, work: Callable[[_Partition], None]) -> None:
         self._limit = limit
@@ -191,16 +191,16 @@ class _Partition:
         self._heap: list[tuple[float, int, Delivery]] = []
         self._put = 0
         self._not_before = 0.0
-        self._carried = 0
+        self._under_way = 0
         self._thread = Thread(target=work, args=(self,), name="sender", daemon=True)
         self._thread.start()
 
     def __len__(self) -> int:
         with self._changed:
-            return len(self._heap) + self._carried
+            return len(self._heap) + self._under_way
 
     def put(self, delivery: Delivery, fault: DeliveryFault) -> bool:
-        """Queue a letter; False when the queue is full."""
+        """Queue a delivery; False when the queue is full."""
         with self._changed:
             if len(self._heap) >= self._limit:
                 return False
@@ -213,19 +213,19 @@ class _Partition:
             return True
 
     def wait_for_next(self) -> Delivery | None:
-        """Wait for the next letter that is due; None when it is time to stop."""
+        """Wait for the next delivery that is due; None when it is time to stop."""
         with self._changed:
             while not self._stopping.is_set():
                 wait_s = self._heap[0][0] - time.monotonic() if self._heap else None
                 if wait_s is not None and wait_s <= 0:
-                    self._carried = 1
+                    self._under_way = 1
                     return heapq.heappop(self._heap)[2]
                 self._changed.wait(wait_s)
         return None
 
     def done(self) -> None:
         with self._changed:
-            self._carried = 0
+            self._under_way = 0
 
     def wake(self) -> None:
         with self._changed:

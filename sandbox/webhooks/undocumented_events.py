@@ -1,7 +1,7 @@
-"""Events that the vendor names and describes nowhere: a kitchen's order, the menu, the hours of business.
+"""Events that the vendor names but does not document: a kitchen's order, the menu, the hours of business.
 
 The vendor's document lists their types and gives no schema (OpenAPI, ``WebHookEventType``, read 2026-11), so
-what they hold here is of our own making: something to receive and to keep, nothing to learn the wire from.
+what they hold here is of our own making: something to receive and to keep, not to learn the format from.
 """
 
 from __future__ import annotations

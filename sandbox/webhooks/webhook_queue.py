@@ -101,7 +101,7 @@ class WebhookQueue:
         if order.is_over or happened.is_error:
             del self._last_soi_details[order.id]
         title, body = f"{describe(happened)} (SOI)", _encoded(message)
-        # SOI has no filter; its address is the one of the restaurant's webhooks, for want of another.
+        # SOI has no filter; it is sent to the address of the restaurant's webhooks.
         receivers = self._subscriptions.of(happened.organization)
         return [Delivery(each.partition, title, body, 1, each.url, each.token) for each in receivers]
 
