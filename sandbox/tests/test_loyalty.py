@@ -5,22 +5,27 @@ from typing import Any
 
 import pytest
 
-from sandbox.loyalty.wallets import Customer
+from sandbox.loyalty.wallets import Accounts, Customer
 from sandbox.tests.harness import UNKNOWN_ID, Harness
 
 HOLD_ID = "00000000-0000-4000-8000-000000000777"
+WALLET = "loyalty/iiko/customer/wallet"
+TRANSACTIONS = "loyalty/iiko/customer/transactions"
+
+
+def _accounts(harness: Harness) -> Accounts:
+    return harness.simulator.loyalty.accounts(harness.restaurant("Берёзка"))
 
 
 def _customer(harness: Harness) -> Customer:
-    return harness.simulator.loyalty.accounts(harness.restaurant("Берёзка")).customers[0]
+    return _accounts(harness).customers[0]
 
 
 def _wallet(harness: Harness, **more: object) -> dict[str, Any]:
-    accounts = harness.simulator.loyalty.accounts(harness.restaurant("Берёзка"))
     return {
-        "organizationId": str(harness.restaurant("Берёзка").id),
+        "organizationId": harness.id_of("Берёзка"),
         "customerId": str(_customer(harness).guest.id),
-        "walletId": str(accounts.programs[0].wallet_id),
+        "walletId": str(_accounts(harness).programs[0].wallet_id),
         **more,
     }
 
@@ -30,14 +35,12 @@ def _balance(harness: Harness) -> Decimal:
 
 
 def _transactions(harness: Harness) -> list[Any]:
-    query = {"revision": 0, "pageSize": 100}
-    path = "loyalty/iiko/customer/transactions/by_revision"
-    return list(harness.get(path, _wallet(harness, **query))["transactions"])
+    query = _wallet(harness, revision=0, pageSize=100)
+    return list(harness.get(f"{TRANSACTIONS}/by_revision", query)["transactions"])
 
 
 def test_customer_is_found_by_everything_he_is_known_by(harness: Harness) -> None:
     customer = _customer(harness)
-    one = {"organizationId": str(harness.restaurant("Берёзка").id)}
     known_by = {
         "phone": customer.guest.phone,
         "cardTrack": customer.card_track,
@@ -47,23 +50,24 @@ def test_customer_is_found_by_everything_he_is_known_by(harness: Harness) -> Non
     }
 
     for kind, value in known_by.items():
-        found = harness.get("loyalty/iiko/customer/info", {**one, "type": kind, kind: value})
+        query = {"organizationId": harness.id_of("Берёзка"), "type": kind, kind: value}
+        found = harness.get("loyalty/iiko/customer/info", query)
         assert found["id"] == str(customer.guest.id)
         assert Decimal(str(found["walletBalances"][0]["balance"])) == _balance(harness)
 
 
 @pytest.mark.parametrize(
-    ("query", "code"),
+    ("kind", "value", "code"),
     [
-        ({"type": "phone", "phone": "123"}, "Validation_IncorrectPhone"),
-        ({"type": "phone", "phone": "+79040009999"}, "Transport_WrongCustomerNumber"),
-        ({"type": "id", "id": UNKNOWN_ID}, "Transport_WrongCustomerNumber"),
+        ("phone", "123", "Validation_IncorrectPhone"),
+        ("phone", "+79040009999", "Transport_WrongCustomerNumber"),
+        ("id", UNKNOWN_ID, "Transport_WrongCustomerNumber"),
     ],
 )
-def test_customer_nobody_knows_is_a_bad_request(harness: Harness, query: dict[str, str], code: str) -> None:
-    one = {"organizationId": str(harness.restaurant("Берёзка").id)}
+def test_unknown_customer_is_a_bad_request(harness: Harness, kind: str, value: str, code: str) -> None:
+    query = {"organizationId": harness.id_of("Берёзка"), "type": kind, kind: value}
 
-    status, _, error = harness.refusal("loyalty/iiko/customer/info", {**one, **query})
+    status, _, error = harness.refusal("loyalty/iiko/customer/info", query)
 
     assert (status, error) == (400, code)
 
@@ -72,8 +76,7 @@ def test_topup_answers_nothing_and_a_repeat_is_made_again(harness: Harness) -> N
     before = _balance(harness)
 
     for _ in range(2):
-        query = _wallet(harness, sum=19.99, comment="hub:42")
-        assert harness.get("loyalty/iiko/customer/wallet/topup", query) == {}
+        assert harness.get(f"{WALLET}/topup", _wallet(harness, sum=19.99, comment="hub:42")) == {}
 
     assert _balance(harness) == before + Decimal("39.98")
     booked = _transactions(harness)
@@ -84,29 +87,28 @@ def test_topup_answers_nothing_and_a_repeat_is_made_again(harness: Harness) -> N
 
 def test_chargeoff_takes_what_is_there_and_not_a_kopeck_more(harness: Harness) -> None:
     balance = _balance(harness)
+    too_much = _wallet(harness, sum=float(balance + Decimal("0.01")))
 
-    assert harness.refusal(
-        "loyalty/iiko/customer/wallet/chargeoff", _wallet(harness, sum=float(balance + Decimal("0.01")))
-    ) == (400, "Not enough money in the wallet", "Wallet_NotEnoughMoney")
+    refused = (400, "Not enough money in the wallet", "Wallet_NotEnoughMoney")
+    assert harness.refusal(f"{WALLET}/chargeoff", too_much) == refused
     assert _transactions(harness) == []
-    assert harness.get("loyalty/iiko/customer/wallet/chargeoff", _wallet(harness, sum=float(balance))) == {}
+    assert harness.get(f"{WALLET}/chargeoff", _wallet(harness, sum=float(balance))) == {}
 
     assert _balance(harness) == 0
 
 
 def test_held_money_is_gone_until_the_hold_is_cancelled(harness: Harness) -> None:
-    harness.get("loyalty/iiko/customer/wallet/topup", _wallet(harness, sum=100))
+    harness.get(f"{WALLET}/topup", _wallet(harness, sum=100))
     before = _balance(harness)
-    query = _wallet(harness, sum=60.5, transactionId=HOLD_ID)
+    hold = _wallet(harness, sum=60.5, transactionId=HOLD_ID)
 
-    assert harness.get("loyalty/iiko/customer/wallet/hold", query) == {"transactionId": HOLD_ID}
+    assert harness.get(f"{WALLET}/hold", hold) == {"transactionId": HOLD_ID}
     assert _balance(harness) == before - Decimal("60.50")
-    assert harness.refusal("loyalty/iiko/customer/wallet/hold", query)[2] == "Transaction_AlreadyExists"
-    cancel = {"organizationId": query["organizationId"], "transactionId": HOLD_ID}
-    assert harness.get("loyalty/iiko/customer/wallet/cancel_hold", cancel) == {}
+    assert harness.refusal(f"{WALLET}/hold", hold)[2] == "Transaction_AlreadyExists"
+    assert harness.get(f"{WALLET}/cancel_hold", hold) == {}
 
     assert _balance(harness) == before
-    assert harness.refusal("loyalty/iiko/customer/wallet/cancel_hold", cancel)[2] == "Transaction_NotFound"
+    assert harness.refusal(f"{WALLET}/cancel_hold", hold)[2] == "Transaction_NotFound"
 
 
 @pytest.mark.parametrize(
@@ -123,37 +125,26 @@ def test_wallet_that_is_asked_nonsense_stays_as_it_is(
 ) -> None:
     before = _balance(harness)
 
-    refusal = harness.refusal("loyalty/iiko/customer/wallet/topup", _wallet(harness, **changes))
+    assert harness.refusal(f"{WALLET}/topup", _wallet(harness, **changes))[:2] == (400, description)
 
-    assert refusal[:2] == (400, description)
     assert _balance(harness) == before
 
 
 def test_transactions_come_by_page_and_by_revision(harness: Harness) -> None:
     for amount in (1, 2, 3):
-        harness.get("loyalty/iiko/customer/wallet/topup", _wallet(harness, sum=amount))
+        harness.get(f"{WALLET}/topup", _wallet(harness, sum=amount))
         harness.run(1)
-    period = {"dateFrom": "2026-03-14 13:42:08.000", "dateTo": "2026-03-14 13:42:10.051", "pageSize": 2}
-    path = "loyalty/iiko/customer/transactions"
+    period = {"dateFrom": "2026-03-14 13:42:08.000", "dateTo": "2026-03-14 13:42:10.051"}
 
-    pages = [
-        [
-            each["sum"]
-            for each in harness.get(f"{path}/by_date", _wallet(harness, **period, pageNumber=n))[
-                "transactions"
-            ]
-        ]
-        for n in (0, 1)
-    ]
-    first = harness.get(f"{path}/by_revision", _wallet(harness, pageSize=2))
-    rest = harness.get(f"{path}/by_revision", _wallet(harness, pageSize=2, revision=first["lastRevision"]))
+    def page(how: str, **query: object) -> Any:
+        return harness.get(f"{TRANSACTIONS}/{how}", _wallet(harness, pageSize=2, **query))
 
-    assert pages == [[1, 2], [3]]
-    assert (
-        [each["sum"] for each in first["transactions"]],
-        [each["sum"] for each in rest["transactions"]],
-    ) == (
-        [1, 2],
-        [3],
-    )
+    def sums(answer: Any) -> list[float]:
+        return [each["sum"] for each in answer["transactions"]]
+
+    first = page("by_revision")
+    rest = page("by_revision", revision=first["lastRevision"])
+
+    assert [sums(page("by_date", **period, pageNumber=number)) for number in (0, 1)] == [[1, 2], [3]]
+    assert (sums(first), sums(rest)) == ([1, 2], [3])
     assert first["transactions"][0]["whenCreated"] == "2026-03-14 13:42:08.051"

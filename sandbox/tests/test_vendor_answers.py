@@ -45,8 +45,8 @@ def test_every_operation_answers_as_the_schema_says(harness: Harness) -> None:
 def test_finished_commands_answer_as_the_schema_says(harness: Harness) -> None:
     order = harness.wait_for_order("Берёзка", DeliveryStatus.COOKING_STARTED)
 
-    done = harness.command("deliveries/change_comment", order, comment="Готово")
-    failed = harness.command("deliveries/confirm", order)
+    done = harness.command("change_comment", order, comment="Готово")
+    failed = harness.command("confirm", order)
 
     assert vendor_schema.answer_errors("/api/1/commands/status", done) == []
     assert vendor_schema.answer_errors("/api/1/commands/status", failed) == []
