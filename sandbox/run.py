@@ -12,7 +12,7 @@ from typing import TextIO
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from sandbox.clock import WallClock
+from sandbox.engine.clock import WallClock
 from sandbox.http.app import create_app
 from sandbox.journal import Journal
 from sandbox.options import Options, UsageError

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sandbox.catalogue.world import Organization, build_world
-from sandbox.clock import Clock, ForwardClock, Pace
+from sandbox.engine.clock import Clock, ForwardClock, Pace
 from sandbox.engine.engine import Engine
 from sandbox.faults import FAULT_NAMES, FaultInjector
 from sandbox.http.call_meter import CallMeter

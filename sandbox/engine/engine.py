@@ -16,7 +16,7 @@ from random import Random
 from uuid import UUID, uuid5
 
 from sandbox.catalogue.world import Employee, Organization, TerminalGroup, World
-from sandbox.clock import Pace
+from sandbox.engine.clock import Pace
 from sandbox.engine.scheduler import Action, Scheduler
 from sandbox.engine.side_events import SideEvents
 from sandbox.orders import transitions

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sandbox.catalogue.stop_lists import StopLists
 from sandbox.catalogue.world import Employee, Organization, TerminalGroup, World
-from sandbox.clock import Pace
+from sandbox.engine.clock import Pace
 from sandbox.engine.scheduler import Scheduler
 from sandbox.hall import tables
 from sandbox.hall.tables import Reserve, TableOrder

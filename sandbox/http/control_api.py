@@ -18,7 +18,7 @@ from flask import Blueprint, jsonify, redirect, request
 from werkzeug.wrappers import Response
 
 from sandbox.catalogue.world import Organization, TerminalGroup
-from sandbox.clock import Pace
+from sandbox.engine.clock import Pace
 from sandbox.faults import FAULT_NAMES, Faults, parse_faults
 from sandbox.http.errors import ApiError, bad_request
 from sandbox.http.logins import Login

@@ -11,7 +11,7 @@ from sandbox.catalogue import names
 from sandbox.catalogue.menu import MakeId
 from sandbox.catalogue.money import ZERO
 from sandbox.catalogue.world import Dictionaries, Employee, Organization, RegularGuest
-from sandbox.clock import Pace
+from sandbox.engine.clock import Pace
 from sandbox.orders.cart import choose_discount, choose_lines, choose_payments, take_discount
 from sandbox.orders.order import (
     Address,

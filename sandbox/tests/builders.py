@@ -11,7 +11,7 @@ from functools import cache
 from uuid import UUID
 
 from sandbox.catalogue.world import Organization, build_world
-from sandbox.clock import Pace
+from sandbox.engine.clock import Pace
 from sandbox.engine.engine import Engine
 from sandbox.orders.order import (
     Address,

@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from sandbox.catalogue.world import build_world
-from sandbox.clock import Pace
 from sandbox.engine import engine as engine_module
+from sandbox.engine.clock import Pace
 from sandbox.engine.engine import Engine
 from sandbox.orders.order import CreationStatus, DeliveryStatus, ItemStatus, OneTimeGuest, ServiceType
 from sandbox.orders.transitions import replacement_of
