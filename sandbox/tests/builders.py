@@ -1,4 +1,4 @@
-"""What the tests of the sandbox share: a story played to the end, an order made to measure."""
+"""Data that tests share: a full run of the engine, and an order made to measure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def simulate(engine: Engine, *, length: timedelta, step: timedelta) -> list[Even
 
 @cache
 def full_run() -> tuple[Event, ...]:
-    """Give half an hour of the default world and what remains of the orders born until ``BORN_FOR``."""
+    """Give half an hour of the default world, with the ends of the orders created until ``CREATED_FOR``."""
     return tuple(simulate(make_engine(rate=6), length=RUN_FOR, step=timedelta(seconds=1)))
 
 
@@ -62,7 +62,7 @@ def order_changes() -> list[OrderChange]:
 
 
 def histories() -> dict[UUID, list[OrderChange]]:
-    """Give the changes of each order that was born early enough to have come to its end."""
+    """Give the changes of each order that was created early enough to have ended."""
     found: dict[UUID, list[OrderChange]] = {}
     for change in order_changes():
         found.setdefault(change.order.id, []).append(change)

@@ -1,4 +1,4 @@
-"""Requests that the vendor would take: one for each operation of the played API."""
+"""Requests that the vendor would accept: one for each operation of the API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.tests.harness import Harness
 
 
 def good_bodies(harness: Harness) -> dict[str, dict[str, Any]]:
-    """Give a body for every operation that is played, by its path."""
+    """Give a body for every operation, by its path."""
     cafe = harness.restaurant("Берёзка")
     customer = harness.simulator.loyalty.accounts(cafe).customers[0]
     wallet = harness.simulator.loyalty.accounts(cafe).programs[0].wallet_id

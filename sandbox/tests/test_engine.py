@@ -10,7 +10,7 @@ from sandbox.catalogue.world import build_world
 from sandbox.engine import engine as engine_module
 from sandbox.engine.clock import Pace
 from sandbox.engine.engine import Engine
-from sandbox.orders.order import CreationStatus, DeliveryStatus, ItemStatus, OneTimeGuest, ServiceType
+from sandbox.orders.order import CreationStatus, DeliveryStatus, ItemStatus, OneTimeGuest, Order, ServiceType
 from sandbox.orders.transitions import replacement_of
 from sandbox.tests.builders import (
     OPENED_AT,
@@ -21,6 +21,7 @@ from sandbox.tests.builders import (
     simulate,
 )
 from sandbox.webhooks.events import (
+    Event,
     OrderChange,
     ReserveChange,
     ShiftChange,
@@ -29,55 +30,51 @@ from sandbox.webhooks.events import (
     UndocumentedEvent,
 )
 
-SECOND = timedelta(seconds=1)
-TEN_MINUTES = timedelta(minutes=10)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 STATUSES = list(DeliveryStatus)
 
 
-def test_same_seed_and_opening_tell_the_same_story() -> None:
-    assert simulate(make_engine(), length=TEN_MINUTES, step=SECOND) == simulate(
-        make_engine(), length=TEN_MINUTES, step=SECOND
+def _orders(events: list[Event]) -> list[Order]:
+    return [each.order for each in events if isinstance(each, OrderChange)]
+
+
+def _ends() -> list[OrderChange]:
+    return [history[-1] for history in histories().values()]
+
+
+def test_same_seed_and_opening_give_the_same_events_however_often_it_ticks() -> None:
+    often, again, once = (
+        simulate(make_engine(), length=10 * MINUTE, step=step) for step in (SECOND / 4, SECOND, 10 * MINUTE)
     )
 
-
-def test_story_does_not_depend_on_how_often_it_is_looked_at() -> None:
-    looked_often = simulate(make_engine(), length=TEN_MINUTES, step=SECOND / 4)
-    looked_once = simulate(make_engine(), length=TEN_MINUTES, step=TEN_MINUTES)
-
-    assert len(looked_often) > 100
-    assert looked_often == looked_once
+    assert len(often) > 100
+    assert often == again == once
 
 
-def test_another_seed_tells_another_story() -> None:
-    def shown(seed: int) -> list[str]:
-        story = simulate(make_engine(seed=seed), length=TEN_MINUTES, step=TEN_MINUTES)
-        return [each.order.status for each in story if isinstance(each, OrderChange)]
+def test_another_seed_gives_other_events() -> None:
+    def statuses(seed: int) -> list[str]:
+        events = simulate(make_engine(seed=seed), length=10 * MINUTE, step=10 * MINUTE)
+        return [order.status for order in _orders(events)]
 
-    assert shown(1) != shown(2)
+    assert statuses(1) != statuses(2)
 
 
 def test_next_run_of_a_seed_has_other_orders() -> None:
-    later = Engine(build_world(1), opened_at=OPENED_AT + timedelta(hours=1), pace=Pace(20))
+    later = Engine(build_world(1), opened_at=OPENED_AT + HOUR, pace=Pace(20))
 
-    happened = later.tick(OPENED_AT + timedelta(hours=2))
+    orders, others = _orders(later.tick(OPENED_AT + 2 * HOUR)), [each.order for each in order_changes()]
 
-    orders = [each.order for each in happened if isinstance(each, OrderChange)]
-    mine = [each.order for each in order_changes()]
-    assert {order.id for order in orders} & {order.id for order in mine} == set()
-    assert {o.external_number for o in orders if o.external_number} & {
-        o.external_number for o in mine
-    } == set()
+    assert {order.id for order in orders} & {order.id for order in others} == set()
+    numbers = [{one.external_number for one in each if one.external_number} for each in (orders, others)]
+    assert numbers[0] & numbers[1] == set()
 
 
-def test_timestamps_grow_with_every_change_of_an_order() -> None:
+def test_timestamps_are_the_milliseconds_of_the_change_and_grow() -> None:
+    for change in order_changes():
+        assert 0 <= change.order.revision - int(change.at.timestamp() * 1000) <= 1
     for history in histories().values():
         revisions = [change.order.revision for change in history]
         assert revisions == sorted(set(revisions))
-
-
-def test_timestamps_are_the_milliseconds_of_the_change() -> None:
-    for change in order_changes():
-        assert 0 <= change.order.revision - int(change.at.timestamp() * 1000) <= 1
 
 
 def test_events_come_in_the_order_they_happened() -> None:
@@ -87,22 +84,17 @@ def test_events_come_in_the_order_they_happened() -> None:
     assert instants[0] == OPENED_AT + SECOND
 
 
-def test_every_order_comes_to_its_end() -> None:
+def test_every_order_comes_to_its_end_and_then_nothing_happens_to_it() -> None:
     ends = Counter(
-        history[-1].order.status
-        if history[-1].order.creation is CreationStatus.SUCCESS
-        else history[-1].order.creation
-        for history in histories().values()
-        if not history[-1].order.is_deleted
+        order.status if order.creation is CreationStatus.SUCCESS else order.creation
+        for order in (change.order for change in _ends())
+        if not order.is_deleted
     )
 
     assert set(ends) == {DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED, CreationStatus.ERROR}
     assert ends[DeliveryStatus.CLOSED] > 10 * ends[CreationStatus.ERROR]
-
-
-def test_nothing_happens_to_an_order_that_is_over() -> None:
     for history in histories().values():
-        assert [change.order.is_over for change in history[:-1]] == [False] * (len(history) - 1)
+        assert not any(change.order.is_over for change in history[:-1])
 
 
 def test_only_a_courier_who_comes_back_turns_an_order_back() -> None:
@@ -132,10 +124,10 @@ def test_items_follow_the_order() -> None:
         DeliveryStatus.ON_WAY: {ItemStatus.COOKED},
         DeliveryStatus.DELIVERED: {ItemStatus.SERVED},
         DeliveryStatus.CLOSED: {ItemStatus.SERVED},
+        DeliveryStatus.CANCELLED: set(ItemStatus),
     }
     for change in order_changes():
-        if change.order.status in reached:
-            assert {line.status for line in change.order.lines} <= reached[change.order.status]
+        assert {line.status for line in change.order.lines} <= reached[change.order.status]
 
 
 def test_pickup_knows_no_road() -> None:
@@ -147,43 +139,44 @@ def test_pickup_knows_no_road() -> None:
         assert (order.courier, order.address) == (None, None)
 
 
-def test_delivery_on_its_way_has_a_courier_of_the_restaurant() -> None:
+def test_delivery_on_its_way_has_a_courier_of_the_restaurant_or_of_a_service() -> None:
     on_way = [c.order for c in order_changes() if c.order.status is DeliveryStatus.ON_WAY]
-
-    assert on_way
     by_service = [order for order in on_way if order.courier_service]
-    own = [order for order in on_way if not order.courier_service]
-    assert by_service
-    assert all(order.courier in order.organization.couriers for order in own)
+
     assert {(order.courier, bool(order.tracking_link)) for order in by_service} == {(None, True)}
+    assert len(by_service) < len(on_way)
+    assert all(order.courier_service or order.courier in order.organization.couriers for order in on_way)
 
 
-def test_order_taken_back_from_the_road_is_deleted_and_made_again_with_its_number() -> None:
-    ends = [history[-1].order for history in histories().values() if history[-1].order.is_deleted]
+def test_order_taken_back_from_the_road_is_deleted_and_replaced_under_its_number() -> None:
+    ends = [change.order for change in _ends() if change.order.is_deleted]
 
     assert ends
     for gone in ends:
-        again = histories()[replacement_of(gone).id]
+        replacement = histories()[replacement_of(gone).id]
+        first = replacement[0].order
         assert gone.status is DeliveryStatus.ON_WAY
-        assert (again[0].order.number, again[0].order.status) == (gone.number, DeliveryStatus.WAITING)
-        assert again[0].order.pos_id != gone.pos_id
-        assert again[-1].order.status is DeliveryStatus.CLOSED
+        assert (first.number, first.status) == (gone.number, DeliveryStatus.WAITING)
+        assert first.pos_id != gone.pos_id
+        assert replacement[-1].order.status is DeliveryStatus.CLOSED
 
 
-def test_an_order_over_the_api_starts_unborn_and_one_from_the_till_does_not() -> None:
+def test_an_order_over_the_api_waits_for_its_pos_and_one_from_the_pos_does_not() -> None:
+    replacements = {replacement_of(change.order).id for change in _ends()}
     for history in histories().values():
         first = history[0].order
-        if first.id in {replacement_of(each[-1].order).id for each in histories().values()}:
-            continue  # taken back from the road
+        opens = [change.opens for change in history]
+        if first.id in replacements:
+            continue
         if first.external_number:
-            assert (first.creation, history[0].opens) == (CreationStatus.IN_PROGRESS, False)
-            assert [change.opens for change in history[1:]] == [True] + [False] * (len(history) - 2)
+            assert first.creation is CreationStatus.IN_PROGRESS
+            assert opens == [False, True, *[False] * (len(history) - 2)]
         else:
-            assert (first.creation, history[0].opens) == (CreationStatus.SUCCESS, True)
+            assert (first.creation, opens[0]) == (CreationStatus.SUCCESS, True)
             assert first.operator in first.organization.operators
 
 
-def test_some_orders_come_alive_after_their_creation_had_failed() -> None:
+def test_some_orders_are_accepted_after_their_creation_had_timed_out() -> None:
     returned = [
         history
         for history in histories().values()
@@ -199,96 +192,79 @@ def test_some_orders_come_alive_after_their_creation_had_failed() -> None:
         assert history[-1].order.error is None
 
 
-def test_life_is_varied() -> None:
-    orders = [history[-1].order for history in histories().values()]
+def test_orders_are_varied() -> None:
+    orders = [change.order for change in _ends()]
+    couriers = [{change.order.courier for change in history} - {None} for history in histories().values()]
+    kinds = {payment.type.kind for order in orders for payment in order.payments}
 
     assert any(isinstance(order.guest, OneTimeGuest) for order in orders)
     assert any(order.discount for order in orders)
-    assert any(change.order.problem and change.order.problem.is_open for change in order_changes())
-    assert {payment.type.kind for order in orders for payment in order.payments} == {
-        "Cash",
-        "Card",
-        "External",
-    }
-    assert any(
-        len({change.order.courier for change in history if change.order.courier}) == 2
-        for history in histories().values()
-    )
+    assert any(change.order.open_problem for change in order_changes())
+    assert kinds == {"Cash", "Card", "External"}
+    assert any(len(each) == 2 for each in couriers)
 
 
 def test_some_orders_are_late_and_most_are_not() -> None:
-    closed = [
-        history[-1] for history in histories().values() if history[-1].order.status is DeliveryStatus.CLOSED
-    ]
+    closed = [change for change in _ends() if change.order.status is DeliveryStatus.CLOSED]
     late = [change for change in closed if change.at > change.order.complete_before]
 
     assert 0 < len(late) < len(closed) / 5
 
 
-def test_stop_lists_and_shifts_change_beside_the_orders() -> None:
+def test_stop_lists_shifts_and_the_hall_change_beside_the_orders() -> None:
     aside = [each for each in full_run() if not isinstance(each, OrderChange)]
+    kinds = {StopListChange, ShiftChange, TableOrderChange, ReserveChange, UndocumentedEvent}
 
-    assert {type(each) for each in aside} == {
-        StopListChange,
-        ShiftChange,
-        TableOrderChange,
-        ReserveChange,
-        UndocumentedEvent,
-    }
+    assert {type(each) for each in aside} == kinds
     assert not any(each.organization.uses_soi for each in aside)
     assert len({each.operation_id for each in aside}) == len(aside)
 
 
-def test_whoever_is_there_at_the_opening_is_told_of_within_a_minute() -> None:
+def test_couriers_at_work_from_the_opening_are_announced_within_a_minute() -> None:
     engine = make_engine(rate=0.001)
-    there = {each.id for one in engine.world.organizations for each in engine.couriers_on_shift(one)}
-    uses_soi = {each.id for one in engine.world.organizations if one.uses_soi for each in one.couriers}
+    cloud = [each for each in engine.world.organizations if not each.uses_soi]
+    at_work = {courier.id for each in cloud for courier in engine.couriers_on_shift(each)}
 
-    happened = simulate(engine, length=timedelta(minutes=1), step=timedelta(seconds=1))
+    happened = simulate(engine, length=MINUTE, step=SECOND)
 
-    shown = {each.courier.id for each in happened if isinstance(each, ShiftChange)}
-    assert shown == there - uses_soi
-    assert len(shown) >= 6
+    announced = {each.courier.id for each in happened if isinstance(each, ShiftChange)}
+    assert announced == at_work
+    assert len(announced) >= 6
 
 
 def test_two_couriers_at_least_stay_at_work() -> None:
     engine = make_engine(rate=0.001)
-    now = OPENED_AT
 
-    for _ in range(300):
-        now += timedelta(minutes=5)
-        engine.tick(now)
-        for organization in engine.world.organizations:
-            assert len(engine.couriers_on_shift(organization)) >= 2
+    for number in range(1, 301):
+        engine.tick(OPENED_AT + number * 5 * MINUTE)
+        assert min(len(engine.couriers_on_shift(each)) for each in engine.world.organizations) >= 2
 
 
 def test_without_a_rate_nothing_happens() -> None:
-    assert simulate(make_engine(rate=0), length=timedelta(days=1), step=timedelta(hours=1)) == []
+    assert simulate(make_engine(rate=0), length=24 * HOUR, step=HOUR) == []
 
 
 def test_rate_is_orders_a_minute() -> None:
-    happened = simulate(make_engine(rate=60), length=TEN_MINUTES, step=TEN_MINUTES)
+    happened = simulate(make_engine(rate=60), length=10 * MINUTE, step=10 * MINUTE)
 
-    born = {each.order.id for each in happened if isinstance(each, OrderChange)}
-    assert 540 < len(born) < 660
+    assert 540 < len({order.id for order in _orders(happened)}) < 660
 
 
-def test_faster_kitchen_needs_less_time() -> None:
-    def first_life(speed: float) -> timedelta:
-        story = simulate(make_engine(speed=speed), length=timedelta(hours=3), step=timedelta(minutes=1))
-        changes = [each for each in story if isinstance(each, OrderChange)]
+def test_higher_speed_needs_less_time() -> None:
+    def first_duration(speed: float) -> timedelta:
+        events = simulate(make_engine(speed=speed), length=3 * HOUR, step=MINUTE)
+        changes = [each for each in events if isinstance(each, OrderChange)]
         mine = [change.at for change in changes if change.order.id == changes[0].order.id]
         return mine[-1] - mine[0]
 
-    slow, fast = first_life(2), first_life(20)
+    slow, fast = first_duration(2), first_duration(20)
 
-    assert timedelta(minutes=5) < slow < timedelta(minutes=40)
+    assert 5 * MINUTE < slow < 40 * MINUTE
     assert abs(slow - 10 * fast) < timedelta(milliseconds=1)
 
 
-def test_a_kitchen_that_slept_has_nothing_to_catch_up_with() -> None:
-    engine = make_engine(rate=60)
-    night = timedelta(hours=8)
+def test_postponed_engine_has_nothing_to_catch_up_with() -> None:
+    engine, night = make_engine(rate=60), 8 * HOUR
 
     engine.postpone(night)
 
@@ -297,13 +273,12 @@ def test_a_kitchen_that_slept_has_nothing_to_catch_up_with() -> None:
 
 
 def test_orders_that_are_over_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "FORGET_AFTER", timedelta(hours=3))
+    monkeypatch.setattr(engine_module, "FORGET_AFTER", 3 * HOUR)
     engine = make_engine()
-    simulate(engine, length=timedelta(hours=1), step=timedelta(minutes=1))
+    simulate(engine, length=HOUR, step=MINUTE)
     early = {order.id for order in engine.orders()} - {order.id for order in engine.open_orders()}
 
-    play_on = OPENED_AT + timedelta(hours=5)
-    engine.tick(play_on)
+    engine.tick(OPENED_AT + 5 * HOUR)
 
     kept = {order.id for order in engine.orders()}
     assert early
@@ -315,7 +290,6 @@ def test_orders_that_are_over_are_forgotten_when_there_are_many(monkeypatch: pyt
     monkeypatch.setattr(engine_module, "REMEMBER_AT_MOST", 20)
     engine = make_engine(rate=60)
 
-    engine.tick(OPENED_AT + timedelta(minutes=30))
+    engine.tick(OPENED_AT + 30 * MINUTE)
 
-    remembered = len(list(engine.orders()))
-    assert remembered - len(engine.open_orders()) == 20
+    assert len(list(engine.orders())) - len(engine.open_orders()) == 20

@@ -227,10 +227,10 @@ def test_dropped_letter_is_never_sent(hub: Hub, make_sender: MakeSender, log: io
 def test_duplicated_letter_is_sent_twice(hub: Hub, make_sender: MakeSender) -> None:
     sender = make_sender(for_delivery=lambda: DeliveryFault(copies=2))
 
-    sender.put(_delivery("twin"))
+    sender.put(_delivery("copy"))
     wait_until(lambda: sender.counts().delivered == 2)
 
-    assert hub.bodies == [b"twin", b"twin"]
+    assert hub.bodies == [b"copy", b"copy"]
     assert sender.counts().duplicated == 1
 
 

@@ -1,4 +1,4 @@
-"""Every answer of the played API fits the vendor's schema."""
+"""Every answer of the API fits the vendor's schema."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandbox.tests.harness import Harness, open_harness
 
 @pytest.fixture(scope="module")
 def harness() -> Harness:
-    """Give a theatre after some minutes, with stop lists, transactions and a finished command."""
+    """Give a simulator after some minutes, with stop lists, transactions and a finished command."""
     opened = open_harness(rate=30)
     opened.run(600)
     return opened

@@ -1,4 +1,4 @@
-"""The played API refuses what does not fit the vendor's schema, as the vendor does."""
+"""The API refuses what does not fit the vendor's schema, as the vendor does."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ SOPKA = str(make_engine().world.organizations[3].id)
 
 @cache
 def _deliveries() -> list[Delivery]:
-    """Write the letters of the story, looking every second as the running sandbox does."""
+    """Write the deliveries of the full run, every second as the running sandbox does."""
     webhook_queue, engine, deliveries, now = WebhookQueue(1), make_engine(rate=6), [], OPENED_AT
     while now < OPENED_AT + RUN_FOR:
         now += SECOND
