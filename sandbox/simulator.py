@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from random import Random
 from threading import RLock
@@ -22,7 +23,7 @@ from sandbox.loyalty.wallets import Loyalty
 from sandbox.options import Options
 from sandbox.orders.command_statuses import CommandStatuses
 from sandbox.orders.order import CreationStatus, Order
-from sandbox.webhooks.sender import Answer, Counts, Sender, Settings
+from sandbox.webhooks.sender import Answer, Sender, Settings
 from sandbox.webhooks.subscriptions import Subscriptions
 from sandbox.webhooks.webhook_queue import WebhookQueue
 
@@ -110,7 +111,7 @@ class Simulator:
             "started_at": self.started_at.isoformat(),
             "restaurants": [self._restaurant_state(each, orders) for each in self.world.organizations],
             "orders": [_order_state(order) for order in orders],
-            "webhooks": _counts_state(self.sender.counts(), self.sender.waiting()),
+            "webhooks": {**asdict(self.sender.counts()), "waiting": self.sender.waiting()},
             "last_answers": [_answer_state(answer) for answer in self.sender.answers()[:_ANSWERS_SHOWN]],
         }
 
@@ -132,33 +133,21 @@ class Simulator:
         }
 
 
-def _counts_state(counts: Counts, waiting: int) -> Json:
-    return {
-        "delivered": counts.delivered,
-        "events": counts.events,
-        "refused": counts.refused,
-        "lost": counts.lost,
-        "dropped": counts.dropped,
-        "duplicated": counts.duplicated,
-        "waiting": waiting,
-    }
-
-
 def _order_state(order: Order) -> Json:
-    is_taken = order.creation is CreationStatus.SUCCESS
+    is_accepted = order.creation is CreationStatus.SUCCESS
     return {
         "id": str(order.id),
         "organization_id": str(order.organization.id),
         "restaurant": order.organization.short_name,
-        "number": order.number if is_taken else None,
+        "number": order.number if is_accepted else None,
         "external_number": order.external_number,
         "creation_status": order.creation.value,
-        "status": order.status.value if is_taken else None,
+        "status": order.status.value if is_accepted else None,
         "service": order.service.value,
         "courier": order.courier.name if order.courier else None,
         "sum": str(order.sum),
         "complete_before": vendor_date(order.complete_before, order.organization.zone),
-        "problem": order.problem.description if order.problem and order.problem.is_open else None,
+        "problem": order.open_problem,
         "timestamp": order.revision,
     }
 

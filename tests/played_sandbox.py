@@ -123,7 +123,7 @@ class Stage:
 
     def written(self, **changes: Any) -> MirroredOrder:
         """An order that a client made over the API, with all that can be made anew."""
-        asked = full_order(self.harness) | changes
+        asked = full_order() | changes
         for name in ("combos", "tips", "loyaltyInfo", "externalData", "discountsInfo"):
             asked.pop(name)
         del asked["items"][0]["comboInformation"]

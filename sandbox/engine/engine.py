@@ -72,7 +72,7 @@ class Engine:
         self._created = self._on_demand = 0
         self._numbers = {each.id: self._random.randint(100, 700) for each in world.organizations}
         self.side_events = SideEvents(
-            world, self._scheduler, self._on_side_event, self._make_id, self.is_online
+            world, self._scheduler, self._happened.append, self._make_id, self.is_online
         )
         self.side_events.pace = self._pace
         if orders_per_minute:
@@ -84,7 +84,8 @@ class Engine:
         """Run all that is due and give the events, oldest first."""
         self._scheduler.run_due(now)
         self._forget(now)
-        happened, self._happened = self._happened, []
+        happened = list(self._happened)
+        self._happened.clear()
         return happened
 
     def postpone(self, gap: timedelta) -> None:
@@ -174,7 +175,9 @@ class Engine:
         return tracked.order
 
     def _begin(self, tracked: _Tracked, at: datetime) -> None:
-        if not tracked.order.came_over_api and not self._is_pos_online(tracked.order):
+        if not tracked.order.came_over_api and not self.is_online(
+            tracked.order.organization, tracked.order.terminal_group
+        ):
             # Taken at a POS that is offline: the cloud gets it when the POS is back online.
             self._when_pos_online(tracked.order, partial(self._begin, tracked))
             return
@@ -197,7 +200,7 @@ class Engine:
     def _run_step(self, tracked: _Tracked, plan: int, at: datetime) -> None:
         if plan != tracked.plan:
             return
-        if not self._is_pos_online(tracked.order):
+        if not self.is_online(tracked.order.organization, tracked.order.terminal_group):
             self._wait_for_pos(tracked, at)
             return
         step = tracked.steps.popleft()
@@ -245,9 +248,6 @@ class Engine:
         operation_id = operation_id or uuid5(order.id, f"operation/{revision}")
         return replace(order, revision=revision, operation_id=operation_id)
 
-    def _on_side_event(self, event: Event) -> None:
-        self._happened.append(event)
-
     def _forget(self, now: datetime) -> None:
         while self._finished and (
             len(self._finished) > REMEMBER_AT_MOST or self._finished[0][0] <= now - FORGET_AFTER
@@ -288,9 +288,6 @@ class Engine:
             return
         for action in self._waiting_for_pos.pop(key, []):
             action(at)
-
-    def _is_pos_online(self, order: Order) -> bool:
-        return self.is_online(order.organization, order.terminal_group)
 
     def _when_pos_online(self, order: Order, action: Action) -> None:
         self.when_online(order.organization, action, order.terminal_group)

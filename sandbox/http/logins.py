@@ -6,7 +6,6 @@ Names that begin with ``refused`` are rejected, those with ``readonly`` may only
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from uuid import UUID
@@ -67,10 +66,6 @@ class Logins:
     def put(self, login: Login) -> None:
         with self._lock:
             self._named[login.name] = login
-
-    def all(self) -> Iterable[Login]:
-        with self._lock:
-            return tuple(self._named.values())
 
 
 def _unnamed(name: str) -> Login:

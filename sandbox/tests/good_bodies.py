@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from sandbox.http.vendor_json import vendor_date
 from sandbox.orders.order import DeliveryStatus
 from sandbox.tests.harness import Harness
+
+_FULL_ORDER = Path(__file__).parent / "payloads" / "full_order.json"
 
 
 def good_bodies(harness: Harness) -> dict[str, dict[str, Any]]:
@@ -101,131 +105,7 @@ def small_order(harness: Harness) -> dict[str, Any]:
     }
 
 
-def full_order(harness: Harness) -> dict[str, Any]:
-    """Name all that a request has a place for and the sandbox gives back."""
-    cafe = harness.restaurant("Берёзка")
-    dictionaries, pizza = cafe.dictionaries, cafe.menu.dishes[0]
-    assert pizza.modifiers is not None
-    extra = pizza.modifiers.modifiers[0]
-    combo, source, group = (str(UUID(int=number)) for number in (91, 92, 93))
-    return {
-        "id": str(UUID(int=89)),
-        "menuId": "7",
-        "externalNumber": "SHOP-8",
-        "completeBefore": "2026-03-14 22:30:00.000",
-        "phone": "+79040001234",
-        "phoneExtension": "9876",
-        "orderTypeId": str(dictionaries.delivery_by_courier.id),
-        "deliveryPoint": {
-            "coordinates": {"latitude": 57.15, "longitude": 65.53},
-            "address": {
-                "type": "legacy",
-                "street": {"id": str(cafe.city.streets[0].id), "name": "", "city": ""},
-                "index": "625000",
-                "house": "61",
-                "building": "2",
-                "flat": "18",
-                "entrance": "3",
-                "floor": "5",
-                "doorphone": "18К",
-                "regionId": str(cafe.city.regions[0].id),
-            },
-            "externalCartographyId": "map-5",
-            "comment": "Вход со двора",
-        },
-        "comment": "Сдача с 5000",
-        "customer": {
-            "type": "regular",
-            "id": str(UUID(int=95)),
-            "name": "Вера",
-            "surname": "Зимина",
-            "comment": "Аллергия",
-            "gender": "Female",
-            "birthdate": "1990-05-17 00:00:00.000",
-            "email": "vera@shop.example",
-        },
-        "guests": {"count": 3, "splitBetweenPersons": True},
-        "marketingSourceId": str(dictionaries.marketing_sources[0].id),
-        "operatorId": str(cafe.operators[0].id),
-        "deliveryDuration": 50,
-        "deliveryZone": "Центр",
-        "priceCategoryId": str(dictionaries.price_categories[0].id),
-        "items": [
-            {
-                "type": "Product",
-                "productId": str(pizza.id),
-                "productSizeId": str(pizza.sizes[1].id),
-                "price": 690,
-                "amount": 2,
-                "comment": "без лука",
-                "positionId": str(UUID(int=96)),
-                "modifiers": [
-                    {
-                        "productId": str(extra.id),
-                        "amount": 1,
-                        "productGroupId": str(pizza.modifiers.id),
-                        "price": 45.5,
-                        "positionId": str(UUID(int=97)),
-                    }
-                ],
-                "comboInformation": {
-                    "comboId": combo,
-                    "comboSourceId": source,
-                    "comboGroupId": group,
-                    "comboGroupName": "Пицца",
-                },
-            }
-        ],
-        "combos": [
-            {
-                "id": combo,
-                "name": "Обед",
-                "amount": 1,
-                "price": 700,
-                "sourceId": source,
-                "programId": str(UUID(int=94)),
-                "sizeId": str(pizza.sizes[1].id),
-            }
-        ],
-        "payments": [
-            {
-                "paymentTypeKind": "Card",
-                "paymentTypeId": str(dictionaries.card_online.id),
-                "sum": 900,
-                "isProcessedExternally": True,
-                "isFiscalizedExternally": True,
-                "isPrepay": True,
-                "paymentAdditionalData": {"type": "Card", "number": "1", "cardType": "MIR"},
-            },
-            {"paymentTypeKind": "Cash", "paymentTypeId": str(dictionaries.cash.id), "sum": 571},
-        ],
-        "tips": [
-            {
-                "paymentTypeKind": "Cash",
-                "tipsTypeId": str(dictionaries.tips_types[0].id),
-                "paymentTypeId": str(dictionaries.cash.id),
-                "sum": 50,
-                "isProcessedExternally": False,
-            }
-        ],
-        "sourceKey": "site",
-        "discountsInfo": {
-            "card": {"track": "77"},
-            "fixedLoyaltyDiscounts": False,
-            "discounts": [{"type": "RMS", "discountTypeId": str(dictionaries.discounts[2].id), "sum": 100}],
-        },
-        "loyaltyInfo": {
-            "coupon": "SPRING",
-            "applicableManualConditions": [str(UUID(int=98))],
-            "dynamicDiscounts": [{"manualConditionId": str(UUID(int=98)), "sum": 10}],
-        },
-        "chequeAdditionalInfo": {
-            "needReceipt": True,
-            "email": "vera@shop.example",
-            "settlementPlace": "shop.example",
-            "phone": "+79040001234",
-            "retailAddress": "shop.example",
-            "isInternetPayment": True,
-        },
-        "externalData": [{"key": "till", "value": "5", "isPublic": True}],
-    }
+def full_order() -> dict[str, Any]:
+    """Give an order for *Берёзка* with every field that a request has and the sandbox gives back."""
+    order: dict[str, Any] = json.loads(_FULL_ORDER.read_text("utf-8"))
+    return order

@@ -210,7 +210,7 @@ def _only(row: dict[str, Any], names: str) -> dict[str, Any]:
 
 
 def test_all_that_was_asked_for_is_given_back(harness: Harness) -> None:
-    cafe, query = harness.restaurant("Берёзка"), full_order(harness)
+    cafe, query = harness.restaurant("Берёзка"), full_order()
     dictionaries, item = cafe.dictionaries, query["items"][0]
 
     harness.get(CREATE, {"organizationId": str(cafe.id), "order": query})

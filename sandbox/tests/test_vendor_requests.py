@@ -51,7 +51,7 @@ def _spoilt(body: Any, path: tuple[Any, ...], value: object) -> Any:
 @vendor_schema.needs_schema
 def test_request_that_breaks_the_schema_is_refused(harness: Harness) -> None:
     bodies = good_bodies(harness)
-    bodies["deliveries/create"] = {**bodies["deliveries/create"], "order": full_order(harness)}
+    bodies["deliveries/create"] = {**bodies["deliveries/create"], "order": full_order()}
     del bodies["access_token"]  # is open to all, see test_access
     taken, broken = [], 0
     for path, body in bodies.items():
