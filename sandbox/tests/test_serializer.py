@@ -108,13 +108,16 @@ def test_failed_creation_is_an_error_event_without_order() -> None:
 
 def test_dates_of_an_order_are_local_to_its_terminal() -> None:
     order = _order_of(make_order())
+    dates = {
+        "whenCreated": "2026-03-14 18:42:08.051",
+        "completeBefore": "2026-03-14 19:40:00.000",
+        "cookingStartTime": "2026-03-14 18:55:00.000",
+        "whenReceivedByApi": "2026-03-14 13:42:08.051",
+        "whenReceivedFromFront": "2026-03-14 13:42:08.051",
+        "whenClosed": None,
+    }
 
-    assert order["whenCreated"] == "2026-03-14 18:42:08.051"
-    assert order["completeBefore"] == "2026-03-14 19:40:00.000"
-    assert order["cookingStartTime"] == "2026-03-14 18:55:00.000"
-    assert order["whenReceivedByApi"] == "2026-03-14 13:42:08.051"
-    assert order["whenReceivedFromFront"] == "2026-03-14 13:42:08.051"
-    assert order["whenClosed"] is None
+    assert {name: order[name] for name in dates} == dates
 
 
 def test_dates_of_far_restaurants_differ_by_their_zones() -> None:
