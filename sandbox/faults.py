@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from random import Random
 from threading import Lock
@@ -62,23 +63,19 @@ class Faults:
         return next((aim for aim in self.aims if aim.fault == name), Aim(name))
 
     def __str__(self) -> str:
-        return ", ".join(self._word(name) for name in FAULT_NAMES if self.share(name)) or "none"
+        return ", ".join(self._each("{} {:g}", " at {}", " {} times")) or "none"
 
     @property
     def as_given(self) -> str:
         """Write the faults as ``parse_faults`` reads them."""
-        return ",".join(self._option(name) for name in FAULT_NAMES if self.share(name))
+        return ",".join(self._each("{}={:g}", "@{}", "x{}"))
 
-    def _option(self, name: str) -> str:
-        aim = self.aim(name)
-        operation = f"@{aim.operation}" if aim.operation else ""
-        return f"{name}={self.share(name):g}{operation}{f'x{aim.times}' if aim.times else ''}"
-
-    def _word(self, name: str) -> str:
-        aim = self.aim(name)
-        only = f" at {aim.operation}" if aim.operation else ""
-        times = f" {aim.times} times" if aim.times else ""
-        return f"{name} {self.share(name):g}{only}{times}"
+    def _each(self, share: str, operation: str, times: str) -> Iterator[str]:
+        for name in filter(self.share, FAULT_NAMES):
+            aim = self.aim(name)
+            only = operation.format(aim.operation) if aim.operation else ""
+            limit = times.format(aim.times) if aim.times else ""
+            yield f"{share.format(name, self.share(name))}{only}{limit}"
 
 
 NO_FAULTS = Faults()

@@ -231,9 +231,9 @@ def _payment_type(organization: Organization, row: PaymentType) -> Json:
         "combinable": True,
         "externalRevision": 1,
         "applicableMarketingCampaigns": [],
-        "printCheque": row.listed_as != "IikoCard",
+        "printCheque": row.dictionary_kind != "IikoCard",
         "paymentProcessingType": row.processing,
-        "paymentTypeKind": row.listed_as,
+        "paymentTypeKind": row.dictionary_kind,
         "terminalGroups": [_group(organization, group) for group in organization.terminal_groups],
         **_KEPT,
     }

@@ -81,8 +81,8 @@ class City:
 class PaymentType:
     """``kind`` is the vendor's word; a ``processed_outside`` payment is money before the meal is.
 
-    ``processing`` says who may take the money, None as often with the vendor. ``asked_as`` is the
-    kind in requests and ``listed_as`` the one in the dictionary: the loyalty's has three names.
+    ``processing`` says who may take the money, None as often with the vendor. ``request_kind`` is the
+    kind in requests and ``dictionary_kind`` the one in the dictionary: the loyalty's has three names.
     """
 
     id: UUID
@@ -91,8 +91,8 @@ class PaymentType:
     processed_outside: bool
     code: str
     processing: str | None = None
-    asked_as: str = ""
-    listed_as: str = ""
+    request_kind: str = ""
+    dictionary_kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

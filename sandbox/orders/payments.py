@@ -75,7 +75,7 @@ def check_payments(
 def _check(requested: RequestedPayment, organization: Organization) -> Payment:
     known = {each.id: each for each in organization.dictionaries.payment_types}
     kind, is_external = known.get(requested.payment_type_id), requested.is_processed_externally
-    if kind is None or kind.asked_as != requested.payment_type_kind:
+    if kind is None or kind.request_kind != requested.payment_type_kind:
         what = f"{requested.payment_type_id} of kind {requested.payment_type_kind}"
         raise Refused(f"Payment type {what} is not found", "PaymentTypeNotFound")
     if not requested.sum:
