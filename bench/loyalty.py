@@ -37,11 +37,11 @@ from organizations.link_models import ApiLogin, IikoCircuit, IikoPause
 from organizations.models import Organization
 from organizations.services.registry import add_organization, create_api_key
 from sandbox.faults import NO_FAULTS, parse_faults
-from sandbox.http import create_app
+from sandbox.http.app import create_app
 from sandbox.journal import Journal
-from sandbox.loyalty import Customer
+from sandbox.loyalty.wallets import Customer
 from sandbox.options import Options
-from sandbox.stage import Stage
+from sandbox.simulator import Simulator
 
 WALLET_CALLS = "loyalty/iiko/customer/wallet"
 FAULTS = ",".join(
@@ -166,7 +166,7 @@ class Trial:
         self._clock = HandClock()
         options = Options(port=0, webhook_url="http://127.0.0.1:9/", webhook_token="x", seed=seed, rate=0,
                           token_lifetime_s=86400 * 30)  # fmt: skip
-        self._stage = Stage(options, self._clock, Journal(io.StringIO()))
+        self._simulator = Simulator(options, self._clock, Journal(io.StringIO()))
         self._guests = self._chosen(wallets)
         self._before = {key: guest.balances[key[2]] for key, guest in self._guests.items()}
         self._outcome = Outcome(wallets=len(self._guests))
@@ -175,8 +175,8 @@ class Trial:
         """Wallets by organization, guest and wallet, spread over the restaurants."""
         found = {
             (organization.id, guest.guest.id, wallet): guest
-            for organization in self._stage.world.organizations
-            for guest in self._stage.loyalty.club(organization).customers
+            for organization in self._simulator.world.organizations
+            for guest in self._simulator.loyalty.accounts(organization).customers
             for wallet in list(guest.balances)[:2]  # points and money; the hub moves nothing in the others
         }
         return {key: found[key] for key in self._random.sample(sorted(found), min(wallets, len(found)))}
@@ -188,7 +188,7 @@ class Trial:
             logging.disable(logging.CRITICAL)
             stack.callback(logging.disable, logging.NOTSET)
             stack.enter_context(override_settings(IIKO_ALLOW_PRIVATE_ADDRESSES=True))
-            base_url = stack.enter_context(_served(self._stage))
+            base_url = stack.enter_context(_served(self._simulator))
             self._set_up(base_url)
             stack.enter_context(mock.patch.object(db_clock.clock, "now", self._clock.now))
             stack.enter_context(mock.patch.object(db_clock, "exactly_now", self._clock.now))
@@ -204,7 +204,7 @@ class Trial:
 
     def _set_up(self, base_url: str) -> None:
         login = ApiLogin.objects.create(name=f"trial {self._seed}", base_url=base_url, api_login="demo")
-        for played in self._stage.world.organizations:
+        for played in self._simulator.world.organizations:
             add_organization(iiko_id=str(played.id), name=played.name, timezone=played.time_zone)
             Organization.objects.filter(iiko_id=str(played.id)).update(api_login=login)
         self._key = create_api_key(name="trial")[1]
@@ -234,7 +234,7 @@ class Trial:
     def _play(self, work: Callable[[list[Task]], None]) -> None:
         left = self._wanted
         for _round in range(100 * self._wanted):
-            self._stage.faults.set(parse_faults(f"{FAULTS},{READS_FAIL}"))
+            self._simulator.faults.set(parse_faults(f"{FAULTS},{READS_FAIL}"))
             burst = [self._wish() for _ in range(min(left, _BURST))]
             left -= len(burst)
             work(burst)
@@ -303,7 +303,7 @@ class Trial:
     # --- comparing -----------------------------------------------------------------------------------
 
     def _compare(self) -> None:
-        self._stage.faults.set(NO_FAULTS)
+        self._simulator.faults.set(NO_FAULTS)
         outcome = self._outcome
         outcome.states = dict(Counter(LoyaltyOperation.objects.values_list("state", flat=True)))
         outcome.unfinished = LoyaltyOperation.objects.open().count()
@@ -342,8 +342,8 @@ def _effect_minor(operation: LoyaltyOperation) -> int:
 
 
 @contextmanager
-def _served(stage: Stage) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(stage), threaded=True)
+def _served(simulator: Simulator) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_app(simulator), threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

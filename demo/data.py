@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from iikohub.secrets import kept_secret
 from organizations.link_models import ApiLogin
 from organizations.models import Organization, TerminalGroup
-from sandbox.world import build_world
+from sandbox.catalogue.world import build_world
 from webhooks.services.configs import set_webhook_token
 
 ADMIN_NAME = "admin"

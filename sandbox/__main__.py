@@ -11,7 +11,7 @@ from sandbox.start import start
 
 
 def main() -> None:
-    parser = ArgumentParser(prog="python -m sandbox", description="Play restaurants of iiko.")
+    parser = ArgumentParser(prog="python -m sandbox", description="Simulate restaurants of iiko.")
     add_arguments(parser)
     try:
         start(read_options(vars(parser.parse_args()), os.environ), sys.stdout)

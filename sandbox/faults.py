@@ -1,8 +1,9 @@
-"""What may go wrong with webhooks and with calls of the API, as often as the user asks for."""
+"""Faults of webhooks and of API calls, with their probabilities."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from random import Random
 from threading import Lock
@@ -14,7 +15,7 @@ _FORM = re.compile(r"(?P<share>[^@x]*)(@(?P<operation>[\w/]+?))?(x(?P<times>[1-9
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Narrows a fault to operations that begin so, and to so many times."""
+    """Limits a fault to operations with this prefix, and to so many times."""
 
     fault: str
     operation: str = ""
@@ -64,23 +65,19 @@ class Faults:
         return next((aim for aim in self.aims if aim.fault == name), Aim(name))
 
     def __str__(self) -> str:
-        return ", ".join(self._word(name) for name in FAULT_NAMES if self.share(name)) or "none"
+        return ", ".join(self._each("{} {:g}", " at {}", " {} times")) or "none"
 
     @property
     def as_given(self) -> str:
         """Write the faults as ``parse_faults`` reads them."""
-        return ",".join(self._option(name) for name in FAULT_NAMES if self.share(name))
+        return ",".join(self._each("{}={:g}", "@{}", "x{}"))
 
-    def _option(self, name: str) -> str:
-        aim = self.aim(name)
-        operation = f"@{aim.operation}" if aim.operation else ""
-        return f"{name}={self.share(name):g}{operation}{f'x{aim.times}' if aim.times else ''}"
-
-    def _word(self, name: str) -> str:
-        aim = self.aim(name)
-        only = f" at {aim.operation}" if aim.operation else ""
-        times = f" {aim.times} times" if aim.times else ""
-        return f"{name} {self.share(name):g}{only}{times}"
+    def _each(self, share: str, operation: str, times: str) -> Iterator[str]:
+        for name in filter(self.share, FAULT_NAMES):
+            aim = self.aim(name)
+            only = operation.format(aim.operation) if aim.operation else ""
+            limit = times.format(aim.times) if aim.times else ""
+            yield f"{share.format(name, self.share(name))}{only}{limit}"
 
 
 NO_FAULTS = Faults()
@@ -117,18 +114,18 @@ def _parse_value(name: str, text: str) -> tuple[float, Aim]:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What becomes of one webhook: how many copies are sent, how much later, and whether alone so."""
+class DeliveryFault:
+    """How one webhook is sent: how many copies, how much later, and whether later ones may overtake it."""
 
     copies: int = 1
     delay_s: float = 0.0
     may_be_overtaken: bool = False
 
 
-class FaultDice:
-    """Decides the fate of each webhook and of each call, the same for the same seed.
+class FaultInjector:
+    """Decides on the faults of each delivery and of each call, the same for the same seed.
 
-    May be asked and changed from any thread.
+    Thread-safe.
     """
 
     def __init__(self, faults: Faults, seed: int) -> None:
@@ -143,31 +140,33 @@ class FaultDice:
         return self._faults
 
     def set(self, faults: Faults) -> None:
-        """Let other things go wrong from now on; what happened so many times is counted anew."""
+        """Replace the faults; their limits are counted from zero again."""
         with self._lock:
             self._faults = faults
             self._happened.clear()
 
-    def roll(self) -> Fate:
-        """Decide on a webhook."""
+    def for_delivery(self) -> DeliveryFault:
+        """Choose the faults of one delivery."""
         with self._lock:
             if self._happens("drop", self._random):
-                return Fate(copies=0)
+                return DeliveryFault(copies=0)
             copies = 2 if self._happens("duplicate", self._random) else 1
             if self._happens("reorder", self._random):
-                return Fate(copies, self._random.uniform(*_OVERTAKEN_AFTER_SECONDS), may_be_overtaken=True)
+                return DeliveryFault(
+                    copies, self._random.uniform(*_OVERTAKEN_AFTER_SECONDS), may_be_overtaken=True
+                )
             if self._happens("delay", self._random):
-                return Fate(copies, self._random.uniform(*_DELAY_SECONDS))
-            return Fate(copies)
+                return DeliveryFault(copies, self._random.uniform(*_DELAY_SECONDS))
+            return DeliveryFault(copies)
 
-    def roll_for_call(self, operation: str) -> list[str]:
-        """Decide on a call: name what befalls it, the first of the failing ones and perhaps ``slow``."""
+    def for_call(self, operation: str) -> list[str]:
+        """Choose the faults of a call: the first of the failing ones and perhaps ``slow``."""
         with self._lock:
-            befalls = [name for name in CALL_FAULTS if self._is_aimed_at(name, operation)]
-            failing = [name for name in befalls if name != "slow"][:1]
+            chosen = [name for name in CALL_FAULTS if self._is_aimed_at(name, operation)]
+            failing = [name for name in chosen if name != "slow"][:1]
             for name in failing:
                 self._happened[name] = self._happened.get(name, 0) + 1
-            return failing + (["slow"] if "slow" in befalls else [])
+            return failing + (["slow"] if "slow" in chosen else [])
 
     def _is_aimed_at(self, name: str, operation: str) -> bool:
         aim = self._faults.aim(name)

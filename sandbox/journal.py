@@ -1,4 +1,4 @@
-"""The sandbox's own log: one short line per thing that happened, for a person to watch."""
+"""The sandbox's own log: one short line per event, for a person to watch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TextIO
 
 
 class Journal:
-    """Writes lines from any thread; a reader that went away does not stop the play."""
+    """Writes lines from any thread; a closed output does not stop the simulation."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out

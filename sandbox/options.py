@@ -1,4 +1,4 @@
-"""What the user may choose when starting the sandbox, checked and explained in plain words."""
+"""The options of the sandbox, checked, with messages that say what to change."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from sandbox.catalogue.world import DEFAULT_SEED
 from sandbox.faults import FAULT_NAMES, NO_FAULTS, Faults, parse_faults
-from sandbox.world import DEFAULT_SEED
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_RATE = 6.0
@@ -23,7 +23,7 @@ _WEBHOOK_PATH = "/api/v1/webhooks/iiko"
 
 
 class UsageError(Exception):
-    """The sandbox cannot start like this; the message says what to change."""
+    """The sandbox cannot start with these options; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +40,21 @@ class Options:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Name the options; all come as text, so that ``read_options`` can explain what is wrong."""
+    """Declare the options; all are read as text, so that ``read_options`` can explain what is wrong."""
     parser.add_argument("--port", required=True, help="Port to listen on; 0 takes any free one.")
     parser.add_argument("--host", default=DEFAULT_HOST, help="Address to listen on (default: %(default)s).")
     parser.add_argument(
-        "--seed", default=DEFAULT_SEED, help="Same seed, same restaurants and story (default: %(default)s)."
+        "--seed", default=DEFAULT_SEED, help="Same seed, same restaurants and events (default: %(default)s)."
     )
     parser.add_argument(
         "--rate",
         default=DEFAULT_RATE,
-        help="New orders a minute over all restaurants; 0 plays none (default: %(default)s).",
+        help="New orders a minute over all restaurants; 0 creates none (default: %(default)s).",
     )
     parser.add_argument(
         "--speed",
         default=DEFAULT_SPEED,
-        help="How many times faster than the wall clock the kitchens work (default: %(default)s).",
+        help="How many times faster than the wall clock the restaurants work (default: %(default)s).",
     )
     parser.add_argument(
         "--webhook-url",
@@ -69,7 +69,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--faults",
         default="",
-        help="What goes wrong, as in duplicate=0.1,http_408_after=1@deliveries/cancelx2 "
+        help="Faults, as in duplicate=0.1,http_408_after=1@deliveries/cancelx2 "
         f"(share, operation, times): {', '.join(FAULT_NAMES)}.",
     )
     parser.add_argument(
@@ -80,10 +80,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def read_options(given: Mapping[str, object], environ: Mapping[str, str]) -> Options:
-    """Check what was given and fill in the rest from the environment.
+    """Check the options and take the rest from the environment.
 
     Raises:
-        UsageError: something cannot be; nothing was started.
+        UsageError: an option is not valid.
     """
     return Options(
         port=_whole("--port", given["port"], 0, 65535),

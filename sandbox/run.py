@@ -1,4 +1,4 @@
-"""Runs the sandbox as a process: binds the port, plays until told to stop, leaves tidily."""
+"""Runs the sandbox as a process: binds the port, runs until a signal, closes in good order."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from typing import TextIO
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from sandbox.clock import WallClock
-from sandbox.http import create_app
+from sandbox.engine.clock import WallClock
+from sandbox.http.app import create_app
 from sandbox.journal import Journal
 from sandbox.options import Options, UsageError
-from sandbox.stage import Stage
+from sandbox.simulator import Simulator
 
 _TICK_S = 0.1
 
 
 def run(options: Options, out: TextIO) -> None:
-    """Play until SIGTERM or SIGINT; must be called from the main thread.
+    """Run until SIGTERM or SIGINT; must be called from the main thread.
 
     Raises:
-        UsageError: the port cannot be had.
+        UsageError: the port cannot be bound.
     """
     stopping = _stop_on_signals()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     journal = Journal(out)
     with closing(_bind(options.host, options.port)) as bound:
-        stage = Stage(options, WallClock(), journal)
-        server = make_server(options.host, options.port, create_app(stage), threaded=True, fd=bound.fileno())
-        _introduce(stage, bound.getsockname()[1], journal)
-        _play(stage, server, stopping)
+        simulator = Simulator(options, WallClock(), journal)
+        server = make_server(
+            options.host, options.port, create_app(simulator), threaded=True, fd=bound.fileno()
+        )
+        _introduce(simulator, bound.getsockname()[1], journal)
+        _serve(simulator, server, stopping)
     journal.line("iiko sandbox stopped")
 
 
@@ -71,25 +73,25 @@ def _bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _introduce(stage: Stage, port: int, journal: Journal) -> None:
-    options, restaurants = stage.options, len(stage.world.organizations)
+def _introduce(simulator: Simulator, port: int, journal: Journal) -> None:
+    options, restaurants = simulator.options, len(simulator.world.organizations)
     journal.line(
-        f"iiko sandbox (seed {options.seed}) plays {restaurants} restaurants on http://{options.host}:{port}/"
+        f"iiko sandbox (seed {options.seed}) simulates {restaurants} restaurants on http://{options.host}:{port}/"
     )
     journal.line(
-        f"{options.rate:g} orders a minute, kitchens {options.speed:g} times faster, "
+        f"{options.rate:g} orders a minute, {options.speed:g} times faster, "
         f"faults: {options.faults}; webhooks go to {options.webhook_url}"
     )
 
 
-def _play(stage: Stage, server: BaseWSGIServer, stopping: Event) -> None:
+def _serve(simulator: Simulator, server: BaseWSGIServer, stopping: Event) -> None:
     serving = Thread(target=server.serve_forever, kwargs={"poll_interval": _TICK_S}, name="http", daemon=True)
     serving.start()
     try:
         while not stopping.wait(_TICK_S):
-            stage.play()
+            simulator.run_due()
     finally:
         server.shutdown()
         serving.join()
         server.server_close()
-        stage.sender.close()
+        simulator.sender.close()

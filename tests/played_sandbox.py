@@ -21,9 +21,9 @@ from iiko_client.transport import Retries
 from orders.command_models import OrderCommand
 from orders.models import Order as MirroredOrder
 from orders.services import carrying
-from sandbox.order import CreationStatus, DeliveryStatus, Dish, Order, Service, ServiceType
+from sandbox.orders.order import CreationStatus, DeliveryStatus, Dish, Order, Service, ServiceType
 from sandbox.tests.good_bodies import full_order
-from sandbox.tests.theatre import Theatre, open_theatre
+from sandbox.tests.harness import Harness, open_harness
 from tests.builders import authorized, drain, make_key, make_organization, post
 from tests.played_iiko import IIKO, linked
 
@@ -36,7 +36,7 @@ class Stage:
     """One restaurant of the sandbox, linked with the hub; its kitchen works at the pace of the wall."""
 
     def __init__(self, mock: responses.RequestsMock) -> None:
-        self.theatre: Theatre = open_theatre(rate=0, speed=1)
+        self.harness: Harness = open_harness(rate=0, speed=1)
         self.calls: Counter[str] = Counter()
         self.bodies: list[tuple[str, Any]] = []
         self.losing: dict[str, list[str]] = {}
@@ -46,7 +46,7 @@ class Stage:
         self._brought = 0
         self.brings_news = True
         mock.add_callback(responses.POST, re.compile(rf"{IIKO}/.*"), callback=self._call)
-        self.cafe = self.theatre.restaurant(RESTAURANT)
+        self.cafe = self.harness.restaurant(RESTAURANT)
         self.organization = linked(
             make_organization(iiko_id=str(self.cafe.id), timezone=self.cafe.time_zone, token=TOKEN)
         )
@@ -56,7 +56,7 @@ class Stage:
         self.bodies.clear()
 
     def clock(self) -> datetime:
-        return self.theatre.clock.instant
+        return self.harness.clock.instant
 
     # --- iiko ---
 
@@ -68,7 +68,7 @@ class Stage:
         if how == "unsent":
             return 0, {}, requests.ConnectTimeout()
         headers = {"Authorization": request.headers.get("Authorization", "")}
-        answer = self.theatre.client.post(
+        answer = self.harness.client.post(
             path, data=request.body, headers=headers, content_type="application/json"
         )
         self.calls[operation] += 1
@@ -89,16 +89,16 @@ class Stage:
         return {name: count for name, count in self.calls.items() if CHANGING.fullmatch(name)}
 
     def play(self, seconds: float = 1) -> None:
-        self.theatre.play(seconds)
+        self.harness.run(seconds)
         if self.brings_news:
             self.bring()
 
     def bring(self) -> None:
         """Bring the hub all webhooks that are written by now."""
-        letters = self.theatre.letters[self._brought :]
-        self._brought = len(self.theatre.letters)
-        for letter in letters:
-            body = json.loads(letter.body)
+        deliveries = self.harness.deliveries[self._brought :]
+        self._brought = len(self.harness.deliveries)
+        for delivery in deliveries:
+            body = json.loads(delivery.body)
             mine = [one for one in body if one["eventInfo"].get("id") in self.cast]
             if mine:
                 assert post(Client(), mine, TOKEN).status_code == 200
@@ -108,7 +108,7 @@ class Stage:
 
     def order(self, is_so: Callable[[Order], bool] = lambda _order: True, **service: Any) -> MirroredOrder:
         """An order that waits for the kitchen and can be made anew."""
-        found = self.theatre.wait_for_order(
+        found = self.harness.wait_for_order(
             RESTAURANT,
             DeliveryStatus.UNCONFIRMED,
             DeliveryStatus.WAIT_COOKING,
@@ -116,51 +116,52 @@ class Stage:
             **service,
         )
         self._hold(found)
-        self.theatre.play(5)  # several webhooks may wait for each other
+        self.harness.run(5)  # several webhooks may wait for each other
         self._brought = 0  # what is known by now is counted as a repeat
         self.bring()
         return MirroredOrder.objects.get(iiko_order_id=str(found.id))
 
     def written(self, **changes: Any) -> MirroredOrder:
         """An order that a client made over the API, with all that can be made anew."""
-        asked = full_order(self.theatre) | changes
+        asked = full_order() | changes
         for name in ("combos", "tips", "loyaltyInfo", "externalData", "discountsInfo"):
             asked.pop(name)
         del asked["items"][0]["comboInformation"]
         asked["payments"] = [asked["payments"][1] | {"sum": 1620}]
-        self.theatre.get("deliveries/create", {"organizationId": str(self.cafe.id), "order": asked})
+        self.harness.get("deliveries/create", {"organizationId": str(self.cafe.id), "order": asked})
         self.cast.add(asked["id"])
-        self.theatre.play_until(lambda: self.truth(asked["id"]).creation is CreationStatus.SUCCESS)
+        self.harness.run_until(lambda: self.truth(asked["id"]).creation is CreationStatus.SUCCESS)
         self._hold(self.truth(asked["id"]))
-        self.theatre.play(5)
+        self.harness.run(5)
         self.bring()
         return MirroredOrder.objects.get(iiko_order_id=asked["id"])
 
     def retrieved(self, iiko_order_id: str | None) -> Any:
         """The order as iiko tells it now."""
         asked = {"organizationId": str(self.cafe.id), "orderIds": [iiko_order_id]}
-        return self.theatre.get("deliveries/by_id", asked)["orders"][0]
+        return self.harness.get("deliveries/by_id", asked)["orders"][0]
 
     def _hold(self, order: Order) -> None:
         """Let the kitchen leave an order alone: only what a test does happens to it."""
         self.cast.add(str(order.id))
-        life = self.theatre.stage.kitchen._lives[order.id]
-        life.beats.clear()
+        life = self.harness.simulator.engine._tracked[order.id]
+        life.steps.clear()
         life.plan += 1
 
     def truth(self, iiko_order_id: str | None) -> Order:
-        [found] = [one for one in self.theatre.stage.kitchen.orders() if str(one.id) == iiko_order_id]
+        [found] = [one for one in self.harness.simulator.engine.orders() if str(one.id) == iiko_order_id]
         return found
 
     def put(self, iiko_order_id: str | None, **changes: Any) -> None:
         """Let the till change an order behind everybody's back; no webhook tells."""
-        self.theatre.stage.kitchen.note(replace(self.truth(iiko_order_id), **changes), self.clock())
+        changed = replace(self.truth(iiko_order_id), **changes)
+        self.harness.simulator.engine.update_silently(changed, self.clock())
 
     def living(self) -> list[str]:
         """The orders that the kitchen would cook: taken, and neither cancelled nor closed."""
         return [
             str(one.id)
-            for one in self.theatre.stage.kitchen.orders()
+            for one in self.harness.simulator.engine.orders()
             if one.creation is CreationStatus.SUCCESS and not one.is_over
         ]
 

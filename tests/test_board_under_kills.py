@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bench.played import Played, arguments
-from sandbox.control import TOLD_NOW
+from sandbox.http.control_api import ON_DEMAND_EVENTS
 from tests.hub_process import Hub, free_port, running_hub, wait_until
 from tests.test_kills import kill_group
 
@@ -120,7 +120,7 @@ def play(hub: Hub, iiko: Played, truth: Truth, seconds: float) -> int:
         workers = [hub.start_worker() for _ in range(2)]
         until = time.monotonic() + random.uniform(1.5, 3)
         while time.monotonic() < until:
-            for event_type in TOLD_NOW:
+            for event_type in ON_DEMAND_EVENTS:
                 iiko.tell(event_type, random.choice(restaurants))
             truth.listen()
             time.sleep(0.2)
@@ -171,7 +171,7 @@ def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: Pl
     assert shown_hall(hub, "reserves", "iiko_reserve_id") == truth.hall("Reserve", "reserve")
     assert shown_on_shift(hub) == truth.on_shift(names)
     assert shown_stop_lists(hub) == truth.stop_lists()
-    assert {row["event_type"] for row in events} >= set(TOLD_NOW)
+    assert {row["event_type"] for row in events} >= set(ON_DEMAND_EVENTS)
     assert len(truth.hall("TableOrder", "order")) > 10
     counts = iiko.state()["webhooks"]
     assert counts["lost"] == 0

@@ -12,9 +12,9 @@ from django.test import Client
 from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
 from orders.services import carrying
-from sandbox.money import ZERO
-from sandbox.order import DeliveryStatus, Dish
-from sandbox.order import Order as PlayedOrder
+from sandbox.catalogue.money import ZERO
+from sandbox.orders.order import DeliveryStatus, Dish
+from sandbox.orders.order import Order as PlayedOrder
 from tests.pages import ORDERS, sign_in_superuser, text
 from tests.played_sandbox import PICKUP, Stage
 
@@ -49,7 +49,7 @@ def dishes(order: PlayedOrder) -> list[tuple[Any, ...]]:
             one.size,
             one.amount,
             one.comment,
-            [(each.modifier, each.amount) for each in one.extras],
+            [(each.modifier, each.amount) for each in one.modifiers],
         )
         for one in order.lines
         if isinstance(one, Dish)
@@ -357,13 +357,13 @@ def _forget_drinks(stage: Stage) -> None:
     """The till's menu is another by the time the order comes."""
     menu = replace(stage.cafe.menu, dishes=())
     cafe = replace(stage.cafe, menu=menu)
-    world = stage.theatre.stage.world
+    world = stage.harness.simulator.world
     others = tuple(one for one in world.organizations if one.id != cafe.id)
-    stage.theatre.stage.world = replace(world, organizations=(cafe, *others))
+    stage.harness.simulator.world = replace(world, organizations=(cafe, *others))
 
 
 def test_till_that_is_away_is_sent_nothing(stage: Stage, order: Order) -> None:
-    stage.theatre.stage.kitchen.set_online(stage.cafe, stage.clock(), is_online=False)
+    stage.harness.simulator.engine.set_online(stage.cafe, stage.clock(), is_online=False)
 
     command = stage.end(stage.asked(order, BY_SUM))
 
@@ -373,15 +373,15 @@ def test_till_that_is_away_is_sent_nothing(stage: Stage, order: Order) -> None:
 
 def test_new_order_taken_after_its_time_is_taken_back(stage: Stage, order: Order) -> None:
     """Error becomes Success: the till was away and comes back (reference 1.5, read 2026-11)."""
-    kitchen = stage.theatre.stage.kitchen
+    engine = stage.harness.simulator.engine
     command = stage.asked(order, BY_SUM)
     stage.until(command, lambda: command.phase == "create" and command.state == "sent")
-    kitchen.set_online(stage.cafe, stage.clock(), is_online=False)
+    engine.set_online(stage.cafe, stage.clock(), is_online=False)
     stage.end(command)
     assert (command.state, command.error_code) == ("rejected", "reissue_refused")
     assert "Creation timeout expired" in command.error
 
-    kitchen.set_online(stage.cafe, stage.clock(), is_online=True)
+    engine.set_online(stage.cafe, stage.clock(), is_online=True)
     stage.until(command, lambda: command.phase == "cancel_new")
     stage.end(command)
 
@@ -408,13 +408,13 @@ def test_attention_ends_when_iiko_shows_that_one_order_is_left(stage: Stage, ord
     command = _at_cancelling(stage, order)
     stage.lose(CANCEL, "408")
     # Neither this nor any other is carried out: the till is away from now on.
-    kitchen = stage.theatre.stage.kitchen
-    kitchen.set_online(stage.cafe, stage.clock(), is_online=False)
+    engine = stage.harness.simulator.engine
+    engine.set_online(stage.cafe, stage.clock(), is_online=False)
     stage.lose(CANCEL, "408", "408", "408")
     stage.end(command)
     assert (command.state, command.error_code) == ("attention", "old_not_proved")
 
-    kitchen.set_online(stage.cafe, stage.clock(), is_online=True)
+    engine.set_online(stage.cafe, stage.clock(), is_online=True)
     stage.until(command, lambda: command.state == "confirmed", seconds=60)
 
     assert stage.truth(order.iiko_order_id).status is DeliveryStatus.CANCELLED
@@ -485,7 +485,7 @@ def test_worker_killed_before_it_sends(
 @pytest.fixture
 def drafted(stage: Stage, order: Order) -> Order:
     """A restaurant with drafts, in which somebody is changing this order."""
-    stage.theatre.control("drafts", {"organization_id": str(stage.cafe.id), "on": True})
+    stage.harness.control("drafts", {"organization_id": str(stage.cafe.id), "on": True})
     was = stage.truth(order.iiko_order_id)
     items = [
         {
@@ -495,7 +495,7 @@ def drafted(stage: Stage, order: Order) -> Order:
             "price": float(line.price),
             "productSizeId": str(line.size.id) if line.size else None,
             "modifiers": [
-                {"productId": str(extra.modifier.id), "amount": extra.amount} for extra in line.extras
+                {"productId": str(extra.modifier.id), "amount": extra.amount} for extra in line.modifiers
             ],
         }
         for line in was.lines
@@ -514,7 +514,7 @@ def drafted(stage: Stage, order: Order) -> Order:
         "operatorId": str(stage.cafe.operators[0].id),
         "items": items,
     }
-    stage.theatre.get("deliveries/drafts/create", {"organizationId": str(stage.cafe.id), "order": content})
+    stage.harness.get("deliveries/drafts/create", {"organizationId": str(stage.cafe.id), "order": content})
     return order
 
 
@@ -554,7 +554,7 @@ def test_draft_that_iiko_does_not_take_is_put_back(stage: Stage, drafted: Order)
 
     assert (command.state, command.error_code) == ("rejected", "draft_refused")
     ids = {"organizationId": str(stage.cafe.id), "orderId": drafted.iiko_order_id}
-    assert "discountsInfo" not in stage.theatre.get("deliveries/drafts/by_id", ids)["order"]
+    assert "discountsInfo" not in stage.harness.get("deliveries/drafts/by_id", ids)["order"]
 
 
 def test_restaurant_with_drafts_needs_no_reissue(stage: Stage, drafted: Order) -> None:
@@ -575,7 +575,7 @@ def test_draft_that_somebody_edits_is_left_alone(stage: Stage, drafted: Order) -
         "orderId": drafted.iiko_order_id,
         "employeeId": str(stage.cafe.operators[1].id),
     }
-    stage.theatre.get("deliveries/drafts/lock", lock)
+    stage.harness.get("deliveries/drafts/lock", lock)
 
     command = stage.end(stage.asked(drafted, BY_SUM))
 

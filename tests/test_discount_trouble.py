@@ -12,7 +12,7 @@ from django.utils import timezone
 from orders.command_models import OrderCommand
 from orders.models import Order, TimelineEntry
 from orders.services.commands import Requester, give_up
-from sandbox.order import DeliveryStatus
+from sandbox.orders.order import DeliveryStatus
 from tests.builders import authorized
 from tests.played_sandbox import Stage
 
@@ -131,14 +131,14 @@ def test_old_order_is_not_given_up_for_one_whose_cancellation_may_still_come(
 ) -> None:
     """The first try may lie in the queue of a till that is away; taking the new order back leaves none."""
     command = at_cancelling(stage, order)
-    kitchen = stage.theatre.stage.kitchen
-    kitchen.set_online(stage.cafe, stage.clock(), is_online=False)
+    engine = stage.harness.simulator.engine
+    engine.set_online(stage.cafe, stage.clock(), is_online=False)
     stage.lose(CANCEL, "408", *["unsent"] * 3000)
     stage.end(command, seconds=3000)
     assert (command.state, command.error_code) == ("attention", "old_not_proved")
 
     stage.losing.clear()
-    kitchen.set_online(stage.cafe, stage.clock(), is_online=True)
+    engine.set_online(stage.cafe, stage.clock(), is_online=True)
     stage.until(command, lambda: command.state == "confirmed", seconds=60)
     assert command.new_order_id in stage.living()
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from sandbox.events import OrderChange
 from sandbox.options import DEFAULT_RATE
-from sandbox.tests.rehearsal import open_kitchen, play
+from sandbox.tests.builders import make_engine, simulate
+from sandbox.webhooks.events import OrderChange
 from tests.builders import authorized, cloud_event, drain, make_key, make_organization, post
 from tests.played_iiko import linked
 
@@ -23,7 +23,9 @@ CURLS = re.findall(r'^curl -H "\$H"( -X POST)? "\$API/([^"]+)"', README.read_tex
 def test_phone_is_that_of_the_first_order_of_every_demo() -> None:
     (phone,) = re.findall(r"search=(\+\d+)", README.read_text())
 
-    happened = play(open_kitchen(rate=DEFAULT_RATE), length=timedelta(minutes=2), step=timedelta(seconds=1))
+    happened = simulate(
+        make_engine(rate=DEFAULT_RATE), length=timedelta(minutes=2), step=timedelta(seconds=1)
+    )
 
     first = next(each.order for each in happened if isinstance(each, OrderChange))
     assert phone == first.phone

@@ -1,12 +1,13 @@
-"""The hub's table of actions beside the till as the sandbox plays it: neither knows the other's rules.
+"""The hub's table of actions beside the sandbox's POS: neither knows the other's rules.
 
-What the hub refuses the till refuses as well, and what the hub lets through the till carries out.
+What the hub refuses the POS refuses as well, and what the hub lets through the POS carries out.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -16,29 +17,39 @@ from django.test import Client
 
 from orders.models import Order as MirroredOrder
 from organizations.models import Organization
-from sandbox import rules
-from sandbox.order import Cancellation, DeliveryStatus, Order, Payment, ServiceType, Stamps
-from sandbox.rules import Rule
-from sandbox.steps import Scene
-from sandbox.tests.rehearsal import OPENED_AT, beryozka, make_order
-from sandbox.wire import order_info
-from sandbox.world import PaidWhen
+from sandbox.catalogue.world import PaidWhen
+from sandbox.orders.commands import (
+    AssignCourier,
+    Cancel,
+    CancelConfirmation,
+    ChangePayments,
+    Close,
+    Command,
+    Confirm,
+    SetStatus,
+)
+from sandbox.orders.order import Cancellation, DeliveryStatus, Order, Payment, ServiceType, Stamps
+from sandbox.orders.payments import RequestedPayment
+from sandbox.orders.rules import Refused, check_open
+from sandbox.orders.serializer import order_info
+from sandbox.orders.transitions import TransitionContext
+from sandbox.tests.builders import OPENED_AT, beryozka, make_order
 from tests.acting import Acting
 from tests.builders import drain, post
 from tests.played_iiko import PlayedIiko
 
 pytestmark = pytest.mark.django_db
 
-TILL = "8.7.6"
-# That sending takes the money where it is due then is the sandbox's guess, so the hub lets the till decide.
-LEFT_TO_THE_TILL = ("Payment of order #142 failed. Reason: PaymentSumNotEnough",)
+POS_VERSION = "8.7.6"
+# That sending takes the money where it is due then is the sandbox's guess, so the hub lets the POS decide.
+LEFT_TO_THE_POS = ("Payment of order #142 failed. Reason: PaymentSumNotEnough",)
 KITCHEN = ("ReadyForCooking", "CookingStarted", "CookingCompleted")
 PRINTED = (*KITCHEN[1:], "Waiting", "OnWay", "Delivered", "Closed")
 
 
 def standing(status: DeliveryStatus, service: ServiceType, paid: PaidWhen, *, covers: bool) -> Order:
     """An order of the sandbox at one stage of its life."""
-    cafe = replace(beryozka(), paid_when=paid, pos_version=TILL)
+    cafe = replace(beryozka(), paid_when=paid, pos_version=POS_VERSION)
     order = make_order(
         organization=cafe,
         status=status,
@@ -53,36 +64,39 @@ def standing(status: DeliveryStatus, service: ServiceType, paid: PaidWhen, *, co
     return replace(order, payments=payments)
 
 
-def asked_of_the_till(order: Order) -> dict[str, Rule]:
+def asked_of_the_pos(order: Order) -> dict[str, Command]:
     """What each action of the hub comes to, by the names of ``allowed_actions``."""
     cafe = order.organization
+    ids: Any = {"organization_id": cafe.id, "order_id": order.id}
+    cash = RequestedPayment(
+        payment_type_kind="Cash", payment_type_id=cafe.dictionaries.cash.id, sum=order.sum or Decimal(1)
+    )
+    removal_type_id = cafe.dictionaries.removal_without_writeoff.id
     return {
-        "Unconfirmed": rules.cancel_confirmation,
-        "WaitCooking": rules.confirm_order,
-        "Waiting": rules.set_status(DeliveryStatus.WAITING, None),
-        "OnWay": rules.set_status(DeliveryStatus.ON_WAY, None),
-        "Delivered": rules.set_status(DeliveryStatus.DELIVERED, None),
-        "Closed": rules.close_order(None),
-        "assign-courier": rules.assign_courier(cafe.couriers[0].id),
-        "update-payment": rules.change_payments((Payment(cafe.dictionaries.cash, order.sum),)),
-        "cancel": rules.cancel_order(
-            cause_id=None, comment=None, removal_type_id=cafe.dictionaries.removal_without_writeoff.id
-        ),
+        "Unconfirmed": CancelConfirmation(**ids),
+        "WaitCooking": Confirm(**ids),
+        "Waiting": SetStatus(**ids, delivery_status="Waiting"),
+        "OnWay": SetStatus(**ids, delivery_status="OnWay"),
+        "Delivered": SetStatus(**ids, delivery_status="Delivered"),
+        "Closed": Close(**ids),
+        "assign-courier": AssignCourier(**ids, employee_id=cafe.couriers[0].id),
+        "update-payment": ChangePayments(**ids, payments=[cash]),
+        "cancel": Cancel(**ids, removal_type_id=removal_type_id),
     }
 
 
-def tills_word(order: Order, rule: Rule) -> str:
-    """Why the till refuses; empty when it does not."""
-    scene = Scene(OPENED_AT + timedelta(minutes=30), Random(1), order.organization.couriers)
+def answer_of_the_pos(order: Order, command: Command) -> str:
+    """Why the POS refuses; empty when it does not."""
+    context = TransitionContext(OPENED_AT + timedelta(minutes=30), Random(1), order.organization.couriers)
     try:
-        rules.check_open(order)
-        rule(order, scene)
-    except rules.Refused as refusal:
+        check_open(order)
+        command.apply(order, context)
+    except Refused as refusal:
         return refusal.message
     return ""
 
 
-def hubs_word(acting: Acting, order: Order) -> dict[str, str]:
+def answer_of_the_hub(acting: Acting, order: Order) -> dict[str, str]:
     """The codes with which the hub refuses, by action; empty where it does not."""
     event = {
         "eventType": "DeliveryOrderUpdate",
@@ -101,13 +115,13 @@ def hubs_word(acting: Acting, order: Order) -> dict[str, str]:
 @pytest.mark.parametrize("paid", list(PaidWhen), ids=lambda one: one.name)
 @pytest.mark.parametrize("service", [ServiceType.COURIER, ServiceType.PICKUP], ids=lambda one: one.name)
 @pytest.mark.parametrize("status", list(DeliveryStatus), ids=lambda one: one.value)
-def test_hub_and_till_say_the_same(
+def test_hub_and_pos_agree(
     iiko: PlayedIiko, status: DeliveryStatus, service: ServiceType, paid: PaidWhen, covers: bool
 ) -> None:
-    acting = Acting(iiko, payment_settings=paid.value, pos_version=TILL, is_confirmation_enabled=True)
+    acting = Acting(iiko, payment_settings=paid.value, pos_version=POS_VERSION, is_confirmation_enabled=True)
     order = standing(status, service, paid, covers=covers)
 
-    hub = hubs_word(acting, order)
+    hub = answer_of_the_hub(acting, order)
 
     assert Organization.objects.get().payment_settings == paid.value
     assert {hub[name] for name in KITCHEN} <= {
@@ -118,9 +132,9 @@ def test_hub_and_till_say_the_same(
     }
     assert hub["apply-discount"] != ""
     differences: dict[str, Any] = {}
-    for name, rule in asked_of_the_till(order).items():
-        till = tills_word(order, rule)
-        # Asking again for what is so: the till does nothing, the hub says so.
-        if hub[name] != "already_so" and bool(hub[name]) != bool(till) and till not in LEFT_TO_THE_TILL:
-            differences[name] = (hub[name], till)
+    for name, command in asked_of_the_pos(order).items():
+        pos = answer_of_the_pos(order, command)
+        # Asking again for what is so: the POS does nothing, the hub says so.
+        if hub[name] != "already_so" and bool(hub[name]) != bool(pos) and pos not in LEFT_TO_THE_POS:
+            differences[name] = (hub[name], pos)
     assert differences == {}

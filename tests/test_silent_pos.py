@@ -14,7 +14,7 @@ from orders.models import Order, TimelineEntry
 from orders.services import commands
 from orders.services.commands import Requester
 from organizations.models import TerminalGroup
-from sandbox.order import DeliveryStatus as PlayedStatus
+from sandbox.orders.order import DeliveryStatus as PlayedStatus
 from tests.builders import drain
 from tests.pages import ORDERS, sign_in_superuser, text
 from tests.played_sandbox import Stage
@@ -59,7 +59,7 @@ def asked_to_cancel(order: Order, stage: Stage) -> OrderCommand:
 
 def cut_off(stage: Stage, order: Order, *, is_online: bool) -> None:
     till = {"organization_id": order.organization_id, "terminal_group_id": order.terminal_group_id}
-    stage.theatre.control("till", {**till, "online": is_online})
+    stage.harness.control("till", {**till, "online": is_online})
 
 
 def link_state(stage: Stage, order: Order) -> str:
@@ -112,11 +112,11 @@ def test_order_that_is_purged_at_the_pos_leaves_the_open_list(
     long_ago = stage.clock() - timedelta(hours=2)
     Order.objects.update(created_at=long_ago, updated_at=long_ago)
 
-    stage.theatre.control("orders/forget", {"order_id": order.iiko_order_id})
+    stage.harness.control("orders/forget", {"order_id": order.iiko_order_id})
     sync(stage)
     order.refresh_from_db()
     assert (order.is_open, order.not_listed_since) == (True, stage.clock())
-    stage.theatre.play(130)
+    stage.harness.run(130)
     sync(stage)
 
     order.refresh_from_db()
@@ -135,7 +135,7 @@ def test_orders_that_iiko_lists_stay_open(stage: Stage, order: Order) -> None:
     for _ in range(3):
         sync(stage)
         OrderSync.objects.update(open_asked_at=None)
-        stage.theatre.clock.instant += timedelta(minutes=3)
+        stage.harness.clock.instant += timedelta(minutes=3)
 
     assert stage.calls["deliveries/by_id"] >= 1
     assert Order.objects.filter(not_listed_since__isnull=False).count() == 0

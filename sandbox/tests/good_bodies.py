@@ -1,41 +1,45 @@
-"""Requests that the vendor would take: one for each operation of the played API."""
+"""Requests that the vendor would accept: one for each operation of the API."""
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sandbox.order import DeliveryStatus
-from sandbox.tests.theatre import Theatre
-from sandbox.wire import vendor_date
+from sandbox.http.vendor_json import vendor_date
+from sandbox.orders.order import DeliveryStatus
+from sandbox.tests.harness import Harness
+
+_FULL_ORDER = Path(__file__).parent / "payloads" / "full_order.json"
 
 
-def good_bodies(theatre: Theatre) -> dict[str, dict[str, Any]]:
-    """Give a body for every operation that is played, by its path."""
-    cafe = theatre.restaurant("Берёзка")
-    customer = theatre.stage.loyalty.club(cafe).customers[0]
-    wallet = theatre.stage.loyalty.club(cafe).programs[0].wallet_id
-    order = theatre.wait_for_order("Берёзка", DeliveryStatus.WAIT_COOKING, DeliveryStatus.COOKING_STARTED)
-    all_ids = {"organizationIds": [str(each.id) for each in theatre.stage.world.organizations]}
+def good_bodies(harness: Harness) -> dict[str, dict[str, Any]]:
+    """Give a body for every operation, by its path."""
+    cafe = harness.restaurant("Берёзка")
+    customer = harness.simulator.loyalty.accounts(cafe).customers[0]
+    wallet = harness.simulator.loyalty.accounts(cafe).programs[0].wallet_id
+    order = harness.wait_for_order("Берёзка", DeliveryStatus.WAIT_COOKING, DeliveryStatus.COOKING_STARTED)
+    all_ids = {"organizationIds": [str(each.id) for each in harness.simulator.world.organizations]}
     one, group = {"organizationId": str(cafe.id)}, str(cafe.terminal_groups[0].id)
     about = {**one, "orderId": str(order.id)}
     person = {**one, "terminalGroupId": group, "employeeId": str(cafe.couriers[0].id)}
     money = {**one, "customerId": str(customer.guest.id), "walletId": str(wallet), "sum": 10.5}
     cash = {"paymentTypeKind": "Cash", "paymentTypeId": str(cafe.dictionaries.cash.id), "sum": 100}
-    now = theatre.stage.now()
+    now = harness.simulator.now()
     days = {
         "dateFrom": vendor_date(now - timedelta(days=1), cafe.zone),
         "dateTo": vendor_date(now, cafe.zone),
     }
     of_guest = {**one, "customerId": str(customer.guest.id)}
     hold_id = str(UUID(int=77))
-    theatre.control("drafts", {"organization_id": str(cafe.id), "on": True})
+    harness.control("drafts", {"organization_id": str(cafe.id), "on": True})
     item = {"type": "Product", "productId": str(cafe.menu.dishes[-1].id), "amount": 1, "price": 100.5}
-    draft = {**small_order(theatre), "id": str(UUID(int=88)), "menuId": "7", "items": [item]}
+    draft = {**small_order(harness), "id": str(UUID(int=88)), "menuId": "7", "items": [item]}
     of_draft = {**one, "orderId": str(UUID(int=88))}
     lock = {**of_draft, "employeeId": str(cafe.operators[0].id)}
-    command = theatre.get("deliveries/change_comment", {**about, "comment": "x"})["correlationId"]
+    command = harness.get("deliveries/change_comment", {**about, "comment": "x"})["correlationId"]
     return {
         "access_token": {"apiLogin": "demo"},
         "organizations": {"returnAdditionalInfo": True},
@@ -71,7 +75,7 @@ def good_bodies(theatre: Theatre) -> dict[str, dict[str, Any]]:
         "deliveries/change_external_data": {**about, "externalData": [{"key": "a", "value": "b"}]},
         "deliveries/update_tracking_link": {**about, "trackingLink": "https://t.example/1"},
         "commands/status": {**one, "correlationId": command},
-        "deliveries/create": {**one, "order": small_order(theatre)},
+        "deliveries/create": {**one, "order": small_order(harness)},
         "deliveries/drafts/create": {**one, "order": draft},
         "deliveries/drafts/lock": lock,
         "deliveries/drafts/by_id": of_draft,
@@ -79,7 +83,7 @@ def good_bodies(theatre: Theatre) -> dict[str, dict[str, Any]]:
         "deliveries/drafts/unlock": lock,
         "deliveries/drafts/commit": of_draft,
         "deliveries/by_id": {**one, "orderIds": [str(order.id)]},
-        "deliveries/by_revision": {**all_ids, "startRevision": theatre.stage.kitchen.revisions.last - 50},
+        "deliveries/by_revision": {**all_ids, "startRevision": harness.simulator.engine.revisions.last - 50},
         "deliveries/by_delivery_date_and_status": {**all_ids, "deliveryDateFrom": "2026-03-14 00:00:00.000"},
         "loyalty/iiko/customer/info": {**one, "type": "phone", "phone": customer.guest.phone},
         "loyalty/iiko/program": one,
@@ -92,8 +96,8 @@ def good_bodies(theatre: Theatre) -> dict[str, dict[str, Any]]:
     }
 
 
-def small_order(theatre: Theatre) -> dict[str, Any]:
-    product = theatre.restaurant("Берёзка").menu.dishes[-1]
+def small_order(harness: Harness) -> dict[str, Any]:
+    product = harness.restaurant("Берёзка").menu.dishes[-1]
     return {
         "phone": "+79040001234",
         "orderServiceType": "DeliveryByClient",
@@ -101,131 +105,7 @@ def small_order(theatre: Theatre) -> dict[str, Any]:
     }
 
 
-def full_order(theatre: Theatre) -> dict[str, Any]:
-    """Name all that a request has a place for and the sandbox gives back."""
-    cafe = theatre.restaurant("Берёзка")
-    books, pizza = cafe.dictionaries, cafe.menu.dishes[0]
-    assert pizza.modifiers is not None
-    extra = pizza.modifiers.modifiers[0]
-    combo, source, group = (str(UUID(int=number)) for number in (91, 92, 93))
-    return {
-        "id": str(UUID(int=89)),
-        "menuId": "7",
-        "externalNumber": "SHOP-8",
-        "completeBefore": "2026-03-14 22:30:00.000",
-        "phone": "+79040001234",
-        "phoneExtension": "9876",
-        "orderTypeId": str(books.delivery_by_courier.id),
-        "deliveryPoint": {
-            "coordinates": {"latitude": 57.15, "longitude": 65.53},
-            "address": {
-                "type": "legacy",
-                "street": {"id": str(cafe.city.streets[0].id), "name": "", "city": ""},
-                "index": "625000",
-                "house": "61",
-                "building": "2",
-                "flat": "18",
-                "entrance": "3",
-                "floor": "5",
-                "doorphone": "18К",
-                "regionId": str(cafe.city.regions[0].id),
-            },
-            "externalCartographyId": "map-5",
-            "comment": "Вход со двора",
-        },
-        "comment": "Сдача с 5000",
-        "customer": {
-            "type": "regular",
-            "id": str(UUID(int=95)),
-            "name": "Вера",
-            "surname": "Зимина",
-            "comment": "Аллергия",
-            "gender": "Female",
-            "birthdate": "1990-05-17 00:00:00.000",
-            "email": "vera@shop.example",
-        },
-        "guests": {"count": 3, "splitBetweenPersons": True},
-        "marketingSourceId": str(books.marketing_sources[0].id),
-        "operatorId": str(cafe.operators[0].id),
-        "deliveryDuration": 50,
-        "deliveryZone": "Центр",
-        "priceCategoryId": str(books.price_categories[0].id),
-        "items": [
-            {
-                "type": "Product",
-                "productId": str(pizza.id),
-                "productSizeId": str(pizza.sizes[1].id),
-                "price": 690,
-                "amount": 2,
-                "comment": "без лука",
-                "positionId": str(UUID(int=96)),
-                "modifiers": [
-                    {
-                        "productId": str(extra.id),
-                        "amount": 1,
-                        "productGroupId": str(pizza.modifiers.id),
-                        "price": 45.5,
-                        "positionId": str(UUID(int=97)),
-                    }
-                ],
-                "comboInformation": {
-                    "comboId": combo,
-                    "comboSourceId": source,
-                    "comboGroupId": group,
-                    "comboGroupName": "Пицца",
-                },
-            }
-        ],
-        "combos": [
-            {
-                "id": combo,
-                "name": "Обед",
-                "amount": 1,
-                "price": 700,
-                "sourceId": source,
-                "programId": str(UUID(int=94)),
-                "sizeId": str(pizza.sizes[1].id),
-            }
-        ],
-        "payments": [
-            {
-                "paymentTypeKind": "Card",
-                "paymentTypeId": str(books.card_online.id),
-                "sum": 900,
-                "isProcessedExternally": True,
-                "isFiscalizedExternally": True,
-                "isPrepay": True,
-                "paymentAdditionalData": {"type": "Card", "number": "1", "cardType": "MIR"},
-            },
-            {"paymentTypeKind": "Cash", "paymentTypeId": str(books.cash.id), "sum": 571},
-        ],
-        "tips": [
-            {
-                "paymentTypeKind": "Cash",
-                "tipsTypeId": str(books.tips_types[0].id),
-                "paymentTypeId": str(books.cash.id),
-                "sum": 50,
-                "isProcessedExternally": False,
-            }
-        ],
-        "sourceKey": "site",
-        "discountsInfo": {
-            "card": {"track": "77"},
-            "fixedLoyaltyDiscounts": False,
-            "discounts": [{"type": "RMS", "discountTypeId": str(books.discounts[2].id), "sum": 100}],
-        },
-        "loyaltyInfo": {
-            "coupon": "SPRING",
-            "applicableManualConditions": [str(UUID(int=98))],
-            "dynamicDiscounts": [{"manualConditionId": str(UUID(int=98)), "sum": 10}],
-        },
-        "chequeAdditionalInfo": {
-            "needReceipt": True,
-            "email": "vera@shop.example",
-            "settlementPlace": "shop.example",
-            "phone": "+79040001234",
-            "retailAddress": "shop.example",
-            "isInternetPayment": True,
-        },
-        "externalData": [{"key": "till", "value": "5", "isPublic": True}],
-    }
+def full_order() -> dict[str, Any]:
+    """Give an order for *Берёзка* with every field that a request has and the sandbox gives back."""
+    order: dict[str, Any] = json.loads(_FULL_ORDER.read_text("utf-8"))
+    return order

@@ -4,26 +4,34 @@ from typing import Any
 
 import pytest
 
-from sandbox.order import CreationStatus, DeliveryStatus, Order
+from sandbox.orders.order import CreationStatus, DeliveryStatus, Order
 from sandbox.tests import vendor_schema
-from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
+from sandbox.tests.harness import UNKNOWN_ID, Harness, open_harness
 
 OWN_ID = "7f3c1a2e-0000-4000-8000-000000000001"
 
 
 @pytest.fixture
-def theatre() -> Theatre:
-    opened = open_theatre(rate=0, speed=20)
-    opened.control("drafts", {"organization_id": str(opened.restaurant("Берёзка").id), "on": True})
+def harness() -> Harness:
+    opened = open_harness(rate=0)
+    opened.control("drafts", {"organization_id": opened.id_of("Берёзка"), "on": True})
     return opened
 
 
-def _ids(theatre: Theatre, order_id: str = OWN_ID) -> dict[str, str]:
-    return {"organizationId": str(theatre.restaurant("Берёзка").id), "orderId": order_id}
+def _draft(harness: Harness, operation: str, **more: object) -> Any:
+    return harness.get(f"deliveries/drafts/{operation}", {**_ids(harness), **more})
 
 
-def _content(theatre: Theatre, **changes: object) -> dict[str, Any]:
-    menu = theatre.restaurant("Берёзка").menu
+def _refusal(harness: Harness, operation: str, **more: object) -> tuple[int, str, str | None]:
+    return harness.refusal(f"deliveries/drafts/{operation}", {**_ids(harness), **more})
+
+
+def _ids(harness: Harness) -> dict[str, str]:
+    return {"organizationId": harness.id_of("Берёзка"), "orderId": OWN_ID}
+
+
+def _content(harness: Harness, **changes: object) -> dict[str, Any]:
+    menu = harness.restaurant("Берёзка").menu
     drink = next(each for each in menu.dishes if each.name.startswith("Морс"))
     return {
         "menuId": "7",
@@ -35,106 +43,88 @@ def _content(theatre: Theatre, **changes: object) -> dict[str, Any]:
     }
 
 
-def _discount(theatre: Theatre, amount: float) -> dict[str, Any]:
-    manager = theatre.restaurant("Берёзка").dictionaries.discounts[2]
+def _discount(harness: Harness, amount: float) -> dict[str, Any]:
+    manager = harness.restaurant("Берёзка").dictionaries.discounts[2]
     return {"discounts": [{"type": "RMS", "discountTypeId": str(manager.id), "sum": amount}]}
 
 
-def _create(theatre: Theatre, **changes: object) -> Any:
-    one = {"organizationId": _ids(theatre)["organizationId"]}
-    return theatre.get("deliveries/drafts/create", {**one, "order": _content(theatre, **changes)})
+def _create(harness: Harness, **changes: object) -> Any:
+    return _draft(harness, "create", order=_content(harness, **changes))
 
 
-def test_drafts_are_off_unless_switched_on(theatre: Theatre) -> None:
-    other = {"organizationId": str(theatre.restaurant("Волна").id), "orderId": OWN_ID}
-
-    refusal = theatre.refusal("deliveries/drafts/by_id", other)
-
-    assert (refusal[0], refusal[2]) == (400, "DRAFTS_DISABLED")
+def _placed(harness: Harness) -> Order:
+    harness.get("deliveries/create", {**_ids(harness), "order": _content(harness)})
+    harness.run_until(lambda: harness.orders()[0].creation is CreationStatus.SUCCESS)
+    return harness.orders()[0]
 
 
-def test_draft_becomes_an_order_when_it_is_committed(theatre: Theatre) -> None:
-    assert _create(theatre)["orderId"] == OWN_ID
-    assert list(theatre.stage.kitchen.orders()) == []
-    employee = str(theatre.restaurant("Берёзка").operators[0].id)
-    saved = _content(theatre, discountsInfo=_discount(theatre, 40.5))
+def test_drafts_are_off_unless_switched_on(harness: Harness) -> None:
+    status, _, code = _refusal(harness, "by_id", organizationId=harness.id_of("Волна"))
 
-    theatre.get(
-        "deliveries/drafts/save",
-        {"organizationId": _ids(theatre)["organizationId"], "employeeId": employee, "order": saved},
-    )
-    assert theatre.get("deliveries/drafts/by_id", _ids(theatre))["order"] == saved
-    committed = theatre.get("deliveries/drafts/commit", _ids(theatre))
-    theatre.play(6)
+    assert (status, code) == (400, "DRAFTS_DISABLED")
+
+
+def test_draft_becomes_an_order_when_it_is_committed(harness: Harness) -> None:
+    assert _create(harness)["orderId"] == OWN_ID
+    assert harness.orders() == []
+    employee = str(harness.restaurant("Берёзка").operators[0].id)
+    saved = _content(harness, discountsInfo=_discount(harness, 40.5))
+
+    _draft(harness, "save", employeeId=employee, order=saved)
+    assert _draft(harness, "by_id")["order"] == saved
+    committed = _draft(harness, "commit")
+    harness.run(6)
 
     assert committed["orderInfo"]["creationStatus"] == "InProgress"
-    [order] = theatre.stage.kitchen.orders()
+    [order] = harness.orders()
     assert (str(order.sum), [str(one.sum) for one in order.discounts]) == ("499.50", ["40.5"])
-    assert theatre.refusal("deliveries/drafts/by_id", _ids(theatre))[0] == 400
+    assert _refusal(harness, "by_id")[0] == 400
 
 
-def test_draft_of_an_order_changes_it_when_it_is_committed(theatre: Theatre) -> None:
-    order = _placed(theatre)
-    _create(theatre, discountsInfo=_discount(theatre, 100))
-    assert theatre.now_of(order).discounts == ()
+def test_draft_of_an_order_changes_it_when_it_is_committed(harness: Harness) -> None:
+    order = _placed(harness)
+    _create(harness, discountsInfo=_discount(harness, 100))
+    assert harness.now_of(order).discounts == ()
 
-    theatre.get("deliveries/drafts/commit", _ids(theatre))
-    theatre.play(2)
+    _draft(harness, "commit")
+    harness.run(2)
 
-    assert [str(one.sum) for one in theatre.now_of(order).discounts] == ["100"]
-    assert theatre.now_of(order).sum == order.sum - 100
-
-
-def _placed(theatre: Theatre) -> Order:
-    cafe = theatre.restaurant("Берёзка")
-    theatre.get("deliveries/create", {"organizationId": str(cafe.id), "order": _content(theatre)})
-    theatre.play_until(lambda: _known(theatre).creation is CreationStatus.SUCCESS)
-    return _known(theatre)
+    assert [str(one.sum) for one in harness.now_of(order).discounts] == ["100"]
+    assert harness.now_of(order).sum == order.sum - 100
 
 
-def _known(theatre: Theatre) -> Order:
-    [order] = theatre.stage.kitchen.orders()
-    return order
+def test_locked_draft_is_changed_by_its_holder_alone(harness: Harness) -> None:
+    _create(harness)
+    holder = str(harness.restaurant("Берёзка").operators[0].id)
+    changed = _content(harness, comment="другой")
+    _draft(harness, "lock", employeeId=holder)
+
+    assert _draft(harness, "by_id")["lockedByUser"] == holder
+    assert _refusal(harness, "save", employeeId=UNKNOWN_ID, order=changed)[2] == "EntityAlreadyInUse"
+    assert _refusal(harness, "unlock", employeeId=UNKNOWN_ID)[2] == "EntityAlreadyInUse"
+
+    _draft(harness, "unlock", employeeId=holder)
+    _draft(harness, "save", employeeId=UNKNOWN_ID, order=changed)
 
 
-def test_locked_draft_is_changed_by_its_holder_alone(theatre: Theatre) -> None:
-    _create(theatre)
-    holder = {**_ids(theatre), "employeeId": str(theatre.restaurant("Берёзка").operators[0].id)}
-    other = {**_ids(theatre), "employeeId": STRANGER}
-    theatre.get("deliveries/drafts/lock", holder)
+def test_deleted_draft_is_gone(harness: Harness) -> None:
+    _create(harness)
 
-    assert theatre.get("deliveries/drafts/by_id", _ids(theatre))["lockedByUser"] == holder["employeeId"]
-    save = {**other, "order": _content(theatre, comment="другой")}
-    assert theatre.refusal("deliveries/drafts/save", save)[2] == "EntityAlreadyInUse"
-    assert theatre.refusal("deliveries/drafts/unlock", other)[2] == "EntityAlreadyInUse"
+    _draft(harness, "delete")
 
-    theatre.get("deliveries/drafts/unlock", holder)
-    theatre.get("deliveries/drafts/save", save)
-
-
-def test_deleted_draft_is_gone(theatre: Theatre) -> None:
-    _create(theatre)
-
-    theatre.get("deliveries/drafts/delete", _ids(theatre))
-
-    assert theatre.refusal("deliveries/drafts/commit", _ids(theatre))[0] == 400
+    assert _refusal(harness, "commit")[0] == 400
 
 
 @vendor_schema.needs_schema
 @pytest.mark.parametrize("ending", ["commit", "delete"])
-def test_answer_to_the_end_of_a_draft_fits_the_vendors_schema(theatre: Theatre, ending: str) -> None:
-    _create(theatre)
+def test_answer_to_the_end_of_a_draft_fits_the_vendors_schema(harness: Harness, ending: str) -> None:
+    _create(harness)
 
-    answered = theatre.get(f"deliveries/drafts/{ending}", _ids(theatre))
-
-    assert vendor_schema.answer_errors(f"/api/1/deliveries/drafts/{ending}", answered) == []
+    assert vendor_schema.answer_errors(f"/api/1/deliveries/drafts/{ending}", _draft(harness, ending)) == []
 
 
-def test_order_being_cooked_gets_no_draft(theatre: Theatre) -> None:
-    order = _placed(theatre)
-    theatre.play_until(lambda: theatre.now_of(order).status is DeliveryStatus.COOKING_STARTED)
-    one = {"organizationId": _ids(theatre)["organizationId"]}
+def test_order_being_cooked_gets_no_draft(harness: Harness) -> None:
+    order = _placed(harness)
+    harness.run_until(lambda: harness.now_of(order).status is DeliveryStatus.COOKING_STARTED)
 
-    refusal = theatre.refusal("deliveries/drafts/create", {**one, "order": _content(theatre)})
-
-    assert refusal[2] == "IllegalDeliveryStatus"
+    assert _refusal(harness, "create", order=_content(harness))[2] == "IllegalDeliveryStatus"

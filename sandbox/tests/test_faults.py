@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from sandbox.faults import FAULT_NAMES, NO_FAULTS, Fate, FaultDice, Faults, parse_faults
+from sandbox.faults import FAULT_NAMES, NO_FAULTS, DeliveryFault, FaultInjector, Faults, parse_faults
 
 
 def test_faults_are_read_by_name() -> None:
@@ -30,29 +30,31 @@ def test_what_cannot_be_read_is_explained(text: str, sentence: str) -> None:
 
 
 def test_nothing_goes_wrong_without_faults() -> None:
-    dice = FaultDice(NO_FAULTS, seed=1)
+    rng = FaultInjector(NO_FAULTS, seed=1)
 
-    assert {dice.roll() for _ in range(1000)} == {Fate(copies=1, delay_s=0.0, may_be_overtaken=False)}
+    assert {rng.for_delivery() for _ in range(1000)} == {
+        DeliveryFault(copies=1, delay_s=0.0, may_be_overtaken=False)
+    }
 
 
 def test_certain_faults_always_happen() -> None:
-    assert FaultDice(Faults(drop=1), 1).roll() == Fate(copies=0)
-    assert FaultDice(Faults(duplicate=1), 1).roll() == Fate(copies=2)
-    overtaken = FaultDice(Faults(reorder=1), 1).roll()
+    assert FaultInjector(Faults(drop=1), 1).for_delivery() == DeliveryFault(copies=0)
+    assert FaultInjector(Faults(duplicate=1), 1).for_delivery() == DeliveryFault(copies=2)
+    overtaken = FaultInjector(Faults(reorder=1), 1).for_delivery()
     assert overtaken.may_be_overtaken
     assert 5 <= overtaken.delay_s <= 20
-    held = FaultDice(Faults(delay=1), 1).roll()
+    held = FaultInjector(Faults(delay=1), 1).for_delivery()
     assert not held.may_be_overtaken
     assert 2 <= held.delay_s <= 10
 
 
 def test_faults_happen_as_often_as_asked_and_the_same_for_one_seed() -> None:
-    dice, twin = (FaultDice(Faults(duplicate=0.2), seed=5) for _ in range(2))
+    rng, other = (FaultInjector(Faults(duplicate=0.2), seed=5) for _ in range(2))
 
-    fates = [dice.roll() for _ in range(2000)]
+    planned = [rng.for_delivery() for _ in range(2000)]
 
-    assert 350 < Counter(fates)[Fate(copies=2)] < 450
-    assert fates == [twin.roll() for _ in range(2000)]
+    assert 350 < Counter(planned)[DeliveryFault(copies=2)] < 450
+    assert planned == [other.for_delivery() for _ in range(2000)]
 
 
 def test_faults_say_what_they_are() -> None:

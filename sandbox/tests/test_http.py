@@ -1,172 +1,87 @@
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from flask.testing import FlaskClient
 
-from sandbox.http import create_app
-from sandbox.journal import Journal
-from sandbox.mail import Letter
-from sandbox.options import Options
-from sandbox.order import Order
-from sandbox.stage import Stage
+from sandbox.http.tokens import LIFETIME, Tokens
+from sandbox.orders.order import Order
+from sandbox.orders.serializer import order_info
 from sandbox.tests import vendor_schema
-from sandbox.tests.rehearsal import OPENED_AT
-from sandbox.tokens import LIFETIME, Tokens
-from sandbox.wire import order_info
-
-STRANGER = "00000000-0000-0000-0000-000000000000"
-
-
-class HandClock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.instant = OPENED_AT
-
-    def now(self) -> datetime:
-        return self.instant
-
-
-class DeafSender:
-    """Keeps the letters instead of sending them."""
-
-    def __init__(self) -> None:
-        self.letters: list[Letter] = []
-
-    def put(self, letter: Letter) -> None:
-        self.letters.append(letter)
+from sandbox.tests.harness import UNKNOWN_ID, Harness, ManualClock, open_harness, refusal_of
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def harness() -> Harness:
+    """Give a simulator after two minutes."""
+    opened = open_harness()
+    opened.run(120)
+    return opened
 
 
-@pytest.fixture
-def stage(clock: HandClock) -> Iterator[Stage]:
-    """Give a stage on which two minutes were played; its letters stay where they are."""
-    options = Options(port=0, webhook_url="http://hub.example/hook", webhook_token="very-secret")
-    stage = Stage(options, clock, Journal(io.StringIO()))
-    sender, deaf = stage.sender, DeafSender()
-    stage.sender.put = deaf.put  # type: ignore[method-assign]  # nothing is to leave the test
-    for _ in range(120):
-        clock.instant += timedelta(seconds=1)
-        stage.play()
-    yield stage
-    sender.close()
-
-
-@pytest.fixture
-def client(stage: Stage) -> FlaskClient:
-    return create_app(stage).test_client()
-
-
-@pytest.fixture
-def bearer(client: FlaskClient) -> dict[str, str]:
-    token = client.post("/api/1/access_token", json={"apiLogin": "demo"}).get_json()["token"]
-    return {"Authorization": f"Bearer {token}"}
-
-
-def _taken_order(stage: Stage) -> Order:
-    return next(order for order in stage.open_orders() if order.creation == "Success")
-
-
-def _fits(name: str, body: Any) -> bool:
-    assert vendor_schema.errors(name, body) == []
-    return True
+def _accepted_order(harness: Harness) -> Order:
+    return next(order for order in harness.simulator.open_orders() if order.creation == "Success")
 
 
 @vendor_schema.needs_schema
-def test_answers_fit_the_vendors_schema(client: FlaskClient, bearer: dict[str, str], stage: Stage) -> None:
-    ids = [str(each.id) for each in stage.world.organizations]
-    order = _taken_order(stage)
-    asked = {"organizationId": str(order.organization.id), "orderIds": [str(order.id)]}
+def test_answers_fit_the_vendors_schema(harness: Harness) -> None:
+    order = _accepted_order(harness)
+    by_id = {"organizationId": str(order.organization.id), "orderIds": [str(order.id)]}
+    extended = harness.get("organizations", {"returnAdditionalInfo": True})
+    answers = [
+        ("Auth.GetAccessTokenResponse", harness.get("access_token", {"apiLogin": "demo"})),
+        ("Organizations.GetOrganizationsResponse", harness.get("organizations", {})),
+        ("Organizations.GetOrganizationsResponse", extended),
+        ("Terminals.TerminalGroupsResponse", harness.get("terminal_groups", harness.all_ids())),
+        ("Deliveries.Response.OrdersResponse", harness.get("deliveries/by_id", by_id)),
+        ("Errors.ErrorResponse", harness.client.post("/api/1/organizations", json={}).get_json()),
+    ]
 
-    token = client.post("/api/1/access_token", json={"apiLogin": "demo"}).get_json()
-    simple = client.post("/api/1/organizations", json={}, headers=bearer).get_json()
-    extended = client.post(
-        "/api/1/organizations", json={"returnAdditionalInfo": True}, headers=bearer
-    ).get_json()
-    groups = client.post("/api/1/terminal_groups", json={"organizationIds": ids}, headers=bearer).get_json()
-    orders = client.post("/api/1/deliveries/by_id", json=asked, headers=bearer).get_json()
-    refusal = client.post("/api/1/organizations", json={}).get_json()
-
-    assert _fits("Auth.GetAccessTokenResponse", token)
-    assert _fits("Organizations.GetOrganizationsResponse", simple)
-    assert _fits("Organizations.GetOrganizationsResponse", extended)
-    assert _fits("Terminals.TerminalGroupsResponse", groups)
-    assert _fits("Deliveries.Response.OrdersResponse", orders)
-    assert _fits("Errors.ErrorResponse", refusal)
+    for name, body in answers:
+        assert vendor_schema.errors(name, body) == [], name
     assert {each["responseType"] for each in extended["organizations"]} == {"Extended"}
 
 
-def test_organizations_of_the_login(client: FlaskClient, bearer: dict[str, str], stage: Stage) -> None:
-    body = client.post("/api/1/organizations", json={"organizationIds": None}, headers=bearer).get_json()
+def test_organizations_of_the_login(harness: Harness) -> None:
+    body = harness.get("organizations", {"organizationIds": None})
 
     assert [(each["id"], each["name"]) for each in body["organizations"]] == [
-        (str(each.id), each.name) for each in stage.world.organizations
+        (str(each.id), each.name) for each in harness.simulator.world.organizations
     ]
 
 
-def test_only_known_organizations_asked_for_are_given(
-    client: FlaskClient, bearer: dict[str, str], stage: Stage
-) -> None:
-    mayak = str(stage.world.organizations[1].id)
-    asked = {"organizationIds": [mayak, STRANGER]}
+def test_only_known_organizations_asked_for_are_given(harness: Harness) -> None:
+    mayak = harness.id_of("Маяк")
+    query = {"organizationIds": [mayak, UNKNOWN_ID]}
 
-    organizations = client.post("/api/1/organizations", json=asked, headers=bearer).get_json()
-    groups = client.post("/api/1/terminal_groups", json=asked, headers=bearer).get_json()
+    organizations = harness.get("organizations", query)["organizations"]
+    groups = harness.get("terminal_groups", query)["terminalGroups"]
 
-    assert [each["id"] for each in organizations["organizations"]] == [mayak]
-    assert [(each["organizationId"], len(each["items"])) for each in groups["terminalGroups"]] == [(mayak, 1)]
-    assert groups["terminalGroups"][0]["items"][0]["timeZone"] == "Europe/Kaliningrad"
+    assert [each["id"] for each in organizations] == [mayak]
+    assert [(each["organizationId"], len(each["items"])) for each in groups] == [(mayak, 1)]
+    assert groups[0]["items"][0]["timeZone"] == "Europe/Kaliningrad"
 
 
-def test_order_by_id_is_the_order_of_the_webhooks(
-    client: FlaskClient, bearer: dict[str, str], stage: Stage
-) -> None:
-    order = _taken_order(stage)
-    asked = {"organizationId": str(order.organization.id), "orderIds": [str(order.id), STRANGER]}
+def test_order_is_found_by_id_and_by_pos_id_in_its_own_restaurant(harness: Harness) -> None:
+    order = _accepted_order(harness)
+    other = next(each for each in harness.simulator.world.organizations if each != order.organization)
+    mine, theirs = {"organizationId": str(order.organization.id)}, {"organizationId": str(other.id)}
+    by_id, by_pos_id = {"orderIds": [str(order.id), UNKNOWN_ID]}, {"posOrderIds": [str(order.pos_id)]}
 
-    body = client.post("/api/1/deliveries/by_id", json=asked, headers=bearer).get_json()
-
-    assert body["orders"] == [order_info(order)]
-
-
-def test_order_by_the_tills_id(client: FlaskClient, bearer: dict[str, str], stage: Stage) -> None:
-    order = _taken_order(stage)
-    asked = {"organizationId": str(order.organization.id), "posOrderIds": [str(order.pos_id)]}
-
-    body = client.post("/api/1/deliveries/by_id", json=asked, headers=bearer).get_json()
-
-    assert [each["id"] for each in body["orders"]] == [str(order.id)]
+    assert harness.get("deliveries/by_id", {**mine, **by_id})["orders"] == [order_info(order)]
+    found = harness.get("deliveries/by_id", {**mine, **by_pos_id})["orders"]
+    assert [each["id"] for each in found] == [str(order.id)]
+    assert harness.get("deliveries/by_id", {**theirs, **by_id})["orders"] == []
 
 
-def test_order_of_another_organization_is_not_given(
-    client: FlaskClient, bearer: dict[str, str], stage: Stage
-) -> None:
-    order = _taken_order(stage)
-    other = next(each for each in stage.world.organizations if each.id != order.organization.id)
-    asked = {"organizationId": str(other.id), "orderIds": [str(order.id)]}
+@pytest.mark.parametrize("authorization", [None, "Bearer made-up", "Basic YTpi", "Bearer "])
+def test_without_a_good_token_there_is_no_answer(harness: Harness, authorization: str | None) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
 
-    assert client.post("/api/1/deliveries/by_id", json=asked, headers=bearer).get_json()["orders"] == []
+    response = harness.client.post("/api/1/organizations", json={}, headers=headers)
 
-
-@pytest.mark.parametrize(
-    "headers",
-    [{}, {"Authorization": "Bearer made-up"}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer "}],
-)
-def test_without_a_good_token_there_is_no_answer(client: FlaskClient, headers: dict[str, str]) -> None:
-    response = client.post("/api/1/organizations", json={}, headers=headers)
-
-    assert response.status_code == 401
-    assert response.get_json()["errorDescription"] == "Token is invalid or has expired."
+    assert refusal_of(response) == (401, "Token is invalid or has expired.", None)
     assert str(UUID(response.get_json()["correlationId"])) == response.get_json()["correlationId"]
 
 
@@ -179,10 +94,11 @@ def test_without_a_good_token_there_is_no_answer(client: FlaskClient, headers: d
         ([], 400, "The body is not a JSON object."),
     ],
 )
-def test_login_that_is_refused(client: FlaskClient, body: object, status: int, description: str) -> None:
-    response = client.post("/api/1/access_token", json=body)
+def test_login_that_is_refused(harness: Harness, body: object, status: int, description: str) -> None:
+    assert refusal_of(harness.client.post("/api/1/access_token", json=body)) == (status, description, None)
 
-    assert (response.status_code, response.get_json()["errorDescription"]) == (status, description)
+
+CAFE = {"organizationId": "d75a452b-472a-5540-af29-4a861739166f"}
 
 
 @pytest.mark.parametrize(
@@ -193,117 +109,92 @@ def test_login_that_is_refused(client: FlaskClient, body: object, status: int, d
         ("organizations", {"organizationIds": ["x"]}, "organizationIds: 'x' is not a uuid.", None),
         ("deliveries/by_id", {}, "organizationId: None is not a uuid.", None),
         (
-            "deliveries/by_id",
-            {"organizationId": STRANGER, "orderIds": []},
-            "Organization is not found.",
-            "Common_OrganizationNotFound",
+            *("deliveries/by_id", {"organizationId": UNKNOWN_ID, "orderIds": []}),
+            *("Organization is not found.", "Common_OrganizationNotFound"),
+        ),
+        ("deliveries/by_id", CAFE, "Either orderIds or posOrderIds is expected.", None),
+        (
+            *("deliveries/by_id", {**CAFE, "orderIds": [], "posOrderIds": []}),
+            *("Either orderIds or posOrderIds is expected.", None),
+        ),
+        (
+            *("deliveries/by_id", {**CAFE, "orderIds": [UNKNOWN_ID] * 201}),
+            *("At most 200 orders may be asked for at once.", None),
         ),
     ],
 )
 def test_request_that_makes_no_sense(
-    client: FlaskClient, bearer: dict[str, str], path: str, body: object, description: str, code: str | None
+    harness: Harness, path: str, body: object, description: str, code: str | None
 ) -> None:
-    response = client.post(f"/api/1/{path}", json=body, headers=bearer)
-
-    assert response.status_code == 400
-    assert (response.get_json()["errorDescription"], response.get_json()["error"]) == (description, code)
+    assert harness.refusal(path, body) == (400, description, code)
 
 
-@pytest.mark.parametrize(
-    ("asked", "description"),
-    [
-        ({}, "Either orderIds or posOrderIds is expected."),
-        ({"orderIds": [], "posOrderIds": []}, "Either orderIds or posOrderIds is expected."),
-        ({"orderIds": [STRANGER] * 201}, "At most 200 orders may be asked for at once."),
-    ],
-)
-def test_orders_are_asked_for_in_one_way_and_not_too_many(
-    client: FlaskClient, bearer: dict[str, str], stage: Stage, asked: dict[str, object], description: str
-) -> None:
-    body = {"organizationId": str(stage.world.organizations[0].id), **asked}
+def test_body_that_is_not_json_is_a_bad_request(harness: Harness) -> None:
+    headers = {"Authorization": f"Bearer {harness.token}"}
 
-    response = client.post("/api/1/deliveries/by_id", json=body, headers=bearer)
+    response = harness.client.post("/api/1/organizations", data="{", headers=headers)
 
-    assert (response.status_code, response.get_json()["errorDescription"]) == (400, description)
+    assert refusal_of(response) == (400, "The body is not a JSON object.", None)
 
 
-def test_body_that_is_not_json_is_a_bad_request(client: FlaskClient, bearer: dict[str, str]) -> None:
-    response = client.post("/api/1/organizations", data="{", headers=bearer)
+def test_what_is_not_simulated_says_so(harness: Harness) -> None:
+    unknown = harness.client.post("/api/1/combo", json={})
+    wrong_method = harness.client.get("/api/1/terminal_groups")
 
-    assert response.status_code == 400
-    assert response.get_json()["errorDescription"] == "The body is not a JSON object."
-
-
-def test_what_is_not_played_yet_says_so(client: FlaskClient) -> None:
-    unknown = client.post("/api/1/combo", json={})
-    wrong_method = client.get("/api/1/terminal_groups")
-
-    assert (unknown.status_code, unknown.get_json()["errorDescription"]) == (
-        404,
-        "The sandbox does not play POST /api/1/combo.",
-    )
-    assert (wrong_method.status_code, wrong_method.get_json()["errorDescription"]) == (
-        405,
-        "The sandbox does not play GET /api/1/terminal_groups.",
-    )
-    assert client.get("/nowhere").status_code == 404
+    assert refusal_of(unknown) == (404, "The sandbox does not simulate POST /api/1/combo.", None)
+    refused = (405, "The sandbox does not simulate GET /api/1/terminal_groups.", None)
+    assert refusal_of(wrong_method) == refused
+    assert harness.client.get("/nowhere").status_code == 404
 
 
-def test_state_tells_restaurants_orders_and_webhooks(client: FlaskClient, stage: Stage) -> None:
-    state = client.get("/sandbox/state").get_json()
+def test_state_shows_restaurants_orders_and_webhooks(harness: Harness) -> None:
+    state, restaurants = harness.show("state"), harness.show("state")["restaurants"]
 
-    assert [each["time_zone"] for each in state["restaurants"]] == [
-        "Asia/Yekaterinburg",
-        "Europe/Kaliningrad",
-        "Europe/Moscow",
-        "Asia/Vladivostok",
-    ]
-    assert [each["webhooks"] for each in state["restaurants"]] == ["Cloud", "Cloud", "Cloud", "SOI"]
     # 13:44 in UTC
-    assert [each["local_time"] for each in state["restaurants"]] == ["18:44", "15:44", "16:44", "23:44"]
-    assert len(state["orders"]) == sum(each["open_orders"] for each in state["restaurants"]) > 0
-    assert [each["id"] for each in state["orders"]] == [str(order.id) for order in stage.open_orders()]
-    assert state["webhooks"] == {
-        "delivered": 0,
-        "events": 0,
-        "refused": 0,
-        "lost": 0,
-        "dropped": 0,
-        "duplicated": 0,
-        "waiting": 0,
-    }
+    assert [(each["time_zone"], each["local_time"], each["webhooks"]) for each in restaurants] == [
+        ("Asia/Yekaterinburg", "18:44", "Cloud"),
+        ("Europe/Kaliningrad", "15:44", "Cloud"),
+        ("Europe/Moscow", "16:44", "Cloud"),
+        ("Asia/Vladivostok", "23:44", "SOI"),
+    ]
+    assert len(state["orders"]) == sum(each["open_orders"] for each in restaurants) > 0
+    assert [each["id"] for each in state["orders"]] == [
+        str(order.id) for order in harness.simulator.open_orders()
+    ]
+    counts = ("delivered", "events", "refused", "lost", "dropped", "duplicated", "waiting")
+    assert state["webhooks"] == dict.fromkeys(counts, 0)
     assert state["last_answers"] == []
 
 
-def test_page_shows_the_open_orders(client: FlaskClient, stage: Stage) -> None:
-    order = _taken_order(stage)
+def test_page_shows_the_open_orders(harness: Harness) -> None:
+    order = _accepted_order(harness)
 
-    page = client.get("/").get_data(as_text=True)
+    page = harness.client.get("/").get_data(as_text=True)
 
     assert f"{order.organization.short_name} №{order.number}" in page
     assert str(order.sum) in page
     assert "Кафе «Берёзка», Тюмень" in page
 
 
-def test_nothing_shown_names_a_guest_or_the_token(client: FlaskClient, stage: Stage) -> None:
-    shown = client.get("/").get_data(as_text=True) + client.get("/sandbox/state").get_data(as_text=True)
+def test_nothing_shown_names_a_guest_or_the_token(harness: Harness) -> None:
+    pages = [harness.client.get(path).get_data(as_text=True) for path in ("/", "/sandbox/state")]
 
-    assert "very-secret" not in shown
-    for order in stage.open_orders():
-        assert order.phone not in shown
+    assert "very-secret" not in "".join(pages)
+    for order in harness.simulator.open_orders():
+        assert order.phone not in "".join(pages)
 
 
-def test_stage_that_slept_plays_on_where_it_was(stage: Stage, clock: HandClock) -> None:
-    before = {order.id for order in stage.open_orders()}
+def test_simulator_that_was_suspended_goes_on_where_it_was(harness: Harness) -> None:
+    before = {order.id for order in harness.simulator.open_orders()}
 
-    clock.instant += timedelta(hours=8)
-    stage.play()
+    harness.clock.instant += timedelta(hours=8)
+    harness.simulator.run_due()
 
-    assert {order.id for order in stage.open_orders()} == before
+    assert {order.id for order in harness.simulator.open_orders()} == before
 
 
 def test_token_is_good_for_an_hour() -> None:
-    clock = HandClock()
+    clock = ManualClock()
     tokens = Tokens(clock.now)
     token = tokens.issue()
 

@@ -5,44 +5,42 @@ from typing import Any
 
 import pytest
 
-from sandbox.loyalty import Customer
-from sandbox.tests.theatre import STRANGER, Theatre, open_theatre
+from sandbox.loyalty.wallets import Accounts, Customer
+from sandbox.tests.harness import UNKNOWN_ID, Harness
 
 HOLD_ID = "00000000-0000-4000-8000-000000000777"
+WALLET = "loyalty/iiko/customer/wallet"
+TRANSACTIONS = "loyalty/iiko/customer/transactions"
 
 
-@pytest.fixture
-def theatre() -> Theatre:
-    return open_theatre(rate=0)
+def _accounts(harness: Harness) -> Accounts:
+    return harness.simulator.loyalty.accounts(harness.restaurant("Берёзка"))
 
 
-def _customer(theatre: Theatre) -> Customer:
-    return theatre.stage.loyalty.club(theatre.restaurant("Берёзка")).customers[0]
+def _customer(harness: Harness) -> Customer:
+    return _accounts(harness).customers[0]
 
 
-def _wallet(theatre: Theatre, **more: object) -> dict[str, Any]:
-    club = theatre.stage.loyalty.club(theatre.restaurant("Берёзка"))
+def _wallet(harness: Harness, **more: object) -> dict[str, Any]:
     return {
-        "organizationId": str(theatre.restaurant("Берёзка").id),
-        "customerId": str(_customer(theatre).guest.id),
-        "walletId": str(club.programs[0].wallet_id),
+        "organizationId": harness.id_of("Берёзка"),
+        "customerId": str(_customer(harness).guest.id),
+        "walletId": str(_accounts(harness).programs[0].wallet_id),
         **more,
     }
 
 
-def _balance(theatre: Theatre) -> Decimal:
-    return next(iter(_customer(theatre).balances.values()))
+def _balance(harness: Harness) -> Decimal:
+    return next(iter(_customer(harness).balances.values()))
 
 
-def _transactions(theatre: Theatre) -> list[Any]:
-    asked = {"revision": 0, "pageSize": 100}
-    path = "loyalty/iiko/customer/transactions/by_revision"
-    return list(theatre.get(path, _wallet(theatre, **asked))["transactions"])
+def _transactions(harness: Harness) -> list[Any]:
+    query = _wallet(harness, revision=0, pageSize=100)
+    return list(harness.get(f"{TRANSACTIONS}/by_revision", query)["transactions"])
 
 
-def test_customer_is_found_by_everything_he_is_known_by(theatre: Theatre) -> None:
-    customer = _customer(theatre)
-    one = {"organizationId": str(theatre.restaurant("Берёзка").id)}
+def test_customer_is_found_by_everything_he_is_known_by(harness: Harness) -> None:
+    customer = _customer(harness)
     known_by = {
         "phone": customer.guest.phone,
         "cardTrack": customer.card_track,
@@ -52,66 +50,65 @@ def test_customer_is_found_by_everything_he_is_known_by(theatre: Theatre) -> Non
     }
 
     for kind, value in known_by.items():
-        found = theatre.get("loyalty/iiko/customer/info", {**one, "type": kind, kind: value})
+        query = {"organizationId": harness.id_of("Берёзка"), "type": kind, kind: value}
+        found = harness.get("loyalty/iiko/customer/info", query)
         assert found["id"] == str(customer.guest.id)
-        assert Decimal(str(found["walletBalances"][0]["balance"])) == _balance(theatre)
+        assert Decimal(str(found["walletBalances"][0]["balance"])) == _balance(harness)
 
 
 @pytest.mark.parametrize(
-    ("asked", "code"),
+    ("kind", "value", "code"),
     [
-        ({"type": "phone", "phone": "123"}, "Validation_IncorrectPhone"),
-        ({"type": "phone", "phone": "+79040009999"}, "Transport_WrongCustomerNumber"),
-        ({"type": "id", "id": STRANGER}, "Transport_WrongCustomerNumber"),
+        ("phone", "123", "Validation_IncorrectPhone"),
+        ("phone", "+79040009999", "Transport_WrongCustomerNumber"),
+        ("id", UNKNOWN_ID, "Transport_WrongCustomerNumber"),
     ],
 )
-def test_customer_nobody_knows_is_a_bad_request(theatre: Theatre, asked: dict[str, str], code: str) -> None:
-    one = {"organizationId": str(theatre.restaurant("Берёзка").id)}
+def test_unknown_customer_is_a_bad_request(harness: Harness, kind: str, value: str, code: str) -> None:
+    query = {"organizationId": harness.id_of("Берёзка"), "type": kind, kind: value}
 
-    status, _, error = theatre.refusal("loyalty/iiko/customer/info", {**one, **asked})
+    status, _, error = harness.refusal("loyalty/iiko/customer/info", query)
 
     assert (status, error) == (400, code)
 
 
-def test_topup_answers_nothing_and_a_repeat_is_made_again(theatre: Theatre) -> None:
-    before = _balance(theatre)
+def test_topup_answers_nothing_and_a_repeat_is_made_again(harness: Harness) -> None:
+    before = _balance(harness)
 
     for _ in range(2):
-        asked = _wallet(theatre, sum=19.99, comment="hub:42")
-        assert theatre.get("loyalty/iiko/customer/wallet/topup", asked) == {}
+        assert harness.get(f"{WALLET}/topup", _wallet(harness, sum=19.99, comment="hub:42")) == {}
 
-    assert _balance(theatre) == before + Decimal("39.98")
-    booked = _transactions(theatre)
+    assert _balance(harness) == before + Decimal("39.98")
+    booked = _transactions(harness)
     assert [(each["sum"], each["comment"]) for each in booked] == [(19.99, "hub:42"), (19.99, "hub:42")]
     assert booked[0]["id"] != booked[1]["id"]
     assert booked[0]["balanceAfter"] == booked[1]["balanceBefore"]
 
 
-def test_chargeoff_takes_what_is_there_and_not_a_kopeck_more(theatre: Theatre) -> None:
-    balance = _balance(theatre)
+def test_chargeoff_takes_what_is_there_and_not_a_kopeck_more(harness: Harness) -> None:
+    balance = _balance(harness)
+    too_much = _wallet(harness, sum=float(balance + Decimal("0.01")))
 
-    assert theatre.refusal(
-        "loyalty/iiko/customer/wallet/chargeoff", _wallet(theatre, sum=float(balance + Decimal("0.01")))
-    ) == (400, "Not enough money in the wallet", "Wallet_NotEnoughMoney")
-    assert _transactions(theatre) == []
-    assert theatre.get("loyalty/iiko/customer/wallet/chargeoff", _wallet(theatre, sum=float(balance))) == {}
+    refused = (400, "Not enough money in the wallet", "Wallet_NotEnoughMoney")
+    assert harness.refusal(f"{WALLET}/chargeoff", too_much) == refused
+    assert _transactions(harness) == []
+    assert harness.get(f"{WALLET}/chargeoff", _wallet(harness, sum=float(balance))) == {}
 
-    assert _balance(theatre) == 0
+    assert _balance(harness) == 0
 
 
-def test_held_money_is_gone_until_the_hold_is_cancelled(theatre: Theatre) -> None:
-    theatre.get("loyalty/iiko/customer/wallet/topup", _wallet(theatre, sum=100))
-    before = _balance(theatre)
-    asked = _wallet(theatre, sum=60.5, transactionId=HOLD_ID)
+def test_held_money_is_gone_until_the_hold_is_cancelled(harness: Harness) -> None:
+    harness.get(f"{WALLET}/topup", _wallet(harness, sum=100))
+    before = _balance(harness)
+    hold = _wallet(harness, sum=60.5, transactionId=HOLD_ID)
 
-    assert theatre.get("loyalty/iiko/customer/wallet/hold", asked) == {"transactionId": HOLD_ID}
-    assert _balance(theatre) == before - Decimal("60.50")
-    assert theatre.refusal("loyalty/iiko/customer/wallet/hold", asked)[2] == "Transaction_AlreadyExists"
-    cancel = {"organizationId": asked["organizationId"], "transactionId": HOLD_ID}
-    assert theatre.get("loyalty/iiko/customer/wallet/cancel_hold", cancel) == {}
+    assert harness.get(f"{WALLET}/hold", hold) == {"transactionId": HOLD_ID}
+    assert _balance(harness) == before - Decimal("60.50")
+    assert harness.refusal(f"{WALLET}/hold", hold)[2] == "Transaction_AlreadyExists"
+    assert harness.get(f"{WALLET}/cancel_hold", hold) == {}
 
-    assert _balance(theatre) == before
-    assert theatre.refusal("loyalty/iiko/customer/wallet/cancel_hold", cancel)[2] == "Transaction_NotFound"
+    assert _balance(harness) == before
+    assert harness.refusal(f"{WALLET}/cancel_hold", hold)[2] == "Transaction_NotFound"
 
 
 @pytest.mark.parametrize(
@@ -120,45 +117,34 @@ def test_held_money_is_gone_until_the_hold_is_cancelled(theatre: Theatre) -> Non
         ({"sum": 0}, "Sum should be positive"),
         ({"sum": "10"}, "sum: a number is expected."),
         ({"sum": 0.001}, "sum: at most two decimal places are expected."),
-        ({"sum": 1, "walletId": STRANGER}, "Wallet is not found"),
+        ({"sum": 1, "walletId": UNKNOWN_ID}, "Wallet is not found"),
     ],
 )
 def test_wallet_that_is_asked_nonsense_stays_as_it_is(
-    theatre: Theatre, changes: dict[str, object], description: str
+    harness: Harness, changes: dict[str, object], description: str
 ) -> None:
-    before = _balance(theatre)
+    before = _balance(harness)
 
-    refusal = theatre.refusal("loyalty/iiko/customer/wallet/topup", _wallet(theatre, **changes))
+    assert harness.refusal(f"{WALLET}/topup", _wallet(harness, **changes))[:2] == (400, description)
 
-    assert refusal[:2] == (400, description)
-    assert _balance(theatre) == before
+    assert _balance(harness) == before
 
 
-def test_transactions_come_by_page_and_by_revision(theatre: Theatre) -> None:
+def test_transactions_come_by_page_and_by_revision(harness: Harness) -> None:
     for amount in (1, 2, 3):
-        theatre.get("loyalty/iiko/customer/wallet/topup", _wallet(theatre, sum=amount))
-        theatre.play(1)
-    period = {"dateFrom": "2026-03-14 13:42:08.000", "dateTo": "2026-03-14 13:42:10.051", "pageSize": 2}
-    path = "loyalty/iiko/customer/transactions"
+        harness.get(f"{WALLET}/topup", _wallet(harness, sum=amount))
+        harness.run(1)
+    period = {"dateFrom": "2026-03-14 13:42:08.000", "dateTo": "2026-03-14 13:42:10.051"}
 
-    pages = [
-        [
-            each["sum"]
-            for each in theatre.get(f"{path}/by_date", _wallet(theatre, **period, pageNumber=n))[
-                "transactions"
-            ]
-        ]
-        for n in (0, 1)
-    ]
-    first = theatre.get(f"{path}/by_revision", _wallet(theatre, pageSize=2))
-    rest = theatre.get(f"{path}/by_revision", _wallet(theatre, pageSize=2, revision=first["lastRevision"]))
+    def page(how: str, **query: object) -> Any:
+        return harness.get(f"{TRANSACTIONS}/{how}", _wallet(harness, pageSize=2, **query))
 
-    assert pages == [[1, 2], [3]]
-    assert (
-        [each["sum"] for each in first["transactions"]],
-        [each["sum"] for each in rest["transactions"]],
-    ) == (
-        [1, 2],
-        [3],
-    )
+    def sums(answer: Any) -> list[float]:
+        return [each["sum"] for each in answer["transactions"]]
+
+    first = page("by_revision")
+    rest = page("by_revision", revision=first["lastRevision"])
+
+    assert [sums(page("by_date", **period, pageNumber=number)) for number in (0, 1)] == [[1, 2], [3]]
+    assert (sums(first), sums(rest)) == ([1, 2], [3])
     assert first["transactions"][0]["whenCreated"] == "2026-03-14 13:42:08.051"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sandbox.money import ZERO, kopecks, percent_of, split
+from sandbox.catalogue.money import ZERO, kopecks, percent_of, split
 
 
 def test_a_half_kopeck_is_rounded_away_from_zero() -> None:

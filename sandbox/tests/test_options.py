@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,17 +18,20 @@ def _read(*arguments: str, environ: dict[str, str] | None = None) -> Options:
     return read_options(vars(parser.parse_args(arguments)), TOKEN if environ is None else environ)
 
 
+DEFAULTS = Options(
+    port=8100,
+    webhook_url="http://127.0.0.1:8000/api/v1/webhooks/iiko",
+    webhook_token="token",
+    host="127.0.0.1",
+    seed=1,
+    rate=6.0,
+    speed=20.0,
+    faults=Faults(),
+)
+
+
 def test_defaults() -> None:
-    assert _read("--port", "8100") == Options(
-        port=8100,
-        webhook_url="http://127.0.0.1:8000/api/v1/webhooks/iiko",
-        webhook_token="token",
-        host="127.0.0.1",
-        seed=1,
-        rate=6.0,
-        speed=20.0,
-        faults=Faults(),
-    )
+    assert _read("--port", "8100") == DEFAULTS
 
 
 def test_everything_can_be_chosen() -> None:
@@ -35,30 +40,16 @@ def test_everything_can_be_chosen() -> None:
         *("--webhook-url", "https://hub.example/hook", "--webhook-token", "mine", "--faults", "drop=0.5"),
     )
 
-    assert options == Options(
-        port=0,
-        webhook_url="https://hub.example/hook",
-        webhook_token="mine",
-        host="0.0.0.0",
-        seed=7,
-        rate=0.0,
-        speed=1.5,
-        faults=Faults(drop=0.5),
-    )
+    address: dict[str, Any] = {"port": 0, "host": "0.0.0.0", "webhook_url": "https://hub.example/hook"}
+    chosen: dict[str, Any] = {"webhook_token": "mine", "seed": 7, "rate": 0.0, "speed": 1.5}
+    assert options == replace(DEFAULTS, **address, **chosen, faults=Faults(drop=0.5))
 
 
 def test_numbers_may_come_as_numbers() -> None:
-    given = {
-        "port": 1,
-        "host": "h",
-        "seed": 2,
-        "rate": 3,
-        "speed": 4.5,
-        "webhook_url": "",
-        "webhook_token": "",
-    }
+    numbers = {"port": 1, "seed": 2, "rate": 3, "speed": 4.5}
+    texts = {"host": "h", "webhook_url": "", "webhook_token": "", "faults": ""}
 
-    options = read_options({**given, "faults": ""}, TOKEN)
+    options = read_options({**numbers, **texts}, TOKEN)
 
     assert (options.port, options.seed, options.rate, options.speed) == (1, 2, 3.0, 4.5)
 

@@ -1,59 +1,47 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from sandbox import retrieval
-from sandbox.order import DeliveryStatus
-from sandbox.revisions import REACHES_BACK, Revisions, TooOld
-from sandbox.tests.rehearsal import OPENED_AT
-from sandbox.tests.theatre import Theatre, open_theatre
-from sandbox.wire import order_info, vendor_date
+from sandbox.http.vendor_json import vendor_date
+from sandbox.orders import retrieval
+from sandbox.orders.order import DeliveryStatus
+from sandbox.orders.revisions import REACHES_BACK, Revisions, TooOld
+from sandbox.orders.serializer import order_info
+from sandbox.tests.builders import OPENED_AT
+from sandbox.tests.harness import Harness
+
+BY_DATE = "deliveries/by_delivery_date_and_status"
 
 
-@pytest.fixture
-def theatre() -> Theatre:
-    return open_theatre(rate=0, speed=20)
-
-
-def _all(theatre: Theatre) -> dict[str, Any]:
-    return {"organizationIds": [str(each.id) for each in theatre.stage.world.organizations]}
+def _since(harness: Harness, revision: int) -> tuple[list[Any], int]:
+    """Give the orders changed since a revision, and the last revision."""
+    answer = harness.get("deliveries/by_revision", {**harness.all_ids(), "startRevision": revision})
+    return _orders(answer), answer["maxRevision"]
 
 
 def _orders(answer: Any) -> list[Any]:
     return [order for each in answer["ordersByOrganizations"] for order in each["orders"]]
 
 
-def test_by_revision_gives_what_changed_since_and_not_the_revision_itself(theatre: Theatre) -> None:
-    start = theatre.get("deliveries/by_revision", {**_all(theatre), "startRevision": 10**15})["maxRevision"]
-    assert _orders(theatre.get("deliveries/by_revision", {**_all(theatre), "startRevision": start})) == []
-    order = theatre.stage.kitchen.bear_now(theatre.clock.instant, theatre.restaurant("Маяк"))
+def test_by_revision_gives_what_changed_since_and_not_the_revision_itself(harness: Harness) -> None:
+    _, start = _since(harness, 10**15)
+    assert _since(harness, start) == ([], start)
+    order = harness.create_order("Маяк")
 
-    answer = theatre.get("deliveries/by_revision", {**_all(theatre), "startRevision": start})
+    changed, last = _since(harness, start)
 
-    assert [each["id"] for each in _orders(answer)] == [str(order.id)]
-    assert answer["maxRevision"] == start + 1
-    again = theatre.get("deliveries/by_revision", {**_all(theatre), "startRevision": answer["maxRevision"]})
-    assert (_orders(again), again["maxRevision"]) == ([], start + 1)
-
-
-def test_revisions_are_no_timestamps(theatre: Theatre) -> None:
-    theatre.stage.kitchen.bear_now(theatre.clock.instant, theatre.restaurant("Маяк"))
-    order = next(theatre.stage.kitchen.orders())
-
-    assert theatre.stage.kitchen.revisions.last != order.revision
+    assert ([each["id"] for each in changed], last) == ([str(order.id)], start + 1)
+    assert _since(harness, last) == ([], start + 1)
+    assert last != order.revision  # a revision is no timestamp
 
 
-def test_revision_of_long_ago_is_too_old(theatre: Theatre) -> None:
-    asked = {**_all(theatre), "startRevision": 1}
+def test_revision_of_long_ago_is_too_old(harness: Harness) -> None:
+    refusal = harness.refusal("deliveries/by_revision", {**harness.all_ids(), "startRevision": 1})
 
-    assert theatre.refusal("deliveries/by_revision", asked) == (
-        400,
-        "Passed revision is too old",
-        "TOO_OLD_REVISION",
-    )
+    assert refusal == (400, "Passed revision is too old", "TOO_OLD_REVISION")
 
 
 def test_revisions_reach_three_hours_back() -> None:
@@ -75,74 +63,68 @@ def test_later_run_starts_with_a_higher_revision() -> None:
     assert Revisions(OPENED_AT + timedelta(seconds=1)).last > earlier.last
 
 
-def test_window_is_local_to_the_terminal(theatre: Theatre) -> None:
-    order = theatre.wait_for_order("Маяк", DeliveryStatus.WAIT_COOKING)
-    due, second = order.complete_before, timedelta(seconds=1)
-    mayak = {"organizationIds": [str(order.organization.id)]}
+def test_window_is_local_to_the_terminal(harness: Harness) -> None:
+    order = harness.wait_for_order("Маяк", DeliveryStatus.WAIT_COOKING)
+    due, second, zone = order.complete_before, timedelta(seconds=1), order.organization.zone
 
-    def found(first: Any, last: Any) -> bool:
-        window = {
-            "deliveryDateFrom": vendor_date(first, order.organization.zone),
-            "deliveryDateTo": vendor_date(last, order.organization.zone),
-        }
-        answer = theatre.get("deliveries/by_delivery_date_and_status", {**mayak, **window})
+    def is_found(first: datetime, last: datetime) -> bool:
+        window = {"deliveryDateFrom": vendor_date(first, zone), "deliveryDateTo": vendor_date(last, zone)}
+        answer = harness.get(BY_DATE, {"organizationIds": [harness.id_of("Маяк")], **window})
         return str(order.id) in {each["id"] for each in _orders(answer)}
 
-    assert found(due - second, due + second)
-    assert not found(due + second, due + 2 * second)
-    assert not found(due - timedelta(hours=2), due - second)
+    assert is_found(due - second, due + second)
+    assert not is_found(due + second, due + 2 * second)
+    assert not is_found(due - timedelta(hours=2), due - second)
 
 
-def test_statuses_and_couriers_narrow_the_window(theatre: Theatre) -> None:
-    order = theatre.wait_for_order("Берёзка", DeliveryStatus.ON_WAY)
-    asked = {**_all(theatre), "deliveryDateFrom": "2026-03-01 00:00:00.000", "statuses": ["OnWay"]}
-
-    on_way = _orders(theatre.get("deliveries/by_delivery_date_and_status", asked))
+def test_statuses_and_couriers_narrow_the_window(harness: Harness) -> None:
+    order = harness.wait_for_order("Берёзка", DeliveryStatus.ON_WAY)
+    query = {**harness.all_ids(), "deliveryDateFrom": "2026-03-01 00:00:00.000", "statuses": ["OnWay"]}
     assert order.courier is not None
-    with_courier = {**asked, "courierIds": [str(order.courier.id)]}
-    his = _orders(theatre.get("deliveries/by_delivery_date_and_status", with_courier))
+    courier_id = str(order.courier.id)
+
+    on_way = _orders(harness.get(BY_DATE, query))
+    his = _orders(harness.get(BY_DATE, {**query, "courierIds": [courier_id]}))
 
     assert {each["order"]["status"] for each in on_way} == {"OnWay"}
     assert order_info(order) in his
-    assert {each["order"]["courierInfo"]["courier"]["id"] for each in his} == {str(order.courier.id)}
+    assert {each["order"]["courierInfo"]["courier"]["id"] for each in his} == {courier_id}
 
 
-def test_too_much_at_once_is_refused(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_at_once_is_refused(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrieval, "MOST_ORDERS", 3)
     for _ in range(4):
-        theatre.stage.kitchen.bear_now(theatre.clock.instant, theatre.restaurant("Маяк"))
-    asked = {**_all(theatre), "deliveryDateFrom": "2026-03-01 00:00:00.000"}
+        harness.create_order("Маяк")
 
-    assert theatre.refusal("deliveries/by_delivery_date_and_status", asked) == (
-        422,
-        "Too many data requested",
-        "TOO_MANY_DATA_REQUESTED",
-    )
+    refusal = harness.refusal(BY_DATE, {**harness.all_ids(), "deliveryDateFrom": "2026-03-01 00:00:00.000"})
+
+    assert refusal == (422, "Too many data requested", "TOO_MANY_DATA_REQUESTED")
 
 
-def test_login_with_a_source_key_sees_only_its_own_orders(theatre: Theatre) -> None:
-    order = theatre.wait_for_order("Берёзка", DeliveryStatus.WAIT_COOKING)
-    asked = {"organizationId": str(order.organization.id), "orderIds": [str(order.id)]}
-    assert len(theatre.get("deliveries/by_id", asked)["orders"]) == 1
+def test_login_with_a_source_key_sees_only_its_own_orders(harness: Harness) -> None:
+    order = harness.wait_for_order("Берёзка", DeliveryStatus.WAIT_COOKING)
+    assert len(harness.retrieved(order.id)) == 1
 
-    theatre.control("logins", {"name": "demo", "source_key": "shop"})
+    harness.control("logins", {"name": "demo", "source_key": "shop"})
 
-    assert theatre.get("deliveries/by_id", asked)["orders"] == []
+    assert harness.retrieved(order.id) == []
 
 
 @pytest.mark.parametrize(
     ("path", "changes", "description"),
     [
-        ("by_revision", {"startRevision": "1"}, "startRevision: a whole number from 0 is expected."),
-        ("by_revision", {}, "startRevision: a whole number from 0 is expected."),
         (
-            "by_delivery_date_and_status",
-            {"deliveryDateFrom": "2026-02-30 00:00:00.000"},
+            *("deliveries/by_revision", {"startRevision": "1"}),
+            "startRevision: a whole number from 0 is expected.",
+        ),
+        ("deliveries/by_revision", {}, "startRevision: a whole number from 0 is expected."),
+        (
+            *(BY_DATE, {"deliveryDateFrom": "2026-02-30 00:00:00.000"}),
             "deliveryDateFrom: '2026-02-30 00:00:00.000' is not a date, yyyy-MM-dd HH:mm:ss.fff is expected.",
         ),
     ],
 )
-def test_question_that_makes_no_sense(
-    theatre: Theatre, path: str, changes: dict[str, object], description: str
+def test_query_that_makes_no_sense(
+    harness: Harness, path: str, changes: dict[str, object], description: str
 ) -> None:
-    assert theatre.refusal(f"deliveries/{path}", {**_all(theatre), **changes}) == (400, description, None)
+    assert harness.refusal(path, {**harness.all_ids(), **changes}) == (400, description, None)

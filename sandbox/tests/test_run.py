@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.tests.rehearsal import wait_until
+from sandbox.tests.builders import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, "manage.py", "iiko_sandbox"]
@@ -77,7 +77,7 @@ def _running(command: list[str], *arguments: str) -> Iterator[subprocess.Popen[s
 def _read_url(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     introduction = process.stdout.readline()
-    found = re.search(r"plays 4 restaurants on (http://\S+)/$", introduction.strip())
+    found = re.search(r"simulates 4 restaurants on (http://\S+)/$", introduction.strip())
     assert found, introduction
     return found[1]
 

@@ -10,13 +10,13 @@ from uuid import UUID
 
 import pytest
 
-from sandbox.faults import Fate
+from sandbox.faults import DeliveryFault
 from sandbox.journal import Journal
-from sandbox.mail import Letter
-from sandbox.sender import Counts, Sender, Settings
-from sandbox.tests.rehearsal import wait_until
+from sandbox.tests.builders import wait_until
+from sandbox.webhooks.sender import Counts, Sender, Settings
+from sandbox.webhooks.webhook_queue import Delivery
 
-LANE, OTHER_LANE = UUID(int=1), UUID(int=2)
+PARTITION, OTHER_PARTITION = UUID(int=1), UUID(int=2)
 
 
 class Hub(ThreadingHTTPServer):
@@ -79,9 +79,11 @@ MakeSender = Callable[..., Sender]
 def make_sender(hub: Hub, log: io.StringIO) -> Iterator[MakeSender]:
     made: list[Sender] = []
 
-    def make(*, url: str = "", roll: Callable[[], Fate] = Fate, **settings: object) -> Sender:
+    def make(
+        *, url: str = "", for_delivery: Callable[[], DeliveryFault] = DeliveryFault, **settings: object
+    ) -> Sender:
         chosen = {"token": "secret", "pauses_s": (0.01, 0.01), "timeout_s": 2.0, **settings}
-        made.append(Sender(Settings(url=url or hub.url, **chosen), Journal(log), roll))  # type: ignore[arg-type]  # the caller names settings
+        made.append(Sender(Settings(url=url or hub.url, **chosen), Journal(log), for_delivery))  # type: ignore[arg-type]  # the caller names settings
         return made[-1]
 
     yield make
@@ -89,8 +91,8 @@ def make_sender(hub: Hub, log: io.StringIO) -> Iterator[MakeSender]:
         sender.close()
 
 
-def _letter(text: str, lane: UUID = LANE) -> Letter:
-    return Letter(lane, text, text.encode())
+def _delivery(text: str, partition: UUID = PARTITION) -> Delivery:
+    return Delivery(partition, text, text.encode())
 
 
 def _lines(log: io.StringIO) -> list[str]:
@@ -101,7 +103,7 @@ def _lines(log: io.StringIO) -> list[str]:
 def test_letter_is_posted_as_the_vendor_does(hub: Hub, make_sender: MakeSender) -> None:
     sender = make_sender(token="plain-token")
 
-    sender.put(Letter(LANE, "Берёзка №142 → OnWay", '[{"eventType":"Ы"}]'.encode(), events=3))
+    sender.put(Delivery(PARTITION, "Берёзка №142 → OnWay", '[{"eventType":"Ы"}]'.encode(), events=3))
     wait_until(lambda: sender.counts().delivered == 1)
 
     assert hub.bodies == ['[{"eventType":"Ы"}]'.encode()]
@@ -114,7 +116,7 @@ def test_letters_of_a_lane_arrive_in_order_over_one_connection(hub: Hub, make_se
     sender = make_sender()
 
     for number in range(50):
-        sender.put(_letter(str(number)))
+        sender.put(_delivery(str(number)))
     wait_until(lambda: sender.counts().delivered == 50)
 
     assert hub.bodies == [str(number).encode() for number in range(50)]
@@ -128,8 +130,8 @@ def test_refused_letter_is_brought_again_before_the_next_one(
     hub.answers = [503, 401]
     sender = make_sender()
 
-    sender.put(_letter("first"))
-    sender.put(_letter("second"))
+    sender.put(_delivery("first"))
+    sender.put(_delivery("second"))
     wait_until(lambda: sender.counts().delivered == 2)
 
     assert hub.bodies == [b"first", b"first", b"first", b"second"]
@@ -154,8 +156,8 @@ def test_letter_is_lost_after_the_last_try_and_the_next_goes_on(
     hub.answers = [500, 500, 302]
     sender = make_sender()
 
-    sender.put(_letter("first"))
-    sender.put(_letter("second"))
+    sender.put(_delivery("first"))
+    sender.put(_delivery("second"))
     wait_until(lambda: sender.counts().delivered == 1)
 
     assert hub.bodies == [b"first", b"first", b"first", b"second"]
@@ -169,7 +171,7 @@ def test_hub_that_is_down_costs_the_letter_and_nothing_else(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         sender = make_sender(url=f"http://127.0.0.1:{taken.getsockname()[1]}/")
-        sender.put(_letter("first"))
+        sender.put(_delivery("first"))
         wait_until(lambda: sender.counts().lost == 1)
 
     assert sender.counts() == Counts(refused=3, lost=1)
@@ -181,9 +183,9 @@ def test_slow_lane_does_not_hold_up_another(hub: Hub, make_sender: MakeSender) -
     hub.answers = [503]
     sender = make_sender(pauses_s=(60,))
 
-    sender.put(_letter("refused"))
+    sender.put(_delivery("refused"))
     wait_until(lambda: sender.counts().refused == 1)
-    sender.put(_letter("other", OTHER_LANE))
+    sender.put(_delivery("other", OTHER_PARTITION))
     wait_until(lambda: sender.counts().delivered == 1)
 
     assert hub.bodies == [b"refused", b"other"]
@@ -195,12 +197,12 @@ def test_full_queue_loses_letters_instead_of_growing(
 ) -> None:
     hub.opened.clear()
     sender = make_sender(queue_limit=2)
-    sender.put(_letter("under way"))
+    sender.put(_delivery("under way"))
     wait_until(lambda: sender.waiting() == 1)
-    wait_until(lambda: not sender._lanes[LANE]._heap)
+    wait_until(lambda: not sender._partitions[PARTITION]._heap)
 
     for number in range(4):
-        sender.put(_letter(str(number)))
+        sender.put(_delivery(str(number)))
     assert (sender.waiting(), sender.counts().lost) == (3, 2)
     hub.opened.set()
     wait_until(lambda: sender.counts().delivered == 3)
@@ -210,11 +212,11 @@ def test_full_queue_loses_letters_instead_of_growing(
 
 
 def test_dropped_letter_is_never_sent(hub: Hub, make_sender: MakeSender, log: io.StringIO) -> None:
-    fates = iter([Fate(copies=0), Fate()])
-    sender = make_sender(roll=lambda: next(fates))
+    planned = iter([DeliveryFault(copies=0), DeliveryFault()])
+    sender = make_sender(for_delivery=lambda: next(planned))
 
-    sender.put(_letter("dropped"))
-    sender.put(_letter("sent"))
+    sender.put(_delivery("dropped"))
+    sender.put(_delivery("sent"))
     wait_until(lambda: sender.counts().delivered == 1)
 
     assert hub.bodies == [b"sent"]
@@ -223,32 +225,32 @@ def test_dropped_letter_is_never_sent(hub: Hub, make_sender: MakeSender, log: io
 
 
 def test_duplicated_letter_is_sent_twice(hub: Hub, make_sender: MakeSender) -> None:
-    sender = make_sender(roll=lambda: Fate(copies=2))
+    sender = make_sender(for_delivery=lambda: DeliveryFault(copies=2))
 
-    sender.put(_letter("twin"))
+    sender.put(_delivery("copy"))
     wait_until(lambda: sender.counts().delivered == 2)
 
-    assert hub.bodies == [b"twin", b"twin"]
+    assert hub.bodies == [b"copy", b"copy"]
     assert sender.counts().duplicated == 1
 
 
 def test_delayed_letter_holds_those_behind_it(hub: Hub, make_sender: MakeSender) -> None:
-    fates = iter([Fate(delay_s=0.3), Fate()])
-    sender = make_sender(roll=lambda: next(fates))
+    planned = iter([DeliveryFault(delay_s=0.3), DeliveryFault()])
+    sender = make_sender(for_delivery=lambda: next(planned))
 
-    sender.put(_letter("delayed"))
-    sender.put(_letter("behind"))
+    sender.put(_delivery("delayed"))
+    sender.put(_delivery("behind"))
     wait_until(lambda: sender.counts().delivered == 2)
 
     assert hub.bodies == [b"delayed", b"behind"]
 
 
 def test_reordered_letter_is_overtaken(hub: Hub, make_sender: MakeSender) -> None:
-    fates = iter([Fate(delay_s=0.3, may_be_overtaken=True), Fate()])
-    sender = make_sender(roll=lambda: next(fates))
+    planned = iter([DeliveryFault(delay_s=0.3, may_be_overtaken=True), DeliveryFault()])
+    sender = make_sender(for_delivery=lambda: next(planned))
 
-    sender.put(_letter("overtaken"))
-    sender.put(_letter("behind"))
+    sender.put(_delivery("overtaken"))
+    sender.put(_delivery("behind"))
     wait_until(lambda: sender.counts().delivered == 2)
 
     assert hub.bodies == [b"behind", b"overtaken"]
@@ -257,12 +259,12 @@ def test_reordered_letter_is_overtaken(hub: Hub, make_sender: MakeSender) -> Non
 def test_closing_ends_the_threads_without_waiting_for_retries(hub: Hub, make_sender: MakeSender) -> None:
     hub.answers = [503]
     sender = make_sender(pauses_s=(60,))
-    sender.put(_letter("refused"))
+    sender.put(_delivery("refused"))
     wait_until(lambda: sender.counts().refused == 1)
 
     sender.close(grace_s=5)
 
-    assert not sender._lanes[LANE]._thread.is_alive()
+    assert not sender._partitions[PARTITION]._thread.is_alive()
     assert sender.counts() == Counts(refused=1)
 
 
@@ -270,7 +272,7 @@ def test_token_is_in_no_line(hub: Hub, make_sender: MakeSender, log: io.StringIO
     hub.answers = [401, 401, 401]
     sender = make_sender(token="very-secret")
 
-    sender.put(_letter("refused"))
+    sender.put(_delivery("refused"))
     wait_until(lambda: sender.counts().lost == 1)
 
     assert "very-secret" not in log.getvalue()

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox import soi
-from sandbox.events import OrderChange
-from sandbox.order import CreationError, CreationStatus, DeliveryStatus, Order, Problem, ServiceType
-from sandbox.tests.rehearsal import OPENED_AT, make_order
+from sandbox.orders.order import CreationError, CreationStatus, DeliveryStatus, Order, Problem, ServiceType
+from sandbox.tests.builders import OPENED_AT, make_order
+from sandbox.webhooks import soi
+from sandbox.webhooks.events import OrderChange
 
 
 def _message(order: Order, *, opens: bool = False) -> dict[str, object]:

@@ -1,32 +1,32 @@
-"""Every answer of the played API fits the vendor's schema."""
+"""Every answer of the API fits the vendor's schema."""
 
 from __future__ import annotations
 
 import pytest
 
-from sandbox.order import DeliveryStatus
+from sandbox.http.call import OPERATIONS
+from sandbox.orders.order import DeliveryStatus
 from sandbox.tests import vendor_schema
 from sandbox.tests.good_bodies import good_bodies
-from sandbox.tests.theatre import Theatre, open_theatre
-from sandbox.vendor_api import OPERATIONS
+from sandbox.tests.harness import Harness, open_harness
 
 
 @pytest.fixture(scope="module")
-def theatre() -> Theatre:
-    """Give a theatre after some minutes, with stop lists, transactions and a finished command."""
-    opened = open_theatre(rate=30)
-    opened.play(600)
+def harness() -> Harness:
+    """Give a simulator after some minutes, with stop lists, transactions and a finished command."""
+    opened = open_harness(rate=30)
+    opened.run(600)
     return opened
 
 
 @vendor_schema.needs_schema
-def test_every_operation_answers_as_the_schema_says(theatre: Theatre) -> None:
-    bodies = good_bodies(theatre)
+def test_every_operation_answers_as_the_schema_says(harness: Harness) -> None:
+    bodies = good_bodies(harness)
 
     # A draft that was committed is not there any more, see test_drafts.
     assert set(bodies) == {*OPERATIONS, "access_token"} - {"deliveries/drafts/delete"}
     for path, body in bodies.items():
-        response = theatre.ask(path, body)
+        response = harness.ask(path, body)
         assert response.status_code == 200, (path, response.get_data(as_text=True))
         if path == "deliveries/update_tracking_link":
             assert response.get_data() == b""
@@ -42,11 +42,11 @@ def test_every_operation_answers_as_the_schema_says(theatre: Theatre) -> None:
 
 
 @vendor_schema.needs_schema
-def test_finished_commands_answer_as_the_schema_says(theatre: Theatre) -> None:
-    order = theatre.wait_for_order("Берёзка", DeliveryStatus.COOKING_STARTED)
+def test_finished_commands_answer_as_the_schema_says(harness: Harness) -> None:
+    order = harness.wait_for_order("Берёзка", DeliveryStatus.COOKING_STARTED)
 
-    done = theatre.command("deliveries/change_comment", order, comment="Готово")
-    failed = theatre.command("deliveries/confirm", order)
+    done = harness.command("change_comment", order, comment="Готово")
+    failed = harness.command("confirm", order)
 
     assert vendor_schema.answer_errors("/api/1/commands/status", done) == []
     assert vendor_schema.answer_errors("/api/1/commands/status", failed) == []
@@ -54,21 +54,21 @@ def test_finished_commands_answer_as_the_schema_says(theatre: Theatre) -> None:
 
 
 @vendor_schema.needs_schema
-def test_full_webhook_settings_fit_the_schema(theatre: Theatre) -> None:
-    settings = theatre.get("webhooks/settings", {"organizationId": str(theatre.restaurant("Волна").id)})
+def test_full_webhook_settings_fit_the_schema(harness: Harness) -> None:
+    settings = harness.get("webhooks/settings", {"organizationId": str(harness.restaurant("Волна").id)})
 
     assert vendor_schema.answer_errors("/api/1/webhooks/settings", settings) == []
     assert (settings["webHooksUri"], settings["authToken"]) == ("http://hub.example/hook", "very-secret")
 
 
 @vendor_schema.needs_schema
-def test_organizations_are_listed_by_get_too(theatre: Theatre) -> None:
-    headers = {"Authorization": f"Bearer {theatre.token}"}
+def test_organizations_are_listed_by_get_too(harness: Harness) -> None:
+    headers = {"Authorization": f"Bearer {harness.token}"}
 
-    told = theatre.client.get("/api/1/organizations", headers=headers).get_json()
+    shown = harness.client.get("/api/1/organizations", headers=headers).get_json()
 
-    assert vendor_schema.answer_errors("/api/1/organizations", told) == []
-    assert [one["name"] for one in told["organizations"]] == [
-        each.name for each in theatre.stage.world.organizations
+    assert vendor_schema.answer_errors("/api/1/organizations", shown) == []
+    assert [one["name"] for one in shown["organizations"]] == [
+        each.name for each in harness.simulator.world.organizations
     ]
-    assert theatre.client.get("/api/1/organizations").status_code == 401
+    assert harness.client.get("/api/1/organizations").status_code == 401

@@ -1,4 +1,4 @@
-"""The played API refuses what does not fit the vendor's schema, as the vendor does."""
+"""The API refuses what does not fit the vendor's schema, as the vendor does."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import pytest
 
 from sandbox.tests import vendor_schema
 from sandbox.tests.good_bodies import full_order, good_bodies
-from sandbox.tests.theatre import Theatre, open_theatre
+from sandbox.tests.harness import Harness, open_harness
 
 _ABSENT = object()
 _SPOILT: tuple[Any, ...] = (_ABSENT, None, "word", "w" * 600, 7, 1e12, -1, True, [], ["word"], {}, [{}], [7])
 
 
 @pytest.fixture(scope="module")
-def theatre() -> Theatre:
-    opened = open_theatre(rate=30)
-    opened.play(300)
+def harness() -> Harness:
+    opened = open_harness(rate=30)
+    opened.run(300)
     # Each of some thousand requests is to be judged by its body.
-    opened.stage.meter.is_too_much = lambda operation: False  # type: ignore[method-assign]  # the limits are tested elsewhere
+    opened.simulator.call_meter.is_too_much = lambda operation: False  # type: ignore[method-assign]  # the limits are tested elsewhere
     return opened
 
 
@@ -49,9 +49,9 @@ def _spoilt(body: Any, path: tuple[Any, ...], value: object) -> Any:
 
 
 @vendor_schema.needs_schema
-def test_request_that_breaks_the_schema_is_refused(theatre: Theatre) -> None:
-    bodies = good_bodies(theatre)
-    bodies["deliveries/create"] = {**bodies["deliveries/create"], "order": full_order(theatre)}
+def test_request_that_breaks_the_schema_is_refused(harness: Harness) -> None:
+    bodies = good_bodies(harness)
+    bodies["deliveries/create"] = {**bodies["deliveries/create"], "order": full_order()}
     del bodies["access_token"]  # is open to all, see test_access
     taken, broken = [], 0
     for path, body in bodies.items():
@@ -62,7 +62,7 @@ def test_request_that_breaks_the_schema_is_refused(theatre: Theatre) -> None:
                 if not vendor_schema.request_errors(f"/api/1/{path}", request):
                     continue
                 broken += 1
-                if theatre.ask(path, request).status_code != 400:
+                if harness.ask(path, request).status_code != 400:
                     taken.append((path, "/".join(map(str, place)), value))
 
     assert broken > 1000

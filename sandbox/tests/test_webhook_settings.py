@@ -5,21 +5,17 @@ from typing import Any
 
 import pytest
 
-from sandbox.order import DeliveryStatus
-from sandbox.tests.theatre import Theatre, open_theatre
-from sandbox.webhook_settings import DELIVERY_STATUSES, ITEM_STATUSES
+from sandbox.orders.order import DeliveryStatus
+from sandbox.tests.harness import Harness, open_harness
+from sandbox.webhooks.settings_api import DELIVERY_STATUSES, ITEM_STATUSES
 
+UPDATE = "webhooks/update_settings"
 _ITEMS = ", ".join(ITEM_STATUSES)
 
 
-@pytest.fixture
-def theatre() -> Theatre:
-    return open_theatre(rate=0, speed=20)
-
-
-def _settings(theatre: Theatre, restaurant: str = "Берёзка", **changes: object) -> dict[str, Any]:
+def _settings(harness: Harness, restaurant: str = "Берёзка", **changes: object) -> dict[str, Any]:
     return {
-        "organizationId": str(theatre.restaurant(restaurant).id),
+        "organizationId": harness.id_of(restaurant),
         "webHooksUri": "https://other.example/hook",
         "authToken": "other-token",
         "webHooksFilter": {"deliveryOrderFilter": {"orderStatuses": list(DELIVERY_STATUSES), "errors": True}},
@@ -27,66 +23,72 @@ def _settings(theatre: Theatre, restaurant: str = "Берёзка", **changes: o
     }
 
 
-def _addresses(theatre: Theatre, restaurant: str) -> set[tuple[str, str]]:
-    organization = theatre.restaurant(restaurant)
-    theatre.stage.kitchen.bear_now(theatre.clock.instant, organization)
-    before = len(theatre.letters)
-    theatre.play(3)
-    sent = [letter for letter in theatre.letters[before:] if str(organization.id).encode() in letter.body]
-    return {(letter.url, letter.token) for letter in sent}
+def _addresses(harness: Harness, restaurant: str) -> set[tuple[str, str]]:
+    harness.create_order(restaurant)
+    before, organization_id = len(harness.deliveries), harness.id_of(restaurant).encode()
+    harness.run(3)
+    sent = [delivery for delivery in harness.deliveries[before:] if organization_id in delivery.body]
+    return {(delivery.url, delivery.token) for delivery in sent}
 
 
-def test_webhooks_go_where_the_login_said_with_its_token(theatre: Theatre) -> None:
-    given = _settings(theatre)
-    theatre.get("webhooks/update_settings", given)
+def _events_of_hours(hours: int, wanted: dict[str, object] | None) -> tuple[Harness, list[Any]]:
+    """Give the events of some hours with hardly an order, with this filter in all restaurants."""
+    harness = open_harness(rate=0.001)
+    for each in harness.simulator.world.organizations if wanted else ():
+        harness.get(UPDATE, _settings(harness, each.short_name, webHooksFilter=wanted))
+    harness.control("clock", {"advance_s": hours * 3600})
+    harness.log_in()
+    harness.run(3)
+    return harness, harness.events()
 
-    assert _addresses(theatre, "Берёзка") == {("https://other.example/hook", "other-token")}
-    assert _addresses(theatre, "Маяк") == {("http://hub.example/hook", "very-secret")}
-    now = theatre.get("webhooks/settings", {"organizationId": given["organizationId"]})
+
+def test_webhooks_go_where_the_login_said_with_its_token(harness: Harness) -> None:
+    given = _settings(harness)
+    harness.get(UPDATE, given)
+
+    assert _addresses(harness, "Берёзка") == {("https://other.example/hook", "other-token")}
+    assert _addresses(harness, "Маяк") == {("http://hub.example/hook", "very-secret")}
+    now = harness.get("webhooks/settings", given)
+    shown = ("webHooksUri", "authToken", "webHooksFilter")
     assert now == {
         "correlationId": now["correlationId"],
         "apiLoginName": "demo",
-        "webHooksUri": "https://other.example/hook",
-        "authToken": "other-token",
-        "webHooksFilter": given["webHooksFilter"],
+        **{name: given[name] for name in shown},
     }
 
 
-def test_every_login_has_settings_of_its_own(theatre: Theatre) -> None:
-    theatre.get("webhooks/update_settings", _settings(theatre))
-    theatre.log_in("second")
-    organization = {"organizationId": str(theatre.restaurant("Берёзка").id)}
-    assert theatre.get("webhooks/settings", organization)["webHooksUri"] is None
+def test_every_login_has_settings_of_its_own(harness: Harness) -> None:
+    harness.get(UPDATE, _settings(harness))
+    harness.log_in("second")
+    organization = {"organizationId": harness.id_of("Берёзка")}
+    assert harness.get("webhooks/settings", organization)["webHooksUri"] is None
 
-    theatre.get("webhooks/update_settings", _settings(theatre, webHooksUri="https://second.example/"))
+    harness.get(UPDATE, _settings(harness, webHooksUri="https://second.example/"))
 
-    assert {url for url, _ in _addresses(theatre, "Берёзка")} == {
-        "https://other.example/hook",
-        "https://second.example/",
-    }
+    addresses = {"https://other.example/hook", "https://second.example/"}
+    assert {url for url, _ in _addresses(harness, "Берёзка")} == addresses
 
 
-def test_only_what_the_filter_asks_for_is_sent(theatre: Theatre) -> None:
+def test_only_what_the_filter_asks_for_is_sent(harness: Harness) -> None:
     wanted = {"deliveryOrderFilter": {"orderStatuses": ["OnWay", "Closed"]}}
-    theatre.get("webhooks/update_settings", _settings(theatre, webHooksFilter=wanted))
+    harness.get(UPDATE, _settings(harness, webHooksFilter=wanted))
 
-    theatre.wait_for_order("Берёзка", DeliveryStatus.DELIVERED)
-    theatre.play(3)
+    harness.wait_for_order("Берёзка", DeliveryStatus.DELIVERED)
+    harness.run(3)
 
-    told = [each["eventInfo"] for each in theatre.events()]
-    taken = {info["order"]["status"] for info in told if info["order"]}
-    assert taken == {"OnWay", "Closed"}
-    assert {info["creationStatus"] for info in told} <= {"Success", "InProgress"}
+    sent = [each["eventInfo"] for each in harness.events()]
+    assert {info["order"]["status"] for info in sent if info["order"]} == {"OnWay", "Closed"}
+    assert {info["creationStatus"] for info in sent} <= {"Success", "InProgress"}
 
 
-def test_filter_of_item_statuses_lets_orders_through(theatre: Theatre) -> None:
+def test_filter_of_item_statuses_lets_orders_through(harness: Harness) -> None:
     wanted = {"deliveryOrderFilter": {"orderStatuses": None, "itemStatuses": ["CookingStarted"]}}
-    theatre.get("webhooks/update_settings", _settings(theatre, webHooksFilter=wanted))
+    harness.get(UPDATE, _settings(harness, webHooksFilter=wanted))
 
-    theatre.wait_for_order("Берёзка", DeliveryStatus.WAITING)
-    theatre.play(3)
+    harness.wait_for_order("Берёзка", DeliveryStatus.WAITING)
+    harness.run(3)
 
-    orders = [each["eventInfo"]["order"] for each in theatre.events()]
+    orders = [each["eventInfo"]["order"] for each in harness.events()]
     assert orders
     assert all("CookingStarted" in {item["status"] for item in order["items"]} for order in orders)
 
@@ -102,43 +104,26 @@ def test_filter_of_item_statuses_lets_orders_through(theatre: Theatre) -> None:
     ],
 )
 def test_other_events_are_asked_for_one_by_one(part: str, flag: str, event_type: str) -> None:
-    theatre = open_theatre(rate=0.001)
-    for each in theatre.stage.world.organizations:
-        settings = _settings(theatre, each.short_name, webHooksFilter={part: {flag: True}})
-        theatre.get("webhooks/update_settings", settings)
+    _, events = _events_of_hours(24, {part: {flag: True}})
 
-    theatre.control("clock", {"advance_s": 24 * 3600})
-    theatre.play(3)
-
-    assert {each["eventType"] for each in theatre.events()} == {event_type}
+    assert {each["eventType"] for each in events} == {event_type}
 
 
 def test_table_orders_are_asked_for_by_status() -> None:
-    theatre = open_theatre(rate=0.001)
-    for each in theatre.stage.world.organizations:
-        wanted = {"tableOrderFilter": {"orderStatuses": ["Bill"]}}
-        theatre.get("webhooks/update_settings", _settings(theatre, each.short_name, webHooksFilter=wanted))
+    _, events = _events_of_hours(6, {"tableOrderFilter": {"orderStatuses": ["Bill"]}})
 
-    theatre.control("clock", {"advance_s": 6 * 3600})
-    theatre.play(3)
-
-    assert {(e["eventType"], e["eventInfo"]["order"]["status"]) for e in theatre.events()} == {
-        ("TableOrderUpdate", "Bill")
-    }
+    sent = {(each["eventType"], each["eventInfo"]["order"]["status"]) for each in events}
+    assert sent == {("TableOrderUpdate", "Bill")}
 
 
 def test_stop_list_of_the_webhook_can_be_fetched() -> None:
-    theatre = open_theatre(rate=0.001)
-    theatre.control("clock", {"advance_s": 6 * 3600})
-    ids = {"organizationIds": [str(each.id) for each in theatre.stage.world.organizations]}
-    theatre.log_in()
-    theatre.play(3)
+    harness, events = _events_of_hours(6, None)
 
-    lists = theatre.get("stop_lists", ids)["terminalGroupStopLists"]
+    lists = harness.get("stop_lists", harness.all_ids())["terminalGroupStopLists"]
 
     announced = {
         update["id"]
-        for each in theatre.events()
+        for each in events
         if each["eventType"] == "StopListUpdate"
         for update in each["eventInfo"]["terminalGroupsStopListsUpdates"]
     }
@@ -147,19 +132,16 @@ def test_stop_list_of_the_webhook_can_be_fetched() -> None:
     assert filled <= announced
 
 
-def test_settings_are_changed_three_times_a_minute_at_most(theatre: Theatre) -> None:
+def test_settings_are_changed_three_times_a_minute_at_most(harness: Harness) -> None:
     for _ in range(3):
-        theatre.get("webhooks/update_settings", _settings(theatre))
+        harness.get(UPDATE, _settings(harness))
 
-    assert theatre.refusal("webhooks/update_settings", _settings(theatre, authToken="new")) == (
-        429,
-        "Too many requests.",
-        None,
-    )
-    assert _addresses(theatre, "Берёзка") == {("https://other.example/hook", "other-token")}
-    theatre.get("webhooks/update_settings", _settings(theatre, "Маяк"))
-    theatre.clock.instant += timedelta(minutes=1)
-    theatre.get("webhooks/update_settings", _settings(theatre, authToken="new"))
+    refused = (429, "Too many requests.", None)
+    assert harness.refusal(UPDATE, _settings(harness, authToken="new")) == refused
+    assert _addresses(harness, "Берёзка") == {("https://other.example/hook", "other-token")}
+    harness.get(UPDATE, _settings(harness, "Маяк"))
+    harness.clock.instant += timedelta(minutes=1)
+    harness.get(UPDATE, _settings(harness, authToken="new"))
 
 
 @pytest.mark.parametrize(
@@ -177,9 +159,5 @@ def test_settings_are_changed_three_times_a_minute_at_most(theatre: Theatre) -> 
         ),
     ],
 )
-def test_settings_that_make_no_sense(theatre: Theatre, changes: dict[str, Any], description: str) -> None:
-    assert theatre.refusal("webhooks/update_settings", _settings(theatre, **changes)) == (
-        400,
-        description,
-        None,
-    )
+def test_settings_that_make_no_sense(harness: Harness, changes: dict[str, Any], description: str) -> None:
+    assert harness.refusal(UPDATE, _settings(harness, **changes)) == (400, description, None)

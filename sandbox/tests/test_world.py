@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sandbox.world import DEFAULT_SEED, build_world
+from sandbox.catalogue.world import DEFAULT_SEED, build_world
 
 
 def _ids(value: Any) -> list[UUID]:
@@ -53,7 +53,7 @@ def test_restaurants_lie_in_different_time_zones() -> None:
 
 
 def test_only_one_restaurant_speaks_soi() -> None:
-    assert [each.short_name for each in build_world().organizations if each.speaks_soi] == ["Сопка"]
+    assert [each.short_name for each in build_world().organizations if each.uses_soi] == ["Сопка"]
 
 
 def test_every_phone_is_an_invented_one_and_nobody_shares_it() -> None:

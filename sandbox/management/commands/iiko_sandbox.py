@@ -1,4 +1,4 @@
-"""``manage.py iiko_sandbox``: play restaurants of iiko; touches no database."""
+"""``manage.py iiko_sandbox``: simulate restaurants of iiko; uses no database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.start import start
 
 
 class Command(BaseCommand):
-    help = "Play restaurants of iiko: an HTTP API and webhooks, without an iiko account."
+    help = "Simulate restaurants of iiko: an HTTP API and webhooks, without an iiko account."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

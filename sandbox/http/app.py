@@ -1,0 +1,38 @@
+"""The web application: the vendor's API, the control API and a page."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Flask, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from sandbox.http.control_api import ON_DEMAND_EVENTS, Control
+from sandbox.http.errors import error_body
+from sandbox.http.vendor_api import VendorApi
+from sandbox.http.vendor_json import Json
+from sandbox.simulator import Simulator
+
+
+def create_app(simulator: Simulator) -> Flask:
+    """Make the web application of one simulator."""
+    app = Flask("sandbox")
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # of Flask's default provider
+    app.register_blueprint(VendorApi(simulator).blueprint())
+    app.register_blueprint(Control(simulator).blueprint())
+
+    @app.get("/")
+    def status_page() -> str:
+        return render_template("sandbox/status.html", on_demand_events=ON_DEMAND_EVENTS, **simulator.state())
+
+    @app.errorhandler(HTTPException)
+    def explain(error: HTTPException) -> Response | HTTPException | tuple[Json, int]:
+        """Answer under the vendor's paths as it does, where much is not simulated."""
+        if not request.path.startswith("/api/"):
+            return error
+        is_missing = error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+        missing = f"The sandbox does not simulate {request.method} {request.path}."
+        return error_body(missing if is_missing else error.description or error.name), error.code or 500
+
+    return app

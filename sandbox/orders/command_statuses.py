@@ -1,0 +1,50 @@
+"""The states of commands by correlation id, kept for a while."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sandbox.http.vendor_json import Json
+
+KEPT = timedelta(minutes=30)
+
+
+@dataclass(slots=True)
+class _Entry:
+    organization_id: UUID
+    state: Json
+
+
+class CommandStatuses:
+    """The commands' states. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._entries: dict[UUID, _Entry] = {}
+        self._done: deque[tuple[datetime, UUID]] = deque()
+
+    def begin(self, correlation_id: UUID, organization_id: UUID) -> None:
+        self._entries[correlation_id] = _Entry(organization_id, {"state": "InProgress"})
+
+    def succeed(self, correlation_id: UUID, at: datetime) -> None:
+        self._finish(correlation_id, {"state": "Success"}, at)
+
+    def fail(self, correlation_id: UUID, message: str, reason: str | None, at: datetime) -> None:
+        self._finish(
+            correlation_id,
+            {"state": "Error", "exception": {"message": message}, "errorReason": reason},
+            at,
+        )
+
+    def state(self, correlation_id: UUID, organization_id: UUID, now: datetime) -> Json | None:
+        """Give the state of a command; None when it is not known, or no longer, or another's."""
+        while self._done and self._done[0][0] <= now - KEPT:
+            self._entries.pop(self._done.popleft()[1], None)
+        posting = self._entries.get(correlation_id)
+        return posting.state if posting and posting.organization_id == organization_id else None
+
+    def _finish(self, correlation_id: UUID, state: Json, at: datetime) -> None:
+        self._entries[correlation_id].state = state
+        self._done.append((at, correlation_id))
