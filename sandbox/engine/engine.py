@@ -30,6 +30,7 @@ from sandbox.webhooks.events import Event, OrderChange
 # So long the cloud answers for its orders (REFERENCE 6).
 FORGET_AFTER = timedelta(days=7)
 REMEMBER_AT_MOST = 5000
+_HISTORY_KEPT = 5000
 
 _FIRST_ORDER_AFTER = timedelta(seconds=1)
 _FREQUENT_AT_START = 5
@@ -66,6 +67,8 @@ class Engine:
         self._tracked: dict[UUID, _Tracked] = {}
         self._finished: deque[tuple[datetime, UUID]] = deque()
         self._happened: list[Event] = []
+        self._history: deque[tuple[int, Order]] = deque(maxlen=_HISTORY_KEPT)
+        self._announced = 0
         self.revisions = Revisions(opened_at)
         self._waiting_for_pos: dict[UUID, list[Action]] = {}
         self._random = Random(f"{world.seed}/births")
@@ -125,6 +128,10 @@ class Engine:
         """Give the orders that changed after the cloud's ``revision``, in the order they did."""
         changed = [tracked for tracked in self._tracked.values() if tracked.revision > revision]
         return [tracked.order for tracked in sorted(changed, key=lambda tracked: tracked.revision)]
+
+    def history(self) -> list[tuple[int, Order]]:
+        """Give the last states that orders went through, numbered, the oldest first."""
+        return list(self._history)
 
     def couriers_on_shift(self, organization: Organization) -> tuple[Employee, ...]:
         return self.side_events.couriers_on_shift(organization)
@@ -239,6 +246,8 @@ class Engine:
         is_settled = changed.creation is not CreationStatus.IN_PROGRESS
         tracked.order = self._revised(changed, revision, operation_id)
         tracked.revision = self.revisions.next(at)
+        self._announced += 1
+        self._history.append((self._announced, tracked.order))
         self._happened.append(OrderChange(at, tracked.order, opens=is_settled and not was_settled))
 
     def _revised(self, order: Order, revision: int, operation_id: UUID | None) -> Order:

@@ -26,6 +26,7 @@ from sandbox.http.request import Amount, Length, Request, parse, read, wrong
 from sandbox.http.vendor_json import Json, pick, to_json
 from sandbox.options import MAX_SPEED
 from sandbox.orders import drafts
+from sandbox.orders.order import CreationStatus, Order
 from sandbox.orders.serializer import order_info
 from sandbox.simulator import Simulator
 from sandbox.webhooks.events import UndocumentedType
@@ -97,6 +98,8 @@ class Control:
             "menu": self._menu,
             "calls": self._simulator.call_meter.state,
             "orders": self._orders,
+            "orders/history": self._history,
+            "commands": lambda: {"commands": self._simulator.commands.accepted()},
         }
         for path, view in views.items():
             control.add_url_rule(f"/{path}", path, partial(self._show, view), methods=["GET"])
@@ -208,13 +211,21 @@ class Control:
     # --- views ---
 
     def _webhooks(self) -> Json:
-        """Give the last attempts to send webhooks, the newest first, with their answers."""
+        """Give the last attempts to send webhooks (after number ``since``), newest first."""
         limit = request.args.get("limit", default=100, type=int)
-        return {"webhooks": [_attempt(each) for each in self._simulator.sender.answers()[: max(0, limit)]]}
+        since = request.args.get("since", default=0, type=int)
+        answers = [each for each in self._simulator.sender.answers() if each.number > since]
+        return {"webhooks": [_attempt(each) for each in answers[: max(0, limit)]]}
 
     def _orders(self) -> Json:
         """Give the truth: every order remembered, as the cloud has it at this moment."""
         return {"orders": [order_info(order) for order in self._simulator.engine.orders()]}
+
+    def _history(self) -> Json:
+        """Give the states that orders went through after number ``since``, the oldest first."""
+        since = request.args.get("since", default=0, type=int)
+        found = self._simulator.engine.history()
+        return {"states": [_past_state(number, order) for number, order in found if number > since]}
 
     def _menu(self) -> Json:
         menus = [
@@ -269,9 +280,26 @@ def _faults_state(faults: Faults) -> Json:
     }
 
 
+def _past_state(number: int, order: Order) -> Json:
+    is_accepted = order.creation is CreationStatus.SUCCESS
+    return {
+        "number": number,
+        "id": order.id,
+        "timestamp": order.revision,
+        "status": order.status if is_accepted else None,
+        "courier_id": order.courier.id if order.courier else None,
+        "payments": [[payment.type.kind, str(payment.sum)] for payment in order.payments],
+    }
+
+
 def _attempt(answer: Answer) -> Json:
     try:
         body: object = json.loads(answer.body)
     except ValueError:
         body = None
-    return {**pick(answer, "at url status"), "what": answer.title, "took_ms": answer.took_ms, "body": body}
+    return {
+        **pick(answer, "number at url status"),
+        "what": answer.title,
+        "took_ms": answer.took_ms,
+        "body": body,
+    }

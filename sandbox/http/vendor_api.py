@@ -83,6 +83,9 @@ class VendorApi:
         with self._simulator.lock:
             call = Call(self._simulator, login, content, self._simulator.now())
             result = operation.run(call, read(operation.request, content))
+            correlation_id = result.get("correlationId") if isinstance(result, dict) else None
+            if isinstance(correlation_id, UUID):
+                self._simulator.commands.record(correlation_id, path, content)
         inject_fault_after(faults)
         return Response() if result is None else jsonify(to_json(result))
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sandbox.http.vendor_json import Json
 
 KEPT = timedelta(minutes=30)
+_ACCEPTED_KEPT = 10_000
 
 
 @dataclass(slots=True)
@@ -18,15 +19,41 @@ class _Entry:
     state: Json
 
 
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    operation: str
+    correlation_id: UUID
+    body: Json
+    entry: _Entry
+
+
 class CommandStatuses:
     """The commands' states. Not thread-safe."""
 
     def __init__(self) -> None:
         self._entries: dict[UUID, _Entry] = {}
         self._done: deque[tuple[datetime, UUID]] = deque()
+        self._accepted: deque[_Accepted] = deque(maxlen=_ACCEPTED_KEPT)
 
     def begin(self, correlation_id: UUID, organization_id: UUID) -> None:
         self._entries[correlation_id] = _Entry(organization_id, {"state": "InProgress"})
+
+    def record(self, correlation_id: UUID, operation: str, body: Json) -> None:
+        """Keep the request of a command; an id that names no command is left out."""
+        if entry := self._entries.get(correlation_id):
+            self._accepted.append(_Accepted(operation, correlation_id, body, entry))
+
+    def accepted(self) -> list[Json]:
+        """Give the commands that were accepted, the oldest first, with their states."""
+        return [
+            {
+                "operation": each.operation,
+                "correlation_id": each.correlation_id,
+                "body": each.body,
+                "state": each.entry.state["state"],
+            }
+            for each in self._accepted
+        ]
 
     def succeed(self, correlation_id: UUID, at: datetime) -> None:
         self._finish(correlation_id, {"state": "Success"}, at)

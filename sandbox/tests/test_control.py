@@ -13,7 +13,7 @@ from sandbox.http import inject_fault
 from sandbox.http.app import create_app
 from sandbox.loyalty.wallets import Customer
 from sandbox.orders.order import DeliveryStatus
-from sandbox.tests.harness import UNKNOWN_ID, Harness, open_harness
+from sandbox.tests.harness import UNKNOWN_ID, Harness, ids_of, open_harness
 
 TOPUP = "loyalty/iiko/customer/wallet/topup"
 
@@ -183,6 +183,8 @@ def test_sent_webhooks_are_listed_with_their_answers() -> None:
 
     assert (sent["url"], sent["what"], sent["status"]) == (address, delivery.title, None)
     assert sent["body"] == json.loads(delivery.body)
+    assert sent["number"] == 1
+    assert harness.show("webhooks?since=1") == {"webhooks": []}
 
 
 def test_menu_names_what_can_be_ordered(harness: Harness) -> None:
@@ -221,6 +223,36 @@ def test_same_seed_makes_the_same_calls_fail() -> None:
 
     assert ask() == ask()
     assert set(ask()) == {200, 500}
+
+
+def test_states_of_orders_are_listed_from_a_number_on(harness: Harness) -> None:
+    created = harness.control("orders", {"organization_id": harness.id_of("Берёзка")})
+    harness.run_until(lambda: len(harness.show("orders/history")["states"]) >= 3)
+
+    states, rest = (harness.show(f"orders/history?since={since}")["states"] for since in (0, 1))
+
+    assert [state["number"] for state in states] == list(range(1, len(states) + 1))
+    assert {state["id"] for state in states} == {created["id"]}
+    assert [state["status"] for state in states[:2]] == [None, "Unconfirmed"]
+    assert [state["timestamp"] for state in states] == sorted({state["timestamp"] for state in states})
+    assert rest == states[1:]
+
+
+def test_commands_are_listed_with_their_requests_and_ends(harness: Harness) -> None:
+    order = harness.wait_for_order("Берёзка", DeliveryStatus.WAIT_COOKING)
+    ids = ids_of(order)
+    harness.command("change_comment", order, comment="без лука")
+    harness.control("faults", {"faults": "http_500_after=1@deliveries/updatex1"})
+    asked = {**ids, "employeeId": UNKNOWN_ID}
+    assert harness.ask("deliveries/update_order_courier", asked).status_code == 500
+    harness.run(2)
+
+    listed = harness.show("commands")["commands"]
+
+    assert [(one["operation"], one["body"], one["state"]) for one in listed] == [
+        ("deliveries/change_comment", {**ids, "comment": "без лука"}, "Success"),
+        ("deliveries/update_order_courier", asked, "Error"),
+    ]
 
 
 def test_calls_are_counted_by_their_answers(harness: Harness) -> None:

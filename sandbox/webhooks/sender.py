@@ -52,7 +52,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The hub's answer to one attempt; ``status`` is None when there was none."""
+    """The hub's answer to one attempt; ``status`` is None when there was none. ``number`` counts all."""
 
     at: datetime
     title: str
@@ -60,6 +60,7 @@ class Answer:
     took_ms: int
     url: str = ""
     body: bytes = b""
+    number: int = 0
 
     @property
     def is_accepted(self) -> bool:
@@ -80,6 +81,7 @@ class Sender:
         self._lock = Lock()
         self._counts = Counts()
         self._answers: deque[Answer] = deque(maxlen=_ANSWERS_KEPT)
+        self._attempts = 0
 
     def put(self, delivery: Delivery) -> None:
         """Queue a delivery and return at once. Call it from one thread."""
@@ -170,8 +172,10 @@ class Sender:
         except requests.RequestException:
             status = None
         took_ms = round((time.monotonic() - started) * 1000)
-        answer = Answer(datetime.now(UTC), delivery.title, status, took_ms, url, delivery.body)
         with self._lock:
+            self._attempts += 1
+            at = datetime.now(UTC)
+            answer = Answer(at, delivery.title, status, took_ms, url, delivery.body, self._attempts)
             self._answers.append(answer)
         return answer
 
