@@ -21,6 +21,7 @@ from sandbox.events import NoticeKind
 from sandbox.faults import FAULT_NAMES, Faults, parse_faults
 from sandbox.logins import Login
 from sandbox.options import MAX_SPEED
+from sandbox.order import CreationStatus, Order
 from sandbox.sender import Answer
 from sandbox.stage import Stage
 from sandbox.wire import Json, order_info, vendor_date
@@ -50,6 +51,8 @@ class Control:
         control.add_url_rule("/menu", "menu", self._menu, methods=["GET"])
         control.add_url_rule("/calls", "calls", self._calls, methods=["GET"])
         control.add_url_rule("/orders", "all_orders", self._orders, methods=["GET"])
+        control.add_url_rule("/orders/history", "history", self._history, methods=["GET"])
+        control.add_url_rule("/commands", "commands", self._commands, methods=["GET"])
         control.add_url_rule("/faults", "set_faults", self._set_faults, methods=["POST"])
         control.add_url_rule("/clock", "clock", self._move_clock, methods=["POST"])
         control.add_url_rule("/orders", "orders", self._bear_order, methods=["POST"])
@@ -161,9 +164,11 @@ class Control:
     # --- looking ---
 
     def _sent(self) -> Response:
-        """Give the last tries to bring webhooks, the newest first, with what they said."""
+        """Give the last tries to bring webhooks (after number ``since``), the newest first, with what they
+        said."""
         limit = request.args.get("limit", default=100, type=int)
-        answers = self._stage.sender.answers()[: max(0, limit)]
+        since = request.args.get("since", default=0, type=int)
+        answers = [each for each in self._stage.sender.answers() if each.number > since][: max(0, limit)]
         return jsonify({"webhooks": [_sent_state(each) for each in answers]})
 
     def _calls(self) -> Response:
@@ -175,6 +180,19 @@ class Control:
         with self._stage.lock:
             orders = list(self._stage.kitchen.orders())
         return jsonify({"orders": [order_info(order) for order in orders]})
+
+    def _history(self) -> Response:
+        """Give the states that orders went through (after number ``since``), the oldest first."""
+        since = request.args.get("since", default=0, type=int)
+        with self._stage.lock:
+            found = self._stage.kitchen.history()
+        states = [_past_state(number, order) for number, order in found if number > since]
+        return jsonify({"states": states})
+
+    def _commands(self) -> Response:
+        """Give the commands that clients gave and the cloud took, the oldest first, with their ends."""
+        with self._stage.lock:
+            return jsonify({"commands": self._stage.commands.taken()})
 
     def _menu(self) -> Response:
         menus = [
@@ -242,12 +260,25 @@ def _faults_state(faults: Faults) -> Json:
     }
 
 
+def _past_state(number: int, order: Order) -> Json:
+    is_taken = order.creation is CreationStatus.SUCCESS
+    return {
+        "number": number,
+        "id": str(order.id),
+        "timestamp": order.revision,
+        "status": order.status.value if is_taken else None,
+        "courier_id": str(order.courier.id) if order.courier else None,
+        "payments": [[payment.type.kind, str(payment.sum)] for payment in order.payments],
+    }
+
+
 def _sent_state(answer: Answer) -> Json:
     try:
         body: object = json.loads(answer.body)
     except ValueError:
         body = None
     return {
+        "number": answer.number,
         "at": vendor_date(answer.at, UTC),
         "url": answer.url,
         "what": answer.title,

@@ -30,6 +30,7 @@ from sandbox.world import Employee, Organization, TerminalGroup, World
 # So long the cloud answers for its orders (REFERENCE 6).
 FORGET_AFTER = timedelta(days=7)
 REMEMBER_AT_MOST = 5000
+_HISTORY_KEPT = 5000
 
 _FIRST_BIRTH_AFTER = timedelta(seconds=1)
 _OPENING_RUSH = 5
@@ -66,6 +67,8 @@ class Kitchen:
         self._lives: dict[UUID, _Life] = {}
         self._over: deque[tuple[datetime, UUID]] = deque()
         self._happened: list[Event] = []
+        self._history: deque[tuple[int, Order]] = deque(maxlen=_HISTORY_KEPT)
+        self._announced = 0
         self.revisions = Revisions(opened_at)
         self._waiting_for_till: dict[UUID, list[Action]] = {}
         self._births = Random(f"{world.seed}/births")
@@ -122,6 +125,10 @@ class Kitchen:
         """Give the orders that changed after the cloud's ``revision``, in the order they did."""
         changed = [life for life in self._lives.values() if life.revision > revision]
         return [life.order for life in sorted(changed, key=lambda life: life.revision)]
+
+    def history(self) -> list[tuple[int, Order]]:
+        """Give the last states that orders went through, numbered, the oldest first."""
+        return list(self._history)
 
     def couriers_on_shift(self, organization: Organization) -> tuple[Employee, ...]:
         return self.asides.couriers_on_shift(organization)
@@ -230,6 +237,8 @@ class Kitchen:
         is_settled = changed.creation is not CreationStatus.IN_PROGRESS
         life.order = self._revised(changed, revision, operation_id)
         life.revision = self.revisions.next(at)
+        self._announced += 1
+        self._history.append((self._announced, life.order))
         self._happened.append(OrderChange(at, life.order, opens=is_settled and not was_settled))
 
     def _revised(self, order: Order, revision: int, operation_id: UUID | None) -> Order:

@@ -52,7 +52,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the hub said to one try; ``status`` is None when it said nothing."""
+    """What the hub said to one try; ``status`` is None when it said nothing. ``number`` counts all tries."""
 
     at: datetime
     title: str
@@ -60,6 +60,7 @@ class Answer:
     took_ms: int
     url: str = ""
     body: bytes = b""
+    number: int = 0
 
     @property
     def is_yes(self) -> bool:
@@ -78,6 +79,7 @@ class Sender:
         self._lock = Lock()
         self._counts = Counts()
         self._answers: deque[Answer] = deque(maxlen=_ANSWERS_KEPT)
+        self._tries = 0
 
     def put(self, letter: Letter) -> None:
         """Take a letter and return at once. Call it from one thread."""
@@ -166,8 +168,10 @@ class Sender:
         except requests.RequestException:
             status = None
         took_ms = round((time.monotonic() - started) * 1000)
-        answer = Answer(datetime.now(UTC), letter.title, status, took_ms, url, letter.body)
         with self._lock:
+            self._tries += 1
+            at = datetime.now(UTC)
+            answer = Answer(at, letter.title, status, took_ms, url, letter.body, self._tries)
             self._answers.append(answer)
         return answer
 

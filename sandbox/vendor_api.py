@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
+from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -24,6 +25,7 @@ from sandbox.call_faults import befall_after, befall_before
 from sandbox.calls import Call, Operation, Operations
 from sandbox.logins import Login
 from sandbox.stage import Stage
+from sandbox.wire import Json
 
 OPERATIONS: Operations = {
     **dictionaries.OPERATIONS,
@@ -79,8 +81,13 @@ class VendorApi:
         body = Body({}) if is_bare else Body.parse(request.get_data(), may_be_quoted=is_open)
         with self._stage.lock:
             content = operation(Call(self._stage, login, body, self._stage.now()))
+            self._note(path, body, content)
         befall_after(befalls)
         return Response() if content is None else jsonify(content)
+
+    def _note(self, path: str, body: Body, content: Json | None) -> None:
+        if content and isinstance(correlation_id := content.get("correlationId"), str):
+            self._stage.commands.note(UUID(correlation_id), path, body.content)
 
     def _check_login(self, path: str) -> Login:
         """Find whose token it is.

@@ -191,6 +191,8 @@ def test_sent_webhooks_are_listed_with_what_they_said() -> None:
 
     assert [(each["url"], each["what"], each["status"]) for each in sent] == [(address, letter.title, None)]
     assert sent[0]["body"] == json.loads(letter.body)
+    assert sent[0]["number"] == 1
+    assert theatre.client.get("/sandbox/webhooks?since=1").get_json() == {"webhooks": []}
 
 
 def test_menu_names_what_can_be_ordered(theatre: Theatre) -> None:
@@ -238,6 +240,37 @@ def test_orders_are_told_as_the_cloud_has_them(theatre: Theatre) -> None:
     told = theatre.client.get("/sandbox/orders").get_json()["orders"]
 
     assert [order["id"] for order in told] == [born["id"]]
+
+
+def test_states_of_orders_are_told_from_a_number_on(theatre: Theatre) -> None:
+    restaurant = theatre.restaurant("Берёзка")
+    born = theatre.control("orders", {"organization_id": str(restaurant.id)})
+    theatre.play_until(lambda: len(theatre.client.get("/sandbox/orders/history").get_json()["states"]) >= 3)
+
+    states = theatre.client.get("/sandbox/orders/history").get_json()["states"]
+    rest = theatre.client.get("/sandbox/orders/history?since=1").get_json()["states"]
+
+    assert [state["number"] for state in states] == list(range(1, len(states) + 1))
+    assert {state["id"] for state in states} == {born["id"]}
+    assert [state["status"] for state in states[:2]] == [None, "Unconfirmed"]
+    assert [state["timestamp"] for state in states] == sorted({state["timestamp"] for state in states})
+    assert rest == states[1:]
+
+
+def test_commands_are_told_with_what_was_asked_and_what_became_of_it(theatre: Theatre) -> None:
+    order = theatre.wait_for_order("Берёзка", DeliveryStatus.WAIT_COOKING)
+    theatre.command("deliveries/change_comment", order, comment="без лука")
+    theatre.control("faults", {"faults": "http_500_after=1@deliveries/updatex1"})
+    ids = {"organizationId": str(order.organization.id), "orderId": str(order.id)}
+    assert theatre.ask("deliveries/update_order_courier", {**ids, "employeeId": STRANGER}).status_code == 500
+    theatre.play(2)
+
+    told = theatre.client.get("/sandbox/commands").get_json()["commands"]
+
+    assert [(one["operation"], one["body"], one["state"]) for one in told] == [
+        ("deliveries/change_comment", {**ids, "comment": "без лука"}, "Success"),
+        ("deliveries/update_order_courier", {**ids, "employeeId": STRANGER}, "Error"),
+    ]
 
 
 def test_calls_are_counted_by_what_was_answered(theatre: Theatre) -> None:
