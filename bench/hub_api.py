@@ -29,11 +29,15 @@ class HubApi:
             return False
 
     def get(self, path: str) -> Any:
+        return json.loads(self.text(path))
+
+    def text(self, path: str) -> str:
         request = urllib.request.Request(
             f"{self.url}{path}", headers={"Authorization": f"Api-Key {self.key}"}
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+            content: bytes = answer.read()
+            return content.decode()
 
     def rows(self, path: str) -> list[dict[str, Any]]:
         """Every row of a list, page by page."""
