@@ -101,7 +101,7 @@ class Evidence:
     # clients of the hub
     asked: list[Asked] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
-    states_shown: set[tuple[str, int | None, str]] = field(default_factory=set)
+    states_shown: set[tuple[str, int | None, str | None]] = field(default_factory=set)
     """Of orders, meanwhile: iiko's id, revision, status."""
     shown_confirmed: set[int] = field(default_factory=set)
     """Commands shown as confirmed, meanwhile."""

@@ -137,7 +137,7 @@ class PostmasterKilled(Fault):
 
 class DatabaseCutOff(Fault):
     name = "database cut off"
-    lasts_s = 8.0
+    lasts_s = 7.0
 
     def begin(self) -> str:
         self.hub.cut_off()
@@ -149,7 +149,7 @@ class DatabaseCutOff(Fault):
 
 class WorkerClocksWrong(Fault):
     name = "workers' clocks an hour off"
-    lasts_s = 10.0
+    lasts_s = 8.0
 
     def begin(self) -> str:
         self.hub.stop_workers()
@@ -164,7 +164,7 @@ class WorkerClocksWrong(Fault):
 
 
 class WebClockWrong(Fault):
-    lasts_s = 8.0
+    lasts_s = 5.0
     shift_s: ClassVar[float]
 
     def begin(self) -> str:

@@ -18,7 +18,7 @@ from chaos.installation import WORKERS, Installation, wait_for
 from chaos.load import Load
 from chaos.watch import Watch
 
-_REST_S = (1.0, 3.0)
+_REST_S = (0.5, 2.0)
 _SETTLE_S = 120.0
 _END_SPEED = 600.0
 _READERS = 4

@@ -30,7 +30,7 @@ class Watch:
     def __init__(self, hub: Installation, seed: int) -> None:
         self.hub = hub
         self.samples: list[Sample] = []
-        self.states_shown: set[tuple[str, int | None, str]] = set()
+        self.states_shown: set[tuple[str, int | None, str | None]] = set()
         self.shown_confirmed: set[int] = set()
         self.acknowledged: list[Wire] = []
         self.history: list[Wire] = []

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import structlog
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware import csrf
 from django.shortcuts import render
@@ -17,7 +16,7 @@ from django.utils.translation import gettext
 from django.views import defaults
 
 from iikohub.addresses import DEFAULT_PORTS
-from organizations.api.errors import DatabaseAway, is_connection_lost
+from organizations.api.errors import DatabaseAway, is_database_away
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -40,8 +39,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Say that the database is away, where that is the reason; 500 for every other."""
-    error = sys.exc_info()[1]
-    if isinstance(error, OperationalError | InterfaceError) and is_connection_lost(error):
+    if is_database_away(sys.exc_info()[1]):
         # Without the request: what its context holds may be read from the database.
         response = HttpResponse(render_to_string("503.html"), status=503)
         response.headers["Retry-After"] = str(DatabaseAway.wait)
