@@ -195,6 +195,11 @@ def nobody_met_an_internal_error(seen: Evidence) -> list[str]:
     ]
 
 
+def no_process_gave_up(seen: Evidence) -> list[str]:
+    """Web and workers outlive whatever happens to what they stand on."""
+    return list(seen.ended_by_themselves)
+
+
 def evidence_suffices(seen: Evidence) -> list[str]:
     """A run in which little happened, or that was not watched, proves nothing."""
     found = {
@@ -221,6 +226,7 @@ CHECKS: dict[str, Check] = {
     "commands shown as confirmed were done": confirmed_commands_were_done,
     "orders were shown in states that iiko had": order_states_were_iikos,
     "nobody met an internal error": nobody_met_an_internal_error,
+    "no process ended by itself": no_process_gave_up,
     "enough happened, and all was watched": evidence_suffices,
 }
 

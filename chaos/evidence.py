@@ -106,5 +106,7 @@ class Evidence:
     shown_confirmed: set[int] = field(default_factory=set)
     """Commands shown as confirmed, meanwhile."""
     injected: list[Injected] = field(default_factory=list)
+    ended_by_themselves: list[str] = field(default_factory=list)
+    """Processes that nobody had killed."""
     gaps: list[str] = field(default_factory=list)
     """What was missed in gathering."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import psutil
 
+from chaos.disk import CannotBeFilled
 from chaos.installation import WORKERS, Installation, wait_for
 
 HOUR_S = 3600.0
@@ -196,10 +197,10 @@ class DiskFull(Fault):
         return self.hub.disk.what
 
     def end(self) -> None:
-        self.hub.disk.free()
-        with suppress(psutil.NoSuchProcess):
-            # A server that could not write its log may have given up; somebody starts it again.
-            self.hub.cluster.bring_up()
+        with suppress(CannotBeFilled):  # then it was not filled either
+            self.hub.disk.free()
+        # A server that could not write its log may have given up; somebody starts it again.
+        self.hub.cluster.bring_up()
 
 
 FAULTS: tuple[type[Fault], ...] = (

@@ -134,6 +134,18 @@ class Installation(HubApi):
             one.stop()
         self.workers.clear()
 
+    def replace_dead(self) -> list[str]:
+        """Start again what ended by itself; returns what that was."""
+        dead = [one for one in self.workers if one.process.poll() is not None]
+        told = [f"a worker ended with {one.process.returncode}" for one in dead]
+        for one in dead:
+            self.workers.remove(one)
+            self.start_worker()
+        if self.web is not None and self.web.process.poll() is not None:
+            told.append(f"gunicorn ended with {self.web.process.returncode}")
+            self.start_web()
+        return told
+
     def _run(self, *command: str, shift_s: float = 0) -> Running:
         self._started += 1
         name = next((word for word in command[1:] if not word.startswith(("-", "/"))), "process")

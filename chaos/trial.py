@@ -34,6 +34,7 @@ _WAITING = {
     "procrastinate_jobs": "status = 'todo'",
     "procrastinate_workers": "true",
     "order_sync": "true",
+    "order_sync_leases": "true",
     "iiko_pauses": "true",
     "iiko_circuits": "true",
 }
@@ -58,6 +59,7 @@ class Trial:
         self.load.start()
         self.watch.start()
         self.injected: list[Injected] = []
+        self.ended_by_themselves: list[str] = []
         self._inject()
         self.load.stop()
         self.settle_s = self._settle()
@@ -77,10 +79,10 @@ class Trial:
                 self.injected.append(self._play(kind(self.hub, self.random)))
 
     def _play(self, fault: Fault) -> Injected:
+        self.say(fault.name)
         began, hit, not_played = time.monotonic(), "", ""
         try:
             hit = fault.begin()
-            self.say(f"{fault.name}: {hit}")
             time.sleep(fault.lasts_s)
         except CannotBeFilled as refused:
             not_played = str(refused)
@@ -89,6 +91,7 @@ class Trial:
             fault.end()
         ended = time.monotonic()
         wait_until_up(self.hub)
+        self.ended_by_themselves += [f"{one} during: {fault.name}" for one in self.hub.replace_dead()]
         return Injected(fault.name, hit, began, ended, time.monotonic(), not_played)
 
     # --- settling ---
@@ -127,6 +130,8 @@ class Trial:
             moved = ", ".join(f"{name} = {name} - interval '{_PASSED}'" for (name,) in columns)
             if moved:
                 self.hub.query(f"UPDATE {table} SET {moved} WHERE {condition}")  # constants of ours
+            else:
+                self.watch.gaps.append(f"there is no table {table} in which anything could wait")
         for _ in range(WORKERS):
             self.hub.start_worker()
 
@@ -164,6 +169,7 @@ class Trial:
             states_shown=self.watch.states_shown,
             shown_confirmed=self.watch.shown_confirmed,
             injected=self.injected,
+            ended_by_themselves=self.ended_by_themselves,
             gaps=self.watch.gaps + self.load.failures,
         )
         with ThreadPoolExecutor(_READERS) as pool:

@@ -245,6 +245,10 @@ def answer_with_an_internal_error(seen: Evidence) -> None:
     seen.samples.append(Sample(1.0, "admin: orders", 500, 0.1))
 
 
+def let_a_worker_give_up(seen: Evidence) -> None:
+    seen.ended_by_themselves.append("a worker ended with 1 during: disk full")
+
+
 def see_too_little(seen: Evidence) -> None:
     seen.gaps.append("7 tries of webhooks were not seen")
 
@@ -262,6 +266,7 @@ ONE_A_KEY = "a repeated request made one command"
 DONE = "commands shown as confirmed were done"
 STATES = "orders were shown in states that iiko had"
 NO_ERROR = "nobody met an internal error"
+NO_END = "no process ended by itself"
 ENOUGH = "enough happened, and all was watched"
 
 Spoil = Callable[[Evidence], None]
@@ -291,6 +296,7 @@ SPOILED: list[tuple[Spoil, str, str]] = [
     (confirm_another_payment, DONE, "command 4 (/api/v1/orders/1/update-payment"),
     (show_a_state_that_never_was, STATES, "was shown as Delivered at revision 1"),
     (answer_with_an_internal_error, NO_ERROR, "admin: orders answered 500, 1 times"),
+    (let_a_worker_give_up, NO_END, "a worker ended with 1 during: disk full"),
     (see_too_little, ENOUGH, "7 tries of webhooks were not seen"),
 ]  # fmt: skip
 
