@@ -7,12 +7,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, cast
+from urllib.error import HTTPError
 
 from bench.processes import ProcessFailed
 from chaos.checks import FINAL, OVER
 from chaos.disk import CannotBeFilled
-from chaos.evidence import Evidence, InboxRow, Injected, Wire, canonical
+from chaos.evidence import Evidence, InboxRow, Injected, Sample, Wire, canonical
 from chaos.faults import Fault, plan, wait_until_up
 from chaos.installation import WORKERS, Installation, wait_for
 from chaos.load import Load
@@ -172,15 +173,27 @@ class Trial:
             ended_by_themselves=self.ended_by_themselves,
             gaps=self.watch.gaps + self.load.failures,
         )
-        with ThreadPoolExecutor(_READERS) as pool:
-            ids = [ident for (ident,) in self.hub.query("SELECT id FROM order_commands")]
-            told = pool.map(lambda ident: self.hub.get(f"/api/v1/commands/{ident}"), ids)
-            seen.commands = {one["id"]: one for one in told}
-            ids = [row["id"] for row in self.hub.rows("/api/v1/orders")]
-            shown = pool.map(lambda ident: self.hub.get(f"/api/v1/orders/{ident}"), ids)
-            seen.shown_orders = {one["iiko_order_id"]: one for one in shown}
+        commands = self._read(seen, "commands", "SELECT id FROM order_commands")
+        seen.commands = {one["id"]: one for one in commands}
+        orders = self._read(seen, "orders", "SELECT id FROM orders")
+        seen.shown_orders = {one["iiko_order_id"]: one for one in orders}
         self._collect_wallets(seen)
         return seen
+
+    def _read(self, seen: Evidence, path: str, ids: str) -> list[Wire]:
+        """Read rows one by one, as a client would; an answer that is an error is one that people got."""
+
+        def read(ident: int) -> Wire | None:
+            began = time.monotonic()
+            try:
+                return cast("Wire", self.hub.get(f"/api/v1/{path}/{ident}"))
+            except HTTPError as error:
+                took_s = time.monotonic() - began
+                seen.samples.append(Sample(began, f"GET {path}/{{id}} in the end", error.code, took_s))
+                return None
+
+        with ThreadPoolExecutor(_READERS) as pool:
+            return [one for one in pool.map(read, [row[0] for row in self.hub.query(ids)]) if one]
 
     def _collect_wallets(self, seen: Evidence) -> None:
         guests = {(one.organization_id, one.customer_id) for one in self.load.wallets}
