@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chaos.evidence import Evidence, Injected, Sample
+from chaos.evidence import Evidence, Injected, Sample, Wire
 from chaos.watch import WEBHOOK
 
 _GROUPS: dict[str, Callable[[str], bool]] = {
@@ -106,9 +106,14 @@ def counts(seen: Evidence) -> dict[str, int]:
         "of them acknowledged": sum(one.is_acknowledged for one in seen.asked),
         "asked again under their key": sum(one.tries > 1 for one in seen.asked),
         "never answered": sum(one.status == 0 for one in seen.asked),
-        "commands confirmed": sum(one["state"] == "confirmed" for one in seen.commands.values()),
-        "wallet operations confirmed": sum(one["state"] == "confirmed" for one in seen.operations.values()),
+        **_by_state("commands", seen.commands),
+        **_by_state("wallet operations", seen.operations),
     }
+
+
+def _by_state(what: str, rows: dict[int, Wire]) -> dict[str, int]:
+    found = Counter(row["state"] for row in rows.values())
+    return {f"{what} {state}": count for state, count in found.most_common()}
 
 
 def unavailable(seen: Evidence, fault: Injected) -> dict[str, float]:

@@ -37,7 +37,6 @@ _WAITING = {
     "order_sync": "true",
     "order_sync_leases": "true",
     "iiko_pauses": "true",
-    "iiko_circuits": "true",
 }
 """What waits for its time, by table."""
 

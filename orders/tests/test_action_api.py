@@ -194,7 +194,16 @@ def test_time_at_which_no_guest_had_it_is_refused(acting: Acting, moment: str) -
 
 @pytest.mark.parametrize(
     ("state", "status"),
-    [(None, 503), ("57P01", 503), ("08006", 503), ("53100", 503), ("53300", 503), ("40P01", 500)],
+    [
+        (None, 503),
+        ("57P01", 503),
+        ("08006", 503),
+        ("53100", 503),
+        ("53300", 503),
+        ("55P03", 503),
+        ("57014", 503),
+        ("40P01", 500),
+    ],
 )
 @pytest.mark.parametrize("raised", [OperationalError, ConnectorException], ids=["Django", "procrastinate"])
 def test_database_that_went_away_is_told_apart_from_mistakes(

@@ -39,8 +39,9 @@ class DatabaseAway(APIException):
     """Seconds, for ``Retry-After``."""
 
 
-# Connection errors, too many connections, the server is shut down or starting (PostgreSQL, appendix A).
-_AWAY = ("08", "53", "57P")
+# Connection errors, no room or too many connections, the server is shut down or starting; a lock or an
+# answer that did not come in time, as while a worker is frozen with it (PostgreSQL, appendix A).
+_AWAY = ("08", "53", "57P", "55P03", "57014")
 
 
 def is_database_away(error: BaseException | None) -> bool:
