@@ -17,7 +17,7 @@ from chaos.installation import WORKERS, Installation, wait_for
 
 HOUR_S = 3600.0
 _CATCH_WITHIN_S = 20.0
-_UP_AGAIN_S = 60.0
+_UP_AGAIN_S = 120.0
 
 _IN_MID_BATCH = """
 SELECT count(*) FROM pg_stat_activity

@@ -30,7 +30,7 @@ USER = "chaos"
 DATABASE = "iikohub"
 
 _CLOCK = PROJECT / "chaos" / "clock"
-_START_S = 60.0
+_START_S = 120.0
 _MOST_LOG = "max_wal_size = 256MB\n"
 
 # In one process: each start of Django costs seconds.
