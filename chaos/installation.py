@@ -23,7 +23,7 @@ from iikohub.postgres_cluster import PORT, Cluster
 from tests.cut_off import Way
 
 WORKERS = 2
-SPEED = 60.0
+SPEED = 40.0
 TOKEN = "token-of-the-played-iiko"
 PASSWORD = "of-the-trial-alone"
 USER = "chaos"

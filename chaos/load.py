@@ -31,7 +31,9 @@ _BETWEEN_MONEY_S = 0.8
 _TIMEOUT_S = 30.0
 _PAUSE_S = 1.0
 _SIDE_EVENTS = ("StopListUpdate", "StopListUpdate", "PersonalShift", "TableOrderUpdate", "ReserveUpdate")
-_FOLLOWING = {"Waiting": "OnWay", "OnWay": "Delivered"}
+_EARLY = ("WaitCooking", "CookingStarted", "CookingCompleted", "Waiting")
+"""What is further is over before a command gets there, and refused."""
+_FOLLOWING = {"CookingCompleted": "Waiting", "Waiting": "OnWay"}
 _ANSWERED_LATER = {0, 429, 500, 502, 503, 504}
 
 
@@ -114,7 +116,7 @@ class Load:
 
     def _act(self, random: Random) -> None:
         orders = self.hub.get("/api/v1/orders?open=true&limit=100")["results"]
-        orders = [one for one in orders if one["iiko_order_id"] and one["status"]]
+        orders = [one for one in orders if one["iiko_order_id"] and one["status"] in _EARLY]
         if not orders:
             return
         order = random.choice(orders)
