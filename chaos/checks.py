@@ -14,7 +14,7 @@ Check = Callable[[Evidence], list[str]]
 
 OVER = {"processed", "stale", "ignored"}
 FINAL = {"confirmed", "rejected", "expired", "attention"}
-_LEAST = {"webhooks acknowledged": 100, "commands confirmed": 5, "wallet operations confirmed": 5}
+_LEAST = {"webhooks acknowledged": 100, "commands confirmed": 3, "wallet operations confirmed": 3}
 """A run with less proves nothing."""
 
 _EXPECTED = {0, 200, 202, 409, 422, 429, 503}

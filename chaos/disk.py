@@ -73,7 +73,7 @@ class SmallFileSystem(Disk):
             ["mount", *arguments, str(self._folder)], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise CannotBeFilled(done.stderr.strip())
+            raise CannotBeFilled(done.stderr.strip().partition("\n")[0])
 
 
 class FileSizeLimit(Disk):

@@ -339,6 +339,6 @@ def test_request_that_was_never_answered_may_have_made_a_command() -> None:
 def test_empty_run_proves_nothing() -> None:
     assert judge(Evidence())[ENOUGH] == [
         "webhooks acknowledged: 0, at least 100",
-        "commands confirmed: 0, at least 5",
-        "wallet operations confirmed: 0, at least 5",
+        "commands confirmed: 0, at least 3",
+        "wallet operations confirmed: 0, at least 3",
     ]
