@@ -10,10 +10,14 @@ RUN useradd --create-home --uid 10001 hub
 COPY requirements.txt .
 RUN pip install --require-hashes -r requirements.txt
 
+# The product alone: .dockerignore names what stays out.
 COPY . .
 # Kept secrets and, without DATABASE_URL, the embedded database: mount a volume here.
 RUN mkdir .data && chown hub:hub .data
 VOLUME /app/.data
+
+# Every interface of the container, at PORT (8000); who reaches it is decided where it is published.
+ENV GUNICORN_BIND=0.0.0.0
 
 USER hub
 EXPOSE 8000

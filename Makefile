@@ -6,6 +6,8 @@ VENDOR_DOCUMENT := ../shared/iiko/cloud-openapi.json
 .PHONY: help install run test test-fast test-vendor fuzz chaos check check-static bench lock messages clean
 
 PORT ?= 8000
+# For a server that only runs the hub: make install REQUIREMENTS=requirements.txt
+REQUIREMENTS ?= requirements-dev.txt
 BIN := .venv/bin
 STAMP := .venv/installed
 # The first Python that is new enough; `make install PYTHON=/path/to/python` names another.
@@ -17,9 +19,9 @@ help: ## List the targets
 
 # The stamp holds a checksum of what was installed and is written last: an interrupted install is
 # repeated, a finished one costs nothing.
-install: ## Make .venv with the locked requirements; does nothing when it is current
+install: ## Make .venv with the locked requirements, unless it is current: make install [REQUIREMENTS=...]
 	@set -e; \
-	wanted="$$(cat requirements.txt requirements-dev.txt | cksum)"; \
+	wanted="$$(cksum < $(REQUIREMENTS))"; \
 	if [ "$$wanted" = "$$(cat $(STAMP) 2>/dev/null)" ] && $(BIN)/python -c 'import django' 2>/dev/null; then exit 0; fi; \
 	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 		if [ -z "$(PYTHON)" ]; then \
@@ -35,7 +37,7 @@ install: ## Make .venv with the locked requirements; does nothing when it is cur
 	fi; \
 	echo "Installing the locked requirements into .venv (once, a minute or two)..."; \
 	rm -f $(STAMP); \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS); \
 	echo "$$wanted" > $(STAMP)
 
 run: install ## Run the whole hub with demo data and a played iiko: make run [PORT=8000]
@@ -75,7 +77,7 @@ bench: install ## Measure: make bench [ARGS=...]
 lock: ## Lock requirements*.in with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "uv is needed: python3 -m pip install uv" >&2; exit 1; }
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q requirements.in -o requirements.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q requirements-dev.in -o requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
 messages: install ## Collect and compile the translations (needs gettext)
 	@command -v xgettext >/dev/null || { echo "gettext is needed: apt-get install gettext" >&2; exit 1; }

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from django.conf import LazySettings
 from hypothesis import settings as hypothesis_settings
 
 from iiko_client.tests.harness import SCHEMA
+from iikohub.health import readiness
+from organizations import db_clock
 from organizations.services.call_log import call_log
 from organizations.services.link import transports
 from tests.played_iiko import iiko  # noqa: F401  # a fixture for all
 from tests.played_sandbox import stage  # noqa: F401  # the same
 from webhooks.services.tokens import token_book
+from webhooks.services.wrong_tokens import wrong_tokens
 
 # The same examples in every run, so that a red run can be had again;
 # HYPOTHESIS_PROFILE=search looks for new ones.
@@ -46,8 +51,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_token_book() -> None:
-    """Tokens read in one test must not open the door in the next."""
+    """Tokens read in one test must not open the door in the next, nor wrong ones close it."""
     token_book.forget()
+    wrong_tokens.forget()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_readiness() -> None:
+    """What one test found of the database is not true of the next one's."""
+    readiness.forget()
+
+
+@pytest.fixture(autouse=True)
+def _database_clock() -> None:
+    """The database runs on this machine, so its clock is known without a query."""
+    db_clock.clock.start_from(db_clock.Reading(datetime.now(UTC), time.monotonic(), time.time()))
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
-import socket
-import struct
-import tempfile
+import re
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +14,23 @@ import environ
 # As the settings do: what is set in the environment wins over the file.
 environ.Env.read_env(Path(__file__).resolve().parent / ".env")
 
-# All interfaces, since a container or a proxy on another machine must reach it.
-bind = os.environ.get("GUNICORN_BIND") or f"0.0.0.0:{os.environ.get('PORT') or 8000}"
+# This machine alone, until GUNICORN_BIND says otherwise: an address, with a port of its own or that of PORT.
+bind = os.environ.get("GUNICORN_BIND") or "127.0.0.1"
+if not bind.startswith(("unix:", "fd://")) and not re.search(r":\d+$", bind):
+    bind += f":{os.environ.get('PORT') or 8000}"
 backlog = 2048
 
 # A process for each core, of many threads: they mostly wait for commits, and those who wait share one
 # (docs/performance.md). Each thread keeps one database connection; the embedded server takes 200 in all.
-worker_class = "gthread"
+# A thread has a request once it is here, and until its answer is handed over: it waits for no client.
+worker_class = "iikohub.buffering_worker.BufferingWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(max(os.cpu_count() or 2, 2), 4))
 threads = int(os.environ.get("GUNICORN_THREADS") or 16)
-# Idle keep-alive connections wait in the poller and take no thread, so many clients share a few.
+# Idle and slow connections take no thread, so many clients share a few.
 worker_connections = 1000
 # Longer than the 60 s after which common proxies drop an idle connection, so that ours is not the
 # side that closes while a request is on its way.
 keepalive = 75
-# How long a thread waits for the next piece of a request that has begun.
-read_timeout_s = int(os.environ.get("GUNICORN_READ_TIMEOUT") or 15)
 timeout = 60
 graceful_timeout = 30
 
@@ -40,33 +39,39 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 accesslog = None
 
-_METRICS_PREFIX = "iikohub-metrics-"
-
 
 def on_starting(server: Any) -> None:
     """Give the workers one fresh folder to add up their metrics in.
 
     An inherited folder of ours belongs to the master that is re-executing itself and will remove it.
     """
+    from iikohub.metrics_folder import PREFIX, MetricsFolder
+
+    allow_many_connections()
     inherited = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
-    if not inherited or Path(inherited).name.startswith(_METRICS_PREFIX):
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.metrics_dir = tempfile.mkdtemp(prefix=_METRICS_PREFIX)
+    if not inherited or Path(inherited).name.startswith(PREFIX):
+        server.metrics_folder = MetricsFolder()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(server.metrics_folder.path)
 
 
-def when_ready(server: Any) -> None:
-    """Bound the wait for half-sent requests: gunicorn's threads wait for ever, and a few hold them all.
-
-    Connections inherit the option from the socket that accepts them (Linux).
-    """
-    for listener in server.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", read_timeout_s, 0))
+def allow_many_connections() -> None:
+    """Raise the soft limit of open files, often 1024, where a process may: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * worker_connections
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Let the garbage collector pass by what lives as long as the process, and look in less often."""
+    """Pass by what lives as long as the process when collecting garbage; keep the database's clock."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    # Here and not at the top: Django is set up by now.
+    from organizations import db_clock
+
+    db_clock.clock.keep("web")
 
 
 def child_exit(_server: Any, worker: Any) -> None:
@@ -77,5 +82,5 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    if metrics_dir := getattr(server, "metrics_dir", None):
-        shutil.rmtree(metrics_dir, ignore_errors=True)
+    if folder := getattr(server, "metrics_folder", None):
+        folder.remove()

@@ -86,7 +86,7 @@ def clean_environment() -> dict[str, str]:
 
 def _measure(environment: Mapping[str, str]) -> int:
     command = [
-        sys.executable, "-m", "iikohub.supervisor", str(os.getpid()),
+        sys.executable, "-m", "demo.tie", str(os.getpid()),
         sys.executable, str(PROJECT / "manage.py"), "bench", *sys.argv[1:],
     ]  # fmt: skip
     # Ctrl-C reaches the child as well: it ends its processes, we wait for it and remove the database.

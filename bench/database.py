@@ -38,7 +38,7 @@ def empty() -> None:
 
 
 def analyse() -> None:
-    """What autovacuum would have done in a database that lives longer than a benchmark."""
+    """Do what autovacuum would have done in a database that lives longer than a benchmark."""
     with connection.cursor() as cursor:
         cursor.execute(f"VACUUM ANALYZE {_EMPTIED}")
 

@@ -32,6 +32,7 @@ from werkzeug.serving import make_server
 from iiko_client.transport import Retries
 from loyalty.models import LoyaltyOperation, OperationKind, OperationState, OperationStep
 from loyalty.services import carrying, operations
+from organizations import db_clock
 from organizations.link_models import ApiLogin, IikoCircuit, IikoPause
 from organizations.models import Organization
 from organizations.services.registry import add_organization, create_api_key
@@ -189,7 +190,8 @@ class Trial:
             stack.enter_context(override_settings(IIKO_ALLOW_PRIVATE_ADDRESSES=True))
             base_url = stack.enter_context(_served(self._stage))
             self._set_up(base_url)
-            stack.enter_context(mock.patch("django.utils.timezone.now", self._clock.now))
+            stack.enter_context(mock.patch.object(db_clock.clock, "now", self._clock.now))
+            stack.enter_context(mock.patch.object(db_clock, "exactly_now", self._clock.now))
             # Waiting between reads that failed would cost real time and prove nothing.
             stack.enter_context(mock.patch.object(Retries, "pause_s", return_value=0.0))
             for owner, name in _STEPS:
@@ -210,7 +212,7 @@ class Trial:
     # --- dying ---------------------------------------------------------------------------------------
 
     def _mortal(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        """A step before or after which the process may end."""
+        """Mark a step before or after which the process may end."""
 
         @wraps(step)
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -255,7 +257,7 @@ class Trial:
         return advance
 
     def _wish(self) -> Task:
-        """A request, some of them twice under one key, repeated until the hub has taken or refused it."""
+        """Repeat a request, some of them twice under one key, until the hub has taken or refused it."""
         number = self._outcome.operations
         self._outcome.operations += 1
         path, body = self._next_request()

@@ -16,7 +16,7 @@ STORM = (
 def arguments(
     *, port: int, hub_port: int, token: str, speed: float, faults: str = "", seed: int = 1
 ) -> tuple[str, ...]:
-    """The command line of a sandbox that bears no order by itself."""
+    """Give the command line of a sandbox that bears no order by itself."""
     return (
         "-m", "sandbox", "--port", str(port), "--rate", "0", "--speed", f"{speed:g}", "--seed", str(seed),
         "--webhook-url", f"http://127.0.0.1:{hub_port}/api/v1/webhooks/iiko",
@@ -68,7 +68,7 @@ class Played:
         self._ask("events", {"event_type": event_type, "organization_id": organization_id})
 
     def webhooks(self) -> list[dict[str, Any]]:
-        """The last tries to bring webhooks, the newest first."""
+        """List the last tries to bring webhooks, the newest first."""
         told: list[dict[str, Any]] = self._ask("webhooks?limit=500")["webhooks"]
         return told
 

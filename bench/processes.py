@@ -35,7 +35,7 @@ class Running:
         )
         self.command = command
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "iikohub.supervisor", str(os.getpid()), *command],
+            [sys.executable, "-m", "demo.tie", str(os.getpid()), *command],
             cwd=PROJECT,
             env=os.environ | env,
             stdin=subprocess.DEVNULL,

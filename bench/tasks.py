@@ -13,6 +13,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from iiko_client.reading import loads
+from organizations.jobs import TIMETABLE
 from webhooks.handlers import HANDLERS
 from webhooks.handlers.base import Claimed, Ending
 from webhooks.models import EventStatus, WebhookEvent
@@ -20,7 +21,7 @@ from webhooks.models import EventStatus, WebhookEvent
 QUEUE = "bench"
 
 # The hub's own tasks of the clock would be queued, and charged, in between.
-app.periodic_registry.periodic_tasks.clear()
+TIMETABLE.periodic_tasks.clear()
 
 
 @app.task(queue=QUEUE)

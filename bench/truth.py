@@ -48,7 +48,7 @@ def differences(told: Wire, shown: Wire | None, zone: str) -> dict[str, tuple[An
 
 
 def expected(told: Wire, zone: str) -> dict[str, Any]:
-    """The fields of the hub's order detail; times as instants, items and payments as what counts of them."""
+    """Read the hub's order detail: times as instants, items and payments as what counts of them."""
     fields: dict[str, Any] = {
         "organization_id": told["organizationId"],
         "iiko_order_id": told["id"],

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet, Value
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -37,6 +36,7 @@ from hall.presentation import (
     tables_text,
 )
 from orders.presentation import money_text
+from organizations import db_clock
 from organizations.admin_filters import OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.presentation import EMPTY, clock, cut, two_lines
@@ -97,7 +97,7 @@ class HallAdmin(MirrorAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         row = context["original"]
-        context |= hall_page(row, now=timezone.now(), shown=sees_people(request.user))
+        context |= hall_page(row, now=db_clock.now(), shown=sees_people(request.user))
         context |= {"title": f"{self.opts.verbose_name} {row}", "subtitle": None}
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
@@ -148,7 +148,7 @@ class TableOrderAdmin(HallAdmin):
     @admin.display(description=_("opened"), ordering="when_created")
     def opened(self, order: Any) -> SafeString:
         zone, is_shifted = order.organization.zone(), order.is_many_zones
-        return clock(order.when_created, zone, now=timezone.now(), with_offset=is_shifted)
+        return clock(order.when_created, zone, now=db_clock.now(), with_offset=is_shifted)
 
 
 @admin.register(Reserve)
@@ -162,7 +162,7 @@ class ReserveAdmin(HallAdmin):
     @admin.display(description=pgettext_lazy("reserve", "expected"), ordering="estimated_start_time")
     def expected(self, reserve: Any) -> SafeString:
         zone, is_shifted = reserve.organization.zone(), reserve.is_many_zones
-        moment = clock(reserve.estimated_start_time, zone, now=timezone.now(), with_offset=is_shifted)
+        moment = clock(reserve.estimated_start_time, zone, now=db_clock.now(), with_offset=is_shifted)
         return two_lines(moment, minutes_text(reserve.duration_minutes) if reserve.duration_minutes else "")
 
     @admin.display(description=_("tables"))

@@ -92,7 +92,7 @@ class _Page(Bill):
         ]
 
     def notices(self) -> list[tuple[str, str, str]]:
-        """What needs a person's eye: severity, title, words."""
+        """List what needs a person's eye: severity, title, words."""
         row, notices = self._row, []
         if row.has_unknown_status:
             title = _("iiko sent an unknown status: %(status)s") % {"status": row.raw_status}

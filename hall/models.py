@@ -15,6 +15,7 @@ from iiko_client.reading import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.types.statuses import ReserveStatus as WireReserveStatus
 from iiko_client.types.statuses import TableOrderStatus as WireTableOrderStatus
 from orders.models import CreationStatus
+from organizations.fields import StampField
 from organizations.models import Organization
 from organizations.phones import has_phone, phone_key, visible
 from organizations.services.registry import canonical_id
@@ -106,7 +107,7 @@ class HallRow(models.Model):
         _("revision"), null=True, help_text=_("iiko's timestamp of the newest message.")
     )
     field_ranks = models.JSONField(default=dict, editable=False)
-    created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
+    created_at = StampField(_("first seen"), auto_now_add=True)
     # From orders.services.horizon alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
 

@@ -33,7 +33,7 @@ def sees_people(user: Any) -> bool:
 
 
 def badges(row: HallRow) -> SafeString:
-    """What iiko says, never guessed: an unknown status is shown as it was sent."""
+    """Say what iiko says, never guessed: an unknown status is shown as it was sent."""
     found = [_status_badge(row)]
     if row.status and row.creation_status == CreationStatus.ERROR:
         found.append(badge("problem", _("A change was not accepted"), _("The till refused what was asked")))
@@ -85,7 +85,7 @@ def guests_text(count: int | None) -> str:
 
 
 def tables_text(table_ids: Sequence[str]) -> SafeString | str:
-    """The tables by the beginnings of their ids: no event names them. The ids are in the tooltip."""
+    """Show tables by the beginnings of their ids: no event names them. The ids are in the tooltip."""
     if not table_ids:
         return EMPTY
     short = ", ".join(one[:8] for one in table_ids[:2]) + (", …" if len(table_ids) > 2 else "")

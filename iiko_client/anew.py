@@ -105,7 +105,7 @@ def _check(order: JsonObject) -> None:
 
 
 def _of_newer_tills(order: JsonObject, till: Version) -> dict[str, Any]:
-    """What older tills are not told: zone and duration they find themselves, the rest would be lost."""
+    """Drop what older tills are not told: zone and duration they find themselves, the rest would be lost."""
     anew: dict[str, Any] = {}
     if not till or till >= (8, 8, 6):
         anew |= {"deliveryZone": order.get("deliveryZone"), "deliveryDuration": order.get("deliveryDuration")}

@@ -27,7 +27,7 @@ LICENCE_EXPIRED = "licence_expired"
 REDIRECT = "redirect"
 
 # Something behind iiko did not answer in time; as with 408, nobody says whether it was done. A guess
-# from the name: no source describes the code (reference, 1.2, read 2026-11).
+# from the name: no source describes the code (docs/iiko.md#outcome-unknown).
 _TIMED_OUT_BEHIND = "EXTERNAL_SYSTEM_TIMEOUT"
 
 
@@ -68,7 +68,7 @@ def correlation_of(body: Any) -> str | None:
 def refusal(body: Any, secrets: Collection[str]) -> Refusal:
     """Read ``{correlationId, errorDescription, error}``, ``{message, details}``, ``{code, message}`` or text.
 
-    The schema knows only the first; the others were met (reference, 1.2, read 2026-11).
+    The schema knows only the first; the others were met (docs/iiko.md#error-bodies).
     """
     if not isinstance(body, Mapping):
         return Refusal(clean(body if isinstance(body, str) else "", secrets), None, None)

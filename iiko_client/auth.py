@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from iiko_client import reading
 from iiko_client.errors import IikoError
 
-# "Standard token lifetime is 1 hour" (OpenAPI, read 2026-11); a client in use renews every 15 minutes.
+# A token lives an hour; a client in use renews every 15 minutes (docs/iiko.md#tokens).
 USUAL_LIFETIME = timedelta(minutes=15)
 LONGEST_LIFETIME = timedelta(minutes=50)
 _EARLY = timedelta(seconds=60)
@@ -24,7 +24,7 @@ _EARLY = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class V1:
-    """The login alone: deprecated in the schema, still what integrations use (reference, 1.1)."""
+    """The login alone: deprecated in the schema, still what integrations use (docs/iiko.md#tokens)."""
 
     api_login: str = field(repr=False)
 

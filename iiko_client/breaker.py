@@ -1,11 +1,11 @@
 """Stop calling before iiko blocks the key.
 
-"Multiple execution of any method with a wrong body can lead to blocking of the API key" (vendor's help
-centre, in reference 1.3, read 2026-11). A circuit counts suspicious answers in a row; once it opens,
-calls are refused here. There is one circuit for each credential (401, 402, 5xx) and one for each
-operation and organization (the same request refused again and again), so that one organization without
-loyalty does not stop another's orders. Where refusals are part of the trade, as of an empty wallet, they
-count in full for that wallet alone, and for the operation only in a long row without a success.
+iiko blocks the key of an integration that repeats failing calls (docs/iiko.md#blocked-keys). A circuit
+counts suspicious answers in a row; once it opens, calls are refused here. There is one circuit for each
+credential (401, 402, 5xx) and one for each operation and organization (the same request refused again and
+again), so that one organization without loyalty does not stop another's orders. Where refusals are part of
+the trade, as of an empty wallet, they count in full for that wallet alone, and for the operation only in a
+long row without a success.
 """
 
 from __future__ import annotations

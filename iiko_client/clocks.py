@@ -1,6 +1,6 @@
 """iiko's clocks: zoneless text that is UTC in some fields and local to the terminal in others.
 
-Which field runs on which clock: vendor schema and reference, read 2026-11. There is no "parse a
+Which field runs on which clock: docs/iiko.md#which-clock. There is no "parse a
 date": every caller says whose clock it reads.
 """
 
@@ -61,7 +61,7 @@ def write_utc(moment: datetime) -> str:
 def write_local(moment: datetime, zone: tzinfo) -> str:
     """Write an instant for a field that iiko reads on the terminal's clock.
 
-    Other forms than ``yyyy-MM-dd HH:mm:ss.fff`` were refused (reference, section 10, read 2026-11).
+    Other forms than ``yyyy-MM-dd HH:mm:ss.fff`` were refused (docs/iiko.md#date-format).
 
     Raises:
         NotATime: ``moment`` has no zone, or lies outside the calendar on that clock.

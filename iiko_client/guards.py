@@ -19,7 +19,7 @@ from iiko_client.errors import (
     IikoTooMuchData,
 )
 from iiko_client.operations.table import Operation
-from iiko_client.pauses import Pauses
+from iiko_client.pauses import AskedPause, Pauses
 from iiko_client.reading import JsonObject
 
 
@@ -39,10 +39,10 @@ class Lanes:
                 "iiko asked to be left alone for a while", retry_after_s=rest_s, operation=operation.name
             )
 
-    def refused(self, operation: Operation, retry_after: str | None, said: Refusal) -> IikoBusy:
+    def refused(self, operation: Operation, asked: AskedPause, said: Refusal) -> IikoBusy:
         """Note a 429 and return it as an error."""
         now, lane = self._clock(), self._lane(operation)
-        asked_s = pauses.retry_after_s(retry_after, now)
+        asked_s = pauses.retry_after_s(asked.retry_after, now, asked.said_at)
         pause = pauses.next_pause(
             self._pauses.get(lane), now, asked_s=asked_s, steps_s=operation.busy_steps_s
         )
@@ -61,8 +61,7 @@ class Lanes:
 
 
 class Circuits:
-    """The circuits of every call: the credential's, the operation's for one organization, and for a wallet
-    its own."""
+    """The circuits of every call: the credential's, the operation's for one organization, a wallet's."""
 
     def __init__(self, *, key: str, breaker: Breaker, clock: Callable[[], datetime]) -> None:
         self._key = key
@@ -96,7 +95,7 @@ class Circuits:
             self._breaker.record(circuit, verdict, now)
 
     def _names(self, operation: Operation, body: JsonObject) -> list[str]:
-        """The circuits of a call, the widest first."""
+        """Name the circuits of a call, the widest first."""
         organization = calls.organization_of(body) or ""
         names = [self._key, f"{self._key}/{operation.name}/{organization}"]
         if operation.subject:
@@ -108,8 +107,7 @@ class Circuits:
 def verdicts(
     operation: Operation, error: IikoError | None, *, curable: bool
 ) -> tuple[Verdict, Verdict, Verdict]:
-    """Return what an outcome says of the credential, of this operation for this organization, and of the
-    operation's subject."""
+    """Return what an outcome says of the credential, the operation for this organization, and its subject."""
     if isinstance(error, IikoRejected) and operation.subject and _is_of_the_trade(error):
         return Verdict.GOOD, Verdict.REFUSED, Verdict.SUSPICIOUS
     whole, part = _verdicts(operation, error, curable=curable)

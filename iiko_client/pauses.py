@@ -1,7 +1,7 @@
 """How long to keep away after a 429: per credential and restriction group ("lane").
 
 The vendor names restriction groups but publishes no numbers, and no source confirms a ``Retry-After``
-header (reference, 1.3, read 2026-11): the header is honoured where it comes, else growing pauses that
+header (docs/iiko.md#rate-limits): the header is honoured where it comes, else growing pauses that
 were reported to work.
 """
 
@@ -26,6 +26,14 @@ class Pause:
 
     until: datetime
     refusals: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPause:
+    """The headers ``Retry-After`` and ``Date`` of a 429."""
+
+    retry_after: str | None = None
+    said_at: str | None = None
 
 
 class Pauses(Protocol):
@@ -74,13 +82,21 @@ def remaining_s(pause: Pause | None, now: datetime) -> float:
     return max(0.0, (pause.until - now).total_seconds()) if pause else 0.0
 
 
-def retry_after_s(header: str | None, now: datetime) -> float | None:
-    """Read ``Retry-After``, seconds or an HTTP date; None where it is absent or rubbish."""
+def retry_after_s(header: str | None, now: datetime, said_at: str | None = None) -> float | None:
+    """Read ``Retry-After``, seconds or an HTTP date; None where it is absent or rubbish.
+
+    A date is of iiko's clock and counted from the ``Date`` of its answer (``said_at``): ours may differ.
+    """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
+    moment = _http_date(text)
+    return None if moment is None else max(0.0, (moment - (_http_date(said_at) or now)).total_seconds())
+
+
+def _http_date(text: str | None) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(text)
+        moment = parsedate_to_datetime(text or "")
     except ValueError:
         return None
-    return max(0.0, ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

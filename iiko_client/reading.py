@@ -153,7 +153,7 @@ class Reader:
         self.issues.append(f"{self.path}{key}: {problem}")
 
     def raw(self, key: str) -> Any:
-        """The JSON value as it came, for fields whose shape iiko does not describe; empty ones are None."""
+        """Give the JSON as it came, for fields whose shape iiko does not describe; empty ones are None."""
         return plain(self.wire.get(key)) or None
 
     def read(self, key: str, parse: Callable[[Reader, str], T]) -> T | None:
@@ -179,14 +179,14 @@ class Reader:
         return (self.text(key) or "").strip() or None
 
     def short(self, key: str) -> str | None:
-        """A label short enough to be looked up by."""
+        """Read a label short enough to be looked up by."""
         value = self.label(key)
         if value is not None and len(value) > LONGEST_ID:
             raise BadValue(f"longer than {LONGEST_ID} characters")
         return value
 
     def word(self, key: str, known: Callable[[str], str | None]) -> str | None:
-        """A word of a list, in any spelling that ``known`` takes; any other is kept as it came and noted."""
+        """Read a word of a list in any spelling that ``known`` takes; note any other, kept as it came."""
         raw = self.short(key)
         found = known(raw) if raw else None
         if raw and found is None:
@@ -194,7 +194,7 @@ class Reader:
         return raw if found is None else str(found)
 
     def ident(self, key: str) -> str | None:
-        """An id of iiko's; the empty GUID counts as null."""
+        """Read an id of iiko's; the empty GUID counts as null."""
         if isinstance(self.wire.get(key), Decimal):
             raise BadValue("expected an id, got a fraction")
         value = self.label(key)
@@ -202,7 +202,7 @@ class Reader:
         return None if found == NO_ID else found
 
     def external_id(self, key: str) -> str | None:
-        """The shop's own number; see ``external_id``."""
+        """Read the shop's own number; see ``external_id``."""
         if isinstance(self.wire.get(key), Decimal):
             raise BadValue("expected text, got a fraction")
         value = self.label(key)
@@ -211,7 +211,7 @@ class Reader:
         return None if value is None else external_id(value)
 
     def money(self, key: str) -> MinorUnits | None:
-        """An amount rounded to 1/100 (see ``units``); noted where more than a double's noise was lost."""
+        """Round an amount to 1/100 (see ``units``); note it where more than a double's noise was lost."""
         value = self.wire.get(key)
         if value is None:
             return None
@@ -229,7 +229,7 @@ class Reader:
         return None if value is None else clocks.utc(value)
 
     def boolean(self, key: str) -> bool | None:
-        """True or false; what some senders write in their place (``"true"``, 1) is taken and noted."""
+        """Read true or false; what some senders write in their place (``"true"``, 1) is taken and noted."""
         value = self.wire.get(key)
         if value is None or isinstance(value, bool):
             return value
@@ -240,7 +240,7 @@ class Reader:
         return found
 
     def decimal(self, key: str) -> Decimal | None:
-        """A number below 10¹²; decimal text is taken too, as of whole numbers and of money."""
+        """Read a number below 10¹²; decimal text is taken too, as of whole numbers and of money."""
         value = self.wire.get(key)
         if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
             value = Decimal(value.strip())
@@ -254,7 +254,7 @@ class Reader:
         return number
 
     def integer(self, key: str) -> int | None:
-        """A 64-bit whole number; digits in a string are taken too."""
+        """Read a 64-bit whole number; digits in a string are taken too."""
         value = self.wire.get(key)
         if isinstance(value, str):
             value = value.strip()
@@ -278,7 +278,7 @@ class Reader:
         return self._inner(value, f"{key}.")
 
     def named(self, key: str, text_is: str = "name") -> Reader | None:
-        """The object under ``key``; text in its place is its ``text_is``, a UUID its id (both noted)."""
+        """Read the object under ``key``; text in its place is its ``text_is``, a UUID its id (both noted)."""
         value = self.wire.get(key)
         if not isinstance(value, str):
             return self.child(key)
@@ -289,7 +289,7 @@ class Reader:
         return self._inner({meaning: value}, f"{key}.")
 
     def children(self, key: str) -> list[Reader]:
-        """The objects of a list; null counts as an empty list, other members are noted and left out."""
+        """Read the objects of a list; null counts as an empty list, other members are noted and left out."""
         found = []
         for index, member in enumerate(self._members(key)):
             if isinstance(member, Mapping):
@@ -299,7 +299,7 @@ class Reader:
         return found
 
     def idents(self, key: str) -> list[str]:
-        """The ids of a list; null counts as an empty list, what is no id is noted and left out."""
+        """Read the ids of a list; null counts as an empty list, what is no id is noted and left out."""
         members = self._inner({str(at): member for at, member in enumerate(self._members(key))}, f"{key}.")
         found = (members.read(at, Reader.ident) for at in members.wire)
         return [one for one in found if one is not None]
@@ -316,7 +316,7 @@ class Reader:
         return Reader(wire, zone=self.zone, issues=self.issues, path=self.path + path)
 
     def inner(self, key: str) -> Reader:
-        """The object under ``key``, an empty one where it is absent, null or bad (then noted)."""
+        """Read the object under ``key``, an empty one where it is absent, null or bad (then noted)."""
         return self.read(key, Reader.child) or self._inner({}, f"{key}.")
 
     def inner_named(self, key: str, text_is: str = "name") -> Reader:

@@ -23,6 +23,7 @@ from iiko_client.answers import Answer, Refusal
 from iiko_client.calls import CallRecord
 from iiko_client.errors import IikoBusy, IikoError, IikoNoAnswer, IikoNotSent, IikoUnreadable
 from iiko_client.operations.table import Operation
+from iiko_client.pauses import AskedPause
 from iiko_client.reading import JsonObject
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Timeouts:
     margin_s: float = 5.0
 
     def vendor_s(self) -> int:
-        """Return the vendor's ``Timeout`` header (whole seconds, 15 if absent: OpenAPI, read 2026-11)."""
+        """Return the vendor's ``Timeout`` header, in whole seconds (docs/iiko.md#server-side-wait)."""
         return max(1, int(self.read_s - self.margin_s))
 
     def __post_init__(self) -> None:
@@ -83,7 +84,7 @@ class _Exchange:
 
     status: int | None
     raw: bytes | None
-    retry_after: str | None
+    asked: AskedPause
     failure: Exception | None
     started_at: datetime
     duration_s: float
@@ -104,7 +105,7 @@ class _Bearer(AuthBase):
 class Wire:
     """Sends requests for one credential over a pool of connections; safe to share between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what Transport was given, passed on by name
         self,
         *,
         base_url: str,
@@ -112,7 +113,7 @@ class Wire:
         timeouts: Timeouts,
         connections: int,
         only_public: bool,
-        refused: Callable[[Operation, str | None, Refusal], IikoBusy],
+        refused: Callable[[Operation, AskedPause, Refusal], IikoBusy],
         on_call: Callable[[CallRecord], None] | None,
         clock: Callable[[], datetime],
         timer: Callable[[], float],
@@ -146,7 +147,7 @@ class Wire:
 
     def _exchange(self, request: Request) -> _Exchange:
         started_at, began = self._clock(), self._timer()
-        status, raw, retry_after, failure = None, None, None, None
+        status, raw, asked, failure = None, None, AskedPause(), None
         try:
             response = self._session.post(
                 self._base_url + request.operation.path,
@@ -157,10 +158,10 @@ class Wire:
                 allow_redirects=False,
             )
             status, raw = response.status_code, response.content
-            retry_after = response.headers.get("Retry-After")
+            asked = AskedPause(response.headers.get("Retry-After"), response.headers.get("Date"))
         except (OSError, urllib3.exceptions.HTTPError) as error:  # requests' own are OSError
             failure = error
-        return _Exchange(status, raw, retry_after, failure, started_at, self._timer() - began)
+        return _Exchange(status, raw, asked, failure, started_at, self._timer() - began)
 
     def _outcome(
         self, operation: Operation, exchange: _Exchange, known: tuple[str, ...]
@@ -174,7 +175,7 @@ class Wire:
                 return error
         said = answers.refusal(answers.parse(exchange.raw), known)
         if exchange.status == 429:
-            return self._refused(operation, exchange.retry_after, said)
+            return self._refused(operation, exchange.asked, said)
         return answers.error_of(operation, exchange.status, said)
 
     def _report(

@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from iikohub import admin_people  # noqa: F401  # it registers itself
+from organizations import db_clock
 from organizations.admin import USUAL_TYPE_FIELDS
 from organizations.admin import OrganizationAdmin as BaseOrganizationAdmin
 from organizations.models import Organization, TerminalGroup
@@ -65,7 +65,7 @@ class OrganizationAdmin(BaseOrganizationAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         organizations: QuerySet[Organization] = super().get_queryset(request)
         configs = WebhookConfig.objects.filter(organization=OuterRef("iiko_id"), is_active=True)
-        silent = TerminalGroup.objects.silent(timezone.now()).select_related("organization")
+        silent = TerminalGroup.objects.silent(db_clock.now()).select_related("organization")
         return organizations.annotate(
             last_received=last_received("iiko_id"), is_open_to_iiko=Exists(configs)
         ).prefetch_related(Prefetch("terminal_groups", queryset=silent, to_attr="silent_groups"))
@@ -76,12 +76,12 @@ class OrganizationAdmin(BaseOrganizationAdmin):
     def webhook(self, organization: Any) -> SafeString:
         is_open = organization.is_open_to_iiko
         token = badge("on", gettext("token set")) if is_open else badge("off", gettext("no token"))
-        silent = silent_pos_badges(organization.silent_groups, timezone.now())
+        silent = silent_pos_badges(organization.silent_groups, db_clock.now())
         return format_html("{} {}", token, silent)
 
     @admin.display(description=_("POS"), empty_value=EMPTY)
     def pos_state(self, organization: Any) -> str | SafeString:
-        now = timezone.now()
+        now = db_clock.now()
         if silent := silent_pos_badges(organization.silent_groups, now):
             return silent
         told = (answers_text(group, now) for group in organization.terminal_groups.all())
@@ -89,12 +89,12 @@ class OrganizationAdmin(BaseOrganizationAdmin):
 
     @admin.display(description=_("last event"))
     def heard_of(self, organization: Any) -> str | SafeString:
-        return heard_text(organization.last_received, organization.zone(), timezone.now())
+        return heard_text(organization.last_received, organization.zone(), db_clock.now())
 
     @admin.display(description=_("dictionaries read"))
     def dictionaries_read(self, organization: Organization) -> str:
         read = organization.dictionaries_synced_at
-        return ago_text(read, timezone.now()) if read else gettext("not yet")
+        return ago_text(read, db_clock.now()) if read else gettext("not yet")
 
     @admin.display(description=_("what iiko says"))
     def from_iiko(self, organization: Organization) -> SafeString:

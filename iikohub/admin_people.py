@@ -85,8 +85,8 @@ def may_touch(user: Any, other: User) -> bool:
 
 
 def offered_rights(user: Any) -> QuerySet[Permission]:
-    """The rights that a person may give, of what has a page here."""
-    kinds = ContentType.objects.get_for_models(*admin.site._registry).values()
+    """List the rights that a person may give, of what has a page here."""
+    kinds = ContentType.objects.get_for_models(*admin.site._registry).values()  # noqa: SLF001  # has no other name
     rights = rights_of(user).filter(content_type__in=kinds).select_related("content_type")
     return rights.order_by("content_type__app_label", "content_type__model", "pk")
 

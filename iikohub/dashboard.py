@@ -14,7 +14,6 @@ from django.db import connection
 from django.db.models import Count, Prefetch, Q
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -26,6 +25,8 @@ from iikohub.dashboard_link import events_url, link_row
 from orders.command_models import OrderCommand, OrderCommandQuerySet
 from orders.models import Order, Status
 from orders.presentation import status_text
+from organizations import db_clock
+from organizations.clock_models import ClockSkew
 from organizations.models import Organization, TerminalGroup
 from organizations.presentation import ago_text, badge, clock, offset_text, silent_pos_badges, span_text
 from organizations.shift_models import Shift
@@ -80,7 +81,7 @@ def count_text(count: int) -> str:
 
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the index page what the person may see (Unfold's DASHBOARD_CALLBACK)."""
-    now = timezone.now()
+    now = db_clock.now()
     user: Any = request.user
     sees_orders = user.has_perm("orders.view_order")
     sees_events = user.has_perm("webhooks.view_webhookevent")
@@ -92,6 +93,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "order_tiles": [*(board.tiles(now) if board else ()), *command_tiles(user, now)],
         "status_tiles": board.statuses() if board else None,
         "inbox_tiles": inbox_tiles(now, since) if sees_events else None,
+        "wrong_clocks": wrong_clocks() if sees_events else None,
         "types": event_types(now, since) if sees_events else None,
         "board_tiles": board_tiles(user),
         "restaurants": restaurants(now, board, sees_events=sees_events) if sees_restaurants else None,
@@ -176,7 +178,7 @@ class _Board:
         ]
 
     def statuses(self) -> list[Tile]:
-        """The open orders by status, in the usual course; the two final statuses are never open."""
+        """Count the open orders by status, in the usual course; the two final statuses are never open."""
         open_statuses = [
             status for status in Status.values if status not in {Status.CLOSED, Status.CANCELLED}
         ]
@@ -226,7 +228,7 @@ def command_tiles(user: Any, now: datetime) -> list[Tile]:
 
 
 def _shown(number: int) -> int:
-    """The number that stands before the words, which have to go with it."""
+    """Give the number that stands before the words, which have to go with it."""
     return min(number, COUNT_UP_TO)
 
 
@@ -243,7 +245,7 @@ def orders_url(**parameters: str) -> str:
 
 
 def board_tiles(user: Any) -> list[Tile]:
-    """What is not to be had and who is at work, as far as the person may see either."""
+    """Tell what is not to be had and who is at work, as far as the person may see either."""
     tiles = []
     if user.has_perm("organizations.view_stoplistitem"):
         url = reverse("admin:organizations_stoplistitem_changelist")
@@ -308,13 +310,28 @@ def inbox_tiles(now: datetime, since: str) -> list[Tile]:
     ]
 
 
+def wrong_clocks() -> list[str]:
+    """Machines whose clocks are wrong, the worst first, each in a sentence."""
+    return [_wrong_clock(row) for row in ClockSkew.objects.current()[:RESTAURANTS_SHOWN]]
+
+
+def _wrong_clock(row: ClockSkew) -> str:
+    words = (
+        _("The clock of %(machine)s (%(role)s) is ahead by %(span)s.")
+        if row.skew_s > 0
+        else _("The clock of %(machine)s (%(role)s) is behind by %(span)s.")
+    )
+    span = span_text(timedelta(seconds=abs(row.skew_s)))
+    return words % {"machine": row.host, "role": row.role, "span": span}
+
+
 def _a_day_ago(now: datetime) -> str:
     """As the filter of the list of events reads it."""
     return f"{now.astimezone(UTC) - timedelta(days=1):%Y-%m-%dT%H:%MZ}"
 
 
 def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
-    """The events of the last 24 hours by type, the commonest first."""
+    """Count the events of the last 24 hours by type, the commonest first."""
     with connection.cursor() as cursor:
         cursor.execute(_OF_TYPE, [now - timedelta(days=1), COUNT_UP_TO + 1, types_met()])
         counts = sorted(((count, kind) for kind, count in cursor.fetchall() if count), reverse=True)

@@ -35,7 +35,7 @@ def events_url(**parameters: str) -> str:
 
 
 def link_row(organization: Organization, missed: int, now: datetime) -> dict[str, Any]:
-    """What the table says of a restaurant's link; without a watch that is awake it claims nothing."""
+    """Say in the table how a restaurant's link is; without a watch that is awake it claims nothing."""
     row: dict[str, Any] = {}
     if missed:
         row["missed"] = ngettext("%(count)d order missed", "%(count)d orders missed", missed) % {
@@ -73,7 +73,7 @@ def _next_step(organization: Organization, state: LinkState) -> SafeString | str
 
 
 def _config_url(organization: Any) -> str:
-    """The webhook settings of a restaurant; ``configs`` were read with it."""
+    """Show the webhook settings of a restaurant; ``configs`` were read with it."""
     for config in organization.configs:
         return reverse("admin:webhooks_webhookconfig_change", args=[config.pk])
     query = urlencode({"organization": organization.iiko_id})

@@ -11,7 +11,7 @@ from webhooks.sync_models import LinkHealth, LinkState, OrderSync
 
 
 def link_metrics(*, now: datetime) -> list[Metric]:
-    """The state of every active organization's webhooks, and what reconciliation found.
+    """Measure every active organization's webhooks, and what reconciliation found.
 
     Raises:
         DatabaseError, InterfaceError: the database does not answer.

@@ -51,6 +51,10 @@ BINARIES: Path = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 PATIENCE_S = 60
 # sun_path of macOS, the shortest among the systems we run on, less its closing zero.
 LONGEST_SOCKET_PATH = 103
+# Not TMPDIR, which can be as long as the path we are avoiding.
+SOCKET_DIRS = Path("/tmp")  # noqa: S108  # the names in it are mkdtemp's
+SOCKET_DIR_PREFIX = "iikohub-postgres-"
+OWNER_NOTE = "data_folder"
 EVERYBODY_READS = stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH
 
 SETTINGS = """\
@@ -240,11 +244,12 @@ class Cluster:
         remembered = self.data / "socket_dir"
         if remembered.exists() and Path(remembered.read_text()).is_dir():
             return Path(remembered.read_text())
-        # Not TMPDIR, which can be as long as the path we are avoiding.
-        socket_dir = Path(tempfile.mkdtemp(prefix="iikohub-postgres-", dir="/tmp"))
+        _remove_abandoned_socket_dirs()
+        socket_dir = Path(tempfile.mkdtemp(prefix=SOCKET_DIR_PREFIX, dir=SOCKET_DIRS))
         if account := _account():
             os.chown(socket_dir, account.pw_uid, account.pw_gid)
         remembered.write_text(str(socket_dir))
+        (socket_dir / OWNER_NOTE).write_text(str(self.data))
         return socket_dir
 
     def _remove_socket_dir(self) -> None:
@@ -308,6 +313,15 @@ class Cluster:
             f"The embedded PostgreSQL in {self.folder} {what} Its last words:\n{self._last_words()}\n"
             "If it is still recovering from a crash, try again in a minute."
         )
+
+
+def _remove_abandoned_socket_dirs() -> None:
+    """Remove those whose data folder is gone, or remembers another: no server will use them again."""
+    for note in SOCKET_DIRS.glob(f"{SOCKET_DIR_PREFIX}*/{OWNER_NOTE}"):
+        with contextlib.suppress(PermissionError):  # another account's
+            remembered = Path(note.read_text()) / "socket_dir"
+            if _lines(remembered) != [str(note.parent)]:
+                shutil.rmtree(note.parent, ignore_errors=True)
 
 
 def _account() -> pwd.struct_passwd | None:

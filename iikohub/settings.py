@@ -84,6 +84,14 @@ WEBHOOK_SECRET_KEY = env.str("WEBHOOK_SECRET_KEY", default="")
 # Whether a worker that starts registers the webhooks of all restaurants by itself.
 WEBHOOK_AUTO_REGISTER = _flag("WEBHOOK_AUTO_REGISTER", default=bool(WEBHOOK_BASE_URL))
 WEBHOOK_MAX_BODY_BYTES = _whole_number("WEBHOOK_MAX_BODY_BYTES", 5 * 1024 * 1024, lowest=1)
+# How long a request may take to arrive, head and body together (iikohub/buffering_worker.py).
+REQUEST_ARRIVES_WITHIN_S = _whole_number("GUNICORN_READ_TIMEOUT", 30, lowest=1)
+# Big webhook bodies (from 64 KiB) that one web process reads apart at a time, in bytes together.
+WEBHOOK_PARSING_BYTES = _whole_number("WEBHOOK_PARSING_BYTES", 5 * 1024 * 1024, lowest=1)
+# Bodies of the API beside webhooks.
+API_MAX_BODY_BYTES = _whole_number("API_MAX_BODY_BYTES", 1024 * 1024, lowest=1)
+# Requests with a wrong token from one address in a minute (of one web process); 0: any number.
+WEBHOOK_WRONG_TOKENS_PER_MINUTE = _whole_number("WEBHOOK_WRONG_TOKENS_PER_MINUTE", 60, lowest=0)
 # Finished events older than so many days are deleted; 0 keeps them for ever.
 INBOX_RETENTION_DAYS = _whole_number("INBOX_RETENTION_DAYS", 90, lowest=0)
 
@@ -132,6 +140,9 @@ LOYALTY_MAX_DAY_MINOR = _amount_minor("LOYALTY_MAX_DAY", "100000")
 
 # --- what is installed -----------------------------------------------------------------------------
 
+# They bring `manage.py iiko_sandbox` and `manage.py demo`; an image for production has neither folder.
+_DEVELOPMENT_APPS = [name for name in ("sandbox", "demo") if (BASE_DIR / name / "apps.py").exists()]
+
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
@@ -155,8 +166,8 @@ INSTALLED_APPS = [
     "loyalty",
     "hall",
     "webhooks",
-    "sandbox",
     "iikohub",
+    *_DEVELOPMENT_APPS,
 ]
 
 MIDDLEWARE = [
@@ -291,7 +302,7 @@ REST_FRAMEWORK = {
 }
 
 # Which of them an operation may answer: HubSchema.
-_REFUSALS = ["400", "401", "403", "404", "406", "415", "422", "429", "503"]
+_REFUSALS = ["400", "401", "403", "404", "406", "413", "415", "422", "429", "503"]
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "organizations.api.errors.HubExceptionHandler",
     "ALLOWED_ERROR_STATUS_CODES": _REFUSALS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 from datetime import timedelta
 from typing import Any
@@ -15,24 +14,16 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, ngettext
 from unfold.forms import AuthenticationForm
 
+from organizations import db_clock
+from organizations.client_address import client_address as address_of
+
 PASSWORD_CHECKS = threading.BoundedSemaphore(2)
 """Of one web process: hashing a password takes a core for a third of a second, and webhooks need it, too."""
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the address of the client, as the outermost of ``TRUSTED_PROXIES`` saw it.
-
-    Each proxy adds the address it was called from to the end of ``X-Forwarded-For``. What stands further left
-    is the client's own word and is not believed.
-    """
-    peer: str | None = request.META.get("REMOTE_ADDR") or None
-    if not settings.TRUSTED_PROXIES:
-        return peer
-    told = [text.strip() for text in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    try:
-        return str(ipaddress.ip_address(told[-min(settings.TRUSTED_PROXIES, len(told))]))
-    except ValueError:
-        return peer
+    """Give django-axes the address that our proxies saw."""
+    return address_of(request.META)
 
 
 class LockingBackend(AxesStandaloneBackend):  # type: ignore[misc]  # axes is untyped
@@ -41,6 +32,9 @@ class LockingBackend(AxesStandaloneBackend):  # type: ignore[misc]  # axes is un
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
         # Without a request somebody is at the machine itself.
         if request is not None:
+            # Axes would take the clock of this machine; the attempts it counts are those of all machines.
+            AxesProxyHandler.update_request(request)
+            request.axes_attempt_time = db_clock.now()  # type: ignore[attr-defined]  # axes keeps it there
             super().authenticate(request, **credentials)
 
 

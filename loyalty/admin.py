@@ -9,12 +9,12 @@ from django.contrib import admin
 from django.db.models import Prefetch, Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.admin_cancel import CancelPage, may_cancel
 from loyalty.admin_forms import FindGuestForm
 from loyalty.admin_wallet import WalletPages, may, words_of
 from loyalty.models import (
@@ -38,8 +38,11 @@ from loyalty.presentation import (
     order_link,
     phone_text,
     state_badge,
+    wait_text,
 )
+from loyalty.services.queue import wait_of, waits_of
 from loyalty.words import explain, explain_detail
+from organizations import db_clock
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.name_keys import has_words
@@ -162,16 +165,18 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
     @admin.display(description=_("read"))
     def read(self, customer: Any) -> SafeString:
         zone, is_shifted = customer.organization.zone(), customer.is_many_zones
-        return clock(customer.read_at, zone, now=timezone.now(), with_offset=is_shifted)
+        return clock(customer.read_at, zone, now=db_clock.now(), with_offset=is_shifted)
 
 
 def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     """What the card of a guest shows."""
-    now, zone, currency = timezone.now(), customer.organization.zone(), customer.organization.currency
+    now, zone, currency = db_clock.now(), customer.organization.zone(), customer.organization.currency
     shown = sees_people(request)
     rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related(
-        "organization", "wallet", "order"
+        "organization", "wallet__customer", "order"
     )
+    shown_rows = list(rows.order_by("-id")[:_SHOWN_OPERATIONS])
+    waits = waits_of(shown_rows, now=now)
     return {
         "headline": [
             (_("Restaurant"), customer.organization.name),
@@ -211,10 +216,11 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
                 "url": reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk]),
                 "asked": clock(operation.created_at, zone, now=now, seconds=True),
                 "badge": state_badge(operation),
+                "wait": wait_text(waits.get(operation.pk), zone, now=now),
                 "amount": amount_text(operation),
                 "order": order_link(operation, sees_orders=request.user.has_perm("orders.view_order")),
             }
-            for operation in rows.order_by("-id")[:_SHOWN_OPERATIONS]
+            for operation in shown_rows
         ],
         "read_url": reverse("admin:loyalty_customer_read", args=[customer.pk]),
     }
@@ -251,7 +257,7 @@ def _actions(request: HttpRequest, customer: Customer, wallet: Wallet) -> list[t
 
 
 @admin.register(LoyaltyOperation)
-class LoyaltyOperationAdmin(MirrorAdmin):
+class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
     list_display = ("asked", "what", "amount", "outcome", "guest", "restaurant", "order_shown", "who")
     list_filter = (StateFilter, KindFilter, OrganizationFilter, AskedFilter)
     change_form_template = "admin/loyalty/loyaltyoperation/change_form.html"
@@ -260,6 +266,18 @@ class LoyaltyOperationAdmin(MirrorAdmin):
     sortable_by = ()
     empty_words = _("Money moved in wallets is listed here.")
     fields = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        urls: list[URLPattern] = super().get_urls()
+        return self.cancel_urls() + urls
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Tell each row of the page what it waits for, all in one query."""
+        changelist = super().get_changelist_instance(request)
+        waits = waits_of(changelist.result_list, now=db_clock.now())
+        for operation in changelist.result_list:
+            operation.wait = waits.get(operation.pk)
+        return changelist
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LoyaltyOperation]:
         rows: QuerySet[LoyaltyOperation] = super().get_queryset(request)
@@ -291,7 +309,7 @@ class LoyaltyOperationAdmin(MirrorAdmin):
     @admin.display(description=_("asked"))
     def asked(self, operation: Any) -> SafeString:
         zone, is_shifted = operation.organization.zone(), operation.is_many_zones
-        return clock(operation.created_at, zone, now=timezone.now(), seconds=True, with_offset=is_shifted)
+        return clock(operation.created_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
 
     @admin.display(description=_("what"))
     def what(self, operation: LoyaltyOperation) -> SafeString:
@@ -302,9 +320,12 @@ class LoyaltyOperationAdmin(MirrorAdmin):
         return amount_text(operation)
 
     @admin.display(description=_("state"))
-    def outcome(self, operation: LoyaltyOperation) -> SafeString:
+    def outcome(self, operation: Any) -> SafeString:
+        now = db_clock.now()
+        if waits := wait_text(operation.wait, operation.organization.zone(), now=now):
+            return two_lines(state_badge(operation), cut(waits))
         is_hold = operation.kind == OperationKind.HOLD
-        return two_lines(state_badge(operation), hold_text(operation, timezone.now()) if is_hold else "")
+        return two_lines(state_badge(operation), hold_text(operation, now) if is_hold else "")
 
     @admin.display(description=_("guest"))
     def guest(self, operation: LoyaltyOperation) -> SafeString:
@@ -327,7 +348,7 @@ class LoyaltyOperationAdmin(MirrorAdmin):
 
 def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[str, Any]:
     """What the page of an operation shows: its facts and every step."""
-    now, zone = timezone.now(), operation.organization.zone()
+    now, zone = db_clock.now(), operation.organization.zone()
     customer = operation.wallet.customer
     url = reverse("admin:loyalty_customer_change", args=[customer.pk])
     sees_orders = request.user.has_perm("orders.view_order")
@@ -351,10 +372,20 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
         )
         for step in operation.steps.order_by("id")
     ]
-    earlier = _waits_for(operation)
+    if operation.state == OperationState.CANCELLED:
+        facts += [
+            (_("Called off by"), operation.cancelled_by),
+            (_("Why it was called off"), operation.cancel_comment or EMPTY),
+        ]
+    wait = wait_of(operation, now=now)
+    first = wait.first if wait and wait.ahead else None
     return {
-        "waits_for": earlier,
-        "waits_for_url": earlier and reverse("admin:loyalty_loyaltyoperation_change", args=[earlier.pk]),
+        "wait": wait_text(wait, zone, now=now),
+        "first": first,
+        "first_url": first and reverse("admin:loyalty_loyaltyoperation_change", args=[first.pk]),
+        "is_guessed": wait is not None and wait.is_guessed,
+        "cancel_url": may_cancel(request, operation)
+        and reverse("admin:loyalty_loyaltyoperation_cancel", args=[operation.pk]),
         "badge": state_badge(operation),
         "headline": [
             (pgettext("operation", "Hold"), hold_text(operation, now) or EMPTY)
@@ -366,13 +397,6 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
         "facts": facts,
         "steps": steps,
     }
-
-
-def _waits_for(operation: LoyaltyOperation) -> LoyaltyOperation | None:
-    if operation.state != OperationState.PENDING:
-        return None
-    same = LoyaltyOperation.objects.open().of_wallet(operation.wallet)
-    return same.filter(pk__lt=operation.pk).order_by("id").first()
 
 
 def _mono(text: str) -> SafeString | str:
@@ -429,7 +453,7 @@ class BalanceDifferenceAdmin(MirrorAdmin):
 
 def _when(moment: datetime, difference: Any) -> SafeString:
     zone = difference.wallet.customer.organization.zone()
-    return clock(moment, zone, now=timezone.now(), with_offset=difference.is_many_zones)
+    return clock(moment, zone, now=db_clock.now(), with_offset=difference.is_many_zones)
 
 
 def _difference_text(difference: BalanceDifference, minor: int | None) -> str:

@@ -47,6 +47,15 @@ class ReasonForm(forms.Form):
     token = forms.CharField(max_length=60, widget=forms.HiddenInput)
 
 
+class CancelForm(forms.Form):
+    reason = forms.CharField(
+        label=_("reason"),
+        max_length=LONGEST_COMMENT,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text=_("Kept in the ledger, with your name."),
+    )
+
+
 class MoveMoneyForm(ReasonForm):
     amount = forms.CharField(
         label=_("amount"),

@@ -13,7 +13,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from loyalty.admin_forms import FindGuestForm, MoveMoneyForm, ReasonForm
@@ -27,6 +26,7 @@ from loyalty.words import explain
 from orders.admin_commands_acts import requester_of
 from orders.errors import IdempotencyKeyReused
 from orders.models import Order
+from organizations import db_clock
 from organizations.errors import HubError
 from organizations.list_links import keep_filters
 from organizations.models import Organization
@@ -81,7 +81,7 @@ class WalletPages:
                 way=Way(wanted["way"]),
                 value=wanted["value"],
                 requested_by=requester_of(request).name,
-                now=timezone.now(),
+                now=db_clock.now(),
             )
         except HubError as error:
             messages.error(request, error.detail)
@@ -98,7 +98,7 @@ class WalletPages:
                     organization=customer.organization,
                     customer_id=customer.iiko_id,
                     requested_by=requester_of(request).name,
-                    now=timezone.now(),
+                    now=db_clock.now(),
                 )
             except HubError as error:
                 messages.error(request, error.detail)
@@ -131,7 +131,7 @@ class WalletPages:
             (_("Guest"), str(customer)),
             (_("Wallet"), str(wallet)),
             (_("Balance"), balance_text(wallet, currency)),
-            (_("Read from iiko"), clock(wallet.read_at, customer.organization.zone(), now=timezone.now())),
+            (_("Read from iiko"), clock(wallet.read_at, customer.organization.zone(), now=db_clock.now())),
         ]
         if not (request.method == "POST" and form.is_valid()):
             return self._ask(request, kind, customer, form, facts)
@@ -156,7 +156,7 @@ class WalletPages:
             request,
             customer,
             form,
-            lambda: operations.prepare(kind, asked=asked, by=by, now=timezone.now()),
+            lambda: operations.prepare(kind, asked=asked, by=by, now=db_clock.now()),
         )
 
     def release_view(self, request: HttpRequest, hold_id: int) -> HttpResponse:
@@ -180,7 +180,7 @@ class WalletPages:
             form,
             lambda: (
                 lambda: operations.request_cancel_hold(
-                    transaction_id=hold.transaction_id, by=by, now=timezone.now(), comment=reason
+                    transaction_id=hold.transaction_id, by=by, now=db_clock.now(), comment=reason
                 )
             ),
         )
@@ -201,7 +201,7 @@ class WalletPages:
                 owner=f"admin:{request.user.pk}",
                 key=form.cleaned_data["token"],
                 fingerprint=hashlib.sha256(asked.encode()).hexdigest(),
-                now=timezone.now(),
+                now=db_clock.now(),
             )
         except IdempotencyKeyReused:
             words = _("This form was sent already, with other values. What it asked for stands below.")

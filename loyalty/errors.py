@@ -20,6 +20,11 @@ class UnknownHold(HubError):
     http_status = 404
 
 
+class UnknownOperation(HubError):
+    code = "operation_not_found"
+    http_status = 404
+
+
 class LoyaltyNotProvisioned(HubError):
     code = "loyalty_not_provisioned"
 

@@ -21,7 +21,7 @@ def came_to_nothing(path: str = "") -> Q:
     """Orders that were cancelled or deleted, or that the till refused; ``path`` leads to the order.
 
     A refused creation may still become a success; by then its money is back in the wallet, and the till
-    charges the wallet when the order is closed (reference, sections 3 and 8, read 2026-11).
+    charges the wallet when the order is closed (docs/iiko.md#lost-creation, docs/iiko.md#holds).
     """
     cancelled = Q(**{f"{path}status": DeliveryStatus.CANCELLED.value})
     refused = {f"{path}creation_status": CreationStatus.ERROR, f"{path}raw_status__isnull": True}
@@ -45,8 +45,7 @@ _MOVABLE = (WalletKind.DEPOSIT, WalletKind.BONUS)
 _WHY_NOT_MOVED: dict[int | None, str] = {
     WalletKind.PRODUCTS: "wallet_of_products",
     WalletKind.DISCOUNT: "wallet_of_discount",
-    # iiko's transactions name a certificate by number, series and status (OpenAPI, read 2026-11). That a
-    # change of its balance alone would not fit them is a guess; a real certificate would settle it.
+    # That a change of its balance alone would not do is a guess: docs/iiko.md#kinds-of-wallets.
     WalletKind.CERTIFICATE: "wallet_of_certificate",
 }
 
@@ -159,7 +158,10 @@ class OperationKind(models.TextChoices):
 
 
 class OperationState(models.TextChoices):
-    """``pending → sent → confirmed | rejected``; ``unknown`` after a lost answer, until iiko shows more."""
+    """``pending → sent → confirmed | rejected``, or ``cancelled`` before it is sent.
+
+    ``unknown`` follows a lost answer, until iiko shows more.
+    """
 
     PENDING = "pending", _("waiting to be sent")
     SENT = "sent", _("sent, not confirmed yet")
@@ -167,6 +169,7 @@ class OperationState(models.TextChoices):
     CONFIRMED = "confirmed", _("done")
     REJECTED = "rejected", _("refused")
     EXPIRED = "expired", _("not done")
+    CANCELLED = "cancelled", _("called off")
 
 
 OPEN_STATES = (OperationState.PENDING, OperationState.SENT, OperationState.UNKNOWN)
@@ -180,14 +183,19 @@ class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
         return self.filter(state__in=OPEN_STATES)
 
     def counted(self) -> LoyaltyOperationQuerySet:
-        """Done, perhaps done, or still to be done: what counts against a limit. A hold that was given back
-        does not."""
+        """Done, perhaps done, or still to be done: what counts against a limit.
+
+        A hold that was given back does not.
+        """
         given_up = Q(state=OperationState.EXPIRED) & ~Q(error_code__in=NOT_KNOWN)
-        return self.exclude(given_up | Q(state=OperationState.REJECTED) | Q(released_at__isnull=False))
+        not_done = Q(state__in=(OperationState.REJECTED, OperationState.CANCELLED))
+        return self.exclude(given_up | not_done | Q(released_at__isnull=False))
 
     def of_wallet(self, wallet: Wallet) -> LoyaltyOperationQuerySet:
-        """The operations of iiko's wallet, whichever restaurant they were asked for: a guest of several
-        restaurants of one chain has one wallet, and a row here for each."""
+        """The operations of iiko's wallet, whichever restaurant they were asked for.
+
+        A guest of several restaurants of one chain has one wallet, and a row here for each.
+        """
         return self.filter(wallet__iiko_id=wallet.iiko_id, wallet__customer__iiko_id=wallet.customer.iiko_id)
 
     def spending(self) -> LoyaltyOperationQuerySet:
@@ -215,6 +223,7 @@ class LoyaltyOperation(models.Model):
     future: a worker has it in hand, or iiko asked to wait. ``sends`` counts the calls that may have been
     made; more than one only for the release of a hold, which cannot be made twice. ``anchor`` is the last
     revision of the guest's transactions before a release, whose own transaction bears no mark.
+    ``cancelled_by`` and ``cancel_comment`` belong to one that was called off before it was sent.
     ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.words``).
     """
 
@@ -268,6 +277,10 @@ class LoyaltyOperation(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True)
     finished_at = models.DateTimeField(_("ended"), null=True)
     released_at = models.DateTimeField(_("released"), null=True)
+    cancelled_by = models.CharField(_("called off by"), max_length=200, blank=True, default="", db_default="")
+    cancel_comment = models.CharField(
+        _("why it was called off"), max_length=200, blank=True, default="", db_default=""
+    )
 
     objects = LoyaltyOperationQuerySet.as_manager()
 
@@ -311,6 +324,11 @@ class LoyaltyOperation(models.Model):
     @property
     def is_final(self) -> bool:
         return self.state not in OPEN_STATES
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether it waits and no call was made for it, so that it can be called off."""
+        return self.state == OperationState.PENDING and not self.sends
 
     @property
     def is_known(self) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from django.urls import reverse
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from iiko_client.types.statuses import DeliveryStatus
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet, WalletKind
-from organizations.presentation import EMPTY, badge, money, span_text
+from loyalty.services.queue import ANSWER_LOST, BEING_SENT, IN_TURN, Wait
+from loyalty.words import explain
+from organizations.presentation import EMPTY, badge, clock_text, money, on_clock, span_text
 from organizations.services.personal_data import masked_phone
 
 _COLOURS = {
@@ -22,6 +24,7 @@ _COLOURS = {
     OperationState.CONFIRMED: "processed",
     OperationState.REJECTED: "refused",
     OperationState.EXPIRED: "ignored",
+    OperationState.CANCELLED: "ignored",
 }
 
 
@@ -35,6 +38,51 @@ def state_badge(operation: LoyaltyOperation) -> SafeString:
         return badge("failed", _("not known, look in iiko"), operation.trouble)
     state = OperationState(operation.state)
     return badge(_COLOURS[state], operation.get_state_display(), operation.trouble)
+
+
+def wait_text(wait: Wait | None, zone: tzinfo, *, now: datetime) -> str:
+    """What an operation waits for and how long that can take; empty where there is nothing to tell."""
+    if wait is None or not (wait.ahead or wait.reason == ANSWER_LOST):
+        return ""
+    facts = {
+        "number": wait.first.pk,
+        "since": _moment_text(wait.since, zone, now),
+        "every": span_text(wait.look_every) if wait.look_every else "",
+        "until": _moment_text(wait.settled_by, zone, now) if wait.settled_by else "",
+        "why": explain(wait.reason, ""),
+    }
+    return " ".join([str(_first_words(wait) % facts), str(_end_words(wait) % facts)]).strip()
+
+
+def _first_words(wait: Wait) -> str:
+    if wait.reason == ANSWER_LOST and not wait.ahead:
+        return _("iiko's answer to it was lost at %(since)s; looked up every %(every)s.")
+    if wait.reason == ANSWER_LOST:
+        return _(
+            "Waits behind #%(number)d, whose answer iiko lost, since %(since)s; looked up every %(every)s."
+        )
+    if wait.reason == BEING_SENT:
+        return _("Waits behind #%(number)d, which is being sent since %(since)s.")
+    if wait.reason == IN_TURN:
+        return _("Waits behind #%(number)d, which is sent first.")
+    return _("Waits behind #%(number)d. %(why)s")
+
+
+def _end_words(wait: Wait) -> str:
+    if wait.reason != ANSWER_LOST:
+        return ""
+    if wait.settled_by is None:
+        return _("If iiko does not show it, it is sent again.")
+    if wait.is_late:
+        return _("iiko could not be asked in time; the hub goes on asking, until %(until)s at the latest.")
+    return _("Settled at %(until)s at the latest.")
+
+
+def _moment_text(moment: datetime, zone: tzinfo, now: datetime) -> str:
+    """Write a moment of today without its day."""
+    there = on_clock(moment, zone)
+    is_today = there.date() == on_clock(now, zone).date()
+    return date_format(there, "H:i:s") if is_today else clock_text(moment, zone, now=now, seconds=True)
 
 
 def amount_text(operation: LoyaltyOperation) -> SafeString:

@@ -5,50 +5,49 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q
-from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from loyalty.models import LoyaltyOperation
 from loyalty.services import balance_check, carrying, customers, holds, operations
+from organizations import db_clock
 from organizations.jobs import scheduled
 
 
 @app.task(name="loyalty.advance_operation", queue="commands")
 def advance_operation(operation_id: int) -> None:
     """Take a step of an operation; the next is announced with what this one found."""
-    carrying.advance(operation_id, clock=timezone.now)
+    carrying.advance(operation_id, clock=db_clock.exactly_now)
 
 
 def enqueue(operation_id: int, at: datetime | None = None) -> None:
     """Let a worker take the next step of an operation, now or later; within the present transaction."""
-    is_now = at is None or at <= timezone.now()
+    is_now = at is None or at <= db_clock.now()
     advance_operation.configure(schedule_at=None if is_now else at).defer(operation_id=operation_id)
 
 
 @app.task(name="loyalty.release_of_order", queue="commands")
 def release_of_order(order_id: int) -> None:
     """Give back what is held for an order that came to nothing."""
-    holds.release_of_orders([order_id], now=timezone.now())
+    holds.release_of_orders([order_id], now=db_clock.now())
 
 
 @app.task(name="loyalty.read_guest", queue="commands")
 def read_guest(customer_id: int) -> None:
     """Read the balances again after money was moved; where that fails, the page says how old they are."""
-    customers.read_again(customer_id, now=timezone.now())
+    customers.read_again(customer_id, now=db_clock.now())
 
 
 @scheduled("* * * * *", at_start=True)
 def wake_operations() -> None:
     """Call operations whose worker died, release what was left behind, forget old idempotency keys."""
-    now = timezone.now()
-    late = now - timedelta(seconds=30)
+    now = db_clock.now()
+    late = now - timedelta(seconds=15)
     stuck = LoyaltyOperation.objects.open().filter(
         Q(held_until__lt=late) | Q(held_until__isnull=True, created_at__lt=late)
     )
-    # Those in a queue are called by whoever is before them, unless they wait for too long.
+    # Those in a queue are called by whoever is before them.
     earlier = LoyaltyOperation.objects.open().filter(wallet=OuterRef("wallet"), pk__lt=OuterRef("pk"))
-    callable_ones = stuck.filter(~Exists(earlier) | Q(created_at__lt=now - carrying.SEND_WITHIN))
-    for operation_id in callable_ones.order_by("id").values_list("pk", flat=True)[:500]:
+    for operation_id in stuck.filter(~Exists(earlier)).order_by("id").values_list("pk", flat=True)[:500]:
         enqueue(operation_id)
     holds.release_orphaned(now=now)
     operations.REPEATS.forget_old(now=now)
@@ -57,4 +56,4 @@ def wake_operations() -> None:
 @scheduled("17 1 * * *")
 def check_balances() -> None:
     """Compare ledger, balances and iiko's transactions, once a day."""
-    balance_check.check_all(clock=timezone.now)
+    balance_check.check_all(clock=db_clock.now)

@@ -13,7 +13,6 @@ from django.contrib.admin.views.main import ORDER_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -36,6 +35,7 @@ from orders.admin_page import order_page
 from orders.models import Order, OrderQuerySet
 from orders.permissions import may_ask_any
 from orders.presentation import amount_text, badges, courier_cell, restaurant_text, type_text
+from organizations import db_clock
 from organizations.admin_filters import OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.presentation import EMPTY, ago_text, clock, clock_text, cut, two_lines
@@ -146,7 +146,7 @@ class OrderAdmin(Acting, MirrorAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         sees_events = request.user.has_perm("webhooks.view_webhookevent")
-        order, now = context["original"], timezone.now()
+        order, now = context["original"], db_clock.now()
         context |= order_page(order, now=now, sees_events=sees_events)
         context |= commands_of(order, user=request.user, now=now)
         context["asked"] = asked_note(order, request.GET, user=request.user, now=now)
@@ -165,7 +165,7 @@ class OrderAdmin(Acting, MirrorAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         orders: OrderQuerySet = super().get_queryset(request)
-        return orders.select_related("organization").with_pos_silence(timezone.now())
+        return orders.select_related("organization").with_pos_silence(db_clock.now())
 
     # --- columns ---------------------------------------------------------------------------------------
 
@@ -178,12 +178,12 @@ class OrderAdmin(Acting, MirrorAdmin):
     def state(self, order: Order) -> SafeString:
         number = getattr(order, "replaced_by", None)  # of the list alone
         replaced = gettext("replaced by №%(number)s") % {"number": number} if number else ""
-        return two_lines(badges(order, timezone.now()), replaced)
+        return two_lines(badges(order, db_clock.now()), replaced)
 
     @admin.display(description=_("promised, type"), ordering="promised_time")
     def promised(self, order: Any) -> SafeString:
         zone, is_shifted = order.organization.zone(), order.is_many_zones
-        promised = clock(order.promised_time, zone, now=timezone.now(), with_offset=is_shifted)
+        promised = clock(order.promised_time, zone, now=db_clock.now(), with_offset=is_shifted)
         kind = type_text(order)
         return two_lines(promised, "" if kind == EMPTY else kind)
 
@@ -201,7 +201,7 @@ class OrderAdmin(Acting, MirrorAdmin):
 
     @admin.display(description=_("changed"), ordering="updated_at")
     def changed(self, order: Order) -> SafeString:
-        now = timezone.now()
+        now = db_clock.now()
         when = clock_text(order.updated_at, order.organization.zone(), now=now, seconds=True)
         return format_html(
             '<span class="hub-nowrap" title="{}">{}</span>', when, ago_text(order.updated_at, now)

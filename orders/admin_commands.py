@@ -12,7 +12,6 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -47,6 +46,7 @@ from orders.permissions import may_ask, may_ask_any
 from orders.presentation import badges, restaurant_text
 from orders.services.acknowledging import acknowledge_command
 from orders.services.commands import give_up
+from organizations import db_clock
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.errors import HubError
@@ -80,7 +80,7 @@ class StateFilter(HubDropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() in GROUPS and isinstance(queryset, OrderCommandQuerySet):
-            return GROUPS[self.value()][1](queryset, timezone.now())
+            return GROUPS[self.value()][1](queryset, db_clock.now())
         return super().queryset(request, queryset)
 
 
@@ -176,7 +176,7 @@ class OrderCommandAdmin(MirrorAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         command: OrderCommand = context["original"]
-        now = timezone.now()
+        now = db_clock.now()
         row = command_row(command, order=command.order, now=now, user=request.user)
         context |= {
             "title": f"{row['title']} #{command.pk}",
@@ -198,8 +198,8 @@ class OrderCommandAdmin(MirrorAdmin):
             messages.error(request, gettext("Only what was refused or given up can be asked again."))
             return HttpResponseRedirect(_back_url(request, command))
         try:
-            again, is_new = ask_again(command, by=requester_of(request), now=timezone.now())
-            acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=timezone.now())
+            again, is_new = ask_again(command, by=requester_of(request), now=db_clock.now())
+            acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=db_clock.now())
         except HubError as error:
             messages.error(request, refusal_text(error))
         else:
@@ -213,7 +213,7 @@ class OrderCommandAdmin(MirrorAdmin):
         if request.method != "POST":
             return self._question(request, command, "give_up")
         try:
-            give_up(command_id=command.pk, by=requester_of(request), now=timezone.now())
+            give_up(command_id=command.pk, by=requester_of(request), now=db_clock.now())
         except HubError as error:
             messages.error(request, refusal_text(error))
         else:
@@ -225,7 +225,7 @@ class OrderCommandAdmin(MirrorAdmin):
         command = self._permitted(request, command_id)
         if request.method == "POST":
             try:
-                acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=timezone.now())
+                acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=db_clock.now())
             except HubError as error:
                 messages.error(request, refusal_text(error))
         return HttpResponseRedirect(_back_url(request, command))
@@ -238,7 +238,7 @@ class OrderCommandAdmin(MirrorAdmin):
         """Acknowledge those that failed and that the person may ask for."""
         failed = queryset.filter(state__in=FAILED_STATES).order_by("id")
         chosen = [one for one in failed.values_list("pk", "kind")[:AT_ONCE] if may_ask(request.user, one[1])]
-        by, now = request.user.get_username(), timezone.now()
+        by, now = request.user.get_username(), db_clock.now()
         tell_seen_to(request, [acknowledge_command(command_id=pk, by=by, now=now) for pk, _kind in chosen])
 
     def _permitted(self, request: HttpRequest, command_id: int) -> OrderCommand:
@@ -261,7 +261,7 @@ class OrderCommandAdmin(MirrorAdmin):
             "opts": self.opts,
             "what": what,
             "is_possible": is_possible,
-            "row": command_row(command, order=command.order, now=timezone.now()),
+            "row": command_row(command, order=command.order, now=db_clock.now()),
             "order": command.order,
             "back_url": _back_url(request, command),
         }
@@ -272,11 +272,11 @@ class OrderCommandAdmin(MirrorAdmin):
     @admin.display(description=_("asked at"))
     def asked(self, command: Any) -> SafeString:
         zone, is_shifted = command.order.organization.zone(), command.is_many_zones
-        return clock(command.created_at, zone, now=timezone.now(), seconds=True, with_offset=is_shifted)
+        return clock(command.created_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
 
     @admin.display(description=_("what"))
     def what(self, command: OrderCommand) -> SafeString:
-        text = command_text(command, now=timezone.now())
+        text = command_text(command, now=db_clock.now())
         return two_lines(title_text(command.kind), format_html('<span title="{}">{}</span>', text, text))
 
     @admin.display(description=_("order"))
@@ -314,7 +314,7 @@ def _headline(command: OrderCommand, request: HttpRequest) -> list[tuple[str, An
     order: Any = command.order
     if request.user.has_perm("orders.view_order"):
         order = format_html('<a class="hub-link" href="{}">{}</a>', order_url(command.order), command.order)
-    zone, now = command.order.organization.zone(), timezone.now()
+    zone, now = command.order.organization.zone(), db_clock.now()
     return [
         (gettext("Order"), order),
         (gettext("Restaurant"), restaurant_text(command.order)),
@@ -349,6 +349,6 @@ def _order_then(command: OrderCommand) -> list[tuple[str, Any]]:
         **{name: command.order_then.get(name) for name in ("status", "raw_status", "courier_name")},
     )
     return [
-        (gettext("Status"), badges(then, timezone.now())),
+        (gettext("Status"), badges(then, db_clock.now())),
         (gettext("Courier"), then.courier_name or EMPTY),
     ]

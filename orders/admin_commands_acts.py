@@ -14,7 +14,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -31,6 +30,7 @@ from orders.services.acknowledging import acknowledge_refusal
 from orders.services.actions import check, subject_of
 from orders.services.commands import Requester
 from orders.services.repeats import once
+from organizations import db_clock
 from organizations.errors import HubError
 from organizations.list_links import FILTERS, keep_filters, list_url
 from organizations.presentation import money
@@ -62,7 +62,7 @@ def asked_once(request: HttpRequest, form: ActForm, order: Order) -> tuple[Order
         owner=by.owner,
         key=f"form:{form.cleaned_data['key']}:{order.pk}:{digest[:32]}",
         fingerprint=digest,
-        now=timezone.now(),
+        now=db_clock.now(),
     )
 
 
@@ -103,7 +103,7 @@ class Acting:
     def acknowledge_refusals(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         refused = queryset.filter(pk__in=Order.objects.refused().values("pk")).order_by("id")
         chosen = refused.values_list("pk", flat=True)[:AT_ONCE]
-        by, now = request.user.get_username(), timezone.now()
+        by, now = request.user.get_username(), db_clock.now()
         tell_seen_to(request, [acknowledge_refusal(order_id=pk, by=by, now=now) for pk in chosen])
 
     def seen_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
@@ -112,7 +112,7 @@ class Acting:
             raise PermissionDenied
         if request.method == "POST":
             try:
-                acknowledge_refusal(order_id=order_id, by=request.user.get_username(), now=timezone.now())
+                acknowledge_refusal(order_id=order_id, by=request.user.get_username(), now=db_clock.now())
             except UnknownOrder as error:
                 raise Http404 from error
             except HubError as error:
@@ -166,7 +166,7 @@ class Acting:
             "refused": refused,
             "rows": _asked_rows(form),
             "headline": [] if form.is_bulk else _headline(order),
-            "badges": badges(order, timezone.now()),
+            "badges": badges(order, db_clock.now()),
             "open_commands": [] if form.is_bulk else _open_rows(order),
             "back_url": _orders_url(request) if form.is_bulk else keep_filters(request, order_url(order)),
         }
@@ -283,7 +283,7 @@ def _asked_rows(form: ActForm) -> list[dict[str, Any]]:
     """The orders of a form, each with why it will be refused as far as is known."""
     if not form.is_bulk:
         return []
-    now = timezone.now()
+    now = db_clock.now()
     return [
         {
             "order": order,
@@ -306,7 +306,7 @@ def _headline(order: Order) -> list[tuple[str, str]]:
 
 def _open_rows(order: Order) -> list[dict[str, Any]]:
     commands = order.commands.open().order_by("id")
-    now = timezone.now()
+    now = db_clock.now()
     return [command_row(command, order=order, now=now) for command in commands]
 
 
@@ -317,7 +317,7 @@ def _keep_run(request: HttpRequest, run: str, kept: Mapping[str, Any]) -> None:
 
 
 def _result_rows(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    now = timezone.now()
+    now = db_clock.now()
     orders = {order.pk: order for order in _orders([one["order"] for one in results])}
     asked = OrderCommand.objects.in_bulk([one["command"] for one in results if one["command"]])
     rows = []

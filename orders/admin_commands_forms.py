@@ -14,7 +14,6 @@ from itertools import takewhile
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -41,6 +40,7 @@ from orders.services.discounts import AskedDiscount, base_of, takes_sum, types_o
 from orders.services.ranks import is_told
 from orders.services.settlement import settlement_of
 from orders.services.wishes import AskedPayment, needs_removal_type
+from organizations import db_clock
 from organizations.admin_filters import read_moment
 from organizations.link_models import DictionaryEntry
 from organizations.presentation import currency_sign, money
@@ -244,7 +244,7 @@ class StatusForm(ActForm):
             status=DeliveryStatus(self.cleaned_data["status"]),
             delivered_at=self.cleaned_data.get("delivered_at"),
             by=by,
-            now=timezone.now(),
+            now=db_clock.now(),
         )
 
 
@@ -317,7 +317,7 @@ class CourierForm(ActForm):
     def ask(self, order: Order, by: Requester) -> OrderCommand:
         chosen = self.cleaned_data["courier"]
         courier_id = None if chosen == self.NOBODY else chosen
-        return commands.request_courier(order_id=order.pk, courier_id=courier_id, by=by, now=timezone.now())
+        return commands.request_courier(order_id=order.pk, courier_id=courier_id, by=by, now=db_clock.now())
 
 
 def _may_lose_courier(order: Order) -> bool:
@@ -396,7 +396,7 @@ class PaymentForm(ActForm):
 
     def present(self) -> dict[str, Any]:
         """What the order costs and which payments it has now, for the template."""
-        bill = Bill(self.first.organization, timezone.now())
+        bill = Bill(self.first.organization, db_clock.now())
         return {
             "total": bill.money(self.first.amount_minor),
             "payments": bill.payments(self.first, settlement_of(self.first)),
@@ -439,7 +439,7 @@ class PaymentForm(ActForm):
         return cleaned
 
     def ask(self, order: Order, by: Requester) -> OrderCommand:
-        return commands.request_payment(order_id=order.pk, payments=self.payments, by=by, now=timezone.now())
+        return commands.request_payment(order_id=order.pk, payments=self.payments, by=by, now=db_clock.now())
 
 
 class CancelForm(ActForm):
@@ -530,7 +530,7 @@ class CancelForm(ActForm):
             cause_id=cleaned.get("cause") or None,
             removal_type_id=(cleaned.get("removal_type") or None) if order.pk in self.made else None,
             by=by,
-            now=timezone.now(),
+            now=db_clock.now(),
         )
 
 
@@ -631,7 +631,7 @@ class DiscountForm(ActForm):
         asked = AskedDiscount(
             type_id=cleaned["type"], sum_minor=cleaned["sum"], percent=cleaned["percent"], reissue=True
         )
-        return commands.request_discount(order_id=order.pk, asked=asked, by=by, now=timezone.now())
+        return commands.request_discount(order_id=order.pk, asked=asked, by=by, now=db_clock.now())
 
 
 def _size_text(entry: DictionaryEntry) -> str:

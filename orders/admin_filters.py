@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from orders.models import Order, OrderQuerySet, OrderType, Status
+from organizations import db_clock
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter
 from organizations.name_keys import fold
 
@@ -63,7 +63,7 @@ class StateFilter(HubDropdownFilter):
             return queryset
         if self.value() not in STATES or not isinstance(queryset, OrderQuerySet):
             return queryset.none()
-        return STATES[self.value()][1](queryset, timezone.now())
+        return STATES[self.value()][1](queryset, db_clock.now())
 
 
 class StatusFilter(HubDropdownFilter):

@@ -19,6 +19,7 @@ from django.utils.translation import pgettext_lazy
 from iiko_client.reading import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.types.statuses import TERMINAL_STATUSES, DeliveryStatus
 from orders import command_models  # noqa: F401  # where Django looks for models
+from organizations.fields import StampField
 from organizations.models import Organization, TerminalGroup
 from organizations.phones import has_phone, phone_key, visible
 from organizations.services.registry import canonical_id
@@ -251,7 +252,7 @@ class Order(models.Model):
         _("revision"), null=True, help_text=_("iiko's timestamp of the newest Cloud message.")
     )
     field_ranks = models.JSONField(default=dict, editable=False)
-    created_at = models.DateTimeField(_("first seen"), auto_now_add=True)
+    created_at = StampField(_("first seen"), auto_now_add=True)
     # What the hub found itself (see ``services.unlisted``); no message sets them.
     not_listed_since = models.DateTimeField(null=True, editable=False)
     unknown_to_iiko_at = models.DateTimeField(_("unknown to iiko since"), null=True, editable=False)

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.db.models import Q
 from procrastinate.contrib.django import app
 
 from orders.command_models import OrderCommand
 from orders.services import carrying
 from orders.services.repeats import COMMANDS
+from organizations import db_clock
 from organizations.jobs import scheduled
 
 OVERDUE = timedelta(seconds=5)
 """A step that nobody has taken for so long was lost with a worker."""
 
 
-def database_now() -> datetime:
-    """Read the clock by which procrastinate starts what is due: a step must not come before its time."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-        return moment
-
-
 @app.task(name="orders.advance_command", queue="commands")
 def advance_command(command_id: int) -> None:
     """Take a step of a command; the one after it is announced with what this one finds."""
-    carrying.advance(command_id, clock=database_now)
+    carrying.advance(command_id, clock=db_clock.exactly_now)
 
 
 def enqueue(command_id: int, at: datetime | None = None) -> None:
@@ -39,7 +31,7 @@ def enqueue(command_id: int, at: datetime | None = None) -> None:
 @scheduled("* * * * *", at_start=True)
 def wake_commands() -> None:
     """Call commands whose worker died, and forget old idempotency keys."""
-    now = database_now()
+    now = db_clock.now()
     late = now - OVERDUE
     stuck = OrderCommand.objects.open().filter(
         Q(held_until__lt=late) | Q(held_until__isnull=True, created_at__lt=late)

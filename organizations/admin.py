@@ -10,7 +10,6 @@ from django.apps import apps
 from django.contrib import admin, messages
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
@@ -28,6 +27,7 @@ from organizations import (  # noqa: F401  # they register themselves
     admin_logins,
     admin_shifts,
     admin_stop_lists,
+    db_clock,
 )
 from organizations.admin_lists import HubAdmin
 from organizations.link_models import DictionaryEntry, DictionaryKind
@@ -96,7 +96,7 @@ class TerminalGroupInline(TabularInline):  # type: ignore[misc]  # Unfold is unt
 
     @admin.display(description=_("POS"))
     def answers(self, group: TerminalGroup) -> SafeString | str:
-        return answers_text(group, timezone.now())
+        return answers_text(group, db_clock.now())
 
 
 def _usual_type_shown(kind: str) -> Callable[[Any, Organization], str]:
@@ -272,4 +272,4 @@ class ApiKeyAdmin(HubAdmin):
 
     @admin.display(description=_("last used"))
     def used(self, key: ApiKey) -> str:
-        return ago_text(key.last_used_at, timezone.now()) if key.last_used_at else EMPTY
+        return ago_text(key.last_used_at, db_clock.now()) if key.last_used_at else EMPTY

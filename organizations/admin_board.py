@@ -9,10 +9,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from organizations import db_clock
 from organizations.admin_export import Exporting
 from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.presentation import clock, two_lines
@@ -24,7 +24,7 @@ State = tuple[str, Any]
 
 def moment_text(moment: datetime | None, row: Any) -> SafeString:
     """A time of a row on the clock of its restaurant, with the zone where the list has several."""
-    return clock(moment, row.organization.zone(), now=timezone.now(), with_offset=row.is_many_zones)
+    return clock(moment, row.organization.zone(), now=db_clock.now(), with_offset=row.is_many_zones)
 
 
 def group_text(row: Any) -> str:

@@ -11,7 +11,6 @@ from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -20,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
 from iiko_client import clocks
+from organizations import db_clock
 from organizations.admin_filters import HubDropdownFilter, MomentRangeFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.json_text import pretty_json
@@ -169,7 +169,7 @@ class ApiCallAdmin(MirrorAdmin):
     def started(self, call: Any) -> SafeString:
         zone = clocks.zone(call.restaurant_zone) if call.restaurant_zone else UTC
         is_shifted = call.is_many_zones or not call.restaurant_zone
-        return clock(call.started_at, zone, now=timezone.now(), seconds=True, with_offset=is_shifted)
+        return clock(call.started_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
 
     @admin.display(description=_("outcome"))
     def outcome(self, call: ApiCall) -> SafeString:
@@ -209,7 +209,7 @@ def _page(call: ApiCall, *, sees_orders: bool) -> dict[str, Any]:
         "headline": [
             (
                 gettext("Made"),
-                clock(call.started_at, zone, now=timezone.now(), seconds=True, with_offset=True),
+                clock(call.started_at, zone, now=db_clock.now(), seconds=True, with_offset=True),
             ),
             (gettext("Took"), gettext("%(count)d ms") % {"count": call.duration_ms}),
             (gettext("Restaurant"), organization or call.organization_id or EMPTY),

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from organizations import db_clock
 from organizations.admin_filters import HubDropdownFilter, OrganizationFilter
 from organizations.admin_lists import MirrorAdmin
 from organizations.json_text import pretty_json
@@ -88,7 +88,7 @@ class TerminalGroupAdmin(FromIikoAdmin):
 
     @admin.display(description=_("POS"))
     def answers(self, group: TerminalGroup) -> SafeString | str:
-        return answers_text(group, timezone.now())
+        return answers_text(group, db_clock.now())
 
 
 @admin.register(DictionaryEntry)

@@ -10,11 +10,11 @@ from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from organizations import db_clock
 from organizations.admin_lists import HubAdmin
 from organizations.admin_login_form import V2, ApiLoginForm, EnvironmentLoginForm, kind_of
 from organizations.jobs import enqueue
@@ -96,7 +96,7 @@ class ApiLoginAdmin(HubAdmin):
         return response
 
     def _state(self, request: HttpRequest, login: ApiLogin) -> dict[str, Any]:
-        now = timezone.now()
+        now = db_clock.now()
         state = link_state(login, now=now)
         read = ago_text(login.synced_at, now) if login.synced_at else gettext("not yet")
         return {
@@ -104,7 +104,7 @@ class ApiLoginAdmin(HubAdmin):
             "badge": state_badge(login, state),
             "notices": list(notices(login, state, now)),
             "headline": [
-                (gettext("Token"), token_words(login, state, now)),
+                (gettext("Token"), token_words(state, now)),
                 (gettext("Last used"), ago_text(login.last_used_at, now) if login.last_used_at else EMPTY),
                 (gettext("Dictionaries read"), read),
             ],
@@ -131,7 +131,7 @@ class ApiLoginAdmin(HubAdmin):
             return HttpResponseNotAllowed(["POST"])
         check = check_login(login, requested_by=request.user.get_username())
         level = messages.SUCCESS if check.restaurants else messages.ERROR
-        messages.add_message(request, level, check_words(check, now=timezone.now()))
+        messages.add_message(request, level, check_words(check, now=db_clock.now()))
         return _back(request, login)
 
     def read_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -169,7 +169,7 @@ class ApiLoginAdmin(HubAdmin):
 
     @admin.display(description=_("state"))
     def state(self, login: ApiLogin) -> SafeString:
-        return state_badge(login, link_state(login, now=timezone.now()))
+        return state_badge(login, link_state(login, now=db_clock.now()))
 
     @admin.display(description=_("kind"))
     def kind(self, login: ApiLogin) -> str:
@@ -181,11 +181,11 @@ class ApiLoginAdmin(HubAdmin):
 
     @admin.display(description=_("last used"))
     def used(self, login: ApiLogin) -> str:
-        return ago_text(login.last_used_at, timezone.now()) if login.last_used_at else EMPTY
+        return ago_text(login.last_used_at, db_clock.now()) if login.last_used_at else EMPTY
 
     @admin.display(description=_("dictionaries read"))
     def read(self, login: ApiLogin) -> str:
-        return ago_text(login.synced_at, timezone.now()) if login.synced_at else EMPTY
+        return ago_text(login.synced_at, db_clock.now()) if login.synced_at else EMPTY
 
 
 _NAME = "organizations_apilogin"

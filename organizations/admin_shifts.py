@@ -8,11 +8,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from organizations import db_clock
 from organizations.admin_board import BoardAdmin, group_text, moment_text
 from organizations.admin_filters import (
     HubDropdownFilter,
@@ -111,7 +111,7 @@ class ShiftAdmin(BoardAdmin):
     @admin.display(description=_("state"))
     def state(self, shift: Shift) -> SafeString:
         if shift.is_open:
-            span = shift.span(timezone.now())
+            span = shift.span(db_clock.now())
             if span is not None and span > LONG:
                 return badge(
                     "problem", gettext("on shift"), gettext("For so long? Its closing may not have come.")
@@ -133,10 +133,10 @@ class ShiftAdmin(BoardAdmin):
 
     @admin.display(description=_("how long"))
     def lasted(self, shift: Shift) -> str:
-        span = shift.span(timezone.now())
+        span = shift.span(db_clock.now())
         return EMPTY if span is None else span_text(span)
 
 
 def _minutes(shift: Shift) -> int | str:
-    span = shift.span(timezone.now())
+    span = shift.span(db_clock.now())
     return "" if span is None else int(span.total_seconds()) // 60

@@ -11,13 +11,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
+from organizations import db_clock
 from organizations.admin_board import BoardAdmin, group_text, moment_text
 from organizations.admin_filters import (
     ORGANIZATION_PARAMETER,
@@ -120,7 +120,7 @@ class StopListItemAdmin(BoardAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         context = {
-            "notes": freshness_notes(request.GET.get(ORGANIZATION_PARAMETER, ""), now=timezone.now()),
+            "notes": freshness_notes(request.GET.get(ORGANIZATION_PARAMETER, ""), now=db_clock.now()),
             "may_refresh": request.user.has_perm("organizations.refresh_stoplistitem"),
         }
         return super().changelist_view(request, context | (extra_context or {}))
@@ -145,7 +145,7 @@ class StopListItemAdmin(BoardAdmin):
             organizations = organizations.filter(iiko_id=restaurant)
         if request.method != "POST":
             return self._ask_to_refresh(request, list(organizations.values_list("name", flat=True)[:6]))
-        count = want_lists(organizations.values_list("iiko_id", flat=True), now=timezone.now())
+        count = want_lists(organizations.values_list("iiko_id", flat=True), now=db_clock.now())
         words = ngettext(
             "The hub asks iiko for the stop lists of %(count)d restaurant; reload the page in a moment.",
             "The hub asks iiko for the stop lists of %(count)d restaurants; reload the page in a moment.",
@@ -177,7 +177,7 @@ class StopListItemAdmin(BoardAdmin):
         asked = request.GET.get("days", "")
         days = int(asked) if asked in {str(one) for one in PERIODS} else 7
         restaurant = request.GET.get(ORGANIZATION_PARAMETER, "").replace("\0", "")
-        now = timezone.now()
+        now = db_clock.now()
         items: StopListItemQuerySet | QuerySet[StopListItem] = StopListItem.objects.all()
         if restaurant:
             items = items.filter(organization_id=restaurant)
@@ -233,11 +233,11 @@ class StopListItemAdmin(BoardAdmin):
 
     @admin.display(description=_("how long"))
     def lasted(self, item: StopListItem) -> str:
-        return span_text(item.span(timezone.now()))
+        return span_text(item.span(db_clock.now()))
 
 
 def _out_minutes(item: StopListItem) -> int:
-    return int(item.span(timezone.now()).total_seconds()) // 60 if item.is_out_of_stock else 0
+    return int(item.span(db_clock.now()).total_seconds()) // 60 if item.is_out_of_stock else 0
 
 
 def _days_text(days: int) -> str:

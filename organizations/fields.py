@@ -1,4 +1,4 @@
-"""Text that is encrypted at rest."""
+"""Fields of models: text that is encrypted at rest, stamps by the database's clock."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+
+from organizations import db_clock
 
 
 @lru_cache(maxsize=8)
@@ -42,3 +44,21 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # not sub
                 f"{self.model._meta.db_table}.{self.column} was encrypted with a key that is not in "
                 "CREDENTIALS_KEYS. Put the former key back at the end of the list."
             ) from error
+
+
+class StampField(models.DateTimeField):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A ``DateTimeField`` whose ``auto_now`` and ``auto_now_add`` take the database's clock.
+
+    Django takes that of the machine. To migrations it is a plain ``DateTimeField``.
+    """
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        if not (self.auto_now or (self.auto_now_add and add)):
+            return super().pre_save(model_instance, add)
+        moment = db_clock.now()
+        setattr(model_instance, self.attname, moment)
+        return moment
+
+    def deconstruct(self) -> Any:
+        name, _path, arguments, options = super().deconstruct()
+        return name, "django.db.models.DateTimeField", arguments, options

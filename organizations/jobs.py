@@ -13,11 +13,15 @@ from typing import Any
 import structlog
 from procrastinate import exceptions
 from procrastinate.contrib.django import app
+from procrastinate.periodic import PeriodicRegistry
 from procrastinate.tasks import Task
 
 logger = structlog.stdlib.get_logger(__name__)
 
 BACKGROUND = "background"
+
+TIMETABLE = PeriodicRegistry()  # type: ignore[no-untyped-call]  # the library declares no types here
+"""What runs by the clock. Not procrastinate's own list: its worker goes by the clock of its machine."""
 
 ScheduledTask = Task[Any, Any, Any]
 _at_start: list[ScheduledTask] = []
@@ -36,7 +40,7 @@ def scheduled(
     def decorate(function: Callable[[], object]) -> ScheduledTask:
         name = f"{function.__module__}.{function.__name__}"
 
-        def run(timestamp: int | None = None) -> None:
+        def run(timestamp: int | None = None) -> None:  # noqa: ARG001  # periodic tasks are given it
             began = time.monotonic()
             function()
             logger.info("task.done", task=name, duration_ms=round((time.monotonic() - began) * 1000))
@@ -44,7 +48,7 @@ def scheduled(
         own_lock = name if lock == "" else lock
         task: ScheduledTask = app.task(name=name, queue=BACKGROUND, lock=own_lock, queueing_lock=name)(run)
         if cron:
-            app.periodic(cron=cron)(task)
+            TIMETABLE.periodic_decorator(cron, periodic_id="")(task)
         if at_start:
             _at_start.append(task)
         return task

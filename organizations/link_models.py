@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from organizations.fields import EncryptedTextField
+from organizations.fields import EncryptedTextField, StampField
 from organizations.name_keys import NAME_ORDER, name_key
 
 SLOW_MS = 1000
@@ -42,8 +42,8 @@ class ApiLogin(models.Model):
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     synced_at = models.DateTimeField(_("dictionaries read"), null=True, blank=True, editable=False)
     sync_error = models.TextField(_("could not be read"), blank=True, editable=False)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    created_at = StampField(_("created"), auto_now_add=True)
+    updated_at = StampField(_("updated"), auto_now=True)
 
     objects = ApiLoginQuerySet.as_manager()
 
@@ -204,7 +204,7 @@ class Courier(models.Model):
     name_key = name_key("name")
     code = models.CharField(_("code"), max_length=200, blank=True)
     is_deleted = models.BooleanField(_("deleted in iiko"), default=False)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    updated_at = StampField(_("updated"), auto_now=True)
 
     class Meta:
         db_table = "couriers"
@@ -249,7 +249,7 @@ class DictionaryEntry(models.Model):
     name_key = name_key("name")
     data = models.JSONField(_("details"), default=dict)
     is_deleted = models.BooleanField(_("deleted in iiko"), default=False)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    updated_at = StampField(_("updated"), auto_now=True)
 
     class Meta:
         db_table = "dictionary_entries"

@@ -74,7 +74,7 @@ def _circuit_words(circuit: CircuitState, now: datetime) -> Notice:
     return "bad", title, words % {"span": span_text(circuit.open_until - now)}
 
 
-def token_words(login: ApiLogin, state: LinkState, now: datetime) -> str:
+def token_words(state: LinkState, now: datetime) -> str:
     if state.token_until is None:
         return _("none; the next call asks for one")
     return _("valid, renewed in %(span)s") % {"span": span_text(state.token_until - now)}

@@ -11,7 +11,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from iiko_client import clocks
-from organizations import link_models, shift_models, stop_models  # noqa: F401  # where Django looks for models
+from organizations import clock_models, link_models, shift_models, stop_models  # noqa: F401  # where Django looks
+from organizations.fields import StampField
 from organizations.name_keys import NAME_ORDER, name_key
 
 
@@ -76,8 +77,8 @@ class Organization(models.Model):
     dictionaries_synced_at = models.DateTimeField(
         _("dictionaries read"), null=True, blank=True, editable=False
     )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    created_at = StampField(_("created"), auto_now_add=True)
+    updated_at = StampField(_("updated"), auto_now=True)
 
     class Meta:
         db_table = "organizations"
@@ -186,7 +187,7 @@ class ApiKey(models.Model):
         _("may act"), default=True, help_text=_("Besides reading: change orders, act on loyalty.")
     )
     is_active = models.BooleanField(_("active"), default=True)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_at = StampField(_("created"), auto_now_add=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
 
     objects = ApiKeyQuerySet.as_manager()

@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from organizations.fields import StampField
+
 
 class ShiftQuerySet(models.QuerySet["Shift"]):
     def open(self) -> ShiftQuerySet:
@@ -44,7 +46,7 @@ class Shift(models.Model):
     began_at = models.DateTimeField(
         _("began"), help_text=_("The first that is known of it: its opening, else its closing.")
     )
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    updated_at = StampField(_("updated"), auto_now=True)
 
     objects = ShiftQuerySet.as_manager()
 

@@ -12,6 +12,8 @@ from django.db.models import Case, DurationField, F, Q, Value, When
 from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils.translation import gettext_lazy as _
 
+from organizations.fields import StampField
+
 
 class StopListReading(models.Model):
     """How the stop lists of a restaurant are read from iiko: what waits, who is at it, how it went.
@@ -152,7 +154,7 @@ class StopListItem(models.Model):
         _("iiko said since when"), default=False, help_text=_("Else: when the hub saw it first.")
     )
     until = models.DateTimeField(_("until"), null=True, help_text=_("When the hub read that it was over."))
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    updated_at = StampField(_("updated"), auto_now=True)
 
     objects = StopListItemQuerySet.as_manager()
 

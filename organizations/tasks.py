@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from organizations import db_clock
 from organizations.jobs import BACKGROUND, scheduled
 from organizations.link_models import ApiLogin
 from organizations.services.call_log import forget_old_calls
@@ -21,36 +21,36 @@ DICTIONARIES = "dictionaries"
 @scheduled("17 */6 * * *", lock=DICTIONARIES)
 def sync_dictionaries() -> None:
     ensure_environment_login()
-    sync_logins(ApiLogin.objects.active(), now=timezone.now())
+    sync_logins(ApiLogin.objects.active(), now=db_clock.now())
 
 
 @scheduled("4-59/5 * * * *", at_start=True, lock=DICTIONARIES)
 def sync_new_logins() -> None:
     """Logins that were never read, and that iiko did not refuse: repeating that gets a key blocked."""
     ensure_environment_login()
-    sync_logins(ApiLogin.objects.active().filter(synced_at=None, last_error=""), now=timezone.now())
+    sync_logins(ApiLogin.objects.active().filter(synced_at=None, last_error=""), now=db_clock.now())
 
 
 @app.task(name="organizations.tasks.sync_one_login", queue=BACKGROUND, lock=DICTIONARIES)
 def sync_one_login(login_pk: int) -> None:
-    sync_logins(ApiLogin.objects.active().filter(pk=login_pk), now=timezone.now())
+    sync_logins(ApiLogin.objects.active().filter(pk=login_pk), now=db_clock.now())
 
 
 @app.task(name="organizations.tasks.read_stop_lists", queue=BACKGROUND)
 def read_stop_lists(organization_id: str) -> None:
     """Ask iiko for the stop lists that are due in a restaurant."""
-    read_lists(organization_id, clock=timezone.now)
+    read_lists(organization_id, clock=db_clock.exactly_now)
 
 
 # A webhook may be lost, and the lists are as good as their oldest reading.
 @scheduled("7,37 * * * *")
 def read_all_stop_lists() -> None:
-    want_all(now=timezone.now())
+    want_all(now=db_clock.now())
 
 
 @scheduled("* * * * *", at_start=True)
 def wake_stop_lists() -> None:
-    wake(now=timezone.now())
+    wake(now=db_clock.now())
 
 
 # Without a lock: one that died with a worker would keep the lock, and nobody would ever free any.
@@ -62,7 +62,7 @@ def resume_jobs() -> None:
 @scheduled("23 * * * *")
 def forget_calls() -> None:
     forget_old_calls(days=settings.IIKO_CALL_LOG_DAYS)
-    forget_old_circuits(now=timezone.now())
+    forget_old_circuits(now=db_clock.now())
 
 
 @scheduled("41 * * * *")

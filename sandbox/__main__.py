@@ -7,14 +7,14 @@ import sys
 from argparse import ArgumentParser
 
 from sandbox.options import UsageError, add_arguments, read_options
-from sandbox.run import run
+from sandbox.start import start
 
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m sandbox", description="Play restaurants of iiko.")
     add_arguments(parser)
     try:
-        run(read_options(vars(parser.parse_args()), os.environ), sys.stdout)
+        start(read_options(vars(parser.parse_args()), os.environ), sys.stdout)
     except UsageError as error:
         raise SystemExit(f"Error: {error}") from error
 

@@ -164,8 +164,7 @@ class Control:
     # --- looking ---
 
     def _sent(self) -> Response:
-        """Give the last tries to bring webhooks (after number ``since``), the newest first, with what they
-        said."""
+        """Give the last tries to bring webhooks (after number ``since``), newest first, with their words."""
         limit = request.args.get("limit", default=100, type=int)
         since = request.args.get("since", default=0, type=int)
         answers = [each for each in self._stage.sender.answers() if each.number > since][: max(0, limit)]

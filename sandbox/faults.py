@@ -23,7 +23,9 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Probabilities, each 0 to 1, that a webhook …
+    """Say how likely each fault is, from 0 to 1.
+
+    That a webhook …
 
     duplicate: is sent twice.
     delay: is held for some seconds, and so are all behind it.

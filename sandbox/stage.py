@@ -33,8 +33,10 @@ _MOST_STEPS = 3600
 
 
 class Stage:
-    """Everything that is played. One thread plays; who else touches kitchen, commands, hooks or
-    loyalty holds ``lock`` meanwhile."""
+    """Everything that is played.
+
+    One thread plays; who else touches kitchen, commands, hooks or loyalty holds ``lock`` meanwhile.
+    """
 
     def __init__(self, options: Options, clock: Clock, journal: Journal) -> None:
         self.options = options

@@ -197,7 +197,7 @@ def cloud_order(**changes: Any) -> dict[str, Any]:
 _OWN: Any = object()
 
 
-def cloud_event(
+def cloud_event(  # noqa: PLR0913  # a test names only what matters to it
     *,
     event_type: str = "DeliveryOrderUpdate",
     event_time: str = "2026-03-14 13:54:53.100",

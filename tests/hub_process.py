@@ -87,6 +87,16 @@ class Hub(HubApi):
     def start_worker(self) -> subprocess.Popen[str]:
         return self.start("manage.py", "worker")
 
+    def ask(self, path: str, **body: Any) -> int:
+        """Ask for an action; returns the status of the answer."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+
     def post(self, body: Any) -> bool:
         """Deliver a body; whether it was acknowledged with 200."""
         request = urllib.request.Request(

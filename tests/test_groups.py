@@ -82,6 +82,7 @@ PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "loyalty_customer_read": (("customer",), ALL),
     "loyalty_customer_move": (("customer", "wallet", "topup"), NOT_DISPATCHER),
     "loyalty_customer_release": (("hold",), NOT_DISPATCHER),
+    "loyalty_loyaltyoperation_cancel": (("hold",), NOT_DISPATCHER),
     "webhooks_webhookconfig_register": (("config",), SETS_UP),
     "webhooks_webhookconfig_take-over": (("config",), SETS_UP),
     "webhooks_webhookevent_dead": ((), ALL),

@@ -85,6 +85,7 @@ CHANGES = {
     ("post", "loyalty-withdraw"): None,
     ("post", "loyalty-hold"): None,
     ("post", "loyalty-cancel-hold"): "hold",
+    ("post", "loyalty-operation-cancel"): "operation",
 }
 # Has its own way of saying no.
 ELSEWHERE = {"receive", "loyalty-customers", "unknown-address"}

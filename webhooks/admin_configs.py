@@ -10,13 +10,13 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from iiko_client.breaker import Priority
+from organizations import db_clock
 from organizations.admin_lists import HubAdmin
 from organizations.errors import HubError
 from organizations.list_links import keep_filters
@@ -110,7 +110,7 @@ class WebhookConfigAdmin(HubAdmin):
     # --- registration ----------------------------------------------------------------------------------
 
     def _registration(self, request: HttpRequest, config: WebhookConfig) -> dict[str, Any]:
-        now = timezone.now()
+        now = db_clock.now()
         moments = [config.last_registration, config.checked_at]
         told, compared = (ago_text(one, now) if one else EMPTY for one in moments)
         return {
@@ -154,7 +154,7 @@ class WebhookConfigAdmin(HubAdmin):
         try:
             done = register_webhook(
                 config.organization,
-                now=timezone.now,
+                now=db_clock.now,
                 force=force,
                 priority=Priority.OPERATOR,
                 requested_by=request.user.get_username(),
@@ -205,7 +205,7 @@ class WebhookConfigAdmin(HubAdmin):
 
     @admin.display(description=_("last event"))
     def heard_of(self, config: Any) -> str | SafeString:
-        return heard_text(config.last_received, config.organization.zone(), timezone.now())
+        return heard_text(config.last_received, config.organization.zone(), db_clock.now())
 
 
 def masked(token: str) -> str:

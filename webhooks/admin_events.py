@@ -12,7 +12,6 @@ from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, V
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -24,6 +23,7 @@ from hall.models import HallRow, Reserve, TableOrder
 from iiko_client import clocks
 from iiko_client.reading import external_id
 from orders.models import Order
+from organizations import db_clock
 from organizations.admin_filters import OrganizationFilter
 from organizations.admin_lists import MirrorAdmin, naming_zones
 from organizations.list_links import keep_filters
@@ -158,7 +158,7 @@ class WebhookEventAdmin(MirrorAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         event: WebhookEvent = context["original"]
-        context |= event_page(event, shows_people=sees_people(request.user, event), now=timezone.now())
+        context |= event_page(event, shows_people=sees_people(request.user, event), now=db_clock.now())
         context |= {"title": f"{type_text(event.event_type)} #{event.pk}", "subtitle": None}
         subject = context["subject"]
         context["sees_subject"] = subject is not None and request.user.has_perm(subject["permission"])
@@ -249,7 +249,7 @@ class WebhookEventAdmin(MirrorAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         shows_people = sees_all_people(request.user)
-        now = timezone.now()
+        now = db_clock.now()
         groups = [dead_row(group, shows_people=shows_people, now=now) for group in dead_groups()]
         context = self.admin_site.each_context(request) | {
             "title": gettext("Failed for good"),
@@ -316,7 +316,7 @@ class WebhookEventAdmin(MirrorAdmin):
             words = gettext("The orders are being changed at this moment. Ask again.")
             messages.warning(request, words)
             return {}
-        return {"preview": shown(found, staff(request.user), now=timezone.now())}
+        return {"preview": shown(found, staff(request.user), now=db_clock.now())}
 
     # --- columns ---------------------------------------------------------------------------------------
     #
@@ -326,7 +326,7 @@ class WebhookEventAdmin(MirrorAdmin):
     def received(self, event: Any) -> SafeString:
         zone = clocks.zone(event.restaurant_zone) if event.restaurant_zone else UTC
         is_shifted = event.is_many_zones or not event.restaurant_zone
-        return clock(event.received_at, zone, now=timezone.now(), seconds=True, with_offset=is_shifted)
+        return clock(event.received_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
 
     @admin.display(description=_("type"))
     def kind(self, event: WebhookEvent) -> SafeString:

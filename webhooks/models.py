@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from iiko_client.reading import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.types import events as wire
 from orders.models import Order
-from organizations.fields import EncryptedTextField
+from organizations.fields import EncryptedTextField, StampField
 from organizations.models import Organization
 from organizations.services.registry import canonical_id
 from webhooks import sync_models  # noqa: F401  # where Django looks for models
@@ -266,8 +266,8 @@ class WebhookConfig(models.Model):
     checked_at = models.DateTimeField(_("compared with iiko"), null=True, blank=True, editable=False)
     drift = models.JSONField(_("differs in iiko"), default=list, blank=True, editable=False)
     seen_url = models.CharField(_("address in iiko"), max_length=500, blank=True, editable=False)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    created_at = StampField(_("created"), auto_now_add=True)
+    updated_at = StampField(_("updated"), auto_now=True)
 
     objects = WebhookConfigQuerySet.as_manager()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from organizations.fields import StampField
 from organizations.link_models import ApiLogin
 from organizations.models import Organization
 
@@ -63,7 +64,7 @@ class OrderSync(models.Model):
         _("missed"), default=0, help_text=_("Changes of status that no webhook brought.")
     )
     judged_until = models.DateTimeField()
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_at = StampField(_("created"), auto_now_add=True)
 
     class Meta:
         db_table = "order_sync"

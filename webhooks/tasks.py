@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import random
+from datetime import timedelta
 
 from django.conf import settings
-from django.utils import timezone
 from procrastinate import exceptions
 from procrastinate.contrib.django import app
 
+from organizations import db_clock
 from organizations.jobs import scheduled
 from webhooks.services.missed import count_missed
 from webhooks.services.pos_watch import ask_login, logins_to_ask
@@ -26,26 +27,26 @@ _SPREAD_S = 5
 
 @scheduled(at_start=True, lock=REGISTRATION)
 def register_at_start() -> None:
-    register_all(now=timezone.now())
+    register_all(now=db_clock.now())
 
 
 @scheduled("3-59/5 * * * *", lock=REGISTRATION)
 def register_new_webhooks() -> None:
-    register_new(now=timezone.now())
+    register_new(now=db_clock.now())
 
 
 @scheduled("11-59/15 * * * *", lock=REGISTRATION)
 def watch_registered_webhooks() -> None:
-    watch_webhooks(now=timezone.now())
+    watch_webhooks(now=db_clock.now())
 
 
-# Every minute: by_revision was asked every 20 s in the field (reference, section 6, read 2026-11).
+# Every minute: by_revision was asked every 20 s in the field (docs/iiko.md#by-revision).
 @scheduled("* * * * *", at_start=True)
 def sync_orders() -> None:
     for login_id in logins_to_sync():
         name = f"sync_orders/{login_id}"
-        seconds = random.randint(0, _SPREAD_S)  # noqa: S311  # jitter
-        task = sync_login_orders.configure(queueing_lock=name, schedule_in={"seconds": seconds})
+        pause = timedelta(seconds=random.randint(0, _SPREAD_S))  # noqa: S311  # jitter
+        task = sync_login_orders.configure(queueing_lock=name, schedule_at=db_clock.now() + pause)
         with contextlib.suppress(exceptions.AlreadyEnqueued):
             task.defer(login_id=login_id)
 
@@ -57,7 +58,7 @@ def sync_login_orders(login_id: int) -> None:
 
 @scheduled("* * * * *")
 def watch_the_links() -> None:
-    now = timezone.now()
+    now = db_clock.now()
     count_missed(now=now)
     watch_links(now=now)
 
@@ -65,7 +66,7 @@ def watch_the_links() -> None:
 # Every 20 seconds (the sixth column): what waits a minute is seen within two.
 @scheduled("* * * * * */20")
 def watch_pos() -> None:
-    for login_id in logins_to_ask(now=timezone.now()):
+    for login_id in logins_to_ask(now=db_clock.now()):
         task = ask_login_about_pos.configure(queueing_lock=f"watch_pos/{login_id}")
         with contextlib.suppress(exceptions.AlreadyEnqueued):
             task.defer(login_id=login_id)
@@ -73,7 +74,7 @@ def watch_pos() -> None:
 
 @app.task(name="webhooks.tasks.ask_login_about_pos", queue=_BY_LOGIN)
 def ask_login_about_pos(login_id: int) -> None:
-    ask_login(login_id, now=timezone.now())
+    ask_login(login_id, now=db_clock.now())
 
 
 @scheduled("53 * * * *")

@@ -11,13 +11,16 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
+from organizations.client_address import client_network
 from webhooks import metrics
 from webhooks.services import event_lines
+from webhooks.services.big_bodies import TooBusy, big_bodies
 from webhooks.services.bodies import TooManyMessages
 from webhooks.services.configs import retire_previous_tokens
 from webhooks.services.database_watch import ANSWER_WITHIN_S, DatabaseAway, database_watch
 from webhooks.services.inbox import Receipt, receive_body
 from webhooks.services.tokens import Scope, TokensUnreadable, presented_tokens, token_book
+from webhooks.services.wrong_tokens import wrong_tokens
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -25,6 +28,10 @@ T = TypeVar("T")
 
 _SPARE_S = 0.5
 """What is left for storing after a new connection is made."""
+
+_NEW_TOKEN_SEEN_WITHIN_S = 0.1
+"""How old the tokens may be that a limited address is refused by. One set since then is not iiko's yet: the
+hub tells iiko of it after it is stored, by a call that takes longer."""
 
 # Looked up once: a labelled counter costs more to find than to count.
 _stored_receipts = metrics.receipts.labels("stored")
@@ -34,10 +41,11 @@ _duplicate_events = metrics.events.labels("duplicate")
 
 
 class _Refused(Exception):
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, *headers: tuple[str, str]) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
+        self.headers = headers
 
 
 class Delivery(Protocol):
@@ -66,7 +74,7 @@ def answer_delivery(request: Delivery) -> Answer:
         scope = _with_live_connection(lambda: _authenticate(request))
         _check_encoding(request)
         body = _read(request)
-        receipt = _with_live_connection(lambda: _store(body, scope))
+        receipt = _store(body, scope)
     except _Refused as refusal:
         metrics.receipts.labels(refusal.code).inc()
         return _refusal(refusal)
@@ -151,7 +159,7 @@ _UNAVAILABLE = _answer(
 
 def _refusal(refusal: _Refused) -> Answer:
     content = {"status": refusal.code, "detail": str(refusal)}
-    return _answer(refusal.status, content, *_REMEDIES.get(refusal.status, ()))
+    return _answer(refusal.status, content, *_REMEDIES.get(refusal.status, ()), *refusal.headers)
 
 
 _REMEDIES = {405: (("Allow", "POST"),), 415: (("Accept-Encoding", "identity"),)}
@@ -162,10 +170,28 @@ def _authenticate(request: Delivery) -> Scope:
     tokens = presented_tokens(
         request.META.get("HTTP_AUTHORIZATION", ""), request.META.get("HTTP_AUTHTOKEN", "")
     )
-    for token in tokens:
-        if (scope := token_book.scope_of(token)) is not None:
-            return scope
-    logger.warning("inbox.token_refused", has_token=bool(tokens))
+    return token_book.remembered_scope(tokens) or _authenticate_anew(request, tokens)
+
+
+def _authenticate_anew(request: Delivery, tokens: list[str]) -> Scope:
+    """Look for a token in the database, seldom so where wrong ones come often; count it if it is wrong."""
+    network = client_network(request.META)
+    pause_s = _NEW_TOKEN_SEEN_WITHIN_S if wrong_tokens.is_limited(network) else 0.0
+    if tokens and (scope := token_book.scope_of(*tokens, unless_read_for_s=pause_s)) is not None:
+        return scope
+    refusal = wrong_tokens.count(network)
+    if refusal.is_logged:
+        logger.warning(
+            "inbox.token_refused", has_token=bool(tokens), network=network, wrong_tokens=refusal.count
+        )
+    if refusal.retry_after_s:
+        raise _Refused(
+            429,
+            "too_many_wrong_tokens",
+            "Too many requests with a missing or wrong token came from this address. The right one is taken "
+            "at any time: send the webhook's token in the Authorization header.",
+            ("Retry-After", str(refusal.retry_after_s)),
+        )
     raise _Refused(
         401,
         "unauthorized",
@@ -217,9 +243,17 @@ def _stream(request: Delivery) -> Any:
 
 def _store(body: bytes, scope: Scope) -> Receipt:
     try:
-        return receive_body(body, scope)
+        with big_bodies.turn(len(body)):
+            return _with_live_connection(lambda: receive_body(body, scope))
     except TooManyMessages as error:
         raise _Refused(413, "too_large", str(error)) from error
+    except TooBusy as error:
+        raise _Refused(
+            503,
+            "busy",
+            "Not stored: other large bodies are being stored. Send it again, in smaller bodies if you can.",
+            ("Retry-After", "5"),
+        ) from error
 
 
 def _too_large(limit: int) -> _Refused:

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LARGEST_SUM = Decimal(10) ** 10  # payments: 0…1e10 (OpenAPI, read 2026-11)
+LARGEST_SUM = Decimal(10) ** 10  # docs/iiko.md#money
 
 
 class Body:
@@ -81,7 +81,7 @@ class Body:
         return self.put(key, value)
 
     def positive(self, key: str, amount: Decimal) -> Self:
-        """An amount above zero, as exact as it was given."""
+        """Put an amount above zero, as exact as it was given."""
         if not amount.is_finite() or not 0 < amount <= LARGEST_SUM:
             self.refuse(f"{key} must be above zero and within {LARGEST_SUM:f}")
         return self.put(key, amount)

@@ -18,7 +18,7 @@ _VENDORS = words(CommandState.IN_PROGRESS, CommandState.SUCCESS, CommandState.ER
 
 
 class Commands(OperationGroup):
-    """``commands/status``: ask every 2–5 s, not more often (vendor's help centre, in reference 1.3)."""
+    """``commands/status``: ask every 2–5 s, not more often (docs/iiko.md#command-status)."""
 
     def command_status(self, *, organization_id: str, correlation_id: str) -> CommandStatus:
         """Ask with the organization that the command was sent for."""

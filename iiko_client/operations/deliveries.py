@@ -1,7 +1,7 @@
 """Changing delivery orders that iiko already has, and making new ones.
 
 Every change is a command: what comes back is "queued". Limits, minimal versions of the till and which
-states accept what: OpenAPI and reference, section 2, read 2026-11.
+states accept what: docs/iiko.md#actions-on-orders.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from iiko_client.types.statuses import DeliveryStatus
 
 LONGEST_REMOVAL_COMMENT = 255
 LONGEST_PROBLEM = 1000
-# The schema sets no limit; the till complained of longer ones (reference, section 2, read 2026-11).
+# The schema sets no limit; the till complained of longer ones (docs/iiko.md#lengths-of-texts).
 LONGEST_COMMENT = 255
 
 # The only three that update_order_delivery_status sets; all others have commands of their own or none.
@@ -52,7 +52,7 @@ class Deliveries(OperationGroup):
     def assign_courier(self, *, organization_id: str, order_id: str, courier_id: str) -> Accepted:
         """Put a courier on the order (till 7.1.5); this cannot take one off.
 
-        Deprecated in the schema (OpenAPI, read 2026-11): ``change_driver`` is its successor.
+        Deprecated in the schema: ``change_driver`` is its successor (docs/iiko.md#couriers).
         """
         body = _of_order(table.UPDATE_COURIER, organization_id, order_id)
         return self._command(body.ident("employeeId", courier_id))
@@ -68,7 +68,7 @@ class Deliveries(OperationGroup):
     ) -> Accepted:
         """Put a courier on the order, or with None take the present one off (till 8.6.6).
 
-        The schema lets both fields be null and does not say what that does (OpenAPI, read 2026-11). That a
+        The schema lets both fields be null and does not say what that does (docs/iiko.md#couriers). That a
         null driver takes the courier off, and that an estimate left out may be cleared, are guesses: a call
         on a real till settles them. Whoever wants to keep the estimate gives the present one.
         """

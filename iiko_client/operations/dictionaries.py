@@ -58,7 +58,7 @@ class Dictionaries(OperationGroup):
     ) -> tuple[TerminalGroupInfo, ...]:
         """Return the till groups, sleeping ones marked.
 
-        Those not granted to the login come only with ``include_disabled`` (reference, section 5).
+        Those not granted to the login come only with ``include_disabled`` (docs/iiko.md#hidden-rows).
         """
         body = Body(table.TERMINAL_GROUPS).idents("organizationIds", organization_ids)
         reading = self._ask(body.put("includeDisabled", include_disabled))

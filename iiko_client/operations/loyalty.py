@@ -1,6 +1,6 @@
 """Guests and their wallets (loyalty). All answers are immediate; nothing here is a command.
 
-Where the restaurant has no loyalty every call is refused with 400 (reference, section 3, read 2026-11).
+Where the restaurant has no loyalty every call is refused with 400 (docs/iiko.md#restaurants-without-loyalty).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Loyalty(OperationGroup):
     def programs(self, *, organization_id: str, without_campaigns: bool = True) -> tuple[Program, ...]:
         body = Body(table.PROGRAMS).ident("organizationId", organization_id)
         reading = self._ask(body.put("withoutMarketingCampaigns", without_campaigns))
-        # A capital P in the schema and in the answers seen (OpenAPI, read 2026-11).
+        # A capital P in the schema and in the answers seen (docs/iiko.md#kinds-of-wallets).
         return reading.done(reading.list_of(_program, "Programs", "programs"))
 
     def top_up(

@@ -12,11 +12,11 @@ from iiko_client.reading import JsonObject, Reader
 from iiko_client.types.commands import OrdersById, OrdersPage
 from iiko_client.types.statuses import DeliveryStatus
 
-MOST_IDS = 200  # by_id (OpenAPI, read 2026-11)
+MOST_IDS = 200  # docs/iiko.md#by-id
 
 
 class Retrieval(OperationGroup):
-    """Orders of the last seven days; a login with a source key sees only its own (reference, section 6)."""
+    """Orders of the last seven days; of one source where the login has its key (docs/iiko.md#source-keys)."""
 
     def orders_by_id(
         self,

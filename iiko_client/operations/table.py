@@ -33,7 +33,7 @@ class Operation:
     """Asked again and again by a caller who keeps the pauses: a lost answer is not asked for at once."""
     subject: tuple[str, ...] = ()
     """Fields that name whose refusal it is, where refusals are part of the trade: one wallet is empty, and
-    that says nothing of the next. The codes are not documented (reference, section 3, read 2026-11)."""
+    that says nothing of the next. The codes are not documented (docs/iiko.md#refusals-of-wallets)."""
     busy_steps_s: tuple[float, ...] = ORDINARY_STEPS_S
     path: str = ""
 
@@ -92,7 +92,7 @@ _GUESTS = "Guests: info"
 
 REVISION_TOO_OLD = "TOO_OLD_REVISION"
 TOO_MUCH_DATA = "TOO_MANY_DATA_REQUESTED"
-# How iiko says "there is no such guest" (reference, section 3, read 2026-11).
+# How iiko says "there is no such guest" (docs/iiko.md#unknown-guests).
 NO_SUCH_CUSTOMER = ("Validation_IncorrectPhone", "Transport_WrongCustomerNumber")
 
 ORGANIZATIONS = _read("organizations", _DICTIONARIES)
@@ -108,11 +108,10 @@ ORDER_TYPES = _read("deliveries/order_types", _DICTIONARIES)
 STOP_LISTS = _read("stop_lists", "Data: stoplists")
 NOMENCLATURE = _read("nomenclature", "Data: menu")
 
-# 410: the correlation id is no longer known. Not more often than every 2–5 s (vendor's help centre, in
-# reference 1.3, read 2026-11).
+# 410: the correlation id is no longer known. Not more often than every 2–5 s (docs/iiko.md#command-status).
 COMMAND_STATUS = _read("commands/status", "Commands", statuses=(410,), is_polled=True)
 
-# Two projects found these two limited hard: minutes, not seconds (reference, 1.3, read 2026-11).
+# Two projects found these two limited hard: minutes, not seconds (docs/iiko.md#rate-limits).
 WEBHOOK_SETTINGS = _read("webhooks/settings", _ORGANIZATION_SETTINGS, busy_steps_s=SETTINGS_STEPS_S)
 UPDATE_WEBHOOK_SETTINGS = _write(
     "webhooks/update_settings", "WebHooks: settings", busy_steps_s=SETTINGS_STEPS_S

@@ -13,7 +13,7 @@ from iiko_client.types.webhook_settings import WebhookFilter, WebhookSettings
 
 
 class WebhookRegistration(OperationGroup):
-    """One address for each organization and login; there is no deletion (reference, 7.1, read 2026-11)."""
+    """One address for each organization and login; there is no deletion (docs/iiko.md#webhook-settings)."""
 
     def webhook_settings(self, *, organization_id: str) -> WebhookSettings:
         reading = self._ask(Body(table.WEBHOOK_SETTINGS).ident("organizationId", organization_id))

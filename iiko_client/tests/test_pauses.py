@@ -72,6 +72,22 @@ def test_retry_after_header(header: str | None, seconds: float | None) -> None:
     assert retry_after_s(header, NOON) == seconds
 
 
+@pytest.mark.parametrize(
+    ("said_at", "seconds"),
+    [
+        ("Mon, 23 Nov 2026 13:00:15 GMT", 30),  # our clock is an hour behind iiko's
+        ("Mon, 23 Nov 2026 10:00:15 GMT", 10_830),
+        ("lately", 3645),
+        (None, 3645),
+    ],
+)
+def test_date_in_retry_after_is_counted_from_the_date_of_the_answer(
+    said_at: str | None, seconds: float
+) -> None:
+    assert retry_after_s("Mon, 23 Nov 2026 13:00:45 GMT", NOON, said_at) == seconds
+    assert retry_after_s("30", NOON, said_at) == 30
+
+
 def test_remaining() -> None:
     assert remaining_s(None, NOON) == 0
     assert remaining_s(Pause(at(5), 1), NOON) == 5

@@ -236,6 +236,15 @@ class TestBusy:
         iiko.clock.pass_s(20)
         assert read(client) == ()
 
+    def test_moment_to_come_again_is_of_their_clock(self, iiko: Stub, client: IikoClient) -> None:
+        headers = {"Date": "Mon, 03 Jan 2050 10:00:00 GMT", "Retry-After": "Mon, 03 Jan 2050 10:00:20 GMT"}
+        iiko.answers("organizations", error_body("slow down"), 429, **headers)
+
+        with pytest.raises(IikoBusy) as busy:
+            read(client)
+
+        assert busy.value.retry_after_s == 20
+
     def test_without_a_header_pauses_grow(self, iiko: Stub, client: IikoClient) -> None:
         iiko.answers("organizations", "", 429)
         waits = []

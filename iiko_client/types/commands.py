@@ -15,7 +15,7 @@ class CommandState(StrEnum):
     SUCCESS = "Success"
     ERROR = "Error"
     FORGOTTEN = "Forgotten"
-    """410: iiko no longer knows this correlation id; do not ask again (OpenAPI, read 2026-11)."""
+    """410: iiko no longer knows this correlation id; do not ask again (docs/iiko.md#command-status)."""
     UNKNOWN = "Unknown"
     """A state that the schema does not have: look at ``raw_state`` and at the order itself."""
 

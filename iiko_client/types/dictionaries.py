@@ -118,7 +118,7 @@ class PaymentType:
     """``kind``: Unknown, Cash, Card, Credit, Writeoff, Voucher, External, IikoCard.
 
     In a request the last is called LoyaltyCard. A payment processed outside needs ``processing`` External
-    or Both; null is common, and refused then (reference, section 2, read 2026-11).
+    or Both; null is common, and refused then (docs/iiko.md#payments-processed-outside).
     """
 
     id: str

@@ -10,7 +10,7 @@ from iiko_client.units import MinorUnits
 
 
 class PaymentKind(StrEnum):
-    """Kinds in a request (OpenAPI, read 2026-11); the dictionary says IikoCard for LoyaltyCard."""
+    """Kinds in a request (docs/iiko.md#payments); the dictionary says IikoCard for LoyaltyCard."""
 
     CASH = "Cash"
     CARD = "Card"

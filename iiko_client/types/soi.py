@@ -1,6 +1,6 @@
 """The SOI format: ``{"type": "CREATE"|"UPDATE", …}``, one object, no revision.
 
-Known only from the format's own examples (reference, section 9, read 2026-11), so it is read
+Known only from the format's own examples (docs/iiko.md#soi), so it is read
 leniently: parts may be missing, ids need not be UUIDs, ``errorInfo`` may be text or an object.
 """
 

@@ -13,7 +13,7 @@ _LIST = "terminalGroupsStopListsUpdates"
 
 @dataclass(frozen=True, slots=True)
 class ChangedStopList:
-    """``is_full``: "whether out-of-stock list is fully updated" (OpenAPI, read 2026-11), no more is said."""
+    """``is_full``: whether the list was updated wholly, and no more (docs/iiko.md#stop-lists-and-shifts)."""
 
     terminal_group_id: str
     is_full: bool

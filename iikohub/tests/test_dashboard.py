@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from iikohub import dashboard
 from orders.command_models import CommandKind, CommandState, OrderCommand
 from orders.models import Order
+from organizations.clock_models import ClockSkew
 from organizations.stop_models import StopListItem
 from tests.builders import (
     ORGANIZATION_ID,
@@ -268,6 +269,21 @@ def test_tile_of_commands_is_for_those_who_see_commands(client: Client) -> None:
     assert "действие ждёт человека" in text(client.get(HOME))
 
 
+def test_wrong_clocks_are_told_with_the_next_step(chief: Client) -> None:
+    for host, skew_s, minutes in (("web-1", -1230.0, 1), ("web-2", 3700.0, 1), ("gone", 3600.0, 10)):
+        seen_at = timezone.now() - timedelta(minutes=minutes)
+        ClockSkew.objects.create(host=host, role="worker", skew_s=skew_s, seen_at=seen_at)
+
+    page = text(chief.get(HOME, headers={"Accept-Language": "en"}))
+
+    ahead = "The clock of web-2 (worker) is ahead by 1 h."
+    behind = "The clock of web-1 (worker) is behind by 20 min."
+    assert page.index(ahead) < page.index(behind) < page.index("Set up NTP on that machine")
+    assert "gone" not in page
+    ClockSkew.objects.all().delete()
+    assert "NTP" not in text(chief.get(HOME, headers={"Accept-Language": "en"}))
+
+
 def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     for number in range(8):
         make_organization(iiko_id=f"id-{number}", name=f"Место {number}", token=f"token-of-place-{number}")
@@ -281,7 +297,7 @@ def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: Dja
     # their counts, the zone, what is out of stock, lists that cannot be read, shifts, restaurants, what was
     # missed, commands for a person, refused ones, those without an answer, silent POS,
     # settings of webhooks.
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         chief.get(HOME)
 
 

@@ -6,6 +6,7 @@ The processes configure Django by themselves, so that these tests depend on the 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -299,6 +300,29 @@ def test_path_too_long_for_a_socket(tmp_path: Path) -> None:
     assert user.ends() == 0
     assert server_of(folder) is None
     assert not remembered.exists()
+
+
+def test_socket_folder_of_a_killed_server_goes_once_its_data_are_gone(tmp_path: Path) -> None:
+    long = tmp_path / ("long" * 30)
+    lives, killed = User(long / "lives"), User(long / "killed")
+    assert (lives.says("ask()"), killed.says("ask()")) == ("1", "1")
+    of_living, of_killed = (
+        Path((long / name / "data" / "socket_dir").read_text()) for name in ("lives", "killed")
+    )
+    server = server_of(long / "killed")
+    killed.killed()
+    assert server is not None
+    server.kill()
+    server.wait(10)
+    shutil.rmtree(long / "killed")
+
+    another = User(long / "another")
+    assert another.says("ask()") == "1"
+
+    assert not of_killed.exists()
+    assert lives.says("ask()") == "1"
+    assert of_living.is_dir()
+    assert (another.ends(), lives.ends()) == (0, 0)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to open folders for another user")

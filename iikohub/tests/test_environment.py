@@ -50,7 +50,7 @@ def test_every_variable_is_explained_once_and_every_explained_one_is_read() -> N
     names = explained()
 
     assert len(of_settings) > 20
-    assert len(of_the_web_server) == 5
+    assert len(of_the_web_server) == 4
     assert sorted(names) == sorted(set(names))
     assert set(names) == of_settings | of_the_web_server | OF_COMPOSE_ALONE
 
@@ -75,12 +75,21 @@ def test_what_compose_sets_itself_is_told() -> None:
     assert f"it sets {', '.join(['DATABASE_URL', 'PORT'])} and GUNICORN_BIND itself" in head
 
 
+def test_containers_listen_on_every_interface_and_say_so() -> None:
+    assert services()["web"]["environment"]["GUNICORN_BIND"] == "0.0.0.0"
+    assert "\nENV GUNICORN_BIND=0.0.0.0\n" in (ROOT / "Dockerfile").read_text()
+
+
 @pytest.mark.parametrize(
     ("variables", "bound"),
     [
-        ({}, "0.0.0.0:9100 3"),
-        ({"PORT": "9200"}, "0.0.0.0:9200 3"),
+        ({}, "127.0.0.1:9100 3"),
+        ({"PORT": "9200"}, "127.0.0.1:9200 3"),
+        ({"GUNICORN_BIND": "0.0.0.0"}, "0.0.0.0:9100 3"),
+        ({"GUNICORN_BIND": "[::]"}, "[::]:9100 3"),
         ({"GUNICORN_BIND": "[::1]:1"}, "[::1]:1 3"),
+        ({"GUNICORN_BIND": "10.0.0.5:1", "PORT": "9200"}, "10.0.0.5:1 3"),
+        ({"GUNICORN_BIND": "unix:/run/hub.sock"}, "unix:/run/hub.sock 3"),
     ],
 )
 def test_web_server_reads_the_file_and_the_environment_wins(

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import urllib.request
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
+from iikohub.health import readiness
+from organizations import db_clock
+from organizations.clock_models import ClockSkew
+from organizations.tests.test_db_clock import machine_off_by
 from tests.builders import RECEIVE_URL, cloud_event, drain, inbox, make_organization, post
 from tests.hub_process import Hub, running_hub
 from webhooks.models import WebhookEvent
@@ -66,9 +73,166 @@ def test_readyz_is_503_while_tables_are_older_than_the_program(client: Client) -
     assert response.json()["reason"].endswith("migrations to apply: manage.py migrate")
 
 
-@pytest.mark.parametrize("url", ["/healthz", "/readyz", "/metrics"])
-def test_nothing_can_be_posted_to_them(client: Client, url: str) -> None:
-    assert client.post(url).status_code == 405
+def readiness_of(client: Client) -> tuple[int, str]:
+    readiness.forget()
+    response = client.get("/readyz")
+    return response.status_code, response.json().get("reason", "")
+
+
+FULL = (503, "the database has no room left: its disk is full")
+
+
+@pytest.mark.parametrize(
+    ("statement", "undo", "reason"),
+    [
+        (
+            "SET default_transaction_read_only = on",
+            "SET default_transaction_read_only = off",
+            "the database takes no writes: it is a standby or set to read only",
+        ),
+        (
+            "REVOKE INSERT ON webhook_events FROM clerk",
+            "GRANT INSERT ON webhook_events TO clerk",
+            "the database's user may not write into the inbox (webhook_events)",
+        ),
+        (
+            "ALTER TABLE webhook_events RENAME TO moved",
+            "ALTER TABLE moved RENAME TO webhook_events",
+            "the inbox (webhook_events) is missing: manage.py migrate",
+        ),
+        (
+            "ALTER TABLE webhook_events ADD CONSTRAINT shut CHECK (attempts > 0) NOT VALID",
+            "ALTER TABLE webhook_events DROP CONSTRAINT shut",
+            "the database refuses to store (SQLSTATE 23514)",
+        ),
+    ],
+    ids=["read only", "not allowed", "missing", "refused"],
+)
+@pytest.mark.django_db(transaction=True)
+def test_readyz_is_503_while_nothing_can_be_stored(
+    client: Client, clerk: None, statement: str, undo: str, reason: str
+) -> None:
+    make_organization()
+    assert readiness_of(client) == (200, "")
+
+    run_as_owner(statement)
+    try:
+        assert readiness_of(client) == (503, reason)
+        assert post(client, [cloud_event()]).status_code == 503
+    finally:
+        run_as_owner(undo)
+
+    assert readiness_of(client) == (200, "")
+    assert post(client, [cloud_event()]).status_code == 200
+
+
+@pytest.fixture
+def clerk(transactional_db: None) -> Iterator[None]:
+    """Work as an account of the database that owns nothing."""
+    run_as_owner("CREATE ROLE clerk")
+    run_as_owner("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk")
+    run_as_owner("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO clerk")
+    with connection.cursor() as cursor:
+        cursor.execute("SET ROLE clerk")
+    yield
+    run_as_owner("DROP OWNED BY clerk")
+    run_as_owner("DROP ROLE clerk")
+
+
+def run_as_owner(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        (account,) = cursor.fetchone()
+        cursor.execute("RESET ROLE")
+        cursor.execute("SET default_transaction_read_only = off")
+        cursor.execute(statement)
+        if account == "clerk" and not statement.startswith("DROP"):
+            cursor.execute("SET ROLE clerk")
+
+
+@pytest.mark.django_db
+def test_readyz_is_503_while_the_disk_is_full(client: Client) -> None:
+    with unreachable(full_disk()):
+        answer = readiness_of(client)
+
+    assert answer == FULL
+    assert readiness_of(client) == (200, "")
+
+
+def full_disk() -> OperationalError:
+    error = OperationalError("could not extend file")
+    error.__cause__ = psycopg.errors.DiskFull("could not extend file")
+    return error
+
+
+@pytest.mark.django_db
+def test_asking_whether_it_can_work_leaves_no_event_and_takes_no_number(client: Client) -> None:
+    make_organization()
+    post(client, [cloud_event(order_id="first")])
+
+    assert [readiness_of(client) for _ in range(3)] == [(200, "")] * 3
+
+    post(client, [cloud_event(order_id="second")])
+    first, second = (event.pk for event in inbox())
+    assert second == first + 1
+
+
+@pytest.mark.django_db
+def test_readyz_writes_once_a_second_at_most(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client.get("/readyz")
+
+    with django_assert_num_queries(0):
+        assert {client.get("/readyz").status_code for _ in range(20)} == {200}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_metrics_say_whether_webhooks_can_be_stored(client: Client) -> None:
+    assert metrics(client)["iikohub_ready"] == 1
+
+    readiness.forget()
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        try:
+            told = metrics(client)
+        finally:
+            cursor.execute("SET default_transaction_read_only = off")
+    assert (told["iikohub_database_up"], told["iikohub_ready"]) == (1, 0)
+
+
+@pytest.mark.parametrize("url", ["/healthz", "/readyz", "/metrics", "/healthz/"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_nothing_can_be_sent_to_them(url: str, method: str) -> None:
+    # As a program does it: without the cookie that forms bring along.
+    response = Client(enforce_csrf_checks=True).generic(method, url, b"x")
+
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.django_db
+def test_readyz_is_ok_and_warns_where_the_clock_is_wrong(client: Client) -> None:
+    with machine_off_by(-1200):
+        response = client.get("/readyz")
+
+    told = response.json()
+    assert (response.status_code, told["status"], round(told["clock_skew_s"])) == (200, "ok", -1200)
+    assert told["warning"].startswith("This machine's clock is wrong. Have this machine's clock set by NTP")
+
+
+@pytest.mark.django_db
+def test_clocks_are_measured(client: Client) -> None:
+    seen_at = timezone.now()
+    ClockSkew.objects.create(host="web-2", role="worker", skew_s=3600.5, seen_at=seen_at)
+    ClockSkew.objects.create(host=db_clock.host(), role="web", skew_s=77, seen_at=seen_at)  # not any more
+
+    told = {name: value for name, value in metrics(client).items() if "clock_skew" in name}
+
+    own = f'iikohub_clock_skew_seconds{{host="{db_clock.host()}",role="web"}}'
+    assert told == {
+        'iikohub_clock_skew_seconds{host="web-2",role="worker"}': 3600.5,
+        own: pytest.approx(0, abs=1),
+    }
 
 
 # --- how is it doing ---------------------------------------------------------------------------------

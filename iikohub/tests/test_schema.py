@@ -222,7 +222,7 @@ def test_discount_is_described_with_its_ends_and_refusals(schema: dict[str, Any]
     operation = schema["paths"]["/api/v1/orders/{id}/apply-discount"]["post"]
 
     own = {"200", "202", "404", "409", "422", "429"}
-    assert set(operation["responses"]) == own | {"400", "401", "403", "406", "415", "503"}
+    assert set(operation["responses"]) == own | {"400", "401", "403", "406", "413", "415", "503"}
     assert "discount_not_supported_by_iiko" in str(operation["responses"]["409"])
     assert "two_orders" in str(operation["responses"]["200"])
     assert "reissue" in str(operation["requestBody"])
@@ -260,6 +260,7 @@ def test_refusals_are_described_where_they_occur_with_their_body(schema: dict[st
                 continue
             answers = operation["responses"]
             assert {"400", "401", "403", "404", "406", "503"} <= set(answers), (path, method)
+            assert ("413" in answers) == (method != "get")
             assert ("415" in answers) == ("422" in answers and path != CUSTOMERS) == (method != "get")
             for status, answer in answers.items():
                 if status >= "400":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -9,8 +10,11 @@ from rest_framework import serializers
 
 from loyalty.models import Customer, LoyaltyOperation, Wallet, WalletKind
 from loyalty.services.operations import LONGEST_COMMENT
+from loyalty.services.queue import ANSWER_LOST, BEING_SENT, IN_TURN, Wait, waits_of
 from orders.api.command_serializers import MoneyField
+from organizations import db_clock
 from organizations.api.fields import IikoIdField
+from organizations.api.permissions import in_scope
 from organizations.api.strict import StrictSerializer
 from organizations.services.personal_data import masked_card, masked_email, masked_phone
 
@@ -129,6 +133,41 @@ class OperationErrorSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(help_text="What went wrong, in iiko's own words where it said any.")
 
 
+class WaitingSerializer(serializers.Serializer[Any]):
+    """Operations of a wallet go one after the other: what the first that is not over waits for."""
+
+    operation_id = serializers.IntegerField(
+        allow_null=True,
+        help_text="The first operation of the wallet that is not over, this one perhaps. null: it was asked "
+        "for through a restaurant the caller does not see.",
+    )
+    ahead = serializers.IntegerField(help_text="How many operations of the wallet are before this one.")
+    reason = serializers.CharField(
+        help_text=f"`{ANSWER_LOST}`: iiko's answer to the first was lost, and the hub looks for its "
+        f"transaction. `{BEING_SENT}`, `{IN_TURN}`, or why it could not be sent so far: `iiko_busy`, "
+        "`iiko_unreachable`, …"
+    )
+    since = serializers.DateTimeField(help_text="When the first was sent, or asked for where it was not.")
+    next_step_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it is looked for or tried next. null: in a moment."
+    )
+    look_every_s = serializers.IntegerField(
+        allow_null=True, help_text=f"How far apart the looks are by now; null unless `{ANSWER_LOST}`."
+    )
+    settled_by = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When the outcome of the first counts as known at the latest; null where nobody can say. "
+        "Until then nothing behind it is sent, and nothing is given up for its age.",
+    )
+
+
+class _OperationListSerializer(serializers.ListSerializer[LoyaltyOperation]):
+    def to_representation(self, data: Any) -> Any:
+        rows: Iterable[LoyaltyOperation] = list(data)
+        self.context["waits"] = waits_of(rows, now=db_clock.now())
+        return super().to_representation(rows)
+
+
 class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
     organization_id = serializers.CharField(read_only=True)
     customer_id = serializers.CharField(source="wallet.customer.iiko_id", read_only=True)
@@ -146,9 +185,16 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
         read_only=True, help_text="Of a hold: what it is released by. Else iiko's, once it was found."
     )
     error = serializers.SerializerMethodField(help_text="null unless something went wrong.")
+    waiting = serializers.SerializerMethodField(
+        help_text="What it waits for and how long that can take; null once it is over."
+    )
+    cancelled_by = serializers.CharField(
+        read_only=True, help_text="Who called it off; empty unless `cancelled`."
+    )
 
     class Meta:
         model = LoyaltyOperation
+        list_serializer_class = _OperationListSerializer
         fields = (
             "id",
             "organization_id",
@@ -169,8 +215,37 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
             "sent_at",
             "finished_at",
             "released_at",
+            "waiting",
+            "cancelled_by",
+            "cancel_comment",
         )
         read_only_fields = fields
+
+    @extend_schema_field(WaitingSerializer(allow_null=True))
+    def get_waiting(self, operation: LoyaltyOperation) -> dict[str, Any] | None:
+        waits: dict[int, Wait] | None = self.context.get("waits")
+        if waits is None:
+            waits = waits_of([operation], now=db_clock.now())
+        wait = waits.get(operation.pk)
+        if wait is None:
+            return None
+        facts = {
+            "operation_id": wait.first.pk if self._sees(wait.first, operation) else None,
+            "ahead": wait.ahead,
+            "reason": wait.reason,
+            "since": wait.since,
+            "next_step_at": wait.next_step_at,
+            "look_every_s": None if wait.look_every is None else round(wait.look_every.total_seconds()),
+            "settled_by": wait.settled_by,
+        }
+        return dict(WaitingSerializer(facts).data)
+
+    def _sees(self, first: LoyaltyOperation, operation: LoyaltyOperation) -> bool:
+        """A chain has one wallet for all its restaurants; a caller may see some of them."""
+        if first.organization_id == operation.organization_id:
+            return True
+        rows = LoyaltyOperation.objects.filter(pk=first.pk)
+        return in_scope(self.context["request"], rows).exists()
 
     @extend_schema_field(OperationErrorSerializer(allow_null=True))
     def get_error(self, operation: LoyaltyOperation) -> dict[str, str] | None:
@@ -197,7 +272,7 @@ class WalletActionSerializer(StrictSerializer):
     )
 
 
-class CancelHoldSerializer(StrictSerializer):
+class ReasonSerializer(StrictSerializer):
     comment = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT, help_text="The reason."
     )

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,9 +19,9 @@ from rest_framework.views import APIView
 from iiko_client.reading import is_no_id
 from loyalty.api.filters import OperationFilter
 from loyalty.api.serializers import (
-    CancelHoldSerializer,
     CustomerSerializer,
     OperationSerializer,
+    ReasonSerializer,
     WalletActionSerializer,
 )
 from loyalty.models import Customer, LoyaltyOperation, OperationKind
@@ -30,6 +30,7 @@ from loyalty.services import operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import REPEATS, Asked
 from orders.api.waiting import made_once, requester_of, status_of, wait_for_end
+from organizations import db_clock
 from organizations.api.fields import NO_ID_GIVEN
 from organizations.api.filters import refuse_repeats
 from organizations.api.permissions import check_may_act, in_scope
@@ -50,7 +51,9 @@ _HEADERS = [
 _ANSWERS = {
     200: OpenApiResponse(OperationSerializer, "It is over: confirmed, rejected or expired."),
     202: OpenApiResponse(
-        OperationSerializer, "Stored and on its way. Follow it at GET loyalty/operations/{id}."
+        OperationSerializer,
+        "Stored and on its way; `waiting` tells what it waits for and how long that can take. Follow it at "
+        "GET loyalty/operations/{id}.",
     ),
     404: OpenApiResponse(RefusalsSerializer, "No such organization, guest, wallet or hold."),
     409: OpenApiResponse(
@@ -91,7 +94,8 @@ def organization_of(request: Request, organization_id: str) -> Organization:
 
 def answered(request: Request, operation: LoyaltyOperation) -> Response:
     ended, headers = wait_for_end(request, operation)
-    return Response(OperationSerializer(ended).data, status=status_of(ended), headers=headers)
+    shown = OperationSerializer(ended, context={"request": request})
+    return Response(shown.data, status=status_of(ended), headers=headers)
 
 
 class _WalletAction(APIView):
@@ -116,7 +120,7 @@ class _WalletAction(APIView):
         operation = made_once(
             request,
             REPEATS,
-            lambda by: operations.prepare(self.kind, asked=asked, by=by, now=timezone.now()),
+            lambda by: operations.prepare(self.kind, asked=asked, by=by, now=db_clock.now()),
         )
         return answered(request, operation)
 
@@ -148,10 +152,10 @@ class HoldView(_WalletAction):
 class CancelHoldView(APIView):
     throttle_classes = (ActionThrottle,)
 
-    @describes("Give back what was put aside", CancelHoldSerializer)
+    @describes("Give back what was put aside", ReasonSerializer)
     def post(self, request: Request, transaction_id: str) -> Response:
         check_may_act(request, PERMISSIONS[OperationKind.CANCEL_HOLD])
-        serializer = CancelHoldSerializer(data=request.data or {})
+        serializer = ReasonSerializer(data=request.data or {})
         serializer.is_valid(raise_exception=True)
         seen = in_scope(request, LoyaltyOperation.objects.all())
         operation = made_once(
@@ -161,7 +165,7 @@ class CancelHoldView(APIView):
                 lambda: operations.request_cancel_hold(
                     transaction_id=transaction_id,
                     by=by,
-                    now=timezone.now(),
+                    now=db_clock.now(),
                     comment=serializer.validated_data["comment"],
                     may_see=Q(pk__in=seen.values("pk")),
                 )
@@ -205,7 +209,7 @@ class CustomerView(APIView):
             way=way,
             value=value,
             requested_by=requester_of(request).name,
-            now=timezone.now(),
+            now=db_clock.now(),
         )
         shown = Customer.objects.select_related("organization").prefetch_related("wallets")
         context = {"sees_people": _sees_people(request)}
@@ -249,3 +253,30 @@ class OperationViewSet(
 
     def get_queryset(self) -> QuerySet[LoyaltyOperation]:
         return in_scope(self.request, super().get_queryset())
+
+    @extend_schema(
+        summary="Call off what was not sent yet",
+        description="The rights are those of asking for it. A repeat answers with the operation as it is.",
+        request=ReasonSerializer,
+        responses={
+            200: OpenApiResponse(OperationSerializer, "It is called off (`cancelled`) and moves no money."),
+            404: OpenApiResponse(RefusalsSerializer, "No such operation."),
+            409: OpenApiResponse(
+                RefusalsSerializer,
+                "It was sent to iiko (`already_sent`), or has ended in another way (`already_over`).",
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"], throttle_classes=[ActionThrottle])
+    def cancel(self, request: Request, **_: Any) -> Response:
+        serializer = ReasonSerializer(data=request.data or {})
+        serializer.is_valid(raise_exception=True)
+        operation = self.get_object()
+        check_may_act(request, PERMISSIONS[OperationKind(operation.kind)])
+        cancelled = operations.cancel(
+            operation.pk,
+            by=requester_of(request),
+            now=db_clock.now(),
+            comment=serializer.validated_data["comment"],
+        )
+        return Response(self.get_serializer(cancelled).data)

@@ -39,6 +39,9 @@ LOOK_BACK = timedelta(days=3)
 """Operations that ended so long ago are compared again each day; later ones were found in order before."""
 
 
+_NOT_DONE = (OperationState.EXPIRED, OperationState.REJECTED, OperationState.CANCELLED)
+
+
 @dataclass
 class CheckResult:
     wallets: int = 0
@@ -140,7 +143,7 @@ def _check_operation(
     if mine and operation.state == OperationState.CONFIRMED and not operation.transaction_id:
         LoyaltyOperation.objects.filter(pk=operation.pk).update(transaction_id=mine[0].id)
     of_this_sum = [one for one in mine if is_sum_of(one, operation)]
-    if of_this_sum and operation.state in (OperationState.EXPIRED, OperationState.REJECTED):
+    if of_this_sum and operation.state in _NOT_DONE:
         _confirm_late(operation, of_this_sum[0], now)
         result.found_late += 1
         yield _Found(
@@ -159,7 +162,7 @@ def _is_settled(operation: LoyaltyOperation, now: datetime) -> bool:
 @transaction.atomic
 def _confirm_late(operation: LoyaltyOperation, found: Transaction, now: datetime) -> None:
     locked = lock_operation(operation.pk)
-    if locked is not None and locked.state in (OperationState.EXPIRED, OperationState.REJECTED):
+    if locked is not None and locked.state in _NOT_DONE:
         logger.error("loyalty.found_late", operation_pk=operation.pk, transaction_id=found.id)
         finish(
             locked,

@@ -18,6 +18,7 @@ from functools import partial
 
 import structlog
 from django.db import transaction
+from django.db.models import Max
 
 from iiko_client.breaker import Priority
 from iiko_client.client import IikoClient
@@ -44,12 +45,17 @@ logger = structlog.stdlib.get_logger(__name__)
 
 Clock = Callable[[], datetime]
 
-LEASE = timedelta(seconds=45)
-"""Longer than a call takes. After it the one who holds an operation is taken for dead; one who only is slow
-sends nothing any more (``_begin``), and what it was told of a call it made counts (``_may_record``)."""
+LEASE = timedelta(seconds=40)
+"""After it the one who holds an operation is taken for dead, and a worker is called for it at that moment.
+One who only is slow sends nothing any more (``_begin``), and what it was told of a call it made counts
+(``_may_record``)."""
+
+CALL_LEASE = timedelta(seconds=30)
+"""What must be left of the lease when the call begins: longer than a call takes (``iiko_client.wire``)."""
 
 SEND_WITHIN = timedelta(minutes=15)
-"""What could not be sent for so long is given up: nobody expects it any more."""
+"""What could be sent and was not for so long is given up: nobody expects it any more. Waiting behind an
+operation whose outcome is not known does not count (``sendable_since``)."""
 
 ABSENT_AFTER = timedelta(minutes=10)
 """A lost operation that iiko does not show for so long was not carried out. A guess: the vendor does not
@@ -57,6 +63,14 @@ say how soon a transaction is listed; whatever appears later is found by the dai
 
 FOLLOW_FOR = timedelta(hours=24)
 """If iiko cannot be asked for so long, a person has to look."""
+
+LOOK_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0, 1, 2, 4, 8, 15, 30))
+"""Before each look for a lost operation; the last one over and over. A look is two calls or more. iiko
+publishes no limits; the one public client that spaces its calls, by 30 s, calls that its own caution
+(reference, section 1.3, read 2026-11)."""
+
+LOOK_PAUSE_OF_LATE = timedelta(seconds=60)
+"""Between looks once iiko could not be asked until absence would have counted."""
 
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 20, 30, 60))
 
@@ -121,23 +135,42 @@ def _claim(operation_id: int, now: datetime) -> Claim | None:
         operation.error_code, operation.error = "answer_lost", ""
         tell(operation, OperationState.SENT, now=now, detail="answer_lost")
     operation.looks += 1
-    operation.held_until = now + LEASE
+    _lease(operation, now + LEASE)
     operation.save()
     return Claim(operation, Step.LOOK)
 
 
 def _claim_sending(operation: LoyaltyOperation, now: datetime) -> Claim | None:
     open_ones = LoyaltyOperation.objects.open().of_wallet(operation.wallet)
-    is_behind = open_ones.filter(pk__lt=operation.pk).exists()
-    if now - operation.created_at > (FOLLOW_FOR if operation.sends else SEND_WITHIN):
-        code = "no_answer" if operation.sends else "waited_too_long" if is_behind else "not_sent"
+    if open_ones.filter(pk__lt=operation.pk).exists():
+        return None  # whoever ends that one calls this one
+    most = FOLLOW_FOR if operation.sends else SEND_WITHIN
+    if now - operation.created_at > most and now - sendable_since(operation) > most:
+        code = "no_answer" if operation.sends else "not_sent"
         finish(operation, OperationState.EXPIRED, now=now, code=code)
         return None
-    if is_behind:
-        return None  # whoever ends that one calls this one
-    operation.held_until = now + LEASE
+    _lease(operation, now + LEASE)
     operation.save(update_fields=["held_until"])
     return Claim(operation, Step.SEND)
+
+
+def sendable_since(operation: LoyaltyOperation) -> datetime:
+    """Return when the last operation that was sent before this one ended, or when this one was asked for.
+
+    What ended unsent kept nobody waiting: it could not be sent for the same reason.
+    """
+    before = LoyaltyOperation.objects.of_wallet(operation.wallet).filter(pk__lt=operation.pk, sends__gt=0)
+    settled_at: datetime | None = before.aggregate(at=Max("finished_at"))["at"]
+    return max(operation.created_at, settled_at or operation.created_at)
+
+
+def _lease(operation: LoyaltyOperation, until: datetime) -> None:
+    """Take an operation in hand, and have a worker called when the lease is over.
+
+    Whoever dies with it must not keep the wallet waiting for the next sweep.
+    """
+    operation.held_until = until
+    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=until)
 
 
 def _holds(claim: Claim, operation: LoyaltyOperation) -> bool:
@@ -158,7 +191,8 @@ def _begin(claim: Claim, clock: Clock) -> None:
     now = clock()
     if operation is None or not _holds(claim, operation) or now >= (operation.held_until or now):
         raise _Overtaken
-    operation.held_until = now + LEASE
+    if (operation.held_until or now) - now < CALL_LEASE:
+        _lease(operation, now + CALL_LEASE)
     if not claim.is_begun:
         operation.state, operation.sent_at, operation.looks = OperationState.SENT, now, 0
         operation.error_code = operation.error = ""
@@ -198,7 +232,7 @@ def _call(client: IikoClient, claim: Claim) -> Verdict:
         return _refused(claim, error.code or "refused", error.description or str(error))
     except IikoError as error:
         logger.warning("loyalty.answer_lost", operation_pk=operation.pk, error_type=type(error).__name__)
-        return Verdict(OperationState.UNKNOWN, _PAUSES[0], "answer_lost")
+        return Verdict(OperationState.UNKNOWN, LOOK_PAUSES[0], "answer_lost")
     return Verdict(OperationState.CONFIRMED, proof="answer", transaction_id=transaction_id)
 
 
@@ -213,7 +247,7 @@ def _not_sent(operation: LoyaltyOperation, error: IikoError) -> Verdict:
 def _refused(claim: Claim, code: str, text: str) -> Verdict:
     """A refusal is final, but of a second release it may mean that the first was carried out."""
     if claim.operation.sends - claim.is_begun > 0:
-        return Verdict(OperationState.UNKNOWN, _PAUSES[0], "refused", text)
+        return Verdict(OperationState.UNKNOWN, LOOK_PAUSES[0], "refused", text)
     return Verdict(OperationState.REJECTED, None, code, text)
 
 
@@ -342,7 +376,7 @@ def _look(operation: LoyaltyOperation, clock: Clock) -> Verdict:
             )
     if mine:
         return Verdict(OperationState.EXPIRED, None, "other_sum", str(mine[0].sum))
-    if began - (operation.sent_at or operation.created_at) <= ABSENT_AFTER:
+    if began < absent_at(operation):
         return _later(operation, began, None)
     return _absent(operation)
 
@@ -374,10 +408,24 @@ def _transactions(client: IikoClient, operation: LoyaltyOperation, clock: Clock)
 def _later(operation: LoyaltyOperation, now: datetime, error: IikoError | HubError | None) -> Verdict:
     if now - (operation.sent_at or operation.created_at) > FOLLOW_FOR:
         return Verdict(OperationState.EXPIRED, None, "no_answer")
-    wait = _PAUSES[min(operation.looks, len(_PAUSES) - 1)]
+    wait = look_pause(operation, now)
+    if now < absent_at(operation):
+        wait = min(wait, absent_at(operation) - now)  # not later than need be
     if isinstance(error, IikoBusy):
         wait = max(wait, timedelta(seconds=error.retry_after_s))
     return Verdict(OperationState.UNKNOWN, wait, operation.error_code, operation.error)
+
+
+def absent_at(operation: LoyaltyOperation) -> datetime:
+    """Return from when on a lost operation that iiko does not show counts as not carried out."""
+    return (operation.sent_at or operation.created_at) + ABSENT_AFTER
+
+
+def look_pause(operation: LoyaltyOperation, now: datetime) -> timedelta:
+    """Return how far apart the looks for a lost operation are by now."""
+    if now >= absent_at(operation):
+        return LOOK_PAUSE_OF_LATE
+    return LOOK_PAUSES[min(operation.looks, len(LOOK_PAUSES) - 1)]
 
 
 # --- recording ---------------------------------------------------------------------------------------

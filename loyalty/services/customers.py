@@ -125,7 +125,7 @@ def asked(organization: Organization, requested_by: str, ask: Callable[[IikoClie
 
 
 def _is_provisioned(client: IikoClient, organization: Organization) -> bool:
-    """Where a restaurant has no loyalty every call is refused, even for its programmes (reference, 3)."""
+    """Without loyalty even its programmes are refused (docs/iiko.md#restaurants-without-loyalty)."""
     try:
         client.programs(organization_id=organization.iiko_id)
     except IikoRejected:

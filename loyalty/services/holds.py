@@ -65,12 +65,15 @@ def hand_over(*, old_id: int, new_id: int) -> None:
 
 
 def _is_due(hold: LoyaltyOperation, now: datetime) -> bool:
-    """After a failure wait 1, 2, 4… minutes, an hour at most; after ten a person has to look."""
+    """After a failure wait 1, 2, 4… minutes, an hour at most.
+
+    After ten, or where somebody called a release off, a person has to look.
+    """
     tries = list(hold.releases.order_by("-id").values_list("state", "finished_at")[:_MOST_TRIES])
     if not tries:
         return True
     finished_at = tries[0][1]
-    if finished_at is None or len(tries) >= _MOST_TRIES:
+    if finished_at is None or len(tries) >= _MOST_TRIES or tries[0][0] == OperationState.CANCELLED:
         return False
     if all(state == OperationState.REJECTED for state, _at in tries[:3]) and len(tries) >= 3:
         return False  # iiko said no three times in a row

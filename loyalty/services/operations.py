@@ -22,6 +22,7 @@ from loyalty.errors import (
     IikoUnreachable,
     NotPossible,
     UnknownHold,
+    UnknownOperation,
     UnknownWallet,
 )
 from loyalty.models import (
@@ -34,7 +35,7 @@ from loyalty.models import (
 )
 from loyalty.services.customers import read_customer
 from loyalty.services.marks import MARK, new_marker
-from loyalty.services.trace import lock_operation, lock_wallet, tell
+from loyalty.services.trace import finish, lock_operation, lock_wallet, tell
 from loyalty.signals import operation_due
 from loyalty.words import explain
 from orders.models import Order
@@ -47,7 +48,7 @@ from organizations.services.registry import canonical_id
 LONGEST_COMMENT = 200
 REPEATS: Repeats[LoyaltyOperation] = Repeats(LoyaltyKey, "operation")
 
-_LARGEST_MINOR = 10**12  # 1e10 in major units, as of a payment (OpenAPI, read 2026-11); of wallets a guess
+_LARGEST_MINOR = 10**12  # 1e10 in major units; of wallets a guess (docs/iiko.md#money)
 
 Write = Callable[[], LoyaltyOperation]
 
@@ -139,6 +140,27 @@ def request_cancel_hold(
         return _write(OperationKind.CANCEL_HOLD, asked, hold.wallet, hold.order, by, now, hold=hold)
 
 
+@transaction.atomic
+def cancel(operation_id: int, *, by: Requester, now: datetime, comment: str = "") -> LoyaltyOperation:
+    """Call an operation off that was not sent yet. Of one that was called off already nothing changes.
+
+    A worker that has it in hand and did not send it yet sends it no more.
+
+    Raises:
+        UnknownOperation, NotPossible: nothing was changed.
+    """
+    _check_length(comment)
+    operation = lock_operation(operation_id)
+    if operation is None:
+        raise UnknownOperation(_("The hub knows no operation with this number."))
+    if operation.state == OperationState.CANCELLED:
+        return operation
+    _check_unsent(operation)
+    operation.cancelled_by, operation.cancel_comment = by.name[:200], comment.strip()
+    finish(operation, OperationState.CANCELLED, now=now, actor=by.name, detail=operation.cancel_comment)
+    return operation
+
+
 # --- checks ------------------------------------------------------------------------------------------
 
 
@@ -150,14 +172,18 @@ def _check_link(organization: Organization) -> None:
 
 
 def _check_words(asked: Asked) -> None:
-    if len(asked.comment) > LONGEST_COMMENT:
-        raise BadRequest("comment_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
+    _check_length(asked.comment)
     if MARK in asked.comment:
         raise BadRequest("comment_reserved", _("The reason must not contain “%s”.") % MARK)
     if asked.amount_minor <= 0:
         raise BadRequest("amount_not_positive", _("The amount must be more than 0."))
     if asked.amount_minor > _LARGEST_MINOR:
         raise BadRequest("amount_too_large", _("The amount is larger than any wallet's."))
+
+
+def _check_length(comment: str) -> None:
+    if len(comment) > LONGEST_COMMENT:
+        raise BadRequest("comment_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
 
 
 def _wallet(kind: OperationKind, asked: Asked, by: Requester, now: datetime) -> tuple[Wallet, bool]:
@@ -260,6 +286,22 @@ def _check_releasable(hold: LoyaltyOperation) -> None:
         )
     if LoyaltyOperation.objects.open().filter(hold=hold).exists():
         raise NotPossible("already_asked", _("The release was asked for already and is not over yet."))
+
+
+def _check_unsent(operation: LoyaltyOperation) -> None:
+    if operation.is_unsent:
+        return
+    if operation.is_final:
+        raise NotPossible(
+            "already_over", _("This operation is over: its state is “%s”.") % operation.get_state_display()
+        )
+    raise NotPossible(
+        "already_sent",
+        _(
+            "This operation was sent to iiko already and cannot be called off. Wait for its end; what it "
+            "moved is moved back by an operation the other way."
+        ),
+    )
 
 
 # --- writing -----------------------------------------------------------------------------------------

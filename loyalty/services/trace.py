@@ -11,8 +11,10 @@ from organizations.locks import Turn, await_turn
 
 
 def lock_wallet(wallet_id: int) -> Wallet:
-    """Lock iiko's wallet until the transaction ends, for all rows that stand for it, and read this one;
-    whoever changes an operation of it does so first."""
+    """Lock iiko's wallet until the transaction ends, for all rows that stand for it, and read this one.
+
+    Whoever changes an operation of it does so first.
+    """
     wallets = Wallet.objects.select_related("customer")
     wallet = wallets.get(pk=wallet_id)
     await_turn(Turn.WALLET, f"{wallet.customer.iiko_id}/{wallet.iiko_id}")
@@ -43,7 +45,7 @@ def tell(
     )
 
 
-def finish(
+def finish(  # noqa: PLR0913  # all but two are named
     operation: LoyaltyOperation,
     state: OperationState,
     *,
@@ -52,16 +54,22 @@ def finish(
     error: str = "",
     proof: str = "",
     transaction_id: str = "",
+    actor: str = "",
+    detail: str = "",
 ) -> None:
-    """End an operation that is locked; the next one of its wallet is due."""
+    """End an operation that is locked; the next one of its wallet is due.
+
+    ``actor`` and ``detail`` are of the step that is written down: iiko or the hub, and the error, unless
+    they are given.
+    """
     before, operation.state = operation.state, state
     operation.error_code, operation.error, operation.proof = code[:100], error, proof
     operation.transaction_id = transaction_id or operation.transaction_id
     operation.finished_at, operation.held_until = now, None
     operation.save()
     is_iikos_word = operation.sends > 0 and state != OperationState.EXPIRED
-    detail = detail_of(code, error)
-    tell(operation, before, now=now, detail=detail, actor="iiko" if is_iikos_word else "hub")
+    actor = actor or ("iiko" if is_iikos_word else "hub")
+    tell(operation, before, now=now, detail=detail or detail_of(code, error), actor=actor)
     if state == OperationState.CONFIRMED and operation.hold_id is not None:
         LoyaltyOperation.objects.filter(pk=operation.hold_id).update(released_at=now)
     following = LoyaltyOperation.objects.of_wallet(operation.wallet).filter(state=OperationState.PENDING)

@@ -57,8 +57,10 @@ def transactions_of(
 
 
 def is_of(found: Transaction, operation: LoyaltyOperation) -> bool:
-    """Whether a transaction of the wallet, in the right direction, bears the operation's mark or the id the
-    hub gave it. What undoes it may bear its comment too."""
+    """Whether a transaction of the wallet, in the right direction, bears the operation's mark or id.
+
+    What undoes it may bear its comment too.
+    """
     if operation.kind == OperationKind.CANCEL_HOLD or not _is_in_wallet(found, operation):
         return False
     is_named = operation.kind == OperationKind.HOLD and found.id == operation.transaction_id
@@ -87,8 +89,11 @@ def is_sum_of(found: Transaction, operation: LoyaltyOperation) -> bool:
 
 
 def may_be_release(found: Transaction, operation: LoyaltyOperation) -> bool:
-    """Whether a transaction can be the release of a hold: it bears no mark, so all else must agree. What the
-    till moved for an order is none. To miss the true one costs no more than sending the release again."""
+    """Whether a transaction can be the release of a hold: it bears no mark, so all else must agree.
+
+    What the till moved for an order is none. To miss the true one costs no more than sending the release
+    again.
+    """
     hold = operation.hold
     is_later = operation.anchor is not None and found.revision > operation.anchor
     return (

@@ -11,10 +11,11 @@ import pytest
 import requests
 from django.test import Client
 from django.utils import translation
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from loyalty.models import LoyaltyOperation, OperationState
 from loyalty.services import carrying
-from loyalty.services.carrying import ABSENT_AFTER, LEASE
+from loyalty.services.carrying import ABSENT_AFTER, CALL_LEASE, LEASE
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CANCEL_HOLD,
@@ -129,6 +130,46 @@ def test_death_at_the_call_stays_unknown_and_is_never_sent_again(client: Client,
 
     assert (over.state, over.error_code) == (OperationState.EXPIRED, "not_done")
     assert len(iiko.bodies(TOPUP)) == 1
+
+
+def test_worker_is_called_at_the_moment_a_lease_ends(client: Client, iiko: PlayedIiko) -> None:
+    """Nobody waits for a sweep, whether the worker died while reading or at the call."""
+    loyal_restaurant(iiko)
+    clock = HandClock()
+    move(client, "withdraw", "25.50")
+    move(client, "topup", "1")
+    iiko.forget(INFO)
+    calls_back(iiko, INFO, die)
+    with pytest.raises(Dead):
+        work(clock)
+    reader = LoyaltyOperation.objects.earliest("id")
+    assert called_at(reader) == [clock() + LEASE]
+    assert reader.held_until == clock() + LEASE
+
+    clock.forward(seconds=LEASE.total_seconds())
+    iiko.forget(INFO)
+    calls_back(iiko, INFO, lambda: clock.forward(seconds=15), body=_json(guest()))
+    calls_back(iiko, CHARGEOFF, die)
+    with pytest.raises(Dead):
+        work(clock)
+    sender = LoyaltyOperation.objects.earliest("id")
+    assert sender.state == OperationState.SENT
+    # The reads left less of the lease than a call may take.
+    assert called_at(sender)[-1] == sender.held_until == clock() + CALL_LEASE
+
+    clock.forward(seconds=CALL_LEASE.total_seconds())
+    iiko.answers(BY_DATE, page(moved("-25.50", f"[{sender.marker}]")))
+    iiko.answers(TOPUP, {})
+    work(clock)
+    assert work(clock).state == OperationState.CONFIRMED
+    assert set(LoyaltyOperation.objects.values_list("state", flat=True)) == {OperationState.CONFIRMED}
+    assert len(iiko.bodies(CHARGEOFF)) == len(iiko.bodies(TOPUP)) == 1
+
+
+def called_at(operation: LoyaltyOperation) -> list[Any]:
+    """When workers are called for it later on."""
+    jobs = ProcrastinateJob.objects.filter(args={"operation_id": operation.pk}, scheduled_at__isnull=False)
+    return list(jobs.order_by("scheduled_at").values_list("scheduled_at", flat=True))
 
 
 # --- being slow --------------------------------------------------------------------------------------
@@ -249,25 +290,6 @@ def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: Pl
 
 
 # --- waiting -----------------------------------------------------------------------------------------
-
-
-def test_what_waits_behind_another_is_given_up_in_time(client: Client, iiko: PlayedIiko) -> None:
-    loyal_restaurant(iiko)
-    iiko.answers(TOPUP, refusal("late"), status=408)
-    iiko.answers(BY_DATE, refusal("broken"), status=500)
-    clock = HandClock()
-    move(client, "topup", "1")
-    work(clock)
-    move(client, "topup", "2")
-    clock.forward(minutes=16)
-
-    carrying.advance(newest().pk, clock=clock)
-
-    assert (newest().state, newest().error_code) == (OperationState.EXPIRED, "waited_too_long")
-    with translation.override("en"):
-        said = newest().trouble
-    assert said == "It waited too long for an earlier operation of this wallet and was not sent."
-    assert len(iiko.bodies(TOPUP)) == 1
 
 
 def test_end_that_tells_nothing_is_not_called_not_done(

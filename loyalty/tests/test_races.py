@@ -89,3 +89,26 @@ def test_one_hold_is_released_once_by_many(iiko: PlayedIiko) -> None:
 
     assert sorted(answers) == [202] + [409] * (AT_ONCE - 1)
     assert len(iiko.bodies(CANCEL_HOLD)) == 1
+
+
+def test_calling_off_and_sending_at_once_end_as_one_of_both(iiko: PlayedIiko) -> None:
+    loyal_restaurant(iiko)
+    iiko.answers(TOPUP, {})
+    key = make_key()
+    move(Client(), "topup", "10", key)
+    operation = newest()
+
+    def act(number: int) -> int | None:
+        if number % 2:
+            return int(ask(Client(), f"operations/{operation.pk}/cancel", key).status_code)
+        carrying.advance(operation.pk, clock=timezone.now)
+        return None
+
+    said = {answer for answer in at_once(act) if answer}
+
+    operation.refresh_from_db()
+    if operation.state == OperationState.CANCELLED:
+        assert (said, len(iiko.bodies(TOPUP)), operation.sends) == ({200}, 0, 0)
+    else:
+        assert (operation.state, said) == (OperationState.CONFIRMED, {409})
+        assert len(iiko.bodies(TOPUP)) == 1

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -32,6 +31,7 @@ from orders.models import Order
 from orders.permissions import PERMISSIONS
 from orders.services import commands
 from orders.services.commands import Requester
+from organizations import db_clock
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle
 
@@ -73,7 +73,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
                 status=wish["status"],
                 delivered_at=wish["delivered_at"],
                 by=by,
-                now=timezone.now(),
+                now=db_clock.now(),
             ),
         )
 
@@ -85,7 +85,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             CommandKind.ASSIGN_COURIER,
             AssignCourierSerializer,
             lambda pk, wish, by: commands.request_courier(
-                order_id=pk, courier_id=wish["courier_id"], by=by, now=timezone.now()
+                order_id=pk, courier_id=wish["courier_id"], by=by, now=db_clock.now()
             ),
         )
 
@@ -97,7 +97,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             CommandKind.UPDATE_PAYMENT,
             UpdatePaymentSerializer,
             lambda pk, wish, by: commands.request_payment(
-                order_id=pk, payments=asked_payments(wish), by=by, now=timezone.now()
+                order_id=pk, payments=asked_payments(wish), by=by, now=db_clock.now()
             ),
         )
 
@@ -114,7 +114,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
                 cause_id=wish["cancel_cause_id"] or None,
                 removal_type_id=wish["removal_type_id"] or None,
                 by=by,
-                now=timezone.now(),
+                now=db_clock.now(),
             ),
         )
 
@@ -126,7 +126,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             CommandKind.APPLY_DISCOUNT,
             ApplyDiscountSerializer,
             lambda pk, wish, by: commands.request_discount(
-                order_id=pk, asked=asked_discount(wish), by=by, now=timezone.now()
+                order_id=pk, asked=asked_discount(wish), by=by, now=db_clock.now()
             ),
         )
 

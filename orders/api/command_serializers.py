@@ -19,7 +19,7 @@ from orders.services.wishes import AskedPayment
 from organizations.api.fields import IikoIdField, MomentField
 from organizations.api.strict import StrictSerializer
 
-_LARGEST_MINOR = 10**12  # 1e10 in major units (OpenAPI, Payment.sum, read 2026-11)
+_LARGEST_MINOR = 10**12  # 1e10 in major units (docs/iiko.md#money)
 
 
 class CommandErrorSerializer(serializers.Serializer[Any]):

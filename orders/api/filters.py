@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import django_filters as filters
 from django.db.models import Model, QuerySet
-from django.utils import timezone
 
 from iiko_client.types.statuses import order_type as known_type
 from orders.models import Order, OrderQuerySet, Status
 from orders.services.horizon import settled_before
+from organizations import db_clock
 from organizations.api.filters import (
     ExternalIdFilter,
     IikoIdFilter,
@@ -73,7 +73,7 @@ class OrderFilter(ChangesFilter):
         return orders.filter(order_type__in=[known_type(text) or text for text in value])
 
     def by_late(self, orders: OrderQuerySet, _: str, value: bool) -> QuerySet[Order]:
-        return orders.late(timezone.now(), is_late=value)
+        return orders.late(db_clock.now(), is_late=value)
 
     def by_search(self, orders: OrderQuerySet, _: str, value: str) -> QuerySet[Order]:
         return orders.searched(value, by_last_digits=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Prefetch
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -14,6 +13,7 @@ from orders.models import Order, TimelineEntry
 from orders.services.actions import allowed_actions
 from orders.services.relations import Relation, Relative, relatives_of
 from orders.services.settlement import settlement_of
+from organizations import db_clock
 from organizations.api.permissions import in_scope
 
 LIST_FIELDS = (
@@ -133,7 +133,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         read_only_fields = fields
 
     def get_is_late(self, order: Order) -> bool:
-        return order.late_at(timezone.now())
+        return order.late_at(db_clock.now())
 
     @extend_schema_field(PendingCommandSerializer(many=True))
     def get_pending_commands(self, order: Order) -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -19,6 +18,7 @@ from rest_framework.request import Request
 from orders.command_models import OrderCommand
 from orders.services.commands import Requester
 from orders.services.repeats import COMMANDS, LONGEST_KEY, R, Repeats
+from organizations import db_clock
 from organizations.models import ApiKey
 
 LONGEST_WAIT_S = 20.0
@@ -54,7 +54,7 @@ def made_once(request: Request, repeats: Repeats[R], prepare: Callable[[Requeste
     if not key:
         return prepare(by)()
     made, _is_new = repeats.once(
-        lambda: prepare(by), owner=by.owner, key=key, fingerprint=fingerprint_of(request), now=timezone.now()
+        lambda: prepare(by), owner=by.owner, key=key, fingerprint=fingerprint_of(request), now=db_clock.now()
     )
     return made
 

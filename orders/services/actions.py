@@ -1,6 +1,6 @@
 """What may be asked of an order as it stands. The API and the admin offer what this table allows.
 
-The transitions are the vendor's (reference 2.1, read 2026-11). Where it is silent the till is asked and
+The transitions are the vendor's (docs/iiko.md#status-changes). Where it is silent the till is asked and
 its refusal is shown: refused here is only what cannot work.
 """
 
@@ -29,7 +29,7 @@ from organizations.models import Organization
 Version = tuple[int, ...]
 
 DRIVER_FROM: Version = (8, 6, 6)
-"""The till whose courier is changed, and taken off, by ``change_driver_info`` (OpenAPI, read 2026-11)."""
+"""The till that knows ``change_driver_info``, which also takes a courier off (docs/iiko.md#couriers)."""
 
 NO_DISCOUNT = "discount_not_supported_by_iiko"
 PAID_ON_THE_WAY = "WhenOrderOnTheWay"
@@ -146,7 +146,7 @@ def goes_by_courier(subject: Subject) -> None:
 
 
 def goes_by_own_courier(subject: Subject) -> None:
-    # A guess: the schema only knows CanNotAssignCourierToOrder. Two couriers for one meal is what it avoids.
+    # A guess that avoids two couriers for one meal: docs/iiko.md#outside-courier-services.
     if subject.order.has_external_courier:
         _refuse(
             "external_courier_service",
@@ -250,7 +250,7 @@ def _waits_for_confirmation(subject: Subject) -> None:
         _refuse("already_confirmed", _("Only an unconfirmed order can be confirmed; this one is."))
 
 
-def _is_the_kitchens(subject: Subject) -> None:
+def _is_the_kitchens(_subject: Subject) -> None:
     _refuse("set_by_kitchen", _("This status is set by the kitchen; iiko lets nobody else set it."))
 
 
@@ -261,7 +261,7 @@ def can_be_made_anew(subject: Subject) -> None:
 
 
 def _only_anew(subject: Subject) -> None:
-    # Searched in every request schema of the vendor's (reference 2.2, read 2026-11).
+    # docs/iiko.md#discounts-of-existing-orders
     words = _("iiko has no operation that changes the discount of an order it has.")
     try:
         can_be_made_anew(subject)

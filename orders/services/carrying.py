@@ -218,7 +218,7 @@ def _ask(command: OrderCommand, clock: Clock) -> Verdict:
 
 
 def _refresh(client: IikoClient, order: Order, command: OrderCommand, now: datetime) -> JsonObject | None:
-    """Read the order: a webhook may tell of this change, or not (reference, section 4, read 2026-11)."""
+    """Read the order: a webhook may tell of this change, or not (docs/iiko.md#changes-without-a-webhook)."""
     try:
         return _read_order(client, order, now)
     except (IikoError, HubError) as error:

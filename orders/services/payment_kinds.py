@@ -8,7 +8,7 @@ from iiko_client.types.payments import PaymentKind
 from orders.errors import BadWish
 from organizations.link_models import DictionaryEntry
 
-# The dictionary's name of a kind, where a request has another (reference, section 2, read 2026-11).
+# The dictionary's name of a kind, where a request has another (docs/iiko.md#payments).
 KIND_IN_DICTIONARY = {PaymentKind.LOYALTY_CARD: "IikoCard"}
 _KIND_IN_REQUEST = {"IikoCard": PaymentKind.LOYALTY_CARD}
 

@@ -1,7 +1,7 @@
 """Refusals in plain words: what a code means and what to do next.
 
 The vendor's codes: ``Errors.ErrorCode`` of its schema, those that a change of an order can meet, and
-texts met in the field (reference 1.2 and 1.4, read 2026-11). An unknown code is shown as iiko wrote it.
+texts met in the field (docs/iiko.md#error-codes-of-orders). An unknown code is shown as iiko wrote it.
 """
 
 from __future__ import annotations
@@ -351,7 +351,7 @@ MEANINGS = OF_IIKO | OF_HUB | OF_REBUILDING | OF_DISCOUNT
 OF_THE_HUB = OF_HUB.keys() | OF_REBUILDING.keys() | OF_DISCOUNT.keys()
 """Codes that iiko has no part in."""
 
-# Sentences of the vendor's that name no code (reference 1.4 and 2.1, read 2026-11).
+# Sentences of the vendor's that name no code (docs/iiko.md#error-codes-of-orders).
 _SENTENCES = {
     "order status was changed at the restaurant checkout": "OrderStatusChangedInIikoFront",
     "canbeexternalprocessed": "PaymentTypeCanNotBeUsedAsExternal",

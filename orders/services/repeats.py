@@ -30,9 +30,9 @@ class Repeats(Generic[R]):
     def once(
         self, prepare: Callable[[], Callable[[], R]], *, owner: str, key: str, fingerprint: str, now: datetime
     ) -> tuple[R, bool]:
-        """Make a request unless its key was used in the last 24 hours; returns what was made and whether
-        it is new.
+        """Make a request unless its key was used in the last 24 hours.
 
+        Returns what was made and whether it is new.
         ``prepare`` may ask iiko and lock nothing; what it returns writes, within the transaction that keeps
         the key. Requests with one key pass one after the other.
 

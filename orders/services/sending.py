@@ -104,8 +104,9 @@ def _courier(client: IikoClient, order: Order, command: OrderCommand) -> str:
 def _is_unknown_call(error: IikoError) -> bool:
     """Whether iiko refused an operation as such, before any work.
 
-    That a login without the right, or a cloud that does not have it, says it like this: reference 1.1 and
-    1.2 (read 2026-11). After several such refusals the client itself stops the call (``IikoBlocked``).
+    A login without the right, or a cloud that does not have it, says it like this
+    (docs/iiko.md#refused-tokens-and-rights). After several such refusals the client itself stops the call
+    (``IikoBlocked``).
     """
     if isinstance(error, IikoBlocked) or error.code == RIGHT_MISSING:
         return True

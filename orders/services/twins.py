@@ -1,7 +1,7 @@
 """Two orders for one meal: the one that was asked about, and the one made in its place with a discount.
 
 What iiko tells of either after the command ended may still change what has to be done: a till that was
-away takes a new order that nobody waits for any more (reference 1.5, read 2026-11).
+away takes a new order that nobody waits for any more (docs/iiko.md#lost-creation).
 """
 
 from __future__ import annotations

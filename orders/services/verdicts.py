@@ -35,7 +35,7 @@ LOOK_FOR = timedelta(minutes=10)
 FOLLOW_FOR = timedelta(hours=24)
 """A till may be offline and carry a command out later; after so long it is given up."""
 
-# iiko wants 2–5 s between two questions (help centre, in reference 1.3, read 2026-11).
+# iiko wants 2–5 s between two questions (docs/iiko.md#command-status).
 PAUSES = (timedelta(seconds=2), timedelta(seconds=3), timedelta(seconds=5))
 _LONGEST_BUSY_S = 60.0
 _LONG_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=5)

@@ -99,7 +99,7 @@ def _payment(order: Order, asked: AskedPayment) -> dict[str, Any]:
 
 
 def _refuse_loyalty_card() -> NoReturn:
-    # OpenAPI, LoyaltyCardPaymentAdditionalData, read 2026-11: both fields are required.
+    # Both fields are required (docs/iiko.md#payments).
     raise BadWish(
         "loyalty_card_needs_guest",
         _(
@@ -112,7 +112,7 @@ def _refuse_loyalty_card() -> NoReturn:
 def may_be_processed_outside(entry: DictionaryEntry) -> bool:
     """Whether iiko lets a payment of this type be taken outside; yes where the dictionary does not say.
 
-    Only External and Both may; null is common and refused (reference, section 2, read 2026-11).
+    Only External and Both may; null is common and refused (docs/iiko.md#payments-processed-outside).
     """
     return "processing" not in entry.data or entry.data["processing"] in ("External", "Both")
 
@@ -292,8 +292,10 @@ def _removal_of_made_food(organization: Organization) -> DictionaryEntry:
 
 
 def removal_type(organization: Organization) -> DictionaryEntry:
-    """Choose how an order of the hub's own is taken back: the one type that writes nothing off, else the
-    only one. The food is made for the order in whose place it stood.
+    """Choose how an order of the hub's own is taken back.
+
+    The one type that writes nothing off, else the only one. The food is made for the order in whose place it
+    stood.
 
     Raises:
         BadWish: neither is there.

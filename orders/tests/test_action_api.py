@@ -174,6 +174,18 @@ def test_body_in_another_coding_is_refused_unread(acting: Acting, charset: str) 
     assert refused(answer) == (415, "unsupported_media_type")
 
 
+def test_body_larger_than_the_limit_is_refused_unread(acting: Acting, settings: LazySettings) -> None:
+    body = b'{"status": "OnWay"}'
+    settings.API_MAX_BODY_BYTES = len(body)
+
+    answer = post_raw(acting, body + b" ")
+
+    assert refused(answer) == (413, "body_too_large")
+    assert "19" in answer.json()["errors"][0]["detail"]
+    assert not OrderCommand.objects.exists()
+    assert post_raw(acting, body).status_code == 202
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "UTF8", "no-such"])
 def test_body_in_utf_8_is_taken_however_it_is_called(acting: Acting, charset: str) -> None:
     answer = post_raw(acting, b'{"status": "OnWay"}', f"application/json; charset={charset}")

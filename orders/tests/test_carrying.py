@@ -28,6 +28,7 @@ from orders.services.commands import Requester
 from orders.services.refusals import OF_HUB, OF_IIKO, code_of
 from orders.services.verdicts import Verdict
 from orders.signals import order_read
+from organizations import db_clock
 from organizations.errors import HubError
 from tests.acting import (
     CASH_ID,
@@ -172,7 +173,7 @@ def test_steps_are_jobs_at_their_time(acting: Acting) -> None:
     assert command.state == "sent"
     assert [job.scheduled_at for job in jobs] == [None, command.held_until]
 
-    OrderCommand.objects.update(held_until=tasks.database_now())
+    OrderCommand.objects.update(held_until=db_clock.exactly_now())
     tasks.advance_command(command.pk)
     command.refresh_from_db()
     assert command.state == "confirmed"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AnonymousUser
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from organizations import db_clock
 from organizations.models import ApiKey
 
 KEYWORD = "api-key"
@@ -29,7 +29,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         row = ApiKey.objects.usable().filter(prefix=prefix).first() if looks_like_one else None
         if row is None or not row.opens_with(key):
             raise AuthenticationFailed(_("The API key is wrong or switched off."))
-        row.note_use(timezone.now())
+        row.note_use(db_clock.now())
         return row
 
     def authenticate_header(self, request: Request) -> str:

@@ -9,6 +9,7 @@ import django_filters as filters
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from organizations import db_clock
 from organizations.api.filters import IikoIdFilter, MomentFilter, StrictBooleanFilter
 from organizations.services.names import product_named
 from organizations.shift_models import Shift
@@ -51,7 +52,7 @@ class StopListFilter(filters.FilterSet):
         until: datetime | None = given.get("until")
         if since or until:
             begin = since or datetime.min.replace(tzinfo=timezone.get_default_timezone())
-            return items.within(begin, until or timezone.now())
+            return items.within(begin, until or db_clock.now())
         return items if given.get("open") is not None else items.current()
 
 

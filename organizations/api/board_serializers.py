@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
 from rest_framework import serializers
 
+from organizations import db_clock
 from organizations.shift_models import Shift
 from organizations.stop_models import StopListItem
 
@@ -61,7 +61,7 @@ class StopListItemSerializer(serializers.ModelSerializer[StopListItem]):
         return None if item.balance is None else f"{item.balance.normalize():f}"
 
     def get_out_of_stock_s(self, item: StopListItem) -> int:
-        return int(item.span(timezone.now()).total_seconds()) if item.is_out_of_stock else 0
+        return int(item.span(db_clock.now()).total_seconds()) if item.is_out_of_stock else 0
 
 
 class TimeOutOfStockSerializer(serializers.Serializer[dict[str, Any]]):
@@ -123,5 +123,5 @@ class ShiftSerializer(serializers.ModelSerializer[Shift]):
         return shift.role_id or None
 
     def get_lasted_s(self, shift: Shift) -> int | None:
-        span = shift.span(timezone.now())
+        span = shift.span(db_clock.now())
         return None if span is None else int(span.total_seconds())

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
+from organizations import db_clock
 from organizations.api.board_filters import ShiftFilter, StopListFilter, TimeOutOfStockFilter
 from organizations.api.board_serializers import (
     ShiftSerializer,
@@ -67,7 +67,7 @@ class TimeOutOfStockViewSet(CsvListViewSet[StopListItem]):
         filters = TimeOutOfStockFilter(self.request.query_params, queryset)
         items = super().filter_queryset(queryset)  # refuses what it does not know
         given = filters.form.cleaned_data if filters.is_valid() else {}
-        until = given.get("until") or timezone.now()
+        until = given.get("until") or db_clock.now()
         since = given.get("since") or max(until, _FIRST + USUAL_PERIOD) - USUAL_PERIOD
         return time_out_of_stock(items, since=since, until=until)
 

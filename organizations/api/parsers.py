@@ -11,14 +11,22 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import ParseError, UnsupportedMediaType
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import JSONParser
 
 _MAY_BE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
+class BodyTooLarge(APIException):
+    status_code = 413
+    default_code = "body_too_large"
+
+
 class ExactJSONParser(JSONParser):
-    """JSON whose fractions are ``Decimal``: a sum is taken as it is written, to the kopeck."""
+    """JSON whose fractions are ``Decimal``: a sum is taken as it is written, to the kopeck.
+
+    At most ``API_MAX_BODY_BYTES``: values take many times the memory of their text.
+    """
 
     def parse(
         self,
@@ -31,13 +39,22 @@ class ExactJSONParser(JSONParser):
         if codecs.lookup(encoding).name != "utf-8":
             raise UnsupportedMediaType(media_type or self.media_type)
         try:
-            text = stream.read().decode()
+            text = _read(stream).decode()
             value = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
             _refuse_lone_surrogates(text, value)
         # Decimal raises for exponents beyond its own.
         except (ValueError, RecursionError, ArithmeticError) as error:
             raise ParseError(_("The body is not JSON: %s") % _reason(error)) from error
         return value
+
+
+def _read(stream: IO[Any]) -> bytes:
+    limit = settings.API_MAX_BODY_BYTES
+    body: bytes = stream.read(limit + 1)
+    if len(body) > limit:
+        words = _("The body is larger than %(limit)d bytes. Send less at once.")
+        raise BodyTooLarge(words % {"limit": limit})
+    return body
 
 
 def _refuse(name: str) -> Any:

@@ -27,7 +27,7 @@ class HubSchema(StandardErrorsSchema):
     """Adds what every operation of its kind may answer; an operation names only what is its own."""
 
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
-        if status_code == "415" and not self._takes_a_body():
+        if status_code in ("413", "415") and not self._takes_a_body():
             return False
         if status_code == "422" and not self._takes_a_strict_body():
             return False
@@ -75,7 +75,7 @@ class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
-        described = auto_schema._map_serializer(  # type: ignore[no-untyped-call]  # the library declares no types
+        described = auto_schema._map_serializer(  # type: ignore[no-untyped-call]  # noqa: SLF001  # as its guide shows
             self.target, direction, bypass_extensions=True
         )
         return {**described, "additionalProperties": False}

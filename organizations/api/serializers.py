@@ -6,9 +6,9 @@ import json
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
 from rest_framework import serializers
 
+from organizations import db_clock
 from organizations.link_models import CALL_BODIES, ApiCall, Courier
 from organizations.models import Organization, TerminalGroup
 
@@ -73,7 +73,7 @@ class TerminalGroupSerializer(serializers.ModelSerializer[TerminalGroup]):
         read_only_fields = fields
 
     def get_not_answering_since(self, group: TerminalGroup) -> datetime | None:
-        return group.silent_since(timezone.now())
+        return group.silent_since(db_clock.now())
 
     def get_timezone(self, group: TerminalGroup) -> str:
         return group.timezone or group.organization.timezone

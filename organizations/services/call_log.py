@@ -20,13 +20,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
-from django.utils import timezone
 
 from iiko_client import reading
 from iiko_client.calls import CallRecord
 from iiko_client.reading import tidy
 from iiko_client.wire import ADDRESS_REFUSED
 from iiko_client.writing import dumps
+from organizations import db_clock
 from organizations.link_models import ApiCall, ApiLogin
 from organizations.services.personal_data import mask
 
@@ -251,7 +251,7 @@ def _note_logins(notes: Sequence[_Note]) -> None:
 
 def forget_old_calls(*, days: int = 30, now: datetime | None = None, batch: int = 5000) -> int:
     """Delete calls begun more than ``days`` ago, a batch in each transaction; returns how many."""
-    before = (now or timezone.now()) - timedelta(days=days)
+    before = (now or db_clock.now()) - timedelta(days=days)
     deleted = 0
     while True:
         oldest = ApiCall.objects.filter(started_at__lt=before).order_by("started_at").values("pk")[:batch]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 from asgiref.sync import async_to_sync
 from django.db import transaction
@@ -9,6 +11,7 @@ from procrastinate import exceptions
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job, Status
 
+from organizations import db_clock
 from organizations.locks import Turn, await_turn
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -33,20 +36,20 @@ def resume_stalled_jobs_in_turn() -> None:
 
 def resume_stalled_jobs() -> int:
     """Queue again what dead workers had begun; returns how many jobs."""
-    return async_to_sync(_resume_stalled_jobs)()
+    return async_to_sync(_resume_stalled_jobs)(db_clock.now())
 
 
-async def _resume_stalled_jobs() -> int:
+async def _resume_stalled_jobs(at: datetime) -> int:
     stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=SILENT_S))
     for job in stalled:
         logger.warning("jobs.stalled", task=job.task_name, job_id=job.id)
-        await _resume(job)
+        await _resume(job, at)
     return len(stalled)
 
 
-async def _resume(job: Job) -> None:
+async def _resume(job: Job, at: datetime) -> None:
     try:
-        await app.job_manager.retry_job(job)
+        await app.job_manager.retry_job(job, retry_at=at)
     except exceptions.UniqueViolation:
         # The same work waits in the queue already (its queueing lock); this job gives way to it.
         await app.job_manager.finish_job(job, Status.ABORTED, delete_job=False)

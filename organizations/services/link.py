@@ -17,6 +17,7 @@ from iiko_client.breaker import Priority
 from iiko_client.client import IikoClient
 from iiko_client.operations.base import Body, Reading
 from iiko_client.transport import Transport
+from organizations import db_clock
 from organizations.errors import HubError
 from organizations.link_models import ApiLogin
 from organizations.models import Organization
@@ -228,6 +229,7 @@ def _transport(login: ApiLogin, base_url: str, credentials: Credentials, fingerp
             pauses=DatabasePauses(),
             breaker=DatabaseBreaker(),
             on_call=partial(call_log.note, login.pk),
+            clock=db_clock.now,
             only_public=not may_be_private(base_url),
         )
     except ValueError as error:

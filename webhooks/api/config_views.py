@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -13,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iiko_client.breaker import Priority
+from organizations import db_clock
 from organizations.api.permissions import in_scope
 from organizations.api.schema import RefusalsSerializer
 from organizations.errors import UnknownOrganization
@@ -102,7 +102,7 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         config = self.get_object()
         done = register_webhook(
             config.organization,
-            now=timezone.now,
+            now=db_clock.now,
             force=given["force"],
             dry_run=given["dry_run"],
             priority=Priority.OPERATOR,

@@ -62,12 +62,20 @@ def _refusal(words: str) -> OpenApiResponse:
         405: _refusal("Not a POST."),
         413: _refusal("Larger than WEBHOOK_MAX_BODY_BYTES, or too many messages at once."),
         415: _refusal("Compressed; send the body as it is."),
-        503: _refusal("Not stored: the database is away. Send it again."),
+        429: _refusal(
+            "Too many wrong tokens from this address (`too_many_wrong_tokens`); a right one is always taken."
+        ),
+        503: _refusal(
+            "Not stored: the database is away (`unavailable`) or busy with other large bodies (`busy`). "
+            "Send it again."
+        ),
     },
 )
 class ReceiveView(APIView):
-    """Take what iiko delivers. Nothing of the framework's stands in front: no method, type or Host is
-    refused by it, no body parsed."""
+    """Take what iiko delivers.
+
+    Nothing of the framework's stands in front: no method, type or Host is refused by it, no body parsed.
+    """
 
     authentication_classes = ()
     permission_classes = ()

@@ -32,7 +32,7 @@ HANDLERS: dict[str, Handler] = {
 }
 
 KEPT: dict[str, Reason] = {
-    # The vendor publishes no schema for these three (OpenAPI, read 2026-11).
+    # The vendor publishes no schema for these three (docs/iiko.md#event-types).
     "KitchenOrderUpdate": Reason.KEPT_ONLY,
     "NomenclatureUpdate": Reason.KEPT_ONLY,
     "BusinessHoursAndMappingUpdate": Reason.KEPT_ONLY,

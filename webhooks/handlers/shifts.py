@@ -15,7 +15,7 @@ from webhooks.models import EventStatus, Reason
 
 
 @writes(Mirror(Shift, by_entity("employee_id")))
-def apply_shifts(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+def apply_shifts(events: Sequence[Claimed], _now: datetime) -> dict[int, Ending]:
     """Make shifts of the events; one that comes late finds its place by its time, so none is outdated."""
     directory = Directory(event.organization_id for event in events)
     endings: dict[int, Ending] = {}

@@ -1,7 +1,7 @@
-"""From the bytes of a body to the messages in it, each as text that PostgreSQL can keep.
+r"""From the bytes of a body to the messages in it, each as text that PostgreSQL can keep.
 
 The text of a message is cut out of the body as it stands, so nothing is rounded or reordered on the
-way to jsonb. What jsonb refuses (``\\u0000``, lone surrogates, bytes that are not UTF-8) is replaced
+way to jsonb. What jsonb refuses (``\u0000``, lone surrogates, bytes that are not UTF-8) is replaced
 by U+FFFD in the payload, and the bytes as they came are kept beside it.
 """
 

@@ -19,9 +19,9 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 from django.db.models import BooleanField, F, Func, IntegerField, Model, Q
 from django.db.models.expressions import ExpressionWrapper
-from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
+from organizations import db_clock
 from webhooks.errors import ReplayBusy
 from webhooks.handlers import handler_of
 from webhooks.handlers.base import Claimed, Ending, Handler, Mirror, mirrors_of
@@ -244,7 +244,7 @@ def _apply_and_compare(ids: list[int]) -> Forecast:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
     found = Forecast()
     rows = _Rows()
-    now = timezone.now()
+    now = db_clock.now()
     for batch in _batches(ids):
         found.untried += len(batch.large)
         found.endings += [

@@ -18,8 +18,9 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 
-from organizations.jobs import tasks_at_start
+from organizations.jobs import TIMETABLE, tasks_at_start
 from organizations.services.job_care import SILENT_S
+from webhooks.services.timekeeper import Timekeeper
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -120,13 +121,17 @@ class JobRunner:
             async with app.open_async():
                 await _enqueue_first_tasks()
                 self._is_serving = True
-                await app.run_worker_async(
-                    concurrency=self._at_once,
-                    fetch_job_polling_interval=_POLL_S,
-                    stalled_worker_timeout=SILENT_S,
-                    task_middleware=[_on_its_own_connection],
-                    install_signal_handlers=False,
-                )
+                timing = asyncio.create_task(Timekeeper(TIMETABLE).worker(), name="timekeeper")
+                try:
+                    await app.run_worker_async(
+                        concurrency=self._at_once,
+                        fetch_job_polling_interval=_POLL_S,
+                        stalled_worker_timeout=SILENT_S,
+                        task_middleware=[_on_its_own_connection],
+                        install_signal_handlers=False,
+                    )
+                finally:
+                    timing.cancel()
 
 
 def _on_its_own_connection(call_next: Callable[[], Any], _context: Any, _worker: Any) -> Any:

@@ -1,7 +1,7 @@
 """Which states of orders no webhook brought: rows of reconciliation that stayed alone.
 
 Only changes of status count: the filter of a webhook names statuses, and a new courier or comment alone
-is not promised to be told (reference, section 4, read 2026-11).
+is not promised to be told (docs/iiko.md#changes-without-a-webhook).
 
 A webhook that comes late repeats the row (it counts as a repeat there) or, where it carries more than an
 answer does, stands beside it with the same revision. So a row is judged some time after it was stored.

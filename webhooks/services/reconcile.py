@@ -42,7 +42,7 @@ from webhooks.sync_models import OrderSync
 
 logger = logging.getLogger(__name__)
 
-REACHES_BACK = timedelta(hours=3)  # by_revision (reference, section 6, read 2026-11)
+REACHES_BACK = timedelta(hours=3)  # docs/iiko.md#by-revision
 TOGETHER = 50
 """Organizations in one question. The vendor names no limit; an answer should stay of a readable size."""
 TOGETHER_AFTER_PAUSE = 5
@@ -325,7 +325,7 @@ class _Sync:
         if isinstance(error, IikoAuthFailed):
             row.retry_at = self._now() + _NOT_LET_IN
         elif isinstance(error, IikoRejected):
-            # The same question again and again gets the key blocked (reference, 1.3, read 2026-11).
+            # The same question again and again gets the key blocked (docs/iiko.md#blocked-keys).
             row.refusals += 1
             row.retry_at = self._now() + min(_FIRST_PAUSE * 2 ** min(row.refusals - 1, 10), _LONGEST_PAUSE)
         elif isinstance(error, IikoBusy):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from django.utils import timezone
-
+from organizations import db_clock
 from organizations.errors import HubError
 from webhooks.services.reconcile import LoginWork, NothingToSync, SyncOptions, sync_login, work_by_login
 from webhooks.services.sync_lease import SyncRunning
@@ -30,7 +29,7 @@ def sync_login_by_clock(login_id: int) -> None:
     if work is None:
         return
     try:
-        done = sync_login(work, now=timezone.now, report=lambda line: logger.debug(line), options=OPTIONS)
+        done = sync_login(work, now=db_clock.now, report=lambda line: logger.debug(line), options=OPTIONS)
     except SyncRunning:
         logger.info("sync.under_way_elsewhere", extra={"api_login": login_id})
         return

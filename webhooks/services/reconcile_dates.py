@@ -21,7 +21,7 @@ from orders.models import Order
 from organizations.models import Organization
 from webhooks.sync_models import OrderSync
 
-GUARANTEED = timedelta(days=7)  # reference, section 6, read 2026-11
+GUARANTEED = timedelta(days=7)  # docs/iiko.md#by-date
 DAY = timedelta(days=1)
 SHORTEST = timedelta(minutes=1)
 MOST_ASKED_BY_ID = 2000

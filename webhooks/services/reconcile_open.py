@@ -1,10 +1,9 @@
-"""Ask iiko by id for open orders of which nothing was heard for a while: does it still list them?
+"""Ask iiko by id whether it still lists the open orders of which nothing was heard for a while.
 
 An order that goes without a word, say because it was purged on the POS, is in no page of changes. So every
 quarter of an hour iiko is asked for what is open here and silent, and a little later once more for what it
-left out
-(``orders.services.unlisted``). The vendor does not recommend ``by_id`` for following orders (reference,
-section 6, read 2026-11), hence no oftener.
+left out (``orders.services.unlisted``). The vendor does not recommend ``by_id`` for following orders
+(docs/iiko.md#by-id), hence no oftener.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ SILENT_FOR = timedelta(minutes=15)
 MOST_ASKED = 1000
 WITNESSES = 20
 """Other orders that are asked for too: an answer that lists none of them proves nothing."""
-_LISTED_FOR = timedelta(days=7)  # by_id guarantees so much (reference, section 6, read 2026-11)
+_LISTED_FOR = timedelta(days=7)  # by_id guarantees so much (docs/iiko.md#by-id)
 _LOGIN_SEES_FOR = timedelta(days=1)
 
 Keep = Callable[[str, Sequence[JsonObject]], None]
@@ -98,7 +97,7 @@ def _proved(
 ) -> list[str]:
     """Return those of the absent orders that this login would be shown if iiko had them.
 
-    A login with a source key is shown orders of that source alone (reference, section 6, read 2026-11):
+    A login with a source key is shown orders of that source alone (docs/iiko.md#source-keys):
     orders of one source say nothing about those of another.
     """
     sources = dict(

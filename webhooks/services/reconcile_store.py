@@ -1,6 +1,6 @@
 """What reconciliation reads becomes inbox events, unless the hub knows it already.
 
-An order in an answer is exactly the ``eventInfo`` of a webhook (reference, section 6, read 2026-11), so
+An order in an answer is exactly the ``eventInfo`` of a webhook (docs/iiko.md#one-shape-of-orders), so
 it is stored as the webhook that should have brought it, without ``eventTime`` and ``correlationId``,
 which no answer tells. Where both say the same of an order they have the same key, and the later one is
 a repeat. They need not: a webhook may carry the shop's own data (``externalData``) that an answer
@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.db import connection
-from django.utils import timezone
 
 from iiko_client import writing
 from iiko_client.reading import JsonObject
 from iiko_client.types.statuses import CreationStatus, normalise_creation_status
 from orders.services.ranks import AHEAD, milliseconds
 from orders.services.unlisted import note_listed
+from organizations import db_clock
 from webhooks.models import EventSource
 from webhooks.services.bodies import Message, NotMessages, read_body
 from webhooks.services.inbox import event_of, store
@@ -70,7 +70,7 @@ def store_orders(
         some = infos[at : at + AT_ONCE]
         if not dry_run:
             listed = {str(info.get("id", "")).lower() for info in some}
-            note_listed(organization_id, listed, now=timezone.now())
+            note_listed(organization_id, listed, now=db_clock.now())
         events = list(_unknown(organization_id, some, source))
         found += len(events) if dry_run else store(events)
     return found
@@ -92,7 +92,7 @@ def _unknown(organization_id: str, infos: Sequence[JsonObject], source: EventSou
 
 def _heard_of(organization_id: str, ids: set[str]) -> dict[str, _Heard]:
     with connection.cursor() as cursor:
-        latest = milliseconds(timezone.now() + AHEAD)
+        latest = milliseconds(db_clock.now() + AHEAD)
         cursor.execute(_HEARD_OF, {"organization": organization_id, "ids": sorted(ids), "latest": latest})
         return {ident: _Heard(revision, ignored) for ident, revision, ignored in cursor.fetchall()}
 

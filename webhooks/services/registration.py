@@ -1,7 +1,7 @@
 """Tell iiko where to send its webhooks: read what is set, change it only where it differs.
 
 ``update_settings`` is limited hard and replaces whatever another integration set for the same login
-(reference 7.1, read 2026-11), so a foreign address stays unless somebody says to take it over.
+(docs/iiko.md#webhook-settings), so a foreign address stays unless somebody says to take it over.
 """
 
 from __future__ import annotations

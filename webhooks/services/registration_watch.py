@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.utils import timezone
 
 from iiko_client.errors import IikoError
+from organizations import db_clock
 from organizations.errors import HubError
 from organizations.models import Organization
 from organizations.services.link import iiko_for
@@ -40,7 +40,7 @@ def register_all(*, now: datetime) -> int:
     return _register(one for one in _candidates() if not _is_settled(_config_of(one), now))
 
 
-def register_new(*, now: datetime) -> int:
+def register_new(*, now: datetime) -> int:  # noqa: ARG001  # asked like register_all
     """Register what never was, has a new token, or met an iiko without time; returns how many restaurants.
 
     Does nothing unless WEBHOOK_AUTO_REGISTER is on. While iiko asked to be left alone nothing is sent.
@@ -85,7 +85,7 @@ def _register(organizations: Iterable[Organization]) -> int:
     for organization in organizations:
         count += 1
         try:
-            register_webhook(organization, now=timezone.now, requested_by="automatic registration")
+            register_webhook(organization, now=db_clock.now, requested_by="automatic registration")
         except HubError as error:
             logger.warning(
                 "webhooks.not_registered",

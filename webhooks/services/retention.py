@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.utils import timezone
+
+from organizations import db_clock
 
 # An original stays while a replay of it exists: the replay stands in its place (``arrival_id``).
 # A replay stays while an attempt before it is dead: without it that one would count as given up again.
@@ -46,7 +47,7 @@ def forget_old_events(*, days: int, now: datetime | None = None, batch: int = 50
     """
     if days <= 0:
         return 0
-    before = (now or timezone.now()) - timedelta(days=days)
+    before = (now or db_clock.now()) - timedelta(days=days)
     deleted = 0
     # Until nothing is found, not until a batch is short: an original can go once its replays are gone.
     while count := _forget_batch(before, batch):

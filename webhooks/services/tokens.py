@@ -10,6 +10,7 @@ import hmac
 import secrets
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -64,23 +65,37 @@ class TokenBook:
         self._read_at = float("-inf")
         self._version = ""
 
-    def scope_of(self, presented: str) -> Scope | None:
-        """Return whom the bearer of the token speaks for; None if nobody knows it.
+    def remembered_scope(self, presented: Iterable[str]) -> Scope | None:
+        """Return whom the bearer of one of the tokens speaks for, as read a few seconds ago at most."""
+        return self._first_known(presented) if self._age_s() < FRESH_S else None
+
+    def scope_of(self, *presented: str, unless_read_for_s: float = 0.0) -> Scope | None:
+        """Return whom the bearer of one of the tokens speaks for, by the database; None if nobody knows it.
+
+        ``unless_read_for_s``: what was read so short a time ago is taken for what the database says.
 
         Raises:
             TokensUnreadable: it is none of those that could be read, and some could not.
         """
-        # A server hands headers over as Latin-1; this gives the bytes that were sent.
-        token = presented.encode("latin-1", "backslashreplace")
-        if time.monotonic() - self._read_at < FRESH_S and (scope := self._compare(token)):
+        if scope := self.remembered_scope(presented):
             return scope
-        self.reread()
-        scope = self._compare(token)
-        if scope is None and self._unreadable:
+        if self._age_s() >= unless_read_for_s:
+            self.reread()
+        scope = self._first_known(presented)
+        if scope is None and presented and self._unreadable:
             raise TokensUnreadable(self._unreadable)
         return scope
 
+    def _age_s(self) -> float:
+        return time.monotonic() - self._read_at
+
+    def _first_known(self, presented: Iterable[str]) -> Scope | None:
+        # A server hands headers over as Latin-1; this gives the bytes that were sent.
+        tokens = (one.encode("latin-1", "backslashreplace") for one in presented)
+        return next((scope for token in tokens if (scope := self._compare(token))), None)
+
     def reread(self) -> None:
+        asked_at = time.monotonic()
         version = _version()
         if version != self._version:
             configs, unreadable = _readable_configs()
@@ -93,7 +108,7 @@ class TokenBook:
                 self._known = dict(known)
                 self._unreadable = unreadable
                 self._version = version
-        self._read_at = time.monotonic()
+        self._read_at = asked_at
 
     def forget(self) -> None:
         self._read_at = float("-inf")
@@ -163,7 +178,7 @@ token_book = TokenBook()
 def presented_tokens(authorization: str, auth_token: str) -> list[str]:
     """The tokens of a request: ``Authorization`` with or without ``Bearer``, or ``authToken``.
 
-    iiko sends the plain value; integrations around it add ``Bearer`` (reference 7.1, read 2026-11).
+    iiko sends the plain value; integrations around it add ``Bearer`` (docs/iiko.md#webhook-token).
     """
     tokens = []
     for header in (authorization.strip(), auth_token.strip()):

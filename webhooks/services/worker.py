@@ -16,8 +16,8 @@ from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
-from django.utils import timezone
 
+from organizations import db_clock
 from organizations.bulk import update_rows
 from webhooks.handlers import HANDLERS, KEPT, handler_of
 from webhooks.handlers.base import Claimed, Ending, Handler, ignored
@@ -62,7 +62,7 @@ def _run_batch(limit: int) -> int:
     with transaction.atomic():
         _limit_waiting()
         batch = claim(lanes, limit=limit)
-        now = timezone.now()
+        now = db_clock.now()
         endings = _end(batch, now)
         endings |= {large.id: _charged(large) for large in batch.large}
         attempts = {event.id: event.attempts for event in batch.events}
@@ -108,7 +108,7 @@ def _apply_large(large: Large) -> None:
             batch = claim_large(large)
             # It has been charged with this attempt, and is not charged twice.
             batch = replace(batch, events=[replace(one, attempts=large.attempts) for one in batch.events])
-            now = timezone.now()
+            now = db_clock.now()
             endings = _end(batch, now)
             _write_endings(endings, {large.id: large.attempts}, now)
         event_lines.applied(batch.events, endings)

@@ -8,12 +8,12 @@ from django import template
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from hall.models import HallRow
 from hall.presentation import status_words
+from organizations import db_clock
 from organizations.presentation import clock
 from organizations.shift_models import Shift
 from webhooks.subjects import events_of
@@ -26,7 +26,7 @@ register = template.Library()
 @register.inclusion_tag("admin/includes/events.html")
 def events_about(row: HallRow | Shift) -> dict[str, Any]:
     """List the newest events about a table order, reserve or shift, each with what it told."""
-    zone, now = row.organization.zone(), timezone.now()
+    zone, now = row.organization.zone(), db_clock.now()
     told = Coalesce(
         KT("payload__eventInfo__order__status"),
         KT("payload__eventInfo__reserve__status"),

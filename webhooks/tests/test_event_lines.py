@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import datetime
 from typing import Any
 
 import pytest
+import structlog
 from django.test import Client
 
 from tests.builders import (
@@ -131,3 +133,19 @@ def test_nothing_of_a_person_is_written(lines: Any) -> None:
     assert len(lines()) == 8
     for personal in ("Мария", "Лунина", "Орлова", "Соколова", "7903", "Малышева", "Без приборов"):
         assert personal not in whole
+
+
+def test_line_has_the_fields_that_structlog_gives_each(lines: Any, caplog: pytest.LogCaptureFixture) -> None:
+    post(Client(), [cloud_event()])
+    structlog.stdlib.get_logger(LOGGER).info("by structlog")
+
+    received, plain = lines()
+    assert set(received) - set(plain) == {"event_type", "format", "external_id", "iiko_id", "organization_id"}
+    assert (received["level"], received["logger"]) == (plain["level"], plain["logger"]) == ("info", LOGGER)
+    moments = [datetime.fromisoformat(one["timestamp"]) for one in (received, plain)]
+    assert moments == sorted(moments)
+    assert received["timestamp"].endswith("Z")
+    ours, theirs = [one for one in caplog.records if one.name == LOGGER]
+    assert abs(ours.created - theirs.created) < 60
+    assert set(vars(theirs)) <= set(vars(ours))
+    assert ours.getMessage() == str(received)

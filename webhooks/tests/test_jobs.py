@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from organizations.jobs import ScheduledTask, enqueue, tasks_at_start
+from organizations.jobs import TIMETABLE, ScheduledTask, enqueue, tasks_at_start
 from organizations.services.job_care import resume_stalled_jobs
 from organizations.tasks import resume_jobs
 from tests.hub_process import wait_until
@@ -32,7 +32,7 @@ QUEUE = "test"
 def _no_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Their tables are procrastinate's: Django does not empty them between tests."""
     monkeypatch.setattr(jobs, "tasks_at_start", tuple)
-    monkeypatch.setattr(app.periodic_registry, "periodic_tasks", {})
+    monkeypatch.setattr(TIMETABLE, "periodic_tasks", {})
     empty_queue()
     yield
     empty_queue()

@@ -136,7 +136,7 @@ def test_receiving_stands_in_the_schema_with_its_answers(client: Client, db: Non
 
     operation = schema["paths"]["/api/v1/webhooks/iiko"]
     assert set(operation) == {"post"}
-    assert set(operation["post"]["responses"]) == {"200", "400", "401", "405", "413", "415", "503"}
+    assert set(operation["post"]["responses"]) == {"200", "400", "401", "405", "413", "415", "429", "503"}
     assert "security" not in operation["post"] or operation["post"]["security"] in ([], [{}])
     (stored_answer,) = operation["post"]["responses"]["200"]["content"].values()
     name = stored_answer["schema"]["$ref"].rpartition("/")[2]

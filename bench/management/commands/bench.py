@@ -105,5 +105,5 @@ class Stage:
         return report.loyalty_section(outcome, how)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
-from django.utils import timezone
 
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_major
 from loyalty.models import LoyaltyOperation, OperationKind
-from loyalty.presentation import balance_text, kind_text
+from loyalty.presentation import balance_text, kind_text, wait_text
 from loyalty.services import balance_check, carrying, operations
 from loyalty.services.customers import Way, find_customer
 from loyalty.services.operations import Asked
+from loyalty.services.queue import wait_of
 from loyalty.words import explain_detail
 from orders.services.commands import Requester
+from organizations import db_clock
 from organizations.errors import HubError, UnknownOrganization
 from organizations.models import Organization
 from organizations.services.registry import canonical_id
@@ -58,6 +60,9 @@ class Command(BaseCommand):
         cancel.add_argument("transaction", metavar="TRANSACTION", help="transaction id of the hold")
         cancel.add_argument("--comment", default="", help="the reason, kept")
         _add_wait(cancel)
+        call_off = verbs.add_parser("cancel", help="call off an operation that was not sent yet")
+        call_off.add_argument("number", type=int)
+        call_off.add_argument("--comment", required=True, help="the reason, kept")
         show = verbs.add_parser("show", help="an operation with its steps")
         show.add_argument("number", type=int)
         find = verbs.add_parser("customer", help="a guest with the balances")
@@ -91,13 +96,19 @@ class Command(BaseCommand):
             comment=options["comment"],
             order_id=options["order"],
         )
-        self._follow(operations.request(kind, asked=asked, by=SHELL, now=timezone.now()), options["wait"])
+        self._follow(operations.request(kind, asked=asked, by=SHELL, now=db_clock.now()), options["wait"])
 
     def _cancel_hold(self, options: dict[str, Any]) -> None:
         operation = operations.request_cancel_hold(
-            transaction_id=options["transaction"], by=SHELL, now=timezone.now(), comment=options["comment"]
+            transaction_id=options["transaction"], by=SHELL, now=db_clock.now(), comment=options["comment"]
         )
         self._follow(operation, options["wait"])
+
+    def _cancel(self, options: dict[str, Any]) -> None:
+        operation = operations.cancel(
+            options["number"], by=SHELL, now=db_clock.now(), comment=options["comment"]
+        )
+        self._tell(operation)
 
     def _show(self, options: dict[str, Any]) -> None:
         operation = LoyaltyOperation.objects.filter(pk=options["number"]).first()
@@ -119,7 +130,7 @@ class Command(BaseCommand):
             way=given[0][0],
             value=given[0][1],
             requested_by=SHELL.name,
-            now=timezone.now(),
+            now=db_clock.now(),
         )
         self.stdout.write(f"{customer.iiko_id}  {customer}")
         for wallet in customer.wallets.order_by("id"):
@@ -127,7 +138,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {wallet.iiko_id}  {balance}  {wallet} ({kind_text(wallet)})")
 
     def _check(self, _options: dict[str, Any]) -> None:
-        result = balance_check.check_all(clock=timezone.now)
+        result = balance_check.check_all(clock=db_clock.now)
         self.stdout.write(
             f"{result.wallets} wallets compared, {result.differences} differences, "
             f"{result.found_late} found late, {result.failures} guests could not be read."
@@ -141,13 +152,15 @@ class Command(BaseCommand):
         """Take the steps here: a worker may be taking them too, and only one of us succeeds."""
         until = time.monotonic() + wait_s
         while not operation.is_final and time.monotonic() < until:
-            carrying.advance(operation.pk, clock=timezone.now)
+            carrying.advance(operation.pk, clock=db_clock.now)
             operation.refresh_from_db()
             if not operation.is_final:
                 time.sleep(0.5)
         self._tell(operation)
         if operation.state in ("rejected", "expired"):
             raise CommandError(operation.trouble)
+        if operation.state == "cancelled":
+            raise CommandError(f"{operation.cancelled_by} called it off. {operation.cancel_comment}".strip())
         if not operation.is_final:
             told = (
                 f"Not over yet; the worker goes on with it. Look with: manage.py loyalty show {operation.pk}"
@@ -159,6 +172,9 @@ class Command(BaseCommand):
         words = [f"#{operation.pk}", operation.kind, str(amount), operation.state]
         words += [operation.transaction_id] if operation.transaction_id else []
         self.stdout.write("  ".join(words))
+        now = db_clock.now()
+        if waits := wait_text(wait_of(operation, now=now), UTC, now=now):
+            self.stdout.write(f"  {waits} (UTC)")
 
 
 def _add_wait(parser: Any) -> None:

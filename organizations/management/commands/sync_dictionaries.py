@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
-from django.utils import timezone
 
+from organizations import db_clock
 from organizations.link_models import ApiLogin
 from organizations.services.dictionaries import SyncResult, sync_login
 from organizations.services.link import ensure_environment_login
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         total = SyncResult()
         for one in self._logins(login):
             self.stdout.write(f"Login {one.name!r}")
-            total.add(sync_login(one, now=timezone.now(), report=lambda line: self.stdout.write(f"  {line}")))
+            total.add(sync_login(one, now=db_clock.now(), report=lambda line: self.stdout.write(f"  {line}")))
         self.stdout.write(
             f"{total.organizations} restaurant{pluralize(total.organizations)}: "
             f"{total.created} new, {total.changed} changed, {total.gone} gone."

@@ -8,7 +8,7 @@ import sys
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sandbox.options import UsageError, add_arguments, read_options
-from sandbox.run import run
+from sandbox.start import start
 
 
 class Command(BaseCommand):
@@ -20,6 +20,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         try:
-            run(read_options(options, os.environ), sys.stdout)
+            start(read_options(options, os.environ), sys.stdout)
         except UsageError as error:
             raise CommandError(str(error)) from error

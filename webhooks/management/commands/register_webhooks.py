@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
+from organizations import db_clock
 from organizations.errors import HubError
 from organizations.models import Organization
 from webhooks.services.reconcile import NO_LOGIN_ANYWHERE
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
     def _register(self, organization: Organization, *, dry_run: bool, force: bool) -> bool:
         try:
-            done = register_webhook(organization, now=timezone.now, dry_run=dry_run, force=force)
+            done = register_webhook(organization, now=db_clock.now, dry_run=dry_run, force=force)
         except HubError as error:
             done = Registration(organization, Outcome.FAILED, str(error))
         detail = f": {done.detail}" if done.detail else ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.utils import timezone
 
 from iiko_client.types.events import event_type_of
+from organizations import db_clock
 from organizations.moments import moment_option
 from organizations.services.registry import canonical_id
 from webhooks.forecast_words import EVERYTHING, WITHOUT_PEOPLE, Viewer, lines, summary
@@ -66,7 +66,7 @@ class Command(BaseCommand):
         tally, total = Tally(), events.count()
         for part in forecast_in_parts(events):
             tally.add(part)
-            for line in lines(part, viewer, now=timezone.now(), each_event=each):
+            for line in lines(part, viewer, now=db_clock.now(), each_event=each):
                 self.stdout.write(line)
             self.stderr.write(f"{tally.events + tally.impossible} of {total}")
         self.stdout.write(summary(tally))

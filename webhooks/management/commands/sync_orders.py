@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
-from django.utils import timezone
 
+from organizations import db_clock
 from organizations.errors import HubError
 from organizations.moments import moment_option
 from webhooks.services.reconcile import LoginWork, SyncOptions, SyncResult, sync_login, work_by_login
@@ -54,7 +54,7 @@ class Command(BaseCommand):
     def _sync(self, work: LoginWork, options: SyncOptions) -> SyncResult:
         self.stdout.write(f"Login {work.login.name!r}")
         try:
-            done = sync_login(work, now=timezone.now, report=self._say, options=options)
+            done = sync_login(work, now=db_clock.now, report=self._say, options=options)
         except HubError as error:
             return SyncResult(failures=[str(error)])
         for organization in work.organizations:

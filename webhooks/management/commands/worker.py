@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 from django.template.defaultfilters import pluralize
 
+from organizations import db_clock
 from organizations.database_limits import WORKER, limit_connections
 from organizations.services.call_log import call_log
 from webhooks.models import WebhookEvent
@@ -65,12 +66,14 @@ class Command(BaseCommand):
         self.stopping.set()
 
     def _run_beside_jobs(self, batch: int, grace: float) -> None:
+        stop_reading = db_clock.clock.keep("worker")
         jobs = JobRunner()
         jobs.start()
         try:
             self._run(batch)
         finally:
             self.stopping.set()
+            stop_reading()
             if not jobs.stop(within_s=grace):
                 # Its threads cannot be ended but with the process; what they began is resumed by another.
                 logger.warning("worker.tasks_abandoned", grace_s=grace)

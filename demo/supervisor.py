@@ -8,7 +8,6 @@ fails on a Ctrl-C that comes while they start.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import queue
 import shlex
@@ -28,7 +27,6 @@ from honcho.process import Process
 PROJECT = Path(__file__).resolve().parent.parent
 # Kept-alive connections get two seconds from gunicorn, a batch in the worker about one.
 GRACE_S = 8.0
-PR_SET_PDEATHSIG = 1
 # A machine that takes longer is told the address all the same.
 LONGEST_START_S = 60.0
 REMIND = object()
@@ -51,7 +49,7 @@ class Supervisor:
         self._failed = False
 
     def add(self, name: str, *command: str, env: dict[str, str]) -> None:
-        tied = [sys.executable, "-m", "iikohub.supervisor", str(os.getpid()), *command]
+        tied = [sys.executable, "-m", "demo.tie", str(os.getpid()), *command]
         self._processes[name] = Process(
             "exec " + shlex.join(tied), name=name, colour=next(self._colours), env=env, cwd=PROJECT
         )
@@ -147,22 +145,9 @@ class Supervisor:
             os.killpg(self._pids[name], number)
 
     def _say(self, sentence: str) -> None:
-        now = datetime.now().astimezone()
+        now = datetime.now().astimezone()  # for the eye alone
         self._printer.write(Message(type="line", data=sentence, time=now, name="hub", colour=None))
 
 
 def _how(returncode: int) -> str:
     return f"(killed by {signal.Signals(-returncode).name})" if returncode < 0 else f"with code {returncode}"
-
-
-def tie_to(parent: int) -> None:
-    """Have the kernel send us SIGTERM when ``parent`` ends, even by ``kill -9`` (on Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit("The process that started this one has ended already.")
-
-
-if __name__ == "__main__":
-    tie_to(int(sys.argv[1]))
-    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 - the command of our own Supervisor.add

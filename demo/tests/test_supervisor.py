@@ -18,12 +18,12 @@ import psutil
 import pytest
 from django.core.management.base import CommandError
 
-from iikohub.management.commands import demo
+from demo.management.commands import demo
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SUPERVISOR = """
 import os, sys
-from iikohub.supervisor import Supervisor
+from demo.supervisor import Supervisor
 supervisor = Supervisor(sys.stdout, grace_s=1)
 supervisor.remind("THE ADDRESS", is_ready=lambda: True)
 for number, program in enumerate(sys.argv[1:], 1):

@@ -8,9 +8,10 @@ import signal
 import socket
 import sys
 from http.client import HTTPException
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 from django.conf import settings
@@ -19,9 +20,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from iikohub.demo_data import ADMIN_NAME, ensure_admin, ensure_demo
+from demo.data import ADMIN_NAME, ensure_admin, ensure_demo
+from demo.tie import tie_to
 from iikohub.secrets import kept_secret, make_secret_key
-from iikohub.supervisor import Supervisor, tie_to
+
+if TYPE_CHECKING:
+    from demo.supervisor import Supervisor
+
+# What it and the sandbox run on; requirements.txt has neither.
+PACKAGES = ("honcho", "flask")
 
 
 class Command(BaseCommand):
@@ -37,6 +44,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, port: int, seed: int, end_with_parent: bool, **_options: Any) -> None:
+        refuse_without_packages()
         if end_with_parent:
             tie_to(os.getppid())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -73,7 +81,7 @@ class Command(BaseCommand):
 
 
 def box(port: int, sandbox_port: int, password: str | None) -> str:
-    """What a person needs to come in, framed."""
+    """Frame what a person needs to come in."""
     rows = [
         ("Admin", f"http://127.0.0.1:{port}/admin/"),
         ("Login", ADMIN_NAME),
@@ -120,6 +128,14 @@ def claim_checkout(lock: Path, address: str) -> None:
     os.pwrite(descriptor, f"{address} (process {os.getpid()})".encode(), 0)
 
 
+def refuse_without_packages() -> None:
+    if missing := [name for name in PACKAGES if find_spec(name) is None]:
+        raise CommandError(
+            f"The demo needs packages that are not installed ({', '.join(missing)}); "
+            "run `make run`, or: python -m pip install --require-hashes -r requirements-dev.txt"
+        )
+
+
 def refuse_unusable(port: int) -> None:
     if not 1 <= port <= 65534:
         raise CommandError(f"Port {port} does not exist; choose one from 1 to 65534.")
@@ -163,6 +179,9 @@ def supervised(*, port: int, sandbox_port: int, seed: int, token: str) -> Superv
         "IIKO_SANDBOX_WEBHOOK_TOKEN": token,
         "WEBHOOK_AUTO_REGISTER": os.environ.get("WEBHOOK_AUTO_REGISTER") or "1",
     }
+    # Here, not above: the command must be able to say that honcho is missing.
+    from demo.supervisor import Supervisor
+
     supervisor = Supervisor(sys.stdout)
     supervisor.add("web", sys.executable, "-m", "gunicorn", "iikohub.wsgi", env=env)
     supervisor.add("worker", sys.executable, "manage.py", "worker", env=env)

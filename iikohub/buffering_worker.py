@@ -1,0 +1,506 @@
+"""A gunicorn worker whose threads never wait for a client.
+
+gunicorn's threaded worker gives a connection to a thread, which then reads the request and writes the
+answer at the client's pace: as many clients that send or read a byte now and then as there are threads
+keep everybody else out. Here the loop that accepts connections reads requests too. A thread is taken for
+a request that has arrived whole, and is free again once its answer is handed over; the loop sends what the
+client has not taken yet. A proxy that buffers does the same (docs/adr/0008-threads-wait-for-no-client.md).
+
+What a slow client holds is a place among ``worker_connections`` and memory. Both are bounded: the connection
+that has waited longest goes first.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import re
+import selectors
+import socket
+import tempfile
+import time
+from concurrent.futures import Future
+from enum import Enum, auto
+from functools import partial
+from typing import IO, Any
+
+from django.conf import settings
+from gunicorn import http
+from gunicorn.workers import gthread
+
+LONGEST_HEAD = 64 * 1024
+"""Bytes of a request's head, all headers together."""
+
+MOST_RECEIVED = 64 * 1024 * 1024
+"""Bytes of unfinished requests that one process holds in memory."""
+
+MOST_UNSENT = 256 * 1024 * 1024
+"""Bytes of answers that one process holds for clients that read slowly."""
+
+UNSENT_IN_MEMORY = 64 * 1024
+"""What is unsent of one answer past this goes to a temporary file."""
+
+STALLED_S = 30.0
+"""A client that takes less than ``STEADY`` bytes of its answer in so long is let go."""
+
+STEADY = 64 * 1024
+LINGER_S = 2.0
+"""How long a closed connection is still read, so that the client gets the end of its answer."""
+
+_RECEIVE = 256 * 1024
+_SEND = 64 * 1024
+_TRY_EVERY_S = 0.05
+_LOOK_EVERY_S = 0.5
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
+_EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
+
+
+class State(Enum):
+    READING = auto()
+    """A request is on its way."""
+    IDLE = auto()
+    """Kept alive between two requests."""
+    WORKING = auto()
+    """A thread has it."""
+    WRITING = auto()
+    """The client takes the rest of its answer."""
+    LINGERING = auto()
+    """Answered and closed on our side."""
+    CLOSED = auto()
+
+
+class Arriving:
+    """The bytes of a request until it is whole.
+
+    Its idea of where a request ends need not be exact: the parser decides, and finds the end of its input
+    where this one was mistaken.
+    """
+
+    def __init__(self, largest_body: int) -> None:
+        self.data = bytearray()
+        self.is_too_large = False
+        self._largest_body = largest_body
+        self._head = 0
+        self._looked = 0
+        self._whole: int | None = None
+        self._content = 0
+
+    def add(self, piece: bytes) -> None:
+        self.data += piece
+
+    @property
+    def has_head(self) -> bool:
+        return self._head > 0
+
+    @property
+    def expects_continue(self) -> bool:
+        return _EXPECTS.search(self.data, 0, self._head) is not None
+
+    def is_whole(self) -> bool:
+        """Whether there is nothing to wait for, also because the rest will not be taken."""
+        if not self._head and not self._find_head():
+            return False
+        if self._whole is None:
+            return self._chunks_end()
+        return self.is_too_large or len(self.data) >= self._whole
+
+    def _find_head(self) -> bool:
+        end = self.data.find(b"\r\n\r\n", max(0, self._looked - 3))
+        self._looked = len(self.data)
+        if end < 0:
+            return False
+        self._head = self._looked = end + 4
+        if not _CHUNKED.search(self.data, 0, self._head):
+            found = _LENGTH.search(self.data, 0, self._head)
+            length = int(found[1]) if found else 0
+            self._whole = self._head + length
+            self.is_too_large = length > self._largest_body
+        return True
+
+    def _chunks_end(self) -> bool:
+        while (line_end := self.data.find(b"\r\n", self._looked)) >= 0:
+            found = _CHUNK_SIZE.match(self.data, self._looked, line_end)
+            if found is None:
+                return True  # not for us to refuse
+            size = int(found[0], 16)
+            if size == 0:
+                return self.data.find(b"\r\n\r\n", line_end) >= 0 or self._is_swollen()
+            self._note_content(size)
+            if self.is_too_large or line_end + size + 4 > len(self.data):
+                break
+            self._content += size
+            self._looked = line_end + size + 4
+        return self._is_swollen()
+
+    def _note_content(self, size: int) -> None:
+        # The chunk under way counts by what is here of it: its size is only announced.
+        here = min(size, len(self.data) - self._looked)
+        self.is_too_large = self._content + here > self._largest_body
+
+    def _is_swollen(self) -> bool:
+        if len(self.data) - self._head > 2 * self._largest_body + LONGEST_HEAD:
+            self.is_too_large = True
+        return self.is_too_large
+
+
+class BufferedSocket:
+    """What a thread takes for the client's socket: reads what has arrived, keeps what cannot be sent yet."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._arrived: IO[bytes] = io.BytesIO()
+        self._unsent: IO[bytes] | None = None
+        self._sent = 0
+        self._next_try = 0.0
+        self.left = 0
+        """Bytes that are not sent yet."""
+        self.is_continued = False
+
+    def give(self, request: bytes) -> None:
+        self._arrived = io.BytesIO(request)
+
+    def rest(self) -> bytes:
+        """Return what came behind the request."""
+        return self._arrived.read()
+
+    # --- what gunicorn calls --------------------------------------------------------------------------
+
+    def recv(self, size: int) -> bytes:
+        return self._arrived.read(size)
+
+    def sendall(self, data: bytes) -> None:
+        view = memoryview(data)
+        # Not with each piece of an answer: the client that did not take the last one is slow.
+        if self.left and (now := time.monotonic()) >= self._next_try:
+            self._next_try = now + _TRY_EVERY_S
+            self.flush()
+        if not self.left:
+            view = view[self._send(view) :]
+        if view:
+            self._keep(view)
+
+    def send(self, data: bytes) -> int:
+        if not (self.is_continued and data == _CONTINUE):
+            self.sendall(data)
+        return len(data)
+
+    def setblocking(self, _flag: bool) -> None:
+        """Leave the socket as it is: it never blocks."""
+
+    def gettimeout(self) -> float:
+        return 0.0
+
+    def settimeout(self, _seconds: float | None) -> None:
+        """Leave the socket as it is: it never blocks."""
+
+    def shutdown(self, _how: int) -> None:
+        """Leave the end to the loop, which knows what is still unsent."""
+
+    def close(self) -> None:
+        """Leave the end to the loop, which knows what is still unsent."""
+
+    # --- what the loop calls --------------------------------------------------------------------------
+
+    def flush(self) -> int:
+        """Send what the client takes now; returns how much it was."""
+        before = self.left
+        while self.left and self._unsent is not None:
+            self._unsent.seek(self._sent)
+            sent = self._send(memoryview(self._unsent.read(_SEND)))
+            if not sent:
+                break
+            self._sent += sent
+            self.left -= sent
+        if not self.left:
+            self._forget()
+        return before - self.left
+
+    def discard(self) -> None:
+        self.left = 0
+        self._forget()
+
+    def _send(self, view: memoryview) -> int:
+        try:
+            return self._sock.send(view)
+        except BlockingIOError:
+            return 0
+
+    def _keep(self, view: memoryview) -> None:
+        if self._unsent is None:
+            self._unsent = tempfile.SpooledTemporaryFile(max_size=UNSENT_IN_MEMORY)  # noqa: SIM115  # closed by _forget
+        self._unsent.seek(0, io.SEEK_END)
+        self._unsent.write(view)
+        self.left += len(view)
+
+    def _forget(self) -> None:
+        if self._unsent is not None:
+            self._unsent.close()
+            self._unsent = None
+        self._sent = 0
+
+
+class Connection:
+    """One client's connection, in the form that gunicorn's threaded worker knows (``TConn``)."""
+
+    initialized = data_ready = True
+    is_http2 = False
+
+    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
+        sock.setblocking(False)
+        self.cfg = cfg
+        self.client = client
+        self.server = server
+        self.raw = sock
+        self.sock = BufferedSocket(sock)
+        self.parser: Any = None
+        self.arriving = Arriving(0)
+        self.state = State.READING
+        self.deadline = 0.0
+        self.keeps_alive = False
+        self.is_cut_short = False
+        """The request goes on, but the rest of it will not be read."""
+        self.taken = 0
+        """Bytes that the client took since it was last found to be steady."""
+
+    def init(self) -> None:
+        """Do nothing: the loop prepares the connection for each request."""
+
+    def hand_over(self) -> None:
+        """Make the request that has arrived ready for a thread."""
+        self.is_cut_short = self.arriving.is_too_large
+        self.sock.give(bytes(self.arriving.data))
+        self.arriving = Arriving(0)
+        self.parser = http.get_parser(self.cfg, self.sock, self.client)
+
+    def bytes_behind(self) -> bytes:
+        """Return what the client sent behind the request that is answered."""
+        read_ahead: bytes = self.parser.unreader.take_buffered()
+        return read_ahead + self.sock.rest()
+
+    def close(self) -> None:
+        self.sock.discard()
+        self.raw.close()
+
+
+class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn declares no types
+    """gunicorn's threaded worker, whose loop reads the requests and finishes the answers."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cfg.set("sendfile", False)  # it would write to the socket past us
+        self._waiting: dict[Connection, None] = {}
+        """Connections that wait for their client, the one that has waited longest first."""
+        self._received = 0
+        """Bytes of unfinished requests."""
+        self._next_look = 0.0
+        self._let_go = 0
+        self._is_stopping = False
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        super().check_config(cfg, log)
+        if cfg.is_ssl:
+            raise RuntimeError(
+                "The hub speaks plain HTTP: a proxy in front of it ends TLS (docs/install.md)."
+            )
+
+    def run(self) -> None:
+        # Not earlier: the settings are there once the application is loaded.
+        self._largest_body = max(settings.WEBHOOK_MAX_BODY_BYTES, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
+        self._read_within_s = settings.REQUEST_ARRIVES_WITHIN_S
+        super().run()
+
+    # --- a request comes in -----------------------------------------------------------------------------
+
+    def accept(self, listener: Any) -> None:
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._let_go_of_oldest()
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+                raise
+            return
+        self.nr_conns += 1
+        if self.nr_conns >= self.worker_connections:
+            self._let_go_of_oldest()
+        conn = Connection(self.cfg, sock, client, listener.getsockname())
+        conn.arriving = Arriving(self._largest_body)
+        self._wait(conn, State.READING, self._read_within_s)
+
+    def _on_ready(self, conn: Connection, _sock: Any) -> None:
+        if conn not in self._waiting:
+            return  # let go of since the poller spoke
+        try:
+            if conn.state is State.WRITING:
+                self._write(conn)
+            else:
+                self._read(conn)
+        except BlockingIOError:
+            pass  # not ready after all
+        except OSError:
+            self._drop(conn)
+
+    def _read(self, conn: Connection) -> None:
+        piece = conn.raw.recv(_RECEIVE)
+        if not piece:
+            self._drop(conn)
+        elif conn.state is not State.LINGERING:
+            self._take(conn, piece)
+
+    def _take(self, conn: Connection, piece: bytes) -> None:
+        if conn.state is State.IDLE:
+            self._wait(conn, State.READING, self._read_within_s)
+        conn.arriving.add(piece)
+        self._received += len(piece)
+        if conn.arriving.is_whole():
+            self._dispatch(conn)
+        elif not conn.arriving.has_head:
+            if len(conn.arriving.data) > LONGEST_HEAD:
+                self._refuse(conn, "431 Request Header Fields Too Large")
+        elif not conn.sock.is_continued and conn.arriving.expects_continue:
+            conn.sock.is_continued = True
+            conn.sock.sendall(_CONTINUE)
+        while self._received > MOST_RECEIVED:
+            self._let_go_of_oldest(State.READING)
+
+    def _dispatch(self, conn: Connection) -> None:
+        self._stop_waiting(conn)
+        conn.state = State.WORKING
+        conn.hand_over()
+        self.enqueue_req(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        if conn.is_cut_short:
+            req.force_close()
+        return super().handle_request(req, conn)
+
+    # --- an answer goes out -----------------------------------------------------------------------------
+
+    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+        """Take over from the thread; called in the loop."""
+        try:
+            conn.keeps_alive = bool(fs.result())
+        except Exception:  # noqa: BLE001  # the thread has logged it
+            self._drop(conn)
+            return
+        if conn.sock.left:
+            conn.taken = 0
+            self._wait(conn, State.WRITING, STALLED_S)
+        else:
+            self._after_answer(conn)
+
+    def _write(self, conn: Connection) -> None:
+        conn.taken += conn.sock.flush()
+        if not conn.sock.left:
+            self._after_answer(conn)
+        elif conn.taken >= STEADY:
+            conn.taken = 0
+            self._wait(conn, State.WRITING, STALLED_S)
+
+    def _after_answer(self, conn: Connection) -> None:
+        if not conn.keeps_alive:
+            self._linger(conn)
+            return
+        conn.sock.is_continued = False
+        conn.arriving = Arriving(self._largest_body)
+        self._wait(conn, State.IDLE, LINGER_S if self._is_stopping else self.cfg.keepalive)
+        if behind := conn.bytes_behind():
+            self._take(conn, behind)
+
+    def _refuse(self, conn: Connection, status: str) -> None:
+        try:
+            conn.sock.sendall(f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
+        except OSError:
+            self._drop(conn)
+        else:
+            self._linger(conn)
+
+    def _linger(self, conn: Connection) -> None:
+        """Close our side, and read on for a moment: what is unread makes the kernel take the answer back."""
+        try:
+            conn.raw.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(conn)
+        else:
+            self._wait(conn, State.LINGERING, LINGER_S)
+
+    # --- those who wait ---------------------------------------------------------------------------------
+
+    def _wait(self, conn: Connection, state: State, seconds: float) -> None:
+        """Wait for the client in ``state``, from now on for ``seconds`` at most."""
+        is_registered = conn in self._waiting
+        was_writing = conn.state is State.WRITING
+        self._forget_received(conn)
+        conn.state = state
+        conn.deadline = time.monotonic() + seconds
+        self._waiting.pop(conn, None)
+        self._waiting[conn] = None
+        events = selectors.EVENT_WRITE if state is State.WRITING else selectors.EVENT_READ
+        if not is_registered:
+            self.poller.register(conn.raw, events, partial(self._on_ready, conn))
+        elif was_writing != (state is State.WRITING):
+            self.poller.modify(conn.raw, events, partial(self._on_ready, conn))
+
+    def _stop_waiting(self, conn: Connection) -> None:
+        if conn in self._waiting:
+            del self._waiting[conn]
+            self.poller.unregister(conn.raw)
+        self._forget_received(conn)
+
+    def _forget_received(self, conn: Connection) -> None:
+        if conn.state is State.READING:
+            self._received -= len(conn.arriving.data)
+
+    def _drop(self, conn: Connection) -> None:
+        self._stop_waiting(conn)
+        conn.state = State.CLOSED
+        self.nr_conns -= 1
+        conn.close()
+
+    def _let_go_of_oldest(self, *states: State) -> None:
+        for conn in self._waiting:
+            if not states or conn.state in states:
+                self._let_go += 1
+                self._drop(conn)
+                return
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Let go of connections whose time is over, or of all."""
+        now = time.monotonic()
+        if now < self._next_look and not force:
+            return
+        self._next_look = now + _LOOK_EVERY_S
+        for conn in [conn for conn in self._waiting if force or conn.deadline <= now]:
+            if conn.state is State.READING and conn.arriving.data and not force:
+                self._refuse(conn, "408 Request Timeout")
+            else:
+                self._drop(conn)
+        writing = [conn for conn in self._waiting if conn.state is State.WRITING]
+        unsent = sum(conn.sock.left for conn in writing)
+        for conn in writing:
+            if unsent <= MOST_UNSENT:
+                break
+            unsent -= conn.sock.left
+            self._let_go_of_oldest(State.WRITING)
+        self._tell()
+
+    def murder_pending(self) -> None:
+        """Do nothing: there is one list of those who wait."""
+
+    def _tell(self) -> None:
+        if self._let_go:
+            self.log.warning(
+                "Let go of %d connections that had waited longest: too many clients are slow.", self._let_go
+            )
+            self._let_go = 0
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Let nobody begin or go on with a request past ``deadline``: the worker stops."""
+        self._is_stopping = True
+        for conn in self._waiting:
+            if conn.state is not State.WRITING:
+                conn.deadline = min(conn.deadline, deadline)

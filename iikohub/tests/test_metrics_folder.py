@@ -1,0 +1,96 @@
+"""What a killed web server leaves behind, and who clears it away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from iikohub.metrics_folder import PREFIX, MetricsFolder
+from tests.hub_process import Hub, running_hub, wait_until
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def folders(parent: Path) -> set[Path]:
+    return set(parent.glob(f"{PREFIX}*"))
+
+
+def test_a_folder_that_nobody_holds_is_removed_with_what_is_in_it(temporary: Path) -> None:
+    abandoned = temporary / f"{PREFIX}abandoned"
+    abandoned.mkdir()
+    (abandoned / "counter_1.db").write_bytes(b"x")
+    (temporary / "another-program").mkdir()
+
+    mine = MetricsFolder()
+
+    assert set(temporary.iterdir()) == {mine.path, temporary / "another-program"}
+    mine.remove()
+    assert folders(temporary) == set()
+
+
+def test_a_folder_that_is_held_stays(temporary: Path) -> None:
+    first = MetricsFolder()
+
+    second = MetricsFolder()
+
+    assert folders(temporary) == {first.path, second.path}
+    first.remove()
+    second.remove()
+
+
+def test_a_link_to_somewhere_else_is_not_followed(
+    temporary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "kept").touch()
+    (temporary / f"{PREFIX}link").symlink_to(elsewhere)
+
+    MetricsFolder().remove()
+
+    assert (elsewhere / "kept").exists()
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("kills")
+def test_what_a_killed_web_server_left_goes_with_the_next_start(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    (tmp_path / "hub").mkdir()
+    with running_hub(tmp_path / "hub", TMPDIR=str(temporary), WEB_CONCURRENCY="2") as hub:
+        killed = hub.start_web()
+        (left,) = folders(temporary)
+        assert list(left.glob("*.db"))
+
+        kill_master(killed)
+        assert folders(temporary) == {left}
+
+        next_one = hub.start_web()
+        (fresh,) = folders(temporary)
+        assert fresh != left
+        beside = Hub(hub.folder, settings=hub.settings)
+        beside.start_web()
+        assert len(folders(temporary)) == 2
+        assert fresh in folders(temporary)
+        beside.stop()
+
+        os.kill(next_one.pid, signal.SIGTERM)
+        assert next_one.wait(20) == 0
+        assert folders(temporary) == set()
+
+
+def kill_master(web: subprocess.Popen[str]) -> None:
+    """End the master as the kernel does when memory is short; its workers notice and go."""
+    workers = psutil.Process(web.pid).children()
+    web.kill()
+    web.wait(5)
+    wait_until(lambda: not any(worker.is_running() for worker in workers), seconds=20)

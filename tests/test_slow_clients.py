@@ -1,0 +1,215 @@
+"""Clients that send or read a byte now and then hold a place, and no thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.builders import TOKEN, cloud_event
+from tests.hub_process import Hub, running_hub, wait_until
+from tests.slow_clients import BEGINNINGS, HEAD, LARGE_PAGE, PATH, percentile, send_webhooks, slow_clients
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("kills")]
+
+THREADS = 2
+WITHIN_S = 3
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    with running_hub(
+        tmp_path_factory.mktemp("hub"),
+        WEB_CONCURRENCY="1",
+        GUNICORN_THREADS=str(THREADS),
+        GUNICORN_READ_TIMEOUT=str(WITHIN_S),
+        WEBHOOK_MAX_BODY_BYTES="3000000",
+    ) as running:
+        running.start_web()
+        yield running
+
+
+@pytest.fixture
+def client(hub: Hub) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=15) as client:
+        yield client
+
+
+def answer_to(client: socket.socket) -> bytes:
+    """Read until the hub closes the connection."""
+    answer = b""
+    while piece := client.recv(65536):
+        answer += piece
+    return answer
+
+
+def request(headers: str, body: bytes = b"") -> bytes:
+    return f"POST {PATH} HTTP/1.1\r\nHost: hub\r\nAuthorization: {TOKEN}\r\n{headers}\r\n".encode() + body
+
+
+# --- nobody waits for them ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", BEGINNINGS)
+def test_webhooks_are_taken_while_a_hundred_clients_are_slow(hub: Hub, kind: str) -> None:
+    beginning, drip = BEGINNINGS[kind]
+
+    with slow_clients(hub.port, beginning, drip, count=100, every_s=0.5):
+        # First the hub makes the answers they asked for, which are large.
+        wait_until(lambda: send_webhooks(hub.port, per_second=1, seconds=1)[0][1] < 0.3, seconds=40)
+        answers = send_webhooks(hub.port, per_second=20, seconds=4)
+
+    assert [status for status, _ in answers] == [200] * 80
+    assert percentile([seconds for _, seconds in answers], 0.9) < 1
+
+
+def test_a_request_that_does_not_arrive_in_time_is_refused(hub: Hub) -> None:
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=15) as client:
+        for piece in range(200):
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                client.sendall(HEAD if piece == 0 else b"X")
+            client.settimeout(0.1)
+            with contextlib.suppress(TimeoutError):
+                answer = client.recv(1000)
+                break
+    taken_s = time.monotonic() - began
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"Connection: close" in answer
+    assert WITHIN_S <= taken_s < WITHIN_S + 2
+
+
+def test_a_client_that_sends_nothing_is_let_go_without_a_word(hub: Hub, client: socket.socket) -> None:
+    assert answer_to(client) == b""
+
+
+def test_a_large_answer_reaches_a_slow_reader_whole(hub: Hub) -> None:
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(15)
+        client.connect(("127.0.0.1", hub.port))
+        client.sendall(f"GET {LARGE_PAGE} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n".encode())
+        time.sleep(1)
+        head, _, body = answer_to(client).partition(b"\r\n\r\n")
+
+    length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    assert len(body) == int(length.split(b":")[1]) > 1_000_000
+    assert body.endswith(b"}")
+
+
+# --- what is read, and what is not -------------------------------------------------------------------
+
+
+def test_a_body_in_chunks_is_one_request(hub: Hub, client: socket.socket) -> None:
+    client.sendall(request("Transfer-Encoding: chunked\r\nConnection: close\r\n"))
+    for piece in (b"1\r\n[\r\n", b"2;x=y\r\n \n\r", b"\n1\r\n]\r\n", b"0\r\nX-Sum: 1\r\n", b"\r\n"):
+        client.sendall(piece)
+        time.sleep(0.05)
+
+    assert answer_to(client).startswith(b"HTTP/1.1 200 ")
+
+
+def test_two_requests_sent_at_once_are_answered_in_turn(hub: Hub, client: socket.socket) -> None:
+    one = request("Content-Length: 2\r\n", b"[]")
+    last = request("Content-Length: 2\r\nConnection: close\r\n", b"[]")
+
+    client.sendall(one + one + last)
+
+    assert answer_to(client).count(b"HTTP/1.1 200 ") == 3
+
+
+def test_who_asks_before_sending_the_body_is_told_once_to_go_on(hub: Hub, client: socket.socket) -> None:
+    client.sendall(request("Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n"))
+    assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    client.sendall(b"[]")
+
+    assert answer_to(client).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        request("Content-Length: 3000001\r\n"),
+        request("Transfer-Encoding: chunked\r\n", b"2dc6c1\r\n" + b" " * 3_000_001),
+    ],
+    ids=["as declared", "in chunks"],
+)
+def test_a_body_that_is_too_large_is_refused_before_it_is_here(
+    hub: Hub, client: socket.socket, begun: bytes
+) -> None:
+    client.sendall(begun)
+
+    answer = answer_to(client)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"Connection: close" in answer
+
+
+def test_a_head_that_does_not_end_is_refused(hub: Hub, client: socket.socket) -> None:
+    client.sendall(HEAD + b"X: " + b"x" * 70_000)
+
+    assert answer_to(client).startswith(b"HTTP/1.1 431 ")
+
+
+def test_bytes_that_are_no_request_are_refused(hub: Hub, client: socket.socket) -> None:
+    client.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+
+    assert answer_to(client).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("size", [b"-5", b"x", b"ffffffffff"])
+def test_chunks_that_are_none_are_refused(hub: Hub, client: socket.socket, size: bytes) -> None:
+    client.sendall(request("Transfer-Encoding: chunked\r\n", size + b"\r\n[]\r\n0\r\n\r\n"))
+
+    assert answer_to(client)[:13] in (b"HTTP/1.1 400 ", b"HTTP/1.1 408 ", b"")
+    assert hub.post([cloud_event()])
+
+
+# --- more than there are places ----------------------------------------------------------------------
+
+
+def test_who_has_waited_longest_makes_room(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(hub.settings, "GUNICORN_CMD_ARGS", "--worker-connections 20")
+    monkeypatch.setitem(hub.settings, "GUNICORN_READ_TIMEOUT", "60")
+    other = Hub(hub.folder, settings=hub.settings)
+    web = other.start_web()
+    with contextlib.ExitStack() as stack:
+        slow = []
+        for _ in range(50):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", other.port), timeout=5))
+            one.sendall(HEAD)
+            slow.append(one)
+
+        assert other.post([cloud_event()])
+        wait_until(lambda: is_closed(slow[0]), seconds=5)
+        assert not is_closed(slow[-1])
+    os.killpg(web.pid, signal.SIGTERM)
+    assert web.wait(20) == 0
+
+
+def is_closed(client: socket.socket) -> bool:
+    client.settimeout(0.05)
+    try:
+        return client.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+def test_a_stop_waits_for_no_slow_client(hub: Hub) -> None:
+    other = Hub(hub.folder, settings=hub.settings | {"GUNICORN_READ_TIMEOUT": "60"})
+    web = other.start_web()
+    with slow_clients(other.port, *BEGINNINGS["in the body"], count=5, every_s=0.2):
+        time.sleep(0.5)
+        began = time.monotonic()
+        os.killpg(web.pid, signal.SIGTERM)
+
+        assert web.wait(20) == 0
+        assert time.monotonic() - began < 8
