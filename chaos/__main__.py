@@ -21,6 +21,7 @@ from chaos.faults import FAULTS
 from chaos.installation import Installation
 from chaos.report import Report
 from chaos.trial import Trial
+from iikohub.postgres_cluster import EmbeddedPostgresError
 
 _OWN_MOUNTS = "CHAOS_HAS_OWN_MOUNTS"
 
@@ -34,7 +35,7 @@ def main() -> int:
     folder.chmod(0o711)  # PostgreSQL may run as another user, who must be able to pass
     try:
         report = _run(folder, arguments)
-    except ProcessFailed as error:
+    except (ProcessFailed, EmbeddedPostgresError) as error:
         print(f"The run could not be finished: {error}", file=sys.stderr)
         return 2
     finally:

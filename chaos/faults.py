@@ -133,7 +133,7 @@ class PostmasterKilled(Fault):
         return "the postmaster, kill -9"
 
     def end(self) -> None:
-        self.hub.cluster.bring_up()
+        self.hub.bring_server_up()
 
 
 class DatabaseCutOff(Fault):
@@ -200,7 +200,7 @@ class DiskFull(Fault):
         with suppress(CannotBeFilled):  # then it was not filled either
             self.hub.disk.free()
         # A server that could not write its log may have given up; somebody starts it again.
-        self.hub.cluster.bring_up()
+        self.hub.bring_server_up()
 
 
 FAULTS: tuple[type[Fault], ...] = (

@@ -19,7 +19,7 @@ from bench.hub_api import HubApi
 from bench.played import Played, arguments
 from bench.processes import HUB, ProcessFailed, Running, free_port, manage
 from chaos.disk import CannotBeFilled, Disk, FileSizeLimit, SmallFileSystem
-from iikohub.postgres_cluster import PORT, Cluster
+from iikohub.postgres_cluster import PORT, Cluster, EmbeddedPostgresError
 from tests.cut_off import Way
 
 WORKERS = 2
@@ -31,6 +31,7 @@ DATABASE = "iikohub"
 
 _CLOCK = PROJECT / "chaos" / "clock"
 _START_S = 120.0
+_RECOVERY_TRIES = 3
 _MOST_LOG = "max_wal_size = 256MB\n"
 
 # In one process: each start of Django costs seconds.
@@ -104,6 +105,17 @@ class Installation(HubApi):
         command = arguments(port=port, hub_port=self.port, token=TOKEN, speed=SPEED, seed=self.seed)
         self._sandbox = self._run(sys.executable, *command)
         wait_for(self.iiko.is_up, "the sandbox", seconds=_START_S)
+
+    def bring_server_up(self) -> None:
+        """Start the database's server, or wait for its recovery, which a busy machine draws out."""
+        for tries_left in reversed(range(_RECOVERY_TRIES)):
+            try:
+                self.cluster.bring_up()
+            except EmbeddedPostgresError:
+                if not tries_left:
+                    raise
+            else:
+                return
 
     # --- processes of the hub ---
 
