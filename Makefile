@@ -3,7 +3,7 @@
 .NOTPARALLEL:
 # What some tests compare with; it lies beside the project, where it lies at all.
 VENDOR_DOCUMENT := ../shared/iiko/cloud-openapi.json
-.PHONY: help install run test test-fast test-vendor fuzz check check-static bench lock messages clean
+.PHONY: help install run test test-fast test-vendor fuzz chaos check check-static bench lock messages clean
 
 PORT ?= 8000
 # For a server that only runs the hub: make install REQUIREMENTS=requirements.txt
@@ -57,6 +57,9 @@ FUZZ_EXAMPLES ?= 200
 
 fuzz: install ## Look for requests the API's description does not cover: make fuzz [FUZZ_EXAMPLES=200]
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -n auto tests/test_openapi_holds.py $(ARGS)
+
+chaos: install ## Kill, stop, cut off and fill what the hub stands on, then judge: make chaos [ARGS="--minutes 20 --seed 7"]
+	$(BIN)/python -m chaos $(ARGS)
 
 check: check-static test ## Everything that CI runs
 

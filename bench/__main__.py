@@ -32,7 +32,7 @@ _CLEARED = ("GUNICORN_BIND", "GUNICORN_THREADS", "PROMETHEUS_MULTIPROC_DIR", "WE
 
 def main() -> int:
     with _throw_away_database() as database:
-        return _measure({**_clean_environment(), **database})
+        return _measure({**clean_environment(), **database})
 
 
 @contextlib.contextmanager
@@ -65,7 +65,8 @@ def _database_beside(url: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
+    """The environment of a hub that knows neither iiko nor the data of this checkout."""
     kept = {name: value for name, value in os.environ.items() if name not in _CLEARED}
     return kept | {
         "DJANGO_SETTINGS_MODULE": "bench.settings",

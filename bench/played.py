@@ -29,6 +29,7 @@ class Played:
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self._token: str | None = None
 
     def is_up(self) -> bool:
         try:
@@ -71,12 +72,50 @@ class Played:
         told: list[dict[str, Any]] = self._ask("webhooks?limit=500")["webhooks"]
         return told
 
+    def sent(self, since: int) -> list[dict[str, Any]]:
+        """The tries to bring webhooks after number ``since``, the oldest first; 500 at most are kept."""
+        told: list[dict[str, Any]] = self._ask(f"webhooks?limit=500&since={since}")["webhooks"]
+        return told[::-1]
+
+    def history(self, since: int) -> list[dict[str, Any]]:
+        """The states that orders went through after number ``since``; 5 000 at most are kept."""
+        told: list[dict[str, Any]] = self._ask(f"orders/history?since={since}")["states"]
+        return told
+
+    def commands(self) -> list[dict[str, Any]]:
+        """The commands that iiko took, with what became of them."""
+        told: list[dict[str, Any]] = self._ask("commands")["commands"]
+        return told
+
+    def set_speed(self, speed: float) -> None:
+        self._ask("clock", {"speed": speed})
+
+    # --- the vendor's own API ---
+
+    def vendor(self, operation: str, **body: Any) -> Any:
+        """Ask as any client of iiko may."""
+        if self._token is None:
+            self._token = self._post("/api/1/access_token", {"apiLogin": "demo"}, {})["token"]
+        return self._post(f"/api/1/{operation}", body, {"Authorization": f"Bearer {self._token}"})
+
+    def stop_lists(self) -> set[tuple[str, str, str, float]]:
+        answer = self.vendor("stop_lists", organizationIds=list(self.zones()))
+        return {
+            (one["organizationId"], group["terminalGroupId"], item["productId"], float(item["balance"]))
+            for one in answer["terminalGroupStopLists"]
+            for group in one["items"]
+            for item in group["items"]
+        }
+
     def _ask(self, path: str, body: Any = None) -> dict[str, Any]:
+        told: dict[str, Any] = self._post(f"/sandbox/{path}", body, {})
+        return told
+
+    def _post(self, path: str, body: Any, headers: dict[str, str]) -> Any:
         request = urllib.request.Request(
-            f"{self.url}/sandbox/{path}",
+            f"{self.url}{path}",
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json"} | headers,
         )
         with urllib.request.urlopen(request, timeout=120) as answer:
-            told: dict[str, Any] = json.load(answer)
-            return told
+            return json.load(answer)

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection
+from pathlib import Path
 
 from bench.__main__ import PROJECT
 
@@ -27,8 +28,11 @@ class ProcessFailed(Exception):
 class Running:
     """A child that ends with us, even if we are killed; what it writes is kept for the error message."""
 
-    def __init__(self, *command: str, env: dict[str, str]) -> None:
-        self._output = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  # open as long as the child
+    def __init__(self, *command: str, env: dict[str, str], log: Path | None = None) -> None:
+        # Open as long as the child.
+        self._output = (
+            log.open("w+", errors="replace") if log else tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        )
         self.command = command
         self.process = subprocess.Popen(
             [sys.executable, "-m", "demo.tie", str(os.getpid()), *command],

@@ -1,7 +1,8 @@
-"""Pages for requests that are refused before any view: 400 and the check of forms (403)."""
+"""Pages for requests that no view answers: 400, the check of forms (403), 503 without the database."""
 
 from __future__ import annotations
 
+import sys
 from urllib.parse import urlsplit
 
 import structlog
@@ -10,9 +11,12 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware import csrf
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext
+from django.views import defaults
 
 from iikohub.addresses import DEFAULT_PORTS
+from organizations.api.errors import DatabaseAway, is_database_away
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -31,6 +35,16 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return JsonResponse({"type": "client_error", "errors": [error]}, status=400)
     context = {"words": _words_of_400(is_unknown_host=is_unknown_host), "is_unknown_host": is_unknown_host}
     return render(request, "400.html", context, status=400)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Say that the database is away, where that is the reason; 500 for every other."""
+    if is_database_away(sys.exc_info()[1]):
+        # Without the request: what its context holds may be read from the database.
+        response = HttpResponse(render_to_string("503.html"), status=503)
+        response.headers["Retry-After"] = str(DatabaseAway.wait)
+        return response
+    return defaults.server_error(request)
 
 
 def _words_of_400(*, is_unknown_host: bool) -> str:

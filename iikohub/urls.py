@@ -12,6 +12,7 @@ from iikohub.schema_view import SchemaView
 from organizations.api.views import UnknownAddress
 
 handler400 = "iikohub.refusals.bad_request"
+handler500 = "iikohub.refusals.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),

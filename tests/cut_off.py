@@ -41,11 +41,15 @@ class Way:
     def _join(self, near: socket.socket) -> None:
         with near, socket.socket(socket.AF_UNIX) as far:
             self._open.wait()
-            far.connect(str(self._target))
-            back = threading.Thread(target=self._forward, args=(far, near), daemon=True)
-            back.start()
-            self._forward(near, far)
-            back.join()
+            with contextlib.suppress(OSError):  # the server is down: the client is hung up on
+                far.connect(str(self._target))
+                self._carry(near, far)
+
+    def _carry(self, near: socket.socket, far: socket.socket) -> None:
+        back = threading.Thread(target=self._forward, args=(far, near), daemon=True)
+        back.start()
+        self._forward(near, far)
+        back.join()
 
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):

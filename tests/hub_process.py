@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.hub_api import HubApi
 from tests.builders import ORGANIZATION_ID, TOKEN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +32,7 @@ def free_port() -> int:
 
 
 @dataclass
-class Hub:
+class Hub(HubApi):
     """Commands and processes of one hub; ``stop`` ends what is left of them."""
 
     folder: Path
@@ -86,27 +87,6 @@ class Hub:
     def start_worker(self) -> subprocess.Popen[str]:
         return self.start("manage.py", "worker")
 
-    def answers(self, path: str) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except urllib.error.HTTPError as error:
-            error.close()
-            return False
-        except OSError:
-            return False
-
-    def get(self, path: str) -> Any:
-        return json.loads(self.text(path))
-
-    def text(self, path: str) -> str:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Api-Key {self.key}"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            content: bytes = answer.read()
-            return content.decode()
-
     def ask(self, path: str, **body: Any) -> int:
         """Ask for an action; returns the status of the answer."""
         request = urllib.request.Request(
@@ -116,16 +96,6 @@ class Hub:
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             return int(answer.status)
-
-    def rows(self, path: str) -> list[dict[str, Any]]:
-        """Every row of a list, page by page."""
-        found: list[dict[str, Any]] = []
-        mark = "&" if "?" in path else "?"
-        while True:
-            page = self.get(f"{path}{mark}skip={len(found)}&limit=200")
-            found += page["results"]
-            if page["next"] is None:
-                return found
 
     def post(self, body: Any) -> bool:
         """Deliver a body; whether it was acknowledged with 200."""

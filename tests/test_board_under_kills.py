@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,14 +48,6 @@ class Truth:
     def __init__(self, iiko: Played) -> None:
         self._iiko = iiko
         self._told: dict[tuple[str, str], dict[str, Any]] = {}
-        headers = {"Content-Type": "application/json"}
-        self._headers = headers | {"Authorization": f"Bearer {self._ask('access_token', headers)['token']}"}
-
-    def _ask(self, operation: str, headers: dict[str, str], **body: Any) -> Any:
-        content = json.dumps({"apiLogin": "demo"} | body).encode()
-        request = urllib.request.Request(f"{self._iiko.url}/api/1/{operation}", content, headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
 
     def listen(self) -> None:
         """Note what was sent lately."""
@@ -75,15 +65,6 @@ class Truth:
             for one, info in infos.items()
         }
 
-    def stop_lists(self) -> set[Any]:
-        answer = self._ask("stop_lists", self._headers, organizationIds=list(self._iiko.zones()))
-        return {
-            (one["organizationId"], group["terminalGroupId"], item["productId"], float(item["balance"]))
-            for one in answer["terminalGroupStopLists"]
-            for group in one["items"]
-            for item in group["items"]
-        }
-
     def on_shift(self, names: dict[str, str]) -> dict[str, list[str]]:
         """Of those of whom iiko told anything: a sandbox without orders of its own tells of no openings."""
         told = {names[ident] for kind, ident in self._told if kind == "PersonalShift"}
@@ -97,12 +78,6 @@ def shown_hall(hub: Hub, path: str, ident: str) -> dict[str, Any]:
         row[ident]: (row["creation_status"], row["revision"], row["status"])
         for row in hub.rows(f"/api/v1/{path}")
     }
-
-
-def shown_stop_lists(hub: Hub) -> set[Any]:
-    names = ("organization_id", "terminal_group_id", "product_id")
-    rows = hub.rows("/api/v1/stop-list")
-    return {(*(row[name] for name in names), float(row["balance"])) for row in rows}
 
 
 def shown_on_shift(hub: Hub) -> dict[str, list[str]]:
@@ -158,7 +133,7 @@ def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: Pl
     hub.start_worker()
     wait_until(lambda: is_all_brought(iiko, truth), seconds=40)
     hub.manage("shell", "-v0", "-c", LATER)
-    wait_until(lambda: shown_stop_lists(hub) == truth.stop_lists(), seconds=40)
+    wait_until(lambda: hub.stop_lists() == iiko.stop_lists(), seconds=40)
     names = {row["courier_id"]: row["name"] for row in hub.rows("/api/v1/couriers")}
     # A letter may still wait for others to go with it in one array.
     wait_until(lambda: shown_on_shift(hub) == truth.on_shift(names), seconds=20)
@@ -170,7 +145,7 @@ def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: Pl
     assert shown_hall(hub, "table-orders", "iiko_order_id") == truth.hall("TableOrder", "order")
     assert shown_hall(hub, "reserves", "iiko_reserve_id") == truth.hall("Reserve", "reserve")
     assert shown_on_shift(hub) == truth.on_shift(names)
-    assert shown_stop_lists(hub) == truth.stop_lists()
+    assert hub.stop_lists() == iiko.stop_lists()
     assert {row["event_type"] for row in events} >= set(ON_DEMAND_EVENTS)
     assert len(truth.hall("TableOrder", "order")) > 10
     counts = iiko.state()["webhooks"]

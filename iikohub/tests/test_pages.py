@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import formats, translation
 
 from iikohub import health
+from iikohub.tests.test_health import unreachable
 from tests.builders import cloud_event, drain, make_organization, post
 from tests.pages import (
     API_KEYS,
@@ -172,6 +174,19 @@ def test_error_of_ours_is_told_without_details(client: Client, monkeypatch: pyte
     response = client.get("/readyz", headers=ENGLISH)
 
     assert_is_a_page_with_a_way_back(response, 500, "Something went wrong in the hub")
+    assert "secret" not in response.content.decode()
+
+
+def test_page_says_that_the_database_is_away(client: Client) -> None:
+    sign_in_superuser(client)
+    client.raise_request_exception = False
+
+    with unreachable(OperationalError("a secret of the server")):
+        response = client.get(ORDERS, headers=ENGLISH)
+
+    assert_is_a_page_with_a_way_back(response, 503, "The hub cannot use its database")
+    assert response.headers["Retry-After"] == "5"
+    assert "Webhooks are turned away meanwhile" in response.content.decode()
     assert "secret" not in response.content.decode()
 
 

@@ -17,6 +17,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import ConnectorException
 
 from orders.api import waiting
 from orders.command_models import IdempotencyKey, OrderCommand
@@ -204,15 +205,30 @@ def test_time_at_which_no_guest_had_it_is_refused(acting: Acting, moment: str) -
 
 
 @pytest.mark.parametrize(
-    ("state", "status"), [(None, 503), ("57P01", 503), ("08006", 503), ("53300", 503), ("40P01", 500)]
+    ("state", "status"),
+    [
+        (None, 503),
+        ("57P01", 503),
+        ("08006", 503),
+        ("53100", 503),
+        ("53300", 503),
+        ("55P03", 503),
+        ("57014", 503),
+        ("40P01", 500),
+    ],
 )
+@pytest.mark.parametrize("raised", [OperationalError, ConnectorException], ids=["Django", "procrastinate"])
 def test_database_that_went_away_is_told_apart_from_mistakes(
-    acting: Acting, monkeypatch: pytest.MonkeyPatch, state: str | None, status: int
+    acting: Acting,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: type[Exception],
+    state: str | None,
+    status: int,
 ) -> None:
     def lose(*_: Any, **__: Any) -> None:
         cause = psycopg.OperationalError("gone")
         cause.sqlstate = state
-        raise OperationalError("gone") from cause
+        raise raised("gone") from cause
 
     acting.ask("update-status", ON_WAY, headers=named("k-1"))
     monkeypatch.setattr(OrderCommand, "refresh_from_db", lose)

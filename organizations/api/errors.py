@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import Error, InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext, gettext_lazy, gettext_noop
 from drf_standardized_errors.handler import ExceptionHandler
+from procrastinate.exceptions import ConnectorException
 from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated
 
 from organizations.errors import HubError
@@ -38,12 +39,18 @@ class DatabaseAway(APIException):
     """Seconds, for ``Retry-After``."""
 
 
-# Connection errors, too many connections, the server is shut down or starting (PostgreSQL, appendix A).
-_AWAY = ("08", "53", "57P")
+# Connection errors, no room or too many connections, the server is shut down or starting; a lock or an
+# answer that did not come in time, as while a worker is frozen with it (PostgreSQL, appendix A).
+_AWAY = ("08", "53", "57P", "55P03", "57014")
 
 
-def is_connection_lost(error: Error) -> bool:
-    """Whether the database is away, rather than refusing a statement; psycopg then names no state at all."""
+def is_database_away(error: BaseException | None) -> bool:
+    """Whether the database is away, rather than refusing a statement; psycopg then names no state at all.
+
+    What queues a task meets the same trouble under procrastinate's name for it.
+    """
+    if not isinstance(error, OperationalError | InterfaceError | ConnectorException):
+        return False
     state = getattr(error.__cause__, "sqlstate", None)
     return state is None or state.startswith(_AWAY)
 
@@ -56,7 +63,7 @@ class HubExceptionHandler(ExceptionHandler):
             refusal = APIException(detail=exc.detail, code=exc.code)
             refusal.status_code = exc.http_status
             return refusal
-        if isinstance(exc, OperationalError | InterfaceError) and is_connection_lost(exc):
+        if is_database_away(exc):
             return DatabaseAway()
         if isinstance(exc, NotAuthenticated):
             # In place: the view wrote the WWW-Authenticate header on it.

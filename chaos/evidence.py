@@ -1,0 +1,112 @@
+"""What is known after a run, from both sides: what iiko has and did, what the hub has and showed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+Wire = dict[str, Any]
+
+
+def canonical(message: Any) -> str:
+    """Write a message so that equal content is equal text."""
+    return json.dumps(message, sort_keys=True, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """A row of the inbox; ``message`` is its payload, as ``canonical`` writes it."""
+
+    organization_id: str | None
+    event_type: str
+    entity_id: str | None
+    revision: int | None
+    message: str
+    status: str
+    reason: str = ""
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client asked the hub to do, and the last answer; ``id`` is of the command or operation."""
+
+    path: str
+    body: Wire
+    key: str
+    status: int
+    tries: int = 1
+    id: int | None = None
+    order_id: str | None = None
+    """iiko's, of an action on an order."""
+
+    @property
+    def is_acknowledged(self) -> bool:
+        return self.status in (200, 202)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One answer that a client or a person got; ``status`` is 0 where none came. Times in seconds."""
+
+    at: float
+    endpoint: str
+    status: int
+    took_s: float
+
+    @property
+    def is_good(self) -> bool:
+        return self.status == 200
+
+
+@dataclass(slots=True)
+class Injected:
+    """A fault that was played; ``not_played`` says why it could not be."""
+
+    name: str
+    hit: str
+    began: float
+    ended: float
+    up_again: float
+    not_played: str = ""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything that the checks look at; each side is gathered without the other's help."""
+
+    # iiko
+    orders: list[Wire] = field(default_factory=list)
+    zones: dict[str, str] = field(default_factory=dict)
+    history: list[Wire] = field(default_factory=list)
+    taken: list[Wire] = field(default_factory=list)
+    transactions: list[Wire] = field(default_factory=list)
+    """With ``customerId`` added."""
+    opening_balances: dict[tuple[str, str], str] = field(default_factory=dict)
+    balances: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By guest and wallet."""
+    stop_lists: set[tuple[str, str, str, float]] = field(default_factory=set)
+    webhooks_lost: int = 0
+    # the hub
+    acknowledged: list[Wire] = field(default_factory=list)
+    """Messages of webhooks answered 2xx."""
+    inbox: list[InboxRow] = field(default_factory=list)
+    shown_orders: dict[str, Wire] = field(default_factory=dict)
+    """In the end, by iiko's id."""
+    shown_balances: dict[tuple[str, str], str] = field(default_factory=dict)
+    shown_stop_lists: set[tuple[str, str, str, float]] = field(default_factory=set)
+    commands: dict[int, Wire] = field(default_factory=dict)
+    operations: dict[int, Wire] = field(default_factory=dict)
+    # clients of the hub
+    asked: list[Asked] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    states_shown: set[tuple[str, int | None, str | None]] = field(default_factory=set)
+    """Of orders, meanwhile: iiko's id, revision, status."""
+    shown_confirmed: set[int] = field(default_factory=set)
+    """Commands shown as confirmed, meanwhile."""
+    injected: list[Injected] = field(default_factory=list)
+    ended_by_themselves: list[str] = field(default_factory=list)
+    """Processes that nobody had killed."""
+    gaps: list[str] = field(default_factory=list)
+    """What was missed in gathering."""

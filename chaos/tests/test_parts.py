@@ -1,0 +1,89 @@
+"""The parts of a run that can be tried alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
+
+import psutil
+import pytest
+import requests
+import responses
+
+from bench.__main__ import PROJECT
+from chaos import load
+from chaos.disk import FileSizeLimit
+from chaos.faults import FAULTS, plan
+from chaos.installation import Installation
+from chaos.load import Load
+
+HUB = "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize("shift_s", [3600, -3600])
+def test_clock_of_a_process_is_shifted_and_goes_on(shift_s: int) -> None:
+    script = (
+        "import time, datetime; began = time.time(); time.sleep(0.05); "
+        "print(began, datetime.datetime.now(datetime.UTC).timestamp(), time.time() - began)"
+    )
+    env = os.environ | {"PYTHONPATH": str(PROJECT / "chaos" / "clock"), "CLOCK_SHIFT_S": str(shift_s)}
+
+    told = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+
+    began, now, passed = map(float, told.stdout.split())
+    assert abs(began - time.time() - shift_s) < 30
+    assert 0.05 <= now - began < 10
+    assert 0.05 <= passed < 10
+
+
+@pytest.fixture
+def sleeper() -> Iterator[psutil.Process]:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    yield psutil.Process(child.pid)
+    child.kill()
+    child.wait()
+
+
+def test_limit_on_files_is_set_and_taken_off_again(sleeper: psutil.Process) -> None:
+    disk = FileSizeLimit("mounting is refused here", lambda: [sleeper])
+
+    disk.fill()
+    full, _ = sleeper.rlimit(psutil.RLIMIT_FSIZE)
+    disk.free()
+
+    assert full == 1024 * 1024
+    assert sleeper.rlimit(psutil.RLIMIT_FSIZE)[0] == psutil.RLIM_INFINITY
+    assert "not ENOSPC: mounting is refused here" in disk.what
+
+
+def test_plan_has_every_fault_once_and_is_the_seeds() -> None:
+    assert sorted(plan(Random(7)), key=FAULTS.index) == list(FAULTS)
+    assert plan(Random(7)) == plan(Random(7))
+    assert plan(Random(7)) != plan(Random(8))
+
+
+def test_client_repeats_a_request_under_one_key_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "_PAUSE_S", 0)
+    client = Load(cast("Installation", SimpleNamespace(url=HUB, key="secret")), seed=1)
+    path, body = "/api/v1/orders/7/cancel", {"cancel_reason": "guest"}
+    answers: list[dict[str, Any]] = [
+        {"body": requests.ConnectionError("reset")},
+        {"status": 503},
+        {"status": 202, "json": {"id": 42}},
+    ]
+    with responses.RequestsMock() as hub:
+        for answer in answers:
+            hub.post(f"{HUB}{path}", **answer)
+        client._ask(path, body, "iiko's order")
+        keys = [call.request.headers["Idempotency-Key"] for call in hub.calls]
+
+    [asked] = client.asked
+    assert (asked.status, asked.tries, asked.id, asked.order_id) == (202, 3, 42, "iiko's order")
+    assert keys == [asked.key] * 3
+    assert [sample.status for sample in client.samples] == [0, 503, 202]
