@@ -53,7 +53,7 @@ CARELESS = {
 def database_of_this_run() -> Iterator[None]:
     """Give the connection a fresh copy of the migrated template, and drop it in the end."""
     installed = connection.settings_dict["NAME"]
-    name = connection.creation._get_test_db_name()
+    name = connection.settings_dict["TEST"]["NAME"] or f"test_{installed}"
     connection.close()
     with _server() as cursor:
         if settings.DATABASES["default"]["ENGINE"] == "iikohub.db_backends.embedded":
