@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -15,7 +16,8 @@ from iiko_client.tests.harness import SCHEMA
 from organizations.services.call_log import call_log
 from organizations.services.link import transports
 from tests import database
-from tests.played_iiko import iiko  # noqa: F401  # a fixture for all
+from tests.hub_process import hub  # noqa: F401  # a fixture for all
+from tests.played_iiko import iiko  # noqa: F401  # the same
 from tests.played_sandbox import stage  # noqa: F401  # the same
 from webhooks.services.tokens import token_book
 
@@ -51,6 +53,13 @@ def django_db_setup(
 ) -> Iterator[None]:
     with django_db_blocker.unblock(), database.database_of_this_run(), django_db_blocker.block():
         yield
+
+
+def pytest_collection_finish() -> None:
+    # Thousands of tests are collected by now, which live to the end: the search for garbage leaves them out.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.hookimpl(trylast=True)

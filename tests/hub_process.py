@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.builders import ORGANIZATION_ID, TOKEN
 from tests.database import copy_migrated_cluster
 
@@ -165,6 +167,13 @@ def running_hub(folder: Path, **settings: str) -> Iterator[Hub]:
     finally:
         hub.stop()
         assert keeper.poll() is not None
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """The hub of a module's tests."""
+    with running_hub(tmp_path_factory.mktemp("hub")) as running:
+        yield running
 
 
 KEEP = f"""

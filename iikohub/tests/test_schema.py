@@ -320,7 +320,8 @@ def test_page_is_shown_without_any_foreign_host(client: Client, url: str) -> Non
 
 
 @pytest.mark.django_db
-def test_what_the_page_loads_is_served_by_the_hub(client: Client) -> None:
+def test_what_the_page_loads_is_served_by_the_hub(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "WHITENOISE_USE_FINDERS", True)
     page = client.get("/api/docs/").content.decode()
     addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
 
