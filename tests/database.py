@@ -33,8 +33,9 @@ ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / ".data" / "tests"
 FOLDER = KEPT / "postgres"
 TEMPLATE = "test_iikohub_template_"
-ONE_BUILDS = 5_409_117
-"""The advisory lock under which the template is made: the other workers wait for it."""
+COPY = "test_iikohub_copy_"
+ONE_BUILDS, IN_USE = 5_409_117, 5_409_118
+"""Advisory locks: of who makes the template, while the others wait; of a copy, with the hash of its name."""
 
 # What a power cut does to the rows of a test is nobody's business.
 CARELESS = {
@@ -51,21 +52,47 @@ CARELESS = {
 
 @contextmanager
 def database_of_this_run() -> Iterator[None]:
-    """Give the connection a fresh copy of the migrated template, and drop it in the end."""
+    """Give the connection a fresh copy of the migrated template, and drop it in the end.
+
+    Runs beside each other have one each; what a killed run left behind goes with the next.
+    """
     installed = connection.settings_dict["NAME"]
-    name = connection.settings_dict["TEST"]["NAME"] or f"test_{installed}"
+    name = f"{COPY}{os.getpid()}"
     connection.close()
     with _server() as cursor:
         if settings.DATABASES["default"]["ENGINE"] == "iikohub.db_backends.embedded":
             _take_no_care(cursor)
-        template = _template(cursor)
+        with _alone(cursor):
+            _drop_orphans(cursor)
+            cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [IN_USE, name])
+            template = _template(cursor)
         _copy(cursor, template, name)
-    _use(name)
-    _note_pristine(template)
-    yield
-    _use(installed)
-    with _server() as cursor:
+        _use(name)
+        _note_pristine(template)
+        yield
+        _use(installed)
         cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def _alone(cursor: CursorWrapper) -> Iterator[None]:
+    cursor.execute("SELECT pg_advisory_lock(%s)", [ONE_BUILDS])
+    yield
+    cursor.execute("SELECT pg_advisory_unlock(%s)", [ONE_BUILDS])
+
+
+def _drop_orphans(cursor: CursorWrapper) -> None:
+    for name in _databases(cursor, COPY):
+        lock = [IN_USE, name]
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", lock)
+        if cursor.fetchone() == (True,):
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", lock)
+
+
+def _databases(cursor: CursorWrapper, beginning: str) -> list[str]:
+    cursor.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [beginning])
+    return [row[0] for row in cursor.fetchall()]
 
 
 @contextmanager
@@ -94,14 +121,11 @@ def _copy(cursor: CursorWrapper, template: str, name: str) -> None:
 def _template(cursor: CursorWrapper) -> str:
     """Return the name of the template, which is made if this state of the migrations has none yet."""
     name = TEMPLATE + digest()
-    cursor.execute("SELECT pg_advisory_lock(%s)", [ONE_BUILDS])
-    cursor.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [TEMPLATE])
-    found = [row[0] for row in cursor.fetchall()]
+    found = _databases(cursor, TEMPLATE)
     if name not in found:
         for old in found:
             cursor.execute(f'DROP DATABASE "{old}" WITH (FORCE)')
         _build(cursor, name)
-    cursor.execute("SELECT pg_advisory_unlock(%s)", [ONE_BUILDS])
     return name
 
 
