@@ -62,17 +62,14 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not SCHEMA.exists() and item.get_closest_marker("vendor"):
             item.add_marker(pytest.mark.skip(reason=NO_DOCUMENT))
         if COMPARING_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("compared")
-    # The long ones first, so that no worker is left alone with one at the end.
-    items.sort(
-        key=lambda item: not (item.get_closest_marker("process") or item.get_closest_marker("browser"))
-    )
+    # So that no worker is left alone with a long one at the end.
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("long", "process", "browser"))))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

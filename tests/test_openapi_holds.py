@@ -65,6 +65,8 @@ from tests.builders import (
 from tests.played_iiko import PlayedIiko, linked
 from webhooks.models import WebhookConfig, WebhookEvent
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 """Of each kind for each operation; 0: the few of ``make test``, the same in every run."""
 
