@@ -83,7 +83,7 @@ def _alone(cursor: CursorWrapper) -> Iterator[None]:
 
 def _drop_orphans(cursor: CursorWrapper) -> None:
     for name in _databases(cursor, COPY):
-        lock = [IN_USE, name]
+        lock: tuple[int, str] = (IN_USE, name)
         cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", lock)
         if cursor.fetchone() == (True,):
             cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
