@@ -5,6 +5,9 @@
 VENDOR_DOCUMENT := ../shared/iiko/cloud-openapi.json
 .PHONY: help install run test test-fast test-vendor fuzz chaos check check-static bench lock messages clean
 
+# Compiled files are kept, else each of the many processes that tests start compiles everything anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 PORT ?= 8000
 # For a server that only runs the hub: make install REQUIREMENTS=requirements.txt
 REQUIREMENTS ?= requirements-dev.txt
@@ -43,8 +46,11 @@ install: ## Make .venv with the locked requirements, unless it is current: make 
 run: install ## Run the whole hub with demo data and a played iiko: make run [PORT=8000]
 	@$(BIN)/python manage.py demo --port $(PORT) --end-with-parent
 
+# Two more than there are processors: tests of processes wait more than they compute.
+WORKERS ?= $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 2)' 2>/dev/null || echo auto)
+
 test: install ## Run the tests: make test [ARGS="-k inbox"]
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-fast: install ## Run the tests that start no processes and no browser: make test-fast [ARGS=...]
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not process and not browser" $(ARGS)
@@ -84,6 +90,6 @@ messages: install ## Collect and compile the translations (needs gettext)
 	$(BIN)/python manage.py makemessages --locale ru --locale en --no-obsolete --add-location file --ignore '.*'
 	$(BIN)/python manage.py compilemessages --ignore '.*'
 
-clean: ## Remove what the tools leave behind; .venv and .data stay
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Remove what the tools leave behind; .venv and the data stay
+	rm -rf .data/tests .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from django.conf import LazySettings
+from django.conf import LazySettings, settings
+from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
+from pytest_django.plugin import DjangoDbBlocker
 
 from iiko_client.tests.harness import SCHEMA
 from iikohub.health import readiness
 from organizations import db_clock
 from organizations.services.call_log import call_log
 from organizations.services.link import transports
-from tests.played_iiko import iiko  # noqa: F401  # a fixture for all
+from tests import database
+from tests.hub_process import hub  # noqa: F401  # a fixture for all
+from tests.played_iiko import iiko  # noqa: F401  # the same
 from tests.played_sandbox import stage  # noqa: F401  # the same
 from webhooks.services.tokens import token_book
 from webhooks.services.wrong_tokens import wrong_tokens
@@ -35,12 +40,41 @@ COMPARING_FIXTURES = {"acting", "stage"}
 """What they send is compared with the vendor's document in passing."""
 
 
+def pytest_configure() -> None:
+    """Leave out what costs much and is not looked at; a test of it sets it back."""
+    settings.EMBEDDED_POSTGRES_DIR = database.FOLDER
+    # A hash that is slow by design, for every user that signs in.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # WhiteNoise looks through all static files for every test client.
+    settings.WHITENOISE_USE_FINDERS = False
+    TransactionTestCase._fixture_teardown = database.empty_what_was_written  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    django_db_modify_db_settings: None,
+) -> Iterator[None]:
+    with django_db_blocker.unblock(), database.database_of_this_run(), django_db_blocker.block():
+        yield
+
+
+def pytest_collection_finish() -> None:
+    # Thousands of tests are collected by now, which live to the end: the search for garbage leaves them out.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not SCHEMA.exists() and item.get_closest_marker("vendor"):
             item.add_marker(pytest.mark.skip(reason=NO_DOCUMENT))
         if COMPARING_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("compared")
+    # So that no worker is left alone with a long one at the end.
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("long", "process", "browser"))))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -439,6 +439,26 @@ def post(
         return client.post(url, data=body, content_type="application/json", **extra)
 
 
+def deliver(*events: Any, token: str | None = TOKEN) -> None:
+    """Bring events in by one request; nothing is applied yet."""
+    answer = post(Client(), list(events), token)
+    assert answer.status_code == 200, answer.content
+
+
+def arrive(*events: Any, token: str | None = TOKEN) -> None:
+    """Bring events in by one request and apply them."""
+    deliver(*events, token=token)
+    drain()
+
+
+def arrive_apart(*bodies: Any, token: str | None = TOKEN) -> None:
+    """Bring bodies in, each by a request of its own, then apply them all."""
+    for body in bodies:
+        answer = post(Client(), body, token)
+        assert answer.status_code == 200, answer.content
+    drain()
+
+
 def inbox() -> list[Any]:  # untyped, so that a test may reach into a payload
     """Every stored event, in the order of arrival."""
     return list(WebhookEvent.objects.order_by("id"))

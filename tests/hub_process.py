@@ -18,8 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bench.hub_api import HubApi
 from tests.builders import ORGANIZATION_ID, TOKEN
+from tests.database import copy_migrated_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -137,32 +140,48 @@ def wait_until(happened: Any, *, seconds: float = 30) -> None:
 def running_hub(folder: Path, **settings: str) -> Iterator[Hub]:
     """A migrated hub with one restaurant and an API key; nothing runs yet but its database."""
     hub = Hub(folder, settings=settings)
+    copy_migrated_cluster(folder / "postgres")
     # Holds the embedded server up between the commands, as a worker of the installation would.
     keeper = hub.start("manage.py", "shell", "-v0", "-c", KEEP)
+    kept = folder / "kept"
     try:
-        wait_until((folder / "kept").exists, seconds=60)
-        hub.manage("migrate", "-v0")
-        hub.manage(
-            "add_organization",
-            ORGANIZATION_ID,
-            "--name=Кафе «Сирень»",
-            "--timezone=Asia/Yekaterinburg",
-            f"--webhook-token={TOKEN}",
-        )
-        hub.key = hub.manage("create_api_key", "tests").strip()
+        wait_until(lambda: kept.exists() or keeper.poll() is not None, seconds=60)
+        hub.key = kept.read_text()
         yield hub
     finally:
         hub.stop()
         assert keeper.poll() is not None
 
 
-KEEP = """
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """The hub of a module's tests."""
+    with running_hub(tmp_path_factory.mktemp("hub")) as running:
+        yield running
+
+
+KEEP = f"""
 import signal, sys
+from io import StringIO
 from pathlib import Path
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+call_command("migrate", verbosity=0)
+call_command(
+    "add_organization",
+    "{ORGANIZATION_ID}",
+    "--name=Кафе «Сирень»",
+    "--timezone=Asia/Yekaterinburg",
+    "--webhook-token={TOKEN}",
+    stdout=StringIO(),
+)
+key = StringIO()
+call_command("create_api_key", "tests", stdout=key)
 connection.ensure_connection()
-(Path(settings.EMBEDDED_POSTGRES_DIR).parent / "kept").touch()
+folder = Path(settings.EMBEDDED_POSTGRES_DIR).parent
+(folder / "key").write_text(key.getvalue().strip())
+(folder / "key").rename(folder / "kept")
 signal.pause()
 """

@@ -30,15 +30,14 @@ from tests.builders import (
     ORGANIZATION_ID,
     REVISION,
     TABLE_ID,
+    arrive,
     banquet_order,
     cloud_event,
     courier,
     customer,
-    drain,
     make_key,
     make_organization,
     make_other_organization,
-    post,
     product,
     reserve_event,
     table_order_event,
@@ -63,6 +62,7 @@ CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := s
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.xdist_group("browser"),
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
 ]
@@ -82,15 +82,15 @@ NOTE = ".hub-live-note"
 expect.set_options(timeout=REFRESHES_WITHIN_MS)
 
 
-@pytest.fixture
-def browser(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    """A browser for one test: while it runs, an event loop runs in this thread.
+@pytest.fixture(scope="module")
+def browser(django_db_setup: None) -> Iterator[Browser]:
+    """The browser of all these tests: while it runs, an event loop runs in this thread.
 
     Django takes that for asynchronous code, hence the variable, and opens a connection of its own for
-    it. The database is set up before the loop starts and cleared after it has ended.
+    it. The group keeps other tests from coming in between.
     """
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patched, sync_playwright() as playwright:
+        patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield started
         started.close()
@@ -136,11 +136,6 @@ def _visit(browser: Browser, live_server: LiveServer, *, width: int) -> Iterator
     yield one
     context.close()
     assert one.complaints == []
-
-
-def arrive(*events: object) -> None:
-    post(Client(), list(events))
-    drain()
 
 
 def test_signing_in_leads_to_the_overview(visitor: Visitor) -> None:

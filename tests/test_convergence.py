@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -13,14 +12,13 @@ from hypothesis import strategies as st
 
 from orders.models import Order
 from tests.builders import REVISION, cloud_event, courier, drain, make_organization, post, soi_message
+from tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 
 ORDERS = ("3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e8", "aaaaaaaa-b2d4-4f60-8172-93a4b5c6d7e8")
 
-EXAMPLES = (
-    1000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 40
-)  # each delivers its messages twice
+EXAMPLES = examples(20, search=1000)  # each delivers its messages twice
 OURS = {"id", "created_at", "updated_at", "field_ranks"}
 
 optional_fields = st.sets(

@@ -16,15 +16,9 @@ import pytest
 
 from tests.builders import TOKEN, cloud_event
 from tests.cut_off import Way
-from tests.hub_process import Hub, running_hub, wait_until
+from tests.hub_process import Hub, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("cut off")]
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with running_hub(tmp_path_factory.mktemp("hub")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from functools import cache
 from random import Random
@@ -28,6 +27,7 @@ from tests.builders import (
     make_organization,
     post,
 )
+from tests.examples import examples
 from tests.vendor_examples import example
 from webhooks.handlers import HANDLERS, KEPT
 from webhooks.models import WebhookEvent
@@ -36,7 +36,7 @@ from webhooks.services.forecast import forecast
 pytestmark = pytest.mark.django_db
 
 ENDED = {"processed", "stale", "ignored"}
-EXAMPLES = 500 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 12
+EXAMPLES = examples(8)
 """For each type, some events each."""
 
 

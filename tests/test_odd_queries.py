@@ -57,16 +57,25 @@ def test_list_takes_no_lookup_that_its_filters_do_not_offer(admin_client: Client
     assert {lookup for lookup, status in answers.items() if status != 400} <= offered
 
 
-def test_filters_of_a_list_go_on_working(admin_client: Client) -> None:
-    for one in ADMINS.values():
-        request = admin_client.get(url_of(one)).wsgi_request
-        for listed in one.get_list_filter(request):
-            if isinstance(listed, type):
-                is_range = issubclass(listed, MomentRangeFilter)
-                names = listed.parameters() if is_range else (listed.parameter_name,)  # type: ignore[attr-defined]
-                for name in names:
-                    assert admin_client.get(url_of(one), {name: ""}).status_code == 200, (one, name)
+@pytest.mark.parametrize("name", ADMINS)
+def test_filters_of_a_list_go_on_working(admin_client: Client, name: str) -> None:
+    one = ADMINS[name]
+    request = admin_client.get("/admin/jsi18n/").wsgi_request
+    names: list[str] = []
+    for listed in one.get_list_filter(request):
+        if isinstance(listed, type):
+            is_range = issubclass(listed, MomentRangeFilter)
+            names += listed.parameters() if is_range else [listed.parameter_name]  # type: ignore[attr-defined]
+
+    # All at once: one that is not offered is enough for a refusal.
+    answer = admin_client.get(url_of(one), dict.fromkeys(names, ""))
+
+    assert answer.status_code == 200, names
+
+
+def test_filters_of_people_go_on_working(admin_client: Client) -> None:
     people = "/admin/auth/user/"
+
     assert admin_client.get(people, {"is_active__exact": "1", "is_superuser__exact": "0"}).status_code == 200
     assert admin_client.get(people, {"groups__id__exact": "1"}).status_code == 200
 

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -63,6 +64,8 @@ from tests.builders import (
 )
 from tests.played_iiko import PlayedIiko, linked
 from webhooks.models import WebhookConfig, WebhookEvent
+
+pytestmark = pytest.mark.long
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 """Of each kind for each operation; 0: the few of ``make test``, the same in every run."""
@@ -197,11 +200,18 @@ def _operations(customer: Customer) -> LoyaltyOperation:
 
 
 Operation = APIOperation[Any, Any, Any, Any]
-SCHEMA = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
-SCHEMA.app = _application
-OPERATIONS: list[Operation] = [
-    result.ok() for result in SCHEMA.get_all_operations() if isinstance(result, Ok)
-]
+
+
+@cache
+def _description() -> Any:  # untyped, as its generator is
+    schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+    schema.app = _application
+    return schema
+
+
+@cache
+def _asked_operations() -> list[Operation]:
+    return [result.ok() for result in _description().get_all_operations() if isinstance(result, Ok)]
 
 
 class Findings(dict[str, str]):
@@ -234,7 +244,7 @@ def _name_known(case: Case[Any], known: dict[str, list[Any]], data: st.DataObjec
 @pytest.mark.parametrize("who", KEYS)
 def test_answers_are_as_described(known: dict[str, list[Any]], who: str) -> None:
     headers, findings = _headers(KEYS[who]), Findings()
-    for operation in OPERATIONS:
+    for operation in _asked_operations():
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             _ask(operation, mode, headers, known, findings)
 
@@ -298,7 +308,7 @@ ODD_BODIES: dict[str, tuple[bytes, str]] = {
 def _fields_of(operation: Operation) -> list[str]:
     body: Any = next(iter(operation.definition.raw.get("requestBody", {}).get("content", {}).values()), {})
     name = body.get("schema", {}).get("$ref", "").rpartition("/")[2]
-    return list(SCHEMA.raw_schema["components"]["schemas"].get(name, {}).get("properties", {}))
+    return list(_description().raw_schema["components"]["schemas"].get(name, {}).get("properties", {}))
 
 
 def _odd_queries(operation: Operation) -> Iterator[dict[str, Any]]:
@@ -335,7 +345,7 @@ def _odd_requests(operation: Operation, known: dict[str, list[Any]]) -> Iterator
 def test_odd_requests_are_answered_as_described(known: dict[str, list[Any]]) -> None:
     """NUL, numbers without end, deep JSON, unusual encodings: in every parameter, body and field."""
     headers, findings, client = _headers({}), Findings(), WerkzeugClient(_application)
-    for operation in OPERATIONS:
+    for operation in _asked_operations():
         for path, request in _odd_requests(operation, known):
             with transaction.atomic():
                 answer = client.open(path, method=operation.method.upper(), headers=headers, **request)

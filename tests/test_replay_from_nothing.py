@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from io import StringIO
 from typing import Any
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from iiko_client.reading import loads
 from orders.models import Order, TimelineEntry
 from tests.builders import ORGANIZATION_ID, drain, make_organization, post, soi_message
+from tests.examples import examples
 from tests.test_convergence import ORDERS, cloud_events, mirror, soi_messages
 from webhooks.models import EventSource, WebhookEvent
 from webhooks.services.forecast import Forecast, forecast
@@ -25,7 +25,7 @@ from webhooks.services.reconcile_store import store_orders
 
 pytestmark = pytest.mark.django_db
 
-EXAMPLES = 300 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 15
+EXAMPLES = examples(8, search=300)
 
 Told = tuple[str, Any, Any, Any]
 

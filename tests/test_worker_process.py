@@ -16,15 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.hub_process import Hub, running_hub, wait_until
+from tests.hub_process import Hub, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("worker")]
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with running_hub(tmp_path_factory.mktemp("hub")) as running:
-        yield running
 
 
 def lines(hub: Hub, process: subprocess.Popen[str]) -> list[dict[str, Any]]:

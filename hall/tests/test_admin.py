@@ -15,13 +15,12 @@ from tests.builders import (
     OTHER_ORGANIZATION_ID,
     OTHER_TOKEN,
     REVISION,
+    arrive,
     banquet_order,
     cloud_event,
-    drain,
     make_organization,
     make_other_organization,
     make_terminal_group,
-    post,
     product,
     reserve_event,
     table_order_event,
@@ -39,13 +38,6 @@ VIEW = ("hall.view_reserve", "hall.view_tableorder")
 def chief(client: Client) -> Client:
     sign_in_superuser(client)
     return client
-
-
-def arrive(*events: dict[str, Any], token: str | None = None) -> None:
-    for event in events:
-        answer = post(Client(), event, token) if token else post(Client(), event)
-        assert answer.status_code == 200
-    drain()
 
 
 def opened(client: Client, path: str) -> Any:

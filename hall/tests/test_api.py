@@ -17,13 +17,12 @@ from tests.builders import (
     REVISION,
     TABLE_ID,
     TABLE_ORDER_ID,
+    arrive,
     authorized,
     banquet_order,
-    drain,
     make_key,
     make_organization,
     make_other_organization,
-    post,
     reserve_event,
     table_order_event,
 )
@@ -32,12 +31,6 @@ from tests.pages import sign_in
 pytestmark = pytest.mark.django_db
 
 API = "/api/v1/"
-
-
-def arrive(*events: dict[str, Any], token: str | None = None) -> None:
-    for event in events:
-        assert (post(Client(), event, token) if token else post(Client(), event)).status_code == 200
-    drain()
 
 
 def get(path: str, key: str | None = None, **headers: str) -> Any:

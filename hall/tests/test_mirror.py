@@ -21,6 +21,7 @@ from tests.builders import (
     REVISION,
     TABLE_ID,
     TABLE_ORDER_ID,
+    arrive,
     banquet_order,
     customer,
     drain,
@@ -37,12 +38,6 @@ from webhooks.models import EventStatus, Reason, WebhookEvent
 from webhooks.services.worker import run_batch
 
 pytestmark = pytest.mark.django_db
-
-
-def arrive(*events: dict[str, Any]) -> None:
-    for event in events:
-        assert post(Client(), event).status_code == 200
-    drain()
 
 
 def outcomes() -> list[tuple[str, str]]:

@@ -112,11 +112,16 @@ def document() -> Any:
 
 def complaints(name: str, body: object, *, answer: bool = False) -> list[str]:
     """Return where a request (or a 200) differs from the vendor's schema."""
+    found = _validator(name, answer).iter_errors(body)
+    return [f"{error.json_path}: {error.message}" for error in found]
+
+
+@cache
+def _validator(name: str, answer: bool) -> Draft202012Validator:
     method = document()["paths"][f"/api/1/{name}"]["post"]
     where = method["responses"]["200"] if answer else method["requestBody"]
     [content] = where["content"].values()
-    schema = _adapt(content["schema"]) | {"$defs": _definitions()}
-    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(body)]
+    return Draft202012Validator(_adapt(content["schema"]) | {"$defs": _definitions()})
 
 
 @lru_cache

@@ -203,7 +203,6 @@ def test_programs_on_path_serve_a_server_of_ones_own_where_they_are_new_enough(
 
 
 @pytest.mark.process
-@pytest.mark.xdist_group("kills")
 def test_it_comes_up_on_another_machine(file: Path, tmp_path: Path) -> None:
     other = Hub(tmp_path / "elsewhere")
     other.folder.mkdir()

@@ -21,8 +21,8 @@ from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
     OTHER_TOKEN,
+    arrive,
     cloud_event,
-    drain,
     make_organization,
     make_other_organization,
     post,
@@ -40,11 +40,6 @@ HOME = "/admin/"
 def chief(client: Client) -> Client:
     sign_in_superuser(client)
     return client
-
-
-def arrive(*events: object, token: str | None = None) -> None:
-    post(Client(), list(events), **({"token": token} if token else {}))
-    drain()
 
 
 def tiles(client: Client) -> dict[str, tuple[str, str]]:

@@ -318,7 +318,6 @@ def test_metrics_without_database_tell_what_the_process_knows(client: Client) ->
 
 
 @pytest.mark.process
-@pytest.mark.xdist_group("kills")
 def test_every_sample_is_told_once_whichever_process_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

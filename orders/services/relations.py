@@ -14,7 +14,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import DateTimeField, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from orders.models import Order
@@ -97,7 +97,7 @@ def _in_its_place(order: Order, visible: QuerySet[Order]) -> Iterator[Relative]:
     living = (
         same.exclude(is_deleted=True)
         .exclude(iiko_order_id=None)
-        .annotate(began=Coalesce("when_created", "created_at"))
+        .annotate(began=Coalesce("when_created", "created_at", output_field=DateTimeField()))
     )
     near = living.filter(began__range=(began - _ABOUT_THEN, began + _ABOUT_THEN))
     for row in near.order_by("-pk")[:1] if order.readable_number else ():

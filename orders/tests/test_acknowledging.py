@@ -17,6 +17,7 @@ from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
     REVISION,
+    arrive,
     cloud_event,
     drain,
     make_organization,
@@ -35,11 +36,6 @@ ENGLISH = {"Accept-Language": "en"}
 def refused(order_id: str = ORDER_ID, **changes: Any) -> dict[str, Any]:
     wire = {"event_type": "DeliveryOrderError", "creation_status": "Error", "order": None}
     return cloud_event(order_id=order_id, **(wire | changes))
-
-
-def arrive(*events: Any) -> None:
-    post(Client(), list(events))
-    drain()
 
 
 def overview(client: Client) -> dict[str, tuple[str, str]]:

@@ -20,11 +20,11 @@ from tests.builders import (
     REVISION,
     authorized,
     cloud_event,
+    deliver,
     drain,
     inbox,
     make_key,
     make_organization,
-    post,
 )
 from webhooks.models import WebhookEvent
 from webhooks.services.worker import run_batch
@@ -48,10 +48,6 @@ def get(key: str, url: str = URL, **query: Any) -> dict[str, Any]:
 
 def changed(key: str, *, since: str = LONG_AGO, **query: Any) -> list[str]:
     return [row["iiko_order_id"] for row in get(key, updated_since=since, **query)["results"]]
-
-
-def deliver(*events: dict[str, Any]) -> None:
-    assert post(Client(), list(events)).status_code == 200
 
 
 class Integrator:

@@ -15,6 +15,7 @@ from organizations.shift_models import Shift
 from organizations.stop_models import StopListGroup
 from sandbox.tests import vendor_schema
 from tests.builders import ORGANIZATION_ID, drain, inbox, make_organization, post
+from tests.examples import examples
 from webhooks.models import WebhookEvent
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +66,7 @@ BROKEN = st.one_of(
     event("StopListUpdate", st.fixed_dictionaries({"terminalGroupsStopListsUpdates": st.lists(RUBBISH)})),
 )
 OFTEN = settings(
-    max_examples=30,
+    max_examples=examples(15),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -112,7 +113,7 @@ def test_broken_events_are_kept_and_none_dies(events: list[Any]) -> None:
     assert all(one.reason for one in inbox() if one.status == "ignored")
 
 
-@settings(OFTEN, max_examples=15)
+@settings(OFTEN, max_examples=examples(10))
 @given(events=st.lists(SHIFTS | STOP_LISTS, min_size=2, max_size=8), seed=st.integers(0, 10**6))
 def test_disorder_and_repeats_end_in_the_same_rows(events: list[Any], seed: int) -> None:
     few = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"]

@@ -24,6 +24,7 @@ from tests.builders import (
     post,
     soi_message,
 )
+from tests.examples import examples
 from webhooks.models import WebhookEvent
 from webhooks.services.bodies import clean, read_body
 
@@ -668,10 +669,9 @@ def test_message_without_organization_belongs_to_the_tokens_only_one(client: Cli
 # --- anything at all ---------------------------------------------------------------------------------
 
 ANYTHING = settings(
-    max_examples=120,
+    max_examples=examples(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    derandomize=True,
 )
 LEAVES = (
     st.none()

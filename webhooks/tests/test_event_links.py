@@ -14,10 +14,9 @@ from tests.builders import (
     COURIER_ID,
     ORGANIZATION_ID,
     TERMINAL_GROUP_ID,
-    drain,
+    arrive,
     inbox,
     make_organization,
-    post,
     shift_event,
     stop_list_event,
 )
@@ -29,11 +28,6 @@ SHIFTS = "/admin/organizations/shift/"
 STOP_LISTS = "/admin/organizations/stoplistitem/"
 OTHER_GROUP_ID = "1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9"
 CLOSED_AT = "2026-03-14 15:00:00.000"
-
-
-def arrive(*events: Any) -> None:
-    assert post(Client(), list(events)).status_code == 200
-    drain()
 
 
 def english(client: Client, url: str) -> Any:

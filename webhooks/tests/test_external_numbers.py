@@ -15,13 +15,12 @@ from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
     REVISION,
+    arrive_apart,
     authorized,
     cloud_event,
-    drain,
     inbox,
     make_key,
     make_organization,
-    post,
     reserve_event,
     soi_message,
     table_order_event,
@@ -46,12 +45,6 @@ def restaurant(db: None) -> None:
     make_organization()
 
 
-def deliver(*bodies: Any) -> None:
-    for body in bodies:
-        assert post(Client(), body).status_code == 200
-    drain()
-
-
 def found(address: str, **asked: str) -> list[dict[str, Any]]:
     response = Client().get(f"/api/v1/{address}", asked, headers=authorized(make_key()))
     assert response.status_code == 200, response.content
@@ -62,7 +55,7 @@ def found(address: str, **asked: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("is_soi", [False, True])
 def test_number_is_shown_as_given_and_found_by_it(number: str, is_soi: bool) -> None:
-    deliver(soi_message(external_id=number) if is_soi else cloud_event(external_number=number))
+    arrive_apart(soi_message(external_id=number) if is_soi else cloud_event(external_number=number))
 
     (shown,) = found("orders", external_order_id=number)
     assert shown["external_order_id"] == number
@@ -74,7 +67,7 @@ def test_number_is_shown_as_given_and_found_by_it(number: str, is_soi: bool) -> 
 @pytest.mark.parametrize("is_soi", [False, True])
 def test_search_takes_any_case_the_filter_does_not(is_soi: bool) -> None:
     number = "Web-7e0C2b14"
-    deliver(soi_message(external_id=number) if is_soi else cloud_event(external_number=number))
+    arrive_apart(soi_message(external_id=number) if is_soi else cloud_event(external_number=number))
 
     assert len(found("orders", search="WEB-7E0c2B14")) == 1
     assert found("orders", external_order_id="WEB-7E0c2B14") == []
@@ -82,7 +75,7 @@ def test_search_takes_any_case_the_filter_does_not(is_soi: bool) -> None:
 
 
 def test_numbers_that_differ_in_case_are_two_orders() -> None:
-    deliver(
+    arrive_apart(
         soi_message(external_id="A1B2C3D4E5F60718293A4B5C6D7E8F90", order_id=None),
         soi_message(external_id="a1b2c3d4-e5f6-0718-293a-4b5c6d7e8f90", order_id=None),
     )
@@ -95,7 +88,7 @@ def test_numbers_that_differ_in_case_are_two_orders() -> None:
 
 def test_rows_are_merged_by_the_number_as_given() -> None:
     number = NUMBERS[0]
-    deliver(
+    arrive_apart(
         soi_message(kind="CREATE", external_id=number, order_id=None), cloud_event(external_number=number)
     )
 
@@ -105,17 +98,17 @@ def test_rows_are_merged_by_the_number_as_given() -> None:
 
 def test_row_whose_number_was_rewritten_is_found_by_iikos_id_and_corrected() -> None:
     number = NUMBERS[0]
-    deliver(cloud_event(external_number=number))
+    arrive_apart(cloud_event(external_number=number))
     Order.objects.update(external_order_id=number.lower())
 
-    deliver(cloud_event(external_number=number, timestamp=REVISION + 1))
+    arrive_apart(cloud_event(external_number=number, timestamp=REVISION + 1))
 
     assert Order.objects.get().external_order_id == number
     assert len(found("orders", external_order_id=number)) == 1
 
 
 def test_white_space_around_it_is_no_part_of_it() -> None:
-    deliver(cloud_event(external_number="  WEB 117\t"))
+    arrive_apart(cloud_event(external_number="  WEB 117\t"))
 
     assert Order.objects.get().external_order_id == "WEB 117"
     assert len(found("webhooks/events", order_external_id="WEB 117")) == 1
@@ -126,7 +119,7 @@ def test_longer_number_is_cut_noted_and_still_found_whole(is_soi: bool) -> None:
     number = "S" * 300
     other = number[:-1] + "T"
     for at, one in enumerate((number, other)):
-        deliver(
+        arrive_apart(
             soi_message(external_id=one, order_id=None)
             if is_soi
             else cloud_event(external_number=one, order_id=f"order-{at}")
@@ -147,7 +140,7 @@ def test_longer_number_is_cut_noted_and_still_found_whole(is_soi: bool) -> None:
 )
 def test_number_of_the_hall_is_text_too(event: Any, model: Any, address: str) -> None:
     number = NUMBERS[0]
-    deliver(event(external_number=number))
+    arrive_apart(event(external_number=number))
 
     assert model.objects.get().external_number == number
     assert len(found(address, external_number=number)) == 1
@@ -156,7 +149,7 @@ def test_number_of_the_hall_is_text_too(event: Any, model: Any, address: str) ->
 
 
 def test_admin_finds_orders_and_events_by_the_number(admin_client: Client) -> None:
-    deliver(cloud_event(external_number=NUMBERS[2]))
+    arrive_apart(cloud_event(external_number=NUMBERS[2]))
 
     for page in ("admin:orders_order_changelist", "admin:webhooks_webhookevent_changelist"):
         assert NUMBERS[2] in text(admin_client.get(reverse(page), {"q": NUMBERS[2]}))
@@ -164,7 +157,9 @@ def test_admin_finds_orders_and_events_by_the_number(admin_client: Client) -> No
 
 @pytest.mark.parametrize("named", [NUMBERS[0], ORDER_ID.upper()])
 def test_replay_finds_by_number_and_by_iikos_id_in_any_spelling(named: str) -> None:
-    deliver(cloud_event(external_number=NUMBERS[0]), cloud_event(order_id="other", external_number="W-9"))
+    arrive_apart(
+        cloud_event(external_number=NUMBERS[0]), cloud_event(order_id="other", external_number="W-9")
+    )
 
     call_command("replay_webhooks", "--order", named)
 
@@ -172,7 +167,7 @@ def test_replay_finds_by_number_and_by_iikos_id_in_any_spelling(named: str) -> N
 
 
 def test_same_soi_body_with_a_number_of_other_case_is_no_repeat() -> None:
-    deliver(*(soi_message(external_id=one, order_id=None) for one in ("AB-1", "ab-1", "AB-1")))
+    arrive_apart(*(soi_message(external_id=one, order_id=None) for one in ("AB-1", "ab-1", "AB-1")))
 
     assert [(one.order_external_id, one.duplicates) for one in inbox()] == [("AB-1", 1), ("ab-1", 0)]
     assert {one.organization_id for one in inbox()} == {ORGANIZATION_ID}

@@ -20,13 +20,12 @@ from tests.builders import (
     COURIER_ID,
     ORGANIZATION_ID,
     TERMINAL_GROUP_ID,
+    arrive,
     authorized,
-    drain,
     inbox,
     make_key,
     make_organization,
     make_terminal_group,
-    post,
     reserve_content,
     reserve_event,
     shift_event,
@@ -57,11 +56,6 @@ def _restaurant() -> None:
 
 
 in_restaurant = pytest.mark.usefixtures("_restaurant")
-
-
-def arrive(*events: Any) -> None:
-    assert post(Client(), list(events)).status_code == 200
-    drain()
 
 
 def state() -> list[Any]:

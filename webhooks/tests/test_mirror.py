@@ -17,6 +17,7 @@ from tests.builders import (
     REVISION,
     TERMINAL_GROUP_ID,
     TOKEN,
+    arrive_apart,
     cloud_event,
     courier,
     drain,
@@ -37,13 +38,6 @@ def restaurant(db: None) -> None:
     make_organization()
 
 
-def deliver(*bodies: Any) -> None:
-    """POST each body by itself, then apply them all."""
-    for body in bodies:
-        assert post(Client(), body).status_code == 200
-    drain()
-
-
 def the_order() -> Order:
     return Order.objects.get()
 
@@ -61,7 +55,7 @@ def story(*whats: str) -> list[tuple[str, Any, Any]]:
 
 
 def test_late_snapshot_does_not_reopen_closed_order() -> None:
-    deliver(
+    arrive_apart(
         cloud_event(status="Closed", timestamp=REVISION + 5_000),
         cloud_event(status="OnWay", timestamp=REVISION),
     )
@@ -72,7 +66,7 @@ def test_late_snapshot_does_not_reopen_closed_order() -> None:
 
 
 def test_status_may_go_back_when_iiko_says_so_later() -> None:
-    deliver(cloud_event(status="OnWay"), cloud_event(status="Waiting", timestamp=REVISION + 1))
+    arrive_apart(cloud_event(status="OnWay"), cloud_event(status="Waiting", timestamp=REVISION + 1))
 
     assert the_order().status == "Waiting"
     assert story("status") == [("status", None, "OnWay"), ("status", "OnWay", "Waiting")]
@@ -82,17 +76,17 @@ def test_equal_revisions_with_other_content_end_alike_in_either_order() -> None:
     first = cloud_event(status="OnWay", event_time="2026-03-14 13:54:53.100")
     second = cloud_event(status="Delivered", event_time="2026-03-14 13:54:53.200")
 
-    deliver(first, second)
+    arrive_apart(first, second)
     assert the_order().status == "Delivered"
     WebhookEvent.objects.all().delete()
     Order.objects.all().delete()
 
-    deliver(second, first)
+    arrive_apart(second, first)
     assert the_order().status == "Delivered"
 
 
 def test_older_snapshot_fills_what_the_newer_did_not_say() -> None:
-    deliver(
+    arrive_apart(
         cloud_event(
             order=None, creation_status="Error", timestamp=REVISION + 10, error_info={"code": "Common"}
         ),
@@ -109,7 +103,7 @@ def test_event_without_revision_counts_by_its_time() -> None:
     without = cloud_event(status="Delivered", event_time="2026-03-14 13:55:00.000")
     del without["eventInfo"]["timestamp"]
 
-    deliver(cloud_event(status="OnWay"), without)
+    arrive_apart(cloud_event(status="OnWay"), without)
 
     assert (the_order().status, the_order().revision) == ("Delivered", REVISION)
 
@@ -122,7 +116,7 @@ def test_absent_field_keeps_the_old_value() -> None:
     for name in ("comment", "courierInfo", "sum", "items"):
         del partial["eventInfo"]["order"][name]
 
-    deliver(cloud_event(comment="Без лука", courierInfo=courier()), partial)
+    arrive_apart(cloud_event(comment="Без лука", courierInfo=courier()), partial)
 
     found = the_order()
     assert (found.status, found.comment, found.courier_name) == ("OnWay", "Без лука", "Орлова Вера")
@@ -130,7 +124,7 @@ def test_absent_field_keeps_the_old_value() -> None:
 
 
 def test_null_clears_the_old_value() -> None:
-    deliver(
+    arrive_apart(
         cloud_event(comment="Без лука", courierInfo=courier()),
         cloud_event(timestamp=REVISION + 1, comment=None, courierInfo=None),
     )
@@ -140,7 +134,9 @@ def test_null_clears_the_old_value() -> None:
 
 
 def test_null_external_number_does_not_forget_the_known_one() -> None:
-    deliver(cloud_event(external_number="WEB-1"), cloud_event(external_number=None, timestamp=REVISION + 1))
+    arrive_apart(
+        cloud_event(external_number="WEB-1"), cloud_event(external_number=None, timestamp=REVISION + 1)
+    )
 
     assert the_order().external_order_id == "WEB-1"
 
@@ -149,7 +145,7 @@ def test_null_external_number_does_not_forget_the_known_one() -> None:
 
 
 def test_bad_date_loses_only_itself() -> None:
-    deliver(
+    arrive_apart(
         cloud_event(),
         cloud_event(timestamp=REVISION + 1, status="OnWay", completeBefore="next friday", sum=10.5),
     )
@@ -172,7 +168,7 @@ def test_bad_date_loses_only_itself() -> None:
     ],
 )
 def test_dates_of_other_forms(text: str, hour: int, minute: int) -> None:
-    deliver(cloud_event(completeBefore=text))
+    arrive_apart(cloud_event(completeBefore=text))
 
     promised = the_order().promised_time
     assert promised is not None
@@ -180,7 +176,7 @@ def test_dates_of_other_forms(text: str, hour: int, minute: int) -> None:
 
 
 def test_fraction_of_a_kopeck_is_rounded_and_noted() -> None:
-    deliver(cloud_event(sum=10.0), cloud_event(sum=10.005, timestamp=REVISION + 1, status="OnWay"))
+    arrive_apart(cloud_event(sum=10.0), cloud_event(sum=10.005, timestamp=REVISION + 1, status="OnWay"))
 
     assert (the_order().amount_minor, the_order().status) == (1001, "OnWay")
     assert inbox()[1].notes == ["order.sum: 10.005 is finer than 1/100, rounded to 10.01"]
@@ -189,7 +185,7 @@ def test_fraction_of_a_kopeck_is_rounded_and_noted() -> None:
 
 @pytest.mark.parametrize("sum_", ["much", "NaN", True, {"sum": 5}, 10**17])
 def test_amount_that_cannot_be_read_is_unknown_not_the_former_one(sum_: Any) -> None:
-    deliver(cloud_event(sum=1000.0), cloud_event(sum=sum_, timestamp=REVISION + 1))
+    arrive_apart(cloud_event(sum=1000.0), cloud_event(sum=sum_, timestamp=REVISION + 1))
 
     assert the_order().amount_minor is None
     assert story("amount_minor") == [("amount_minor", 100000, None)]
@@ -197,7 +193,7 @@ def test_amount_that_cannot_be_read_is_unknown_not_the_former_one(sum_: Any) -> 
 
 
 def test_late_message_does_not_fill_what_a_newer_one_said_unreadably() -> None:
-    deliver(cloud_event(sum="much", timestamp=REVISION + 1), cloud_event(sum=1000.0))
+    arrive_apart(cloud_event(sum="much", timestamp=REVISION + 1), cloud_event(sum=1000.0))
 
     assert the_order().amount_minor is None
 
@@ -219,11 +215,11 @@ def test_late_message_does_not_fill_what_a_newer_one_said_unreadably() -> None:
 )
 def test_any_field_that_cannot_be_read_is_unknown(wire: str, name: str, empty: Any) -> None:
     payment = {"sum": 5.0, "paymentType": {"id": COURIER_ID, "name": "Наличные"}}
-    deliver(cloud_event(isAsap=True, courierInfo=courier(), payments=[payment]))
+    arrive_apart(cloud_event(isAsap=True, courierInfo=courier(), payments=[payment]))
     assert getattr(the_order(), name) not in (None, [])
 
     bad: dict[str, Any] = {wire: "soon" if wire == "isAsap" else False}
-    deliver(cloud_event(timestamp=REVISION + 1, **bad))
+    arrive_apart(cloud_event(timestamp=REVISION + 1, **bad))
 
     assert getattr(the_order(), name) == empty
     assert [note.partition(":")[0] for note in inbox()[1].notes] == [f"order.{wire}"]
@@ -238,13 +234,13 @@ def test_amounts_are_exact(written: str, minor: int) -> None:
 
     body = json.dumps([cloud_event(sum="@")]).replace('"@"', written)
 
-    deliver(body)
+    arrive_apart(body)
 
     assert the_order().amount_minor == minor
 
 
 def test_unknown_status_is_kept_raw_and_never_terminal() -> None:
-    deliver(cloud_event(status="OnWay"), cloud_event(status="Teleported", timestamp=REVISION + 1))
+    arrive_apart(cloud_event(status="OnWay"), cloud_event(status="Teleported", timestamp=REVISION + 1))
 
     found = the_order()
     assert (found.status, found.raw_status, found.is_open, found.has_unknown_status) == (
@@ -262,7 +258,7 @@ def test_unknown_status_is_kept_raw_and_never_terminal() -> None:
     [("ON_WAY", "OnWay"), ("onway", "OnWay"), ("WAIT_COOKING", "WaitCooking"), ("Cancelled", "Cancelled")],
 )
 def test_spellings_of_a_status(raw: str, status: str) -> None:
-    deliver(soi_message(orderStatus=raw))
+    arrive_apart(soi_message(orderStatus=raw))
 
     assert (the_order().status, the_order().raw_status) == (status, raw)
 
@@ -277,16 +273,16 @@ def test_spellings_of_a_status(raw: str, status: str) -> None:
     ],
 )
 def test_order_types(service: str, kind: str) -> None:
-    deliver(cloud_event(orderType={"id": None, "name": "x", "orderServiceType": service}))
+    arrive_apart(cloud_event(orderType={"id": None, "name": "x", "orderServiceType": service}))
 
     assert the_order().order_type == kind
 
 
 def test_problem_without_words_is_a_problem_all_the_same() -> None:
-    deliver(cloud_event(problem={"hasProblem": True, "description": None}))
+    arrive_apart(cloud_event(problem={"hasProblem": True, "description": None}))
     assert the_order().problem == ""
 
-    deliver(cloud_event(problem={"hasProblem": False, "description": "was"}, timestamp=REVISION + 1))
+    arrive_apart(cloud_event(problem={"hasProblem": False, "description": "was"}, timestamp=REVISION + 1))
     assert the_order().problem is None
 
 
@@ -298,14 +294,14 @@ def test_local_times_run_on_the_terminal_groups_clock() -> None:
 
     make_terminal_group(Organization.objects.get(), timezone="+03:00")
 
-    deliver(cloud_event())
+    arrive_apart(cloud_event())
 
     assert the_order().promised_time == datetime(2026, 3, 14, 16, 40, tzinfo=UTC)
     assert the_order().restaurant_name == "Сирень, центр"
 
 
 def test_organizations_clock_where_the_group_is_unknown() -> None:
-    deliver(cloud_event(terminalGroupId="11111111-2222-4333-8444-555555555555"))
+    arrive_apart(cloud_event(terminalGroupId="11111111-2222-4333-8444-555555555555"))
 
     assert the_order().promised_time == datetime(2026, 3, 14, 14, 40, tzinfo=UTC)
     assert the_order().restaurant_name == "Кафе «Сирень»"
@@ -344,7 +340,7 @@ def test_inactive_organization_changes_no_order() -> None:
 def test_envelope_and_content_of_different_organizations_change_no_order() -> None:
     make_other_organization(token=TOKEN)
 
-    deliver(cloud_event(info={"organizationId": OTHER_ORGANIZATION_ID}))
+    arrive_apart(cloud_event(info={"organizationId": OTHER_ORGANIZATION_ID}))
 
     assert not Order.objects.exists()
     assert endings() == [("ignored", "organization_mismatch")]
@@ -355,7 +351,7 @@ def test_envelope_and_content_of_different_organizations_change_no_order() -> No
 def test_token_of_another_organization_changes_no_order() -> None:
     make_other_organization()
 
-    deliver(cloud_event(organization_id=OTHER_ORGANIZATION_ID))
+    arrive_apart(cloud_event(organization_id=OTHER_ORGANIZATION_ID))
 
     assert not Order.objects.exists()
     assert endings() == [("ignored", "foreign_token")]
@@ -363,7 +359,7 @@ def test_token_of_another_organization_changes_no_order() -> None:
 
 @pytest.mark.parametrize("info", [None, [], "text", 5])
 def test_event_without_content_changes_no_order(info: Any) -> None:
-    deliver(cloud_event(envelope={"eventInfo": info}))
+    arrive_apart(cloud_event(envelope={"eventInfo": info}))
 
     assert not Order.objects.exists()
     assert [event.status for event in inbox()] == ["ignored"]
@@ -371,7 +367,7 @@ def test_event_without_content_changes_no_order(info: Any) -> None:
 
 @pytest.mark.parametrize("order_id", [None, "", 7.5, {}, "x" * 500])
 def test_event_that_names_no_order_changes_none(order_id: Any) -> None:
-    deliver(cloud_event(info={"id": order_id}))
+    arrive_apart(cloud_event(info={"id": order_id}))
 
     assert not Order.objects.exists()
     assert endings() == [("ignored", "no_order_id")]
@@ -380,7 +376,9 @@ def test_event_that_names_no_order_changes_none(order_id: Any) -> None:
 def test_same_id_in_two_organizations_is_two_orders() -> None:
     make_other_organization(token=TOKEN)
 
-    deliver(cloud_event(status="OnWay"), cloud_event(status="Closed", organization_id=OTHER_ORGANIZATION_ID))
+    arrive_apart(
+        cloud_event(status="OnWay"), cloud_event(status="Closed", organization_id=OTHER_ORGANIZATION_ID)
+    )
 
     assert {(str(found.organization_id), found.status) for found in Order.objects.all()} == {
         (ORGANIZATION_ID, "OnWay"),
@@ -389,7 +387,7 @@ def test_same_id_in_two_organizations_is_two_orders() -> None:
 
 
 def test_ids_are_compared_without_regard_to_case() -> None:
-    deliver(cloud_event(order_id=ORDER_ID.upper()), cloud_event(timestamp=REVISION + 1, status="OnWay"))
+    arrive_apart(cloud_event(order_id=ORDER_ID.upper()), cloud_event(timestamp=REVISION + 1, status="OnWay"))
 
     assert (the_order().iiko_order_id, the_order().status) == (ORDER_ID, "OnWay")
 
@@ -398,7 +396,7 @@ def test_ids_are_compared_without_regard_to_case() -> None:
 
 
 def test_soi_never_overrides_what_the_cloud_said() -> None:
-    deliver(cloud_event(status="Closed", sum=100.0), soi_message(orderStatus="ON_WAY", orderAmount=1.0))
+    arrive_apart(cloud_event(status="Closed", sum=100.0), soi_message(orderStatus="ON_WAY", orderAmount=1.0))
 
     found = the_order()
     assert (found.status, found.amount_minor, found.creation_status) == ("Closed", 10000, "Success")
@@ -408,7 +406,7 @@ def test_soi_never_overrides_what_the_cloud_said() -> None:
 
 
 def test_late_soi_create_does_not_move_an_order_back() -> None:
-    deliver(
+    arrive_apart(
         soi_message(orderStatus="ON_WAY", orderAmount=20.0),
         soi_message(kind="CREATE", orderStatus="WAIT_COOKING", orderAmount=10.0),
     )
@@ -418,9 +416,9 @@ def test_late_soi_create_does_not_move_an_order_back() -> None:
 
 
 def test_late_soi_create_brings_the_id_of_iiko_though_nothing_else() -> None:
-    deliver(soi_message(order_id=None, external_id="S-1"))
-    deliver(soi_message(kind="CREATE", external_id="S-1"))
-    deliver(cloud_event(external_number="W-1"))
+    arrive_apart(soi_message(order_id=None, external_id="S-1"))
+    arrive_apart(soi_message(kind="CREATE", external_id="S-1"))
+    arrive_apart(cloud_event(external_number="W-1"))
 
     assert (the_order().iiko_order_id, the_order().soi_external_id) == (ORDER_ID, "S-1")
     assert the_order().external_order_id == "W-1"
@@ -433,7 +431,7 @@ def test_partial_soi_update_keeps_what_it_does_not_name() -> None:
         "iikoOrderDetails": {"iikoOrderId": ORDER_ID, "orderStatus": "DELIVERED"},
     }
 
-    deliver(soi_message(kind="CREATE"), partial)
+    arrive_apart(soi_message(kind="CREATE"), partial)
 
     found = the_order()
     assert (found.status, found.amount_minor, found.creation_status) == ("Delivered", 165100, "OK")
@@ -441,23 +439,23 @@ def test_partial_soi_update_keeps_what_it_does_not_name() -> None:
 
 
 def test_soi_update_of_an_unknown_order_makes_it() -> None:
-    deliver(soi_message(order_id=None, orderStatus="ON_WAY"))
+    arrive_apart(soi_message(order_id=None, orderStatus="ON_WAY"))
 
     assert (the_order().iiko_order_id, the_order().external_order_id) == (None, "20260314-117")
 
 
 def test_order_known_by_external_id_gets_iikos_id() -> None:
-    deliver(soi_message(kind="CREATE", order_id=None, external_id="WEB-117"))
+    arrive_apart(soi_message(kind="CREATE", order_id=None, external_id="WEB-117"))
     known = the_order().pk
 
-    deliver(cloud_event(external_number="WEB-117", status="OnWay"))
+    arrive_apart(cloud_event(external_number="WEB-117", status="OnWay"))
 
     found = the_order()
     assert (found.pk, found.iiko_order_id, found.status) == (known, ORDER_ID, "OnWay")
 
 
 def test_soi_without_iikos_id_finds_the_order_after_the_cloud_renamed_it() -> None:
-    deliver(
+    arrive_apart(
         soi_message(kind="CREATE", external_id="515"),
         cloud_event(external_number="WEB-117", comment="x"),
         soi_message(external_id="515", order_id=None, problem="no answer"),
@@ -468,14 +466,14 @@ def test_soi_without_iikos_id_finds_the_order_after_the_cloud_renamed_it() -> No
 
 
 def test_two_rows_that_are_one_order_are_merged() -> None:
-    deliver(
+    arrive_apart(
         soi_message(kind="CREATE", external_id="515", order_id=None, restaurantName="Кафе «Сирень», центр"),
         cloud_event(external_number=None, status="OnWay"),
     )
     assert Order.objects.count() == 2
     older = Order.objects.earliest("id").pk
 
-    deliver(soi_message(external_id="515", orderStatus="DELIVERED"))
+    arrive_apart(soi_message(external_id="515", orderStatus="DELIVERED"))
 
     found = the_order()
     assert (found.pk, found.iiko_order_id, found.external_order_id) == (older, ORDER_ID, "515")
@@ -485,7 +483,7 @@ def test_two_rows_that_are_one_order_are_merged() -> None:
 
 
 def test_reused_external_id_of_a_new_order_is_a_new_order() -> None:
-    deliver(
+    arrive_apart(
         cloud_event(external_number="515", status="Closed"),
         cloud_event(
             external_number="515",
@@ -499,7 +497,7 @@ def test_reused_external_id_of_a_new_order_is_a_new_order() -> None:
 
 
 def test_soi_creation_error_is_not_a_cancellation() -> None:
-    deliver(
+    arrive_apart(
         soi_message(
             kind="CREATE",
             message={"creationStatus": "Error", "errorInfo": "no such product", "iikoOrderDetails": None},
@@ -520,14 +518,14 @@ def test_soi_creation_error_is_not_a_cancellation() -> None:
 
 @pytest.mark.parametrize("name", ["OrderChanged", "DeliveryOrderChanged"])
 def test_older_event_names_with_an_order_inside(name: str) -> None:
-    deliver(cloud_event(event_type=name, status="OnWay"))
+    arrive_apart(cloud_event(event_type=name, status="OnWay"))
 
     assert the_order().status == "OnWay"
 
 
 @pytest.mark.parametrize("name", ["OrderChanged", "DeliveryOrderChanged"])
 def test_older_event_names_with_something_else_inside_are_kept(name: str) -> None:
-    deliver({"eventType": name, "organizationId": ORGANIZATION_ID, "eventInfo": {"id": "x", "foo": 1}})
+    arrive_apart({"eventType": name, "organizationId": ORGANIZATION_ID, "eventInfo": {"id": "x", "foo": 1}})
 
     assert not Order.objects.exists()
     assert endings() == [("ignored", "not_an_order")]
@@ -542,7 +540,7 @@ def test_older_event_names_with_something_else_inside_are_kept(name: str) -> Non
     ],
 )
 def test_other_types_are_kept_with_the_reason(event_type: str, reason: str) -> None:
-    deliver(cloud_event(event_type=event_type))
+    arrive_apart(cloud_event(event_type=event_type))
 
     assert not Order.objects.exists()
     assert endings() == [("ignored", reason)]
@@ -552,7 +550,7 @@ def test_other_types_are_kept_with_the_reason(event_type: str, reason: str) -> N
 
 
 def test_timeline_names_what_from_to_when_and_the_event() -> None:
-    deliver(cloud_event(status="Waiting"), cloud_event(status="OnWay", timestamp=REVISION + 60_000))
+    arrive_apart(cloud_event(status="Waiting"), cloud_event(status="OnWay", timestamp=REVISION + 60_000))
 
     first, second = inbox()
     entry = TimelineEntry.objects.get(from_value="Waiting")
@@ -568,18 +566,18 @@ def test_timeline_names_what_from_to_when_and_the_event() -> None:
 
 
 def test_repeated_news_tells_no_story_and_moves_no_clock() -> None:
-    deliver(cloud_event(status="OnWay"))
+    arrive_apart(cloud_event(status="OnWay"))
     before = the_order().updated_at
     told = TimelineEntry.objects.count()
 
-    deliver(cloud_event(status="OnWay", timestamp=REVISION + 1))
+    arrive_apart(cloud_event(status="OnWay", timestamp=REVISION + 1))
 
     assert (the_order().updated_at, the_order().revision) == (before, REVISION + 1)
     assert TimelineEntry.objects.count() == told
 
 
 def test_items_and_comment_changes_are_told() -> None:
-    deliver(cloud_event(comment="a"), cloud_event(comment="b", items=[], timestamp=REVISION + 1))
+    arrive_apart(cloud_event(comment="a"), cloud_event(comment="b", items=[], timestamp=REVISION + 1))
 
     told = {what: (before, after) for what, before, after in story("comment", "items")}
     assert told["comment"] == ("a", "b")
@@ -587,6 +585,6 @@ def test_items_and_comment_changes_are_told() -> None:
 
 
 def test_terminal_group_id_is_mirrored() -> None:
-    deliver(cloud_event())
+    arrive_apart(cloud_event())
 
     assert the_order().terminal_group_id == TERMINAL_GROUP_ID

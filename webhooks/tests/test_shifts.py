@@ -20,6 +20,7 @@ from tests.builders import (
     OTHER_ORGANIZATION_ID,
     OTHER_TOKEN,
     TERMINAL_GROUP_ID,
+    arrive,
     drain,
     inbox,
     make_organization,
@@ -32,11 +33,6 @@ pytestmark = pytest.mark.django_db
 
 ROLE_ID = "a1a2a3a4-b1b2-4c3c-8d4d-e5e6e7e8e9f0"
 OTHER_GROUP_ID = "1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9"
-
-
-def arrive(*events: Any, token: str | None = None) -> None:
-    assert post(Client(), list(events), **({"token": token} if token else {})).status_code == 200
-    drain()
 
 
 def opened(clock: str, **changes: Any) -> dict[str, Any]:

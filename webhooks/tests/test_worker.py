@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 
 from orders.models import Order
-from tests.builders import ORDER_ID, REVISION, cloud_event, drain, inbox, make_organization, post
+from tests.builders import ORDER_ID, REVISION, cloud_event, deliver, drain, inbox, make_organization, post
 from webhooks import handlers
 from webhooks.handlers.base import Claimed, Ending
 from webhooks.handlers.deliveries import apply_deliveries
@@ -44,10 +44,6 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
 
     monkeypatch.setitem(handlers.HANDLERS, "DeliveryOrderUpdate", handler)
     return seen
-
-
-def deliver(*events: dict[str, Any]) -> None:
-    assert post(Client(), list(events)).status_code == 200
 
 
 def make_due() -> None:
