@@ -38,7 +38,7 @@ class Wallet:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.guest = stage.theatre.stage.loyalty.club(stage.cafe).customers[0]
+        self.guest = stage.harness.simulator.loyalty.accounts(stage.cafe).customers[0]
         self.wallet_id = list(self.guest.balances)[1]
         self.before = self.guest.balances[self.wallet_id]
         self._due: list[tuple[datetime, int]] = []
@@ -67,15 +67,15 @@ class Wallet:
 
     def lose(self, fault: str, times: int) -> None:
         faults = parse_faults(f"{fault}=1@loyalty/iiko/customer/walletx{times}")
-        self.stage.theatre.stage.faults.set(faults)
+        self.stage.harness.simulator.faults.set(faults)
 
     def work(self) -> timedelta:
         """Take every step that is called for, in order of time; returns how long it took to the last end."""
-        began = self.stage.theatre.clock.instant = timezone.now()
+        began = self.stage.harness.clock.instant = timezone.now()
         while self._due and LoyaltyOperation.objects.open().exists():
             at, operation_id = heapq.heappop(self._due)
             if at > self.stage.clock():
-                self.stage.theatre.clock.instant = at
+                self.stage.harness.clock.instant = at
                 # What the link shuts opens as this clock goes on, not as the wall's does.
                 IikoPause.objects.all().delete()
                 IikoCircuit.objects.all().delete()
