@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
@@ -79,6 +80,9 @@ def readiness_of(client: Client) -> tuple[int, str]:
     return response.status_code, response.json().get("reason", "")
 
 
+CLERK = f"clerk_{os.getpid()}"
+"""Roles belong to the whole server, which test runs beside each other share."""
+
 FULL = (503, "the database has no room left: its disk is full")
 
 
@@ -91,8 +95,8 @@ FULL = (503, "the database has no room left: its disk is full")
             "the database takes no writes: it is a standby or set to read only",
         ),
         (
-            "REVOKE INSERT ON webhook_events FROM clerk",
-            "GRANT INSERT ON webhook_events TO clerk",
+            f"REVOKE INSERT ON webhook_events FROM {CLERK}",
+            f"GRANT INSERT ON webhook_events TO {CLERK}",
             "the database's user may not write into the inbox (webhook_events)",
         ),
         (
@@ -129,14 +133,14 @@ def test_readyz_is_503_while_nothing_can_be_stored(
 @pytest.fixture
 def clerk(transactional_db: None) -> Iterator[None]:
     """Work as an account of the database that owns nothing."""
-    run_as_owner("CREATE ROLE clerk")
-    run_as_owner("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk")
-    run_as_owner("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO clerk")
+    run_as_owner(f"CREATE ROLE {CLERK}")
+    run_as_owner(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {CLERK}")
+    run_as_owner(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {CLERK}")
     with connection.cursor() as cursor:
-        cursor.execute("SET ROLE clerk")
+        cursor.execute(f"SET ROLE {CLERK}")
     yield
-    run_as_owner("DROP OWNED BY clerk")
-    run_as_owner("DROP ROLE clerk")
+    run_as_owner(f"DROP OWNED BY {CLERK}")
+    run_as_owner(f"DROP ROLE {CLERK}")
 
 
 def run_as_owner(statement: str) -> None:
@@ -146,8 +150,8 @@ def run_as_owner(statement: str) -> None:
         cursor.execute("RESET ROLE")
         cursor.execute("SET default_transaction_read_only = off")
         cursor.execute(statement)
-        if account == "clerk" and not statement.startswith("DROP"):
-            cursor.execute("SET ROLE clerk")
+        if account == CLERK and not statement.startswith("DROP"):
+            cursor.execute(f"SET ROLE {CLERK}")
 
 
 @pytest.mark.django_db

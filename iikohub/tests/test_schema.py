@@ -47,6 +47,7 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
         "GET /api/v1/loyalty/customers": "A guest with live balances",
         "GET /api/v1/loyalty/operations": "The ledger, newest first",
         "GET /api/v1/loyalty/operations/{id}": "What became of an operation",
+        "POST /api/v1/loyalty/operations/{id}/cancel": "Call off what was not sent yet",
         "POST /api/v1/loyalty/hold": "Put money of a wallet aside",
         "POST /api/v1/loyalty/holds/{transaction_id}/cancel": "Give back what was put aside",
         "POST /api/v1/loyalty/topup": "Add to a wallet",

@@ -67,7 +67,7 @@ FOLLOW_FOR = timedelta(hours=24)
 LOOK_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0, 1, 2, 4, 8, 15, 30))
 """Before each look for a lost operation; the last one over and over. A look is two calls or more. iiko
 publishes no limits; the one public client that spaces its calls, by 30 s, calls that its own caution
-(reference, section 1.3, read 2026-11)."""
+(docs/iiko.md#rate-limits)."""
 
 LOOK_PAUSE_OF_LATE = timedelta(seconds=60)
 """Between looks once iiko could not be asked until absence would have counted."""
