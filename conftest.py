@@ -14,17 +14,17 @@ from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from core import db_clock
 from iiko_client.tests.harness import SCHEMA
-from iikohub.health import readiness
-from organizations import db_clock
-from organizations.services.call_log import call_log
-from organizations.services.link import transports
+from iikohub.operations.health import readiness
+from organizations.connection.call_log import call_log
+from organizations.connection.clients import transports
 from tests import database
 from tests.hub_process import hub  # noqa: F401  # a fixture for all
 from tests.played_iiko import iiko  # noqa: F401  # the same
 from tests.played_sandbox import stage  # noqa: F401  # the same
-from webhooks.services.tokens import token_book
-from webhooks.services.wrong_tokens import wrong_tokens
+from webhooks.receiving.tokens import token_book
+from webhooks.receiving.wrong_tokens import wrong_tokens
 
 # The same examples in every run, so that a red run can be had again;
 # HYPOTHESIS_PROFILE=search looks for new ones.

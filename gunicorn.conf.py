@@ -23,7 +23,7 @@ backlog = 2048
 # A process for each core, of many threads: they mostly wait for commits, and those who wait share one
 # (docs/performance.md). Each thread keeps one database connection; the embedded server takes 200 in all.
 # A thread has a request once it is here, and until its answer is handed over: it waits for no client.
-worker_class = "iikohub.buffering_worker.BufferingWorker"
+worker_class = "iikohub.operations.buffering_worker.BufferingWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(max(os.cpu_count() or 2, 2), 4))
 threads = int(os.environ.get("GUNICORN_THREADS") or 16)
 # Idle and slow connections take no thread, so many clients share a few.
@@ -45,7 +45,7 @@ def on_starting(server: Any) -> None:
 
     An inherited folder of ours belongs to the master that is re-executing itself and will remove it.
     """
-    from iikohub.metrics_folder import PREFIX, MetricsFolder
+    from iikohub.operations.metrics_folder import PREFIX, MetricsFolder
 
     allow_many_connections()
     inherited = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
@@ -69,7 +69,7 @@ def post_worker_init(_worker: Any) -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     # Here and not at the top: Django is set up by now.
-    from organizations import db_clock
+    from core import db_clock
 
     db_clock.clock.keep("web")
 

@@ -23,7 +23,7 @@ import psycopg
 from cryptography.fernet import Fernet
 from psycopg import sql
 
-from iikohub.postgres_cluster import Cluster
+from iikohub.embedded_postgres.cluster import Cluster
 
 PROJECT = Path(__file__).resolve().parent.parent
 # What would change the measurement, or let it write into the data of the checkout.

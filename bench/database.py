@@ -8,9 +8,9 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 
 from bench.bodies import ORGANIZATION_ID, TERMINAL_GROUP_ID
-from organizations.models import TerminalGroup
-from organizations.services.registry import add_organization, create_api_key
-from webhooks.services.configs import new_token, set_webhook_token
+from organizations.models.organization import TerminalGroup
+from organizations.provisioning import add_organization, create_api_key
+from webhooks.receiving.configs import new_token, set_webhook_token
 
 _EMPTIED = "webhook_events, order_timeline, orders, procrastinate_jobs, procrastinate_events"
 

@@ -19,10 +19,10 @@ from bench import database
 from bench.bodies import STEPS, Moment, body, evening
 from bench.processes import HUB, ProcessFailed, Running, manage, running
 from bench.tasks import QUEUE, apply_event
-from orders.models import Order
-from webhooks.models import EventStatus, WebhookEvent
-from webhooks.services.inbox import receive_body
-from webhooks.services.tokens import Scope
+from orders.models.order import Order
+from webhooks.models.inbox import EventStatus, WebhookEvent
+from webhooks.receiving.inbox import receive_body
+from webhooks.receiving.tokens import Scope
 
 PROCESSES = 2
 # Of procrastinate's worker. More jobs at once in a process got in each other's way (8: a third fewer).

@@ -23,7 +23,7 @@ from bench.__main__ import PROJECT
 from bench.bodies import ORGANIZATION_ID, Moment, body
 from bench.load import LoadResult
 from bench.processes import ProcessFailed, web
-from iikohub.postgres_cluster import BINARIES
+from iikohub.embedded_postgres.cluster import BINARIES
 
 CONNECTIONS = 64
 PGBENCH_CLIENTS = 16

@@ -22,7 +22,7 @@ from bench import database
 from bench.bodies import STEPS, Moment, body, evening
 from bench.load import PATH
 from bench.processes import HUB, ProcessFailed, manage, running, web
-from webhooks.models import EventStatus, WebhookEvent
+from webhooks.models.inbox import EventStatus, WebhookEvent
 
 RATE = 100
 _WATCH_EACH = 10

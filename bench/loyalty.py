@@ -29,13 +29,13 @@ from django.db import connection
 from django.test import Client, override_settings
 from werkzeug.serving import make_server
 
-from iiko_client.transport import Retries
+from core import db_clock
+from iiko_client.http.transport import Retries
 from loyalty.models import LoyaltyOperation, OperationKind, OperationState, OperationStep
-from loyalty.services import carrying, operations
-from organizations import db_clock
-from organizations.link_models import ApiLogin, IikoCircuit, IikoPause
-from organizations.models import Organization
-from organizations.services.registry import add_organization, create_api_key
+from loyalty.wallets import dispatch, submission
+from organizations.models.connection import ApiLogin, IikoCircuit, IikoPause
+from organizations.models.organization import Organization
+from organizations.provisioning import add_organization, create_api_key
 from sandbox.faults import NO_FAULTS, parse_faults
 from sandbox.http.app import create_app
 from sandbox.journal import Journal
@@ -62,14 +62,14 @@ REPEATS = 0.1
 _WORKERS = 4
 _BURST = 24
 _STEPS = (
-    (carrying, "_claim"),
-    (carrying, "_guard"),
-    (carrying, "_begin"),
-    (carrying, "_call"),
-    (carrying, "_record"),
-    (carrying, "finish"),
-    (carrying, "tell"),
-    (operations, "tell"),
+    (dispatch, "_claim"),
+    (dispatch, "_guard"),
+    (dispatch, "_begin"),
+    (dispatch, "_call"),
+    (dispatch, "_record"),
+    (dispatch, "finish"),
+    (dispatch, "tell"),
+    (submission, "tell"),
 )
 
 
@@ -252,7 +252,7 @@ class Trial:
 
     def _advancing(self, operation_id: int) -> Task:
         def advance() -> None:
-            carrying.advance(operation_id, clock=self._clock.now)
+            dispatch.advance(operation_id, clock=self._clock.now)
 
         return advance
 

@@ -19,11 +19,11 @@ from bench.played import STORM, Played, arguments
 from bench.processes import HUB, ProcessFailed, Running, free_port, manage, running, web
 from bench.truth import differences
 from orders.api.serializers import OrderDetailSerializer
-from orders.models import Order
-from organizations.models import Organization
-from webhooks.models import EventSource, WebhookEvent
-from webhooks.services.configs import new_token
-from webhooks.sync_models import OrderSync
+from orders.models.order import Order
+from organizations.models.organization import Organization
+from webhooks.models.inbox import EventSource, WebhookEvent
+from webhooks.models.reconciliation import OrderSync
+from webhooks.receiving.configs import new_token
 
 SPEED = 60.0
 WORKERS = 2

@@ -12,11 +12,11 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from iiko_client.reading import loads
-from organizations.jobs import TIMETABLE
-from webhooks.handlers import HANDLERS
-from webhooks.handlers.base import Claimed, Ending
-from webhooks.models import EventStatus, WebhookEvent
+from core.jobs import TIMETABLE
+from iiko_client.json_reader import loads
+from webhooks.models.inbox import EventStatus, WebhookEvent
+from webhooks.processing.handlers import HANDLERS
+from webhooks.processing.handlers.base import Claimed, Ending
 
 QUEUE = "bench"
 

@@ -21,7 +21,7 @@ from chaos.faults import FAULTS
 from chaos.installation import Installation
 from chaos.report import Report
 from chaos.trial import Trial
-from iikohub.postgres_cluster import EmbeddedPostgresError
+from iikohub.embedded_postgres.cluster import EmbeddedPostgresError
 
 _OWN_MOUNTS = "CHAOS_HAS_OWN_MOUNTS"
 

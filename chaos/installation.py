@@ -19,7 +19,7 @@ from bench.hub_api import HubApi
 from bench.played import Played, arguments
 from bench.processes import HUB, ProcessFailed, Running, free_port, manage
 from chaos.disk import CannotBeFilled, Disk, FileSizeLimit, SmallFileSystem
-from iikohub.postgres_cluster import PORT, Cluster, EmbeddedPostgresError
+from iikohub.embedded_postgres.cluster import PORT, Cluster, EmbeddedPostgresError
 from tests.cut_off import Way
 
 WORKERS = 2

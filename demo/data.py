@@ -8,11 +8,11 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
-from iikohub.secrets import kept_secret
-from organizations.link_models import ApiLogin
-from organizations.models import Organization, TerminalGroup
+from iikohub.configuration.secrets import kept_secret
+from organizations.models.connection import ApiLogin
+from organizations.models.organization import Organization, TerminalGroup
 from sandbox.catalogue.world import build_world
-from webhooks.services.configs import set_webhook_token
+from webhooks.receiving.configs import set_webhook_token
 
 ADMIN_NAME = "admin"
 LOGIN_NAME = "sandbox"

@@ -1,7 +1,10 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from core.registering import SelfRegistering
 
-class HallConfig(AppConfig):
+
+class HallConfig(SelfRegistering, AppConfig):
     name = "hall"
     verbose_name = _("Hall")
+    registers = ("admin.pages",)

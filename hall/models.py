@@ -11,14 +11,14 @@ from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from iiko_client.reading import LONGEST_EXTERNAL_ID, external_id
-from iiko_client.types.statuses import ReserveStatus as WireReserveStatus
-from iiko_client.types.statuses import TableOrderStatus as WireTableOrderStatus
-from orders.models import CreationStatus
+from core.ids import searchable_id
+from core.phones import has_phone, phone_key, visible
+from iiko_client.json_reader import LONGEST_EXTERNAL_ID, external_id
+from iiko_client.models.statuses import ReserveStatus as WireReserveStatus
+from iiko_client.models.statuses import TableOrderStatus as WireTableOrderStatus
+from orders.models.order import CreationStatus
 from organizations.fields import StampField
-from organizations.models import Organization
-from organizations.phones import has_phone, phone_key, visible
-from organizations.services.registry import canonical_id
+from organizations.models.organization import Organization
 
 H = TypeVar("H", bound="HallRow")
 
@@ -48,7 +48,7 @@ def searched(rows: QuerySet[H], text: str, *, by_last_digits: bool = False) -> Q
     """Whose number, ids or phone are ``text``, of any case, as ``OrderQuerySet.searched`` finds orders."""
     text = visible(text)
     found = Q(number=text.lstrip("#№ \N{NO-BREAK SPACE}")) | Q(external_number__iexact=external_id(text))
-    found |= Q(iiko_id__in={text, text.lower(), canonical_id(text)})
+    found |= Q(iiko_id__in={text, text.lower(), searchable_id(text)})
     found |= has_phone("phone_key", text, by_last_digits=by_last_digits)
     keyed: QuerySet[H] = rows.alias(phone_key=phone_key("phone"))
     return keyed.filter(found)
@@ -108,7 +108,7 @@ class HallRow(models.Model):
     )
     field_ranks = models.JSONField(default=dict, editable=False)
     created_at = StampField(_("first seen"), auto_now_add=True)
-    # From orders.services.horizon alone: integrators read the changes in its order.
+    # From core.mirror.change_feed alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
 
     class Meta:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from iiko_client.operations.commands import Commands
-from iiko_client.operations.deliveries import Deliveries
-from iiko_client.operations.dictionaries import Dictionaries
-from iiko_client.operations.loyalty import Loyalty
-from iiko_client.operations.retrieval import Retrieval
-from iiko_client.operations.webhook_settings import WebhookRegistration
+from iiko_client.endpoints.commands import Commands
+from iiko_client.endpoints.deliveries import Deliveries
+from iiko_client.endpoints.dictionaries import Dictionaries
+from iiko_client.endpoints.loyalty import Loyalty
+from iiko_client.endpoints.retrieval import Retrieval
+from iiko_client.endpoints.webhook_settings import WebhookRegistration
 
 
 class IikoClient(Dictionaries, Retrieval, Deliveries, Commands, Loyalty, WebhookRegistration):

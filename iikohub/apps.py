@@ -1,7 +1,11 @@
 from django.apps import AppConfig
 
+from core.registering import SelfRegistering
 
-class IikohubConfig(AppConfig):
-    """The composition root: health, metrics, dashboard and the commands of the whole hub."""
 
+class IikohubConfig(SelfRegistering, AppConfig):
     name = "iikohub"
+    registers = (
+        "admin.organizations",
+        "admin.people",
+    )

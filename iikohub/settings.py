@@ -15,10 +15,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from iiko_client.units import MinorUnits, NotMoney, to_minor
-from iikohub.addresses import base_url, host_names, host_of, origins_of, trusted_origins
-from iikohub.logs import LOG_FORMATS, configure_structlog, logging_config
-from iikohub.secrets import kept_secret, make_credentials_key, make_secret_key
-from iikohub.unfold import UNFOLD  # noqa: F401  # a setting of its own file
+from iikohub.configuration.addresses import base_url, host_names, host_of, origins_of, trusted_origins
+from iikohub.configuration.secrets import kept_secret, make_credentials_key, make_secret_key
+from iikohub.operations.logs import LOG_FORMATS, configure_structlog, logging_config
+from iikohub.pages.unfold import UNFOLD  # noqa: F401  # a setting of its own file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / ".data"
@@ -84,7 +84,7 @@ WEBHOOK_SECRET_KEY = env.str("WEBHOOK_SECRET_KEY", default="")
 # Whether a worker that starts registers the webhooks of all restaurants by itself.
 WEBHOOK_AUTO_REGISTER = _flag("WEBHOOK_AUTO_REGISTER", default=bool(WEBHOOK_BASE_URL))
 WEBHOOK_MAX_BODY_BYTES = _whole_number("WEBHOOK_MAX_BODY_BYTES", 5 * 1024 * 1024, lowest=1)
-# How long a request may take to arrive, head and body together (iikohub/buffering_worker.py).
+# How long a request may take to arrive, head and body together (iikohub/operations/buffering_worker.py).
 REQUEST_ARRIVES_WITHIN_S = _whole_number("GUNICORN_READ_TIMEOUT", 30, lowest=1)
 # Big webhook bodies (from 64 KiB) that one web process reads apart at a time, in bytes together.
 WEBHOOK_PARSING_BYTES = _whole_number("WEBHOOK_PARSING_BYTES", 5 * 1024 * 1024, lowest=1)
@@ -105,7 +105,7 @@ CSRF_TRUSTED_ORIGINS = [
     *origins_of(hosts=ALLOWED_HOSTS, address=WEBHOOK_BASE_URL),
     *trusted_origins(env.list("CSRF_TRUSTED_ORIGINS", default=[])),
 ]
-CSRF_FAILURE_VIEW = "iikohub.refusals.csrf_failure"
+CSRF_FAILURE_VIEW = "iikohub.pages.refusals.csrf_failure"
 # The proxy that ends TLS must set this header itself, whatever the client sent (docs/install.md).
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HTTPS = WEBHOOK_BASE_URL.startswith("https://")
@@ -161,6 +161,7 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "procrastinate.contrib.django",
     "axes",
+    "core",
     "organizations",
     "orders",
     "loyalty",
@@ -173,10 +174,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "iikohub.middleware.content_security_policy",
+    "iikohub.pages.middleware.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "iikohub.middleware.PagesMiddleware",
+    "iikohub.pages.middleware.PagesMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -251,7 +252,10 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = "admin:login"
-AUTHENTICATION_BACKENDS = ["iikohub.sign_in.LockingBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "iikohub.pages.sign_in.LockingBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 # How many proxies of ours a request passes; each adds the address it was called from to X-Forwarded-For.
 TRUSTED_PROXIES = _whole_number("TRUSTED_PROXIES", 0, lowest=0)
 # Wrong passwords lock one name at one address, so that nobody locks others out, whatever they try.
@@ -260,8 +264,8 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "iikohub.sign_in.client_address"
-AXES_LOCKOUT_CALLABLE = "iikohub.sign_in.locked_out"
+AXES_CLIENT_IP_CALLABLE = "iikohub.pages.sign_in.client_address"
+AXES_LOCKOUT_CALLABLE = "iikohub.pages.sign_in.locked_out"
 AXES_ENABLE_ACCESS_FAILURE_LOG = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # its pages are made for Django's own admin; ours: admin_people
@@ -293,10 +297,10 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["organizations.api.permissions.HasApiAccess"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["organizations.api.parsers.ExactJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "organizations.api.pagination.SkipLimitPagination",
-    "DEFAULT_FILTER_BACKENDS": ["organizations.api.filters.StrictFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "organizations.api.schema.HubSchema",
+    "DEFAULT_PARSER_CLASSES": ["core.api.parsers.ExactJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "core.api.pagination.SkipLimitPagination",
+    "DEFAULT_FILTER_BACKENDS": ["core.api.filters.StrictFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "core.api.schema.HubSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -304,9 +308,9 @@ REST_FRAMEWORK = {
 # Which of them an operation may answer: HubSchema.
 _REFUSALS = ["400", "401", "403", "404", "406", "413", "415", "422", "429", "503"]
 DRF_STANDARDIZED_ERRORS = {
-    "EXCEPTION_HANDLER_CLASS": "organizations.api.errors.HubExceptionHandler",
+    "EXCEPTION_HANDLER_CLASS": "core.api.errors.HubExceptionHandler",
     "ALLOWED_ERROR_STATUS_CODES": _REFUSALS,
-    "ERROR_SCHEMAS": dict.fromkeys(_REFUSALS, "organizations.api.schema.RefusalsSerializer"),
+    "ERROR_SCHEMAS": dict.fromkeys(_REFUSALS, "core.api.schema.RefusalsSerializer"),
 }
 
 SPECTACULAR_SETTINGS = {
@@ -322,14 +326,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "PREPROCESSING_HOOKS": ["organizations.api.schema.without_slash"],
+    "PREPROCESSING_HOOKS": ["core.api.schema.without_slash"],
     "ENUM_NAME_OVERRIDES": {
-        "EventStatusEnum": "webhooks.models.EventStatus",
-        "OrderStatusEnum": "orders.models.Status",
+        "EventStatusEnum": "webhooks.models.inbox.EventStatus",
+        "OrderStatusEnum": "orders.models.order.Status",
         "TableOrderStatusEnum": "hall.models.TableOrderStatus",
         "ReserveStatusEnum": "hall.models.ReserveStatus",
-        "CommandKindEnum": "orders.command_models.CommandKind",
-        "CommandStateEnum": "orders.command_models.CommandState",
+        "CommandKindEnum": "orders.models.command.CommandKind",
+        "CommandStateEnum": "orders.models.command.CommandState",
         "LoyaltyOperationKindEnum": "loyalty.models.OperationKind",
         "LoyaltyOperationStateEnum": "loyalty.models.OperationState",
     },

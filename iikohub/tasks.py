@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from iikohub.sign_in import forget_old_failures
-from organizations.jobs import scheduled
+from core.jobs import scheduled
+from iikohub.pages.sign_in import forget_old_failures
 
 
 @scheduled("47 * * * *")

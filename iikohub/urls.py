@@ -7,12 +7,12 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from iikohub import health
-from iikohub.schema_view import SchemaView
+from iikohub.operations import health
+from iikohub.pages.schema_view import SchemaView
 from organizations.api.views import UnknownAddress
 
-handler400 = "iikohub.refusals.bad_request"
-handler500 = "iikohub.refusals.server_error"
+handler400 = "iikohub.pages.refusals.bad_request"
+handler500 = "iikohub.pages.refusals.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),

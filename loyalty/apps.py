@@ -1,12 +1,13 @@
-from importlib import import_module
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from core.registering import SelfRegistering
 
-class LoyaltyConfig(AppConfig):
+
+class LoyaltyConfig(SelfRegistering, AppConfig):
     name = "loyalty"
     verbose_name = _("Loyalty")
-
-    def ready(self) -> None:
-        import_module("loyalty.receivers")
+    registers = (
+        "receivers",
+        "admin.pages",
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from organizations.errors import HubError
+from core.errors import HubError
 
 
 class UnknownCustomer(HubError):

@@ -9,12 +9,12 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
-from iiko_client.types.statuses import DeliveryStatus
-from loyalty.words import explain
-from orders.models import CreationStatus, Order
-from organizations.models import Organization
-from organizations.name_keys import name_key
-from organizations.phones import phone_key
+from core.name_keys import name_key
+from core.phones import phone_key
+from iiko_client.models.statuses import DeliveryStatus
+from loyalty.failure_texts import explain
+from orders.models.order import CreationStatus, Order
+from organizations.models.organization import Organization
 
 
 def came_to_nothing(path: str = "") -> Q:
@@ -140,7 +140,7 @@ class Wallet(models.Model):
 
     @property
     def why_not_moved(self) -> str:
-        """The code of why nothing can be added or taken (``loyalty.words``); empty where it can."""
+        """The code of why nothing can be added or taken (``loyalty.failure_texts``); empty where it can."""
         if self.kind in _MOVABLE:
             return ""
         return _WHY_NOT_MOVED.get(self.kind, "wallet_of_unknown_kind")
@@ -224,7 +224,7 @@ class LoyaltyOperation(models.Model):
     made; more than one only for the release of a hold, which cannot be made twice. ``anchor`` is the last
     revision of the guest's transactions before a release, whose own transaction bears no mark.
     ``cancelled_by`` and ``cancel_comment`` belong to one that was called off before it was sent.
-    ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.words``).
+    ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.failure_texts``).
     """
 
     organization = models.ForeignKey(

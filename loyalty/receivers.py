@@ -8,9 +8,9 @@ from typing import Any
 from django.dispatch import receiver
 
 from loyalty.models import LoyaltyOperation
-from loyalty.services import holds
 from loyalty.signals import balance_moved, holds_orphaned, operation_due
 from loyalty.tasks import enqueue, read_guest, release_of_order
+from loyalty.wallets import holds
 from orders.signals import order_made_anew, order_merged
 
 

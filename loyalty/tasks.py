@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef, Q
 from procrastinate.contrib.django import app
 
+from core import db_clock
+from core.jobs import scheduled
 from loyalty.models import LoyaltyOperation
-from loyalty.services import balance_check, carrying, customers, holds, operations
-from organizations import db_clock
-from organizations.jobs import scheduled
+from loyalty.wallets import balance_check, customers, dispatch, holds, submission
 
 
 @app.task(name="loyalty.advance_operation", queue="commands")
 def advance_operation(operation_id: int) -> None:
     """Take a step of an operation; the next is announced with what this one found."""
-    carrying.advance(operation_id, clock=db_clock.exactly_now)
+    dispatch.advance(operation_id, clock=db_clock.exactly_now)
 
 
 def enqueue(operation_id: int, at: datetime | None = None) -> None:
@@ -50,7 +50,7 @@ def wake_operations() -> None:
     for operation_id in stuck.filter(~Exists(earlier)).order_by("id").values_list("pk", flat=True)[:500]:
         enqueue(operation_id)
     holds.release_orphaned(now=now)
-    operations.REPEATS.forget_old(now=now)
+    submission.REPEATS.forget_old(now=now)
 
 
 @scheduled("17 1 * * *")

@@ -1,12 +1,14 @@
-from importlib import import_module
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from core.registering import SelfRegistering
 
-class OrdersConfig(AppConfig):
+
+class OrdersConfig(SelfRegistering, AppConfig):
     name = "orders"
     verbose_name = _("Orders")
-
-    def ready(self) -> None:
-        import_module("orders.receivers")
+    registers = (
+        "receivers",
+        "admin.orders",
+        "admin.commands",
+    )

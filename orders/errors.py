@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from organizations.errors import HubError
+from core.errors import HubError
 
 
 class UnknownOrder(HubError):
@@ -32,8 +32,3 @@ class BadWish(HubError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
-
-
-class IdempotencyKeyReused(HubError):
-    code = "idempotency_key_reused"
-    http_status = 422

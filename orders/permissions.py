@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orders.command_models import CommandKind
+from orders.models.command import CommandKind
 
 PERMISSIONS = {
     CommandKind.UPDATE_STATUS: "orders.change_order_status",

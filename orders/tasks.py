@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from procrastinate.contrib.django import app
 
-from orders.command_models import OrderCommand
-from orders.services import carrying
-from orders.services.repeats import COMMANDS
-from organizations import db_clock
-from organizations.jobs import scheduled
+from core import db_clock
+from core.jobs import scheduled
+from orders.commands import dispatch
+from orders.commands.idempotency import COMMANDS
+from orders.models.command import OrderCommand
 
 OVERDUE = timedelta(seconds=5)
 """A step that nobody has taken for so long was lost with a worker."""
@@ -20,7 +20,7 @@ OVERDUE = timedelta(seconds=5)
 @app.task(name="orders.advance_command", queue="commands")
 def advance_command(command_id: int) -> None:
     """Take a step of a command; the one after it is announced with what this one finds."""
-    carrying.advance(command_id, clock=db_clock.exactly_now)
+    dispatch.advance(command_id, clock=db_clock.exactly_now)
 
 
 def enqueue(command_id: int, at: datetime | None = None) -> None:

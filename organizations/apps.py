@@ -1,13 +1,18 @@
-from importlib import import_module
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from core.registering import SelfRegistering
 
-class OrganizationsConfig(AppConfig):
+
+class OrganizationsConfig(SelfRegistering, AppConfig):
     name = "organizations"
     verbose_name = _("Restaurants")
-
-    def ready(self) -> None:
-        import_module("organizations.api.schema")
-        import_module("organizations.receivers")
+    registers = (
+        "receivers",
+        "admin.calls",
+        "admin.dictionaries",
+        "admin.logins",
+        "admin.organizations",
+        "admin.shifts",
+        "admin.stop_lists",
+    )

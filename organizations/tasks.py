@@ -5,15 +5,15 @@ from __future__ import annotations
 from django.conf import settings
 from procrastinate.contrib.django import app
 
-from organizations import db_clock
-from organizations.jobs import BACKGROUND, scheduled
-from organizations.link_models import ApiLogin
-from organizations.services.call_log import forget_old_calls
-from organizations.services.dictionaries import sync_logins
-from organizations.services.job_care import forget_old_jobs, resume_stalled_jobs_in_turn
-from organizations.services.link import ensure_environment_login
-from organizations.services.link_stores import forget_old_circuits
-from organizations.services.stop_lists import read_lists, wake, want_all
+from core import db_clock
+from core.job_maintenance import forget_old_jobs, resume_stalled_jobs_in_turn
+from core.jobs import BACKGROUND, scheduled
+from organizations.connection.call_log import forget_old_calls
+from organizations.connection.client_state_store import forget_old_circuits
+from organizations.connection.clients import ensure_environment_login
+from organizations.dictionaries.sync import sync_logins
+from organizations.models.connection import ApiLogin
+from organizations.stop_lists.refresh import read_lists, wake, want_all
 
 DICTIONARIES = "dictionaries"
 

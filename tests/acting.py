@@ -11,11 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from iiko_client.tests.harness import SCHEMA, complaints
-from orders.command_models import OrderCommand
-from orders.models import Order, TimelineEntry
-from orders.services import carrying
-from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
-from organizations.models import Organization
+from orders.commands import dispatch
+from orders.models.command import OrderCommand
+from orders.models.order import Order, TimelineEntry
+from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
+from organizations.models.organization import Organization
 from tests.builders import (
     CORRELATION_ID,
     COURIER_ID,
@@ -126,7 +126,7 @@ class Acting:
 
     def step(self, command: OrderCommand) -> datetime | None:
         """A worker takes the next step of a command, if there is one now."""
-        due = carrying.advance(command.pk, clock=self.clock)
+        due = dispatch.advance(command.pk, clock=self.clock)
         command.refresh_from_db()
         return due
 

@@ -9,11 +9,11 @@ from typing import Any
 from django.test import Client
 from django.utils import translation
 
-from organizations.models import Organization, TerminalGroup
-from organizations.services.registry import add_organization, create_api_key
-from webhooks.models import WebhookEvent
-from webhooks.services.configs import set_webhook_token
-from webhooks.services.worker import run_batch
+from organizations.models.organization import Organization, TerminalGroup
+from organizations.provisioning import add_organization, create_api_key
+from webhooks.models.inbox import WebhookEvent
+from webhooks.processing.worker import run_batch
+from webhooks.receiving.configs import set_webhook_token
 
 RECEIVE_URL = "/api/v1/webhooks/iiko"
 

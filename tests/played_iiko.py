@@ -11,8 +11,8 @@ import pytest
 import requests
 import responses
 
-from organizations.link_models import ApiLogin
-from organizations.models import Organization
+from organizations.models.connection import ApiLogin
+from organizations.models.organization import Organization
 
 IIKO = "https://iiko.example"
 API_LOGIN = "api-login-5ecret"

@@ -16,11 +16,11 @@ import responses
 from django.core.management import call_command
 from django.test import Client
 
+from iiko_client.http.transport import Retries
 from iiko_client.tests.harness import SCHEMA, complaints
-from iiko_client.transport import Retries
-from orders.command_models import OrderCommand
-from orders.models import Order as MirroredOrder
-from orders.services import carrying
+from orders.commands import dispatch
+from orders.models.command import OrderCommand
+from orders.models.order import Order as MirroredOrder
 from sandbox.orders.order import CreationStatus, DeliveryStatus, Dish, Order, Service, ServiceType
 from sandbox.tests.good_bodies import full_order
 from sandbox.tests.harness import Harness, open_harness
@@ -188,7 +188,7 @@ class Stage:
         return OrderCommand.objects.get(pk=response.json()["id"])
 
     def step(self, command: OrderCommand) -> None:
-        carrying.advance(command.pk, clock=self.clock)
+        dispatch.advance(command.pk, clock=self.clock)
         command.refresh_from_db()
 
     def until(self, command: OrderCommand, is_so: Callable[[], bool], seconds: int = 1500) -> None:

@@ -18,12 +18,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from hall.models import Reserve, TableOrder
-from orders.command_models import CommandKind, OrderCommand
-from orders.models import Order
-from orders.services import carrying, commands
-from orders.services.commands import Requester
-from organizations.link_models import Courier
-from organizations.services.call_log import call_log
+from orders.commands import dispatch, submission
+from orders.commands.submission import Requester
+from orders.models.command import CommandKind, OrderCommand
+from orders.models.order import Order
+from organizations.connection.call_log import call_log
+from organizations.models.dictionaries import Courier
 from tests.builders import (
     COURIER_ID,
     ORDER_ID,
@@ -56,7 +56,7 @@ from tests.pages import (
 )
 from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked, refusal
 from tests.played_sandbox import Stage
-from webhooks.models import EventSource, WebhookConfig, WebhookEvent
+from webhooks.models.inbox import EventSource, WebhookConfig, WebhookEvent
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 
@@ -360,7 +360,7 @@ SECOND_ORDER = "00000000-0000-4000-8000-00000000000b"
 
 def step(command: OrderCommand) -> None:
     """Take the step of a command that a worker would take."""
-    carrying.advance(command.pk, clock=timezone.now)
+    dispatch.advance(command.pk, clock=timezone.now)
 
 
 def test_courier_is_assigned_from_the_list_and_another_order_cancelled(
@@ -479,7 +479,7 @@ def test_courier_is_found_by_a_part_of_the_name(visitor: Visitor) -> None:
 
 
 def asked_command(order: Order) -> OrderCommand:
-    return commands.request_cancel(
+    return submission.request_cancel(
         order_id=order.pk, reason="w" * 200, by=Requester("operator", "operator"), now=timezone.now()
     )
 
@@ -523,7 +523,7 @@ def every_page() -> list[str]:
     )
     order = Order.objects.get(iiko_order_id=ORDER_ID)
     given_up = asked_command(order)
-    commands.give_up(command_id=given_up.pk, by=Requester("operator", "operator"), now=timezone.now())
+    submission.give_up(command_id=given_up.pk, by=Requester("operator", "operator"), now=timezone.now())
     under_way = asked_command(order)
     return [
         "/admin/",

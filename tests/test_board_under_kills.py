@@ -115,8 +115,8 @@ LATER = """
 from datetime import timedelta
 from django.db.models import F
 from django.utils import timezone
-from organizations.stop_models import StopListGroup, StopListReading
-from organizations.services.stop_lists import wake
+from organizations.models.stop_lists import StopListGroup, StopListReading
+from organizations.stop_lists.refresh import wake
 StopListReading.objects.update(held_until=None)
 StopListGroup.objects.due().update(changed_since=F("changed_since") - timedelta(minutes=2))
 wake(now=timezone.now())

@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from core.tests.test_db_clock import HOUR, database_says, machine_off_by
 from loyalty.tasks import advance_operation
 from loyalty.tests.played_loyalty import (
     BY_DATE,
@@ -29,13 +30,12 @@ from loyalty.tests.played_loyalty import (
     move,
     newest,
 )
-from orders.command_models import OrderCommand
-from orders.services.carrying import LEASE
+from orders.commands.dispatch import LEASE
+from orders.models.command import OrderCommand
 from orders.tasks import advance_command, wake_commands
-from organizations.link_models import IikoPause, IikoToken
-from organizations.stop_models import StopListReading
+from organizations.models.connection import IikoPause, IikoToken
+from organizations.models.stop_lists import StopListReading
 from organizations.tasks import read_all_stop_lists, read_stop_lists
-from organizations.tests.test_db_clock import HOUR, database_says, machine_off_by
 from tests.acting import QUEUED, SUCCESS, Acting, make_removal_type
 from tests.builders import ORGANIZATION_ID, cloud_event, product
 from tests.hub_process import Hub, running_hub, wait_until

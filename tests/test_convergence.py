@@ -10,7 +10,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orders.models import Order
+from orders.models.order import Order
 from tests.builders import REVISION, cloud_event, courier, drain, make_organization, post, soi_message
 from tests.examples import examples
 

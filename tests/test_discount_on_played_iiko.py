@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from orders.command_models import OrderCommand
-from orders.models import Order, TimelineEntry
-from orders.services import carrying
+from orders.commands import dispatch
+from orders.models.command import OrderCommand
+from orders.models.order import Order, TimelineEntry
 from sandbox.catalogue.money import ZERO
 from sandbox.orders.order import DeliveryStatus, Dish
 from sandbox.orders.order import Order as PlayedOrder
@@ -428,12 +428,12 @@ def test_attention_ends_when_iiko_shows_that_one_order_is_left(stage: Stage, ord
 def lost_records(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the steps whose worker is killed before it writes down what it found."""
     doomed: list[int] = []
-    record, taken = carrying._record, iter(range(1, 1000))
+    record, taken = dispatch._record, iter(range(1, 1000))
 
     def die(*args: Any) -> Any:
         return None if next(taken) in doomed else record(*args)
 
-    monkeypatch.setattr(carrying, "_record", die)
+    monkeypatch.setattr(dispatch, "_record", die)
     return doomed
 
 

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from orders.command_models import OrderCommand
-from orders.models import Order, TimelineEntry
-from orders.services.commands import Requester, give_up
+from orders.commands.submission import Requester, give_up
+from orders.models.command import OrderCommand
+from orders.models.order import Order, TimelineEntry
 from sandbox.orders.order import DeliveryStatus
 from tests.builders import authorized
 from tests.played_sandbox import Stage

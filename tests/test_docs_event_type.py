@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from django.test import Client
 
-from organizations.models import TerminalGroup
+from organizations.models.organization import TerminalGroup
 from tests.builders import (
     ORGANIZATION_ID,
     TERMINAL_GROUP_ID,
@@ -19,9 +19,9 @@ from tests.builders import (
     make_terminal_group,
     post,
 )
-from webhooks.handlers import HANDLERS
-from webhooks.models import WebhookEvent
-from webhooks.services.forecast import forecast
+from webhooks.models.inbox import WebhookEvent
+from webhooks.processing.handlers import HANDLERS
+from webhooks.replay.dry_run import forecast
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,8 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from iiko_client.models.events import EVENT_TYPES, SOI_TYPES
 from iiko_client.tests.harness import SCHEMA
-from iiko_client.types.events import EVENT_TYPES, SOI_TYPES
 from sandbox.tests import vendor_schema
 from tests.builders import (
     CORRELATION_ID,
@@ -29,9 +29,9 @@ from tests.builders import (
 )
 from tests.examples import examples
 from tests.vendor_examples import example
-from webhooks.handlers import HANDLERS, KEPT
-from webhooks.models import WebhookEvent
-from webhooks.services.forecast import forecast
+from webhooks.models.inbox import WebhookEvent
+from webhooks.processing.handlers import HANDLERS, KEPT
+from webhooks.replay.dry_run import forecast
 
 pytestmark = pytest.mark.django_db
 

@@ -16,11 +16,11 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from iiko_client.wire import normalise_base_url
+from iiko_client.http.exchange import normalise_base_url
 from iikohub.tests.test_settings import settings as read_settings
 from loyalty.tests import played_loyalty
-from orders.models import Order
-from organizations.link_models import ApiCall
+from orders.models.order import Order
+from organizations.models.connection import ApiCall
 from tests.acting import (
     CARD_ID,
     CASH_ID,
@@ -56,8 +56,8 @@ from tests.builders import (
     table_order_event,
 )
 from tests.played_iiko import PlayedIiko, linked
-from webhooks.handlers import HANDLERS
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
+from webhooks.processing.handlers import HANDLERS
 
 pytestmark = pytest.mark.django_db
 

@@ -19,12 +19,12 @@ from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
-from orders.command_models import OrderCommand
-from orders.models import Order
+from orders.models.command import OrderCommand
+from orders.models.order import Order
 from orders.permissions import PERMISSIONS as ACTIONS
-from organizations.link_models import ApiLogin
+from organizations.models.connection import ApiLogin
 from tests.builders import cloud_event, drain, make_organization, post
-from webhooks.models import WebhookConfig, WebhookEvent
+from webhooks.models.inbox import WebhookConfig, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 

@@ -101,7 +101,7 @@ STOPS_IN_MID_BATCH = """
 import os, signal
 from django.core.management import call_command
 from webhooks import handlers
-from webhooks.handlers.deliveries import apply_deliveries
+from webhooks.processing.handlers.deliveries import apply_deliveries
 
 def stop_first(events, now):
     endings = apply_deliveries(events, now)

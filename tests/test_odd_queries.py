@@ -10,12 +10,12 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from orders.command_models import OrderCommand
-from orders.models import Order
-from organizations.admin_filters import MomentRangeFilter
+from orders.models.command import OrderCommand
+from orders.models.order import Order
+from organizations.admin.filters import MomentRangeFilter
 from tests.builders import authorized, cloud_event, drain, make_key, make_organization, post
 from tests.test_repeated_parameters import STRICT_LISTS
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
 
 pytestmark = pytest.mark.django_db
 

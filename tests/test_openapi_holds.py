@@ -42,11 +42,12 @@ from werkzeug.test import Client as WerkzeugClient
 from hall.models import Reserve, TableOrder
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet, WalletKind
 from loyalty.tests.played_loyalty import INFO, guest
-from orders.api import waiting
-from orders.command_models import CommandKind, CommandState, OrderCommand
-from orders.models import Order
-from organizations.link_models import ApiCall, Courier
-from organizations.services.registry import create_api_key
+from orders.api import prefer_wait
+from orders.models.command import CommandKind, CommandState, OrderCommand
+from orders.models.order import Order
+from organizations.models.connection import ApiCall
+from organizations.models.dictionaries import Courier
+from organizations.provisioning import create_api_key
 from tests.builders import (
     ORGANIZATION_ID,
     authorized,
@@ -63,7 +64,7 @@ from tests.builders import (
     table_order_event,
 )
 from tests.played_iiko import PlayedIiko, linked
-from webhooks.models import WebhookConfig, WebhookEvent
+from webhooks.models.inbox import WebhookConfig, WebhookEvent
 
 pytestmark = pytest.mark.long
 
@@ -108,7 +109,7 @@ def known(
     db: None, _closing_again: None, iiko: PlayedIiko, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, list[Any]]:
     """A hub with rows of every kind, full and bare; returns what paths and bodies may name."""
-    monkeypatch.setattr(waiting, "LONGEST_WAIT_S", 0.0)
+    monkeypatch.setattr(prefer_wait, "LONGEST_WAIT_S", 0.0)
     iiko.answers(INFO, guest())
     iiko.answers("webhooks/settings", {"apiLoginName": "hub", "webHooksUri": "https://other.example/"})
     organization = linked(make_organization())

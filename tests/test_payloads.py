@@ -14,15 +14,15 @@ from django.test import Client
 from django.utils import timezone
 
 from hall.models import Reserve, TableOrder
-from orders.models import Order
-from organizations.models import Organization
-from organizations.services.registry import add_organization
-from organizations.shift_models import Shift
-from organizations.stop_models import StopListGroup, StopListItem
+from orders.models.order import Order
+from organizations.models.organization import Organization
+from organizations.models.shifts import Shift
+from organizations.models.stop_lists import StopListGroup, StopListItem
+from organizations.provisioning import add_organization
 from sandbox.tests import vendor_schema
-from webhooks.models import WebhookEvent
-from webhooks.services.configs import set_webhook_token
-from webhooks.services.worker import run_batch
+from webhooks.models.inbox import WebhookEvent
+from webhooks.processing.worker import run_batch
+from webhooks.receiving.configs import set_webhook_token
 
 PAYLOADS = Path(__file__).parent / "payloads"
 

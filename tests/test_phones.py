@@ -9,12 +9,12 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from core.phones import normal_phone
 from hall.models import Reserve
 from loyalty.models import Customer
 from loyalty.tests.played_loyalty import INFO, loyal_restaurant
-from orders.models import Order
-from organizations.models import Organization
-from organizations.phones import normal_phone
+from orders.models.order import Order
+from organizations.models.organization import Organization
 from tests.builders import (
     ORGANIZATION_ID,
     authorized,

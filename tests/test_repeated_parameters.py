@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from organizations.link_models import ApiCall
-from organizations.models import Organization
-from organizations.shift_models import Shift
-from organizations.stop_models import StopListItem
+from organizations.models.connection import ApiCall
+from organizations.models.organization import Organization
+from organizations.models.shifts import Shift
+from organizations.models.stop_lists import StopListItem
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,

@@ -14,14 +14,14 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iiko_client.reading import loads
-from orders.models import Order, TimelineEntry
+from iiko_client.json_reader import loads
+from orders.models.order import Order, TimelineEntry
 from tests.builders import ORGANIZATION_ID, drain, make_organization, post, soi_message
 from tests.examples import examples
 from tests.test_convergence import ORDERS, cloud_events, mirror, soi_messages
-from webhooks.models import EventSource, WebhookEvent
-from webhooks.services.forecast import Forecast, forecast
-from webhooks.services.reconcile_store import store_orders
+from webhooks.models.inbox import EventSource, WebhookEvent
+from webhooks.reconciliation.store import store_orders
+from webhooks.replay.dry_run import Forecast, forecast
 
 pytestmark = pytest.mark.django_db
 

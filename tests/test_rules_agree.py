@@ -15,8 +15,8 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from orders.models import Order as MirroredOrder
-from organizations.models import Organization
+from orders.models.order import Order as MirroredOrder
+from organizations.models.organization import Organization
 from sandbox.catalogue.world import PaidWhen
 from sandbox.orders.commands import (
     AssignCourier,

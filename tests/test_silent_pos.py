@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from iiko_client.types.statuses import DeliveryStatus
-from orders.command_models import CommandState, OrderCommand
-from orders.models import Order, TimelineEntry
-from orders.services import commands
-from orders.services.commands import Requester
-from organizations.models import TerminalGroup
+from iiko_client.models.statuses import DeliveryStatus
+from orders.commands import submission
+from orders.commands.submission import Requester
+from orders.models.command import CommandState, OrderCommand
+from orders.models.order import Order, TimelineEntry
+from organizations.models.organization import TerminalGroup
 from sandbox.orders.order import DeliveryStatus as PlayedStatus
 from tests.builders import drain
 from tests.pages import ORDERS, sign_in_superuser, text
 from tests.played_sandbox import Stage
-from webhooks.services.pos_watch import ask_login, logins_to_ask
-from webhooks.services.reconcile import SyncOptions, sync_login, work_by_login
-from webhooks.services.silence import watch_links
-from webhooks.sync_models import LinkState, OrderSync
+from webhooks.models.reconciliation import LinkState, OrderSync
+from webhooks.monitoring.link_monitor import watch_links
+from webhooks.monitoring.pos_watch import ask_login, logins_to_ask
+from webhooks.reconciliation.sync import SyncOptions, sync_login, work_by_login
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ def seen_within(stage: Stage, command: OrderCommand, group: TerminalGroup) -> fl
 
 
 def asked_to_cancel(order: Order, stage: Stage) -> OrderCommand:
-    return commands.request_status(
+    return submission.request_status(
         order_id=order.pk,
         status=DeliveryStatus.ON_WAY,
         delivered_at=None,

@@ -9,12 +9,12 @@ import pytest
 from django.test import Client
 
 from loyalty.models import LoyaltyOperation
-from orders.command_models import OrderCommand
-from orders.models import Order, TimelineEntry
+from orders.models.command import OrderCommand
+from orders.models.order import Order, TimelineEntry
 from tests.acting import Acting, make_courier, make_payment_type
 from tests.builders import COURIER_ID, ORGANIZATION_ID, OTHER_ORGANIZATION_ID, authorized
 from tests.played_iiko import PlayedIiko
-from webhooks.models import WebhookConfig, WebhookEvent
+from webhooks.models.inbox import WebhookConfig, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 

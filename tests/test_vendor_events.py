@@ -14,7 +14,7 @@ from hall.models import HallRow, Reserve, TableOrder
 from sandbox.tests.vendor_schema import errors, needs_schema
 from tests.builders import CORRELATION_ID, ORGANIZATION_ID, REVISION, drain, make_organization, post
 from tests.vendor_examples import example
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
 
 pytestmark = [pytest.mark.django_db, needs_schema]
 

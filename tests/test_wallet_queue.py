@@ -18,9 +18,9 @@ from django.test import Client
 from django.utils import timezone
 
 from loyalty.models import LoyaltyOperation, OperationState
-from loyalty.services import carrying
 from loyalty.signals import operation_due
-from organizations.link_models import IikoCircuit, IikoPause
+from loyalty.wallets import dispatch
+from organizations.models.connection import IikoCircuit, IikoPause
 from sandbox.faults import parse_faults
 from tests.builders import authorized
 from tests.played_sandbox import Stage
@@ -79,7 +79,7 @@ class Wallet:
                 # What the link shuts opens as this clock goes on, not as the wall's does.
                 IikoPause.objects.all().delete()
                 IikoCircuit.objects.all().delete()
-            carrying.advance(operation_id, clock=self.stage.clock)
+            dispatch.advance(operation_id, clock=self.stage.clock)
         return self.stage.clock() - began
 
 

@@ -18,12 +18,12 @@ from django.utils import timezone
 
 from hall.models import Reserve, TableOrder
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
-from orders.command_models import OrderCommand
-from orders.models import Order
-from organizations.link_models import ApiCall
-from organizations.models import ApiKey
-from organizations.services.call_log import call_log
-from organizations.services.registry import create_api_key
+from orders.models.command import OrderCommand
+from orders.models.order import Order
+from organizations.connection.call_log import call_log
+from organizations.models.api_keys import ApiKey
+from organizations.models.connection import ApiCall
+from organizations.provisioning import create_api_key
 from tests.builders import (
     OTHER_ORGANIZATION_ID,
     authorized,
@@ -36,7 +36,7 @@ from tests.builders import (
     reserve_event,
     table_order_event,
 )
-from webhooks.models import WebhookConfig, WebhookEvent
+from webhooks.models.inbox import WebhookConfig, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 

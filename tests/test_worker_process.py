@@ -65,8 +65,8 @@ TEN_ASK = """
 import os, time
 from django.db import connection
 from django.utils import timezone
-from organizations.link_models import ApiLogin, IikoToken
-from organizations.services.link import client_for
+from organizations.models.connection import ApiLogin, IikoToken
+from organizations.connection.clients import client_for
 login = ApiLogin.objects.create(name="ten", base_url="http://127.0.0.1:%d", api_login="ten-5ecret")
 client_for(login).cancel_causes(organization_id="7a1c0d5e-1111-4222-8333-944445555666")
 IikoToken.objects.update(renew_at=timezone.now())

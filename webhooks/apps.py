@@ -1,12 +1,14 @@
-from importlib import import_module
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from core.registering import SelfRegistering
 
-class WebhooksConfig(AppConfig):
+
+class WebhooksConfig(SelfRegistering, AppConfig):
     name = "webhooks"
     verbose_name = _("Webhooks")
-
-    def ready(self) -> None:
-        import_module("webhooks.receivers")
+    registers = (
+        "receivers",
+        "admin.configs",
+        "admin.events",
+    )

@@ -11,14 +11,14 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from hall.presentation import SEES_PEOPLE as HALL_PEOPLE
-from iiko_client.types.events import EVENT_TYPES, OLDER_EVENT_TYPES
-from iiko_client.writing import dumps
+from core.redaction import MASK, mask
+from hall.permissions import SEES_PEOPLE as HALL_PEOPLE
+from iiko_client.json_writer import dumps
+from iiko_client.models.events import EVENT_TYPES, OLDER_EVENT_TYPES
 from loyalty.permissions import SEES_PEOPLE as CUSTOMERS
-from organizations.models import ApiKey
-from organizations.services.personal_data import MASK, mask
-from webhooks.models import EventFormat, WebhookEvent
-from webhooks.subjects import HALL
+from organizations.models.api_keys import ApiKey
+from webhooks.event_subjects import HALL
+from webhooks.models.inbox import EventFormat, WebhookEvent
 
 _ORDERS = ("orders.view_order", CUSTOMERS)
 _ALL = (*_ORDERS, HALL_PEOPLE)

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from iiko_client.reading import JsonObject
+from iiko_client.json_reader import JsonObject
 from orders.signals import order_merged, order_read
-from organizations.models import Organization
-from webhooks.models import EventSource, WebhookEvent
-from webhooks.services.reconcile_store import store_orders
+from organizations.models.organization import Organization
+from webhooks.models.inbox import EventSource, WebhookEvent
+from webhooks.reconciliation.store import store_orders
 
 
 @receiver(order_merged)

@@ -10,14 +10,14 @@ from django.conf import settings
 from procrastinate import exceptions
 from procrastinate.contrib.django import app
 
-from organizations import db_clock
-from organizations.jobs import scheduled
-from webhooks.services.missed import count_missed
-from webhooks.services.pos_watch import ask_login, logins_to_ask
-from webhooks.services.reconcile_clock import logins_to_sync, sync_login_by_clock
-from webhooks.services.registration_watch import register_all, register_new, watch_webhooks
-from webhooks.services.retention import forget_old_events
-from webhooks.services.silence import watch_links
+from core import db_clock
+from core.jobs import scheduled
+from webhooks.monitoring.link_monitor import watch_links
+from webhooks.monitoring.pos_watch import ask_login, logins_to_ask
+from webhooks.processing.retention import forget_old_events
+from webhooks.reconciliation.missed_webhooks import count_missed
+from webhooks.reconciliation.schedule import logins_to_sync, sync_login_by_clock
+from webhooks.registration.watch import register_all, register_new, watch_webhooks
 
 REGISTRATION = "webhook registration"
 _BY_LOGIN = "sync"

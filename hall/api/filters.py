@@ -7,17 +7,11 @@ from typing import Any
 import django_filters as filters
 from django.db.models import QuerySet
 
+from core.api.filters import ExternalIdFilter, IikoIdFilter, MomentFilter, StrictBooleanFilter, WordsFilter
 from hall.models import Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
-from hall.presentation import sees_people
+from hall.permissions import sees_people
 from orders.api.filters import ChangesFilter
-from organizations.api.filters import (
-    ExternalIdFilter,
-    IikoIdFilter,
-    MomentFilter,
-    StrictBooleanFilter,
-    WordsFilter,
-)
-from organizations.models import ApiKey
+from organizations.models.api_keys import ApiKey
 
 
 class HallFilter(ChangesFilter):

@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from hall.admin.display import guest_name, phone_text, said
 from hall.models import HallRow, Reserve, TableOrder
-from hall.presentation import guest_name, phone_text, said
 
 _WRAPPER = (
     "external_number",

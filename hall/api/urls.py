@@ -1,5 +1,5 @@
+from core.api.routers import OptionalSlashRouter
 from hall.api.views import ReserveViewSet, TableOrderViewSet
-from organizations.api.routers import OptionalSlashRouter
 
 router = OptionalSlashRouter()
 router.register("table-orders", TableOrderViewSet, basename="table-order")

@@ -18,11 +18,11 @@ from hall.api.serializers import (
     TableOrderSerializer,
 )
 from hall.models import Reserve, TableOrder
-from hall.presentation import sees_people
+from hall.permissions import sees_people
 from orders.api.filters import FOLLOWING
 from orders.api.pagination import ChangesPagination
 from organizations.api.permissions import in_scope
-from organizations.models import ApiKey
+from organizations.models.api_keys import ApiKey
 
 
 class HallViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Any]):

@@ -26,7 +26,7 @@ from tests.builders import (
     table_order_event,
 )
 from tests.pages import EVENTS, RESERVES, TABLE_ORDERS, markup, rows, sign_in, sign_in_superuser, text
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
 
 pytestmark = pytest.mark.django_db
 

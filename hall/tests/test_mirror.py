@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from hall.models import Reserve, TableOrder
-from orders.models import Order
+from orders.models.order import Order
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
@@ -34,8 +34,8 @@ from tests.builders import (
     reserve_event,
     table_order_event,
 )
-from webhooks.models import EventStatus, Reason, WebhookEvent
-from webhooks.services.worker import run_batch
+from webhooks.models.inbox import EventStatus, Reason, WebhookEvent
+from webhooks.processing.worker import run_batch
 
 pytestmark = pytest.mark.django_db
 

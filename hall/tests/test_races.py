@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from core.mirror.precedence import cloud_rank
+from hall.mirror import HallReport, apply_reports
 from hall.models import Reserve
-from hall.services.mirror import HallReport, apply_reports
-from iiko_client.types.hall import ReserveFields
-from orders.services.ranks import cloud_rank
+from iiko_client.models.hall import ReserveFields
 from tests.at_once import AT_ONCE, at_once
 from tests.builders import ORGANIZATION_ID, REVISION, make_organization
 

@@ -15,9 +15,9 @@ import requests
 import responses
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no stubs
 
-from iiko_client.auth import V1, Credentials
-from iiko_client.calls import CallRecord
-from iiko_client.transport import Transport
+from iiko_client.http.auth import V1, Credentials
+from iiko_client.http.call_record import CallRecord
+from iiko_client.http.transport import Transport
 
 BASE = "https://iiko.example"
 LOGIN = "login-5ecret"

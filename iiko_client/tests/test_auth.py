@@ -13,9 +13,9 @@ import pytest
 import requests
 import responses
 
-from iiko_client.auth import V1, V2, InMemoryTokenStore, Token, credential_key, renew_at
 from iiko_client.client import IikoClient
-from iiko_client.errors import IikoAuthFailed, IikoError, IikoNotSent
+from iiko_client.http.auth import V1, V2, InMemoryTokenStore, Token, credential_key, renew_at
+from iiko_client.http.errors import IikoAuthFailed, IikoError, IikoNotSent
 from iiko_client.tests.harness import BASE, CORRELATION, LOGIN, Stub, error_body
 
 ORG = "00000000-0000-4000-8000-000000000001"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iiko_client.types.events import EVENT_TYPES, Envelope, digest_of, read_envelope
+from iiko_client.models.events import EVENT_TYPES, Envelope, digest_of, read_envelope
 
 ORDER = "3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e8"
 

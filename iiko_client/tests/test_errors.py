@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from iiko_client.client import IikoClient
-from iiko_client.errors import (
+from iiko_client.http.errors import (
     IikoAuthFailed,
     IikoBlocked,
     IikoError,

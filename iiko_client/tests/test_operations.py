@@ -11,19 +11,10 @@ from typing import Any
 
 import pytest
 
-from iiko_client.auth import V1, V2
 from iiko_client.client import IikoClient
-from iiko_client.operations.table import OPERATIONS
-from iiko_client.tests.harness import (
-    CORRELATION,
-    QUEUED,
-    Stub,
-    complaints,
-    document,
-    merged_schema,
-    needs_schema,
-)
-from iiko_client.types.commands import (
+from iiko_client.endpoints.registry import OPERATIONS
+from iiko_client.http.auth import V1, V2
+from iiko_client.models.commands import (
     Accepted,
     CommandState,
     CommandStatus,
@@ -33,7 +24,7 @@ from iiko_client.types.commands import (
     OrdersPage,
     SavedDraft,
 )
-from iiko_client.types.dictionaries import (
+from iiko_client.models.dictionaries import (
     Awakened,
     CancelCause,
     CourierInfo,
@@ -51,7 +42,7 @@ from iiko_client.types.dictionaries import (
     TerminalGroupAlive,
     TerminalGroupInfo,
 )
-from iiko_client.types.loyalty import (
+from iiko_client.models.loyalty import (
     Guest,
     GuestCard,
     Points,
@@ -61,9 +52,18 @@ from iiko_client.types.loyalty import (
     TransactionsSince,
     Wallet,
 )
-from iiko_client.types.payments import Payment, PaymentKind
-from iiko_client.types.statuses import DeliveryStatus
-from iiko_client.types.webhook_settings import WebhookSettings
+from iiko_client.models.payments import Payment, PaymentKind
+from iiko_client.models.statuses import DeliveryStatus
+from iiko_client.models.webhook_settings import WebhookSettings
+from iiko_client.tests.harness import (
+    CORRELATION,
+    QUEUED,
+    Stub,
+    complaints,
+    document,
+    merged_schema,
+    needs_schema,
+)
 from iiko_client.units import MinorUnits
 
 

@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 
 from iiko_client.client import IikoClient
-from iiko_client.errors import (
+from iiko_client.endpoints.commands import failure_text
+from iiko_client.http.errors import (
     IikoRejected,
     IikoRequestInvalid,
     IikoRevisionTooOld,
     IikoTooMuchData,
     IikoUnreadable,
 )
-from iiko_client.operations.commands import failure_text
+from iiko_client.models.commands import CommandState
+from iiko_client.models.loyalty import Points
+from iiko_client.models.payments import Payment, PaymentKind
+from iiko_client.models.statuses import DeliveryStatus
+from iiko_client.models.webhook_settings import WebhookFilter
 from iiko_client.tests.harness import CORRELATION, QUEUED, Stub, error_body
-from iiko_client.types.commands import CommandState
-from iiko_client.types.loyalty import Points
-from iiko_client.types.payments import Payment, PaymentKind
-from iiko_client.types.statuses import DeliveryStatus
-from iiko_client.types.webhook_settings import WebhookFilter
 from iiko_client.units import MinorUnits
 
 ORG, ORDER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"

@@ -13,10 +13,11 @@ import pytest
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from iiko_client.breaker import InMemoryBreaker, Limits, Priority
-from iiko_client.calls import CallRecord
 from iiko_client.client import IikoClient
-from iiko_client.errors import (
+from iiko_client.endpoints.registry import CLOSE, ORGANIZATIONS
+from iiko_client.http.call_record import CallRecord
+from iiko_client.http.circuit_breaker import InMemoryBreaker, Limits, Priority
+from iiko_client.http.errors import (
     IikoAuthFailed,
     IikoBlocked,
     IikoBusy,
@@ -25,12 +26,11 @@ from iiko_client.errors import (
     IikoNotSent,
     IikoRejected,
 )
-from iiko_client.operations.table import CLOSE, ORGANIZATIONS
-from iiko_client.pauses import InMemoryPauses
+from iiko_client.http.exchange import Timeouts, normalise_base_url
+from iiko_client.http.rate_limits import InMemoryPauses
+from iiko_client.http.transport import Retries
+from iiko_client.models.loyalty import Points
 from iiko_client.tests.harness import BASE, CORRELATION, LOGIN, QUEUED, Stub, error_body
-from iiko_client.transport import Retries
-from iiko_client.types.loyalty import Points
-from iiko_client.wire import Timeouts, normalise_base_url
 
 ORG, OTHER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000009"
 EMPTY: dict[str, Any] = {"organizations": []}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iiko_client.reading import loads
+from iiko_client.json_reader import loads
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
 
 

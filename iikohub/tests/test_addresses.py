@@ -11,7 +11,7 @@ from django.conf import LazySettings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
-from iikohub.addresses import base_url, host_names, host_of, origins_of, trusted_origins
+from iikohub.configuration.addresses import base_url, host_names, host_of, origins_of, trusted_origins
 from iikohub.tests.test_settings import settings as read_settings
 from tests.builders import RECEIVE_URL, authorized, make_key
 from tests.hub_process import running_hub

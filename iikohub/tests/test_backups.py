@@ -18,13 +18,13 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from iikohub import backups
-from iikohub.postgres_cluster import BINARIES
-from orders.models import Order
-from organizations.models import Organization
+from iikohub.embedded_postgres.cluster import BINARIES
+from iikohub.operations import backups
+from orders.models.order import Order
+from organizations.models.organization import Organization
 from tests.builders import cloud_event, drain, make_organization, post
 from tests.hub_process import Hub
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -209,5 +209,7 @@ def test_it_comes_up_on_another_machine(file: Path, tmp_path: Path) -> None:
 
     other.manage("restore", str(file))
 
-    count = "from orders.models import Order; print(Order.objects.filter(status='CookingStarted').count())"
+    count = (
+        "from orders.models.order import Order; print(Order.objects.filter(status='CookingStarted').count())"
+    )
     assert other.manage("shell", "-v0", "-c", count) == "20\n"

@@ -12,11 +12,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from iikohub import dashboard
-from orders.command_models import CommandKind, CommandState, OrderCommand
-from orders.models import Order
-from organizations.clock_models import ClockSkew
-from organizations.stop_models import StopListItem
+from iikohub.dashboard import overview
+from orders.models.command import CommandKind, CommandState, OrderCommand
+from orders.models.order import Order
+from organizations.models.clock_skews import ClockSkew
+from organizations.models.stop_lists import StopListItem
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
@@ -29,7 +29,7 @@ from tests.builders import (
     shift_event,
 )
 from tests.pages import markup, rows, sign_in, sign_in_superuser, text
-from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
+from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -223,7 +223,7 @@ def test_events_of_strangers_are_pointed_out(chief: Client, settings: Settings) 
 
 
 def test_counts_stop_at_their_limit(chief: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dashboard, "COUNT_UP_TO", 3)
+    monkeypatch.setattr(overview, "COUNT_UP_TO", 3)
     make_organization()
     arrive(*(cloud_event(order_id=f"order-{number}") for number in range(6)))
 

@@ -16,13 +16,13 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from iikohub.health import readiness
-from organizations import db_clock
-from organizations.clock_models import ClockSkew
-from organizations.tests.test_db_clock import machine_off_by
+from core import db_clock
+from core.tests.test_db_clock import machine_off_by
+from iikohub.operations.health import readiness
+from organizations.models.clock_skews import ClockSkew
 from tests.builders import RECEIVE_URL, cloud_event, drain, inbox, make_organization, post
 from tests.hub_process import Hub, running_hub
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
 
 
 def unreachable(error: Exception) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from iikohub.logs import LineHandler, logging_config
+from iikohub.operations.logs import LineHandler, logging_config
 from tests.builders import authorized, make_key
 
 PHONE = "+79995550011"

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iikohub.metrics_folder import PREFIX, MetricsFolder
+from iikohub.operations.metrics_folder import PREFIX, MetricsFolder
 from tests.hub_process import Hub, running_hub, wait_until
 
 

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import formats, translation
 
-from iikohub import health
+from iikohub.operations import health
 from iikohub.tests.test_health import unreachable
 from tests.builders import cloud_event, drain, make_organization, post
 from tests.pages import (
@@ -28,7 +28,7 @@ from tests.pages import (
     sign_in_superuser,
     text,
 )
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
 
 ENGLISH = {"Accept-Language": "en"}
 RUSSIAN = {"Accept-Language": "ru"}

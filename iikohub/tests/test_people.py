@@ -10,9 +10,9 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import get_resolver, reverse
 
-from organizations.admin import KEY_READS, key_acts
-from organizations.models import ApiKey
-from organizations.services.registry import create_api_key
+from organizations.admin.organizations import KEY_READS, key_acts
+from organizations.models.api_keys import ApiKey
+from organizations.provisioning import create_api_key
 from tests.pages import markup, sign_in, sign_in_superuser, text
 
 pytestmark = pytest.mark.django_db

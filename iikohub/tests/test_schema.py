@@ -15,8 +15,8 @@ from django.core.management import call_command
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from orders.models import Status
-from webhooks.models import EventStatus
+from orders.models.order import Status
+from webhooks.models.inbox import EventStatus
 
 RECEIVES = {"/api/v1/webhooks/iiko"}
 CUSTOMERS = "/api/v1/loyalty/customers"

@@ -11,7 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-from iikohub.secrets import kept_secret, make_credentials_key, make_secret_key
+from iikohub.configuration.secrets import kept_secret, make_credentials_key, make_secret_key
 
 
 def test_secret_is_made_once_and_kept(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client, RequestFactory
 
-from iikohub import sign_in
-from iikohub.sign_in import client_address
+from iikohub.pages import sign_in
+from iikohub.pages.sign_in import client_address
 from tests.pages import sign_in_superuser, text
 
 pytestmark = pytest.mark.django_db

@@ -5,8 +5,8 @@ from __future__ import annotations
 import django_filters as filters
 from django.db.models import QuerySet
 
+from core.api.filters import ChoicesFilter, IikoIdFilter, MomentFilter, StrictBooleanFilter
 from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationKind, OperationState
-from organizations.api.filters import ChoicesFilter, IikoIdFilter, MomentFilter, StrictBooleanFilter
 
 
 class OperationFilter(filters.FilterSet):

@@ -8,15 +8,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from core import db_clock
+from core.api.fields import IikoIdField
+from core.api.strict import StrictSerializer
+from core.redaction import masked_card, masked_email, masked_phone
 from loyalty.models import Customer, LoyaltyOperation, Wallet, WalletKind
-from loyalty.services.operations import LONGEST_COMMENT
-from loyalty.services.queue import ANSWER_LOST, BEING_SENT, IN_TURN, Wait, waits_of
+from loyalty.wallets.queue import ANSWER_LOST, BEING_SENT, IN_TURN, Wait, waits_of
+from loyalty.wallets.submission import LONGEST_COMMENT
 from orders.api.command_serializers import MoneyField
-from organizations import db_clock
-from organizations.api.fields import IikoIdField
 from organizations.api.permissions import in_scope
-from organizations.api.strict import StrictSerializer
-from organizations.services.personal_data import masked_card, masked_email, masked_phone
 
 
 @extend_schema_field({"oneOf": [{"type": "number"}, {"type": "string"}], "example": 1520.5})

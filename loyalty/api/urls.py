@@ -1,5 +1,6 @@
 from django.urls import re_path
 
+from core.api.routers import OptionalSlashRouter
 from loyalty.api.views import (
     CancelHoldView,
     CustomerView,
@@ -8,7 +9,6 @@ from loyalty.api.views import (
     TopUpView,
     WithdrawView,
 )
-from organizations.api.routers import OptionalSlashRouter
 
 router = OptionalSlashRouter()
 router.register("loyalty/operations", OperationViewSet, basename="loyalty-operation")

@@ -16,7 +16,12 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from iiko_client.reading import is_no_id
+from core import db_clock
+from core.api.fields import NO_ID_GIVEN
+from core.api.filters import refuse_repeats
+from core.api.schema import RefusalsSerializer
+from core.ids import searchable_id
+from iiko_client.json_reader import is_no_id
 from loyalty.api.filters import OperationFilter
 from loyalty.api.serializers import (
     CustomerSerializer,
@@ -26,19 +31,15 @@ from loyalty.api.serializers import (
 )
 from loyalty.models import Customer, LoyaltyOperation, OperationKind
 from loyalty.permissions import PERMISSIONS, SEES_PEOPLE
-from loyalty.services import operations
-from loyalty.services.customers import Way, find_customer
-from loyalty.services.operations import REPEATS, Asked
-from orders.api.waiting import made_once, requester_of, status_of, wait_for_end
-from organizations import db_clock
-from organizations.api.fields import NO_ID_GIVEN
-from organizations.api.filters import refuse_repeats
+from loyalty.wallets import submission
+from loyalty.wallets.customers import Way, find_customer
+from loyalty.wallets.submission import REPEATS, Asked
+from orders.api.prefer_wait import made_once, requester_of, status_of, wait_for_end
 from organizations.api.permissions import check_may_act, in_scope
-from organizations.api.schema import RefusalsSerializer
 from organizations.api.throttling import ActionThrottle, SearchThrottle
 from organizations.errors import UnknownOrganization
-from organizations.models import ApiKey, Organization
-from organizations.services.registry import canonical_id
+from organizations.models.api_keys import ApiKey
+from organizations.models.organization import Organization
 
 _HEADERS = [
     OpenApiParameter(
@@ -86,7 +87,7 @@ def organization_of(request: Request, organization_id: str) -> Organization:
     if is_no_id(organization_id):
         raise ValidationError({"organization_id": NO_ID_GIVEN})
     rows = in_scope(request, Organization.objects.all(), path="iiko_id")
-    found = rows.filter(iiko_id=canonical_id(organization_id)).first()
+    found = rows.filter(iiko_id=searchable_id(organization_id)).first()
     if found is None:
         raise UnknownOrganization(_("There is no such organization."))
     return found
@@ -111,8 +112,8 @@ class _WalletAction(APIView):
         wish = serializer.validated_data
         asked = Asked(
             organization=organization_of(request, wish["organization_id"]),
-            customer_id=canonical_id(wish["customer_id"]),
-            wallet_id=canonical_id(wish["wallet_id"]),
+            customer_id=searchable_id(wish["customer_id"]),
+            wallet_id=searchable_id(wish["wallet_id"]),
             amount_minor=wish["amount"],
             comment=wish["comment"],
             order_id=wish["order_id"],
@@ -120,7 +121,7 @@ class _WalletAction(APIView):
         operation = made_once(
             request,
             REPEATS,
-            lambda by: operations.prepare(self.kind, asked=asked, by=by, now=db_clock.now()),
+            lambda by: submission.prepare(self.kind, asked=asked, by=by, now=db_clock.now()),
         )
         return answered(request, operation)
 
@@ -162,7 +163,7 @@ class CancelHoldView(APIView):
             request,
             REPEATS,
             lambda by: (
-                lambda: operations.request_cancel_hold(
+                lambda: submission.request_cancel_hold(
                     transaction_id=transaction_id,
                     by=by,
                     now=db_clock.now(),
@@ -273,7 +274,7 @@ class OperationViewSet(
         serializer.is_valid(raise_exception=True)
         operation = self.get_object()
         check_may_act(request, PERMISSIONS[OperationKind(operation.kind)])
-        cancelled = operations.cancel(
+        cancelled = submission.cancel(
             operation.pk,
             by=requester_of(request),
             now=db_clock.now(),

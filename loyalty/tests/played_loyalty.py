@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from loyalty.models import LoyaltyOperation
-from loyalty.services import carrying
-from organizations.models import Organization
+from loyalty.wallets import dispatch
+from organizations.models.organization import Organization
 from tests.builders import ORGANIZATION_ID, authorized, make_key, make_organization
 from tests.played_iiko import PlayedIiko, linked
 
@@ -117,7 +117,7 @@ def work(clock: Callable[[], datetime] | None = None) -> LoyaltyOperation:
     """Take one step of the oldest open operation, or of none; returns the newest operation."""
     oldest = LoyaltyOperation.objects.open().order_by("id").first()
     if oldest is not None:
-        carrying.advance(oldest.pk, clock=clock or timezone.now)
+        dispatch.advance(oldest.pk, clock=clock or timezone.now)
     return newest()
 
 

@@ -19,7 +19,6 @@ from loyalty.models import (
     OperationState,
     Wallet,
 )
-from loyalty.services.customers import Way, find_customer
 from loyalty.tasks import read_guest
 from loyalty.tests.played_loyalty import (
     BY_DATE,
@@ -36,7 +35,8 @@ from loyalty.tests.played_loyalty import (
     page,
     work,
 )
-from orders.models import Order
+from loyalty.wallets.customers import Way, find_customer
+from orders.models.order import Order
 from tests.builders import (
     ORGANIZATION_ID,
     cloud_event,

@@ -10,7 +10,6 @@ from django.test import Client
 from django.utils import timezone
 
 from loyalty.models import BalanceDifference, LoyaltyOperation, OperationState
-from loyalty.services.balance_check import check_all
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     INFO,
@@ -24,6 +23,7 @@ from loyalty.tests.played_loyalty import (
     story,
     work,
 )
+from loyalty.wallets.balance_check import check_all
 from tests.played_iiko import PlayedIiko, refusal
 
 pytestmark = pytest.mark.django_db

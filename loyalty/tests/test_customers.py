@@ -9,6 +9,8 @@ from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
 
+from core.phones import normal_phone
+from core.redaction import masked_card, masked_email, masked_phone
 from loyalty.models import Customer, Wallet
 from loyalty.tests.played_loyalty import (
     GUEST_ID,
@@ -23,9 +25,7 @@ from loyalty.tests.played_loyalty import (
     move,
     work,
 )
-from organizations.phones import normal_phone
-from organizations.services.personal_data import masked_card, masked_email, masked_phone
-from organizations.services.registry import create_api_key
+from organizations.provisioning import create_api_key
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,

@@ -14,8 +14,6 @@ from django.utils import translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from loyalty.models import LoyaltyOperation, OperationState
-from loyalty.services import carrying
-from loyalty.services.carrying import ABSENT_AFTER, CALL_LEASE, LEASE
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CANCEL_HOLD,
@@ -34,7 +32,9 @@ from loyalty.tests.played_loyalty import (
     story,
     work,
 )
-from organizations.link_models import IikoPause, IikoToken
+from loyalty.wallets import dispatch
+from loyalty.wallets.dispatch import ABSENT_AFTER, CALL_LEASE, LEASE
+from organizations.models.connection import IikoPause, IikoToken
 from tests.played_iiko import IIKO, PlayedIiko, refusal
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +63,7 @@ def look_after(clock: HandClock, span: timedelta, state: OperationState) -> Call
 
     def look() -> None:
         clock.forward(seconds=span.total_seconds() + 1)
-        carrying.advance(newest().pk, clock=clock)
+        dispatch.advance(newest().pk, clock=clock)
         assert newest().state == state
 
     return look
@@ -202,7 +202,7 @@ def test_worker_that_was_overtaken_sends_nothing(client: Client, iiko: PlayedIik
         calls.append(1)
         if len(calls) == 1:
             clock.forward(seconds=LEASE.total_seconds() + 1)
-            carrying.advance(newest().pk, clock=clock)
+            dispatch.advance(newest().pk, clock=clock)
 
     calls_back(iiko, INFO, overtake, body=_json(guest()))
 
@@ -266,7 +266,7 @@ def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: Pl
     def sender() -> None:
         """The first call: others look for it meanwhile; then it turns out that it was refused as busy."""
         clock.forward(seconds=ABSENT_AFTER.total_seconds() + 1)
-        said.append(carrying._claim(newest().pk, clock()))  # the look begins
+        said.append(dispatch._claim(newest().pk, clock()))  # the look begins
 
     calls_back(iiko, TOPUP, sender, body=_json(refusal("Too many", None)), status=429)
     work(clock)
@@ -277,9 +277,9 @@ def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: Pl
     def look_ends() -> None:
         claim = said[0]
         assert claim is not None
-        verdict = carrying._look(claim.operation, clock)
+        verdict = dispatch._look(claim.operation, clock)
         assert verdict.state == OperationState.EXPIRED
-        assert carrying._record(claim, verdict, clock()) is None
+        assert dispatch._record(claim, verdict, clock()) is None
 
     calls_back(iiko, TOPUP, look_ends)
     clock.forward(minutes=2)

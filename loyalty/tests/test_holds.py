@@ -12,8 +12,6 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from loyalty.models import LoyaltyOperation, OperationKind, OperationState
-from loyalty.services import carrying
-from loyalty.services.holds import release_of_orders, release_orphaned
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CANCEL_HOLD,
@@ -31,9 +29,11 @@ from loyalty.tests.played_loyalty import (
     page,
     work,
 )
-from orders.command_models import CommandKind, OrderCommand, Phase
-from orders.models import Order
-from orders.services.carrying import advance
+from loyalty.wallets import dispatch
+from loyalty.wallets.holds import release_of_orders, release_orphaned
+from orders.commands.dispatch import advance
+from orders.models.command import CommandKind, OrderCommand, Phase
+from orders.models.order import Order
 from orders.signals import order_made_anew, order_merged
 from tests.builders import ORGANIZATION_ID, REVISION, cloud_event, drain, post, soi_message
 from tests.played_iiko import PlayedIiko, refusal
@@ -273,7 +273,7 @@ def test_release_and_withdrawal_of_one_wallet_go_one_after_the_other(
     Order.objects.update(status="Cancelled")
     assert release_orphaned(now=clock()) == 1
 
-    carrying.advance(newest().pk, clock=clock)
+    dispatch.advance(newest().pk, clock=clock)
 
     assert (newest().hold_id, newest().state) == (hold.pk, OperationState.PENDING)
     assert iiko.bodies(CANCEL_HOLD) == []

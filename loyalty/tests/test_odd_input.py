@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone, translation
 
+from core.phones import normal_phone
 from loyalty.models import Customer, LoyaltyOperation, OperationState
 from loyalty.tests.played_loyalty import (
     BY_DATE,
@@ -32,8 +33,7 @@ from loyalty.tests.played_loyalty import (
     page,
     work,
 )
-from organizations.link_models import IikoCircuit
-from organizations.phones import normal_phone
+from organizations.models.connection import IikoCircuit
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,

@@ -12,8 +12,6 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from loyalty.models import LoyaltyOperation, OperationState
-from loyalty.services import carrying
-from loyalty.services.carrying import ABSENT_AFTER, LEASE
 from loyalty.tasks import wake_operations
 from loyalty.tests.played_loyalty import (
     BY_DATE,
@@ -35,7 +33,9 @@ from loyalty.tests.played_loyalty import (
     story,
     work,
 )
-from organizations.services.registry import create_api_key
+from loyalty.wallets import dispatch
+from loyalty.wallets.dispatch import ABSENT_AFTER, LEASE
+from organizations.provisioning import create_api_key
 from tests.builders import OTHER_ORGANIZATION_ID, authorized, make_key, make_other_organization
 from tests.played_iiko import IIKO, PlayedIiko, refusal
 
@@ -182,7 +182,7 @@ def test_operations_of_a_wallet_go_one_after_the_other(client: Client, iiko: Pla
     move(client, "topup", "2")
     _first, second = LoyaltyOperation.objects.order_by("id")
 
-    carrying.advance(second.pk, clock=HandClock())
+    dispatch.advance(second.pk, clock=HandClock())
     assert iiko.bodies(TOPUP) == []
 
     work()
@@ -331,7 +331,7 @@ def test_wallet_waits_while_an_operation_is_unknown(client: Client, iiko: Played
     work(clock)
     move(client, "topup", "2")
 
-    carrying.advance(newest().pk, clock=clock)
+    dispatch.advance(newest().pk, clock=clock)
 
     assert newest().state == OperationState.PENDING
     assert len(iiko.bodies(TOPUP)) == 1

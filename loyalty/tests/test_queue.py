@@ -14,9 +14,6 @@ from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from loyalty.models import LoyaltyOperation, OperationState
-from loyalty.services import carrying, operations
-from loyalty.services.carrying import ABSENT_AFTER, FOLLOW_FOR, SEND_WITHIN
-from loyalty.services.holds import release_orphaned
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CANCEL_HOLD,
@@ -37,9 +34,12 @@ from loyalty.tests.played_loyalty import (
     story,
     work,
 )
-from orders.models import Order
-from orders.services.commands import Requester
-from organizations.services.registry import create_api_key
+from loyalty.wallets import dispatch, submission
+from loyalty.wallets.dispatch import ABSENT_AFTER, FOLLOW_FOR, SEND_WITHIN
+from loyalty.wallets.holds import release_orphaned
+from orders.commands.submission import Requester
+from orders.models.order import Order
+from organizations.provisioning import create_api_key
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
@@ -103,12 +103,12 @@ def test_lost_answer_is_looked_for_at_once_then_less_and_less_often(client: Clie
     iiko.answers(BY_DATE, page())
     clock = HandClock()
     move(client, "topup", "1")
-    sent_at, due = clock(), carrying.advance(newest().pk, clock=clock)
+    sent_at, due = clock(), dispatch.advance(newest().pk, clock=clock)
     looks = []
     while due is not None:
         looks.append(due - sent_at)
         clock.instant = due
-        due = carrying.advance(newest().pk, clock=clock)
+        due = dispatch.advance(newest().pk, clock=clock)
 
     seconds = [look.total_seconds() for look in looks]
     assert seconds == [0, 1, 3, 7, 15, *range(30, 600, 30), 600]
@@ -121,7 +121,7 @@ def test_last_look_is_not_put_off_beyond_the_moment_that_was_told(client: Client
     clock.forward(seconds=595)
     LoyaltyOperation.objects.filter(pk=first.pk).update(looks=20)
 
-    due = carrying.advance(first.pk, clock=clock)
+    due = dispatch.advance(first.pk, clock=clock)
 
     assert due == (first.sent_at or clock()) + ABSENT_AFTER
 
@@ -131,7 +131,7 @@ def test_next_one_is_called_at_once_when_the_lost_one_is_found(client: Client, i
     found(iiko, first)
     ProcrastinateJob.objects.all().delete()
 
-    carrying.advance(first.pk, clock=clock)
+    dispatch.advance(first.pk, clock=clock)
 
     [job] = ProcrastinateJob.objects.filter(args={"operation_id": second.pk})
     assert (job.task_name, job.scheduled_at) == ("loyalty.advance_operation", None)
@@ -148,7 +148,7 @@ def test_what_waits_behind_an_unsettled_one_is_not_given_up(client: Client, iiko
     iiko.answers(BY_DATE, refusal("broken"), status=500)
     clock.forward(hours=3)
 
-    assert carrying.advance(second.pk, clock=clock) is None
+    assert dispatch.advance(second.pk, clock=clock) is None
     work(clock)
     second.refresh_from_db()
     assert second.state == OperationState.PENDING
@@ -170,11 +170,11 @@ def test_its_own_time_begins_once_it_can_be_sent(client: Client, iiko: PlayedIik
     settled_at = clock()
 
     clock.forward(seconds=SEND_WITHIN.total_seconds())
-    carrying.advance(second.pk, clock=clock)
+    dispatch.advance(second.pk, clock=clock)
     second.refresh_from_db()
     assert (second.state, second.error_code) == (OperationState.PENDING, "iiko_unreachable")
     clock.instant = settled_at + SEND_WITHIN + timedelta(minutes=2)
-    carrying.advance(second.pk, clock=clock)
+    dispatch.advance(second.pk, clock=clock)
 
     second.refresh_from_db()
     assert (second.state, second.error_code) == (OperationState.EXPIRED, "not_sent")
@@ -202,7 +202,7 @@ def test_queue_that_iiko_cannot_be_sent_is_given_up_together(client: Client, iik
 def test_api_tells_what_it_waits_for_and_how_long(client: Client, iiko: PlayedIiko) -> None:
     first, second, clock = two(client, iiko)
     clock.forward(seconds=1)
-    carrying.advance(first.pk, clock=clock)
+    dispatch.advance(first.pk, clock=clock)
     move(client, "topup", "3")
     first.refresh_from_db()
     sent_at = first.sent_at or clock()
@@ -355,7 +355,7 @@ def test_worker_that_has_it_in_hand_sends_it_no_more(client: Client, iiko: Playe
     iiko.forget(INFO)
 
     def answer(_request: object) -> tuple[int, dict[str, str], str]:
-        operations.cancel(operation.pk, by=Requester("Вера", "x"), now=HandClock()())
+        submission.cancel(operation.pk, by=Requester("Вера", "x"), now=HandClock()())
         return 200, {}, json.dumps(guest())
 
     iiko.mock.add_callback("POST", f"{IIKO}/api/1/{INFO}", callback=answer)

@@ -7,7 +7,6 @@ from django.test import Client
 from django.utils import timezone
 
 from loyalty.models import LoyaltyOperation, OperationState
-from loyalty.services import carrying
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CANCEL_HOLD,
@@ -21,6 +20,7 @@ from loyalty.tests.played_loyalty import (
     page,
     work,
 )
+from loyalty.wallets import dispatch
 from tests.at_once import AT_ONCE, at_once
 from tests.builders import make_key
 from tests.played_iiko import PlayedIiko
@@ -36,7 +36,7 @@ def test_parallel_withdrawals_never_overdraw(iiko: PlayedIiko) -> None:
     key = make_key()
 
     answers = at_once(lambda _: move(Client(), "withdraw", "60", key).status_code)
-    at_once(lambda _: carrying.advance(newest().pk, clock=timezone.now))
+    at_once(lambda _: dispatch.advance(newest().pk, clock=timezone.now))
 
     assert sorted(answers) == [202] + [409] * (AT_ONCE - 1)
     assert newest().state == OperationState.CONFIRMED
@@ -48,7 +48,7 @@ def test_many_workers_send_an_operation_once(iiko: PlayedIiko) -> None:
     iiko.answers(TOPUP, {})
     move(Client(), "topup", "10")
 
-    at_once(lambda _: carrying.advance(newest().pk, clock=timezone.now))
+    at_once(lambda _: dispatch.advance(newest().pk, clock=timezone.now))
 
     assert len(iiko.bodies(TOPUP)) == 1
     assert newest().sends == 1
@@ -85,7 +85,7 @@ def test_one_hold_is_released_once_by_many(iiko: PlayedIiko) -> None:
     hold = work()
 
     answers = at_once(lambda _: ask(Client(), f"holds/{hold.transaction_id}/cancel", key).status_code)
-    at_once(lambda _: carrying.advance(newest().pk, clock=timezone.now))
+    at_once(lambda _: dispatch.advance(newest().pk, clock=timezone.now))
 
     assert sorted(answers) == [202] + [409] * (AT_ONCE - 1)
     assert len(iiko.bodies(CANCEL_HOLD)) == 1
@@ -101,7 +101,7 @@ def test_calling_off_and_sending_at_once_end_as_one_of_both(iiko: PlayedIiko) ->
     def act(number: int) -> int | None:
         if number % 2:
             return int(ask(Client(), f"operations/{operation.pk}/cancel", key).status_code)
-        carrying.advance(operation.pk, clock=timezone.now)
+        dispatch.advance(operation.pk, clock=timezone.now)
         return None
 
     said = {answer for answer in at_once(act) if answer}

@@ -8,7 +8,6 @@ import pytest
 from django.test import Client
 
 from loyalty.models import LoyaltyOperation, OperationState
-from loyalty.services.transactions import CLOCK_SKEW
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CANCEL_HOLD,
@@ -23,6 +22,7 @@ from loyalty.tests.played_loyalty import (
     page,
     work,
 )
+from loyalty.wallets.transactions import CLOCK_SKEW
 from tests.played_iiko import PlayedIiko, refusal
 
 pytestmark = pytest.mark.django_db

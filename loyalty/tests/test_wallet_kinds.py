@@ -18,8 +18,6 @@ from loyalty.models import (
     OperationState,
     Wallet,
 )
-from loyalty.services import balance_check
-from loyalty.services.operations import Asked, request
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CANCEL_HOLD,
@@ -37,7 +35,9 @@ from loyalty.tests.played_loyalty import (
     work,
 )
 from loyalty.tests.played_loyalty import WALLET_ID as DEPOSIT
-from orders.services.commands import Requester
+from loyalty.wallets import balance_check
+from loyalty.wallets.submission import Asked, request
+from orders.commands.submission import Requester
 from tests.builders import ORGANIZATION_ID, authorized, make_key
 from tests.pages import markup, sign_in_superuser, text
 from tests.played_iiko import PlayedIiko

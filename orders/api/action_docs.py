@@ -9,9 +9,9 @@ from django.utils import translation
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.serializers import Serializer
 
+from core.api.schema import RefusalsSerializer
 from orders.api.command_serializers import CommandSerializer
-from orders.services.refusals import MEANINGS
-from organizations.api.schema import RefusalsSerializer
+from orders.commands.refusals import MEANINGS
 
 _HEADERS = [
     OpenApiParameter(

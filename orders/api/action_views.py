@@ -13,7 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from iiko_client.types.statuses import DeliveryStatus
+from core import db_clock
+from iiko_client.models.statuses import DeliveryStatus
 from orders.api.action_docs import DISCOUNT_ANSWERS, describes
 from orders.api.command_serializers import (
     ApplyDiscountSerializer,
@@ -25,13 +26,12 @@ from orders.api.command_serializers import (
     asked_discount,
     asked_payments,
 )
-from orders.api.waiting import requested_once, status_of, wait_for_end
-from orders.command_models import CommandKind, OrderCommand
-from orders.models import Order
+from orders.api.prefer_wait import requested_once, status_of, wait_for_end
+from orders.commands import submission
+from orders.commands.submission import Requester
+from orders.models.command import CommandKind, OrderCommand
+from orders.models.order import Order
 from orders.permissions import PERMISSIONS
-from orders.services import commands
-from orders.services.commands import Requester
-from organizations import db_clock
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle
 
@@ -68,7 +68,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             request,
             CommandKind.UPDATE_STATUS,
             UpdateStatusSerializer,
-            lambda pk, wish, by: commands.request_status(
+            lambda pk, wish, by: submission.request_status(
                 order_id=pk,
                 status=wish["status"],
                 delivered_at=wish["delivered_at"],
@@ -84,7 +84,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             request,
             CommandKind.ASSIGN_COURIER,
             AssignCourierSerializer,
-            lambda pk, wish, by: commands.request_courier(
+            lambda pk, wish, by: submission.request_courier(
                 order_id=pk, courier_id=wish["courier_id"], by=by, now=db_clock.now()
             ),
         )
@@ -96,7 +96,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             request,
             CommandKind.UPDATE_PAYMENT,
             UpdatePaymentSerializer,
-            lambda pk, wish, by: commands.request_payment(
+            lambda pk, wish, by: submission.request_payment(
                 order_id=pk, payments=asked_payments(wish), by=by, now=db_clock.now()
             ),
         )
@@ -108,7 +108,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             request,
             CommandKind.CANCEL,
             CancelSerializer,
-            lambda pk, wish, by: commands.request_cancel(
+            lambda pk, wish, by: submission.request_cancel(
                 order_id=pk,
                 reason=wish["cancel_reason"] or "",
                 cause_id=wish["cancel_cause_id"] or None,
@@ -125,7 +125,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             request,
             CommandKind.APPLY_DISCOUNT,
             ApplyDiscountSerializer,
-            lambda pk, wish, by: commands.request_discount(
+            lambda pk, wish, by: submission.request_discount(
                 order_id=pk, asked=asked_discount(wish), by=by, now=db_clock.now()
             ),
         )

@@ -9,15 +9,15 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from iiko_client.types.payments import PaymentKind
-from iiko_client.types.statuses import DeliveryStatus, normalise_status, words
+from core.api.fields import IikoIdField, MomentField
+from core.api.strict import StrictSerializer
+from iiko_client.models.payments import PaymentKind
+from iiko_client.models.statuses import DeliveryStatus, normalise_status, words
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_minor
-from orders.command_models import CommandKind, OrderCommand
-from orders.services.discounts import AskedDiscount
-from orders.services.refusals import meaning
-from orders.services.wishes import AskedPayment
-from organizations.api.fields import IikoIdField, MomentField
-from organizations.api.strict import StrictSerializer
+from orders.actions.discount.calculation import AskedDiscount
+from orders.commands.refusals import meaning
+from orders.commands.resolve import AskedPayment
+from orders.models.command import CommandKind, OrderCommand
 
 _LARGEST_MINOR = 10**12  # 1e10 in major units (docs/iiko.md#money)
 

@@ -8,11 +8,8 @@ from typing import TypeVar
 import django_filters as filters
 from django.db.models import Model, QuerySet
 
-from iiko_client.types.statuses import order_type as known_type
-from orders.models import Order, OrderQuerySet, Status
-from orders.services.horizon import settled_before
-from organizations import db_clock
-from organizations.api.filters import (
+from core import db_clock
+from core.api.filters import (
     ExternalIdFilter,
     IikoIdFilter,
     MomentFilter,
@@ -20,6 +17,9 @@ from organizations.api.filters import (
     TextsFilter,
     WordsFilter,
 )
+from core.mirror.change_feed import settled_before
+from iiko_client.models.statuses import order_type as known_type
+from orders.models.order import Order, OrderQuerySet, Status
 
 M = TypeVar("M", bound=Model)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
-from organizations.api.pagination import SkipLimitPagination
+from core.api.pagination import SkipLimitPagination
 
 
 class ChangesPagination(SkipLimitPagination):

@@ -8,12 +8,12 @@ from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from orders.command_models import OrderCommand
-from orders.models import Order, TimelineEntry
-from orders.services.actions import allowed_actions
-from orders.services.relations import Relation, Relative, relatives_of
-from orders.services.settlement import settlement_of
-from organizations import db_clock
+from core import db_clock
+from orders.actions.rules import allowed_actions
+from orders.mirror.relations import Relation, Relative, relatives_of
+from orders.models.command import OrderCommand
+from orders.models.order import Order, TimelineEntry
+from orders.payments.settlement import settlement_of
 from organizations.api.permissions import in_scope
 
 LIST_FIELDS = (

@@ -1,6 +1,6 @@
+from core.api.routers import OptionalSlashRouter
 from orders.api.action_views import CommandViewSet
 from orders.api.views import OrderViewSet
-from organizations.api.routers import OptionalSlashRouter
 
 router = OptionalSlashRouter()
 router.register("orders", OrderViewSet, basename="order")

@@ -13,6 +13,8 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.api.pagination import SkipLimitPagination
+from core.snapshots import one_snapshot
 from orders.api.action_views import OrderActions
 from orders.api.filters import FOLLOWING, OrderFilter
 from orders.api.pagination import ChangesPagination
@@ -23,11 +25,9 @@ from orders.api.serializers import (
     OrderSerializer,
     TimelineEntrySerializer,
 )
-from orders.models import MergedOrder, Order
-from orders.services.timeline import SHOWN_AT
-from organizations.api.pagination import SkipLimitPagination
+from orders.mirror.timeline import SHOWN_AT
+from orders.models.order import MergedOrder, Order
 from organizations.api.permissions import in_scope
-from organizations.snapshots import one_snapshot
 
 _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 

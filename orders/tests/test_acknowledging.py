@@ -11,8 +11,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from orders.command_models import CommandKind, CommandState, OrderCommand
-from orders.models import Order, TimelineEntry
+from orders.models.command import CommandKind, CommandState, OrderCommand
+from orders.models.order import Order, TimelineEntry
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,

@@ -19,11 +19,11 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import ConnectorException
 
-from orders.api import waiting
-from orders.command_models import IdempotencyKey, OrderCommand
-from orders.models import Order
-from orders.services.repeats import COMMANDS
-from organizations.services.registry import create_api_key
+from orders.api import prefer_wait
+from orders.commands.idempotency import COMMANDS
+from orders.models.command import IdempotencyKey, OrderCommand
+from orders.models.order import Order
+from organizations.provisioning import create_api_key
 from tests.acting import QUEUED, STATUS, Acting, make_removal_type, refused, told
 from tests.builders import (
     ORGANIZATION_ID,
@@ -305,7 +305,7 @@ def test_caller_who_waits_is_told_the_end(acting: Acting, monkeypatch: pytest.Mo
         if len(slept) == 3:
             OrderCommand.objects.update(state="confirmed", proof="status", finished_at=timezone.now())
 
-    monkeypatch.setattr("orders.api.waiting.time.sleep", sleep)
+    monkeypatch.setattr("orders.api.prefer_wait.time.sleep", sleep)
 
     response = acting.ask("update-status", ON_WAY, headers={"Prefer": "respond-async, wait=30"})
 
@@ -321,8 +321,8 @@ def test_waiting_ends_in_time(acting: Acting) -> None:
 
 
 def test_too_many_waiters_are_answered_at_once(acting: Acting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "WAITERS", threading.BoundedSemaphore(1))
-    waiting.WAITERS.acquire()
+    monkeypatch.setattr(prefer_wait, "WAITERS", threading.BoundedSemaphore(1))
+    prefer_wait.WAITERS.acquire()
 
     response = acting.ask("update-status", ON_WAY, headers={"Prefer": "wait=20"})
 

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from orders.command_models import OrderCommand
-from orders.models import Order
-from organizations.models import TerminalGroup
+from orders.models.command import OrderCommand
+from orders.models.order import Order
+from organizations.models.organization import TerminalGroup
 from tests.acting import (
     CARD_ID,
     CASH_ID,

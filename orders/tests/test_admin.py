@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from pytest_django import DjangoAssertNumQueries
 
-from orders.models import Order, Status, TimelineEntry
-from organizations import admin_lists
-from organizations.models import Organization
+from core.admin import base
+from orders.models.order import Order, Status, TimelineEntry
+from organizations.models.organization import Organization
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
@@ -289,7 +289,7 @@ class TestScale:
         assert len(rows(response)) == orders
 
     def test_count_stops_at_its_limit(self, chief: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(admin_lists, "COUNT_UP_TO", 5)
+        monkeypatch.setattr(base, "COUNT_UP_TO", 5)
         arrive([cloud_event(order_id=f"order-{n}", number=n) for n in range(7)])
 
         assert "Всего: больше 5" in text(chief.get(ORDERS))
@@ -311,8 +311,8 @@ class TestScale:
     ) -> None:
         arrive(cloud_event())
         slow = Order.objects.extra(where=["pg_sleep(3) IS NOT NULL"])
-        monkeypatch.setattr(admin_lists, "PATIENCE_S", 0.2)
-        monkeypatch.setattr("orders.admin_filters.OrderQuerySet.open", lambda _orders: slow)
+        monkeypatch.setattr(base, "PATIENCE_S", 0.2)
+        monkeypatch.setattr("orders.admin.filters.OrderQuerySet.open", lambda _orders: slow)
 
         response = chief.get(f"{ORDERS}?state=open")
 

@@ -11,9 +11,9 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from orders.command_models import OrderCommand
-from orders.models import Order
-from organizations.link_models import Courier
+from orders.models.command import OrderCommand
+from orders.models.order import Order
+from organizations.models.dictionaries import Courier
 from tests.builders import (
     COURIER_ID,
     OTHER_ORGANIZATION_ID,
@@ -27,7 +27,7 @@ from tests.builders import (
 )
 from tests.pages import EVENTS, ORDERS, markup, rows, sign_in_superuser, text
 from tests.played_iiko import linked
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
 
 pytestmark = pytest.mark.django_db
 

@@ -18,13 +18,13 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import DjangoAssertNumQueries
 
-from orders.admin_commands_forms import FORMS
-from orders.command_models import CommandKind, CommandState, OrderCommand
-from orders.models import Order, TimelineEntry
-from orders.services import carrying, commands
-from orders.services.commands import Requester
-from organizations.link_models import Courier, DictionaryEntry, DictionaryKind
-from organizations.models import Organization
+from orders.admin.forms import FORMS
+from orders.commands import dispatch, submission
+from orders.commands.submission import Requester
+from orders.models.command import CommandKind, CommandState, OrderCommand
+from orders.models.order import Order, TimelineEntry
+from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
+from organizations.models.organization import Organization
 from tests.builders import (
     COURIER_ID,
     OTHER_ORGANIZATION_ID,
@@ -138,7 +138,7 @@ def ask_many(client: Client, act: str, orders: list[Order], **fields: Any) -> An
 
 def stored(order: Order, by: str = "somebody", **changes: Any) -> OrderCommand:
     """A command that somebody asked for by the service, brought to another state."""
-    command = commands.request_courier(
+    command = submission.request_courier(
         order_id=order.pk, courier_id=COURIER_ID, by=Requester(by, by), now=timezone.now()
     )
     if changes:
@@ -306,9 +306,9 @@ class TestAsking:
         assert "Asked of iiko, not confirmed yet Waiting to be sent Assign a courier: Орлова Вера" in page
 
         now = timezone.now()
-        carrying.advance(command.pk, clock=lambda: now)
+        dispatch.advance(command.pk, clock=lambda: now)
         assert "Waiting for iiko" in text(chief.get(page_url(order)))
-        carrying.advance(command.pk, clock=lambda: now + timedelta(minutes=1))
+        dispatch.advance(command.pk, clock=lambda: now + timedelta(minutes=1))
 
         page = text(chief.get(page_url(order)))
         assert "not confirmed yet" not in page
@@ -728,7 +728,7 @@ class TestMany:
         assert_nothing_happened()
 
     def test_too_many_are_not_taken(self, chief: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("orders.admin_commands_acts.AT_ONCE", 2)
+        monkeypatch.setattr("orders.admin.action_views.AT_ONCE", 2)
         orders = several(3)
 
         page = text(choose(chief, "cancel_orders", orders))

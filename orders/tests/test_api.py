@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from orders.models import Order
+from orders.models.order import Order
 from tests.builders import (
     COURIER_ID,
     ORDER_ID,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import requests
 
-from iiko_client.transport import Retries
-from orders.command_models import OrderCommand
-from orders.models import Order
+from iiko_client.http.transport import Retries
+from orders.models.command import OrderCommand
+from orders.models.order import Order
 from tests.acting import QUEUED, SUCCESS, Acting, make_courier, refused
 from tests.builders import COURIER_ID, ORDER_ID, ORGANIZATION_ID, courier, make_terminal_group
 from tests.played_iiko import PlayedIiko, refusal

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from iikohub.dashboard import _Board
-from orders.command_models import OrderCommand
-from orders.models import Order, TimelineEntry
+from iikohub.dashboard.overview import _Board
+from orders.models.command import OrderCommand
+from orders.models.order import Order, TimelineEntry
 from tests.acting import Acting, make_courier, refused, story
 from tests.builders import (
     COURIER_ID,

@@ -9,14 +9,14 @@ import pytest
 from django.utils import translation
 
 from orders.api.action_docs import REFUSALS_409, REFUSALS_422
-from orders.command_models import CommandKind, CommandState, DraftUse, OrderCommand
-from orders.models import Order
-from orders.services import carrying
-from orders.services.commands import Requester, give_up
-from orders.services.refusals import MEANINGS, OF_REBUILDING
+from orders.commands import dispatch
+from orders.commands.refusals import MEANINGS, OF_REBUILDING
+from orders.commands.submission import Requester, give_up
+from orders.models.command import CommandKind, CommandState, DraftUse, OrderCommand
+from orders.models.order import Order
 from orders.tests.test_action_api import _no_jobs_left, at_once, named
 from orders.tests.test_action_matrix import ALL, PICKUP
-from organizations.link_models import DictionaryEntry
+from organizations.models.dictionaries import DictionaryEntry
 from tests.acting import (
     CARD_ID,
     DISCOUNT_ID,
@@ -385,4 +385,4 @@ def test_giving_up_says_what_was_done_by_then(acting: Acting) -> None:
 
     command.refresh_from_db()
     assert (command.state, command.error_code) == ("expired", "given_up_unsent")
-    assert carrying.advance(command.pk, clock=acting.clock) is None
+    assert dispatch.advance(command.pk, clock=acting.clock) is None

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.conf import settings
 
+from iiko_client.models.order import read_order_info
 from iiko_client.tests.harness import document, needs_schema
-from iiko_client.types.orders import read_order_info
 from tests.builders import cloud_order
 
 LEFT_OUT = {

@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from orders import admin_page
+from orders.admin import order_page
 from orders.api import serializers
-from orders.models import Order, TimelineEntry
+from orders.models.order import Order, TimelineEntry
 from tests.builders import REVISION, authorized, cloud_event, drain, make_key, make_organization, post
 from tests.pages import ORDERS, sign_in_superuser, text
 
@@ -61,7 +61,7 @@ def test_page_and_its_timeline_are_of_one_moment(client: Client, interrupted: An
     arrive(order_id=A, status="CookingStarted", timestamp=REVISION + 1)
     sign_in_superuser(client)
     address = f"{ORDERS}{Order.objects.get().pk}/change/"
-    interrupted(admin_page, "tell", lambda: arrive(order_id=A, status="Cancelled", timestamp=REVISION + 2))
+    interrupted(order_page, "tell", lambda: arrive(order_id=A, status="Cancelled", timestamp=REVISION + 2))
 
     torn = text(client.get(address, headers=ENGLISH))
     later = text(client.get(address, headers=ENGLISH))

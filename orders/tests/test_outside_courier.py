@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from orders.models import Order, TimelineEntry
+from orders.models.order import Order, TimelineEntry
 from tests.acting import Acting, make_courier, refused
 from tests.builders import COURIER_ID, courier, make_terminal_group
 from tests.pages import ORDERS, rows, sign_in_superuser, text

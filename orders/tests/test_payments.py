@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from orders.command_models import OrderCommand
-from orders.models import Order, TimelineEntry
-from organizations.models import Organization
+from orders.models.command import OrderCommand
+from orders.models.order import Order, TimelineEntry
+from organizations.models.organization import Organization
 from tests.acting import CARD_ID, CASH_ID, QUEUED, SUCCESS, Acting, make_payment_type, refused, wire_payment
 from tests.builders import ORDER_ID, ORGANIZATION_ID, TERMINAL_GROUP_ID
 from tests.pages import ORDERS, ORGANIZATIONS, sign_in, sign_in_superuser, text

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from hall.models import TableOrder
-from orders.models import Order
+from orders.models.order import Order
 from tests.builders import (
     cloud_event,
     customer,

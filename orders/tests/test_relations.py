@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
-from orders.models import MergedOrder, Order
-from orders.services.relations import relatives_of
-from organizations.models import Organization
+from orders.mirror.relations import relatives_of
+from orders.models.order import MergedOrder, Order
+from organizations.models.organization import Organization
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from orders.models import Order
+from orders.models.order import Order
 from tests.acting import wire_payment
 from tests.builders import authorized, cloud_event, drain, make_key, make_organization, post, soi_message
 from tests.pages import ORDERS, sign_in_superuser, text

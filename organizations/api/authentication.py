@@ -8,8 +8,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from organizations import db_clock
-from organizations.models import ApiKey
+from core import db_clock
+from organizations.models.api_keys import ApiKey
 
 KEYWORD = "api-key"
 

@@ -9,7 +9,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from organizations.models import ApiKey
+from organizations.models.api_keys import ApiKey
 
 if TYPE_CHECKING:
     # DRF loads this module while it is loading its views.

@@ -8,9 +8,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from organizations import db_clock
-from organizations.link_models import CALL_BODIES, ApiCall, Courier
-from organizations.models import Organization, TerminalGroup
+from core import db_clock
+from organizations.models.connection import CALL_BODIES, ApiCall
+from organizations.models.dictionaries import Courier
+from organizations.models.organization import Organization, TerminalGroup
 
 CALL_FIELDS = (
     "id",

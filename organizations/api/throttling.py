@@ -9,7 +9,7 @@ from django.db import connection
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from organizations.models import ApiKey
+from organizations.models.api_keys import ApiKey
 
 if TYPE_CHECKING:
     # DRF loads its views while this module is being loaded.

@@ -1,5 +1,6 @@
-from organizations.api.board_views import ShiftViewSet, StopListViewSet, TimeOutOfStockViewSet
-from organizations.api.routers import OptionalSlashRouter
+from core.api.routers import OptionalSlashRouter
+from organizations.api.shift_views import ShiftViewSet
+from organizations.api.stop_list_views import StopListViewSet, TimeOutOfStockViewSet
 from organizations.api.views import (
     CallViewSet,
     CourierViewSet,

@@ -13,8 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from organizations.api.filters import StrictBooleanField
-from organizations.api.link_filters import CallFilter, CourierFilter, OrganizationFilter, TerminalGroupFilter
+from core.api.filters import StrictBooleanField
+from core.name_keys import NAME_ORDER
+from organizations.api.filters import CallFilter, CourierFilter, OrganizationFilter, TerminalGroupFilter
 from organizations.api.permissions import in_scope
 from organizations.api.serializers import (
     LONGEST_LISTED,
@@ -25,9 +26,9 @@ from organizations.api.serializers import (
     OrganizationSerializer,
     TerminalGroupSerializer,
 )
-from organizations.link_models import ApiCall, Courier
-from organizations.models import Organization, TerminalGroup
-from organizations.name_keys import NAME_ORDER
+from organizations.models.connection import ApiCall
+from organizations.models.dictionaries import Courier
+from organizations.models.organization import Organization, TerminalGroup
 
 
 @extend_schema_view(list=extend_schema(summary="Restaurants by name"))

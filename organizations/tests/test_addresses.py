@@ -9,13 +9,13 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
-from iiko_client import addresses
-from iiko_client.errors import IikoNotSent
-from organizations.errors import HubError
-from organizations.link_models import ApiCall, ApiLogin
-from organizations.services.call_log import call_log
-from organizations.services.link import client_for
-from organizations.tests.test_link_admin import form
+from core.errors import HubError
+from iiko_client.http import addresses
+from iiko_client.http.errors import IikoNotSent
+from organizations.connection.call_log import call_log
+from organizations.connection.clients import client_for
+from organizations.models.connection import ApiCall, ApiLogin
+from organizations.tests.test_connection_admin import form
 from tests.builders import ORGANIZATION_ID
 from tests.pages import LOGINS, sign_in_superuser
 from tests.played_iiko import make_login

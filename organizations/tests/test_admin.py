@@ -9,10 +9,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from organizations.models import ApiKey, Organization, TerminalGroup
+from organizations.models.api_keys import ApiKey
+from organizations.models.organization import Organization, TerminalGroup
 from tests.builders import ORGANIZATION_ID, TOKEN, cloud_event, make_organization, post
 from tests.pages import API_KEYS, ORGANIZATIONS, markup, rows, sign_in, sign_in_superuser, text
-from webhooks.models import EventSource, WebhookEvent
+from webhooks.models.inbox import EventSource, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 

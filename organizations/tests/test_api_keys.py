@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from organizations.errors import UnknownOrganization
-from organizations.models import ApiKey
-from organizations.services.registry import create_api_key
+from organizations.models.api_keys import ApiKey
+from organizations.provisioning import create_api_key
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,

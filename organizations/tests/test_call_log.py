@@ -12,13 +12,13 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection
 
-from iiko_client.calls import CallRecord, safe_response
-from iiko_client.errors import IikoAuthFailed
-from organizations.link_models import ApiCall, ApiLogin
-from organizations.services import call_log as module
-from organizations.services.call_log import CallLog, call_log, forget_old_calls
-from organizations.services.link import client_for, iiko_for
-from organizations.services.personal_data import mask
+from core.redaction import mask
+from iiko_client.http.call_record import CallRecord, safe_response
+from iiko_client.http.errors import IikoAuthFailed
+from organizations.connection import call_log as module
+from organizations.connection.call_log import CallLog, call_log, forget_old_calls
+from organizations.connection.clients import client_for, iiko_for
+from organizations.models.connection import ApiCall, ApiLogin
 from tests.builders import ORDER_ID, ORGANIZATION_ID, make_organization
 from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked, make_login, refusal
 

@@ -10,9 +10,9 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from organizations.link_models import Courier, DictionaryEntry
-from organizations.models import Organization, TerminalGroup
-from organizations.stop_models import StopListReading
+from organizations.models.dictionaries import Courier, DictionaryEntry
+from organizations.models.organization import Organization, TerminalGroup
+from organizations.models.stop_lists import StopListReading
 from tests.builders import (
     COURIER_ID,
     ORGANIZATION_ID,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from organizations.link_models import Courier, DictionaryEntry
-from organizations.models import Organization, TerminalGroup
-from organizations.services.dictionaries import sync_login
+from organizations.dictionaries.sync import sync_login
+from organizations.models.dictionaries import Courier, DictionaryEntry
+from organizations.models.organization import Organization, TerminalGroup
 from organizations.tests.test_dictionaries import plays
 from tests.at_once import AT_ONCE, at_once
 from tests.played_iiko import PlayedIiko, make_login

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from organizations.fields import EncryptedTextField
 from tests.builders import TOKEN, make_organization
-from webhooks.models import WebhookConfig
+from webhooks.models.inbox import WebhookConfig
 
 
 def column(name: str = "auth_token") -> str:

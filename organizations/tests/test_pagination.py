@@ -12,9 +12,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from organizations.api import pagination
-from organizations.api.pagination import SkipLimitPagination
-from organizations.models import Organization
+from core.api import pagination
+from core.api.pagination import SkipLimitPagination
+from organizations.models.organization import Organization
 
 pytestmark = pytest.mark.django_db
 

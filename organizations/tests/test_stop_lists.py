@@ -14,10 +14,10 @@ from django.db import connection
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from organizations.models import Organization
-from organizations.services import stop_lists
-from organizations.services.stop_lists import ListChange, note_changes, read_lists, wake, want_all, want_lists
-from organizations.stop_models import StopListGroup, StopListItem, StopListReading
+from organizations.models.organization import Organization
+from organizations.models.stop_lists import StopListGroup, StopListItem, StopListReading
+from organizations.stop_lists import refresh
+from organizations.stop_lists.refresh import ListChange, note_changes, read_lists, wake, want_all, want_lists
 from tests.acting import HandClock
 from tests.builders import (
     ORGANIZATION_ID,
@@ -389,7 +389,7 @@ def test_killed_worker_is_followed_by_another(kitchen: Kitchen) -> None:
     kitchen.changes()
     kitchen.clock.move(3)
     StopListReading.objects.create(
-        organization_id=ORGANIZATION_ID, holder="dead", held_until=kitchen.clock() + stop_lists.LEASE
+        organization_id=ORGANIZATION_ID, holder="dead", held_until=kitchen.clock() + refresh.LEASE
     )
 
     kitchen.clock.move(60)

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from organizations import tasks
-from organizations.link_models import ApiCall, ApiLogin
+from organizations.models.connection import ApiCall, ApiLogin
 from tests.played_iiko import CORRELATION, IIKO, PlayedIiko, make_login, refusal
 
 pytestmark = pytest.mark.django_db

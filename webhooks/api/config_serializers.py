@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from organizations.api.fields import IikoIdField
-from organizations.api.strict import StrictSerializer
-from webhooks.models import Drift, WebhookConfig
+from core.api.fields import IikoIdField
+from core.api.strict import StrictSerializer
+from webhooks.models.inbox import Drift, WebhookConfig
 
 
 class ConfigSerializer(serializers.ModelSerializer[WebhookConfig]):

@@ -11,13 +11,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iiko_client.breaker import Priority
-from organizations import db_clock
+from core import db_clock
+from core.api.schema import RefusalsSerializer
+from core.ids import searchable_id
+from iiko_client.http.circuit_breaker import Priority
 from organizations.api.permissions import in_scope
-from organizations.api.schema import RefusalsSerializer
 from organizations.errors import UnknownOrganization
-from organizations.models import ApiKey, Organization
-from organizations.services.registry import canonical_id
+from organizations.models.api_keys import ApiKey
+from organizations.models.organization import Organization
 from webhooks.api.config_serializers import (
     ConfigChangeSerializer,
     ConfigSerializer,
@@ -27,9 +28,9 @@ from webhooks.api.config_serializers import (
 )
 from webhooks.api.filters import ConfigFilter
 from webhooks.api.serializers import valid
-from webhooks.models import WebhookConfig
-from webhooks.services.configs import change_config, create_config
-from webhooks.services.registration import demand_success, register_webhook
+from webhooks.models.inbox import WebhookConfig
+from webhooks.receiving.configs import change_config, create_config
+from webhooks.registration.registrar import demand_success, register_webhook
 
 _PERMISSIONS = {"create": "add", "partial_update": "change", "register": "change"}
 
@@ -115,9 +116,9 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     def _organization(self, iiko_id: str) -> Organization:
         seen = in_scope(self.request, Organization.objects.all(), path="iiko_id")
-        organization = seen.filter(iiko_id=canonical_id(iiko_id)).first()
+        organization = seen.filter(iiko_id=searchable_id(iiko_id)).first()
         if organization is None:
-            raise UnknownOrganization(f"No organization {canonical_id(iiko_id)} here.")
+            raise UnknownOrganization(f"No organization {searchable_id(iiko_id)} here.")
         return organization
 
 

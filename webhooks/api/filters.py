@@ -8,11 +8,11 @@ import django_filters as filters
 from django.db.models import QuerySet
 from rest_framework.exceptions import PermissionDenied
 
-from iiko_client.types.events import event_type_of
-from organizations.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, MomentFilter, TextsFilter
-from organizations.models import ApiKey
+from core.api.filters import ChoicesFilter, ExternalIdFilter, IikoIdFilter, MomentFilter, TextsFilter
+from iiko_client.models.events import event_type_of
+from organizations.models.api_keys import ApiKey
 from webhooks.masking import sees_all_people
-from webhooks.models import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
+from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
 
 
 class EventTypeFilter(TextsFilter):

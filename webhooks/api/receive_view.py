@@ -1,4 +1,4 @@
-"""``POST webhooks/iiko`` for servers that do not come through ``webhooks.wsgi``, and for the schema."""
+"""``POST webhooks/iiko`` for servers that pass ``webhooks.receiving.wsgi`` by, and for the schema."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 from rest_framework.views import APIView
 
-from webhooks import views
+from webhooks.receiving import view
 
 
 class StoredSerializer(serializers.Serializer[Any]):
@@ -84,7 +84,7 @@ class ReceiveView(APIView):
     schema = AutoSchema()  # the usual one adds answers that are not given here
 
     def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        answer = views.answer_delivery(request)
+        answer = view.answer_delivery(request)
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
     def post(self, request: HttpRequest) -> HttpResponse:

@@ -8,11 +8,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from organizations.api.fields import IikoIdField, MomentField
-from organizations.api.strict import StrictSerializer
-from organizations.services.personal_data import mask
+from core.api.fields import IikoIdField, MomentField
+from core.api.strict import StrictSerializer
+from core.redaction import mask
 from webhooks.masking import caller_sees_people, masked_words
-from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent
+from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent
 
 LIST_FIELDS = (
     "id",

@@ -1,6 +1,6 @@
 from django.urls import re_path
 
-from organizations.api.routers import OptionalSlashRouter
+from core.api.routers import OptionalSlashRouter
 from webhooks.api.config_views import ConfigViewSet
 from webhooks.api.receive_view import ReceiveView
 from webhooks.api.views import EventViewSet

@@ -15,10 +15,11 @@ from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from organizations.api.parsers import ExactJSONParser
+from core.api.parsers import ExactJSONParser
+from core.api.schema import RefusalsSerializer
 from organizations.api.permissions import check_may_act, in_scope
-from organizations.api.schema import RefusalsSerializer
-from organizations.models import ApiKey
+from organizations.models.api_keys import ApiKey
+from webhooks.admin.dry_run_display import EVERYTHING, as_json, staff
 from webhooks.api.filters import EventFilter
 from webhooks.api.serializers import (
     DryRunSerializer,
@@ -30,10 +31,9 @@ from webhooks.api.serializers import (
     valid,
 )
 from webhooks.errors import TooManyEvents
-from webhooks.forecast_words import EVERYTHING, as_json, staff
-from webhooks.models import WebhookEvent, WebhookEventQuerySet
-from webhooks.services.forecast import forecast
-from webhooks.services.replay import REPLAY_AT_ONCE, ReplayCount, once_each, replay_all, replay_event
+from webhooks.models.inbox import WebhookEvent, WebhookEventQuerySet
+from webhooks.replay.dry_run import forecast
+from webhooks.replay.replay import REPLAY_AT_ONCE, ReplayCount, once_each, replay_all, replay_event
 
 REPLAY = "webhooks.replay_webhookevent"
 

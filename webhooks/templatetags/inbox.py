@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from core import db_clock
+from core.display import clock
+from hall.admin.display import status_words
 from hall.models import HallRow
-from hall.presentation import status_words
-from organizations import db_clock
-from organizations.presentation import clock
-from organizations.shift_models import Shift
-from webhooks.subjects import events_of
+from organizations.models.shifts import Shift
+from webhooks.event_subjects import events_of
 
 EVENTS_SHOWN = 50
 

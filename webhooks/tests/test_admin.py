@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils.http import urlencode
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from organizations import admin_lists
-from organizations.models import Organization
+from core.admin import base
+from organizations.models.organization import Organization
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
@@ -28,9 +28,9 @@ from tests.builders import (
     post,
 )
 from tests.pages import CONFIGS, EVENTS, markup, rows, sign_in, sign_in_superuser, text
-from webhooks import admin_events
-from webhooks.models import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
-from webhooks.services.tokens import token_book
+from webhooks.admin import events as admin_events
+from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
+from webhooks.receiving.tokens import token_book
 
 pytestmark = pytest.mark.django_db
 
@@ -206,7 +206,7 @@ class TestList:
         assert '"raw_body"' not in told
 
     def test_count_stops_at_its_limit(self, chief: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(admin_lists, "COUNT_UP_TO", 5)
+        monkeypatch.setattr(base, "COUNT_UP_TO", 5)
         arrive([cloud_event(order_id=f"order-{number}") for number in range(7)])
 
         assert "Всего: больше 5" in text(chief.get(EVENTS))

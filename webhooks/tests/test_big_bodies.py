@@ -12,9 +12,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from tests.builders import cloud_event, make_organization, post
-from webhooks.models import WebhookEvent
-from webhooks.services import big_bodies as module
-from webhooks.services.big_bodies import BIG_BYTES, MOST_WAITING, BigBodies, TooBusy, big_bodies
+from webhooks.models.inbox import WebhookEvent
+from webhooks.receiving import big_bodies as module
+from webhooks.receiving.big_bodies import BIG_BYTES, MOST_WAITING, BigBodies, TooBusy, big_bodies
 
 ALL = 4 * BIG_BYTES
 

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from webhooks.services import database_watch
-from webhooks.services.database_watch import ANSWER_WITHIN_S, PAGE_STATEMENT_S, DatabaseAway, DatabaseWatch
+from webhooks.receiving import database_watch
+from webhooks.receiving.database_watch import ANSWER_WITHIN_S, PAGE_STATEMENT_S, DatabaseAway, DatabaseWatch
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
-from organizations.models import ApiKey
+from organizations.models.api_keys import ApiKey
 from tests.builders import (
     CORRELATION_ID,
     ORDER_ID,
@@ -31,7 +31,7 @@ from tests.builders import (
     post,
     soi_message,
 )
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -368,7 +368,7 @@ def test_page_holds_fifty_unless_told(key: str) -> None:
 
 
 def test_count_is_exact_up_to_the_bound_and_null_past_it(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("organizations.api.pagination.COUNT_UP_TO", 5)
+    monkeypatch.setattr("core.api.pagination.COUNT_UP_TO", 5)
     deliver(*(cloud_event(order_id=f"o{at}", order=None) for at in range(5)))
 
     assert get(key, limit=2).json()["count"] == 5

@@ -29,7 +29,7 @@ from tests.builders import (
 )
 
 pytestmark = pytest.mark.django_db
-LOGGER = "webhooks.services.event_lines"
+LOGGER = "webhooks.event_log"
 
 
 @pytest.fixture(autouse=True)

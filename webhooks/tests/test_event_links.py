@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from organizations.link_models import Courier
-from organizations.shift_models import Shift
-from organizations.stop_models import StopListItem
+from organizations.models.dictionaries import Courier
+from organizations.models.shifts import Shift
+from organizations.models.stop_lists import StopListItem
 from tests.builders import (
     COURIER_ID,
     ORGANIZATION_ID,

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from hall.models import Reserve, TableOrder
-from orders.models import Order
+from orders.models.order import Order
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,

@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test import Client
 
-from iiko_client.types.events import read_envelope
-from orders.models import Order
+from iiko_client.models.events import read_envelope
+from orders.models.order import Order
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
@@ -30,11 +30,11 @@ from tests.builders import (
     post,
     soi_message,
 )
-from webhooks.models import WebhookEvent
-from webhooks.services import inbox as inbox_service
-from webhooks.services.inbox import dedup_key, store
-from webhooks.services.replay import replay_event
-from webhooks.services.rows import NewEvent
+from webhooks.models.inbox import WebhookEvent
+from webhooks.receiving import inbox as inbox_service
+from webhooks.receiving.inbox import dedup_key, store
+from webhooks.receiving.insert import NewEvent
+from webhooks.replay.replay import replay_event
 
 pytestmark = pytest.mark.django_db
 

@@ -15,13 +15,13 @@ from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from organizations.jobs import TIMETABLE, ScheduledTask, enqueue, tasks_at_start
-from organizations.services.job_care import resume_stalled_jobs
+from core.job_maintenance import resume_stalled_jobs
+from core.jobs import TIMETABLE, ScheduledTask, enqueue, tasks_at_start
 from organizations.tasks import resume_jobs
 from tests.hub_process import wait_until
 from webhooks.management.commands import worker
-from webhooks.services import jobs
-from webhooks.services.jobs import JobRunner
+from webhooks.processing import job_runner
+from webhooks.processing.job_runner import JobRunner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,7 +31,7 @@ QUEUE = "test"
 @pytest.fixture(autouse=True)
 def _no_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Their tables are procrastinate's: Django does not empty them between tests."""
-    monkeypatch.setattr(jobs, "tasks_at_start", tuple)
+    monkeypatch.setattr(job_runner, "tasks_at_start", tuple)
     monkeypatch.setattr(TIMETABLE, "periodic_tasks", {})
     empty_queue()
     yield
@@ -101,7 +101,7 @@ def test_task_enqueued_in_a_transaction_exists_only_if_that_commits(
     ran = threading.Event()
     task = make_task(ran.set)
     runner.start()  # its own connections must not carry what Django code enqueues
-    wait_until(lambda: isinstance(app.connector, jobs.WorkerConnector))
+    wait_until(lambda: isinstance(app.connector, job_runner.WorkerConnector))
 
     with transaction.atomic():
         enqueue(task)

@@ -8,11 +8,11 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from organizations.models import ApiKey
+from organizations.models.api_keys import ApiKey
 from tests.builders import authorized, cloud_event, drain, make_key, make_organization, post, reserve_event
 from tests.pages import sign_in, sign_in_superuser
 from webhooks.masking import masked_payload
-from webhooks.models import EventStatus, Reason, WebhookEvent
+from webhooks.models.inbox import EventStatus, Reason, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -193,7 +193,7 @@ def test_dry_run_quotes_no_error_to_those_without_the_right(
     def fails(*_: Any, **__: Any) -> Any:
         raise ValueError(f"bad value: {NAME} {PHONE}")
 
-    monkeypatch.setattr("webhooks.handlers.deliveries.apply_reports", fails)
+    monkeypatch.setattr("webhooks.processing.handlers.deliveries.apply_reports", fails)
     sign_in(client, SEES_EVENTS, "webhooks.replay_webhookevent")
 
     page = client.post(f"{EVENTS}{event.pk}/replay/", {"preview": "yes"})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from orders.models import Order, TimelineEntry
+from orders.models.order import Order, TimelineEntry
 from tests.builders import (
     COURIER_ID,
     ORDER_ID,
@@ -28,7 +28,7 @@ from tests.builders import (
     post,
     soi_message,
 )
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -290,7 +290,7 @@ def test_problem_without_words_is_a_problem_all_the_same() -> None:
 
 
 def test_local_times_run_on_the_terminal_groups_clock() -> None:
-    from organizations.models import Organization
+    from organizations.models.organization import Organization
 
     make_terminal_group(Organization.objects.get(), timezone="+03:00")
 

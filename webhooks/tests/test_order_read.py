@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders.models import Order
+from orders.models.order import Order
 from tests.acting import QUEUED, SUCCESS, Acting, make_courier
 from tests.builders import COURIER_ID, ORDER_ID, ORGANIZATION_ID, courier, drain, inbox
 from tests.played_iiko import PlayedIiko
-from webhooks.models import EventSource
-from webhooks.services.missed import count_missed, missed_orders, missed_since
-from webhooks.sync_models import OrderSync
+from webhooks.models.inbox import EventSource
+from webhooks.models.reconciliation import OrderSync
+from webhooks.reconciliation.missed_webhooks import count_missed, missed_orders, missed_since
 
 pytestmark = pytest.mark.django_db
 

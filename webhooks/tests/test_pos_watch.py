@@ -9,11 +9,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from iiko_client.transport import Retries
-from orders.command_models import CommandKind, CommandState, OrderCommand
-from orders.models import Order
-from orders.presentation import pos_silent_since
-from organizations.models import Organization, TerminalGroup
+from iiko_client.http.transport import Retries
+from orders.admin.display import pos_silent_since
+from orders.models.command import CommandKind, CommandState, OrderCommand
+from orders.models.order import Order
+from organizations.models.organization import Organization, TerminalGroup
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
@@ -30,9 +30,9 @@ from tests.builders import (
 )
 from tests.pages import ORDERS, sign_in_superuser, text
 from tests.played_iiko import CORRELATION, PlayedIiko, linked, refusal
-from webhooks.services.pos_watch import ask_login, logins_to_ask, unanswered
-from webhooks.services.silence import watch_links
-from webhooks.sync_models import LinkState
+from webhooks.models.reconciliation import LinkState
+from webhooks.monitoring.link_monitor import watch_links
+from webhooks.monitoring.pos_watch import ask_login, logins_to_ask, unanswered
 
 pytestmark = pytest.mark.django_db
 

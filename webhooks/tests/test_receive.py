@@ -29,9 +29,9 @@ from tests.builders import (
     post,
     soi_message,
 )
-from webhooks import views
 from webhooks.api.receive_view import ReceiveView
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
+from webhooks.receiving import view
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_default_limit_is_five_mebibytes(client: Client, settings: Settings) -> 
 def test_more_messages_than_are_taken_at_once_are_refused(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhooks.services.bodies.MOST_MESSAGES", 3)
+    monkeypatch.setattr("webhooks.receiving.parser.MOST_MESSAGES", 3)
 
     response = post(client, [{"n": at} for at in range(4)])
 
@@ -391,14 +391,14 @@ def test_rows_are_committed_before_200_is_said(
 ) -> None:
     make_organization()
     seen: list[int] = []
-    answer = views.answer_delivery
+    answer = view.answer_delivery
 
-    def counting(request: views.Delivery) -> views.Answer:
+    def counting(request: view.Delivery) -> view.Answer:
         answered = answer(request)
         seen.append(in_other_thread(stored))
         return answered
 
-    monkeypatch.setattr(views, "answer_delivery", counting)
+    monkeypatch.setattr(view, "answer_delivery", counting)
 
     response = post(client, [cloud_event(timestamp=REVISION + at) for at in range(count)])
 
@@ -409,7 +409,7 @@ def test_rows_are_committed_before_200_is_said(
 @pytest.mark.django_db(transaction=True)
 def test_body_is_stored_whole_or_not_at_all(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     make_organization()
-    monkeypatch.setattr("webhooks.services.inbox._CHUNK", 2)
+    monkeypatch.setattr("webhooks.receiving.inbox._CHUNK", 2)
     seen: list[str] = []
 
     def fail_at_second_insert(execute: Any, sql: str, *args: Any) -> Any:
@@ -532,9 +532,9 @@ class SlowDelivery:
 @pytest.mark.django_db
 def test_slow_sender_is_not_taken_for_a_slow_database(monkeypatch: pytest.MonkeyPatch) -> None:
     make_organization()
-    monkeypatch.setattr(views, "ANSWER_WITHIN_S", 0.3)
+    monkeypatch.setattr(view, "ANSWER_WITHIN_S", 0.3)
 
-    answer = views.answer_delivery(SlowDelivery(json.dumps([cloud_event()]).encode()))
+    answer = view.answer_delivery(SlowDelivery(json.dumps([cloud_event()]).encode()))
 
     assert (answer.status, json.loads(answer.body)) == (200, {"status": "OK"})
     assert WebhookEvent.objects.count() == 1

@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from orders.models import Order
-from organizations.models import Organization
+from orders.models.order import Order
+from organizations.models.organization import Organization
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
@@ -30,10 +30,10 @@ from tests.builders import (
 )
 from tests.played_iiko import IIKO, PlayedIiko, linked, make_login, refusal
 from webhooks.management.commands.sync_orders import PATIENCE_S
-from webhooks.models import EventSource
-from webhooks.services.missed import count_missed, missed_orders
-from webhooks.services.sync_lease import Lease, SyncRunning
-from webhooks.sync_models import OrderSync, SyncLease
+from webhooks.models.inbox import EventSource
+from webhooks.models.reconciliation import OrderSync, SyncLease
+from webhooks.reconciliation.lease import Lease, SyncRunning
+from webhooks.reconciliation.missed_webhooks import count_missed, missed_orders
 
 pytestmark = pytest.mark.django_db
 

@@ -9,12 +9,12 @@ import pytest
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from organizations.jobs import tasks_at_start
+from core.jobs import tasks_at_start
 from tests.builders import ORGANIZATION_ID, inbox, make_organization, make_other_organization
 from tests.played_iiko import PlayedIiko, linked, make_login, refusal
-from webhooks.services.reconcile_clock import sync_login_by_clock
-from webhooks.services.sync_lease import Lease
-from webhooks.sync_models import LinkHealth, LinkState, OrderSync
+from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync
+from webhooks.reconciliation.lease import Lease
+from webhooks.reconciliation.schedule import sync_login_by_clock
 from webhooks.tasks import sync_login_orders, sync_orders, watch_the_links
 from webhooks.tests.test_reconcile import BY_REVISION, at, info, page
 
@@ -66,7 +66,7 @@ def test_refused_restaurant_is_left_alone_for_a_while(
     iiko.answers(BY_REVISION, refusal("not bound to this ApiLogin"), status=403)
     assert restaurant.api_login_id is not None
 
-    with caplog.at_level(logging.WARNING, logger="webhooks.services.reconcile_clock"):
+    with caplog.at_level(logging.WARNING, logger="webhooks.reconciliation.schedule"):
         sync_login_by_clock(restaurant.api_login_id)
         sync_login_by_clock(restaurant.api_login_id)
 

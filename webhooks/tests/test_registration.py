@@ -14,11 +14,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from requests import ConnectTimeout
 
-from iiko_client.types.webhook_settings import WebhookFilter
-from organizations.link_models import ApiCall
-from organizations.models import Organization
-from organizations.services.call_log import call_log
-from organizations.services.registry import create_api_key
+from iiko_client.models.webhook_settings import WebhookFilter
+from organizations.connection.call_log import call_log
+from organizations.models.connection import ApiCall
+from organizations.models.organization import Organization
+from organizations.provisioning import create_api_key
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
@@ -31,10 +31,10 @@ from tests.builders import (
     post,
 )
 from tests.played_iiko import CORRELATION, PlayedIiko, linked, make_login, refusal
-from webhooks.models import RegistrationStatus, WebhookConfig
-from webhooks.services import registration
-from webhooks.services.configs import retire_previous_tokens, set_webhook_token
-from webhooks.services.registration import Outcome, register_webhook
+from webhooks.models.inbox import RegistrationStatus, WebhookConfig
+from webhooks.receiving.configs import retire_previous_tokens, set_webhook_token
+from webhooks.registration import registrar
+from webhooks.registration.registrar import Outcome, register_webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -584,4 +584,4 @@ def test_address_is_needed_over_the_api_too(
 def test_every_failure_has_a_code() -> None:
     failures = {one for one in Outcome if not one.is_success} | {Outcome.SWITCHED_OFF}
 
-    assert set(registration._REFUSALS) == failures
+    assert set(registrar._REFUSALS) == failures

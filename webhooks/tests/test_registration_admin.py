@@ -10,14 +10,14 @@ from django.conf import LazySettings
 from django.test import Client
 from django.utils import translation
 
-from iiko_client.types.webhook_settings import WebhookFilter
-from organizations.link_models import ApiCall
-from organizations.models import Organization
-from organizations.services.call_log import call_log
+from iiko_client.models.webhook_settings import WebhookFilter
+from organizations.connection.call_log import call_log
+from organizations.models.connection import ApiCall
+from organizations.models.organization import Organization
 from tests.builders import TOKEN, make_organization
 from tests.pages import CONFIGS, markup, rows, sign_in, sign_in_superuser, text
 from tests.played_iiko import CORRELATION, PlayedIiko, linked, refusal
-from webhooks.models import RegistrationStatus, WebhookConfig
+from webhooks.models.inbox import RegistrationStatus, WebhookConfig
 
 pytestmark = pytest.mark.django_db
 

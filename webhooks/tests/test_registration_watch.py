@@ -9,15 +9,15 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
-from iiko_client.types.webhook_settings import WebhookFilter
-from organizations.link_models import IikoPause
-from organizations.models import Organization
+from iiko_client.models.webhook_settings import WebhookFilter
+from organizations.models.connection import IikoPause
+from organizations.models.organization import Organization
 from tests.builders import ORGANIZATION_ID, TOKEN, cloud_event, make_organization, post
 from tests.played_iiko import CORRELATION, PlayedIiko, linked, refusal
-from webhooks.models import RegistrationStatus, WebhookConfig
-from webhooks.services.configs import set_webhook_token
-from webhooks.services.registration import register_webhook
-from webhooks.services.registration_watch import register_all, register_new, watch_webhooks
+from webhooks.models.inbox import RegistrationStatus, WebhookConfig
+from webhooks.receiving.configs import set_webhook_token
+from webhooks.registration.registrar import register_webhook
+from webhooks.registration.watch import register_all, register_new, watch_webhooks
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from orders.models import Order
+from orders.models.order import Order
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
@@ -29,7 +29,7 @@ from tests.builders import (
     post,
     soi_message,
 )
-from webhooks.models import WebhookEvent
+from webhooks.models.inbox import WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -390,7 +390,7 @@ def test_command_leaves_what_waits(stored: dict[str, int]) -> None:
 
 
 def test_command_goes_through_more_than_one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webhooks.services.replay._CHUNK", 2)
+    monkeypatch.setattr("webhooks.replay.replay._CHUNK", 2)
     make_organization()
     deliver([cloud_event(order_id=f"o{at}", order=None) for at in range(5)])
     drain()

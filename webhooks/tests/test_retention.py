@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from orders.models import Order, TimelineEntry
+from orders.models.order import Order, TimelineEntry
 from tests.builders import (
     ORDER_ID,
     REVISION,
@@ -25,9 +25,9 @@ from tests.builders import (
 )
 from tests.pages import EVENTS, ORDERS, markup, sign_in_superuser, text
 from webhooks import tasks
-from webhooks.models import EventStatus, WebhookEvent
-from webhooks.services.replay import replay_event
-from webhooks.services.retention import forget_old_events
+from webhooks.models.inbox import EventStatus, WebhookEvent
+from webhooks.processing.retention import forget_old_events
+from webhooks.replay.replay import replay_event
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 OLD = NOW - timedelta(days=91)

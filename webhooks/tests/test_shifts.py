@@ -11,9 +11,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from organizations.models import Organization
-from organizations.services.shifts import ShiftReport, apply_shift_reports
-from organizations.shift_models import Shift
+from organizations.models.organization import Organization
+from organizations.models.shifts import Shift
+from organizations.shifts.pairing import ShiftReport, apply_shift_reports
 from tests.builders import (
     COURIER_ID,
     ORGANIZATION_ID,

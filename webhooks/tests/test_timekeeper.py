@@ -10,10 +10,10 @@ from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.periodic import PeriodicRegistry
 
-from organizations.tests.test_db_clock import HOUR, machine_off_by
+from core.tests.test_db_clock import HOUR, machine_off_by
 from tests.hub_process import wait_until
-from webhooks.services import jobs, timekeeper
-from webhooks.services.jobs import JobRunner
+from webhooks.processing import job_runner, timekeeper
+from webhooks.processing.job_runner import JobRunner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,8 +32,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     timetable = PeriodicRegistry()  # type: ignore[no-untyped-call]  # the library declares no types here
     task = app.task(name=NAME, queue="test", queueing_lock=NAME)(every_second)
     timetable.periodic_decorator("* * * * * *", periodic_id="")(task)
-    monkeypatch.setattr(jobs, "tasks_at_start", tuple)
-    monkeypatch.setattr(jobs, "TIMETABLE", timetable)
+    monkeypatch.setattr(job_runner, "tasks_at_start", tuple)
+    monkeypatch.setattr(job_runner, "TIMETABLE", timetable)
     yield found
     del app.tasks[NAME]
     empty_queue()

@@ -20,9 +20,9 @@ from tests.builders import (
     make_other_organization,
     post,
 )
-from webhooks.models import WebhookConfig, WebhookEvent
-from webhooks.services.configs import set_webhook_token
-from webhooks.services.tokens import TokenBook, presented_tokens, token_book
+from webhooks.models.inbox import WebhookConfig, WebhookEvent
+from webhooks.receiving.configs import set_webhook_token
+from webhooks.receiving.tokens import TokenBook, presented_tokens, token_book
 
 pytestmark = pytest.mark.django_db
 
@@ -203,7 +203,7 @@ def test_withdrawn_token_is_forgotten_within_seconds(monkeypatch: pytest.MonkeyP
     assert book.scope_of(TOKEN) is not None
     WebhookConfig.objects.update(is_active=False)
 
-    monkeypatch.setattr("webhooks.services.tokens.FRESH_S", 0.0)
+    monkeypatch.setattr("webhooks.receiving.tokens.FRESH_S", 0.0)
 
     assert book.scope_of(TOKEN) is None
 

@@ -11,10 +11,10 @@ from django.test import Client
 from django.utils import timezone
 
 from hall.models import HallRow, Reserve, TableOrder
-from orders.models import Order
-from organizations.models import Organization
-from organizations.shift_models import Shift
-from organizations.stop_models import StopListGroup, StopListReading
+from orders.models.order import Order
+from organizations.models.organization import Organization
+from organizations.models.shifts import Shift
+from organizations.models.stop_lists import StopListGroup, StopListReading
 from tests.builders import (
     COURIER_ID,
     ORDER_ID,
@@ -42,8 +42,8 @@ from tests.builders import (
     table_order_event,
 )
 from tests.pages import ORDERS, text
-from webhooks.models import WebhookEvent
-from webhooks.services.replay import replay_event
+from webhooks.models.inbox import WebhookEvent
+from webhooks.replay.replay import replay_event
 
 pytestmark = pytest.mark.django_db
 

@@ -11,13 +11,13 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from iiko_client.transport import Retries
-from iiko_client.types.statuses import DeliveryStatus
-from orders.command_models import CommandState, OrderCommand
-from orders.models import Order, TimelineEntry
-from orders.services import carrying, commands
-from orders.services.commands import Requester
-from organizations.models import Organization
+from iiko_client.http.transport import Retries
+from iiko_client.models.statuses import DeliveryStatus
+from orders.commands import dispatch, submission
+from orders.commands.submission import Requester
+from orders.models.command import CommandState, OrderCommand
+from orders.models.order import Order, TimelineEntry
+from organizations.models.organization import Organization
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
@@ -32,7 +32,7 @@ from tests.builders import (
 )
 from tests.pages import ORDERS, sign_in_superuser, text
 from tests.played_iiko import CORRELATION, PlayedIiko, linked, refusal
-from webhooks.sync_models import OrderSync
+from webhooks.models.reconciliation import OrderSync
 
 pytestmark = pytest.mark.django_db
 
@@ -300,7 +300,7 @@ class TestComesBack:
 
 
 def asked() -> OrderCommand:
-    return commands.request_status(
+    return submission.request_status(
         order_id=order().pk,
         status=DeliveryStatus.DELIVERED,
         delivered_at=None,
@@ -318,7 +318,7 @@ def looked_for(iiko: PlayedIiko, answers: Sequence[Any]) -> OrderCommand:
     now = timezone.now()
     for _ in range(2):
         now += timedelta(seconds=10)
-        carrying.advance(command.pk, clock=lambda: now)  # noqa: B023  # called at once
+        dispatch.advance(command.pk, clock=lambda: now)  # noqa: B023  # called at once
     return command
 
 
@@ -341,7 +341,7 @@ def test_command_that_waits_is_not_sent_for_an_order_that_is_gone(iiko: PlayedIi
     iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
     sync_twice()
 
-    carrying.advance(command.pk, clock=timezone.now)
+    dispatch.advance(command.pk, clock=timezone.now)
 
     command.refresh_from_db()
     assert (command.state, command.error_code) == (CommandState.REJECTED, "unknown_to_iiko")

@@ -17,14 +17,13 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from orders.models import Order
+from orders.models.order import Order
 from tests.builders import ORDER_ID, REVISION, cloud_event, deliver, drain, inbox, make_organization, post
-from webhooks import handlers
-from webhooks.handlers.base import Claimed, Ending
-from webhooks.handlers.deliveries import apply_deliveries
-from webhooks.models import RETRY_PAUSES, WebhookEvent
-from webhooks.services import claims
-from webhooks.services.worker import run_batch
+from webhooks.models.inbox import RETRY_PAUSES, WebhookEvent
+from webhooks.processing import claims, handlers
+from webhooks.processing.handlers.base import Claimed, Ending
+from webhooks.processing.handlers.deliveries import apply_deliveries
+from webhooks.processing.worker import run_batch
 
 POISON = "Poison"
 
@@ -297,7 +296,7 @@ def test_batch_that_does_not_fit_into_memory_is_taken_one_by_one(monkeypatch: py
             raise MemoryError
         return json.loads(text, parse_float=Decimal)
 
-    monkeypatch.setattr("webhooks.services.claims.loads", loads)
+    monkeypatch.setattr("webhooks.processing.claims.loads", loads)
 
     assert run_batch() == 1
     assert drain() == 4

@@ -9,11 +9,11 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from organizations.client_address import client_network
+from core.client_address import client_network
 from tests.builders import OTHER_TOKEN, TOKEN, cloud_event, make_organization, make_other_organization, post
-from webhooks.models import WebhookEvent
-from webhooks.services import wrong_tokens as module
-from webhooks.services.wrong_tokens import MOST_LINES, WrongTokens, wrong_tokens
+from webhooks.models.inbox import WebhookEvent
+from webhooks.receiving import wrong_tokens as module
+from webhooks.receiving.wrong_tokens import MOST_LINES, WrongTokens, wrong_tokens
 
 pytestmark = pytest.mark.django_db
 LIMIT = 3
@@ -80,7 +80,7 @@ def test_right_token_from_the_same_address_is_taken(client: Client) -> None:
 
 def test_new_token_is_taken_from_a_limited_address(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     guess_beyond_the_limit(client)
-    monkeypatch.setattr("webhooks.views._NEW_TOKEN_SEEN_WITHIN_S", 0.0)
+    monkeypatch.setattr("webhooks.receiving.view._NEW_TOKEN_SEEN_WITHIN_S", 0.0)
 
     make_other_organization()
 
@@ -90,10 +90,10 @@ def test_new_token_is_taken_from_a_limited_address(client: Client, monkeypatch: 
 def test_token_set_by_another_process_is_taken_after_a_moment(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhooks.services.configs.token_book.forget", lambda: None)
+    monkeypatch.setattr("webhooks.receiving.configs.token_book.forget", lambda: None)
     guess_beyond_the_limit(client)
     make_other_organization()
-    monkeypatch.setattr("webhooks.views._NEW_TOKEN_SEEN_WITHIN_S", 0.0)
+    monkeypatch.setattr("webhooks.receiving.view._NEW_TOKEN_SEEN_WITHIN_S", 0.0)
 
     assert guess(client, OTHER_TOKEN).status_code == 200
 
@@ -103,7 +103,7 @@ def test_limited_address_asks_the_database_seldom(
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    monkeypatch.setattr("webhooks.views._NEW_TOKEN_SEEN_WITHIN_S", 60.0)
+    monkeypatch.setattr("webhooks.receiving.view._NEW_TOKEN_SEEN_WITHIN_S", 60.0)
     with django_assert_num_queries(LIMIT + 1):  # the versions, and the tokens once
         for _ in range(LIMIT):
             guess(client)

@@ -22,7 +22,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from demo.data import ADMIN_NAME, ensure_admin, ensure_demo
 from demo.tie import tie_to
-from iikohub.secrets import kept_secret, make_secret_key
+from iikohub.configuration.secrets import kept_secret, make_secret_key
 
 if TYPE_CHECKING:
     from demo.supervisor import Supervisor

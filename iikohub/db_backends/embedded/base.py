@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.db.backends.postgresql import base, client
 
-from iikohub.embedded_postgres import ensure_running
-from iikohub.postgres_cluster import BINARIES
+from iikohub.embedded_postgres.cluster import BINARIES
+from iikohub.embedded_postgres.server import ensure_running
 
 
 class DatabaseClient(client.DatabaseClient):

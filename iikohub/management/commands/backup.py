@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
-from iikohub.backups import BackupError, backup
+from iikohub.operations.backups import BackupError, backup
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from iikohub.backups import BackupError, restore, unreadable_secrets
+from iikohub.operations.backups import BackupError, restore, unreadable_secrets
 
 
 class Command(BaseCommand):

@@ -8,19 +8,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
+from core import db_clock
+from core.errors import HubError
+from core.ids import searchable_id
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_major
+from loyalty.admin.display import balance_text, kind_text, wait_text
+from loyalty.failure_texts import explain_detail
 from loyalty.models import LoyaltyOperation, OperationKind
-from loyalty.presentation import balance_text, kind_text, wait_text
-from loyalty.services import balance_check, carrying, operations
-from loyalty.services.customers import Way, find_customer
-from loyalty.services.operations import Asked
-from loyalty.services.queue import wait_of
-from loyalty.words import explain_detail
-from orders.services.commands import Requester
-from organizations import db_clock
-from organizations.errors import HubError, UnknownOrganization
-from organizations.models import Organization
-from organizations.services.registry import canonical_id
+from loyalty.wallets import balance_check, dispatch, submission
+from loyalty.wallets.customers import Way, find_customer
+from loyalty.wallets.queue import wait_of
+from loyalty.wallets.submission import Asked
+from orders.commands.submission import Requester
+from organizations.errors import UnknownOrganization
+from organizations.models.organization import Organization
 
 SHELL = Requester("manage.py loyalty", "shell")
 
@@ -96,16 +97,16 @@ class Command(BaseCommand):
             comment=options["comment"],
             order_id=options["order"],
         )
-        self._follow(operations.request(kind, asked=asked, by=SHELL, now=db_clock.now()), options["wait"])
+        self._follow(submission.request(kind, asked=asked, by=SHELL, now=db_clock.now()), options["wait"])
 
     def _cancel_hold(self, options: dict[str, Any]) -> None:
-        operation = operations.request_cancel_hold(
+        operation = submission.request_cancel_hold(
             transaction_id=options["transaction"], by=SHELL, now=db_clock.now(), comment=options["comment"]
         )
         self._follow(operation, options["wait"])
 
     def _cancel(self, options: dict[str, Any]) -> None:
-        operation = operations.cancel(
+        operation = submission.cancel(
             options["number"], by=SHELL, now=db_clock.now(), comment=options["comment"]
         )
         self._tell(operation)
@@ -152,7 +153,7 @@ class Command(BaseCommand):
         """Take the steps here: a worker may be taking them too, and only one of us succeeds."""
         until = time.monotonic() + wait_s
         while not operation.is_final and time.monotonic() < until:
-            carrying.advance(operation.pk, clock=db_clock.now)
+            dispatch.advance(operation.pk, clock=db_clock.now)
             operation.refresh_from_db()
             if not operation.is_final:
                 time.sleep(0.5)
@@ -184,7 +185,7 @@ def _add_wait(parser: Any) -> None:
 
 
 def _organization(iiko_id: str) -> Organization:
-    found = Organization.objects.filter(iiko_id=canonical_id(iiko_id)).first()
+    found = Organization.objects.filter(iiko_id=searchable_id(iiko_id)).first()
     if found is None:
         raise UnknownOrganization(f"There is no organization {iiko_id}.")
     return found

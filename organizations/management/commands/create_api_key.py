@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from organizations.errors import HubError
-from organizations.services.registry import create_api_key
+from core.errors import HubError
+from organizations.provisioning import create_api_key
 
 
 class Command(BaseCommand):

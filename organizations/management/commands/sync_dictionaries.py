@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
-from organizations import db_clock
-from organizations.link_models import ApiLogin
-from organizations.services.dictionaries import SyncResult, sync_login
-from organizations.services.link import ensure_environment_login
+from core import db_clock
+from organizations.connection.clients import ensure_environment_login
+from organizations.dictionaries.sync import SyncResult, sync_login
+from organizations.models.connection import ApiLogin
 
 
 class Command(BaseCommand):

@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.template.defaultfilters import pluralize
 
-from organizations.errors import HubError
-from organizations.services.registry import add_organization
-from webhooks.models import EventStatus, Reason, WebhookEvent
-from webhooks.services.configs import RECEIVE_PATH, new_token, receive_url, set_webhook_token
+from core.errors import HubError
+from organizations.provisioning import add_organization
+from webhooks.models.inbox import EventStatus, Reason, WebhookEvent
+from webhooks.receiving.configs import RECEIVE_PATH, new_token, receive_url, set_webhook_token
 
 
 class Command(BaseCommand):

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from organizations import db_clock
-from organizations.errors import HubError
-from organizations.models import Organization
-from webhooks.services.reconcile import NO_LOGIN_ANYWHERE
-from webhooks.services.registration import (
+from core import db_clock
+from core.errors import HubError
+from organizations.models.organization import Organization
+from webhooks.reconciliation.sync import NO_LOGIN_ANYWHERE
+from webhooks.registration.registrar import (
     Outcome,
     Registration,
     check_address,

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from iiko_client.types.events import event_type_of
-from organizations import db_clock
-from organizations.moments import moment_option
-from organizations.services.registry import canonical_id
-from webhooks.forecast_words import EVERYTHING, WITHOUT_PEOPLE, Viewer, lines, summary
-from webhooks.models import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
-from webhooks.services.forecast import Tally, forecast_in_parts
-from webhooks.services.replay import ReplayCount, once_each, replay_all
+from core import db_clock
+from core.ids import searchable_id
+from core.moments import moment_option
+from iiko_client.models.events import event_type_of
+from webhooks.admin.dry_run_display import EVERYTHING, WITHOUT_PEOPLE, Viewer, lines, summary
+from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
+from webhooks.replay.dry_run import Tally, forecast_in_parts
+from webhooks.replay.replay import ReplayCount, once_each, replay_all
 
 
 class Command(BaseCommand):
@@ -87,7 +87,7 @@ class Command(BaseCommand):
         if options["until"]:
             events = events.filter(received_at__lt=moment_option("--until", options["until"]))
         if options["organization"]:
-            events = events.filter(organization_id=canonical_id(options["organization"]))
+            events = events.filter(organization_id=searchable_id(options["organization"]))
         if options["type"]:
             events = events.filter(event_type=event_type_of(options["type"]))
         return events

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
-from organizations import db_clock
-from organizations.errors import HubError
-from organizations.moments import moment_option
-from webhooks.services.reconcile import LoginWork, SyncOptions, SyncResult, sync_login, work_by_login
+from core import db_clock
+from core.errors import HubError
+from core.moments import moment_option
+from webhooks.reconciliation.sync import LoginWork, SyncOptions, SyncResult, sync_login, work_by_login
 
 PATIENCE_S = 60.0
 

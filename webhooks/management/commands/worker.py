@@ -15,13 +15,13 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 from django.template.defaultfilters import pluralize
 
-from organizations import db_clock
-from organizations.database_limits import WORKER, limit_connections
-from organizations.services.call_log import call_log
-from webhooks.models import WebhookEvent
-from webhooks.services.claims import end_stalled_claims
-from webhooks.services.jobs import JobRunner
-from webhooks.services.worker import BATCH, run_batch
+from core import db_clock
+from core.database_limits import WORKER, limit_connections
+from organizations.connection.call_log import call_log
+from webhooks.models.inbox import WebhookEvent
+from webhooks.processing.claims import end_stalled_claims
+from webhooks.processing.job_runner import JobRunner
+from webhooks.processing.worker import BATCH, run_batch
 
 logger = structlog.stdlib.get_logger(__name__)
 

@@ -1,0 +1,43 @@
+"""Fields that bodies of several apps share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from core.moments import NO_MOMENT, checked_moment
+from iiko_client.json_reader import LONGEST_ID, is_no_id
+
+NO_ID_GIVEN = _("The empty GUID is no id. Leave the field out where there is none.")
+
+
+class IikoIdField(serializers.CharField):
+    """An id of iiko, in any spelling."""
+
+    default_error_messages = {"no_id": NO_ID_GIVEN}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**({"max_length": LONGEST_ID} | options))
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        if is_no_id(text):
+            self.fail("no_id")
+        return text
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment of ISO 8601; without an offset it is UTC."""
+
+    default_error_messages = {"no_moment": NO_MOMENT}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        # Before the base changes its zone, which hides the offset that was written.
+        aware = value if value.tzinfo else super().enforce_timezone(value)
+        try:
+            return checked_moment(aware)
+        except ValueError:
+            self.fail("no_moment")

@@ -1,0 +1,86 @@
+"""What drf-spectacular cannot know by itself; it is found because the app imports it when ready."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_standardized_errors.openapi import AutoSchema as StandardErrorsSchema
+from rest_framework import serializers
+
+from core.api.strict import StrictSerializer
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="Stable, for programs.")
+    detail = serializers.CharField(help_text="The reason, and what to do instead.")
+    attr = serializers.CharField(allow_null=True, help_text="The field or parameter that is meant.")
+
+
+class RefusalsSerializer(serializers.Serializer[Any]):
+    type = serializers.ChoiceField(["client_error", "validation_error", "server_error"])
+    errors = RefusalSerializer(many=True)  # type: ignore[assignment]  # as drf-standardized-errors names it
+
+
+class HubSchema(StandardErrorsSchema):
+    """Adds what every operation of its kind may answer; an operation names only what is its own."""
+
+    def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
+        if status_code in ("413", "415") and not self._takes_a_body():
+            return False
+        if status_code == "422" and not self._takes_a_strict_body():
+            return False
+        return bool(super()._should_add_error_response(responses, status_code))
+
+    def _takes_a_body(self) -> bool:
+        return self.method in ("POST", "PUT", "PATCH")
+
+    def _takes_a_strict_body(self) -> bool:
+        body = self.get_request_serializer() if self._takes_a_body() else None
+        return isinstance(body, StrictSerializer) or (
+            isinstance(body, type) and issubclass(body, StrictSerializer)
+        )
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        if isinstance(field, serializers.ChoiceField) and field.read_only and _is_blank_in_its_model(field):
+            field.allow_blank = True
+        return super()._map_serializer_field(  # type: ignore[no-untyped-call]  # the library declares no types
+            field, direction, bypass_extensions
+        )
+
+
+def _is_blank_in_its_model(field: Any) -> bool:
+    """Whether the column may be empty: a serializer forgets it where the field is only read."""
+    model = getattr(getattr(field.parent, "Meta", None), "model", None)
+    columns = {one.name: one for one in model._meta.get_fields()} if model else {}
+    return bool(getattr(columns.get(field.source), "blank", False))
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the base declares no types
+    target_class = "organizations.api.authentication.ApiKeyAuthentication"
+    name = "ApiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Api-Key <key>`; make a key with `manage.py create_api_key NAME`.",
+        }
+
+
+class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # the base declares no types
+    target_class = "core.api.strict.StrictSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        described = auto_schema._map_serializer(  # type: ignore[no-untyped-call]  # noqa: SLF001  # as its guide shows
+            self.target, direction, bypass_extensions=True
+        )
+        return {**described, "additionalProperties": False}
+
+
+def without_slash(endpoints: list[tuple[Any, ...]], **_: Any) -> list[tuple[Any, ...]]:
+    """Describe the addresses without the slash at their end, which may be left out."""
+    return [(path.rstrip("/"), *rest) for path, *rest in endpoints]

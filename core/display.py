@@ -1,0 +1,132 @@
+"""How amounts and instants are put before people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from django.db.models import Model
+from django.utils import formats
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from iiko_client.units import MinorUnits, to_major
+
+EMPTY = "—"
+_SYMBOLS = {"RUB": "₽", "KZT": "₸", "BYN": "Br", "AMD": "֏", "GEL": "₾", "USD": "$", "EUR": "€"}
+
+
+def money(minor: int | None, currency: str) -> str:
+    """Write 1/100 of a currency as ``1 651,00 ₽``."""
+    if minor is None:
+        return EMPTY
+    number = formats.number_format(to_major(MinorUnits(minor)), 2, force_grouping=True)
+    return f"{number}\N{NO-BREAK SPACE}{currency_sign(currency)}"
+
+
+def currency_sign(currency: str) -> str:
+    return _SYMBOLS.get(currency, currency)
+
+
+def on_clock(moment: datetime, zone: tzinfo) -> datetime:
+    """The instant on the clock of ``zone``; in UTC where that clock is outside the calendar.
+
+    The first and the last instant of the calendar stand for "no time" on iiko's platform (.NET).
+    """
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment.astimezone(UTC)
+
+
+def clock_text(moment: datetime, zone: tzinfo, *, now: datetime, seconds: bool = False) -> str:
+    """Write an instant on the clock of ``zone``; the year only where it is not this one."""
+    there = on_clock(moment, zone)
+    day = pgettext("date format", "j M")
+    if there.year != now.astimezone(zone).year:
+        day = pgettext("date format", "j M Y")
+    return formats.date_format(there, f"{day} {'H:i:s' if seconds else 'H:i'}")
+
+
+def clock(
+    moment: datetime | None,
+    zone: tzinfo,
+    *,
+    now: datetime,
+    seconds: bool = False,
+    with_offset: bool = False,
+) -> SafeString:
+    """The instant as a ``<time>`` whose tooltip names the zone and says UTC."""
+    if moment is None:
+        return SafeString(EMPTY)
+    offset = offset_text(moment, zone)
+    return format_html(
+        '<time class="hub-time" datetime="{}" title="{}">{}{}</time>',
+        moment.isoformat(),
+        f"{zone}, {offset}. {moment:%Y-%m-%d %H:%M:%S} UTC",
+        clock_text(moment, zone, now=now, seconds=seconds),
+        format_html(' <span class="hub-muted">{}</span>', offset) if with_offset else "",
+    )
+
+
+def local_text(moment: datetime | None, zone: tzinfo) -> str:
+    """Write an instant on the clock of ``zone`` as spreadsheets read it; nothing where there is none."""
+    return "" if moment is None else f"{on_clock(moment, zone):%Y-%m-%d %H:%M:%S}"
+
+
+def offset_text(moment: datetime, zone: tzinfo) -> str:
+    """Write the zone's shift at that instant as ``UTC+5`` or ``UTC−3:30``."""
+    minutes = int((on_clock(moment, zone).utcoffset() or timedelta()).total_seconds()) // 60
+    if not minutes:
+        return "UTC"
+    hours, rest = divmod(abs(minutes), 60)
+    sign = "+" if minutes > 0 else "\N{MINUS SIGN}"
+    return f"UTC{sign}{hours}" + (f":{rest:02d}" if rest else "")
+
+
+def span_text(span: timedelta) -> str:
+    """Write a length of time by its largest unit: 5 s, 3 min, 2 h, 4 d."""
+    seconds = max(int(span.total_seconds()), 0)
+    if seconds < 60:
+        return _("%(count)d s") % {"count": seconds}
+    if seconds < 3600:
+        return _("%(count)d min") % {"count": seconds // 60}
+    if seconds < 48 * 3600:
+        return _("%(count)d h") % {"count": seconds // 3600}
+    return _("%(count)d d") % {"count": seconds // 86400}
+
+
+def ago_text(moment: datetime, now: datetime) -> str:
+    return _("%(span)s ago") % {"span": span_text(now - moment)}
+
+
+def badge(kind: str, text: str, title: str = "") -> SafeString:
+    """A coloured label; ``admin.css`` has one colour for each kind."""
+    return format_html(
+        '<span class="hub-badge hub-badge--{}"{}>{}</span>',
+        kind,
+        format_html(' title="{}"', title) if title else "",
+        text,
+    )
+
+
+def cut(text: str) -> SafeString:
+    """One line of a cell; what does not fit is in the tooltip."""
+    return format_html('<span class="hub-cut" title="{}">{}</span>', text, text)
+
+
+def two_lines(first: Any, second: Any) -> SafeString:
+    """A cell of two lines, the second in a quieter voice."""
+    lines = [("", first)] + ([("hub-muted hub-small", second)] if second else [])
+    return format_html(
+        '<span class="hub-two">{}</span>',
+        format_html_join("", '<span class="{}">{}</span>', lines),
+    )
+
+
+def field_title(model: type[Model], name: str) -> str:
+    """What a field is called, as the beginning of a line."""
+    title = str(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # every field named has one
+    return title[:1].upper() + title[1:]

@@ -1,0 +1,19 @@
+"""iiko's ids as people and programs type them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from iiko_client.json_reader import tidy
+
+
+def searchable_id(text: str) -> str:
+    """Return iiko's id the way it is stored: UUIDs in lower case with dashes, other ids as they are.
+
+    What PostgreSQL cannot even be asked for is replaced: nothing has such an id.
+    """
+    text = tidy(text)
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        return text.strip()

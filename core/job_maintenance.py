@@ -1,0 +1,67 @@
+"""Looking after the queue of tasks: what a dead worker left, what is done and old."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+from asgiref.sync import async_to_sync
+from django.db import transaction
+from procrastinate import exceptions
+from procrastinate.contrib.django import app
+from procrastinate.jobs import Job, Status
+
+from core import db_clock
+from core.advisory_locks import Turn, await_turn
+
+logger = structlog.stdlib.get_logger(__name__)
+
+SILENT_S = 60.0
+"""A worker that gave no sign of life for so long is taken for dead. It gives one every 10 s."""
+
+_KEEP_DONE_H = 24
+_KEEP_FAILED_H = 14 * 24
+
+
+@transaction.atomic
+def resume_stalled_jobs_in_turn() -> None:
+    """As a worker does it, one after the other: else two might queue again what a third has just begun.
+
+    The turn ends with the transaction, also where a worker dies; the jobs go by procrastinate's own
+    connections.
+    """
+    await_turn(Turn.STALLED, "")
+    resume_stalled_jobs()
+
+
+def resume_stalled_jobs() -> int:
+    """Queue again what dead workers had begun; returns how many jobs."""
+    return async_to_sync(_resume_stalled_jobs)(db_clock.now())
+
+
+async def _resume_stalled_jobs(at: datetime) -> int:
+    stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=SILENT_S))
+    for job in stalled:
+        logger.warning("jobs.stalled", task=job.task_name, job_id=job.id)
+        await _resume(job, at)
+    return len(stalled)
+
+
+async def _resume(job: Job, at: datetime) -> None:
+    try:
+        await app.job_manager.retry_job(job, retry_at=at)
+    except exceptions.UniqueViolation:
+        # The same work waits in the queue already (its queueing lock); this job gives way to it.
+        await app.job_manager.finish_job(job, Status.ABORTED, delete_job=False)
+
+
+def forget_old_jobs() -> None:
+    """Delete jobs that ended well a day ago, and those that did not after two weeks."""
+    async_to_sync(_forget_old_jobs)()
+
+
+async def _forget_old_jobs() -> None:
+    await app.job_manager.delete_old_jobs(_KEEP_DONE_H)
+    await app.job_manager.delete_old_jobs(
+        _KEEP_FAILED_H, include_failed=True, include_cancelled=True, include_aborted=True
+    )

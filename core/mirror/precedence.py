@@ -1,0 +1,157 @@
+"""Which message has the last word on a field.
+
+Every message has a *rank*, a text that sorts by how much it counts. A field takes a message's value
+only if the message ranks at least as high as the one that set the field before. Taking the maximum
+is independent of the order of arrival, so repeats, disorder and partial messages converge by
+construction. The ranks, lowest first:
+
+- nothing yet;
+- the hub's own guess (a name from the dictionary) until a message says better;
+- SOI CREATE, then SOI UPDATE: they have no revision, so among their kind the later arrival wins, and
+  a late CREATE never moves an order back;
+- Cloud, by iiko's revision (``eventInfo.timestamp``); of equal revisions with different content the one
+  in which the order has come further, then by digest, so that every arrival order picks the same one.
+  The time of the notification says nothing: the same content may be told again later, as a repeat.
+
+A revision more than a day ahead of its receipt is no moment of iiko's (the handlers of events leave it
+out). Rows that hold one from before that rule give it up as soon as the Cloud speaks of them again.
+
+Once the Cloud has spoken of a field SOI no longer changes it: a message without a revision cannot
+prove that it is newer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
+
+from iiko_client.models.statuses import DeliveryStatus
+
+NOTHING = ""
+FALLBACK = "0"
+_REST = "*"
+
+AHEAD = timedelta(days=1)
+"""How far iiko's clock may be ahead of ours, by our choice."""
+
+
+def soi_rank(*, is_update: bool, arrival_id: int) -> str:
+    return f"{2 if is_update else 1}:{arrival_id:020d}"
+
+
+def milliseconds(moment: datetime) -> int:
+    """Count as iiko's revisions do: milliseconds since the epoch."""
+    return int(moment.timestamp() * 1000)
+
+
+def cloud_rank(*, revision: int, progress: int, digest: str) -> str:
+    """``progress``: how far the order has come in this message, 0 to 99 (see ``progress_of``)."""
+    return f"3:{revision:020d}:{progress:02d}:{digest[:8]}"
+
+
+_CREATION = {"InProgress": 0, "Error": 1, "Success": 2}
+
+
+def progress_of(
+    creation_status: str | None,
+    status: str | None,
+    course: Sequence[str] = tuple(DeliveryStatus),
+    *,
+    is_deleted: bool | None = None,
+) -> int:
+    """Place a message in the usual course: creation, then the status, of a delivery if not said.
+
+    Deletion is the end of any course.
+    """
+    if is_deleted:
+        return 99
+    come = course.index(status) + 1 if status in course else 0
+    return 20 * _CREATION.get(creation_status or "", 0) + come
+
+
+class FieldRanks:
+    """The rank of every field of one order, stored as the commonest rank and the exceptions to it."""
+
+    def __init__(self, stored: Mapping[str, str], *, now: datetime | None = None) -> None:
+        if now is not None:
+            stored = _believed(stored, now)
+        self._rest = stored.get(_REST, NOTHING)
+        self._ranks = {name: rank for name, rank in stored.items() if name != _REST}
+
+    def of(self, name: str) -> str:
+        return self._ranks.get(name, self._rest)
+
+    def set(self, name: str, rank: str) -> None:
+        self._ranks[name] = rank
+
+    def packed(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the form to store, for an order of the fields ``names``."""
+        ranks = {name: self.of(name) for name in names}
+        common = Counter(ranks.values()).most_common(1)[0][0]
+        return {_REST: common} | {name: rank for name, rank in ranks.items() if rank != common}
+
+
+def _believed(stored: Mapping[str, str], now: datetime) -> Mapping[str, str]:
+    """Put the ranks that no revision of iiko's can have yet below every other of the Cloud's."""
+    highest = f"3:{milliseconds(now + AHEAD):020d};"  # the sign after ":"
+    if all(rank <= highest for rank in stored.values()):
+        return stored
+    return {name: _LOWEST_CLOUD if rank > highest else rank for name, rank in stored.items()}
+
+
+_LOWEST_CLOUD = cloud_rank(revision=0, progress=0, digest="")
+
+
+def is_told(stored: Mapping[str, str], name: str) -> bool:
+    """Whether any message has told of a field; ``stored`` are the ranks of its row."""
+    return FieldRanks(stored).of(name) != NOTHING
+
+
+class Ranked(Protocol):
+    """A row of a mirror. ``revision``: the newest one any message carried."""
+
+    field_ranks: Any
+    revision: Any
+
+
+R = TypeVar("R", bound=Ranked)
+
+
+class RankedRow(Generic[R]):
+    """A locked row of a batch in memory.
+
+    ``is_changed``: what people see of it is different; ``is_touched``: it has to be written.
+    """
+
+    def __init__(self, row: R, *, now: datetime | None = None) -> None:
+        """``now``: ranks from farther ahead are not believed."""
+        self.row = row
+        self.ranks = FieldRanks(row.field_ranks, now=now)
+        self._believed = None if now is None else milliseconds(now + AHEAD)
+        self.is_changed = not row.field_ranks
+        self.is_touched = self.is_changed
+
+    def take(self, fields: Mapping[str, Any], rank: str) -> bool:
+        """Set the fields in which a message of this rank counts; returns whether it does in any."""
+        won = [name for name in fields if rank >= self.ranks.of(name)]
+        for name in won:
+            self.set(name, fields[name], rank)
+        return bool(won) or not fields
+
+    def set(self, name: str, value: Any, rank: str) -> None:
+        if getattr(self.row, name) != value:
+            setattr(self.row, name, value)
+            self.is_changed = self.is_touched = True
+        if self.ranks.of(name) != rank:
+            self.ranks.set(name, rank)
+            self.is_touched = True
+
+    def note_revision(self, revision: int | None) -> None:
+        held = self.row.revision or 0
+        if self._believed is not None and held > self._believed:
+            held = 0
+        if revision is not None and revision > held:
+            self.row.revision = revision
+            self.is_touched = True

@@ -1,0 +1,148 @@
+"""Keep people out of the log of calls (names, phones, addresses, comments, cards), and off a page.
+
+In the log all is masked unless known to be harmless: a field of that kind which nobody listed is masked too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from iiko_client.json_reader import tidy
+
+MASK = "***"
+
+# Ends of field names that tell of a person, in lower case. Free text counts: guests dictate it.
+_PERSONAL_ENDS = (
+    "phone",
+    "phones",
+    "name",
+    "email",
+    "emails",
+    "address",
+    "comment",
+    "birthdate",
+    "birthday",
+    "cardnumber",
+    "cardtrack",
+    "card",
+    "cards",
+    "track",
+    "cardid",
+)
+_PERSONAL = frozenset(
+    {
+        "phoneextension",
+        "deliverypoint",
+        "coordinates",
+        "gender",
+        "blacklistreason",
+        "problem",
+        "trackinglink",
+        "customerdata",
+        "userdata",
+        "searchdata",
+        "tabname",
+        "externaldata",
+        "additionalinfo",
+    }
+)
+# Who they are is told by an object, or in old tills by a text.
+_PEOPLE = frozenset(
+    {"customer", "client", "guest", "guests", "courier", "driver", "operator", "waiter", "user", "recipient"}
+)
+# Whose "name" is the name of a thing.
+_THINGS = frozenset(
+    {
+        "product",
+        "size",
+        "paymenttype",
+        "discounttype",
+        "ordertype",
+        "cause",
+        "cancelcause",
+        "cancelcauses",
+        "removaltype",
+        "removaltypes",
+        "paymenttypes",
+        "marketingsource",
+        "conception",
+        "pricecategory",
+        "service",
+        "organizations",
+        "terminalgroups",
+        "terminalgroupsinsleep",
+        "discounts",
+        "ordertypes",
+        "wallet",
+        "walletbalances",
+        "programs",
+        "marketingcampaigns",
+    }
+)
+_NAMES_OF_THINGS = frozenset({"apiloginname", "currencyisoname", "eventname", "operationname"})
+
+# In time linear in the text: a pattern that looks ahead from every letter of a long answer, or as far as
+# it goes, keeps all threads of the process waiting. So numbers are bounded, and words are taken whole.
+_PHONE = re.compile(r"(?<![\w-])\+?\d[\d ()-]{8,40}\d(?![\w-])")
+_WORD_OR_EMAIL = re.compile(r"[\w.+-]++(@[\w-]++\.[\w.-]++)?")
+# Texts of the vendor that quote what was asked for: "Customer with phone … not found".
+_QUOTING = frozenset({"errordescription", "message", "description", "details", "exception", "errorreason"})
+
+
+def mask(value: Any, *, keep_personal: bool = False) -> Any:
+    """Return a copy of a JSON value for the log, without people unless ``keep_personal``."""
+    if isinstance(value, str):
+        return tidy(value if keep_personal else _mask_text(value))
+    return _copy(value, "", keep_personal)
+
+
+def _copy(value: Any, owner: str, keep_personal: bool) -> Any:
+    """``owner`` is the nearest field name above, through lists and ``items``."""
+    if isinstance(value, Mapping):
+        return {tidy(key): _field(key, inner, owner, keep_personal) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(inner, owner, keep_personal) for inner in value]
+    return tidy(value) if isinstance(value, str) else value
+
+
+def _field(key: str, value: Any, owner: str, keep_personal: bool) -> Any:
+    name = key.lower()
+    if not keep_personal:
+        if value is not None and _is_personal(name, owner, value):
+            return MASK
+        if isinstance(value, str) and name in _QUOTING:
+            return tidy(_mask_text(value))
+    return _copy(value, owner if name == "items" else name, keep_personal)
+
+
+def _is_personal(name: str, owner: str, value: Any) -> bool:
+    if name == "name" and owner in _THINGS:
+        return False
+    if name in _NAMES_OF_THINGS:
+        return False
+    if name == "number":  # of a card where it is text; an order's is a number
+        return isinstance(value, str)
+    if name in _PEOPLE:
+        return isinstance(value, str) or (
+            isinstance(value, list) and any(isinstance(one, str) for one in value)
+        )
+    return name in _PERSONAL or name.endswith(_PERSONAL_ENDS)
+
+
+def _mask_text(text: str) -> str:
+    return _WORD_OR_EMAIL.sub(lambda found: MASK if found[1] else found[0], _PHONE.sub(MASK, text))
+
+
+def masked_phone(phone: str) -> str:
+    return f"{phone[:2]}•••{phone[-2:]}" if len(phone) > 6 else "•••" if phone else ""
+
+
+def masked_email(email: str) -> str:
+    name, at, host = email.partition("@")
+    return f"{name[:1]}•••{at}{host}" if email else ""
+
+
+def masked_card(card: str) -> str:
+    return f"•••{card[-4:]}" if len(card) > 6 else "•••" if card else ""

@@ -1,0 +1,20 @@
+"""How the apps of the hub bring in what registers itself."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+
+class SelfRegistering:
+    """Reads the modules named in ``registers`` once the app is ready; each does its registering then.
+
+    Admin pages are among them, and not in the package ``admin`` itself: template tags read its
+    ``display`` while Unfold is still loading.
+    """
+
+    name: str
+    registers: tuple[str, ...] = ()
+
+    def ready(self) -> None:
+        for module in self.registers:
+            import_module(f"{self.name}.{module}")

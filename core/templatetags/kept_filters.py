@@ -1,0 +1,21 @@
+"""Links that remember how the list was filtered from which a page was reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from core.admin import list_links
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def keep_filters(context: dict[str, Any], url: str, name: str = list_links.FILTERS) -> str:
+    return list_links.keep_filters(context["request"], url, name=name)
+
+
+@register.simple_tag(takes_context=True)
+def list_url(context: dict[str, Any], url: str) -> str:
+    return list_links.list_url(context["request"], url)

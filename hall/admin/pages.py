@@ -1,0 +1,176 @@
+"""The hall in the admin: guests at tables, and tables kept for guests. Mirrors: nothing is changed here."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet, Value
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+from unfold.views import ChangeList
+
+from core import db_clock
+from core.admin.base import MirrorAdmin
+from core.display import EMPTY, clock, cut, two_lines
+from hall.admin.display import (
+    badges,
+    cancel_text,
+    guest_name,
+    guests_text,
+    minutes_text,
+    phone_text,
+    tables_text,
+)
+from hall.admin.filters import (
+    RESERVE_STATES,
+    TABLE_STATES,
+    ExpectedFilter,
+    OpenedFilter,
+    ReserveStateFilter,
+    ReserveStatusFilter,
+    States,
+    TableStateFilter,
+    TableStatusFilter,
+)
+from hall.admin.row_page import hall_page
+from hall.models import HallRow, Reserve, TableOrder, searched
+from hall.permissions import sees_people
+from orders.admin.display import money_text
+from organizations.admin.filters import OrganizationFilter
+from organizations.admin.zones import naming_zones
+
+# What a list does not show.
+_HEAVY = (
+    *("items", "payments", "tips", "discounts", "loyalty", "external_data", "field_ranks", "error_info"),
+    *("source_key", "order_type_id", "order_type_name"),
+)
+
+
+class HallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str] | None = None
+    ) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+        return naming_zones(rows.defer(*_HEAVY))
+
+
+class HallAdmin(MirrorAdmin):
+    list_before_template = "admin/orders/order/above_list.html"
+    change_form_template = "admin/hall/change_form.html"
+    change_list_template = "admin/orders/order/change_list.html"
+    search_fields = ("number",)  # shows the box; see get_search_results
+    search_help_text = _(
+        "A number, an id or a phone, exactly; or, for those who see the guests, the last four digits of a "
+        "phone"
+    )
+    fields = ()
+    states: ClassVar[States]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        # The columns need to know who looks, and one admin serves many people at once.
+        rows = rows.annotate(sees_people=Value(sees_people(request.user)))
+        return rows.select_related("organization")
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[HallChangeList]:
+        return HallChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term.strip():
+            return queryset, False
+        return searched(queryset, search_term, by_last_digits=sees_people(request.user)), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        chosen = request.GET.get("state", "")
+        chips = [("", _("All"), not chosen)]
+        chips += [(name, title, chosen == name) for name, (title, _choose) in self.states.items()]
+        response: HttpResponse = super().changelist_view(request, {"chips": chips} | (extra_context or {}))
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row = context["original"]
+        context |= hall_page(row, now=db_clock.now(), shown=sees_people(request.user))
+        context |= {"title": f"{self.opts.verbose_name} {row}", "subtitle": None}
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    # --- columns ---------------------------------------------------------------------------------------
+    #
+    # A row is a HallRow with ``sees_people``.
+
+    @admin.display(description=_("state"))
+    def state(self, row: HallRow) -> SafeString:
+        return badges(row)
+
+    @admin.display(description=_("guest"))
+    def guest(self, row: Any) -> SafeString:
+        name = guest_name(row, shown=row.sees_people)
+        phone = phone_text(row, shown=row.sees_people)
+        return two_lines(cut(name or phone or EMPTY), phone if name else "")
+
+    @admin.display(description=_("restaurant"))
+    def restaurant(self, row: HallRow) -> SafeString:
+        return cut(row.organization.name)
+
+
+@admin.register(TableOrder)
+class TableOrderAdmin(HallAdmin):
+    list_display = ("order", "state", "amount", "tables", "waiter", "opened", "restaurant")
+    list_filter = (TableStateFilter, TableStatusFilter, OrganizationFilter, OpenedFilter)
+    sortable_by = ("order", "opened")
+    empty_words = _("Table orders appear once iiko sends its webhooks of them here.")
+    states = TABLE_STATES
+
+    @admin.display(description=_("number"), ordering="id")
+    def order(self, order: TableOrder) -> SafeString:
+        return two_lines(str(order), order.external_number if order.number else "")
+
+    @admin.display(description=_("amount"))
+    def amount(self, order: TableOrder) -> SafeString:
+        return money_text(order.amount_minor, order.organization.currency)
+
+    @admin.display(description=_("tables"))
+    def tables(self, order: TableOrder) -> SafeString:
+        return two_lines(tables_text(order.table_ids), guests_text(order.guests_count))
+
+    @admin.display(description=_("waiter"))
+    def waiter(self, order: TableOrder) -> SafeString:
+        return cut(order.waiter_name or EMPTY)
+
+    @admin.display(description=_("opened"), ordering="when_created")
+    def opened(self, order: Any) -> SafeString:
+        zone, is_shifted = order.organization.zone(), order.is_many_zones
+        return clock(order.when_created, zone, now=db_clock.now(), with_offset=is_shifted)
+
+
+@admin.register(Reserve)
+class ReserveAdmin(HallAdmin):
+    list_display = ("expected", "state", "guest", "tables", "about", "restaurant")
+    list_filter = (ReserveStateFilter, ReserveStatusFilter, OrganizationFilter, ExpectedFilter)
+    sortable_by = ("expected",)
+    empty_words = _("Reserves appear once iiko sends its webhooks of them here.")
+    states = RESERVE_STATES
+
+    @admin.display(description=pgettext_lazy("reserve", "expected"), ordering="estimated_start_time")
+    def expected(self, reserve: Any) -> SafeString:
+        zone, is_shifted = reserve.organization.zone(), reserve.is_many_zones
+        moment = clock(reserve.estimated_start_time, zone, now=db_clock.now(), with_offset=is_shifted)
+        return two_lines(moment, minutes_text(reserve.duration_minutes) if reserve.duration_minutes else "")
+
+    @admin.display(description=_("tables"))
+    def tables(self, reserve: Reserve) -> SafeString:
+        return two_lines(tables_text(reserve.table_ids), guests_text(reserve.guests_count))
+
+    @admin.display(description=_("about"))
+    def about(self, reserve: Reserve) -> SafeString:
+        cause = cancel_text(reserve.cancel_reason) if reserve.cancel_reason else ""
+        return two_lines(cut(reserve.occasion or EMPTY), cause)

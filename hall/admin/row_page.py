@@ -1,0 +1,144 @@
+"""Everything the pages of a table order and of a reserve show, ready for their template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from core.display import EMPTY, field_title
+from hall.admin.display import badges, cancel_text, guest_name, minutes_text, phone_text, said, split_text
+from hall.models import Reserve, TableOrder
+from orders.admin.bill import Bill
+from orders.admin.display import blacklist_text, error_text
+from orders.models.order import CreationStatus
+
+Fact = tuple[str, str | SafeString]
+
+_TIMES = ("when_created", "estimated_start_time", "guests_coming_time", "when_bill_printed", "when_closed")
+_IDS = (
+    "iiko_id",
+    "external_number",
+    "pos_id",
+    "terminal_group_id",
+    "waiter_id",
+    "order_type_name",
+    "order_type_id",
+    "raw_status",
+    "revision",
+)
+
+
+def hall_page(row: TableOrder | Reserve, *, now: datetime, shown: bool) -> dict[str, Any]:
+    """Collect what the template shows; ``shown``: whoever looks may see who the guests are."""
+    page = _Page(row, now, shown=shown)
+    return {
+        "badges": badges(row),
+        "headline": page.headline(),
+        "notices": page.notices(),
+        "guest": page.known(page.guest()),
+        "tables": page.tables(),
+        "has_bill": isinstance(row, TableOrder) or row.amount_minor is not None or bool(row.items),
+        "times": page.times(),
+        "ids": page.known((field_title(type(row), name), getattr(row, name)) for name in page.names(_IDS)),
+        "zone": row.organization.timezone,
+        **page.bill(row),
+    }
+
+
+class _Page(Bill):
+    def __init__(self, row: TableOrder | Reserve, now: datetime, *, shown: bool) -> None:
+        super().__init__(row.organization, now)
+        self._row = row
+        self._shown = shown
+
+    def headline(self) -> list[Fact]:
+        own = self._of_reserve(self._row) if isinstance(self._row, Reserve) else self._of_table(self._row)
+        # Named like an order's: by the till group where one is known.
+        group = self._row.organization.terminal_group(self._row.terminal_group_id)
+        return [
+            *own,
+            (_("Restaurant"), group.name if group else self._row.organization.name),
+            (_("Changed"), self.clock(self._row.updated_at, seconds=True)),
+        ]
+
+    def _of_table(self, order: TableOrder) -> list[Fact]:
+        return [
+            (_("Amount"), self.money(order.amount_minor)),
+            (_("Waiter"), order.waiter_name or EMPTY),
+            (_("Guests"), _number(order.guests_count)),
+            (_("Opened"), self.clock(order.when_created)),
+        ]
+
+    def _of_reserve(self, reserve: Reserve) -> list[Fact]:
+        return [
+            (pgettext("reserve", "Expected"), self.clock(reserve.estimated_start_time)),
+            (_("Duration"), minutes_text(reserve.duration_minutes)),
+            (_("Guests"), _number(reserve.guests_count)),
+            (_("Occasion"), reserve.occasion or EMPTY),
+        ]
+
+    def notices(self) -> list[tuple[str, str, str]]:
+        """List what needs a person's eye: severity, title, words."""
+        row, notices = self._row, []
+        if row.has_unknown_status:
+            title = _("iiko sent an unknown status: %(status)s") % {"status": row.raw_status}
+            notices.append(("bad", title, _("It stays open here until iiko sends a status that is known.")))
+        if row.creation_status == CreationStatus.ERROR or row.error_info:
+            title = _("A change was not accepted") if row.status else _("The till did not take it")
+            notices.append(("bad", title, error_text(row.error_info)))
+        if isinstance(row, Reserve) and row.cancel_reason is not None:
+            notices.append(("info", _("Cancelled"), capfirst(cancel_text(row.cancel_reason))))
+        if row.is_deleted:
+            notices.append(("info", _("Deleted in iiko"), ""))
+        if not self._shown and (row.phone or row.customer):
+            words = _("Names, phones and comments are open to those with the permission for it.")
+            notices.append(("info", _("The guest is masked"), words))
+        return notices
+
+    def guest(self) -> list[tuple[str, Any]]:
+        row, customer = self._row, self._row.customer or {}
+        facts = [
+            (pgettext("person", "Name"), guest_name(row, shown=self._shown)),
+            (_("Phone"), phone_text(row, shown=self._shown)),
+            (_("About the customer"), said(customer.get("comment"), shown=self._shown)),
+            (_("Blacklist"), said(blacklist_text(customer), shown=self._shown)),
+        ]
+        if isinstance(row, TableOrder):
+            return [
+                *facts,
+                (_("Tab"), said(row.tab_name, shown=self._shown)),
+                (_("Split between registers"), split_text(row.split_between_registers)),
+                (_("Source"), row.source_key),
+            ]
+        remind = {True: _("yes"), False: _("no"), None: None}[row.should_remind]
+        return [
+            *facts,
+            (_("Comment"), said(row.comment, shown=self._shown)),
+            (_("Remind the staff"), remind),
+            (_("Source"), row.source_key),
+        ]
+
+    def tables(self) -> list[Fact]:
+        return [(_("Table"), one) for one in self._row.table_ids]
+
+    def times(self) -> list[Fact]:
+        moments = [(name, getattr(self._row, name)) for name in self.names(_TIMES)]
+        known = sorted(((name, at) for name, at in moments if at is not None), key=lambda fact: fact[1])
+        return [(field_title(type(self._row), name), self.clock(at, seconds=True)) for name, at in known]
+
+    def names(self, names: Sequence[str]) -> list[str]:
+        """Those of ``names`` that a row of this kind has."""
+        return [name for name in names if hasattr(self._row, name)]
+
+    def known(self, facts: Any) -> list[Fact]:
+        return [(title, str(value)) for title, value in facts if value not in (None, "")]
+
+
+def _number(count: int | None) -> str:
+    return EMPTY if count is None else str(count)

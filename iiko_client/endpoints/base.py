@@ -1,0 +1,223 @@
+"""What all groups of operations share: making a body within the vendor's limits, reading the answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from functools import partial
+from typing import Any, NoReturn, Self, TypeVar
+from uuid import UUID
+
+from iiko_client import units, vendor_time
+from iiko_client.endpoints.registry import Operation
+from iiko_client.http.circuit_breaker import Priority
+from iiko_client.http.errors import IikoRequestInvalid, IikoUnreadable
+from iiko_client.http.responses import Answer
+from iiko_client.http.transport import Transport
+from iiko_client.json_reader import NO_ID, BadValue, Reader, is_uuid
+from iiko_client.units import MinorUnits
+from iiko_client.vendor_time import NotATime
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LARGEST_SUM = Decimal(10) ** 10  # docs/iiko.md#money
+
+
+class Body:
+    """A request body being written; a value that the vendor's schema refuses raises IikoRequestInvalid.
+
+    None leaves a field out, which the schema takes for null wherever both are allowed.
+    """
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self.wire: dict[str, Any] = {}
+
+    def refuse(self, problem: str) -> NoReturn:
+        raise IikoRequestInvalid(problem, operation=self.operation.name)
+
+    def put(self, key: str, value: Any) -> Self:
+        if value is not None:
+            self.wire[key] = value
+        return self
+
+    def ident(self, key: str, value: str | UUID | None) -> Self:
+        return self.put(key, None if value is None else self._uuid(key, value))
+
+    def idents(self, key: str, values: Iterable[str | UUID] | None, *, most: int | None = None) -> Self:
+        if values is None:
+            return self
+        found = [self._uuid(key, value) for value in values]
+        if not found:
+            self.refuse(f"{key} is empty")
+        if most is not None and len(found) > most:
+            self.refuse(f"{key}: {len(found)} ids, at most {most} go into one request")
+        return self.put(key, found)
+
+    def text(self, key: str, value: str | None, *, most: int | None = None) -> Self:
+        if value is not None and most is not None and len(value) > most:
+            self.refuse(f"{key}: {len(value)} characters, at most {most} are allowed")
+        return self.put(key, value)
+
+    def texts(self, key: str, values: Iterable[str] | None) -> Self:
+        return self.put(key, None if values is None else [str(value) for value in values])
+
+    def utc(self, key: str, moment: datetime | None) -> Self:
+        return self.local(key, moment, UTC)
+
+    def local(self, key: str, moment: datetime | None, zone: tzinfo) -> Self:
+        try:
+            return self.put(key, None if moment is None else vendor_time.write_local(moment, zone))
+        except NotATime as error:
+            self.refuse(f"{key}: {error}")
+
+    def whole(self, key: str, value: int | None, *, least: int, most: int) -> Self:
+        if value is not None and not least <= value <= most:
+            self.refuse(f"{key}: {value} is not between {least} and {most}")
+        return self.put(key, value)
+
+    def positive(self, key: str, amount: Decimal) -> Self:
+        """Put an amount above zero, as exact as it was given."""
+        if not amount.is_finite() or not 0 < amount <= LARGEST_SUM:
+            self.refuse(f"{key} must be above zero and within {LARGEST_SUM:f}")
+        return self.put(key, amount)
+
+    def sum_of(self, key: str, minor: MinorUnits) -> Decimal:
+        """Return an amount in major units."""
+        amount = units.to_major(minor)
+        if not 0 <= amount <= LARGEST_SUM:
+            self.refuse(f"{key}: {amount} is not between 0 and {LARGEST_SUM:f}")
+        return amount
+
+    def _uuid(self, key: str, value: str | UUID) -> str:
+        try:
+            written = str(value if isinstance(value, UUID) else UUID(value))
+        except (ValueError, AttributeError, TypeError):
+            self.refuse(f"{key}: {str(value)[:40]!r} is not an id of iiko (a UUID)")
+        if written == NO_ID:
+            self.refuse(f"{key}: the empty GUID is no id")
+        return written
+
+
+class Reading:
+    """A 2xx being read: what is essential is demanded, the rest may be missing or of a kind nobody knows."""
+
+    def __init__(self, operation: Operation, answer: Answer) -> None:
+        self._operation = operation
+        self._answer = answer
+        self.issues: list[str] = []
+        self.reader = Reader(answer.body, zone=UTC, issues=self.issues)
+
+    def fail(self, problem: str) -> NoReturn:
+        raise IikoUnreadable(
+            problem,
+            operation=self._operation.name,
+            http_status=self._answer.http_status,
+            correlation_id=self._answer.correlation_id,
+        )
+
+    def need(self, key: str, parse: Callable[[Reader, str], T | None]) -> T:
+        """Return a field without which the answer says nothing."""
+        value = self.reader.read(key, parse)
+        if value is None:
+            self.fail(f"{key} is missing or unreadable")
+        return value
+
+    def correlation_id(self) -> str:
+        """Return the name by which iiko can be asked for the status, which takes nothing but UUIDs."""
+        name = self.need("correlationId", Reader.ident)
+        if not is_uuid(name):
+            self.fail("correlationId is not an id of iiko (a UUID)")
+        return name
+
+    def list_of(self, read: Callable[[Reader], T], *keys: str) -> tuple[T, ...]:
+        """Return the members of the list under the first of ``keys`` that is there.
+
+        A missing or null list is no empty one: taken for it, everything would look deleted.
+        """
+        key = next((key for key in keys if isinstance(self.reader.wire.get(key), list)), None)
+        if key is None:
+            self.fail(f"{keys[0]} is missing or no list")
+        return members(read, self.reader.children(key))
+
+    def grouped(self, read: Callable[[Reader, str], T], key: str) -> tuple[T, ...]:
+        """Return the items of a list grouped by organization: ``[{organizationId, items: […]}]``."""
+        return tuple(item for group in self.list_of(partial(_group, read), key) for item in group)
+
+    def done(self, result: T) -> T:
+        """Log which fields could not be read (their names only) and return the result."""
+        if self.issues:
+            fields = sorted({issue.split(": ", 1)[0] for issue in self.issues})[:10]
+            logger.warning(
+                "iiko.answer_partly_unreadable",
+                extra={"iiko_operation": self._operation.name, "count": len(self.issues), "fields": fields},
+            )
+        return result
+
+
+def _group(read: Callable[[Reader, str], T], group: Reader) -> tuple[T, ...]:
+    owner = need(group, "organizationId", Reader.ident)
+    return members(lambda item: read(item, owner), group.read("items", Reader.children) or [])
+
+
+def members(read: Callable[[Reader], T], readers: Iterable[Reader]) -> tuple[T, ...]:
+    """Read the members of a list; one without an essential is noted and left out."""
+    found = []
+    for reader in readers:
+        try:
+            found.append(read(reader))
+        except BadValue as error:
+            reader.note("", error)
+    return tuple(found)
+
+
+def need(reader: Reader, key: str, parse: Callable[[Reader, str], T | None]) -> T:
+    """Return a field without which a member of a list is of no use.
+
+    Raises:
+        BadValue: it is missing or unreadable.
+    """
+    value = parse(reader, key)
+    if value is None:
+        raise BadValue(f"{key} is missing")
+    return value
+
+
+def name_of(reader: Reader) -> str:
+    """Return the name of a member of a dictionary; empty where there is none."""
+    return reader.read("name", Reader.label) or ""
+
+
+class OperationGroup:
+    """Holds the transport and how much its calls may hurry.
+
+    ``before_write`` is called right before each request that may change something is sent; what it raises
+    keeps that from being sent.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        priority: Priority = Priority.BACKGROUND,
+        wait_s: float = 0.0,
+        before_write: Callable[[], None] | None = None,
+    ) -> None:
+        self._transport = transport
+        self._priority = priority
+        self._wait_s = wait_s
+        self._before_write = before_write
+
+    def _ask(self, body: Body) -> Reading:
+        answer = self._transport.call(
+            body.operation,
+            body.wire,
+            priority=self._priority,
+            wait_s=self._wait_s,
+            before_sending=self._before_write if body.operation.is_write else None,
+        )
+        return Reading(body.operation, answer)

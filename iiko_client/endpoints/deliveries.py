@@ -1,0 +1,232 @@
+"""Changing delivery orders that iiko already has, and making new ones.
+
+Every change is a command: what comes back is "queued". Limits, minimal versions of the till and which
+states accept what: docs/iiko.md#actions-on-orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+from typing import Any
+
+from iiko_client.endpoints import registry
+from iiko_client.endpoints.base import Body, OperationGroup
+from iiko_client.endpoints.registry import Operation
+from iiko_client.json_reader import JsonObject, Reader
+from iiko_client.models.commands import Accepted, CreatedDelivery, Draft, SavedDraft
+from iiko_client.models.payments import Payment
+from iiko_client.models.statuses import DeliveryStatus
+
+LONGEST_REMOVAL_COMMENT = 255
+LONGEST_PROBLEM = 1000
+# The schema sets no limit; the till complained of longer ones (docs/iiko.md#lengths-of-texts).
+LONGEST_COMMENT = 255
+
+# The only three that update_order_delivery_status sets; all others have commands of their own or none.
+SETTABLE_STATUSES = frozenset({DeliveryStatus.WAITING, DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED})
+
+
+class Deliveries(OperationGroup):
+    """Commands to an order, by the cloud's id of it (``eventInfo.id``, not the till's).
+
+    ``zone`` is the clock of the order's terminal, on which iiko reads the times we send.
+    """
+
+    def update_delivery_status(
+        self,
+        *,
+        organization_id: str,
+        order_id: str,
+        status: DeliveryStatus,
+        zone: tzinfo,
+        delivered_at: datetime | None = None,
+    ) -> Accepted:
+        """Set Waiting, OnWay or Delivered; ``delivered_at`` is when the guest got the order."""
+        body = _of_order(registry.UPDATE_STATUS, organization_id, order_id)
+        if status not in SETTABLE_STATUSES:
+            body.refuse(f"deliveryStatus: {status} is not one of Waiting, OnWay, Delivered")
+        body.text("deliveryStatus", str(status)).local("deliveryDate", delivered_at, zone)
+        return self._command(body)
+
+    def assign_courier(self, *, organization_id: str, order_id: str, courier_id: str) -> Accepted:
+        """Put a courier on the order (till 7.1.5); this cannot take one off.
+
+        Deprecated in the schema: ``change_driver`` is its successor (docs/iiko.md#couriers).
+        """
+        body = _of_order(registry.UPDATE_COURIER, organization_id, order_id)
+        return self._command(body.ident("employeeId", courier_id))
+
+    def change_driver(
+        self,
+        *,
+        organization_id: str,
+        order_id: str,
+        driver_id: str | None,
+        zone: tzinfo,
+        estimated_at: datetime | None = None,
+    ) -> Accepted:
+        """Put a courier on the order, or with None take the present one off (till 8.6.6).
+
+        The schema lets both fields be null and does not say what that does (docs/iiko.md#couriers). That a
+        null driver takes the courier off, and that an estimate left out may be cleared, are guesses: a call
+        on a real till settles them. Whoever wants to keep the estimate gives the present one.
+        """
+        body = _of_order(registry.CHANGE_DRIVER, organization_id, order_id)
+        body.ident("driverId", driver_id).local("estimatedTime", estimated_at, zone)
+        body.wire.setdefault("driverId", None)
+        return self._command(body)
+
+    def change_payments(
+        self, *, organization_id: str, order_id: str, payments: Iterable[Payment]
+    ) -> Accepted:
+        """Replace all payments (till 7.6.3); fails at the till if one of them was processed."""
+        return self._command(_payments(registry.CHANGE_PAYMENTS, organization_id, order_id, payments))
+
+    def add_payments(self, *, organization_id: str, order_id: str, payments: Iterable[Payment]) -> Accepted:
+        """Add payments (till 8.4.6); sent twice, they are there twice."""
+        return self._command(_payments(registry.ADD_PAYMENTS, organization_id, order_id, payments))
+
+    def cancel(
+        self,
+        *,
+        organization_id: str,
+        order_id: str,
+        cause_id: str | None = None,
+        comment: str | None = None,
+        removal_type_id: str | None = None,
+        removal_comment: str | None = None,
+        write_off_user_id: str | None = None,
+        moved_order_id: str | None = None,
+    ) -> Accepted:
+        """Cancel the order (till 7.5.4); printed items are deleted only with a removal type (7.7.1)."""
+        body = _of_order(registry.CANCEL, organization_id, order_id)
+        body.ident("movedOrderId", moved_order_id).ident("cancelCauseId", cause_id)
+        body.text("cancelComment", comment, most=LONGEST_COMMENT).ident("removalTypeId", removal_type_id)
+        body.text("removalComment", removal_comment, most=LONGEST_REMOVAL_COMMENT)
+        return self._command(body.ident("userIdForWriteoff", write_off_user_id))
+
+    def close(
+        self, *, organization_id: str, order_id: str, zone: tzinfo, delivered_at: datetime | None = None
+    ) -> Accepted:
+        """Close the order, which must be paid (till 7.4.6; with a courier or a time 8.0.6)."""
+        body = _of_order(registry.CLOSE, organization_id, order_id)
+        return self._command(body.local("deliveryDate", delivered_at, zone))
+
+    def confirm(self, *, organization_id: str, order_id: str) -> Accepted:
+        """Confirm an Unconfirmed order (till 7.6.1)."""
+        return self._command(_of_order(registry.CONFIRM, organization_id, order_id))
+
+    def cancel_confirmation(self, *, organization_id: str, order_id: str) -> Accepted:
+        """Make the order Unconfirmed again (till 7.6.1)."""
+        return self._command(_of_order(registry.CANCEL_CONFIRMATION, organization_id, order_id))
+
+    def change_comment(self, *, organization_id: str, order_id: str, comment: str) -> Accepted:
+        """Replace the order's comment (till 7.6.1)."""
+        body = _of_order(registry.CHANGE_COMMENT, organization_id, order_id)
+        return self._command(body.text("comment", comment, most=LONGEST_COMMENT))
+
+    def update_problem(self, *, organization_id: str, order_id: str, problem: str | None) -> Accepted:
+        """Mark the order as a problem, or with None as one no longer."""
+        body = _of_order(registry.UPDATE_PROBLEM, organization_id, order_id)
+        body.put("hasProblem", problem is not None).text("problem", problem, most=LONGEST_PROBLEM)
+        body.wire.setdefault("problem", None)  # required, though it may be null
+        return self._command(body)
+
+    def create_delivery(
+        self,
+        *,
+        organization_id: str,
+        order: JsonObject,
+        terminal_group_id: str | None = None,
+        settings: JsonObject | None = None,
+    ) -> CreatedDelivery:
+        """Send a new order, written as the schema has it, money as ``Decimal``.
+
+        ``order["id"]`` is of the caller's making, so that an order can be found again after a lost answer.
+        """
+        body = _new(registry.CREATE_DELIVERY, organization_id, order, terminal_group_id)
+        body.ident("order.id", order.get("id") or "").wire.pop("order.id")
+        return self._created(body.put("createOrderSettings", settings))
+
+    def create_draft(
+        self, *, organization_id: str, order: JsonObject, terminal_group_id: str | None = None
+    ) -> SavedDraft:
+        """Keep a draft; refused with ``DRAFTS_DISABLED`` where the restaurant has not switched them on."""
+        return self._draft(_new(registry.CREATE_DRAFT, organization_id, order, terminal_group_id))
+
+    def draft(self, *, organization_id: str, order_id: str) -> Draft:
+        """Return the draft of an order.
+
+        Raises:
+            IikoRejected: drafts are off (``DRAFTS_DISABLED``), or there is no such one (how, no source says).
+        """
+        reading = self._ask(_of_order(registry.DRAFT_BY_ID, organization_id, order_id))
+        found = Draft(
+            order=reading.need("order", Reader.child).wire,
+            terminal_group_id=reading.reader.read("terminalGroupId", Reader.ident),
+            locked_by=reading.reader.read("lockedByUser", Reader.ident),
+        )
+        return reading.done(found)
+
+    def save_draft(
+        self,
+        *,
+        organization_id: str,
+        employee_id: str,
+        order: JsonObject,
+        terminal_group_id: str | None = None,
+    ) -> SavedDraft:
+        """Replace a draft in the name of an employee."""
+        body = _new(registry.SAVE_DRAFT, organization_id, order, terminal_group_id)
+        return self._draft(body.ident("employeeId", employee_id))
+
+    def commit_draft(
+        self,
+        *,
+        organization_id: str,
+        order_id: str,
+        terminal_group_id: str | None = None,
+        settings: JsonObject | None = None,
+    ) -> CreatedDelivery:
+        """Send a draft to the till: from then on it is an order."""
+        body = _of_order(registry.COMMIT_DRAFT, organization_id, order_id)
+        body.ident("terminalGroupId", terminal_group_id)
+        return self._created(body.put("createOrderSettings", settings))
+
+    def _command(self, body: Body) -> Accepted:
+        reading = self._ask(body)
+        return Accepted(reading.correlation_id())
+
+    def _created(self, body: Body) -> CreatedDelivery:
+        reading = self._ask(body)
+        info = reading.need("orderInfo", Reader.child).wire
+        return CreatedDelivery(reading.correlation_id(), info)
+
+    def _draft(self, body: Body) -> SavedDraft:
+        reading = self._ask(body)
+        return SavedDraft(reading.correlation_id(), reading.need("orderId", Reader.ident))
+
+
+def _of_order(operation: Operation, organization_id: str, order_id: str) -> Body:
+    return Body(operation).ident("organizationId", organization_id).ident("orderId", order_id)
+
+
+def _new(
+    operation: Operation, organization_id: str, order: JsonObject, terminal_group_id: str | None
+) -> Body:
+    body = Body(operation).ident("organizationId", organization_id)
+    return body.ident("terminalGroupId", terminal_group_id).put("order", dict(order))
+
+
+def _payments(operation: Operation, organization_id: str, order_id: str, payments: Iterable[Payment]) -> Body:
+    body = _of_order(operation, organization_id, order_id)
+    return body.put("payments", [_payment(body, payment) for payment in payments])
+
+
+def _payment(body: Body, payment: Payment) -> dict[str, Any]:
+    wire = Body(body.operation).text("paymentTypeKind", str(payment.kind))
+    wire.put("sum", body.sum_of("sum", payment.sum_minor)).ident("paymentTypeId", payment.payment_type_id)
+    wire.put("isProcessedExternally", payment.is_processed_externally)
+    wire.put("isFiscalizedExternally", payment.is_fiscalized_externally)
+    return wire.put("paymentAdditionalData", payment.additional).wire

@@ -1,0 +1,252 @@
+"""An order made anew: the ``order`` of ``deliveries/create`` from what iiko tells of one, without loss.
+
+What a request has no place for is refused by a code and never left out in silence. Left out are deleted
+items, which are no part of the order any more, and services (the delivery) and the conception, which the
+till puts on an order by itself: a guess, a request has no place for either. The guest keeps the promised
+time, so ``isAsap`` is not asked for. Courier, problem and tracking link are not carried over either: whoever
+asks is told so beforehand. Names, limits and versions: OpenAPI, CreateOrder.DeliveryOrder and
+Response.Order, read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, NoReturn
+from uuid import uuid4
+
+from iiko_client.json_reader import JsonObject
+
+Version = tuple[int, ...]
+
+_LARGEST_AMOUNT = Decimal("999.999")
+_GENDERS = ("NotSpecified", "Male", "Female")
+_CUSTOMER_LIMITS = {"name": 60, "surname": 60, "comment": 60}
+_ADDRESS_LIMITS = {"index": 10, "building": 10, "flat": 100, "entrance": 10, "floor": 10, "doorphone": 10}
+_CITY_ADDRESS = ("flat", "entrance", "floor", "doorphone")
+_NOT_IN_CITY_ADDRESS = ("house", "building", "index")
+
+
+class NotRebuildable(ValueError):
+    """The order cannot be made anew without loss; ``code`` says what stands in the way."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def order_anew(
+    order: JsonObject,
+    *,
+    order_id: str,
+    external_number: str | None,
+    discounts: list[dict[str, Any]],
+    payments: list[dict[str, Any]],
+    till: Version,
+) -> dict[str, Any]:
+    """Write a request's order under an id of our own; ``till`` empty: its version is not known.
+
+    ``discounts`` are those of type RMS with their old ``selectivePositions``; positions get new ids, which
+    must be unique in all of iiko.
+
+    Raises:
+        NotRebuildable: something of the order has no place in a request.
+    """
+    _check(order)
+    _check_length({"externalNumber": external_number}, {"externalNumber": 50})
+    positions: dict[str, str] = {}
+    anew: dict[str, Any] = {
+        "id": order_id,
+        "externalNumber": external_number,
+        "completeBefore": order.get("completeBefore"),
+        "phone": _phone(order),
+        "orderTypeId": _of(order, "orderType").get("id"),
+        "deliveryPoint": _delivery_point(order),
+        "comment": order.get("comment"),
+        "customer": _customer(order),
+        "guests": _guests(order),
+        "marketingSourceId": _of(order, "marketingSource").get("id"),
+        "operatorId": _of(order, "operator").get("id"),
+        "menuId": order.get("menuId"),
+        "sourceKey": order.get("sourceKey"),
+        "items": [_item(item, positions) for item in _goods(order.get("items"))],
+        "payments": payments or None,
+    }
+    anew |= _of_newer_tills(order, till)
+    anew["discountsInfo"] = {"discounts": [_discount(one, positions) for one in discounts]}
+    return {key: value for key, value in anew.items() if value is not None}
+
+
+def _refuse(code: str) -> NoReturn:
+    raise NotRebuildable(code)
+
+
+def _of(wire: JsonObject, key: str) -> JsonObject:
+    inner = wire.get(key)
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _living(rows: Any) -> list[JsonObject]:
+    listed = rows if isinstance(rows, list) else []
+    return [row for row in listed if isinstance(row, Mapping) and row.get("deleted") in (None, False)]
+
+
+def _goods(items: Any) -> list[JsonObject]:
+    return [item for item in _living(items) if item.get("type") != "Service"]
+
+
+def _check(order: JsonObject) -> None:
+    if any(_of(order, "externalCourierService").values()):
+        _refuse("has_external_courier")
+    if order.get("combos"):
+        _refuse("has_combo")
+    if not _of(order, "orderType").get("id") or not order.get("terminalGroupId"):
+        _refuse("item_not_rebuildable")
+
+
+def _of_newer_tills(order: JsonObject, till: Version) -> dict[str, Any]:
+    """Drop what older tills are not told: zone and duration they find themselves, the rest would be lost."""
+    anew: dict[str, Any] = {}
+    if not till or till >= (8, 8, 6):
+        anew |= {"deliveryZone": order.get("deliveryZone"), "deliveryDuration": order.get("deliveryDuration")}
+    if extension := order.get("phoneExtension"):
+        if till and till < (9, 2, 5):
+            _refuse("guest_not_rebuildable")
+        _check_length(order, {"phoneExtension": 10})
+        anew["phoneExtension"] = extension
+    if category := _of(order, "priceCategory").get("id"):
+        if till and till < (9, 0, 5):
+            _refuse("item_not_rebuildable")
+        anew["priceCategoryId"] = category
+    return anew
+
+
+# --- the guest ---------------------------------------------------------------------------------------
+
+
+def _phone(order: JsonObject) -> str:
+    phone = order.get("phone")
+    if not isinstance(phone, str) or not phone.startswith("+") or not 8 <= len(phone) <= 40:
+        _refuse("guest_not_rebuildable")
+    return phone
+
+
+def _customer(order: JsonObject) -> dict[str, Any] | None:
+    told = _of(order, "customer")
+    if not told:
+        return None
+    if told.get("type") == "one-time":
+        return {"type": "one-time", "name": told.get("name") or ""}
+    if not told.get("id"):
+        _refuse("guest_not_rebuildable")
+    _check_length(told, _CUSTOMER_LIMITS)
+    if told.get("gender") not in (None, *_GENDERS):
+        _refuse("guest_not_rebuildable")
+    kept = {key: told[key] for key in (*_CUSTOMER_LIMITS, "gender", "birthdate") if told.get(key) is not None}
+    return {"type": "regular", "id": told["id"]} | kept
+
+
+def _guests(order: JsonObject) -> dict[str, Any] | None:
+    told = _of(order, "guestsInfo")
+    if not told:
+        return None
+    if not isinstance(told.get("count"), int):
+        _refuse("guest_not_rebuildable")
+    return {"count": told["count"], "splitBetweenPersons": bool(told.get("splitBetweenPersons"))}
+
+
+def _delivery_point(order: JsonObject) -> dict[str, Any] | None:
+    point = _of(order, "deliveryPoint")
+    if not point:
+        if _of(order, "orderType").get("orderServiceType") == "DeliveryByCourier":
+            _refuse("address_not_rebuildable")
+        return None
+    _check_length(point, {"externalCartographyId": 100, "comment": 500})
+    kept = {key: point.get(key) for key in ("coordinates", "externalCartographyId", "comment")}
+    written = {"address": _address(_of(point, "address"))} | kept
+    return {key: value for key, value in written.items() if value is not None}
+
+
+def _address(told: JsonObject) -> dict[str, Any]:
+    region = _of(told, "region").get("id")
+    street = _of(told, "street").get("id")
+    if street and told.get("house"):
+        _check_length(told, _ADDRESS_LIMITS)
+        anew = {"type": "legacy", "street": {"id": street}, "house": told["house"]}
+        parts: Iterable[str] = _ADDRESS_LIMITS
+    elif told.get("line1") and not street and not any(told.get(part) for part in _NOT_IN_CITY_ADDRESS):
+        _check_length(told, {"line1": 250} | dict.fromkeys(_CITY_ADDRESS, 10))
+        anew = {"type": "city", "line1": told["line1"]}
+        parts = _CITY_ADDRESS
+    else:
+        _refuse("address_not_rebuildable")
+    anew |= {part: told[part] for part in parts if told.get(part)}
+    return anew | ({"regionId": region} if region else {})
+
+
+def _check_length(wire: JsonObject, limits: Mapping[str, int]) -> None:
+    for key, most in limits.items():
+        if len(str(wire.get(key) or "")) > most:
+            _refuse("text_too_long")
+
+
+# --- what was ordered --------------------------------------------------------------------------------
+
+
+def _item(item: JsonObject, positions: dict[str, str]) -> dict[str, Any]:
+    product = _of(item, "product").get("id")
+    if item.get("type") != "Product" or not product or item.get("price") is None:
+        _refuse("has_compound_item" if item.get("type") == "Compound" else "item_not_rebuildable")
+    if item.get("codes"):
+        _refuse("item_not_rebuildable")  # marked goods: a request has no place for their codes
+    if not 0 <= _number(item.get("amount")) <= _LARGEST_AMOUNT:
+        _refuse("amount_too_large")
+    _check_length(item, {"comment": 255})
+    written = {
+        "type": "Product",
+        "productId": product,
+        "price": item["price"],
+        "amount": item["amount"],
+        "productSizeId": _of(item, "size").get("id"),
+        "comment": item.get("comment"),
+        "modifiers": [_modifier(one) for one in _living(item.get("modifiers"))] or None,
+        "positionId": _new_position(item.get("positionId"), positions),
+    }
+    return {key: value for key, value in written.items() if value is not None}
+
+
+def _number(told: Any) -> Decimal:
+    if isinstance(told, bool) or not isinstance(told, (int, float, Decimal)):
+        _refuse("item_not_rebuildable")
+    return Decimal(str(told))
+
+
+def _modifier(told: JsonObject) -> dict[str, Any]:
+    """Write a modifier. That its amount means the same in a request as in an answer is a guess."""
+    product = _of(told, "product").get("id")
+    if not product or told.get("amount") is None or told.get("codes"):
+        _refuse("item_not_rebuildable")
+    written = {
+        "productId": product,
+        "amount": told["amount"],
+        "productGroupId": _of(told, "productGroup").get("id"),
+        "price": told.get("price"),
+        "positionId": str(uuid4()),
+    }
+    return {key: value for key, value in written.items() if value is not None}
+
+
+def _new_position(old: Any, positions: dict[str, str]) -> str:
+    fresh = str(uuid4())
+    if isinstance(old, str):
+        positions[old.lower()] = fresh
+    return fresh
+
+
+def _discount(told: dict[str, Any], positions: Mapping[str, str]) -> dict[str, Any]:
+    chosen = told.get("selectivePositions")
+    if not chosen:
+        return {key: value for key, value in told.items() if key != "selectivePositions"}
+    if not all(isinstance(one, str) and one.lower() in positions for one in chosen):
+        _refuse("discount_not_rebuildable")
+    return told | {"selectivePositions": [positions[one.lower()] for one in chosen]}

@@ -1,0 +1,95 @@
+"""Reading delivery orders back, for reconciliation; they are given as they came, the inbox keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+from iiko_client.endpoints import registry
+from iiko_client.endpoints.base import Body, OperationGroup, Reading
+from iiko_client.json_reader import JsonObject, Reader
+from iiko_client.models.commands import OrdersById, OrdersPage
+from iiko_client.models.statuses import DeliveryStatus
+
+MOST_IDS = 200  # docs/iiko.md#by-id
+
+
+class Retrieval(OperationGroup):
+    """Orders of the last seven days; of one source where the login has its key (docs/iiko.md#source-keys)."""
+
+    def orders_by_id(
+        self,
+        *,
+        organization_id: str,
+        order_ids: Iterable[str] | None = None,
+        pos_order_ids: Iterable[str] | None = None,
+        external_data_keys: Iterable[str] | None = None,
+    ) -> OrdersById:
+        """Return orders by the cloud's ids or by the till's: one of the two, up to 200."""
+        body = Body(registry.ORDERS_BY_ID).ident("organizationId", organization_id)
+        if (order_ids is None) == (pos_order_ids is None):
+            body.refuse("either orderIds or posOrderIds must be given")
+        body.idents("orderIds", order_ids, most=MOST_IDS).idents("posOrderIds", pos_order_ids, most=MOST_IDS)
+        reading = self._ask(body.texts("returnExternalDataKeys", external_data_keys))
+        return reading.done(OrdersById(reading.list_of(_as_it_came, "orders")))
+
+    def orders_by_revision(
+        self,
+        *,
+        organization_ids: Iterable[str],
+        after_revision: int,
+        source_keys: Iterable[str] | None = None,
+    ) -> OrdersPage:
+        """Return what changed after a revision.
+
+        Raises:
+            IikoRevisionTooOld: it is more than 3 hours back.
+        """
+        body = Body(registry.ORDERS_BY_REVISION).idents("organizationIds", organization_ids)
+        body.whole("startRevision", after_revision, least=0, most=2**63 - 1)
+        return _page(self._ask(body.texts("sourceKeys", source_keys)))
+
+    def orders_by_date(
+        self,
+        *,
+        organization_ids: Iterable[str],
+        since: datetime,
+        until: datetime | None,
+        zone: tzinfo,
+        statuses: Iterable[DeliveryStatus] | None = None,
+        courier_ids: Iterable[str] | None = None,
+        source_keys: Iterable[str] | None = None,
+    ) -> OrdersPage:
+        """Return orders promised (``completeBefore``) within a window; ``zone`` is the terminals' clock.
+
+        Raises:
+            IikoTooMuchData: ask for a shorter window; there are no pages.
+        """
+        body = Body(registry.ORDERS_BY_DATE).idents("organizationIds", organization_ids)
+        if until is not None and until < since:
+            body.refuse("the window ends before it begins")
+        body.local("deliveryDateFrom", since, zone).local("deliveryDateTo", until, zone)
+        body.texts("statuses", statuses).idents("courierIds", courier_ids)
+        return _page(self._ask(body.texts("sourceKeys", source_keys)))
+
+
+def _page(reading: Reading) -> OrdersPage:
+    orders: dict[str, tuple[JsonObject, ...]] = {}
+    for organization_id, found in reading.list_of(_of_organization, "ordersByOrganizations"):
+        orders[organization_id] = orders.get(organization_id, ()) + found
+    return reading.done(OrdersPage(reading.need("maxRevision", Reader.integer), orders))
+
+
+def _of_organization(group: Reader) -> tuple[str, tuple[JsonObject, ...]]:
+    # Without its organization an order still says whose it is: nothing that came is dropped.
+    orders = tuple(map(_as_it_came, group.read("orders", Reader.children) or []))
+    return group.read("organizationId", Reader.ident) or _owner(orders), orders
+
+
+def _owner(orders: tuple[Mapping[str, Any], ...]) -> str:
+    return next((str(order["organizationId"]) for order in orders if order.get("organizationId")), "")
+
+
+def _as_it_came(order: Reader) -> JsonObject:
+    return order.wire

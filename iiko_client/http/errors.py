@@ -1,0 +1,99 @@
+"""What can go wrong with a call to iiko, split by what the caller does next.
+
+No error carries a token, a credential or a body: ``description`` is the vendor's own sentence, freed of
+secrets and cut short (``iiko_client.http.redaction.clean``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+
+class IikoError(Exception):
+    """A call that did not succeed; ``code`` is the vendor's short name of the reason, where it gave one."""
+
+    def __init__(
+        self,
+        description: str = "",
+        *,
+        operation: str,
+        http_status: int | None = None,
+        correlation_id: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(description)
+        self.description = description
+        self.operation = operation
+        self.http_status = http_status
+        self.correlation_id = correlation_id
+        self.code = code
+
+    def __str__(self) -> str:
+        known = [self.operation]
+        known += [f"HTTP {self.http_status}"] if self.http_status else []
+        known += [self.code] if self.code else []
+        return f"{', '.join(known)}: {self.description or type(self).__name__}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.__dict__.copy())
+
+
+def _restore(kind: type[IikoError], facts: dict[str, Any]) -> IikoError:
+    """Make an error again from its facts: its arguments are keywords, which pickling alone cannot repeat."""
+    error = kind.__new__(kind)
+    error.args = (facts["description"],)
+    error.__dict__.update(facts)
+    return error
+
+
+class IikoNoAnswer(IikoError):
+    """Timeout, reset, 408, 5xx: nobody knows whether it was done. Repeat a read, resolve a command first."""
+
+
+class IikoNotSent(IikoNoAnswer):
+    """No connection was made, or no token was to be had: nothing was sent, so repeating is safe."""
+
+
+class IikoBusy(IikoError):
+    """Refused before any work; the same call may be made again after ``retry_after_s`` seconds."""
+
+    def __init__(self, description: str = "", *, retry_after_s: float, **facts: Any) -> None:
+        super().__init__(description, **facts)
+        self.retry_after_s = retry_after_s
+
+
+class IikoBlocked(IikoBusy):
+    """Not sent: we stopped ourselves ``until`` a moment, before iiko blocks the key. Tell an operator."""
+
+    def __init__(self, description: str = "", *, until: datetime, **facts: Any) -> None:
+        super().__init__(description, **facts)
+        self.until = until
+
+
+class IikoAuthFailed(IikoError):
+    """The credential does not let us in; no repeat helps, an operator must act. ``code`` tells why.
+
+    ``login_refused`` (bad or blocked credential), ``token_refused`` (a fresh token was refused too),
+    ``right_missing`` (this operation is not allowed for the login), ``licence_expired``.
+    """
+
+
+class IikoRejected(IikoError):
+    """iiko understood and refused: final for this request."""
+
+
+class IikoRequestInvalid(IikoRejected, ValueError):
+    """We refused it ourselves, before sending: it breaks a limit of the vendor's schema."""
+
+
+class IikoRevisionTooOld(IikoRejected):
+    """``by_revision`` reaches back 3 hours at most: reload by date and take a fresh revision."""
+
+
+class IikoTooMuchData(IikoRejected):
+    """The answer would be too big: ask for a shorter window."""
+
+
+class IikoUnreadable(IikoError):
+    """A 2xx that does not fit the schema. It may well have been done: keep it, tell a developer."""

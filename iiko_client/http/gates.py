@@ -1,0 +1,141 @@
+"""What keeps a call from being sent: a pause that iiko asked for, a circuit that we opened ourselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from iiko_client.endpoints.registry import Operation
+from iiko_client.http import call_record, rate_limits, responses
+from iiko_client.http.circuit_breaker import Breaker, Priority, Verdict
+from iiko_client.http.errors import (
+    IikoAuthFailed,
+    IikoBlocked,
+    IikoBusy,
+    IikoError,
+    IikoNoAnswer,
+    IikoRejected,
+    IikoRevisionTooOld,
+    IikoTooMuchData,
+)
+from iiko_client.http.rate_limits import AskedPause, Pauses
+from iiko_client.http.responses import Refusal
+from iiko_client.json_reader import JsonObject
+
+
+class Lanes:
+    """The pauses of one credential, by restriction group."""
+
+    def __init__(self, *, key: str, pauses: Pauses, clock: Callable[[], datetime]) -> None:
+        self._key = key
+        self._pauses = pauses
+        self._clock = clock
+
+    def keep_away(self, operation: Operation) -> None:
+        """Raise IikoBusy while the operation's group is to be left alone."""
+        rest_s = rate_limits.remaining_s(self._pauses.get(self._lane(operation)), self._clock())
+        if rest_s > 0:
+            raise IikoBusy(
+                "iiko asked to be left alone for a while", retry_after_s=rest_s, operation=operation.name
+            )
+
+    def refused(self, operation: Operation, asked: AskedPause, said: Refusal) -> IikoBusy:
+        """Note a 429 and return it as an error."""
+        now, lane = self._clock(), self._lane(operation)
+        asked_s = rate_limits.retry_after_s(asked.retry_after, now, asked.said_at)
+        pause = rate_limits.next_pause(
+            self._pauses.get(lane), now, asked_s=asked_s, steps_s=operation.busy_steps_s
+        )
+        self._pauses.put(lane, pause)
+        return IikoBusy(
+            said.description,
+            retry_after_s=rate_limits.remaining_s(pause, now),
+            operation=operation.name,
+            http_status=429,
+            correlation_id=said.correlation_id,
+            code=said.code,
+        )
+
+    def _lane(self, operation: Operation) -> str:
+        return f"{self._key}/{operation.group}"
+
+
+class Circuits:
+    """The circuits of every call: the credential's, the operation's for one organization, a wallet's."""
+
+    def __init__(self, *, key: str, breaker: Breaker, clock: Callable[[], datetime]) -> None:
+        self._key = key
+        self._breaker = breaker
+        self._clock = clock
+
+    def admit(self, operation: Operation, body: JsonObject, priority: Priority) -> None:
+        """Let a call go, or raise IikoBlocked."""
+        now = self._clock()
+        admitted: list[str] = []
+        for circuit in reversed(self._names(operation, body)):
+            until = self._breaker.admit(circuit, priority, now)
+            if until is not None:
+                for earlier in admitted:  # they may have noted a probe that will not take place
+                    self._breaker.record(earlier, Verdict.NEUTRAL, now)
+                raise IikoBlocked(
+                    "not sent: iiko refused several calls in a row, and repeating them gets the key blocked",
+                    until=until,
+                    retry_after_s=max(0.0, (until - now).total_seconds()),
+                    operation=operation.name,
+                )
+            admitted.append(circuit)
+
+    def judge(
+        self, operation: Operation, body: JsonObject, error: IikoError | None, *, curable: bool
+    ) -> None:
+        """Note how a call went; ``curable``: a new token is yet to be tried."""
+        now = self._clock()
+        found = verdicts(operation, error, curable=curable)
+        for circuit, verdict in zip(self._names(operation, body), found, strict=False):
+            self._breaker.record(circuit, verdict, now)
+
+    def _names(self, operation: Operation, body: JsonObject) -> list[str]:
+        """Name the circuits of a call, the widest first."""
+        organization = call_record.organization_of(body) or ""
+        names = [self._key, f"{self._key}/{operation.name}/{organization}"]
+        if operation.subject:
+            subject = "/".join(str(body.get(field, "")) for field in operation.subject)
+            names.append(f"{self._key}/{operation.name}/{subject}/{organization}")
+        return names
+
+
+def verdicts(
+    operation: Operation, error: IikoError | None, *, curable: bool
+) -> tuple[Verdict, Verdict, Verdict]:
+    """Return what an outcome says of the credential, the operation for this organization, and its subject."""
+    if isinstance(error, IikoRejected) and operation.subject and _is_of_the_trade(error):
+        return Verdict.GOOD, Verdict.REFUSED, Verdict.SUSPICIOUS
+    whole, part = _verdicts(operation, error, curable=curable)
+    return whole, part, Verdict.GOOD if part is Verdict.GOOD else Verdict.NEUTRAL
+
+
+def _is_of_the_trade(error: IikoRejected) -> bool:
+    """Whether a refusal is the trade's and not about our request as such: a 400 in the vendor's own shape."""
+    return error.http_status == 400 and bool(error.code or error.correlation_id)
+
+
+def _verdicts(operation: Operation, error: IikoError | None, *, curable: bool) -> tuple[Verdict, Verdict]:
+    if isinstance(error, IikoAuthFailed):
+        if error.code == responses.RIGHT_MISSING:
+            return Verdict.GOOD, Verdict.SUSPICIOUS
+        return (Verdict.NEUTRAL if curable else Verdict.SUSPICIOUS), Verdict.NEUTRAL
+    if isinstance(error, IikoRejected) and not _is_ordinary(operation, error):
+        return Verdict.GOOD, Verdict.SUSPICIOUS
+    if isinstance(error, IikoNoAnswer):
+        is_theirs = (error.http_status or 0) >= 500
+        return (Verdict.SUSPICIOUS if is_theirs else Verdict.NEUTRAL), Verdict.NEUTRAL
+    if isinstance(error, IikoBusy):
+        return Verdict.NEUTRAL, Verdict.NEUTRAL
+    return Verdict.GOOD, Verdict.GOOD
+
+
+def _is_ordinary(operation: Operation, error: IikoRejected) -> bool:
+    """Whether callers provoke this refusal in the normal course and act on it."""
+    if isinstance(error, IikoRevisionTooOld | IikoTooMuchData):
+        return True
+    return error.code in operation.ordinary_refusals or error.http_status in operation.ordinary_statuses

@@ -1,0 +1,136 @@
+"""From an HTTP answer to a JSON object or to the error that tells the caller what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from iiko_client import json_reader
+from iiko_client.endpoints.registry import REVISION_TOO_OLD, TOO_MUCH_DATA, Operation
+from iiko_client.http.errors import (
+    IikoAuthFailed,
+    IikoError,
+    IikoNoAnswer,
+    IikoRejected,
+    IikoRevisionTooOld,
+    IikoTooMuchData,
+    IikoUnreadable,
+)
+from iiko_client.http.redaction import clean
+from iiko_client.json_reader import JsonObject
+
+LOGIN_REFUSED = "login_refused"
+TOKEN_REFUSED = "token_refused"  # noqa: S105
+RIGHT_MISSING = "right_missing"
+LICENCE_EXPIRED = "licence_expired"
+REDIRECT = "redirect"
+
+# Something behind iiko did not answer in time; as with 408, nobody says whether it was done. A guess
+# from the name: no source describes the code (docs/iiko.md#outcome-unknown).
+_TIMED_OUT_BEHIND = "EXTERNAL_SYSTEM_TIMEOUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 2xx: its JSON object with exact numbers."""
+
+    body: JsonObject
+    correlation_id: str | None
+    http_status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the vendor said of an error, in whichever of its shapes; for people, free of secrets."""
+
+    description: str
+    code: str | None
+    correlation_id: str | None
+
+
+def parse(raw: bytes) -> Any:
+    """Return the JSON value of a body, or its text where it is not JSON; its texts can be stored."""
+    try:
+        return json_reader.loads_tidy(raw)
+    except (ValueError, RecursionError):
+        return json_reader.tidy(raw.decode("utf-8", "replace"))
+
+
+def correlation_of(body: Any) -> str | None:
+    value = body.get("correlationId") if isinstance(body, Mapping) else None
+    if not isinstance(value, str) or not 0 < len(value) <= json_reader.LONGEST_ID:
+        return None
+    found = json_reader.canonical_id(value)
+    return None if found == json_reader.NO_ID else found
+
+
+def refusal(body: Any, secrets: Collection[str]) -> Refusal:
+    """Read ``{correlationId, errorDescription, error}``, ``{message, details}``, ``{code, message}`` or text.
+
+    The schema knows only the first; the others were met (docs/iiko.md#error-bodies).
+    """
+    if not isinstance(body, Mapping):
+        return Refusal(clean(body if isinstance(body, str) else "", secrets), None, None)
+    nested = body.get("error")
+    inner = nested if isinstance(nested, Mapping) else body
+    description = _first_text(inner, "errorDescription", "message", "details")
+    code = clean(_first_text(inner, "error", "code"), secrets)[:100] or None
+    return Refusal(clean(description or code or "", secrets), code, correlation_of(body))
+
+
+def _first_text(wire: JsonObject, *keys: str) -> str:
+    for key in keys:
+        value = wire.get(key)
+        if isinstance(value, str) and value.strip():
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return ""
+
+
+def error_of(operation: Operation, status: int, said: Refusal) -> IikoError:
+    """Return the error for an answer that is neither 2xx nor 429."""
+    kind: type[IikoError] = IikoRejected
+    code = said.code
+    if status in (401, 402):
+        kind, code = IikoAuthFailed, LICENCE_EXPIRED if status == 402 else _why_401(said)
+    elif status == 408 or status >= 500 or code == _TIMED_OUT_BEHIND:
+        kind = IikoNoAnswer
+    elif code == REVISION_TOO_OLD:
+        kind = IikoRevisionTooOld
+    elif code == TOO_MUCH_DATA or (status == 422 and code is None):
+        kind = IikoTooMuchData
+    elif status < 400:
+        code = REDIRECT
+    return kind(
+        said.description,
+        operation=operation.name,
+        http_status=status,
+        correlation_id=said.correlation_id,
+        code=code,
+    )
+
+
+def _why_401(said: Refusal) -> str:
+    # "Right api/1/… is not allowed for this ApiLogin." No new token cures that.
+    text = said.description.lower()
+    return RIGHT_MISSING if "right " in text and "not allowed" in text else TOKEN_REFUSED
+
+
+def answer_of(operation: Operation, status: int, raw: bytes) -> Answer:
+    """Return a 2xx as a JSON object.
+
+    Raises:
+        IikoUnreadable: not JSON, or not an object.
+    """
+    if operation.may_be_empty and not raw.strip():
+        return Answer({}, None, status)
+    body = parse(raw)
+    if not isinstance(body, Mapping):
+        raise IikoUnreadable(
+            "iiko answered with something else than a JSON object",
+            operation=operation.name,
+            http_status=status,
+        )
+    return Answer(body, correlation_of(body), status)

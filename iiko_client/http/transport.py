@@ -1,0 +1,286 @@
+"""Send a call to iiko and say truly what became of it.
+
+Reads are repeated after a lost answer, a few times; nothing else is, unless it was certainly not sent. Nor
+are questions that their caller asks again and again anyway.
+A 429 keeps the whole restriction group away, a 401 is answered once by a new token, and a circuit
+stops calls before iiko blocks the key. Time, chance and sleep come from outside, for tests.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from iiko_client import json_writer
+from iiko_client.endpoints.registry import Operation
+from iiko_client.http import responses
+from iiko_client.http.addresses import check_public_url
+from iiko_client.http.auth import (
+    USUAL_LIFETIME,
+    Credentials,
+    InMemoryTokenStore,
+    TokenBook,
+    TokenStore,
+    credential_key,
+)
+from iiko_client.http.call_record import CallRecord
+from iiko_client.http.circuit_breaker import Breaker, InMemoryBreaker, Priority
+from iiko_client.http.errors import (
+    IikoAuthFailed,
+    IikoBlocked,
+    IikoBusy,
+    IikoError,
+    IikoNoAnswer,
+    IikoNotSent,
+    IikoRejected,
+    IikoUnreadable,
+)
+from iiko_client.http.exchange import Request, Timeouts, Wire, normalise_base_url
+from iiko_client.http.gates import Circuits, Lanes
+from iiko_client.http.rate_limits import InMemoryPauses, Pauses
+from iiko_client.http.responses import Answer
+from iiko_client.json_reader import JsonObject
+
+_TOKEN_TEXT = re.compile(r"[\x21-\x7e]{1,8192}")
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a call is repeated where repeating is safe."""
+
+    tries: int = 3
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 5.0
+    patience_s: float = 45.0
+    """No further try is begun after so long."""
+
+    def pause_s(self, attempt: int, chance: float) -> float:
+        """Return the pause after a failed attempt: doubling, capped, at random between half and all of it."""
+        whole: float = min(self.first_pause_s * 2 ** (attempt - 1), self.longest_pause_s)
+        return whole * (0.5 + chance / 2)
+
+
+@dataclass(slots=True)
+class _Call:
+    """One logical call and how far it has come."""
+
+    operation: Operation
+    body: JsonObject
+    priority: Priority
+    wait_left_s: float
+    began: float
+    before_sending: Callable[[], None] | None = None
+    attempt: int = 0
+    token: str | None = field(default=None, repr=False)
+    refused: str | None = field(default=None, repr=False)
+    """The token that got a 401: a second 401 is final."""
+
+    def is_curable_by_new_token(self, error: IikoError | None) -> bool:
+        is_refusal = isinstance(error, IikoAuthFailed) and error.code == responses.TOKEN_REFUSED
+        return is_refusal and self.refused is None
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  # of a lone process; the hub hands in its own clock
+
+
+class Transport:
+    """The way to iiko for one credential; safe to share between threads, and meant to be kept."""
+
+    def __init__(  # noqa: PLR0913  # each is a choice of the caller's, and named
+        self,
+        *,
+        base_url: str,
+        credentials: Credentials,
+        key: str | None = None,
+        tokens: TokenStore | None = None,
+        pauses: Pauses | None = None,
+        breaker: Breaker | None = None,
+        on_call: Callable[[CallRecord], None] | None = None,
+        timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
+        token_lifetime: timedelta = USUAL_LIFETIME,
+        connections: int = 10,
+        only_public: bool = False,
+        clock: Callable[[], datetime] = _utc_now,
+        timer: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """``key`` names the credential in shared stores; by default a digest that should not be stored.
+
+        ``only_public`` refuses addresses that are not public, and those without https.
+
+        ``on_call`` gets a record of every physical call, in the calling thread: it should hand over and
+        return. What it raises is logged and counted in ``hook_failures``, and goes no further.
+        """
+        self.base_url = normalise_base_url(base_url)
+        if only_public:
+            check_public_url(self.base_url)
+        self.key = key or credential_key(self.base_url, credentials)
+        self._credentials = credentials
+        self._retries = retries or Retries()
+        self._timer, self._sleep, self._chance = timer, sleep, chance
+        self._lanes = Lanes(key=self.key, pauses=pauses or InMemoryPauses(), clock=clock)
+        self._circuits = Circuits(key=self.key, breaker=breaker or InMemoryBreaker(), clock=clock)
+        self._book = TokenBook(
+            key=self.key, store=tokens or InMemoryTokenStore(), clock=clock, lifetime=token_lifetime
+        )
+        self._token_operation = Operation("access_token", "Auth", is_read=True, path=credentials.path)
+        self._wire = Wire(
+            base_url=self.base_url,
+            secrets=credentials.secrets(),
+            timeouts=timeouts or Timeouts(),
+            connections=connections,
+            only_public=only_public,
+            refused=self._lanes.refused,
+            on_call=on_call,
+            clock=clock,
+            timer=timer,
+        )
+
+    @property
+    def hook_failures(self) -> int:
+        return self._wire.hook_failures
+
+    def __repr__(self) -> str:
+        return f"<Transport to {self.base_url}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def call(
+        self,
+        operation: Operation,
+        body: JsonObject,
+        *,
+        priority: Priority = Priority.BACKGROUND,
+        wait_s: float = 0.0,
+        before_sending: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Make one call, repeating it only where that cannot do it twice.
+
+        ``wait_s``: how long a 429 may be waited out in all; 0 raises at once. ``before_sending`` is called
+        when all that can keep the request back is past, each time before it is sent; what it raises keeps
+        it from being sent and goes to the caller.
+
+        Raises:
+            IikoError: see ``iiko_client.http.errors`` for what each kind asks of the caller.
+        """
+        json_writer.dumps(body)  # what cannot be written is the caller's mistake, found before any request
+        call = _Call(operation, body, priority, wait_s, self._timer(), before_sending)
+        while True:
+            try:
+                return self._attempt(call)
+            except IikoError as error:
+                pause_s = self._before_next(call, error)
+                if pause_s is None:
+                    raise
+            self._sleep(pause_s)
+
+    def _attempt(self, call: _Call) -> Answer:
+        self._lanes.keep_away(call.operation)
+        self._circuits.admit(call.operation, call.body, call.priority)
+        call.attempt += 1
+        try:
+            call.token = self._token(call)
+            if call.before_sending is not None:
+                call.before_sending()
+            answer = self._wire.send(Request(call.operation, call.body, call.token, call.attempt))
+        except IikoError as error:
+            self._judge(call, error)
+            raise
+        self._judge(call, None)
+        return answer
+
+    def _judge(self, call: _Call, error: IikoError | None) -> None:
+        curable = call.is_curable_by_new_token(error)
+        self._circuits.judge(call.operation, call.body, error, curable=curable)
+
+    # Whether to try again
+
+    def _before_next(self, call: _Call, error: IikoError) -> float | None:
+        """Return how long to pause before the next try; None: there is none."""
+        if isinstance(error, IikoBlocked):
+            return None
+        if isinstance(error, IikoBusy):
+            return self._wait_out(call, error)
+        if call.is_curable_by_new_token(error):
+            call.refused = call.token
+            return 0.0
+        if not isinstance(error, IikoNoAnswer) or not self._may_repeat(call, error):
+            return None
+        return self._retries.pause_s(call.attempt, self._chance())
+
+    def _wait_out(self, call: _Call, error: IikoBusy) -> float | None:
+        # Operators go first when the pause ends: background calls come back a little later.
+        late = self._chance() * (0.25 if call.priority is Priority.OPERATOR else 2.0)
+        if error.retry_after_s > call.wait_left_s:
+            return None
+        call.wait_left_s -= error.retry_after_s + late
+        return error.retry_after_s + late
+
+    def _may_repeat(self, call: _Call, error: IikoNoAnswer) -> bool:
+        is_repeated_here = call.operation.is_read and not call.operation.is_polled
+        is_safe = is_repeated_here or isinstance(error, IikoNotSent)
+        has_time = self._timer() - call.began < self._retries.patience_s
+        return is_safe and has_time and call.attempt < self._retries.tries
+
+    # The token
+
+    def _token(self, call: _Call) -> str:
+        try:
+            return self._book.current(ask=self._ask_token, refused=call.refused)
+        except (IikoNoAnswer, IikoUnreadable) as error:
+            raise IikoNotSent(
+                f"no token to call with: {error.description}",
+                operation=call.operation.name,
+                http_status=error.http_status,
+                correlation_id=error.correlation_id,
+            ) from error
+
+    def _ask_token(self) -> str:
+        self._lanes.keep_away(self._token_operation)
+        try:
+            answer = self._wire.send(Request(self._token_operation, self._credentials.body()))
+        except (IikoRejected, IikoAuthFailed) as error:
+            raise _login_refused(error) from error
+        token = answer.body.get("token")
+        if not isinstance(token, str) or not _TOKEN_TEXT.fullmatch(token):
+            raise IikoUnreadable(
+                "no token in the answer",
+                operation=self._token_operation.name,
+                http_status=answer.http_status,
+                correlation_id=answer.correlation_id,
+            )
+        return token
+
+
+def _login_refused(error: IikoError) -> IikoAuthFailed:
+    """On the token request every refusal is about the credential (or the address: a redirect)."""
+    kept = (
+        error.code
+        if error.code in (responses.LICENCE_EXPIRED, responses.REDIRECT)
+        else responses.LOGIN_REFUSED
+    )
+    return IikoAuthFailed(
+        error.description,
+        operation=error.operation,
+        http_status=error.http_status,
+        correlation_id=error.correlation_id,
+        code=kept,
+    )

@@ -1,0 +1,83 @@
+"""What became of a command: iiko answers "queued" first, the till carries it out later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from iiko_client.json_reader import JsonObject
+
+
+class CommandState(StrEnum):
+    """The vendor's three states, and two of ours for what it says in other ways."""
+
+    IN_PROGRESS = "InProgress"
+    SUCCESS = "Success"
+    ERROR = "Error"
+    FORGOTTEN = "Forgotten"
+    """410: iiko no longer knows this correlation id; do not ask again (docs/iiko.md#command-status)."""
+    UNKNOWN = "Unknown"
+    """A state that the schema does not have: look at ``raw_state`` and at the order itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStatus:
+    state: CommandState
+    message: str | None
+    """Why it failed, in the vendor's words."""
+    raw_state: str
+    reason: str | None = None
+    """``errorReason``: the vendor's code, or a sentence."""
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in (CommandState.SUCCESS, CommandState.ERROR, CommandState.FORGOTTEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """iiko took the request; for a command that means "queued", ask for its status by ``correlation_id``."""
+
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedDelivery:
+    """An order taken by the cloud; ``order_info`` may already say ``creationStatus: Error``."""
+
+    correlation_id: str
+    order_info: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class SavedDraft:
+    correlation_id: str
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A draft that is not committed; ``order`` as the schema has it in requests, exactly as it came."""
+
+    order: JsonObject
+    terminal_group_id: str | None
+    locked_by: str | None
+    """The employee who is editing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersById:
+    """Orders that iiko knows; an id it does not know is simply not among them. ``OrderInfo`` as it came."""
+
+    orders: tuple[JsonObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersPage:
+    """Changed orders by organization, ``OrderInfo`` as it came, and the revision to ask from next time."""
+
+    max_revision: int
+    orders: dict[str, tuple[JsonObject, ...]]
+
+    def __len__(self) -> int:
+        return sum(len(orders) for orders in self.orders.values())

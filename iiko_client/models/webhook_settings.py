@@ -1,0 +1,77 @@
+"""Where iiko sends its webhooks and which of them; the schema says not what an empty filter means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from iiko_client.json_reader import JsonObject
+from iiko_client.models.statuses import DeliveryStatus
+
+# Enums of the filter (OpenAPI, read 2026-11).
+ORDER_STATUSES = tuple(status.value for status in DeliveryStatus)
+ITEM_STATUSES = ("Added", "PrintedNotCooking", "CookingStarted", "CookingCompleted", "Served")
+TABLE_STATUSES = ("New", "Bill", "Closed", "Deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookFilter:
+    """Which events iiko sends. By default all of them, named one by one."""
+
+    order_statuses: tuple[str, ...] = ORDER_STATUSES
+    order_item_statuses: tuple[str, ...] = ITEM_STATUSES
+    order_errors: bool = True
+    external_data_keys: tuple[str, ...] = ()
+    table_statuses: tuple[str, ...] = TABLE_STATUSES
+    table_item_statuses: tuple[str, ...] = ITEM_STATUSES
+    table_errors: bool = True
+    reserves: bool = True
+    reserve_errors: bool = True
+    stop_lists: bool = True
+    shifts: bool = True
+    nomenclature: bool = True
+    business_hours: bool = True
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "deliveryOrderFilter": {
+                "orderStatuses": list(self.order_statuses),
+                "itemStatuses": list(self.order_item_statuses),
+                "errors": self.order_errors,
+                "returnedExternalDataKeys": list(self.external_data_keys),
+            },
+            "tableOrderFilter": {
+                "orderStatuses": list(self.table_statuses),
+                "itemStatuses": list(self.table_item_statuses),
+                "errors": self.table_errors,
+            },
+            "reserveFilter": {"updates": self.reserves, "errors": self.reserve_errors},
+            "stopListUpdateFilter": {"updates": self.stop_lists},
+            "personalShiftFilter": {"updates": self.shifts},
+            "nomenclatureUpdateFilter": {"updates": self.nomenclature},
+            "businessHoursAndMappingUpdateFilter": {"updates": self.business_hours},
+        }
+
+    def equals(self, settings: JsonObject | None) -> bool:
+        """Whether iiko's filter asks for the same; order of lists and fields unknown to us do not count."""
+        return _covers(self.wire(), settings)
+
+
+def _covers(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, Mapping):
+        known = theirs if isinstance(theirs, Mapping) else {}
+        return all(_covers(value, known.get(key)) for key, value in ours.items())
+    if isinstance(ours, list):
+        return isinstance(theirs, list | None) and set(ours) == set(map(str, theirs or ()))
+    return bool(ours == theirs)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """What is set for one organization and login; a change replaces all of it."""
+
+    api_login_name: str | None
+    uri: str | None
+    auth_token: str | None = field(repr=False)
+    filter: JsonObject | None

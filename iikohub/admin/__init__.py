@@ -1,0 +1,1 @@
+"""Pages of several apps in the admin."""

@@ -1,0 +1,301 @@
+"""People and groups in the admin. Nobody gives a right that they lack, or touches a stronger account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from axes.models import AccessFailureLog
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
+from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat
+from django.http import HttpRequest
+from django.utils.text import capfirst
+from django.utils.translation import gettext, gettext_noop, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from core.admin.base import BoundedPaginator, ListedLookups, MirrorAdmin, Worded
+from core.name_keys import folded, has_words
+
+GROUP_NAMES = (gettext_noop("Dispatcher"), gettext_noop("Operator"), gettext_noop("Administrator"))
+"""The groups that the migrations make. They are stored in English and shown in the reader's language."""
+
+OWN_PERMISSIONS = (
+    gettext_noop("Can change the status of orders in iiko"),
+    gettext_noop("Can assign couriers in iiko"),
+    gettext_noop("Can change payments in iiko"),
+    gettext_noop("Can give discounts in iiko"),
+    gettext_noop("Can cancel orders in iiko"),
+    gettext_noop("Can replay events"),
+    gettext_noop("Can have stop lists read again"),
+    gettext_noop("Can see names and phones of guests of the hall"),
+    gettext_noop("Can see phones, e-mail and cards of customers in full"),
+    gettext_noop("Can top up wallets in iiko"),
+    gettext_noop("Can withdraw from wallets in iiko"),
+    gettext_noop("Can hold money in wallets in iiko and release it"),
+)
+
+_USUAL = {
+    "view": pgettext_lazy("permission", "view"),
+    "add": pgettext_lazy("permission", "add"),
+    "change": pgettext_lazy("permission", "change"),
+    "delete": pgettext_lazy("permission", "delete"),
+}
+
+
+def group_title(group: Group) -> str:
+    return gettext(group.name) if group.name in GROUP_NAMES else group.name
+
+
+def permission_title(permission: Permission) -> str:
+    """Say it as ``Orders: view``; Django stores English sentences."""
+    kind = permission.content_type
+    model = kind.model_class()
+    things = capfirst(str(model._meta.verbose_name_plural)) if model else kind.name
+    verb, _rest, name = permission.codename.partition("_")
+    may = _USUAL[verb] if verb in _USUAL and name == kind.model else gettext(permission.name)
+    return f"{things}: {may}"
+
+
+# Lists, pickers, filters, headings and messages all write ``str()`` of them.
+Group.add_to_class("__str__", group_title)
+Permission.add_to_class("__str__", permission_title)
+
+
+def rights_of(user: Any) -> QuerySet[Permission]:
+    """All that a person was given, be the account active or not."""
+    if user.is_superuser:
+        return Permission.objects.all()
+    return Permission.objects.filter(Q(user=user) | Q(group__user=user)).distinct()
+
+
+def may_give(user: Any, rights: QuerySet[Permission]) -> bool:
+    return user.is_superuser or not rights.exclude(pk__in=rights_of(user).values("pk")).exists()
+
+
+def may_touch(user: Any, other: User) -> bool:
+    """Whether ``other`` can do nothing that ``user`` cannot: who sets a password can sign in with it."""
+    return user.is_superuser or (not other.is_superuser and may_give(user, rights_of(other)))
+
+
+def offered_rights(user: Any) -> QuerySet[Permission]:
+    """List the rights that a person may give, of what has a page here."""
+    kinds = ContentType.objects.get_for_models(*admin.site._registry).values()  # noqa: SLF001  # has no other name
+    rights = rights_of(user).filter(content_type__in=kinds).select_related("content_type")
+    return rights.order_by("content_type__app_label", "content_type__model", "pk")
+
+
+def offered_groups(user: Any) -> QuerySet[Group]:
+    if user.is_superuser:
+        return Group.objects.order_by("name")
+    beyond = Permission.objects.filter(group=OuterRef("pk")).exclude(pk__in=rights_of(user).values("pk"))
+    return Group.objects.filter(~Exists(beyond)).order_by("name")
+
+
+_LINKS = (User.groups, User.user_permissions, Group.permissions)
+
+
+class Giving(ListedLookups, Worded):
+    """An admin that offers rights and groups; only those of the person who gives them."""
+
+    paginator = BoundedPaginator
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        offered: dict[str, Any] = {
+            "permissions": offered_rights,
+            "user_permissions": offered_rights,
+            "groups": offered_groups,
+        }
+        if db_field.name in offered:
+            kwargs["queryset"] = offered[db_field.name](request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]  # the admin's
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may: bool = super().has_change_permission(request, obj)  # type: ignore[misc]
+        return may and (obj is None or self.is_within_reach(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]
+        return may and (obj is None or self.is_within_reach(request, obj))
+
+    def is_within_reach(self, request: HttpRequest, obj: Any) -> bool:
+        raise NotImplementedError
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Name the rows alone; Django lists each of their links to groups and rights by its number."""
+        _rows, counts, lacking, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        links = {str(one.through._meta.verbose_name_plural) for one in _LINKS}
+        told = {name: count for name, count in counts.items() if str(name) not in links}
+        return [str(one) for one in objs], told, lacking, protected
+
+
+_STAFF_WORDS = _(
+    "Whoever is in a group, or has rights of their own, may sign in here. "
+    "Without any of them, nobody can. To shut a person out, switch “Active” off."
+)
+
+_STRONGER_WORDS = _("This account may do more than yours, so that you cannot change it.")
+
+
+def let_sign_in(users: Iterable[User]) -> None:
+    """Let each sign in as long as they have something to do here."""
+    for user in users:
+        user.is_staff = user.is_superuser or user.groups.exists() or user.user_permissions.exists()
+        user.save(update_fields=["is_staff"])
+
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # untyped; no [User] at run time
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    accusative = pgettext_lazy("accusative", "user")
+    list_display = ("username", "full_name", "group_names", "may_sign_in", "last_login")
+    list_filter = ("is_active", "groups", "is_superuser")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Personal info"), {"fields": ("first_name", "last_name", "email")}),
+        (
+            _("Permissions"),
+            {
+                "description": _STAFF_WORDS,
+                "fields": ("is_active", "is_superuser", "groups", "user_permissions"),
+            },
+        ),
+        (_("Important dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "classes": ("wide",),
+                "description": _STAFF_WORDS,
+                "fields": (
+                    "username",
+                    "first_name",
+                    "last_name",
+                    "usable_password",
+                    "password1",
+                    "password2",
+                    "groups",
+                ),
+            },
+        ),
+    )
+    readonly_fields = ("last_login", "date_joined")
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Only a superuser makes superusers; a password that cannot be changed is not mentioned."""
+        hidden = set() if request.user.is_superuser else {"is_superuser"}
+        note: Any = ""
+        if obj is not None and not self.has_change_permission(request, obj):
+            hidden, note = {"password"}, "" if may_touch(request.user, obj) else _STRONGER_WORDS
+        sets = super().get_fieldsets(request, obj)
+        shown = [
+            (title, options | {"fields": tuple(name for name in options["fields"] if name not in hidden)})
+            for title, options in sets
+        ]
+        return [(shown[0][0], shown[0][1] | {"description": note}), *shown[1:]] if note else shown
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        users: QuerySet[User] = super().get_queryset(request)
+        return users.prefetch_related("groups")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        """Find people by parts of their names as names are found everywhere: е stands for ё."""
+        if not search_term.strip():
+            return queryset, False
+        parts = [part for name in self.search_fields for part in (F(name), Value(" "))]
+        people = queryset.alias(person_key=folded(Concat(*parts, output_field=TextField())))
+        return people.filter(has_words(search_term, "person_key")), False
+
+    def is_within_reach(self, request: HttpRequest, obj: User) -> bool:
+        return may_touch(request.user, obj)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        user: User = form.instance
+        let_sign_in([user])
+        if not user.is_staff:
+            words = gettext("%(name)s cannot sign in: choose a group.") % {"name": user}
+            messages.warning(request, words)
+
+    # --- columns ---------------------------------------------------------------------------------------
+
+    @admin.display(description=pgettext_lazy("person", "Name"), ordering="last_name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name()
+
+    @admin.display(description=_("groups"))
+    def group_names(self, user: User) -> str:
+        names = [str(group) for group in user.groups.all()]
+        return ", ".join([gettext("superuser"), *names] if user.is_superuser else names)
+
+    @admin.display(description=_("may sign in"), boolean=True)
+    def may_sign_in(self, user: User) -> bool:
+        return user.is_active and user.is_staff
+
+
+@admin.register(Group)
+class GroupAdmin(Giving, BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
+    accusative = pgettext_lazy("accusative", "group")
+    list_display = ("__str__", "people")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("name", "permissions"),
+                "description": _(
+                    "Everybody in the group has its rights. You can give only those that you have yourself. "
+                    "Dispatcher, Operator and Administrator are stored so and shown in your language."
+                ),
+            },
+        ),
+    )
+
+    def is_within_reach(self, request: HttpRequest, obj: Group) -> bool:
+        return may_give(request.user, Permission.objects.filter(group=obj))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        groups: QuerySet[Group] = super().get_queryset(request)
+        return groups.prefetch_related("user_set")
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        self.delete_queryset(request, Group.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        members = list(User.objects.filter(groups__in=queryset).distinct())
+        super().delete_queryset(request, queryset)
+        let_sign_in(members)
+
+    @admin.display(description=_("people"))
+    def people(self, group: Group) -> str:
+        return ", ".join(user.get_username() for user in group.user_set.all())
+
+
+_AXES_TEXTS = (gettext_noop("access failure"), gettext_noop("access failures"))
+"""django-axes says them badly in Russian."""
+
+
+@admin.register(AccessFailureLog)
+class SignInFailureAdmin(MirrorAdmin):
+    """Who tried a wrong password, from where: written by django-axes, kept for ``SIGN_IN_FAILURES_DAYS``."""
+
+    list_display = ("attempt_time", "username", "ip_address", "locked_out", "user_agent")
+    list_display_links = ("attempt_time",)
+    list_filter = ("locked_out",)
+    search_fields = ("username", "ip_address")
+    ordering = ("-attempt_time",)
+    fields = ("attempt_time", "username", "ip_address", "locked_out", "user_agent", "path_info")
+    empty_words = _("Nobody has given a wrong password lately.")

@@ -1,0 +1,137 @@
+"""How the admin looks and what its sidebar holds (the ``UNFOLD`` setting)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _sees(*models: str) -> Callable[[HttpRequest], bool]:
+    """Whether the person may look at one of ``app.model``."""
+    needed = [
+        f"{app}.{verb}_{name}"
+        for app, name in (one.split(".") for one in models)
+        for verb in ("view", "change")
+    ]
+
+    def may_see(request: HttpRequest) -> bool:
+        return any(request.user.has_perm(permission) for permission in needed)
+
+    return may_see
+
+
+def _page(title: Any, icon: str, model: str) -> dict[str, Any]:
+    link = reverse_lazy(f"admin:{model.replace('.', '_')}_changelist")
+    return {"title": title, "icon": icon, "link": link, "permission": _sees(model)}
+
+
+UNFOLD: dict[str, Any] = {
+    "LOGIN": {"form": "iikohub.pages.sign_in.SignInForm"},
+    "SITE_TITLE": "iikohub",
+    "SITE_HEADER": "iikohub",
+    "SITE_SUBHEADER": _("the hub beside iiko"),
+    "SITE_SYMBOL": "hub",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "sizes": "any",
+            "href": lambda _request: static("iikohub/favicon.svg"),
+        }
+    ],
+    "SITE_URL": None,
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "DASHBOARD_CALLBACK": "iikohub.dashboard.overview.fill",
+    "STYLES": [lambda _request: static("iikohub/admin.css")],
+    "SCRIPTS": [lambda _request: static("iikohub/admin.js")],
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254)",
+            "100": "oklch(93% .032 255)",
+            "200": "oklch(88% .059 254)",
+            "300": "oklch(81% .105 252)",
+            "400": "oklch(71% .165 255)",
+            "500": "oklch(62% .19 260)",
+            "600": "oklch(52% .19 262)",
+            "700": "oklch(46% .18 264)",
+            "800": "oklch(41% .15 265)",
+            "900": "oklch(37% .12 266)",
+            "950": "oklch(28% .09 268)",
+        }
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": _("Work"),
+                "items": [
+                    {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
+                    _page(_("Orders"), "receipt_long", "orders.order"),
+                    _page(_("Commands"), "send", "orders.ordercommand"),
+                    _page(_("Stop lists"), "remove_shopping_cart", "organizations.stoplistitem"),
+                    _page(_("Shifts"), "badge", "organizations.shift"),
+                    _page(_("Events"), "inbox", "webhooks.webhookevent"),
+                    _page(_("Calls to iiko"), "swap_vert", "organizations.apicall"),
+                ],
+            },
+            {
+                "title": _("Hall"),
+                "separator": True,
+                "items": [
+                    _page(_("Reserves"), "event_seat", "hall.reserve"),
+                    _page(_("Table orders"), "table_restaurant", "hall.tableorder"),
+                ],
+            },
+            {
+                "title": _("Loyalty"),
+                "separator": True,
+                "items": [
+                    _page(_("Customers"), "loyalty", "loyalty.customer"),
+                    _page(_("Loyalty operations"), "account_balance_wallet", "loyalty.loyaltyoperation"),
+                    _page(_("Differences"), "difference", "loyalty.balancedifference"),
+                ],
+            },
+            {
+                "title": _("Set-up"),
+                "separator": True,
+                "items": [
+                    _page(_("API logins"), "login", "organizations.apilogin"),
+                    _page(_("Organizations"), "storefront", "organizations.organization"),
+                    _page(_("Webhook settings"), "webhook", "webhooks.webhookconfig"),
+                    _page(_("API keys"), "key", "organizations.apikey"),
+                ],
+            },
+            {
+                "title": _("From iiko"),
+                "separator": True,
+                "items": [
+                    _page(_("Couriers"), "delivery_dining", "organizations.courier"),
+                    _page(_("Terminal groups"), "point_of_sale", "organizations.terminalgroup"),
+                    _page(_("Dictionary entries"), "menu_book", "organizations.dictionaryentry"),
+                ],
+            },
+            {
+                "title": _("People"),
+                "separator": True,
+                "items": [
+                    _page(_("Users"), "person", "auth.user"),
+                    _page(_("Groups"), "group", "auth.group"),
+                    _page(_("Access failures"), "gpp_maybe", "axes.accessfailurelog"),
+                ],
+            },
+            {
+                "title": _("Help"),
+                "separator": True,
+                "items": [{"title": _("API reference"), "icon": "api", "link": reverse_lazy("docs")}],
+            },
+        ],
+    },
+}

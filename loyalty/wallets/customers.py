@@ -1,0 +1,202 @@
+"""Guests and their balances, read from iiko and kept for a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.errors import HubError
+from core.ids import searchable_id
+from core.phones import normal_phone
+from iiko_client.client import IikoClient
+from iiko_client.http.circuit_breaker import Priority
+from iiko_client.http.errors import IikoAuthFailed, IikoError, IikoRejected, IikoRequestInvalid
+from iiko_client.json_reader import is_no_id, is_uuid, tidy
+from iiko_client.models.loyalty import Guest
+from loyalty.errors import BadRequest, IikoRefused, IikoUnreachable, LoyaltyNotProvisioned, UnknownCustomer
+from loyalty.models import Customer, LoyaltyOperation, Wallet
+from organizations.connection.clients import iiko_for
+from organizations.models.organization import Organization
+
+logger = structlog.stdlib.get_logger(__name__)
+
+FRESH_FOR = timedelta(seconds=15)
+"""So long a guest is answered from the hub without asking iiko again, unless the hub moved money since."""
+
+R = TypeVar("R")
+
+
+class Way(StrEnum):
+    """How a guest is looked for; a card by its number, else by its track."""
+
+    PHONE = "phone"
+    CARD = "card"
+    EMAIL = "email"
+    ID = "id"
+
+
+_EXPECTED = {
+    Way.PHONE: gettext_lazy("Write the phone with its code, such as +7 904 000-10-04."),
+    Way.CARD: gettext_lazy("Write the number of the card, or its track."),
+    Way.EMAIL: gettext_lazy("Write the guest's e-mail."),
+    Way.ID: gettext_lazy("Write iiko's id of the guest, a UUID."),
+}
+
+
+def find_customer(
+    *, organization: Organization, way: Way, value: str, requested_by: str, now: datetime
+) -> Customer:
+    """Return a guest with balances no older than ``FRESH_FOR``.
+
+    Raises:
+        UnknownCustomer, LoyaltyNotProvisioned, IikoRefused, IikoUnreachable: iiko's answer, by our names.
+        BadRequest: the value cannot be what it is said to be.
+    """
+    value = _canonical(way, value)
+    if (known := _fresh(organization, way, value, now)) is not None:
+        return known
+    return _read(organization, way, value, requested_by, now)
+
+
+def read_customer(
+    *, organization: Organization, customer_id: str, requested_by: str, now: datetime
+) -> Customer:
+    """Read a guest by iiko's id now, whatever is known already; raises as ``find_customer`` does."""
+    return _read(organization, Way.ID, _canonical(Way.ID, customer_id), requested_by, now)
+
+
+def read_again(customer_id: int, *, now: datetime) -> None:
+    """Read a guest whose money was moved, unless somebody did meanwhile; what goes wrong is logged."""
+    customer = Customer.objects.select_related("organization").get(pk=customer_id)
+    moved = LoyaltyOperation.objects.filter(wallet__customer=customer, finished_at__gte=customer.read_at)
+    if not moved.exists():
+        return
+    try:
+        read_customer(
+            organization=customer.organization, customer_id=customer.iiko_id, requested_by="hub", now=now
+        )
+    except HubError as error:
+        logger.warning("loyalty.balance_not_read", customer_pk=customer_id, code=error.code)
+
+
+def _canonical(way: Way, value: str) -> str:
+    if way is Way.PHONE and (phone := normal_phone(value)):
+        return phone
+    if way is Way.ID and is_uuid(value.strip()) and not is_no_id(value):
+        return searchable_id(value)
+    if way in (Way.EMAIL, Way.CARD) and (text := value.strip()) and text.isprintable():
+        return text
+    raise BadRequest("bad_search", str(_EXPECTED[way]))
+
+
+# --- asking iiko -------------------------------------------------------------------------------------
+
+
+def asked(organization: Organization, requested_by: str, ask: Callable[[IikoClient], R]) -> R:
+    """Ask iiko on behalf of a person who waits.
+
+    Raises:
+        LoyaltyNotProvisioned, IikoRefused, IikoUnreachable, BadRequest: in place of iiko's errors.
+    """
+    client = iiko_for(organization, priority=Priority.OPERATOR, requested_by=requested_by)
+    try:
+        return ask(client)
+    except IikoRequestInvalid as error:
+        raise BadRequest("bad_search", error.description) from error
+    except IikoAuthFailed as error:
+        raise IikoRefused(error.description or str(error)) from error
+    except IikoRejected as error:
+        if not _is_provisioned(client, organization):
+            raise LoyaltyNotProvisioned(
+                _("%s has no loyalty in iiko. Have iikoCard switched on for it, then try again.")
+                % organization.name
+            ) from error
+        raise IikoRefused(error.description or str(error)) from error
+    except IikoError as error:
+        raise IikoUnreachable(_("iiko does not answer just now. Try again in a minute.")) from error
+
+
+def _is_provisioned(client: IikoClient, organization: Organization) -> bool:
+    """Without loyalty even its programmes are refused (docs/iiko.md#restaurants-without-loyalty)."""
+    try:
+        client.programs(organization_id=organization.iiko_id)
+    except IikoRejected:
+        return False
+    except IikoError:
+        return True  # not known; iiko's own words are shown then
+    return True
+
+
+def _read(organization: Organization, way: Way, value: str, requested_by: str, now: datetime) -> Customer:
+    guest = asked(organization, requested_by, lambda client: _guest(client, organization, way, value))
+    if guest is None:
+        raise UnknownCustomer(_("iiko knows no such guest at %s.") % organization.name)
+    return store(organization, guest, read_at=now)
+
+
+def _guest(client: IikoClient, organization: Organization, way: Way, value: str) -> Guest | None:
+    ident = organization.iiko_id
+    if way is Way.PHONE:
+        return client.guest(organization_id=ident, phone=value)
+    if way is Way.EMAIL:
+        return client.guest(organization_id=ident, email=value)
+    if way is Way.ID:
+        return client.guest(organization_id=ident, id=value)
+    by_number = client.guest(organization_id=ident, card_number=value)
+    return by_number or client.guest(organization_id=ident, card_track=value)
+
+
+# --- the mirror --------------------------------------------------------------------------------------
+
+
+def _fresh(organization: Organization, way: Way, value: str, now: datetime) -> Customer | None:
+    wanted = {
+        Way.PHONE: Q(phone=value),
+        Way.EMAIL: Q(email__iexact=value),
+        Way.ID: Q(iiko_id=value),
+        Way.CARD: Q(cards__contains=[{"number": value}]) | Q(cards__contains=[{"track": value}]),
+    }[way]
+    known = list(Customer.objects.filter(wanted, organization=organization, read_at__gt=now - FRESH_FOR)[:2])
+    if len(known) != 1:
+        return None
+    moved = LoyaltyOperation.objects.filter(
+        Q(finished_at__isnull=True) | Q(finished_at__gte=known[0].read_at), wallet__customer=known[0]
+    )
+    return None if moved.exists() else known[0]
+
+
+@transaction.atomic
+def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Customer:
+    """Write down what iiko said; an answer asked for earlier than the last one changes nothing."""
+    facts = {
+        "name": tidy(guest.name or ""),
+        "surname": tidy(guest.surname or ""),
+        "phone": (normal_phone(guest.phone or "") or tidy(guest.phone or ""))[:40],
+        "email": tidy(guest.email or "")[:320],
+        "cards": [
+            {"number": tidy(card.number or ""), "track": tidy(card.track or "")} for card in guest.cards
+        ],
+        "is_deleted": guest.is_deleted,
+    }
+    customer, is_new = Customer.objects.select_for_update(no_key=True).get_or_create(
+        organization=organization, iiko_id=guest.id, defaults=facts | {"read_at": read_at}
+    )
+    if not is_new and customer.read_at <= read_at:
+        for name, value in facts.items():
+            setattr(customer, name, value)
+        customer.read_at = read_at
+        customer.save()
+    for wallet in guest.wallets:
+        row, _is_new = Wallet.objects.get_or_create(customer=customer, iiko_id=wallet.id)
+        Wallet.objects.filter(Q(read_at__isnull=True) | Q(read_at__lte=read_at), pk=row.pk).update(
+            name=tidy(wallet.name)[:400], kind=wallet.type, balance=wallet.balance, read_at=read_at
+        )
+    return customer

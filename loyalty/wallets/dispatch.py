@@ -1,0 +1,481 @@
+"""Carrying an operation to iiko and finding out what became of it, one step at a time.
+
+iiko's top-up and charge-off know no key of ours and give no id back. So one operation of a wallet is
+under way at a time, and no transaction is open while iiko is asked. Whoever takes an operation first
+reads what sending depends on: dying then costs a short wait, for it is still *pending*. Only right before
+the one call, when a token is at hand and nothing else can keep it back, it is written down as *sent*. From
+then on one whose answer was lost is never sent again but looked for among the guest's transactions, by its
+mark and its sum. Only the release of a hold may be sent twice: there is one hold to release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import partial
+
+import structlog
+from django.db import transaction
+from django.db.models import Max
+
+from core.errors import HubError
+from iiko_client.client import IikoClient
+from iiko_client.http.circuit_breaker import Priority
+from iiko_client.http.errors import IikoAuthFailed, IikoBusy, IikoError, IikoNotSent, IikoRejected
+from iiko_client.models.loyalty import Points, Transaction
+from iiko_client.units import MinorUnits, to_major
+from loyalty.failure_texts import detail_of
+from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationState, came_to_nothing
+from loyalty.signals import balance_moved, operation_due
+from loyalty.wallets.customers import store
+from loyalty.wallets.ledger_transitions import finish, lock_operation, tell
+from loyalty.wallets.transactions import is_of, is_sum_of, may_be_release, transactions_of
+from orders.models.order import Order
+from organizations.connection.clients import iiko_for
+
+logger = structlog.stdlib.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+LEASE = timedelta(seconds=40)
+"""After it the one who holds an operation is taken for dead, and a worker is called for it at that moment.
+One who only is slow sends nothing any more (``_begin``), and what it was told of a call it made counts
+(``_may_record``)."""
+
+CALL_LEASE = timedelta(seconds=30)
+"""What must be left of the lease when the call begins: longer than a call (``iiko_client.http.exchange``)."""
+
+SEND_WITHIN = timedelta(minutes=15)
+"""What could be sent and was not for so long is given up: nobody expects it any more. Waiting behind an
+operation whose outcome is not known does not count (``sendable_since``)."""
+
+ABSENT_AFTER = timedelta(minutes=10)
+"""A lost operation that iiko does not show for so long was not carried out. A guess: the vendor does not
+say how soon a transaction is listed; whatever appears later is found by the daily check."""
+
+FOLLOW_FOR = timedelta(hours=24)
+"""If iiko cannot be asked for so long, a person has to look."""
+
+LOOK_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0, 1, 2, 4, 8, 15, 30))
+"""Before each look for a lost operation; the last one over and over. A look is two calls or more. iiko
+publishes no limits; the one public client that spaces its calls, by 30 s, calls that its own caution
+(docs/iiko.md#rate-limits)."""
+
+LOOK_PAUSE_OF_LATE = timedelta(seconds=60)
+"""Between looks once iiko could not be asked until absence would have counted."""
+
+_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 20, 30, 60))
+
+
+class Step(Enum):
+    SEND = "send"
+    LOOK = "look"
+
+
+@dataclass(slots=True)
+class Claim:
+    """An operation in hand, as it was when it was taken or, once begun, sent. Its lease names the claim."""
+
+    operation: LoyaltyOperation
+    step: Step
+    is_begun: bool = False
+    """Whether the call may have been made."""
+
+
+class _Overtaken(Exception):
+    """The lease is over; another may have the operation in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a step found: an end, or the state to go on in and how long to wait."""
+
+    state: OperationState
+    wait: timedelta | None = None
+    code: str = ""
+    error: str = ""
+    proof: str = ""
+    transaction_id: str = ""
+    was_sent: bool = True
+
+
+def advance(operation_id: int, *, clock: Clock) -> datetime | None:
+    """Take the next step of an operation; returns when the one after it is due, None when there is none.
+
+    Safe to call at any time and from many workers: who comes too early or second does nothing.
+    """
+    claim = _claim(operation_id, clock())
+    if claim is None:
+        return None
+    verdict = _send(claim, clock) if claim.step is Step.SEND else _look(claim.operation, clock)
+    return _record(claim, verdict, clock())
+
+
+# --- claiming ----------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def _claim(operation_id: int, now: datetime) -> Claim | None:
+    operation = lock_operation(operation_id)
+    if operation is None or operation.is_final or (operation.held_until and operation.held_until > now):
+        return None
+    if operation.state == OperationState.PENDING:
+        return _claim_sending(operation, now)
+    if operation.state == OperationState.SENT:
+        # Whoever sent it did not come back.
+        operation.state = OperationState.UNKNOWN
+        operation.error_code, operation.error = "answer_lost", ""
+        tell(operation, OperationState.SENT, now=now, detail="answer_lost")
+    operation.looks += 1
+    _lease(operation, now + LEASE)
+    operation.save()
+    return Claim(operation, Step.LOOK)
+
+
+def _claim_sending(operation: LoyaltyOperation, now: datetime) -> Claim | None:
+    open_ones = LoyaltyOperation.objects.open().of_wallet(operation.wallet)
+    if open_ones.filter(pk__lt=operation.pk).exists():
+        return None  # whoever ends that one calls this one
+    most = FOLLOW_FOR if operation.sends else SEND_WITHIN
+    if now - operation.created_at > most and now - sendable_since(operation) > most:
+        code = "no_answer" if operation.sends else "not_sent"
+        finish(operation, OperationState.EXPIRED, now=now, code=code)
+        return None
+    _lease(operation, now + LEASE)
+    operation.save(update_fields=["held_until"])
+    return Claim(operation, Step.SEND)
+
+
+def sendable_since(operation: LoyaltyOperation) -> datetime:
+    """Return when the last operation that was sent before this one ended, or when this one was asked for.
+
+    What ended unsent kept nobody waiting: it could not be sent for the same reason.
+    """
+    before = LoyaltyOperation.objects.of_wallet(operation.wallet).filter(pk__lt=operation.pk, sends__gt=0)
+    settled_at: datetime | None = before.aggregate(at=Max("finished_at"))["at"]
+    return max(operation.created_at, settled_at or operation.created_at)
+
+
+def _lease(operation: LoyaltyOperation, until: datetime) -> None:
+    """Take an operation in hand, and have a worker called when the lease is over.
+
+    Whoever dies with it must not keep the wallet waiting for the next sweep.
+    """
+    operation.held_until = until
+    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=until)
+
+
+def _holds(claim: Claim, operation: LoyaltyOperation) -> bool:
+    """Whether a sender still has the operation in hand; ``operation`` is as it is now, and locked."""
+    if claim.is_begun:
+        return operation.state == OperationState.SENT and operation.sent_at == claim.operation.sent_at
+    return operation.state == OperationState.PENDING and operation.held_until == claim.operation.held_until
+
+
+@transaction.atomic
+def _begin(claim: Claim, clock: Clock) -> None:
+    """Write down, right before the call, that it may have been made.
+
+    Raises:
+        _Overtaken: the call must not be made.
+    """
+    operation = lock_operation(claim.operation.pk)
+    now = clock()
+    if operation is None or not _holds(claim, operation) or now >= (operation.held_until or now):
+        raise _Overtaken
+    if (operation.held_until or now) - now < CALL_LEASE:
+        _lease(operation, now + CALL_LEASE)
+    if not claim.is_begun:
+        operation.state, operation.sent_at, operation.looks = OperationState.SENT, now, 0
+        operation.error_code = operation.error = ""
+        operation.sends += 1
+        tell(operation, OperationState.PENDING, now=now)
+    operation.save()
+    claim.operation, claim.is_begun = operation, True
+
+
+# --- sending -----------------------------------------------------------------------------------------
+
+
+def _send(claim: Claim, clock: Clock) -> Verdict:
+    """Make the one call of an operation, after the reads that guard it."""
+    operation = claim.operation
+    try:
+        client = _client(operation, before_write=partial(_begin, claim, clock))
+        refusal = _guard(client, operation, clock)
+    except (IikoAuthFailed, IikoRejected) as error:
+        return _refused(claim, error.code or "refused", error.description or str(error))
+    except HubError as error:
+        return _refused(claim, error.code, str(error))
+    except IikoError as error:
+        return _not_sent(operation, error)
+    return refusal or _call(client, claim)
+
+
+def _call(client: IikoClient, claim: Claim) -> Verdict:
+    operation = claim.operation
+    try:
+        transaction_id = _CALLS[OperationKind(operation.kind)](client, operation)
+    except _Overtaken:
+        return Verdict(OperationState.PENDING, _PAUSES[0], "held_up", was_sent=False)
+    except (IikoNotSent, IikoBusy) as error:
+        return _not_sent(operation, error)
+    except (IikoAuthFailed, IikoRejected) as error:
+        return _refused(claim, error.code or "refused", error.description or str(error))
+    except IikoError as error:
+        logger.warning("loyalty.answer_lost", operation_pk=operation.pk, error_type=type(error).__name__)
+        return Verdict(OperationState.UNKNOWN, LOOK_PAUSES[0], "answer_lost")
+    return Verdict(OperationState.CONFIRMED, proof="answer", transaction_id=transaction_id)
+
+
+def _not_sent(operation: LoyaltyOperation, error: IikoError) -> Verdict:
+    wait = _PAUSES[min(operation.looks, len(_PAUSES) - 1)]
+    if isinstance(error, IikoBusy):
+        wait = timedelta(seconds=max(error.retry_after_s, 1))
+    code = "iiko_busy" if isinstance(error, IikoBusy) else "iiko_unreachable"
+    return Verdict(OperationState.PENDING, wait, code, was_sent=False)
+
+
+def _refused(claim: Claim, code: str, text: str) -> Verdict:
+    """A refusal is final, but of a second release it may mean that the first was carried out."""
+    if claim.operation.sends - claim.is_begun > 0:
+        return Verdict(OperationState.UNKNOWN, LOOK_PAUSES[0], "refused", text)
+    return Verdict(OperationState.REJECTED, None, code, text)
+
+
+def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Verdict | None:
+    """Read what sending depends on; returns the verdict where it must not be sent."""
+    if operation.kind != OperationKind.CANCEL_HOLD and (code := operation.wallet.why_not_moved):
+        return _unsendable(code)
+    if operation.kind == OperationKind.HOLD and _order_came_to_nothing(operation):
+        return _unsendable("order_over")
+    if operation.kind in SPENDING:
+        return _guard_balance(client, operation, clock)
+    if operation.kind == OperationKind.CANCEL_HOLD and operation.anchor is None:
+        _drop_anchor(client, operation, clock)
+    return None
+
+
+def _unsendable(code: str, said: str = "") -> Verdict:
+    return Verdict(OperationState.REJECTED, None, code, said)
+
+
+def _order_came_to_nothing(operation: LoyaltyOperation) -> bool:
+    order_id = operation.order_id
+    return order_id is not None and Order.objects.filter(came_to_nothing(), pk=order_id).exists()
+
+
+def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Verdict | None:
+    """No other operation of the wallet is under way: what iiko says now can be spent."""
+    read_at = clock()
+    customer = operation.wallet.customer
+    guest = client.guest(organization_id=operation.organization_id, id=customer.iiko_id)
+    if guest is None:
+        return _unsendable("customer_not_found")
+    store(operation.organization, guest, read_at=read_at)
+    operation.wallet.refresh_from_db()
+    balance = operation.wallet.balance_minor
+    if balance is None or balance >= operation.amount_minor:
+        return None
+    return _unsendable("insufficient_balance", str(to_major(MinorUnits(balance))))
+
+
+def _drop_anchor(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> None:
+    """Remember where the guest's transactions end: the one of a release bears no mark of ours."""
+    revisions = [one.revision for one in _transactions(client, operation, clock)]
+    operation.anchor = max(revisions, default=0)
+    LoyaltyOperation.objects.filter(pk=operation.pk, anchor__isnull=True).update(anchor=operation.anchor)
+
+
+def _client(operation: LoyaltyOperation, *, before_write: Callable[[], None] | None = None) -> IikoClient:
+    return iiko_for(
+        operation.organization,
+        priority=Priority.OPERATOR,
+        requested_by=operation.requested_by,
+        before_write=before_write,
+    )
+
+
+def _sum(operation: LoyaltyOperation) -> Points:
+    return Points(to_major(MinorUnits(operation.amount_minor)))
+
+
+def _call_topup(client: IikoClient, operation: LoyaltyOperation) -> str:
+    client.top_up(
+        organization_id=operation.organization_id,
+        customer_id=operation.wallet.customer.iiko_id,
+        wallet_id=operation.wallet.iiko_id,
+        amount=_sum(operation),
+        comment=operation.sent_comment,
+    )
+    return ""
+
+
+def _call_withdraw(client: IikoClient, operation: LoyaltyOperation) -> str:
+    client.charge_off(
+        organization_id=operation.organization_id,
+        customer_id=operation.wallet.customer.iiko_id,
+        wallet_id=operation.wallet.iiko_id,
+        amount=_sum(operation),
+        comment=operation.sent_comment,
+    )
+    return ""
+
+
+def _call_hold(client: IikoClient, operation: LoyaltyOperation) -> str:
+    return client.hold(
+        organization_id=operation.organization_id,
+        customer_id=operation.wallet.customer.iiko_id,
+        wallet_id=operation.wallet.iiko_id,
+        amount=_sum(operation),
+        transaction_id=operation.transaction_id,
+        comment=operation.sent_comment,
+    )
+
+
+def _call_cancel_hold(client: IikoClient, operation: LoyaltyOperation) -> str:
+    hold = operation.hold
+    client.cancel_hold(
+        organization_id=operation.organization_id, transaction_id=hold.transaction_id if hold else ""
+    )
+    return ""
+
+
+_CALLS: dict[OperationKind, Callable[[IikoClient, LoyaltyOperation], str]] = {
+    OperationKind.TOPUP: _call_topup,
+    OperationKind.WITHDRAW: _call_withdraw,
+    OperationKind.HOLD: _call_hold,
+    OperationKind.CANCEL_HOLD: _call_cancel_hold,
+}
+
+
+# --- looking -----------------------------------------------------------------------------------------
+
+
+def _look(operation: LoyaltyOperation, clock: Clock) -> Verdict:
+    """Look for the operation among the guest's transactions: the answer to it was lost."""
+    began = clock()
+    try:
+        found = list(_transactions(_client(operation), operation, clock))
+    except (IikoError, HubError) as error:
+        return _later(operation, began, error)
+    is_release = operation.kind == OperationKind.CANCEL_HOLD
+    mine = [one for one in found if (may_be_release if is_release else is_of)(one, operation)]
+    for one in mine:
+        if is_sum_of(one, operation):
+            return Verdict(
+                OperationState.CONFIRMED, proof="transaction", transaction_id=_id_for(operation, one.id)
+            )
+    if mine:
+        return Verdict(OperationState.EXPIRED, None, "other_sum", str(mine[0].sum))
+    if began < absent_at(operation):
+        return _later(operation, began, None)
+    return _absent(operation)
+
+
+def _absent(operation: LoyaltyOperation) -> Verdict:
+    if operation.error_code == "refused":
+        return Verdict(OperationState.REJECTED, None, "refused", operation.error)
+    if operation.kind == OperationKind.CANCEL_HOLD:
+        return Verdict(OperationState.PENDING, timedelta(), "answer_lost")
+    return Verdict(OperationState.EXPIRED, None, "not_done")
+
+
+def _id_for(operation: LoyaltyOperation, found_id: str) -> str:
+    """A hold goes by the id we gave it, under which iiko releases it."""
+    return operation.transaction_id or found_id
+
+
+def _transactions(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Iterator[Transaction]:
+    since = operation.hold.created_at if operation.hold else operation.created_at
+    return transactions_of(
+        client,
+        organization_id=operation.organization_id,
+        customer_id=operation.wallet.customer.iiko_id,
+        since=since,
+        now=clock(),
+    )
+
+
+def _later(operation: LoyaltyOperation, now: datetime, error: IikoError | HubError | None) -> Verdict:
+    if now - (operation.sent_at or operation.created_at) > FOLLOW_FOR:
+        return Verdict(OperationState.EXPIRED, None, "no_answer")
+    wait = look_pause(operation, now)
+    if now < absent_at(operation):
+        wait = min(wait, absent_at(operation) - now)  # not later than need be
+    if isinstance(error, IikoBusy):
+        wait = max(wait, timedelta(seconds=error.retry_after_s))
+    return Verdict(OperationState.UNKNOWN, wait, operation.error_code, operation.error)
+
+
+def absent_at(operation: LoyaltyOperation) -> datetime:
+    """Return from when on a lost operation that iiko does not show counts as not carried out."""
+    return (operation.sent_at or operation.created_at) + ABSENT_AFTER
+
+
+def look_pause(operation: LoyaltyOperation, now: datetime) -> timedelta:
+    """Return how far apart the looks for a lost operation are by now."""
+    if now >= absent_at(operation):
+        return LOOK_PAUSE_OF_LATE
+    return LOOK_PAUSES[min(operation.looks, len(LOOK_PAUSES) - 1)]
+
+
+# --- recording ---------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
+    operation = lock_operation(claim.operation.pk)
+    if operation is None or not _may_record(claim, verdict, operation):
+        return None  # taken for dead meanwhile, and another was faster
+    if claim.is_begun and not verdict.was_sent:
+        operation.sends -= 1
+        operation.sent_at = operation.sent_at if operation.sends else None
+    if verdict.wait is None:
+        finish(
+            operation,
+            verdict.state,
+            now=now,
+            code=verdict.code,
+            error=verdict.error,
+            proof=verdict.proof,
+            transaction_id=verdict.transaction_id,
+        )
+        if verdict.state == OperationState.CONFIRMED:
+            balance_moved.send(LoyaltyOperation, customer_id=operation.wallet.customer_id)
+        return None
+    _go_on(operation, verdict, now)
+    return operation.held_until
+
+
+def _may_record(claim: Claim, verdict: Verdict, operation: LoyaltyOperation) -> bool:
+    """Whether what a step found is still the word on the operation as it is now.
+
+    What came of a call counts, however late: others only looked meanwhile, and in the worst case took it
+    for not done. What a look found counts while nothing was sent since; of two looks the later says how to
+    go on.
+    """
+    if claim.step is Step.SEND and not claim.is_begun:
+        return _holds(claim, operation)
+    if operation.sent_at != claim.operation.sent_at:
+        return False
+    if claim.step is Step.SEND:
+        is_wrong = operation.state == OperationState.EXPIRED and verdict.state == OperationState.CONFIRMED
+        return is_wrong or not operation.is_final
+    is_latest = operation.held_until == claim.operation.held_until
+    return operation.state == OperationState.UNKNOWN and (is_latest or verdict.wait is None)
+
+
+def _go_on(operation: LoyaltyOperation, verdict: Verdict, now: datetime) -> None:
+    before = (operation.state, operation.error_code)
+    operation.state = verdict.state
+    operation.error_code, operation.error = verdict.code[:100], verdict.error
+    operation.held_until = now + (verdict.wait or timedelta())
+    if verdict.state == OperationState.PENDING:
+        operation.looks += 1
+    operation.save()
+    if (verdict.state, operation.error_code) != before:
+        tell(operation, before[0], now=now, detail=detail_of(verdict.code, verdict.error))
+    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=operation.held_until)

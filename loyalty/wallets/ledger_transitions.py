@@ -1,0 +1,77 @@
+"""Every step of an operation is written down, and its end calls the next one of the wallet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.advisory_locks import Turn, await_turn
+from loyalty.failure_texts import detail_of
+from loyalty.models import LoyaltyOperation, OperationState, OperationStep, Wallet
+from loyalty.signals import operation_due
+
+
+def lock_wallet(wallet_id: int) -> Wallet:
+    """Lock iiko's wallet until the transaction ends, for all rows that stand for it, and read this one.
+
+    Whoever changes an operation of it does so first.
+    """
+    wallets = Wallet.objects.select_related("customer")
+    wallet = wallets.get(pk=wallet_id)
+    await_turn(Turn.WALLET, f"{wallet.customer.iiko_id}/{wallet.iiko_id}")
+    return wallets.get(pk=wallet_id)
+
+
+def lock_operation(operation_id: int) -> LoyaltyOperation | None:
+    """Lock the operation's wallet and read the operation as it is then."""
+    wallet_id = LoyaltyOperation.objects.filter(pk=operation_id).values_list("wallet_id", flat=True).first()
+    if wallet_id is None:
+        return None
+    wallet = lock_wallet(wallet_id)
+    operation = LoyaltyOperation.objects.select_for_update(no_key=True).get(pk=operation_id)
+    operation.wallet = wallet
+    return operation
+
+
+def tell(
+    operation: LoyaltyOperation, before: str, *, now: datetime, detail: str = "", actor: str = "hub"
+) -> None:
+    OperationStep.objects.create(
+        operation=operation,
+        before=before,
+        after=operation.state,
+        detail=detail,
+        actor=actor[:200],
+        recorded_at=now,
+    )
+
+
+def finish(  # noqa: PLR0913  # all but two are named
+    operation: LoyaltyOperation,
+    state: OperationState,
+    *,
+    now: datetime,
+    code: str = "",
+    error: str = "",
+    proof: str = "",
+    transaction_id: str = "",
+    actor: str = "",
+    detail: str = "",
+) -> None:
+    """End an operation that is locked; the next one of its wallet is due.
+
+    ``actor`` and ``detail`` are of the step that is written down: iiko or the hub, and the error, unless
+    they are given.
+    """
+    before, operation.state = operation.state, state
+    operation.error_code, operation.error, operation.proof = code[:100], error, proof
+    operation.transaction_id = transaction_id or operation.transaction_id
+    operation.finished_at, operation.held_until = now, None
+    operation.save()
+    is_iikos_word = operation.sends > 0 and state != OperationState.EXPIRED
+    actor = actor or ("iiko" if is_iikos_word else "hub")
+    tell(operation, before, now=now, detail=detail or detail_of(code, error), actor=actor)
+    if state == OperationState.CONFIRMED and operation.hold_id is not None:
+        LoyaltyOperation.objects.filter(pk=operation.hold_id).update(released_at=now)
+    following = LoyaltyOperation.objects.of_wallet(operation.wallet).filter(state=OperationState.PENDING)
+    if (after := following.order_by("id").first()) is not None:
+        operation_due.send(LoyaltyOperation, operation_id=after.pk, at=now)

@@ -1,0 +1,203 @@
+"""A discount that was asked for, made exact with the restaurant's dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from core.name_keys import NAME_ORDER
+from iiko_client.json_reader import canonical_id
+from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
+from orders.errors import BadWish, NotAllowed
+from orders.models.order import Order
+from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
+
+FLEXIBLE, FIXED, PERCENT = "FlexibleSum", "FixedSum", "Percent"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedDiscount:
+    """A type by iiko's id, a sum or a percentage of what the dishes cost; ``reissue``: see docs/adr/0007."""
+
+    type_id: str | None = None
+    sum_minor: MinorUnits | None = None
+    percent: Decimal | None = None
+    reissue: bool = False
+
+
+def types_of(organization_id: str) -> list[DictionaryEntry]:
+    """List the discounts that may be given by hand."""
+    entries = DictionaryEntry.objects.filter(
+        organization_id=organization_id, kind=DictionaryKind.DISCOUNT, is_deleted=False
+    )
+    return [entry for entry in entries.order_by(*NAME_ORDER) if entry.data.get("is_manual")]
+
+
+def takes_sum(entry: DictionaryEntry) -> bool:
+    return bool(entry.data.get("mode") == FLEXIBLE)
+
+
+def base_of(
+    amount_minor: int | None, discounts: Iterable[Mapping[str, Any]], items: Iterable[Mapping[str, Any]]
+) -> int | None:
+    """Return what the dishes cost before any discount; None where iiko did not tell what the order costs.
+
+    Services (the delivery) are no dishes. That a discount is not taken from them is a guess: the schema
+    does not say what a percentage is of (read 2026-11).
+    """
+    if amount_minor is None:
+        return None
+    given = sum(one.get("sum_minor") or 0 for one in discounts)
+    services = sum(
+        item.get("cost_minor") or 0
+        for item in items
+        if item.get("kind") == "Service" and not item.get("is_deleted")
+    )
+    return int(amount_minor + given - services)
+
+
+def discount(order: Order, asked: AskedDiscount) -> dict[str, Any]:
+    """Return the wish: the type, the sum where it takes one, and what that was reckoned from.
+
+    Raises:
+        BadWish: it cannot be understood, or does not fit the dictionary or the order.
+        NotAllowed: the order has this discount.
+    """
+    if asked.sum_minor is not None and asked.percent is not None:
+        raise BadWish("discount_ambiguous", _("Give discount_sum or discount_percent, not both."))
+    entry = _by_id(order, asked.type_id) if asked.type_id else _flexible(order, asked)
+    base = base_of(order.amount_minor, order.discounts, order.items)
+    if base is None:
+        raise BadWish("amount_unknown", _("iiko has not told what this order costs. Try again later."))
+    _check_minimum(entry, base)
+    others = sum(one.get("sum_minor") or 0 for one in order.discounts if one.get("type_id") != entry.iiko_id)
+    sum_minor = _sum(entry, asked, base, base - others)
+    _check_new(order, entry, sum_minor)
+    return {
+        "discount_id": entry.iiko_id,
+        "name": entry.name,
+        "mode": entry.data.get("mode"),
+        "sum_minor": sum_minor,
+        "percent": None if asked.percent is None else format(asked.percent.normalize(), "f"),
+        "base_minor": base,
+        "reissue": asked.reissue,
+    }
+
+
+def _by_id(order: Order, type_id: str) -> DictionaryEntry:
+    entry = DictionaryEntry.objects.filter(
+        organization_id=order.organization_id,
+        kind=DictionaryKind.DISCOUNT,
+        iiko_id=canonical_id(type_id),
+        is_deleted=False,
+    ).first()
+    if entry is None:
+        raise BadWish(
+            "unknown_discount",
+            _("This restaurant has no discount with this id. Read the dictionaries again if it is new."),
+        )
+    if not entry.data.get("is_manual"):
+        raise BadWish(
+            "discount_not_manual",
+            _("%s is not given by hand: iiko gives it by itself or by a card.") % entry.name,
+        )
+    return entry
+
+
+def _flexible(order: Order, asked: AskedDiscount) -> DictionaryEntry:
+    """Choose the one type that takes a sum."""
+    if asked.sum_minor is None and asked.percent is None:
+        raise BadWish("discount_missing", _("Give discount_id, discount_sum or discount_percent."))
+    fitting = [entry for entry in types_of(order.organization_id) if takes_sum(entry)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise BadWish(
+            "no_discount_takes_a_sum",
+            _("This restaurant has no discount of a free sum. Give discount_id of one of its discounts."),
+        )
+    raise BadWish(
+        "discount_type_ambiguous",
+        _("Several discounts take a sum, give discount_id: %s.")
+        % "; ".join(f"{entry.name} = {entry.iiko_id}" for entry in fitting),
+    )
+
+
+def _check_minimum(entry: DictionaryEntry, base: int) -> None:
+    least = entry.data.get("min_order_sum_minor") or 0
+    if base < least:
+        raise BadWish(
+            "order_below_minimum",
+            _("%(name)s is given from %(least)s; the dishes of this order cost %(base)s.")
+            % {"name": entry.name, "least": _major(least), "base": _major(base)},
+        )
+
+
+def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> int | None:
+    """Return the sum that iiko is told: of flexible types alone, others have their own.
+
+    A percentage is of ``base``; ``most`` is what other discounts leave of it.
+    """
+    is_given = asked.sum_minor is not None or asked.percent is not None
+    if not takes_sum(entry):
+        if is_given:
+            raise BadWish(
+                "discount_takes_no_sum",
+                _("%s has a size of its own; give neither discount_sum nor discount_percent.") % entry.name,
+            )
+        return None
+    if not is_given:
+        raise BadWish(
+            "discount_sum_needed", _("%s takes a sum: give discount_sum or discount_percent.") % entry.name
+        )
+    minor = int(asked.sum_minor) if asked.sum_minor is not None else _of_percent(asked.percent, base)
+    if minor <= 0:
+        raise BadWish("discount_too_small", _("The discount comes to nothing."))
+    if minor > most:
+        raise BadWish(
+            "discount_too_large",
+            _("The discount is %(sum)s, the dishes cost %(base)s.")
+            % {"sum": _major(minor), "base": _major(most)},
+        )
+    return minor
+
+
+def _of_percent(percent: Decimal | None, base: int) -> int:
+    exact = _exact_percent(percent or Decimal(0), base)
+    try:
+        return int(to_minor(exact))
+    except NotMoney as error:
+        lower = exact.quantize(Decimal("0.01"), rounding=ROUND_DOWN)
+        raise BadWish(
+            "discount_percent_not_exact",
+            _(
+                "%(percent)s %% of %(base)s is %(exact)s, no whole number of 1/100. Give discount_sum: "
+                "%(lower)s or %(upper)s."
+            )
+            % {
+                "percent": format((percent or Decimal(0)).normalize(), "f"),
+                "base": _major(base),
+                "exact": format(exact.normalize(), "f"),
+                "lower": lower,
+                "upper": lower + Decimal("0.01"),
+            },
+        ) from error
+
+
+def _exact_percent(percent: Decimal, base: int) -> Decimal:
+    # Four places of a percentage of 1/100, and at most eight digits before: far within 28 digits.
+    return to_major(MinorUnits(base)) * percent / 100
+
+
+def _check_new(order: Order, entry: DictionaryEntry, sum_minor: int | None) -> None:
+    same = [one for one in order.discounts if one.get("type_id") == entry.iiko_id]
+    if any(sum_minor is None or one.get("sum_minor") == sum_minor for one in same):
+        raise NotAllowed("already_so", _("The order has this discount already."))
+
+
+def _major(minor: int) -> Decimal:
+    return to_major(MinorUnits(minor))

@@ -1,0 +1,408 @@
+"""What may be asked of an order as it stands. The API and the admin offer what this table allows.
+
+The transitions are the vendor's (docs/iiko.md#status-changes). Where it is silent the till is asked and
+its refusal is shown: refused here is only what cannot work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from core.mirror.precedence import is_told
+from iiko_client.json_reader import is_uuid
+from iiko_client.models.statuses import DeliveryStatus
+from orders.actions.discount.reissue_request import check as check_anew
+from orders.actions.discount.reissue_request import checked_fields
+from orders.actions.discount.replacement import replacement_of
+from orders.errors import NotAllowed
+from orders.models.command import CommandKind
+from orders.models.order import CreationStatus, Order, OrderType
+from orders.payments.settlement import settlement_of
+from organizations.models.organization import Organization
+
+Version = tuple[int, ...]
+
+DRIVER_FROM: Version = (8, 6, 6)
+"""The till that knows ``change_driver_info``, which also takes a courier off (docs/iiko.md#couriers)."""
+
+NO_DISCOUNT = "discount_not_supported_by_iiko"
+PAID_ON_THE_WAY = "WhenOrderOnTheWay"
+
+_BEFORE_KITCHEN = frozenset({DeliveryStatus.WAIT_COOKING})
+_WITH_COURIER = frozenset({DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An order with what decides about it beside its own fields."""
+
+    order: Order
+    organization: Organization
+    till_version: str
+
+    @property
+    def status(self) -> str | None:
+        return self.order.status
+
+    @cached_property
+    def why_cancelled(self) -> str:
+        return _why_cancelled(self.order)
+
+
+Check = Callable[[Subject], None]
+
+
+def subject_of(order: Order) -> Subject:
+    """Read what decides about an order; its organization is fetched with it where possible."""
+    organization = order.organization
+    group = organization.terminal_group(order.terminal_group_id)
+    return Subject(order, organization, (group.pos_version if group else "") or organization.pos_version)
+
+
+# --- checks ------------------------------------------------------------------------------------------
+
+
+def _refuse(code: str, detail: str) -> None:
+    raise NotAllowed(code, detail)
+
+
+def is_served(subject: Subject) -> None:
+    if not subject.organization.is_active:
+        _refuse("restaurant_off", _("This restaurant is switched off in the hub. Switch it on in the admin."))
+
+
+def has_ids(subject: Subject) -> None:
+    order = subject.order
+    # First: of an order that was refused no id ever comes.
+    if order.creation_status == CreationStatus.ERROR and order.raw_status is None:
+        _refuse("not_taken_by_till", _("The till did not take this order, so it cannot be changed there."))
+    if order.iiko_order_id is None:
+        _refuse(
+            "not_in_iiko",
+            _("iiko has not told the id of this order yet. Try again once its webhook has come."),
+        )
+    elif not (is_uuid(order.iiko_order_id) and is_uuid(order.organization_id)):
+        _refuse(
+            "not_an_iiko_id",
+            _("This order or its restaurant has an id that is none of iiko's Cloud. Do it on the till."),
+        )
+
+
+def is_in_iiko(subject: Subject) -> None:
+    has_ids(subject)
+    order = subject.order
+    if order.creation_status == CreationStatus.IN_PROGRESS and order.raw_status is None:
+        _refuse("not_taken_yet", _("The till has not taken this order yet. Try again in a minute."))
+
+
+def exists(subject: Subject) -> None:
+    if subject.order.is_deleted:
+        _refuse(
+            "order_deleted",
+            _("The order is deleted in iiko. See whether another order took its place on the till."),
+        )
+
+
+def is_unfinished(subject: Subject) -> None:
+    if subject.status == DeliveryStatus.CLOSED:
+        _refuse("order_closed", _("The order is closed; iiko changes closed orders only on the till."))
+    if subject.status == DeliveryStatus.CANCELLED:
+        _refuse("order_cancelled", subject.why_cancelled)
+
+
+def _why_cancelled(order: Order) -> str:
+    if (replacement := replacement_of(order)) is not None:
+        return _("The order was replaced by %(order)s. Ask the same of that one.") % {"order": replacement}
+    if (order.moved or {}).get("to_order_id"):
+        return _("The order was moved on to another one, among its related orders. Ask the same of that one.")
+    return _("The order is cancelled. Take another one if the guest wants it.")
+
+
+def is_known_to_iiko(subject: Subject) -> None:
+    if subject.order.unknown_to_iiko_at is not None:
+        _refuse(
+            "unknown_to_iiko",
+            _("iiko no longer lists this order, so it cannot be changed. Look for it on the till."),
+        )
+
+
+def is_delivery(subject: Subject) -> None:
+    if subject.order.order_type == OrderType.HALL:
+        _refuse("not_a_delivery", _("This is an order of the hall; it is changed on the till."))
+
+
+def goes_by_courier(subject: Subject) -> None:
+    if subject.order.order_type == OrderType.PICKUP:
+        _refuse(
+            "pickup_order",
+            _("The guest picks this order up, no courier has it. Close it when it is handed over."),
+        )
+
+
+def goes_by_own_courier(subject: Subject) -> None:
+    # A guess that avoids two couriers for one meal: docs/iiko.md#outside-courier-services.
+    if subject.order.has_external_courier:
+        _refuse(
+            "external_courier_service",
+            _("An outside courier service carries this order: %s. Call that off on the till first.")
+            % (subject.order.external_courier_service_name or subject.order.external_courier_service_id),
+        )
+
+
+def is_confirmed(subject: Subject) -> None:
+    if subject.status == DeliveryStatus.UNCONFIRMED:
+        _refuse("not_confirmed", _("The order is not confirmed yet. Confirm it first (status WaitCooking)."))
+
+
+def uses_confirmation(subject: Subject) -> None:
+    # An unconfirmed order shows that the restaurant confirms, whatever its settings said when last read.
+    is_off = subject.organization.is_confirmation_enabled is False
+    if is_off and subject.status != DeliveryStatus.UNCONFIRMED:
+        _refuse(
+            "confirmation_off", _("This restaurant does not confirm orders: switch it on in iikoWeb first.")
+        )
+
+
+def is_paid_on_closing(subject: Subject) -> None:
+    if subject.organization.payment_settings == PAID_ON_THE_WAY:
+        _refuse(
+            "paid_on_the_way",
+            _(
+                "This restaurant takes the payment when the order leaves, and iiko then knows no status "
+                "Waiting. Set OnWay when the courier leaves."
+            ),
+        )
+
+
+def is_on_its_way(subject: Subject) -> None:
+    is_elsewhere = subject.status is not None and subject.status not in _WITH_COURIER
+    if subject.order.order_type == OrderType.DELIVERY and is_elsewhere:
+        _refuse("not_on_the_way", _("iiko takes this only from the status OnWay. Set OnWay first."))
+
+
+def is_covered(subject: Subject) -> None:
+    """Closing takes the money: what was put down must cover what the order costs."""
+    order = subject.order
+    if order.amount_minor is None or not is_told(order.field_ranks, "payments"):
+        return  # SOI tells no payments
+    if sum(payment.get("sum_minor") or 0 for payment in order.payments) < order.amount_minor:
+        _refuse(
+            "not_paid",
+            _("The payments do not cover the order. Change the payment first, then close it."),
+        )
+
+
+def nothing_is_processed(subject: Subject) -> None:
+    order = subject.order
+    if (settlement_of(order).paid_minor or 0) > 0:
+        _refuse(
+            "payment_processed",
+            _("A payment of this order is processed already; iiko then changes none. Do it on the till."),
+        )
+
+
+def till_from(*needed: int) -> Check:
+    def check(subject: Subject) -> None:
+        version = version_of(subject.till_version)
+        if version and version < needed:
+            _refuse(
+                "till_too_old",
+                _(
+                    "The till has version %(has)s, iiko needs %(needed)s for this. "
+                    "Update the till or do it there."
+                )
+                % {"has": subject.till_version, "needed": ".".join(map(str, needed))},
+            )
+
+    return check
+
+
+def is_till_from(subject: Subject, needed: Version) -> bool:
+    """Whether the till is surely new enough; a version that nobody knows is not."""
+    version = version_of(subject.till_version)
+    return bool(version) and version >= needed
+
+
+def version_of(text: str) -> Version:
+    """Read ``8.7.6016.0`` as numbers; empty where it is none, which then forbids nothing."""
+    match = re.match(r"\d+(?:\.\d+)*", text.strip())
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def _courier_closes_from(subject: Subject) -> None:
+    if subject.order.order_type != OrderType.PICKUP:
+        till_from(8, 0, 6)(subject)
+
+
+def _stands_before_the_kitchen(subject: Subject) -> None:
+    if subject.status is not None and subject.status not in _BEFORE_KITCHEN:
+        _refuse("being_cooked", _("The kitchen has the order; its confirmation cannot be taken back."))
+
+
+def _waits_for_confirmation(subject: Subject) -> None:
+    if subject.status is not None and subject.status != DeliveryStatus.UNCONFIRMED:
+        _refuse("already_confirmed", _("Only an unconfirmed order can be confirmed; this one is."))
+
+
+def _is_the_kitchens(_subject: Subject) -> None:
+    _refuse("set_by_kitchen", _("This status is set by the kitchen; iiko lets nobody else set it."))
+
+
+def can_be_made_anew(subject: Subject) -> None:
+    """A discount is given at birth alone, so the order must be one that can be born again."""
+    till_from(7, 5, 4)(subject)
+    check_anew(checked_fields(subject.order))
+
+
+def _only_anew(subject: Subject) -> None:
+    # docs/iiko.md#discounts-of-existing-orders
+    words = _("iiko has no operation that changes the discount of an order it has.")
+    try:
+        can_be_made_anew(subject)
+    except NotAllowed as refusal:
+        instead = refusal.detail
+    else:
+        instead = _(
+            "The hub can re-issue the order with the discount: a new one is made and this one cancelled, so "
+            "number and id change. Ask with reissue: true, or have it given on the till."
+        )
+    _refuse(NO_DISCOUNT, f"{words} {instead}")
+
+
+# --- the table ---------------------------------------------------------------------------------------
+
+ALWAYS: tuple[Check, ...] = (is_served, exists, is_in_iiko, is_unfinished, is_known_to_iiko, is_delivery)
+
+STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
+    DeliveryStatus.UNCONFIRMED: (till_from(7, 6, 1), uses_confirmation, _stands_before_the_kitchen),
+    DeliveryStatus.WAIT_COOKING: (till_from(7, 6, 1), uses_confirmation, _waits_for_confirmation),
+    DeliveryStatus.READY_FOR_COOKING: (_is_the_kitchens,),
+    DeliveryStatus.COOKING_STARTED: (_is_the_kitchens,),
+    DeliveryStatus.COOKING_COMPLETED: (_is_the_kitchens,),
+    DeliveryStatus.WAITING: (is_confirmed, is_paid_on_closing),
+    DeliveryStatus.ON_WAY: (is_confirmed, goes_by_courier),
+    DeliveryStatus.DELIVERED: (is_confirmed, goes_by_courier, is_on_its_way),
+    DeliveryStatus.CLOSED: (
+        is_confirmed,
+        till_from(7, 4, 6),
+        _courier_closes_from,
+        is_on_its_way,
+        is_covered,
+    ),
+    DeliveryStatus.CANCELLED: (till_from(7, 5, 4),),
+}
+"""Which checks a wished status passes, after ``ALWAYS``."""
+
+# An outside service is no reason to keep one's own courier: beside it they are one too many.
+_BY_COURIER: tuple[Check, ...] = (till_from(7, 1, 5), goes_by_courier)
+
+OTHERS: dict[CommandKind, tuple[Check, ...]] = {
+    CommandKind.ASSIGN_COURIER: (*_BY_COURIER, goes_by_own_courier),
+    CommandKind.UPDATE_PAYMENT: (till_from(7, 6, 3), nothing_is_processed),
+    CommandKind.CANCEL: STATUSES[DeliveryStatus.CANCELLED],
+    CommandKind.APPLY_DISCOUNT: (can_be_made_anew,),
+}
+
+
+def check_status(subject: Subject, wanted: DeliveryStatus) -> None:
+    """Raise why a status cannot be asked for.
+
+    Raises:
+        NotAllowed: with a stable code, the reason and what to do instead.
+    """
+    _run(ALWAYS, subject)
+    if subject.status == wanted:
+        _refuse("already_so", _("The order has this status already."))
+    _run(STATUSES[wanted], subject)
+
+
+def check(subject: Subject, kind: CommandKind) -> None:
+    """Raise why something other than a status cannot be asked for.
+
+    Raises:
+        NotAllowed: with a stable code, the reason and what to do instead.
+    """
+    _run((*ALWAYS, *OTHERS[kind]), subject)
+
+
+def check_courier_off(subject: Subject) -> None:
+    """Raise why the courier cannot be taken off.
+
+    Raises:
+        NotAllowed: with a stable code, the reason and what to do instead.
+    """
+    _run((*ALWAYS, *_BY_COURIER), subject)
+    if subject.order.courier_id is None:
+        _refuse("already_so", _("The order has no courier."))
+    till_from(*DRIVER_FROM)(subject)
+
+
+def check_discount(subject: Subject, *, reissue: bool, has_drafts: bool) -> None:
+    """Raise why no discount can be given.
+
+    ``reissue``: the order may be made anew. ``has_drafts``: the restaurant uses drafts, so a draft of this
+    order may be changed; whether there is one iiko is asked later.
+
+    Raises:
+        NotAllowed: with a stable code, the reason and what to do instead.
+    """
+    if has_drafts and not reissue:
+        _run((is_served, exists, has_ids, is_unfinished, is_known_to_iiko, is_delivery), subject)
+        return
+    _run(ALWAYS, subject)
+    (can_be_made_anew if reissue else _only_anew)(subject)
+
+
+def _run(checks: tuple[Check, ...], subject: Subject) -> None:
+    for one in checks:
+        one(subject)
+
+
+def allowed_actions(order: Order) -> list[dict[str, Any]]:
+    """List every action with whether it may be asked for now, and why not.
+
+    Shape: ``{"action": "update-status", "status": "OnWay", "allowed": bool, "code": str, "reason": str}``;
+    ``status`` only for ``update-status``. ``apply-discount`` is allowed with the code ``needs_reissue``.
+    """
+    subject = subject_of(order)
+    statuses = [
+        {"action": "update-status", "status": status.value} | _verdict(check_status, subject, status)
+        for status in DeliveryStatus
+        if status is not DeliveryStatus.CANCELLED
+    ]
+    others = [
+        {"action": kind.value.replace("_", "-"), "status": None} | _verdict(check, subject, kind)
+        for kind in OTHERS
+        if kind is not CommandKind.APPLY_DISCOUNT
+    ]
+    return [*statuses, *others, {"action": "apply-discount", "status": None} | _verdict_of_discount(subject)]
+
+
+def _verdict_of_discount(subject: Subject) -> dict[str, Any]:
+    """Allowed where the order can be made anew: the caller must then agree to that, as the code says."""
+    verdict = _verdict(check, subject, CommandKind.APPLY_DISCOUNT)
+    if verdict["allowed"]:
+        words = _(
+            "Only by re-issuing the order (reissue: true): it gets another number and id, and this one is "
+            "cancelled."
+        )
+        return verdict | {"code": "needs_reissue", "reason": words}
+
+    def judge(subject: Subject, _what: None) -> None:
+        check_discount(subject, reissue=False, has_drafts=False)
+
+    return _verdict(judge, subject, None)
+
+
+def _verdict(judge: Callable[[Subject, Any], None], subject: Subject, what: Any) -> dict[str, Any]:
+    try:
+        judge(subject, what)
+    except NotAllowed as refusal:
+        return {"allowed": False, "code": refusal.code, "reason": refusal.detail}
+    return {"allowed": True, "code": "", "reason": ""}

@@ -1,0 +1,346 @@
+"""Asking iiko from the admin: a form for one order, a form for many, and what became of each.
+
+Nothing happens on GET. A form sent twice asks once: its key and content name the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from core import db_clock
+from core.admin.list_links import FILTERS, keep_filters, list_url
+from core.display import money
+from core.errors import HubError
+from orders.actions.rules import check, subject_of
+from orders.admin.command_display import TITLES, reason_text, refusal_text
+from orders.admin.command_panel import command_row
+from orders.admin.display import badges, courier_text, restaurant_text
+from orders.admin.forms import FORMS, ActForm, StatusForm
+from orders.commands.acknowledge import acknowledge_refusal
+from orders.commands.idempotency import once
+from orders.commands.submission import Requester
+from orders.errors import NotAllowed, UnknownOrder
+from orders.models.command import CommandKind, OrderCommand
+from orders.models.order import Order
+from orders.permissions import may_ask, may_ask_any, sees_commands
+
+AT_ONCE = 100
+"""Orders of one bulk action: each is a command that somebody will look after."""
+
+RUNS_KEPT = 5
+_ONE_BY_ONE = (CommandKind.UPDATE_PAYMENT, CommandKind.APPLY_DISCOUNT)
+_RUNS = "orders.acted"
+"""Where a session keeps what came of the last bulk actions."""
+
+
+def requester_of(request: HttpRequest) -> Requester:
+    user: Any = request.user
+    return Requester(user.get_username(), f"user:{user.pk}", user)
+
+
+def asked_once(request: HttpRequest, form: ActForm, order: Order) -> tuple[OrderCommand, bool]:
+    """Store the wish of a valid form for an order; a repeat returns the first command and False.
+
+    Raises:
+        HubError: it was refused, and nothing was stored.
+    """
+    by = requester_of(request)
+    digest = form.wish_digest()
+    return once(
+        lambda: form.ask(order, by),
+        owner=by.owner,
+        key=f"form:{form.cleaned_data['key']}:{order.pk}:{digest[:32]}",
+        fingerprint=digest,
+        now=db_clock.now(),
+    )
+
+
+class Acting:
+    """The actions on orders, mixed into their admin."""
+
+    admin_site: Any
+    opts: Any
+    model: Any
+
+    # Django looks for these by the names in ``permissions`` of an action.
+
+    def has_ask_status_permission(self, request: HttpRequest) -> bool:
+        return may_ask(request.user, CommandKind.UPDATE_STATUS)
+
+    def has_ask_courier_permission(self, request: HttpRequest) -> bool:
+        return may_ask(request.user, CommandKind.ASSIGN_COURIER)
+
+    def has_ask_cancel_permission(self, request: HttpRequest) -> bool:
+        return may_ask(request.user, CommandKind.CANCEL)
+
+    @admin.action(description=_("Assign a courier"), permissions=["ask_courier"])
+    def assign_courier(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return self._choose(request, "courier", queryset)
+
+    @admin.action(description=_("Change the status"), permissions=["ask_status"])
+    def change_status(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return self._choose(request, "status", queryset)
+
+    @admin.action(description=_("Cancel the orders"), permissions=["ask_cancel"])
+    def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return self._choose(request, "cancel", queryset)
+
+    def has_see_to_permission(self, request: HttpRequest) -> bool:
+        return may_ask_any(request.user)
+
+    @admin.action(description=_("Not accepted: I have seen to it"), permissions=["see_to"])
+    def acknowledge_refusals(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        refused = queryset.filter(pk__in=Order.objects.refused().values("pk")).order_by("id")
+        chosen = refused.values_list("pk", flat=True)[:AT_ONCE]
+        by, now = request.user.get_username(), db_clock.now()
+        tell_seen_to(request, [acknowledge_refusal(order_id=pk, by=by, now=now) for pk in chosen])
+
+    def seen_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """On POST note that somebody has seen to an order that the POS did not take."""
+        if not may_ask_any(request.user):
+            raise PermissionDenied
+        if request.method == "POST":
+            try:
+                acknowledge_refusal(order_id=order_id, by=request.user.get_username(), now=db_clock.now())
+            except UnknownOrder as error:
+                raise Http404 from error
+            except HubError as error:
+                messages.error(request, refusal_text(error))
+        return HttpResponseRedirect(
+            keep_filters(request, reverse("admin:orders_order_change", args=[order_id]))
+        )
+
+    def acting_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<int:order_id>/seen/", view(self.seen_view), name="orders_order_seen"),
+            path("<int:order_id>/ask/<slug:act>/", view(self.ask_view), name="orders_order_ask"),
+            path("ask/<slug:act>/", view(self.ask_many_view), name="orders_order_ask_many"),
+            path("asked/<uuid:run>/", view(self.asked_view), name="orders_order_asked"),
+        ]
+
+    # --- one order -------------------------------------------------------------------------------------
+
+    def ask_view(self, request: HttpRequest, order_id: int, act: str) -> HttpResponse:
+        """Show the form on GET, ask on POST."""
+        form_class = self._permitted(request, act)
+        order = Order.objects.select_related("organization").filter(pk=order_id).first()
+        if order is None:
+            raise Http404
+        form = form_class([order], request.POST if request.method == "POST" else None)
+        if form.is_bound and form.is_valid():
+            try:
+                command, is_new = asked_once(request, form, order)
+            except HubError as error:
+                form.add_error(None, refusal_text(error))
+            else:
+                url = asked_url(command, "" if is_new else "repeat")
+                return HttpResponseRedirect(keep_filters(request, url))
+        return self._form_page(request, form, refused="" if form.is_bound else _why_not(form, order))
+
+    def _permitted(self, request: HttpRequest, act: str) -> type[ActForm]:
+        if act not in FORMS:
+            raise Http404
+        if not may_ask(request.user, FORMS[act].kind):
+            raise PermissionDenied
+        return FORMS[act]
+
+    def _form_page(self, request: HttpRequest, form: ActForm, *, refused: str = "") -> TemplateResponse:
+        order = form.first
+        context = {
+            "title": TITLES[form.kind],
+            "subtitle": None if form.is_bulk else str(order),
+            "form": form,
+            "form_template": f"admin/orders/order/ask_{form.kind.value}.html",
+            "refused": refused,
+            "rows": _asked_rows(form),
+            "headline": [] if form.is_bulk else _headline(order),
+            "badges": badges(order, db_clock.now()),
+            "open_commands": [] if form.is_bulk else _open_rows(order),
+            "back_url": _orders_url(request) if form.is_bulk else keep_filters(request, order_url(order)),
+        }
+        context = self.admin_site.each_context(request) | {"opts": self.opts} | context
+        return TemplateResponse(request, "admin/orders/order/ask.html", context)
+
+    # --- many orders -----------------------------------------------------------------------------------
+
+    def _choose(self, request: HttpRequest, act: str, queryset: QuerySet[Order]) -> HttpResponse | None:
+        """Show the form for the orders that were ticked in the list."""
+        ids = list(queryset.order_by("-id").values_list("pk", flat=True)[: AT_ONCE + 1])
+        if len(ids) > AT_ONCE:
+            words = gettext("More than %(count)d orders are chosen. Choose fewer; the filters help.")
+            messages.error(request, words % {"count": AT_ONCE})
+            return None
+        # From here on the page's address remembers how the list was filtered.
+        request.GET = QueryDict(urlencode({FILTERS: request.GET.urlencode()}))
+        return self._many_page(request, act, FORMS[act](_orders(ids)))
+
+    def ask_many_view(self, request: HttpRequest, act: str) -> HttpResponse:
+        """Ask for each of the orders that the form names, and lead to what became of them."""
+        form_class = self._permitted(request, act)
+        ids = [int(text) for text in request.POST.getlist("order") if text.isdecimal() and len(text) < 19]
+        orders = _orders(ids[:AT_ONCE])
+        if request.method != "POST" or not orders or form_class.kind in _ONE_BY_ONE:
+            return HttpResponseRedirect(_orders_url(request))
+        form = form_class(orders, request.POST)
+        if not form.is_valid() or form.is_hopeless:
+            return self._many_page(request, act, form)
+        run = str(form.cleaned_data["key"])
+        results = [self._result(request, form, order) for order in orders]
+        _keep_run(request, run, {"kind": form.kind.value, "results": results})
+        return HttpResponseRedirect(keep_filters(request, reverse("admin:orders_order_asked", args=[run])))
+
+    def _many_page(self, request: HttpRequest, act: str, form: ActForm) -> TemplateResponse:
+        page = self._form_page(request, form)
+        count = len(form.orders)
+        page.context_data = (page.context_data or {}) | {
+            "action_url": keep_filters(request, reverse("admin:orders_order_ask_many", args=[act])),
+            "is_many": True,
+            "subtitle": ngettext("%(count)d order", "%(count)d orders", count) % {"count": count},
+            "headline": [],
+            "hidden": [("order", order.pk) for order in form.orders],
+        }
+        return page
+
+    def _result(self, request: HttpRequest, form: ActForm, order: Order) -> dict[str, Any]:
+        """Ask for one order; the others do not care whether it was refused."""
+        try:
+            command, _is_new = asked_once(request, form, order)
+        except HubError as error:
+            return {"order": order.pk, "command": None, "reason": refusal_text(error)}
+        return {"order": order.pk, "command": command.pk, "reason": ""}
+
+    def asked_view(self, request: HttpRequest, run: Any) -> HttpResponse:
+        """What became of each order of a bulk action, as things stand now."""
+        kept = request.session.get(_RUNS, {}).get(str(run))
+        if kept is None or not sees_commands(request.user) or not request.user.has_perm("orders.view_order"):
+            messages.info(request, gettext("What came of that is told on the page of each order."))
+            return HttpResponseRedirect(_orders_url(request))
+        rows = _result_rows(kept["results"])
+        context = {
+            "title": TITLES[CommandKind(kept["kind"])],
+            "subtitle": None,
+            "opts": self.opts,
+            "rows": rows,
+            "counts": _counts(rows),
+        }
+        return TemplateResponse(
+            request, "admin/orders/order/asked.html", self.admin_site.each_context(request) | context
+        )
+
+
+def asked_url(command: OrderCommand, how: str = "") -> str:
+    """Lead to the order's page, which tells what becomes of the command (``admin_commands_page.asked_note``).
+
+    A message would stay as it is while the command is refused below it.
+    """
+    query = {"command": str(command.pk)} | ({"how": how} if how else {})
+    return f"{reverse('admin:orders_order_change', args=[command.order_id])}?{urlencode(query)}"
+
+
+def tell_seen_to(request: HttpRequest, done: list[bool]) -> None:
+    """Say how many of the chosen were acknowledged; those that someone had seen to before count, too."""
+    words = ngettext("%(count)d is seen to.", "%(count)d are seen to.", len(done))
+    tell = messages.success if done else messages.warning
+    tell(request, words % {"count": len(done)} if done else gettext("Nothing of it wants to be seen to."))
+
+
+def order_url(order: Order) -> str:
+    return reverse("admin:orders_order_change", args=[order.pk])
+
+
+def _orders_url(request: HttpRequest) -> str:
+    return list_url(request, reverse("admin:orders_order_changelist"))
+
+
+def _orders(ids: list[int]) -> list[Order]:
+    return list(Order.objects.select_related("organization").filter(pk__in=ids).order_by("-id"))
+
+
+def _why_not(form: ActForm, order: Order) -> str:
+    """Say before anything is filled in why it cannot be asked."""
+    if form.kind == CommandKind.UPDATE_STATUS:
+        return gettext("No status can be set now.") if form.is_hopeless else ""
+    try:
+        check(subject_of(order), form.kind)
+    except NotAllowed as refusal:
+        return reason_text(refusal.code, refusal.detail)
+    return form.why_none(order)
+
+
+def _asked_rows(form: ActForm) -> list[dict[str, Any]]:
+    """The orders of a form, each with why it will be refused as far as is known."""
+    if not form.is_bulk:
+        return []
+    now = db_clock.now()
+    return [
+        {
+            "order": order,
+            "url": order_url(order),
+            "badges": badges(order, now),
+            "courier": courier_text(order),
+            "refused": form.why_none(order) if isinstance(form, StatusForm) else _why_not(form, order),
+        }
+        for order in form.orders
+    ]
+
+
+def _headline(order: Order) -> list[tuple[str, str]]:
+    return [
+        (gettext("Amount"), money(order.amount_minor, order.organization.currency)),
+        (gettext("Courier"), courier_text(order)),
+        (gettext("Restaurant"), restaurant_text(order)),
+    ]
+
+
+def _open_rows(order: Order) -> list[dict[str, Any]]:
+    commands = order.commands.open().order_by("id")
+    now = db_clock.now()
+    return [command_row(command, order=order, now=now) for command in commands]
+
+
+def _keep_run(request: HttpRequest, run: str, kept: Mapping[str, Any]) -> None:
+    runs = {name: one for name, one in request.session.get(_RUNS, {}).items() if name != run}
+    newest = dict(list(runs.items())[-(RUNS_KEPT - 1) :])
+    request.session[_RUNS] = newest | {run: dict(kept)}
+
+
+def _result_rows(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    now = db_clock.now()
+    orders = {order.pk: order for order in _orders([one["order"] for one in results])}
+    asked = OrderCommand.objects.in_bulk([one["command"] for one in results if one["command"]])
+    rows = []
+    for one in results:
+        # Rows of one order are merged: its commands go with the one that stays.
+        command = asked.get(one["command"])
+        order = orders.get(one["order"])
+        if order is None:
+            continue
+        told = command_row(command, order=order, now=now) if command else None
+        url = order_url(order)
+        rows.append({"order": order, "url": url, "command": told, "reason": one["reason"]})
+    return rows
+
+
+def _counts(rows: list[dict[str, Any]]) -> list[tuple[Any, int]]:
+    waiting = sum(1 for row in rows if row["command"] and not row["command"]["is_final"])
+    done = sum(1 for row in rows if row["command"] and row["command"]["is_done"])
+    undone = len(rows) - waiting - done
+    # Read after the number, of a command.
+    counts = [
+        (ngettext("is waiting for iiko", "are waiting for iiko", waiting), waiting),
+        (ngettext("is done", "are done", done), done),
+        (ngettext("is not done", "are not done", undone), undone),
+    ]
+    return [(title, count) for title, count in counts if count]

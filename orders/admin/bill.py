@@ -1,0 +1,185 @@
+"""What was ordered and paid, ready for the templates ``orders/order/lines.html`` and ``money.html``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Protocol
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from core.display import EMPTY, clock, money
+from core.mirror.precedence import is_told
+from iiko_client import vendor_time
+from orders.admin.display import item_status_text, payment_kind_text
+from orders.payments.settlement import Settlement, is_taken, settlement_of
+from organizations.models.organization import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A modifier or a half of a line."""
+
+    name: str
+    amount: str
+    result: str
+    is_deleted: bool
+    is_component: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    name: str
+    size: str
+    amount: str
+    price: str
+    result: str
+    status: str
+    note: str
+    combo: str
+    template: str
+    printed: SafeString
+    is_deleted: bool
+    deletion_reason: str
+    parts: list[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    name: str
+    detail: str
+    amount: str
+
+
+class Billed(Protocol):
+    """What has a bill: a delivery, a table order, a banquet."""
+
+    amount_minor: Any
+    processed_payments_minor: Any
+    items: Any
+    payments: Any
+    tips: Any
+    discounts: Any
+    field_ranks: Any
+    when_closed: Any
+
+
+class Bill:
+    """Puts amounts and times in a restaurant's words."""
+
+    def __init__(self, organization: Organization, now: datetime) -> None:
+        self._currency = organization.currency
+        self._zone: tzinfo = organization.zone()
+        self._now = now
+
+    def bill(self, row: Billed) -> dict[str, Any]:
+        settled = settlement_of(row)
+        return {
+            "lines": [self.line(item) for item in row.items],
+            "total": self.money(row.amount_minor),
+            "payments": self.payments(row, settled),
+            "are_payments_told": is_told(row.field_ranks, "payments"),
+            "settled": list(self._settled(row, settled)),
+            "money_notes": list(self._notes(row, settled)),
+            "tips": [self.payment(one, is_taken=is_taken(one)) for one in row.tips],
+            "discounts": [self.discount(one) for one in row.discounts],
+        }
+
+    def payments(self, row: Billed, settled: Settlement) -> list[Sum]:
+        # Where iiko's total covers all that is put down, each payment is taken, whatever its flags say.
+        is_all_taken = settled.paid_minor is not None and settled.paid_minor >= _put_down(row.payments)
+        return [self.payment(one, is_taken=is_all_taken or is_taken(one)) for one in row.payments]
+
+    def _settled(self, row: Billed, settled: Settlement) -> Iterable[tuple[str, str]]:
+        """The lines below the payments: each fact once."""
+        if not (settled.paid_minor or settled.due_minor or row.payments):
+            return
+        if settled.paid_minor is not None:
+            yield _("Paid"), self.money(settled.paid_minor)
+        if settled.due_minor is not None and not settled.overpaid_minor:
+            yield (
+                _("Missing") if settled.due_minor and row.when_closed else _("To collect"),
+                self.money(settled.due_minor),
+            )
+        if settled.overpaid_minor:
+            yield _("Overpaid"), self.money(settled.overpaid_minor)
+
+    def _notes(self, row: Billed, settled: Settlement) -> Iterable[str]:
+        if settled.flagged_minor is not None:
+            yield _(
+                "iiko contradicts itself: by the payments %(flagged)s was taken, by its own total "
+                "%(processed)s."
+            ) % {
+                "flagged": self.money(settled.flagged_minor),
+                "processed": self.money(row.processed_payments_minor),
+            }
+        if row.payments and settled.uncovered_minor and not row.when_closed:
+            yield _("No payment is put down for %(sum)s.") % {"sum": self.money(settled.uncovered_minor)}
+
+    def money(self, minor: int | None) -> str:
+        return money(minor, self._currency)
+
+    def clock(self, moment: datetime | None, *, seconds: bool = False) -> SafeString:
+        return clock(moment, self._zone, now=self._now, seconds=seconds)
+
+    def line(self, item: Mapping[str, Any]) -> Line:
+        printed = item.get("when_printed")
+        return Line(
+            name=item.get("name") or _("unnamed"),
+            size=item.get("size") or "",
+            amount=item.get("amount") or EMPTY,
+            price=self.money(item.get("price_minor")),
+            result=self.money(item.get("result_minor")),
+            status=item_status_text(item.get("status")),
+            note=item.get("comment") or "",
+            combo=item.get("combo_name") or "",
+            template=item.get("template_name") or "" if item.get("name") != item.get("template_name") else "",
+            printed=self.clock(vendor_time.terminal_local(printed, UTC)) if printed else SafeString(""),
+            is_deleted=bool(item.get("is_deleted")),
+            deletion_reason=item.get("deletion_reason") or "",
+            parts=list(self._parts(item)),
+        )
+
+    def _parts(self, item: Mapping[str, Any]) -> Iterable[Part]:
+        components = item.get("components") or []
+        for component in components:
+            if len(components) > 1:  # else the line has its name
+                yield self._part(component, is_component=True)
+            for modifier in component.get("modifiers") or []:
+                yield self._part(modifier)
+        for modifier in item.get("modifiers") or []:
+            yield self._part(modifier)
+
+    def _part(self, part: Mapping[str, Any], *, is_component: bool = False) -> Part:
+        return Part(
+            name=part.get("name") or _("unnamed"),
+            amount="" if part.get("amount") in (None, "1") else str(part["amount"]),
+            result=self.money(part["result_minor"]) if part.get("result_minor") else "",
+            is_deleted=bool(part.get("is_deleted")),
+            is_component=is_component,
+        )
+
+    def payment(self, row: Mapping[str, Any], *, is_taken: bool) -> Sum:
+        name = row.get("name") or _("unnamed")
+        marks = [payment_kind_text(row.get("kind")), _how_paid(row, is_taken=is_taken)]
+        if row.get("is_fiscalized_externally"):
+            marks.append(_("receipt printed outside iiko"))
+        detail = ", ".join(mark for mark in marks if mark and mark != name.lower())
+        return Sum(name, detail, self.money(row.get("sum_minor")))
+
+    def discount(self, row: Mapping[str, Any]) -> Sum:
+        return Sum(row.get("name") or _("unnamed"), "", self.money(row.get("sum_minor")))
+
+
+def _how_paid(row: Mapping[str, Any], *, is_taken: bool) -> str:
+    if row.get("is_prepay"):
+        return _("prepaid")
+    if row.get("is_processed_externally"):
+        return _("paid outside iiko")
+    return _("paid") if is_taken else _("to be paid")
+
+
+def _put_down(payments: Iterable[Mapping[str, Any]]) -> int:
+    return sum(one.get("sum_minor") or 0 for one in payments)

@@ -1,0 +1,134 @@
+"""What a person may choose from: the restaurant's couriers, payment types, causes and removal types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from django.contrib.postgres.aggregates import BoolOr
+from django.db.models import Count
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from core.name_keys import NAME_ORDER, fold
+from iiko_client.models.payments import PaymentKind
+from orders.commands.resolve import fits, removal_types, write_off_text
+from orders.models.order import Order
+from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
+from organizations.models.shifts import Shift
+
+Choice = tuple[str, str]
+
+# One from a loyalty card needs the guest's own proof, which the hub does not carry.
+_SETTABLE_KINDS = frozenset(kind.value for kind in PaymentKind if kind is not PaymentKind.LOYALTY_CARD)
+
+
+class OnShift(Enum):
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+    """iiko tells of no shifts of this restaurant's couriers."""
+
+
+@dataclass(frozen=True, slots=True)
+class CourierChoice:
+    """``on_hand``: how many open orders the courier has now."""
+
+    iiko_id: str
+    name: str
+    on_hand: int
+    on_shift: OnShift = OnShift.UNKNOWN
+
+    @property
+    def is_off_shift(self) -> bool:
+        return self.on_shift is OnShift.NO
+
+    @property
+    def label(self) -> str:
+        words = {OnShift.YES: [_("on shift")], OnShift.NO: [_("not on shift")], OnShift.UNKNOWN: []}
+        facts = words[self.on_shift]
+        if self.on_hand:
+            orders = ngettext("%(count)d order on hand", "%(count)d orders on hand", self.on_hand)
+            facts.append(orders % {"count": self.on_hand})
+        elif not self.is_off_shift:
+            facts.append(_("free"))
+        return f"{self.name} – {', '.join(facts)}" if facts else self.name
+
+
+def couriers(organization_id: str) -> list[CourierChoice]:
+    """List the free ones first, then by the number of their open orders; those not on shift last.
+
+    Nobody is left out: iiko may not have told of a shift, and decides itself who may take the order.
+    """
+    known = list(Courier.objects.filter(organization_id=organization_id, is_deleted=False))
+    shifts = _shifts(organization_id, known)
+    open_orders = Order.objects.open().filter(organization_id=organization_id, courier_id__isnull=False)
+    on_hand = dict(open_orders.values_list("courier_id").annotate(count=Count("id")).order_by())
+    twins = _repeated(str(courier) for courier in known)
+    choices = [
+        CourierChoice(
+            courier.iiko_id,
+            _named(courier, twins),
+            on_hand.get(courier.iiko_id, 0),
+            shifts.get(courier.iiko_id, OnShift.NO if shifts else OnShift.UNKNOWN),
+        )
+        for courier in known
+    ]
+    return sorted(choices, key=_turn)
+
+
+def _shifts(organization_id: str, known: Iterable[Courier]) -> dict[str, OnShift]:
+    """Who of the couriers is on shift and who was; empty where iiko tells of no courier's shifts."""
+    ids = [courier.iiko_id for courier in known]
+    shifts = Shift.objects.filter(organization_id=organization_id, employee_id__in=ids)
+    told = shifts.values_list("employee_id").annotate(is_open=BoolOr("is_open")).order_by()
+    return {employee_id: OnShift.YES if is_open else OnShift.NO for employee_id, is_open in told}
+
+
+def _turn(choice: CourierChoice) -> tuple[bool, int, str]:
+    return choice.is_off_shift, choice.on_hand, fold(choice.name)
+
+
+def _named(courier: Courier, twins: frozenset[str]) -> str:
+    """Couriers of one name are told apart by what else iiko says of them."""
+    name = str(courier)
+    return f"{name} ({courier.code or courier.iiko_id[:8]})" if name in twins else name
+
+
+def _repeated(names: Iterable[str]) -> frozenset[str]:
+    seen: set[str] = set()
+    repeated: set[str] = set()
+    for name in names:
+        (repeated if name in seen else seen).add(name)
+    return frozenset(repeated)
+
+
+def payment_types(order: Order) -> list[DictionaryEntry]:
+    """Those of the order's restaurant and till group that may be set from outside."""
+    entries = _entries(order.organization_id, DictionaryKind.PAYMENT_TYPE)
+    return [entry for entry in entries if _may_be_set(entry) and fits(entry, order)]
+
+
+def _may_be_set(entry: DictionaryEntry) -> bool:
+    return str(entry.data.get("kind") or "") in _SETTABLE_KINDS
+
+
+def cancel_causes(organization_id: str) -> list[Choice]:
+    return _choices(organization_id, DictionaryKind.CANCEL_CAUSE, _("no cause"))
+
+
+def removal_choices(organization_id: str) -> list[Choice]:
+    """Each with who bears the cost; none is chosen before a person does."""
+    types = removal_types(organization_id)
+    return [("", "—"), *((entry.iiko_id, f"{entry} – {write_off_text(entry)}") for entry in types)]
+
+
+def _choices(organization_id: str, kind: DictionaryKind, none: str) -> list[Choice]:
+    entries = _entries(organization_id, kind)
+    return [("", f"— {none} —"), *((entry.iiko_id, str(entry)) for entry in entries)]
+
+
+def _entries(organization_id: str, kind: DictionaryKind) -> list[DictionaryEntry]:
+    entries = DictionaryEntry.objects.filter(organization_id=organization_id, kind=kind, is_deleted=False)
+    return list(entries.order_by(*NAME_ORDER))

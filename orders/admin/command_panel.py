@@ -1,0 +1,236 @@
+"""What the page of an order shows of its commands: what may be asked, what is under way, what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.display import ago_text, clock
+from orders.actions.discount.replacement import made_by, new_order_of
+from orders.actions.rules import allowed_actions
+from orders.admin.command_display import (
+    TITLES,
+    command_text,
+    outcome_lines,
+    phase_text,
+    reason_text,
+    state_badge,
+    title_text,
+)
+from orders.admin.display import seen_text
+from orders.commands.refusals import meaning
+from orders.models.command import (
+    FAILED_STATES,
+    GIVEN_UP,
+    OPEN_STATES,
+    CommandKind,
+    CommandState,
+    OrderCommand,
+)
+from orders.models.order import Order
+from orders.permissions import may_ask, sees_commands
+
+FINISHED_SHOWN = 10
+
+ACTS = {
+    CommandKind.UPDATE_STATUS: "status",
+    CommandKind.ASSIGN_COURIER: "courier",
+    CommandKind.UPDATE_PAYMENT: "payment",
+    CommandKind.APPLY_DISCOUNT: "discount",
+    CommandKind.CANCEL: "cancel",
+}
+
+_GRAVE = (CommandKind.CANCEL, CommandKind.APPLY_DISCOUNT)
+_OBVIOUS = frozenset({"already_so", "set_by_kitchen"})
+"""Reasons that say nothing about why no status at all can be set."""
+
+
+def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
+    """Collect the part of the page; few queries, however many commands."""
+    offered = buttons(order, user)
+    context: dict[str, Any] = {"buttons": offered, "refusals": _refusals(offered)}
+    if not sees_commands(user):
+        return context
+    # Also those by which this order was made in place of another.
+    concern = Q(order=order) | made_by(order) if order.iiko_order_id else Q(order=order)
+    unsettled = OrderCommand.objects.filter(concern, state__in=(*OPEN_STATES, CommandState.ATTENTION))
+    under_way = sorted(unsettled.order_by("id"), key=lambda one: one.state != CommandState.ATTENTION)
+    over = order.commands.filter(finished_at__isnull=False).exclude(state=CommandState.ATTENTION)
+    finished = list(over.order_by("-id")[: FINISHED_SHOWN + 1])
+    return context | {
+        "under_way": [command_row(one, order=_own(one, order), now=now, user=user) for one in under_way],
+        "finished": [command_row(one, order=order, now=now, user=user) for one in finished[:FINISHED_SHOWN]],
+        "links_commands": user.has_perm("orders.view_ordercommand"),
+        "has_more_commands": len(finished) > FINISHED_SHOWN,
+    }
+
+
+_HOW = {
+    "repeat": gettext_lazy("This was asked already; it is not asked twice."),
+    "again": gettext_lazy("Asked again as command #%(number)d."),
+    "again-repeat": gettext_lazy("It was asked again already, as command #%(number)d."),
+    "given-up": gettext_lazy("The command is given up. Look at the order on the till."),
+}
+_TONES = {
+    CommandState.CONFIRMED: "good",
+    CommandState.REJECTED: "bad",
+    CommandState.EXPIRED: "warn",
+    CommandState.ATTENTION: "bad",
+}
+
+
+def asked_note(order: Order, query: Mapping[str, str], *, user: Any, now: datetime) -> dict[str, Any] | None:
+    """Tell what a person has just asked for, and how it stands; ``query`` names the command and how."""
+    number = query.get("command", "")
+    if not (number.isdecimal() and len(number) < 19 and sees_commands(user)):
+        return None
+    command = order.commands.filter(pk=number).first()
+    if command is None:
+        return None
+    row = command_row(command, order=order, now=now)
+    return {
+        "tone": _TONES.get(CommandState(command.state), "info"),
+        "how": str(_HOW.get(query.get("how", ""), "")) % {"number": command.pk},
+        "what": _("Asked: %(what)s – %(wish)s.") % {"what": row["title"], "wish": row["wish"]},
+        "badge": row["badge"],
+        # What it waits for stands below, with the commands that are under way.
+        "words": "" if row["is_done"] else " ".join(str(text) for _title, text in row["lines"][:2]),
+    }
+
+
+def _own(command: OrderCommand, order: Order) -> Order:
+    """The order of a command: the one shown, or the one in whose place that was made."""
+    return order if command.order_id == order.pk else command.order
+
+
+def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
+    """The actions a person may ask for; ``refused`` says why one cannot work as the order stands."""
+    permitted = [kind for kind in ACTS if may_ask(user, kind)]
+    if not permitted:
+        return []
+    verdicts = allowed_actions(order)
+    return [
+        {
+            "title": TITLES[kind],
+            "url": reverse("admin:orders_order_ask", args=[order.pk, ACTS[kind]]),
+            "refused": _refused(verdicts, kind),
+            "is_grave": kind in _GRAVE,
+        }
+        for kind in permitted
+    ]
+
+
+def _refusals(offered: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Each reason once, with the actions it forbids; their buttons point to it by ``why``."""
+    groups: dict[str, dict[str, str]] = {}
+    for button in offered:
+        if not (reason := button["refused"]):
+            continue
+        group = groups.setdefault(reason, {"id": f"hub-why-{len(groups)}", "reason": reason, "titles": ""})
+        group["titles"] = ", ".join(filter(None, [group["titles"], str(button["title"])]))
+        button["why"] = group["id"]
+    if len(groups) == 1 and all(button["refused"] for button in offered):
+        # Nothing is open, for one and the same reason: the buttons need not be told apart.
+        return [group | {"titles": ""} for group in groups.values()]
+    return list(groups.values())
+
+
+def _refused(verdicts: list[dict[str, Any]], kind: CommandKind) -> str:
+    """Say why none of the ways to do it is open; empty text if one is."""
+    name = kind.value.replace("_", "-")
+    own = [verdict for verdict in verdicts if verdict["action"] == name]
+    if any(verdict["allowed"] for verdict in own):
+        return ""
+    telling = [verdict for verdict in own if verdict["code"] not in _OBVIOUS] or own
+    return reason_text(telling[0]["code"], telling[0]["reason"]) if telling else ""
+
+
+def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any = None) -> dict[str, Any]:
+    """A command as the templates show it; ``order`` is its order, with the restaurant."""
+    command.order = order
+    zone = order.organization.zone()
+    is_permitted = user is not None and may_ask(user, command.kind)
+    return {
+        "command": command,
+        "title": title_text(command.kind),
+        "wish": command_text(command, now=now),
+        "badge": state_badge(command.state),
+        "note": _note(command),
+        "phase": phase_text(command.phase) if command.phase and not command.is_final else "",
+        "needs_person": command.state == CommandState.ATTENTION,
+        "orders": _orders_of(command, order),
+        "asked": clock(command.created_at, zone, now=now, seconds=True),
+        "ago": ago_text(command.created_at, now),
+        "ended": clock(command.finished_at, zone, now=now, seconds=True),
+        "by": command.requested_by,
+        "lines": outcome_lines(command) if command.is_final else [],
+        "is_final": command.is_final,
+        "is_done": command.state == CommandState.CONFIRMED,
+        "url": reverse("admin:orders_ordercommand_change", args=[command.pk]),
+        "retry_url": _url("retry", command) if is_permitted and may_be_retried(command) else "",
+        "seen_url": _url("seen", command) if is_permitted and may_be_acknowledged(command) else "",
+        "seen": _seen(command, clock(command.acknowledged_at, zone, now=now)),
+        "give_up_url": _url("give_up", command) if is_permitted and may_be_given_up(command) else "",
+    }
+
+
+def may_be_given_up(command: OrderCommand) -> bool:
+    return not command.is_final or command.state == CommandState.ATTENTION
+
+
+def _seen(command: OrderCommand, when: str) -> str:
+    return seen_text(command.acknowledged_by, when) if command.acknowledged_at else ""
+
+
+def may_be_acknowledged(command: OrderCommand) -> bool:
+    is_own_end = command.error_code in GIVEN_UP
+    return command.state in FAILED_STATES and command.acknowledged_at is None and not is_own_end
+
+
+def _orders_of(command: OrderCommand, order: Order) -> list[tuple[str, str, str]]:
+    """The two orders of a discount, each with its page; none where there is no second one."""
+    new = new_order_of(command, order)
+    if new is None:
+        return []
+    url = "admin:orders_order_change"
+    return [
+        (_("first order"), str(order), reverse(url, args=[order.pk])),
+        (_("re-issued as"), str(new), reverse(url, args=[new.pk])),
+    ]
+
+
+def _url(what: str, command: OrderCommand) -> str:
+    return reverse(f"admin:orders_ordercommand_{what}", args=[command.pk])
+
+
+def may_be_retried(command: OrderCommand) -> bool:
+    return command.state in (CommandState.REJECTED, CommandState.EXPIRED)
+
+
+def _note(command: OrderCommand) -> str:
+    """What an open command waits for."""
+    if command.is_final and command.state != CommandState.ATTENTION:
+        return ""
+    if known := meaning(command.error_code):
+        return f"{known.cause} {known.next_step}"
+    if command.state == CommandState.PENDING:
+        return _("A worker sends it next, after what was asked before.")
+    return _("iiko has it and has not said yet whether the till did it.")
+
+
+def call_log_url(command: OrderCommand) -> str:
+    """Where the calls to iiko of this command are listed; empty text if nobody lists them."""
+    if not command.correlation_id:
+        return ""
+    try:
+        page = reverse("admin:organizations_apicall_changelist")
+    except NoReverseMatch:
+        return ""
+    return f"{page}?{urlencode({'q': command.correlation_id})}"

@@ -1,0 +1,345 @@
+"""The list of commands in the admin: what was asked, by whom, and how it ended; asking again, giving up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from core import db_clock
+from core.admin.base import MirrorAdmin
+from core.admin.filters import HubDropdownFilter
+from core.admin.list_links import FILTERS
+from core.display import EMPTY, clock, cut, span_text, two_lines
+from core.errors import HubError
+from core.ids import searchable_id
+from core.name_keys import fold
+from orders.admin.action_views import AT_ONCE, asked_url, order_url, requester_of, tell_seen_to
+from orders.admin.command_display import (
+    command_text,
+    outcome_lines,
+    phase_text,
+    refusal_text,
+    state_badge,
+    title_text,
+)
+from orders.admin.command_panel import call_log_url, command_row, may_be_given_up, may_be_retried
+from orders.admin.display import badges, restaurant_text
+from orders.admin.retry import ask_again
+from orders.commands.acknowledge import acknowledge_command
+from orders.commands.submission import give_up
+from orders.models.command import FAILED_STATES, CommandKind, CommandState, OrderCommand, OrderCommandQuerySet
+from orders.models.order import Order
+from orders.permissions import may_ask, may_ask_any
+from organizations.admin.filters import MomentRangeFilter, OrganizationFilter
+from organizations.admin.zones import naming_zones
+
+OPEN = "open"
+_ORDERS_SEARCHED = 200
+_ASKERS_OF = 2_000
+"""Who asked is offered from so many of the newest commands."""
+
+
+# What the overview counts, row by row.
+GROUPS: Mapping[str, tuple[Any, Callable[[OrderCommandQuerySet, datetime], OrderCommandQuerySet]]] = {
+    OPEN: (_("under way"), lambda commands, _now: commands.open()),
+    "hanging": (_("without an answer"), lambda commands, now: commands.hanging(now)),
+    "failed": (_("refused or not done, 24 h"), lambda commands, now: commands.failed_lately(now)),
+    "unsettled": (_("wait for a person, 7 days"), lambda commands, now: commands.unsettled_lately(now)),
+}
+
+
+class StateFilter(HubDropdownFilter):
+    title = _("state")
+    parameter_name = "state"
+    column = "state"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return [*((name, title) for name, (title, _choose) in GROUPS.items()), *CommandState.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() in GROUPS and isinstance(queryset, OrderCommandQuerySet):
+            return GROUPS[self.value()][1](queryset, db_clock.now())
+        return super().queryset(request, queryset)
+
+
+class KindFilter(HubDropdownFilter):
+    title = _("what")
+    parameter_name = "kind"
+    column = "kind"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return list(CommandKind.choices)
+
+
+class RestaurantFilter(OrganizationFilter):
+    column = "order__organization_id"
+
+
+class AskerFilter(HubDropdownFilter):
+    title = _("asked by")
+    parameter_name = "by"
+    column = "requested_by"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        newest = OrderCommand.objects.order_by("-id").values_list("requested_by", flat=True)[:_ASKERS_OF]
+        return [(name, name) for name in sorted(set(newest), key=lambda name: (fold(name), name))]
+
+
+class AskedFilter(MomentRangeFilter):
+    name = "asked"
+    label = _("asked at")
+    field = "created_at"
+    restaurant = "order__organization_id"
+
+
+@admin.register(OrderCommand)
+class OrderCommandAdmin(MirrorAdmin):
+    list_display = ("asked", "what", "order_link", "restaurant", "outcome", "asked_by")
+    list_select_related = ("order__organization",)
+    list_filter = (StateFilter, KindFilter, RestaurantFilter, AskerFilter, AskedFilter)
+    list_before_template = "admin/orders/ordercommand/above_list.html"
+    search_fields = ("correlation_id",)  # shows the box; see get_search_results
+    search_help_text = _("An order's number or id, or a correlation id")
+    sortable_by = ()
+    actions = ("acknowledge",)
+    empty_words = _("Commands appear here once somebody asks iiko for something on an order's page.")
+    fields = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderCommand]:
+        commands: QuerySet[OrderCommand] = super().get_queryset(request)
+        whole = naming_zones(commands.select_related("order__organization"))
+        return whole.defer("order__items", "order__field_ranks", "order__customer", "order__address")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[OrderCommand], search_term: str
+    ) -> tuple[QuerySet[OrderCommand], bool]:
+        text = search_term.strip()
+        if not text or "\0" in text:
+            return (queryset.none() if text else queryset), False
+        orders = list(Order.objects.searched(text).values_list("pk", flat=True)[:_ORDERS_SEARCHED])
+        named = {text, searchable_id(text)}
+        # The exclusion lets the partial index answer.
+        return queryset.filter(
+            Q(order_id__in=orders) | Q(correlation_id__in=named) & ~Q(correlation_id="")
+        ), False
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("<int:command_id>/retry/", view(self.retry_view), name="orders_ordercommand_retry"),
+            path("<int:command_id>/seen/", view(self.seen_view), name="orders_ordercommand_seen"),
+            path("<int:command_id>/give-up/", view(self.give_up_view), name="orders_ordercommand_give_up"),
+        ]
+        urls: list[URLPattern] = super().get_urls()
+        return own + urls
+
+    # --- pages -----------------------------------------------------------------------------------------
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        chosen = request.GET.get("state", "")
+        offered: list[tuple[str, Any]] = [
+            ("", _("All")),
+            *((name, GROUPS[name][0]) for name in (OPEN, "hanging", "failed")),
+            (CommandState.ATTENTION.value, CommandState.ATTENTION.label),
+            (CommandState.REJECTED.value, CommandState.REJECTED.label),
+            (CommandState.EXPIRED.value, CommandState.EXPIRED.label),
+        ]
+        chips = [(value, text, chosen == value) for value, text in offered]
+        response: HttpResponse = super().changelist_view(request, {"chips": chips} | (extra_context or {}))
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        command: OrderCommand = context["original"]
+        now = db_clock.now()
+        row = command_row(command, order=command.order, now=now, user=request.user)
+        context |= {
+            "title": f"{row['title']} #{command.pk}",
+            "subtitle": None,
+            "row": row,
+            "headline": _headline(command, request),
+            "facts": _facts(command, request),
+            "order_then": _order_then(command),
+        }
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    def retry_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
+        """Ask on GET; on POST ask iiko for the same again, as a new command."""
+        command = self._permitted(request, command_id)
+        if request.method != "POST":
+            return self._question(request, command, "retry")
+        if not may_be_retried(command):
+            messages.error(request, gettext("Only what was refused or given up can be asked again."))
+            return HttpResponseRedirect(_back_url(request, command))
+        try:
+            again, is_new = ask_again(command, by=requester_of(request), now=db_clock.now())
+            acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=db_clock.now())
+        except HubError as error:
+            messages.error(request, refusal_text(error))
+        else:
+            how = "again" if is_new else "again-repeat"
+            return HttpResponseRedirect(_with_filters(request, asked_url(again, how)))
+        return HttpResponseRedirect(_back_url(request, command))
+
+    def give_up_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
+        """Ask on GET, stop following the command on POST."""
+        command = self._permitted(request, command_id)
+        if request.method != "POST":
+            return self._question(request, command, "give_up")
+        try:
+            give_up(command_id=command.pk, by=requester_of(request), now=db_clock.now())
+        except HubError as error:
+            messages.error(request, refusal_text(error))
+        else:
+            return HttpResponseRedirect(_with_filters(request, asked_url(command, "given-up")))
+        return HttpResponseRedirect(_back_url(request, command))
+
+    def seen_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
+        """On POST note that somebody has seen to a command that failed."""
+        command = self._permitted(request, command_id)
+        if request.method == "POST":
+            try:
+                acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=db_clock.now())
+            except HubError as error:
+                messages.error(request, refusal_text(error))
+        return HttpResponseRedirect(_back_url(request, command))
+
+    def has_see_to_permission(self, request: HttpRequest) -> bool:
+        return may_ask_any(request.user)
+
+    @admin.action(description=_("I have seen to it"), permissions=["see_to"])
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet[OrderCommand]) -> None:
+        """Acknowledge those that failed and that the person may ask for."""
+        failed = queryset.filter(state__in=FAILED_STATES).order_by("id")
+        chosen = [one for one in failed.values_list("pk", "kind")[:AT_ONCE] if may_ask(request.user, one[1])]
+        by, now = request.user.get_username(), db_clock.now()
+        tell_seen_to(request, [acknowledge_command(command_id=pk, by=by, now=now) for pk, _kind in chosen])
+
+    def _permitted(self, request: HttpRequest, command_id: int) -> OrderCommand:
+        """Return a command of a kind that the person may ask for."""
+        command = OrderCommand.objects.select_related("order__organization").filter(pk=command_id).first()
+        if not may_ask_any(request.user) or (command and not may_ask(request.user, command.kind)):
+            raise PermissionDenied
+        if command is None:
+            raise Http404
+        return command
+
+    def _question(self, request: HttpRequest, command: OrderCommand, what: str) -> TemplateResponse:
+        titles = {
+            "retry": gettext("Ask for the same once more?"),
+            "give_up": gettext("Stop following this command?"),
+        }
+        is_possible = may_be_retried(command) if what == "retry" else may_be_given_up(command)
+        context = self.admin_site.each_context(request) | {
+            "title": titles[what],
+            "opts": self.opts,
+            "what": what,
+            "is_possible": is_possible,
+            "row": command_row(command, order=command.order, now=db_clock.now()),
+            "order": command.order,
+            "back_url": _back_url(request, command),
+        }
+        return TemplateResponse(request, "admin/orders/ordercommand/question.html", context)
+
+    # --- columns ---------------------------------------------------------------------------------------
+
+    @admin.display(description=_("asked at"))
+    def asked(self, command: Any) -> SafeString:
+        zone, is_shifted = command.order.organization.zone(), command.is_many_zones
+        return clock(command.created_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
+
+    @admin.display(description=_("what"))
+    def what(self, command: OrderCommand) -> SafeString:
+        text = command_text(command, now=db_clock.now())
+        return two_lines(title_text(command.kind), format_html('<span title="{}">{}</span>', text, text))
+
+    @admin.display(description=_("order"))
+    def order_link(self, command: OrderCommand) -> SafeString:
+        return format_html('<a class="hub-link" href="{}">{}</a>', order_url(command.order), command.order)
+
+    @admin.display(description=_("restaurant"))
+    def restaurant(self, command: OrderCommand) -> SafeString:
+        return cut(restaurant_text(command.order))
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, command: OrderCommand) -> SafeString:
+        lines = outcome_lines(command)
+        told = lines[0][1] if lines and command.state != CommandState.CONFIRMED else ""
+        return two_lines(
+            state_badge(command.state), told and format_html('<span title="{}">{}</span>', told, told)
+        )
+
+    @admin.display(description=_("asked by"))
+    def asked_by(self, command: OrderCommand) -> SafeString:
+        return cut(command.requested_by)
+
+
+def _back_url(request: HttpRequest, command: OrderCommand) -> str:
+    """The order's page, which leads on to the list as it was filtered when somebody came from there."""
+    return _with_filters(request, order_url(command.order))
+
+
+def _with_filters(request: HttpRequest, url: str) -> str:
+    kept = request.GET.get("_order_filters", "")
+    return f"{url}{'&' if '?' in url else '?'}{urlencode({FILTERS: kept})}" if kept else url
+
+
+def _headline(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]:
+    order: Any = command.order
+    if request.user.has_perm("orders.view_order"):
+        order = format_html('<a class="hub-link" href="{}">{}</a>', order_url(command.order), command.order)
+    zone, now = command.order.organization.zone(), db_clock.now()
+    return [
+        (gettext("Order"), order),
+        (gettext("Restaurant"), restaurant_text(command.order)),
+        (gettext("Asked by"), command.requested_by),
+        (gettext("Asked at"), clock(command.created_at, zone, now=now, seconds=True)),
+        (gettext("Sent"), clock(command.sent_at, zone, now=now, seconds=True)),
+        (gettext("Ended"), clock(command.finished_at, zone, now=now, seconds=True)),
+    ]
+
+
+def _facts(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]:
+    facts: list[tuple[str, Any]] = [*outcome_lines(command)]
+    if command.phase:
+        facts.append((gettext("Step"), phase_text(command.phase)))
+    if not command.is_final and command.error:
+        facts.append((gettext("So far"), command.error))
+    if command.finished_at:
+        facts.append((gettext("Took"), span_text(command.finished_at - command.created_at)))
+    facts.append((gettext("Times asked"), str(command.looks)))
+    facts.append((gettext("Correlation id"), command.correlation_id or EMPTY))
+    url = call_log_url(command)
+    if url and request.user.has_perm("organizations.view_apicall"):
+        link = format_html('<a class="hub-link" href="{}">{}</a>', url, gettext("Calls to iiko"))
+        facts.append((gettext("Call log"), link))
+    return facts
+
+
+def _order_then(command: OrderCommand) -> list[tuple[str, Any]]:
+    """How the order stood when it was asked."""
+    then = Order(
+        organization=command.order.organization,
+        **{name: command.order_then.get(name) for name in ("status", "raw_status", "courier_name")},
+    )
+    return [
+        (gettext("Status"), badges(then, db_clock.now())),
+        (gettext("Courier"), then.courier_name or EMPTY),
+    ]

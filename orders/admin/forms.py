@@ -1,0 +1,656 @@
+"""What a person fills in to ask iiko for something; the services judge it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from decimal import Decimal
+from itertools import takewhile
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from core import db_clock
+from core.display import currency_sign, money
+from core.mirror.precedence import is_told
+from iiko_client.endpoints.deliveries import LONGEST_COMMENT
+from iiko_client.models.statuses import DeliveryStatus
+from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
+from orders.actions.discount.calculation import AskedDiscount, base_of, takes_sum, types_of
+from orders.actions.rules import check, check_courier_off, check_status, subject_of
+from orders.admin.bill import Bill
+from orders.admin.choices import CourierChoice, cancel_causes, couriers, payment_types, removal_choices
+from orders.admin.command_display import reason_text
+from orders.commands import submission
+from orders.commands.resolve import AskedPayment, needs_removal_type
+from orders.commands.submission import Requester
+from orders.errors import NotAllowed
+from orders.models.command import CommandKind, OrderCommand
+from orders.models.order import Order, Status
+from orders.payments.settlement import settlement_of
+from organizations.admin.filters import read_moment
+from organizations.models.dictionaries import DictionaryEntry
+
+PAYMENT_ROWS = 4
+
+_BY_KITCHEN = frozenset(
+    {DeliveryStatus.READY_FOR_COOKING, DeliveryStatus.COOKING_STARTED, DeliveryStatus.COOKING_COMPLETED}
+)
+SETTABLE = tuple(
+    status
+    for status in DeliveryStatus
+    if status not in _BY_KITCHEN and status is not DeliveryStatus.CANCELLED
+)
+_COURSE = list(DeliveryStatus)
+_HANDED_OVER = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED})
+
+
+_AMOUNT = re.compile(r"(?P<whole>\d+|\d{1,3}([,.])\d{3}(\2\d{3})*)([,.](?P<part>\d{1,2}))?")
+
+
+class MoneyField(forms.CharField):
+    """An amount in major units as people write it, ``1 520,50 ₽``; cleaned to 1/100.
+
+    Spaces and, before two places, commas or points may stand between thousands. ``sign`` is the currency's
+    and may end the text.
+    """
+
+    sign = ""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {"inputmode": "decimal", "autocomplete": "off"}
+        super().__init__(widget=UnfoldAdminTextInputWidget(attrs=attrs), max_length=30, **kwargs)
+
+    def clean(self, value: Any) -> MinorUnits | None:
+        text = "".join(super().clean(value).split()).removesuffix(self.sign)
+        if not text:
+            return None
+        minor = _amount(text)
+        if minor <= 0:
+            raise forms.ValidationError(_("The amount must be more than 0."))
+        return minor
+
+
+def _amount(text: str) -> MinorUnits:
+    found = _AMOUNT.fullmatch(text)
+    # 1,520 may be either: a thousand and a half, or one and a half.
+    if found is None or (found[2] and found["part"] is None):
+        raise forms.ValidationError(_("Write an amount such as 1520,50."))
+    try:
+        return to_minor(f"{re.sub(r'[,.]', '', found['whole'])}.{found['part'] or 0}")
+    except NotMoney as error:
+        raise forms.ValidationError(_("Write an amount such as 1520,50.")) from error
+
+
+class ActForm(forms.Form):
+    """One wish for one or several orders; ``orders`` are never none.
+
+    ``key`` is drawn when the form is shown, so that a form sent twice asks once.
+    """
+
+    kind: CommandKind
+    hint: Any = ""
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
+        super().__init__(data, initial={"key": uuid.uuid4()})
+        self.orders = orders
+        self.first = orders[0]
+        self.set_up()
+
+    def set_up(self) -> None:
+        """Fill in what may be chosen."""
+
+    @property
+    def is_bulk(self) -> bool:
+        return len(self.orders) > 1
+
+    @property
+    def one_restaurant(self) -> str | None:
+        """iiko's id of the restaurant of all the orders, if they have one in common."""
+        ids = {order.organization_id for order in self.orders}
+        return ids.pop() if len(ids) == 1 else None
+
+    @property
+    def zone(self) -> tzinfo:
+        return self.first.organization.zone()
+
+    @property
+    def is_hopeless(self) -> bool:
+        """There is nothing to choose from."""
+        return False
+
+    def why_none(self, order: Order) -> str:
+        """Say why this form cannot ask it of an order though the order would allow it; empty: it can."""
+        return ""
+
+    def wish_digest(self) -> str:
+        wish = {name: value for name, value in self.data.items() if name not in _TECHNICAL}
+        return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        """Store the wish for one of the orders.
+
+        Raises:
+            HubError: it was refused, and nothing was stored.
+        """
+        raise NotImplementedError
+
+
+_TECHNICAL = frozenset({"key", "csrfmiddlewaretoken", "order"})
+
+
+class StatusField(forms.ChoiceField):
+    """Takes statuses that are not offered any more: the service refuses them, and says why."""
+
+    def valid_value(self, value: Any) -> bool:
+        return value in Status.values and value != Status.CANCELLED
+
+
+class StatusForm(ActForm):
+    kind = CommandKind.UPDATE_STATUS
+    status = StatusField(label=gettext_lazy("New status"), widget=forms.RadioSelect)
+    delivered_at = forms.CharField(
+        label=gettext_lazy("When the guest had it"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}),
+    )
+
+    def set_up(self) -> None:
+        self.why_not = {order.pk: _refusals(order) for order in self.orders}
+        field: Any = self.fields["status"]
+        offered = [one for one in SETTABLE if self._fitting(one)] if self.is_bulk else self._allowed()
+        field.choices = [(status.value, self._label(status)) for status in offered]
+        if not self.is_bulk:
+            self.initial["status"] = self._next([status.value for status in offered])
+        self.takes_moment = bool(self.data.get("delivered_at") or _HANDED_OVER.intersection(offered))
+        if self.one_restaurant is None:  # each has a clock of its own
+            del self.fields["delivered_at"]
+            self.takes_moment = False
+            return
+        self.fields["delivered_at"].help_text = _(
+            "Only with Delivered and Closed; empty: now. On the restaurant's clock, %(zone)s."
+        ) % {"zone": self.zone}
+
+    @property
+    def refused(self) -> list[tuple[str, str]]:
+        """The statuses that one order cannot take, and why."""
+        found = {} if self.is_bulk else self.why_not[self.first.pk]
+        return [(str(Status(status).label), reason) for status, reason in found.items()]
+
+    def _allowed(self) -> list[DeliveryStatus]:
+        refused = self.why_not[self.first.pk]
+        not_here = {*refused, DeliveryStatus.CANCELLED}
+        return [status for status in DeliveryStatus if status not in not_here]
+
+    def _fitting(self, status: DeliveryStatus) -> int:
+        return sum(status not in refused for refused in self.why_not.values())
+
+    def _label(self, status: DeliveryStatus) -> str:
+        """Name a status, and how many of the orders can take it where not all can."""
+        name = str(Status(status).label)
+        fitting = self._fitting(status)
+        if fitting == len(self.orders):
+            return name
+        words = ngettext("fits %(count)d order of %(all)d", "fits %(count)d orders of %(all)d", fitting)
+        return f"{name} – {words % {'count': fitting, 'all': len(self.orders)}}"
+
+    def why_none(self, order: Order) -> str:
+        """Say why an order can take none of the statuses; empty text if it can take one."""
+        refused = self.why_not[order.pk]
+        if any(status not in refused for status in SETTABLE):
+            return ""
+        return next(refused[status] for status in SETTABLE if status != order.status)
+
+    def _next(self, offered: Sequence[str]) -> str | None:
+        """What comes next; nothing where that is not clear, or the kitchen's to say."""
+        if self.first.status is None:
+            return None
+        at = _COURSE.index(DeliveryStatus(self.first.status))
+        coming = takewhile(lambda status: status not in _BY_KITCHEN, _COURSE[at + 1 :])
+        return next((status.value for status in coming if status.value in offered), None)
+
+    @property
+    def is_hopeless(self) -> bool:
+        return not self.fields["status"].choices  # type: ignore[attr-defined]
+
+    def clean_delivered_at(self) -> Any:
+        text = self.cleaned_data["delivered_at"].strip()
+        if not text:
+            return None
+        try:
+            return read_moment(text, self.zone)[0]
+        except ValueError as error:
+            words = _("“%(text)s” is not a date. Write 31.12.2026 or 31.12.2026 18:00.")
+            raise forms.ValidationError(words % {"text": text[:40]}) from error
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        return submission.request_status(
+            order_id=order.pk,
+            status=DeliveryStatus(self.cleaned_data["status"]),
+            delivered_at=self.cleaned_data.get("delivered_at"),
+            by=by,
+            now=db_clock.now(),
+        )
+
+
+def _refusals(order: Order) -> dict[DeliveryStatus, str]:
+    """The statuses that an order cannot take now, each with the reason."""
+    subject = subject_of(order)
+    refused = {}
+    for status in DeliveryStatus:
+        try:
+            check_status(subject, status)
+        except NotAllowed as refusal:
+            refused[status] = reason_text(refusal.code, refusal.detail)
+    return refused
+
+
+class CourierForm(ActForm):
+    """A courier, or nobody. One who is not on shift is asked about once more."""
+
+    kind = CommandKind.ASSIGN_COURIER
+    NOBODY = "nobody"
+    courier = forms.ChoiceField(label=gettext_lazy("Courier"), widget=forms.RadioSelect)
+    agreed = forms.CharField(required=False)
+    """The courier of whom it was agreed that they are not on shift."""
+
+    def set_up(self) -> None:
+        offered = couriers(self.one_restaurant) if self.one_restaurant else []
+        self.couriers = [one for one in offered if not self._has_all(one)]
+        self.off_shift = {one.iiko_id: one.name for one in self.couriers if one.is_off_shift}
+        self.asks_about = ""
+        self.offers_nobody = any(map(_may_lose_courier, self.orders))
+        field: Any = self.fields["courier"]
+        nobody = [(self.NOBODY, _("nobody: take the courier off"))] if self.offers_nobody else []
+        field.choices = [*((one.iiko_id, one.label) for one in self.couriers), *nobody]
+
+    def _has_all(self, courier: CourierChoice) -> bool:
+        return all(order.courier_id == courier.iiko_id for order in self.orders)
+
+    @property
+    def is_hopeless(self) -> bool:
+        return not self.couriers and not self.offers_nobody
+
+    @property
+    def hint(self) -> str:
+        if self.one_restaurant is None and not self.offers_nobody:
+            return _(
+                "The orders belong to several restaurants, and each has couriers of its own. "
+                "Go back and choose orders of one restaurant: the filter Restaurant helps."
+            )
+        if self.is_hopeless:
+            return _(
+                "The hub knows no other courier of this restaurant. Have its dictionaries read again "
+                "(API logins, or manage.py sync_dictionaries)."
+            )
+        if self.offers_nobody:
+            return _(
+                "Whether iiko takes a courier off at the hub's word has not been seen on a till yet. It "
+                "counts as done only when the order shows no courier."
+            )
+        return ""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        chosen = cleaned.get("courier", "")
+        if chosen in self.off_shift and cleaned.get("agreed") != chosen:
+            self.asks_about = chosen
+            words = _("%(name)s is not on shift, as far as iiko has told. Assign all the same?")
+            self.add_error("agreed", words % {"name": self.off_shift[chosen]})
+        return cleaned
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        chosen = self.cleaned_data["courier"]
+        courier_id = None if chosen == self.NOBODY else chosen
+        return submission.request_courier(order_id=order.pk, courier_id=courier_id, by=by, now=db_clock.now())
+
+
+def _may_lose_courier(order: Order) -> bool:
+    try:
+        check_courier_off(subject_of(order))
+    except NotAllowed:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A payment in the form, before anybody writes."""
+
+    type_id: str = ""
+    sum_minor: int | None = None
+    is_outside: bool = False
+    is_fiscalized: bool = False
+
+
+class PaymentForm(ActForm):
+    """Rows of a type and a sum; rows without a sum are left out."""
+
+    kind = CommandKind.UPDATE_PAYMENT
+
+    def set_up(self) -> None:
+        types = payment_types(self.first)
+        self.is_empty = not types
+        choices = [("", "—"), *((entry.iiko_id, str(entry)) for entry in types)]
+        shown = self._shown({entry.iiko_id for entry in types})
+        for number in range(PAYMENT_ROWS):
+            self._add_row(number, shown[number] if number < len(shown) else _Row(), choices)
+
+    def _add_row(self, number: int, row: _Row, choices: list[tuple[str, str]]) -> None:
+        self.fields[f"type_{number}"] = forms.ChoiceField(
+            label=_("Payment type"),
+            required=False,
+            choices=choices,
+            initial=row.type_id,
+            widget=UnfoldAdminSelectWidget,
+        )
+        currency = self.first.organization.currency
+        shown = "" if row.sum_minor is None else money(row.sum_minor, currency)
+        field = MoneyField(label=_("Sum"), required=False, initial=shown)
+        field.sign = currency_sign(currency)
+        self.fields[f"sum_{number}"] = field
+        for name, label, is_set in (
+            ("outside", _("taken outside iiko"), row.is_outside),
+            ("fiscal", _("receipt printed outside iiko"), row.is_fiscalized),
+        ):
+            self.fields[f"{name}_{number}"] = forms.BooleanField(label=label, required=False, initial=is_set)
+
+    def _shown(self, known: set[str]) -> list[_Row]:
+        """What the order has now where that pays for it exactly, else the whole of it in one row."""
+        rows = [
+            _Row(
+                str(one.get("type_id") or ""),
+                one.get("sum_minor"),
+                is_outside=bool(one.get("is_processed_externally")),
+                is_fiscalized=bool(one.get("is_fiscalized_externally")),
+            )
+            for one in self.first.payments
+        ]
+        is_known = all(row.type_id in known for row in rows)
+        covered = sum(row.sum_minor or 0 for row in rows)
+        if rows and is_known and len(rows) <= PAYMENT_ROWS and covered == self.first.amount_minor:
+            return rows
+        first_type = rows[0].type_id if rows and rows[0].type_id in known else ""
+        only_type = known.pop() if len(known) == 1 else ""
+        return [_Row(first_type or only_type, self.first.amount_minor)]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The fields of each row, for the template."""
+        names = ("type", "sum", "outside", "fiscal")
+        return [{name: self[f"{name}_{row}"] for name in names} for row in range(PAYMENT_ROWS)]
+
+    def present(self) -> dict[str, Any]:
+        """What the order costs and which payments it has now, for the template."""
+        bill = Bill(self.first.organization, db_clock.now())
+        return {
+            "total": bill.money(self.first.amount_minor),
+            "payments": bill.payments(self.first, settlement_of(self.first)),
+            "are_told": is_told(self.first.field_ranks, "payments"),
+        }
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self.is_empty
+
+    @property
+    def hint(self) -> str:
+        if not self.is_empty:
+            return ""
+        return _(
+            "The hub knows no payment type of this restaurant. Have its dictionaries read again "
+            "(API logins, or manage.py sync_dictionaries)."
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        self.payments: list[AskedPayment] = []
+        for row in range(PAYMENT_ROWS):
+            type_id, sum_minor = cleaned.get(f"type_{row}"), cleaned.get(f"sum_{row}")
+            if f"sum_{row}" in self.errors or f"type_{row}" in self.errors or sum_minor is None:
+                continue
+            if not type_id:
+                self.add_error(f"type_{row}", _("Choose the payment type."))
+                continue
+            self.payments.append(
+                AskedPayment(
+                    sum_minor=sum_minor,
+                    type_id=type_id,
+                    is_processed_externally=cleaned[f"outside_{row}"],
+                    is_fiscalized_externally=cleaned[f"fiscal_{row}"],
+                )
+            )
+        if not self.payments and not self.errors:
+            self.add_error(None, _("Write at least one payment with its sum."))
+        return cleaned
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        return submission.request_payment(
+            order_id=order.pk, payments=self.payments, by=by, now=db_clock.now()
+        )
+
+
+class CancelForm(ActForm):
+    kind = CommandKind.CANCEL
+    reason = forms.CharField(
+        label=gettext_lazy("In your own words"),
+        required=False,
+        max_length=LONGEST_COMMENT,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy("Why it is cancelled; the till shows it where its version can."),
+    )
+    cause = forms.ChoiceField(
+        label=gettext_lazy("Cause from iiko's list"), required=False, widget=UnfoldAdminSelectWidget
+    )
+    removal_type = forms.ChoiceField(
+        label=gettext_lazy("What becomes of the food"),
+        widget=UnfoldAdminSelectWidget,
+        error_messages={"required": gettext_lazy("Choose: the food is being made already.")},
+    )
+
+    def set_up(self) -> None:
+        self.made = {order.pk for order in self.orders if _loses_food(order)}
+        restaurant = self.one_restaurant
+        if restaurant is None:
+            # Each restaurant has causes of its own; the reason finds those of the same name.
+            del self.fields["cause"], self.fields["removal_type"]
+            return
+        cause: Any = self.fields["cause"]
+        cause.choices = cancel_causes(restaurant)
+        offered = removal_choices(restaurant)
+        if not self.made or len(offered) == 1:
+            del self.fields["removal_type"]
+            return
+        removal_type: Any = self.fields["removal_type"]
+        removal_type.choices = offered
+        removal_type.help_text = self._about_removal()
+
+    def _about_removal(self) -> str:
+        if not self.is_bulk:
+            return _("The kitchen has this order: its dishes are removed by this type of iiko's.")
+        words = ngettext(
+            "The kitchen has %(count)d of these orders: its dishes are removed by this type of iiko's.",
+            "The kitchen has %(count)d of these orders: their dishes are removed by this type of iiko's.",
+            len(self.made),
+        )
+        return words % {"count": len(self.made)}
+
+    @property
+    def hint(self) -> str:
+        if self.is_hopeless:
+            each = _("None of the orders can be cancelled here; the reason stands beside each.")
+            return each if self.is_bulk else self.why_none(self.first)
+        final = _("A cancelled order cannot be brought back.")
+        nothing_lost = _("Nothing is made yet, so nothing is written off.")
+        return final if self.made else f"{final} {nothing_lost}"
+
+    @property
+    def is_hopeless(self) -> bool:
+        return all(self.why_none(order) for order in self.orders)
+
+    def why_none(self, order: Order) -> str:
+        if order.pk not in self.made or "removal_type" in self.fields:
+            return ""
+        if self.one_restaurant is None:
+            return _(
+                "The kitchen has this order. Cancel it on its own page, where it is chosen what becomes of "
+                "the food."
+            )
+        return _(
+            "The kitchen has this order, and the hub knows no removal type of the restaurant. Have its "
+            "dictionaries read again (API logins, or manage.py sync_dictionaries)."
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        is_said = (cleaned.get("reason") or "").strip() or cleaned.get("cause")
+        if not is_said and not {"reason", "cause"} & self.errors.keys():
+            self.add_error("reason", _("Write why, or choose a cause: the order is not cancelled without."))
+        return cleaned
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        if refusal := self.why_none(order):
+            raise NotAllowed("removal_type_not_chosen", refusal)
+        cleaned = self.cleaned_data
+        return submission.request_cancel(
+            order_id=order.pk,
+            reason=cleaned["reason"],
+            cause_id=cleaned.get("cause") or None,
+            removal_type_id=(cleaned.get("removal_type") or None) if order.pk in self.made else None,
+            by=by,
+            now=db_clock.now(),
+        )
+
+
+def _loses_food(order: Order) -> bool:
+    """Whether a cancellation of the order is possible and removes food."""
+    subject = subject_of(order)
+    try:
+        check(subject, CommandKind.CANCEL)
+    except NotAllowed:
+        return False
+    return needs_removal_type(subject)
+
+
+class DiscountForm(ActForm):
+    """A type and, where it takes one, a sum or a percentage; with the consequences agreed to."""
+
+    kind = CommandKind.APPLY_DISCOUNT
+    type = forms.ChoiceField(label=gettext_lazy("Discount"), widget=UnfoldAdminSelectWidget)
+    sum = MoneyField(label=gettext_lazy("Sum"), required=False)
+    percent = forms.CharField(
+        label=gettext_lazy("or per cent of the dishes"),
+        required=False,
+        max_length=10,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+    agreed = forms.BooleanField(
+        label=gettext_lazy("I have read this: re-issue the order and cancel this one"),
+        error_messages={"required": gettext_lazy("Agree to what it means for the order, or go back.")},
+    )
+
+    def set_up(self) -> None:
+        self.types = types_of(self.first.organization_id)
+        field: Any = self.fields["type"]
+        field.choices = [(entry.iiko_id, _size_text(entry)) for entry in self.types]
+        self.takes_sum = any(takes_sum(entry) for entry in self.types)
+        sum_field: Any = self.fields["sum"]
+        sum_field.sign = currency_sign(self.first.organization.currency)
+        words = _("With discounts of a free sum only. The dishes cost %(base)s before discounts.")
+        base = base_of(self.first.amount_minor, self.first.discounts, self.first.items)
+        self.fields["sum"].help_text = words % {
+            "base": "—" if base is None else money(base, self.first.organization.currency)
+        }
+
+    @property
+    def is_hopeless(self) -> bool:
+        return not self.types
+
+    @property
+    def hint(self) -> str:
+        if self.types:
+            return ""
+        return _(
+            "The hub knows no discount of this restaurant that is given by hand. Have its dictionaries read "
+            "again (API logins, or manage.py sync_dictionaries)."
+        )
+
+    @property
+    def consequences(self) -> list[str]:
+        """What making the order anew means to guest, kitchen and till."""
+        told = [
+            _(
+                "iiko cannot change the discount of an order it has. So a new order is made with the "
+                "discount, and only when the till has taken it this one is cancelled."
+            ),
+            _("The new order has another number and another id; programs that know the old one must follow."),
+            _(
+                "It comes to the kitchen as a new order: unconfirmed where the restaurant confirms orders, "
+                "and at the end of the queue."
+            ),
+            _("A guest who follows the order by a link sees it cancelled: tell the guest."),
+            _(
+                "Promised payments are put down anew, lowered by the discount; nothing is paid back or "
+                "charged. With a payment that is processed already it is refused."
+            ),
+            _(
+                "Courier, problem mark, tracking link and data of other programs that iiko does not tell "
+                "are not carried over."
+            ),
+            _(
+                "If the till does not take the new order, or the kitchen begins meanwhile, this one stays "
+                "as it is. Other commands of this order wait until it is over."
+            ),
+        ]
+        if self.first.courier_name:
+            told.append(_("Courier %(name)s must be assigned again.") % {"name": self.first.courier_name})
+        return told
+
+    def clean_percent(self) -> Decimal | None:
+        text = self.cleaned_data["percent"].strip().rstrip("%").strip().replace(",", ".")
+        if not text:
+            return None
+        if not re.fullmatch(r"\d{1,3}(\.\d{1,2})?", text) or not 0 < Decimal(text) <= 100:
+            raise forms.ValidationError(_("Write a percentage such as 10 or 12,5."))
+        return Decimal(text)
+
+    def ask(self, order: Order, by: Requester) -> OrderCommand:
+        cleaned = self.cleaned_data
+        asked = AskedDiscount(
+            type_id=cleaned["type"], sum_minor=cleaned["sum"], percent=cleaned["percent"], reissue=True
+        )
+        return submission.request_discount(order_id=order.pk, asked=asked, by=by, now=db_clock.now())
+
+
+def _size_text(entry: DictionaryEntry) -> str:
+    """Name a discount with its size, as far as its name does not tell."""
+    match entry.data.get("mode"):
+        case "FlexibleSum":
+            size = _("a sum of your choice")
+        case "FixedSum":
+            size = str(to_major(MinorUnits(entry.data.get("sum_minor") or 0)))
+        case _other:
+            size = "" if entry.data.get("is_categorised") else f"{_percent_text(entry)} %"
+    return f"{entry} – {size}" if size and size not in entry.name.replace("\u00a0", " ") else str(entry)
+
+
+def _percent_text(entry: DictionaryEntry) -> str:
+    return format(Decimal(entry.data.get("percent") or 0).normalize(), "f").replace(".", ",")
+
+
+FORMS: dict[str, type[ActForm]] = {
+    "status": StatusForm,
+    "courier": CourierForm,
+    "payment": PaymentForm,
+    "cancel": CancelForm,
+    "discount": DiscountForm,
+}
+"""By the last part of their addresses."""

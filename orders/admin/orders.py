@@ -1,0 +1,208 @@
+"""The orders in the admin: the mirror to be watched and searched, and what may be asked of iiko.
+
+Nothing here changes an order: an action stores a command, and the mirror changes once iiko confirms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ORDER_VAR
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.views import ChangeList
+
+from core import db_clock
+from core.admin.base import MirrorAdmin
+from core.display import EMPTY, ago_text, clock, clock_text, cut, two_lines
+from orders.admin.action_views import Acting
+from orders.admin.command_panel import asked_note, commands_of
+from orders.admin.display import amount_text, badges, courier_cell, restaurant_text, type_text
+from orders.admin.filters import (
+    STATES,
+    CourierFilter,
+    FirstSeenFilter,
+    PromisedFilter,
+    StateFilter,
+    StatusFilter,
+    TypeFilter,
+)
+from orders.admin.order_page import order_page
+from orders.models.order import Order, OrderQuerySet
+from orders.permissions import may_ask_any
+from organizations.admin.filters import OrganizationFilter
+from organizations.admin.zones import naming_zones
+
+CHIPS = ("open", "late_now", "problem", "unknown", "refused", "unknown_to_iiko")
+
+_UNDER_WAY = ("open", "late_now", "problem")
+
+_LISTED = (
+    "readable_number",
+    "external_order_id",
+    "soi_external_id",
+    "status",
+    "raw_status",
+    "creation_status",
+    "is_open",
+    "is_deleted",
+    "problem",
+    "unknown_to_iiko_at",
+    "promised_time",
+    "when_delivered",
+    "when_closed",
+    "order_type",
+    "order_type_name",
+    "amount_minor",
+    "courier_name",
+    "external_courier_service_id",
+    "external_courier_service_name",
+    "tracking_link",
+    "restaurant_name",
+    "updated_at",
+    "organization__iiko_id",
+    "organization__name",
+    "organization__timezone",
+    "organization__currency",
+)
+
+
+class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str] | None = None
+    ) -> QuerySet[Order]:
+        orders: OrderQuerySet = super().get_queryset(request, exclude_parameters)
+        return naming_zones(orders.only(*_LISTED).with_replacement())
+
+    def get_ordering_field_columns(self) -> dict[int, str]:
+        """Where the arrow stands; Django looks for it in the order of all lists."""
+        if ORDER_VAR not in self.params and self.params.get("state", "") in _UNDER_WAY:
+            return {self.list_display.index("promised"): "asc"}
+        columns: dict[int, str] = super().get_ordering_field_columns()
+        return columns
+
+
+@admin.register(Order)
+class OrderAdmin(Acting, MirrorAdmin):
+    list_display = ("number", "state", "promised", "amount", "courier", "restaurant", "changed")
+    list_select_related = ("organization",)
+    list_filter = (
+        StateFilter,
+        StatusFilter,
+        OrganizationFilter,
+        TypeFilter,
+        CourierFilter,
+        PromisedFilter,
+        FirstSeenFilter,
+    )
+    list_before_template = "admin/orders/order/above_list.html"
+    search_fields = ("readable_number",)  # shows the box; see get_search_results
+    search_help_text = _("A number, an id or a phone, exactly; or the last four digits of a phone")
+    sortable_by = ("number", "promised", "changed")
+    empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
+    actions = ("assign_courier", "change_status", "cancel_orders", "acknowledge_refusals")
+    fields = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        urls: list[URLPattern] = super().get_urls()
+        return self.acting_urls() + urls
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[OrderChangeList]:
+        return OrderChangeList
+
+    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+        """Of orders under way the most late stand first, then the next to be handed over."""
+        is_open = request.GET.get("state", "") in _UNDER_WAY
+        return ("promised_time", "-id") if is_open else ("-id",)
+
+    def get_search_results(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+        search_term: str,
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term.strip():
+            return queryset, False
+        return cast("OrderQuerySet", queryset).searched(search_term, by_last_digits=True), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        chosen = request.GET.get("state", "")
+        chips = [("", _("All"), not chosen)]
+        chips += [(name, STATES[name][0], chosen == name) for name in CHIPS]
+        context = {"chips": chips} | (extra_context or {})
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        sees_events = request.user.has_perm("webhooks.view_webhookevent")
+        order, now = context["original"], db_clock.now()
+        context |= order_page(order, now=now, sees_events=sees_events)
+        context |= commands_of(order, user=request.user, now=now)
+        context["asked"] = asked_note(order, request.GET, user=request.user, now=now)
+        context |= {"title": str(order), "subtitle": None, "sees_events": sees_events}
+        context["may_acknowledge"] = order.is_refused and may_ask_any(request.user)
+        context["sees_calls"] = request.user.has_perm("organizations.view_apicall")
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Order | None:
+        """The order; the number of a row that was joined with it leads there, too."""
+        order: Order | None = super().get_object(request, object_id, from_field)
+        if order is None and object_id.isdecimal():
+            order = self.get_queryset(request).filter(former_rows__pk=object_id).first()
+        return order
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        orders: OrderQuerySet = super().get_queryset(request)
+        return orders.select_related("organization").with_pos_silence(db_clock.now())
+
+    # --- columns ---------------------------------------------------------------------------------------
+
+    @admin.display(description=_("number"), ordering="id")
+    def number(self, order: Order) -> SafeString:
+        external = order.external_order_id or order.soi_external_id
+        return two_lines(str(order), external if external != str(order) else "")
+
+    @admin.display(description=_("state"))
+    def state(self, order: Order) -> SafeString:
+        number = getattr(order, "replaced_by", None)  # of the list alone
+        replaced = gettext("replaced by №%(number)s") % {"number": number} if number else ""
+        return two_lines(badges(order, db_clock.now()), replaced)
+
+    @admin.display(description=_("promised, type"), ordering="promised_time")
+    def promised(self, order: Any) -> SafeString:
+        zone, is_shifted = order.organization.zone(), order.is_many_zones
+        promised = clock(order.promised_time, zone, now=db_clock.now(), with_offset=is_shifted)
+        kind = type_text(order)
+        return two_lines(promised, "" if kind == EMPTY else kind)
+
+    @admin.display(description=_("amount"))
+    def amount(self, order: Order) -> SafeString:
+        return amount_text(order)
+
+    @admin.display(description=_("courier"))
+    def courier(self, order: Order) -> SafeString:
+        return courier_cell(order)
+
+    @admin.display(description=_("restaurant"))
+    def restaurant(self, order: Order) -> SafeString:
+        return cut(restaurant_text(order))
+
+    @admin.display(description=_("changed"), ordering="updated_at")
+    def changed(self, order: Order) -> SafeString:
+        now = db_clock.now()
+        when = clock_text(order.updated_at, order.organization.zone(), now=now, seconds=True)
+        return format_html(
+            '<span class="hub-nowrap" title="{}">{}</span>', when, ago_text(order.updated_at, now)
+        )

@@ -1,0 +1,64 @@
+"""Somebody has seen to what went wrong: it is counted no more, and the story says who and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from orders.commands.transitions import lock
+from orders.errors import NotAllowed, UnknownOrder
+from orders.mirror.timeline import ACKNOWLEDGED
+from orders.models.command import FAILED_STATES, OrderCommand
+from orders.models.order import Order, TimelineEntry
+
+
+@transaction.atomic
+def acknowledge_refusal(*, order_id: int, by: str, now: datetime) -> bool:
+    """Note that somebody has seen to an order that the POS did not take. False: somebody had before.
+
+    Raises:
+        UnknownOrder: there is no such order.
+        NotAllowed: the POS took it, or may still do so.
+    """
+    order = Order.objects.select_for_update(of=("self",)).filter(pk=order_id).first()
+    if order is None:
+        raise UnknownOrder(_("There is no such order."))
+    if not order.is_refused:
+        raise NotAllowed("not_refused", _("The POS did not refuse this order."))
+    if order.refusal_acknowledged_at is not None:
+        return False
+    order.refusal_acknowledged_at, order.refusal_acknowledged_by = now, by[:200]
+    order.save(update_fields=["refusal_acknowledged_at", "refusal_acknowledged_by"])
+    _tell(order.pk, {"what": "refusal"}, by, now)
+    return True
+
+
+@transaction.atomic
+def acknowledge_command(*, command_id: int, by: str, now: datetime) -> bool:
+    """Note that somebody has seen to a command that failed. False: somebody had before.
+
+    Raises:
+        UnknownOrder: there is no such command.
+        NotAllowed: it did not fail, or is not over.
+    """
+    if (locked := lock(command_id)) is None:
+        raise UnknownOrder(_("There is no such command."))
+    command: OrderCommand = locked[1]
+    if command.state not in FAILED_STATES:
+        raise NotAllowed("not_failed", _("This command was not refused or given up."))
+    if command.acknowledged_at is not None:
+        return False
+    command.acknowledged_at, command.acknowledged_by = now, by[:200]
+    command.save(update_fields=["acknowledged_at", "acknowledged_by"])
+    told = {"what": "command", "command_id": command.pk, "kind": command.kind, "state": command.state}
+    _tell(command.order_id, told, by, now)
+    return True
+
+
+def _tell(order_id: int, told: dict[str, Any], by: str, now: datetime) -> None:
+    TimelineEntry.objects.create(
+        order_id=order_id, what=ACKNOWLEDGED, to_value=told, recorded_at=now, actor=by[:100]
+    )

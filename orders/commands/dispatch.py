@@ -1,0 +1,325 @@
+"""Carrying a wish to iiko and following it until iiko says yes or no, one step at a time.
+
+A step is claimed and written down before iiko is asked, and no transaction is open meanwhile. Whoever
+dies in between leaves a command that was *sent* as far as anybody knows: it is never sent again, the
+order itself is asked what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+import structlog
+from django.db import transaction
+
+from core.errors import HubError
+from iiko_client.client import IikoClient
+from iiko_client.http.errors import IikoError
+from iiko_client.json_reader import JsonObject
+from iiko_client.models.commands import CommandState as VendorState
+from iiko_client.models.order import read_order_info
+from orders.actions.discount import replacement, saga
+from orders.commands.fulfilment import came_true, fields_of, proves_itself, shows
+from orders.commands.outcome import (
+    FOLLOW_FOR,
+    LOOK_FOR,
+    PAUSES,
+    SEND_WITHIN,
+    Clock,
+    Verdict,
+    later,
+    of_failed_sending,
+    refused,
+    since,
+)
+from orders.commands.refusals import NOT_SHOWN
+from orders.commands.send import OLDER_COURIER_CALL, client_of, may_go_the_older_way, order_of, send, zone_of
+from orders.commands.transitions import HUB, enter, finish, lock, tell
+from orders.mirror.unlisted import note_absent
+from orders.models.command import CommandState, OrderCommand, Phase
+from orders.models.order import TERMINAL, Order, Status, is_over
+from orders.signals import command_due, order_read
+
+logger = structlog.stdlib.get_logger(__name__)
+
+LEASE = timedelta(seconds=90)
+"""About as long as a call with its retries takes; then the one who held the command is taken for dead."""
+
+
+class Step(Enum):
+    SEND = "send"
+    ASK = "ask"
+    LOOK = "look"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    command: OrderCommand
+    step: Step
+
+
+def advance(command_id: int, *, clock: Clock) -> datetime | None:
+    """Take the next step of a command; returns when the one after it is due, None when there is none.
+
+    Safe to call at any time and from many workers: who comes too early or second does nothing. The next
+    step is announced (``command_due``) together with what this one found. ``clock`` must be the same for
+    all workers and for whoever calls them.
+    """
+    claim = _claim(command_id, clock())
+    if claim is None:
+        return None
+    verdict = _STEPS[claim.step](claim.command, clock)
+    return _record(claim, verdict, clock())
+
+
+# --- claiming ----------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def _claim(command_id: int, now: datetime) -> Claim | None:
+    if (locked := lock(command_id)) is None:
+        return None
+    order, command = locked
+    if command.is_final and not (command.phase and replacement.revise(order, command, now)):
+        return None
+    if command.held_until and command.held_until > now:
+        return None
+    if command.state == CommandState.PENDING:
+        return _claim_step(command, now) if _is_midway(command) else _claim_sending(command, order, now)
+    if not command.phase and now - since(command) > FOLLOW_FOR:
+        finish(command, CommandState.EXPIRED, now=now, code="no_answer", error=command.error)
+        return None
+    if command.state == CommandState.SENT and not command.correlation_id:
+        # Whoever sent it did not come back.
+        _go_on(command, Verdict(CommandState.UNKNOWN, code="answer_lost"), now)
+    command.looks += 1
+    command.held_until = now + LEASE
+    command.save(update_fields=["looks", "held_until"])
+    return Claim(command, Step.ASK if command.state == CommandState.SENT else Step.LOOK)
+
+
+def _is_midway(command: OrderCommand) -> bool:
+    return command.phase in saga.MIDWAY
+
+
+def _claim_step(command: OrderCommand, now: datetime) -> Claim | None:
+    """Claim the sending of a step that follows on others: it must be done, however the order stands."""
+    if now - (command.phase_at or now) > SEND_WITHIN:
+        settle_saga(command, saga.overdue(command), now)
+        return None
+    return _claimed(command, now)
+
+
+def _claimed(command: OrderCommand, now: datetime) -> Claim:
+    command.held_until = now + LEASE
+    if command.phase == Phase.READ:
+        # Nothing is sent in it: whoever comes after a dead worker reads once more.
+        command.looks += 1
+    else:
+        command.state, command.sent_at = CommandState.SENT, now
+    command.save(update_fields=["state", "sent_at", "held_until", "looks"])
+    return Claim(command, Step.SEND)
+
+
+def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim | None:
+    earlier = OrderCommand.objects.open().filter(order_id=command.order_id, pk__lt=command.pk).exists()
+    # What an open one may still change proves nothing yet; nothing changes an order that is over.
+    is_settled = not earlier or is_over(fields_of(order))
+    if code := _why_overtaken(command):
+        finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
+    elif is_settled and came_true(command, fields_of(order)):
+        finish(command, CommandState.CONFIRMED, now=now, proof="event")  # somebody else did it meanwhile
+    elif code := _why_not_sent(order):
+        finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
+    elif now - command.created_at > SEND_WITHIN:
+        code = "waited_too_long" if earlier else "not_sent"
+        finish(command, CommandState.EXPIRED, now=now, code=code, error=command.error)
+    elif not earlier:  # else whoever ends that one calls this one
+        return _claimed(command, now)
+    return None
+
+
+def _why_overtaken(command: OrderCommand) -> str:
+    """Name the other wish for this order that leaves nothing to do; empty: there is none."""
+    if replacement.is_made_anew(command.order_id):
+        # Cancelled is not what somebody wanted who asked to cancel: the meal is cooked under the new order.
+        return "order_made_anew"
+    return "cancel_asked" if command.phase and saga.is_cancel_asked(command) else ""
+
+
+def _why_not_sent(order: Order) -> str:
+    """Name what changed since it was asked and forbids sending; empty: nothing did."""
+    if order.is_deleted:
+        return "order_deleted"
+    if order.status in TERMINAL:
+        if order.status == Status.CANCELLED and (order.moved or {}).get("to_order_id"):
+            return "order_made_anew"
+        return "order_closed" if order.status == Status.CLOSED else "order_cancelled"
+    if order.unknown_to_iiko_at is not None:
+        return "unknown_to_iiko"
+    return "" if order.organization.is_active else "restaurant_off"
+
+
+# --- sending -----------------------------------------------------------------------------------------
+
+
+def _send(command: OrderCommand, clock: Clock) -> Verdict:
+    if command.held_until and clock() >= command.held_until:
+        # This process slept over its claim. Others take the command for sent; it was not.
+        return Verdict(CommandState.PENDING, PAUSES[0])
+    if command.phase:
+        return saga.send(command, clock)
+    try:
+        correlation_id = send(command)
+    except (IikoError, HubError) as error:
+        return of_failed_sending(command, error)
+    return Verdict(CommandState.SENT, PAUSES[0], correlation_id=correlation_id)
+
+
+# --- following ---------------------------------------------------------------------------------------
+
+
+def _ask(command: OrderCommand, clock: Clock) -> Verdict:
+    """Ask for the command's status."""
+    if command.phase:
+        return saga.ask(command, clock)
+    order = order_of(command)
+    try:
+        client = client_of(order.organization, command)
+        status = client.command_status(
+            organization_id=order.organization_id, correlation_id=command.correlation_id
+        )
+    except (IikoError, HubError) as error:
+        return later(command, CommandState.SENT, error)
+    match status.state:
+        case VendorState.SUCCESS:
+            fields = _refresh(client, order, command, clock())
+            if not proves_itself(command) and not (fields and shows(command, fields)):
+                return Verdict(CommandState.UNKNOWN, PAUSES[0], NOT_SHOWN)
+            return Verdict(CommandState.CONFIRMED, proof="status")
+        case VendorState.ERROR:
+            verdict = refused(status)
+            if may_go_the_older_way(command, verdict.code, clock()):
+                return Verdict(CommandState.PENDING, PAUSES[0], facts={OLDER_COURIER_CALL: True})
+            return verdict
+        case VendorState.FORGOTTEN:
+            return Verdict(CommandState.UNKNOWN, PAUSES[0], "forgotten")
+    return later(command, CommandState.SENT, None)
+
+
+def _refresh(client: IikoClient, order: Order, command: OrderCommand, now: datetime) -> JsonObject | None:
+    """Read the order: a webhook may tell of this change, or not (docs/iiko.md#changes-without-a-webhook)."""
+    try:
+        return _read_order(client, order, now)
+    except (IikoError, HubError) as error:
+        # It is done all the same; reconciliation will bring what it changed.
+        logger.info("command.order_not_read", command_pk=command.pk, error_type=type(error).__name__)
+    return None
+
+
+def _look(command: OrderCommand, clock: Clock) -> Verdict:
+    """Look at the order itself: the answer to the command was lost."""
+    if command.phase:
+        return saga.look(command, clock)
+    order = order_of(command)
+    try:
+        fields = _read_order(client_of(order.organization, command), order, clock())
+    except (IikoError, HubError) as error:
+        return later(command, CommandState.UNKNOWN, error)
+    if fields is not None and shows(command, fields):
+        return Verdict(CommandState.CONFIRMED, proof="order")
+    if fields is not None and is_over(fields):
+        return _without_a_trace(command, "over_without_it")
+    if clock() - since(command) > LOOK_FOR:
+        return _without_a_trace(command, "not_done")
+    return later(command, CommandState.UNKNOWN, None)
+
+
+def _without_a_trace(command: OrderCommand, code: str) -> Verdict:
+    """``code`` says that the answer was lost; where iiko said that it is done, that is told instead."""
+    if command.error_code == NOT_SHOWN:
+        code = NOT_SHOWN
+    return Verdict(CommandState.EXPIRED, None, code, command.error)
+
+
+def _read_order(client: IikoClient, order: Order, now: datetime) -> JsonObject | None:
+    """Read the order from iiko, give it to the mirror, and return its fields."""
+    found = client.orders_by_id(
+        organization_id=order.organization_id, order_ids=[order.iiko_order_id or ""]
+    ).orders
+    if not found:
+        note_absent(order.organization_id, [order.iiko_order_id or ""], now=now)
+        return None
+    order_read.send(Order, organization=order.organization, infos=found)
+    zone = zone_of(order)
+    return dict(read_order_info(found[0], lambda _group: zone).fields)
+
+
+_STEPS: dict[Step, Callable[[OrderCommand, Clock], Verdict]] = {
+    Step.SEND: _send,
+    Step.ASK: _ask,
+    Step.LOOK: _look,
+}
+
+
+# --- recording ---------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
+    locked = lock(claim.command.pk)
+    if locked is None or locked[1].is_final:
+        return None  # the mirror, or a person, was faster
+    command = locked[1]
+    if command.phase:
+        if not saga.is_same_claim(command, claim.command):
+            return None  # somebody has taken a later step meanwhile
+        settle_saga(command, verdict, now)
+        return command.held_until
+    is_second = claim.step is not Step.SEND and command.looks != claim.command.looks
+    if is_second and verdict.wait is not None:
+        return None  # this step took longer than its lease, and somebody has taken a later one
+    if verdict.wait is None:
+        finish(command, verdict.state, now=now, code=verdict.code, error=verdict.error, proof=verdict.proof)
+        return None
+    command.saga |= dict(verdict.facts)
+    _go_on(command, verdict, now)
+    if claim.step is Step.SEND and verdict.state == CommandState.SENT:
+        tell(command, CommandState.PENDING, verdict.state, now=now, actor=HUB)
+    command_due.send(OrderCommand, command_id=command.pk, at=command.held_until)
+    return command.held_until
+
+
+def settle_saga(command: OrderCommand, verdict: Verdict, now: datetime) -> None:
+    """Write down what a step of a discount came to: the next phase, the same one, or the end."""
+    command.saga |= dict(verdict.facts)
+    if verdict.phase:
+        enter(command, verdict.phase, now=now)
+    elif verdict.wait is None:
+        finish(command, verdict.state, now=now, code=verdict.code, error=verdict.error, proof=verdict.proof)
+    else:
+        before = command.state
+        _go_on(command, verdict, now)
+        if before == verdict.state == CommandState.SENT and verdict.correlation_id:
+            tell(command, CommandState.PENDING, verdict.state, now=now, actor=HUB)
+        command_due.send(OrderCommand, command_id=command.pk, at=command.held_until)
+
+
+def _go_on(command: OrderCommand, verdict: Verdict, now: datetime) -> None:
+    before = command.state
+    command.state = verdict.state
+    command.correlation_id = verdict.correlation_id or command.correlation_id
+    command.error_code, command.error = verdict.code[:100], verdict.error
+    command.held_until = now + (verdict.wait or timedelta())
+    if verdict.state == CommandState.PENDING:
+        # What is sent anew must not be followed by the name of what was refused.
+        command.sent_at, command.correlation_id = None, ""
+        command.looks += 1
+    elif verdict.correlation_id:
+        command.looks = 0  # what was counted so far are tries to send
+    command.save()
+    if verdict.state == CommandState.UNKNOWN and before != verdict.state:
+        tell(command, before, verdict.state, now=now, actor=HUB)

@@ -1,0 +1,18 @@
+"""The idempotency keys of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from core.idempotency import Repeats
+from orders.models.command import IdempotencyKey, OrderCommand
+
+COMMANDS: Repeats[OrderCommand] = Repeats(IdempotencyKey, "command")
+
+
+def once(
+    request: Callable[[], OrderCommand], *, owner: str, key: str, fingerprint: str, now: datetime
+) -> tuple[OrderCommand, bool]:
+    """Ask for a command unless its key was used already; see ``Repeats.once``."""
+    return COMMANDS.once(lambda: request, owner=owner, key=key, fingerprint=fingerprint, now=now)

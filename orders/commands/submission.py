@@ -1,0 +1,268 @@
+"""What people and programs ask of an order: checked, written down, handed to a worker.
+
+Nothing is sent here. The order in the mirror stays as iiko told it until iiko confirms the wish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from iiko_client.endpoints.deliveries import LONGEST_COMMENT
+from iiko_client.models.order_lines import iso
+from iiko_client.models.statuses import DeliveryStatus
+from orders.actions.discount import calculation
+from orders.actions.discount.reissue_request import check_payments
+from orders.actions.discount.replacement import discounts_about
+from orders.actions.discount.saga import MIDWAY, drafts_are_on
+from orders.actions.rules import Subject, check, check_courier_off, check_discount, check_status, subject_of
+from orders.commands import resolve
+from orders.commands.fulfilment import fields_of, is_so
+from orders.commands.transitions import finish, lock, tell
+from orders.errors import BadWish, NotAllowed, UnknownOrder
+from orders.models.command import OPEN_STATES, CommandKind, CommandState, OrderCommand, Phase
+from orders.models.order import Order
+from orders.signals import command_due
+from organizations.connection.clients import credentials_of, login_of
+from organizations.models.organization import Organization
+
+logger = structlog.stdlib.get_logger(__name__)
+
+_REMEMBERED = ("status", "raw_status", "courier_id", "courier_name", "amount_minor", "payments", "revision")
+
+FIRST_PLAUSIBLE = datetime(2000, 1, 1, tzinfo=UTC)
+CLOCKS_APART = timedelta(hours=1)
+"""So far ahead may the clock of a till or a caller be."""
+
+WishOf = Callable[[Subject], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks: ``name`` for people, ``owner`` keeps the idempotency keys of callers apart."""
+
+    name: str
+    owner: str
+    user: Any = field(default=None, compare=False)
+
+
+# --- the actions -------------------------------------------------------------------------------------
+
+
+def request_status(
+    *, order_id: int, status: DeliveryStatus, delivered_at: datetime | None, by: Requester, now: datetime
+) -> OrderCommand:
+    """Ask for a status; ``delivered_at`` (when the guest had it) only with Delivered or Closed.
+
+    Raises:
+        UnknownOrder, NotAllowed, BadWish: nothing was stored.
+    """
+    if delivered_at is not None and status not in (DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED):
+        raise BadWish("delivered_at_unfit", _("delivered_at goes with Delivered and Closed only."))
+    if delivered_at is not None and not FIRST_PLAUSIBLE <= delivered_at <= now + CLOCKS_APART:
+        raise BadWish(
+            "delivered_at_implausible",
+            _("The guest cannot have had it then: the time lies in the future, or before the year 2000."),
+        )
+    if status is DeliveryStatus.CANCELLED:
+        return request_cancel(order_id=order_id, reason="", by=by, now=now)
+
+    def wish(subject: Subject) -> dict[str, Any]:
+        check_status(subject, status)
+        return {"status": status.value, "delivered_at": iso(delivered_at)}
+
+    return _request(order_id, CommandKind.UPDATE_STATUS, wish, by, now)
+
+
+def request_courier(*, order_id: int, courier_id: str | None, by: Requester, now: datetime) -> OrderCommand:
+    """Ask for a courier of the order's restaurant, by iiko's id; None takes the present one off.
+
+    That iiko takes one off so is a guess (``iiko_client``, ``change_driver``): what the order shows then
+    decides whether it is done.
+
+    Raises:
+        UnknownOrder, NotAllowed, BadWish: nothing was stored.
+    """
+
+    def wish(subject: Subject) -> dict[str, Any]:
+        if courier_id is None:
+            check_courier_off(subject)
+            return {"courier_id": None, "courier_name": None}
+        check(subject, CommandKind.ASSIGN_COURIER)
+        courier = resolve.courier(subject.organization, courier_id)
+        if subject.order.courier_id == courier.iiko_id:
+            raise NotAllowed("already_so", _("This courier has the order already."))
+        return {"courier_id": courier.iiko_id, "courier_name": courier.name}
+
+    return _request(order_id, CommandKind.ASSIGN_COURIER, wish, by, now)
+
+
+def request_payment(
+    *, order_id: int, payments: Sequence[resolve.AskedPayment], by: Requester, now: datetime
+) -> OrderCommand:
+    """Ask for other payments in place of all the order has; together they must cover it.
+
+    Raises:
+        UnknownOrder, NotAllowed, BadWish: nothing was stored.
+    """
+
+    def wish(subject: Subject) -> dict[str, Any]:
+        check(subject, CommandKind.UPDATE_PAYMENT)
+        wanted = {"payments": resolve.payments(subject.order, payments)}
+        if is_so(CommandKind.UPDATE_PAYMENT, wanted, fields_of(subject.order)):
+            raise NotAllowed("already_so", _("The order has these payments already."))
+        return wanted
+
+    return _request(order_id, CommandKind.UPDATE_PAYMENT, wish, by, now)
+
+
+def request_cancel(
+    *,
+    order_id: int,
+    reason: str,
+    by: Requester,
+    now: datetime,
+    cause_id: str | None = None,
+    removal_type_id: str | None = None,
+) -> OrderCommand:
+    """Ask for a cancellation; ``reason`` becomes the comment, and the cause where one has that name.
+
+    Raises:
+        UnknownOrder, NotAllowed, BadWish: nothing was stored.
+    """
+    if len(reason) > LONGEST_COMMENT:
+        raise BadWish("reason_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
+
+    def wish(subject: Subject) -> dict[str, Any]:
+        check(subject, CommandKind.CANCEL)
+        return resolve.cancellation(subject, reason.strip(), cause_id, removal_type_id)
+
+    return _request(order_id, CommandKind.CANCEL, wish, by, now)
+
+
+def request_discount(
+    *, order_id: int, asked: calculation.AskedDiscount, by: Requester, now: datetime
+) -> OrderCommand:
+    """Ask for a discount: in a draft of the order, or with ``asked.reissue`` by making it anew.
+
+    Raises:
+        UnknownOrder, NotAllowed, BadWish: nothing was stored.
+    """
+
+    def wish(subject: Subject) -> dict[str, Any]:
+        order = subject.order
+        has_drafts = not asked.reissue and drafts_are_on(order.organization_id)
+        check_discount(subject, reissue=asked.reissue, has_drafts=has_drafts)
+        _check_no_twin(order)
+        wanted = calculation.discount(order, asked)
+        if asked.reissue:
+            check_payments(order, wanted)
+        return wanted
+
+    return _request(order_id, CommandKind.APPLY_DISCOUNT, wish, by, now, phase=Phase.READ)
+
+
+def _check_no_twin(order: Order) -> None:
+    """One discount at a time: two would make two orders of one."""
+    about = discounts_about(order)
+    if about.filter(state=CommandState.ATTENTION).exists():
+        raise NotAllowed(
+            "discount_unsettled",
+            _("A discount of this order ended in a way that a person must look at first. See its commands."),
+        )
+    if about.filter(state__in=OPEN_STATES).exists():
+        raise NotAllowed(
+            "already_asked", _("A discount was asked for already and is on its way. Wait for its end.")
+        )
+
+
+def _request(
+    order_id: int, kind: CommandKind, wish_of: WishOf, by: Requester, now: datetime, *, phase: str = ""
+) -> OrderCommand:
+    with transaction.atomic():
+        order = _locked(order_id)
+        _check_link(order.organization)
+        wish = _wish(order, kind, wish_of)
+        command = OrderCommand.objects.create(
+            order=order,
+            kind=kind,
+            wish=wish,
+            order_then={name: getattr(order, name) for name in _REMEMBERED},
+            requested_by=by.name[:200],
+            user=by.user,
+            created_at=now,
+            phase=phase,
+        )
+        logger.info("command.asked", command_pk=command.pk, order_pk=order.pk, kind=str(kind))
+        tell(command, None, CommandState.PENDING, now=now, actor=command.requested_by)
+        command_due.send(OrderCommand, command_id=command.pk, at=None)
+    return command
+
+
+def _wish(order: Order, kind: CommandKind, wish_of: WishOf) -> dict[str, Any]:
+    under_way = OrderCommand.objects.open().filter(order=order, kind=kind)
+    try:
+        wish = wish_of(subject_of(order))
+    except NotAllowed as refusal:
+        if refusal.code == "already_so" and under_way.exists():
+            raise NotAllowed(
+                "change_under_way",
+                _("The order is so now, but another change is on its way. Wait until iiko has answered."),
+            ) from refusal
+        raise
+    if under_way.filter(wish=wish).exists():
+        raise NotAllowed(
+            "already_asked", _("This was asked already and iiko has not answered yet. Wait for its answer.")
+        )
+    return wish
+
+
+def _locked(order_id: int) -> Order:
+    order = (
+        Order.objects.select_for_update(of=("self",))
+        .select_related("organization")
+        .filter(pk=order_id)
+        .first()
+    )
+    if order is None:
+        raise UnknownOrder(_("There is no such order."))
+    return order
+
+
+def _check_link(organization: Organization) -> None:
+    """Refuse at once what could never be sent."""
+    credentials_of(login_of(organization))
+
+
+def give_up(*, command_id: int, by: Requester, now: datetime) -> OrderCommand:
+    """Stop following a command; what was sent may still be carried out by iiko.
+
+    Raises:
+        UnknownOrder: there is no such command.
+        NotAllowed: it is over.
+    """
+    with transaction.atomic():
+        locked = lock(command_id)
+        if locked is None:
+            raise UnknownOrder(_("There is no such command."))
+        _order, command = locked
+        if command.is_final and command.state != CommandState.ATTENTION:
+            raise NotAllowed("command_over", _("This command is over already."))
+        code = _given_up(command)
+        finish(command, CommandState.EXPIRED, now=now, code=code, actor=by.name)
+    return command
+
+
+def _given_up(command: OrderCommand) -> str:
+    if command.state == CommandState.ATTENTION:
+        return "seen_to"
+    was_sent = command.state != CommandState.PENDING
+    if command.phase in MIDWAY or (command.phase and was_sent):
+        return "given_up_midway"
+    return "given_up" if was_sent else "given_up_unsent"

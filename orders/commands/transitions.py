@@ -1,0 +1,113 @@
+"""The steps of a command that people are told, and its end.
+
+Whoever changes a command has locked its order first and then the command, as the mirror does.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+from django.db.models import QuerySet
+
+from orders.models.command import CommandState, OrderCommand
+from orders.models.order import Order, TimelineEntry
+from orders.signals import command_due
+
+logger = structlog.stdlib.get_logger(__name__)
+
+HUB = "hub"
+_IIKO = "iiko"
+_SAID_BY_IIKO = (CommandState.CONFIRMED, CommandState.REJECTED)
+
+
+def lock(command_id: int) -> tuple[Order, OrderCommand] | None:
+    """Lock the order of a command and then the command; within a transaction. None: there is no such one."""
+    row = OrderCommand.objects.filter(pk=command_id)
+    orders = Order.objects.select_for_update(no_key=True).only(
+        "status",
+        "is_deleted",
+        "unknown_to_iiko_at",
+        "courier_id",
+        "payments",
+        "when_delivered",
+        "organization",
+    )
+    while (order_id := _first(row.values_list("order_id", flat=True))) is not None:
+        # Rows that turned out to be one order may have been joined since it was looked up.
+        if (order := orders.filter(pk=order_id).order_by().first()) is not None:
+            return order, row.select_for_update(no_key=True).get()
+    return None
+
+
+def _first(ids: QuerySet[OrderCommand, int]) -> int | None:
+    return ids.order_by().first()
+
+
+def enter(command: OrderCommand, phase: str, *, now: datetime) -> None:
+    """Begin the next phase of a locked command; its first step is due at once."""
+    before, command.state = command.state, CommandState.PENDING
+    command.phase, command.phase_at = phase, now
+    command.new_order_id = command.saga.get("new_order_id", "")
+    command.correlation_id = command.error_code = command.error = command.proof = ""
+    command.looks, command.sent_at, command.finished_at, command.held_until = 0, None, None, now
+    command.save()
+    tell(command, before, command.state, now=now, actor=HUB)
+    command_due.send(OrderCommand, command_id=command.pk, at=None)
+
+
+_ONLY_ON_THE_WAY = ("body", "draft", "draft_before")
+"""What a saga holds of the guest; nobody needs it after the end."""
+
+
+def finish(
+    command: OrderCommand,
+    state: CommandState,
+    *,
+    now: datetime,
+    code: str = "",
+    error: str = "",
+    proof: str = "",
+    actor: str | None = None,
+) -> None:
+    """End a command that is locked and open; the next one of its order is due.
+
+    ``error`` holds iiko's own words; the hub's are found by ``code`` (``services.refusals``).
+    """
+    before, command.state = command.state, state
+    command.error_code, command.error, command.proof = code[:100], error, proof
+    command.finished_at, command.held_until = now, None
+    command.saga = {key: value for key, value in command.saga.items() if key not in _ONLY_ON_THE_WAY}
+    command.save(update_fields=["state", "error_code", "error", "proof", "finished_at", "held_until", "saga"])
+    tell(command, before, state, now=now, actor=actor or (_IIKO if state in _SAID_BY_IIKO else HUB))
+    log = logger.error if state == CommandState.ATTENTION else logger.info
+    log(
+        "command.ended",
+        command_pk=command.pk,
+        order_pk=command.order_id,
+        kind=command.kind,
+        state=str(state),
+        code=code,
+        correlation_id=command.correlation_id,
+    )
+    if command.new_order_id:
+        # Once iiko has told of the new order, both stories name each other.
+        command_due.send(OrderCommand, command_id=command.pk, at=None)
+    following = OrderCommand.objects.filter(order_id=command.order_id, state=CommandState.PENDING)
+    if (after := following.order_by("id").first()) is not None:
+        command_due.send(OrderCommand, command_id=after.pk, at=None)
+
+
+def tell(command: OrderCommand, before: str | None, after: str, *, now: datetime, actor: str) -> None:
+    """Write a step of a command into the story of its order."""
+    about = {"command_id": command.pk, "kind": command.kind, "wish": command.wish}
+    if command.phase:
+        about |= {"phase": str(command.phase), "new_iiko_order_id": command.new_order_id or None}
+    TimelineEntry.objects.create(
+        order_id=command.order_id,
+        what="command",
+        from_value=None if before is None else about | {"state": before},
+        to_value=about | {"state": after, "code": command.error_code or None, "error": command.error or None},
+        recorded_at=now,
+        actor=actor[:100],
+    )

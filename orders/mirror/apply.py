@@ -1,0 +1,340 @@
+"""What iiko says becomes the mirror: one way in for webhooks, reconciliation and replay.
+
+A batch of reports is applied in one transaction: rows that are missing are inserted empty, all rows
+of the batch are locked in the order of their ids, read, changed in memory and written back in bulk.
+An order seen for the first time has no row to lock, so without the empty rows two workers would
+lose each other's change; locked in order of arrival instead of id they would deadlock.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from core.mirror.change_feed import change_times
+from core.mirror.precedence import FALLBACK, RankedRow
+from core.sql_bulk import insert_rows, update_rows
+from iiko_client.models.order import OrderFields
+from orders.commands.settle import settle
+from orders.errors import OrderRowGone
+from orders.mirror.timeline import STORY_COLUMNS, Story
+from orders.models.command import OrderCommand
+from orders.models.order import MergedOrder, Order, TimelineEntry
+from orders.signals import order_merged
+
+MIRRORED = tuple(sorted(OrderFields.__annotations__))
+"""The fields of an order that messages set."""
+
+_WRITTEN = (
+    *MIRRORED,
+    "iiko_order_id",
+    "revision",
+    "field_ranks",
+    "not_listed_since",
+    "refusal_acknowledged_at",
+    "refusal_acknowledged_by",
+    "unknown_to_iiko_at",
+    "updated_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """What one event says of one order. ``rank`` decides field by field whether it still counts."""
+
+    event_id: int
+    organization_id: str
+    iiko_order_id: str | None
+    external_order_id: str | None
+    rank: str
+    revision: int | None
+    fields: OrderFields
+    happened_at: datetime | None
+    fallback_restaurant_name: str | None = None
+    is_replay: bool = False
+
+
+class Outcome(StrEnum):
+    APPLIED = "applied"
+    OLDER = "older"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    order_id: int
+    outcome: Outcome
+
+
+class _Row(RankedRow[Order]):
+    """One order of the batch, and what it will tell."""
+
+    def __init__(self, order: Order, *, now: datetime | None = None) -> None:
+        super().__init__(order, now=now)
+        self.order = order
+        self.story = Story(order, self.ranks)
+
+    def identify(self, iiko_order_id: str) -> None:
+        """An id is told once and never changes, so the oldest message may bring it."""
+        if self.order.iiko_order_id != iiko_order_id:
+            self.order.iiko_order_id = iiko_order_id
+            self.is_changed = self.is_touched = True
+
+
+class _Rows:
+    """The locked rows of a batch, found by either id."""
+
+    def __init__(self, orders: Iterable[Order], *, now: datetime | None = None) -> None:
+        self.by_iiko_id: dict[tuple[str, str], _Row] = {}
+        self.by_external_id: dict[tuple[str, str], list[_Row]] = {}
+        self.all: dict[int, _Row] = {}
+        for order in orders:
+            row = _Row(order, now=now)
+            self.all[order.pk] = row
+            self.know(row)
+
+    def know(self, row: _Row) -> None:
+        order = row.order
+        if order.iiko_order_id is not None:
+            self.by_iiko_id[order.organization_id, order.iiko_order_id] = row
+        for external in {order.external_order_id, order.soi_external_id} - {None}:
+            named = self.by_external_id.setdefault((order.organization_id, external or ""), [])
+            if row not in named:
+                named.append(row)
+
+    def forget(self, row: _Row) -> None:
+        del self.all[row.order.pk]
+        for rows in self.by_external_id.values():
+            if row in rows:
+                rows.remove(row)
+
+    def with_iiko_id(self, report: OrderReport) -> _Row | None:
+        return self.by_iiko_id.get((report.organization_id, report.iiko_order_id or ""))
+
+    def named(self, report: OrderReport, *, nameless: bool = False) -> _Row | None:
+        """The newest row with the report's external id; ``nameless``: only one without iiko's id."""
+        rows = self.by_external_id.get((report.organization_id, report.external_order_id or ""), [])
+        if nameless:
+            rows = [row for row in rows if row.order.iiko_order_id is None]
+        return max(rows, key=lambda row: row.order.pk, default=None)
+
+
+@transaction.atomic
+def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int, Applied]:
+    """Apply a batch of reports in order of arrival; returns the outcome by event id.
+
+    Raises:
+        OrderRowGone, DatabaseError: nothing of the batch was applied; it may be tried again.
+    """
+    reports = sorted(reports, key=lambda report: report.event_id)
+    times = change_times()
+    rows = _lock_rows(reports, times, now)
+    outcomes: dict[int, Applied] = {}
+    losers: dict[int, int] = {}
+    for report in reports:
+        row, loser = _identify(rows, report)
+        row.story.open(report.happened_at, report.event_id, now)
+        if loser is not None:
+            losers[loser.order.pk] = row.order.pk
+            _absorb(row, loser)
+            rows.forget(loser)
+        outcome = _apply(row, report)
+        row.story.close()
+        rows.know(row)
+        outcomes[report.event_id] = Applied(row.order.pk, outcome)
+    _write(rows, losers, times)
+    settle((row.order for row in rows.all.values() if row.is_changed), now=now)
+    return {
+        event_id: Applied(_keeper(losers, applied.order_id), applied.outcome)
+        for event_id, applied in outcomes.items()
+    }
+
+
+def _keeper(losers: dict[int, int], order_id: int) -> int:
+    while order_id in losers:
+        order_id = losers[order_id]
+    return order_id
+
+
+# --- which row -------------------------------------------------------------------------------------
+
+
+def _lock_rows(reports: Sequence[OrderReport], times: Iterator[datetime], now: datetime) -> _Rows:
+    wanted = _matching(reports)
+    known = _known(wanted)
+    if unsettled := _unsettled(known, reports):
+        # Two workers may meet one new order by different ids, which no unique index can see.
+        _lock_names(unsettled)
+        known = _known(wanted)
+    if stubs := _missing(known, reports, times):
+        Order.objects.bulk_create(stubs, ignore_conflicts=True)
+    return _Rows(Order.objects.select_for_update().filter(wanted).order_by("pk"), now=now)
+
+
+def _known(wanted: Q) -> _Rows:
+    return _Rows(Order.objects.filter(wanted).only(*_KEYS))
+
+
+def _unsettled(known: _Rows, reports: Sequence[OrderReport]) -> list[OrderReport]:
+    """The reports that bring an external id by which their row cannot be found yet."""
+    unsettled = []
+    for report in reports:
+        if report.external_order_id is None:
+            continue
+        row = _find(known, report)
+        names = {row.order.external_order_id, row.order.soi_external_id} if row else set()
+        if report.external_order_id not in names or (
+            report.iiko_order_id and row and row.order.iiko_order_id is None
+        ):
+            unsettled.append(report)
+    return unsettled
+
+
+def _lock_names(reports: Sequence[OrderReport]) -> None:
+    """Let nobody else decide meanwhile whose these external ids are; until the transaction ends."""
+    names = {f"{report.organization_id}\0{report.external_order_id}" for report in reports}
+    buckets = sorted({zlib.crc32(name.encode()) % _NAME_BUCKETS for name in names})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, bucket) FROM unnest(%s::int[]) AS bucket",
+            [_NAME_LOCKS, buckets],
+        )
+
+
+_NAME_LOCKS = 0x11C1  # keeps these advisory locks apart from anybody else's in the database
+_NAME_BUCKETS = 1024  # bounds how many a batch can take
+
+
+_KEYS = ("id", "organization_id", "iiko_order_id", "external_order_id", "soi_external_id", "field_ranks")
+
+
+def _matching(reports: Sequence[OrderReport]) -> Q:
+    iiko_ids = {report.iiko_order_id for report in reports if report.iiko_order_id}
+    external_ids = {report.external_order_id for report in reports if report.external_order_id}
+    only_external = {
+        report.external_order_id
+        for report in reports
+        if report.external_order_id and not report.iiko_order_id
+    }
+    found = Q(iiko_order_id__in=iiko_ids)
+    if external_ids:
+        found |= Q(iiko_order_id__isnull=True, external_order_id__in=external_ids)
+    if only_external:
+        found |= Q(external_order_id__in=only_external) | Q(soi_external_id__in=only_external)
+    return Q(organization_id__in={report.organization_id for report in reports}) & found
+
+
+def _missing(known: _Rows, reports: Sequence[OrderReport], times: Iterator[datetime]) -> list[Order]:
+    """Empty rows for the orders seen for the first time, in the order in which every worker inserts."""
+    stubs: list[Order] = []
+    for report in reports:
+        if _find(known, report) is not None:
+            continue
+        stub = Order(
+            organization_id=report.organization_id,
+            iiko_order_id=report.iiko_order_id,
+            external_order_id=report.external_order_id,
+            updated_at=next(times),
+        )
+        known.know(_Row(stub))
+        stubs.append(stub)
+    return sorted(stubs, key=lambda o: (o.organization_id, o.iiko_order_id or "", o.external_order_id or ""))
+
+
+def _find(rows: _Rows, report: OrderReport) -> _Row | None:
+    if report.iiko_order_id is None:
+        return rows.named(report)
+    return rows.with_iiko_id(report) or rows.named(report, nameless=True)
+
+
+def _identify(rows: _Rows, report: OrderReport) -> tuple[_Row, _Row | None]:
+    """Return the report's row and, where two rows turn out to be one order, the one to give up."""
+    row = _find(rows, report)
+    if row is None:
+        raise OrderRowGone(f"The row of event {report.event_id} went away while it was being locked.")
+    if report.iiko_order_id is None:
+        return row, None
+    nameless = rows.named(report, nameless=True)
+    if nameless is None or nameless is row:
+        row.identify(report.iiko_order_id)
+        return row, None
+    # The older row keeps its number: it is the one people have seen.
+    keeper, loser = sorted((row, nameless), key=lambda one: one.order.pk)
+    keeper.identify(report.iiko_order_id)
+    return keeper, loser
+
+
+def _absorb(keeper: _Row, loser: _Row) -> None:
+    """Give the keeper every field in which the other row knew better."""
+    for name in MIRRORED:
+        rank = loser.ranks.of(name)
+        if rank > keeper.ranks.of(name):
+            keeper.set(name, getattr(loser.order, name), rank)
+    keeper.order.revision = max(keeper.order.revision or 0, loser.order.revision or 0) or None
+    if keeper.order.refusal_acknowledged_at is None:
+        keeper.order.refusal_acknowledged_at = loser.order.refusal_acknowledged_at
+        keeper.order.refusal_acknowledged_by = loser.order.refusal_acknowledged_by
+    keeper.order.created_at = min(keeper.order.created_at, loser.order.created_at)
+    keeper.story.absorb(loser.story, loser_id=loser.order.pk)
+    keeper.is_changed = keeper.is_touched = True
+
+
+# --- what changes ----------------------------------------------------------------------------------
+
+
+def _apply(row: _Row, report: OrderReport) -> Outcome:
+    refusal = (row.order.creation_status, row.order.error_info)
+    counts = row.take(report.fields, report.rank)
+    if refusal != (row.order.creation_status, row.order.error_info):
+        row.order.refusal_acknowledged_at = None  # another refusal wants to be seen to
+    _guess_restaurant(row, report)
+    _hear(row, report)
+    row.note_revision(report.revision)
+    return Outcome.APPLIED if counts else Outcome.OLDER
+
+
+def _hear(row: _Row, report: OrderReport) -> None:
+    """iiko speaks of the order, so it knows it; a replay and late news of old are no proof."""
+    order = row.order
+    is_old = report.revision is not None and report.revision < (order.revision or 0)
+    if order.not_listed_since is None or report.is_replay or is_old:
+        return
+    row.is_touched = True
+    row.is_changed |= order.unknown_to_iiko_at is not None
+    order.not_listed_since = order.unknown_to_iiko_at = None
+
+
+def _guess_restaurant(row: _Row, report: OrderReport) -> None:
+    if report.fallback_restaurant_name and row.ranks.of("restaurant_name") <= FALLBACK:
+        row.set("restaurant_name", report.fallback_restaurant_name, FALLBACK)
+
+
+# --- writing ---------------------------------------------------------------------------------------
+
+
+def _write(rows: _Rows, losers: dict[int, int], times: Iterator[datetime]) -> None:
+    for loser_id, keeper_id in losers.items():
+        keeper_id = _keeper(losers, keeper_id)
+        order_merged.send(Order, loser_id=loser_id, keeper_id=keeper_id)
+        TimelineEntry.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+        OrderCommand.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+        MergedOrder.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+        MergedOrder.objects.create(pk=loser_id, order_id=keeper_id)
+        Order.objects.filter(pk=loser_id).delete()
+    touched = [row for row in rows.all.values() if row.is_touched]
+    update_rows(Order, _WRITTEN, [_columns(row, times) for row in touched])
+    insert_rows(TimelineEntry, STORY_COLUMNS, [told for row in touched for told in row.story.rows()])
+
+
+def _columns(row: _Row, times: Iterator[datetime]) -> dict[str, Any]:
+    order = row.order
+    order.field_ranks = row.ranks.packed(MIRRORED)
+    if row.is_changed:
+        order.updated_at = next(times)
+    return {"id": order.pk} | {name: getattr(order, name) for name in _WRITTEN}

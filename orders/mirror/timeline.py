@@ -1,0 +1,153 @@
+"""The story of an order: which changes people are told, and how they are put."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from core.mirror.precedence import NOTHING, FieldRanks
+from iiko_client.models.order_lines import iso
+from orders.models.order import Order
+
+# What a change is called, in the order in which the changes of one message are told. Fields that are
+# not here change along with one of these, or say little to a person; they are in the event itself.
+TOLD = {
+    "unknown_to_iiko_at": _("Unknown to iiko"),
+    "creation_status": _("Creation"),
+    "error_info": _("Creation error"),
+    "status": _("Status"),
+    "is_deleted": _("Deletion"),
+    "cancel_cause": _("Cancel cause"),
+    "cancel_comment": _("Cancel comment"),
+    "external_order_id": _("External id"),
+    "readable_number": _("Number"),
+    "order_type": _("Type"),
+    "promised_time": _("Promised time"),
+    "estimated_time": _("Estimated time"),
+    "courier_name": _("Courier"),
+    "external_courier_service_name": _("Outside courier service"),
+    "tracking_link": _("Tracking link"),
+    "problem": _("Problem"),
+    "comment": _("Comment"),
+    "amount_minor": _("Amount"),
+    "items": _("Items"),
+    "payments": _("Payments"),
+    "tips": _("Tips"),
+    "discounts": _("Discounts"),
+    "customer": _("Customer"),
+    "phone": _("Phone"),
+    "phone_extension": _("Phone extension"),
+    "address": _("Address"),
+    "moved": _("Moved"),
+}
+UNKNOWN_TO_IIKO = "unknown_to_iiko_at"
+ACKNOWLEDGED = "acknowledged"
+MERGED = "merged"
+REISSUED = "reissued"
+TITLES = TOLD | {
+    ACKNOWLEDGED: _("Seen to"),
+    MERGED: _("Joined with another row of the same order"),
+    REISSUED: _("Re-issued"),
+}
+
+# What is said for the first time is no change; only these are told even so.
+_AT_BIRTH = frozenset(
+    {
+        "status",
+        "is_deleted",
+        "creation_status",
+        "error_info",
+        "courier_name",
+        "external_courier_service_name",
+        "unknown_to_iiko_at",
+        "problem",
+        "cancel_cause",
+    }
+)
+
+_BRIEF = {
+    "items": ("name", "size", "amount", "status", "is_deleted", "result_minor"),
+    "payments": ("name", "kind", "sum_minor"),
+    "tips": ("name", "kind", "sum_minor"),
+    "discounts": ("name", "sum_minor"),
+}
+
+# Which time orders a story: the one that is shown. iiko's own where it said one, so that an event that comes
+# late stands where it belongs; of one moment the line that was written first.
+SHOWN_AT = Coalesce("happened_at", "recorded_at")
+
+STORY_COLUMNS = (
+    "order",
+    "what",
+    "from_value",
+    "to_value",
+    "happened_at",
+    "recorded_at",
+    "source_event_id",
+    "actor",
+)
+
+
+class Story:
+    """Collects the timeline rows of one order while messages are applied to it."""
+
+    def __init__(self, order: Order, ranks: FieldRanks) -> None:
+        self._order = order
+        self._ranks = ranks
+        self._rows: list[dict[str, Any]] = []
+        self._before: dict[str, Any] = {}
+        self._unsaid: frozenset[str] = frozenset()
+        self._source: dict[str, Any] = {}
+
+    def open(self, happened_at: datetime | None, event_id: int, now: datetime) -> None:
+        """Begin one message: remember how things stand."""
+        self._before = {name: _told(self._order, name) for name in TOLD}
+        self._unsaid = frozenset(name for name in TOLD if self._ranks.of(name) == NOTHING)
+        self._source = {"happened_at": happened_at, "recorded_at": now, "source_event_id": event_id}
+
+    def close(self) -> None:
+        """End the message: tell what is different now."""
+        for name, before in self._before.items():
+            after = _told(self._order, name)
+            if after != before and (name not in self._unsaid or name in _AT_BIRTH):
+                self._tell(name, before, after)
+
+    def absorb(self, other: Story, *, loser_id: int) -> None:
+        """Take over the story of a row that is given up; between ``open`` and ``close``."""
+        self._rows += other._rows
+        self._tell(MERGED, loser_id, self._order.pk)
+
+    def _tell(self, name: str, before: Any, after: Any) -> None:
+        self._rows.append(
+            {"what": name, "from_value": kept(name, before), "to_value": kept(name, after), "actor": "iiko"}
+            | self._source
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [{"order_id": self._order.pk} | row for row in self._rows]
+
+
+def _told(order: Order, name: str) -> Any:
+    """A status nobody knows is told as iiko wrote it; that an order is not deleted is no news."""
+    if name == "status":
+        return order.status or order.raw_status
+    return bool(order.is_deleted) if name == "is_deleted" else getattr(order, name)
+
+
+def _outside(line: Mapping[str, Any]) -> dict[str, bool]:
+    """That a payment was taken, or its receipt printed, outside iiko; nothing where it was not."""
+    names = ("is_processed_externally", "is_fiscalized_externally")
+    return {name: True for name in names if line.get(name)}
+
+
+def kept(name: str, value: Any) -> Any:
+    """The form in which the timeline keeps a field's value."""
+    if isinstance(value, datetime):
+        return iso(value)
+    if name in _BRIEF and isinstance(value, list):
+        return [{key: line.get(key) for key in _BRIEF[name]} | _outside(line) for line in value]
+    return value

@@ -1,0 +1,200 @@
+"""Wishes: what people and programs asked iiko to do with an order, and what became of it.
+
+Imported by ``orders.models.order``, so that Django finds these models there.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class CommandKind(models.TextChoices):
+    UPDATE_STATUS = "update_status", _("change the status")
+    ASSIGN_COURIER = "assign_courier", _("assign a courier")
+    UPDATE_PAYMENT = "update_payment", _("change the payment")
+    CANCEL = "cancel", _("cancel the order")
+    APPLY_DISCOUNT = "apply_discount", _("give a discount")
+
+
+class Phase(models.TextChoices):
+    """Where a discount stands on its way (docs/adr/0007); other commands have none."""
+
+    READ = "read", _("reading the order")
+    SAVE_DRAFT = "save_draft", _("changing the draft")
+    COMMIT_DRAFT = "commit_draft", _("sending the draft to the till")
+    RESTORE_DRAFT = "restore_draft", _("putting the draft back as it was")
+    CREATE = "create", _("making the new order")
+    CANCEL_OLD = "cancel_old", _("cancelling the old order")
+    CANCEL_NEW = "cancel_new", _("taking the new order back")
+
+
+class CommandState(models.TextChoices):
+    """``pending → sent → confirmed | rejected``; ``unknown`` after a lost answer, until iiko shows more."""
+
+    PENDING = "pending", _("waiting to be sent")
+    SENT = "sent", _("sent, not confirmed yet")
+    UNKNOWN = "unknown", _("no answer, being looked into")
+    CONFIRMED = "confirmed", _("done")
+    REJECTED = "rejected", _("refused")
+    EXPIRED = "expired", _("given up")
+    ATTENTION = "attention", _("a person has to look")
+    """The hub does nothing more by itself; what iiko tells may still settle it."""
+
+
+OPEN_STATES = (CommandState.PENDING, CommandState.SENT, CommandState.UNKNOWN)
+FAILED_STATES = (CommandState.REJECTED, CommandState.EXPIRED)
+GIVEN_UP = ("given_up", "given_up_unsent", "given_up_midway", "seen_to")
+"""Codes of commands that a person ended."""
+
+HANGS_AFTER = timedelta(seconds=60)
+FAILED_WITHIN = timedelta(hours=24)
+UNSETTLED_WITHIN = timedelta(days=7)
+"""Counts of what went wrong have an end: after so long it is history."""
+
+
+class OrderCommandQuerySet(models.QuerySet["OrderCommand"]):
+    def open(self) -> OrderCommandQuerySet:
+        return self.filter(state__in=OPEN_STATES)
+
+    def hanging(self, now: datetime) -> OrderCommandQuerySet:
+        """Asked for a minute ago or longer, and still without an answer."""
+        return self.open().filter(created_at__lte=now - HANGS_AFTER)
+
+    def failed_lately(self, now: datetime) -> OrderCommandQuerySet:
+        """Refused or not done not long ago, and nobody has seen to it or gave it up."""
+        failed = self.filter(state__in=FAILED_STATES, acknowledged_at__isnull=True)
+        return failed.filter(finished_at__gte=now - FAILED_WITHIN).exclude(error_code__in=GIVEN_UP)
+
+    def unsettled_lately(self, now: datetime) -> OrderCommandQuerySet:
+        """Left to a person not long ago, and not seen to."""
+        return self.filter(state=CommandState.ATTENTION, created_at__gte=now - UNSETTLED_WITHIN)
+
+    def under_way(self) -> OrderCommandQuerySet:
+        """iiko may be carrying them out."""
+        return self.filter(state__in=(CommandState.SENT, CommandState.UNKNOWN))
+
+
+class OrderCommand(models.Model):
+    """A wish, written before anything is sent. Changed by ``services.commands`` and its neighbours alone.
+
+    ``wish`` holds what was asked, by the hub's names, sums in 1/100 (``*_minor``); ``order_then`` how the
+    order stood at that moment. ``correlation_id`` is iiko's name of the command. Nothing is sent while
+    ``held_until`` is in the future: a worker has it in hand, or iiko asked to wait.
+
+    A discount takes several steps: ``phase`` is the present one (``state`` then says how far that one is),
+    ``new_order_id`` iiko's id of the order made in place of this one, ``saga`` what the steps must know.
+    """
+
+    order = models.ForeignKey(
+        "orders.Order", models.CASCADE, related_name="commands", verbose_name=_("order"), db_index=False
+    )
+    kind = models.CharField(_("what"), max_length=20, choices=CommandKind)
+    state = models.CharField(_("state"), max_length=12, choices=CommandState, default=CommandState.PENDING)
+    wish = models.JSONField(_("wish"), default=dict)
+    order_then = models.JSONField(_("the order then"), default=dict)
+    correlation_id = models.CharField(_("correlation id"), max_length=200, blank=True)
+    error_code = models.CharField(_("error code"), max_length=100, blank=True)
+    error = models.TextField(_("error"), blank=True)
+    requested_by = models.CharField(_("asked by"), max_length=200)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("user"),
+        db_index=False,
+    )
+    proof = models.CharField(_("proved by"), max_length=20, blank=True)
+    looks = models.PositiveIntegerField(_("times asked"), default=0)
+    phase = models.CharField(_("phase"), max_length=20, choices=Phase, blank=True)
+    phase_at = models.DateTimeField(_("in this phase since"), null=True)
+    new_order_id = models.CharField(_("iiko id of the new order"), max_length=200, blank=True)
+    saga = models.JSONField(default=dict, editable=False)
+    held_until = models.DateTimeField(_("next step"), null=True)
+    created_at = models.DateTimeField(_("asked"))
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    finished_at = models.DateTimeField(_("ended"), null=True)
+    acknowledged_at = models.DateTimeField(_("seen to"), null=True, editable=False)
+    acknowledged_by = models.CharField(_("seen to by"), max_length=200, blank=True, editable=False)
+
+    objects = OrderCommandQuerySet.as_manager()
+
+    class Meta:
+        db_table = "order_commands"
+        ordering = ("-id",)
+        verbose_name = _("command")
+        verbose_name_plural = _("commands")
+        permissions = [
+            ("change_order_status", "Can change the status of orders in iiko"),
+            ("assign_order_courier", "Can assign couriers in iiko"),
+            ("change_order_payment", "Can change payments in iiko"),
+            ("cancel_order", "Can cancel orders in iiko"),
+            ("apply_order_discount", "Can give discounts in iiko"),
+        ]
+        indexes = [
+            models.Index("order", "id", name="order_commands_order"),
+            models.Index("id", name="order_commands_open", condition=Q(state__in=OPEN_STATES)),
+            models.Index("state", "id", name="order_commands_state"),
+            models.Index(
+                "correlation_id", name="order_commands_correlation", condition=~Q(correlation_id="")
+            ),
+            models.Index("new_order_id", name="order_commands_new_order", condition=~Q(new_order_id="")),
+            models.Index(
+                "finished_at",
+                name="order_commands_failed",
+                condition=Q(state__in=FAILED_STATES, acknowledged_at__isnull=True),
+            ),
+            models.Index("order", name="order_commands_attention", condition=Q(state=CommandState.ATTENTION)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} #{self.pk}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.state not in OPEN_STATES
+
+
+class DraftUse(models.Model):
+    """Whether a restaurant has iiko's drafts switched on, as iiko last told when it was asked for one."""
+
+    organization = models.OneToOneField(
+        "organizations.Organization", models.CASCADE, to_field="iiko_id", primary_key=True, related_name="+"
+    )
+    is_on = models.BooleanField()
+    learned_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "draft_uses"
+
+    def __str__(self) -> str:
+        return f"{self.organization_id}: {self.is_on}"
+
+
+class IdempotencyKey(models.Model):
+    """A caller's name for a request, so that its repeat is answered with the first command.
+
+    ``owner`` is the API key or user; ``fingerprint`` a digest of the request: the same name with another
+    request is a mistake.
+    """
+
+    owner = models.CharField(max_length=60)
+    key = models.CharField(max_length=200)
+    fingerprint = models.CharField(max_length=64)
+    command = models.ForeignKey(OrderCommand, models.CASCADE, related_name="+", db_index=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "idempotency_keys"
+        constraints = [
+            models.UniqueConstraint(fields=("owner", "key"), name="idempotency_keys_one_per_owner")
+        ]
+        indexes = [models.Index("created_at", name="idempotency_keys_created")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,75 @@
+"""What of an order is paid, and what remains to be collected, by all that iiko tells of it.
+
+iiko tells it twice: a flag or more at each payment, and ``processedPaymentsSum`` beside them (OpenAPI,
+Response.Order.PaymentItem, read 2026-11). ``isPreliminary`` alone does not mean unpaid: what another system
+took (``isProcessedExternally``) and what was paid ahead (``isPrepay``) stay preliminary until the order is
+closed. That the larger of the two totals is what the guest paid is a guess, which keeps him from paying
+twice; where they contradict each other both are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from core.mirror.precedence import is_told
+
+
+class Paid(Protocol):
+    amount_minor: Any
+    processed_payments_minor: Any
+    payments: Any
+    field_ranks: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Sums in 1/100; None where iiko has not told enough.
+
+    ``expected_minor`` is promised by payments that are put down and not taken yet, ``uncovered_minor``
+    by none.
+    ``flagged_minor`` is what the payments say was taken, where iiko's own total says otherwise.
+    """
+
+    paid_minor: int | None
+    due_minor: int | None = None
+    overpaid_minor: int = 0
+    expected_minor: int = 0
+    uncovered_minor: int = 0
+    flagged_minor: int | None = None
+
+
+def is_taken(payment: Mapping[str, Any]) -> bool:
+    """Whether the money of a payment is there, by its own flags."""
+    is_outside = payment.get("is_processed_externally") or payment.get("is_prepay")
+    return bool(is_outside) or payment.get("is_preliminary") is False
+
+
+def settlement_of(row: Paid) -> Settlement:
+    """Work out what is paid and what is due; by the flags alone where a till names no total."""
+    told = row.payments if is_told(row.field_ranks, "payments") else None
+    flagged = None if told is None else sum(_sum(one) for one in told if is_taken(one))
+    put_down = sum(_sum(one) for one in told or [])
+    processed = row.processed_payments_minor
+    known = [total for total in (flagged, processed) if total is not None]
+    if not known:
+        return Settlement(None)
+    paid = max(known)
+    agree = len(known) == 1 or processed in (flagged, put_down)
+    contradicted = None if agree else flagged
+    if row.amount_minor is None:
+        return Settlement(paid, flagged_minor=contradicted)
+    due, expected = max(0, row.amount_minor - paid), max(0, put_down - paid)
+    return Settlement(
+        paid_minor=paid,
+        due_minor=due,
+        overpaid_minor=max(0, paid - row.amount_minor),
+        expected_minor=min(due, expected),
+        uncovered_minor=max(0, due - expected),
+        flagged_minor=contradicted,
+    )
+
+
+def _sum(payment: Mapping[str, Any]) -> int:
+    return payment.get("sum_minor") or 0

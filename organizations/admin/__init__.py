@@ -1,0 +1,1 @@
+"""Restaurants, the connection to iiko and the dictionaries in the admin."""

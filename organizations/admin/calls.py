@@ -1,0 +1,245 @@
+"""The log of calls to iiko: what was asked, what came back, how long it took."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from typing import Any
+
+from django.contrib import admin
+from django.db import connection
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.views import ChangeList
+
+from core import db_clock
+from core.admin.base import MirrorAdmin
+from core.admin.filters import HubDropdownFilter
+from core.admin.json_text import pretty_json
+from core.display import EMPTY, badge, clock, cut, two_lines
+from core.ids import searchable_id
+from iiko_client import vendor_time
+from organizations.admin.filters import MomentRangeFilter, OrganizationFilter
+from organizations.admin.zones import naming_zones
+from organizations.models.connection import SLOW_MS, ApiCall, ApiLogin
+from organizations.models.organization import Organization
+
+FAILED, SLOW = "failed", "slow"
+
+_BODIES = ("request", "response", "response_text")
+
+# Names that the hub's own work leaves in the log, where no person asked.
+_OWN_WORK = {
+    "automatic registration": _("registration of webhooks"),
+    "check": _("daily check of balances"),
+    "hub": _("the hub"),
+    "pos watch": _("watch over the POS"),
+    "register_webhooks": _("registration of webhooks"),
+    "stop lists": _("reading of stop lists"),
+    "sync_dictionaries": _("reading of dictionaries"),
+    "sync_orders": _("reconciliation of orders"),
+    "sync_orders (by the clock)": _("reconciliation of orders"),
+    "webhook watch": _("watch over the webhooks"),
+}
+
+# One probe of the index for each operation, however many calls there are.
+_OPERATIONS_MET = """
+WITH RECURSIVE met(operation, number) AS (
+    (SELECT operation, 1 FROM iiko_api_calls ORDER BY operation LIMIT 1)
+    UNION ALL
+    SELECT (SELECT operation FROM iiko_api_calls c WHERE c.operation > met.operation
+            ORDER BY operation LIMIT 1), number + 1
+    FROM met WHERE met.operation IS NOT NULL AND number < 200
+)
+SELECT operation FROM met WHERE operation IS NOT NULL
+"""
+
+
+class OutcomeFilter(HubDropdownFilter):
+    title = _("outcome")
+    parameter_name = "outcome"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return [(FAILED, gettext("failed")), (SLOW, gettext("slow"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
+        # Written as the partial indexes are, so that they answer.
+        wanted = {FAILED: ~Q(error=""), SLOW: Q(duration_ms__gte=SLOW_MS)}
+        chosen = self.value()
+        return queryset.filter(wanted[chosen]) if chosen in wanted else queryset
+
+
+class OperationFilter(HubDropdownFilter):
+    title = _("operation")
+    parameter_name = "operation"
+    column = "operation"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        with connection.cursor() as cursor:
+            cursor.execute(_OPERATIONS_MET)
+            return [(name, name) for (name,) in cursor.fetchall()]
+
+
+class LoginFilter(HubDropdownFilter):
+    title = _("API login")
+    parameter_name = "login"
+    column = "api_login_id"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return [(str(pk), name) for pk, name in ApiLogin.objects.values_list("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
+        chosen = self.value() or ""
+        if chosen and not (chosen.isascii() and chosen.isdigit() and len(chosen) < 19):
+            return queryset.none()
+        return super().queryset(request, queryset)
+
+
+class StartedFilter(MomentRangeFilter):
+    name = "started"
+    label: Any = _("made")
+    field = "started_at"
+
+
+class CallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str] | None = None
+    ) -> QuerySet[ApiCall]:
+        """Rows without their bodies, each with the name of its restaurant."""
+        calls: QuerySet[ApiCall] = super().get_queryset(request, exclude_parameters)
+        restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_id"))
+        return naming_zones(calls.defer(*_BODIES)).annotate(
+            restaurant_name=Subquery(restaurant.values("name")[:1]),
+            restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
+        )
+
+
+@admin.register(ApiCall)
+class ApiCallAdmin(MirrorAdmin):
+    list_display = ("started", "operation", "outcome", "took", "restaurant", "asked_by")
+    list_filter = (OutcomeFilter, OperationFilter, OrganizationFilter, LoginFilter, StartedFilter)
+    list_before_template = "admin/organizations/apicall/above_list.html"
+    search_fields = ("order_id",)  # shows the box; see get_search_results
+    search_help_text = _("iiko's id of an order, or a correlation id")
+    sortable_by = ()
+    empty_words = _(
+        "Calls appear here once the hub asks iiko for something: check the connection of an API login, say."
+    )
+    fields = ()
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[CallChangeList]:
+        return CallChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ApiCall], search_term: str
+    ) -> tuple[QuerySet[ApiCall], bool]:
+        text = search_term.strip()
+        if not text or "\0" in text:
+            return (queryset.none() if text else queryset), False
+        ident = searchable_id(text)
+        # The exclusions let the partial indexes answer.
+        of_order = Q(order_id=ident) & ~Q(order_id="")
+        return queryset.filter(of_order | Q(correlation_id=ident) & ~Q(correlation_id="")), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        chosen = request.GET.get("outcome", "")
+        offered = (("", _("All")), (FAILED, _("failed")), (SLOW, _("slow")))
+        chips = [(value, text, chosen == value) for value, text in offered]
+        response: HttpResponse = super().changelist_view(request, {"chips": chips} | (extra_context or {}))
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        call: ApiCall = context["original"]
+        context |= _page(call, sees_orders=request.user.has_perm("orders.view_order"))
+        context |= {"title": call.operation, "subtitle": None}
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    # --- columns; a row is an ApiCall with what CallChangeList added -------------------------------------
+
+    @admin.display(description=_("made"))
+    def started(self, call: Any) -> SafeString:
+        zone = vendor_time.zone(call.restaurant_zone) if call.restaurant_zone else UTC
+        is_shifted = call.is_many_zones or not call.restaurant_zone
+        return clock(call.started_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, call: ApiCall) -> SafeString:
+        return two_lines(outcome_badge(call), call.error_code)
+
+    @admin.display(description=_("took"))
+    def took(self, call: ApiCall) -> SafeString | str:
+        text = gettext("%(count)d ms") % {"count": call.duration_ms}
+        return badge("pending", text, gettext("slow")) if call.duration_ms >= SLOW_MS else text
+
+    @admin.display(description=_("restaurant"))
+    def restaurant(self, call: Any) -> SafeString:
+        return cut(call.restaurant_name or call.organization_id or EMPTY)
+
+    @admin.display(description=_("asked by"))
+    def asked_by(self, call: ApiCall) -> SafeString:
+        return cut(asked_by_text(call))
+
+
+def asked_by_text(call: ApiCall) -> str:
+    """Who asked: a person or key by name, the hub's own work in words."""
+    return str(_OWN_WORK.get(call.requested_by, call.requested_by)) or EMPTY
+
+
+def outcome_badge(call: ApiCall) -> SafeString:
+    if not call.error:
+        return badge("processed", str(call.http_status or "OK"))
+    return badge("refused", f"{call.http_status} {call.error}" if call.http_status else call.error)
+
+
+def _page(call: ApiCall, *, sees_orders: bool) -> dict[str, Any]:
+    """Collect what the page of one call shows."""
+    organization = Organization.objects.filter(iiko_id=call.organization_id).first()
+    zone = organization.zone() if organization else UTC
+    return {
+        "badge": outcome_badge(call),
+        "headline": [
+            (
+                gettext("Made"),
+                clock(call.started_at, zone, now=db_clock.now(), seconds=True, with_offset=True),
+            ),
+            (gettext("Took"), gettext("%(count)d ms") % {"count": call.duration_ms}),
+            (gettext("Restaurant"), organization or call.organization_id or EMPTY),
+            (gettext("Asked by"), asked_by_text(call)),
+            (gettext("Attempt"), str(call.attempt)),
+        ],
+        "request_json": _laid_out(call.request),
+        "response_json": _laid_out(call.response),
+        "facts": _facts(call, sees_orders),
+    }
+
+
+def _laid_out(body: Any) -> SafeString | None:
+    return None if body is None else pretty_json(json.dumps(body, ensure_ascii=False))
+
+
+def _facts(call: ApiCall, sees_orders: bool) -> list[tuple[str, Any]]:
+    order: Any = call.order_id
+    if order and sees_orders:
+        url = f"{reverse('admin:orders_order_changelist')}?{urlencode({'q': call.order_id})}"
+        order = format_html('<a class="hub-link" href="{}">{}</a>', url, call.order_id)
+    facts = [
+        (gettext("Address"), call.url),
+        (gettext("API login"), str(call.api_login) if call.api_login else None),
+        (gettext("Error"), call.error),
+        (gettext("Error code"), call.error_code),
+        (gettext("Order"), order),
+        (gettext("Restaurant's iiko id"), call.organization_id),
+        (gettext("Correlation id"), call.correlation_id),
+    ]
+    return [(title, value) for title, value in facts if value]

@@ -1,0 +1,66 @@
+"""What stop lists and shifts share in the admin: the present first, names from the dictionaries, a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from core import db_clock
+from core.admin.base import MirrorAdmin
+from core.admin.export import Exporting
+from core.display import clock, two_lines
+from organizations.admin.zones import naming_zones
+from organizations.name_annotations import with_group_names
+
+State = tuple[str, Any]
+"""A value of the filter ``state`` and its name; the first, empty one is the present."""
+
+
+def moment_text(moment: datetime | None, row: Any) -> SafeString:
+    """A time of a row on the clock of its restaurant, with the zone where the list has several."""
+    return clock(moment, row.organization.zone(), now=db_clock.now(), with_offset=row.is_many_zones)
+
+
+def group_text(row: Any) -> str:
+    return str(row.terminal_group_name or row.terminal_group_id)
+
+
+class BoardAdmin(Exporting, MirrorAdmin):
+    """``named`` says whose id is searched, ``product`` or ``employee``, and ``by_name`` finds its name."""
+
+    states: Sequence[State]
+    named: str
+    by_name: Callable[[str], Q]
+    list_select_related = ("organization",)
+    sortable_by = ()
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return naming_zones(with_group_names(super().get_queryset(request).select_related("organization")))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not (text := search_term.replace("\0", "").strip()):
+            return queryset, False
+        return queryset.filter(self.by_name(text) | Q(**{f"{self.named}_id": text.lower()})), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        chosen = request.GET.get("state", "")
+        context = {
+            "chips": [(value, text, chosen == value) for value, text in self.states],
+            "export_url": self.export_url(request),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    @admin.display(description=_("terminal group"))
+    def group(self, row: Any) -> SafeString:
+        return two_lines(group_text(row), row.organization.name)

@@ -1,0 +1,114 @@
+"""What iiko says of a restaurant: its tills, couriers and dictionaries; to be looked at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from core import db_clock
+from core.admin.base import MirrorAdmin
+from core.admin.filters import HubDropdownFilter
+from core.admin.json_text import pretty_json
+from core.display import badge
+from organizations.admin.filters import OrganizationFilter
+from organizations.admin.pos_display import answers_text
+from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
+from organizations.models.organization import TerminalGroup
+
+_EMPTY = _("Read them from iiko: API logins → a login → Read restaurants and dictionaries.")
+
+
+class KindFilter(HubDropdownFilter):
+    title = _("dictionary")
+    parameter_name = "kind"
+    column = "kind"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return list(DictionaryKind.choices)
+
+
+class GoneFilter(HubDropdownFilter):
+    title = _("in iiko")
+    parameter_name = "gone"
+    column = "is_deleted"
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return [("False", gettext("there")), ("True", gettext("deleted"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return super().queryset(request, queryset) if self.value() in ("True", "False") else queryset
+
+
+class FromIikoAdmin(MirrorAdmin):
+    list_select_related = ("organization",)
+    search_fields: tuple[str, ...] = ("name_key", "iiko_id")
+    search_help_text = _("A part of the name, or of iiko's id")
+    sortable_by = ("sorted_name",)
+    readonly_fields: tuple[str, ...] = ("presence",)
+    empty_words = _EMPTY
+
+    @admin.display(description=_("in iiko"))
+    def presence(self, row: Any) -> SafeString:
+        return badge("off", gettext("deleted")) if row.is_deleted else badge("on", gettext("there"))
+
+
+@admin.register(Courier)
+class CourierAdmin(FromIikoAdmin):
+    list_display = ("sorted_name", "organization", "code", "presence", "iiko_id")
+    list_filter = (OrganizationFilter, GoneFilter)
+    search_fields = ("name_key", "iiko_id", "code")
+    search_help_text = _("A part of the name, of the code or of iiko's id")
+    fields = ("organization", "name", "code", "iiko_id", "presence", "updated_at")
+
+
+@admin.register(TerminalGroup)
+class TerminalGroupAdmin(FromIikoAdmin):
+    list_display = ("sorted_name", "organization", "timezone", "pos_version", "sleep", "answers", "presence")
+    readonly_fields = ("sleep", "answers", "presence")
+    list_filter = (OrganizationFilter, GoneFilter)
+    fields = (
+        "organization",
+        "name",
+        "iiko_id",
+        "timezone",
+        "vendor_timezone",
+        "pos_version",
+        "sleep",
+        "answers",
+        "presence",
+    )
+
+    @admin.display(description=_("state"))
+    def sleep(self, group: TerminalGroup) -> SafeString:
+        return badge("pending", gettext("asleep")) if group.is_in_sleep else badge("on", gettext("awake"))
+
+    @admin.display(description=_("POS"))
+    def answers(self, group: TerminalGroup) -> SafeString | str:
+        return answers_text(group, db_clock.now())
+
+
+@admin.register(DictionaryEntry)
+class DictionaryEntryAdmin(FromIikoAdmin):
+    list_display = ("sorted_name", "kind", "organization", "presence", "iiko_id")
+    list_filter = (KindFilter, OrganizationFilter, GoneFilter)
+    list_before_template = "admin/organizations/dictionaryentry/above_list.html"
+    fields = ("organization", "kind", "name", "iiko_id", "details", "presence", "updated_at")
+    readonly_fields = ("details", "presence")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        chosen = request.GET.get("kind", "")
+        chips = [("", _("All"), not chosen)]
+        chips += [(value, text, chosen == value) for value, text in DictionaryKind.choices]
+        return super().changelist_view(request, {"chips": chips} | (extra_context or {}))
+
+    @admin.display(description=_("details"))
+    def details(self, entry: DictionaryEntry) -> SafeString:
+        return SafeString(
+            f'<pre class="hub-code">{pretty_json(json.dumps(entry.data, ensure_ascii=False))}</pre>'
+        )

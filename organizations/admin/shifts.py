@@ -1,0 +1,138 @@
+"""Shifts in the admin: who is on shift now, and who was."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from core import db_clock
+from core.admin.filters import HubDropdownFilter
+from core.display import EMPTY, badge, local_text, span_text, two_lines
+from organizations.admin.current_lists import BoardAdmin, group_text, moment_text
+from organizations.admin.filters import MomentRangeFilter, OrganizationFilter, TerminalGroupFilter
+from organizations.models.shifts import Shift
+from organizations.name_annotations import employee_named, with_employee_names
+
+ENDED, ALL = "ended", "all"
+STATES = (("", _("On shift now")), (ENDED, _("Ended")), (ALL, _("All")))
+
+LONG = timedelta(hours=24)
+"""An open shift as long as this is doubted: its closing may not have arrived. The limit is our guess."""
+
+
+class StateFilter(HubDropdownFilter):
+    title = _("state")
+    parameter_name = "state"
+    all_option = ["", _("On shift now")]
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return list(STATES[1:])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.value() or ""
+        return queryset if chosen == ALL else queryset.filter(is_open=chosen != ENDED)
+
+
+class BeganFilter(MomentRangeFilter):
+    name = "began"
+    label = _("began")
+    field = "began_at"
+
+
+def employee_text(shift: Any) -> str:
+    return str(shift.employee_name or shift.employee_id)
+
+
+def state_text(shift: Shift) -> str:
+    if shift.is_open:
+        return gettext("on shift")
+    return gettext("ended") if shift.closed_at is not None else gettext("its end was not told")
+
+
+def _moment(moment: datetime | None, shift: Shift) -> str:
+    return local_text(moment, shift.organization.zone())
+
+
+@admin.register(Shift)
+class ShiftAdmin(BoardAdmin):
+    states = STATES
+    named = "employee"
+    by_name = staticmethod(employee_named)
+    list_display = ("employee", "state", "group", "opened", "closed", "lasted")
+    list_filter = (StateFilter, OrganizationFilter, TerminalGroupFilter, BeganFilter)
+    list_before_template = "admin/organizations/shift/above_list.html"
+    change_form_after_template = "admin/organizations/shift/events.html"
+    search_fields = ("employee_id",)  # shows the box; see get_search_results
+    search_help_text = _("A part of the name, or iiko's id")
+    empty_words = _("Nobody is on shift, as far as iiko has told. It tells when a shift is opened or closed.")
+    readonly_fields = ("employee", "identifier", "role", "state", "group", "opened", "closed", "lasted")
+    fields = readonly_fields
+    export_name = "shifts"
+    export_columns = (
+        (_("Restaurant"), lambda shift: shift.organization.name),
+        (_("Terminal group"), group_text),
+        (_("Employee"), employee_text),
+        (_("Role"), lambda shift: shift.role_id),
+        (_("State"), state_text),
+        (_("Opened at"), lambda shift: _moment(shift.opened_at, shift)),
+        (_("Closed at"), lambda shift: _moment(shift.closed_at, shift)),
+        (_("Minutes"), lambda shift: _minutes(shift)),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return with_employee_names(super().get_queryset(request))
+
+    # --- columns -----------------------------------------------------------------------------------------
+
+    @admin.display(description=_("employee"))
+    def employee(self, shift: Any) -> SafeString:
+        name = shift.employee_name
+        return two_lines(name or shift.employee_id, "" if name else gettext("not among the couriers"))
+
+    @admin.display(description=_("iiko id"))
+    def identifier(self, shift: Shift) -> str:
+        return shift.employee_id
+
+    @admin.display(description=_("role"))
+    def role(self, shift: Shift) -> str:
+        return shift.role_id or EMPTY
+
+    @admin.display(description=_("state"))
+    def state(self, shift: Shift) -> SafeString:
+        if shift.is_open:
+            span = shift.span(db_clock.now())
+            if span is not None and span > LONG:
+                return badge(
+                    "problem", gettext("on shift"), gettext("For so long? Its closing may not have come.")
+                )
+            return badge("on", gettext("on shift"))
+        return badge("off" if shift.closed_at else "problem", state_text(shift))
+
+    @admin.display(description=_("opened at"))
+    def opened(self, shift: Shift) -> SafeString:
+        if shift.opened_at is None:
+            return SafeString(gettext("not told"))
+        return moment_text(shift.opened_at, shift)
+
+    @admin.display(description=_("closed at"))
+    def closed(self, shift: Shift) -> SafeString:
+        if shift.closed_at is None and not shift.is_open:
+            return SafeString(gettext("not told"))
+        return moment_text(shift.closed_at, shift)
+
+    @admin.display(description=_("how long"))
+    def lasted(self, shift: Shift) -> str:
+        span = shift.span(db_clock.now())
+        return EMPTY if span is None else span_text(span)
+
+
+def _minutes(shift: Shift) -> int | str:
+    span = shift.span(db_clock.now())
+    return "" if span is None else int(span.total_seconds()) // 60

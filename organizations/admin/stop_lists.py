@@ -1,0 +1,275 @@
+"""Stop lists in the admin: what is not to be had now, what was not, for how long, and how fresh that is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import gettext_lazy as _
+
+from core import db_clock
+from core.admin.filters import HubDropdownFilter
+from core.admin.list_links import list_url
+from core.csv_export import sheet_response
+from core.display import EMPTY, badge, local_text, span_text, two_lines
+from organizations.admin.current_lists import BoardAdmin, group_text, moment_text
+from organizations.admin.filters import (
+    ORGANIZATION_PARAMETER,
+    MomentRangeFilter,
+    OrganizationFilter,
+    TerminalGroupFilter,
+)
+from organizations.admin.stop_list_display import freshness_notes
+from organizations.models.organization import Organization
+from organizations.models.stop_lists import StopListItem, StopListItemQuerySet
+from organizations.name_annotations import product_named, with_product_names
+from organizations.stop_lists.refresh import want_lists
+from organizations.stop_lists.totals import time_out_of_stock
+
+OUT, ENDED, ALL = "out", "ended", "all"
+STATES = (("", _("On a list now")), (OUT, _("Out of stock now")), (ENDED, _("Ended")), (ALL, _("All")))
+PERIODS = (1, 7, 30)
+_MOST_TOTALS = 500
+
+
+class StateFilter(HubDropdownFilter):
+    title = _("state")
+    parameter_name = "state"
+    all_option = ["", _("On a list now")]
+
+    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        return list(STATES[1:])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.value() or ""
+        if chosen == ALL:
+            return queryset
+        if chosen == ENDED:
+            return queryset.filter(until__isnull=False)
+        current = queryset.filter(until__isnull=True)
+        return current.filter(is_out_of_stock=True) if chosen == OUT else current
+
+
+class SinceFilter(MomentRangeFilter):
+    name = "since"
+    label = _("on the list since")
+    field = "since"
+
+
+def product_text(item: Any) -> str:
+    return str(item.product_name or item.product_id)
+
+
+def size_text(item: Any) -> str:
+    return str(item.size_name or item.size_id)
+
+
+def balance_text(item: StopListItem) -> str:
+    return EMPTY if item.balance is None else number_format(item.balance.normalize())
+
+
+def _moment(moment: datetime | None, item: StopListItem) -> str:
+    return local_text(moment, item.organization.zone())
+
+
+@admin.register(StopListItem)
+class StopListItemAdmin(BoardAdmin):
+    states = STATES
+    named = "product"
+    by_name = staticmethod(product_named)
+    list_display = ("product", "state", "group", "started", "ended", "lasted")
+    list_filter = (StateFilter, OrganizationFilter, TerminalGroupFilter, SinceFilter)
+    list_before_template = "admin/organizations/stoplistitem/above_list.html"
+    change_form_after_template = "admin/organizations/stoplistitem/events.html"
+    search_fields = ("product_id",)  # shows the box; see get_search_results
+    search_help_text = _("A part of the product's name, or iiko's id")
+    empty_words = _(
+        "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko tells of a change, "
+        "and every half hour, from restaurants that have an API login."
+    )
+    readonly_fields = ("product", "identifier", "state", "group", "started", "ended", "lasted")
+    fields = readonly_fields
+    export_name = "stop-lists"
+    export_columns = (
+        (_("Restaurant"), lambda item: item.organization.name),
+        (_("Terminal group"), group_text),
+        (_("Product"), product_text),
+        (_("Size"), size_text),
+        (_("SKU"), lambda item: item.sku),
+        (_("Left"), balance_text),
+        (_("Out of stock"), lambda item: gettext("yes") if item.is_out_of_stock else gettext("no")),
+        (_("On the list since"), lambda item: _moment(item.since, item)),
+        (_("On the list until"), lambda item: _moment(item.until, item)),
+        (_("Out of stock, minutes"), lambda item: _out_minutes(item)),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return with_product_names(super().get_queryset(request))
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {
+            "notes": freshness_notes(request.GET.get(ORGANIZATION_PARAMETER, ""), now=db_clock.now()),
+            "may_refresh": request.user.has_perm("organizations.refresh_stoplistitem"),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("refresh/", view(self.refresh_view), name="organizations_stoplistitem_refresh"),
+            path("totals/", view(self.totals_view), name="organizations_stoplistitem_totals"),
+        ]
+        return [*own, *super().get_urls()]
+
+    # --- reading again ---------------------------------------------------------------------------------
+
+    def refresh_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask on GET; on POST have the workers read the lists of one restaurant, or of all."""
+        if not request.user.has_perm("organizations.refresh_stoplistitem"):
+            raise PermissionDenied
+        restaurant = request.GET.get(ORGANIZATION_PARAMETER, "")
+        organizations = Organization.objects.filter(is_active=True)
+        if restaurant and "\0" not in restaurant:
+            organizations = organizations.filter(iiko_id=restaurant)
+        if request.method != "POST":
+            return self._ask_to_refresh(request, list(organizations.values_list("name", flat=True)[:6]))
+        count = want_lists(organizations.values_list("iiko_id", flat=True), now=db_clock.now())
+        words = ngettext(
+            "The hub asks iiko for the stop lists of %(count)d restaurant; reload the page in a moment.",
+            "The hub asks iiko for the stop lists of %(count)d restaurants; reload the page in a moment.",
+            count,
+        )
+        messages.success(request, words % {"count": count})
+        return HttpResponseRedirect(self._list_url(request))
+
+    def _list_url(self, request: HttpRequest) -> str:
+        return list_url(request, reverse("admin:organizations_stoplistitem_changelist"))
+
+    def _ask_to_refresh(self, request: HttpRequest, names: list[str]) -> TemplateResponse:
+        context = self.admin_site.each_context(request) | {
+            "title": gettext("Read the stop lists from iiko now?"),
+            "opts": self.opts,
+            "words_template": "admin/organizations/stoplistitem/refresh_words.html",
+            "names": names,
+            "verb": pgettext("button", "Read"),
+            "back": self._list_url(request),
+        }
+        return TemplateResponse(request, "admin/confirm.html", context)
+
+    # --- time out of stock -------------------------------------------------------------------------------
+
+    def totals_view(self, request: HttpRequest) -> Any:
+        """How long each product was out of stock in the last days; with ``format=csv`` as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        asked = request.GET.get("days", "")
+        days = int(asked) if asked in {str(one) for one in PERIODS} else 7
+        restaurant = request.GET.get(ORGANIZATION_PARAMETER, "").replace("\0", "")
+        now = db_clock.now()
+        items: StopListItemQuerySet | QuerySet[StopListItem] = StopListItem.objects.all()
+        if restaurant:
+            items = items.filter(organization_id=restaurant)
+        totals = time_out_of_stock(items, since=now - timedelta(days=days), until=now)
+        if request.GET.get("format") == "csv":
+            return sheet_response("time-out-of-stock", _totals_header(), map(_total_cells, totals))
+        chosen: dict[str, str | int] = {ORGANIZATION_PARAMETER: restaurant} if restaurant else {}
+        context = self.admin_site.each_context(request) | {
+            "title": gettext("Time out of stock"),
+            "opts": self.opts,
+            "rows": [_total(row) for row in totals[:_MOST_TOTALS]],
+            "periods": [(urlencode(chosen | {"days": one}), _days_text(one), one == days) for one in PERIODS],
+            "restaurants": Organization.objects.values_list("iiko_id", "name"),
+            "restaurant": restaurant,
+            "days": days,
+            "export_url": f"?{urlencode(chosen | {'days': days, 'format': 'csv'})}",
+        }
+        return TemplateResponse(request, "admin/organizations/stoplistitem/totals.html", context)
+
+    # --- columns -----------------------------------------------------------------------------------------
+
+    @admin.display(description=_("product"))
+    def product(self, item: Any) -> SafeString:
+        return two_lines(product_text(item), size_text(item) or item.sku)
+
+    @admin.display(description=_("iiko id"))
+    def identifier(self, item: StopListItem) -> str:
+        return item.product_id
+
+    @admin.display(description=_("state"))
+    def state(self, item: StopListItem) -> SafeString:
+        if item.until is not None:
+            return badge(
+                "off", gettext("was out of stock") if item.is_out_of_stock else gettext("was running out")
+            )
+        if item.is_out_of_stock:
+            return badge("late", gettext("out of stock"))
+        if item.balance is None:
+            return badge(
+                "problem", gettext("on the list"), gettext("iiko did not say readably how much is left")
+            )
+        return badge("problem", gettext("%(balance)s left") % {"balance": balance_text(item)})
+
+    @admin.display(description=_("since"))
+    def started(self, item: StopListItem) -> SafeString:
+        return two_lines(
+            moment_text(item.since, item), "" if item.is_since_told else gettext("or earlier: seen then")
+        )
+
+    @admin.display(description=_("until"))
+    def ended(self, item: StopListItem) -> SafeString:
+        return moment_text(item.until, item)
+
+    @admin.display(description=_("how long"))
+    def lasted(self, item: StopListItem) -> str:
+        return span_text(item.span(db_clock.now()))
+
+
+def _out_minutes(item: StopListItem) -> int:
+    return int(item.span(db_clock.now()).total_seconds()) // 60 if item.is_out_of_stock else 0
+
+
+def _days_text(days: int) -> str:
+    return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
+
+
+def _total(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {
+        "product": row["product_name"] or row["product_id"],
+        "size": row["size_name"] or row["size_id"],
+        "group": row["terminal_group_name"] or row["terminal_group_id"],
+        "restaurant": row["organization__name"],
+        "spent": exact_span_text(row["out_for"]),
+        "is_now": bool(row["now"]),
+    }
+
+
+def exact_span_text(span: timedelta) -> str:
+    """Write a length of time in hours and minutes, for sums that are compared."""
+    minutes = int(span.total_seconds()) // 60
+    hours, rest = divmod(minutes, 60)
+    if not hours:
+        return gettext("%(count)d min") % {"count": rest}
+    return gettext("%(hours)d h %(minutes)02d min") % {"hours": hours, "minutes": rest}
+
+
+def _totals_header() -> list[str]:
+    titles = (_("Restaurant"), _("Terminal group"), _("Product"), _("Size"), _("How often"))
+    return [*map(str, titles), gettext("Out of stock, minutes")]
+
+
+def _total_cells(row: dict[str, Any]) -> list[Any]:
+    total = _total(row)
+    minutes = int(row["out_for"].total_seconds()) // 60
+    return [total["restaurant"], total["group"], total["product"], total["size"], row["times"], minutes]

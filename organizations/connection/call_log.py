@@ -1,0 +1,266 @@
+"""The log of calls to iiko: taken from the caller at once, written by a thread a moment later.
+
+A full queue drops the record and counts it; a database that is away costs records, never a call.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection, transaction
+
+from core import db_clock
+from core.redaction import mask
+from iiko_client import json_reader
+from iiko_client.http.call_record import CallRecord
+from iiko_client.http.exchange import ADDRESS_REFUSED
+from iiko_client.json_reader import tidy
+from iiko_client.json_writer import dumps
+from organizations.models.connection import ApiCall, ApiLogin
+
+logger = logging.getLogger(__name__)
+
+LONGEST_QUEUE = 1000
+BATCH = 100
+LONGEST_BODY = 32_000
+"""Characters of JSON; of a longer body the beginning is kept, as text."""
+
+NOT_KEPT = "could not be kept"
+
+_IDLE_S = 30.0
+_LARGEST_INT = 2**31 - 1
+_TOKEN = "access_token"  # noqa: S105  # the name of an operation
+
+_asked_by: ContextVar[str] = ContextVar("asked_by", default="")
+
+
+@contextmanager
+def asked_by(name: str) -> Iterator[None]:
+    """Name who causes the calls made inside; an empty name leaves an outer one."""
+    token = _asked_by.set(name or _asked_by.get())
+    try:
+        yield
+    finally:
+        _asked_by.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    login_id: int
+    requested_by: str
+    record: CallRecord = field(repr=False)
+
+
+class CallLog:
+    """A bounded queue and the thread that empties it; safe to use from any thread and after a fork."""
+
+    def __init__(self, size: int = LONGEST_QUEUE) -> None:
+        self._size = size
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._queue: queue.Queue[_Note] = queue.Queue(self._size)
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._writing = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = False
+        self.dropped = 0
+
+    def note(self, login_id: int, record: CallRecord) -> None:
+        """Take a record; returns at once. Meant for ``Transport(on_call=…)``."""
+        try:
+            self._queue.put_nowait(_Note(login_id, _asked_by.get(), record))
+        except queue.Full:
+            self.dropped += 1
+            if self.dropped == 1 or self.dropped % LONGEST_QUEUE == 0:
+                logger.warning("call_log.dropped", extra={"count": self.dropped})
+            return
+        if settings.IIKO_CALL_LOG_THREAD:
+            self._ensure_thread()
+
+    def flush(self) -> int:
+        """Write what is waiting, in the calling thread; returns how many rows were written."""
+        written = 0
+        with self._writing:
+            while notes := self._take():
+                written += _write(notes)
+        return written
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """Let the thread write what is waiting and end; without a thread write it here."""
+        self._stopping = True
+        self._wake.set()
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            thread.join(timeout_s)
+        self._thread = None
+        self._stopping = False
+
+    def forget(self) -> None:
+        """Drop what is waiting: after a fork it is the parent's to write."""
+        self._start_anew()
+
+    def _take(self) -> list[_Note]:
+        notes: list[_Note] = []
+        while len(notes) < BATCH:
+            try:
+                notes.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return notes
+
+    def _ensure_thread(self) -> None:
+        self._wake.set()
+        if self._thread is not None and self._thread.is_alive():
+            return
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="iiko-call-log", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            if not self._wake.wait(_IDLE_S):
+                connection.close()  # nobody called for a while: give the connection back
+                continue
+            self._wake.clear()
+            time.sleep(0.05)  # calls come in bursts
+            self._write_waiting()
+        self._write_waiting()
+        connection.close()
+
+    def _write_waiting(self) -> None:
+        try:
+            self.flush()
+        except Exception:  # the thread's outermost loop: a lost batch is told, the next one is written
+            logger.exception("call_log.failed")
+            connection.close()
+
+
+def _write(notes: Sequence[_Note]) -> int:
+    """Insert a batch; where it is refused, one by one, and what is refused then without its bodies."""
+    calls = [_call(note) for note in notes]
+    try:
+        with transaction.atomic():
+            ApiCall.objects.bulk_create(calls)
+    except (DatabaseError, ValueError) as error:
+        if isinstance(error, InterfaceError) or not connection.is_usable():
+            raise
+        calls = [call for call in calls if _is_written(call) or _is_written(_without_bodies(call))]
+        if lost := len(notes) - len(calls):
+            logger.warning("call_log.refused", extra={"count": lost, "error": type(error).__name__})
+    _note_logins(notes)
+    return len(calls)
+
+
+def _is_written(call: ApiCall) -> bool:
+    try:
+        with transaction.atomic():
+            call.save(force_insert=True)
+    except (DatabaseError, ValueError):
+        return False
+    return True
+
+
+def _without_bodies(call: ApiCall) -> ApiCall:
+    call.request = call.response = None
+    call.response_text = NOT_KEPT
+    return call
+
+
+def _call(note: _Note) -> ApiCall:
+    record = note.record
+    request, _ = _kept(record.request)
+    response, text = _kept(record.response)
+    return ApiCall(
+        api_login_id=note.login_id,
+        operation=record.operation[:100],
+        url=record.url[:500],
+        organization_id=(record.organization_id or "")[:200],
+        order_id=_order_of(record),
+        request=request,
+        response=response,
+        response_text=text,
+        http_status=record.http_status,
+        duration_ms=min(max(record.duration_ms, 0), _LARGEST_INT),
+        correlation_id=(record.correlation_id or "")[:200],
+        error=(record.error or "")[:100],
+        error_code=tidy(record.error_code or "")[:100],
+        requested_by=tidy(note.requested_by)[:200],
+        attempt=record.attempt,
+        started_at=record.started_at,
+    )
+
+
+def _kept(body: Any) -> tuple[Any, str]:
+    """Return a body as it is stored, as JSON or as text, masked and cut."""
+    if body is None:
+        return None, ""
+    try:
+        safe = mask(body, keep_personal=settings.IIKO_LOG_PERSONAL_DATA)
+        if isinstance(safe, str):
+            return None, safe[:LONGEST_BODY]
+        text = dumps(safe)
+    except (TypeError, ValueError, RecursionError):
+        return None, NOT_KEPT
+    if len(text) > LONGEST_BODY:
+        return {"cut": len(text)}, text[:LONGEST_BODY]
+    return json_reader.plain(safe), ""
+
+
+def _order_of(record: CallRecord) -> str:
+    one = record.request.get("orderId")
+    many = record.request.get("orderIds")
+    if one is None and isinstance(many, list) and len(many) == 1:
+        one = many[0]
+    return str(one)[:200] if isinstance(one, str) else ""
+
+
+def _note_logins(notes: Sequence[_Note]) -> None:
+    """Show on each login when it was last used and what is wrong with it."""
+    for login_id in {note.login_id for note in notes}:
+        records = [note.record for note in notes if note.login_id == login_id]
+        changes: dict[str, Any] = {"last_used_at": max(record.started_at for record in records)}
+        for record in records:
+            if record.error_code == ADDRESS_REFUSED:
+                changes["last_error"] = (
+                    f"{record.operation}: the address leads to a server that is not public "
+                    "(IIKO_ALLOW_PRIVATE_ADDRESSES)"
+                )
+            elif record.error == "IikoAuthFailed":
+                changes["last_error"] = (
+                    f"{record.operation}: HTTP {record.http_status}, {record.error_code or 'refused'}"
+                )
+            elif record.operation == _TOKEN and record.error is None:
+                changes["last_error"] = ""
+        ApiLogin.objects.filter(pk=login_id).update(**changes)
+
+
+def forget_old_calls(*, days: int = 30, now: datetime | None = None, batch: int = 5000) -> int:
+    """Delete calls begun more than ``days`` ago, a batch in each transaction; returns how many."""
+    before = (now or db_clock.now()) - timedelta(days=days)
+    deleted = 0
+    while True:
+        oldest = ApiCall.objects.filter(started_at__lt=before).order_by("started_at").values("pk")[:batch]
+        count, _ = ApiCall.objects.filter(pk__in=oldest).delete()
+        deleted += count
+        if count < batch:
+            return deleted
+
+
+call_log = CallLog()
+atexit.register(call_log.stop)
+os.register_at_fork(after_in_child=call_log.forget)

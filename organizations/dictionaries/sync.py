@@ -1,0 +1,374 @@
+"""Read restaurants and their dictionaries from iiko into the hub.
+
+Written again only where something changed; what is gone from iiko is marked, not removed. A zone or a
+name that an operator set (it differs from what iiko said last) is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.db import models, transaction
+
+from core.errors import HubError
+from iiko_client import vendor_time
+from iiko_client.client import IikoClient
+from iiko_client.http import responses
+from iiko_client.http.errors import IikoAuthFailed, IikoBlocked, IikoError
+from iiko_client.models.dictionaries import CourierInfo, OrganizationInfo, TerminalGroupInfo
+from organizations.connection.clients import client_for
+from organizations.models.connection import ApiLogin
+from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
+from organizations.models.organization import Organization, TerminalGroup
+from organizations.stop_lists.refresh import want_lists
+
+logger = logging.getLogger(__name__)
+
+M = TypeVar("M", TerminalGroup, Courier, DictionaryEntry)
+Report = Callable[[str], None]
+Row = dict[str, Any]
+
+# A 429 is waited out for so long: nobody waits for this work.
+PATIENCE_S = 60.0
+UNKNOWN_ZONE = "UTC"
+
+
+@dataclass(slots=True)
+class SyncResult:
+    """What a run read and changed; ``failures`` are sentences for an operator.
+
+    ``is_answered``: iiko told which restaurants there are, whatever became of them.
+    """
+
+    is_answered: bool = False
+    organizations: int = 0
+    created: int = 0
+    changed: int = 0
+    gone: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, other: SyncResult) -> None:
+        self.organizations += other.organizations
+        self.created += other.created
+        self.changed += other.changed
+        self.gone += other.gone
+        self.failures += other.failures
+
+
+def sync_login(login: ApiLogin, *, now: datetime, report: Report) -> SyncResult:
+    """Read all restaurants of a login; one that fails does not stop the others.
+
+    Raises nothing of iiko's: what failed is in the result, and on the login. ``report`` gets a line for
+    each restaurant.
+    """
+    result = _sync_login(login, now, report)
+    told = {"sync_error": "\n".join(result.failures)}
+    ApiLogin.objects.filter(pk=login.pk).update(**told, **({"synced_at": now} if result.is_answered else {}))
+    return result
+
+
+def sync_logins(logins: Iterable[ApiLogin], *, now: datetime) -> None:
+    """Read all restaurants of these logins; what failed is logged and stands on each login."""
+    for login in logins:
+        result = sync_login(login, now=now, report=lambda _line: None)
+        logger.log(
+            logging.WARNING if result.failures else logging.INFO,
+            "dictionaries.synced",
+            extra={
+                "api_login": login.pk,
+                "organizations": result.organizations,
+                "created_count": result.created,
+                "changed_count": result.changed,
+                "gone_count": result.gone,
+                "failures": len(result.failures),
+            },
+        )
+
+
+def _sync_login(login: ApiLogin, now: datetime, report: Report) -> SyncResult:
+    result = SyncResult()
+    try:
+        client = client_for(login, requested_by="sync_dictionaries", wait_s=PATIENCE_S)
+        offered = client.organizations()
+    except (IikoError, HubError) as error:
+        result.failures.append(f"Login {login.name!r}: {error}")
+        return result
+    result.is_answered = True
+    for info in offered:
+        try:
+            result.add(_sync_organization(client, login, info, now, report))
+        except IikoError as error:
+            result.failures.append(f"{_label(info)}: {error}")
+            if _concerns_login(error):
+                result.failures.append(f"Login {login.name!r}: stopped, the rest would be refused too.")
+                break
+    _mention_missing(login, offered, report)
+    return result
+
+
+def _concerns_login(error: IikoError) -> bool:
+    if isinstance(error, IikoAuthFailed):
+        return error.code != responses.RIGHT_MISSING
+    return isinstance(error, IikoBlocked)
+
+
+def _mention_missing(login: ApiLogin, offered: Sequence[OrganizationInfo], report: Report) -> None:
+    missing = login.organizations.filter(is_active=True).exclude(iiko_id__in=[info.id for info in offered])
+    for organization in missing:
+        report(f"{organization.name}: no longer among the restaurants of the login {login.name!r}.")
+
+
+def _label(info: OrganizationInfo) -> str:
+    return info.name or info.id
+
+
+def _sync_organization(
+    client: IikoClient, login: ApiLogin, info: OrganizationInfo, now: datetime, report: Report
+) -> SyncResult:
+    # First, because a new restaurant has no clock without its till groups.
+    groups = client.terminal_groups(organization_ids=[info.id])
+    result = SyncResult(organizations=1)
+    with transaction.atomic():
+        organization = _keep_organization(login, info, _common_zone(groups), result)
+        _keep_groups(organization, groups, result)
+    for what, read in _DICTIONARIES.items():
+        try:
+            read(client, organization, result)
+        except IikoError as error:
+            if _concerns_login(error):
+                raise
+            result.failures.append(f"{organization.name}, {what}: {error}")
+    if not result.failures:
+        Organization.objects.filter(pk=organization.pk).update(dictionaries_synced_at=now)
+    _read_menu_if_possible(client, organization, result, report)
+    want_lists([organization.iiko_id], now=now)
+    report(
+        f"{organization.name}: {result.created} new, {result.changed} changed, {result.gone} gone"
+        + (f", {len(result.failures)} not read" if result.failures else "")
+    )
+    if organization.timezone == UNKNOWN_ZONE and not organization.vendor_timezone:
+        report(f"{organization.name}: iiko tells no time zone, taken for UTC. Set it in the admin.")
+    return result
+
+
+# --- restaurants and till groups ---------------------------------------------------------------------
+
+
+def _keep_organization(
+    login: ApiLogin, info: OrganizationInfo, zone: str, result: SyncResult
+) -> Organization:
+    facts: Row = {
+        "pos_version": (info.version or "")[:100],
+        "payment_settings": (info.delivery_order_payment_settings or "")[:100],
+        "is_confirmation_enabled": info.is_confirmation_enabled,
+    }
+    new: Row = {
+        "name": _label(info)[:200],
+        "vendor_name": _label(info)[:200],
+        "timezone": zone or UNKNOWN_ZONE,
+        "vendor_timezone": zone,
+        "currency": _currency(info.currency),
+        "api_login": login,
+    }
+    # A starting worker and the command may both find a restaurant for the first time: there is no row to
+    # lock yet, and the second of the two goes on with the row of the first.
+    rows = Organization.objects.select_for_update(no_key=True)
+    organization, is_new = rows.get_or_create(iiko_id=info.id, defaults=new | facts)
+    if is_new:
+        result.created += 1
+        return organization
+    facts |= _unless_overridden(organization, "name", _label(info)[:200])
+    facts |= _zone_of_organization(organization, zone)
+    if organization.api_login_id is None:
+        facts["api_login"] = login
+    if _differs(organization, facts):
+        result.changed += 1
+        _assign(organization, facts)
+        organization.save(update_fields=[*facts, "updated_at"])
+    return organization
+
+
+def _currency(text: str | None) -> str:
+    code = (text or "").strip().upper()
+    return code if len(code) == 3 and code.isascii() and code.isalpha() else "RUB"
+
+
+def _common_zone(groups: Iterable[TerminalGroupInfo]) -> str:
+    """The zone most till groups are in; empty where none can be read."""
+    zones = Counter(zone for group in groups if (zone := _readable_zone(group.time_zone)))
+    return min(zones, key=lambda zone: (-zones[zone], zone)) if zones else ""
+
+
+def _readable_zone(text: str | None) -> str:
+    zone = (text or "").strip()
+    try:
+        vendor_time.zone(zone)
+    except vendor_time.NotAZone:
+        return ""
+    return zone if len(zone) <= 64 else ""
+
+
+def _zone_of_organization(organization: Organization, zone: str) -> Row:
+    is_guess = organization.timezone == UNKNOWN_ZONE and not organization.vendor_timezone
+    if zone and is_guess and organization.vendor_name:  # found by a run that learned no zone
+        return {"timezone": zone, "vendor_timezone": zone}
+    return _unless_overridden(organization, "timezone", zone) if zone else {}
+
+
+def _unless_overridden(row: Organization | TerminalGroup, name: str, said: str) -> Row:
+    """Return what changes when iiko says ``said``: not the field itself where an operator set it."""
+    is_ours = getattr(row, name) != getattr(row, f"vendor_{name}")
+    return {f"vendor_{name}": said} | ({} if is_ours else {name: said})
+
+
+def _keep_groups(organization: Organization, groups: Iterable[TerminalGroupInfo], result: SyncResult) -> None:
+    known = {group.iiko_id: group for group in organization.terminal_groups.all()}
+    wanted = {}
+    for info in groups:
+        row: Row = {
+            "name": info.name[:200] or info.id,
+            "pos_version": (info.pos_version or "")[:100],
+            "is_in_sleep": info.is_in_sleep,
+            "is_deleted": False,
+        }
+        if zone := _readable_zone(info.time_zone):
+            here = known.get(info.id, TerminalGroup())
+            row |= _unless_overridden(here, "timezone", zone)
+        wanted[info.id] = row
+    _keep(TerminalGroup, {"organization": organization}, wanted, result)
+
+
+# --- dictionaries ------------------------------------------------------------------------------------
+
+
+def _read_couriers(client: IikoClient, organization: Organization, result: SyncResult) -> None:
+    found = client.couriers(organization_ids=[organization.iiko_id])
+    wanted: dict[str, Row] = {
+        info.id: {
+            "name": _courier_name(info)[:400],
+            "code": (info.code or "")[:200],
+            "is_deleted": info.is_deleted,
+        }
+        for info in found
+    }
+    _keep(Courier, {"organization": organization}, wanted, result)
+
+
+def _courier_name(info: CourierInfo) -> str:
+    full = " ".join(part for part in (info.last_name, info.first_name, info.middle_name) if part)
+    return info.display_name or full
+
+
+def _entries(
+    kind: DictionaryKind, read: Callable[[IikoClient, str], Iterable[Any]]
+) -> Callable[[IikoClient, Organization, SyncResult], None]:
+    """Make a reader of one dictionary; its entries are dataclasses with id, name and ``is_deleted``."""
+
+    def keep(client: IikoClient, organization: Organization, result: SyncResult) -> None:
+        wanted = {entry.id: _entry(entry) for entry in read(client, organization.iiko_id)}
+        _keep(DictionaryEntry, {"organization": organization, "kind": kind}, wanted, result)
+
+    return keep
+
+
+def _entry(entry: Any) -> Row:
+    data = asdict(entry)
+    for name in ("id", "organization_id", "name", "is_deleted"):
+        data.pop(name, None)
+    return {
+        "name": entry.name[:400],
+        "is_deleted": entry.is_deleted,
+        "data": {name: _plain(value) for name, value in data.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _read_menu_if_possible(
+    client: IikoClient, organization: Organization, result: SyncResult, report: Report
+) -> None:
+    """A login without a right to the menu is good for all else: stop lists then tell products by id."""
+    try:
+        _read_menu(client, organization, result)
+    except IikoError as error:
+        report(f"{organization.name}, menu: {error}. Products on stop lists go by their ids.")
+        logger.warning("dictionaries.menu_not_read", extra={"organization": organization.iiko_id})
+
+
+def _read_menu(client: IikoClient, organization: Organization, result: SyncResult) -> None:
+    """Names of products and sizes, which stop lists tell by id only.
+
+    Whether iiko answers with the whole menu or with what changed since the revision is not documented
+    (OpenAPI, NomenclatureRequest, read 2026-11): what an answer leaves out is not taken for gone.
+    """
+    menu = client.menu(organization_id=organization.iiko_id, start_revision=organization.menu_revision)
+    with transaction.atomic():
+        for kind, entries in ((DictionaryKind.PRODUCT, menu.products), (DictionaryKind.SIZE, menu.sizes)):
+            scope = {"organization": organization, "kind": kind}
+            _keep(DictionaryEntry, scope, {one.id: _entry(one) for one in entries}, result, is_all=False)
+        Organization.objects.filter(pk=organization.pk).update(menu_revision=menu.revision)
+
+
+_DICTIONARIES: dict[str, Callable[[IikoClient, Organization, SyncResult], None]] = {
+    "couriers": _read_couriers,
+    "cancel causes": _entries(
+        DictionaryKind.CANCEL_CAUSE, lambda client, one: client.cancel_causes(organization_id=one)
+    ),
+    "removal types": _entries(
+        DictionaryKind.REMOVAL_TYPE, lambda client, one: client.removal_types(organization_id=one)
+    ),
+    "payment types": _entries(
+        DictionaryKind.PAYMENT_TYPE, lambda client, one: client.payment_types(organization_id=one)
+    ),
+    "discounts": _entries(
+        DictionaryKind.DISCOUNT, lambda client, one: client.discounts(organization_ids=[one])
+    ),
+    "order types": _entries(
+        DictionaryKind.ORDER_TYPE, lambda client, one: client.order_types(organization_ids=[one])
+    ),
+}
+
+
+@transaction.atomic
+def _keep(
+    model: type[M], scope: Row, wanted: dict[str, Row], result: SyncResult, *, is_all: bool = True
+) -> None:
+    """Make the rows of ``scope`` say what iiko says; write only what differs.
+
+    What is not wanted any more is gone from iiko, unless ``wanted`` is not all there is.
+    """
+    # One run at a time for a restaurant; writing events (which refer to it) does not wait.
+    Organization.objects.select_for_update(no_key=True).get(pk=scope["organization"].pk)
+    known = {row.iiko_id: row for row in model._default_manager.filter(**scope)}
+    new = [model(**scope, iiko_id=ident, **row) for ident, row in wanted.items() if ident not in known]
+    changed = [known[ident] for ident in wanted if ident in known and _differs(known[ident], wanted[ident])]
+    for one in changed:
+        _assign(one, wanted[one.iiko_id])
+    gone = [row for ident, row in known.items() if is_all and ident not in wanted and not row.is_deleted]
+    for one in gone:
+        one.is_deleted = True
+    model._default_manager.bulk_create(new, ignore_conflicts=True)
+    for one in changed + gone:
+        one.save()
+    result.created += len(new)
+    result.changed += len(changed)
+    result.gone += len(gone)
+
+
+def _differs(row: models.Model, wanted: Row) -> bool:
+    return any(getattr(row, name) != value for name, value in wanted.items())
+
+
+def _assign(row: models.Model, wanted: Row) -> None:
+    for name, value in wanted.items():
+        setattr(row, name, value)

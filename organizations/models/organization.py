@@ -1,0 +1,160 @@
+"""Restaurants as iiko knows them, and who may read their orders over the API."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, tzinfo
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.name_keys import NAME_ORDER, name_key
+from iiko_client import vendor_time
+from organizations.fields import StampField
+
+
+def validate_time_zone(value: str) -> None:
+    try:
+        vendor_time.zone(value)
+    except vendor_time.NotAZone as error:
+        raise ValidationError(
+            _("%(value)s is not a time zone. Write a name such as Europe/Moscow, or a shift such as +05:00."),
+            params={"value": value},
+        ) from error
+
+
+class Organization(models.Model):
+    """A restaurant (iiko's *organization*) that this hub serves; written by an operator or from the login."""
+
+    iiko_id = models.CharField(
+        _("iiko id"), max_length=200, unique=True, help_text=_("The organization's id in iiko.")
+    )
+    name = models.CharField(_("name"), max_length=200)
+    name_key = name_key("name")
+    timezone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        validators=[validate_time_zone],
+        help_text=_(
+            "iiko writes local times without a zone. A name such as Europe/Moscow, or a shift such as +05:00."
+        ),
+    )
+    currency = models.CharField(
+        _("currency"), max_length=3, default="RUB", help_text=_("Three letters of ISO 4217.")
+    )
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Events of an inactive organization are kept, not applied.")
+    )
+    api_login = models.ForeignKey(
+        "organizations.ApiLogin",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="organizations",
+        verbose_name=_("API login"),
+        help_text=_("What the hub asks iiko with. Empty: the login of the environment, if there is one."),
+    )
+    default_payment_types = models.JSONField(
+        _("usual payment types"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            "iiko's id of the type that is meant where only a kind is asked for: Card, Cash, External."
+        ),
+    )
+    # What iiko said last. A name or zone that differs from it was set here and is kept.
+    vendor_name = models.CharField(_("name in iiko"), max_length=200, blank=True, editable=False)
+    vendor_timezone = models.CharField(_("time zone in iiko"), max_length=64, blank=True, editable=False)
+    pos_version = models.CharField(_("version of the till"), max_length=100, blank=True, editable=False)
+    payment_settings = models.CharField(
+        _("when deliveries are paid"), max_length=100, blank=True, editable=False
+    )
+    is_confirmation_enabled = models.BooleanField(_("deliveries are confirmed"), null=True, editable=False)
+    menu_revision = models.BigIntegerField(_("revision of the menu"), default=0, editable=False)
+    dictionaries_synced_at = models.DateTimeField(
+        _("dictionaries read"), null=True, blank=True, editable=False
+    )
+    created_at = StampField(_("created"), auto_now_add=True)
+    updated_at = StampField(_("updated"), auto_now=True)
+
+    class Meta:
+        db_table = "organizations"
+        ordering = NAME_ORDER
+        verbose_name = _("organization")
+        verbose_name_plural = _("organizations")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def zone(self) -> tzinfo:
+        return vendor_time.zone(self.timezone)
+
+    def terminal_group(self, iiko_id: str | None) -> TerminalGroup | None:
+        """Look up one of the restaurant's till groups by iiko's id; None for one that is not known."""
+        return TerminalGroup.objects.filter(organization_id=self.iiko_id, iiko_id=iiko_id or "").first()
+
+
+POS_NEWS_LASTS = timedelta(minutes=10)
+"""Older answers to whether a POS answers claim nothing."""
+
+
+class TerminalGroupQuerySet(models.QuerySet["TerminalGroup"]):
+    def in_use(self) -> TerminalGroupQuerySet:
+        return self.filter(is_deleted=False, is_in_sleep=False)
+
+    def silent(self, now: datetime) -> TerminalGroupQuerySet:
+        """Whose POS does not answer, by what iiko said not long ago."""
+        told = self.in_use().filter(alive_told_at__gte=now - POS_NEWS_LASTS)
+        return told.filter(not_answering_since__isnull=False)
+
+
+class TerminalGroup(models.Model):
+    """A till group of a restaurant; its zone is the clock of the order's local times."""
+
+    organization = models.ForeignKey(
+        Organization,
+        models.CASCADE,
+        to_field="iiko_id",
+        related_name="terminal_groups",
+        verbose_name=_("organization"),
+    )
+    iiko_id = models.CharField(_("iiko id"), max_length=200)
+    name = models.CharField(_("name"), max_length=200)
+    name_key = name_key("name")
+    timezone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        validators=[validate_time_zone],
+        help_text=_("Empty: the organization's."),
+    )
+    vendor_timezone = models.CharField(_("time zone in iiko"), max_length=64, blank=True, editable=False)
+    pos_version = models.CharField(_("version of the till"), max_length=100, blank=True, editable=False)
+    is_in_sleep = models.BooleanField(_("asleep"), default=False, editable=False)
+    is_deleted = models.BooleanField(_("deleted in iiko"), default=False, editable=False)
+    # Whether the POS answers; iiko is asked when something waits for it (see webhooks.monitoring.pos_watch).
+    alive_asked_at = models.DateTimeField(null=True, editable=False)
+    alive_told_at = models.DateTimeField(_("asked whether it answers"), null=True, editable=False)
+    not_answering_since = models.DateTimeField(_("does not answer since"), null=True, editable=False)
+
+    objects = TerminalGroupQuerySet.as_manager()
+
+    class Meta:
+        db_table = "terminal_groups"
+        ordering = ("organization", *NAME_ORDER)
+        verbose_name = _("terminal group")
+        verbose_name_plural = _("terminal groups")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("organization", "iiko_id"), name="terminal_groups_one_per_iiko_id"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def silent_since(self, now: datetime) -> datetime | None:
+        """Return since when its POS does not answer; None: it does, or nobody asked lately."""
+        is_news = self.alive_told_at is not None and self.alive_told_at >= now - POS_NEWS_LASTS
+        is_used = not (self.is_deleted or self.is_in_sleep)
+        return self.not_answering_since if is_news and is_used else None

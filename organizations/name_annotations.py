@@ -1,0 +1,59 @@
+"""What the dictionaries call the ids that iiko's events carry; null where they do not know them.
+
+Each returns the rows with names beside them, of a kind that the type checker has no word for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+
+from core.name_keys import has_words
+from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
+from organizations.models.organization import TerminalGroup
+
+M = TypeVar("M", bound=Model)
+
+
+def with_group_names(rows: QuerySet[M]) -> Any:
+    """Add ``terminal_group_name``."""
+    return rows.annotate(terminal_group_name=_named(TerminalGroup.objects.all(), "terminal_group_id"))
+
+
+def with_product_names(rows: QuerySet[M]) -> Any:
+    """Add ``product_name`` with its ``product_key``, and ``size_name``, as the menu has them now."""
+    entries = DictionaryEntry.objects.all()
+    products = entries.filter(kind=DictionaryKind.PRODUCT)
+    return rows.annotate(
+        product_name=_named(products, "product_id"),
+        product_key=_named(products, "product_id", "name_key"),
+        size_name=_named(entries.filter(kind=DictionaryKind.SIZE), "size_id"),
+    )
+
+
+def with_employee_names(rows: QuerySet[M]) -> Any:
+    """Add ``employee_name`` and ``employee_key``. iiko lists couriers only: others on shift have none."""
+    couriers = Courier.objects.all()
+    return rows.annotate(
+        employee_name=_named(couriers, "employee_id"),
+        employee_key=_named(couriers, "employee_id", "name_key"),
+    )
+
+
+def product_named(text: str) -> Q:
+    """Rows ``with_product_names`` whose product's name has these words."""
+    products = DictionaryEntry.objects.filter(has_words(text, "name_key"), kind=DictionaryKind.PRODUCT)
+    # The ids narrow the rows by a hash; the name of each row's own restaurant is looked up for those left.
+    return Q(product_id__in=products.values("iiko_id")) & has_words(text, "product_key")
+
+
+def employee_named(text: str) -> Q:
+    """Rows ``with_employee_names`` whose courier's name has these words."""
+    couriers = Courier.objects.filter(has_words(text, "name_key"))
+    return Q(employee_id__in=couriers.values("iiko_id")) & has_words(text, "employee_key")
+
+
+def _named(entries: QuerySet[M], column: str, wanted: str = "name") -> Subquery:
+    known = entries.filter(organization_id=OuterRef("organization_id"), iiko_id=OuterRef(column))
+    return Subquery(known.exclude(name="").values(wanted)[:1])

@@ -1,0 +1,1 @@
+"""The inbox and the webhooks' settings in the admin."""

@@ -1,0 +1,401 @@
+"""The inbox in the admin: what came, what became of it, and bringing it in once more."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.core.exceptions import PermissionDenied
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.views import ChangeList
+
+from core import db_clock
+from core.admin.base import MirrorAdmin
+from core.admin.list_links import keep_filters
+from core.display import EMPTY, clock, cut, two_lines
+from core.ids import searchable_id
+from hall.models import HallRow, Reserve, TableOrder
+from iiko_client import vendor_time
+from iiko_client.json_reader import external_id
+from orders.models.order import Order
+from organizations.admin.filters import OrganizationFilter
+from organizations.admin.zones import naming_zones
+from organizations.models.organization import Organization
+from webhooks.admin.display import dead_row, left_text, reason_text, replay_text, status_badge, type_text
+from webhooks.admin.dry_run_display import shown, staff
+from webhooks.admin.event_page import event_page, is_replayable, payload_text
+from webhooks.admin.filters import ReasonFilter, ReceivedFilter, SourceFilter, StatusFilter, TypeFilter
+from webhooks.errors import NotReplayable, ReplayBusy
+from webhooks.event_subjects import HALL
+from webhooks.masking import masked_words, sees_all_people, sees_people
+from webhooks.models.inbox import EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
+from webhooks.processing.dead_letters import GROUPS_SHOWN, dead_groups, dead_like
+from webhooks.replay.dry_run import forecast
+from webhooks.replay.replay import REPLAY_AT_ONCE, ReplayCount, replay_all, replay_event
+
+PREVIEW = "preview"
+"""The button that asks what would change."""
+
+CHIPS = (EventStatus.PENDING, EventStatus.FAILED, EventStatus.DEAD, EventStatus.IGNORED)
+
+_ORDERS_SEARCHED = 200
+
+_LISTED = (
+    "event_type",
+    "entity_key",
+    "format",
+    "status",
+    "reason",
+    "processing_error",
+    "organization_id",
+    "order_external_id",
+    "source",
+    "duplicates",
+    "received_at",
+    "order__readable_number",
+    "order__external_order_id",
+)
+
+
+class EventChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str] | None = None
+    ) -> QuerySet[WebhookEvent]:
+        """Rows without their bodies, each with the name and the clock of its restaurant."""
+        events: QuerySet[WebhookEvent] = super().get_queryset(request, exclude_parameters)
+        restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_id"))
+        return naming_zones(events.only(*_LISTED)).annotate(
+            restaurant_name=Subquery(restaurant.values("name")[:1]),
+            restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
+            links_orders=Value(_sees_orders(request)),
+            shows_people=Value(sees_all_people(request.user)),
+            table_order_pk=_hall_pk(request, TableOrder),
+            reserve_pk=_hall_pk(request, Reserve),
+        )
+
+
+def _sees_orders(request: HttpRequest) -> bool:
+    return request.user.has_perm("orders.view_order")
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(MirrorAdmin):
+    list_display = ("received", "kind", "outcome", "restaurant", "order_link", "repeats")
+    list_select_related = ("order",)
+    list_filter = (
+        StatusFilter,
+        TypeFilter,
+        OrganizationFilter,
+        ReasonFilter,
+        SourceFilter,
+        ReceivedFilter,
+    )
+    list_before_template = "admin/webhooks/webhookevent/above_list.html"
+    search_fields = ("entity_key",)  # shows the box; see get_search_results
+    search_help_text = _("An order's number or id, or a correlation id")
+    sortable_by = ("received",)
+    empty_words = _("Events appear here as soon as iiko sends the first one.")
+    actions = ("replay",)
+    fields = ()
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        may_replay: bool = request.user.has_perm("webhooks.replay_webhookevent")
+        return may_replay and self.has_view_permission(request)
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[EventChangeList]:
+        return EventChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
+        events: QuerySet[WebhookEvent] = super().get_queryset(request)
+        return events.select_related("order").defer("payload", "raw_body")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[WebhookEvent], search_term: str
+    ) -> tuple[QuerySet[WebhookEvent], bool]:
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(_found(search_term.strip())), False
+
+    # --- pages -----------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("dead/", view(self.dead_view), name="webhooks_webhookevent_dead"),
+            path("dead/replay/", view(self.dead_replay_view), name="webhooks_webhookevent_dead_replay"),
+            path("<int:event_id>/replay/", view(self.replay_view), name="webhooks_webhookevent_replay"),
+            path("<int:event_id>/payload/", view(self.payload_view), name="webhooks_webhookevent_payload"),
+        ]
+        urls: list[URLPattern] = super().get_urls()
+        return own + urls
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        chosen = request.GET.get("status", "")
+        chips: list[tuple[str, Any, bool]] = [("", _("All"), not chosen)]
+        chips += [(status.value, status.label, chosen == status) for status in CHIPS]
+        context = {"chips": chips, "shows_dead": chosen == EventStatus.DEAD} | (extra_context or {})
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        event: WebhookEvent = context["original"]
+        context |= event_page(event, shows_people=sees_people(request.user, event), now=db_clock.now())
+        context |= {"title": f"{type_text(event.event_type)} #{event.pk}", "subtitle": None}
+        subject = context["subject"]
+        context["sees_subject"] = subject is not None and request.user.has_perm(subject["permission"])
+        context |= {"may_replay": self.has_replay_permission(request), "sees_orders": _sees_orders(request)}
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
+    def payload_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
+        """The payload alone, as a file: for tools, and for payloads too big for a page."""
+        event = self._event(request, event_id)
+        text = payload_text(event, shows_people=sees_people(request.user, event))
+        if text is None:
+            raise Http404
+        response = HttpResponse(text, content_type="application/json; charset=utf-8")
+        response.headers["Content-Disposition"] = f'attachment; filename="event-{event_id}.json"'
+        return response
+
+    def _event(self, request: HttpRequest, event_id: int) -> WebhookEvent:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        event = self.get_queryset(request).filter(pk=event_id).first()
+        if event is None:
+            raise Http404
+        return event
+
+    # --- replay ----------------------------------------------------------------------------------------
+
+    def replay_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
+        """Ask on GET, replay on POST."""
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
+        event = self._event(request, event_id)
+        if request.method == "POST" and PREVIEW not in request.POST:
+            self._replay_one(request, event)
+            url = reverse("admin:webhooks_webhookevent_change", args=[event_id])
+            return HttpResponseRedirect(keep_filters(request, url))
+        has_payload = payload_text(event, shows_people=True) is not None
+        impossible = 0 if is_replayable(event, has_payload=has_payload) else 1
+        one = WebhookEvent.objects.filter(pk=event_id)
+        return self._ask(request, one, total=1, impossible=impossible, hidden=[])
+
+    def _replay_one(self, request: HttpRequest, event: WebhookEvent) -> None:
+        try:
+            replayed = replay_event(event_id=event.pk)
+        except NotReplayable:
+            words = gettext("This event could not be read when it came; there is nothing to apply.")
+            messages.error(request, words)
+            return
+        if replayed.pk == event.pk:
+            messages.info(request, gettext("The event is waiting to be applied already."))
+            return
+        url = reverse("admin:webhooks_webhookevent_change", args=[replayed.pk])
+        link = format_html('<a class="hub-link" href="{}">#{}</a>', url, replayed.pk)
+        messages.success(request, format_html(gettext("Queued again as event {}."), link))
+
+    @admin.action(description=_("Replay"), permissions=["replay"])
+    def replay(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> HttpResponse | None:
+        """Ask first; the answer comes as a second POST with ``confirmed``."""
+        ids = list(queryset.order_by().values_list("pk", flat=True)[: REPLAY_AT_ONCE + 1])
+        if len(ids) > REPLAY_AT_ONCE:
+            words = gettext(
+                "%(selected)s events are selected; here at most %(most)s are replayed at once, so none was. "
+                "Select fewer, or use the command that takes any number: %(command)s"
+            )
+            details = {
+                "selected": number_format(queryset.order_by().count()),
+                "most": number_format(REPLAY_AT_ONCE),
+                "command": "manage.py replay_webhooks",
+            }
+            messages.error(request, words % details)
+            return None
+        # By id: the replays themselves might answer the same filter.
+        events = WebhookEvent.objects.filter(pk__in=ids)
+        if "confirmed" not in request.POST or PREVIEW in request.POST:
+            unreadable = Q(payload__isnull=True, replay_of__isnull=True)
+            impossible = events.filter(unreadable | Q(reason=Reason.FOREIGN_TOKEN)).count()
+            hidden = _chosen(request)
+            return self._ask(request, events, total=len(ids), impossible=impossible, hidden=hidden)
+        count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
+        level = messages.WARNING if count.impossible else messages.SUCCESS
+        messages.add_message(request, level, replay_text(count))
+        return None
+
+    # --- those that failed for good ----------------------------------------------------------------------
+
+    def dead_view(self, request: HttpRequest) -> TemplateResponse:
+        """What failed for good, by its cause."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        shows_people = sees_all_people(request.user)
+        now = db_clock.now()
+        groups = [dead_row(group, shows_people=shows_people, now=now) for group in dead_groups()]
+        context = self.admin_site.each_context(request) | {
+            "title": gettext("Failed for good"),
+            "opts": self.opts,
+            "groups": groups,
+            "is_cut": len(groups) == GROUPS_SHOWN,
+            # Its address holds the words of the error.
+            "may_replay": shows_people and self.has_replay_permission(request),
+        }
+        return TemplateResponse(request, "admin/webhooks/webhookevent/dead.html", context)
+
+    def dead_replay_view(self, request: HttpRequest) -> HttpResponse:
+        """All that failed of the same thing once more: ask on GET, replay on POST."""
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
+        names = ("event_type", "reason", "alike")
+        chosen = {name: request.GET.get(name, "").replace("\0", "") for name in names}
+        alike = dead_like(**chosen)
+        ids = list(alike.order_by("pk").values_list("pk", flat=True)[:REPLAY_AT_ONCE])
+        events = WebhookEvent.objects.filter(pk__in=ids)
+        back_url = reverse("admin:webhooks_webhookevent_dead")
+        if request.method == "POST" and PREVIEW not in request.POST:
+            count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
+            messages.success(request, f"{replay_text(count)} {left_text(alike.count())}".strip())
+            return HttpResponseRedirect(back_url)
+        left = alike.count() - len(ids) if len(ids) == REPLAY_AT_ONCE else 0
+        asking = {"total": len(ids), "impossible": 0, "left": left}
+        return self._ask(request, events, hidden=[], back_url=back_url, **asking)
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        events: WebhookEventQuerySet,
+        *,
+        total: int,
+        impossible: int,
+        hidden: list[tuple[str, str]],
+        left: int = 0,
+        back_url: str = "",
+    ) -> TemplateResponse:
+        """Ask whether to replay; with what would change, if that was asked first.
+
+        ``left``: how many more there are than are taken at once.
+        """
+        question = ngettext("Replay %(count)d event?", "Replay %(count)d events?", total) % {"count": total}
+        context = self.admin_site.each_context(request) | {
+            "title": question,
+            "opts": self.opts,
+            "hidden": hidden,
+            "impossible": impossible,
+            "left": left,
+            "is_possible": total > impossible,
+            "back_url": back_url
+            or (request.get_full_path() if hidden else keep_filters(request, "../change/")),
+        }
+        if request.method == "POST" and PREVIEW in request.POST:
+            context |= self._preview(request, events)
+        return TemplateResponse(request, "admin/webhooks/webhookevent/replay.html", context)
+
+    def _preview(self, request: HttpRequest, events: WebhookEventQuerySet) -> dict[str, Any]:
+        try:
+            found = forecast(events)
+        except ReplayBusy:
+            words = gettext("The orders are being changed at this moment. Ask again.")
+            messages.warning(request, words)
+            return {}
+        return {"preview": shown(found, staff(request.user), now=db_clock.now())}
+
+    # --- columns ---------------------------------------------------------------------------------------
+    #
+    # A row is a WebhookEvent with what EventChangeList added.
+
+    @admin.display(description=_("received"), ordering="received_at")
+    def received(self, event: Any) -> SafeString:
+        zone = vendor_time.zone(event.restaurant_zone) if event.restaurant_zone else UTC
+        is_shifted = event.is_many_zones or not event.restaurant_zone
+        return clock(event.received_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
+
+    @admin.display(description=_("type"))
+    def kind(self, event: WebhookEvent) -> SafeString:
+        is_webhook = event.source == "webhook"
+        return two_lines(type_text(event.event_type), "" if is_webhook else event.get_source_display())
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, event: Any) -> SafeString:
+        reason = reason_text(event)
+        error = event.processing_error if event.shows_people else masked_words(event.processing_error)
+        told = format_html('<span title="{}">{}</span>', f"{reason}. {error[:300]}", reason) if reason else ""
+        return two_lines(status_badge(event), told)
+
+    @admin.display(description=_("restaurant"))
+    def restaurant(self, event: Any) -> SafeString:
+        if event.restaurant_name:
+            return cut(event.restaurant_name)
+        return format_html('<span class="hub-mono hub-muted">{}</span>', cut(event.organization_id or EMPTY))
+
+    @admin.display(description=_("order"))
+    def order_link(self, event: Any) -> SafeString:
+        if event.order is None:
+            return _hall_link(event) or two_lines(event.order_external_id or EMPTY, "")
+        number: str | SafeString = str(event.order)
+        if event.links_orders:
+            url = reverse("admin:orders_order_change", args=[event.order_id])
+            number = format_html('<a class="hub-link" href="{}">{}</a>', url, number)
+        external = event.order_external_id or event.order.external_order_id
+        return two_lines(number, external if external != str(event.order) else "")
+
+    @admin.display(description=_("repeats"))
+    def repeats(self, event: WebhookEvent) -> str:
+        return str(event.duplicates or "")
+
+
+def _hall_link(event: Any) -> SafeString | None:
+    """Lead to the table order or reserve of an event; ``EventChangeList`` knows those that may be seen."""
+    for model, pk, words in (
+        (TableOrder, event.table_order_pk, _("table order")),
+        (Reserve, event.reserve_pk, _("reserve")),
+    ):
+        if pk is not None and HALL.get(event.event_type) is model:
+            url = reverse(f"admin:hall_{model._meta.model_name}_change", args=[pk])
+            link = format_html('<a class="hub-link" href="{}">{} #{}</a>', url, words, pk)
+            return two_lines(link, event.order_external_id)
+    return None
+
+
+def _hall_pk(request: HttpRequest, model: type[HallRow]) -> Any:
+    """The row of the hall that an event is about, for those who may see it."""
+    if not request.user.has_perm(f"hall.view_{model._meta.model_name}"):
+        return Value(None, output_field=BigIntegerField())
+    rows = model._default_manager.filter(
+        organization_id=OuterRef("organization_id"), iiko_id=OuterRef("entity_key")
+    )
+    return Subquery(rows.values("pk")[:1])
+
+
+def _found(text: str) -> Q:
+    """The events of an order, by its number, its ids or a phone; else those of one correlation id."""
+    ident = searchable_id(text)
+    orders = list(Order.objects.searched(text).values_list("pk", flat=True)[:_ORDERS_SEARCHED])
+    of_order = (
+        Q(entity_key=ident)
+        | Q(order_external_id=external_id(text)) & ~Q(order_external_id="")
+        | Q(order_id__in=orders)
+    )
+    # Apart, and only if nothing else is found: one command's answer may touch many orders.
+    if WebhookEvent.objects.filter(of_order).exists():
+        return of_order
+    return Q(correlation_id=ident)
+
+
+def _chosen(request: HttpRequest) -> list[tuple[str, str]]:
+    """What the list's form sent, to be sent again with the confirmation."""
+    names = ("action", "select_across", "index", helpers.ACTION_CHECKBOX_NAME)
+    return [(name, value) for name in names for value in request.POST.getlist(name)]

@@ -1,0 +1,188 @@
+"""Whether the POS answers, asked as soon as something waits for it.
+
+The cloud takes orders and commands and sends webhooks while a POS is off, so silence does not show it. A
+creation or a command that has no answer for a minute is the sign; then ``terminal_groups/is_alive`` is
+asked, and again until every POS of the restaurant answers. One call for all restaurants of a login.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Max, Q, QuerySet
+
+from core.errors import HubError
+from iiko_client.http.errors import IikoError, IikoRejected
+from iiko_client.models.dictionaries import TerminalGroupAlive
+from orders.models.command import OrderCommand
+from orders.models.order import CreationStatus, Order
+from organizations.connection.clients import client_for, login_of
+from organizations.models.connection import ApiLogin
+from organizations.models.organization import POS_NEWS_LASTS, Organization, TerminalGroup
+
+logger = structlog.stdlib.get_logger(__name__)
+
+UNANSWERED_AFTER = timedelta(seconds=60)
+UNANSWERED_UNTIL = timedelta(hours=24)
+_TIMED_OUT_LATELY = timedelta(minutes=5)
+"""The cloud gives a creation up about a minute after it was sent; then nothing waits, but the sign holds."""
+_TIMED_OUT = "Creation timeout expired"
+
+# How often a restaurant is asked about. As the watch looks every 20 s, a new sign is seen within 2 minutes.
+_SOON, _USUALLY, _SELDOM = timedelta(seconds=25), timedelta(seconds=55), timedelta(minutes=5)
+_FRESH_SIGN = timedelta(minutes=3)
+_LONG_SILENT = timedelta(hours=1)
+
+
+def unanswered(now: datetime) -> dict[str, datetime]:
+    """Return, by organization, since when the newest thing waits that its POS has not answered in time."""
+    waiting = (now - UNANSWERED_UNTIL, now - UNANSWERED_AFTER)
+    without_status = Order.objects.filter(status__isnull=True, raw_status__isnull=True)
+    sending = without_status.open().filter(
+        creation_status=CreationStatus.IN_PROGRESS, created_at__range=waiting
+    )
+    timed_out = without_status.filter(
+        Q(error_info__message__icontains=_TIMED_OUT) | Q(error_info__description__icontains=_TIMED_OUT),
+        creation_status=CreationStatus.ERROR,
+        updated_at__gte=now - _TIMED_OUT_LATELY,
+    )
+    commands = OrderCommand.objects.under_way().filter(sent_at__range=waiting)
+    found: dict[str, datetime] = {}
+    rows: QuerySet[Any]
+    for rows, owner, moment in (
+        (sending, "organization_id", "created_at"),
+        (timed_out, "organization_id", "updated_at"),
+        (commands, "order__organization_id", "sent_at"),
+    ):
+        for ident, newest in rows.order_by().values_list(owner).annotate(Max(moment)):
+            found[ident] = max(newest, found.get(ident, newest))
+    return found
+
+
+def logins_to_ask(*, now: datetime) -> list[int]:
+    """Return the logins with a restaurant that iiko is to be asked about now."""
+    return sorted({login.pk for login, _organizations in _by_login(_wanted(now))})
+
+
+def ask_login(login_id: int, *, now: datetime) -> None:
+    """Ask about the restaurants of a login; what goes wrong is logged, and tried again next time."""
+    for login, organizations in _by_login(_wanted(now)):
+        if login.pk == login_id:
+            _ask(login, _claim(organizations, unanswered(now), now), now)
+
+
+def ask_pos(organizations: Iterable[Organization], *, now: datetime) -> None:
+    """Ask about these restaurants, each unless that was done a moment ago."""
+    for login, some in _by_login(organizations):
+        _ask(login, _claim(some, {}, now), now)
+
+
+def pos_answers(organization_ids: Collection[str], *, now: datetime) -> dict[str, bool]:
+    """Say of each restaurant whether any POS answers, as far as iiko said lately."""
+    told: dict[str, list[bool | None]] = {}
+    for group in TerminalGroup.objects.in_use().filter(organization_id__in=organization_ids):
+        is_news = group.alive_told_at is not None and group.alive_told_at >= now - POS_NEWS_LASTS
+        answer = group.not_answering_since is None if is_news else None
+        told.setdefault(group.organization_id, []).append(answer)
+    return {owner: any(answers) for owner, answers in told.items() if True in answers or None not in answers}
+
+
+# --- whom to ask ---------------------------------------------------------------------------------------
+
+
+def _wanted(now: datetime) -> list[Organization]:
+    silent = TerminalGroup.objects.in_use().filter(not_answering_since__isnull=False)
+    wanted = Q(iiko_id__in=unanswered(now)) | Q(iiko_id__in=silent.values("organization_id"))
+    active = Organization.objects.filter(wanted, is_active=True, terminal_groups__isnull=False)
+    return list(active.distinct().select_related("api_login").order_by("pk"))
+
+
+def _by_login(organizations: Iterable[Organization]) -> list[tuple[ApiLogin, list[Organization]]]:
+    found: dict[ApiLogin, list[Organization]] = {}
+    for organization in organizations:
+        try:
+            found.setdefault(login_of(organization), []).append(organization)
+        except HubError:  # without a login nobody can be asked
+            continue
+    return list(found.items())
+
+
+@transaction.atomic
+def _claim(
+    organizations: Iterable[Organization], waiting: dict[str, datetime], now: datetime
+) -> list[TerminalGroup]:
+    """Return the groups to ask about now, and keep other workers from asking the same."""
+    idents = [organization.iiko_id for organization in organizations]
+    groups = TerminalGroup.objects.in_use().filter(organization_id__in=idents).order_by("pk")
+    due = [group for group in groups.select_for_update() if _is_due(group, waiting, now)]
+    TerminalGroup.objects.filter(pk__in=[group.pk for group in due]).update(alive_asked_at=now)
+    return due
+
+
+def _is_due(group: TerminalGroup, waiting: dict[str, datetime], now: datetime) -> bool:
+    if group.alive_asked_at is None:
+        return True
+    since = waiting.get(group.organization_id)
+    is_fresh = since is not None and now - since < _FRESH_SIGN
+    first_sign = group.not_answering_since or since
+    is_long = first_sign is not None and now - first_sign > _LONG_SILENT
+    pause = _SOON if is_fresh else _SELDOM if is_long else _USUALLY
+    return now - group.alive_asked_at >= pause
+
+
+# --- asking --------------------------------------------------------------------------------------------
+
+
+def _ask(login: ApiLogin, groups: list[TerminalGroup], now: datetime) -> None:
+    if not groups:
+        return
+    try:
+        told = _is_alive(login, groups)
+    except IikoRejected as error:
+        owners = {group.organization_id for group in groups}
+        if len(owners) == 1:
+            _log_unknown(login, error)
+            return
+        for owner in sorted(owners):  # one of them is the reason; the others must not go unasked
+            _ask(login, [group for group in groups if group.organization_id == owner], now)
+        return
+    except (IikoError, HubError) as error:
+        _log_unknown(login, error)
+        return
+    _keep(groups, told, now)
+
+
+def _is_alive(login: ApiLogin, groups: list[TerminalGroup]) -> tuple[TerminalGroupAlive, ...]:
+    return client_for(login, requested_by="pos watch").terminal_groups_alive(
+        organization_ids=sorted({group.organization_id for group in groups}),
+        terminal_group_ids=sorted(group.iiko_id for group in groups),
+    )
+
+
+def _log_unknown(login: ApiLogin, error: Exception) -> None:
+    logger.warning("pos.not_told", api_login=login.pk, error=str(error))
+
+
+def _keep(groups: list[TerminalGroup], told: Iterable[TerminalGroupAlive], now: datetime) -> None:
+    answers = {one.terminal_group_id: one.is_alive for one in told}
+    for group in groups:
+        if (is_alive := answers.get(group.iiko_id)) is None:
+            continue  # iiko says nothing of it: what was known stays
+        before = group.silent_since(now)  # what was told long ago may have ended and begun again
+        since = None if is_alive else before or now
+        TerminalGroup.objects.filter(pk=group.pk).update(alive_told_at=now, not_answering_since=since)
+        if (before is None) != is_alive:
+            _log_change(group, is_alive=is_alive)
+
+
+def _log_change(group: TerminalGroup, *, is_alive: bool) -> None:
+    log = logger.info if is_alive else logger.warning
+    log(
+        "pos.answers_again" if is_alive else "pos.does_not_answer",
+        organization_id=group.organization_id,
+        terminal_group_id=group.iiko_id,
+    )

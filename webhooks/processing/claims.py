@@ -1,0 +1,237 @@
+"""Taking due events out of the inbox, so that one entity is never in two hands.
+
+Every event lies in a lane chosen by its entity. A worker locks a lane for the length of its
+transaction (advisory lock) and only then reads what is due in it: whatever another worker did with
+the lane is committed and seen. Lanes are tried in random order; one that is taken is left to its
+holder. A worker that dies lets go with its connection, and its events are due as before.
+
+A batch is bounded by its text as well as by its count, measured where the text is: in the database. A
+large event is named only. One that needs more memory than there is gets its process killed, which
+no transaction can record; so the worker charges a large event with an attempt first and then takes
+it alone. (A small one cannot take much: in memory it is at most some forty times as long as its text.)
+
+The rows are locked as well, so that the worker never waits for one later: a repeat being counted on
+a row at this moment leaves it to the next batch instead of meeting us in a deadlock.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from django.db import connection
+
+from iiko_client.json_reader import loads
+from webhooks.models.inbox import LANES
+from webhooks.processing.handlers.base import Claimed
+
+logger = structlog.stdlib.get_logger(__name__)
+
+_NAMESPACE = 0x11C0  # keeps the lanes' advisory locks apart from anybody else's in the database
+
+_BUSY_LANES = """
+SELECT lane FROM generate_series(0, %s) AS lane
+WHERE EXISTS (
+    SELECT 1 FROM webhook_events e
+    WHERE e.lane = lane.lane AND e.status IN ('pending', 'failed') AND e.due_at <= statement_timestamp()
+)
+"""
+BATCH_BYTES = 8 * 1024 * 1024
+"""Of payload text; a batch ends with the event that reaches it. Python may take forty times as much."""
+
+LARGE_BYTES = 1024 * 1024
+"""Of payload text, from which an event is taken alone; the vendor's are a hundredth of it."""
+
+STALLED_S = 15.0
+"""A worker that says nothing to the database for so long in the middle of a batch is taken for stopped."""
+
+_STORED_BYTES = 2 * 1024 * 1024
+"""Of payloads as they are stored, compressed: how much of a lane is written out as text to be measured."""
+
+# A holder that waits for nothing of ours: its backend is idle in the transaction, or busy writing an
+# answer that nobody reads. Each statement of a batch is over within seconds (``lock_timeout``).
+_END_STALLED = """
+SELECT activity.pid, extract(epoch FROM clock_timestamp() - activity.state_change)::float8,
+       pg_terminate_backend(activity.pid)
+FROM pg_stat_activity AS activity
+WHERE activity.pid <> pg_backend_pid()
+  AND activity.state_change < clock_timestamp() - make_interval(secs => %s)
+  AND activity.pid IN (
+    SELECT lock.pid FROM pg_locks AS lock
+    WHERE lock.locktype = 'advisory' AND lock.granted AND lock.classid = %s
+      AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
+
+_FIELDS = """id, coalesce(replay_of_id, id) AS arrival_id, event_type, format, organization_id, revision,
+           event_time, digest, attempts,
+           CASE WHEN replay_of_id IS NULL THEN received_at ELSE coalesce(
+               (SELECT original.received_at FROM webhook_events original
+                WHERE original.id = webhook_events.replay_of_id), received_at) END AS received_at"""
+_DUE = f"""
+WITH due AS MATERIALIZED (
+    SELECT {_FIELDS}, due_at, payload
+    FROM webhook_events
+    WHERE lane = %s AND status IN ('pending', 'failed') AND due_at <= statement_timestamp()
+    ORDER BY due_at, id
+    LIMIT %s
+    FOR NO KEY UPDATE SKIP LOCKED
+), near AS (
+    SELECT *, sum(pg_column_size(payload)) OVER upto - pg_column_size(payload) AS stored_before FROM due
+    WINDOW upto AS (ORDER BY due_at, id ROWS UNBOUNDED PRECEDING)
+), written AS MATERIALIZED (
+    SELECT *, payload::text AS text FROM near WHERE coalesce(stored_before, 0) < {_STORED_BYTES}
+), counted AS (
+    SELECT *, octet_length(text) AS size, sum(octet_length(text)) OVER upto - octet_length(text) AS before
+    FROM written
+    WINDOW upto AS (ORDER BY due_at, id ROWS UNBOUNDED PRECEDING)
+)
+SELECT id, arrival_id, event_type, format, organization_id, revision, event_time, digest, attempts,
+       received_at, CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
+FROM counted
+WHERE coalesce(before, 0) < %s
+ORDER BY due_at, id
+"""  # noqa: S608  # constants
+_ONE = f"""
+SELECT {_FIELDS}, payload::text
+FROM webhook_events
+WHERE id = %s AND attempts = %s AND status IN ('failed', 'dead')
+FOR NO KEY UPDATE SKIP LOCKED
+"""  # noqa: S608  # constants
+
+# Events by their ids, whatever became of them, as far as they fit in a batch: for a dry run.
+_THESE = f"""
+WITH written AS MATERIALIZED (
+    SELECT {_FIELDS}, payload::text AS text FROM webhook_events WHERE id = ANY(%s)
+), counted AS (
+    SELECT *, octet_length(text) AS size,
+           sum(octet_length(text)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - octet_length(text) AS before
+    FROM written
+)
+SELECT id, id, event_type, format, organization_id, revision, event_time, digest, attempts,
+       received_at, CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
+FROM counted
+WHERE coalesce(before, 0) < {BATCH_BYTES}
+ORDER BY id
+"""  # noqa: S608  # constants
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """An event too large to be read beside others."""
+
+    id: int
+    lane: int
+    attempts: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a worker holds: the events in order of arrival, and those it has not read."""
+
+    events: list[Claimed] = field(default_factory=list)
+    unreadable: dict[int, str] = field(default_factory=dict)
+    """The error by id of what could not be read back."""
+    large: list[Large] = field(default_factory=list)
+
+
+class Unreadable(Exception):
+    """A stored payload that cannot be read back."""
+
+
+def end_stalled_claims(*, silent_s: float = STALLED_S) -> int:
+    """End the transactions of workers that hold lanes and have been silent; returns how many.
+
+    A process that is stopped or frozen in the middle of a batch keeps its lanes for as long as its
+    connection lives. When it goes on it finds the connection closed and nothing of its batch applied.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_END_STALLED, [silent_s, _NAMESPACE])
+        ended = cursor.fetchall()
+    for pid, idle_s, _ in ended:
+        logger.warning("inbox.stalled_worker_ended", backend_pid=pid, silent_s=round(idle_s))
+    return len(ended)
+
+
+def busy_lanes() -> list[int]:
+    """The lanes that have something due, in random order."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BUSY_LANES, [LANES - 1])
+        lanes = [lane for (lane,) in cursor.fetchall()]
+    random.shuffle(lanes)
+    return lanes
+
+
+def claim(lanes: list[int], *, limit: int) -> Batch:
+    """Lock lanes and read up to ``limit`` due events; call it inside a transaction."""
+    rows: list[tuple[Any, ...]] = []
+    large: list[Large] = []
+    count, room = limit, BATCH_BYTES
+    for lane in lanes:
+        if count <= 0 or room <= 0:
+            break
+        if not _lock(lane):
+            continue
+        for *row, size in _due(lane, count, room):
+            count, room = count - 1, room - size
+            if size > LARGE_BYTES:
+                large.append(Large(row[0], lane, row[8], size))
+            else:
+                rows.append(tuple(row))
+    return _read(rows, large)
+
+
+def claim_large(large: Large) -> Batch:
+    """Lock the lane of a large event that has been charged, waiting for it, and read the event.
+
+    Empty where somebody else has taken it up meanwhile. Call it inside a transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_NAMESPACE, large.lane])
+        cursor.execute(_ONE, [large.id, large.attempts + 1])
+        return _read(cursor.fetchall(), [])
+
+
+def read_events(ids: Sequence[int]) -> Batch:
+    """Read stored events without claiming them: the first of ``ids`` that fit in a batch, one at least."""
+    with connection.cursor() as cursor:
+        cursor.execute(_THESE, [list(ids)])
+        found = cursor.fetchall()
+    large = [Large(row[0], -1, row[8], row[-1]) for row in found if row[-1] > LARGE_BYTES]
+    return _read([row[:-1] for row in found if row[-1] <= LARGE_BYTES], large)
+
+
+def _read(rows: Iterable[tuple[Any, ...]], large: list[Large]) -> Batch:
+    batch = Batch(large=large)
+    for row in sorted(rows):
+        try:
+            batch.events.append(_claimed(row))
+        except (ValueError, RecursionError, Unreadable) as error:
+            batch.unreadable[row[0]] = f"The stored payload cannot be read: {error}"
+    return batch
+
+
+def _lock(lane: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_NAMESPACE, lane])
+        return bool(cursor.fetchone()[0])
+
+
+def _due(lane: int, limit: int, room: int) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, [lane, limit, room])
+        return list(cursor.fetchall())
+
+
+def _claimed(row: tuple[Any, ...]) -> Claimed:
+    (pk, arrival, event_type, kind, organization, revision, moment, digest, attempts, received, text) = row
+    payload = loads(text or "null")
+    if not isinstance(payload, dict):
+        raise Unreadable("it is not an object")
+    return Claimed(
+        pk, arrival, event_type, kind, organization, revision, moment, digest, attempts, received, payload
+    )

@@ -1,0 +1,149 @@
+"""procrastinate's worker on a thread of its own, beside the loop that applies the inbox."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.db import connections, reset_queries
+from procrastinate import exceptions
+from procrastinate.connector import BaseConnector
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.utils import connector_params
+from procrastinate.psycopg_connector import PsycopgConnector
+
+from core.job_maintenance import SILENT_S
+from core.jobs import TIMETABLE, tasks_at_start
+from webhooks.processing.timekeeper import Timekeeper
+
+logger = structlog.stdlib.get_logger(__name__)
+
+AT_ONCE = 8
+"""Tasks at once in one process: they wait for iiko most of the time."""
+
+_POLL_S = 1.0  # behind pgbouncer nothing tells of a new job
+_LONGEST_PAUSE_S = 4.0
+_STEADY_S = 60.0
+_ASK_AGAIN_S = 1.0
+
+
+class WorkerConnector(PsycopgConnector):
+    """The worker's own queries take its pool; what Django code enqueues stays in Django's transaction."""
+
+    def __init__(self, *, django: BaseConnector, **pool: Any) -> None:
+        super().__init__(**pool)
+        self._django = django
+
+    def get_sync_connector(self) -> BaseConnector:
+        return self._django
+
+
+class JobRunner:
+    """Runs tasks until it is stopped. Whatever ends the worker is logged, and the worker starts again."""
+
+    def __init__(self, *, at_once: int = AT_ONCE) -> None:
+        self._at_once = at_once
+        self._stopping = threading.Event()
+        self._guard = threading.Lock()
+        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
+        self._is_serving = False
+        self._is_told = False
+        # Not to be waited for at exit: a task that does not end within the limit is left to another worker.
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, *, within_s: float) -> bool:
+        """Take no new tasks and let the present ones end; False if they did not ``within_s``."""
+        self._stopping.set()
+        until = time.monotonic() + within_s
+        while self._thread.is_alive() and (left_s := until - time.monotonic()) > 0:
+            with self._guard:
+                if self._running is not None:
+                    loop, work = self._running
+                    loop.call_soon_threadsafe(self._tell_to_end, work)
+            self._thread.join(min(left_s, _ASK_AGAIN_S))
+        return not self._thread.is_alive()
+
+    def _tell_to_end(self, work: asyncio.Task[None]) -> None:
+        """Cancel the work; in its loop. A worker told twice would not wait for its tasks.
+
+        Before it serves it may have to be told again: a pool that is connecting keeps a cancellation
+        to itself.
+        """
+        if not self._is_told:
+            self._is_told = self._is_serving
+            work.cancel()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                asyncio.run(self._work())
+                logger.error("jobs.ended_by_itself")
+            except asyncio.CancelledError:
+                break
+            except Exception:  # the thread's outermost loop: told, and the worker starts again
+                logger.exception("jobs.failed")
+            finally:
+                connections.close_all()
+            failures = 1 if time.monotonic() - began > _STEADY_S else failures + 1
+            pause = min(_LONGEST_PAUSE_S, 0.5 * 2 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311  # jitter
+            self._stopping.wait(pause)
+        logger.info("jobs.stopped")
+
+    async def _work(self) -> None:
+        work = asyncio.current_task()
+        assert work is not None  # noqa: S101  # inside asyncio.run there is one
+        self._is_serving = self._is_told = False
+        with self._guard:
+            self._running = asyncio.get_running_loop(), work
+        try:
+            if not self._stopping.is_set():
+                await self._serve()
+        finally:
+            with self._guard:
+                self._running = None
+
+    async def _serve(self) -> None:
+        connector = WorkerConnector(
+            django=app.connector, kwargs=connector_params(), min_size=1, max_size=4, name="jobs"
+        )
+        with app.replace_connector(connector):
+            async with app.open_async():
+                await _enqueue_first_tasks()
+                self._is_serving = True
+                timing = asyncio.create_task(Timekeeper(TIMETABLE).worker(), name="timekeeper")
+                try:
+                    await app.run_worker_async(
+                        concurrency=self._at_once,
+                        fetch_job_polling_interval=_POLL_S,
+                        stalled_worker_timeout=SILENT_S,
+                        task_middleware=[_on_its_own_connection],
+                        install_signal_handlers=False,
+                    )
+                finally:
+                    timing.cancel()
+
+
+def _on_its_own_connection(call_next: Callable[[], Any], _context: Any, _worker: Any) -> Any:
+    """Give Django's connection back after each task: threads that wait for work hold none."""
+    try:
+        return call_next()
+    finally:
+        reset_queries()
+        connections.close_all()
+
+
+async def _enqueue_first_tasks() -> None:
+    for task in tasks_at_start():
+        with contextlib.suppress(exceptions.AlreadyEnqueued):  # by a worker that started a moment ago
+            await task.defer_async()

@@ -1,0 +1,205 @@
+"""The worker's batch: claim, apply, say how each event ended, all in one transaction.
+
+A batch that fails is rolled back to where it began and its events are applied one at a time, so that
+an event that cannot be applied hurts only itself. It is tried again with growing pauses and is dead
+in the end, listed for a person. A process that dies in between leaves everything as it was; where an
+event may be what it dies of, that is a large one, which has been charged with the attempt before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError, connection, transaction
+
+from core import db_clock
+from core.sql_bulk import update_rows
+from webhooks import event_log
+from webhooks.models.inbox import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
+from webhooks.processing.claims import Batch, Large, busy_lanes, claim, claim_large
+from webhooks.processing.handlers import HANDLERS, KEPT, handler_of
+from webhooks.processing.handlers.base import Claimed, Ending, Handler, ignored
+
+logger = structlog.stdlib.get_logger(__name__)
+
+BATCH = 300
+_ENDING_COLUMNS = (
+    "status",
+    "reason",
+    "processing_error",
+    "notes",
+    "order",
+    "attempts",
+    "due_at",
+    "processed_at",
+)
+
+
+def run_batch(*, limit: int = BATCH) -> int:
+    """Apply one batch of due events; returns how many were ended (or put off), 0 when nothing is due.
+
+    Raises:
+        DatabaseError, InterfaceError: the connection broke; nothing of the batch was applied.
+    """
+    try:
+        return _run_batch(limit)
+    except MemoryError:
+        if limit == 1:
+            raise
+        logger.warning("inbox.batch_out_of_memory", limit=limit)
+        return _run_batch(1)
+
+
+def _run_batch(limit: int) -> int:
+    lanes = busy_lanes()
+    if not lanes:
+        return 0
+    with transaction.atomic():
+        _limit_waiting()
+        batch = claim(lanes, limit=limit)
+        now = db_clock.now()
+        endings = _end(batch, now)
+        endings |= {large.id: _charged(large) for large in batch.large}
+        attempts = {event.id: event.attempts for event in batch.events}
+        attempts |= {large.id: large.attempts for large in batch.large}
+        _write_endings(endings, attempts, now)
+    event_log.applied(batch.events, endings)
+    for large in batch.large:
+        _apply_large(large)
+    logger.debug("inbox.batch_applied", events=len(endings))
+    return len(endings)
+
+
+def _limit_waiting() -> None:
+    with connection.cursor() as cursor:
+        # A person editing a row must not hold up a lane for ever.
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+
+
+def _end(batch: Batch, now: datetime) -> dict[int, Ending]:
+    endings = apply_events(batch.events, now)
+    return endings | {
+        pk: Ending(EventStatus.DEAD, Reason.ERROR, error) for pk, error in batch.unreadable.items()
+    }
+
+
+# --- large events ------------------------------------------------------------------------------------
+
+
+def _charged(large: Large) -> Ending:
+    """How a large event ends if its worker does not live to say anything else."""
+    logger.warning("inbox.event_large", event_pk=large.id, size=large.size)
+    return Ending(
+        _status_after_failure(large.attempts),
+        Reason.ERROR,
+        f"The worker ran out of memory or was stopped while applying this event of {large.size} bytes.",
+    )
+
+
+def _apply_large(large: Large) -> None:
+    try:
+        with transaction.atomic():
+            _limit_waiting()
+            batch = claim_large(large)
+            # It has been charged with this attempt, and is not charged twice.
+            batch = replace(batch, events=[replace(one, attempts=large.attempts) for one in batch.events])
+            now = db_clock.now()
+            endings = _end(batch, now)
+            _write_endings(endings, {large.id: large.attempts}, now)
+        event_log.applied(batch.events, endings)
+    except (MemoryError, DatabaseError) as error:  # the driver's memory runs out as a DatabaseError
+        _reraise_if_disconnected(error)
+        logger.warning("inbox.large_event_failed", event_pk=large.id, error=_first_line(error))
+
+
+def _status_after_failure(attempts: int) -> EventStatus:
+    return EventStatus.DEAD if attempts + 1 > len(RETRY_PAUSES) else EventStatus.FAILED
+
+
+# --- applying ----------------------------------------------------------------------------------------
+
+
+def apply_events(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+    """Hand events to their handlers and say how each ends; call it inside a transaction."""
+    endings: dict[int, Ending] = {}
+    by_handler: dict[Handler, list[Claimed]] = defaultdict(list)
+    for event in events:
+        handler = handler_of(event.event_type, event.format)
+        if handler is None:
+            endings[event.id] = _kept(event)
+        else:
+            by_handler[handler].append(event)
+    # Always in the same order: two workers must not lock the rows of two handlers crosswise.
+    for handler in dict.fromkeys(HANDLERS.values()):
+        if batch := by_handler.get(handler):
+            endings |= _apply_batch(handler, batch, now)
+    return endings
+
+
+def _kept(event: Claimed) -> Ending:
+    if not event.event_type:
+        return ignored(Reason.UNKNOWN_TYPE, "The message has neither eventType nor a known type.")
+    return ignored(KEPT.get(event.event_type, Reason.UNKNOWN_TYPE))
+
+
+def _apply_batch(handler: Handler, batch: list[Claimed], now: datetime) -> dict[int, Ending]:
+    try:
+        with transaction.atomic():
+            return handler(batch, now)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the events are tried one by one and keep it
+        _reraise_if_disconnected(error)
+        logger.warning("inbox.batch_failed", events=len(batch), error=_first_line(error))
+    endings: dict[int, Ending] = {}
+    for event in batch:
+        endings |= _apply_one(handler, event, now)
+    return endings
+
+
+def _apply_one(handler: Handler, event: Claimed, now: datetime) -> dict[int, Ending]:
+    try:
+        with transaction.atomic():
+            return handler([event], now)
+    except Exception as error:  # noqa: BLE001  # recorded on the row
+        _reraise_if_disconnected(error)
+        logger.warning("inbox.event_failed", event_pk=event.id, error_type=type(error).__name__)
+        status = _status_after_failure(event.attempts)
+        return {event.id: Ending(status, Reason.ERROR, f"{type(error).__name__}: {_first_line(error)}")}
+
+
+def _reraise_if_disconnected(error: Exception) -> None:
+    if isinstance(error, DatabaseError | InterfaceError) and not _is_connected():
+        raise error
+
+
+def _is_connected() -> bool:
+    raw = connection.connection
+    return raw is not None and not raw.closed
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:500]
+
+
+def _write_endings(endings: dict[int, Ending], attempts: dict[int, int], now: datetime) -> None:
+    rows = [_row(pk, ending, attempts.get(pk, 0) + 1, now) for pk, ending in endings.items()]
+    update_rows(WebhookEvent, _ENDING_COLUMNS, rows)
+
+
+def _row(pk: int, ending: Ending, attempts: int, now: datetime) -> dict[str, Any]:
+    is_put_off = ending.status == EventStatus.FAILED
+    return {
+        "id": pk,
+        "status": str(ending.status),
+        "reason": str(ending.reason),
+        "processing_error": ending.error.replace("\0", ""),
+        "notes": list(ending.notes),
+        "order_id": ending.order_id,
+        "attempts": attempts,
+        "due_at": now + RETRY_PAUSES[attempts - 1] if is_put_off else now,
+        "processed_at": None if is_put_off else now,
+    }

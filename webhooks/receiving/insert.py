@@ -1,0 +1,149 @@
+"""Rows of the inbox and the statements that insert them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from django.db import connection
+
+from iiko_client.models.events import Envelope
+from webhooks.models.inbox import LANES, EventSource, EventStatus
+from webhooks.receiving.database_watch import database_watch
+from webhooks.receiving.group_commit import Together
+from webhooks.receiving.prepared_statement import PreparedStatement
+
+
+@dataclass(slots=True)
+class NewEvent:
+    """A row about to be stored."""
+
+    envelope: Envelope
+    payload: str | None
+    dedup_key: str
+    raw: bytes | None = None
+    status: str = EventStatus.PENDING
+    reason: str = ""
+    error: str = ""
+    source: str = EventSource.WEBHOOK
+    replay_of: int | None = None
+    repeats: int = 0
+    is_foreign: bool = False
+    """Brought with a token that does not speak for its organization."""
+
+    @property
+    def lane(self) -> int:
+        of_entity = f"{self.envelope.organization_id}\0{self.envelope.entity_key or self.dedup_key}"
+        return zlib.crc32(of_entity.encode()) % LANES
+
+    @property
+    def is_plain(self) -> bool:
+        """Nothing but a webhook that waits to be applied, as almost all of them are."""
+        return (
+            self.status is EventStatus.PENDING
+            and self.source is EventSource.WEBHOOK
+            and self.raw is None
+            and not self.repeats
+        )
+
+
+Column = tuple[str, str, Callable[[NewEvent], Any]]
+
+_PLAIN: tuple[Column, ...] = (
+    ("event_type", "text", lambda event: event.envelope.event_type),
+    ("format", "text", lambda event: event.envelope.format),
+    ("organization_id", "text", lambda event: event.envelope.organization_id),
+    ("entity_key", "text", lambda event: event.envelope.entity_key),
+    ("order_external_id", "text", lambda event: event.envelope.order_external_id),
+    ("correlation_id", "text", lambda event: event.envelope.correlation_id),
+    ("event_time", "timestamptz", lambda event: event.envelope.event_time),
+    ("revision", "bigint", lambda event: event.envelope.revision),
+    ("payload", "jsonb", lambda event: event.payload),
+    ("digest", "text", lambda event: event.envelope.digest),
+    ("dedup_key", "text", lambda event: event.dedup_key),
+    ("lane", "smallint", lambda event: event.lane),
+)
+_OTHER: tuple[Column, ...] = (
+    ("status", "text", lambda event: str(event.status)),
+    ("reason", "text", lambda event: str(event.reason)),
+    ("processing_error", "text", lambda event: event.error),
+    ("source", "text", lambda event: str(event.source)),
+    ("raw_body", "bytea", lambda event: event.raw),
+    ("duplicates", "integer", lambda event: event.repeats),
+    ("replay_of_id", "bigint", lambda event: event.replay_of),
+)
+_PLAIN_OTHERS = "'pending', '', '', 'webhook', NULL, 0, NULL"
+_ALL = _PLAIN + _OTHER
+_NAMES = ", ".join(name for name, _, _ in _ALL)
+_INTO = f"webhook_events ({_NAMES}, notes, attempts"
+_CONFLICT = (
+    " ON CONFLICT (dedup_key) DO UPDATE SET duplicates = webhook_events.duplicates + 1 + excluded.duplicates"
+    " RETURNING xmax = 0, dedup_key"  # xmax: inserted, not updated
+)
+_MOST_TOGETHER = 32
+# S608: all of these are made of the constants above.
+_INSERT_ONE = (
+    f"INSERT INTO {_INTO}) VALUES ({', '.join(f'%s::{kind}' for _, kind, _ in _ALL)}, '[]', 0){_CONFLICT}"  # noqa: S608
+)
+_INSERT_MANY = (
+    f"INSERT INTO {_INTO}, id) SELECT {_NAMES}, '[]', 0, id FROM unnest("  # noqa: S608
+    f"{', '.join(f'%s::{kind}[]' for _, kind, _ in _ALL)}, %s::bigint[]) AS given ({_NAMES}, id){_CONFLICT}"
+)
+
+
+def _insert_plain(rows: int) -> PreparedStatement:
+    """A statement for so many plain rows, a parameter for each value of ``_PLAIN``."""
+    kinds = [kind for _ in range(rows) for _, kind, _ in _PLAIN]
+    parameters = (f"${at}::{kind}" for at, kind in enumerate(kinds, 1))
+    values = [
+        f"({', '.join(islice(parameters, len(_PLAIN)))}, {_PLAIN_OTHERS}, '[]', 0)" for _ in range(rows)
+    ]
+    return PreparedStatement(
+        f"iikohub_inbox_{rows}",
+        f"INSERT INTO {_INTO}) VALUES {', '.join(values)}{_CONFLICT}",  # noqa: S608
+    )
+
+
+_statements = [_insert_plain(rows) for rows in range(1, _MOST_TOGETHER + 1)]
+
+
+def insert_one(event: NewEvent) -> bool:
+    """Insert a row, or count a repeat on the one there is; returns whether it was new.
+
+    Outside a transaction the row is committed, perhaps together with those of other threads.
+    """
+    if not event.is_plain or connection.queries_logged or connection.execute_wrappers:
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT_ONE, [read(event) for _, _, read in _ALL])
+            return bool(cursor.fetchone()[0])
+    if connection.in_atomic_block:
+        return _run_one(event)
+    return _together(event.dedup_key, event)
+
+
+def insert(events: Sequence[NewEvent], *, ids: list[int]) -> int:
+    """Insert rows with different keys under ids taken before; returns how many were new."""
+    columns = [[read(event) for event in events] for _, _, read in _ALL]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_MANY, [*columns, ids])
+        return sum(is_new for is_new, _ in cursor.fetchall())
+
+
+def _run_one(event: NewEvent) -> bool:
+    database_watch.check_in_time()
+    return _statements[0].run([read(event) for _, _, read in _PLAIN])[0][0] == b"t"
+
+
+def _run_together(events: Sequence[NewEvent]) -> list[bool]:
+    database_watch.check_in_time()
+    # Sorted by key, as everywhere: two processes must not lock the same rows crosswise.
+    rows = sorted(events, key=lambda event: event.dedup_key)
+    answers = _statements[len(rows) - 1].run([read(event) for event in rows for _, _, read in _PLAIN])
+    is_new = {key: flag == b"t" for flag, key in answers}
+    return [is_new[event.dedup_key.encode()] for event in events]
+
+
+_together = Together(_run_together, alone=_run_one, at_most=_MOST_TOGETHER)
