@@ -23,7 +23,7 @@ from tests import database
 from tests.hub_process import hub  # noqa: F401  # a fixture for all
 from tests.played_iiko import iiko  # noqa: F401  # the same
 from tests.played_sandbox import stage  # noqa: F401  # the same
-from webhooks.receiving.tokens import token_book
+from webhooks.receiving.tokens import webhook_tokens
 from webhooks.receiving.wrong_tokens import wrong_tokens
 
 # The same examples in every run, so that a red run can be had again;
@@ -86,7 +86,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(autouse=True)
 def _fresh_token_book() -> None:
     """Tokens read in one test must not open the door in the next, nor wrong ones close it."""
-    token_book.forget()
+    webhook_tokens.forget()
     wrong_tokens.forget()
 
 

@@ -68,8 +68,8 @@ _STEPS = (
     (dispatch, "_call"),
     (dispatch, "_record"),
     (dispatch, "finish"),
-    (dispatch, "tell"),
-    (submission, "tell"),
+    (dispatch, "record"),
+    (submission, "record"),
 )
 
 
@@ -235,10 +235,10 @@ class Trial:
         left = self._wanted
         for _round in range(100 * self._wanted):
             self._simulator.faults.set(parse_faults(f"{FAULTS},{READS_FAIL}"))
-            burst = [self._wish() for _ in range(min(left, _BURST))]
+            burst = [self._params() for _ in range(min(left, _BURST))]
             left -= len(burst)
             work(burst)
-            due = LoyaltyOperation.objects.open().exclude(held_until__gt=self._clock.now())
+            due = LoyaltyOperation.objects.open().exclude(next_attempt_at__gt=self._clock.now())
             ids = list(due.values_list("pk", flat=True))
             if not ids and not left and not LoyaltyOperation.objects.open().exists():
                 return
@@ -256,7 +256,7 @@ class Trial:
 
         return advance
 
-    def _wish(self) -> Task:
+    def _params(self) -> Task:
         """Repeat a request, some of them twice under one key, until the hub has taken or refused it."""
         number = self._outcome.operations
         self._outcome.operations += 1

@@ -22,7 +22,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Comparison:
     """Whether a number is what we promise (a missed goal fails the benchmark) or hope for."""
 
     what: str
@@ -38,7 +38,7 @@ class Section:
     name: str
     how: str
     rows: list[tuple[str, str, str]] = field(default_factory=list)
-    verdicts: list[Verdict] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
     medians: dict[str, float] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
 
@@ -53,7 +53,7 @@ class Section:
         width = max(len(name) for name, _, _ in self.rows)
         lines = [f"{self.name}: {self.how}"]
         lines += [f"  {name:<{width}}  {middle:>9}   ({each})" for name, middle, each in self.rows]
-        lines += [f"  {verdict}" for verdict in self.verdicts]
+        lines += [f"  {comparison}" for comparison in self.comparisons]
         return "\n".join(lines)
 
 
@@ -64,12 +64,12 @@ def loyalty_section(outcome: Outcome, how: str) -> Section:
     for name, count in counts.items():
         section.add(name, [count], _whole)
     section.add("seconds", [outcome.duration_s], _whole)
-    section.verdicts = [
-        Verdict("every wallet equals the ledger", not outcome.wrong_balances),
-        Verdict("nothing carried out twice", not outcome.carried_out_twice),
-        Verdict("every outcome is as told", not outcome.not_as_told),
-        Verdict("no wallet overdrawn", not outcome.overdrawn),
-        Verdict("nothing left open", not outcome.unfinished),
+    section.comparisons = [
+        Comparison("every wallet equals the ledger", not outcome.wrong_balances),
+        Comparison("nothing carried out twice", not outcome.carried_out_twice),
+        Comparison("every outcome is as told", not outcome.not_as_told),
+        Comparison("no wallet overdrawn", not outcome.overdrawn),
+        Comparison("nothing left open", not outcome.unfinished),
     ]
     return section
 
@@ -83,11 +83,11 @@ def ingest_section(runs: Sequence[IngestRun], how: str) -> Section:
     section.add("answered in, p99", (run.load.p99_ms for run in runs), _ms)
     section.add("errors", (sum(run.load.errors.values()) for run in runs), _whole)
     section.add("lost", (run.lost for run in runs), _whole)
-    section.verdicts += [
-        Verdict("ratio at least 0.15", ratio >= 0.15),
-        Verdict("ratio at least 0.25", ratio >= 0.25, is_goal=False),
-        Verdict("every 200 is a row", all(run.lost == 0 for run in runs)),
-        Verdict("no errors", not any(run.load.errors for run in runs)),
+    section.comparisons += [
+        Comparison("ratio at least 0.15", ratio >= 0.15),
+        Comparison("ratio at least 0.25", ratio >= 0.25, is_goal=False),
+        Comparison("every 200 is a row", all(run.lost == 0 for run in runs)),
+        Comparison("no errors", not any(run.load.errors for run in runs)),
     ]
     return section
 
@@ -98,10 +98,10 @@ def drain_section(runs: Sequence[DrainRun], how: str) -> Section:
     section.add("one job an event, events/s", (run.jobs.per_s for run in runs), _whole)
     ratio = section.add("ratio", (run.ratio for run in runs), _tenths)
     section.add("lost", (run.lost for run in runs), _whole)
-    section.verdicts += [
-        Verdict("ratio at least 8", ratio >= 8),
-        Verdict("no event lost", all(run.lost == 0 for run in runs)),
-        Verdict("both sides end with equal orders", all(run.is_equal for run in runs)),
+    section.comparisons += [
+        Comparison("ratio at least 8", ratio >= 8),
+        Comparison("no event lost", all(run.lost == 0 for run in runs)),
+        Comparison("both sides end with equal orders", all(run.is_equal for run in runs)),
     ]
     return section
 
@@ -113,9 +113,9 @@ def latency_section(runs: Sequence[LatencyRun], how: str) -> Section:
     section.add("visible in, p50", (run.percentile(0.50) for run in runs), _ms)
     p99 = section.add("visible in, p99", (run.percentile(0.99) for run in runs), _ms)
     section.add("lost", (run.lost for run in runs), _whole)
-    section.verdicts += [
-        Verdict("p99 at most 300 ms", p99 <= 300, is_goal=False),
-        Verdict("no event lost", all(run.lost == 0 for run in runs)),
+    section.comparisons += [
+        Comparison("p99 at most 300 ms", p99 <= 300, is_goal=False),
+        Comparison("no event lost", all(run.lost == 0 for run in runs)),
     ]
     return section
 
@@ -133,11 +133,11 @@ def reconcile_section(runs: Sequence[ReconcileRun], how: str) -> Section:
         busiest = (run.busiest_minute(f"deliveries/{name}") for run in runs)
         section.add(f"{name}, busiest minute", busiest, _whole)
     refused = section.add("refused by iiko's limits", (run.refused_by_limits for run in runs), _whole)
-    section.verdicts += [
-        Verdict("storm: equal within 2 minutes", storm <= 120),
-        Verdict("away: equal within 10 minutes", away <= 600),
-        Verdict("equal field by field", different == 0),
-        Verdict("no limit exceeded", refused == 0),
+    section.comparisons += [
+        Comparison("storm: equal within 2 minutes", storm <= 120),
+        Comparison("away: equal within 10 minutes", away <= 600),
+        Comparison("equal field by field", different == 0),
+        Comparison("no limit exceeded", refused == 0),
     ]
     return section
 

@@ -16,7 +16,7 @@ from core.jobs import TIMETABLE
 from iiko_client.json_reader import loads
 from webhooks.models.inbox import EventStatus, WebhookEvent
 from webhooks.processing.handlers import HANDLERS
-from webhooks.processing.handlers.base import Claimed, Ending
+from webhooks.processing.handlers.base import Claimed, EventResult
 
 QUEUE = "bench"
 
@@ -52,7 +52,7 @@ def apply_event(event_pk: int) -> None:
         _end(event, ending)
 
 
-def _end(event: WebhookEvent, ending: Ending) -> None:
+def _end(event: WebhookEvent, ending: EventResult) -> None:
     WebhookEvent.objects.filter(pk=event.pk).update(
         status=ending.status,
         reason=ending.reason,

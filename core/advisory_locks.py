@@ -7,7 +7,7 @@ from enum import IntEnum
 from django.db import connection
 
 
-class Turn(IntEnum):
+class AdvisoryLock(IntEnum):
     """What is named; keeps these advisory locks apart from all others in the database."""
 
     REPEAT = 0x11C2
@@ -15,7 +15,7 @@ class Turn(IntEnum):
     STALLED = 0x11C4
 
 
-def await_turn(turn: Turn, name: str) -> None:
+def acquire(turn: AdvisoryLock, name: str) -> None:
     """Wait for the others that named it, and keep the turn until the transaction ends.
 
     Two names may share a turn (the digest has 32 bits): then one waits in vain, and no more.

@@ -112,12 +112,12 @@ def badge(kind: str, text: str, title: str = "") -> SafeString:
     )
 
 
-def cut(text: str) -> SafeString:
+def truncated(text: str) -> SafeString:
     """One line of a cell; what does not fit is in the tooltip."""
     return format_html('<span class="hub-cut" title="{}">{}</span>', text, text)
 
 
-def two_lines(first: Any, second: Any) -> SafeString:
+def stacked(first: Any, second: Any) -> SafeString:
     """A cell of two lines, the second in a quieter voice."""
     lines = [("", first)] + ([("hub-muted hub-small", second)] if second else [])
     return format_html(

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from core.advisory_locks import Turn, await_turn
+from core.advisory_locks import AdvisoryLock, acquire
 from core.errors import HubError
 
 KEYS_KEPT = timedelta(hours=24)
@@ -20,7 +20,7 @@ R = TypeVar("R", bound=models.Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Repeats(Generic[R]):
+class IdempotencyKeys(Generic[R]):
     """The keys of one kind of request. ``made`` is the column of ``keys`` that leads to what was made."""
 
     keys: type[models.Model]
@@ -43,7 +43,7 @@ class Repeats(Generic[R]):
             return known, False
         write = prepare()
         with transaction.atomic():
-            await_turn(Turn.REPEAT, f"{self.made}/{owner}/{key}")
+            acquire(AdvisoryLock.REPEAT, f"{self.made}/{owner}/{key}")
             if (known := self._known(owner, key, fingerprint, now)) is not None:
                 return known, False
             made = write()

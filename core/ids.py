@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from iiko_client.json_reader import tidy
+from iiko_client.json_reader import sanitize
 
 
 def searchable_id(text: str) -> str:
@@ -12,7 +12,7 @@ def searchable_id(text: str) -> str:
 
     What PostgreSQL cannot even be asked for is replaced: nothing has such an id.
     """
-    text = tidy(text)
+    text = sanitize(text)
     try:
         return str(UUID(text.strip()))
     except ValueError:

@@ -12,7 +12,7 @@ from procrastinate.contrib.django import app
 from procrastinate.jobs import Job, Status
 
 from core import db_clock
-from core.advisory_locks import Turn, await_turn
+from core.advisory_locks import AdvisoryLock, acquire
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -30,7 +30,7 @@ def resume_stalled_jobs_in_turn() -> None:
     The turn ends with the transaction, also where a worker dies; the jobs go by procrastinate's own
     connections.
     """
-    await_turn(Turn.STALLED, "")
+    acquire(AdvisoryLock.STALLED, "")
     resume_stalled_jobs()
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from iiko_client.json_reader import tidy
+from iiko_client.json_reader import sanitize
 
 MASK = "***"
 
@@ -94,17 +94,17 @@ _QUOTING = frozenset({"errordescription", "message", "description", "details", "
 def mask(value: Any, *, keep_personal: bool = False) -> Any:
     """Return a copy of a JSON value for the log, without people unless ``keep_personal``."""
     if isinstance(value, str):
-        return tidy(value if keep_personal else _mask_text(value))
+        return sanitize(value if keep_personal else _mask_text(value))
     return _copy(value, "", keep_personal)
 
 
 def _copy(value: Any, owner: str, keep_personal: bool) -> Any:
     """``owner`` is the nearest field name above, through lists and ``items``."""
     if isinstance(value, Mapping):
-        return {tidy(key): _field(key, inner, owner, keep_personal) for key, inner in value.items()}
+        return {sanitize(key): _field(key, inner, owner, keep_personal) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_copy(inner, owner, keep_personal) for inner in value]
-    return tidy(value) if isinstance(value, str) else value
+    return sanitize(value) if isinstance(value, str) else value
 
 
 def _field(key: str, value: Any, owner: str, keep_personal: bool) -> Any:
@@ -113,7 +113,7 @@ def _field(key: str, value: Any, owner: str, keep_personal: bool) -> Any:
         if value is not None and _is_personal(name, owner, value):
             return MASK
         if isinstance(value, str) and name in _QUOTING:
-            return tidy(_mask_text(value))
+            return sanitize(_mask_text(value))
     return _copy(value, owner if name == "items" else name, keep_personal)
 
 

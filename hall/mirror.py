@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from core.mirror.change_feed import change_times
-from core.mirror.precedence import RankedRow
+from core.mirror.precedence import PrecedenceRow
 from core.sql_bulk import update_rows
 from hall.models import HallRow, Reserve, TableOrder
 from iiko_client.models.hall import HallFields, ReserveFields, TableOrderFields
@@ -37,7 +37,7 @@ class HallReport:
     event_id: int
     organization_id: str
     iiko_id: str
-    rank: str
+    precedence: str
     revision: int | None
     fields: HallFields
 
@@ -58,7 +58,7 @@ def apply_reports(model: type[HallRow], reports: Sequence[HallReport], *, now: d
     outcomes: dict[int, bool] = {}
     for report in sorted(reports, key=lambda report: report.event_id):
         row = rows[report.key]
-        outcomes[report.event_id] = row.take(report.fields, report.rank)
+        outcomes[report.event_id] = row.take(report.fields, report.precedence)
         row.note_revision(report.revision)
     _write(model, [row for row in rows.values() if row.is_touched], times)
     return outcomes
@@ -66,7 +66,7 @@ def apply_reports(model: type[HallRow], reports: Sequence[HallReport], *, now: d
 
 def _lock_rows(
     model: type[HallRow], reports: Sequence[HallReport], times: Iterator[datetime], now: datetime
-) -> dict[Key, RankedRow[HallRow]]:
+) -> dict[Key, PrecedenceRow[HallRow]]:
     wanted = Q(
         organization_id__in={report.organization_id for report in reports},
         iiko_id__in={report.iiko_id for report in reports},
@@ -77,19 +77,19 @@ def _lock_rows(
     stubs = [model(organization_id=one, iiko_id=two, updated_at=next(times)) for one, two in missing]
     model._default_manager.bulk_create(stubs, ignore_conflicts=True)
     return {
-        (row.organization_id, row.iiko_id): RankedRow(row, now=now)
+        (row.organization_id, row.iiko_id): PrecedenceRow(row, now=now)
         for row in rows.select_for_update().order_by("pk")
     }
 
 
-def _write(model: type[HallRow], rows: Sequence[RankedRow[HallRow]], times: Iterator[datetime]) -> None:
+def _write(model: type[HallRow], rows: Sequence[PrecedenceRow[HallRow]], times: Iterator[datetime]) -> None:
     mirrored = MIRRORED[model]
-    written = (*mirrored, "revision", "field_ranks", "updated_at")
+    written = (*mirrored, "revision", "field_precedence", "updated_at")
     columns: list[dict[str, Any]] = []
-    for ranked in rows:
-        row = ranked.row
-        row.field_ranks = ranked.ranks.packed(mirrored)
-        if ranked.is_changed:
+    for with_precedence in rows:
+        row = with_precedence.row
+        row.field_precedence = with_precedence.precedences.packed(mirrored)
+        if with_precedence.is_changed:
             row.updated_at = next(times)
         columns.append({"id": row.pk} | {name: getattr(row, name) for name in written})
     update_rows(model, written, columns)

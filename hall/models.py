@@ -106,7 +106,7 @@ class HallRow(models.Model):
     revision = models.BigIntegerField(
         _("revision"), null=True, help_text=_("iiko's timestamp of the newest message.")
     )
-    field_ranks = models.JSONField(default=dict, editable=False)
+    field_precedence = models.JSONField(default=dict, editable=False)
     created_at = StampField(_("first seen"), auto_now_add=True)
     # From core.mirror.change_feed alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))

@@ -56,23 +56,23 @@ def loads(text: str | bytes) -> Any:
     return json.loads(text, parse_float=Decimal, parse_int=_number, parse_constant=_refuse_constant)
 
 
-def tidy(text: str) -> str:
+def sanitize(text: str) -> str:
     """Replace what no database keeps as text: NUL, and surrogates that stand alone."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def loads_tidy(raw: bytes) -> Any:
+def loads_sanitized(raw: bytes) -> Any:
     """Parse JSON like ``loads``, with all its texts tidied."""
     value = loads(raw)
-    return _tidied(value) if _MAY_BE_UNSTORABLE.search(raw) else value
+    return _sanitized(value) if _MAY_BE_UNSTORABLE.search(raw) else value
 
 
-def _tidied(value: Any) -> Any:
+def _sanitized(value: Any) -> Any:
     if isinstance(value, str):
-        return tidy(value)
+        return sanitize(value)
     if isinstance(value, dict):
-        return {tidy(key): _tidied(inner) for key, inner in value.items()}
-    return [_tidied(inner) for inner in value] if isinstance(value, list) else value
+        return {sanitize(key): _sanitized(inner) for key, inner in value.items()}
+    return [_sanitized(inner) for inner in value] if isinstance(value, list) else value
 
 
 def canonical_id(text: str) -> str:

@@ -17,7 +17,7 @@ from orders.models.order import CreationStatus, Order
 from organizations.models.organization import Organization
 
 
-def came_to_nothing(path: str = "") -> Q:
+def cancelled_or_refused(path: str = "") -> Q:
     """Orders that were cancelled or deleted, or that the till refused; ``path`` leads to the order.
 
     A refused creation may still become a success; by then its money is back in the wallet, and the till
@@ -259,7 +259,7 @@ class LoyaltyOperation(models.Model):
     )
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     error = models.TextField(_("error"), blank=True)
-    proof = models.CharField(_("proved by"), max_length=20, blank=True)
+    confirmed_by = models.CharField(_("proved by"), max_length=20, blank=True)
     requested_by = models.CharField(_("asked by"), max_length=200)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -270,9 +270,9 @@ class LoyaltyOperation(models.Model):
         db_index=False,
     )
     sends = models.PositiveIntegerField(_("times sent"), default=0)
-    looks = models.PositiveIntegerField(_("times looked for"), default=0)
-    anchor = models.BigIntegerField(_("last revision before"), null=True)
-    held_until = models.DateTimeField(_("next step"), null=True)
+    poll_count = models.PositiveIntegerField(_("times looked for"), default=0)
+    baseline_revision = models.BigIntegerField(_("last revision before"), null=True)
+    next_attempt_at = models.DateTimeField(_("next step"), null=True)
     created_at = models.DateTimeField(_("asked"))
     sent_at = models.DateTimeField(_("sent"), null=True)
     finished_at = models.DateTimeField(_("ended"), null=True)

@@ -11,7 +11,7 @@ from loyalty.models import LoyaltyOperation
 from loyalty.signals import balance_moved, holds_orphaned, operation_due
 from loyalty.tasks import enqueue, read_guest, release_of_order
 from loyalty.wallets import holds
-from orders.signals import order_made_anew, order_merged
+from orders.signals import order_merged, order_reissued
 
 
 @receiver(operation_due)
@@ -20,11 +20,11 @@ def hand_to_a_worker(*, operation_id: int, at: datetime, **_: Any) -> None:
 
 
 @receiver(order_merged)
-def follow_the_keeper(*, loser_id: int, keeper_id: int, **_: Any) -> None:
-    LoyaltyOperation.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+def follow_the_survivor(*, duplicate_id: int, survivor_id: int, **_: Any) -> None:
+    LoyaltyOperation.objects.filter(order_id=duplicate_id).update(order_id=survivor_id)
 
 
-@receiver(order_made_anew)
+@receiver(order_reissued)
 def follow_the_new_order(*, old_id: int, new_id: int, **_: Any) -> None:
     holds.hand_over(old_id=old_id, new_id=new_id)
 

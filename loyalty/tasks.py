@@ -38,19 +38,19 @@ def read_guest(customer_id: int) -> None:
 
 
 @scheduled("* * * * *", at_start=True)
-def wake_operations() -> None:
+def sweep_operations() -> None:
     """Call operations whose worker died, release what was left behind, forget old idempotency keys."""
     now = db_clock.now()
     late = now - timedelta(seconds=15)
     stuck = LoyaltyOperation.objects.open().filter(
-        Q(held_until__lt=late) | Q(held_until__isnull=True, created_at__lt=late)
+        Q(next_attempt_at__lt=late) | Q(next_attempt_at__isnull=True, created_at__lt=late)
     )
     # Those in a queue are called by whoever is before them.
     earlier = LoyaltyOperation.objects.open().filter(wallet=OuterRef("wallet"), pk__lt=OuterRef("pk"))
     for operation_id in stuck.filter(~Exists(earlier)).order_by("id").values_list("pk", flat=True)[:500]:
         enqueue(operation_id)
     holds.release_orphaned(now=now)
-    submission.REPEATS.forget_old(now=now)
+    submission.IDEMPOTENCY_KEYS.forget_old(now=now)
 
 
 @scheduled("17 1 * * *")

@@ -24,7 +24,7 @@ class NotAllowed(HubError):
         self.code = code
 
 
-class BadWish(HubError):
+class InvalidParams(HubError):
     """What was asked cannot be understood or does not fit the restaurant's dictionaries."""
 
     http_status = 422

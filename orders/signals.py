@@ -6,7 +6,7 @@ order_merged = Signal()
 """Two rows turned out to be one order. Sent inside the transaction, before the row ``loser_id`` is
 deleted in favour of ``keeper_id``."""
 
-order_made_anew = Signal()
+order_reissued = Signal()
 """The order ``new_id`` stands in the place of ``old_id``, which is cancelled for it (docs/adr/0007). Sent
 once, inside a transaction in which the old one is locked."""
 

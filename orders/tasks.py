@@ -29,12 +29,12 @@ def enqueue(command_id: int, at: datetime | None = None) -> None:
 
 
 @scheduled("* * * * *", at_start=True)
-def wake_commands() -> None:
+def sweep_commands() -> None:
     """Call commands whose worker died, and forget old idempotency keys."""
     now = db_clock.now()
     late = now - OVERDUE
     stuck = OrderCommand.objects.open().filter(
-        Q(held_until__lt=late) | Q(held_until__isnull=True, created_at__lt=late)
+        Q(next_attempt_at__lt=late) | Q(next_attempt_at__isnull=True, created_at__lt=late)
     )
     for command_id in stuck.order_by("id").values_list("pk", flat=True)[:500]:
         enqueue(command_id)

@@ -13,7 +13,7 @@ from organizations.connection.client_state_store import forget_old_circuits
 from organizations.connection.clients import ensure_environment_login
 from organizations.dictionaries.sync import sync_logins
 from organizations.models.connection import ApiLogin
-from organizations.stop_lists.refresh import read_lists, wake, want_all
+from organizations.stop_lists.refresh import read_lists, sweep, want_all
 
 DICTIONARIES = "dictionaries"
 
@@ -49,8 +49,8 @@ def read_all_stop_lists() -> None:
 
 
 @scheduled("* * * * *", at_start=True)
-def wake_stop_lists() -> None:
-    wake(now=db_clock.now())
+def sweep_stop_lists() -> None:
+    sweep(now=db_clock.now())
 
 
 # Without a lock: one that died with a worker would keep the lock, and nobody would ever free any.

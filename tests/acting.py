@@ -133,8 +133,8 @@ class Acting:
     def step_when_due(self, command: OrderCommand) -> None:
         """Let the time pass until the next step is due, and take it."""
         command.refresh_from_db()
-        if command.held_until is not None:
-            self.clock.now = max(self.clock.now, command.held_until)
+        if command.next_attempt_at is not None:
+            self.clock.now = max(self.clock.now, command.next_attempt_at)
         self.step(command)
 
     def sent(self) -> list[str]:
@@ -162,7 +162,7 @@ def told(response: Any) -> tuple[int, str]:
     return response.status_code, error["code"]
 
 
-def story(order_or_command: Order | OrderCommand) -> list[tuple[str | None, str, str]]:
+def timeline(order_or_command: Order | OrderCommand) -> list[tuple[str | None, str, str]]:
     """The steps of commands as the timeline tells them: from, to, who."""
     order_id = (
         order_or_command.order_id if isinstance(order_or_command, OrderCommand) else order_or_command.pk

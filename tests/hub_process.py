@@ -142,15 +142,15 @@ def running_hub(folder: Path, **settings: str) -> Iterator[Hub]:
     hub = Hub(folder, settings=settings)
     copy_migrated_cluster(folder / "postgres")
     # Holds the embedded server up between the commands, as a worker of the installation would.
-    keeper = hub.start("manage.py", "shell", "-v0", "-c", KEEP)
+    survivor = hub.start("manage.py", "shell", "-v0", "-c", KEEP)
     kept = folder / "kept"
     try:
-        wait_until(lambda: kept.exists() or keeper.poll() is not None, seconds=60)
+        wait_until(lambda: kept.exists() or survivor.poll() is not None, seconds=60)
         hub.key = kept.read_text()
         yield hub
     finally:
         hub.stop()
-        assert keeper.poll() is not None
+        assert survivor.poll() is not None
 
 
 @pytest.fixture(scope="module")

@@ -197,7 +197,7 @@ class Stage:
             command.refresh_from_db()
             if is_so():
                 return
-            if command.is_final or command.held_until is None or command.held_until <= self.clock():
+            if command.is_final or command.next_attempt_at is None or command.next_attempt_at <= self.clock():
                 self.step(command)
             self.play(1)
         raise AssertionError((command.state, command.phase, command.error_code, command.error))

@@ -246,9 +246,7 @@ def another_courier(hub: Hub, order: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("is_new", "call"), [(True, "deliveries/change_driver_info"), (False, "deliveries/update_order_courier")]
 )
-def test_courier_goes_by_the_call_that_the_till_knows(
-    hub: Hub, iiko: Played, is_new: bool, call: str
-) -> None:
+def test_courier_goes_by_the_call_that_the_pos_knows(hub: Hub, iiko: Played, is_new: bool, call: str) -> None:
     iiko.bear(10)
     where = restaurants(hub, is_new=is_new)
     order = allowing(hub, "assign-courier", used=set(), organization_id=where)
@@ -265,7 +263,7 @@ def test_courier_goes_by_the_call_that_the_till_knows(
     }
 
 
-def test_courier_is_taken_off_where_the_till_can(hub: Hub, iiko: Played) -> None:
+def test_courier_is_taken_off_where_the_pos_can(hub: Hub, iiko: Played) -> None:
     iiko.bear(10)
     # Nobody else puts a courier on one that is on its way.
     where = restaurants(hub, is_new=True)
@@ -314,12 +312,12 @@ def test_answer_lost_after_the_effect_is_found_in_the_order(hub: Hub, iiko: Play
     iiko.set_faults("")
 
     assert (end["state"], end["correlation_id"]) == ("confirmed", ""), end
-    assert end["proof"] in ("order", "event")
+    assert end["confirmed_by"] in ("order", "event")
     assert truth(iiko, order)["status"] == "Cancelled"
     assert sent(iiko)["deliveries/cancel"] - before == 1
 
 
-def test_command_waits_for_a_till_that_is_offline(hub: Hub, iiko: Played) -> None:
+def test_command_waits_for_a_pos_that_is_offline(hub: Hub, iiko: Played) -> None:
     iiko.bear(8)
     order = allowing(hub, "cancel", used=set())
     till = {"organization_id": order["organization_id"]}
@@ -350,12 +348,12 @@ def test_worker_killed_between_sending_and_recording(hub: Hub, iiko: Played) -> 
     hub.start_worker()
 
     end = ended(hub, command)
-    assert (end["state"], end["proof"] in ("order", "event")) == ("confirmed", True), end
+    assert (end["state"], end["confirmed_by"] in ("order", "event")) == ("confirmed", True), end
     assert truth(iiko, order)["status"] == "Cancelled"
     assert sent(iiko)["deliveries/cancel"] - before == 1
 
 
-def test_what_the_till_refuses_is_told_with_cause_and_next_step(hub: Hub, iiko: Played) -> None:
+def test_what_the_pos_refuses_is_told_with_cause_and_next_step(hub: Hub, iiko: Played) -> None:
     order = allowing(hub, "cancel", used=set())
     iiko.set_faults("drop=1")
     # Cancelled behind the hub's back: by the till, and no webhook tells.

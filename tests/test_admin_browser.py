@@ -432,7 +432,7 @@ def test_refused_action_is_told_on_its_form(visitor: Visitor) -> None:
     assert OrderCommand.objects.count() == 0
 
 
-def test_discount_is_given_by_making_the_order_anew(visitor: Visitor, stage: Stage) -> None:
+def test_discount_is_given_by_making_the_order_again(visitor: Visitor, stage: Stage) -> None:
     old = stage.order()
     set_language(visitor, "en")
     page = visitor.open(f"{ORDERS}{old.pk}/change/")
@@ -451,7 +451,7 @@ def test_discount_is_given_by_making_the_order_anew(visitor: Visitor, stage: Sta
 
     expect(page.get_by_text("(reading the order)", exact=True)).to_be_visible()
     command = stage.end(OrderCommand.objects.get())
-    stage.until(command, lambda: bool(command.saga.get("is_linked")), seconds=60)
+    stage.until(command, lambda: bool(command.state_data.get("is_linked")), seconds=60)
     new = Order.objects.get(iiko_order_id=command.new_order_id)
     expect(page.get_by_text(f"Replaced by №{new.readable_number}", exact=True)).to_be_visible()
     page.get_by_role("link", name=f"№{new.readable_number}").first.click()
@@ -523,7 +523,7 @@ def every_page() -> list[str]:
     )
     order = Order.objects.get(iiko_order_id=ORDER_ID)
     given_up = asked_command(order)
-    submission.give_up(command_id=given_up.pk, by=Requester("operator", "operator"), now=timezone.now())
+    submission.abandon(command_id=given_up.pk, by=Requester("operator", "operator"), now=timezone.now())
     under_way = asked_command(order)
     return [
         "/admin/",

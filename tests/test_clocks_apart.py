@@ -32,7 +32,7 @@ from loyalty.tests.played_loyalty import (
 )
 from orders.commands.dispatch import LEASE
 from orders.models.command import OrderCommand
-from orders.tasks import advance_command, wake_commands
+from orders.tasks import advance_command, sweep_commands
 from organizations.models.connection import IikoPause, IikoToken
 from organizations.models.stop_lists import StopListReading
 from organizations.tasks import read_all_stop_lists, read_stop_lists
@@ -108,7 +108,7 @@ def test_next_step_is_due_by_the_database(acting: Acting, seconds: float) -> Non
 
     command.refresh_from_db()
     job = ProcrastinateJob.objects.filter(task_name="orders.advance_command").latest("id")
-    assert job.scheduled_at == command.held_until
+    assert job.scheduled_at == command.next_attempt_at
     assert timedelta(0) < job.scheduled_at - database_says() < timedelta(seconds=30)
 
 
@@ -117,15 +117,15 @@ def test_worker_that_is_ahead_takes_no_lease_that_holds(acting: Acting) -> None:
     acting.has(status="WaitCooking")
     command = acting.asked("cancel", {"cancel_reason": "Долго"})
     until = database_says() + LEASE
-    OrderCommand.objects.update(state="sent", sent_at=database_says(), held_until=until)
+    OrderCommand.objects.update(state="sent", sent_at=database_says(), next_attempt_at=until)
     ProcrastinateJob.objects.all().delete()
 
     with machine_off_by(HOUR):
         advance_command(command.pk)
-        wake_commands()
+        sweep_commands()
 
     command.refresh_from_db()
-    assert (command.state, command.held_until, acting.sent()) == ("sent", until, [])
+    assert (command.state, command.next_attempt_at, acting.sent()) == ("sent", until, [])
     assert not ProcrastinateJob.objects.filter(task_name="orders.advance_command").exists()
 
 
@@ -133,11 +133,11 @@ def test_worker_that_is_ahead_takes_no_lease_that_holds(acting: Acting) -> None:
 def test_worker_that_is_behind_takes_up_what_a_dead_one_held(acting: Acting) -> None:
     acting.has(status="WaitCooking")
     command = acting.asked("cancel", {"cancel_reason": "Долго"})
-    OrderCommand.objects.update(held_until=database_says() - timedelta(seconds=6))
+    OrderCommand.objects.update(next_attempt_at=database_says() - timedelta(seconds=6))
     ProcrastinateJob.objects.all().delete()
 
     with machine_off_by(BEHIND):
-        wake_commands()
+        sweep_commands()
 
     [job] = ProcrastinateJob.objects.filter(task_name="orders.advance_command")
     assert job.args == {"command_id": command.pk}

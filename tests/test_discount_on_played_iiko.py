@@ -67,7 +67,7 @@ def stays_as_it_was(stage: Stage, order: Order, command: OrderCommand) -> None:
 
 
 @pytest.mark.parametrize("service", [{}, PICKUP], ids=["courier", "pickup"])
-def test_order_is_made_anew_with_the_discount_and_the_old_one_cancelled(
+def test_order_is_reissued_with_the_discount_and_the_old_one_cancelled(
     stage: Stage, service: dict[str, Any]
 ) -> None:
     order = stage.order(**service)
@@ -112,7 +112,7 @@ def test_both_orders_tell_of_each_other(stage: Stage, order: Order) -> None:
         ("cancel_old", "sent", "hub"),
         ("cancel_old", "confirmed", "iiko"),
     ]
-    assert "body" not in command.saga
+    assert "body" not in command.state_data
 
 
 @pytest.mark.parametrize("place", [0, 3], ids=["percent", "fixed"])
@@ -209,12 +209,12 @@ def test_both_pages_lead_to_each_other_by_number_and_say_it_once(
         shown = page(each)
         assert "Orders of one story" not in shown
         assert "Take a" not in shown
-        story = shown[shown.index("One story") : shown.index(" Customer and address ")]
-        assert "Moved:" not in story
-        assert str(order.iiko_order_id) not in story
-        assert str(new.iiko_order_id) not in story
-        assert f"New order made in place of this one: {new}" in story
-        assert "Made in place of" not in story
+        timeline = shown[shown.index("One story") : shown.index(" Customer and address ")]
+        assert "Moved:" not in timeline
+        assert str(order.iiko_order_id) not in timeline
+        assert str(new.iiko_order_id) not in timeline
+        assert f"New order made in place of this one: {new}" in timeline
+        assert "Made in place of" not in timeline
     refused = stage.ask(order, BY_SUM, **{"accept-language": "en"})
     assert refused.status_code == 409
     [error] = refused.json()["errors"]
@@ -291,7 +291,7 @@ def test_kitchen_that_began_meanwhile_keeps_the_old_order(stage: Stage, order: O
     assert stage.changes() == {CREATE: 1, CANCEL: 1}
 
 
-def test_till_that_refuses_the_cancellation_keeps_the_old_order(stage: Stage, order: Order) -> None:
+def test_pos_that_refuses_the_cancellation_keeps_the_old_order(stage: Stage, order: Order) -> None:
     command = _at_cancelling(stage, order)
     stage.until(command, lambda: command.state == "sent")
     # Printed on the way: the till deletes printed dishes only with a removal type.
@@ -340,7 +340,7 @@ def test_new_order_without_the_discount_is_taken_back(stage: Stage, order: Order
     stays_as_it_was(stage, order, command)
 
 
-def test_till_that_does_not_take_the_new_order(stage: Stage, order: Order) -> None:
+def test_pos_that_does_not_take_the_new_order(stage: Stage, order: Order) -> None:
     payment = stage.cafe.dictionaries.cash
     stage.before = lambda operation: _forget_drinks(stage) if operation == CREATE else None
     assert payment is not None
@@ -362,7 +362,7 @@ def _forget_drinks(stage: Stage) -> None:
     stage.harness.simulator.world = replace(world, organizations=(cafe, *others))
 
 
-def test_till_that_is_away_is_sent_nothing(stage: Stage, order: Order) -> None:
+def test_pos_that_is_away_is_sent_nothing(stage: Stage, order: Order) -> None:
     stage.harness.simulator.engine.set_online(stage.cafe, stage.clock(), is_online=False)
 
     command = stage.end(stage.asked(order, BY_SUM))

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from orders.commands.submission import Requester, give_up
+from orders.commands.submission import Requester, abandon
 from orders.models.command import OrderCommand
 from orders.models.order import Order, TimelineEntry
 from sandbox.orders.order import DeliveryStatus
@@ -126,7 +126,7 @@ def test_new_order_that_is_closed_already_is_told(stage: Stage, order: Order) ->
     assert stage.changes() == {CREATE: 1}
 
 
-def test_old_order_is_not_given_up_for_one_whose_cancellation_may_still_come(
+def test_old_order_is_not_abandoned_for_one_whose_cancellation_may_still_come(
     stage: Stage, order: Order
 ) -> None:
     """The first try may lie in the queue of a till that is away; taking the new order back leaves none."""
@@ -233,7 +233,7 @@ def test_discount_upon_discount(stage: Stage, order: Order) -> None:
 
 def test_giving_up_at_each_step_never_hides_a_second_order(stage: Stage, order: Order) -> None:
     command = at_cancelling(stage, order)
-    give_up(command_id=command.pk, by=Requester("Оля", "user:1"), now=timezone.now())
+    abandon(command_id=command.pk, by=Requester("Оля", "user:1"), now=timezone.now())
     stage.play(5)
 
     stage.step(command)

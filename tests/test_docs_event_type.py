@@ -21,7 +21,7 @@ from tests.builders import (
 )
 from webhooks.models.inbox import WebhookEvent
 from webhooks.processing.handlers import HANDLERS
-from webhooks.replay.dry_run import forecast
+from webhooks.replay.dry_run import dry_run_of
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ def test_type_is_unknown_before_and_replayed_after(request: pytest.FixtureReques
     assert (unknown.status, unknown.reason) == ("ignored", "unknown_type")
 
     request.getfixturevalue("handled")
-    (change,) = forecast(WebhookEvent.objects.all()).changes
+    (change,) = dry_run_of(WebhookEvent.objects.all()).changes
     assert [(one.name, one.before, one.after) for one in change.fields] == [
         ("name", "Сирень, центр", "Сирень, вокзал")
     ]

@@ -31,7 +31,7 @@ from tests.examples import examples
 from tests.vendor_examples import example
 from webhooks.models.inbox import WebhookEvent
 from webhooks.processing.handlers import HANDLERS, KEPT
-from webhooks.replay.dry_run import forecast
+from webhooks.replay.dry_run import dry_run_of
 
 pytestmark = pytest.mark.django_db
 
@@ -135,12 +135,12 @@ def test_random_events_all_end(event_type: str, random: Random, count: int) -> N
         assert [post(Client(), event).status_code for event in events] == [200] * count
         drain()
         found = list(WebhookEvent.objects.values_list("status", "reason", "processing_error"))
-        told = [one.ending for one in forecast(WebhookEvent.objects.all()).endings]
+        told = [one.result for one in dry_run_of(WebhookEvent.objects.all()).results]
         transaction.set_rollback(True)
 
     assert {status for status, _reason, _error in found} <= ENDED, found
     assert all(reason for status, reason, _error in found if status == "ignored")
-    assert {ending.status for ending in told} <= ENDED, told
+    assert {result.status for result in told} <= ENDED, told
 
 
 @vendor_schema.needs_schema

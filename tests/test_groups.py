@@ -72,7 +72,7 @@ PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "organizations_stoplistitem_totals": ((), ALL),
     "organizations_stoplistitem_export": ((), ALL),
     "orders_ordercommand_retry": (("command",), NOT_DISPATCHER),
-    "orders_ordercommand_give_up": (("command",), NOT_DISPATCHER),
+    "orders_ordercommand_abandon": (("command",), NOT_DISPATCHER),
     "orders_ordercommand_seen": (("command",), NOT_DISPATCHER),
     "orders_order_ask": (("order", "cancel"), NOT_DISPATCHER),
     "orders_order_ask_many": (("cancel",), NOT_DISPATCHER),

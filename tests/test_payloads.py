@@ -581,7 +581,7 @@ def shifts() -> list[tuple[Any, ...]]:
     ]
 
 
-def test_22_stop_lists_of_two_till_groups_are_due() -> None:
+def test_22_stop_lists_of_two_pos_groups_are_due() -> None:
     send(22)
 
     assert list(WebhookEvent.objects.values_list("status", "reason")) == [("processed", "")]
@@ -672,7 +672,7 @@ def mirror() -> list[dict[str, Any]]:
 
 
 def rows_of(model: type[Model]) -> list[dict[str, Any]]:
-    ours = {"id", "created_at", "updated_at", "field_ranks"}
+    ours = {"id", "created_at", "updated_at", "field_precedence"}
     names = [field.attname for field in model._meta.concrete_fields if field.attname not in ours]
     return [values(found, *names) for found in model._default_manager.all()]
 

@@ -21,7 +21,7 @@ from tests.examples import examples
 from tests.test_convergence import ORDERS, cloud_events, mirror, soi_messages
 from webhooks.models.inbox import EventSource, WebhookEvent
 from webhooks.reconciliation.store import store_orders
-from webhooks.replay.dry_run import Forecast, forecast
+from webhooks.replay.dry_run import DryRun, dry_run_of
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def stories() -> dict[Any, list[Told]]:
     return dict(told)
 
 
-def replay_endings() -> list[tuple[int, str, str]]:
+def replay_results() -> list[tuple[int, str, str]]:
     replays = WebhookEvent.objects.filter(source=EventSource.REPLAY).order_by("replay_of_id")
     return list(replays.values_list("replay_of_id", "status", "reason"))
 
@@ -81,16 +81,16 @@ def arrive(traffic: Traffic, batches: list[bool]) -> None:
     drain()
 
 
-def replay_into_nothing() -> Forecast:
+def replay_into_nothing() -> DryRun:
     """Wipe the mirror, ask what a replay would do, and do it."""
     Order.objects.all().delete()
-    promised = forecast(WebhookEvent.objects.all())
+    promised = dry_run_of(WebhookEvent.objects.all())
     call_command("replay_webhooks", stdout=StringIO(), stderr=StringIO())
     drain()
     return promised
 
 
-def promised_rows(promised: Forecast) -> list[str]:
+def promised_rows(promised: DryRun) -> list[str]:
     assert {one.what for one in promised.changes} == {"new"}
     return sorted(str(getattr(one.row, "iiko_order_id", "")) for one in promised.changes)
 
@@ -100,18 +100,18 @@ given_traffic = settings(max_examples=EXAMPLES, deadline=None, suppress_health_c
 
 @given_traffic
 @given(traffic=cloud_traffic(), batches=st.lists(st.booleans(), min_size=1, max_size=5))
-def test_orders_and_their_stories_are_rebuilt(traffic: Traffic, batches: list[bool]) -> None:
+def test_orders_and_their_timelines_are_rebuilt(traffic: Traffic, batches: list[bool]) -> None:
     with transaction.atomic():
         make_organization()
         arrive(traffic, batches)
         before, told = mirror(), stories()
         promised = replay_into_nothing()
-        again, told_again, ended = mirror(), stories(), replay_endings()
+        again, told_again, ended = mirror(), stories(), replay_results()
         transaction.set_rollback(True)
 
     assert again == before
     assert told_again == told
-    assert [(one.event_id, one.ending.status, one.ending.reason) for one in promised.endings] == ended
+    assert [(one.event_id, one.result.status, one.result.reason) for one in promised.results] == ended
     assert promised_rows(promised) == [str(row["iiko_order_id"]) for row in before]
 
 

@@ -86,14 +86,14 @@ def test_pos_that_is_switched_off_is_seen_within_two_minutes_and_its_return_too(
     assert command.state == CommandState.SENT
     assert [other.silent_since(stage.clock()) for other in others] == [None] * len(others)
     is_whole = not others
-    assert (link_state(stage, order) == LinkState.OFFLINE_TILL) is is_whole
+    assert (link_state(stage, order) == LinkState.OFFLINE_POS) is is_whole
 
     cut_off(stage, order, is_online=True)
     stage.play(60)
     watch(stage)
     group.refresh_from_db()
     assert group.not_answering_since is None
-    assert link_state(stage, order) != LinkState.OFFLINE_TILL
+    assert link_state(stage, order) != LinkState.OFFLINE_POS
 
 
 def sync(stage: Stage) -> None:

@@ -54,7 +54,7 @@ def events_of(kind: str, seed: int) -> list[dict[str, Any]]:
 
 
 def mirror(model: type[models.Model]) -> list[dict[str, Any]]:
-    ours = {"id", "created_at", "updated_at", "field_ranks"}
+    ours = {"id", "created_at", "updated_at", "field_precedence"}
     names = [field.attname for field in model._meta.concrete_fields if field.attname not in ours]
     return sorted(model._default_manager.values(*names), key=lambda row: str(row["iiko_id"]))
 

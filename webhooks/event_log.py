@@ -17,7 +17,7 @@ from iiko_client.models import events as wire
 from iiko_client.models.events import Envelope
 from iiko_client.units import to_major
 from webhooks.models.inbox import EventStatus
-from webhooks.processing.handlers.base import Claimed, Ending, EventFacts
+from webhooks.processing.handlers.base import Claimed, EventFacts, EventResult
 
 _NONE = "-"
 
@@ -51,14 +51,14 @@ def received(envelopes: Iterable[Envelope]) -> None:
         )
 
 
-def applied(events: Iterable[Claimed], endings: dict[int, Ending]) -> None:
+def applied(events: Iterable[Claimed], results: dict[int, EventResult]) -> None:
     """Tell of the events that ended as applied."""
     if not _logger.isEnabledFor(logging.INFO):
         return
     for event in events:
-        ending = endings.get(event.id)
-        if ending is not None and ending.status == EventStatus.PROCESSED:
-            _applied(event, ending.facts)
+        result = results.get(event.id)
+        if result is not None and result.status == EventStatus.PROCESSED:
+            _applied(event, result.facts)
 
 
 def _applied(event: Claimed, facts: EventFacts) -> None:

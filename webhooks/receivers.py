@@ -15,9 +15,9 @@ from webhooks.reconciliation.store import store_orders
 
 
 @receiver(order_merged)
-def follow_the_keeper(*, loser_id: int, keeper_id: int, **_: Any) -> None:
+def follow_the_survivor(*, duplicate_id: int, survivor_id: int, **_: Any) -> None:
     """The events behind a row that is given up stand behind the one that stays."""
-    WebhookEvent.objects.filter(order_id=loser_id).update(order_id=keeper_id)
+    WebhookEvent.objects.filter(order_id=duplicate_id).update(order_id=survivor_id)
 
 
 @receiver(order_read)

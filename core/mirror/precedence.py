@@ -37,7 +37,7 @@ AHEAD = timedelta(days=1)
 """How far iiko's clock may be ahead of ours, by our choice."""
 
 
-def soi_rank(*, is_update: bool, arrival_id: int) -> str:
+def soi_precedence(*, is_update: bool, arrival_id: int) -> str:
     return f"{2 if is_update else 1}:{arrival_id:020d}"
 
 
@@ -46,7 +46,7 @@ def milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def cloud_rank(*, revision: int, progress: int, digest: str) -> str:
+def cloud_precedence(*, revision: int, progress: int, digest: str) -> str:
     """``progress``: how far the order has come in this message, 0 to 99 (see ``progress_of``)."""
     return f"3:{revision:020d}:{progress:02d}:{digest[:8]}"
 
@@ -71,55 +71,59 @@ def progress_of(
     return 20 * _CREATION.get(creation_status or "", 0) + come
 
 
-class FieldRanks:
+class FieldPrecedence:
     """The rank of every field of one order, stored as the commonest rank and the exceptions to it."""
 
     def __init__(self, stored: Mapping[str, str], *, now: datetime | None = None) -> None:
         if now is not None:
             stored = _believed(stored, now)
         self._rest = stored.get(_REST, NOTHING)
-        self._ranks = {name: rank for name, rank in stored.items() if name != _REST}
+        self._precedences = {name: precedence for name, precedence in stored.items() if name != _REST}
 
     def of(self, name: str) -> str:
-        return self._ranks.get(name, self._rest)
+        return self._precedences.get(name, self._rest)
 
-    def set(self, name: str, rank: str) -> None:
-        self._ranks[name] = rank
+    def set(self, name: str, precedence: str) -> None:
+        self._precedences[name] = precedence
 
     def packed(self, names: Iterable[str]) -> dict[str, str]:
         """Return the form to store, for an order of the fields ``names``."""
-        ranks = {name: self.of(name) for name in names}
-        common = Counter(ranks.values()).most_common(1)[0][0]
-        return {_REST: common} | {name: rank for name, rank in ranks.items() if rank != common}
+        precedences = {name: self.of(name) for name in names}
+        common = Counter(precedences.values()).most_common(1)[0][0]
+        return {_REST: common} | {
+            name: precedence for name, precedence in precedences.items() if precedence != common
+        }
 
 
 def _believed(stored: Mapping[str, str], now: datetime) -> Mapping[str, str]:
     """Put the ranks that no revision of iiko's can have yet below every other of the Cloud's."""
     highest = f"3:{milliseconds(now + AHEAD):020d};"  # the sign after ":"
-    if all(rank <= highest for rank in stored.values()):
+    if all(precedence <= highest for precedence in stored.values()):
         return stored
-    return {name: _LOWEST_CLOUD if rank > highest else rank for name, rank in stored.items()}
+    return {
+        name: _LOWEST_CLOUD if precedence > highest else precedence for name, precedence in stored.items()
+    }
 
 
-_LOWEST_CLOUD = cloud_rank(revision=0, progress=0, digest="")
+_LOWEST_CLOUD = cloud_precedence(revision=0, progress=0, digest="")
 
 
 def is_told(stored: Mapping[str, str], name: str) -> bool:
     """Whether any message has told of a field; ``stored`` are the ranks of its row."""
-    return FieldRanks(stored).of(name) != NOTHING
+    return FieldPrecedence(stored).of(name) != NOTHING
 
 
-class Ranked(Protocol):
+class HasPrecedence(Protocol):
     """A row of a mirror. ``revision``: the newest one any message carried."""
 
-    field_ranks: Any
+    field_precedence: Any
     revision: Any
 
 
-R = TypeVar("R", bound=Ranked)
+R = TypeVar("R", bound=HasPrecedence)
 
 
-class RankedRow(Generic[R]):
+class PrecedenceRow(Generic[R]):
     """A locked row of a batch in memory.
 
     ``is_changed``: what people see of it is different; ``is_touched``: it has to be written.
@@ -128,24 +132,24 @@ class RankedRow(Generic[R]):
     def __init__(self, row: R, *, now: datetime | None = None) -> None:
         """``now``: ranks from farther ahead are not believed."""
         self.row = row
-        self.ranks = FieldRanks(row.field_ranks, now=now)
+        self.precedences = FieldPrecedence(row.field_precedence, now=now)
         self._believed = None if now is None else milliseconds(now + AHEAD)
-        self.is_changed = not row.field_ranks
+        self.is_changed = not row.field_precedence
         self.is_touched = self.is_changed
 
-    def take(self, fields: Mapping[str, Any], rank: str) -> bool:
+    def take(self, fields: Mapping[str, Any], precedence: str) -> bool:
         """Set the fields in which a message of this rank counts; returns whether it does in any."""
-        won = [name for name in fields if rank >= self.ranks.of(name)]
+        won = [name for name in fields if precedence >= self.precedences.of(name)]
         for name in won:
-            self.set(name, fields[name], rank)
+            self.set(name, fields[name], precedence)
         return bool(won) or not fields
 
-    def set(self, name: str, value: Any, rank: str) -> None:
+    def set(self, name: str, value: Any, precedence: str) -> None:
         if getattr(self.row, name) != value:
             setattr(self.row, name, value)
             self.is_changed = self.is_touched = True
-        if self.ranks.of(name) != rank:
-            self.ranks.set(name, rank)
+        if self.precedences.of(name) != precedence:
+            self.precedences.set(name, precedence)
             self.is_touched = True
 
     def note_revision(self, revision: int | None) -> None:

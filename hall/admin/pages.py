@@ -14,7 +14,7 @@ from unfold.views import ChangeList
 
 from core import db_clock
 from core.admin.base import MirrorAdmin
-from core.display import EMPTY, clock, cut, two_lines
+from core.display import EMPTY, clock, stacked, truncated
 from hall.admin.display import (
     badges,
     cancel_text,
@@ -44,7 +44,7 @@ from organizations.admin.zones import naming_zones
 
 # What a list does not show.
 _HEAVY = (
-    *("items", "payments", "tips", "discounts", "loyalty", "external_data", "field_ranks", "error_info"),
+    *("items", "payments", "tips", "discounts", "loyalty", "external_data", "field_precedence", "error_info"),
     *("source_key", "order_type_id", "order_type_name"),
 )
 
@@ -115,11 +115,11 @@ class HallAdmin(MirrorAdmin):
     def guest(self, row: Any) -> SafeString:
         name = guest_name(row, shown=row.sees_people)
         phone = phone_text(row, shown=row.sees_people)
-        return two_lines(cut(name or phone or EMPTY), phone if name else "")
+        return stacked(truncated(name or phone or EMPTY), phone if name else "")
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, row: HallRow) -> SafeString:
-        return cut(row.organization.name)
+        return truncated(row.organization.name)
 
 
 @admin.register(TableOrder)
@@ -132,7 +132,7 @@ class TableOrderAdmin(HallAdmin):
 
     @admin.display(description=_("number"), ordering="id")
     def order(self, order: TableOrder) -> SafeString:
-        return two_lines(str(order), order.external_number if order.number else "")
+        return stacked(str(order), order.external_number if order.number else "")
 
     @admin.display(description=_("amount"))
     def amount(self, order: TableOrder) -> SafeString:
@@ -140,11 +140,11 @@ class TableOrderAdmin(HallAdmin):
 
     @admin.display(description=_("tables"))
     def tables(self, order: TableOrder) -> SafeString:
-        return two_lines(tables_text(order.table_ids), guests_text(order.guests_count))
+        return stacked(tables_text(order.table_ids), guests_text(order.guests_count))
 
     @admin.display(description=_("waiter"))
     def waiter(self, order: TableOrder) -> SafeString:
-        return cut(order.waiter_name or EMPTY)
+        return truncated(order.waiter_name or EMPTY)
 
     @admin.display(description=_("opened"), ordering="when_created")
     def opened(self, order: Any) -> SafeString:
@@ -164,13 +164,13 @@ class ReserveAdmin(HallAdmin):
     def expected(self, reserve: Any) -> SafeString:
         zone, is_shifted = reserve.organization.zone(), reserve.is_many_zones
         moment = clock(reserve.estimated_start_time, zone, now=db_clock.now(), with_offset=is_shifted)
-        return two_lines(moment, minutes_text(reserve.duration_minutes) if reserve.duration_minutes else "")
+        return stacked(moment, minutes_text(reserve.duration_minutes) if reserve.duration_minutes else "")
 
     @admin.display(description=_("tables"))
     def tables(self, reserve: Reserve) -> SafeString:
-        return two_lines(tables_text(reserve.table_ids), guests_text(reserve.guests_count))
+        return stacked(tables_text(reserve.table_ids), guests_text(reserve.guests_count))
 
     @admin.display(description=_("about"))
     def about(self, reserve: Reserve) -> SafeString:
         cause = cancel_text(reserve.cancel_reason) if reserve.cancel_reason else ""
-        return two_lines(cut(reserve.occasion or EMPTY), cause)
+        return stacked(truncated(reserve.occasion or EMPTY), cause)

@@ -32,7 +32,7 @@ class HallViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
     def get_queryset(self) -> QuerySet[Any]:
         rows = in_scope(self.request, super().get_queryset())
-        return rows.defer(*self.detail_fields, "field_ranks") if self.action == "list" else rows
+        return rows.defer(*self.detail_fields, "field_precedence") if self.action == "list" else rows
 
     def get_serializer_context(self) -> dict[str, Any]:
         is_key = isinstance(self.request.auth, ApiKey)

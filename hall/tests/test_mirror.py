@@ -200,7 +200,7 @@ def test_deleted_reserve_is_kept_with_its_mark() -> None:
     assert (reserve().is_deleted, reserve().status, reserve().guests_count) == (True, "New", 6)
 
 
-def test_times_are_read_on_the_clock_of_the_till() -> None:
+def test_times_are_read_on_the_clock_of_the_pos() -> None:
     make_terminal_group(make_organization(timezone="Asia/Yekaterinburg"), timezone="Asia/Omsk")
 
     arrive(
@@ -424,7 +424,7 @@ def test_reserve_stays_deleted_until_iiko_says_otherwise() -> None:
     assert (reserve().is_deleted, reserve().is_open) == (True, False)
 
 
-def test_reserve_with_an_id_of_the_till_is_applied() -> None:
+def test_reserve_with_an_id_of_the_pos_is_applied() -> None:
     make_organization()
 
     arrive(reserve_event(info={"posId": TABLE_ID}))

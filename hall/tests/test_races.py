@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from core.mirror.precedence import cloud_rank
+from core.mirror.precedence import cloud_precedence
 from hall.mirror import HallReport, apply_reports
 from hall.models import Reserve
 from iiko_client.models.hall import ReserveFields
@@ -37,7 +37,7 @@ def bring(number: int) -> set[bool]:
                 event_id=row * AT_ONCE + number,
                 organization_id=ORGANIZATION_ID,
                 iiko_id=f"r-{(row * 7 + number) % ROWS}",
-                rank=cloud_rank(revision=REVISION + number, progress=0, digest=str(number)),
+                precedence=cloud_precedence(revision=REVISION + number, progress=0, digest=str(number)),
                 revision=REVISION + number,
                 fields=fields,
             )

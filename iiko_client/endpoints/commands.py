@@ -10,11 +10,11 @@ from iiko_client.endpoints.base import Body, OperationGroup
 from iiko_client.http import redaction
 from iiko_client.http.errors import IikoRejected
 from iiko_client.json_reader import Reader
-from iiko_client.models.commands import CommandState, CommandStatus
+from iiko_client.models.commands import CommandStatus, VendorCommandState
 from iiko_client.models.statuses import words
 
 _GONE = 410
-_VENDORS = words(CommandState.IN_PROGRESS, CommandState.SUCCESS, CommandState.ERROR)
+_VENDORS = words(VendorCommandState.IN_PROGRESS, VendorCommandState.SUCCESS, VendorCommandState.ERROR)
 
 
 class Commands(OperationGroup):
@@ -28,7 +28,7 @@ class Commands(OperationGroup):
         except IikoRejected as error:
             if error.http_status != _GONE:
                 raise
-            return CommandStatus(CommandState.FORGOTTEN, error.description or None, "")
+            return CommandStatus(VendorCommandState.FORGOTTEN, error.description or None, "")
         raw = reading.need("state", Reader.label)
         wire = reading.reader.wire
         message = failure_text(wire.get("exception")) or failure_text(wire.get("errorReason"))
@@ -36,9 +36,9 @@ class Commands(OperationGroup):
         return reading.done(CommandStatus(_state(raw), message, raw[:100], reason))
 
 
-def _state(raw: str) -> CommandState:
+def _state(raw: str) -> VendorCommandState:
     found = _VENDORS(raw)
-    return CommandState(found) if found else CommandState.UNKNOWN
+    return VendorCommandState(found) if found else VendorCommandState.UNKNOWN
 
 
 def failure_text(exception: Any) -> str | None:

@@ -35,14 +35,14 @@ class NotRebuildable(ValueError):
         self.code = code
 
 
-def order_anew(
+def reissued_order(
     order: JsonObject,
     *,
     order_id: str,
     external_number: str | None,
     discounts: list[dict[str, Any]],
     payments: list[dict[str, Any]],
-    till: Version,
+    pos_version: Version,
 ) -> dict[str, Any]:
     """Write a request's order under an id of our own; ``till`` empty: its version is not known.
 
@@ -55,7 +55,7 @@ def order_anew(
     _check(order)
     _check_length({"externalNumber": external_number}, {"externalNumber": 50})
     positions: dict[str, str] = {}
-    anew: dict[str, Any] = {
+    reissued: dict[str, Any] = {
         "id": order_id,
         "externalNumber": external_number,
         "completeBefore": order.get("completeBefore"),
@@ -72,9 +72,9 @@ def order_anew(
         "items": [_item(item, positions) for item in _goods(order.get("items"))],
         "payments": payments or None,
     }
-    anew |= _of_newer_tills(order, till)
-    anew["discountsInfo"] = {"discounts": [_discount(one, positions) for one in discounts]}
-    return {key: value for key, value in anew.items() if value is not None}
+    reissued |= _of_newer_versions(order, pos_version)
+    reissued["discountsInfo"] = {"discounts": [_discount(one, positions) for one in discounts]}
+    return {key: value for key, value in reissued.items() if value is not None}
 
 
 def _refuse(code: str) -> NoReturn:
@@ -104,21 +104,24 @@ def _check(order: JsonObject) -> None:
         _refuse("item_not_rebuildable")
 
 
-def _of_newer_tills(order: JsonObject, till: Version) -> dict[str, Any]:
+def _of_newer_versions(order: JsonObject, pos_version: Version) -> dict[str, Any]:
     """Drop what older tills are not told: zone and duration they find themselves, the rest would be lost."""
-    anew: dict[str, Any] = {}
-    if not till or till >= (8, 8, 6):
-        anew |= {"deliveryZone": order.get("deliveryZone"), "deliveryDuration": order.get("deliveryDuration")}
+    reissued: dict[str, Any] = {}
+    if not pos_version or pos_version >= (8, 8, 6):
+        reissued |= {
+            "deliveryZone": order.get("deliveryZone"),
+            "deliveryDuration": order.get("deliveryDuration"),
+        }
     if extension := order.get("phoneExtension"):
-        if till and till < (9, 2, 5):
+        if pos_version and pos_version < (9, 2, 5):
             _refuse("guest_not_rebuildable")
         _check_length(order, {"phoneExtension": 10})
-        anew["phoneExtension"] = extension
+        reissued["phoneExtension"] = extension
     if category := _of(order, "priceCategory").get("id"):
-        if till and till < (9, 0, 5):
+        if pos_version and pos_version < (9, 0, 5):
             _refuse("item_not_rebuildable")
-        anew["priceCategoryId"] = category
-    return anew
+        reissued["priceCategoryId"] = category
+    return reissued
 
 
 # --- the guest ---------------------------------------------------------------------------------------
@@ -172,16 +175,16 @@ def _address(told: JsonObject) -> dict[str, Any]:
     street = _of(told, "street").get("id")
     if street and told.get("house"):
         _check_length(told, _ADDRESS_LIMITS)
-        anew = {"type": "legacy", "street": {"id": street}, "house": told["house"]}
+        reissued = {"type": "legacy", "street": {"id": street}, "house": told["house"]}
         parts: Iterable[str] = _ADDRESS_LIMITS
     elif told.get("line1") and not street and not any(told.get(part) for part in _NOT_IN_CITY_ADDRESS):
         _check_length(told, {"line1": 250} | dict.fromkeys(_CITY_ADDRESS, 10))
-        anew = {"type": "city", "line1": told["line1"]}
+        reissued = {"type": "city", "line1": told["line1"]}
         parts = _CITY_ADDRESS
     else:
         _refuse("address_not_rebuildable")
-    anew |= {part: told[part] for part in parts if told.get(part)}
-    return anew | ({"regionId": region} if region else {})
+    reissued |= {part: told[part] for part in parts if told.get(part)}
+    return reissued | ({"regionId": region} if region else {})
 
 
 def _check_length(wire: JsonObject, limits: Mapping[str, int]) -> None:

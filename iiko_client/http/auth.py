@@ -106,7 +106,7 @@ class InMemoryTokenStore:
             return self._locks.setdefault(key, threading.Lock())
 
 
-class TokenBook:
+class TokenCache:
     """The current token of one credential: renewed early, by one caller at a time."""
 
     def __init__(

@@ -26,7 +26,7 @@ class Priority(IntEnum):
     OPERATOR = 1
 
 
-class Verdict(Enum):
+class CallResult(Enum):
     """What an answer says about the circuit."""
 
     GOOD = "good"
@@ -84,13 +84,13 @@ class Circuit:
             return self
         return replace(self, probe_until=now + limits.probe_for, probed_by=priority)
 
-    def after(self, verdict: Verdict, now: datetime, limits: Limits) -> Circuit:
+    def after(self, result: CallResult, now: datetime, limits: Limits) -> Circuit:
         """Return the circuit after an answer."""
-        if verdict is Verdict.GOOD:
+        if result is CallResult.GOOD:
             return self if self.open_until and now < self.open_until else CLOSED
-        if verdict is Verdict.NEUTRAL:
+        if result is CallResult.NEUTRAL:
             return replace(self, probe_until=None)
-        return self._failed(now, limits, is_refusal=verdict is Verdict.REFUSED)
+        return self._failed(now, limits, is_refusal=result is CallResult.REFUSED)
 
     def _failed(self, now: datetime, limits: Limits, *, is_refusal: bool) -> Circuit:
         # A call that was under way when the circuit opened must not open it once more.
@@ -120,7 +120,7 @@ class Breaker(Protocol):
         """Return None and note the call if it may go, else the moment until which it may not."""
         ...
 
-    def record(self, circuit: str, verdict: Verdict, now: datetime) -> None: ...
+    def record(self, circuit: str, result: CallResult, now: datetime) -> None: ...
 
 
 class InMemoryBreaker:
@@ -139,10 +139,10 @@ class InMemoryBreaker:
                 self._keep(circuit, state.admitted(priority, now, self._limits))
             return until
 
-    def record(self, circuit: str, verdict: Verdict, now: datetime) -> None:
+    def record(self, circuit: str, result: CallResult, now: datetime) -> None:
         with self._lock:
             state = self._circuits.get(circuit, CLOSED)
-            self._keep(circuit, state.after(verdict, now, self._limits))
+            self._keep(circuit, state.after(result, now, self._limits))
 
     def _keep(self, circuit: str, state: Circuit) -> None:
         if state == CLOSED:

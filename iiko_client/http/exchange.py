@@ -103,7 +103,7 @@ class _Bearer(AuthBase):
         return request
 
 
-class Wire:
+class HttpExchange:
     """Sends requests for one credential over a pool of connections; safe to share between threads."""
 
     def __init__(  # noqa: PLR0913  # what Transport was given, passed on by name

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from iiko_client.endpoints.registry import Operation
 from iiko_client.http import call_record, rate_limits, responses
-from iiko_client.http.circuit_breaker import Breaker, Priority, Verdict
+from iiko_client.http.circuit_breaker import Breaker, CallResult, Priority
 from iiko_client.http.errors import (
     IikoAuthFailed,
     IikoBlocked,
@@ -23,7 +23,7 @@ from iiko_client.http.responses import Refusal
 from iiko_client.json_reader import JsonObject
 
 
-class Lanes:
+class RateLimitGate:
     """The pauses of one credential, by restriction group."""
 
     def __init__(self, *, key: str, pauses: Pauses, clock: Callable[[], datetime]) -> None:
@@ -33,7 +33,7 @@ class Lanes:
 
     def keep_away(self, operation: Operation) -> None:
         """Raise IikoBusy while the operation's group is to be left alone."""
-        rest_s = rate_limits.remaining_s(self._pauses.get(self._lane(operation)), self._clock())
+        rest_s = rate_limits.remaining_s(self._pauses.get(self._restriction_group(operation)), self._clock())
         if rest_s > 0:
             raise IikoBusy(
                 "iiko asked to be left alone for a while", retry_after_s=rest_s, operation=operation.name
@@ -41,12 +41,12 @@ class Lanes:
 
     def refused(self, operation: Operation, asked: AskedPause, said: Refusal) -> IikoBusy:
         """Note a 429 and return it as an error."""
-        now, lane = self._clock(), self._lane(operation)
+        now, restriction_group = self._clock(), self._restriction_group(operation)
         asked_s = rate_limits.retry_after_s(asked.retry_after, now, asked.said_at)
         pause = rate_limits.next_pause(
-            self._pauses.get(lane), now, asked_s=asked_s, steps_s=operation.busy_steps_s
+            self._pauses.get(restriction_group), now, asked_s=asked_s, steps_s=operation.busy_steps_s
         )
-        self._pauses.put(lane, pause)
+        self._pauses.put(restriction_group, pause)
         return IikoBusy(
             said.description,
             retry_after_s=rate_limits.remaining_s(pause, now),
@@ -56,11 +56,11 @@ class Lanes:
             code=said.code,
         )
 
-    def _lane(self, operation: Operation) -> str:
+    def _restriction_group(self, operation: Operation) -> str:
         return f"{self._key}/{operation.group}"
 
 
-class Circuits:
+class CircuitGate:
     """The circuits of every call: the credential's, the operation's for one organization, a wallet's."""
 
     def __init__(self, *, key: str, breaker: Breaker, clock: Callable[[], datetime]) -> None:
@@ -76,7 +76,7 @@ class Circuits:
             until = self._breaker.admit(circuit, priority, now)
             if until is not None:
                 for earlier in admitted:  # they may have noted a probe that will not take place
-                    self._breaker.record(earlier, Verdict.NEUTRAL, now)
+                    self._breaker.record(earlier, CallResult.NEUTRAL, now)
                 raise IikoBlocked(
                     "not sent: iiko refused several calls in a row, and repeating them gets the key blocked",
                     until=until,
@@ -90,9 +90,9 @@ class Circuits:
     ) -> None:
         """Note how a call went; ``curable``: a new token is yet to be tried."""
         now = self._clock()
-        found = verdicts(operation, error, curable=curable)
-        for circuit, verdict in zip(self._names(operation, body), found, strict=False):
-            self._breaker.record(circuit, verdict, now)
+        found = call_results(operation, error, curable=curable)
+        for circuit, result in zip(self._names(operation, body), found, strict=False):
+            self._breaker.record(circuit, result, now)
 
     def _names(self, operation: Operation, body: JsonObject) -> list[str]:
         """Name the circuits of a call, the widest first."""
@@ -104,14 +104,14 @@ class Circuits:
         return names
 
 
-def verdicts(
+def call_results(
     operation: Operation, error: IikoError | None, *, curable: bool
-) -> tuple[Verdict, Verdict, Verdict]:
+) -> tuple[CallResult, CallResult, CallResult]:
     """Return what an outcome says of the credential, the operation for this organization, and its subject."""
     if isinstance(error, IikoRejected) and operation.subject and _is_of_the_trade(error):
-        return Verdict.GOOD, Verdict.REFUSED, Verdict.SUSPICIOUS
-    whole, part = _verdicts(operation, error, curable=curable)
-    return whole, part, Verdict.GOOD if part is Verdict.GOOD else Verdict.NEUTRAL
+        return CallResult.GOOD, CallResult.REFUSED, CallResult.SUSPICIOUS
+    whole, part = _call_results(operation, error, curable=curable)
+    return whole, part, CallResult.GOOD if part is CallResult.GOOD else CallResult.NEUTRAL
 
 
 def _is_of_the_trade(error: IikoRejected) -> bool:
@@ -119,19 +119,21 @@ def _is_of_the_trade(error: IikoRejected) -> bool:
     return error.http_status == 400 and bool(error.code or error.correlation_id)
 
 
-def _verdicts(operation: Operation, error: IikoError | None, *, curable: bool) -> tuple[Verdict, Verdict]:
+def _call_results(
+    operation: Operation, error: IikoError | None, *, curable: bool
+) -> tuple[CallResult, CallResult]:
     if isinstance(error, IikoAuthFailed):
         if error.code == responses.RIGHT_MISSING:
-            return Verdict.GOOD, Verdict.SUSPICIOUS
-        return (Verdict.NEUTRAL if curable else Verdict.SUSPICIOUS), Verdict.NEUTRAL
+            return CallResult.GOOD, CallResult.SUSPICIOUS
+        return (CallResult.NEUTRAL if curable else CallResult.SUSPICIOUS), CallResult.NEUTRAL
     if isinstance(error, IikoRejected) and not _is_ordinary(operation, error):
-        return Verdict.GOOD, Verdict.SUSPICIOUS
+        return CallResult.GOOD, CallResult.SUSPICIOUS
     if isinstance(error, IikoNoAnswer):
         is_theirs = (error.http_status or 0) >= 500
-        return (Verdict.SUSPICIOUS if is_theirs else Verdict.NEUTRAL), Verdict.NEUTRAL
+        return (CallResult.SUSPICIOUS if is_theirs else CallResult.NEUTRAL), CallResult.NEUTRAL
     if isinstance(error, IikoBusy):
-        return Verdict.NEUTRAL, Verdict.NEUTRAL
-    return Verdict.GOOD, Verdict.GOOD
+        return CallResult.NEUTRAL, CallResult.NEUTRAL
+    return CallResult.GOOD, CallResult.GOOD
 
 
 def _is_ordinary(operation: Operation, error: IikoRejected) -> bool:

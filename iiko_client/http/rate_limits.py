@@ -1,4 +1,4 @@
-"""How long to keep away after a 429: per credential and restriction group ("lane").
+"""How long to keep away after a 429: per credential and restriction group ("restriction_group").
 
 The vendor names restriction groups but publishes no numbers, and no source confirms a ``Retry-After``
 header (docs/iiko.md#rate-limits): the header is honoured where it comes, else growing pauses that
@@ -22,7 +22,7 @@ _SHORTEST_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """One lane's rest: nothing is sent before ``until``; ``refusals`` in a row chose its length."""
+    """A restriction group's rest: nothing is sent before ``until``; ``refusals`` in a row chose how long."""
 
     until: datetime
     refusals: int
@@ -37,27 +37,27 @@ class AskedPause:
 
 
 class Pauses(Protocol):
-    """Where the pauses of all lanes are kept; share it between the processes that share a credential."""
+    """Where the pauses of all restriction groups are kept; processes that share a credential share it."""
 
-    def get(self, lane: str) -> Pause | None: ...
+    def get(self, restriction_group: str) -> Pause | None: ...
 
-    def put(self, lane: str, pause: Pause) -> None: ...
+    def put(self, restriction_group: str, pause: Pause) -> None: ...
 
 
 class InMemoryPauses:
     """The pauses of one process."""
 
     def __init__(self) -> None:
-        self._lanes: dict[str, Pause] = {}
+        self._rate_limit_gate: dict[str, Pause] = {}
         self._lock = threading.Lock()
 
-    def get(self, lane: str) -> Pause | None:
+    def get(self, restriction_group: str) -> Pause | None:
         with self._lock:
-            return self._lanes.get(lane)
+            return self._rate_limit_gate.get(restriction_group)
 
-    def put(self, lane: str, pause: Pause) -> None:
+    def put(self, restriction_group: str, pause: Pause) -> None:
         with self._lock:
-            self._lanes[lane] = pause
+            self._rate_limit_gate[restriction_group] = pause
 
 
 def next_pause(

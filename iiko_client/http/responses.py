@@ -52,9 +52,9 @@ class Refusal:
 def parse(raw: bytes) -> Any:
     """Return the JSON value of a body, or its text where it is not JSON; its texts can be stored."""
     try:
-        return json_reader.loads_tidy(raw)
+        return json_reader.loads_sanitized(raw)
     except (ValueError, RecursionError):
-        return json_reader.tidy(raw.decode("utf-8", "replace"))
+        return json_reader.sanitize(raw.decode("utf-8", "replace"))
 
 
 def correlation_of(body: Any) -> str | None:

@@ -25,7 +25,7 @@ from iiko_client.http.auth import (
     USUAL_LIFETIME,
     Credentials,
     InMemoryTokenStore,
-    TokenBook,
+    TokenCache,
     TokenStore,
     credential_key,
 )
@@ -41,8 +41,8 @@ from iiko_client.http.errors import (
     IikoRejected,
     IikoUnreadable,
 )
-from iiko_client.http.exchange import Request, Timeouts, Wire, normalise_base_url
-from iiko_client.http.gates import Circuits, Lanes
+from iiko_client.http.exchange import HttpExchange, Request, Timeouts, normalise_base_url
+from iiko_client.http.gates import CircuitGate, RateLimitGate
 from iiko_client.http.rate_limits import InMemoryPauses, Pauses
 from iiko_client.http.responses import Answer
 from iiko_client.json_reader import JsonObject
@@ -127,19 +127,19 @@ class Transport:
         self._credentials = credentials
         self._retries = retries or Retries()
         self._timer, self._sleep, self._chance = timer, sleep, chance
-        self._lanes = Lanes(key=self.key, pauses=pauses or InMemoryPauses(), clock=clock)
-        self._circuits = Circuits(key=self.key, breaker=breaker or InMemoryBreaker(), clock=clock)
-        self._book = TokenBook(
+        self._rate_limit_gate = RateLimitGate(key=self.key, pauses=pauses or InMemoryPauses(), clock=clock)
+        self._circuits = CircuitGate(key=self.key, breaker=breaker or InMemoryBreaker(), clock=clock)
+        self._book = TokenCache(
             key=self.key, store=tokens or InMemoryTokenStore(), clock=clock, lifetime=token_lifetime
         )
         self._token_operation = Operation("access_token", "Auth", is_read=True, path=credentials.path)
-        self._wire = Wire(
+        self._wire = HttpExchange(
             base_url=self.base_url,
             secrets=credentials.secrets(),
             timeouts=timeouts or Timeouts(),
             connections=connections,
             only_public=only_public,
-            refused=self._lanes.refused,
+            refused=self._rate_limit_gate.refused,
             on_call=on_call,
             clock=clock,
             timer=timer,
@@ -193,7 +193,7 @@ class Transport:
             self._sleep(pause_s)
 
     def _attempt(self, call: _Call) -> Answer:
-        self._lanes.keep_away(call.operation)
+        self._rate_limit_gate.keep_away(call.operation)
         self._circuits.admit(call.operation, call.body, call.priority)
         call.attempt += 1
         try:
@@ -254,7 +254,7 @@ class Transport:
             ) from error
 
     def _ask_token(self) -> str:
-        self._lanes.keep_away(self._token_operation)
+        self._rate_limit_gate.keep_away(self._token_operation)
         try:
             answer = self._wire.send(Request(self._token_operation, self._credentials.body()))
         except (IikoRejected, IikoAuthFailed) as error:

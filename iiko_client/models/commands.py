@@ -8,7 +8,7 @@ from enum import StrEnum
 from iiko_client.json_reader import JsonObject
 
 
-class CommandState(StrEnum):
+class VendorCommandState(StrEnum):
     """The vendor's three states, and two of ours for what it says in other ways."""
 
     IN_PROGRESS = "InProgress"
@@ -22,7 +22,7 @@ class CommandState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CommandStatus:
-    state: CommandState
+    state: VendorCommandState
     message: str | None
     """Why it failed, in the vendor's words."""
     raw_state: str
@@ -31,7 +31,11 @@ class CommandStatus:
 
     @property
     def is_final(self) -> bool:
-        return self.state in (CommandState.SUCCESS, CommandState.ERROR, CommandState.FORGOTTEN)
+        return self.state in (
+            VendorCommandState.SUCCESS,
+            VendorCommandState.ERROR,
+            VendorCommandState.FORGOTTEN,
+        )
 
 
 @dataclass(frozen=True, slots=True)

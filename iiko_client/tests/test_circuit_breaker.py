@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from iiko_client.http.circuit_breaker import CLOSED, InMemoryBreaker, Limits, Priority, Verdict
+from iiko_client.http.circuit_breaker import CLOSED, CallResult, InMemoryBreaker, Limits, Priority
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OPERATOR, BACKGROUND = Priority.OPERATOR, Priority.BACKGROUND
@@ -24,10 +24,10 @@ class Subject:
 
     def fail(self, *seconds: float) -> None:
         for second in seconds:
-            self.breaker.record("c", Verdict.SUSPICIOUS, at(second))
+            self.breaker.record("c", CallResult.SUSPICIOUS, at(second))
 
-    def record(self, verdict: Verdict, second: float) -> None:
-        self.breaker.record("c", verdict, at(second))
+    def record(self, result: CallResult, second: float) -> None:
+        self.breaker.record("c", result, at(second))
 
     def may_go(self, priority: Priority, second: float) -> bool:
         return self.breaker.admit("c", priority, at(second)) is None
@@ -51,7 +51,7 @@ def test_opens_after_failures_in_a_row(circuit: Subject) -> None:
 
 def test_good_answer_between_them_starts_the_count_again(circuit: Subject) -> None:
     circuit.fail(0, 1)
-    circuit.record(Verdict.GOOD, 2)
+    circuit.record(CallResult.GOOD, 2)
     circuit.fail(3, 4)
 
     assert circuit.may_go(BACKGROUND, 5)
@@ -60,7 +60,7 @@ def test_good_answer_between_them_starts_the_count_again(circuit: Subject) -> No
 def test_neutral_answers_do_not_count(circuit: Subject) -> None:
     circuit.fail(0, 1)
     for second in range(2, 9):
-        circuit.record(Verdict.NEUTRAL, second)
+        circuit.record(CallResult.NEUTRAL, second)
     assert circuit.may_go(BACKGROUND, 9)
 
     circuit.fail(10)
@@ -99,7 +99,7 @@ def test_probe_closes_or_opens_for_twice_as_long(circuit: Subject) -> None:
     assert not circuit.may_go(OPERATOR, 61 + 119)
     assert circuit.may_go(OPERATOR, 61 + 120)
 
-    circuit.record(Verdict.GOOD, 182)
+    circuit.record(CallResult.GOOD, 182)
 
     assert circuit.may_go(BACKGROUND, 182)
     circuit.fail(183, 184)
@@ -110,12 +110,12 @@ def test_neutral_probe_frees_the_place(circuit: Subject) -> None:
     circuit.fail(0, 0, 0)
     assert circuit.may_go(OPERATOR, 60)
 
-    circuit.record(Verdict.NEUTRAL, 61)
+    circuit.record(CallResult.NEUTRAL, 61)
 
     assert circuit.may_go(OPERATOR, 61)
 
 
-def test_lost_probe_is_given_up(circuit: Subject) -> None:
+def test_lost_probe_is_abandoned(circuit: Subject) -> None:
     circuit.fail(0, 0, 0)
     assert circuit.may_go(OPERATOR, 60)
 
@@ -127,7 +127,7 @@ def test_answers_of_calls_already_under_way_change_nothing(circuit: Subject) -> 
     circuit.fail(0, 0, 0)
 
     circuit.fail(1, 2, 3)
-    circuit.record(Verdict.GOOD, 4)
+    circuit.record(CallResult.GOOD, 4)
 
     assert not circuit.may_go(OPERATOR, 59)
     assert circuit.may_go(OPERATOR, 60)
@@ -136,7 +136,7 @@ def test_answers_of_calls_already_under_way_change_nothing(circuit: Subject) -> 
 def test_length_is_bounded() -> None:
     state, now, limits = CLOSED, NOON, Limits(failures=1)
     for _ in range(40):
-        state = state.after(Verdict.SUSPICIOUS, now, limits)
+        state = state.after(CallResult.SUSPICIOUS, now, limits)
         assert state.open_until is not None
         length, now = state.open_until - now, state.open_until
 

@@ -16,13 +16,13 @@ from iiko_client.endpoints.registry import OPERATIONS
 from iiko_client.http.auth import V1, V2
 from iiko_client.models.commands import (
     Accepted,
-    CommandState,
     CommandStatus,
     CreatedDelivery,
     Draft,
     OrdersById,
     OrdersPage,
     SavedDraft,
+    VendorCommandState,
 )
 from iiko_client.models.dictionaries import (
     Awakened,
@@ -526,7 +526,7 @@ SETTINGS = (
         lambda client: client.command_status(organization_id=ORG, correlation_id=CORRELATION),
         {"organizationId": ORG, "correlationId": CORRELATION},
         {"state": "InProgress"},
-        CommandStatus(CommandState.IN_PROGRESS, None, "InProgress"),
+        CommandStatus(VendorCommandState.IN_PROGRESS, None, "InProgress"),
     ),
 )
 

@@ -19,7 +19,7 @@ from iiko_client.http.errors import (
     IikoTooMuchData,
     IikoUnreadable,
 )
-from iiko_client.models.commands import CommandState
+from iiko_client.models.commands import VendorCommandState
 from iiko_client.models.loyalty import Points
 from iiko_client.models.payments import Payment, PaymentKind
 from iiko_client.models.statuses import DeliveryStatus
@@ -185,20 +185,30 @@ def test_failure_text_of_every_shape(exception: Any, words: str | None) -> None:
 @pytest.mark.parametrize(
     ("answer", "state", "message", "is_final"),
     [
-        ({"state": "Success"}, CommandState.SUCCESS, None, True),
-        ({"state": "InProgress"}, CommandState.IN_PROGRESS, None, False),
+        ({"state": "Success"}, VendorCommandState.SUCCESS, None, True),
+        ({"state": "InProgress"}, VendorCommandState.IN_PROGRESS, None, False),
         (
             {"state": "Error", "exception": {"message": "no"}, "errorReason": "r"},
-            CommandState.ERROR,
+            VendorCommandState.ERROR,
             "no",
             True,
         ),
-        ({"state": "Error", "exception": None, "errorReason": "reason"}, CommandState.ERROR, "reason", True),
-        ({"state": "Frozen"}, CommandState.UNKNOWN, None, False),
+        (
+            {"state": "Error", "exception": None, "errorReason": "reason"},
+            VendorCommandState.ERROR,
+            "reason",
+            True,
+        ),
+        ({"state": "Frozen"}, VendorCommandState.UNKNOWN, None, False),
     ],
 )
 def test_command_status(
-    answer: Any, state: CommandState, message: str | None, is_final: bool, iiko: Stub, client: IikoClient
+    answer: Any,
+    state: VendorCommandState,
+    message: str | None,
+    is_final: bool,
+    iiko: Stub,
+    client: IikoClient,
 ) -> None:
     iiko.answers("commands/status", answer)
 
@@ -213,7 +223,7 @@ def test_forgotten_command_is_a_state_and_not_asked_again(iiko: Stub, client: Ii
 
     status = client.command_status(organization_id=ORG, correlation_id=CORRELATION)
 
-    assert status.state is CommandState.FORGOTTEN
+    assert status.state is VendorCommandState.FORGOTTEN
     assert status.is_final
     assert len(iiko.sent("commands/status")) == 1
 

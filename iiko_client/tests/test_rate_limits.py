@@ -26,7 +26,7 @@ def test_pauses_grow_while_refusals_follow_each_other() -> None:
     assert lengths == [5, 10, 20, 20, 20]
 
 
-def test_refusal_long_after_the_last_begins_anew() -> None:
+def test_refusal_long_after_the_last_begins_again() -> None:
     last = Pause(until=NOON, refusals=3)
 
     assert next_pause(last, at(20), asked_s=None, steps_s=STEPS) == Pause(at(40), 4)

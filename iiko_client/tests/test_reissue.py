@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from iiko_client.endpoints.reissue import NotRebuildable, order_anew
+from iiko_client.endpoints.reissue import NotRebuildable, reissued_order
 from iiko_client.tests.harness import SCHEMA, complaints
 from tests.builders import ORGANIZATION_ID, cloud_order, product
 
@@ -22,16 +22,20 @@ STREET = {
 }
 
 
-def anew(
-    *, till: tuple[int, ...] = (), discounts: Any = (), external_number: str = "WEB-117", **changes: Any
+def reissued(
+    *,
+    pos_version: tuple[int, ...] = (),
+    discounts: Any = (),
+    external_number: str = "WEB-117",
+    **changes: Any,
 ) -> dict[str, Any]:
-    written = order_anew(
+    written = reissued_order(
         cloud_order(**changes),
         order_id=NEW_ID,
         external_number=external_number,
         discounts=list(discounts),
         payments=[],
-        till=till,
+        pos_version=pos_version,
     )
     if SCHEMA.exists():
         body = {"organizationId": ORGANIZATION_ID, "order": written}
@@ -41,7 +45,7 @@ def anew(
 
 def refusal(**changes: Any) -> str:
     with pytest.raises(NotRebuildable) as refused:
-        anew(**changes)
+        reissued(**changes)
     return refused.value.code
 
 
@@ -62,7 +66,7 @@ def extra(**changes: Any) -> dict[str, Any]:
 def test_all_that_has_a_place_is_carried_over() -> None:
     marketing, operator = {"id": GROUP, "name": "Сайт"}, {"id": EXTRA, "name": "Оля", "phone": None}
 
-    order = anew(
+    order = reissued(
         marketingSource=marketing, operator=operator, sourceKey="site", menuId="7", phoneExtension="12"
     )
 
@@ -115,7 +119,7 @@ def test_items_keep_size_amount_comment_and_modifiers() -> None:
         modifiers=[extra(), extra(deleted=deleted)],
     )
 
-    [item] = anew(items=[dish, product(deleted=deleted)])["items"]
+    [item] = reissued(items=[dish, product(deleted=deleted)])["items"]
 
     [modifier] = item.pop("modifiers")
     assert (item["amount"], item["comment"], item["productSizeId"]) == (0.35, "поострее", SIZE)
@@ -126,7 +130,7 @@ def test_items_keep_size_amount_comment_and_modifiers() -> None:
 def test_discount_of_some_dishes_follows_them_to_their_new_positions() -> None:
     given = {"type": "RMS", "discountTypeId": GROUP, "selectivePositions": [POSITION.upper()]}
 
-    order = anew(discounts=[given])
+    order = reissued(discounts=[given])
 
     [discount] = order["discountsInfo"]["discounts"]
     assert discount["selectivePositions"] == [order["items"][0]["positionId"]]
@@ -136,7 +140,7 @@ def test_discount_of_some_dishes_follows_them_to_their_new_positions() -> None:
 def test_guest_who_is_nobodys_customer_and_a_pickup() -> None:
     pickup = {"id": GROUP, "name": "Самовывоз", "orderServiceType": "DeliveryByClient"}
 
-    order = anew(customer={"type": "one-time", "name": "Вера"}, deliveryPoint=None, orderType=pickup)
+    order = reissued(customer={"type": "one-time", "name": "Вера"}, deliveryPoint=None, orderType=pickup)
 
     assert order["customer"] == {"type": "one-time", "name": "Вера"}
     assert "deliveryPoint" not in order
@@ -145,7 +149,7 @@ def test_guest_who_is_nobodys_customer_and_a_pickup() -> None:
 def test_address_of_one_line() -> None:
     place = {"street": None, "line1": "Baker St 221b", "flat": "2", "region": {"id": GROUP, "name": "N"}}
 
-    point = anew(deliveryPoint={"address": place, "comment": "вход со двора"})["deliveryPoint"]
+    point = reissued(deliveryPoint={"address": place, "comment": "вход со двора"})["deliveryPoint"]
 
     assert point == {
         "address": {"type": "city", "line1": "Baker St 221b", "flat": "2", "regionId": GROUP},
@@ -153,8 +157,8 @@ def test_address_of_one_line() -> None:
     }
 
 
-def test_older_till_is_not_told_what_it_does_not_know() -> None:
-    order = anew(till=(8, 7, 0))
+def test_older_pos_is_not_told_what_it_does_not_know() -> None:
+    order = reissued(pos_version=(8, 7, 0))
 
     assert not {"deliveryZone", "deliveryDuration"} & order.keys()
 
@@ -171,8 +175,8 @@ def test_older_till_is_not_told_what_it_does_not_know() -> None:
         ({"phone": "89030000011"}, "guest_not_rebuildable"),
         ({"phone": "+7903"}, "guest_not_rebuildable"),
         ({"customer": {"type": "regular", "id": None, "name": "Мария"}}, "guest_not_rebuildable"),
-        ({"phoneExtension": "12", "till": (9, 2, 4)}, "guest_not_rebuildable"),
-        ({"priceCategory": {"id": GROUP}, "till": (9, 0, 4)}, "item_not_rebuildable"),
+        ({"phoneExtension": "12", "pos_version": (9, 2, 4)}, "guest_not_rebuildable"),
+        ({"priceCategory": {"id": GROUP}, "pos_version": (9, 0, 4)}, "item_not_rebuildable"),
         ({"deliveryPoint": None}, "address_not_rebuildable"),
         ({"deliveryPoint": {"address": {"street": STREET, "house": None}}}, "address_not_rebuildable"),
         (

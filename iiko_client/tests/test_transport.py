@@ -591,7 +591,7 @@ def test_base_url_with_a_port_that_does_not_exist_is_refused(port: str) -> None:
         normalise_base_url(f"http://iiko.example:{port}")
 
 
-def test_vendor_gives_up_before_we_do(iiko: Stub) -> None:
+def test_vendor_abandons_before_we_do(iiko: Stub) -> None:
     iiko.answers("organizations", EMPTY)
 
     read(IikoClient(iiko.transport(timeouts=Timeouts(read_s=30))))

@@ -23,7 +23,7 @@ _COLOURS = {
     LinkState.RECEIVING: "registered",
     LinkState.QUIET: "ignored",
     LinkState.DEAD_WEBHOOK: "dead",
-    LinkState.OFFLINE_TILL: "problem",
+    LinkState.OFFLINE_POS: "problem",
     LinkState.BLIND: "failed",
     LinkState.NOT_REGISTERED: "pending",
     LinkState.NO_LOGIN: "pending",
@@ -86,7 +86,7 @@ def _explain(health: LinkHealth) -> str:
             return _(
                 "Reconciliation finds changes that no webhook brings. Look at how the webhook is registered."
             )
-        case LinkState.OFFLINE_TILL:
+        case LinkState.OFFLINE_POS:
             return _("iiko says that no till of this restaurant answers.")
         case LinkState.BLIND:
             return _("At this hour events usually come. iiko could not be asked why: look at the API login.")

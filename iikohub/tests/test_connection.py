@@ -89,7 +89,7 @@ def test_state_is_for_those_who_may_see_events(restaurant: Organization, client:
 
 
 def test_metrics_tell_state_silence_and_what_was_missed(restaurant: Organization, client: Client) -> None:
-    health(restaurant, LinkState.OFFLINE_TILL)
+    health(restaurant, LinkState.OFFLINE_POS)
     missed_order(restaurant, client)
 
     told = client.get("/metrics").content.decode()

@@ -231,11 +231,11 @@ def test_counts_stop_at_their_limit(chief: Client, monkeypatch: pytest.MonkeyPat
     assert "DeliveryOrderUpdate 3+" in text(chief.get(HOME))
 
 
-def test_commands_that_a_person_has_to_look_at_lead_to_their_list(chief: Client) -> None:
+def test_commands_that_it_needs_attention_at_lead_to_their_list(chief: Client) -> None:
     make_organization()
     arrive(cloud_event())
     order = Order.objects.get()
-    for state in (CommandState.ATTENTION, CommandState.EXPIRED):
+    for state in (CommandState.NEEDS_ATTENTION, CommandState.EXPIRED):
         OrderCommand.objects.create(
             order=order, kind=CommandKind.APPLY_DISCOUNT, state=state, created_at=timezone.now()
         )
@@ -254,7 +254,7 @@ def test_tile_of_commands_is_for_those_who_see_commands(client: Client) -> None:
     OrderCommand.objects.create(
         order=Order.objects.get(),
         kind=CommandKind.APPLY_DISCOUNT,
-        state=CommandState.ATTENTION,
+        state=CommandState.NEEDS_ATTENTION,
         created_at=timezone.now(),
     )
     user = sign_in(client, "orders.view_order")

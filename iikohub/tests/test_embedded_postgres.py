@@ -381,7 +381,7 @@ def test_data_of_another_version_are_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in version.parent.iterdir()] == ["PG_VERSION"]
 
 
-def test_interrupted_making_is_begun_anew(tmp_path: Path) -> None:
+def test_interrupted_making_is_begun_again(tmp_path: Path) -> None:
     unfinished = tmp_path / "postgres" / "data.unfinished"
     unfinished.mkdir(parents=True)
     (unfinished / "PG_VERSION").write_text("18\n")

@@ -338,9 +338,9 @@ KEYS = "/admin/organizations/apikey/"
 CANNOT_GIVE = "A key may do no more than the person who gives it."
 
 
-def keeper(client: Client, *lacking: str) -> User:
+def survivor(client: Client, *lacking: str) -> User:
     """Sign in somebody who keeps keys and has all rights but ``lacking``."""
-    user = User.objects.create_user("keeper", password=PASSWORD, is_staff=True)
+    user = User.objects.create_user("survivor", password=PASSWORD, is_staff=True)
     lacks = [right(name).pk for name in lacking]
     user.user_permissions.set(Permission.objects.exclude(pk__in=lacks))
     client.force_login(user)
@@ -365,7 +365,7 @@ def test_key_reads_what_the_lists_of_the_api_ask_for() -> None:
 def test_key_that_may_more_is_not_made(client: Client) -> None:
     for lacking in sorted(key_acts() - KEY_READS):
         User.objects.all().delete()
-        keeper(client, lacking)
+        survivor(client, lacking)
 
         acting = client.post(f"{KEYS}add/", {"name": "a", "sees_all": "on", "may_act": "on"}, headers=ENGLISH)
         reading = client.post(f"{KEYS}add/", {"name": "r", "sees_all": "on"}, headers=ENGLISH)
@@ -379,7 +379,7 @@ def test_key_that_may_more_is_not_made(client: Client) -> None:
 def test_key_that_sees_more_is_not_made(client: Client) -> None:
     for lacking in sorted(KEY_READS):
         User.objects.all().delete()
-        keeper(client, lacking)
+        survivor(client, lacking)
 
         reading = client.post(f"{KEYS}add/", {"name": "r", "sees_all": "on"}, headers=ENGLISH)
 
@@ -389,7 +389,7 @@ def test_key_that_sees_more_is_not_made(client: Client) -> None:
 
 @pytest.mark.parametrize("change", [{"may_act": "on"}, {"is_active": "on", "may_act": "on"}])
 def test_key_is_not_made_stronger_by_who_lacks_rights(client: Client, change: dict[str, str]) -> None:
-    keeper(client, "orders.cancel_order")
+    survivor(client, "orders.cancel_order")
     row, _key = create_api_key(name="shop", may_act="is_active" in change)
     ApiKey.objects.update(is_active="is_active" not in change)
 
@@ -402,7 +402,7 @@ def test_key_is_not_made_stronger_by_who_lacks_rights(client: Client, change: di
 
 
 def test_key_is_renamed_and_shut_by_who_lacks_rights(client: Client) -> None:
-    keeper(client, "orders.cancel_order", "orders.view_order")
+    survivor(client, "orders.cancel_order", "orders.view_order")
     row, _key = create_api_key(name="shop")
     url = f"{KEYS}{row.pk}/change/"
 

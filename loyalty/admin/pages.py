@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import HubDropdownFilter
-from core.display import EMPTY, clock, cut, two_lines
+from core.display import EMPTY, clock, stacked, truncated
 from core.ids import searchable_id
 from core.name_keys import has_words
 from core.phones import has_phone, phone_key
@@ -152,11 +152,11 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
 
     @admin.display(description=_("guest"))
     def guest(self, customer: Any) -> SafeString:
-        return two_lines(str(customer), phone_text(customer, sees_people=customer.sees_people))
+        return stacked(str(customer), phone_text(customer, sees_people=customer.sees_people))
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, customer: Customer) -> SafeString:
-        return cut(customer.organization.name)
+        return truncated(customer.organization.name)
 
     @admin.display(description=_("balances when last read"))
     def balances(self, customer: Customer) -> SafeString | str:
@@ -315,7 +315,7 @@ class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
 
     @admin.display(description=_("what"))
     def what(self, operation: LoyaltyOperation) -> SafeString:
-        return two_lines(operation.get_kind_display(), operation.comment)
+        return stacked(operation.get_kind_display(), operation.comment)
 
     @admin.display(description=_("amount"))
     def amount(self, operation: LoyaltyOperation) -> SafeString:
@@ -325,19 +325,19 @@ class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
     def outcome(self, operation: Any) -> SafeString:
         now = db_clock.now()
         if waits := wait_text(operation.wait, operation.organization.zone(), now=now):
-            return two_lines(state_badge(operation), cut(waits))
+            return stacked(state_badge(operation), truncated(waits))
         is_hold = operation.kind == OperationKind.HOLD
-        return two_lines(state_badge(operation), hold_text(operation, now) if is_hold else "")
+        return stacked(state_badge(operation), hold_text(operation, now) if is_hold else "")
 
     @admin.display(description=_("guest"))
     def guest(self, operation: LoyaltyOperation) -> SafeString:
         url = reverse("admin:loyalty_customer_change", args=[operation.wallet.customer_id])
         link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation.wallet.customer)
-        return two_lines(link, str(operation.wallet))
+        return stacked(link, str(operation.wallet))
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, operation: LoyaltyOperation) -> SafeString:
-        return cut(operation.organization.name)
+        return truncated(operation.organization.name)
 
     @admin.display(description=_("order"))
     def order_shown(self, operation: Any) -> SafeString | str:
@@ -345,7 +345,7 @@ class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
 
     @admin.display(description=_("asked by"))
     def who(self, operation: LoyaltyOperation) -> SafeString:
-        return cut(operation.requested_by)
+        return truncated(operation.requested_by)
 
 
 def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[str, Any]:
@@ -425,16 +425,16 @@ class BalanceDifferenceAdmin(MirrorAdmin):
     def kind_shown(self, difference: BalanceDifference) -> SafeString:
         operation = difference.operation
         if operation is None:
-            return two_lines(difference.get_kind_display(), "")
+            return stacked(difference.get_kind_display(), "")
         url = reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk])
         link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation)
-        return two_lines(difference.get_kind_display(), link)
+        return stacked(difference.get_kind_display(), link)
 
     @admin.display(description=_("guest"))
     def guest(self, difference: BalanceDifference) -> SafeString:
         url = reverse("admin:loyalty_customer_change", args=[difference.wallet.customer_id])
         link = format_html('<a class="hub-link" href="{}">{}</a>', url, difference.wallet.customer)
-        return two_lines(link, str(difference.wallet))
+        return stacked(link, str(difference.wallet))
 
     @admin.display(description=_("expected"))
     def expected(self, difference: BalanceDifference) -> str:

@@ -27,7 +27,7 @@ from loyalty.models import Customer, LoyaltyOperation, OperationKind
 from loyalty.permissions import PERMISSIONS
 from loyalty.wallets import submission
 from loyalty.wallets.customers import Way, find_customer, read_customer
-from loyalty.wallets.submission import REPEATS, Asked, Write
+from loyalty.wallets.submission import IDEMPOTENCY_KEYS, TransferRequest, Write
 from orders.admin.action_views import requester_of
 from orders.models.order import Order
 from organizations.models.organization import Organization
@@ -143,7 +143,7 @@ class WalletPages:
             facts += [(_("Amount"), money(amount, currency)), (_("Reason"), form.cleaned_data["reason"])]
             facts += [(_("Order"), str(order))] if order else []
             return self._confirm(request, kind, customer, form, facts)
-        asked = Asked(
+        asked = TransferRequest(
             organization=customer.organization,
             customer_id=customer.iiko_id,
             wallet_id=wallet.iiko_id,
@@ -196,7 +196,7 @@ class WalletPages:
         back = HttpResponseRedirect(_customer_url(request, customer.pk))
         asked = "\0".join([request.path, *(str(form.cleaned_data[name]) for name in sorted(form.fields))])
         try:
-            operation, _is_new = REPEATS.once(
+            operation, _is_new = IDEMPOTENCY_KEYS.once(
                 prepare,
                 owner=f"admin:{request.user.pk}",
                 key=form.cleaned_data["token"],

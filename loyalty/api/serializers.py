@@ -209,7 +209,7 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
             "transaction_id",
             "hold_transaction_id",
             "error",
-            "proof",
+            "confirmed_by",
             "requested_by",
             "created_at",
             "sent_at",

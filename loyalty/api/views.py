@@ -33,7 +33,7 @@ from loyalty.models import Customer, LoyaltyOperation, OperationKind
 from loyalty.permissions import PERMISSIONS, SEES_PEOPLE
 from loyalty.wallets import submission
 from loyalty.wallets.customers import Way, find_customer
-from loyalty.wallets.submission import REPEATS, Asked
+from loyalty.wallets.submission import IDEMPOTENCY_KEYS, TransferRequest
 from orders.api.prefer_wait import made_once, requester_of, status_of, wait_for_end
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle, SearchThrottle
@@ -109,18 +109,18 @@ class _WalletAction(APIView):
         check_may_act(request, PERMISSIONS[self.kind])
         serializer = WalletActionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        wish = serializer.validated_data
-        asked = Asked(
-            organization=organization_of(request, wish["organization_id"]),
-            customer_id=searchable_id(wish["customer_id"]),
-            wallet_id=searchable_id(wish["wallet_id"]),
-            amount_minor=wish["amount"],
-            comment=wish["comment"],
-            order_id=wish["order_id"],
+        requested = serializer.validated_data
+        asked = TransferRequest(
+            organization=organization_of(request, requested["organization_id"]),
+            customer_id=searchable_id(requested["customer_id"]),
+            wallet_id=searchable_id(requested["wallet_id"]),
+            amount_minor=requested["amount"],
+            comment=requested["comment"],
+            order_id=requested["order_id"],
         )
         operation = made_once(
             request,
-            REPEATS,
+            IDEMPOTENCY_KEYS,
             lambda by: submission.prepare(self.kind, asked=asked, by=by, now=db_clock.now()),
         )
         return answered(request, operation)
@@ -161,7 +161,7 @@ class CancelHoldView(APIView):
         seen = in_scope(request, LoyaltyOperation.objects.all())
         operation = made_once(
             request,
-            REPEATS,
+            IDEMPOTENCY_KEYS,
             lambda by: (
                 lambda: submission.request_cancel_hold(
                     transaction_id=transaction_id,

@@ -125,7 +125,7 @@ def newest() -> LoyaltyOperation:
     return LoyaltyOperation.objects.order_by("-id")[0]
 
 
-def story(operation: LoyaltyOperation) -> list[tuple[str, str]]:
+def timeline(operation: LoyaltyOperation) -> list[tuple[str, str]]:
     """The steps of an operation."""
     return list(operation.steps.values_list("before", "after"))
 

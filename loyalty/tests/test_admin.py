@@ -115,7 +115,7 @@ def test_phones_are_shown_with_the_permission_alone(client: Client, iiko: Played
     assert PHONE in rows(client.get(f"{GUESTS}?q=89030000011"))[0]
 
 
-def test_balances_are_read_anew_on_demand(client: Client, iiko: PlayedIiko) -> None:
+def test_balances_are_read_again_on_demand(client: Client, iiko: PlayedIiko) -> None:
     wallet = known_guest(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, guest("77.00"))
@@ -364,7 +364,7 @@ def test_end_that_tells_nothing_is_shown_as_that(client: Client, iiko: PlayedIik
     known_guest(iiko)
     move(client, "topup", "1")
     LoyaltyOperation.objects.update(
-        state=OperationState.EXPIRED, error_code="no_answer", finished_at=timezone.now(), held_until=None
+        state=OperationState.EXPIRED, error_code="no_answer", finished_at=timezone.now(), next_attempt_at=None
     )
     sign_in(client, *VIEW)
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"

@@ -20,7 +20,7 @@ from loyalty.tests.played_loyalty import (
     moved,
     newest,
     page,
-    story,
+    timeline,
     work,
 )
 from loyalty.wallets.balance_check import check_all
@@ -85,8 +85,8 @@ def test_balance_that_no_transaction_explains(client: Client, iiko: PlayedIiko) 
 def test_balance_is_not_judged_while_money_moves(client: Client, iiko: PlayedIiko) -> None:
     done = topped_up(client, iiko)
     mine = moved("25.50", f"[{done.marker}]")
-    at_the_till = moved("-5", "", id="c0ffee00-0000-4000-8000-000000000003", revision=1001)
-    for one in (page(mine), page(), page(mine, at_the_till), page()):  # two lists, each read to its end
+    at_the_pos = moved("-5", "", id="c0ffee00-0000-4000-8000-000000000003", revision=1001)
+    for one in (page(mine), page(), page(mine, at_the_pos), page()):  # two lists, each read to its end
         iiko.answers(BY_DATE, one)
 
     assert check() == []
@@ -107,12 +107,12 @@ def test_balance_that_changes_without_any_transaction(client: Client, iiko: Play
 
 def test_what_was_taken_for_not_done_is_confirmed_when_it_turns_up(client: Client, iiko: PlayedIiko) -> None:
     done = topped_up(client, iiko)
-    LoyaltyOperation.objects.update(state=OperationState.EXPIRED, proof="", error_code="not_done")
+    LoyaltyOperation.objects.update(state=OperationState.EXPIRED, confirmed_by="", error_code="not_done")
     iiko.answers(BY_DATE, page(moved("25.50", f"[{done.marker}]")))
 
     assert check() == [("unexpected", None, 2550)]
-    assert (newest().state, newest().proof) == (OperationState.CONFIRMED, "check")
-    assert story(newest())[-1] == ("expired", "confirmed")
+    assert (newest().state, newest().confirmed_by) == (OperationState.CONFIRMED, "check")
+    assert timeline(newest())[-1] == ("expired", "confirmed")
 
 
 def test_mark_of_a_ledger_that_is_not_ours(client: Client, iiko: PlayedIiko) -> None:

@@ -97,7 +97,7 @@ def test_card_is_looked_for_by_its_track_too(client: Client, iiko: PlayedIiko) -
     assert [body["type"] for body in iiko.bodies(INFO)] == ["cardNumber", "cardTrack"]
 
 
-def test_balance_is_read_anew_once_the_hub_moved_money(client: Client, iiko: PlayedIiko) -> None:
+def test_balance_is_read_again_once_the_hub_moved_money(client: Client, iiko: PlayedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
     key = make_key()
     find(client, key, phone=PHONE)

@@ -29,7 +29,7 @@ from loyalty.tests.played_loyalty import (
     moved,
     newest,
     page,
-    story,
+    timeline,
     work,
 )
 from loyalty.wallets import dispatch
@@ -91,7 +91,7 @@ def test_death_before_the_call_leaves_it_pending_and_costs_a_short_wait(
     clock.forward(seconds=LEASE.total_seconds() + 1)
     done = work(clock)
 
-    assert (done.state, done.proof) == (OperationState.CONFIRMED, "answer")
+    assert (done.state, done.confirmed_by) == (OperationState.CONFIRMED, "answer")
     assert len(iiko.bodies(CHARGEOFF)) == 1
     assert timedelta(minutes=1) > LEASE
 
@@ -144,7 +144,7 @@ def test_worker_is_called_at_the_moment_a_lease_ends(client: Client, iiko: Playe
         work(clock)
     reader = LoyaltyOperation.objects.earliest("id")
     assert called_at(reader) == [clock() + LEASE]
-    assert reader.held_until == clock() + LEASE
+    assert reader.next_attempt_at == clock() + LEASE
 
     clock.forward(seconds=LEASE.total_seconds())
     iiko.forget(INFO)
@@ -155,7 +155,7 @@ def test_worker_is_called_at_the_moment_a_lease_ends(client: Client, iiko: Playe
     sender = LoyaltyOperation.objects.earliest("id")
     assert sender.state == OperationState.SENT
     # The reads left less of the lease than a call may take.
-    assert called_at(sender)[-1] == sender.held_until == clock() + CALL_LEASE
+    assert called_at(sender)[-1] == sender.next_attempt_at == clock() + CALL_LEASE
 
     clock.forward(seconds=CALL_LEASE.total_seconds())
     iiko.answers(BY_DATE, page(moved("-25.50", f"[{sender.marker}]")))
@@ -210,7 +210,7 @@ def test_worker_that_was_overtaken_sends_nothing(client: Client, iiko: PlayedIik
 
     assert done.state == OperationState.CONFIRMED
     assert len(iiko.bodies(CHARGEOFF)) == 1
-    assert story(done) == [("", "pending"), ("pending", "sent"), ("sent", "confirmed")]
+    assert timeline(done) == [("", "pending"), ("pending", "sent"), ("sent", "confirmed")]
 
 
 def test_answer_that_came_after_the_lease_counts(client: Client, iiko: PlayedIiko) -> None:
@@ -224,7 +224,7 @@ def test_answer_that_came_after_the_lease_counts(client: Client, iiko: PlayedIik
 
     done = work(clock)
 
-    assert (done.state, done.proof) == (OperationState.CONFIRMED, "answer")
+    assert (done.state, done.confirmed_by) == (OperationState.CONFIRMED, "answer")
 
 
 def test_refusal_that_came_after_the_lease_counts(client: Client, iiko: PlayedIiko) -> None:
@@ -251,8 +251,8 @@ def test_answer_after_it_was_taken_for_not_done_sets_that_right(client: Client, 
 
     done = work(clock)
 
-    assert (done.state, done.proof, done.error_code) == (OperationState.CONFIRMED, "answer", "")
-    assert story(done)[-1] == ("expired", "confirmed")
+    assert (done.state, done.confirmed_by, done.error_code) == (OperationState.CONFIRMED, "answer", "")
+    assert timeline(done)[-1] == ("expired", "confirmed")
 
 
 def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: PlayedIiko) -> None:
@@ -277,16 +277,16 @@ def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: Pl
     def look_ends() -> None:
         claim = said[0]
         assert claim is not None
-        verdict = dispatch._look(claim.operation, clock)
-        assert verdict.state == OperationState.EXPIRED
-        assert dispatch._record(claim, verdict, clock()) is None
+        outcome = dispatch._recover(claim.operation, clock)
+        assert outcome.state == OperationState.EXPIRED
+        assert dispatch._record(claim, outcome, clock()) is None
 
     calls_back(iiko, TOPUP, look_ends)
     clock.forward(minutes=2)
     IikoPause.objects.all().delete()
     done = work(clock)
 
-    assert (done.state, done.proof, done.sends) == (OperationState.CONFIRMED, "answer", 1)
+    assert (done.state, done.confirmed_by, done.sends) == (OperationState.CONFIRMED, "answer", 1)
 
 
 # --- waiting -----------------------------------------------------------------------------------------

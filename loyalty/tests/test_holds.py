@@ -34,7 +34,7 @@ from loyalty.wallets.holds import release_of_orders, release_orphaned
 from orders.commands.dispatch import advance
 from orders.models.command import CommandKind, OrderCommand, Phase
 from orders.models.order import Order
-from orders.signals import order_made_anew, order_merged
+from orders.signals import order_merged, order_reissued
 from tests.builders import ORGANIZATION_ID, REVISION, cloud_event, drain, post, soi_message
 from tests.played_iiko import PlayedIiko, refusal
 
@@ -84,7 +84,7 @@ def test_order_that_came_to_nothing_releases_its_hold(
     ("state", "is_kept"),
     [("sent", True), ("attention", True), ("confirmed", True), ("rejected", False), ("expired", False)],
 )
-def test_order_made_anew_takes_its_hold_along(
+def test_order_reissued_takes_its_hold_along(
     client: Client, iiko: PlayedIiko, state: str, is_kept: bool
 ) -> None:
     """The guest gets the meal all the same: the money stays put aside, for the new order."""
@@ -116,7 +116,7 @@ def test_hold_that_moved_is_released_with_the_new_order(client: Client, iiko: Pl
     post(client, [cloud_event(order_id=NEW_ORDER_ID)])
     drain()
     new = Order.objects.get(iiko_order_id=NEW_ORDER_ID)
-    order_made_anew.send(Order, old_id=hold.order_id, new_id=new.pk)
+    order_reissued.send(Order, old_id=hold.order_id, new_id=new.pk)
 
     post(client, [cloud_event(order_id=NEW_ORDER_ID, status="Cancelled", timestamp=REVISION + 1)])
     drain()
@@ -129,7 +129,7 @@ def test_iikos_own_id_of_a_hold_is_kept(client: Client, iiko: PlayedIiko) -> Non
     assert held_for_order(client, iiko).transaction_id == "5a5a5a5a-0000-4000-8000-000000000001"
 
 
-def test_order_that_the_till_refused_releases_its_hold(client: Client, iiko: PlayedIiko) -> None:
+def test_order_that_the_pos_refused_releases_its_hold(client: Client, iiko: PlayedIiko) -> None:
     hold = held_for_order(client, iiko)
     Order.objects.update(creation_status="Error", raw_status=None, status=None)
 
@@ -283,11 +283,11 @@ def test_merged_order_takes_its_hold_along(client: Client, iiko: PlayedIiko) -> 
     hold = held_for_order(client, iiko)
     post(client, [cloud_event(order_id="3c5e7a91-b2d4-4f60-8172-93a4b5c6d700", external_number="WEB-118")])
     drain()
-    keeper = Order.objects.get(external_order_id="WEB-118")
-    order_merged.send(Order, loser_id=hold.order_id, keeper_id=keeper.pk)
+    survivor = Order.objects.get(external_order_id="WEB-118")
+    order_merged.send(Order, duplicate_id=hold.order_id, survivor_id=survivor.pk)
 
     hold.refresh_from_db()
-    assert hold.order_id == keeper.pk
+    assert hold.order_id == survivor.pk
 
 
 # --- from the shell ----------------------------------------------------------------------------------

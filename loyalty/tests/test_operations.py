@@ -12,7 +12,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from loyalty.models import LoyaltyOperation, OperationState
-from loyalty.tasks import wake_operations
+from loyalty.tasks import sweep_operations
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     CANCEL_HOLD,
@@ -30,7 +30,7 @@ from loyalty.tests.played_loyalty import (
     moved,
     newest,
     page,
-    story,
+    timeline,
     work,
 )
 from loyalty.wallets import dispatch
@@ -67,7 +67,7 @@ def test_topup_is_stored_sent_once_and_confirmed(client: Client, iiko: PlayedIik
         "transaction_id": "",
         "hold_transaction_id": None,
         "error": None,
-        "proof": "",
+        "confirmed_by": "",
         "requested_by": "API: shop",
         "created_at": None,
         "sent_at": None,
@@ -78,11 +78,11 @@ def test_topup_is_stored_sent_once_and_confirmed(client: Client, iiko: PlayedIik
         "cancel_comment": "",
     }
     assert done.state == OperationState.CONFIRMED
-    assert done.proof == "answer"
+    assert done.confirmed_by == "answer"
     [sent] = iiko.bodies(TOPUP)
     assert sent["sum"] == 25.5
     assert sent["comment"] == f"[{done.marker}] подарок"
-    assert story(done) == [("", "pending"), ("pending", "sent"), ("sent", "confirmed")]
+    assert timeline(done) == [("", "pending"), ("pending", "sent"), ("sent", "confirmed")]
     called = ProcrastinateJob.objects.filter(task_name="loyalty.advance_operation")
     # Once to send it, once should whoever sends it die.
     assert sorted(job.scheduled_at is None for job in called) == [False, True]
@@ -218,10 +218,10 @@ def test_lost_answer_is_found_by_mark_and_sum(
     done = work(clock)
 
     assert lost.state == OperationState.UNKNOWN
-    assert (done.state, done.proof) == (OperationState.CONFIRMED, "transaction")
+    assert (done.state, done.confirmed_by) == (OperationState.CONFIRMED, "transaction")
     assert done.transaction_id == "c0ffee00-0000-4000-8000-000000000001"
     assert len(iiko.bodies(operation)) == 1
-    assert story(done)[-2:] == [("sent", "unknown"), ("unknown", "confirmed")]
+    assert timeline(done)[-2:] == [("sent", "unknown"), ("unknown", "confirmed")]
 
 
 def test_absent_transaction_is_waited_for_and_never_sent_again(client: Client, iiko: PlayedIiko) -> None:
@@ -290,7 +290,7 @@ def test_sweep_calls_what_a_dead_worker_left(client: Client, iiko: PlayedIiko) -
     ProcrastinateJob.objects.all().delete()
     LoyaltyOperation.objects.update(created_at="2026-01-01T00:00:00Z")
 
-    wake_operations.func()
+    sweep_operations.func()
 
     assert ProcrastinateJob.objects.filter(task_name="loyalty.advance_operation").count() == 1
 
@@ -305,7 +305,7 @@ def test_sweep_leaves_those_in_a_queue_to_whoever_is_before_them(client: Client,
 
     for minutes in (5, 16):
         LoyaltyOperation.objects.update(created_at=timezone.now() - timedelta(minutes=minutes))
-        wake_operations.func()
+        sweep_operations.func()
 
     called = ProcrastinateJob.objects.filter(task_name="loyalty.advance_operation")
     assert [job.args for job in called] == [{"operation_id": first.pk}] * 2
@@ -392,7 +392,7 @@ def test_lost_release_is_told_by_the_money_that_came_back(client: Client, iiko: 
     clock = HandClock()
     ask(client, f"holds/{hold.transaction_id}/cancel")
     lost = work(clock)
-    assert (lost.state, lost.anchor) == (OperationState.UNKNOWN, 7)
+    assert (lost.state, lost.baseline_revision) == (OperationState.UNKNOWN, 7)
 
     iiko.forget(BY_DATE)
     other = moved("40", "[hub:0123456789abcdef]", id="c0ffee00-0000-4000-8000-00000000000a", revision=8)
@@ -402,7 +402,7 @@ def test_lost_release_is_told_by_the_money_that_came_back(client: Client, iiko: 
     release = work(clock)
 
     hold.refresh_from_db()
-    assert (release.state, release.proof) == (OperationState.CONFIRMED, "transaction")
+    assert (release.state, release.confirmed_by) == (OperationState.CONFIRMED, "transaction")
     assert release.transaction_id == "c0ffee00-0000-4000-8000-00000000000b"
     assert hold.released_at == clock()
     assert len(iiko.bodies(CANCEL_HOLD)) == 1

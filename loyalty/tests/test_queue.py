@@ -31,7 +31,7 @@ from loyalty.tests.played_loyalty import (
     moved,
     newest,
     page,
-    story,
+    timeline,
     work,
 )
 from loyalty.wallets import dispatch, submission
@@ -119,7 +119,7 @@ def test_lost_answer_is_looked_for_at_once_then_less_and_less_often(client: Clie
 def test_last_look_is_not_put_off_beyond_the_moment_that_was_told(client: Client, iiko: PlayedIiko) -> None:
     first, _second, clock = two(client, iiko)
     clock.forward(seconds=595)
-    LoyaltyOperation.objects.filter(pk=first.pk).update(looks=20)
+    LoyaltyOperation.objects.filter(pk=first.pk).update(poll_count=20)
 
     due = dispatch.advance(first.pk, clock=clock)
 
@@ -142,7 +142,7 @@ def test_next_one_is_called_at_once_when_the_lost_one_is_found(client: Client, i
 # --- not given up for its age ------------------------------------------------------------------------
 
 
-def test_what_waits_behind_an_unsettled_one_is_not_given_up(client: Client, iiko: PlayedIiko) -> None:
+def test_what_waits_behind_an_unsettled_one_is_not_abandoned(client: Client, iiko: PlayedIiko) -> None:
     first, second, clock = two(client, iiko)
     iiko.forget(BY_DATE)
     iiko.answers(BY_DATE, refusal("broken"), status=500)
@@ -180,7 +180,7 @@ def test_its_own_time_begins_once_it_can_be_sent(client: Client, iiko: PlayedIik
     assert (second.state, second.error_code) == (OperationState.EXPIRED, "not_sent")
 
 
-def test_queue_that_iiko_cannot_be_sent_is_given_up_together(client: Client, iiko: PlayedIiko) -> None:
+def test_queue_that_iiko_cannot_be_sent_is_abandoned_together(client: Client, iiko: PlayedIiko) -> None:
     """Nobody is charged hours later because each of them waited its quarter of an hour."""
     loyal_restaurant(iiko)
     for amount in ("1", "2", "3"):
@@ -301,7 +301,7 @@ def test_what_waits_is_called_off_once_with_who_and_why(client: Client, iiko: Pl
         None,
     )
     second.refresh_from_db()
-    assert story(second) == [("", "pending"), ("pending", "cancelled")]
+    assert timeline(second) == [("", "pending"), ("pending", "cancelled")]
     step = second.steps.latest("id")
     assert (step.actor, step.detail) == ("API: shop", "не нужно")
     found(iiko, first)
@@ -345,7 +345,7 @@ def test_what_was_sent_or_is_over_is_not_called_off(
     assert code_of(call_off(client, newest())) == (409, refused)
 
     assert LoyaltyOperation.objects.values().get() == before
-    assert story(newest()) == [("", "pending")]
+    assert timeline(newest()) == [("", "pending")]
 
 
 def test_worker_that_has_it_in_hand_sends_it_no_more(client: Client, iiko: PlayedIiko) -> None:
@@ -383,7 +383,7 @@ def test_calling_off_needs_the_right_to_ask_for_it(client: Client, iiko: PlayedI
     assert ask(client, f"operations/{operation.pk}/cancel", comment="x" * 201).status_code == 400
 
     assert newest().state == OperationState.PENDING
-    assert story(newest()) == [("", "pending")]
+    assert timeline(newest()) == [("", "pending")]
 
 
 def test_what_was_called_off_counts_against_no_limit_and_no_balance(
@@ -424,7 +424,7 @@ def test_release_that_somebody_called_off_is_left_to_people(client: Client, iiko
 def test_page_and_list_tell_how_long(client: Client, iiko: PlayedIiko) -> None:
     first, second, _clock = two(client, iiko)
     # A day that is over, so that the moments are written whole.
-    LoyaltyOperation.objects.filter(pk=first.pk).update(sent_at="2026-03-14T09:03:00Z", looks=3)
+    LoyaltyOperation.objects.filter(pk=first.pk).update(sent_at="2026-03-14T09:03:00Z", poll_count=3)
     sign_in(client, *VIEW, "loyalty.topup_wallet")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
 

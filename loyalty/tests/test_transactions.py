@@ -152,7 +152,7 @@ def test_rise_that_only_looks_like_the_release_is_not_taken_for_it(
     move(client, "hold", "40")
     hold = work(clock)
     ask(client, f"holds/{hold.transaction_id}/cancel")
-    assert work(clock).anchor == 7
+    assert work(clock).baseline_revision == 7
     iiko.forget(BY_DATE)
     iiko.answers(BY_DATE, page(one(7), moved("40", "", revision=8) | changes))
     clock.forward(seconds=2)

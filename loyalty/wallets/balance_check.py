@@ -122,7 +122,7 @@ def _differences(
         for operation in operations
         for difference in _check_operation(operation, found, now, result)
     ]
-    return [*differences, *_foreign_marks(found)]
+    return [*differences, *_foreign_markers(found)]
 
 
 def _check_operation(
@@ -168,12 +168,12 @@ def _confirm_late(operation: LoyaltyOperation, found: Transaction, now: datetime
             locked,
             OperationState.CONFIRMED,
             now=now,
-            proof="check",
+            confirmed_by="check",
             transaction_id=locked.transaction_id or found.id,
         )
 
 
-def _foreign_marks(found: list[Transaction]) -> Iterable[_Found]:
+def _foreign_markers(found: list[Transaction]) -> Iterable[_Found]:
     """Marks of a hub that this ledger does not know: another hub, or a ledger that was restored."""
     marked = {marker: one for one in found if (marker := marker_in(one.comment)) is not None}
     known = LoyaltyOperation.objects.filter(marker__in=marked).values_list("marker", flat=True)

@@ -19,7 +19,7 @@ from core.phones import normal_phone
 from iiko_client.client import IikoClient
 from iiko_client.http.circuit_breaker import Priority
 from iiko_client.http.errors import IikoAuthFailed, IikoError, IikoRejected, IikoRequestInvalid
-from iiko_client.json_reader import is_no_id, is_uuid, tidy
+from iiko_client.json_reader import is_no_id, is_uuid, sanitize
 from iiko_client.models.loyalty import Guest
 from loyalty.errors import BadRequest, IikoRefused, IikoUnreachable, LoyaltyNotProvisioned, UnknownCustomer
 from loyalty.models import Customer, LoyaltyOperation, Wallet
@@ -177,12 +177,13 @@ def _fresh(organization: Organization, way: Way, value: str, now: datetime) -> C
 def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Customer:
     """Write down what iiko said; an answer asked for earlier than the last one changes nothing."""
     facts = {
-        "name": tidy(guest.name or ""),
-        "surname": tidy(guest.surname or ""),
-        "phone": (normal_phone(guest.phone or "") or tidy(guest.phone or ""))[:40],
-        "email": tidy(guest.email or "")[:320],
+        "name": sanitize(guest.name or ""),
+        "surname": sanitize(guest.surname or ""),
+        "phone": (normal_phone(guest.phone or "") or sanitize(guest.phone or ""))[:40],
+        "email": sanitize(guest.email or "")[:320],
         "cards": [
-            {"number": tidy(card.number or ""), "track": tidy(card.track or "")} for card in guest.cards
+            {"number": sanitize(card.number or ""), "track": sanitize(card.track or "")}
+            for card in guest.cards
         ],
         "is_deleted": guest.is_deleted,
     }
@@ -197,6 +198,6 @@ def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Cus
     for wallet in guest.wallets:
         row, _is_new = Wallet.objects.get_or_create(customer=customer, iiko_id=wallet.id)
         Wallet.objects.filter(Q(read_at__isnull=True) | Q(read_at__lte=read_at), pk=row.pk).update(
-            name=tidy(wallet.name)[:400], kind=wallet.type, balance=wallet.balance, read_at=read_at
+            name=sanitize(wallet.name)[:400], kind=wallet.type, balance=wallet.balance, read_at=read_at
         )
     return customer

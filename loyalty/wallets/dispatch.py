@@ -27,10 +27,10 @@ from iiko_client.http.errors import IikoAuthFailed, IikoBusy, IikoError, IikoNot
 from iiko_client.models.loyalty import Points, Transaction
 from iiko_client.units import MinorUnits, to_major
 from loyalty.failure_texts import detail_of
-from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationState, came_to_nothing
+from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationState, cancelled_or_refused
 from loyalty.signals import balance_moved, operation_due
 from loyalty.wallets.customers import store
-from loyalty.wallets.ledger_transitions import finish, lock_operation, tell
+from loyalty.wallets.ledger_transitions import finish, lock_operation, record
 from loyalty.wallets.transactions import is_of, is_sum_of, may_be_release, transactions_of
 from orders.models.order import Order
 from organizations.connection.clients import iiko_for
@@ -71,7 +71,7 @@ _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 20, 30, 
 
 class Step(Enum):
     SEND = "send"
-    LOOK = "look"
+    RECOVER = "look"
 
 
 @dataclass(slots=True)
@@ -84,19 +84,19 @@ class Claim:
     """Whether the call may have been made."""
 
 
-class _Overtaken(Exception):
+class LeaseLost(Exception):
     """The lease is over; another may have the operation in hand."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StepOutcome:
     """What a step found: an end, or the state to go on in and how long to wait."""
 
     state: OperationState
     wait: timedelta | None = None
     code: str = ""
     error: str = ""
-    proof: str = ""
+    confirmed_by: str = ""
     transaction_id: str = ""
     was_sent: bool = True
 
@@ -109,8 +109,8 @@ def advance(operation_id: int, *, clock: Clock) -> datetime | None:
     claim = _claim(operation_id, clock())
     if claim is None:
         return None
-    verdict = _send(claim, clock) if claim.step is Step.SEND else _look(claim.operation, clock)
-    return _record(claim, verdict, clock())
+    outcome = _send(claim, clock) if claim.step is Step.SEND else _recover(claim.operation, clock)
+    return _record(claim, outcome, clock())
 
 
 # --- claiming ----------------------------------------------------------------------------------------
@@ -119,7 +119,11 @@ def advance(operation_id: int, *, clock: Clock) -> datetime | None:
 @transaction.atomic
 def _claim(operation_id: int, now: datetime) -> Claim | None:
     operation = lock_operation(operation_id)
-    if operation is None or operation.is_final or (operation.held_until and operation.held_until > now):
+    if (
+        operation is None
+        or operation.is_final
+        or (operation.next_attempt_at and operation.next_attempt_at > now)
+    ):
         return None
     if operation.state == OperationState.PENDING:
         return _claim_sending(operation, now)
@@ -127,11 +131,11 @@ def _claim(operation_id: int, now: datetime) -> Claim | None:
         # Whoever sent it did not come back.
         operation.state = OperationState.UNKNOWN
         operation.error_code, operation.error = "answer_lost", ""
-        tell(operation, OperationState.SENT, now=now, detail="answer_lost")
-    operation.looks += 1
+        record(operation, OperationState.SENT, now=now, detail="answer_lost")
+    operation.poll_count += 1
     _lease(operation, now + LEASE)
     operation.save()
-    return Claim(operation, Step.LOOK)
+    return Claim(operation, Step.RECOVER)
 
 
 def _claim_sending(operation: LoyaltyOperation, now: datetime) -> Claim | None:
@@ -144,7 +148,7 @@ def _claim_sending(operation: LoyaltyOperation, now: datetime) -> Claim | None:
         finish(operation, OperationState.EXPIRED, now=now, code=code)
         return None
     _lease(operation, now + LEASE)
-    operation.save(update_fields=["held_until"])
+    operation.save(update_fields=["next_attempt_at"])
     return Claim(operation, Step.SEND)
 
 
@@ -163,7 +167,7 @@ def _lease(operation: LoyaltyOperation, until: datetime) -> None:
 
     Whoever dies with it must not keep the wallet waiting for the next sweep.
     """
-    operation.held_until = until
+    operation.next_attempt_at = until
     operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=until)
 
 
@@ -171,7 +175,10 @@ def _holds(claim: Claim, operation: LoyaltyOperation) -> bool:
     """Whether a sender still has the operation in hand; ``operation`` is as it is now, and locked."""
     if claim.is_begun:
         return operation.state == OperationState.SENT and operation.sent_at == claim.operation.sent_at
-    return operation.state == OperationState.PENDING and operation.held_until == claim.operation.held_until
+    return (
+        operation.state == OperationState.PENDING
+        and operation.next_attempt_at == claim.operation.next_attempt_at
+    )
 
 
 @transaction.atomic
@@ -183,15 +190,15 @@ def _begin(claim: Claim, clock: Clock) -> None:
     """
     operation = lock_operation(claim.operation.pk)
     now = clock()
-    if operation is None or not _holds(claim, operation) or now >= (operation.held_until or now):
-        raise _Overtaken
-    if (operation.held_until or now) - now < CALL_LEASE:
+    if operation is None or not _holds(claim, operation) or now >= (operation.next_attempt_at or now):
+        raise LeaseLost
+    if (operation.next_attempt_at or now) - now < CALL_LEASE:
         _lease(operation, now + CALL_LEASE)
     if not claim.is_begun:
-        operation.state, operation.sent_at, operation.looks = OperationState.SENT, now, 0
+        operation.state, operation.sent_at, operation.poll_count = OperationState.SENT, now, 0
         operation.error_code = operation.error = ""
         operation.sends += 1
-        tell(operation, OperationState.PENDING, now=now)
+        record(operation, OperationState.PENDING, now=now)
     operation.save()
     claim.operation, claim.is_begun = operation, True
 
@@ -199,7 +206,7 @@ def _begin(claim: Claim, clock: Clock) -> None:
 # --- sending -----------------------------------------------------------------------------------------
 
 
-def _send(claim: Claim, clock: Clock) -> Verdict:
+def _send(claim: Claim, clock: Clock) -> StepOutcome:
     """Make the one call of an operation, after the reads that guard it."""
     operation = claim.operation
     try:
@@ -214,60 +221,60 @@ def _send(claim: Claim, clock: Clock) -> Verdict:
     return refusal or _call(client, claim)
 
 
-def _call(client: IikoClient, claim: Claim) -> Verdict:
+def _call(client: IikoClient, claim: Claim) -> StepOutcome:
     operation = claim.operation
     try:
         transaction_id = _CALLS[OperationKind(operation.kind)](client, operation)
-    except _Overtaken:
-        return Verdict(OperationState.PENDING, _PAUSES[0], "held_up", was_sent=False)
+    except LeaseLost:
+        return StepOutcome(OperationState.PENDING, _PAUSES[0], "held_up", was_sent=False)
     except (IikoNotSent, IikoBusy) as error:
         return _not_sent(operation, error)
     except (IikoAuthFailed, IikoRejected) as error:
         return _refused(claim, error.code or "refused", error.description or str(error))
     except IikoError as error:
         logger.warning("loyalty.answer_lost", operation_pk=operation.pk, error_type=type(error).__name__)
-        return Verdict(OperationState.UNKNOWN, LOOK_PAUSES[0], "answer_lost")
-    return Verdict(OperationState.CONFIRMED, proof="answer", transaction_id=transaction_id)
+        return StepOutcome(OperationState.UNKNOWN, LOOK_PAUSES[0], "answer_lost")
+    return StepOutcome(OperationState.CONFIRMED, confirmed_by="answer", transaction_id=transaction_id)
 
 
-def _not_sent(operation: LoyaltyOperation, error: IikoError) -> Verdict:
-    wait = _PAUSES[min(operation.looks, len(_PAUSES) - 1)]
+def _not_sent(operation: LoyaltyOperation, error: IikoError) -> StepOutcome:
+    wait = _PAUSES[min(operation.poll_count, len(_PAUSES) - 1)]
     if isinstance(error, IikoBusy):
         wait = timedelta(seconds=max(error.retry_after_s, 1))
     code = "iiko_busy" if isinstance(error, IikoBusy) else "iiko_unreachable"
-    return Verdict(OperationState.PENDING, wait, code, was_sent=False)
+    return StepOutcome(OperationState.PENDING, wait, code, was_sent=False)
 
 
-def _refused(claim: Claim, code: str, text: str) -> Verdict:
+def _refused(claim: Claim, code: str, text: str) -> StepOutcome:
     """A refusal is final, but of a second release it may mean that the first was carried out."""
     if claim.operation.sends - claim.is_begun > 0:
-        return Verdict(OperationState.UNKNOWN, LOOK_PAUSES[0], "refused", text)
-    return Verdict(OperationState.REJECTED, None, code, text)
+        return StepOutcome(OperationState.UNKNOWN, LOOK_PAUSES[0], "refused", text)
+    return StepOutcome(OperationState.REJECTED, None, code, text)
 
 
-def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Verdict | None:
+def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> StepOutcome | None:
     """Read what sending depends on; returns the verdict where it must not be sent."""
     if operation.kind != OperationKind.CANCEL_HOLD and (code := operation.wallet.why_not_moved):
         return _unsendable(code)
-    if operation.kind == OperationKind.HOLD and _order_came_to_nothing(operation):
+    if operation.kind == OperationKind.HOLD and _order_is_cancelled_or_refused(operation):
         return _unsendable("order_over")
     if operation.kind in SPENDING:
         return _guard_balance(client, operation, clock)
-    if operation.kind == OperationKind.CANCEL_HOLD and operation.anchor is None:
-        _drop_anchor(client, operation, clock)
+    if operation.kind == OperationKind.CANCEL_HOLD and operation.baseline_revision is None:
+        _keep_baseline(client, operation, clock)
     return None
 
 
-def _unsendable(code: str, said: str = "") -> Verdict:
-    return Verdict(OperationState.REJECTED, None, code, said)
+def _unsendable(code: str, said: str = "") -> StepOutcome:
+    return StepOutcome(OperationState.REJECTED, None, code, said)
 
 
-def _order_came_to_nothing(operation: LoyaltyOperation) -> bool:
+def _order_is_cancelled_or_refused(operation: LoyaltyOperation) -> bool:
     order_id = operation.order_id
-    return order_id is not None and Order.objects.filter(came_to_nothing(), pk=order_id).exists()
+    return order_id is not None and Order.objects.filter(cancelled_or_refused(), pk=order_id).exists()
 
 
-def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Verdict | None:
+def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> StepOutcome | None:
     """No other operation of the wallet is under way: what iiko says now can be spent."""
     read_at = clock()
     customer = operation.wallet.customer
@@ -282,11 +289,13 @@ def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock
     return _unsendable("insufficient_balance", str(to_major(MinorUnits(balance))))
 
 
-def _drop_anchor(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> None:
+def _keep_baseline(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> None:
     """Remember where the guest's transactions end: the one of a release bears no mark of ours."""
     revisions = [one.revision for one in _transactions(client, operation, clock)]
-    operation.anchor = max(revisions, default=0)
-    LoyaltyOperation.objects.filter(pk=operation.pk, anchor__isnull=True).update(anchor=operation.anchor)
+    operation.baseline_revision = max(revisions, default=0)
+    LoyaltyOperation.objects.filter(pk=operation.pk, baseline_revision__isnull=True).update(
+        baseline_revision=operation.baseline_revision
+    )
 
 
 def _client(operation: LoyaltyOperation, *, before_write: Callable[[], None] | None = None) -> IikoClient:
@@ -354,7 +363,7 @@ _CALLS: dict[OperationKind, Callable[[IikoClient, LoyaltyOperation], str]] = {
 # --- looking -----------------------------------------------------------------------------------------
 
 
-def _look(operation: LoyaltyOperation, clock: Clock) -> Verdict:
+def _recover(operation: LoyaltyOperation, clock: Clock) -> StepOutcome:
     """Look for the operation among the guest's transactions: the answer to it was lost."""
     began = clock()
     try:
@@ -365,22 +374,24 @@ def _look(operation: LoyaltyOperation, clock: Clock) -> Verdict:
     mine = [one for one in found if (may_be_release if is_release else is_of)(one, operation)]
     for one in mine:
         if is_sum_of(one, operation):
-            return Verdict(
-                OperationState.CONFIRMED, proof="transaction", transaction_id=_id_for(operation, one.id)
+            return StepOutcome(
+                OperationState.CONFIRMED,
+                confirmed_by="transaction",
+                transaction_id=_id_for(operation, one.id),
             )
     if mine:
-        return Verdict(OperationState.EXPIRED, None, "other_sum", str(mine[0].sum))
+        return StepOutcome(OperationState.EXPIRED, None, "other_sum", str(mine[0].sum))
     if began < absent_at(operation):
         return _later(operation, began, None)
     return _absent(operation)
 
 
-def _absent(operation: LoyaltyOperation) -> Verdict:
+def _absent(operation: LoyaltyOperation) -> StepOutcome:
     if operation.error_code == "refused":
-        return Verdict(OperationState.REJECTED, None, "refused", operation.error)
+        return StepOutcome(OperationState.REJECTED, None, "refused", operation.error)
     if operation.kind == OperationKind.CANCEL_HOLD:
-        return Verdict(OperationState.PENDING, timedelta(), "answer_lost")
-    return Verdict(OperationState.EXPIRED, None, "not_done")
+        return StepOutcome(OperationState.PENDING, timedelta(), "answer_lost")
+    return StepOutcome(OperationState.EXPIRED, None, "not_done")
 
 
 def _id_for(operation: LoyaltyOperation, found_id: str) -> str:
@@ -399,15 +410,15 @@ def _transactions(client: IikoClient, operation: LoyaltyOperation, clock: Clock)
     )
 
 
-def _later(operation: LoyaltyOperation, now: datetime, error: IikoError | HubError | None) -> Verdict:
+def _later(operation: LoyaltyOperation, now: datetime, error: IikoError | HubError | None) -> StepOutcome:
     if now - (operation.sent_at or operation.created_at) > FOLLOW_FOR:
-        return Verdict(OperationState.EXPIRED, None, "no_answer")
+        return StepOutcome(OperationState.EXPIRED, None, "no_answer")
     wait = look_pause(operation, now)
     if now < absent_at(operation):
         wait = min(wait, absent_at(operation) - now)  # not later than need be
     if isinstance(error, IikoBusy):
         wait = max(wait, timedelta(seconds=error.retry_after_s))
-    return Verdict(OperationState.UNKNOWN, wait, operation.error_code, operation.error)
+    return StepOutcome(OperationState.UNKNOWN, wait, operation.error_code, operation.error)
 
 
 def absent_at(operation: LoyaltyOperation) -> datetime:
@@ -419,38 +430,38 @@ def look_pause(operation: LoyaltyOperation, now: datetime) -> timedelta:
     """Return how far apart the looks for a lost operation are by now."""
     if now >= absent_at(operation):
         return LOOK_PAUSE_OF_LATE
-    return LOOK_PAUSES[min(operation.looks, len(LOOK_PAUSES) - 1)]
+    return LOOK_PAUSES[min(operation.poll_count, len(LOOK_PAUSES) - 1)]
 
 
 # --- recording ---------------------------------------------------------------------------------------
 
 
 @transaction.atomic
-def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
+def _record(claim: Claim, outcome: StepOutcome, now: datetime) -> datetime | None:
     operation = lock_operation(claim.operation.pk)
-    if operation is None or not _may_record(claim, verdict, operation):
+    if operation is None or not _may_record(claim, outcome, operation):
         return None  # taken for dead meanwhile, and another was faster
-    if claim.is_begun and not verdict.was_sent:
+    if claim.is_begun and not outcome.was_sent:
         operation.sends -= 1
         operation.sent_at = operation.sent_at if operation.sends else None
-    if verdict.wait is None:
+    if outcome.wait is None:
         finish(
             operation,
-            verdict.state,
+            outcome.state,
             now=now,
-            code=verdict.code,
-            error=verdict.error,
-            proof=verdict.proof,
-            transaction_id=verdict.transaction_id,
+            code=outcome.code,
+            error=outcome.error,
+            confirmed_by=outcome.confirmed_by,
+            transaction_id=outcome.transaction_id,
         )
-        if verdict.state == OperationState.CONFIRMED:
+        if outcome.state == OperationState.CONFIRMED:
             balance_moved.send(LoyaltyOperation, customer_id=operation.wallet.customer_id)
         return None
-    _go_on(operation, verdict, now)
-    return operation.held_until
+    _go_on(operation, outcome, now)
+    return operation.next_attempt_at
 
 
-def _may_record(claim: Claim, verdict: Verdict, operation: LoyaltyOperation) -> bool:
+def _may_record(claim: Claim, outcome: StepOutcome, operation: LoyaltyOperation) -> bool:
     """Whether what a step found is still the word on the operation as it is now.
 
     What came of a call counts, however late: others only looked meanwhile, and in the worst case took it
@@ -462,20 +473,20 @@ def _may_record(claim: Claim, verdict: Verdict, operation: LoyaltyOperation) -> 
     if operation.sent_at != claim.operation.sent_at:
         return False
     if claim.step is Step.SEND:
-        is_wrong = operation.state == OperationState.EXPIRED and verdict.state == OperationState.CONFIRMED
+        is_wrong = operation.state == OperationState.EXPIRED and outcome.state == OperationState.CONFIRMED
         return is_wrong or not operation.is_final
-    is_latest = operation.held_until == claim.operation.held_until
-    return operation.state == OperationState.UNKNOWN and (is_latest or verdict.wait is None)
+    is_latest = operation.next_attempt_at == claim.operation.next_attempt_at
+    return operation.state == OperationState.UNKNOWN and (is_latest or outcome.wait is None)
 
 
-def _go_on(operation: LoyaltyOperation, verdict: Verdict, now: datetime) -> None:
+def _go_on(operation: LoyaltyOperation, outcome: StepOutcome, now: datetime) -> None:
     before = (operation.state, operation.error_code)
-    operation.state = verdict.state
-    operation.error_code, operation.error = verdict.code[:100], verdict.error
-    operation.held_until = now + (verdict.wait or timedelta())
-    if verdict.state == OperationState.PENDING:
-        operation.looks += 1
+    operation.state = outcome.state
+    operation.error_code, operation.error = outcome.code[:100], outcome.error
+    operation.next_attempt_at = now + (outcome.wait or timedelta())
+    if outcome.state == OperationState.PENDING:
+        operation.poll_count += 1
     operation.save()
-    if (verdict.state, operation.error_code) != before:
-        tell(operation, before[0], now=now, detail=detail_of(verdict.code, verdict.error))
-    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=operation.held_until)
+    if (outcome.state, operation.error_code) != before:
+        record(operation, before[0], now=now, detail=detail_of(outcome.code, outcome.error))
+    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=operation.next_attempt_at)

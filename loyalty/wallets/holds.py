@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from core.errors import HubError
-from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationState, came_to_nothing
+from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationState, cancelled_or_refused
 from loyalty.signals import holds_orphaned
 from loyalty.wallets.submission import request_cancel_hold
 from orders.actions.discount.replacement import reissues
@@ -56,7 +56,7 @@ def _release(holds: LoyaltyOperationQuerySet, now: datetime) -> int:
 
 def _orphaned(holds: LoyaltyOperationQuerySet) -> LoyaltyOperationQuerySet:
     """Those whose order came to nothing and whose guest gets no other for it (docs/adr/0007)."""
-    return holds.filter(came_to_nothing("order__")).exclude(order_id__in=reissues().values("order_id"))
+    return holds.filter(cancelled_or_refused("order__")).exclude(order_id__in=reissues().values("order_id"))
 
 
 def hand_over(*, old_id: int, new_id: int) -> None:

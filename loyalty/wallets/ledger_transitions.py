@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from core.advisory_locks import Turn, await_turn
+from core.advisory_locks import AdvisoryLock, acquire
 from loyalty.failure_texts import detail_of
 from loyalty.models import LoyaltyOperation, OperationState, OperationStep, Wallet
 from loyalty.signals import operation_due
@@ -17,7 +17,7 @@ def lock_wallet(wallet_id: int) -> Wallet:
     """
     wallets = Wallet.objects.select_related("customer")
     wallet = wallets.get(pk=wallet_id)
-    await_turn(Turn.WALLET, f"{wallet.customer.iiko_id}/{wallet.iiko_id}")
+    acquire(AdvisoryLock.WALLET, f"{wallet.customer.iiko_id}/{wallet.iiko_id}")
     return wallets.get(pk=wallet_id)
 
 
@@ -32,7 +32,7 @@ def lock_operation(operation_id: int) -> LoyaltyOperation | None:
     return operation
 
 
-def tell(
+def record(
     operation: LoyaltyOperation, before: str, *, now: datetime, detail: str = "", actor: str = "hub"
 ) -> None:
     OperationStep.objects.create(
@@ -52,7 +52,7 @@ def finish(  # noqa: PLR0913  # all but two are named
     now: datetime,
     code: str = "",
     error: str = "",
-    proof: str = "",
+    confirmed_by: str = "",
     transaction_id: str = "",
     actor: str = "",
     detail: str = "",
@@ -63,13 +63,13 @@ def finish(  # noqa: PLR0913  # all but two are named
     they are given.
     """
     before, operation.state = operation.state, state
-    operation.error_code, operation.error, operation.proof = code[:100], error, proof
+    operation.error_code, operation.error, operation.confirmed_by = code[:100], error, confirmed_by
     operation.transaction_id = transaction_id or operation.transaction_id
-    operation.finished_at, operation.held_until = now, None
+    operation.finished_at, operation.next_attempt_at = now, None
     operation.save()
     is_iikos_word = operation.sends > 0 and state != OperationState.EXPIRED
     actor = actor or ("iiko" if is_iikos_word else "hub")
-    tell(operation, before, now=now, detail=detail or detail_of(code, error), actor=actor)
+    record(operation, before, now=now, detail=detail or detail_of(code, error), actor=actor)
     if state == OperationState.CONFIRMED and operation.hold_id is not None:
         LoyaltyOperation.objects.filter(pk=operation.hold_id).update(released_at=now)
     following = LoyaltyOperation.objects.of_wallet(operation.wallet).filter(state=OperationState.PENDING)

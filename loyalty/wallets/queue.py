@@ -81,7 +81,7 @@ def _wait(first: LoyaltyOperation, ahead: int, now: datetime) -> Wait:
         ahead=ahead,
         reason=_reason(first),
         since=first.sent_at or first.created_at,
-        next_step_at=first.held_until,
+        next_step_at=first.next_attempt_at,
         look_every=look_pause(first, now) if is_lost else None,
         settled_by=_settled_by(first, is_late=is_late),
         is_late=is_late,

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from core.idempotency import Repeats
+from core.idempotency import IdempotencyKeys
 from core.ids import searchable_id
 from iiko_client.units import MinorUnits, to_major
 from loyalty.errors import (
@@ -38,7 +38,7 @@ from loyalty.models import (
 )
 from loyalty.signals import operation_due
 from loyalty.wallets.customers import read_customer
-from loyalty.wallets.ledger_transitions import finish, lock_operation, lock_wallet, tell
+from loyalty.wallets.ledger_transitions import finish, lock_operation, lock_wallet, record
 from loyalty.wallets.markers import MARK, new_marker
 from orders.commands.submission import Requester
 from orders.models.order import Order
@@ -46,7 +46,7 @@ from organizations.connection.clients import credentials_of, login_of
 from organizations.models.organization import Organization
 
 LONGEST_COMMENT = 200
-REPEATS: Repeats[LoyaltyOperation] = Repeats(LoyaltyKey, "operation")
+IDEMPOTENCY_KEYS: IdempotencyKeys[LoyaltyOperation] = IdempotencyKeys(LoyaltyKey, "operation")
 
 _LARGEST_MINOR = 10**12  # 1e10 in major units; of wallets a guess (docs/iiko.md#money)
 
@@ -54,7 +54,7 @@ Write = Callable[[], LoyaltyOperation]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TransferRequest:
     """What is to move where; ids of guest and wallet are iiko's, of the order the hub's."""
 
     organization: Organization
@@ -68,27 +68,27 @@ class Asked:
 # --- the actions -------------------------------------------------------------------------------------
 
 
-def request_topup(*, asked: Asked, by: Requester, now: datetime) -> LoyaltyOperation:
+def request_topup(*, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
     """Ask for money to be added to a wallet; raises as ``request`` does."""
     return request(OperationKind.TOPUP, asked=asked, by=by, now=now)
 
 
-def request_withdrawal(*, asked: Asked, by: Requester, now: datetime) -> LoyaltyOperation:
+def request_withdrawal(*, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
     """Ask for money to be taken from a wallet; raises as ``request`` does."""
     return request(OperationKind.WITHDRAW, asked=asked, by=by, now=now)
 
 
-def request_hold(*, asked: Asked, by: Requester, now: datetime) -> LoyaltyOperation:
+def request_hold(*, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
     """Ask for money to be put aside, released once the order is cancelled; raises as ``request`` does."""
     return request(OperationKind.HOLD, asked=asked, by=by, now=now)
 
 
-def request(kind: OperationKind, *, asked: Asked, by: Requester, now: datetime) -> LoyaltyOperation:
+def request(kind: OperationKind, *, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
     """Write an operation down; raises as ``prepare`` and what it returns do."""
     return prepare(kind, asked=asked, by=by, now=now)()
 
 
-def prepare(kind: OperationKind, *, asked: Asked, by: Requester, now: datetime) -> Write:
+def prepare(kind: OperationKind, *, asked: TransferRequest, by: Requester, now: datetime) -> Write:
     """Ask iiko for guest and balance (not inside a transaction); what is returned writes the operation.
 
     Raises:
@@ -134,7 +134,7 @@ def request_cancel_hold(
     with transaction.atomic():
         hold = lock_operation(found.pk) or found
         _check_releasable(hold)
-        asked = Asked(
+        asked = TransferRequest(
             hold.organization, "", "", MinorUnits(hold.amount_minor), comment[:LONGEST_COMMENT], hold.order_id
         )
         return _write(OperationKind.CANCEL_HOLD, asked, hold.wallet, hold.order, by, now, hold=hold)
@@ -171,7 +171,7 @@ def _check_link(organization: Organization) -> None:
     credentials_of(login_of(organization))
 
 
-def _check_words(asked: Asked) -> None:
+def _check_words(asked: TransferRequest) -> None:
     _check_length(asked.comment)
     if MARK in asked.comment:
         raise BadRequest("comment_reserved", _("The reason must not contain “%s”.") % MARK)
@@ -186,7 +186,7 @@ def _check_length(comment: str) -> None:
         raise BadRequest("comment_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
 
 
-def _wallet(kind: OperationKind, asked: Asked, by: Requester, now: datetime) -> tuple[Wallet, bool]:
+def _wallet(kind: OperationKind, asked: TransferRequest, by: Requester, now: datetime) -> tuple[Wallet, bool]:
     """Return the wallet and whether its balance was read just now."""
     known = Wallet.objects.filter(
         customer__organization=asked.organization,
@@ -217,7 +217,7 @@ def _check_kind(wallet: Wallet) -> None:
         raise NotPossible(code, explain(code, ""))
 
 
-def _order(kind: OperationKind, asked: Asked) -> Order | None:
+def _order(kind: OperationKind, asked: TransferRequest) -> Order | None:
     if asked.order_id is None:
         return None
     order = Order.objects.filter(pk=asked.order_id, organization=asked.organization).first()
@@ -228,7 +228,7 @@ def _order(kind: OperationKind, asked: Asked) -> Order | None:
     return order
 
 
-def _check_limit_of_one(asked: Asked) -> None:
+def _check_limit_of_one(asked: TransferRequest) -> None:
     most = settings.LOYALTY_MAX_OPERATION_MINOR
     if most and asked.amount_minor > most:
         raise NotPossible(
@@ -238,7 +238,7 @@ def _check_limit_of_one(asked: Asked) -> None:
         )
 
 
-def _check_limit_of_day(kind: OperationKind, asked: Asked, wallet: Wallet, now: datetime) -> None:
+def _check_limit_of_day(kind: OperationKind, asked: TransferRequest, wallet: Wallet, now: datetime) -> None:
     """In and out of a wallet are limited apart, by the day of the restaurant."""
     most = settings.LOYALTY_MAX_DAY_MINOR
     if not most:
@@ -254,7 +254,7 @@ def _check_limit_of_day(kind: OperationKind, asked: Asked, wallet: Wallet, now: 
         )
 
 
-def _check_balance(asked: Asked, wallet: Wallet) -> None:
+def _check_balance(asked: TransferRequest, wallet: Wallet) -> None:
     """What is under way, or ended after the balance was read, may not be in it yet."""
     moving = LoyaltyOperation.objects.spending().of_wallet(wallet)
     is_under_way = Q(finished_at__isnull=True)
@@ -309,7 +309,7 @@ def _check_unsent(operation: LoyaltyOperation) -> None:
 
 def _write(
     kind: OperationKind,
-    asked: Asked,
+    asked: TransferRequest,
     wallet: Wallet,
     order: Order | None,
     by: Requester,
@@ -330,6 +330,6 @@ def _write(
         user=by.user,
         created_at=now,
     )
-    tell(operation, "", now=now, actor=by.name)
+    record(operation, "", now=now, actor=by.name)
     operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=now)
     return operation

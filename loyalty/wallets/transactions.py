@@ -95,7 +95,7 @@ def may_be_release(found: Transaction, operation: LoyaltyOperation) -> bool:
     again.
     """
     hold = operation.hold
-    is_later = operation.anchor is not None and found.revision > operation.anchor
+    is_later = operation.baseline_revision is not None and found.revision > operation.baseline_revision
     return (
         is_later
         and _rise(found) is not False

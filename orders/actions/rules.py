@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from core.mirror.precedence import is_told
 from iiko_client.json_reader import is_uuid
 from iiko_client.models.statuses import DeliveryStatus
-from orders.actions.discount.reissue_request import check as check_anew
+from orders.actions.discount.reissue_request import check as check_reissue
 from orders.actions.discount.reissue_request import checked_fields
 from orders.actions.discount.replacement import replacement_of
 from orders.errors import NotAllowed
@@ -44,7 +44,7 @@ class Subject:
 
     order: Order
     organization: Organization
-    till_version: str
+    pos_version: str
 
     @property
     def status(self) -> str | None:
@@ -189,7 +189,7 @@ def is_on_its_way(subject: Subject) -> None:
 def is_covered(subject: Subject) -> None:
     """Closing takes the money: what was put down must cover what the order costs."""
     order = subject.order
-    if order.amount_minor is None or not is_told(order.field_ranks, "payments"):
+    if order.amount_minor is None or not is_told(order.field_precedence, "payments"):
         return  # SOI tells no payments
     if sum(payment.get("sum_minor") or 0 for payment in order.payments) < order.amount_minor:
         _refuse(
@@ -207,9 +207,9 @@ def nothing_is_processed(subject: Subject) -> None:
         )
 
 
-def till_from(*needed: int) -> Check:
+def pos_from(*needed: int) -> Check:
     def check(subject: Subject) -> None:
-        version = version_of(subject.till_version)
+        version = version_of(subject.pos_version)
         if version and version < needed:
             _refuse(
                 "till_too_old",
@@ -217,15 +217,15 @@ def till_from(*needed: int) -> Check:
                     "The till has version %(has)s, iiko needs %(needed)s for this. "
                     "Update the till or do it there."
                 )
-                % {"has": subject.till_version, "needed": ".".join(map(str, needed))},
+                % {"has": subject.pos_version, "needed": ".".join(map(str, needed))},
             )
 
     return check
 
 
-def is_till_from(subject: Subject, needed: Version) -> bool:
+def is_pos_from(subject: Subject, needed: Version) -> bool:
     """Whether the till is surely new enough; a version that nobody knows is not."""
-    version = version_of(subject.till_version)
+    version = version_of(subject.pos_version)
     return bool(version) and version >= needed
 
 
@@ -237,7 +237,7 @@ def version_of(text: str) -> Version:
 
 def _courier_closes_from(subject: Subject) -> None:
     if subject.order.order_type != OrderType.PICKUP:
-        till_from(8, 0, 6)(subject)
+        pos_from(8, 0, 6)(subject)
 
 
 def _stands_before_the_kitchen(subject: Subject) -> None:
@@ -254,17 +254,17 @@ def _is_the_kitchens(_subject: Subject) -> None:
     _refuse("set_by_kitchen", _("This status is set by the kitchen; iiko lets nobody else set it."))
 
 
-def can_be_made_anew(subject: Subject) -> None:
+def can_be_reissued(subject: Subject) -> None:
     """A discount is given at birth alone, so the order must be one that can be born again."""
-    till_from(7, 5, 4)(subject)
-    check_anew(checked_fields(subject.order))
+    pos_from(7, 5, 4)(subject)
+    check_reissue(checked_fields(subject.order))
 
 
-def _only_anew(subject: Subject) -> None:
+def _only_by_reissue(subject: Subject) -> None:
     # docs/iiko.md#discounts-of-existing-orders
     words = _("iiko has no operation that changes the discount of an order it has.")
     try:
-        can_be_made_anew(subject)
+        can_be_reissued(subject)
     except NotAllowed as refusal:
         instead = refusal.detail
     else:
@@ -280,8 +280,8 @@ def _only_anew(subject: Subject) -> None:
 ALWAYS: tuple[Check, ...] = (is_served, exists, is_in_iiko, is_unfinished, is_known_to_iiko, is_delivery)
 
 STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
-    DeliveryStatus.UNCONFIRMED: (till_from(7, 6, 1), uses_confirmation, _stands_before_the_kitchen),
-    DeliveryStatus.WAIT_COOKING: (till_from(7, 6, 1), uses_confirmation, _waits_for_confirmation),
+    DeliveryStatus.UNCONFIRMED: (pos_from(7, 6, 1), uses_confirmation, _stands_before_the_kitchen),
+    DeliveryStatus.WAIT_COOKING: (pos_from(7, 6, 1), uses_confirmation, _waits_for_confirmation),
     DeliveryStatus.READY_FOR_COOKING: (_is_the_kitchens,),
     DeliveryStatus.COOKING_STARTED: (_is_the_kitchens,),
     DeliveryStatus.COOKING_COMPLETED: (_is_the_kitchens,),
@@ -290,23 +290,23 @@ STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
     DeliveryStatus.DELIVERED: (is_confirmed, goes_by_courier, is_on_its_way),
     DeliveryStatus.CLOSED: (
         is_confirmed,
-        till_from(7, 4, 6),
+        pos_from(7, 4, 6),
         _courier_closes_from,
         is_on_its_way,
         is_covered,
     ),
-    DeliveryStatus.CANCELLED: (till_from(7, 5, 4),),
+    DeliveryStatus.CANCELLED: (pos_from(7, 5, 4),),
 }
 """Which checks a wished status passes, after ``ALWAYS``."""
 
 # An outside service is no reason to keep one's own courier: beside it they are one too many.
-_BY_COURIER: tuple[Check, ...] = (till_from(7, 1, 5), goes_by_courier)
+_BY_COURIER: tuple[Check, ...] = (pos_from(7, 1, 5), goes_by_courier)
 
 OTHERS: dict[CommandKind, tuple[Check, ...]] = {
     CommandKind.ASSIGN_COURIER: (*_BY_COURIER, goes_by_own_courier),
-    CommandKind.UPDATE_PAYMENT: (till_from(7, 6, 3), nothing_is_processed),
+    CommandKind.UPDATE_PAYMENT: (pos_from(7, 6, 3), nothing_is_processed),
     CommandKind.CANCEL: STATUSES[DeliveryStatus.CANCELLED],
-    CommandKind.APPLY_DISCOUNT: (can_be_made_anew,),
+    CommandKind.APPLY_DISCOUNT: (can_be_reissued,),
 }
 
 
@@ -340,7 +340,7 @@ def check_courier_off(subject: Subject) -> None:
     _run((*ALWAYS, *_BY_COURIER), subject)
     if subject.order.courier_id is None:
         _refuse("already_so", _("The order has no courier."))
-    till_from(*DRIVER_FROM)(subject)
+    pos_from(*DRIVER_FROM)(subject)
 
 
 def check_discount(subject: Subject, *, reissue: bool, has_drafts: bool) -> None:
@@ -356,7 +356,7 @@ def check_discount(subject: Subject, *, reissue: bool, has_drafts: bool) -> None
         _run((is_served, exists, has_ids, is_unfinished, is_known_to_iiko, is_delivery), subject)
         return
     _run(ALWAYS, subject)
-    (can_be_made_anew if reissue else _only_anew)(subject)
+    (can_be_reissued if reissue else _only_by_reissue)(subject)
 
 
 def _run(checks: tuple[Check, ...], subject: Subject) -> None:
@@ -372,35 +372,39 @@ def allowed_actions(order: Order) -> list[dict[str, Any]]:
     """
     subject = subject_of(order)
     statuses = [
-        {"action": "update-status", "status": status.value} | _verdict(check_status, subject, status)
+        {"action": "update-status", "status": status.value} | _assessment(check_status, subject, status)
         for status in DeliveryStatus
         if status is not DeliveryStatus.CANCELLED
     ]
     others = [
-        {"action": kind.value.replace("_", "-"), "status": None} | _verdict(check, subject, kind)
+        {"action": kind.value.replace("_", "-"), "status": None} | _assessment(check, subject, kind)
         for kind in OTHERS
         if kind is not CommandKind.APPLY_DISCOUNT
     ]
-    return [*statuses, *others, {"action": "apply-discount", "status": None} | _verdict_of_discount(subject)]
+    return [
+        *statuses,
+        *others,
+        {"action": "apply-discount", "status": None} | _assessment_of_discount(subject),
+    ]
 
 
-def _verdict_of_discount(subject: Subject) -> dict[str, Any]:
+def _assessment_of_discount(subject: Subject) -> dict[str, Any]:
     """Allowed where the order can be made anew: the caller must then agree to that, as the code says."""
-    verdict = _verdict(check, subject, CommandKind.APPLY_DISCOUNT)
-    if verdict["allowed"]:
+    outcome = _assessment(check, subject, CommandKind.APPLY_DISCOUNT)
+    if outcome["allowed"]:
         words = _(
             "Only by re-issuing the order (reissue: true): it gets another number and id, and this one is "
             "cancelled."
         )
-        return verdict | {"code": "needs_reissue", "reason": words}
+        return outcome | {"code": "needs_reissue", "reason": words}
 
     def judge(subject: Subject, _what: None) -> None:
         check_discount(subject, reissue=False, has_drafts=False)
 
-    return _verdict(judge, subject, None)
+    return _assessment(judge, subject, None)
 
 
-def _verdict(judge: Callable[[Subject, Any], None], subject: Subject, what: Any) -> dict[str, Any]:
+def _assessment(judge: Callable[[Subject, Any], None], subject: Subject, what: Any) -> dict[str, Any]:
     try:
         judge(subject, what)
     except NotAllowed as refusal:

@@ -56,7 +56,7 @@ def asked_once(request: HttpRequest, form: ActForm, order: Order) -> tuple[Order
         HubError: it was refused, and nothing was stored.
     """
     by = requester_of(request)
-    digest = form.wish_digest()
+    digest = form.params_digest()
     return once(
         lambda: form.ask(order, by),
         owner=by.owner,
@@ -194,7 +194,7 @@ class Acting:
         if request.method != "POST" or not orders or form_class.kind in _ONE_BY_ONE:
             return HttpResponseRedirect(_orders_url(request))
         form = form_class(orders, request.POST)
-        if not form.is_valid() or form.is_hopeless:
+        if not form.is_valid() or form.has_no_choices:
             return self._many_page(request, act, form)
         run = str(form.cleaned_data["key"])
         results = [self._result(request, form, order) for order in orders]
@@ -271,7 +271,7 @@ def _orders(ids: list[int]) -> list[Order]:
 def _why_not(form: ActForm, order: Order) -> str:
     """Say before anything is filled in why it cannot be asked."""
     if form.kind == CommandKind.UPDATE_STATUS:
-        return gettext("No status can be set now.") if form.is_hopeless else ""
+        return gettext("No status can be set now.") if form.has_no_choices else ""
     try:
         check(subject_of(order), form.kind)
     except NotAllowed as refusal:

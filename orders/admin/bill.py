@@ -62,7 +62,7 @@ class Billed(Protocol):
     payments: Any
     tips: Any
     discounts: Any
-    field_ranks: Any
+    field_precedence: Any
     when_closed: Any
 
 
@@ -80,7 +80,7 @@ class Bill:
             "lines": [self.line(item) for item in row.items],
             "total": self.money(row.amount_minor),
             "payments": self.payments(row, settled),
-            "are_payments_told": is_told(row.field_ranks, "payments"),
+            "are_payments_told": is_told(row.field_precedence, "payments"),
             "settled": list(self._settled(row, settled)),
             "money_notes": list(self._notes(row, settled)),
             "tips": [self.payment(one, is_taken=is_taken(one)) for one in row.tips],

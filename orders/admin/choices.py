@@ -65,11 +65,11 @@ def couriers(organization_id: str) -> list[CourierChoice]:
     shifts = _shifts(organization_id, known)
     open_orders = Order.objects.open().filter(organization_id=organization_id, courier_id__isnull=False)
     on_hand = dict(open_orders.values_list("courier_id").annotate(count=Count("id")).order_by())
-    twins = _repeated(str(courier) for courier in known)
+    namesakes = _repeated(str(courier) for courier in known)
     choices = [
         CourierChoice(
             courier.iiko_id,
-            _named(courier, twins),
+            _named(courier, namesakes),
             on_hand.get(courier.iiko_id, 0),
             shifts.get(courier.iiko_id, OnShift.NO if shifts else OnShift.UNKNOWN),
         )
@@ -90,10 +90,10 @@ def _turn(choice: CourierChoice) -> tuple[bool, int, str]:
     return choice.is_off_shift, choice.on_hand, fold(choice.name)
 
 
-def _named(courier: Courier, twins: frozenset[str]) -> str:
+def _named(courier: Courier, namesakes: frozenset[str]) -> str:
     """Couriers of one name are told apart by what else iiko says of them."""
     name = str(courier)
-    return f"{name} ({courier.code or courier.iiko_id[:8]})" if name in twins else name
+    return f"{name} ({courier.code or courier.iiko_id[:8]})" if name in namesakes else name
 
 
 def _repeated(names: Iterable[str]) -> frozenset[str]:

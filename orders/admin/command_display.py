@@ -32,10 +32,10 @@ _BADGES = {
     CommandState.CONFIRMED: ("processed", gettext_lazy("Done")),
     CommandState.REJECTED: ("refused", gettext_lazy("Refused")),
     CommandState.EXPIRED: ("failed", gettext_lazy("Given up")),
-    CommandState.ATTENTION: ("dead", gettext_lazy("A person has to look")),
+    CommandState.NEEDS_ATTENTION: ("dead", gettext_lazy("A person has to look")),
 }
 
-_PROOFS = {
+_CONFIRMED_BY = {
     "status": gettext_lazy("iiko said that the command is done"),
     "event": gettext_lazy("iiko's news of the order show it"),
     "order": gettext_lazy("the order, read from iiko, shows it"),
@@ -85,52 +85,55 @@ def state_badge(state: str) -> SafeString:
     return badge(known[0], str(known[1])) if known else badge("none", state)
 
 
-def proof_text(proof: str) -> str:
-    return str(_PROOFS.get(proof, proof))
+def confirmed_by_text(confirmed_by: str) -> str:
+    return str(_CONFIRMED_BY.get(confirmed_by, confirmed_by))
 
 
-def wish_text(kind: str, wish: Mapping[str, Any], *, currency: str, zone: tzinfo, now: datetime) -> str:
+def params_text(kind: str, params: Mapping[str, Any], *, currency: str, zone: tzinfo, now: datetime) -> str:
     """Write what was asked for; a wish of another version of the hub is shown as it is."""
     try:
-        return _WISHES[CommandKind(kind)](wish, currency, zone, now)
+        return _PARAMS_TEXTS[CommandKind(kind)](params, currency, zone, now)
     except (KeyError, TypeError, ValueError, AttributeError):
-        return str(wish or EMPTY)
+        return str(params or EMPTY)
 
 
-def _status(wish: Mapping[str, Any], _currency: str, zone: tzinfo, now: datetime) -> str:
-    text = status_text(wish["status"])
-    if not (at := wish.get("delivered_at")):
+def _status(params: Mapping[str, Any], _currency: str, zone: tzinfo, now: datetime) -> str:
+    text = status_text(params["status"])
+    if not (at := params.get("delivered_at")):
         return text
     moment = clock_text(vendor_time.terminal_local(at, UTC), zone, now=now)
     return _("%(status)s, with the guest at %(moment)s") % {"status": text, "moment": moment}
 
 
-def _courier(wish: Mapping[str, Any], *_rest: Any) -> str:
-    if wish["courier_id"] is None:
+def _courier(params: Mapping[str, Any], *_rest: Any) -> str:
+    if params["courier_id"] is None:
         return _("nobody: the courier is taken off")
-    return str(wish.get("courier_name") or wish["courier_id"])
+    return str(params.get("courier_name") or params["courier_id"])
 
 
-def _payments(wish: Mapping[str, Any], currency: str, *_rest: Any) -> str:
+def _payments(params: Mapping[str, Any], currency: str, *_rest: Any) -> str:
     return ", ".join(
-        f"{one['name']} {money(one['sum_minor'], currency)}{outside_text(one)}" for one in wish["payments"]
+        f"{one['name']} {money(one['sum_minor'], currency)}{outside_text(one)}" for one in params["payments"]
     )
 
 
-def _cancellation(wish: Mapping[str, Any], *_rest: Any) -> str:
-    said = [wish.get("cause"), wish.get("reason") if wish.get("reason") != wish.get("cause") else None]
-    said += [_("removal: %(name)s") % {"name": wish["removal_type"]}] if wish.get("removal_type") else []
+def _cancellation(params: Mapping[str, Any], *_rest: Any) -> str:
+    said = [
+        params.get("cause"),
+        params.get("reason") if params.get("reason") != params.get("cause") else None,
+    ]
+    said += [_("removal: %(name)s") % {"name": params["removal_type"]}] if params.get("removal_type") else []
     return "; ".join(str(one) for one in said if one) or _("without a reason")
 
 
-def _discount(wish: Mapping[str, Any], currency: str, *_rest: Any) -> str:
-    sizes = [f"{wish['percent'].replace('.', ',')} %" if wish.get("percent") else ""]
-    sizes += [money(wish["sum_minor"], currency)] if wish.get("sum_minor") else []
+def _discount(params: Mapping[str, Any], currency: str, *_rest: Any) -> str:
+    sizes = [f"{params['percent'].replace('.', ',')} %" if params.get("percent") else ""]
+    sizes += [money(params["sum_minor"], currency)] if params.get("sum_minor") else []
     size = " = ".join(filter(None, sizes))
-    return f"{wish['name']} {size}".strip()
+    return f"{params['name']} {size}".strip()
 
 
-_WISHES: Mapping[CommandKind, Callable[[Mapping[str, Any], str, tzinfo, datetime], str]] = {
+_PARAMS_TEXTS: Mapping[CommandKind, Callable[[Mapping[str, Any], str, tzinfo, datetime], str]] = {
     CommandKind.UPDATE_STATUS: _status,
     CommandKind.ASSIGN_COURIER: _courier,
     CommandKind.UPDATE_PAYMENT: _payments,
@@ -142,8 +145,8 @@ _WISHES: Mapping[CommandKind, Callable[[Mapping[str, Any], str, tzinfo, datetime
 def command_text(command: OrderCommand, *, now: datetime) -> str:
     """Write what a command asks for; its order and restaurant are fetched with it."""
     organization = command.order.organization
-    return wish_text(
-        command.kind, command.wish, currency=organization.currency, zone=organization.zone(), now=now
+    return params_text(
+        command.kind, command.params, currency=organization.currency, zone=organization.zone(), now=now
     )
 
 
@@ -160,7 +163,7 @@ def outcome_lines(command: OrderCommand) -> list[tuple[str, str]]:
         (_("What to do"), str(known.next_step) if known else ""),
         (_("In iiko's words") if is_iikos else _("Details"), command.error),
         (_("Code"), command.error_code),
-        (_("Proof"), proof_text(command.proof)),
+        (_("Proof"), confirmed_by_text(command.confirmed_by)),
     ]
     return [(title, text) for title, text in lines if text]
 

@@ -27,8 +27,8 @@ from orders.admin.command_display import (
 from orders.admin.display import seen_text
 from orders.commands.refusals import meaning
 from orders.models.command import (
+    ABANDONED_CODES,
     FAILED_STATES,
-    GIVEN_UP,
     OPEN_STATES,
     CommandKind,
     CommandState,
@@ -47,7 +47,7 @@ ACTS = {
     CommandKind.CANCEL: "cancel",
 }
 
-_GRAVE = (CommandKind.CANCEL, CommandKind.APPLY_DISCOUNT)
+_DESTRUCTIVE = (CommandKind.CANCEL, CommandKind.APPLY_DISCOUNT)
 _OBVIOUS = frozenset({"already_so", "set_by_kitchen"})
 """Reasons that say nothing about why no status at all can be set."""
 
@@ -60,9 +60,9 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
         return context
     # Also those by which this order was made in place of another.
     concern = Q(order=order) | made_by(order) if order.iiko_order_id else Q(order=order)
-    unsettled = OrderCommand.objects.filter(concern, state__in=(*OPEN_STATES, CommandState.ATTENTION))
-    under_way = sorted(unsettled.order_by("id"), key=lambda one: one.state != CommandState.ATTENTION)
-    over = order.commands.filter(finished_at__isnull=False).exclude(state=CommandState.ATTENTION)
+    unsettled = OrderCommand.objects.filter(concern, state__in=(*OPEN_STATES, CommandState.NEEDS_ATTENTION))
+    under_way = sorted(unsettled.order_by("id"), key=lambda one: one.state != CommandState.NEEDS_ATTENTION)
+    over = order.commands.filter(finished_at__isnull=False).exclude(state=CommandState.NEEDS_ATTENTION)
     finished = list(over.order_by("-id")[: FINISHED_SHOWN + 1])
     return context | {
         "under_way": [command_row(one, order=_own(one, order), now=now, user=user) for one in under_way],
@@ -82,7 +82,7 @@ _TONES = {
     CommandState.CONFIRMED: "good",
     CommandState.REJECTED: "bad",
     CommandState.EXPIRED: "warn",
-    CommandState.ATTENTION: "bad",
+    CommandState.NEEDS_ATTENTION: "bad",
 }
 
 
@@ -98,7 +98,7 @@ def asked_note(order: Order, query: Mapping[str, str], *, user: Any, now: dateti
     return {
         "tone": _TONES.get(CommandState(command.state), "info"),
         "how": str(_HOW.get(query.get("how", ""), "")) % {"number": command.pk},
-        "what": _("Asked: %(what)s – %(wish)s.") % {"what": row["title"], "wish": row["wish"]},
+        "what": _("Asked: %(what)s – %(wish)s.") % {"what": row["title"], "params": row["params"]},
         "badge": row["badge"],
         # What it waits for stands below, with the commands that are under way.
         "words": "" if row["is_done"] else " ".join(str(text) for _title, text in row["lines"][:2]),
@@ -115,13 +115,13 @@ def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
     permitted = [kind for kind in ACTS if may_ask(user, kind)]
     if not permitted:
         return []
-    verdicts = allowed_actions(order)
+    outcomes = allowed_actions(order)
     return [
         {
             "title": TITLES[kind],
             "url": reverse("admin:orders_order_ask", args=[order.pk, ACTS[kind]]),
-            "refused": _refused(verdicts, kind),
-            "is_grave": kind in _GRAVE,
+            "refused": _refused(outcomes, kind),
+            "is_destructive": kind in _DESTRUCTIVE,
         }
         for kind in permitted
     ]
@@ -142,13 +142,13 @@ def _refusals(offered: list[dict[str, Any]]) -> list[dict[str, str]]:
     return list(groups.values())
 
 
-def _refused(verdicts: list[dict[str, Any]], kind: CommandKind) -> str:
+def _refused(outcomes: list[dict[str, Any]], kind: CommandKind) -> str:
     """Say why none of the ways to do it is open; empty text if one is."""
     name = kind.value.replace("_", "-")
-    own = [verdict for verdict in verdicts if verdict["action"] == name]
-    if any(verdict["allowed"] for verdict in own):
+    own = [outcome for outcome in outcomes if outcome["action"] == name]
+    if any(outcome["allowed"] for outcome in own):
         return ""
-    telling = [verdict for verdict in own if verdict["code"] not in _OBVIOUS] or own
+    telling = [outcome for outcome in own if outcome["code"] not in _OBVIOUS] or own
     return reason_text(telling[0]["code"], telling[0]["reason"]) if telling else ""
 
 
@@ -160,11 +160,11 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
     return {
         "command": command,
         "title": title_text(command.kind),
-        "wish": command_text(command, now=now),
+        "params": command_text(command, now=now),
         "badge": state_badge(command.state),
         "note": _note(command),
         "phase": phase_text(command.phase) if command.phase and not command.is_final else "",
-        "needs_person": command.state == CommandState.ATTENTION,
+        "needs_person": command.state == CommandState.NEEDS_ATTENTION,
         "orders": _orders_of(command, order),
         "asked": clock(command.created_at, zone, now=now, seconds=True),
         "ago": ago_text(command.created_at, now),
@@ -177,12 +177,12 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
         "retry_url": _url("retry", command) if is_permitted and may_be_retried(command) else "",
         "seen_url": _url("seen", command) if is_permitted and may_be_acknowledged(command) else "",
         "seen": _seen(command, clock(command.acknowledged_at, zone, now=now)),
-        "give_up_url": _url("give_up", command) if is_permitted and may_be_given_up(command) else "",
+        "abandon_url": _url("abandon", command) if is_permitted and may_be_abandoned(command) else "",
     }
 
 
-def may_be_given_up(command: OrderCommand) -> bool:
-    return not command.is_final or command.state == CommandState.ATTENTION
+def may_be_abandoned(command: OrderCommand) -> bool:
+    return not command.is_final or command.state == CommandState.NEEDS_ATTENTION
 
 
 def _seen(command: OrderCommand, when: str) -> str:
@@ -190,7 +190,7 @@ def _seen(command: OrderCommand, when: str) -> str:
 
 
 def may_be_acknowledged(command: OrderCommand) -> bool:
-    is_own_end = command.error_code in GIVEN_UP
+    is_own_end = command.error_code in ABANDONED_CODES
     return command.state in FAILED_STATES and command.acknowledged_at is None and not is_own_end
 
 
@@ -216,7 +216,7 @@ def may_be_retried(command: OrderCommand) -> bool:
 
 def _note(command: OrderCommand) -> str:
     """What an open command waits for."""
-    if command.is_final and command.state != CommandState.ATTENTION:
+    if command.is_final and command.state != CommandState.NEEDS_ATTENTION:
         return ""
     if known := meaning(command.error_code):
         return f"{known.cause} {known.next_step}"

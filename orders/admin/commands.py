@@ -22,7 +22,7 @@ from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import HubDropdownFilter
 from core.admin.list_links import FILTERS
-from core.display import EMPTY, clock, cut, span_text, two_lines
+from core.display import EMPTY, clock, span_text, stacked, truncated
 from core.errors import HubError
 from core.ids import searchable_id
 from core.name_keys import fold
@@ -35,11 +35,11 @@ from orders.admin.command_display import (
     state_badge,
     title_text,
 )
-from orders.admin.command_panel import call_log_url, command_row, may_be_given_up, may_be_retried
+from orders.admin.command_panel import call_log_url, command_row, may_be_abandoned, may_be_retried
 from orders.admin.display import badges, restaurant_text
 from orders.admin.retry import ask_again
 from orders.commands.acknowledge import acknowledge_command
-from orders.commands.submission import give_up
+from orders.commands.submission import abandon
 from orders.models.command import FAILED_STATES, CommandKind, CommandState, OrderCommand, OrderCommandQuerySet
 from orders.models.order import Order
 from orders.permissions import may_ask, may_ask_any
@@ -121,7 +121,7 @@ class OrderCommandAdmin(MirrorAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderCommand]:
         commands: QuerySet[OrderCommand] = super().get_queryset(request)
         whole = naming_zones(commands.select_related("order__organization"))
-        return whole.defer("order__items", "order__field_ranks", "order__customer", "order__address")
+        return whole.defer("order__items", "order__field_precedence", "order__customer", "order__address")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[OrderCommand], search_term: str
@@ -141,7 +141,7 @@ class OrderCommandAdmin(MirrorAdmin):
         own = [
             path("<int:command_id>/retry/", view(self.retry_view), name="orders_ordercommand_retry"),
             path("<int:command_id>/seen/", view(self.seen_view), name="orders_ordercommand_seen"),
-            path("<int:command_id>/give-up/", view(self.give_up_view), name="orders_ordercommand_give_up"),
+            path("<int:command_id>/give-up/", view(self.abandon_view), name="orders_ordercommand_abandon"),
         ]
         urls: list[URLPattern] = super().get_urls()
         return own + urls
@@ -155,7 +155,7 @@ class OrderCommandAdmin(MirrorAdmin):
         offered: list[tuple[str, Any]] = [
             ("", _("All")),
             *((name, GROUPS[name][0]) for name in (OPEN, "hanging", "failed")),
-            (CommandState.ATTENTION.value, CommandState.ATTENTION.label),
+            (CommandState.NEEDS_ATTENTION.value, CommandState.NEEDS_ATTENTION.label),
             (CommandState.REJECTED.value, CommandState.REJECTED.label),
             (CommandState.EXPIRED.value, CommandState.EXPIRED.label),
         ]
@@ -175,7 +175,7 @@ class OrderCommandAdmin(MirrorAdmin):
             "row": row,
             "headline": _headline(command, request),
             "facts": _facts(command, request),
-            "order_then": _order_then(command),
+            "order_snapshot": _order_snapshot(command),
         }
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
@@ -198,13 +198,13 @@ class OrderCommandAdmin(MirrorAdmin):
             return HttpResponseRedirect(_with_filters(request, asked_url(again, how)))
         return HttpResponseRedirect(_back_url(request, command))
 
-    def give_up_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
+    def abandon_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
         """Ask on GET, stop following the command on POST."""
         command = self._permitted(request, command_id)
         if request.method != "POST":
-            return self._question(request, command, "give_up")
+            return self._question(request, command, "abandon")
         try:
-            give_up(command_id=command.pk, by=requester_of(request), now=db_clock.now())
+            abandon(command_id=command.pk, by=requester_of(request), now=db_clock.now())
         except HubError as error:
             messages.error(request, refusal_text(error))
         else:
@@ -244,9 +244,9 @@ class OrderCommandAdmin(MirrorAdmin):
     def _question(self, request: HttpRequest, command: OrderCommand, what: str) -> TemplateResponse:
         titles = {
             "retry": gettext("Ask for the same once more?"),
-            "give_up": gettext("Stop following this command?"),
+            "abandon": gettext("Stop following this command?"),
         }
-        is_possible = may_be_retried(command) if what == "retry" else may_be_given_up(command)
+        is_possible = may_be_retried(command) if what == "retry" else may_be_abandoned(command)
         context = self.admin_site.each_context(request) | {
             "title": titles[what],
             "opts": self.opts,
@@ -268,7 +268,7 @@ class OrderCommandAdmin(MirrorAdmin):
     @admin.display(description=_("what"))
     def what(self, command: OrderCommand) -> SafeString:
         text = command_text(command, now=db_clock.now())
-        return two_lines(title_text(command.kind), format_html('<span title="{}">{}</span>', text, text))
+        return stacked(title_text(command.kind), format_html('<span title="{}">{}</span>', text, text))
 
     @admin.display(description=_("order"))
     def order_link(self, command: OrderCommand) -> SafeString:
@@ -276,19 +276,19 @@ class OrderCommandAdmin(MirrorAdmin):
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, command: OrderCommand) -> SafeString:
-        return cut(restaurant_text(command.order))
+        return truncated(restaurant_text(command.order))
 
     @admin.display(description=_("outcome"))
     def outcome(self, command: OrderCommand) -> SafeString:
         lines = outcome_lines(command)
         told = lines[0][1] if lines and command.state != CommandState.CONFIRMED else ""
-        return two_lines(
+        return stacked(
             state_badge(command.state), told and format_html('<span title="{}">{}</span>', told, told)
         )
 
     @admin.display(description=_("asked by"))
     def asked_by(self, command: OrderCommand) -> SafeString:
-        return cut(command.requested_by)
+        return truncated(command.requested_by)
 
 
 def _back_url(request: HttpRequest, command: OrderCommand) -> str:
@@ -324,7 +324,7 @@ def _facts(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]
         facts.append((gettext("So far"), command.error))
     if command.finished_at:
         facts.append((gettext("Took"), span_text(command.finished_at - command.created_at)))
-    facts.append((gettext("Times asked"), str(command.looks)))
+    facts.append((gettext("Times asked"), str(command.poll_count)))
     facts.append((gettext("Correlation id"), command.correlation_id or EMPTY))
     url = call_log_url(command)
     if url and request.user.has_perm("organizations.view_apicall"):
@@ -333,11 +333,11 @@ def _facts(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]
     return facts
 
 
-def _order_then(command: OrderCommand) -> list[tuple[str, Any]]:
+def _order_snapshot(command: OrderCommand) -> list[tuple[str, Any]]:
     """How the order stood when it was asked."""
     then = Order(
         organization=command.order.organization,
-        **{name: command.order_then.get(name) for name in ("status", "raw_status", "courier_name")},
+        **{name: command.order_snapshot.get(name) for name in ("status", "raw_status", "courier_name")},
     )
     return [
         (gettext("Status"), badges(then, db_clock.now())),

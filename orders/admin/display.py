@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from core.display import EMPTY, badge, clock_text, cut, money, span_text, two_lines
+from core.display import EMPTY, badge, clock_text, money, span_text, stacked, truncated
 from orders.models.order import CreationStatus, Order, OrderType, Status
 
 ITEM_STATUSES = {
@@ -185,7 +185,7 @@ def external_courier_text(order: Order) -> str:
 def courier_cell(order: Order) -> SafeString:
     """The courier in a list, with the way to where an outside service shows the delivery."""
     link = link_text(order.tracking_link, _("track"))
-    return two_lines(cut(courier_text(order)), link if isinstance(link, SafeString) else cut(link))
+    return stacked(truncated(courier_text(order)), link if isinstance(link, SafeString) else truncated(link))
 
 
 def courier_line(order: Order) -> SafeString:

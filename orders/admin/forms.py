@@ -56,7 +56,7 @@ _HANDED_OVER = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED})
 _AMOUNT = re.compile(r"(?P<whole>\d+|\d{1,3}([,.])\d{3}(\2\d{3})*)([,.](?P<part>\d{1,2}))?")
 
 
-class MoneyField(forms.CharField):
+class MoneyFormField(forms.CharField):
     """An amount in major units as people write it, ``1 520,50 ₽``; cleaned to 1/100.
 
     Spaces and, before two places, commas or points may stand between thousands. ``sign`` is the currency's
@@ -124,7 +124,7 @@ class ActForm(forms.Form):
         return self.first.organization.zone()
 
     @property
-    def is_hopeless(self) -> bool:
+    def has_no_choices(self) -> bool:
         """There is nothing to choose from."""
         return False
 
@@ -132,9 +132,9 @@ class ActForm(forms.Form):
         """Say why this form cannot ask it of an order though the order would allow it; empty: it can."""
         return ""
 
-    def wish_digest(self) -> str:
-        wish = {name: value for name, value in self.data.items() if name not in _TECHNICAL}
-        return hashlib.sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
+    def params_digest(self) -> str:
+        params = {name: value for name, value in self.data.items() if name not in _TECHNICAL}
+        return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
 
     def ask(self, order: Order, by: Requester) -> OrderCommand:
         """Store the wish for one of the orders.
@@ -219,7 +219,7 @@ class StatusForm(ActForm):
         return next((status.value for status in coming if status.value in offered), None)
 
     @property
-    def is_hopeless(self) -> bool:
+    def has_no_choices(self) -> bool:
         return not self.fields["status"].choices  # type: ignore[attr-defined]
 
     def clean_delivered_at(self) -> Any:
@@ -277,7 +277,7 @@ class CourierForm(ActForm):
         return all(order.courier_id == courier.iiko_id for order in self.orders)
 
     @property
-    def is_hopeless(self) -> bool:
+    def has_no_choices(self) -> bool:
         return not self.couriers and not self.offers_nobody
 
     @property
@@ -287,7 +287,7 @@ class CourierForm(ActForm):
                 "The orders belong to several restaurants, and each has couriers of its own. "
                 "Go back and choose orders of one restaurant: the filter Restaurant helps."
             )
-        if self.is_hopeless:
+        if self.has_no_choices:
             return _(
                 "The hub knows no other courier of this restaurant. Have its dictionaries read again "
                 "(API logins, or manage.py sync_dictionaries)."
@@ -355,7 +355,7 @@ class PaymentForm(ActForm):
         )
         currency = self.first.organization.currency
         shown = "" if row.sum_minor is None else money(row.sum_minor, currency)
-        field = MoneyField(label=_("Sum"), required=False, initial=shown)
+        field = MoneyFormField(label=_("Sum"), required=False, initial=shown)
         field.sign = currency_sign(currency)
         self.fields[f"sum_{number}"] = field
         for name, label, is_set in (
@@ -394,11 +394,11 @@ class PaymentForm(ActForm):
         return {
             "total": bill.money(self.first.amount_minor),
             "payments": bill.payments(self.first, settlement_of(self.first)),
-            "are_told": is_told(self.first.field_ranks, "payments"),
+            "are_told": is_told(self.first.field_precedence, "payments"),
         }
 
     @property
-    def is_hopeless(self) -> bool:
+    def has_no_choices(self) -> bool:
         return self.is_empty
 
     @property
@@ -485,7 +485,7 @@ class CancelForm(ActForm):
 
     @property
     def hint(self) -> str:
-        if self.is_hopeless:
+        if self.has_no_choices:
             each = _("None of the orders can be cancelled here; the reason stands beside each.")
             return each if self.is_bulk else self.why_none(self.first)
         final = _("A cancelled order cannot be brought back.")
@@ -493,7 +493,7 @@ class CancelForm(ActForm):
         return final if self.made else f"{final} {nothing_lost}"
 
     @property
-    def is_hopeless(self) -> bool:
+    def has_no_choices(self) -> bool:
         return all(self.why_none(order) for order in self.orders)
 
     def why_none(self, order: Order) -> str:
@@ -545,7 +545,7 @@ class DiscountForm(ActForm):
 
     kind = CommandKind.APPLY_DISCOUNT
     type = forms.ChoiceField(label=gettext_lazy("Discount"), widget=UnfoldAdminSelectWidget)
-    sum = MoneyField(label=gettext_lazy("Sum"), required=False)
+    sum = MoneyFormField(label=gettext_lazy("Sum"), required=False)
     percent = forms.CharField(
         label=gettext_lazy("or per cent of the dishes"),
         required=False,
@@ -571,7 +571,7 @@ class DiscountForm(ActForm):
         }
 
     @property
-    def is_hopeless(self) -> bool:
+    def has_no_choices(self) -> bool:
         return not self.types
 
     @property

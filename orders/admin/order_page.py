@@ -31,7 +31,7 @@ from orders.admin.display import (
     status_badge,
     type_text,
 )
-from orders.admin.timeline_display import Story, tell
+from orders.admin.timeline_display import DisplayedTimeline, displayed_timeline
 from orders.mirror.relations import Relation, Relative, relatives_of
 from orders.models.order import Order
 
@@ -74,16 +74,18 @@ def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, A
     """Collect what the template shows; few queries, whatever the order: its timeline and its events."""
     page = _Page(order, now)
     relatives = relatives_of(order, visible=Order.objects.select_related("organization"))
-    twins = [("new", replacement_of(order)), ("old", original_of(order))]
-    shown = {twin.pk for _which, twin in twins if twin is not None}
+    replacements = [("new", replacement_of(order)), ("old", original_of(order))]
+    shown = {replacement.pk for _which, replacement in replacements if replacement is not None}
     others = [relative.order for relative in relatives if relative.order is not None]
-    story = tell(order, now=now, others=others)
+    timeline = displayed_timeline(order, now=now, others=others)
     return {
         "badges": badges(order, now),
         "seen_to": page.seen_to(),
         "headline": page.headline(),
-        "twins": [(which, order_link(twin)) for which, twin in twins if twin is not None],
-        "notices": page.notices(is_replaced=twins[0][1] is not None),
+        "replacements": [
+            (which, order_link(replacement)) for which, replacement in replacements if replacement is not None
+        ],
+        "notices": page.notices(is_replaced=replacements[0][1] is not None),
         "relatives": [
             related_row(one) for one in relatives if one.order is None or one.order.pk not in shown
         ],
@@ -92,8 +94,8 @@ def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, A
         "times": page.times(),
         "ids": page.ids(),
         "zone": order.organization.timezone,
-        "story": story,
-        "kept_events": page.kept_events(story) if sees_events else frozenset(),
+        "timeline": timeline,
+        "kept_events": page.kept_events(timeline) if sees_events else frozenset(),
         "events": page.events() if sees_events else None,
         "events_shown": EVENTS_SHOWN,
     }
@@ -149,7 +151,7 @@ class _Page(Bill):
                 ("warn", _("Problem"), order.problem or _("iiko marked a problem and gave no words."))
             )
         # Of an order that another stands for it is said above, with the way there.
-        return notices if is_replaced else notices + self._endings()
+        return notices if is_replaced else notices + self._outcome_notices()
 
     def seen_to(self) -> str | SafeString:
         """Who has seen to it that the POS did not take the order; empty text: nobody yet."""
@@ -158,7 +160,7 @@ class _Page(Bill):
             return ""
         return seen_text(order.refusal_acknowledged_by, self.clock(order.refusal_acknowledged_at))
 
-    def _endings(self) -> list[tuple[str, str, str]]:
+    def _outcome_notices(self) -> list[tuple[str, str, str]]:
         order = self._order
         notices: list[tuple[str, str, str]] = []
         if order.is_deleted:
@@ -215,9 +217,11 @@ class _Page(Bill):
         known = [(field_title(Order, name), getattr(self._order, name)) for name in names]
         return [(title, str(value)) for title, value in known if value not in (None, "")]
 
-    def kept_events(self, story: Story) -> frozenset[int]:
+    def kept_events(self, timeline: DisplayedTimeline) -> frozenset[int]:
         """Which events of the timeline are still in the inbox; old ones are forgotten."""
-        told = {chapter.event_id for chapter in story.chapters if chapter.event_id}
+        told = {
+            displayed_entry.event_id for displayed_entry in timeline.displayed if displayed_entry.event_id
+        }
         inbox = self._order.events.model._default_manager
         return frozenset(inbox.filter(pk__in=told).values_list("pk", flat=True)) if told else frozenset()
 

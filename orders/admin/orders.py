@@ -21,7 +21,7 @@ from unfold.views import ChangeList
 
 from core import db_clock
 from core.admin.base import MirrorAdmin
-from core.display import EMPTY, ago_text, clock, clock_text, cut, two_lines
+from core.display import EMPTY, ago_text, clock, clock_text, stacked, truncated
 from orders.admin.action_views import Acting
 from orders.admin.command_panel import asked_note, commands_of
 from orders.admin.display import amount_text, badges, courier_cell, restaurant_text, type_text
@@ -172,20 +172,20 @@ class OrderAdmin(Acting, MirrorAdmin):
     @admin.display(description=_("number"), ordering="id")
     def number(self, order: Order) -> SafeString:
         external = order.external_order_id or order.soi_external_id
-        return two_lines(str(order), external if external != str(order) else "")
+        return stacked(str(order), external if external != str(order) else "")
 
     @admin.display(description=_("state"))
     def state(self, order: Order) -> SafeString:
         number = getattr(order, "replaced_by", None)  # of the list alone
         replaced = gettext("replaced by №%(number)s") % {"number": number} if number else ""
-        return two_lines(badges(order, db_clock.now()), replaced)
+        return stacked(badges(order, db_clock.now()), replaced)
 
     @admin.display(description=_("promised, type"), ordering="promised_time")
     def promised(self, order: Any) -> SafeString:
         zone, is_shifted = order.organization.zone(), order.is_many_zones
         promised = clock(order.promised_time, zone, now=db_clock.now(), with_offset=is_shifted)
         kind = type_text(order)
-        return two_lines(promised, "" if kind == EMPTY else kind)
+        return stacked(promised, "" if kind == EMPTY else kind)
 
     @admin.display(description=_("amount"))
     def amount(self, order: Order) -> SafeString:
@@ -197,7 +197,7 @@ class OrderAdmin(Acting, MirrorAdmin):
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, order: Order) -> SafeString:
-        return cut(restaurant_text(order))
+        return truncated(restaurant_text(order))
 
     @admin.display(description=_("changed"), ordering="updated_at")
     def changed(self, order: Order) -> SafeString:

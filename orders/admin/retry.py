@@ -17,8 +17,8 @@ from orders.commands.resolve import AskedPayment
 from orders.commands.submission import Requester
 from orders.models.command import CommandKind, OrderCommand
 
-Wish = Mapping[str, Any]
-Again = Callable[[int, Wish, Requester, datetime], OrderCommand]
+StoredParams = Mapping[str, Any]
+Retry = Callable[[int, StoredParams, Requester, datetime], OrderCommand]
 
 
 def ask_again(command: OrderCommand, *, by: Requester, now: datetime) -> tuple[OrderCommand, bool]:
@@ -29,7 +29,7 @@ def ask_again(command: OrderCommand, *, by: Requester, now: datetime) -> tuple[O
     """
     again = _AGAIN[CommandKind(command.kind)]
     return once(
-        lambda: again(command.order_id, command.wish, by, now),
+        lambda: again(command.order_id, command.params, by, now),
         owner=by.owner,
         key=f"retry:{command.pk}",
         fingerprint=f"retry:{command.pk}",
@@ -37,22 +37,22 @@ def ask_again(command: OrderCommand, *, by: Requester, now: datetime) -> tuple[O
     )
 
 
-def _status(order_id: int, wish: Wish, by: Requester, now: datetime) -> OrderCommand:
-    at = wish.get("delivered_at")
+def _status(order_id: int, params: StoredParams, by: Requester, now: datetime) -> OrderCommand:
+    at = params.get("delivered_at")
     return submission.request_status(
         order_id=order_id,
-        status=DeliveryStatus(wish["status"]),
+        status=DeliveryStatus(params["status"]),
         delivered_at=datetime.fromisoformat(at) if at else None,
         by=by,
         now=now,
     )
 
 
-def _courier(order_id: int, wish: Wish, by: Requester, now: datetime) -> OrderCommand:
-    return submission.request_courier(order_id=order_id, courier_id=wish["courier_id"], by=by, now=now)
+def _courier(order_id: int, params: StoredParams, by: Requester, now: datetime) -> OrderCommand:
+    return submission.request_courier(order_id=order_id, courier_id=params["courier_id"], by=by, now=now)
 
 
-def _payment(order_id: int, wish: Wish, by: Requester, now: datetime) -> OrderCommand:
+def _payment(order_id: int, params: StoredParams, by: Requester, now: datetime) -> OrderCommand:
     asked = [
         AskedPayment(
             MinorUnits(one["sum_minor"]),
@@ -61,35 +61,35 @@ def _payment(order_id: int, wish: Wish, by: Requester, now: datetime) -> OrderCo
             is_processed_externally=one.get("is_processed_externally", False),
             is_fiscalized_externally=one.get("is_fiscalized_externally", False),
         )
-        for one in wish["payments"]
+        for one in params["payments"]
     ]
     return submission.request_payment(order_id=order_id, payments=asked, by=by, now=now)
 
 
-def _cancel(order_id: int, wish: Wish, by: Requester, now: datetime) -> OrderCommand:
+def _cancel(order_id: int, params: StoredParams, by: Requester, now: datetime) -> OrderCommand:
     return submission.request_cancel(
         order_id=order_id,
-        reason=wish.get("reason") or "",
-        cause_id=wish.get("cause_id"),
-        removal_type_id=wish.get("removal_type_id"),
+        reason=params.get("reason") or "",
+        cause_id=params.get("cause_id"),
+        removal_type_id=params.get("removal_type_id"),
         by=by,
         now=now,
     )
 
 
-def _discount(order_id: int, wish: Wish, by: Requester, now: datetime) -> OrderCommand:
-    sum_minor = wish.get("sum_minor")
+def _discount(order_id: int, params: StoredParams, by: Requester, now: datetime) -> OrderCommand:
+    sum_minor = params.get("sum_minor")
     asked = AskedDiscount(
-        type_id=wish["discount_id"],
+        type_id=params["discount_id"],
         # A percentage was made a sum; of an order that costs something else by now it is another.
-        sum_minor=None if sum_minor is None or wish.get("percent") else MinorUnits(sum_minor),
-        percent=Decimal(wish["percent"]) if wish.get("percent") else None,
-        reissue=wish["reissue"],
+        sum_minor=None if sum_minor is None or params.get("percent") else MinorUnits(sum_minor),
+        percent=Decimal(params["percent"]) if params.get("percent") else None,
+        reissue=params["reissue"],
     )
     return submission.request_discount(order_id=order_id, asked=asked, by=by, now=now)
 
 
-_AGAIN: dict[CommandKind, Again] = {
+_AGAIN: dict[CommandKind, Retry] = {
     CommandKind.UPDATE_STATUS: _status,
     CommandKind.ASSIGN_COURIER: _courier,
     CommandKind.UPDATE_PAYMENT: _payment,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from core.display import EMPTY, badge, clock, clock_text, money
 from iiko_client import vendor_time
-from orders.admin.command_display import phase_text, state_badge, title_text, trouble_text, wish_text
+from orders.admin.command_display import params_text, phase_text, state_badge, title_text, trouble_text
 from orders.admin.display import (
     address_text,
     creation_text,
@@ -51,7 +51,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class DisplayedEntry:
     """What one event changed."""
 
     when: SafeString
@@ -65,14 +65,14 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    chapters: list[Chapter]
+class DisplayedTimeline:
+    displayed: list[DisplayedEntry]
     is_cut: bool
     of_many: bool = False
     """Told of several orders; then each chapter is shown under the name of its own."""
 
 
-def tell(order: Order, *, now: datetime, others: Sequence[Order] = ()) -> Story:
+def displayed_timeline(order: Order, *, now: datetime, others: Sequence[Order] = ()) -> DisplayedTimeline:
     """Put the changes of an order in words, the newest event first; those of ``others`` among them."""
     orders = (order, *others)
     newest = {each.pk: list(each.timeline.order_by(SHOWN_AT.desc(), "-id")[: SHOWN + 1]) for each in orders}
@@ -80,9 +80,11 @@ def tell(order: Order, *, now: datetime, others: Sequence[Order] = ()) -> Story:
     # Several clocks on one page: each says which it is.
     zones = {each.organization.timezone for each in orders}
     clocks = _Clocks(now, with_offset=len(zones) > 1)
-    parts = [_tell_one(each, newest[each.pk], named, frozenset(newest), clocks) for each in orders]
-    chapters = sorted((one for part in parts for one in part.chapters), key=lambda one: one.at, reverse=True)
-    return Story(chapters, is_cut=any(part.is_cut for part in parts), of_many=bool(others))
+    parts = [_of_one(each, newest[each.pk], named, frozenset(newest), clocks) for each in orders]
+    displayed = sorted(
+        (one for part in parts for one in part.displayed), key=lambda one: one.at, reverse=True
+    )
+    return DisplayedTimeline(displayed, is_cut=any(part.is_cut for part in parts), of_many=bool(others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +93,26 @@ class _Clocks:
     with_offset: bool
 
 
-def _tell_one(
+def _of_one(
     order: Order, newest: list[TimelineEntry], named: Named, shown: frozenset[int], clocks: _Clocks
-) -> Story:
+) -> DisplayedTimeline:
     words = Words(order.organization.currency, order.organization.zone(), clocks.now, named)
-    entries = _told_once(newest[:SHOWN][::-1], shown)
-    chapters = [
-        words.chapter(order, list(group), with_offset=clocks.with_offset)
+    entries = _without_duplicates(newest[:SHOWN][::-1], shown)
+    displayed = [
+        words.displayed_entry(order, list(group), with_offset=clocks.with_offset)
         for _source, group in groupby(entries, key=lambda entry: (entry.source_event_id, entry.recorded_at))
     ]
-    return Story(chapters, is_cut=len(newest) > SHOWN)
+    return DisplayedTimeline(displayed, is_cut=len(newest) > SHOWN)
 
 
-def _told_once(entries: list[TimelineEntry], shown: frozenset[int]) -> list[TimelineEntry]:
+def _without_duplicates(entries: list[TimelineEntry], shown: frozenset[int]) -> list[TimelineEntry]:
     """Leave out what is told of a re-issue already: by the hub, and by the old order where both are shown."""
     reissues = [(entry.pk, _object(entry)) for entry in entries if entry.what == REISSUED]
-    twins = {_twin_of(told).get("iiko_order_id") for _pk, told in reissues}
-    repeats = {pk for pk, told in reissues if "made_for" in told and _twin_of(told).get("order_id") in shown}
-    repeats |= {entry.pk for entry in entries if entry.what == "moved" and _named_by(entry) <= twins}
+    replacements = {_replacement_of(told).get("iiko_order_id") for _pk, told in reissues}
+    repeats = {
+        pk for pk, told in reissues if "made_for" in told and _replacement_of(told).get("order_id") in shown
+    }
+    repeats |= {entry.pk for entry in entries if entry.what == "moved" and _named_by(entry) <= replacements}
     return [entry for entry in entries if entry.pk not in repeats]
 
 
@@ -126,7 +130,7 @@ def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order]) -> Name
     """Find the orders that these lines name, in one query where there are others than those shown."""
     told = [entry.to_value for entry in entries if entry.what == REISSUED]
     told += [value for entry in entries if entry.what == "moved" for value in _values(entry)]
-    pairs = [value for one in told if isinstance(one, Mapping) for value in _twin_of(one).values()]
+    pairs = [value for one in told if isinstance(one, Mapping) for value in _replacement_of(one).values()]
     ids = {one for one in pairs if isinstance(one, int)} - {order.pk for order in orders}
     moved = {
         value
@@ -145,9 +149,9 @@ def _values(entry: TimelineEntry) -> list[Any]:
     return [entry.from_value, entry.to_value]
 
 
-def _twin_of(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    twin = told.get("made_as") or told.get("made_for")
-    return twin if isinstance(twin, Mapping) else {}
+def _replacement_of(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    replacement = told.get("made_as") or told.get("made_for")
+    return replacement if isinstance(replacement, Mapping) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +189,12 @@ class Words:
             "order_type": _order_type,
         }
 
-    def chapter(self, order: Order, entries: list[TimelineEntry], *, with_offset: bool) -> Chapter:
+    def displayed_entry(
+        self, order: Order, entries: list[TimelineEntry], *, with_offset: bool
+    ) -> DisplayedEntry:
         first = entries[0]
         happened = first.happened_at or first.recorded_at
-        return Chapter(
+        return DisplayedEntry(
             when=clock(happened, self._zone, now=self._now, seconds=True, with_offset=with_offset),
             recorded=clock(first.recorded_at, self._zone, now=self._now, seconds=True),
             actor=_("the hub") if first.actor == HUB else first.actor,
@@ -225,8 +231,8 @@ class Words:
 
     def _command(self, told: Mapping[str, Any]) -> Change:
         """A step of a command: what is asked for, how it stands now, and why if it went wrong."""
-        kind, wish = str(told.get("kind")), told.get("wish") or {}
-        text = wish_text(kind, wish, currency=self._currency, zone=self._zone, now=self._now)
+        kind, params = str(told.get("kind")), told.get("params") or {}
+        text = params_text(kind, params, currency=self._currency, zone=self._zone, now=self._now)
         state = state_badge(str(told.get("state")))
         trouble = trouble_text(str(told.get("code") or ""), str(told.get("error") or ""))
         phase = phase_text(str(told.get("phase") or ""))
@@ -249,9 +255,9 @@ class Words:
 
     def _reissued(self, told: Mapping[str, Any]) -> Change:
         """Lead from one of two orders to the other; which of them stands its status says."""
-        twin, is_old = _twin_of(told), "made_as" in told
-        other = self._named.by_pk.get(twin.get("order_id") or 0)
-        number = twin.get("readable_number")
+        replacement, is_old = _replacement_of(told), "made_as" in told
+        other = self._named.by_pk.get(replacement.get("order_id") or 0)
+        number = replacement.get("readable_number")
         link = order_link(other) if other else (f"№{number}" if number else _("another order"))
         title = _("New order made in place of this one") if is_old else _("Made in place of")
         return Change(title, "", link)

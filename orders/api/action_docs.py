@@ -152,10 +152,10 @@ _COMMAND = {
     "order_id": 1207,
     "kind": "update_status",
     "state": "pending",
-    "wish": {"status": "OnWay", "delivered_at": None},
+    "params": {"status": "OnWay", "delivered_at": None},
     "correlation_id": "",
     "error": None,
-    "proof": "",
+    "confirmed_by": "",
     "requested_by": "API: shop",
     "created_at": "2026-11-24T09:30:00Z",
     "sent_at": None,
@@ -166,7 +166,7 @@ _SENT = {
     "sent_at": "2026-11-24T09:30:00Z",
     "finished_at": "2026-11-24T09:30:04Z",
 }
-_CONFIRMED = _COMMAND | _SENT | {"state": "confirmed", "proof": "status"}
+_CONFIRMED = _COMMAND | _SENT | {"state": "confirmed", "confirmed_by": "status"}
 _REJECTED = (
     _COMMAND
     | _SENT
@@ -269,7 +269,7 @@ _DISCOUNT = _COMMAND | {
     "kind": "apply_discount",
     "phase": "read",
     "new_iiko_order_id": "",
-    "wish": {
+    "params": {
         "discount_id": "51111111-2222-4333-8444-555555555555",
         "name": "Manager",
         "mode": "FlexibleSum",
@@ -279,7 +279,7 @@ _DISCOUNT = _COMMAND | {
         "reissue": True,
     },
 }
-_MADE_ANEW = {"phase": "cancel_old", "new_iiko_order_id": "9c5e7a91-b2d4-4f60-8172-93a4b5c6d7e9"}
+_REISSUED = {"phase": "cancel_old", "new_iiko_order_id": "9c5e7a91-b2d4-4f60-8172-93a4b5c6d7e9"}
 
 
 def _ended(state: str, code: str, message: str, **more: Any) -> dict[str, Any]:
@@ -287,12 +287,12 @@ def _ended(state: str, code: str, message: str, **more: Any) -> dict[str, Any]:
     with translation.override("en"):
         cause, next_step = str(known.cause), str(known.next_step)
     error = {"code": code, "message": message or cause, "cause": cause, "next_step": next_step}
-    return _DISCOUNT | _SENT | _MADE_ANEW | {"state": state, "error": error} | more
+    return _DISCOUNT | _SENT | _REISSUED | {"state": state, "error": error} | more
 
 
 def _discount_answers() -> dict[int, OpenApiResponse]:
     ended = {
-        "given": _DISCOUNT | _SENT | _MADE_ANEW | {"state": "confirmed", "proof": "status"},
+        "given": _DISCOUNT | _SENT | _REISSUED | {"state": "confirmed", "confirmed_by": "status"},
         "the new order was not taken": _ended(
             "rejected", "reissue_refused", "ProductNotFound: Product is not found", phase="create"
         ),

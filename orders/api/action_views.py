@@ -35,8 +35,8 @@ from orders.permissions import PERMISSIONS
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.throttling import ActionThrottle
 
-Wish = dict[str, Any]
-Ask = Callable[[int, Wish, Requester], OrderCommand]
+Validated = dict[str, Any]
+Ask = Callable[[int, Validated, Requester], OrderCommand]
 
 
 def _action(name: str) -> Callable[[Any], Any]:
@@ -54,10 +54,10 @@ class OrderActions(viewsets.GenericViewSet[Order]):
     def _carry(self, request: Request, kind: CommandKind, body: type[Serializer[Any]], ask: Ask) -> Response:
         check_may_act(request, PERMISSIONS[kind])
         order = self.get_object()
-        wish = validated(body, request)
-        if kind == CommandKind.UPDATE_STATUS and wish["status"] == DeliveryStatus.CANCELLED:
+        params = validated(body, request)
+        if kind == CommandKind.UPDATE_STATUS and params["status"] == DeliveryStatus.CANCELLED:
             check_may_act(request, PERMISSIONS[CommandKind.CANCEL])
-        command = requested_once(request, lambda by: ask(order.pk, wish, by))
+        command = requested_once(request, lambda by: ask(order.pk, params, by))
         command, headers = wait_for_end(request, command)
         return Response(CommandSerializer(command).data, status=status_of(command), headers=headers)
 
@@ -68,10 +68,10 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             request,
             CommandKind.UPDATE_STATUS,
             UpdateStatusSerializer,
-            lambda pk, wish, by: submission.request_status(
+            lambda pk, params, by: submission.request_status(
                 order_id=pk,
-                status=wish["status"],
-                delivered_at=wish["delivered_at"],
+                status=params["status"],
+                delivered_at=params["delivered_at"],
                 by=by,
                 now=db_clock.now(),
             ),
@@ -84,8 +84,8 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             request,
             CommandKind.ASSIGN_COURIER,
             AssignCourierSerializer,
-            lambda pk, wish, by: submission.request_courier(
-                order_id=pk, courier_id=wish["courier_id"], by=by, now=db_clock.now()
+            lambda pk, params, by: submission.request_courier(
+                order_id=pk, courier_id=params["courier_id"], by=by, now=db_clock.now()
             ),
         )
 
@@ -96,8 +96,8 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             request,
             CommandKind.UPDATE_PAYMENT,
             UpdatePaymentSerializer,
-            lambda pk, wish, by: submission.request_payment(
-                order_id=pk, payments=asked_payments(wish), by=by, now=db_clock.now()
+            lambda pk, params, by: submission.request_payment(
+                order_id=pk, payments=asked_payments(params), by=by, now=db_clock.now()
             ),
         )
 
@@ -108,11 +108,11 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             request,
             CommandKind.CANCEL,
             CancelSerializer,
-            lambda pk, wish, by: submission.request_cancel(
+            lambda pk, params, by: submission.request_cancel(
                 order_id=pk,
-                reason=wish["cancel_reason"] or "",
-                cause_id=wish["cancel_cause_id"] or None,
-                removal_type_id=wish["removal_type_id"] or None,
+                reason=params["cancel_reason"] or "",
+                cause_id=params["cancel_cause_id"] or None,
+                removal_type_id=params["removal_type_id"] or None,
                 by=by,
                 now=db_clock.now(),
             ),
@@ -125,8 +125,8 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             request,
             CommandKind.APPLY_DISCOUNT,
             ApplyDiscountSerializer,
-            lambda pk, wish, by: submission.request_discount(
-                order_id=pk, asked=asked_discount(wish), by=by, now=db_clock.now()
+            lambda pk, params, by: submission.request_discount(
+                order_id=pk, asked=asked_discount(params), by=by, now=db_clock.now()
             ),
         )
 
@@ -142,11 +142,11 @@ class OrderActions(viewsets.GenericViewSet[Order]):
         return self.get_paginated_response(CommandSerializer(page, many=True).data)
 
 
-def validated(serializer_class: type[Serializer[Any]], request: Request) -> Wish:
+def validated(serializer_class: type[Serializer[Any]], request: Request) -> Validated:
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
-    wish: Wish = serializer.validated_data
-    return wish
+    params: Validated = serializer.validated_data
+    return params
 
 
 class CommandViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[OrderCommand]):

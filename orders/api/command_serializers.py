@@ -49,11 +49,11 @@ class CommandSerializer(serializers.ModelSerializer[OrderCommand]):
             "kind",
             "state",
             "phase",
-            "wish",
+            "params",
             "new_iiko_order_id",
             "correlation_id",
             "error",
-            "proof",
+            "confirmed_by",
             "requested_by",
             "created_at",
             "sent_at",
@@ -180,7 +180,7 @@ class UpdatePaymentSerializer(StrictSerializer):
     payments = serializers.ListField(child=PaymentSerializer(), allow_empty=False, max_length=20)
 
 
-def asked_payments(wish: dict[str, Any]) -> list[AskedPayment]:
+def asked_payments(params: dict[str, Any]) -> list[AskedPayment]:
     return [
         AskedPayment(
             sum_minor=one["sum"],
@@ -189,7 +189,7 @@ def asked_payments(wish: dict[str, Any]) -> list[AskedPayment]:
             is_processed_externally=one["isProcessedExternally"],
             is_fiscalized_externally=one["isFiscalizedExternally"],
         )
-        for one in wish["payments"]
+        for one in params["payments"]
     ]
 
 
@@ -242,10 +242,10 @@ class ApplyDiscountSerializer(StrictSerializer):
     )
 
 
-def asked_discount(wish: dict[str, Any]) -> AskedDiscount:
+def asked_discount(params: dict[str, Any]) -> AskedDiscount:
     return AskedDiscount(
-        type_id=wish["discount_id"] or None,
-        sum_minor=wish["discount_sum"],
-        percent=wish["discount_percent"],
-        reissue=wish["reissue"],
+        type_id=params["discount_id"] or None,
+        sum_minor=params["discount_sum"],
+        percent=params["discount_percent"],
+        reissue=params["reissue"],
     )

@@ -16,7 +16,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from core import db_clock
-from core.idempotency import LONGEST_KEY, R, Repeats
+from core.idempotency import LONGEST_KEY, IdempotencyKeys, R
 from orders.commands.idempotency import COMMANDS
 from orders.commands.submission import Requester
 from orders.models.command import OrderCommand
@@ -43,7 +43,9 @@ def requested_once(request: Request, ask: Callable[[Requester], OrderCommand]) -
     return made_once(request, COMMANDS, lambda by: lambda: ask(by))
 
 
-def made_once(request: Request, repeats: Repeats[R], prepare: Callable[[Requester], Callable[[], R]]) -> R:
+def made_once(
+    request: Request, repeats: IdempotencyKeys[R], prepare: Callable[[Requester], Callable[[], R]]
+) -> R:
     """Prepare and make what is requested unless its ``Idempotency-Key`` was used before.
 
     Raises:

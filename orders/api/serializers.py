@@ -101,7 +101,7 @@ OPEN_COMMANDS = Prefetch(
 class PendingCommandSerializer(serializers.ModelSerializer[OrderCommand]):
     class Meta:
         model = OrderCommand
-        fields = ("id", "kind", "state", "wish", "requested_by", "created_at")
+        fields = ("id", "kind", "state", "params", "requested_by", "created_at")
         read_only_fields = fields
 
 

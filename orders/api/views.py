@@ -53,7 +53,7 @@ class OrderViewSet(
     def get_queryset(self) -> QuerySet[Order]:
         orders = in_scope(self.request, super().get_queryset())
         if self.action == "list":
-            return orders.defer(*(set(DETAIL_FIELDS) - _NEEDED_FOR_IS_LATE), "field_ranks")
+            return orders.defer(*(set(DETAIL_FIELDS) - _NEEDED_FOR_IS_LATE), "field_precedence")
         return orders
 
     def get_object(self) -> Order:

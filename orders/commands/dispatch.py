@@ -19,7 +19,7 @@ from core.errors import HubError
 from iiko_client.client import IikoClient
 from iiko_client.http.errors import IikoError
 from iiko_client.json_reader import JsonObject
-from iiko_client.models.commands import CommandState as VendorState
+from iiko_client.models.commands import VendorCommandState as VendorState
 from iiko_client.models.order import read_order_info
 from orders.actions.discount import replacement, saga
 from orders.commands.fulfilment import came_true, fields_of, proves_itself, shows
@@ -29,7 +29,7 @@ from orders.commands.outcome import (
     PAUSES,
     SEND_WITHIN,
     Clock,
-    Verdict,
+    StepOutcome,
     later,
     of_failed_sending,
     refused,
@@ -37,7 +37,7 @@ from orders.commands.outcome import (
 )
 from orders.commands.refusals import NOT_SHOWN
 from orders.commands.send import OLDER_COURIER_CALL, client_of, may_go_the_older_way, order_of, send, zone_of
-from orders.commands.transitions import HUB, enter, finish, lock, tell
+from orders.commands.transitions import HUB, enter, finish, lock, record
 from orders.mirror.unlisted import note_absent
 from orders.models.command import CommandState, OrderCommand, Phase
 from orders.models.order import TERMINAL, Order, Status, is_over
@@ -51,8 +51,8 @@ LEASE = timedelta(seconds=90)
 
 class Step(Enum):
     SEND = "send"
-    ASK = "ask"
-    LOOK = "look"
+    POLL = "ask"
+    RECOVER = "look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ def advance(command_id: int, *, clock: Clock) -> datetime | None:
     claim = _claim(command_id, clock())
     if claim is None:
         return None
-    verdict = _STEPS[claim.step](claim.command, clock)
-    return _record(claim, verdict, clock())
+    outcome = _STEPS[claim.step](claim.command, clock)
+    return _record(claim, outcome, clock())
 
 
 # --- claiming ----------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ def _claim(command_id: int, now: datetime) -> Claim | None:
     order, command = locked
     if command.is_final and not (command.phase and replacement.revise(order, command, now)):
         return None
-    if command.held_until and command.held_until > now:
+    if command.next_attempt_at and command.next_attempt_at > now:
         return None
     if command.state == CommandState.PENDING:
         return _claim_step(command, now) if _is_midway(command) else _claim_sending(command, order, now)
@@ -94,11 +94,11 @@ def _claim(command_id: int, now: datetime) -> Claim | None:
         return None
     if command.state == CommandState.SENT and not command.correlation_id:
         # Whoever sent it did not come back.
-        _go_on(command, Verdict(CommandState.UNKNOWN, code="answer_lost"), now)
-    command.looks += 1
-    command.held_until = now + LEASE
-    command.save(update_fields=["looks", "held_until"])
-    return Claim(command, Step.ASK if command.state == CommandState.SENT else Step.LOOK)
+        _go_on(command, StepOutcome(CommandState.UNKNOWN, code="answer_lost"), now)
+    command.poll_count += 1
+    command.next_attempt_at = now + LEASE
+    command.save(update_fields=["poll_count", "next_attempt_at"])
+    return Claim(command, Step.POLL if command.state == CommandState.SENT else Step.RECOVER)
 
 
 def _is_midway(command: OrderCommand) -> bool:
@@ -114,13 +114,13 @@ def _claim_step(command: OrderCommand, now: datetime) -> Claim | None:
 
 
 def _claimed(command: OrderCommand, now: datetime) -> Claim:
-    command.held_until = now + LEASE
+    command.next_attempt_at = now + LEASE
     if command.phase == Phase.READ:
         # Nothing is sent in it: whoever comes after a dead worker reads once more.
-        command.looks += 1
+        command.poll_count += 1
     else:
         command.state, command.sent_at = CommandState.SENT, now
-    command.save(update_fields=["state", "sent_at", "held_until", "looks"])
+    command.save(update_fields=["state", "sent_at", "next_attempt_at", "poll_count"])
     return Claim(command, Step.SEND)
 
 
@@ -131,7 +131,9 @@ def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim 
     if code := _why_overtaken(command):
         finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
     elif is_settled and came_true(command, fields_of(order)):
-        finish(command, CommandState.CONFIRMED, now=now, proof="event")  # somebody else did it meanwhile
+        finish(
+            command, CommandState.CONFIRMED, now=now, confirmed_by="event"
+        )  # somebody else did it meanwhile
     elif code := _why_not_sent(order):
         finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
     elif now - command.created_at > SEND_WITHIN:
@@ -144,7 +146,7 @@ def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim 
 
 def _why_overtaken(command: OrderCommand) -> str:
     """Name the other wish for this order that leaves nothing to do; empty: there is none."""
-    if replacement.is_made_anew(command.order_id):
+    if replacement.is_reissued(command.order_id):
         # Cancelled is not what somebody wanted who asked to cancel: the meal is cooked under the new order.
         return "order_made_anew"
     return "cancel_asked" if command.phase and saga.is_cancel_asked(command) else ""
@@ -166,26 +168,26 @@ def _why_not_sent(order: Order) -> str:
 # --- sending -----------------------------------------------------------------------------------------
 
 
-def _send(command: OrderCommand, clock: Clock) -> Verdict:
-    if command.held_until and clock() >= command.held_until:
+def _send(command: OrderCommand, clock: Clock) -> StepOutcome:
+    if command.next_attempt_at and clock() >= command.next_attempt_at:
         # This process slept over its claim. Others take the command for sent; it was not.
-        return Verdict(CommandState.PENDING, PAUSES[0])
+        return StepOutcome(CommandState.PENDING, PAUSES[0])
     if command.phase:
         return saga.send(command, clock)
     try:
         correlation_id = send(command)
     except (IikoError, HubError) as error:
         return of_failed_sending(command, error)
-    return Verdict(CommandState.SENT, PAUSES[0], correlation_id=correlation_id)
+    return StepOutcome(CommandState.SENT, PAUSES[0], correlation_id=correlation_id)
 
 
 # --- following ---------------------------------------------------------------------------------------
 
 
-def _ask(command: OrderCommand, clock: Clock) -> Verdict:
+def _poll(command: OrderCommand, clock: Clock) -> StepOutcome:
     """Ask for the command's status."""
     if command.phase:
-        return saga.ask(command, clock)
+        return saga.poll(command, clock)
     order = order_of(command)
     try:
         client = client_of(order.organization, command)
@@ -198,15 +200,15 @@ def _ask(command: OrderCommand, clock: Clock) -> Verdict:
         case VendorState.SUCCESS:
             fields = _refresh(client, order, command, clock())
             if not proves_itself(command) and not (fields and shows(command, fields)):
-                return Verdict(CommandState.UNKNOWN, PAUSES[0], NOT_SHOWN)
-            return Verdict(CommandState.CONFIRMED, proof="status")
+                return StepOutcome(CommandState.UNKNOWN, PAUSES[0], NOT_SHOWN)
+            return StepOutcome(CommandState.CONFIRMED, confirmed_by="status")
         case VendorState.ERROR:
-            verdict = refused(status)
-            if may_go_the_older_way(command, verdict.code, clock()):
-                return Verdict(CommandState.PENDING, PAUSES[0], facts={OLDER_COURIER_CALL: True})
-            return verdict
+            outcome = refused(status)
+            if may_go_the_older_way(command, outcome.code, clock()):
+                return StepOutcome(CommandState.PENDING, PAUSES[0], facts={OLDER_COURIER_CALL: True})
+            return outcome
         case VendorState.FORGOTTEN:
-            return Verdict(CommandState.UNKNOWN, PAUSES[0], "forgotten")
+            return StepOutcome(CommandState.UNKNOWN, PAUSES[0], "forgotten")
     return later(command, CommandState.SENT, None)
 
 
@@ -220,17 +222,17 @@ def _refresh(client: IikoClient, order: Order, command: OrderCommand, now: datet
     return None
 
 
-def _look(command: OrderCommand, clock: Clock) -> Verdict:
+def _recover(command: OrderCommand, clock: Clock) -> StepOutcome:
     """Look at the order itself: the answer to the command was lost."""
     if command.phase:
-        return saga.look(command, clock)
+        return saga.recover(command, clock)
     order = order_of(command)
     try:
         fields = _read_order(client_of(order.organization, command), order, clock())
     except (IikoError, HubError) as error:
         return later(command, CommandState.UNKNOWN, error)
     if fields is not None and shows(command, fields):
-        return Verdict(CommandState.CONFIRMED, proof="order")
+        return StepOutcome(CommandState.CONFIRMED, confirmed_by="order")
     if fields is not None and is_over(fields):
         return _without_a_trace(command, "over_without_it")
     if clock() - since(command) > LOOK_FOR:
@@ -238,11 +240,11 @@ def _look(command: OrderCommand, clock: Clock) -> Verdict:
     return later(command, CommandState.UNKNOWN, None)
 
 
-def _without_a_trace(command: OrderCommand, code: str) -> Verdict:
+def _without_a_trace(command: OrderCommand, code: str) -> StepOutcome:
     """``code`` says that the answer was lost; where iiko said that it is done, that is told instead."""
     if command.error_code == NOT_SHOWN:
         code = NOT_SHOWN
-    return Verdict(CommandState.EXPIRED, None, code, command.error)
+    return StepOutcome(CommandState.EXPIRED, None, code, command.error)
 
 
 def _read_order(client: IikoClient, order: Order, now: datetime) -> JsonObject | None:
@@ -258,10 +260,10 @@ def _read_order(client: IikoClient, order: Order, now: datetime) -> JsonObject |
     return dict(read_order_info(found[0], lambda _group: zone).fields)
 
 
-_STEPS: dict[Step, Callable[[OrderCommand, Clock], Verdict]] = {
+_STEPS: dict[Step, Callable[[OrderCommand, Clock], StepOutcome]] = {
     Step.SEND: _send,
-    Step.ASK: _ask,
-    Step.LOOK: _look,
+    Step.POLL: _poll,
+    Step.RECOVER: _recover,
 }
 
 
@@ -269,7 +271,7 @@ _STEPS: dict[Step, Callable[[OrderCommand, Clock], Verdict]] = {
 
 
 @transaction.atomic
-def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
+def _record(claim: Claim, outcome: StepOutcome, now: datetime) -> datetime | None:
     locked = lock(claim.command.pk)
     if locked is None or locked[1].is_final:
         return None  # the mirror, or a person, was faster
@@ -277,49 +279,63 @@ def _record(claim: Claim, verdict: Verdict, now: datetime) -> datetime | None:
     if command.phase:
         if not saga.is_same_claim(command, claim.command):
             return None  # somebody has taken a later step meanwhile
-        settle_saga(command, verdict, now)
-        return command.held_until
-    is_second = claim.step is not Step.SEND and command.looks != claim.command.looks
-    if is_second and verdict.wait is not None:
+        settle_saga(command, outcome, now)
+        return command.next_attempt_at
+    is_second = claim.step is not Step.SEND and command.poll_count != claim.command.poll_count
+    if is_second and outcome.wait is not None:
         return None  # this step took longer than its lease, and somebody has taken a later one
-    if verdict.wait is None:
-        finish(command, verdict.state, now=now, code=verdict.code, error=verdict.error, proof=verdict.proof)
+    if outcome.wait is None:
+        finish(
+            command,
+            outcome.state,
+            now=now,
+            code=outcome.code,
+            error=outcome.error,
+            confirmed_by=outcome.confirmed_by,
+        )
         return None
-    command.saga |= dict(verdict.facts)
-    _go_on(command, verdict, now)
-    if claim.step is Step.SEND and verdict.state == CommandState.SENT:
-        tell(command, CommandState.PENDING, verdict.state, now=now, actor=HUB)
-    command_due.send(OrderCommand, command_id=command.pk, at=command.held_until)
-    return command.held_until
+    command.state_data |= dict(outcome.facts)
+    _go_on(command, outcome, now)
+    if claim.step is Step.SEND and outcome.state == CommandState.SENT:
+        record(command, CommandState.PENDING, outcome.state, now=now, actor=HUB)
+    command_due.send(OrderCommand, command_id=command.pk, at=command.next_attempt_at)
+    return command.next_attempt_at
 
 
-def settle_saga(command: OrderCommand, verdict: Verdict, now: datetime) -> None:
+def settle_saga(command: OrderCommand, outcome: StepOutcome, now: datetime) -> None:
     """Write down what a step of a discount came to: the next phase, the same one, or the end."""
-    command.saga |= dict(verdict.facts)
-    if verdict.phase:
-        enter(command, verdict.phase, now=now)
-    elif verdict.wait is None:
-        finish(command, verdict.state, now=now, code=verdict.code, error=verdict.error, proof=verdict.proof)
+    command.state_data |= dict(outcome.facts)
+    if outcome.phase:
+        enter(command, outcome.phase, now=now)
+    elif outcome.wait is None:
+        finish(
+            command,
+            outcome.state,
+            now=now,
+            code=outcome.code,
+            error=outcome.error,
+            confirmed_by=outcome.confirmed_by,
+        )
     else:
         before = command.state
-        _go_on(command, verdict, now)
-        if before == verdict.state == CommandState.SENT and verdict.correlation_id:
-            tell(command, CommandState.PENDING, verdict.state, now=now, actor=HUB)
-        command_due.send(OrderCommand, command_id=command.pk, at=command.held_until)
+        _go_on(command, outcome, now)
+        if before == outcome.state == CommandState.SENT and outcome.correlation_id:
+            record(command, CommandState.PENDING, outcome.state, now=now, actor=HUB)
+        command_due.send(OrderCommand, command_id=command.pk, at=command.next_attempt_at)
 
 
-def _go_on(command: OrderCommand, verdict: Verdict, now: datetime) -> None:
+def _go_on(command: OrderCommand, outcome: StepOutcome, now: datetime) -> None:
     before = command.state
-    command.state = verdict.state
-    command.correlation_id = verdict.correlation_id or command.correlation_id
-    command.error_code, command.error = verdict.code[:100], verdict.error
-    command.held_until = now + (verdict.wait or timedelta())
-    if verdict.state == CommandState.PENDING:
+    command.state = outcome.state
+    command.correlation_id = outcome.correlation_id or command.correlation_id
+    command.error_code, command.error = outcome.code[:100], outcome.error
+    command.next_attempt_at = now + (outcome.wait or timedelta())
+    if outcome.state == CommandState.PENDING:
         # What is sent anew must not be followed by the name of what was refused.
         command.sent_at, command.correlation_id = None, ""
-        command.looks += 1
-    elif verdict.correlation_id:
-        command.looks = 0  # what was counted so far are tries to send
+        command.poll_count += 1
+    elif outcome.correlation_id:
+        command.poll_count = 0  # what was counted so far are tries to send
     command.save()
-    if verdict.state == CommandState.UNKNOWN and before != verdict.state:
-        tell(command, before, verdict.state, now=now, actor=HUB)
+    if outcome.state == CommandState.UNKNOWN and before != outcome.state:
+        record(command, before, outcome.state, now=now, actor=HUB)

@@ -37,7 +37,7 @@ def shows(command: OrderCommand, fields: Fields) -> bool:
     """Whether the fields of an order, named as in the mirror, fulfil what was asked."""
     if command.kind == CommandKind.APPLY_DISCOUNT:
         return False  # two orders say what became of it, not one
-    return is_so(command.kind, command.wish, fields) or _has_come_further(command, fields)
+    return is_so(command.kind, command.params, fields) or _has_come_further(command, fields)
 
 
 def proves_itself(command: OrderCommand) -> bool:
@@ -45,7 +45,7 @@ def proves_itself(command: OrderCommand) -> bool:
 
     Not where it is a guess that iiko does what was asked: a courier taken off by a null.
     """
-    return command.kind != CommandKind.ASSIGN_COURIER or command.wish["courier_id"] is not None
+    return command.kind != CommandKind.ASSIGN_COURIER or command.params["courier_id"] is not None
 
 
 def came_true(command: OrderCommand, fields: Fields) -> bool:
@@ -56,7 +56,7 @@ def came_true(command: OrderCommand, fields: Fields) -> bool:
     """
     if not shows(command, fields):
         return False
-    is_exact = is_so(command.kind, command.wish, fields)
+    is_exact = is_so(command.kind, command.params, fields)
     if not is_exact or is_over(fields):
         return True
     return not _earlier(command).filter(finished_at__gt=command.created_at).exists()
@@ -71,7 +71,7 @@ def is_told_of(command: OrderCommand, fields: Fields) -> bool:
         return False
     if command.state != CommandState.SENT or is_over(fields):
         return True
-    return not _earlier(command).filter(wish=command.wish).exists()
+    return not _earlier(command).filter(params=command.params).exists()
 
 
 def _earlier(command: OrderCommand) -> OrderCommandQuerySet:
@@ -82,42 +82,42 @@ def _earlier(command: OrderCommand) -> OrderCommandQuerySet:
     return others.exclude(state=CommandState.REJECTED)
 
 
-def is_so(kind: str, wish: Fields, fields: Fields) -> bool:
+def is_so(kind: str, params: Fields, fields: Fields) -> bool:
     """Whether an order is just as wished."""
-    return _PROOFS[CommandKind(kind)](wish, fields)
+    return _FULFILMENT[CommandKind(kind)](params, fields)
 
 
 def _has_come_further(command: OrderCommand, fields: Fields) -> bool:
     """Whether the order is past what was wished, and not because the hub had asked for that before."""
-    if command.kind != CommandKind.UPDATE_STATUS or not _is_at_its_time(command.wish, fields):
+    if command.kind != CommandKind.UPDATE_STATUS or not _is_at_its_time(command.params, fields):
         return False
-    later = _LATER.get(DeliveryStatus(command.wish["status"]), set())
-    before = command.order_then.get("status")
+    later = _LATER.get(DeliveryStatus(command.params["status"]), set())
+    before = command.order_snapshot.get("status")
     # From Delivered back to OnWay: an order that is Delivered still proves nothing.
     if before is None or before in later or fields.get("status") not in later:
         return False
-    return not _earlier(command).filter(wish__status__in=later).exists()
+    return not _earlier(command).filter(params__status__in=later).exists()
 
 
-def _status(wish: Fields, fields: Fields) -> bool:
-    return bool(fields.get("status") == wish["status"]) and _is_at_its_time(wish, fields)
+def _status(params: Fields, fields: Fields) -> bool:
+    return bool(fields.get("status") == params["status"]) and _is_at_its_time(params, fields)
 
 
-def _is_at_its_time(wish: Fields, fields: Fields) -> bool:
+def _is_at_its_time(params: Fields, fields: Fields) -> bool:
     """Whether the order was delivered when the wish says, if it says when."""
-    if not wish.get("delivered_at"):
+    if not params.get("delivered_at"):
         return True
     shown = fields.get("when_delivered")
-    return shown is not None and abs(shown - datetime.fromisoformat(wish["delivered_at"])) < _SAME_TIME
+    return shown is not None and abs(shown - datetime.fromisoformat(params["delivered_at"])) < _SAME_TIME
 
 
-def _courier(wish: Fields, fields: Fields) -> bool:
+def _courier(params: Fields, fields: Fields) -> bool:
     # An order that was read without a word of its courier does not show that it has none.
-    return "courier_id" in fields and bool(fields["courier_id"] == wish["courier_id"])
+    return "courier_id" in fields and bool(fields["courier_id"] == params["courier_id"])
 
 
-def _payments(wish: Fields, fields: Fields) -> bool:
-    wanted, shown = wish["payments"], fields.get("payments") or []
+def _payments(params: Fields, fields: Fields) -> bool:
+    wanted, shown = params["payments"], fields.get("payments") or []
     # A till may tell nothing of receipts: then they prove nothing, either way.
     are_receipts_told = all(one.get("is_fiscalized_externally") is not None for one in shown)
     flags = ("is_processed_externally", *(["is_fiscalized_externally"] if are_receipts_told else []))
@@ -131,11 +131,11 @@ def _sums(payments: Any, type_key: str, flags: Sequence[str]) -> Counter[tuple[A
     )
 
 
-def _cancelled(_wish: Fields, fields: Fields) -> bool:
+def _cancelled(_params: Fields, fields: Fields) -> bool:
     return fields.get("status") == DeliveryStatus.CANCELLED
 
 
-_PROOFS: dict[CommandKind, Callable[[Fields, Fields], bool]] = {
+_FULFILMENT: dict[CommandKind, Callable[[Fields, Fields], bool]] = {
     CommandKind.UPDATE_STATUS: _status,
     CommandKind.ASSIGN_COURIER: _courier,
     CommandKind.UPDATE_PAYMENT: _payments,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from core.idempotency import Repeats
+from core.idempotency import IdempotencyKeys
 from orders.models.command import IdempotencyKey, OrderCommand
 
-COMMANDS: Repeats[OrderCommand] = Repeats(IdempotencyKey, "command")
+COMMANDS: IdempotencyKeys[OrderCommand] = IdempotencyKeys(IdempotencyKey, "command")
 
 
 def once(

@@ -42,7 +42,7 @@ _LONG_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StepOutcome:
     """What a step found: an end, or the state to go on in and how long to wait.
 
     ``phase``: the step led to another phase, where it goes on at once; ``facts`` are kept in the saga.
@@ -52,40 +52,44 @@ class Verdict:
     wait: timedelta | None = None
     code: str = ""
     error: str = ""
-    proof: str = ""
+    confirmed_by: str = ""
     correlation_id: str = ""
     phase: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def of_failed_sending(command: OrderCommand, error: IikoError | HubError) -> Verdict:
+def of_failed_sending(command: OrderCommand, error: IikoError | HubError) -> StepOutcome:
     """Judge a call that should change something and brought no answer: surely not done, or unknown."""
     match error:
         case IikoNotSent():
-            return Verdict(CommandState.PENDING, pause(command.looks), "iiko_unreachable", str(error))
+            return StepOutcome(
+                CommandState.PENDING, pause(command.poll_count), "iiko_unreachable", str(error)
+            )
         case IikoBusy():
-            return Verdict(CommandState.PENDING, busy(error), "iiko_busy", str(error))
+            return StepOutcome(CommandState.PENDING, busy(error), "iiko_busy", str(error))
         case IikoRequestInvalid():
-            return Verdict(CommandState.REJECTED, None, "breaks_a_limit", error.description)
+            return StepOutcome(CommandState.REJECTED, None, "breaks_a_limit", error.description)
         case IikoAuthFailed() | IikoRejected():
             code = code_of(error.code, error.description)
-            return Verdict(CommandState.REJECTED, None, code, error.description)
+            return StepOutcome(CommandState.REJECTED, None, code, error.description)
         case HubError():
-            return Verdict(CommandState.REJECTED, None, error.code, str(error))
+            return StepOutcome(CommandState.REJECTED, None, error.code, str(error))
     logger.warning("command.answer_lost", command_pk=command.pk, error_type=type(error).__name__)
-    return Verdict(CommandState.UNKNOWN, PAUSES[0], "answer_lost", str(error))
+    return StepOutcome(CommandState.UNKNOWN, PAUSES[0], "answer_lost", str(error))
 
 
-def later(command: OrderCommand, state: CommandState, error: IikoError | HubError | None) -> Verdict:
+def later(command: OrderCommand, state: CommandState, error: IikoError | HubError | None) -> StepOutcome:
     """Go on asking, a little later; ``error`` is why nothing was learned this time."""
-    wait = pause(command.looks)
+    wait = pause(command.poll_count)
     if isinstance(error, IikoBusy):
         wait = max(wait, busy(error))
     elif isinstance(error, IikoRejected | IikoAuthFailed | HubError):
         wait = max(wait, _LONG_PAUSE)  # refused calls repeated get the key blocked
     if state == CommandState.UNKNOWN:
-        return Verdict(state, wait, command.error_code, command.error)
-    return Verdict(state, wait) if error is None else Verdict(state, wait, _not_told(error), str(error))
+        return StepOutcome(state, wait, command.error_code, command.error)
+    return (
+        StepOutcome(state, wait) if error is None else StepOutcome(state, wait, _not_told(error), str(error))
+    )
 
 
 def _not_told(error: IikoError | HubError) -> str:
@@ -94,12 +98,12 @@ def _not_told(error: IikoError | HubError) -> str:
     return error.code or "iiko_unreachable"
 
 
-def refused(status: CommandStatus) -> Verdict:
+def refused(status: CommandStatus) -> StepOutcome:
     """Judge a command whose status is an error: with iiko's own words."""
     said = [text for text in (status.message, status.reason) if text]
     # The words name the reason, or are the same.
     words = said[:1] if len(said) == 2 and said[1] in said[0] else said
-    return Verdict(
+    return StepOutcome(
         CommandState.REJECTED, None, code_of(status.reason, status.message or ""), ". ".join(words)
     )
 

@@ -21,7 +21,7 @@ class Meaning:
     next_step: Any
 
 
-_AT_THE_TILL = _("Look at the order on the till and do it there if it is still wanted.")
+_AT_THE_POS = _("Look at the order on the till and do it there if it is still wanted.")
 _READ_AGAIN = _("Read the dictionaries again and choose another one.")
 _SWITCH_ON = _("Have it switched on in iikoWeb, then try again.")
 
@@ -41,8 +41,8 @@ OF_IIKO: dict[str, Meaning] = {
         _("The till does not allow this status for this order."),
         _("Take the steps in between first, or do it on the till."),
     ),
-    "OrderNotFound": Meaning(_("The till does not know this order."), _AT_THE_TILL),
-    "OrderItemsNotExists": Meaning(_("The till does not find the items of this order."), _AT_THE_TILL),
+    "OrderNotFound": Meaning(_("The till does not know this order."), _AT_THE_POS),
+    "OrderItemsNotExists": Meaning(_("The till does not find the items of this order."), _AT_THE_POS),
     "CourierIdDoesNotExist": Meaning(
         _("iiko does not know this courier."),
         _("Read the dictionaries again and choose another courier."),
@@ -54,7 +54,7 @@ OF_IIKO: dict[str, Meaning] = {
         _("The order belongs to another courier."), _("Assign the courier first.")
     ),
     "CanNotAssignCourierToOrder": Meaning(
-        _("No courier can be assigned to this order: it is picked up, or has left already."), _AT_THE_TILL
+        _("No courier can be assigned to this order: it is picked up, or has left already."), _AT_THE_POS
     ),
     "PaymentTypeNotFound": Meaning(_("iiko does not know this payment type."), _READ_AGAIN),
     "PaymentTypeCanNotBeUsedAsExternal": Meaning(
@@ -75,7 +75,7 @@ OF_IIKO: dict[str, Meaning] = {
         _("The restaurant's tills are switched off."), _("Switch them on, then try again.")
     ),
     "TerminalGroupUnregistered": Meaning(_("iiko does not know the restaurant's tills."), _SWITCH_ON),
-    "TerminalGroupIdNotDetermined": Meaning(_("iiko cannot tell which till has the order."), _AT_THE_TILL),
+    "TerminalGroupIdNotDetermined": Meaning(_("iiko cannot tell which till has the order."), _AT_THE_POS),
     "OrganizationUnregistered": Meaning(_("iiko does not know this restaurant."), _SWITCH_ON),
     "OrganizationDisabled": Meaning(_("The restaurant is switched off in iiko."), _SWITCH_ON),
     TOO_OLD: Meaning(
@@ -101,7 +101,7 @@ REFUSED = "refused"
 """iiko's refusal, with no code that is known; its words are iiko's own."""
 
 OF_HUB: dict[str, Meaning] = {
-    REFUSED: Meaning(_("iiko refused and named no reason that the hub knows."), _AT_THE_TILL),
+    REFUSED: Meaning(_("iiko refused and named no reason that the hub knows."), _AT_THE_POS),
     "right_missing": Meaning(
         _("The API login may not do this."), _("Switch the right on in the settings of the login in iikoWeb.")
     ),
@@ -136,7 +136,7 @@ OF_HUB: dict[str, Meaning] = {
         _("See what became of the earlier command, then ask again."),
     ),
     "order_closed": Meaning(
-        _("The order was closed before this could be sent; nothing was sent."), _AT_THE_TILL
+        _("The order was closed before this could be sent; nothing was sent."), _AT_THE_POS
     ),
     "order_cancelled": Meaning(
         _("The order was cancelled before this could be sent; nothing was sent."),
@@ -147,7 +147,7 @@ OF_HUB: dict[str, Meaning] = {
         _("See whether another order took its place on the till."),
     ),
     "unknown_to_iiko": Meaning(
-        _("iiko stopped listing the order before this could be sent; nothing was sent."), _AT_THE_TILL
+        _("iiko stopped listing the order before this could be sent; nothing was sent."), _AT_THE_POS
     ),
     "order_made_anew": Meaning(
         _("The order was replaced by another before this could be sent; nothing was sent."),
@@ -169,15 +169,15 @@ OF_HUB: dict[str, Meaning] = {
             "iiko's answer was lost, and the order shows no trace of the change. A till that was offline may "
             "still carry it out."
         ),
-        _AT_THE_TILL,
+        _AT_THE_POS,
     ),
     "over_without_it": Meaning(
-        _("iiko's answer was lost. The order is over by now and does not show the change."), _AT_THE_TILL
+        _("iiko's answer was lost. The order is over by now and does not show the change."), _AT_THE_POS
     ),
-    NOT_SHOWN: Meaning(_("iiko said that it is done, but the order does not show the change."), _AT_THE_TILL),
-    "no_answer": Meaning(_("The till never answered; it may have been offline."), _AT_THE_TILL),
+    NOT_SHOWN: Meaning(_("iiko said that it is done, but the order does not show the change."), _AT_THE_POS),
+    "no_answer": Meaning(_("The till never answered; it may have been offline."), _AT_THE_POS),
     "given_up": Meaning(
-        _("It was given up by a person. It had been sent: iiko may still carry it out."), _AT_THE_TILL
+        _("It was given up by a person. It had been sent: iiko may still carry it out."), _AT_THE_POS
     ),
     "given_up_unsent": Meaning(
         _("It was given up by a person before it was sent."), _("Ask again if it is still wanted.")
@@ -186,40 +186,40 @@ OF_HUB: dict[str, Meaning] = {
 """The hub's own."""
 
 _CHANGE_FIRST = _("Change that on the till first, or give the discount there.")
-_GIVE_AT_TILL = _("Give the discount on the till.")
+_GIVE_AT_POS = _("Give the discount on the till.")
 _OLD_STAYS = _("The order stays as it was. Give the discount on the till, or ask again.")
 _LOOK_AT_BOTH = _("Look at both orders on the till now and leave the guest exactly one of them.")
 
 OF_REBUILDING: dict[str, Meaning] = {
     "status_unknown": Meaning(
-        _("The order has no status that the hub knows, so it may be in the kitchen."), _GIVE_AT_TILL
+        _("The order has no status that the hub knows, so it may be in the kitchen."), _GIVE_AT_POS
     ),
-    "kitchen_has_it": Meaning(_("The kitchen has the order, so it cannot be re-issued."), _GIVE_AT_TILL),
+    "kitchen_has_it": Meaning(_("The kitchen has the order, so it cannot be re-issued."), _GIVE_AT_POS),
     "payment_processed": Meaning(
         _("A payment of this order is processed already, and a new order would be without it."),
-        _GIVE_AT_TILL,
+        _GIVE_AT_POS,
     ),
-    "has_combo": Meaning(_("A combo cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_TILL),
+    "has_combo": Meaning(_("A combo cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_POS),
     "has_compound_item": Meaning(
-        _("A dish of several parts cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_TILL
+        _("A dish of several parts cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_POS
     ),
     "item_not_rebuildable": Meaning(
-        _("An item cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_TILL
+        _("An item cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_POS
     ),
-    "no_items": Meaning(_("The hub knows of no items in this order."), _GIVE_AT_TILL),
+    "no_items": Meaning(_("The hub knows of no items in this order."), _GIVE_AT_POS),
     "has_tips": Meaning(_("Tips cannot be carried over to a new order."), _CHANGE_FIRST),
     "has_loyalty": Meaning(
-        _("A coupon or a loyalty programme works on this order and cannot be carried over."), _GIVE_AT_TILL
+        _("A coupon or a loyalty programme works on this order and cannot be carried over."), _GIVE_AT_POS
     ),
     "has_external_data": Meaning(
-        _("Data of another program hangs on this order and cannot be carried over whole."), _GIVE_AT_TILL
+        _("Data of another program hangs on this order and cannot be carried over whole."), _GIVE_AT_POS
     ),
     "amount_too_large": Meaning(
-        _("An item has an amount that iiko does not take in a new order (0 to 999.999)."), _GIVE_AT_TILL
+        _("An item has an amount that iiko does not take in a new order (0 to 999.999)."), _GIVE_AT_POS
     ),
-    "has_external_courier": Meaning(_("A courier service is called for this order already."), _GIVE_AT_TILL),
+    "has_external_courier": Meaning(_("A courier service is called for this order already."), _GIVE_AT_POS),
     "discount_not_rebuildable": Meaning(
-        _("The order has a discount that cannot be given anew from outside."), _GIVE_AT_TILL
+        _("The order has a discount that cannot be given anew from outside."), _GIVE_AT_POS
     ),
     "payment_not_rebuildable": Meaning(
         _("The order has a payment that cannot be put down anew from outside."), _CHANGE_FIRST
@@ -233,13 +233,13 @@ OF_REBUILDING: dict[str, Meaning] = {
             "What the order will cost with this discount is known to the till alone, so its payments cannot "
             "be set."
         ),
-        _GIVE_AT_TILL,
+        _GIVE_AT_POS,
     ),
     "guest_not_rebuildable": Meaning(
-        _("The guest or the phone of this order cannot be carried over as iiko takes them."), _GIVE_AT_TILL
+        _("The guest or the phone of this order cannot be carried over as iiko takes them."), _GIVE_AT_POS
     ),
     "address_not_rebuildable": Meaning(
-        _("The address of this order cannot be carried over as iiko takes it."), _GIVE_AT_TILL
+        _("The address of this order cannot be carried over as iiko takes it."), _GIVE_AT_POS
     ),
     "text_too_long": Meaning(
         _("The order has a text that is longer than iiko takes in a new order."), _CHANGE_FIRST
@@ -257,7 +257,7 @@ OF_REBUILDING: dict[str, Meaning] = {
 
 OF_DISCOUNT: dict[str, Meaning] = {
     "order_not_shown": Meaning(
-        _("iiko did not show the order when it was asked for it; nothing was sent."), _GIVE_AT_TILL
+        _("iiko did not show the order when it was asked for it; nothing was sent."), _GIVE_AT_POS
     ),
     "till_offline": Meaning(
         _("The till does not answer just now, so no new order was sent."), _("Ask again once it does.")
@@ -299,14 +299,14 @@ OF_DISCOUNT: dict[str, Meaning] = {
     ),
     "reissue_cancelled": Meaning(_("Somebody cancelled the new order meanwhile."), _OLD_STAYS),
     "undone_cooking": Meaning(
-        _("The kitchen began with the old order meanwhile, so the new one was taken back."), _GIVE_AT_TILL
+        _("The kitchen began with the old order meanwhile, so the new one was taken back."), _GIVE_AT_POS
     ),
     "undone_cancelled": Meaning(
         _("Somebody cancelled the old order meanwhile, so the new one was taken back too."),
         _("Take a new order if it is still wanted."),
     ),
     "undone_closed": Meaning(
-        _("The old order was closed meanwhile, so the new one was taken back."), _AT_THE_TILL
+        _("The old order was closed meanwhile, so the new one was taken back."), _AT_THE_POS
     ),
     "undone_refused": Meaning(
         _("iiko did not cancel the old order, so the new one was taken back."), _OLD_STAYS

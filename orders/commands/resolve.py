@@ -16,7 +16,7 @@ from iiko_client.models.payments import PaymentKind
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits
 from orders.actions.rules import Subject, version_of
-from orders.errors import BadWish
+from orders.errors import InvalidParams
 from orders.models.order import Order
 from orders.payments.kinds import KIND_IN_DICTIONARY, kind_of
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
@@ -45,13 +45,13 @@ def courier(organization: Organization, courier_id: str) -> Courier:
     """
     found = Courier.objects.filter(organization=organization, iiko_id=canonical_id(courier_id)).first()
     if found is None:
-        raise BadWish(
+        raise InvalidParams(
             "unknown_courier",
             _("%s has no courier with this id. Read the dictionaries again if the courier is new.")
             % organization.name,
         )
     if found.is_deleted:
-        raise BadWish("courier_deleted", _("%s is deleted in iiko.") % found)
+        raise InvalidParams("courier_deleted", _("%s is deleted in iiko.") % found)
     return found
 
 
@@ -67,7 +67,7 @@ def payments(order: Order, asked: Sequence[AskedPayment]) -> list[dict[str, Any]
     resolved = [_payment(order, one) for one in asked]
     put_down = sum(one.sum_minor for one in asked)
     if order.amount_minor is not None and put_down < order.amount_minor:
-        raise BadWish(
+        raise InvalidParams(
             "sum_too_small",
             _("The payments come to %(sum)s, the order costs %(amount)s.")
             % {
@@ -84,7 +84,7 @@ def _payment(order: Order, asked: AskedPayment) -> dict[str, Any]:
     if kind is PaymentKind.LOYALTY_CARD:
         _refuse_loyalty_card()
     if asked.is_processed_externally and not may_be_processed_outside(entry):
-        raise BadWish(
+        raise InvalidParams(
             "payment_type_not_external",
             _("iiko takes %s only itself, so it cannot have been paid outside iiko.") % entry.name,
         )
@@ -100,7 +100,7 @@ def _payment(order: Order, asked: AskedPayment) -> dict[str, Any]:
 
 def _refuse_loyalty_card() -> NoReturn:
     # Both fields are required (docs/iiko.md#payments).
-    raise BadWish(
+    raise InvalidParams(
         "loyalty_card_needs_guest",
         _(
             "iiko takes a payment from a loyalty card only with the guest's own proof (credential, "
@@ -126,9 +126,9 @@ def _types(order: Order) -> QuerySet[DictionaryEntry]:
 def _type_by_id(order: Order, asked: AskedPayment) -> DictionaryEntry:
     entry = _types(order).filter(iiko_id=canonical_id(asked.type_id or "")).first()
     if entry is None:
-        raise BadWish("unknown_payment_type", _("This restaurant has no payment type with this id."))
+        raise InvalidParams("unknown_payment_type", _("This restaurant has no payment type with this id."))
     if asked.kind is not None and kind_of(entry) is not asked.kind:
-        raise BadWish(
+        raise InvalidParams(
             "payment_type_of_other_kind",
             _("%(name)s is of the kind %(kind)s.") % {"name": entry.name, "kind": kind_of(entry).value},
         )
@@ -138,7 +138,7 @@ def _type_by_id(order: Order, asked: AskedPayment) -> DictionaryEntry:
 def _type_by_kind(order: Order, asked: AskedPayment) -> DictionaryEntry:
     kind = asked.kind
     if kind is None:
-        raise BadWish("payment_without_type", _("Each payment needs paymentTypeId or paymentTypeKind."))
+        raise InvalidParams("payment_without_type", _("Each payment needs paymentTypeId or paymentTypeKind."))
     if kind is PaymentKind.LOYALTY_CARD:
         _refuse_loyalty_card()
     wanted = KIND_IN_DICTIONARY.get(kind, kind.value)
@@ -154,8 +154,8 @@ def _type_by_kind(order: Order, asked: AskedPayment) -> DictionaryEntry:
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise BadWish("no_such_payment_type", _no_type_of(kind, order))
-    raise BadWish(
+        raise InvalidParams("no_such_payment_type", _no_type_of(kind, order))
+    raise InvalidParams(
         "payment_type_ambiguous",
         _(
             "Several payment types are of the kind %(kind)s. Give paymentTypeId, or have the usual one "
@@ -207,7 +207,9 @@ def cancellation(
     if removal is None and needs_removal_type(subject):
         removal = _removal_of_made_food(organization)
     if removal is not None and removal.data.get("is_reason_required") and not reason:
-        raise BadWish("reason_needed", _("The removal type %s needs a reason. Give one.") % removal.name)
+        raise InvalidParams(
+            "reason_needed", _("The removal type %s needs a reason. Give one.") % removal.name
+        )
     takes_ids, takes_comments = _knows(subject, CAUSES_FROM), _knows(subject, COMMENTS_FROM)
     return {
         "comment": reason if takes_comments else "",
@@ -236,7 +238,7 @@ def words_of_cancellation(subject: Subject, reason: str, *, is_printed: bool = F
 
 
 def _knows(subject: Subject, needed: tuple[int, ...]) -> bool:
-    version = version_of(subject.till_version)
+    version = version_of(subject.pos_version)
     return not version or version >= needed
 
 
@@ -258,7 +260,7 @@ def _entry(organization: Organization, kind: DictionaryKind, iiko_id: str) -> Di
     entries = DictionaryEntry.objects.filter(organization=organization, kind=kind, is_deleted=False)
     found = entries.filter(iiko_id=canonical_id(iiko_id)).first()
     if found is None:
-        raise BadWish(
+        raise InvalidParams(
             f"unknown_{kind.value}",
             _("%(restaurant)s has no such entry (%(what)s): %(id)s.")
             % {"restaurant": organization.name, "what": kind.label, "id": iiko_id},
@@ -308,10 +310,10 @@ def removal_type(organization: Organization) -> DictionaryEntry:
     raise _removal_type_needed(organization)
 
 
-def _removal_type_needed(organization: Organization) -> BadWish:
+def _removal_type_needed(organization: Organization) -> InvalidParams:
     entries = removal_types(organization.iiko_id)
     listed = "; ".join(f"{entry.name} ({write_off_text(entry)}) = {entry.iiko_id}" for entry in entries)
-    return BadWish(
+    return InvalidParams(
         "removal_type_needed",
         _("Food of this order is made already: say how it is removed. Give removal_type_id: %s.")
         % (listed or _("the dictionary is empty, read the dictionaries first")),

@@ -13,7 +13,7 @@ from iiko_client.http.responses import RIGHT_MISSING
 from iiko_client.models.payments import Payment, PaymentKind
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits
-from orders.actions.rules import DRIVER_FROM, is_till_from, subject_of
+from orders.actions.rules import DRIVER_FROM, is_pos_from, subject_of
 from orders.commands.outcome import SEND_WITHIN
 from orders.commands.refusals import TOO_OLD, code_of
 from orders.models.command import CommandKind, OrderCommand
@@ -58,13 +58,13 @@ def _ids(order: Order) -> dict[str, str]:
 
 
 def _status(client: IikoClient, order: Order, command: OrderCommand) -> str:
-    wish = command.wish
-    status = DeliveryStatus(wish["status"])
+    params = command.params
+    status = DeliveryStatus(params["status"])
     if status is DeliveryStatus.UNCONFIRMED:
         return client.cancel_confirmation(**_ids(order)).correlation_id
     if status is DeliveryStatus.WAIT_COOKING:
         return client.confirm(**_ids(order)).correlation_id
-    text = wish.get("delivered_at")
+    text = params.get("delivered_at")
     moment = datetime.fromisoformat(text) if text else None
     zone = zone_of(order)
     if status is DeliveryStatus.CLOSED:
@@ -84,8 +84,8 @@ def _courier(client: IikoClient, order: Order, command: OrderCommand) -> str:
     A version that nobody knows gets the older call, which every till takes; only that one cannot take a
     courier off. Where iiko surely did nothing because it does not know the newer call, the older follows.
     """
-    courier_id: str | None = command.wish["courier_id"]
-    is_new = is_till_from(subject_of(order), DRIVER_FROM) and not command.saga.get(OLDER_COURIER_CALL)
+    courier_id: str | None = command.params["courier_id"]
+    is_new = is_pos_from(subject_of(order), DRIVER_FROM) and not command.state_data.get(OLDER_COURIER_CALL)
     if courier_id is None or is_new:
         try:
             return client.change_driver(
@@ -118,9 +118,9 @@ def may_go_the_older_way(command: OrderCommand, code: str, now: datetime) -> boo
     """Whether a courier that iiko refused because of the till's age may be sent by the older call."""
     return (
         command.kind == CommandKind.ASSIGN_COURIER
-        and command.wish["courier_id"] is not None
+        and command.params["courier_id"] is not None
         and code == TOO_OLD
-        and not command.saga.get(OLDER_COURIER_CALL)
+        and not command.state_data.get(OLDER_COURIER_CALL)
         and now - command.created_at <= SEND_WITHIN
     )
 
@@ -135,20 +135,20 @@ def _payment(client: IikoClient, order: Order, command: OrderCommand) -> str:
             # Tills know it from 7.6.3, as they do this operation; what is not so needs no word.
             is_fiscalized_externally=one.get("is_fiscalized_externally") or None,
         )
-        for one in command.wish["payments"]
+        for one in command.params["payments"]
     ]
     return client.change_payments(**_ids(order), payments=payments).correlation_id
 
 
 def _cancel(client: IikoClient, order: Order, command: OrderCommand) -> str:
-    wish = command.wish
-    comment = wish["comment"] or None
+    params = command.params
+    comment = params["comment"] or None
     return client.cancel(
         **_ids(order),
-        cause_id=wish["cause_id"],
+        cause_id=params["cause_id"],
         comment=comment,
-        removal_type_id=wish["removal_type_id"],
-        removal_comment=comment if wish["removal_type_id"] else None,
+        removal_type_id=params["removal_type_id"],
+        removal_comment=comment if params["removal_type_id"] else None,
     ).correlation_id
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from orders.actions.discount.replacement import notice
+from orders.actions.discount.replacement import notice_replacements
 from orders.commands.fulfilment import fields_of, is_told_of
 from orders.commands.transitions import finish
 from orders.models.command import CommandState, OrderCommand
@@ -20,5 +20,5 @@ def settle(orders: Iterable[Order], *, now: datetime) -> None:
     commands = OrderCommand.objects.under_way().filter(order_id__in=by_id)
     for command in commands.select_for_update().order_by("id"):
         if is_told_of(command, fields_of(by_id[command.order_id])):
-            finish(command, CommandState.CONFIRMED, now=now, proof="event")
-    notice(by_id.values())
+            finish(command, CommandState.CONFIRMED, now=now, confirmed_by="event")
+    notice_replacements(by_id.values())

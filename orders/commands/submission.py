@@ -24,8 +24,8 @@ from orders.actions.discount.saga import MIDWAY, drafts_are_on
 from orders.actions.rules import Subject, check, check_courier_off, check_discount, check_status, subject_of
 from orders.commands import resolve
 from orders.commands.fulfilment import fields_of, is_so
-from orders.commands.transitions import finish, lock, tell
-from orders.errors import BadWish, NotAllowed, UnknownOrder
+from orders.commands.transitions import finish, lock, record
+from orders.errors import InvalidParams, NotAllowed, UnknownOrder
 from orders.models.command import OPEN_STATES, CommandKind, CommandState, OrderCommand, Phase
 from orders.models.order import Order
 from orders.signals import command_due
@@ -40,7 +40,7 @@ FIRST_PLAUSIBLE = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_APART = timedelta(hours=1)
 """So far ahead may the clock of a till or a caller be."""
 
-WishOf = Callable[[Subject], dict[str, Any]]
+ResolveParams = Callable[[Subject], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +64,20 @@ def request_status(
         UnknownOrder, NotAllowed, BadWish: nothing was stored.
     """
     if delivered_at is not None and status not in (DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED):
-        raise BadWish("delivered_at_unfit", _("delivered_at goes with Delivered and Closed only."))
+        raise InvalidParams("delivered_at_unfit", _("delivered_at goes with Delivered and Closed only."))
     if delivered_at is not None and not FIRST_PLAUSIBLE <= delivered_at <= now + CLOCKS_APART:
-        raise BadWish(
+        raise InvalidParams(
             "delivered_at_implausible",
             _("The guest cannot have had it then: the time lies in the future, or before the year 2000."),
         )
     if status is DeliveryStatus.CANCELLED:
         return request_cancel(order_id=order_id, reason="", by=by, now=now)
 
-    def wish(subject: Subject) -> dict[str, Any]:
+    def params(subject: Subject) -> dict[str, Any]:
         check_status(subject, status)
         return {"status": status.value, "delivered_at": iso(delivered_at)}
 
-    return _request(order_id, CommandKind.UPDATE_STATUS, wish, by, now)
+    return _request(order_id, CommandKind.UPDATE_STATUS, params, by, now)
 
 
 def request_courier(*, order_id: int, courier_id: str | None, by: Requester, now: datetime) -> OrderCommand:
@@ -90,7 +90,7 @@ def request_courier(*, order_id: int, courier_id: str | None, by: Requester, now
         UnknownOrder, NotAllowed, BadWish: nothing was stored.
     """
 
-    def wish(subject: Subject) -> dict[str, Any]:
+    def params(subject: Subject) -> dict[str, Any]:
         if courier_id is None:
             check_courier_off(subject)
             return {"courier_id": None, "courier_name": None}
@@ -100,7 +100,7 @@ def request_courier(*, order_id: int, courier_id: str | None, by: Requester, now
             raise NotAllowed("already_so", _("This courier has the order already."))
         return {"courier_id": courier.iiko_id, "courier_name": courier.name}
 
-    return _request(order_id, CommandKind.ASSIGN_COURIER, wish, by, now)
+    return _request(order_id, CommandKind.ASSIGN_COURIER, params, by, now)
 
 
 def request_payment(
@@ -112,14 +112,14 @@ def request_payment(
         UnknownOrder, NotAllowed, BadWish: nothing was stored.
     """
 
-    def wish(subject: Subject) -> dict[str, Any]:
+    def params(subject: Subject) -> dict[str, Any]:
         check(subject, CommandKind.UPDATE_PAYMENT)
         wanted = {"payments": resolve.payments(subject.order, payments)}
         if is_so(CommandKind.UPDATE_PAYMENT, wanted, fields_of(subject.order)):
             raise NotAllowed("already_so", _("The order has these payments already."))
         return wanted
 
-    return _request(order_id, CommandKind.UPDATE_PAYMENT, wish, by, now)
+    return _request(order_id, CommandKind.UPDATE_PAYMENT, params, by, now)
 
 
 def request_cancel(
@@ -137,13 +137,13 @@ def request_cancel(
         UnknownOrder, NotAllowed, BadWish: nothing was stored.
     """
     if len(reason) > LONGEST_COMMENT:
-        raise BadWish("reason_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
+        raise InvalidParams("reason_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
 
-    def wish(subject: Subject) -> dict[str, Any]:
+    def params(subject: Subject) -> dict[str, Any]:
         check(subject, CommandKind.CANCEL)
         return resolve.cancellation(subject, reason.strip(), cause_id, removal_type_id)
 
-    return _request(order_id, CommandKind.CANCEL, wish, by, now)
+    return _request(order_id, CommandKind.CANCEL, params, by, now)
 
 
 def request_discount(
@@ -155,23 +155,23 @@ def request_discount(
         UnknownOrder, NotAllowed, BadWish: nothing was stored.
     """
 
-    def wish(subject: Subject) -> dict[str, Any]:
+    def params(subject: Subject) -> dict[str, Any]:
         order = subject.order
         has_drafts = not asked.reissue and drafts_are_on(order.organization_id)
         check_discount(subject, reissue=asked.reissue, has_drafts=has_drafts)
-        _check_no_twin(order)
+        _check_no_other_discount(order)
         wanted = calculation.discount(order, asked)
         if asked.reissue:
             check_payments(order, wanted)
         return wanted
 
-    return _request(order_id, CommandKind.APPLY_DISCOUNT, wish, by, now, phase=Phase.READ)
+    return _request(order_id, CommandKind.APPLY_DISCOUNT, params, by, now, phase=Phase.READ)
 
 
-def _check_no_twin(order: Order) -> None:
+def _check_no_other_discount(order: Order) -> None:
     """One discount at a time: two would make two orders of one."""
     about = discounts_about(order)
-    if about.filter(state=CommandState.ATTENTION).exists():
+    if about.filter(state=CommandState.NEEDS_ATTENTION).exists():
         raise NotAllowed(
             "discount_unsettled",
             _("A discount of this order ended in a way that a person must look at first. See its commands."),
@@ -183,32 +183,38 @@ def _check_no_twin(order: Order) -> None:
 
 
 def _request(
-    order_id: int, kind: CommandKind, wish_of: WishOf, by: Requester, now: datetime, *, phase: str = ""
+    order_id: int,
+    kind: CommandKind,
+    resolve_params: ResolveParams,
+    by: Requester,
+    now: datetime,
+    *,
+    phase: str = "",
 ) -> OrderCommand:
     with transaction.atomic():
         order = _locked(order_id)
         _check_link(order.organization)
-        wish = _wish(order, kind, wish_of)
+        params = _params(order, kind, resolve_params)
         command = OrderCommand.objects.create(
             order=order,
             kind=kind,
-            wish=wish,
-            order_then={name: getattr(order, name) for name in _REMEMBERED},
+            params=params,
+            order_snapshot={name: getattr(order, name) for name in _REMEMBERED},
             requested_by=by.name[:200],
             user=by.user,
             created_at=now,
             phase=phase,
         )
         logger.info("command.asked", command_pk=command.pk, order_pk=order.pk, kind=str(kind))
-        tell(command, None, CommandState.PENDING, now=now, actor=command.requested_by)
+        record(command, None, CommandState.PENDING, now=now, actor=command.requested_by)
         command_due.send(OrderCommand, command_id=command.pk, at=None)
     return command
 
 
-def _wish(order: Order, kind: CommandKind, wish_of: WishOf) -> dict[str, Any]:
+def _params(order: Order, kind: CommandKind, resolve_params: ResolveParams) -> dict[str, Any]:
     under_way = OrderCommand.objects.open().filter(order=order, kind=kind)
     try:
-        wish = wish_of(subject_of(order))
+        params = resolve_params(subject_of(order))
     except NotAllowed as refusal:
         if refusal.code == "already_so" and under_way.exists():
             raise NotAllowed(
@@ -216,11 +222,11 @@ def _wish(order: Order, kind: CommandKind, wish_of: WishOf) -> dict[str, Any]:
                 _("The order is so now, but another change is on its way. Wait until iiko has answered."),
             ) from refusal
         raise
-    if under_way.filter(wish=wish).exists():
+    if under_way.filter(params=params).exists():
         raise NotAllowed(
             "already_asked", _("This was asked already and iiko has not answered yet. Wait for its answer.")
         )
-    return wish
+    return params
 
 
 def _locked(order_id: int) -> Order:
@@ -240,7 +246,7 @@ def _check_link(organization: Organization) -> None:
     credentials_of(login_of(organization))
 
 
-def give_up(*, command_id: int, by: Requester, now: datetime) -> OrderCommand:
+def abandon(*, command_id: int, by: Requester, now: datetime) -> OrderCommand:
     """Stop following a command; what was sent may still be carried out by iiko.
 
     Raises:
@@ -252,15 +258,15 @@ def give_up(*, command_id: int, by: Requester, now: datetime) -> OrderCommand:
         if locked is None:
             raise UnknownOrder(_("There is no such command."))
         _order, command = locked
-        if command.is_final and command.state != CommandState.ATTENTION:
+        if command.is_final and command.state != CommandState.NEEDS_ATTENTION:
             raise NotAllowed("command_over", _("This command is over already."))
-        code = _given_up(command)
+        code = _abandoned_code(command)
         finish(command, CommandState.EXPIRED, now=now, code=code, actor=by.name)
     return command
 
 
-def _given_up(command: OrderCommand) -> str:
-    if command.state == CommandState.ATTENTION:
+def _abandoned_code(command: OrderCommand) -> str:
+    if command.state == CommandState.NEEDS_ATTENTION:
         return "seen_to"
     was_sent = command.state != CommandState.PENDING
     if command.phase in MIDWAY or (command.phase and was_sent):

@@ -48,11 +48,11 @@ def enter(command: OrderCommand, phase: str, *, now: datetime) -> None:
     """Begin the next phase of a locked command; its first step is due at once."""
     before, command.state = command.state, CommandState.PENDING
     command.phase, command.phase_at = phase, now
-    command.new_order_id = command.saga.get("new_order_id", "")
-    command.correlation_id = command.error_code = command.error = command.proof = ""
-    command.looks, command.sent_at, command.finished_at, command.held_until = 0, None, None, now
+    command.new_order_id = command.state_data.get("new_order_id", "")
+    command.correlation_id = command.error_code = command.error = command.confirmed_by = ""
+    command.poll_count, command.sent_at, command.finished_at, command.next_attempt_at = 0, None, None, now
     command.save()
-    tell(command, before, command.state, now=now, actor=HUB)
+    record(command, before, command.state, now=now, actor=HUB)
     command_due.send(OrderCommand, command_id=command.pk, at=None)
 
 
@@ -67,7 +67,7 @@ def finish(
     now: datetime,
     code: str = "",
     error: str = "",
-    proof: str = "",
+    confirmed_by: str = "",
     actor: str | None = None,
 ) -> None:
     """End a command that is locked and open; the next one of its order is due.
@@ -75,12 +75,24 @@ def finish(
     ``error`` holds iiko's own words; the hub's are found by ``code`` (``services.refusals``).
     """
     before, command.state = command.state, state
-    command.error_code, command.error, command.proof = code[:100], error, proof
-    command.finished_at, command.held_until = now, None
-    command.saga = {key: value for key, value in command.saga.items() if key not in _ONLY_ON_THE_WAY}
-    command.save(update_fields=["state", "error_code", "error", "proof", "finished_at", "held_until", "saga"])
-    tell(command, before, state, now=now, actor=actor or (_IIKO if state in _SAID_BY_IIKO else HUB))
-    log = logger.error if state == CommandState.ATTENTION else logger.info
+    command.error_code, command.error, command.confirmed_by = code[:100], error, confirmed_by
+    command.finished_at, command.next_attempt_at = now, None
+    command.state_data = {
+        key: value for key, value in command.state_data.items() if key not in _ONLY_ON_THE_WAY
+    }
+    command.save(
+        update_fields=[
+            "state",
+            "error_code",
+            "error",
+            "confirmed_by",
+            "finished_at",
+            "next_attempt_at",
+            "state_data",
+        ]
+    )
+    record(command, before, state, now=now, actor=actor or (_IIKO if state in _SAID_BY_IIKO else HUB))
+    log = logger.error if state == CommandState.NEEDS_ATTENTION else logger.info
     log(
         "command.ended",
         command_pk=command.pk,
@@ -98,9 +110,9 @@ def finish(
         command_due.send(OrderCommand, command_id=after.pk, at=None)
 
 
-def tell(command: OrderCommand, before: str | None, after: str, *, now: datetime, actor: str) -> None:
+def record(command: OrderCommand, before: str | None, after: str, *, now: datetime, actor: str) -> None:
     """Write a step of a command into the story of its order."""
-    about = {"command_id": command.pk, "kind": command.kind, "wish": command.wish}
+    about = {"command_id": command.pk, "kind": command.kind, "params": command.params}
     if command.phase:
         about |= {"phase": str(command.phase), "new_iiko_order_id": command.new_order_id or None}
     TimelineEntry.objects.create(

@@ -19,12 +19,12 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from core.mirror.change_feed import change_times
-from core.mirror.precedence import FALLBACK, RankedRow
+from core.mirror.precedence import FALLBACK, PrecedenceRow
 from core.sql_bulk import insert_rows, update_rows
 from iiko_client.models.order import OrderFields
 from orders.commands.settle import settle
 from orders.errors import OrderRowGone
-from orders.mirror.timeline import STORY_COLUMNS, Story
+from orders.mirror.timeline import TIMELINE_COLUMNS, TimelineBuilder
 from orders.models.command import OrderCommand
 from orders.models.order import MergedOrder, Order, TimelineEntry
 from orders.signals import order_merged
@@ -36,7 +36,7 @@ _WRITTEN = (
     *MIRRORED,
     "iiko_order_id",
     "revision",
-    "field_ranks",
+    "field_precedence",
     "not_listed_since",
     "refusal_acknowledged_at",
     "refusal_acknowledged_by",
@@ -53,7 +53,7 @@ class OrderReport:
     organization_id: str
     iiko_order_id: str | None
     external_order_id: str | None
-    rank: str
+    precedence: str
     revision: int | None
     fields: OrderFields
     happened_at: datetime | None
@@ -72,13 +72,13 @@ class Applied:
     outcome: Outcome
 
 
-class _Row(RankedRow[Order]):
+class _Row(PrecedenceRow[Order]):
     """One order of the batch, and what it will tell."""
 
     def __init__(self, order: Order, *, now: datetime | None = None) -> None:
         super().__init__(order, now=now)
         self.order = order
-        self.story = Story(order, self.ranks)
+        self.timeline = TimelineBuilder(order, self.precedences)
 
     def identify(self, iiko_order_id: str) -> None:
         """An id is told once and never changes, so the oldest message may bring it."""
@@ -136,29 +136,29 @@ def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int,
     times = change_times()
     rows = _lock_rows(reports, times, now)
     outcomes: dict[int, Applied] = {}
-    losers: dict[int, int] = {}
+    duplicates: dict[int, int] = {}
     for report in reports:
-        row, loser = _identify(rows, report)
-        row.story.open(report.happened_at, report.event_id, now)
-        if loser is not None:
-            losers[loser.order.pk] = row.order.pk
-            _absorb(row, loser)
-            rows.forget(loser)
+        row, duplicate = _identify(rows, report)
+        row.timeline.open(report.happened_at, report.event_id, now)
+        if duplicate is not None:
+            duplicates[duplicate.order.pk] = row.order.pk
+            _merge(row, duplicate)
+            rows.forget(duplicate)
         outcome = _apply(row, report)
-        row.story.close()
+        row.timeline.close()
         rows.know(row)
         outcomes[report.event_id] = Applied(row.order.pk, outcome)
-    _write(rows, losers, times)
+    _write(rows, duplicates, times)
     settle((row.order for row in rows.all.values() if row.is_changed), now=now)
     return {
-        event_id: Applied(_keeper(losers, applied.order_id), applied.outcome)
+        event_id: Applied(_survivor(duplicates, applied.order_id), applied.outcome)
         for event_id, applied in outcomes.items()
     }
 
 
-def _keeper(losers: dict[int, int], order_id: int) -> int:
-    while order_id in losers:
-        order_id = losers[order_id]
+def _survivor(duplicates: dict[int, int], order_id: int) -> int:
+    while order_id in duplicates:
+        order_id = duplicates[order_id]
     return order_id
 
 
@@ -211,7 +211,7 @@ _NAME_LOCKS = 0x11C1  # keeps these advisory locks apart from anybody else's in 
 _NAME_BUCKETS = 1024  # bounds how many a batch can take
 
 
-_KEYS = ("id", "organization_id", "iiko_order_id", "external_order_id", "soi_external_id", "field_ranks")
+_KEYS = ("id", "organization_id", "iiko_order_id", "external_order_id", "soi_external_id", "field_precedence")
 
 
 def _matching(reports: Sequence[OrderReport]) -> Q:
@@ -265,24 +265,24 @@ def _identify(rows: _Rows, report: OrderReport) -> tuple[_Row, _Row | None]:
         row.identify(report.iiko_order_id)
         return row, None
     # The older row keeps its number: it is the one people have seen.
-    keeper, loser = sorted((row, nameless), key=lambda one: one.order.pk)
-    keeper.identify(report.iiko_order_id)
-    return keeper, loser
+    survivor, duplicate = sorted((row, nameless), key=lambda one: one.order.pk)
+    survivor.identify(report.iiko_order_id)
+    return survivor, duplicate
 
 
-def _absorb(keeper: _Row, loser: _Row) -> None:
+def _merge(survivor: _Row, duplicate: _Row) -> None:
     """Give the keeper every field in which the other row knew better."""
     for name in MIRRORED:
-        rank = loser.ranks.of(name)
-        if rank > keeper.ranks.of(name):
-            keeper.set(name, getattr(loser.order, name), rank)
-    keeper.order.revision = max(keeper.order.revision or 0, loser.order.revision or 0) or None
-    if keeper.order.refusal_acknowledged_at is None:
-        keeper.order.refusal_acknowledged_at = loser.order.refusal_acknowledged_at
-        keeper.order.refusal_acknowledged_by = loser.order.refusal_acknowledged_by
-    keeper.order.created_at = min(keeper.order.created_at, loser.order.created_at)
-    keeper.story.absorb(loser.story, loser_id=loser.order.pk)
-    keeper.is_changed = keeper.is_touched = True
+        precedence = duplicate.precedences.of(name)
+        if precedence > survivor.precedences.of(name):
+            survivor.set(name, getattr(duplicate.order, name), precedence)
+    survivor.order.revision = max(survivor.order.revision or 0, duplicate.order.revision or 0) or None
+    if survivor.order.refusal_acknowledged_at is None:
+        survivor.order.refusal_acknowledged_at = duplicate.order.refusal_acknowledged_at
+        survivor.order.refusal_acknowledged_by = duplicate.order.refusal_acknowledged_by
+    survivor.order.created_at = min(survivor.order.created_at, duplicate.order.created_at)
+    survivor.timeline.merge(duplicate.timeline, duplicate_id=duplicate.order.pk)
+    survivor.is_changed = survivor.is_touched = True
 
 
 # --- what changes ----------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ def _absorb(keeper: _Row, loser: _Row) -> None:
 
 def _apply(row: _Row, report: OrderReport) -> Outcome:
     refusal = (row.order.creation_status, row.order.error_info)
-    counts = row.take(report.fields, report.rank)
+    counts = row.take(report.fields, report.precedence)
     if refusal != (row.order.creation_status, row.order.error_info):
         row.order.refusal_acknowledged_at = None  # another refusal wants to be seen to
     _guess_restaurant(row, report)
@@ -311,30 +311,30 @@ def _hear(row: _Row, report: OrderReport) -> None:
 
 
 def _guess_restaurant(row: _Row, report: OrderReport) -> None:
-    if report.fallback_restaurant_name and row.ranks.of("restaurant_name") <= FALLBACK:
+    if report.fallback_restaurant_name and row.precedences.of("restaurant_name") <= FALLBACK:
         row.set("restaurant_name", report.fallback_restaurant_name, FALLBACK)
 
 
 # --- writing ---------------------------------------------------------------------------------------
 
 
-def _write(rows: _Rows, losers: dict[int, int], times: Iterator[datetime]) -> None:
-    for loser_id, keeper_id in losers.items():
-        keeper_id = _keeper(losers, keeper_id)
-        order_merged.send(Order, loser_id=loser_id, keeper_id=keeper_id)
-        TimelineEntry.objects.filter(order_id=loser_id).update(order_id=keeper_id)
-        OrderCommand.objects.filter(order_id=loser_id).update(order_id=keeper_id)
-        MergedOrder.objects.filter(order_id=loser_id).update(order_id=keeper_id)
-        MergedOrder.objects.create(pk=loser_id, order_id=keeper_id)
-        Order.objects.filter(pk=loser_id).delete()
+def _write(rows: _Rows, duplicates: dict[int, int], times: Iterator[datetime]) -> None:
+    for duplicate_id, survivor_id in duplicates.items():
+        survivor_id = _survivor(duplicates, survivor_id)
+        order_merged.send(Order, duplicate_id=duplicate_id, survivor_id=survivor_id)
+        TimelineEntry.objects.filter(order_id=duplicate_id).update(order_id=survivor_id)
+        OrderCommand.objects.filter(order_id=duplicate_id).update(order_id=survivor_id)
+        MergedOrder.objects.filter(order_id=duplicate_id).update(order_id=survivor_id)
+        MergedOrder.objects.create(pk=duplicate_id, order_id=survivor_id)
+        Order.objects.filter(pk=duplicate_id).delete()
     touched = [row for row in rows.all.values() if row.is_touched]
     update_rows(Order, _WRITTEN, [_columns(row, times) for row in touched])
-    insert_rows(TimelineEntry, STORY_COLUMNS, [told for row in touched for told in row.story.rows()])
+    insert_rows(TimelineEntry, TIMELINE_COLUMNS, [told for row in touched for told in row.timeline.rows()])
 
 
 def _columns(row: _Row, times: Iterator[datetime]) -> dict[str, Any]:
     order = row.order
-    order.field_ranks = row.ranks.packed(MIRRORED)
+    order.field_precedence = row.precedences.packed(MIRRORED)
     if row.is_changed:
         order.updated_at = next(times)
     return {"id": order.pk} | {name: getattr(order, name) for name in _WRITTEN}

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from core.mirror.precedence import NOTHING, FieldRanks
+from core.mirror.precedence import NOTHING, FieldPrecedence
 from iiko_client.models.order_lines import iso
 from orders.models.order import Order
 
@@ -80,7 +80,7 @@ _BRIEF = {
 # late stands where it belongs; of one moment the line that was written first.
 SHOWN_AT = Coalesce("happened_at", "recorded_at")
 
-STORY_COLUMNS = (
+TIMELINE_COLUMNS = (
     "order",
     "what",
     "from_value",
@@ -92,12 +92,12 @@ STORY_COLUMNS = (
 )
 
 
-class Story:
+class TimelineBuilder:
     """Collects the timeline rows of one order while messages are applied to it."""
 
-    def __init__(self, order: Order, ranks: FieldRanks) -> None:
+    def __init__(self, order: Order, precedences: FieldPrecedence) -> None:
         self._order = order
-        self._ranks = ranks
+        self._precedences = precedences
         self._rows: list[dict[str, Any]] = []
         self._before: dict[str, Any] = {}
         self._unsaid: frozenset[str] = frozenset()
@@ -106,7 +106,7 @@ class Story:
     def open(self, happened_at: datetime | None, event_id: int, now: datetime) -> None:
         """Begin one message: remember how things stand."""
         self._before = {name: _told(self._order, name) for name in TOLD}
-        self._unsaid = frozenset(name for name in TOLD if self._ranks.of(name) == NOTHING)
+        self._unsaid = frozenset(name for name in TOLD if self._precedences.of(name) == NOTHING)
         self._source = {"happened_at": happened_at, "recorded_at": now, "source_event_id": event_id}
 
     def close(self) -> None:
@@ -116,10 +116,10 @@ class Story:
             if after != before and (name not in self._unsaid or name in _AT_BIRTH):
                 self._tell(name, before, after)
 
-    def absorb(self, other: Story, *, loser_id: int) -> None:
+    def merge(self, other: TimelineBuilder, *, duplicate_id: int) -> None:
         """Take over the story of a row that is given up; between ``open`` and ``close``."""
         self._rows += other._rows
-        self._tell(MERGED, loser_id, self._order.pk)
+        self._tell(MERGED, duplicate_id, self._order.pk)
 
     def _tell(self, name: str, before: Any, after: Any) -> None:
         self._rows.append(

@@ -42,13 +42,13 @@ class CommandState(models.TextChoices):
     CONFIRMED = "confirmed", _("done")
     REJECTED = "rejected", _("refused")
     EXPIRED = "expired", _("given up")
-    ATTENTION = "attention", _("a person has to look")
+    NEEDS_ATTENTION = "attention", _("a person has to look")
     """The hub does nothing more by itself; what iiko tells may still settle it."""
 
 
 OPEN_STATES = (CommandState.PENDING, CommandState.SENT, CommandState.UNKNOWN)
 FAILED_STATES = (CommandState.REJECTED, CommandState.EXPIRED)
-GIVEN_UP = ("given_up", "given_up_unsent", "given_up_midway", "seen_to")
+ABANDONED_CODES = ("given_up", "given_up_unsent", "given_up_midway", "seen_to")
 """Codes of commands that a person ended."""
 
 HANGS_AFTER = timedelta(seconds=60)
@@ -68,11 +68,11 @@ class OrderCommandQuerySet(models.QuerySet["OrderCommand"]):
     def failed_lately(self, now: datetime) -> OrderCommandQuerySet:
         """Refused or not done not long ago, and nobody has seen to it or gave it up."""
         failed = self.filter(state__in=FAILED_STATES, acknowledged_at__isnull=True)
-        return failed.filter(finished_at__gte=now - FAILED_WITHIN).exclude(error_code__in=GIVEN_UP)
+        return failed.filter(finished_at__gte=now - FAILED_WITHIN).exclude(error_code__in=ABANDONED_CODES)
 
     def unsettled_lately(self, now: datetime) -> OrderCommandQuerySet:
         """Left to a person not long ago, and not seen to."""
-        return self.filter(state=CommandState.ATTENTION, created_at__gte=now - UNSETTLED_WITHIN)
+        return self.filter(state=CommandState.NEEDS_ATTENTION, created_at__gte=now - UNSETTLED_WITHIN)
 
     def under_way(self) -> OrderCommandQuerySet:
         """iiko may be carrying them out."""
@@ -95,8 +95,8 @@ class OrderCommand(models.Model):
     )
     kind = models.CharField(_("what"), max_length=20, choices=CommandKind)
     state = models.CharField(_("state"), max_length=12, choices=CommandState, default=CommandState.PENDING)
-    wish = models.JSONField(_("wish"), default=dict)
-    order_then = models.JSONField(_("the order then"), default=dict)
+    params = models.JSONField(_("params"), default=dict)
+    order_snapshot = models.JSONField(_("the order then"), default=dict)
     correlation_id = models.CharField(_("correlation id"), max_length=200, blank=True)
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     error = models.TextField(_("error"), blank=True)
@@ -109,13 +109,13 @@ class OrderCommand(models.Model):
         verbose_name=_("user"),
         db_index=False,
     )
-    proof = models.CharField(_("proved by"), max_length=20, blank=True)
-    looks = models.PositiveIntegerField(_("times asked"), default=0)
+    confirmed_by = models.CharField(_("proved by"), max_length=20, blank=True)
+    poll_count = models.PositiveIntegerField(_("times asked"), default=0)
     phase = models.CharField(_("phase"), max_length=20, choices=Phase, blank=True)
     phase_at = models.DateTimeField(_("in this phase since"), null=True)
     new_order_id = models.CharField(_("iiko id of the new order"), max_length=200, blank=True)
-    saga = models.JSONField(default=dict, editable=False)
-    held_until = models.DateTimeField(_("next step"), null=True)
+    state_data = models.JSONField(default=dict, editable=False)
+    next_attempt_at = models.DateTimeField(_("next step"), null=True)
     created_at = models.DateTimeField(_("asked"))
     sent_at = models.DateTimeField(_("sent"), null=True)
     finished_at = models.DateTimeField(_("ended"), null=True)
@@ -149,7 +149,9 @@ class OrderCommand(models.Model):
                 name="order_commands_failed",
                 condition=Q(state__in=FAILED_STATES, acknowledged_at__isnull=True),
             ),
-            models.Index("order", name="order_commands_attention", condition=Q(state=CommandState.ATTENTION)),
+            models.Index(
+                "order", name="order_commands_attention", condition=Q(state=CommandState.NEEDS_ATTENTION)
+            ),
         ]
 
     def __str__(self) -> str:

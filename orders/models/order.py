@@ -95,8 +95,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         overdue = Q(promised_time__lt=end)
         # A CASE, because NOT over comparisons with NULL would lose the orders that promise nothing.
         is_nobodys = Q(status=Status.CANCELLED) | Q(is_deleted=True)
-        verdict = Case(When(is_nobodys, then=False), When(overdue, then=True), default=False)
-        return self.filter(Exact(verdict, is_late))
+        outcome = Case(When(is_nobodys, then=False), When(overdue, then=True), default=False)
+        return self.filter(Exact(outcome, is_late))
 
     def with_pos_silence(self, now: datetime) -> OrderQuerySet:
         """Add ``pos_silent_since``: the POS of the order does not answer, or none of its restaurant does.
@@ -250,7 +250,7 @@ class Order(models.Model):
     revision = models.BigIntegerField(
         _("revision"), null=True, help_text=_("iiko's timestamp of the newest Cloud message.")
     )
-    field_ranks = models.JSONField(default=dict, editable=False)
+    field_precedence = models.JSONField(default=dict, editable=False)
     created_at = StampField(_("first seen"), auto_now_add=True)
     # What the hub found itself (see ``services.unlisted``); no message sets them.
     not_listed_since = models.DateTimeField(null=True, editable=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from iiko_client.models.payments import PaymentKind
-from orders.errors import BadWish
+from orders.errors import InvalidParams
 from organizations.models.dictionaries import DictionaryEntry
 
 # The dictionary's name of a kind, where a request has another (docs/iiko.md#payments).
@@ -18,6 +18,6 @@ def kind_of(entry: DictionaryEntry) -> PaymentKind:
     try:
         return _KIND_IN_REQUEST.get(said) or PaymentKind(said)
     except ValueError as error:
-        raise BadWish(
+        raise InvalidParams(
             "payment_type_not_settable", _("iiko does not let %s be set from outside.") % entry.name
         ) from error

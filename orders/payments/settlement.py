@@ -20,7 +20,7 @@ class Paid(Protocol):
     amount_minor: Any
     processed_payments_minor: Any
     payments: Any
-    field_ranks: Any
+    field_precedence: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def is_taken(payment: Mapping[str, Any]) -> bool:
 
 def settlement_of(row: Paid) -> Settlement:
     """Work out what is paid and what is due; by the flags alone where a till names no total."""
-    told = row.payments if is_told(row.field_ranks, "payments") else None
+    told = row.payments if is_told(row.field_precedence, "payments") else None
     flagged = None if told is None else sum(_sum(one) for one in told if is_taken(one))
     put_down = sum(_sum(one) for one in told or [])
     processed = row.processed_payments_minor

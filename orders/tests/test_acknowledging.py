@@ -47,7 +47,7 @@ def overview(client: Client) -> dict[str, tuple[str, str]]:
     return {title: (number, unescape(url)) for url, number, title in found}
 
 
-def story() -> list[tuple[str, Any]]:
+def timeline() -> list[tuple[str, Any]]:
     entries = TimelineEntry.objects.filter(what="acknowledged").order_by("id")
     return [(entry.actor, entry.to_value) for entry in entries]
 
@@ -80,11 +80,11 @@ def test_refused_order_is_acknowledged_on_its_page(chief: Client) -> None:
     assert "I have seen to it" in text(chief.get(page, headers=ENGLISH))
 
     assert chief.get(f"{ORDERS}{order.pk}/seen/").status_code == 302
-    assert story() == []  # nothing happens on GET
+    assert timeline() == []  # nothing happens on GET
     for _ in range(2):
         assert chief.post(f"{ORDERS}{order.pk}/seen/").status_code == 302
 
-    assert story() == [("chief", {"what": "refusal"})]
+    assert timeline() == [("chief", {"what": "refusal"})]
     assert overview(chief)[NONE_NOT_ACCEPTED][0] == "0"
     told = text(chief.get(page, headers=ENGLISH))
     assert "chief has seen to it" in told
@@ -124,7 +124,7 @@ def test_order_that_was_taken_is_not_acknowledged(chief: Client) -> None:
     answer = chief.post(f"{ORDERS}{Order.objects.get().pk}/seen/", follow=True, headers=ENGLISH)
 
     assert "The POS did not refuse this order." in text(answer)
-    assert story() == []
+    assert timeline() == []
 
 
 def test_chosen_orders_are_acknowledged_at_once(chief: Client) -> None:
@@ -136,7 +136,7 @@ def test_chosen_orders_are_acknowledged_at_once(chief: Client) -> None:
     )
 
     assert "2 are seen to." in text(answer)
-    assert len(story()) == 2
+    assert len(timeline()) == 2
     assert overview(chief)[NONE_NOT_ACCEPTED][0] == "0"
 
 
@@ -152,7 +152,7 @@ def test_who_may_only_look_acknowledges_nothing(client: Client) -> None:
     client.post(ORDERS, {"action": "acknowledge_refusals", "_selected_action": [order.pk]})
     client.post(COMMANDS, {"action": "acknowledge", "_selected_action": [command.pk]})
 
-    assert story() == []
+    assert timeline() == []
     assert "I have seen to it" not in text(client.get(f"{ORDERS}{order.pk}/change/", headers=ENGLISH))
 
 
@@ -161,7 +161,7 @@ def made(order: Order, state: CommandState, *, hours: float = 1, **changes: Any)
     is_over = state not in (CommandState.PENDING, CommandState.SENT, CommandState.UNKNOWN)
     fields = {
         "kind": CommandKind.UPDATE_STATUS,
-        "wish": {"status": "OnWay"},
+        "params": {"status": "OnWay"},
         "requested_by": "chief",
         "created_at": moment,
         "finished_at": moment if is_over else None,
@@ -182,8 +182,8 @@ def test_commands_that_want_a_look_are_counted_and_listed(chief: Client, order: 
     made(order, CommandState.REJECTED, hours=25)
     made(order, CommandState.SENT)
     made(order, CommandState.PENDING, hours=0.01)
-    made(order, CommandState.ATTENTION, hours=30)
-    made(order, CommandState.ATTENTION, hours=24 * 8)
+    made(order, CommandState.NEEDS_ATTENTION, hours=30)
+    made(order, CommandState.NEEDS_ATTENTION, hours=24 * 8)
     made(order, CommandState.CONFIRMED)
 
     told = {title: told for title, told in overview(chief).items() if "command" in title}
@@ -211,7 +211,7 @@ def test_failed_command_is_acknowledged_on_the_page_of_its_order(chief: Client, 
     for _ in range(2):
         chief.post(f"{COMMANDS}{command.pk}/seen/")
 
-    assert story() == [
+    assert timeline() == [
         (
             "chief",
             {"what": "command", "command_id": command.pk, "kind": "update_status", "state": "rejected"},
@@ -232,7 +232,7 @@ def test_chosen_commands_are_acknowledged_at_once(chief: Client, order: Order) -
     )
 
     assert "2 are seen to." in text(answer)
-    assert len(story()) == 2
+    assert len(timeline()) == 2
 
 
 def test_asking_again_acknowledges_the_refusal(chief: Client, order: Order) -> None:

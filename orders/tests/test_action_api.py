@@ -42,10 +42,10 @@ COMMAND_FIELDS = {
     "order_id",
     "kind",
     "state",
-    "wish",
+    "params",
     "correlation_id",
     "error",
-    "proof",
+    "confirmed_by",
     "requested_by",
     "created_at",
     "sent_at",
@@ -162,7 +162,7 @@ def test_text_with_a_character_of_two_surrogates_is_taken(acting: Acting) -> Non
     answer = post_raw(acting, rb'{"cancel_reason": "\ud83d\ude00"}', action="cancel")
 
     assert answer.status_code == 202
-    assert OrderCommand.objects.get().wish["reason"] == "\N{GRINNING FACE}"
+    assert OrderCommand.objects.get().params["reason"] == "\N{GRINNING FACE}"
 
 
 @pytest.mark.parametrize("charset", ["rot13", "zlib", "bz2", "utf-16", "latin-1"])
@@ -303,7 +303,7 @@ def test_caller_who_waits_is_told_the_end(acting: Acting, monkeypatch: pytest.Mo
     def sleep(seconds: float) -> None:
         slept.append(seconds)
         if len(slept) == 3:
-            OrderCommand.objects.update(state="confirmed", proof="status", finished_at=timezone.now())
+            OrderCommand.objects.update(state="confirmed", confirmed_by="status", finished_at=timezone.now())
 
     monkeypatch.setattr("orders.api.prefer_wait.time.sleep", sleep)
 
@@ -502,7 +502,7 @@ def test_key_may_act_so_often_in_a_minute(acting: Acting, settings: LazySettings
     assert (len(reading["results"]), other.status_code) == (1, 409)
 
 
-def test_count_begins_anew_with_the_minute(acting: Acting, settings: LazySettings) -> None:
+def test_count_begins_again_with_the_minute(acting: Acting, settings: LazySettings) -> None:
     settings.API_ACTIONS_PER_MINUTE = 1
     acting.ask("update-status", ON_WAY)
     with connection.cursor() as cursor:
@@ -541,5 +541,5 @@ def test_timeline_tells_the_steps(acting: Acting) -> None:
 
     told_of = [entry for entry in entries if entry["what"] == "command"]
     assert [entry["to_value"]["state"] for entry in told_of] == ["pending", "sent"]
-    assert told_of[0]["to_value"]["wish"] == {"status": "OnWay", "delivered_at": None}
+    assert told_of[0]["to_value"]["params"] == {"status": "OnWay", "delivered_at": None}
     assert [entry["actor"] for entry in told_of] == ["API: shop", "hub"]

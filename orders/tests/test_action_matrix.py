@@ -104,7 +104,7 @@ def test_each_status_goes_to_the_operation_that_sets_it(
     assert Order.objects.get().status == stands
 
 
-def test_time_of_delivery_goes_out_on_the_tills_clock(acting: Acting) -> None:
+def test_time_of_delivery_goes_out_on_the_pos_clock(acting: Acting) -> None:
     acting.has(status="OnWay")
     acting.iiko.answers(STATUS, QUEUED)
 
@@ -115,7 +115,7 @@ def test_time_of_delivery_goes_out_on_the_tills_clock(acting: Acting) -> None:
     assert acting.body(STATUS)["deliveryDate"] == "2026-03-14 19:31:00.000"
 
 
-def test_till_groups_clock_counts_before_the_restaurants(acting: Acting) -> None:
+def test_pos_groups_clock_counts_before_the_restaurants(acting: Acting) -> None:
     make_terminal_group(acting.organization, timezone="Asia/Vladivostok")
     acting.has(status="Delivered", payments=PAID)
     acting.iiko.answers("deliveries/close", QUEUED)
@@ -134,7 +134,7 @@ def test_courier_is_sent_by_id_and_named_by_the_dictionary(acting: Acting) -> No
     acting.step(command)
 
     assert acting.body("deliveries/update_order_courier") == IDS | {"employeeId": COURIER_ID}
-    assert command.wish == {"courier_id": COURIER_ID, "courier_name": "Орлова Вера"}
+    assert command.params == {"courier_id": COURIER_ID, "courier_name": "Орлова Вера"}
 
 
 @pytest.mark.parametrize("amount", ["19.99", '"19.99"', "1.999e1"])
@@ -149,22 +149,22 @@ def test_sums_are_exact_to_the_kopeck(acting: Acting, amount: str) -> None:
     command = OrderCommand.objects.get(pk=response.json()["id"])
     acting.step(command)
 
-    assert command.wish["payments"][0]["sum_minor"] == 1999
+    assert command.params["payments"][0]["sum_minor"] == 1999
     acting.body("deliveries/change_payments")
     assert '"sum":19.99' in acting.iiko.texts("deliveries/change_payments")[0]
 
 
-def test_any_type_of_the_kind_fits_an_order_whose_till_group_nobody_told(acting: Acting) -> None:
+def test_any_type_of_the_kind_fits_an_order_whose_pos_group_nobody_told(acting: Acting) -> None:
     make_payment_type(CARD_ID, "Visa", kind="Card", groups=[TERMINAL_GROUP_ID])
     acting.has()
     Order.objects.update(terminal_group_id=None)  # as SOI leaves it
 
     command = acting.asked("update-payment", {"payments": [{"paymentTypeKind": "Card", "sum": 1651}]})
 
-    assert command.wish["payments"][0]["payment_type_id"] == CARD_ID
+    assert command.params["payments"][0]["payment_type_id"] == CARD_ID
 
 
-def test_payment_kinds_are_made_types_of_the_orders_till(acting: Acting) -> None:
+def test_payment_kinds_are_made_types_of_the_orders_pos(acting: Acting) -> None:
     make_payment_type()
     make_payment_type(CARD_ID, "Visa", kind="Card", groups=[TERMINAL_GROUP_ID])
     make_payment_type("1a2b3c4d-0000-4000-8000-000000000009", "Visa (бар)", kind="Card", groups=["other"])
@@ -221,7 +221,7 @@ def test_status_cancelled_is_a_cancellation(acting: Acting) -> None:
     assert acting.body("deliveries/cancel") == IDS | {"removalTypeId": REMOVAL_ID}
 
 
-def test_older_till_is_not_sent_what_it_does_not_know(iiko: PlayedIiko) -> None:
+def test_older_pos_is_not_sent_what_it_does_not_know(iiko: PlayedIiko) -> None:
     acting = Acting(iiko, pos_version="7.7.0")
     make_cause()
     make_removal_type()
@@ -236,7 +236,7 @@ def test_older_till_is_not_sent_what_it_does_not_know(iiko: PlayedIiko) -> None:
 # --- what is refused ---------------------------------------------------------------------------------
 
 
-def verdicts(acting: Acting) -> dict[str, str]:
+def outcomes(acting: Acting) -> dict[str, str]:
     """Of each action the code of the refusal, empty where it is allowed."""
     order = acting.get(f"orders/{Order.objects.get().pk}")
     return {one["status"] or one["action"]: one["code"] for one in order["allowed_actions"]}
@@ -272,7 +272,7 @@ OTHERS = ("assign-courier", "update-payment", "cancel", "apply-discount")
 def test_matrix_of_an_order_by_courier(acting: Acting, stands: str) -> None:
     acting.has(status=stands, payments=PAID)
 
-    found = verdicts(acting)
+    found = outcomes(acting)
 
     assert found == matrix(stands)
     for wanted in (wanted for wanted in ALL[:-1] if found[wanted]):
@@ -285,7 +285,7 @@ def test_matrix_of_an_order_by_courier(acting: Acting, stands: str) -> None:
 def test_matrix_of_a_pickup_order(acting: Acting, stands: str) -> None:
     acting.has(status=stands, payments=PAID, orderType=PICKUP, courierInfo=None)
 
-    found = verdicts(acting)
+    found = outcomes(acting)
 
     by_courier = dict.fromkeys(("OnWay", "Delivered", "assign-courier"), "pickup_order")
     assert found == matrix(stands) | by_courier | {"Closed": ""} | {stands: "already_so"}
@@ -331,7 +331,7 @@ def test_conditions_are_checked_before_anything_is_stored(
 
     name, body = bodies.get(action, ("update-status", {"status": action}))
 
-    assert verdicts(acting)[action] == code
+    assert outcomes(acting)[action] == code
     assert refused(acting.ask(name, body)) == (409, code)
     assert iiko.operations() == []
 
@@ -341,23 +341,23 @@ def test_version_that_nobody_knows_forbids_nothing(iiko: PlayedIiko, version: st
     acting = Acting(iiko, pos_version=version)
     acting.has(status="OnWay", payments=PAID)
 
-    assert verdicts(acting)["Closed"] == ""
+    assert outcomes(acting)["Closed"] == ""
 
 
-def test_tills_own_version_counts_before_the_restaurants(iiko: PlayedIiko) -> None:
+def test_pos_own_version_counts_before_the_restaurants(iiko: PlayedIiko) -> None:
     acting = Acting(iiko, pos_version="8.9.1")
     TerminalGroup.objects.create(
         organization=acting.organization, iiko_id=TERMINAL_GROUP_ID, name="Бар", pos_version="7.0.0"
     )
     acting.has()
 
-    assert verdicts(acting)["cancel"] == "till_too_old"
+    assert outcomes(acting)["cancel"] == "till_too_old"
 
 
-def test_unknown_status_is_left_to_the_till(acting: Acting) -> None:
+def test_unknown_status_is_left_to_the_pos(acting: Acting) -> None:
     acting.has(status="Teleported", payments=PAID)
 
-    found = verdicts(acting)
+    found = outcomes(acting)
 
     assert {name for name, code in found.items() if code} == {*KITCHEN, "apply-discount"}
 
@@ -366,7 +366,7 @@ def test_unconfirmed_order_can_be_confirmed_whatever_the_settings_say(iiko: Play
     acting = Acting(iiko, is_confirmation_enabled=False)
     acting.has(status="Unconfirmed")
 
-    assert verdicts(acting)["WaitCooking"] == ""
+    assert outcomes(acting)["WaitCooking"] == ""
 
 
 def test_order_refused_by_soi_does_not_wait_for_an_id_that_never_comes(acting: Acting) -> None:
@@ -404,14 +404,14 @@ def test_soi_order_with_iikos_id_is_acted_upon_though_its_payments_are_not_known
     assert post(Client(), soi_message(orderStatus="ON_WAY")).status_code == 200
     drain()
 
-    assert verdicts(acting)["Closed"] == ""
+    assert outcomes(acting)["Closed"] == ""
 
 
 def test_id_that_is_none_of_the_clouds_is_refused(acting: Acting) -> None:
     assert post(Client(), soi_message(order_id="ORD-17")).status_code == 200
     drain()
 
-    assert set(verdicts(acting).values()) == {"not_an_iiko_id"}
+    assert set(outcomes(acting).values()) == {"not_an_iiko_id"}
 
 
 @pytest.mark.parametrize(
@@ -425,7 +425,7 @@ def test_what_could_never_be_sent_is_refused_at_once(
 
     assert refused(acting.ask("update-status", {"status": "OnWay"})) == (409, code)
     if code == "restaurant_off":
-        assert set(verdicts(acting).values()) == {code}
+        assert set(outcomes(acting).values()) == {code}
 
 
 # --- what does not fit the dictionaries --------------------------------------------------------------
@@ -578,14 +578,14 @@ def test_order_shows_what_is_on_its_way_and_stays_as_iiko_told_it(acting: Acting
     shown = acting.get(f"orders/{order.pk}")
 
     assert [(one["id"], one["state"]) for one in row["pending_commands"]] == [(command.pk, "pending")]
-    assert [(one["kind"], one["state"], one["wish"]["status"]) for one in shown["pending_commands"]] == [
+    assert [(one["kind"], one["state"], one["params"]["status"]) for one in shown["pending_commands"]] == [
         ("update_status", "sent", "OnWay")
     ]
     assert (shown["status"], shown["courier_id"], shown["payments"]) == ("Waiting", None, [])
-    assert command.order_then["status"] == "Waiting"
+    assert command.order_snapshot["status"] == "Waiting"
 
 
-def test_same_wish_is_not_asked_twice_and_its_opposite_waits(acting: Acting) -> None:
+def test_same_command_is_not_asked_twice_and_its_opposite_waits(acting: Acting) -> None:
     acting.has(status="Waiting")
     acting.asked("update-status", {"status": "OnWay"})
 
@@ -597,7 +597,7 @@ def test_same_wish_is_not_asked_twice_and_its_opposite_waits(acting: Acting) -> 
     assert OrderCommand.objects.count() == 1
 
 
-def test_wish_is_stored_with_its_asker_and_a_job_to_carry_it(acting: Acting) -> None:
+def test_command_is_stored_with_its_asker_and_a_job_to_carry_it(acting: Acting) -> None:
 
     acting.has(status="Waiting")
 
@@ -606,5 +606,5 @@ def test_wish_is_stored_with_its_asker_and_a_job_to_carry_it(acting: Acting) -> 
     assert (command.requested_by, command.user) == ("API: shop", None)
     jobs = ProcrastinateJob.objects.filter(task_name="orders.advance_command")
     assert [(job.args, job.scheduled_at) for job in jobs] == [({"command_id": command.pk}, None)]
-    assert command.held_until is None
+    assert command.next_attempt_at is None
     assert acting.clock.now - command.created_at < timedelta(minutes=1)

@@ -306,7 +306,7 @@ class TestScale:
         assert '"orders"."items"' not in told
         assert '"orders"."customer"' not in told
 
-    def test_list_that_takes_too_long_is_given_up(
+    def test_list_that_takes_too_long_is_abandoned(
         self, chief: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         arrive(cloud_event())
@@ -327,7 +327,7 @@ class TestScale:
 
 @pytest.mark.usefixtures("organization")
 class TestPage:
-    def test_story_tells_one_order_in_the_singular(self, chief: Client) -> None:
+    def test_timeline_tells_one_order_in_the_singular(self, chief: Client) -> None:
         order = arrive(cloud_event(creation_status="InProgress", order=None))
 
         page = page_of(chief, order)
@@ -455,7 +455,7 @@ class TestPage:
 
         assert f"Касса не приняла заказ. {words}" in page_of(chief, order)
 
-    def test_order_that_the_till_has_not_taken_says_what_is_missing(self, chief: Client) -> None:
+    def test_order_that_the_pos_has_not_taken_says_what_is_missing(self, chief: Client) -> None:
         order = arrive(cloud_event(creation_status="InProgress", order=None))
 
         page = page_of(chief, order)
@@ -477,7 +477,7 @@ class TestPage:
     ) -> None:
         assert words in page_of(chief, arrive(message))
 
-    def test_story_leads_from_each_change_to_its_event(self, chief: Client) -> None:
+    def test_timeline_leads_from_each_change_to_its_event(self, chief: Client) -> None:
         order = arrive(
             cloud_event(status="Waiting", courierInfo=courier(name="Первая")),
             cloud_event(
@@ -505,7 +505,7 @@ class TestPage:
                 chief.get(f"{ORDERS}{order.pk}/change/")
             )
 
-    def test_story_of_an_older_hub_is_shown_as_it_is(self, chief: Client) -> None:
+    def test_timeline_of_an_older_hub_is_shown_as_it_is(self, chief: Client) -> None:
         order = arrive(cloud_event())
         TimelineEntry.objects.create(
             order=order,

@@ -175,7 +175,7 @@ class TestAsking:
 
         command = OrderCommand.objects.get()
         assert (command.kind, command.state) == (CommandKind.ASSIGN_COURIER, CommandState.PENDING)
-        assert command.wish == {"courier_id": COURIER_ID, "courier_name": "Орлова Вера"}
+        assert command.params == {"courier_id": COURIER_ID, "courier_name": "Орлова Вера"}
         assert (command.requested_by, command.user) == ("chief", User.objects.get())
         assert ProcrastinateJob.objects.filter(task_name="orders.advance_command").count() == 1
         assert "Assign a courier – Орлова Вера" in page
@@ -187,15 +187,15 @@ class TestAsking:
 
         ask(chief, order, "status", status="OnWay")
 
-        assert OrderCommand.objects.get().wish == {"status": "OnWay", "delivered_at": None}
+        assert OrderCommand.objects.get().params == {"status": "OnWay", "delivered_at": None}
 
     def test_moment_of_delivery_is_on_the_restaurants_clock(self, chief: Client) -> None:
         order = arrive(status="OnWay")
 
         ask(chief, order, "status", status="Delivered", delivered_at="2026-03-14T19:31")
 
-        wish = OrderCommand.objects.get().wish
-        assert datetime.fromisoformat(wish["delivered_at"]) == datetime(2026, 3, 14, 14, 31, tzinfo=UTC)
+        params = OrderCommand.objects.get().params
+        assert datetime.fromisoformat(params["delivered_at"]) == datetime(2026, 3, 14, 14, 31, tzinfo=UTC)
 
     @pytest.mark.parametrize(
         "amount",
@@ -216,7 +216,7 @@ class TestAsking:
 
         ask(chief, order, "payment", type_0=CASH, sum_0=amount)
 
-        assert OrderCommand.objects.get().wish == {
+        assert OrderCommand.objects.get().params == {
             "payments": [
                 {
                     "payment_type_id": CASH,
@@ -234,7 +234,7 @@ class TestAsking:
 
         ask(chief, order, "payment", type_0=CASH, sum_0="651,50", type_2=CARD, sum_2="999.50")
 
-        sums = {one["name"]: one["sum_minor"] for one in OrderCommand.objects.get().wish["payments"]}
+        sums = {one["name"]: one["sum_minor"] for one in OrderCommand.objects.get().params["payments"]}
         assert sums == {"Наличные": 65_150, "Картой": 99_950}
 
     def test_cancellation_with_its_cause_and_removal_type(self, chief: Client) -> None:
@@ -244,7 +244,7 @@ class TestAsking:
 
         command = OrderCommand.objects.get()
         assert command.kind == CommandKind.CANCEL
-        assert command.wish == {
+        assert command.params == {
             "comment": "Уехал",
             "reason": "Уехал",
             "cause_id": CAUSE,
@@ -264,14 +264,14 @@ class TestAsking:
         command = OrderCommand.objects.get()
         assert again.redirect_chain == [(f"{page_url(order)}?command={command.pk}&how=repeat", 302)]
 
-    def test_form_changed_after_going_back_is_another_wish(self, chief: Client) -> None:
+    def test_form_changed_after_going_back_is_another_command(self, chief: Client) -> None:
         order = arrive()
         key = str(uuid.uuid4())
 
         ask(chief, order, "courier", courier=COURIER_ID, key=key)
         ask(chief, order, "courier", courier=SECOND_COURIER, key=key)
 
-        assert [one.wish["courier_id"] for one in OrderCommand.objects.order_by("id")] == [
+        assert [one.params["courier_id"] for one in OrderCommand.objects.order_by("id")] == [
             COURIER_ID,
             SECOND_COURIER,
         ]
@@ -419,7 +419,7 @@ class TestForms:
             "1,000.00\N{NO-BREAK SPACE}₽",
         ]
 
-    def test_payment_types_of_other_tills_and_kinds_nobody_may_set_are_left_out(
+    def test_payment_types_of_other_pos_and_kinds_nobody_may_set_are_left_out(
         self, chief: Client, organization: Organization
     ) -> None:
         payment = DictionaryKind.PAYMENT_TYPE
@@ -433,7 +433,7 @@ class TestForms:
 
         assert set(re.findall(r'<option value="([^"]+)"', page)) == {CASH, CARD, "here"}
 
-    def test_any_payment_type_fits_where_nobody_told_the_till_group(
+    def test_any_payment_type_fits_where_nobody_told_the_pos_group(
         self, chief: Client, organization: Organization
     ) -> None:
         payment = DictionaryKind.PAYMENT_TYPE
@@ -570,7 +570,7 @@ class TestRefusals:
         assert "This restaurant has no working API login, so nothing can be asked of iiko." in page
         assert_nothing_happened()
 
-    def test_the_same_wish_under_way_is_not_asked_again(self, chief: Client) -> None:
+    def test_the_same_command_under_way_is_not_asked_again(self, chief: Client) -> None:
         order = arrive()
         stored(order)
 
@@ -600,7 +600,7 @@ class TestMany:
 
         asked = OrderCommand.objects.order_by("order_id")
         assert [one.order_id for one in asked] == [order.pk for order in orders[:2]]
-        assert {one.wish["courier_id"] for one in asked} == {COURIER_ID}
+        assert {one.params["courier_id"] for one in asked} == {COURIER_ID}
         assert text(result).count("Waiting to be sent") == 2
         for order in orders[:2]:
             assert f'href="{page_url(order)}"' in markup(result)
@@ -678,7 +678,7 @@ class TestMany:
         assert "delivered_at" not in markup(choose(chief, "change_status", [mine, other]))
         ask_many(chief, "status", [mine, other], status="Delivered", delivered_at="2026-03-14T19:00")
 
-        assert [one.wish["delivered_at"] for one in OrderCommand.objects.all()] == [None, None]
+        assert [one.params["delivered_at"] for one in OrderCommand.objects.all()] == [None, None]
 
     def test_sent_twice_asks_once(self, chief: Client) -> None:
         orders = several(2)
@@ -715,7 +715,7 @@ class TestMany:
 
         ask_many(chief, "cancel", [mine, other], reason="Гость передумал")
 
-        causes = {one.order_id: one.wish["cause_id"] for one in OrderCommand.objects.all()}
+        causes = {one.order_id: one.params["cause_id"] for one in OrderCommand.objects.all()}
         assert causes == {mine.pk: CAUSE, other.pk: None}
 
     def test_nothing_chosen_to_set_is_told_on_the_form(self, chief: Client) -> None:
@@ -788,7 +788,7 @@ class TestCommands:
         chief.post(url)
 
         new = OrderCommand.objects.exclude(pk=old.pk).get()
-        assert (new.kind, new.wish, new.state) == (old.kind, old.wish, CommandState.PENDING)
+        assert (new.kind, new.params, new.state) == (old.kind, old.params, CommandState.PENDING)
         assert (new.requested_by, old.requested_by) == ("chief", "somebody")
 
     @pytest.mark.parametrize(
@@ -809,7 +809,7 @@ class TestCommands:
         chief.post(f"{COMMANDS}{old.pk}/retry/")
 
         new = OrderCommand.objects.exclude(pk=old.pk).get()
-        assert (new.kind, new.wish) == (old.kind, old.wish)
+        assert (new.kind, new.params) == (old.kind, old.params)
 
     def test_retry_is_refused_where_it_cannot_work_any_more(self, chief: Client) -> None:
         order = arrive()
@@ -842,7 +842,9 @@ class TestCommands:
         assert (command.state, command.error_code) == (CommandState.EXPIRED, "given_up_unsent")
         assert TimelineEntry.objects.filter(what="command").count() == 2
 
-    def test_story_tells_who_asked_and_how_it_ended(self, chief: Client, organization: Organization) -> None:
+    def test_timeline_tells_who_asked_and_how_it_ended(
+        self, chief: Client, organization: Organization
+    ) -> None:
         order = arrive()
         ask(chief, order, "courier", courier=COURIER_ID)
         OrderCommand.objects.update(state=CommandState.SENT)
@@ -852,13 +854,13 @@ class TestCommands:
 
         assert "chief Assign a courier: Орлова Вера Waiting to be sent" in page
         assert "iiko Assign a courier: Орлова Вера Done" in page
-        assert OrderCommand.objects.get().proof == "event"
+        assert OrderCommand.objects.get().confirmed_by == "event"
 
-    def test_wish_of_another_hub_is_shown_as_it_is(self, chief: Client) -> None:
+    def test_command_of_another_hub_is_shown_as_it_is(self, chief: Client) -> None:
         order = arrive()
-        stored(order, wish={"who": "knows"})
+        stored(order, params={"who": "knows"})
         TimelineEntry.objects.create(
-            order=order, what="command", to_value={"kind": "fly", "wish": [1]}, recorded_at=timezone.now()
+            order=order, what="command", to_value={"kind": "fly", "params": [1]}, recorded_at=timezone.now()
         )
 
         assert "{'who': 'knows'}" in text(chief.get(page_url(order)))
@@ -1009,7 +1011,7 @@ class TestDiscounts:
 
         command = OrderCommand.objects.get()
         assert (command.kind, command.phase, command.requested_by) == ("apply_discount", "read", "chief")
-        assert (command.wish["percent"], command.wish["sum_minor"]) == ("10", 16510)
+        assert (command.params["percent"], command.params["sum_minor"]) == ("10", 16510)
         assert "reading the order" in markup(page)
 
     @pytest.mark.parametrize(
@@ -1041,13 +1043,13 @@ class TestDiscounts:
         assert "The kitchen has the order" in page
         assert "The kitchen has the order" in markup(chief.get(ask_url(order, "discount")))
 
-    def test_what_a_person_has_to_look_at_stands_on_both_orders(self, chief: Client) -> None:
+    def test_what_it_needs_attention_at_stands_on_both_orders(self, chief: Client) -> None:
         old = before_the_kitchen()
         ask(chief, old, "discount", type=DISCOUNT, sum="50", agreed="on")
         new = before_the_kitchen(order_id=uuid_of(7), number=777)
         command = OrderCommand.objects.get()
         OrderCommand.objects.update(
-            state=CommandState.ATTENTION,
+            state=CommandState.NEEDS_ATTENTION,
             error_code="two_orders",
             phase="cancel_new",
             new_order_id=uuid_of(7),
@@ -1293,7 +1295,7 @@ class TestCouriers:
         assert "Ветров Илья is not on shift, as far as iiko has told. Assign all the same?" in text(response)
         assert_nothing_happened()
         ask(chief, order, "courier", courier=SECOND_COURIER, agreed=SECOND_COURIER)
-        assert OrderCommand.objects.get().wish["courier_id"] == SECOND_COURIER
+        assert OrderCommand.objects.get().params["courier_id"] == SECOND_COURIER
 
     @pytest.mark.usefixtures("shifts")
     def test_agreeing_to_one_courier_says_nothing_of_another(self, chief: Client) -> None:
@@ -1303,7 +1305,7 @@ class TestCouriers:
 
         assert_nothing_happened()
         ask(chief, order, "courier", courier=COURIER_ID)
-        assert OrderCommand.objects.get().wish["courier_id"] == COURIER_ID
+        assert OrderCommand.objects.get().params["courier_id"] == COURIER_ID
 
     @pytest.mark.usefixtures("shifts")
     def test_courier_off_shift_is_asked_about_for_many(self, chief: Client) -> None:
@@ -1320,7 +1322,7 @@ class TestCouriers:
     def test_nobody_is_asked_about_where_iiko_tells_of_no_shifts(self, chief: Client) -> None:
         ask(chief, arrive(), "courier", courier=SECOND_COURIER)
 
-        assert OrderCommand.objects.get().wish["courier_id"] == SECOND_COURIER
+        assert OrderCommand.objects.get().params["courier_id"] == SECOND_COURIER
 
     def test_courier_is_taken_off(self, chief: Client) -> None:
         order = arrive(courierInfo=courier())
@@ -1331,7 +1333,7 @@ class TestCouriers:
         assert "nobody: take the courier off" in page
         assert "has not been seen on a till yet" in page
         assert "Asked: Assign a courier – nobody: the courier is taken off." in answer
-        assert OrderCommand.objects.get().wish == {"courier_id": None, "courier_name": None}
+        assert OrderCommand.objects.get().params == {"courier_id": None, "courier_name": None}
 
     def test_courier_is_taken_off_many(self, chief: Client) -> None:
         driven = arrive(order_id=uuid_of(1), courierInfo=courier())
@@ -1376,7 +1378,7 @@ class TestCancelling:
 
         assert "Nothing is made yet, so nothing is written off." in text(page)
         assert 'name="removal_type"' not in markup(page)
-        assert OrderCommand.objects.get().wish["removal_type_id"] is None
+        assert OrderCommand.objects.get().params["removal_type_id"] is None
 
     def test_what_becomes_of_food_is_asked_and_said(self, chief: Client, organization: Organization) -> None:
         removal = DictionaryKind.REMOVAL_TYPE
@@ -1416,7 +1418,7 @@ class TestCancelling:
         ask_many(chief, "cancel", [made, waiting], reason="Пожар", removal_type=REMOVAL)
 
         assert "The kitchen has 1 of these orders" in page
-        removals = {one.order_id: one.wish["removal_type_id"] for one in OrderCommand.objects.all()}
+        removals = {one.order_id: one.params["removal_type_id"] for one in OrderCommand.objects.all()}
         assert removals == {made.pk: REMOVAL, waiting.pk: None}
 
     def test_made_food_of_several_restaurants_is_left_to_its_page(self, chief: Client) -> None:
@@ -1463,7 +1465,7 @@ class TestPaying:
         fields = {"type_0": CARD, "sum_0": "1651", "outside_0": "on", "fiscal_0": "on"}
         answer = text(ask(chief, order, "payment", **fields))
 
-        [payment] = OrderCommand.objects.get().wish["payments"]
+        [payment] = OrderCommand.objects.get().params["payments"]
         assert (payment["is_processed_externally"], payment["is_fiscalized_externally"]) == (True, True)
         told = "Картой 1,651.00 ₽ (taken outside iiko, receipt printed outside iiko)"
         assert f"Asked: Change the payment – {told}." in answer
@@ -1504,4 +1506,4 @@ class TestPaying:
         chief.post(f"{COMMANDS}{command.pk}/retry/", follow=True)
 
         again = OrderCommand.objects.exclude(pk=command.pk).get()
-        assert again.wish == command.wish
+        assert again.params == command.params

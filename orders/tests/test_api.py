@@ -212,7 +212,7 @@ def test_detail_shows_the_list_and_what_is_inside(key: str) -> None:
     assert (detail["is_open"], detail["guests_count"], detail["is_asap"]) == (True, 1, False)
     assert detail["when_created"] == "2026-03-14T13:42:11.480000Z"
     assert detail["when_received_by_api"] == "2026-03-14T13:42:08.051000Z"
-    assert "field_ranks" not in detail
+    assert "field_precedence" not in detail
 
 
 def test_order_that_iiko_is_still_creating(key: str) -> None:
@@ -334,7 +334,7 @@ def test_list_does_not_fetch_what_it_does_not_show(key: str) -> None:
 
     (statement,) = [sql for sql in queries(key) if 'FROM "orders"' in sql]
 
-    heavy = ["items", "payments", "tips", "discounts", "customer", "address", "field_ranks", "loyalty"]
+    heavy = ["items", "payments", "tips", "discounts", "customer", "address", "field_precedence", "loyalty"]
     assert [name for name in heavy if f'"{name}"' in statement] == []
 
 

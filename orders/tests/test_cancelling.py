@@ -48,7 +48,7 @@ def test_made_food_is_written_off_by_the_one_type_that_does(
     acting.step(command)
 
     assert acting.body("deliveries/cancel")["removalTypeId"] == REMOVAL_ID
-    assert command.wish["removal_type"] == "Списание"
+    assert command.params["removal_type"] == "Списание"
 
 
 @pytest.mark.parametrize("made", MADE)
@@ -101,7 +101,7 @@ def test_food_that_is_not_made_needs_no_removal_type(acting: Acting) -> None:
     assert acting.body("deliveries/cancel") == IDS | {"cancelComment": "Долго"}
 
 
-def test_till_that_knows_no_removal_types_is_asked_without(iiko: PlayedIiko) -> None:
+def test_pos_that_knows_no_removal_types_is_asked_without(iiko: PlayedIiko) -> None:
     acting = Acting(iiko, pos_version="7.7.0")
     harmless()
     acting.has(status="CookingStarted")
@@ -112,7 +112,7 @@ def test_till_that_knows_no_removal_types_is_asked_without(iiko: PlayedIiko) -> 
     assert acting.body("deliveries/cancel") == IDS
 
 
-def test_kitchen_known_by_its_status_alone_is_left_to_the_till_without_types(acting: Acting) -> None:
+def test_kitchen_known_by_its_status_alone_is_left_to_the_pos_without_types(acting: Acting) -> None:
     acting.has(status="CookingStarted", whenPrinted=None, items=[])
     acting.iiko.answers("deliveries/cancel", QUEUED)
 

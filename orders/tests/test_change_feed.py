@@ -194,21 +194,21 @@ def batch_in_work(*, fails: bool = False) -> Iterator[None]:
         thread.join(20)
 
 
-def events_of_two_lanes() -> tuple[dict[str, Any], dict[str, Any]]:
+def events_of_two_partitions() -> tuple[dict[str, Any], dict[str, Any]]:
     """Two orders that two workers can have in hand at once."""
     first = cloud_event(order_id=str(uuid4()), external_number=None)
     while True:
         second = cloud_event(order_id=str(uuid4()), external_number=None)
         deliver(first, second)
-        lanes = {event.lane for event in inbox()}
+        partitions = {event.partition for event in inbox()}
         WebhookEvent.objects.all().delete()
-        if len(lanes) == 2:
+        if len(partitions) == 2:
             return first, second
 
 
 @pytest.mark.django_db(transaction=True)
 def test_change_that_is_committed_late_is_not_skipped(key: str) -> None:
-    first, second = events_of_two_lanes()
+    first, second = events_of_two_partitions()
     ids = [first["eventInfo"]["id"], second["eventInfo"]["id"]]
     integrator = Integrator(key)
     deliver(first)
@@ -229,7 +229,7 @@ def test_change_that_is_committed_late_is_not_skipped(key: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_batch_that_is_rolled_back_holds_nothing_up(key: str) -> None:
-    first, second = events_of_two_lanes()
+    first, second = events_of_two_partitions()
     deliver(first)
 
     with batch_in_work(fails=True):
@@ -242,7 +242,7 @@ def test_batch_that_is_rolled_back_holds_nothing_up(key: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_what_was_committed_before_is_told_while_a_batch_is_in_work(key: str) -> None:
-    first, second = events_of_two_lanes()
+    first, second = events_of_two_partitions()
     deliver(first)
     drain()
     deliver(second)

@@ -55,7 +55,7 @@ def play_to_the_end(acting: Acting, command: OrderCommand) -> None:
 # --- by which call -----------------------------------------------------------------------------------
 
 
-def test_till_that_knows_it_gets_the_newer_call(acting: Acting) -> None:
+def test_pos_that_knows_it_gets_the_newer_call(acting: Acting) -> None:
     acting.iiko.answers(NEW, QUEUED)
 
     command = assigned(acting)
@@ -65,7 +65,7 @@ def test_till_that_knows_it_gets_the_newer_call(acting: Acting) -> None:
     assert (command.state, command.correlation_id) == ("sent", QUEUED["correlationId"])
     acting.has(status="Waiting", courierInfo=courier())
     command.refresh_from_db()
-    assert (command.state, command.proof) == ("confirmed", "event")
+    assert (command.state, command.confirmed_by) == ("confirmed", "event")
 
 
 @pytest.mark.parametrize("body", [VERA, NOBODY], ids=["on", "off"])
@@ -81,7 +81,7 @@ def test_estimated_time_stays_as_it_is(acting: Acting, body: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("version", ["8.6.5", "7.1.5.100", "", "unknown"])
-def test_older_or_unknown_till_gets_the_older_call(iiko: PlayedIiko, version: str) -> None:
+def test_older_or_unknown_pos_gets_the_older_call(iiko: PlayedIiko, version: str) -> None:
     acting = Acting(iiko, pos_version=version)
     make_courier()
     acting.has(status="Waiting", courierInfo=None)
@@ -93,7 +93,7 @@ def test_older_or_unknown_till_gets_the_older_call(iiko: PlayedIiko, version: st
     assert acting.body(OLD) == IDS | {"employeeId": COURIER_ID}
 
 
-def test_till_groups_version_counts_before_the_restaurants(acting: Acting) -> None:
+def test_pos_groups_version_counts_before_the_restaurants(acting: Acting) -> None:
     make_terminal_group(acting.organization, pos_version="8.2.7014")
     acting.iiko.answers(OLD, QUEUED)
 
@@ -150,7 +150,7 @@ def test_nothing_follows_a_call_whose_outcome_nobody_knows(acting: Acting, lost:
     play_to_the_end(acting, command)
 
     assert acting.sent() == [NEW]
-    assert (command.state, command.proof) == ("confirmed", "order")
+    assert (command.state, command.confirmed_by) == ("confirmed", "order")
 
 
 def test_other_refusals_are_final(acting: Acting) -> None:
@@ -162,7 +162,7 @@ def test_other_refusals_are_final(acting: Acting) -> None:
     assert (command.state, command.error_code) == ("rejected", "CourierIdDoesNotExist")
 
 
-def test_till_that_turns_out_too_old_is_sent_the_older_call_once(acting: Acting) -> None:
+def test_pos_that_turns_out_too_old_is_sent_the_older_call_once(acting: Acting) -> None:
     acting.iiko.answers(NEW, QUEUED)
     acting.iiko.answers(OLD, {"correlationId": OTHER_NAME})
     acting.iiko.answers("commands/status", TOO_OLD)
@@ -175,12 +175,12 @@ def test_till_that_turns_out_too_old_is_sent_the_older_call_once(acting: Acting)
     play_to_the_end(acting, command)
 
     assert acting.sent() == [NEW, OLD]
-    assert (command.state, command.proof) == ("confirmed", "status")
+    assert (command.state, command.confirmed_by) == ("confirmed", "status")
     asked = [body["correlationId"] for body in acting.iiko.bodies("commands/status")]
     assert asked == [QUEUED["correlationId"], OTHER_NAME]
 
 
-def test_till_that_is_too_old_for_both_refuses(acting: Acting) -> None:
+def test_pos_that_is_too_old_for_both_refuses(acting: Acting) -> None:
     acting.iiko.answers(NEW, QUEUED)
     acting.iiko.answers(OLD, QUEUED)
     acting.iiko.answers("commands/status", TOO_OLD)
@@ -219,11 +219,11 @@ def test_courier_is_taken_off_once_the_order_shows_none(driven: Acting) -> None:
     command = assigned(driven, NOBODY)
 
     assert driven.body(NEW) == IDS | {"driverId": None}
-    assert command.wish == {"courier_id": None, "courier_name": None}
+    assert command.params == {"courier_id": None, "courier_name": None}
     assert Order.objects.get().courier_id == COURIER_ID
     driven.has(status="Waiting", courierInfo=None)
     command.refresh_from_db()
-    assert (command.state, command.proof) == ("confirmed", "event")
+    assert (command.state, command.confirmed_by) == ("confirmed", "event")
     assert driven.get(f"orders/{command.order_id}")["courier_id"] is None
 
 
@@ -235,7 +235,7 @@ def test_taking_off_is_confirmed_by_the_order_that_was_read(driven: Acting) -> N
 
     driven.step_when_due(command)
 
-    assert (command.state, command.proof) == ("confirmed", "status")
+    assert (command.state, command.confirmed_by) == ("confirmed", "status")
 
 
 def test_iikos_word_alone_does_not_prove_that_a_courier_is_off(driven: Acting) -> None:
@@ -271,7 +271,7 @@ def test_courier_that_cannot_be_taken_off_is_refused(
     assert iiko.operations() == []
 
 
-def test_till_of_unknown_version_is_asked(iiko: PlayedIiko) -> None:
+def test_pos_of_unknown_version_is_asked(iiko: PlayedIiko) -> None:
     acting = Acting(iiko, pos_version="")
     acting.has(status="Waiting", courierInfo=courier())
     iiko.answers(NEW, QUEUED)

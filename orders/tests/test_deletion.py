@@ -12,7 +12,7 @@ from django.utils import timezone
 from iikohub.dashboard.overview import _Board
 from orders.models.command import OrderCommand
 from orders.models.order import Order, TimelineEntry
-from tests.acting import Acting, make_courier, refused, story
+from tests.acting import Acting, make_courier, refused, timeline
 from tests.builders import (
     COURIER_ID,
     ORDER_ID,
@@ -172,7 +172,7 @@ def test_unsent_command_of_an_order_deleted_meanwhile_ends(acting: Acting) -> No
     acting.step(command)
 
     assert (command.state, command.error_code) == ("rejected", "order_deleted")
-    assert story(command)[-1] == ("pending", "rejected", "hub")
+    assert timeline(command)[-1] == ("pending", "rejected", "hub")
     assert acting.iiko.operations() == []
 
 
@@ -246,7 +246,7 @@ def test_no_other_order_is_taken_for_it(acting: Acting, other: dict[str, Any]) -
 def test_dry_run_tells_the_deletion(acting: Acting) -> None:
     deleted(acting)
     event = inbox()[-1]
-    Order.objects.update(is_deleted=None, field_ranks={})
+    Order.objects.update(is_deleted=None, field_precedence={})
     make_key()
 
     answer = (

@@ -11,7 +11,7 @@ from django.utils import translation
 from orders.api.action_docs import REFUSALS_409, REFUSALS_422
 from orders.commands import dispatch
 from orders.commands.refusals import MEANINGS, OF_REBUILDING
-from orders.commands.submission import Requester, give_up
+from orders.commands.submission import Requester, abandon
 from orders.models.command import CommandKind, CommandState, DraftUse, OrderCommand
 from orders.models.order import Order
 from orders.tests.test_action_api import _no_jobs_left, at_once, named
@@ -47,7 +47,7 @@ def acting(iiko: PlayedIiko) -> Acting:
     return one
 
 
-def verdict(acting: Acting) -> dict[str, Any]:
+def outcome(acting: Acting) -> dict[str, Any]:
     shown = acting.get(f"orders/{Order.objects.get().pk}")
     [found] = [one for one in shown["allowed_actions"] if one["action"] == "apply-discount"]
     return dict(found)
@@ -62,7 +62,7 @@ def test_every_status_and_service(acting: Acting, stands: str, kind: dict[str, A
     acting.has(**FRESH | {"status": stands} | kind)
     is_early = stands in ("Unconfirmed", "WaitCooking")
 
-    shown = verdict(acting)
+    shown = outcome(acting)
     plain = acting.ask("apply-discount", {"discount_percent": 10})
     no_reissue = OVER.get(stands, "discount_not_supported_by_iiko")
     assert refused(plain) == (409, no_reissue)
@@ -129,7 +129,7 @@ def test_empty_loyalty_and_deleted_items_stand_in_no_way(acting: Acting) -> None
     assert acting.ask("apply-discount", BY_SUM).status_code == 202
 
 
-def test_order_deleted_at_the_till_meanwhile_is_not_made_again(acting: Acting) -> None:
+def test_order_deleted_at_the_pos_meanwhile_is_not_made_again(acting: Acting) -> None:
     acting.has(**FRESH)
     DraftUse.objects.create(organization_id=ORGANIZATION_ID, is_on=False, learned_at=acting.clock.now)
     command = acting.asked("apply-discount", BY_SUM)
@@ -148,7 +148,7 @@ def test_courier_service_with_the_empty_guid_stands_in_no_way(acting: Acting) ->
     assert acting.ask("apply-discount", BY_SUM).status_code == 202
 
 
-def test_old_till_is_not_asked(iiko: PlayedIiko) -> None:
+def test_old_pos_is_not_asked(iiko: PlayedIiko) -> None:
     acting = Acting(iiko, pos_version="7.5.3")
     make_discount()
     acting.has(**FRESH)
@@ -156,7 +156,7 @@ def test_old_till_is_not_asked(iiko: PlayedIiko) -> None:
     assert refused(acting.ask("apply-discount", BY_SUM)) == (409, "till_too_old")
 
 
-def test_reason_says_whether_it_can_be_made_anew(acting: Acting) -> None:
+def test_reason_says_whether_it_can_be_reissued(acting: Acting) -> None:
     acting.has(**FRESH)
     with translation.override("en"):
         early = acting.ask("apply-discount", {}, headers={"Accept-Language": "en"}).json()["errors"][0][
@@ -203,7 +203,7 @@ def test_sums_are_exact_or_refused(acting: Acting, body: str, sum_minor: int | N
         assert refused(answer) == (422, "discount_percent_not_exact")
         assert "discount_sum" in answer.json()["errors"][0]["detail"]
     else:
-        assert answer.json()["wish"]["sum_minor"] == sum_minor
+        assert answer.json()["params"]["sum_minor"] == sum_minor
 
 
 def test_percentage_is_of_the_dishes_before_discounts(acting: Acting) -> None:
@@ -217,9 +217,9 @@ def test_percentage_is_of_the_dishes_before_discounts(acting: Acting) -> None:
     given = {"discountType": {"id": OTHER, "name": "Гостю"}, "sum": 500.0}
     acting.has(**FRESH | {"items": [product(whenPrinted=None), service], "discounts": [given]})
 
-    wish = acting.ask("apply-discount", {"discount_percent": 10, "reissue": True}).json()["wish"]
+    params = acting.ask("apply-discount", {"discount_percent": 10, "reissue": True}).json()["params"]
 
-    assert (wish["base_minor"], wish["sum_minor"]) == (165100 + 50000 - 15100, 20000)
+    assert (params["base_minor"], params["sum_minor"]) == (165100 + 50000 - 15100, 20000)
 
 
 @pytest.mark.parametrize(
@@ -360,8 +360,8 @@ def test_command_tells_its_step_and_the_new_order(acting: Acting) -> None:
         "read",
         "",
     )
-    assert "saga" not in told_now
-    assert json.dumps(told_now["wish"])
+    assert "state_data" not in told_now
+    assert json.dumps(told_now["params"])
 
 
 def test_every_refusal_is_described() -> None:
@@ -381,7 +381,7 @@ def test_every_refusal_is_described() -> None:
 def test_giving_up_says_what_was_done_by_then(acting: Acting) -> None:
     acting.has(**FRESH)
     command = acting.asked("apply-discount", BY_SUM)
-    give_up(command_id=command.pk, by=Requester("Оля", "user:1"), now=acting.clock.now)
+    abandon(command_id=command.pk, by=Requester("Оля", "user:1"), now=acting.clock.now)
 
     command.refresh_from_db()
     assert (command.state, command.error_code) == ("expired", "given_up_unsent")

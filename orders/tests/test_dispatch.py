@@ -23,7 +23,7 @@ from orders import tasks
 from orders.admin.command_display import outcome_lines
 from orders.api.command_serializers import CommandSerializer
 from orders.commands import dispatch, submission
-from orders.commands.outcome import Verdict
+from orders.commands.outcome import StepOutcome
 from orders.commands.refusals import OF_HUB, OF_IIKO, code_of
 from orders.commands.submission import Requester
 from orders.errors import NotAllowed
@@ -40,7 +40,7 @@ from tests.acting import (
     make_courier,
     make_payment_type,
     make_removal_type,
-    story,
+    timeline,
     wire_payment,
 )
 from tests.builders import COURIER_ID, ORDER_ID, ORGANIZATION_ID, courier, drain, post, soi_message
@@ -102,16 +102,16 @@ def test_command_is_followed_until_iiko_says_yes(acting: Acting) -> None:
 
     waits = []
     while not command.is_final:
-        assert command.held_until
-        waits.append((command.held_until - acting.clock.now).total_seconds())
+        assert command.next_attempt_at
+        waits.append((command.next_attempt_at - acting.clock.now).total_seconds())
         acting.step_when_due(command)
 
-    assert (command.state, command.proof, command.error) == ("confirmed", "status", "")
+    assert (command.state, command.confirmed_by, command.error) == ("confirmed", "status", "")
     assert command.finished_at == acting.clock.now
     assert waits == [2, 3, 5]
     assert acting.iiko.bodies("commands/status") == [ASKED_STATUS] * 3
     assert acting.sent() == [STATUS]
-    assert story(command) == [
+    assert timeline(command) == [
         (None, "pending", "API: shop"),
         ("pending", "sent", "hub"),
         ("sent", "confirmed", "iiko"),
@@ -171,9 +171,9 @@ def test_steps_are_jobs_at_their_time(acting: Acting) -> None:
     command.refresh_from_db()
     jobs = ProcrastinateJob.objects.filter(task_name="orders.advance_command").order_by("id")
     assert command.state == "sent"
-    assert [job.scheduled_at for job in jobs] == [None, command.held_until]
+    assert [job.scheduled_at for job in jobs] == [None, command.next_attempt_at]
 
-    OrderCommand.objects.update(held_until=db_clock.exactly_now())
+    OrderCommand.objects.update(next_attempt_at=db_clock.exactly_now())
     tasks.advance_command(command.pk)
     command.refresh_from_db()
     assert command.state == "confirmed"
@@ -218,7 +218,7 @@ def test_refusal_tells_iikos_words_what_they_mean_and_what_to_do(
     acting.step_when_due(command)
 
     assert (command.state, command.error_code, command.error) == ("rejected", code, message)
-    assert story(command)[-1] == ("sent", "rejected", "iiko")
+    assert timeline(command)[-1] == ("sent", "rejected", "iiko")
     known = (OF_IIKO | OF_HUB)[code]
     with translation.override("en"):
         told = {"cause": str(known.cause), "next_step": str(known.next_step)}
@@ -278,7 +278,7 @@ def test_answer_by_whose_name_iiko_cannot_be_asked_is_looked_into(acting: Acting
     assert (command.state, command.correlation_id) == ("unknown", "")
     acting.step_when_due(command)
 
-    assert (command.state, command.proof) == ("confirmed", "order")
+    assert (command.state, command.confirmed_by) == ("confirmed", "order")
     assert acting.sent() == [STATUS]
 
 
@@ -361,23 +361,23 @@ def test_busy_line_is_waited_for_and_nothing_is_sent_twice(acting: Acting) -> No
 
     acting.step(command)
     assert (command.state, command.error_code, command.sent_at) == ("pending", "iiko_busy", None)
-    assert command.held_until
-    assert 6 <= (command.held_until - acting.clock.now).total_seconds() <= 8
+    assert command.next_attempt_at
+    assert 6 <= (command.next_attempt_at - acting.clock.now).total_seconds() <= 8
 
     connection.cursor().execute("UPDATE iiko_pauses SET until = now() - interval '1 second'")
     acting.step_when_due(command)
-    assert (command.state, command.error_code, command.looks) == ("sent", "", 0)
-    assert story(command) == [(None, "pending", "API: shop"), ("pending", "sent", "hub")]
+    assert (command.state, command.error_code, command.poll_count) == ("sent", "", 0)
+    assert timeline(command) == [(None, "pending", "API: shop"), ("pending", "sent", "hub")]
     assert acting.sent() == [STATUS, STATUS]
 
 
-def test_long_pause_does_not_keep_a_wish_past_its_time(acting: Acting) -> None:
+def test_long_pause_does_not_keep_a_command_past_its_time(acting: Acting) -> None:
     acting.iiko.answers(STATUS, refusal("Too many requests"), status=429, **{"Retry-After": "1200"})
     command = on_way(acting)
 
     acting.step(command)
-    assert command.held_until
-    assert (command.held_until - acting.clock.now).total_seconds() == 60
+    assert command.next_attempt_at
+    assert (command.next_attempt_at - acting.clock.now).total_seconds() == 60
     for _ in range(16):
         acting.step_when_due(command)
 
@@ -398,7 +398,7 @@ def test_what_was_not_sent_is_sent_when_iiko_can_be_reached(acting: Acting) -> N
     assert command.state == "sent"
 
 
-def test_wish_that_could_not_be_sent_in_time_is_given_up(acting: Acting) -> None:
+def test_command_that_could_not_be_sent_in_time_is_abandoned(acting: Acting) -> None:
     acting.iiko.answers(STATUS, requests.ConnectTimeout())
     command = on_way(acting)
     acting.step(command)
@@ -408,7 +408,7 @@ def test_wish_that_could_not_be_sent_in_time_is_given_up(acting: Acting) -> None
 
     assert (command.state, command.error_code) == ("expired", "not_sent")
     assert error_of(acting, command)["cause"] == "The hub could not reach iiko in time; nothing was sent."
-    assert story(command)[-1] == ("pending", "expired", "hub")
+    assert timeline(command)[-1] == ("pending", "expired", "hub")
 
 
 def test_worker_that_slept_over_its_claim_sends_nothing(
@@ -429,13 +429,13 @@ def test_worker_that_slept_over_its_claim_sends_nothing(
     assert acting.iiko.operations() == []
 
 
-def test_wish_that_came_true_meanwhile_is_not_sent(acting: Acting) -> None:
+def test_command_that_came_true_meanwhile_is_not_sent(acting: Acting) -> None:
     command = on_way(acting)
     acting.has(status="Delivered")
 
     acting.step(command)
 
-    assert (command.state, command.proof) == ("confirmed", "event")
+    assert (command.state, command.confirmed_by) == ("confirmed", "event")
     assert acting.iiko.operations() == []
 
 
@@ -448,7 +448,7 @@ def test_nothing_is_sent_for_an_order_that_ended_meanwhile(acting: Acting, statu
     acting.step(command)
 
     assert (command.state, command.error_code) == ("rejected", code)
-    assert story(command)[-1] == ("pending", "rejected", "hub")
+    assert timeline(command)[-1] == ("pending", "rejected", "hub")
     assert acting.iiko.operations() == []
 
 
@@ -460,7 +460,7 @@ def test_restaurant_switched_off_meanwhile_ends_the_command_unsent(acting: Actin
     acting.step(command)
 
     assert (command.state, command.error_code, command.sent_at) == ("rejected", "restaurant_off", None)
-    assert story(command)[-1] == ("pending", "rejected", "hub")
+    assert timeline(command)[-1] == ("pending", "rejected", "hub")
     assert acting.iiko.operations() == []
 
 
@@ -471,7 +471,7 @@ def sent_and_done(acting: Acting, command: OrderCommand) -> None:
     """Sent, and iiko says yes; its cloud still shows the order as it was."""
     acting.step(command)
     acting.step_when_due(command)
-    assert (command.state, command.proof) == ("confirmed", "status")
+    assert (command.state, command.confirmed_by) == ("confirmed", "status")
 
 
 @pytest.fixture
@@ -484,7 +484,7 @@ def corrected(acting: Acting) -> tuple[OrderCommand, OrderCommand]:
     return on_way(acting), acting.asked("update-status", {"status": "Waiting"})
 
 
-def test_correction_is_not_proved_by_the_wish_it_corrects(
+def test_correction_is_not_proved_by_the_command_it_corrects(
     acting: Acting, corrected: tuple[OrderCommand, OrderCommand]
 ) -> None:
     first, second = corrected
@@ -493,11 +493,11 @@ def test_correction_is_not_proved_by_the_wish_it_corrects(
 
     acting.step(second)
 
-    assert (second.state, second.proof) == ("sent", "")
+    assert (second.state, second.confirmed_by) == ("sent", "")
     assert [body["deliveryStatus"] for body in acting.iiko.bodies(STATUS)] == ["OnWay", "Waiting"]
 
 
-def test_late_webhook_of_the_first_wish_does_not_end_its_correction(
+def test_late_webhook_of_the_first_command_does_not_end_its_correction(
     acting: Acting, corrected: tuple[OrderCommand, OrderCommand]
 ) -> None:
     first, second = corrected
@@ -512,7 +512,7 @@ def test_late_webhook_of_the_first_wish_does_not_end_its_correction(
     assert (second.state, second.error_code) == ("rejected", "IllegalDeliveryStatus")
 
 
-def test_nothing_is_taken_for_done_while_an_earlier_wish_may_undo_it(acting: Acting) -> None:
+def test_nothing_is_taken_for_done_while_an_earlier_command_may_undo_it(acting: Acting) -> None:
     """Vera, no, Anna, no, Vera: the webhook of the first comes when the second is under way."""
     make_courier()
     anna = make_courier(iiko_id="5ca7f8b0-0000-4000-8000-00000000000a", name="Анна")
@@ -532,14 +532,14 @@ def test_nothing_is_taken_for_done_while_an_earlier_wish_may_undo_it(acting: Act
     assert third.state == "pending"
 
     acting.step_when_due(second)
-    assert (second.state, second.proof) == ("confirmed", "status")
+    assert (second.state, second.confirmed_by) == ("confirmed", "status")
     acting.step(third)
     assert third.state == "sent"
     acting.has(status="Waiting", courierInfo=courier(), comment="Позвонить")
     third.refresh_from_db()
     assert third.state == "sent"
     acting.step_when_due(third)
-    assert (third.state, third.proof) == ("confirmed", "status")
+    assert (third.state, third.confirmed_by) == ("confirmed", "status")
     assert [body["employeeId"] for body in acting.iiko.bodies(courier_call)] == [
         COURIER_ID,
         anna.iiko_id,
@@ -547,7 +547,7 @@ def test_nothing_is_taken_for_done_while_an_earlier_wish_may_undo_it(acting: Act
     ]
 
 
-def test_refused_wish_before_does_not_keep_news_from_counting(acting: Acting) -> None:
+def test_refused_command_before_does_not_keep_news_from_counting(acting: Acting) -> None:
     acting.has(status="CookingCompleted")
     acting.iiko.answers(STATUS, refusal("no", "IllegalDeliveryStatus"), status=400)
     first, second = on_way(acting), acting.asked("update-status", {"status": "Waiting"})
@@ -557,7 +557,7 @@ def test_refused_wish_before_does_not_keep_news_from_counting(acting: Acting) ->
 
     acting.step(second)
 
-    assert (second.state, second.proof) == ("confirmed", "event")
+    assert (second.state, second.confirmed_by) == ("confirmed", "event")
     assert acting.sent() == [STATUS]
 
 
@@ -568,7 +568,7 @@ def test_time_past_the_calendar_ends_the_command_unsent(acting: Acting) -> None:
     """Wished by an earlier version, which asked for any time."""
     acting.has(status="OnWay")
     command = acting.asked("update-status", {"status": "Delivered", "delivered_at": HANDED_OVER})
-    command.wish["delivered_at"] = "9999-12-31T23:59:59+00:00"
+    command.params["delivered_at"] = "9999-12-31T23:59:59+00:00"
     command.save()
 
     acting.step(command)
@@ -601,7 +601,7 @@ def test_delivered_is_proved_by_an_order_delivered_at_that_time_alone(
 
 # --- lost answers ------------------------------------------------------------------------------------
 
-WISHES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
+PARAMS: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
     "status": ("update-status", {"status": "OnWay"}, STATUS, {"status": "OnWay"}),
     "close": ("update-status", {"status": "Closed"}, "deliveries/close", {"status": "Closed"}),
     "courier": (
@@ -625,16 +625,16 @@ def lose(acting: Acting, operation: str, answer: Any) -> None:
     acting.iiko.answers(operation, body, status=status)
 
 
-@pytest.mark.parametrize("wish", WISHES)
+@pytest.mark.parametrize("params", PARAMS)
 @pytest.mark.parametrize("lost", NO_ANSWERS, ids=["timeout", "408", "500", "reset", "rubbish"])
 def test_lost_answer_is_resolved_by_the_order_without_a_second_call(
-    acting: Acting, wish: str, lost: Any
+    acting: Acting, params: str, lost: Any
 ) -> None:
     make_courier()
     make_payment_type()
     make_removal_type()
-    action, body, operation, effect = WISHES[wish]
-    now = {"status": "Delivered"} if wish == "close" else {"status": "Waiting"}
+    action, body, operation, effect = PARAMS[params]
+    now = {"status": "Delivered"} if params == "close" else {"status": "Waiting"}
     acting.has(**now, payments=[wire_payment()])
     lose(acting, operation, lost)
     acting.shows(**now, payments=[wire_payment()])  # not carried out yet
@@ -647,9 +647,9 @@ def test_lost_answer_is_resolved_by_the_order_without_a_second_call(
     assert command.state == "unknown"
     acting.step_when_due(command)
 
-    assert (command.state, command.proof) == ("confirmed", "order")
+    assert (command.state, command.confirmed_by) == ("confirmed", "order")
     assert acting.sent() == [operation]
-    assert story(command)[1:] == [("sent", "unknown", "hub"), ("unknown", "confirmed", "iiko")]
+    assert timeline(command)[1:] == [("sent", "unknown", "hub"), ("unknown", "confirmed", "iiko")]
 
 
 def test_order_that_shows_no_trace_ends_the_search(acting: Acting) -> None:
@@ -710,7 +710,7 @@ def test_forgotten_command_is_looked_for_in_the_order(acting: Acting) -> None:
     assert (command.state, command.error_code) == ("unknown", "forgotten")
     acting.step_when_due(command)
 
-    assert (command.state, command.proof) == ("confirmed", "order")
+    assert (command.state, command.confirmed_by) == ("confirmed", "order")
     assert len(acting.iiko.bodies("commands/status")) == 1
 
 
@@ -724,7 +724,7 @@ def test_worker_killed_after_sending_leaves_a_command_that_is_looked_into(acting
     acting.clock.move(91)
     acting.step(command)
 
-    assert (command.state, command.proof) == ("confirmed", "order")
+    assert (command.state, command.confirmed_by) == ("confirmed", "order")
     assert acting.sent() == []
 
 
@@ -749,13 +749,13 @@ def test_late_worker_does_not_undo_a_later_step(acting: Acting, monkeypatch: pyt
     assert slow is not None
     acting.clock.move(91)
     acting.step(command)
-    due = command.held_until
+    due = command.next_attempt_at
 
-    late = Verdict(CommandState.UNKNOWN, timedelta(seconds=99))
+    late = StepOutcome(CommandState.UNKNOWN, timedelta(seconds=99))
     assert dispatch._record(slow, late, acting.clock()) is None
 
     command.refresh_from_db()
-    assert (command.state, command.held_until) == ("sent", due)
+    assert (command.state, command.next_attempt_at) == ("sent", due)
 
 
 def test_answer_that_comes_after_the_claim_ran_out_still_counts(acting: Acting) -> None:
@@ -767,14 +767,14 @@ def test_answer_that_comes_after_the_claim_ran_out_still_counts(acting: Acting) 
     acting.step(command)
     assert command.state == "unknown"
 
-    answer = Verdict(CommandState.SENT, timedelta(seconds=2), correlation_id=QUEUED["correlationId"])
+    answer = StepOutcome(CommandState.SENT, timedelta(seconds=2), correlation_id=QUEUED["correlationId"])
     dispatch._record(slow, answer, acting.clock())
 
     command.refresh_from_db()
     assert (command.state, command.correlation_id) == ("sent", QUEUED["correlationId"])
 
 
-def test_till_that_never_answers_is_given_up_after_a_day(acting: Acting) -> None:
+def test_pos_that_never_answers_is_abandoned_after_a_day(acting: Acting) -> None:
     acting.iiko.answers("commands/status", IN_PROGRESS)
     command = sent_on_way(acting)
     for _ in range(100):
@@ -813,7 +813,7 @@ def test_command_stays_with_the_order_when_its_row_is_joined_with_an_older_one(
     assert Order.objects.get().pk == older.pk
     assert (command.state, command.order_id) == ("sent", older.pk)
     assert acting.sent() == [STATUS]
-    assert [state for _, state, _ in story(command)] == ["pending", "sent"]
+    assert [state for _, state, _ in timeline(command)] == ["pending", "sent"]
 
 
 @pytest.mark.parametrize("lost", NO_ANSWERS[:4], ids=["timeout", "408", "500", "reset"])
@@ -824,7 +824,7 @@ def test_status_is_not_asked_twice_at_once(acting: Acting, lost: Any) -> None:
     acting.step_when_due(command)
 
     assert command.state == "sent"
-    assert command.held_until == acting.clock.now + timedelta(seconds=3)
+    assert command.next_attempt_at == acting.clock.now + timedelta(seconds=3)
     assert len(acting.iiko.bodies("commands/status")) == 1
 
 
@@ -836,8 +836,8 @@ def test_question_that_fails_is_asked_again_later(acting: Acting) -> None:
 
     acting.step_when_due(command)
     assert command.state == "sent"
-    assert command.held_until
-    assert (command.held_until - acting.clock.now).total_seconds() == 30
+    assert command.next_attempt_at
+    assert (command.next_attempt_at - acting.clock.now).total_seconds() == 30
     assert "Access denied" in command.error
 
     acting.step_when_due(command)
@@ -854,7 +854,7 @@ def test_webhook_may_prove_it_first(acting: Acting, shown: str) -> None:
     acting.has(status=shown)
 
     command.refresh_from_db()
-    assert (command.state, command.proof) == ("confirmed", "event")
+    assert (command.state, command.confirmed_by) == ("confirmed", "event")
     assert acting.step(command) is None
     assert acting.iiko.bodies("commands/status") == []
 
@@ -874,7 +874,7 @@ def test_webhook_before_the_answer_is_recorded_wins(acting: Acting) -> None:
     assert claim is not None
 
     acting.has(status="OnWay")
-    answer = Verdict(CommandState.SENT, timedelta(seconds=2), correlation_id="x")
+    answer = StepOutcome(CommandState.SENT, timedelta(seconds=2), correlation_id="x")
 
     assert dispatch._record(claim, answer, acting.clock()) is None
     command.refresh_from_db()
@@ -919,7 +919,7 @@ def test_other_orders_do_not_wait(acting: Acting) -> None:
     assert command.state == "sent"
 
 
-def test_wish_behind_one_that_takes_long_is_given_up_in_time(acting: Acting) -> None:
+def test_command_behind_one_that_takes_long_is_abandoned_in_time(acting: Acting) -> None:
     make_courier()
     acting.iiko.answers("deliveries/update_order_courier", QUEUED)
     first = acting.asked("assign-courier", {"courier_id": COURIER_ID})
@@ -935,7 +935,7 @@ def test_wish_behind_one_that_takes_long_is_given_up_in_time(acting: Acting) -> 
     assert first.state == "sent"
 
 
-def test_person_gives_up(acting: Acting) -> None:
+def test_person_abandons(acting: Acting) -> None:
     operator = User.objects.create_user("Оля")
     by = Requester("Оля", f"user:{operator.pk}", operator)
     first = sent_on_way(acting)
@@ -943,17 +943,17 @@ def test_person_gives_up(acting: Acting) -> None:
     second = acting.asked("cancel", {})
     ProcrastinateJob.objects.all().delete()
 
-    submission.give_up(command_id=first.pk, by=by, now=timezone.now())
-    submission.give_up(command_id=second.pk, by=by, now=timezone.now())
+    submission.abandon(command_id=first.pk, by=by, now=timezone.now())
+    submission.abandon(command_id=second.pk, by=by, now=timezone.now())
 
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.state, first.error_code) == ("expired", "given_up")
     assert (second.state, second.error_code) == ("expired", "given_up_unsent")
-    assert story(first)[-2:] == [("sent", "expired", "Оля"), ("pending", "expired", "Оля")]
+    assert timeline(first)[-2:] == [("sent", "expired", "Оля"), ("pending", "expired", "Оля")]
     assert [job.args for job in ProcrastinateJob.objects.all()] == [{"command_id": second.pk}]
     with pytest.raises(NotAllowed):
-        submission.give_up(command_id=first.pk, by=by, now=timezone.now())
+        submission.abandon(command_id=first.pk, by=by, now=timezone.now())
 
 
 # --- the minute's round ------------------------------------------------------------------------------
@@ -963,11 +963,11 @@ def test_round_wakes_what_a_dead_worker_left(acting: Acting) -> None:
     command = sent_on_way(acting)
     ProcrastinateJob.objects.all().delete()
 
-    tasks.wake_commands(timestamp=0)
+    tasks.sweep_commands(timestamp=0)
     assert ProcrastinateJob.objects.count() == 0
 
-    OrderCommand.objects.update(held_until=timezone.now() - timedelta(seconds=6))
-    tasks.wake_commands(timestamp=0)
+    OrderCommand.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=6))
+    tasks.sweep_commands(timestamp=0)
     assert [job.args for job in ProcrastinateJob.objects.all()] == [{"command_id": command.pk}]
 
 
@@ -1031,17 +1031,17 @@ def test_mirror_workers_and_people_do_not_lock_each_other_out(acting: Acting) ->
         acting.clock.move(400)
         dispatch.advance(command.pk, clock=acting.clock)
 
-    def ask_and_give_up() -> None:
+    def ask_and_abandon() -> None:
         by = Requester("Оля", "user:1")
         asked = submission.request_cancel(
             order_id=command.order_id, reason="", removal_type_id=None, by=by, now=timezone.now()
         )
-        submission.give_up(command_id=asked.pk, by=by, now=timezone.now())
+        submission.abandon(command_id=asked.pk, by=by, now=timezone.now())
 
     make_removal_type()
     threads = [
         repeatedly(step),
-        repeatedly(ask_and_give_up),
+        repeatedly(ask_and_abandon),
         repeatedly(lambda: acting.has(status="Waiting", comment=str(timezone.now()))),
     ]
     for thread in threads:

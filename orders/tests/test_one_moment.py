@@ -61,7 +61,11 @@ def test_page_and_its_timeline_are_of_one_moment(client: Client, interrupted: An
     arrive(order_id=A, status="CookingStarted", timestamp=REVISION + 1)
     sign_in_superuser(client)
     address = f"{ORDERS}{Order.objects.get().pk}/change/"
-    interrupted(order_page, "tell", lambda: arrive(order_id=A, status="Cancelled", timestamp=REVISION + 2))
+    interrupted(
+        order_page,
+        "displayed_timeline",
+        lambda: arrive(order_id=A, status="Cancelled", timestamp=REVISION + 2),
+    )
 
     torn = text(client.get(address, headers=ENGLISH))
     later = text(client.get(address, headers=ENGLISH))
@@ -115,6 +119,6 @@ def test_timeline_is_in_order_of_the_time_that_is_shown(client: Client) -> None:
     page = text(client.get(f"{ORDERS}{order.pk}/change/", headers=ENGLISH))
 
     assert [row["what"] for row in told["results"]] == ["status", "problem", "comment", "courier_name"]
-    story = page[page.index("Timeline") :]
-    places = [story.index(f"{name}:") for name in ("Courier", "Comment", "Problem", "Status")]
+    timeline = page[page.index("Timeline") :]
+    places = [timeline.index(f"{name}:") for name in ("Courier", "Comment", "Problem", "Status")]
     assert places == sorted(places)

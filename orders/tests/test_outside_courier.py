@@ -127,7 +127,7 @@ def test_own_courier_beside_an_outside_service_can_be_taken_off(acting: Acting) 
     aggregators(acting, courierInfo=courier())
 
     assert refused(acting.ask("assign-courier", {"courier_id": OTHER})) == (409, "external_courier_service")
-    assert acting.asked("assign-courier", {"courier_id": None}).wish["courier_id"] is None
+    assert acting.asked("assign-courier", {"courier_id": None}).params["courier_id"] is None
 
 
 def test_what_else_a_person_needs_stands_on_the_page(acting: Acting, client: Client) -> None:
@@ -142,7 +142,7 @@ def test_what_else_a_person_needs_stands_on_the_page(acting: Acting, client: Cli
 
 def test_dry_run_masks_number_and_link(acting: Acting, capsys: pytest.CaptureFixture[str]) -> None:
     aggregators(acting)
-    Order.objects.update(phone_extension=None, tracking_link=None, field_ranks={})
+    Order.objects.update(phone_extension=None, tracking_link=None, field_precedence={})
 
     call_command("replay_webhooks", "--dry-run")
     masked = capsys.readouterr().out

@@ -62,7 +62,7 @@ def test_payment_taken_outside_is_sent_so_and_told(visa: Acting) -> None:
         "isProcessedExternally": True,
         "isFiscalizedExternally": True,
     }
-    [told] = visa.get(f"commands/{command.pk}")["wish"]["payments"]
+    [told] = visa.get(f"commands/{command.pk}")["params"]["payments"]
     assert (told["is_processed_externally"], told["is_fiscalized_externally"]) == (True, True)
 
 
@@ -82,7 +82,7 @@ def test_kind_is_taken_in_any_spelling(acting: Acting, kind: str) -> None:
 
     command = acting.asked("update-payment", paying({"paymentTypeKind": kind, "sum": 1651}))
 
-    assert [one["payment_type_id"] for one in command.wish["payments"]] == [CASH_ID]
+    assert [one["payment_type_id"] for one in command.params["payments"]] == [CASH_ID]
 
 
 def test_only_a_payment_taken_outside_proves_one(visa: Acting) -> None:
@@ -96,13 +96,13 @@ def test_only_a_payment_taken_outside_proves_one(visa: Acting) -> None:
 
     visa.has(payments=[card(isProcessedExternally=True)])
     command.refresh_from_db()
-    assert (command.state, command.proof) == ("confirmed", "event")
+    assert (command.state, command.confirmed_by) == ("confirmed", "event")
     [shown] = visa.get(f"orders/{command.order_id}")["payments"]
     assert (shown["sum_minor"], shown["is_processed_externally"]) == (165_100, True)
 
 
 @pytest.mark.parametrize(("told", "state"), [(False, "sent"), (True, "confirmed"), (None, "confirmed")])
-def test_receipt_printed_outside_is_compared_where_the_till_tells_of_it(
+def test_receipt_printed_outside_is_compared_where_the_pos_tells_of_it(
     visa: Acting, told: bool | None, state: str
 ) -> None:
     visa.iiko.answers(CHANGE, QUEUED)
@@ -115,7 +115,7 @@ def test_receipt_printed_outside_is_compared_where_the_till_tells_of_it(
     assert command.state == state
 
 
-def test_same_payments_but_taken_outside_are_another_wish(visa: Acting) -> None:
+def test_same_payments_but_taken_outside_are_another_command(visa: Acting) -> None:
     visa.has(payments=[card()])
     same = paying({"paymentTypeKind": "Card", "sum": 1651})
 
@@ -184,7 +184,7 @@ def test_being_taken_outside_tells_types_of_a_kind_apart(visa: Acting) -> None:
 
     command = visa.asked("update-payment", paying(OUTSIDE))
 
-    assert command.wish["payments"][0]["payment_type_id"] == CARD_ID
+    assert command.params["payments"][0]["payment_type_id"] == CARD_ID
 
 
 # --- the usual type ----------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def test_usual_type_is_chosen_in_the_admin_and_taken(cards: Acting, client: Clie
     [listed] = cards.get("organizations")["results"]
     assert listed["default_payment_types"] == {"Card": MIR_ID}
     command = cards.asked("update-payment", paying(BY_CARD))
-    assert command.wish["payments"][0]["payment_type_id"] == MIR_ID
+    assert command.params["payments"][0]["payment_type_id"] == MIR_ID
 
 
 @pytest.mark.parametrize("usual", [CASH_ID, "gone", None])
@@ -242,7 +242,7 @@ def test_usual_type_that_does_not_fit_resolves_nothing(cards: Acting, usual: str
     assert refused(cards.ask("update-payment", paying(BY_CARD))) == (422, "payment_type_ambiguous")
 
 
-def test_usual_type_of_another_till_group_resolves_nothing(cards: Acting) -> None:
+def test_usual_type_of_another_pos_group_resolves_nothing(cards: Acting) -> None:
     make_payment_type("1a2b3c4d-0000-4000-8000-000000000007", "Бар", kind="Card", groups=["other"])
     Organization.objects.update(default_payment_types={"Card": "1a2b3c4d-0000-4000-8000-000000000007"})
 

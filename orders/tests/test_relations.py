@@ -166,7 +166,7 @@ def test_key_of_one_restaurant_learns_nothing_of_anothers_order() -> None:
     assert related(C, key) == []
 
 
-def test_long_story_is_cut() -> None:
+def test_long_timeline_is_cut() -> None:
     ids = [f"{number:08d}-0000-4000-8000-000000000000" for number in range(40)]
     for this, following in pairwise(ids):
         arrive(this, **moved_to(following))
@@ -202,7 +202,7 @@ def english(client: Client, order: Order) -> Any:
     return client.get(f"{ORDERS}{order.pk}/change/", headers={"accept-language": "en"})
 
 
-def test_page_tells_both_orders_as_one_story(client: Client) -> None:
+def test_page_tells_both_orders_as_one_timeline(client: Client) -> None:
     sign_in_superuser(client)
     arrive(A, number=11, status="WaitCooking")
     old = arrive(A, number=11, timestamp=REVISION + 1000, **moved_to(B))
@@ -210,9 +210,13 @@ def test_page_tells_both_orders_as_one_story(client: Client) -> None:
 
     for page in (english(client, old), english(client, new)):
         told = text(page)
-        story = told[told.index("One story") :]
-        assert story.index("№77 Бар «Клён»") < story.index("On the way") < story.index("№11 Кафе «Сирень»")
-        assert story.index("№11 Кафе «Сирень»") < story.index("Cancelled")
+        timeline = told[told.index("One story") :]
+        assert (
+            timeline.index("№77 Бар «Клён»")
+            < timeline.index("On the way")
+            < timeline.index("№11 Кафе «Сирень»")
+        )
+        assert timeline.index("№11 Кафе «Сирень»") < timeline.index("Cancelled")
     assert "Moved on to №77 Бар «Клён» On the way" in text(english(client, old))
     assert f'href="{ORDERS}{new.pk}/change/"' in markup(english(client, old))
     assert "Moved here from №11" in text(english(client, new))
@@ -316,11 +320,11 @@ def joined() -> tuple[int, Order]:
     post(Client(), cloud_event(order_id=A, external_number=None))
     post(Client(), soi_message(order_id=None, external_id="S-1"))
     drain()
-    keeper, loser = Order.objects.order_by("pk")
+    survivor, duplicate = Order.objects.order_by("pk")
     post(Client(), soi_message(order_id=A, external_id="S-1", orderStatus="ON_WAY"))
     drain()
-    assert [order.pk for order in Order.objects.all()] == [keeper.pk]
-    return loser.pk, keeper
+    assert [order.pk for order in Order.objects.all()] == [survivor.pk]
+    return duplicate.pk, survivor
 
 
 def test_number_of_a_joined_row_leads_to_its_order(client: Client) -> None:

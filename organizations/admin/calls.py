@@ -22,7 +22,7 @@ from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import HubDropdownFilter
 from core.admin.json_text import pretty_json
-from core.display import EMPTY, badge, clock, cut, two_lines
+from core.display import EMPTY, badge, clock, stacked, truncated
 from core.ids import searchable_id
 from iiko_client import vendor_time
 from organizations.admin.filters import MomentRangeFilter, OrganizationFilter
@@ -175,7 +175,7 @@ class ApiCallAdmin(MirrorAdmin):
 
     @admin.display(description=_("outcome"))
     def outcome(self, call: ApiCall) -> SafeString:
-        return two_lines(outcome_badge(call), call.error_code)
+        return stacked(outcome_badge(call), call.error_code)
 
     @admin.display(description=_("took"))
     def took(self, call: ApiCall) -> SafeString | str:
@@ -184,11 +184,11 @@ class ApiCallAdmin(MirrorAdmin):
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, call: Any) -> SafeString:
-        return cut(call.restaurant_name or call.organization_id or EMPTY)
+        return truncated(call.restaurant_name or call.organization_id or EMPTY)
 
     @admin.display(description=_("asked by"))
     def asked_by(self, call: ApiCall) -> SafeString:
-        return cut(asked_by_text(call))
+        return truncated(asked_by_text(call))
 
 
 def asked_by_text(call: ApiCall) -> str:

@@ -12,13 +12,13 @@ from django.utils.translation import ngettext
 from core.display import badge, clock_text, span_text
 from iiko_client.http import responses
 from iiko_client.http.errors import IikoAuthFailed, IikoBlocked, IikoBusy, IikoNoAnswer, IikoUnreadable
-from organizations.connection.status import CircuitState, LinkState, LoginCheck
+from organizations.connection.status import CircuitState, LoginCheck, LoginStatus
 from organizations.models.connection import ApiLogin
 
 Notice = tuple[str, str, str]
 
 
-def state_badge(login: ApiLogin, state: LinkState) -> SafeString:
+def state_badge(login: ApiLogin, state: LoginStatus) -> SafeString:
     if not login.is_active:
         return badge("off", _("switched off"))
     if state.problem:
@@ -34,7 +34,7 @@ def state_badge(login: ApiLogin, state: LinkState) -> SafeString:
     return badge("on", _("works"))
 
 
-def notices(login: ApiLogin, state: LinkState, now: datetime) -> Iterator[Notice]:
+def notices(login: ApiLogin, state: LoginStatus, now: datetime) -> Iterator[Notice]:
     """What a person should know of a login: severity, title, words."""
     if state.problem:
         words = _("Give the API login, or the key, the application id and the client secret together.")
@@ -68,7 +68,7 @@ def _circuit_words(circuit: CircuitState, now: datetime) -> Notice:
     return "bad", title, words % {"span": span_text(circuit.open_until - now)}
 
 
-def token_words(state: LinkState, now: datetime) -> str:
+def token_words(state: LoginStatus, now: datetime) -> str:
     if state.token_until is None:
         return _("none; the next call asks for one")
     return _("valid, renewed in %(span)s") % {"span": span_text(state.token_until - now)}

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.export import Exporting
-from core.display import clock, two_lines
+from core.display import clock, stacked
 from organizations.admin.zones import naming_zones
 from organizations.name_annotations import with_group_names
 
@@ -32,7 +32,7 @@ def group_text(row: Any) -> str:
     return str(row.terminal_group_name or row.terminal_group_id)
 
 
-class BoardAdmin(Exporting, MirrorAdmin):
+class CurrentListAdmin(Exporting, MirrorAdmin):
     """``named`` says whose id is searched, ``product`` or ``employee``, and ``by_name`` finds its name."""
 
     states: Sequence[State]
@@ -63,4 +63,4 @@ class BoardAdmin(Exporting, MirrorAdmin):
 
     @admin.display(description=_("terminal group"))
     def group(self, row: Any) -> SafeString:
-        return two_lines(group_text(row), row.organization.name)
+        return stacked(group_text(row), row.organization.name)

@@ -22,7 +22,7 @@ from core.jobs import enqueue
 from organizations.admin.connection_display import check_words, notices, state_badge, token_words
 from organizations.admin.login_form import V2, ApiLoginForm, EnvironmentLoginForm, kind_of
 from organizations.connection.clients import ENVIRONMENT_LOGIN
-from organizations.connection.status import check_login, link_state
+from organizations.connection.status import check_login, login_status
 from organizations.models.connection import ApiLogin
 from organizations.tasks import sync_one_login
 
@@ -97,7 +97,7 @@ class ApiLoginAdmin(HubAdmin):
 
     def _state(self, request: HttpRequest, login: ApiLogin) -> dict[str, Any]:
         now = db_clock.now()
-        state = link_state(login, now=now)
+        state = login_status(login, now=now)
         read = ago_text(login.synced_at, now) if login.synced_at else gettext("not yet")
         return {
             "login": login,
@@ -169,7 +169,7 @@ class ApiLoginAdmin(HubAdmin):
 
     @admin.display(description=_("state"))
     def state(self, login: ApiLogin) -> SafeString:
-        return state_badge(login, link_state(login, now=db_clock.now()))
+        return state_badge(login, login_status(login, now=db_clock.now()))
 
     @admin.display(description=_("kind"))
     def kind(self, login: ApiLogin) -> str:

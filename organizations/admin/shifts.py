@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from core import db_clock
 from core.admin.filters import HubDropdownFilter
-from core.display import EMPTY, badge, local_text, span_text, two_lines
-from organizations.admin.current_lists import BoardAdmin, group_text, moment_text
+from core.display import EMPTY, badge, local_text, span_text, stacked
+from organizations.admin.current_lists import CurrentListAdmin, group_text, moment_text
 from organizations.admin.filters import MomentRangeFilter, OrganizationFilter, TerminalGroupFilter
 from organizations.models.shifts import Shift
 from organizations.name_annotations import employee_named, with_employee_names
@@ -61,7 +61,7 @@ def _moment(moment: datetime | None, shift: Shift) -> str:
 
 
 @admin.register(Shift)
-class ShiftAdmin(BoardAdmin):
+class ShiftAdmin(CurrentListAdmin):
     states = STATES
     named = "employee"
     by_name = staticmethod(employee_named)
@@ -94,7 +94,7 @@ class ShiftAdmin(BoardAdmin):
     @admin.display(description=_("employee"))
     def employee(self, shift: Any) -> SafeString:
         name = shift.employee_name
-        return two_lines(name or shift.employee_id, "" if name else gettext("not among the couriers"))
+        return stacked(name or shift.employee_id, "" if name else gettext("not among the couriers"))
 
     @admin.display(description=_("iiko id"))
     def identifier(self, shift: Shift) -> str:

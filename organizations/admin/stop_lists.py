@@ -21,8 +21,8 @@ from core import db_clock
 from core.admin.filters import HubDropdownFilter
 from core.admin.list_links import list_url
 from core.csv_export import sheet_response
-from core.display import EMPTY, badge, local_text, span_text, two_lines
-from organizations.admin.current_lists import BoardAdmin, group_text, moment_text
+from core.display import EMPTY, badge, local_text, span_text, stacked
+from organizations.admin.current_lists import CurrentListAdmin, group_text, moment_text
 from organizations.admin.filters import (
     ORGANIZATION_PARAMETER,
     MomentRangeFilter,
@@ -83,7 +83,7 @@ def _moment(moment: datetime | None, item: StopListItem) -> str:
 
 
 @admin.register(StopListItem)
-class StopListItemAdmin(BoardAdmin):
+class StopListItemAdmin(CurrentListAdmin):
     states = STATES
     named = "product"
     by_name = staticmethod(product_named)
@@ -201,7 +201,7 @@ class StopListItemAdmin(BoardAdmin):
 
     @admin.display(description=_("product"))
     def product(self, item: Any) -> SafeString:
-        return two_lines(product_text(item), size_text(item) or item.sku)
+        return stacked(product_text(item), size_text(item) or item.sku)
 
     @admin.display(description=_("iiko id"))
     def identifier(self, item: StopListItem) -> str:
@@ -223,7 +223,7 @@ class StopListItemAdmin(BoardAdmin):
 
     @admin.display(description=_("since"))
     def started(self, item: StopListItem) -> SafeString:
-        return two_lines(
+        return stacked(
             moment_text(item.since, item), "" if item.is_since_told else gettext("or earlier: seen then")
         )
 

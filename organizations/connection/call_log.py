@@ -26,7 +26,7 @@ from core.redaction import mask
 from iiko_client import json_reader
 from iiko_client.http.call_record import CallRecord
 from iiko_client.http.exchange import ADDRESS_REFUSED
-from iiko_client.json_reader import tidy
+from iiko_client.json_reader import sanitize
 from iiko_client.json_writer import dumps
 from organizations.models.connection import ApiCall, ApiLogin
 
@@ -68,9 +68,9 @@ class CallLog:
 
     def __init__(self, size: int = LONGEST_QUEUE) -> None:
         self._size = size
-        self._start_anew()
+        self._restart()
 
-    def _start_anew(self) -> None:
+    def _restart(self) -> None:
         self._queue: queue.Queue[_Note] = queue.Queue(self._size)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -111,7 +111,7 @@ class CallLog:
 
     def forget(self) -> None:
         """Drop what is waiting: after a fork it is the parent's to write."""
-        self._start_anew()
+        self._restart()
 
     def _take(self) -> list[_Note]:
         notes: list[_Note] = []
@@ -198,8 +198,8 @@ def _call(note: _Note) -> ApiCall:
         duration_ms=min(max(record.duration_ms, 0), _LARGEST_INT),
         correlation_id=(record.correlation_id or "")[:200],
         error=(record.error or "")[:100],
-        error_code=tidy(record.error_code or "")[:100],
-        requested_by=tidy(note.requested_by)[:200],
+        error_code=sanitize(record.error_code or "")[:100],
+        requested_by=sanitize(note.requested_by)[:200],
         attempt=record.attempt,
         started_at=record.started_at,
     )

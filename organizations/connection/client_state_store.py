@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from iiko_client.http.auth import Token
-from iiko_client.http.circuit_breaker import CLOSED, Circuit, Limits, Priority, Verdict
+from iiko_client.http.circuit_breaker import CLOSED, CallResult, Circuit, Limits, Priority
 from iiko_client.http.errors import IikoNoAnswer
 from iiko_client.http.rate_limits import Pause
 from organizations.models.connection import IikoCircuit, IikoPause, IikoToken
@@ -75,19 +75,20 @@ class DatabaseTokenStore:
 
 
 class DatabasePauses:
-    """Pauses of all lanes. Of two written at once the later end stays."""
+    """Pauses of all restriction groups. Of two written at once the later end stays."""
 
-    def get(self, lane: str) -> Pause | None:
-        row = IikoPause.objects.filter(lane=lane).first()
+    def get(self, restriction_group: str) -> Pause | None:
+        row = IikoPause.objects.filter(restriction_group=restriction_group).first()
         return Pause(row.until, row.refusals) if row else None
 
-    def put(self, lane: str, pause: Pause) -> None:
+    def put(self, restriction_group: str, pause: Pause) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO iiko_pauses AS p (lane, until, refusals) VALUES (%s, %s, %s) "
-                "ON CONFLICT (lane) DO UPDATE SET until = EXCLUDED.until, refusals = EXCLUDED.refusals "
+                "INSERT INTO iiko_pauses AS p (restriction_group, until, refusals) VALUES (%s, %s, %s) "
+                "ON CONFLICT (restriction_group) "
+                "DO UPDATE SET until = EXCLUDED.until, refusals = EXCLUDED.refusals "
                 "WHERE p.until < EXCLUDED.until",
-                [lane, pause.until, pause.refusals],
+                [restriction_group, pause.until, pause.refusals],
             )
 
 
@@ -110,10 +111,10 @@ class DatabaseBreaker:
         self._change(circuit, step)
         return blocked[-1]
 
-    def record(self, circuit: str, verdict: Verdict, now: datetime) -> None:
+    def record(self, circuit: str, result: CallResult, now: datetime) -> None:
         state = self._read(circuit)
-        if state.after(verdict, now, self._limits) != state:
-            self._change(circuit, lambda current: current.after(verdict, now, self._limits))
+        if state.after(result, now, self._limits) != state:
+            self._change(circuit, lambda current: current.after(result, now, self._limits))
 
     def _read(self, circuit: str) -> Circuit:
         stored = IikoCircuit.objects.filter(name=circuit).values_list("state", flat=True).first()

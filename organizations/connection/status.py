@@ -33,7 +33,7 @@ class PauseState:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkState:
+class LoginStatus:
     """``problem`` is a sentence where the login cannot be used at all."""
 
     token_until: datetime | None = None
@@ -47,17 +47,19 @@ class LinkState:
         return any(one.open_until and not one.is_half_open and not one.operation for one in self.circuits)
 
 
-def link_state(login: ApiLogin, *, now: datetime) -> LinkState:
+def login_status(login: ApiLogin, *, now: datetime) -> LoginStatus:
     try:
         key = key_of(login)
     except BadApiLogin as error:
-        return LinkState(problem=error.detail)
+        return LoginStatus(problem=error.detail)
     token = IikoToken.objects.filter(api_login=login, renew_at__gt=now).first()
-    pauses = IikoPause.objects.filter(lane__startswith=f"{key}/", until__gt=now).order_by("lane")
-    return LinkState(
+    pauses = IikoPause.objects.filter(restriction_group__startswith=f"{key}/", until__gt=now).order_by(
+        "restriction_group"
+    )
+    return LoginStatus(
         token_until=token.renew_at if token and token.token else None,
         circuits=tuple(_circuits(key, now)),
-        pauses=tuple(PauseState(one.lane.removeprefix(f"{key}/"), one.until) for one in pauses),
+        pauses=tuple(PauseState(one.restriction_group.removeprefix(f"{key}/"), one.until) for one in pauses),
     )
 
 

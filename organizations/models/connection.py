@@ -84,7 +84,7 @@ class IikoToken(models.Model):
 class IikoPause(models.Model):
     """How long a restriction group of a login is left alone after a 429."""
 
-    lane = models.CharField(_("restriction group"), max_length=200, primary_key=True)
+    restriction_group = models.CharField(_("restriction group"), max_length=200, primary_key=True)
     until = models.DateTimeField(_("until"))
     refusals = models.PositiveIntegerField(_("refusals in a row"))
 
@@ -95,7 +95,7 @@ class IikoPause(models.Model):
         verbose_name_plural = _("pauses")
 
     def __str__(self) -> str:
-        return self.lane
+        return self.restriction_group
 
 
 class IikoCircuit(models.Model):

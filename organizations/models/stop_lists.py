@@ -33,7 +33,7 @@ class StopListReading(models.Model):
     wanted_at = models.DateTimeField(_("wanted"), null=True)
     read_at = models.DateTimeField(_("read"), null=True)
     holder = models.CharField(max_length=32, blank=True)
-    held_until = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     failing_since = models.DateTimeField(_("could not be read since"), null=True)
     retry_at = models.DateTimeField(_("next attempt"), null=True)

@@ -123,11 +123,11 @@ def want_all(*, now: datetime) -> int:
     return want_lists([one.iiko_id for one in organizations if _has_login(one)], now=now)
 
 
-def wake(*, now: datetime) -> None:
+def sweep(*, now: datetime) -> None:
     """Call workers for what is due and nobody is at: a worker died, a job was lost, a pause is over."""
     late = now - OVERDUE
     changed = StopListGroup.objects.due().filter(organization=OuterRef("iiko_id"), changed_since__lt=late)
-    is_free = Q(stop_list_reading__held_until__isnull=True) | Q(stop_list_reading__held_until__lt=now)
+    is_free = Q(stop_list_reading__lease_until__isnull=True) | Q(stop_list_reading__lease_until__lt=now)
     is_past = Q(stop_list_reading__retry_at__isnull=True) | Q(stop_list_reading__retry_at__lt=late)
     waiting = Organization.objects.filter(
         Exists(changed) | Q(stop_list_reading__wanted_at__lt=late), is_free, is_past, is_active=True
@@ -191,7 +191,7 @@ def _claim(organization_id: str, now: datetime) -> _Claim | None:
     if organization is None:
         return None
     reading = _locked(organization_id)
-    if any(moment and moment > now for moment in (reading.held_until, reading.retry_at)):
+    if any(moment and moment > now for moment in (reading.lease_until, reading.retry_at)):
         return None
     due = list(StopListGroup.objects.due().filter(organization_id=organization_id))
     if not due and reading.wanted_at is None:
@@ -199,8 +199,8 @@ def _claim(organization_id: str, now: datetime) -> _Claim | None:
     if reading.wanted_at is None and (quiet_at := _quiet_at(due)) > now:
         _announce(organization_id, quiet_at)
         return None
-    reading.holder, reading.held_until = uuid.uuid4().hex, now + LEASE
-    reading.save(update_fields=["holder", "held_until"])
+    reading.holder, reading.lease_until = uuid.uuid4().hex, now + LEASE
+    reading.save(update_fields=["holder", "lease_until"])
     changes = {group.terminal_group_id: group.changes for group in due}
     asked, named = _asked(organization_id, changes, is_all=reading.wanted_at is not None)
     return _Claim(organization, reading.holder, now, reading.wanted_at, changes, asked, named)
@@ -315,7 +315,7 @@ def _pause(error: IikoError | HubError, failures: int) -> timedelta:
 
 
 def _let_go(reading: StopListReading) -> None:
-    reading.holder, reading.held_until = "", None
+    reading.holder, reading.lease_until = "", None
     reading.save()
 
 

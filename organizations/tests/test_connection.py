@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 
 from iiko_client.client import IikoClient
 from iiko_client.http.auth import V1, V2
-from iiko_client.http.circuit_breaker import CLOSED, Limits, Priority, Verdict
+from iiko_client.http.circuit_breaker import CLOSED, CallResult, Limits, Priority
 from iiko_client.http.errors import IikoAuthFailed, IikoBusy, IikoNoAnswer
 from iiko_client.http.rate_limits import Pause
 from organizations.connection import client_state_store
@@ -267,7 +267,7 @@ def test_429_keeps_the_next_process_away_too(iiko: PlayedIiko) -> None:
     assert iiko.operations() == ["access_token", "cancel_causes"]
     [pause] = IikoPause.objects.all()
     assert pause.refusals == 1
-    assert pause.lane.startswith(f"login-{login.pk}-")
+    assert pause.restriction_group.startswith(f"login-{login.pk}-")
 
 
 @pytest.mark.django_db
@@ -275,11 +275,15 @@ def test_of_two_pauses_the_later_end_stays() -> None:
     pauses = DatabasePauses()
     late, early = Pause(NOW + timedelta(seconds=60), 3), Pause(NOW + timedelta(seconds=5), 1)
 
-    pauses.put("lane", late)
-    pauses.put("lane", early)
+    pauses.put("restriction_group", late)
+    pauses.put("restriction_group", early)
     pauses.put("another", early)
 
-    assert (pauses.get("lane"), pauses.get("another"), pauses.get("unknown")) == (late, early, None)
+    assert (pauses.get("restriction_group"), pauses.get("another"), pauses.get("unknown")) == (
+        late,
+        early,
+        None,
+    )
 
 
 @pytest.mark.django_db
@@ -306,14 +310,14 @@ def test_circuit_lives_through_open_probe_and_closed() -> None:
     breaker = DatabaseBreaker(Limits(failures=2))
     after = NOW + timedelta(seconds=61)
 
-    breaker.record("c", Verdict.SUSPICIOUS, NOW)
+    breaker.record("c", CallResult.SUSPICIOUS, NOW)
     assert breaker.admit("c", Priority.OPERATOR, NOW) is None
-    breaker.record("c", Verdict.SUSPICIOUS, NOW)
+    breaker.record("c", CallResult.SUSPICIOUS, NOW)
     assert breaker.admit("c", Priority.OPERATOR, NOW) == NOW + timedelta(seconds=60)
     assert breaker.admit("c", Priority.BACKGROUND, after) == NOW + timedelta(seconds=70)
     assert breaker.admit("c", Priority.OPERATOR, after) is None
     assert breaker.admit("c", Priority.OPERATOR, after) == after + timedelta(seconds=5)
-    breaker.record("c", Verdict.GOOD, after)
+    breaker.record("c", CallResult.GOOD, after)
 
     assert IikoCircuit.objects.get().state == {}
     assert breaker.admit("c", Priority.BACKGROUND, after) is None
@@ -323,7 +327,7 @@ def test_circuit_lives_through_open_probe_and_closed() -> None:
 def test_circuit_survives_being_stored() -> None:
     circuit = CLOSED.admitted(Priority.OPERATOR, NOW, Limits())
     for _ in range(5):
-        circuit = circuit.after(Verdict.SUSPICIOUS, NOW, Limits())
+        circuit = circuit.after(CallResult.SUSPICIOUS, NOW, Limits())
     probed = circuit.admitted(Priority.OPERATOR, NOW + timedelta(minutes=2), Limits())
 
     assert (circuit_of(state_of(probed)), state_of(CLOSED), circuit_of({})) == (probed, {}, CLOSED)
@@ -335,7 +339,7 @@ def test_refusals_of_the_trade_are_counted_apart_and_forgotten_after_a_day() -> 
 
     for _ in range(3):
         assert breaker.admit("c", Priority.OPERATOR, NOW) is None
-        breaker.record("c", Verdict.REFUSED, NOW)
+        breaker.record("c", CallResult.REFUSED, NOW)
 
     assert breaker.admit("c", Priority.OPERATOR, NOW) == NOW + timedelta(seconds=60)
     assert forget_old_circuits(now=NOW + timedelta(hours=23)) == 0
@@ -346,7 +350,7 @@ def test_refusals_of_the_trade_are_counted_apart_and_forgotten_after_a_day() -> 
 def test_good_call_on_a_closed_circuit_writes_nothing(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(2):
         assert DatabaseBreaker().admit("c", Priority.BACKGROUND, NOW) is None
-        DatabaseBreaker().record("c", Verdict.GOOD, NOW)
+        DatabaseBreaker().record("c", CallResult.GOOD, NOW)
 
     assert not IikoCircuit.objects.exists()
 
@@ -356,7 +360,7 @@ def test_failures_of_two_threads_are_all_counted() -> None:
     def work() -> None:
         try:
             for _ in range(10):
-                DatabaseBreaker(Limits(failures=1000)).record("c", Verdict.SUSPICIOUS, NOW)
+                DatabaseBreaker(Limits(failures=1000)).record("c", CallResult.SUSPICIOUS, NOW)
         finally:
             connection.close()
 

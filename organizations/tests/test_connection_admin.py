@@ -186,7 +186,7 @@ class TestLogins:
         opened = Circuit(failures=5, last_failure_at=now, open_until=now + timedelta(seconds=50), openings=1)
         IikoCircuit.objects.create(name=f"{key}/cancel_causes/{ORGANIZATION_ID}", state=state_of(opened))
         IikoPause.objects.create(
-            lane=f"{key}/settings", until=now + timedelta(minutes=2, seconds=5), refusals=1
+            restriction_group=f"{key}/settings", until=now + timedelta(minutes=2, seconds=5), refusals=1
         )
         sign_in_superuser(client)
 

@@ -17,7 +17,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from organizations.models.organization import Organization
 from organizations.models.stop_lists import StopListGroup, StopListItem, StopListReading
 from organizations.stop_lists import refresh
-from organizations.stop_lists.refresh import ListChange, note_changes, read_lists, wake, want_all, want_lists
+from organizations.stop_lists.refresh import ListChange, note_changes, read_lists, sweep, want_all, want_lists
 from tests.acting import HandClock
 from tests.builders import (
     ORGANIZATION_ID,
@@ -290,7 +290,7 @@ def test_restaurant_that_is_switched_off_is_not_asked_about(kitchen: Kitchen) ->
     Organization.objects.update(is_active=False)
     kitchen.clock.move(60)
 
-    wake(now=kitchen.clock())
+    sweep(now=kitchen.clock())
     read_lists(ORGANIZATION_ID, clock=kitchen.clock)
 
     assert (kitchen.iiko.operations(), len(jobs())) == ([], 1)
@@ -364,12 +364,12 @@ def test_without_a_login_it_waits_for_a_person_and_then_goes_on(iiko: PlayedIiko
     asked = len(jobs())
     for _ in range(5):
         clock.move(60)
-        wake(now=clock())
+        sweep(now=clock())
     assert (len(jobs()), iiko.operations()) == (asked, [])
 
     linked(organization)
     iiko.answers("stop_lists", answered(entry()))
-    wake(now=clock())
+    sweep(now=clock())
     assert len(jobs()) == asked + 1
     read_lists(ORGANIZATION_ID, clock=clock)
     assert (reading().error_code, len(stretches())) == ("", 1)
@@ -389,16 +389,16 @@ def test_killed_worker_is_followed_by_another(kitchen: Kitchen) -> None:
     kitchen.changes()
     kitchen.clock.move(3)
     StopListReading.objects.create(
-        organization_id=ORGANIZATION_ID, holder="dead", held_until=kitchen.clock() + refresh.LEASE
+        organization_id=ORGANIZATION_ID, holder="dead", lease_until=kitchen.clock() + refresh.LEASE
     )
 
     kitchen.clock.move(60)
-    wake(now=kitchen.clock())
+    sweep(now=kitchen.clock())
     read_lists(ORGANIZATION_ID, clock=kitchen.clock)
     assert (len(jobs()), kitchen.calls) == (1, [])
 
     kitchen.clock.move(60)
-    wake(now=kitchen.clock())
+    sweep(now=kitchen.clock())
     assert len(jobs()) == 2
     read_lists(ORGANIZATION_ID, clock=kitchen.clock)
     assert len(kitchen.calls) == 1
@@ -442,7 +442,7 @@ def test_all_restaurants_with_a_login_are_read_by_the_clock(kitchen: Kitchen) ->
     }
 
 
-def test_wish_of_a_person_ends_a_pause(kitchen: Kitchen) -> None:
+def test_command_of_a_person_ends_a_pause(kitchen: Kitchen) -> None:
     kitchen.iiko.answers("stop_lists", refusal("No"), status=400)
     kitchen.changes()
     kitchen.clock.move(3)
@@ -500,7 +500,7 @@ def test_running_low_and_running_out_are_two_stretches(kitchen: Kitchen) -> None
     ]
 
 
-def test_product_put_there_anew_begins_a_stretch_when_iiko_says(kitchen: Kitchen) -> None:
+def test_product_put_there_again_begins_a_stretch_when_iiko_says(kitchen: Kitchen) -> None:
     first = kitchen.reads(entry())
     between = first + timedelta(seconds=1)
     kitchen.clock.move(60)

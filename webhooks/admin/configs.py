@@ -33,7 +33,7 @@ from webhooks.admin.registration_display import (
 from webhooks.models.inbox import WebhookConfig
 from webhooks.monitoring.last_received import last_received
 from webhooks.receiving.configs import new_token, receive_url, set_webhook_token
-from webhooks.receiving.tokens import token_book
+from webhooks.receiving.tokens import webhook_tokens
 from webhooks.registration.registrar import FOREIGN, register_webhook
 
 _SHOWN_FROM = 16
@@ -94,7 +94,7 @@ class WebhookConfigAdmin(HubAdmin):
             obj.previous_auth_token = ""
             written.append("previous_auth_token")
         obj.save(update_fields=written)
-        token_book.forget()
+        webhook_tokens.forget()
 
     def _set_token(self, request: HttpRequest, config: WebhookConfig, token: str) -> None:
         is_made_here = not token

@@ -16,7 +16,7 @@ from core.admin.json_text import pretty_json
 from core.display import ago_text, badge, clock
 from webhooks.masking import masked_words
 from webhooks.models.inbox import Reason, WebhookEvent
-from webhooks.processing.dead_letters import DeadGroup
+from webhooks.processing.dead_letters import DeadLetterGroup
 from webhooks.replay.replay import ReplayCount
 
 LONGEST_PAYLOAD = 300_000
@@ -35,7 +35,7 @@ def reason_text(event: WebhookEvent) -> str:
     return str(event.get_reason_display()) if event.reason else ""
 
 
-def dead_row(group: DeadGroup, *, shows_people: bool, now: datetime) -> dict[str, Any]:
+def dead_row(group: DeadLetterGroup, *, shows_people: bool, now: datetime) -> dict[str, Any]:
     """A group of events that failed of the same thing."""
     query = urlencode({"event_type": group.event_type, "reason": group.reason, "alike": group.alike})
     return {

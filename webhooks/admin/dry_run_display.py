@@ -37,8 +37,8 @@ from organizations.models.stop_lists import StopListGroup, StopListItem
 from webhooks.admin.display import type_text
 from webhooks.masking import masked_words, sees_all_people
 from webhooks.models.inbox import EventStatus, Reason
-from webhooks.processing.handlers.base import Ending
-from webhooks.replay.dry_run import FieldChange, Forecast, RowChange, Tally
+from webhooks.processing.handlers.base import EventResult
+from webhooks.replay.dry_run import DryRun, FieldChange, RowChange, Tally
 
 CHANGES_SHOWN = 200
 TROUBLES_SHOWN = 50
@@ -85,7 +85,7 @@ WITHOUT_PEOPLE = Viewer(lambda _model: True, lambda _model: False, sees_errors=F
 
 
 @dataclass(frozen=True, slots=True)
-class ToldRow:
+class DisplayedRow:
     """A row's changes in words. ``url`` leads to its page where there is one."""
 
     kind: str
@@ -96,7 +96,7 @@ class ToldRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldEnding:
+class ResultRow:
     count: int
     badge: SafeString
     reason: str
@@ -105,21 +105,21 @@ class ToldEnding:
 # --- for programs --------------------------------------------------------------------------------------
 
 
-def as_json(forecast: Forecast, viewer: Viewer) -> dict[str, Any]:
-    tally = forecast.tally()
+def as_json(dry_run: DryRun, viewer: Viewer) -> dict[str, Any]:
+    tally = dry_run.tally()
     return {
         "events": tally.events,
-        "impossible": forecast.impossible,
-        "untried": forecast.untried,
-        "endings": [
+        "impossible": dry_run.impossible,
+        "untried": dry_run.untried,
+        "results": [
             {"status": str(status), "reason": reason, "count": count}
-            for (status, reason), count in tally.endings.most_common()
+            for (status, reason), count in tally.results.most_common()
         ],
         "failures": [
-            {"event_id": one.event_id, "error": viewer.error(one.ending.error)}
-            for one in forecast.troubles()[:TROUBLES_SHOWN]
+            {"event_id": one.event_id, "error": viewer.error(one.result.error)}
+            for one in dry_run.troubles()[:TROUBLES_SHOWN]
         ],
-        "changes": [_row_json(change, viewer) for change in forecast.changes],
+        "changes": [_row_json(change, viewer) for change in dry_run.changes],
     }
 
 
@@ -151,17 +151,17 @@ def _plain(value: Any) -> Any:
 # --- for people ----------------------------------------------------------------------------------------
 
 
-def told_rows(forecast: Forecast, viewer: Viewer, *, now: datetime) -> list[ToldRow]:
+def displayed_rows(dry_run: DryRun, viewer: Viewer, *, now: datetime) -> list[DisplayedRow]:
     """Put every change in words; for a page take those of ``CHANGES_SHOWN`` rows."""
-    ids = {getattr(change.row, "organization_id", None) for change in forecast.changes} - {None}
+    ids = {getattr(change.row, "organization_id", None) for change in dry_run.changes} - {None}
     organizations = {one.iiko_id: one for one in Organization.objects.filter(iiko_id__in=ids)}
-    names = _names(ids, forecast)
-    return [_told_row(change, organizations, names, viewer, now) for change in forecast.changes]
+    names = _names(ids, dry_run)
+    return [_displayed_row(change, organizations, names, viewer, now) for change in dry_run.changes]
 
 
-def _told_row(
+def _displayed_row(
     change: RowChange, organizations: dict[str, Organization], names: Names, viewer: Viewer, now: datetime
-) -> ToldRow:
+) -> DisplayedRow:
     model = type(change.row)
     organization = organizations.get(getattr(change.row, "organization_id", ""))
     telling = _Telling(change.row, organization, names, now)
@@ -176,7 +176,7 @@ def _told_row(
     title = telling.named(str(change.row)) if viewer.sees(model) else MASK
     if organization is not None:
         title = f"{title}, {organization.name}"
-    return ToldRow(str(model._meta.verbose_name), title, _url(change, viewer), _what(change), changes)
+    return DisplayedRow(str(model._meta.verbose_name), title, _url(change, viewer), _what(change), changes)
 
 
 Names = dict[tuple[str, str], str]
@@ -188,11 +188,11 @@ _NAMED_BY: tuple[tuple[str, type[Model]], ...] = (
 )
 
 
-def _names(organization_ids: set[Any], forecast: Forecast) -> Names:
+def _names(organization_ids: set[Any], dry_run: DryRun) -> Names:
     names: Names = {}
     for column, model in _NAMED_BY:
-        ids = {getattr(change.row, column, None) for change in forecast.changes}
-        ids |= {one.before for change in forecast.changes for one in change.fields if one.name == column}
+        ids = {getattr(change.row, column, None) for change in dry_run.changes}
+        ids |= {one.before for change in dry_run.changes for one in change.fields if one.name == column}
         known = model._default_manager.filter(organization_id__in=organization_ids, iiko_id__in=ids - {None})
         names |= {(one, ident): name for one, ident, name in known.values_list(*_NAME_COLUMNS) if name}
     return names
@@ -275,10 +275,10 @@ def _title(model: type[Model], name: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-def told_endings(forecast: Forecast) -> list[ToldEnding]:
+def result_rows(dry_run: DryRun) -> list[ResultRow]:
     return [
-        ToldEnding(count, badge(status, str(EventStatus(status).label)), _reason(reason))
-        for (status, reason), count in forecast.tally().endings.most_common()
+        ResultRow(count, badge(status, str(EventStatus(status).label)), _reason(reason))
+        for (status, reason), count in dry_run.tally().results.most_common()
     ]
 
 
@@ -286,43 +286,43 @@ def _reason(reason: str) -> str:
     return str(Reason(reason).label) if reason in Reason.values else reason
 
 
-def shown(forecast: Forecast, viewer: Viewer, *, now: datetime) -> dict[str, Any]:
+def shown(dry_run: DryRun, viewer: Viewer, *, now: datetime) -> dict[str, Any]:
     """Everything the page of a dry run shows."""
-    first = Forecast(changes=forecast.changes[:CHANGES_SHOWN])
-    troubles = forecast.troubles()
+    first = DryRun(changes=dry_run.changes[:CHANGES_SHOWN])
+    troubles = dry_run.troubles()
     return {
-        "endings": told_endings(forecast),
-        "rows": told_rows(first, viewer, now=now),
-        "rows_left_out": max(0, len(forecast.changes) - CHANGES_SHOWN),
+        "results": result_rows(dry_run),
+        "rows": displayed_rows(first, viewer, now=now),
+        "rows_left_out": max(0, len(dry_run.changes) - CHANGES_SHOWN),
         "troubles": [
-            (one.event_id, type_text(one.event_type), viewer.error(one.ending.error))
+            (one.event_id, type_text(one.event_type), viewer.error(one.result.error))
             for one in troubles[:TROUBLES_SHOWN]
         ],
         "troubles_left_out": max(0, len(troubles) - TROUBLES_SHOWN),
-        "untried": forecast.untried,
+        "untried": dry_run.untried,
     }
 
 
 # --- for a terminal ------------------------------------------------------------------------------------
 
 
-def lines(forecast: Forecast, viewer: Viewer, *, now: datetime, each_event: bool = False) -> Iterator[str]:
+def lines(dry_run: DryRun, viewer: Viewer, *, now: datetime, each_event: bool = False) -> Iterator[str]:
     """The changes of a part, row by row, then its failures (or how each event would end)."""
-    for row in told_rows(forecast, viewer, now=now):
+    for row in displayed_rows(dry_run, viewer, now=now):
         yield f"{row.kind} {row.title}" + (f": {row.what}" if row.what else "")
         for change in row.changes:
             yield f"  {_plain_text(change)}"
     if each_event:
-        for one in forecast.endings:
-            yield f"#{one.event_id} {type_text(one.event_type)}: {_ending_text(one.ending, viewer)}"
+        for one in dry_run.results:
+            yield f"#{one.event_id} {type_text(one.event_type)}: {_result_text(one.result, viewer)}"
         return
-    for trouble in forecast.troubles():
-        told = {"id": trouble.event_id, "error": viewer.error(trouble.ending.error)}
+    for trouble in dry_run.troubles():
+        told = {"id": trouble.event_id, "error": viewer.error(trouble.result.error)}
         yield _("event %(id)d would fail: %(error)s") % told
 
 
-def _ending_text(ending: Ending, viewer: Viewer) -> str:
-    parts = (EventStatus(ending.status).label, _reason(str(ending.reason)), viewer.error(ending.error))
+def _result_text(result: EventResult, viewer: Viewer) -> str:
+    parts = (EventStatus(result.status).label, _reason(str(result.reason)), viewer.error(result.error))
     return ", ".join(str(part) for part in parts if part)
 
 
@@ -336,7 +336,7 @@ def summary(tally: Tally) -> str:
     told = ngettext("%(count)d event would be replayed", "%(count)d events would be replayed", tally.events)
     ends = [
         f"{EventStatus(status).label} {count}" + (f" ({_reason(reason)})" if reason else "")
-        for (status, reason), count in tally.endings.most_common()
+        for (status, reason), count in tally.results.most_common()
     ]
     sentences = [told % {"count": tally.events} + (f": {', '.join(ends)}." if ends else ".")]
     if tally.untried:

@@ -22,7 +22,7 @@ from unfold.views import ChangeList
 from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.list_links import keep_filters
-from core.display import EMPTY, clock, cut, two_lines
+from core.display import EMPTY, clock, stacked, truncated
 from core.ids import searchable_id
 from hall.models import HallRow, Reserve, TableOrder
 from iiko_client import vendor_time
@@ -39,8 +39,8 @@ from webhooks.errors import NotReplayable, ReplayBusy
 from webhooks.event_subjects import HALL
 from webhooks.masking import masked_words, sees_all_people, sees_people
 from webhooks.models.inbox import EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
-from webhooks.processing.dead_letters import GROUPS_SHOWN, dead_groups, dead_like
-from webhooks.replay.dry_run import forecast
+from webhooks.processing.dead_letters import GROUPS_SHOWN, dead_letter_groups, dead_letters_like
+from webhooks.replay.dry_run import dry_run_of
 from webhooks.replay.replay import REPLAY_AT_ONCE, ReplayCount, replay_all, replay_event
 
 PREVIEW = "preview"
@@ -245,7 +245,7 @@ class WebhookEventAdmin(MirrorAdmin):
             raise PermissionDenied
         shows_people = sees_all_people(request.user)
         now = db_clock.now()
-        groups = [dead_row(group, shows_people=shows_people, now=now) for group in dead_groups()]
+        groups = [dead_row(group, shows_people=shows_people, now=now) for group in dead_letter_groups()]
         context = self.admin_site.each_context(request) | {
             "title": gettext("Failed for good"),
             "opts": self.opts,
@@ -262,7 +262,7 @@ class WebhookEventAdmin(MirrorAdmin):
             raise PermissionDenied
         names = ("event_type", "reason", "alike")
         chosen = {name: request.GET.get(name, "").replace("\0", "") for name in names}
-        alike = dead_like(**chosen)
+        alike = dead_letters_like(**chosen)
         ids = list(alike.order_by("pk").values_list("pk", flat=True)[:REPLAY_AT_ONCE])
         events = WebhookEvent.objects.filter(pk__in=ids)
         back_url = reverse("admin:webhooks_webhookevent_dead")
@@ -306,7 +306,7 @@ class WebhookEventAdmin(MirrorAdmin):
 
     def _preview(self, request: HttpRequest, events: WebhookEventQuerySet) -> dict[str, Any]:
         try:
-            found = forecast(events)
+            found = dry_run_of(events)
         except ReplayBusy:
             words = gettext("The orders are being changed at this moment. Ask again.")
             messages.warning(request, words)
@@ -326,31 +326,33 @@ class WebhookEventAdmin(MirrorAdmin):
     @admin.display(description=_("type"))
     def kind(self, event: WebhookEvent) -> SafeString:
         is_webhook = event.source == "webhook"
-        return two_lines(type_text(event.event_type), "" if is_webhook else event.get_source_display())
+        return stacked(type_text(event.event_type), "" if is_webhook else event.get_source_display())
 
     @admin.display(description=_("outcome"))
     def outcome(self, event: Any) -> SafeString:
         reason = reason_text(event)
         error = event.processing_error if event.shows_people else masked_words(event.processing_error)
         told = format_html('<span title="{}">{}</span>', f"{reason}. {error[:300]}", reason) if reason else ""
-        return two_lines(status_badge(event), told)
+        return stacked(status_badge(event), told)
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, event: Any) -> SafeString:
         if event.restaurant_name:
-            return cut(event.restaurant_name)
-        return format_html('<span class="hub-mono hub-muted">{}</span>', cut(event.organization_id or EMPTY))
+            return truncated(event.restaurant_name)
+        return format_html(
+            '<span class="hub-mono hub-muted">{}</span>', truncated(event.organization_id or EMPTY)
+        )
 
     @admin.display(description=_("order"))
     def order_link(self, event: Any) -> SafeString:
         if event.order is None:
-            return _hall_link(event) or two_lines(event.order_external_id or EMPTY, "")
+            return _hall_link(event) or stacked(event.order_external_id or EMPTY, "")
         number: str | SafeString = str(event.order)
         if event.links_orders:
             url = reverse("admin:orders_order_change", args=[event.order_id])
             number = format_html('<a class="hub-link" href="{}">{}</a>', url, number)
         external = event.order_external_id or event.order.external_order_id
-        return two_lines(number, external if external != str(event.order) else "")
+        return stacked(number, external if external != str(event.order) else "")
 
     @admin.display(description=_("repeats"))
     def repeats(self, event: WebhookEvent) -> str:
@@ -366,7 +368,7 @@ def _hall_link(event: Any) -> SafeString | None:
         if pk is not None and HALL.get(event.event_type) is model:
             url = reverse(f"admin:hall_{model._meta.model_name}_change", args=[pk])
             link = format_html('<a class="hub-link" href="{}">{} #{}</a>', url, words, pk)
-            return two_lines(link, event.order_external_id)
+            return stacked(link, event.order_external_id)
     return None
 
 

@@ -129,7 +129,7 @@ class ReplayCountSerializer(serializers.Serializer[Any]):
     )
 
 
-class _EndingSerializer(serializers.Serializer[Any]):
+class _ResultSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(EventStatus.choices)
     reason = serializers.CharField(help_text="Empty where it would be applied.")
     count = serializers.IntegerField()
@@ -163,12 +163,12 @@ class _RowChangeWithFields(_RowChangeSerializer):
         return super().get_fields() | {"fields": _FieldChangeSerializer(many=True)}
 
 
-class ForecastSerializer(serializers.Serializer[Any]):
+class DryRunResultSerializer(serializers.Serializer[Any]):
     """What a replay would do."""
 
     events = serializers.IntegerField(help_text="Those that would be replayed.")
     impossible = serializers.IntegerField(help_text="Those that cannot be.")
     untried = serializers.IntegerField(help_text="Too large to be tried here; a worker tries them.")
-    endings = _EndingSerializer(many=True)
+    results = _ResultSerializer(many=True)
     failures = _FailureSerializer(many=True)
     changes = _RowChangeWithFields(many=True)

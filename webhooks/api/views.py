@@ -22,17 +22,17 @@ from organizations.models.api_keys import ApiKey
 from webhooks.admin.dry_run_display import EVERYTHING, as_json, staff
 from webhooks.api.filters import EventFilter
 from webhooks.api.serializers import (
+    DryRunResultSerializer,
     DryRunSerializer,
     EventDetailSerializer,
     EventSerializer,
-    ForecastSerializer,
     ManyReplaysSerializer,
     ReplayCountSerializer,
     valid,
 )
 from webhooks.errors import TooManyEvents
 from webhooks.models.inbox import WebhookEvent, WebhookEventQuerySet
-from webhooks.replay.dry_run import forecast
+from webhooks.replay.dry_run import dry_run_of
 from webhooks.replay.replay import REPLAY_AT_ONCE, ReplayCount, once_each, replay_all, replay_event
 
 REPLAY = "webhooks.replay_webhookevent"
@@ -68,7 +68,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         "It is applied soon after; newer news in the mirror stays. With `dry_run` nothing is done and the "
         "answer tells what would change.",
         request=DryRunSerializer,
-        responses={202: EventDetailSerializer, 200: ForecastSerializer, 409: _NOT_NOW},
+        responses={202: EventDetailSerializer, 200: DryRunResultSerializer, 409: _NOT_NOW},
     )
     # Most callers send no body at all, in whatever form.
     @action(detail=True, methods=["post"], parser_classes=[ExactJSONParser, FormParser, MultiPartParser])
@@ -77,7 +77,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         given = valid(DryRunSerializer(data=request.data))
         event = self.get_object()
         if given["dry_run"]:
-            return self._forecast(WebhookEvent.objects.filter(pk=event.pk))
+            return self._dry_run(WebhookEvent.objects.filter(pk=event.pk))
         replayed = replay_event(event_id=event.pk)
         return Response(
             EventDetailSerializer(replayed, context=self.get_serializer_context()).data, status=202
@@ -90,7 +90,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         "Replays are left out, their originals stand for them, unless failed ones are asked for. With "
         "`dry_run` nothing is done and the answer tells what would change.",
         request=ManyReplaysSerializer,
-        responses={202: ReplayCountSerializer, 200: ForecastSerializer, 409: _TOO_MANY},
+        responses={202: ReplayCountSerializer, 200: DryRunResultSerializer, 409: _TOO_MANY},
         filters=False,
     )
     @action(detail=False, methods=["post"], url_path="replay", url_name="replay-many")
@@ -99,7 +99,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         given = valid(ManyReplaysSerializer(data=request.data))
         events = self._selected({name: given[name] for name in given if name != "dry_run"})
         if given["dry_run"]:
-            return self._forecast(events)
+            return self._dry_run(events)
         count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
         return Response(asdict(count), status=202)
 
@@ -124,6 +124,6 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         # By id: the replays themselves might answer the same filters.
         return WebhookEvent.objects.filter(pk__in=ids)
 
-    def _forecast(self, events: WebhookEventQuerySet) -> Response:
+    def _dry_run(self, events: WebhookEventQuerySet) -> Response:
         viewer = EVERYTHING if isinstance(self.request.auth, ApiKey) else staff(self.request.user)
-        return Response(as_json(forecast(events), viewer))
+        return Response(as_json(dry_run_of(events), viewer))

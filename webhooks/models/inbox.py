@@ -16,8 +16,8 @@ from orders.models.order import Order
 from organizations.fields import EncryptedTextField, StampField
 from organizations.models.organization import Organization
 
-LANES = 16
-"""Entities are spread over so many lanes; a lane is worked on by one worker at a time."""
+PARTITIONS = 16
+"""Entities are spread over so many partitions; a partition is worked on by one worker at a time."""
 
 RETRY_PAUSES = tuple(timedelta(seconds=s) for s in (1, 5, 30, 120, 600, 1800, 3600, 3 * 3600))
 """After as many failures as there are pauses an event is dead."""
@@ -82,7 +82,7 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         by_number = Q(order_external_id=external_id(text)) & ~Q(order_external_id="")
         return self.filter(Q(entity_key=searchable_id(text)) | by_number)
 
-    def given_up(self) -> WebhookEventQuerySet:
+    def abandoned(self) -> WebhookEventQuerySet:
         """Failed for good, and not replayed since: of an event's attempts the last one counts."""
         later = WebhookEvent.objects.filter(
             replay_of=Coalesce(OuterRef("replay_of_id"), OuterRef("pk")), pk__gt=OuterRef("pk")
@@ -118,7 +118,7 @@ class WebhookEvent(models.Model):
     digest = models.CharField(max_length=32)
     dedup_key = models.CharField(max_length=200, unique=True)
     duplicates = models.PositiveIntegerField(_("repeats"), default=0)
-    lane = models.SmallIntegerField(default=0)
+    partition = models.SmallIntegerField(default=0)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     received_at = models.DateTimeField(_("received"), db_default=Now())
     due_at = models.DateTimeField(_("next attempt"), db_default=Now())
@@ -150,7 +150,7 @@ class WebhookEvent(models.Model):
         permissions = [("replay_webhookevent", "Can replay events")]
         indexes = [
             models.Index(
-                "lane",
+                "partition",
                 "due_at",
                 "id",
                 name="webhook_events_due",

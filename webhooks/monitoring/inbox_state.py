@@ -47,7 +47,7 @@ def inbox_state() -> InboxState:
         waiting, failed, oldest_s = cursor.fetchone()
         cursor.execute(_UNKNOWN_TYPES, [COUNT_UP_TO + 1])
         (unknown_types,) = cursor.fetchone()
-    dead = WebhookEvent.objects.given_up().count()
+    dead = WebhookEvent.objects.abandoned().count()
     return InboxState(waiting, failed, dead, float(oldest_s), unknown_types)
 
 

@@ -68,7 +68,7 @@ class Evidence:
     missed: int
     usual: int
     has_work: bool
-    tills_answer: bool | None
+    pos_answers: bool | None
     is_synced: bool
     is_unanswered: bool = False
     has_login: bool = True
@@ -83,8 +83,8 @@ def judge(evidence: Evidence) -> LinkState:
     is_receiving = evidence.gap is not None and evidence.gap < SILENT_AFTER
     is_unusual = evidence.usual >= BUSY_FROM
     has_reason = is_receiving or is_unusual or evidence.has_work or evidence.is_unanswered
-    if evidence.tills_answer is False and has_reason:
-        return LinkState.OFFLINE_TILL
+    if evidence.pos_answers is False and has_reason:
+        return LinkState.OFFLINE_POS
     if is_receiving:
         return LinkState.RECEIVING
     if is_unusual and not evidence.is_synced:
@@ -108,7 +108,7 @@ def watch_links(*, now: datetime) -> list[LinkHealth]:
         .order_by("pk")
     )
     looks = [_Look.at(organization, now) for organization in organizations]
-    ask_pos([look.organization for look in looks if look.wants_tills], now=now)
+    ask_pos([look.organization for look in looks if look.wants_pos], now=now)
     answers = pos_answers([look.organization.iiko_id for look in looks], now=now)
     waiting = unanswered(now)
     return [_keep(look, look.evidence(answers, waiting), now) for look in looks]
@@ -149,7 +149,7 @@ class _Look:
         )
 
     @property
-    def wants_tills(self) -> bool:
+    def wants_pos(self) -> bool:
         return self.has_work or self.usual >= BUSY_FROM
 
     def evidence(self, answers: Mapping[str, bool], waiting: Container[str]) -> Evidence:
@@ -159,7 +159,7 @@ class _Look:
             missed=self.missed,
             usual=self.usual,
             has_work=self.has_work,
-            tills_answer=answers.get(organization.iiko_id),
+            pos_answers=answers.get(organization.iiko_id),
             is_synced=self.is_synced,
             is_unanswered=organization.iiko_id in waiting,
             has_login=_has_login(organization),
@@ -245,7 +245,7 @@ def _keep(look: _Look, evidence: Evidence, now: datetime) -> LinkHealth:
 
 
 _KEPT = ["state", "since", "checked_at", "last_webhook_at", "usual_events", "missed"]
-_ALARMS = (LinkState.DEAD_WEBHOOK, LinkState.OFFLINE_TILL, LinkState.BLIND)
+_ALARMS = (LinkState.DEAD_WEBHOOK, LinkState.OFFLINE_POS, LinkState.BLIND)
 
 
 def _log_change(health: LinkHealth, before: LinkHealth | None) -> None:

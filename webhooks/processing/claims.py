@@ -1,8 +1,8 @@
 """Taking due events out of the inbox, so that one entity is never in two hands.
 
-Every event lies in a lane chosen by its entity. A worker locks a lane for the length of its
+Every event lies in a partition chosen by its entity. A worker locks a partition for the length of its
 transaction (advisory lock) and only then reads what is due in it: whatever another worker did with
-the lane is committed and seen. Lanes are tried in random order; one that is taken is left to its
+the partition is committed and seen. Partitions are tried in random order; one that is taken is left to its
 holder. A worker that dies lets go with its connection, and its events are due as before.
 
 A batch is bounded by its text as well as by its count, measured where the text is: in the database. A
@@ -25,18 +25,19 @@ import structlog
 from django.db import connection
 
 from iiko_client.json_reader import loads
-from webhooks.models.inbox import LANES
+from webhooks.models.inbox import PARTITIONS
 from webhooks.processing.handlers.base import Claimed
 
 logger = structlog.stdlib.get_logger(__name__)
 
-_NAMESPACE = 0x11C0  # keeps the lanes' advisory locks apart from anybody else's in the database
+_NAMESPACE = 0x11C0  # keeps the partitions' advisory locks apart from anybody else's in the database
 
-_BUSY_LANES = """
-SELECT lane FROM generate_series(0, %s) AS lane
+_BUSY_PARTITIONS = """
+SELECT partition FROM generate_series(0, %s) AS partition
 WHERE EXISTS (
     SELECT 1 FROM webhook_events e
-    WHERE e.lane = lane.lane AND e.status IN ('pending', 'failed') AND e.due_at <= statement_timestamp()
+    WHERE e.partition = partition.partition AND e.status IN ('pending', 'failed') AND e.due_at <=
+    statement_timestamp()
 )
 """
 BATCH_BYTES = 8 * 1024 * 1024
@@ -49,7 +50,7 @@ STALLED_S = 15.0
 """A worker that says nothing to the database for so long in the middle of a batch is taken for stopped."""
 
 _STORED_BYTES = 2 * 1024 * 1024
-"""Of payloads as they are stored, compressed: how much of a lane is written out as text to be measured."""
+"""Of payloads as they are stored, compressed: how much of a partition is written out to be measured."""
 
 # A holder that waits for nothing of ours: its backend is idle in the transaction, or busy writing an
 # answer that nobody reads. Each statement of a batch is over within seconds (``lock_timeout``).
@@ -75,7 +76,7 @@ _DUE = f"""
 WITH due AS MATERIALIZED (
     SELECT {_FIELDS}, due_at, payload
     FROM webhook_events
-    WHERE lane = %s AND status IN ('pending', 'failed') AND due_at <= statement_timestamp()
+    WHERE partition = %s AND status IN ('pending', 'failed') AND due_at <= statement_timestamp()
     ORDER BY due_at, id
     LIMIT %s
     FOR NO KEY UPDATE SKIP LOCKED
@@ -124,7 +125,7 @@ class Large:
     """An event too large to be read beside others."""
 
     id: int
-    lane: int
+    partition: int
     attempts: int
     size: int
 
@@ -144,9 +145,9 @@ class Unreadable(Exception):
 
 
 def end_stalled_claims(*, silent_s: float = STALLED_S) -> int:
-    """End the transactions of workers that hold lanes and have been silent; returns how many.
+    """End the transactions of workers that hold partitions and have been silent; returns how many.
 
-    A process that is stopped or frozen in the middle of a batch keeps its lanes for as long as its
+    A process that is stopped or frozen in the middle of a batch keeps its partitions for as long as its
     connection lives. When it goes on it finds the connection closed and nothing of its batch applied.
     """
     with connection.cursor() as cursor:
@@ -157,41 +158,41 @@ def end_stalled_claims(*, silent_s: float = STALLED_S) -> int:
     return len(ended)
 
 
-def busy_lanes() -> list[int]:
-    """The lanes that have something due, in random order."""
+def busy_partitions() -> list[int]:
+    """The partitions that have something due, in random order."""
     with connection.cursor() as cursor:
-        cursor.execute(_BUSY_LANES, [LANES - 1])
-        lanes = [lane for (lane,) in cursor.fetchall()]
-    random.shuffle(lanes)
-    return lanes
+        cursor.execute(_BUSY_PARTITIONS, [PARTITIONS - 1])
+        partitions = [partition for (partition,) in cursor.fetchall()]
+    random.shuffle(partitions)
+    return partitions
 
 
-def claim(lanes: list[int], *, limit: int) -> Batch:
-    """Lock lanes and read up to ``limit`` due events; call it inside a transaction."""
+def claim(partitions: list[int], *, limit: int) -> Batch:
+    """Lock partitions and read up to ``limit`` due events; call it inside a transaction."""
     rows: list[tuple[Any, ...]] = []
     large: list[Large] = []
     count, room = limit, BATCH_BYTES
-    for lane in lanes:
+    for partition in partitions:
         if count <= 0 or room <= 0:
             break
-        if not _lock(lane):
+        if not _lock(partition):
             continue
-        for *row, size in _due(lane, count, room):
+        for *row, size in _due(partition, count, room):
             count, room = count - 1, room - size
             if size > LARGE_BYTES:
-                large.append(Large(row[0], lane, row[8], size))
+                large.append(Large(row[0], partition, row[8], size))
             else:
                 rows.append(tuple(row))
     return _read(rows, large)
 
 
 def claim_large(large: Large) -> Batch:
-    """Lock the lane of a large event that has been charged, waiting for it, and read the event.
+    """Lock the partition of a large event that has been charged, waiting for it, and read the event.
 
     Empty where somebody else has taken it up meanwhile. Call it inside a transaction.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_NAMESPACE, large.lane])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_NAMESPACE, large.partition])
         cursor.execute(_ONE, [large.id, large.attempts + 1])
         return _read(cursor.fetchall(), [])
 
@@ -215,15 +216,15 @@ def _read(rows: Iterable[tuple[Any, ...]], large: list[Large]) -> Batch:
     return batch
 
 
-def _lock(lane: int) -> bool:
+def _lock(partition: int) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_NAMESPACE, lane])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_NAMESPACE, partition])
         return bool(cursor.fetchone()[0])
 
 
-def _due(lane: int, limit: int, room: int) -> list[tuple[Any, ...]]:
+def _due(partition: int, limit: int, room: int) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, [lane, limit, room])
+        cursor.execute(_DUE, [partition, limit, room])
         return list(cursor.fetchall())
 
 

@@ -19,7 +19,7 @@ _PARTICULARS = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d
 
 
 @dataclass(frozen=True, slots=True)
-class DeadGroup:
+class DeadLetterGroup:
     """Events of one type that failed of the same. ``alike`` is their error without its particulars."""
 
     event_type: str
@@ -32,21 +32,21 @@ class DeadGroup:
     """The newest of them."""
 
 
-def dead_groups() -> list[DeadGroup]:
+def dead_letter_groups() -> list[DeadLetterGroup]:
     """The groups, the largest first, at most ``GROUPS_SHOWN``."""
     rows = (
-        _with_alike(WebhookEvent.objects.given_up())
+        _with_alike(WebhookEvent.objects.abandoned())
         .order_by()
         .values("event_type", "reason", "alike")
         .annotate(count=Count("pk"), first=Min("received_at"), last=Max("received_at"), example_id=Max("pk"))
         .order_by("-count", "event_type", "alike")
     )
-    return [DeadGroup(**row) for row in rows[:GROUPS_SHOWN]]
+    return [DeadLetterGroup(**row) for row in rows[:GROUPS_SHOWN]]
 
 
-def dead_like(*, event_type: str, reason: str, alike: str) -> WebhookEventQuerySet:
+def dead_letters_like(*, event_type: str, reason: str, alike: str) -> WebhookEventQuerySet:
     """The events of one group."""
-    events = WebhookEvent.objects.given_up().filter(event_type=event_type, reason=reason)
+    events = WebhookEvent.objects.abandoned().filter(event_type=event_type, reason=reason)
     alike_events: WebhookEventQuerySet = _with_alike(events).filter(alike=alike)
     return alike_events
 

@@ -21,14 +21,14 @@ from core import db_clock
 from core.sql_bulk import update_rows
 from webhooks import event_log
 from webhooks.models.inbox import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
-from webhooks.processing.claims import Batch, Large, busy_lanes, claim, claim_large
+from webhooks.processing.claims import Batch, Large, busy_partitions, claim, claim_large
 from webhooks.processing.handlers import HANDLERS, KEPT, handler_of
-from webhooks.processing.handlers.base import Claimed, Ending, Handler, ignored
+from webhooks.processing.handlers.base import Claimed, EventResult, Handler, ignored
 
 logger = structlog.stdlib.get_logger(__name__)
 
 BATCH = 300
-_ENDING_COLUMNS = (
+_RESULT_COLUMNS = (
     "status",
     "reason",
     "processing_error",
@@ -56,45 +56,45 @@ def run_batch(*, limit: int = BATCH) -> int:
 
 
 def _run_batch(limit: int) -> int:
-    lanes = busy_lanes()
-    if not lanes:
+    partitions = busy_partitions()
+    if not partitions:
         return 0
     with transaction.atomic():
         _limit_waiting()
-        batch = claim(lanes, limit=limit)
+        batch = claim(partitions, limit=limit)
         now = db_clock.now()
-        endings = _end(batch, now)
-        endings |= {large.id: _charged(large) for large in batch.large}
+        results = _end(batch, now)
+        results |= {large.id: _charged(large) for large in batch.large}
         attempts = {event.id: event.attempts for event in batch.events}
         attempts |= {large.id: large.attempts for large in batch.large}
-        _write_endings(endings, attempts, now)
-    event_log.applied(batch.events, endings)
+        _write_results(results, attempts, now)
+    event_log.applied(batch.events, results)
     for large in batch.large:
         _apply_large(large)
-    logger.debug("inbox.batch_applied", events=len(endings))
-    return len(endings)
+    logger.debug("inbox.batch_applied", events=len(results))
+    return len(results)
 
 
 def _limit_waiting() -> None:
     with connection.cursor() as cursor:
-        # A person editing a row must not hold up a lane for ever.
+        # A person editing a row must not hold up a partition for ever.
         cursor.execute("SET LOCAL lock_timeout = '5s'")
 
 
-def _end(batch: Batch, now: datetime) -> dict[int, Ending]:
-    endings = apply_events(batch.events, now)
-    return endings | {
-        pk: Ending(EventStatus.DEAD, Reason.ERROR, error) for pk, error in batch.unreadable.items()
+def _end(batch: Batch, now: datetime) -> dict[int, EventResult]:
+    results = apply_events(batch.events, now)
+    return results | {
+        pk: EventResult(EventStatus.DEAD, Reason.ERROR, error) for pk, error in batch.unreadable.items()
     }
 
 
 # --- large events ------------------------------------------------------------------------------------
 
 
-def _charged(large: Large) -> Ending:
+def _charged(large: Large) -> EventResult:
     """How a large event ends if its worker does not live to say anything else."""
     logger.warning("inbox.event_large", event_pk=large.id, size=large.size)
-    return Ending(
+    return EventResult(
         _status_after_failure(large.attempts),
         Reason.ERROR,
         f"The worker ran out of memory or was stopped while applying this event of {large.size} bytes.",
@@ -109,9 +109,9 @@ def _apply_large(large: Large) -> None:
             # It has been charged with this attempt, and is not charged twice.
             batch = replace(batch, events=[replace(one, attempts=large.attempts) for one in batch.events])
             now = db_clock.now()
-            endings = _end(batch, now)
-            _write_endings(endings, {large.id: large.attempts}, now)
-        event_log.applied(batch.events, endings)
+            results = _end(batch, now)
+            _write_results(results, {large.id: large.attempts}, now)
+        event_log.applied(batch.events, results)
     except (MemoryError, DatabaseError) as error:  # the driver's memory runs out as a DatabaseError
         _reraise_if_disconnected(error)
         logger.warning("inbox.large_event_failed", event_pk=large.id, error=_first_line(error))
@@ -124,43 +124,43 @@ def _status_after_failure(attempts: int) -> EventStatus:
 # --- applying ----------------------------------------------------------------------------------------
 
 
-def apply_events(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+def apply_events(events: Sequence[Claimed], now: datetime) -> dict[int, EventResult]:
     """Hand events to their handlers and say how each ends; call it inside a transaction."""
-    endings: dict[int, Ending] = {}
+    results: dict[int, EventResult] = {}
     by_handler: dict[Handler, list[Claimed]] = defaultdict(list)
     for event in events:
         handler = handler_of(event.event_type, event.format)
         if handler is None:
-            endings[event.id] = _kept(event)
+            results[event.id] = _kept(event)
         else:
             by_handler[handler].append(event)
     # Always in the same order: two workers must not lock the rows of two handlers crosswise.
     for handler in dict.fromkeys(HANDLERS.values()):
         if batch := by_handler.get(handler):
-            endings |= _apply_batch(handler, batch, now)
-    return endings
+            results |= _apply_batch(handler, batch, now)
+    return results
 
 
-def _kept(event: Claimed) -> Ending:
+def _kept(event: Claimed) -> EventResult:
     if not event.event_type:
         return ignored(Reason.UNKNOWN_TYPE, "The message has neither eventType nor a known type.")
     return ignored(KEPT.get(event.event_type, Reason.UNKNOWN_TYPE))
 
 
-def _apply_batch(handler: Handler, batch: list[Claimed], now: datetime) -> dict[int, Ending]:
+def _apply_batch(handler: Handler, batch: list[Claimed], now: datetime) -> dict[int, EventResult]:
     try:
         with transaction.atomic():
             return handler(batch, now)
     except Exception as error:  # noqa: BLE001  # whatever it is, the events are tried one by one and keep it
         _reraise_if_disconnected(error)
         logger.warning("inbox.batch_failed", events=len(batch), error=_first_line(error))
-    endings: dict[int, Ending] = {}
+    results: dict[int, EventResult] = {}
     for event in batch:
-        endings |= _apply_one(handler, event, now)
-    return endings
+        results |= _apply_one(handler, event, now)
+    return results
 
 
-def _apply_one(handler: Handler, event: Claimed, now: datetime) -> dict[int, Ending]:
+def _apply_one(handler: Handler, event: Claimed, now: datetime) -> dict[int, EventResult]:
     try:
         with transaction.atomic():
             return handler([event], now)
@@ -168,7 +168,7 @@ def _apply_one(handler: Handler, event: Claimed, now: datetime) -> dict[int, End
         _reraise_if_disconnected(error)
         logger.warning("inbox.event_failed", event_pk=event.id, error_type=type(error).__name__)
         status = _status_after_failure(event.attempts)
-        return {event.id: Ending(status, Reason.ERROR, f"{type(error).__name__}: {_first_line(error)}")}
+        return {event.id: EventResult(status, Reason.ERROR, f"{type(error).__name__}: {_first_line(error)}")}
 
 
 def _reraise_if_disconnected(error: Exception) -> None:
@@ -185,20 +185,20 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0][:500]
 
 
-def _write_endings(endings: dict[int, Ending], attempts: dict[int, int], now: datetime) -> None:
-    rows = [_row(pk, ending, attempts.get(pk, 0) + 1, now) for pk, ending in endings.items()]
-    update_rows(WebhookEvent, _ENDING_COLUMNS, rows)
+def _write_results(results: dict[int, EventResult], attempts: dict[int, int], now: datetime) -> None:
+    rows = [_row(pk, result, attempts.get(pk, 0) + 1, now) for pk, result in results.items()]
+    update_rows(WebhookEvent, _RESULT_COLUMNS, rows)
 
 
-def _row(pk: int, ending: Ending, attempts: int, now: datetime) -> dict[str, Any]:
-    is_put_off = ending.status == EventStatus.FAILED
+def _row(pk: int, result: EventResult, attempts: int, now: datetime) -> dict[str, Any]:
+    is_put_off = result.status == EventStatus.FAILED
     return {
         "id": pk,
-        "status": str(ending.status),
-        "reason": str(ending.reason),
-        "processing_error": ending.error.replace("\0", ""),
-        "notes": list(ending.notes),
-        "order_id": ending.order_id,
+        "status": str(result.status),
+        "reason": str(result.reason),
+        "processing_error": result.error.replace("\0", ""),
+        "notes": list(result.notes),
+        "order_id": result.order_id,
         "attempts": attempts,
         "due_at": now + RETRY_PAUSES[attempts - 1] if is_put_off else now,
         "processed_at": None if is_put_off else now,

@@ -11,7 +11,7 @@ from django.db import transaction
 from core.errors import HubError
 from organizations.models.organization import Organization
 from webhooks.models.inbox import Drift, RegistrationStatus, WebhookConfig
-from webhooks.receiving.tokens import token_book
+from webhooks.receiving.tokens import webhook_tokens
 
 RECEIVE_PATH = "/api/v1/webhooks/iiko"
 
@@ -61,7 +61,7 @@ def set_webhook_token(*, organization: Organization, token: str) -> WebhookConfi
     config.webhook_url = receive_url()
     config.is_active = True
     config.save()
-    token_book.forget()
+    webhook_tokens.forget()
     return config
 
 
@@ -123,7 +123,7 @@ def change_config(
 def switch_config(config: WebhookConfig, *, is_active: bool) -> WebhookConfig:
     config.is_active = is_active
     config.save(update_fields=["is_active", "updated_at"])
-    token_book.forget()
+    webhook_tokens.forget()
     return config
 
 
@@ -139,5 +139,5 @@ def retire_previous_tokens(*, config_ids: Iterable[int], token: str) -> int:
             config.save(update_fields=["previous_auth_token", "updated_at"])
             retired += 1
     if retired:
-        transaction.on_commit(token_book.forget)
+        transaction.on_commit(webhook_tokens.forget)
     return retired

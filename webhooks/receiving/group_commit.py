@@ -35,7 +35,7 @@ class _Caller(Generic[T, R]):
         self.wake.acquire()
 
 
-class Together(Generic[T, R]):
+class GroupCommit(Generic[T, R]):
     """Runs ``work`` for groups of items with different keys; it returns their outcomes in order.
 
     ``alone`` does the same for one item. Where ``work`` fails, each caller does his own alone: an item

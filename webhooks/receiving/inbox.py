@@ -22,7 +22,7 @@ from webhooks.receiving.tokens import Scope
 
 _CHUNK = 500
 _SOI_MARK = "soi"
-_FOREIGN_MARK = "foreign:"
+_WRONG_TENANT_MARK = "foreign:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ def receive_body(body: bytes, scope: Scope) -> Receipt:
         stored = store([event])
         return Receipt(True, stored, 1 - stored, (event.envelope,))
     events = [event_of(message, scope) for message in messages]
-    if foreign := [event for event in events if event.is_foreign]:
-        _give_foreign_reasons(foreign)
+    if wrong_tenant := [event for event in events if event.is_wrong_tenant]:
+        _give_wrong_tenant_reasons(wrong_tenant)
     stored = store(events)
     return Receipt(False, stored, len(events) - stored, tuple(event.envelope for event in events))
 
@@ -81,12 +81,12 @@ def event_of(message: Message, scope: Scope, *, source: EventSource = EventSourc
         event.status, event.reason = EventStatus.IGNORED, Reason.NOT_AN_OBJECT
     elif envelope.organization_id and not scope.covers(envelope.organization_id):
         # A key of its own: a message brought with another's token must not shadow the true one.
-        event.dedup_key = f"{_FOREIGN_MARK}{event.dedup_key}"
-        event.status, event.is_foreign = EventStatus.IGNORED, True
+        event.dedup_key = f"{_WRONG_TENANT_MARK}{event.dedup_key}"
+        event.status, event.is_wrong_tenant = EventStatus.IGNORED, True
     return event
 
 
-def _give_foreign_reasons(events: Sequence[NewEvent]) -> None:
+def _give_wrong_tenant_reasons(events: Sequence[NewEvent]) -> None:
     """Tell another's restaurant from one that nobody has set up here; neither is applied by itself.
 
     The second is an omission of ours: once the restaurant is added a person replays its events, one or all.
@@ -227,8 +227,8 @@ def _give_soi_keys(events: Sequence[NewEvent], ids: list[int]) -> None:
 
 
 def _soi_stem(event: NewEvent) -> str:
-    foreign = _FOREIGN_MARK if event.is_foreign else ""
-    return f"{foreign}{_SOI_MARK}:{dedup_key(event.envelope)}:"
+    wrong_tenant = _WRONG_TENANT_MARK if event.is_wrong_tenant else ""
+    return f"{wrong_tenant}{_SOI_MARK}:{dedup_key(event.envelope)}:"
 
 
 def _names(event: NewEvent) -> list[_Name]:
@@ -248,10 +248,10 @@ def _latest_of(event: NewEvent, latest: _Latest) -> tuple[int, str] | None:
 
 def _latest_stored(events: Sequence[NewEvent]) -> _Latest:
     """The latest row under each name; what was brought with another's token does not part true ones."""
-    wanted = {name: event.is_foreign for event in events for name in _names(event)}
+    wanted = {name: event.is_wrong_tenant for event in events for name in _names(event)}
     latest: _Latest = {}
     for column, statement in _LATEST_STORED.items():
-        rows = [(*name[1:], is_foreign) for name, is_foreign in wanted.items() if name[0] == column]
+        rows = [(*name[1:], is_wrong_tenant) for name, is_wrong_tenant in wanted.items() if name[0] == column]
         if not rows:
             continue
         with connection.cursor() as cursor:
@@ -272,7 +272,7 @@ FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted(organization_id, va
 CROSS JOIN LATERAL (
     SELECT id, dedup_key FROM webhook_events e
     WHERE e.{column} = wanted.value AND e.{column} <> '' AND e.organization_id = wanted.organization_id
-      AND e.source <> 'replay' AND (wanted.is_foreign OR NOT starts_with(e.dedup_key, '{_FOREIGN_MARK}'))
+      AND e.source <> 'replay' AND (wanted.is_foreign OR NOT starts_with(e.dedup_key, '{_WRONG_TENANT_MARK}'))
     ORDER BY e.id DESC
     LIMIT 1
 ) AS found

@@ -11,9 +11,9 @@ from typing import Any
 from django.db import connection
 
 from iiko_client.models.events import Envelope
-from webhooks.models.inbox import LANES, EventSource, EventStatus
+from webhooks.models.inbox import PARTITIONS, EventSource, EventStatus
 from webhooks.receiving.database_watch import database_watch
-from webhooks.receiving.group_commit import Together
+from webhooks.receiving.group_commit import GroupCommit
 from webhooks.receiving.prepared_statement import PreparedStatement
 
 
@@ -31,13 +31,13 @@ class NewEvent:
     source: str = EventSource.WEBHOOK
     replay_of: int | None = None
     repeats: int = 0
-    is_foreign: bool = False
+    is_wrong_tenant: bool = False
     """Brought with a token that does not speak for its organization."""
 
     @property
-    def lane(self) -> int:
+    def partition(self) -> int:
         of_entity = f"{self.envelope.organization_id}\0{self.envelope.entity_key or self.dedup_key}"
-        return zlib.crc32(of_entity.encode()) % LANES
+        return zlib.crc32(of_entity.encode()) % PARTITIONS
 
     @property
     def is_plain(self) -> bool:
@@ -64,7 +64,7 @@ _PLAIN: tuple[Column, ...] = (
     ("payload", "jsonb", lambda event: event.payload),
     ("digest", "text", lambda event: event.envelope.digest),
     ("dedup_key", "text", lambda event: event.dedup_key),
-    ("lane", "smallint", lambda event: event.lane),
+    ("partition", "smallint", lambda event: event.partition),
 )
 _OTHER: tuple[Column, ...] = (
     ("status", "text", lambda event: str(event.status)),
@@ -146,4 +146,4 @@ def _run_together(events: Sequence[NewEvent]) -> list[bool]:
     return [is_new[event.dedup_key.encode()] for event in events]
 
 
-_together = Together(_run_together, alone=_run_one, at_most=_MOST_TOGETHER)
+_together = GroupCommit(_run_together, alone=_run_one, at_most=_MOST_TOGETHER)

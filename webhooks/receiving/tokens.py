@@ -50,7 +50,7 @@ class TokensUnreadable(Exception):
     """Some tokens were encrypted with a key we do not have; the one presented may be among them."""
 
 
-class TokenBook:
+class WebhookTokens:
     """The accepted tokens, read from the database and kept for a few seconds.
 
     A token that is not found is looked for in the database before it is refused, so that a new one
@@ -172,7 +172,7 @@ def _readable_configs() -> tuple[list[WebhookConfig], str]:
     return readable, problem
 
 
-token_book = TokenBook()
+webhook_tokens = WebhookTokens()
 
 
 def presented_tokens(authorization: str, auth_token: str) -> list[str]:

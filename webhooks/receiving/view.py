@@ -18,7 +18,7 @@ from webhooks.receiving.configs import retire_previous_tokens
 from webhooks.receiving.database_watch import ANSWER_WITHIN_S, DatabaseAway, database_watch
 from webhooks.receiving.inbox import Receipt, receive_body
 from webhooks.receiving.parser import TooManyMessages
-from webhooks.receiving.tokens import Scope, TokensUnreadable, presented_tokens, token_book
+from webhooks.receiving.tokens import Scope, TokensUnreadable, presented_tokens, webhook_tokens
 from webhooks.receiving.wrong_tokens import wrong_tokens
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -169,14 +169,14 @@ def _authenticate(request: Delivery) -> Scope:
     tokens = presented_tokens(
         request.META.get("HTTP_AUTHORIZATION", ""), request.META.get("HTTP_AUTHTOKEN", "")
     )
-    return token_book.remembered_scope(tokens) or _authenticate_anew(request, tokens)
+    return webhook_tokens.remembered_scope(tokens) or _authenticate_anew(request, tokens)
 
 
 def _authenticate_anew(request: Delivery, tokens: list[str]) -> Scope:
     """Look for a token in the database, seldom so where wrong ones come often; count it if it is wrong."""
     network = client_network(request.META)
     pause_s = _NEW_TOKEN_SEEN_WITHIN_S if wrong_tokens.is_limited(network) else 0.0
-    if tokens and (scope := token_book.scope_of(*tokens, unless_read_for_s=pause_s)) is not None:
+    if tokens and (scope := webhook_tokens.scope_of(*tokens, unless_read_for_s=pause_s)) is not None:
         return scope
     refusal = wrong_tokens.count(network)
     if refusal.is_logged:

@@ -26,7 +26,7 @@ from webhooks.errors import ReplayBusy
 from webhooks.models.inbox import EventStatus, Reason, WebhookEventQuerySet
 from webhooks.processing.claims import Batch, read_events
 from webhooks.processing.handlers import handler_of
-from webhooks.processing.handlers.base import Claimed, Ending, Handler, Mirror, mirrors_of
+from webhooks.processing.handlers.base import Claimed, EventResult, Handler, Mirror, mirrors_of
 from webhooks.processing.worker import apply_events
 
 AT_ONCE = 200
@@ -38,7 +38,7 @@ PATIENCE = "5s"
 _IN_THE_WAY = ("40P01", "55P03")
 """SQLSTATE of a deadlock, and of a lock that was not given in time."""
 
-_OURS = frozenset({"id", "created_at", "updated_at", "first_seen_at", "synced_at", "field_ranks"})
+_OURS = frozenset({"id", "created_at", "updated_at", "first_seen_at", "synced_at", "field_precedence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,17 @@ class RowChange:
 
 
 @dataclass(frozen=True, slots=True)
-class EventEnding:
+class ReplayResult:
     event_id: int
     event_type: str
-    ending: Ending
+    result: EventResult
 
 
 @dataclass(slots=True)
 class Tally:
     """A dry run in numbers: how many events would end how (status, reason), how many rows change."""
 
-    endings: Counter[tuple[EventStatus, str]] = field(default_factory=Counter)
+    results: Counter[tuple[EventStatus, str]] = field(default_factory=Counter)
     rows: int = 0
     impossible: int = 0
     """Could not be read when they came, or came with another restaurant's token."""
@@ -84,26 +84,26 @@ class Tally:
     @property
     def events(self) -> int:
         """Those that would be replayed."""
-        return self.endings.total() + self.untried
+        return self.results.total() + self.untried
 
-    def add(self, part: Forecast) -> None:
-        self.endings.update((one.ending.status, str(one.ending.reason)) for one in part.endings)
+    def add(self, part: DryRun) -> None:
+        self.results.update((one.result.status, str(one.result.reason)) for one in part.results)
         self.rows += len(part.changes)
         self.impossible += part.impossible
         self.untried += part.untried
 
 
 @dataclass(slots=True)
-class Forecast:
+class DryRun:
     """How the events would end and which rows would change; the numbers are those of ``Tally``."""
 
-    endings: list[EventEnding] = field(default_factory=list)
+    results: list[ReplayResult] = field(default_factory=list)
     changes: list[RowChange] = field(default_factory=list)
     impossible: int = 0
     untried: int = 0
 
-    def add(self, other: Forecast) -> None:
-        self.endings += other.endings
+    def add(self, other: DryRun) -> None:
+        self.results += other.results
         self.changes += other.changes
         self.impossible += other.impossible
         self.untried += other.untried
@@ -113,20 +113,20 @@ class Forecast:
         tally.add(self)
         return tally
 
-    def troubles(self) -> list[EventEnding]:
+    def troubles(self) -> list[ReplayResult]:
         """Events that would fail."""
-        return [one for one in self.endings if one.ending.status in (EventStatus.FAILED, EventStatus.DEAD)]
+        return [one for one in self.results if one.result.status in (EventStatus.FAILED, EventStatus.DEAD)]
 
 
-def forecast(events: WebhookEventQuerySet) -> Forecast:
+def dry_run_of(events: WebhookEventQuerySet) -> DryRun:
     """Try a selection at once; for one that is not large."""
-    whole = Forecast()
-    for part in forecast_in_parts(events):
+    whole = DryRun()
+    for part in dry_run_in_parts(events):
         whole.add(part)
     return whole
 
 
-def forecast_in_parts(events: WebhookEventQuerySet) -> Iterator[Forecast]:
+def dry_run_in_parts(events: WebhookEventQuerySet) -> Iterator[DryRun]:
     """Try a selection of any length; yields what was found a few entities at a time.
 
     Raises:
@@ -137,7 +137,7 @@ def forecast_in_parts(events: WebhookEventQuerySet) -> Iterator[Forecast]:
     for organization_id in list(organizations):
         chosen, impossible = _choose(events.filter(organization_id=organization_id))
         if impossible:
-            yield Forecast(impossible=impossible)
+            yield DryRun(impossible=impossible)
         for ids in _parts(_by_entity(chosen)):
             yield _try(ids)
 
@@ -224,7 +224,7 @@ def _parts(groups: list[list[_Chosen]]) -> Iterator[list[int]]:
 # --- trying --------------------------------------------------------------------------------------------
 
 
-def _try(ids: list[int]) -> Forecast:
+def _try(ids: list[int]) -> DryRun:
     for _attempt in range(_TRIES):
         try:
             # What the handlers log meanwhile did not happen.
@@ -239,20 +239,20 @@ def _try(ids: list[int]) -> Forecast:
     raise ReplayBusy("Workers hold the rows that these events are about. Ask again in a moment.")
 
 
-def _apply_and_compare(ids: list[int]) -> Forecast:
+def _apply_and_compare(ids: list[int]) -> DryRun:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
-    found = Forecast()
+    found = DryRun()
     rows = _Rows()
     now = db_clock.now()
     for batch in _batches(ids):
         found.untried += len(batch.large)
-        found.endings += [
-            EventEnding(pk, "", Ending(EventStatus.DEAD, Reason.ERROR, error))
+        found.results += [
+            ReplayResult(pk, "", EventResult(EventStatus.DEAD, Reason.ERROR, error))
             for pk, error in batch.unreadable.items()
         ]
         rows.look_before(batch.events)
-        found.endings += _applied(batch.events, now)
+        found.results += _applied(batch.events, now)
         rows.look_after(batch.events)
     found.changes = rows.changes()
     return found
@@ -268,9 +268,9 @@ def _batches(ids: list[int]) -> Iterator[Batch]:
         ids = [pk for pk in ids if pk > last]
 
 
-def _applied(events: Sequence[Claimed], now: datetime) -> list[EventEnding]:
-    endings = apply_events(events, now)
-    return [EventEnding(event.id, event.event_type, endings[event.id]) for event in events]
+def _applied(events: Sequence[Claimed], now: datetime) -> list[ReplayResult]:
+    results = apply_events(events, now)
+    return [ReplayResult(event.id, event.event_type, results[event.id]) for event in events]
 
 
 class _Rows:

@@ -30,7 +30,7 @@ from tests.builders import (
 from tests.pages import CONFIGS, EVENTS, markup, rows, sign_in, sign_in_superuser, text
 from webhooks.admin import events as admin_events
 from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
-from webhooks.receiving.tokens import token_book
+from webhooks.receiving.tokens import webhook_tokens
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +60,7 @@ def page_of(client: Client, event: WebhookEvent) -> str:
 
 
 def receives(token: str) -> bool:
-    token_book.forget()
+    webhook_tokens.forget()
     status: int = post(Client(), [cloud_event(timestamp=REVISION + 99)], token).status_code
     return status == 200
 

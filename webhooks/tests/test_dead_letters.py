@@ -15,7 +15,7 @@ from tests.pages import EVENTS, markup, sign_in, sign_in_superuser, text
 from webhooks.admin import events as admin_events
 from webhooks.models.inbox import WebhookEvent
 from webhooks.monitoring.inbox_state import inbox_state
-from webhooks.processing.dead_letters import DeadGroup, dead_groups
+from webhooks.processing.dead_letters import DeadLetterGroup, dead_letter_groups
 from webhooks.processing.retention import forget_old_events
 from webhooks.replay.replay import replay_event
 
@@ -55,8 +55,8 @@ def english(client: Client, url: str) -> str:
 
 
 def test_dead_events_are_grouped_by_what_they_failed_of(dead: list[int]) -> None:
-    assert dead_groups() == [
-        DeadGroup(
+    assert dead_letter_groups() == [
+        DeadLetterGroup(
             "DeliveryOrderUpdate",
             "error",
             "IntegrityError: row … of …",
@@ -65,7 +65,7 @@ def test_dead_events_are_grouped_by_what_they_failed_of(dead: list[int]) -> None
             datetime(2026, 3, 2, 9, tzinfo=UTC),
             dead[1],
         ),
-        DeadGroup(
+        DeadLetterGroup(
             "DeliveryOrderUpdate",
             "error",
             "KeyError: x",
@@ -119,7 +119,7 @@ def test_retry_of_a_kind_replays_all_of_it_and_nothing_else(client: Client, dead
     client.post(retry_url(client, "IntegrityError: row … of …"), {"confirmed": "yes"})
 
     assert [event.replay_of_id for event in inbox()[4:]] == dead[:2]
-    assert [group.alike for group in dead_groups()] == ["KeyError: x"]
+    assert [group.alike for group in dead_letter_groups()] == ["KeyError: x"]
     drain()
     assert inbox_state().dead == 1
     assert Order.objects.count() == 3
@@ -152,7 +152,7 @@ def test_replay_that_fails_too_is_listed_in_place_of_its_original(dead: list[int
         status="dead", reason="error", processing_error="KeyError: y"
     )
 
-    assert [(group.alike, group.count, group.example_id) for group in dead_groups()][1] == (
+    assert [(group.alike, group.count, group.example_id) for group in dead_letter_groups()][1] == (
         "KeyError: y",
         1,
         again.pk,
@@ -160,7 +160,7 @@ def test_replay_that_fails_too_is_listed_in_place_of_its_original(dead: list[int
     last = replay_event(event_id=again.pk)
 
     assert last.replay_of_id == dead[2]
-    assert [group.alike for group in dead_groups()] == ["IntegrityError: row … of …"]
+    assert [group.alike for group in dead_letter_groups()] == ["IntegrityError: row … of …"]
 
 
 def test_replayed_event_does_not_die_again_when_its_replay_is_old(dead: list[int]) -> None:

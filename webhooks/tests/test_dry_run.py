@@ -42,11 +42,11 @@ from tests.played_iiko import PlayedIiko
 from webhooks.errors import ReplayBusy
 from webhooks.models.inbox import WebhookEvent
 from webhooks.replay import dry_run as service
-from webhooks.replay.dry_run import forecast
+from webhooks.replay.dry_run import dry_run_of
 
 pytestmark = pytest.mark.django_db
 
-ENDINGS = "outdated 1 (newer news had arrived before), applied 1"
+RESULTS = "outdated 1 (newer news had arrived before), applied 1"
 MANY = "/api/v1/webhooks/events/replay"
 
 
@@ -109,7 +109,7 @@ def test_command_shows_the_change_field_by_field(disagreeing: Order) -> None:
         "  Status as sent: Waiting → OnWay",
         "  Amount: 10.05 ₽ → 1,651.00 ₽",
         "  Phone: *** → ***",
-        f"2 events would be replayed: {ENDINGS}. Rows that would change: 1.",
+        f"2 events would be replayed: {RESULTS}. Rows that would change: 1.",
     ]
     assert state() == before
 
@@ -130,27 +130,27 @@ def test_command_says_of_each_event_how_it_would_end(disagreeing: Order) -> None
 
 
 def test_replay_then_does_what_was_told(disagreeing: Order) -> None:
-    told = forecast(WebhookEvent.objects.all())
+    told = dry_run_of(WebhookEvent.objects.all())
 
     call_command("replay_webhooks", stdout=StringIO(), stderr=StringIO())
     drain()
 
     replays = [event for event in inbox() if event.source == "replay"]
     row = Order.objects.get()
-    assert [(one.ending.status, one.ending.reason) for one in told.endings] == [
+    assert [(one.result.status, one.result.reason) for one in told.results] == [
         (event.status, event.reason) for event in replays
     ]
     assert {change.name: change.after for change in told.changes[0].fields} == {
         name: getattr(row, name) for name in ("status", "raw_status", "amount_minor", "phone")
     }
-    assert forecast(WebhookEvent.objects.filter(source="webhook")).changes == []
+    assert dry_run_of(WebhookEvent.objects.filter(source="webhook")).changes == []
 
 
 def test_order_that_is_gone_would_be_made_again(disagreeing: Order) -> None:
     Order.objects.all().delete()
     before = state()
 
-    (change,) = forecast(WebhookEvent.objects.all()).changes
+    (change,) = dry_run_of(WebhookEvent.objects.all()).changes
 
     fields = {one.name: (one.before, one.after) for one in change.fields}
     assert (change.what, change.pk, str(change.row)) == ("new", None, "№142")
@@ -163,14 +163,14 @@ def test_rows_that_would_be_joined_are_told() -> None:
     make_organization()
     deliver(cloud_event(external_number="E-1"))
     drain()
-    loser = Order.objects.create(
+    duplicate = Order.objects.create(
         organization_id=ORGANIZATION_ID, external_order_id="E-1", updated_at="2026-03-14T00:00Z"
     )
 
     told = dry_run()
 
     assert "order E-1, Кафе «Сирень»: would be joined with another row" in told
-    assert Order.objects.filter(pk=loser.pk).exists()
+    assert Order.objects.filter(pk=duplicate.pk).exists()
 
 
 def test_each_event_meets_what_those_before_it_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,10 +187,10 @@ def test_each_event_meets_what_those_before_it_made(monkeypatch: pytest.MonkeyPa
     drain()
     Order.objects.all().delete()
 
-    told = forecast(WebhookEvent.objects.all())
+    told = dry_run_of(WebhookEvent.objects.all())
 
     assert [(str(one.row), one.what) for one in told.changes] == [("№142", "new"), ("№142", "new")]
-    assert {one.ending.status for one in told.endings} == {"processed"}
+    assert {one.result.status for one in told.results} == {"processed"}
     ids = [{f.name: f.after for f in one.fields}.get("iiko_order_id") for one in told.changes]
     assert sorted(ids, key=str) == sorted([ORDER_ID, "another"], key=str)
 
@@ -231,9 +231,9 @@ def test_event_that_would_fail_is_told_with_its_error(
 def test_large_event_is_left_to_a_worker(disagreeing: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     deliver(cloud_event(order_id="large", comment="x" * 1_100_000))
 
-    told = forecast(WebhookEvent.objects.filter(entity_key="large"))
+    told = dry_run_of(WebhookEvent.objects.filter(entity_key="large"))
 
-    assert (told.untried, told.endings, told.changes) == (1, [], [])
+    assert (told.untried, told.results, told.changes) == (1, [], [])
     assert dry_run("--order", "large")[-1] == (
         "1 event would be replayed. Too large to be tried here: 1. Rows that would change: 0."
     )
@@ -244,20 +244,20 @@ def test_tasks_that_a_handler_sets_off_vanish_with_the_rest(client: Client, iiko
     deliver(cloud_event(status="Cancelled", timestamp=REVISION + 9000))
     before, enqueued = state(), jobs("release_of_order")
 
-    (told,) = forecast(WebhookEvent.objects.filter(status="pending")).endings
+    (told,) = dry_run_of(WebhookEvent.objects.filter(status="pending")).results
 
-    assert told.ending.status == "processed"
+    assert told.result.status == "processed"
     assert (state(), jobs("release_of_order")) == (before, enqueued)
     drain()
     assert jobs("release_of_order") == enqueued + 1
 
 
-def test_wish_that_the_events_show_to_be_done_is_told(disagreeing: Order) -> None:
+def test_command_that_the_events_show_to_be_done_is_told(disagreeing: Order) -> None:
     command = OrderCommand.objects.create(
         order=disagreeing,
         kind=CommandKind.UPDATE_STATUS,
         state=CommandState.SENT,
-        wish={"status": "OnWay"},
+        params={"status": "OnWay"},
         requested_by="vera",
         created_at="2026-03-14T10:00Z",
     )
@@ -270,7 +270,7 @@ def test_wish_that_the_events_show_to_be_done_is_told(disagreeing: Order) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-def test_dry_run_waits_for_a_worker_and_gives_up_in_the_end(
+def test_dry_run_waits_for_a_worker_and_abandons_in_the_end(
     disagreeing: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody holds the order's row; the dry run does not hang."""
@@ -289,14 +289,14 @@ def test_dry_run_waits_for_a_worker_and_gives_up_in_the_end(
     held.wait(30)
     try:
         with pytest.raises(ReplayBusy):
-            forecast(WebhookEvent.objects.all())
+            dry_run_of(WebhookEvent.objects.all())
         answer = ask(status="processed", dry_run=True)
     finally:
         done.set()
         holder.join()
 
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "replay_busy")
-    assert len(forecast(WebhookEvent.objects.all()).changes) == 1
+    assert len(dry_run_of(WebhookEvent.objects.all()).changes) == 1
 
 
 # --- over the API ----------------------------------------------------------------------------------------
@@ -317,7 +317,7 @@ def test_api_tells_what_one_event_would_change(disagreeing: Order) -> None:
         "events": 1,
         "impossible": 0,
         "untried": 0,
-        "endings": [{"status": "processed", "reason": "", "count": 1}],
+        "results": [{"status": "processed", "reason": "", "count": 1}],
         "failures": [],
         "changes": [
             {
@@ -494,9 +494,9 @@ def test_workers_go_on_between_the_parts(disagreeing: Order, monkeypatch: pytest
     deliver(*[cloud_event(order_id=f"o{number}", external_number=None) for number in range(3)])
     drain()
 
-    parts = list(service.forecast_in_parts(WebhookEvent.objects.all()))
+    parts = list(service.dry_run_in_parts(WebhookEvent.objects.all()))
 
-    assert [len(part.endings) for part in parts] == [5] or [len(part.endings) for part in parts] == [
+    assert [len(part.results) for part in parts] == [5] or [len(part.results) for part in parts] == [
         2,
         1,
         1,

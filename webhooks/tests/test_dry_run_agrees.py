@@ -31,7 +31,7 @@ from tests.builders import (
 from tests.test_every_event_type import random_event
 from tests.test_payloads import PAYLOADS
 from webhooks.models.inbox import WebhookEvent
-from webhooks.replay.dry_run import Forecast, compared_fields, forecast
+from webhooks.replay.dry_run import DryRun, compared_fields, dry_run_of
 from webhooks.replay.replay import replay_all
 
 pytestmark = pytest.mark.django_db
@@ -104,7 +104,7 @@ def disturb(random: Random) -> None:
     StopListGroup.objects.update(changed_since=None)
 
 
-def told_rows(told: Forecast) -> Counter[tuple[Any, ...]]:
+def told_rows(told: DryRun) -> Counter[tuple[Any, ...]]:
     return Counter(
         (
             type(change.row),
@@ -152,7 +152,7 @@ def test_replay_does_what_the_dry_run_told(make: Callable[[Random], list[Any]], 
     asked = WebhookEvent.objects.all()
     before = rows()
 
-    told = forecast(asked)
+    told = dry_run_of(asked)
     assert rows() == before
     list(replay_all(asked))
     drain()
@@ -161,8 +161,8 @@ def test_replay_does_what_the_dry_run_told(make: Callable[[Random], list[Any]], 
         one.replay_of_id: (one.status, one.reason)
         for one in WebhookEvent.objects.filter(replay_of__isnull=False)
     }
-    endings = {one.event_id: (str(one.ending.status), str(one.ending.reason)) for one in told.endings}
-    assert endings == done
+    results = {one.event_id: (str(one.result.status), str(one.result.reason)) for one in told.results}
+    assert results == done
     assert told_rows(told) == done_rows(before, rows())
     assert {what for _model, what, *_ in told_rows(told)} == {"new", "changed"}
     assert {status for status, _reason in done.values()} == {"processed", "stale", "ignored"}

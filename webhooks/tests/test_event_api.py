@@ -270,7 +270,7 @@ def test_correlation_id_is_looked_up_in_an_index(key: str) -> None:
         cursor.execute(
             "INSERT INTO webhook_events (event_type, format, status, reason, processing_error, notes,"
             " organization_id, entity_key, order_external_id, correlation_id, source, digest, dedup_key,"
-            " duplicates, lane, attempts)"
+            " duplicates, partition, attempts)"
             " SELECT 'x', 'cloud', 'processed', '', '', '[]', 'o', 'e' || n, '', 'c-' || n,"
             " 'webhook', '', 'k' || n, 0, 0, 0 FROM generate_series(1, 3000) n"
         )

@@ -14,7 +14,7 @@ from django.test import Client
 from tests.builders import REVISION, cloud_event, make_organization, post
 from webhooks.models.inbox import WebhookEvent
 from webhooks.receiving import insert
-from webhooks.receiving.group_commit import Together
+from webhooks.receiving.group_commit import GroupCommit
 
 
 class Disk:
@@ -24,7 +24,7 @@ class Disk:
         self.gate = threading.Event()
         self.groups: list[list[str]] = []
         self.broken = False
-        self.together = Together(self.work, alone=self.alone, at_most=3)
+        self.together = GroupCommit(self.work, alone=self.alone, at_most=3)
 
     def work(self, items: Sequence[str]) -> list[str]:
         self.groups.append(sorted(items))

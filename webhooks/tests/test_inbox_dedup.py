@@ -43,7 +43,7 @@ def rows() -> list[tuple[Any, ...]]:
     return [(event.entity_key, event.revision, event.duplicates) for event in inbox()]
 
 
-def soi_story(client: Client, *statuses: str) -> list[tuple[str, int]]:
+def soi_timeline(client: Client, *statuses: str) -> list[tuple[str, int]]:
     """Deliver one SOI body per status; returns what is stored of them."""
     for status in statuses:
         assert post(client, soi_message(orderStatus=status)).status_code == 200
@@ -218,19 +218,23 @@ def test_key_of_two_neighbouring_fields_does_not_run_together() -> None:
 def test_soi_body_at_once_again_is_a_repeat(client: Client) -> None:
     make_organization()
 
-    assert soi_story(client, "ON_WAY", "ON_WAY", "ON_WAY") == [("ON_WAY", 2)]
+    assert soi_timeline(client, "ON_WAY", "ON_WAY", "ON_WAY") == [("ON_WAY", 2)]
 
 
 def test_soi_status_that_comes_back_is_news(client: Client) -> None:
     make_organization()
 
-    assert soi_story(client, "ON_WAY", "WAITING", "ON_WAY") == [("ON_WAY", 0), ("WAITING", 0), ("ON_WAY", 0)]
+    assert soi_timeline(client, "ON_WAY", "WAITING", "ON_WAY") == [
+        ("ON_WAY", 0),
+        ("WAITING", 0),
+        ("ON_WAY", 0),
+    ]
 
 
 def test_soi_status_that_comes_back_is_counted_there(client: Client) -> None:
     make_organization()
 
-    assert soi_story(client, "ON_WAY", "WAITING", "ON_WAY", "ON_WAY", "WAITING", "WAITING") == [
+    assert soi_timeline(client, "ON_WAY", "WAITING", "ON_WAY", "ON_WAY", "WAITING", "WAITING") == [
         ("ON_WAY", 0),
         ("WAITING", 0),
         ("ON_WAY", 1),
@@ -240,18 +244,18 @@ def test_soi_status_that_comes_back_is_counted_there(client: Client) -> None:
 
 def test_soi_body_after_a_cloud_event_of_the_order_is_news(client: Client) -> None:
     make_organization()
-    soi_story(client, "ON_WAY")
+    soi_timeline(client, "ON_WAY")
     post(client, [cloud_event()])
-    soi_story(client, "ON_WAY")
+    soi_timeline(client, "ON_WAY")
 
     assert soi_rows() == [("ON_WAY", 0), ("ON_WAY", 0)]
 
 
 def test_soi_body_after_a_cloud_event_of_another_order_is_a_repeat(client: Client) -> None:
     make_organization()
-    soi_story(client, "ON_WAY")
+    soi_timeline(client, "ON_WAY")
     post(client, [cloud_event(order_id="other")])
-    soi_story(client, "ON_WAY")
+    soi_timeline(client, "ON_WAY")
 
     assert soi_rows() == [("ON_WAY", 1)]
 
@@ -264,7 +268,7 @@ def test_soi_body_after_a_cloud_event_in_the_same_array_is_news(client: Client) 
     assert [event.format for event in inbox()] == ["soi", "cloud", "soi"]
 
 
-def test_soi_story_in_one_array_is_told_as_over_several(client: Client) -> None:
+def test_soi_timeline_in_one_array_is_told_as_over_several(client: Client) -> None:
     make_organization()
     story = ["ON_WAY", "ON_WAY", "WAITING", "ON_WAY", "ON_WAY"]
 
@@ -275,14 +279,14 @@ def test_soi_story_in_one_array_is_told_as_over_several(client: Client) -> None:
 
 def test_soi_array_goes_on_where_the_last_body_ended(client: Client) -> None:
     make_organization()
-    soi_story(client, "WAITING", "ON_WAY")
+    soi_timeline(client, "WAITING", "ON_WAY")
 
     post(client, [soi_message(orderStatus=status) for status in ("ON_WAY", "WAITING")])
 
     assert soi_rows() == [("WAITING", 0), ("ON_WAY", 1), ("WAITING", 0)]
 
 
-def test_soi_stories_of_two_orders_do_not_mix(client: Client) -> None:
+def test_soi_timelines_of_two_orders_do_not_mix(client: Client) -> None:
     make_organization()
     one, two = soi_message(), soi_message(order_id="two", external_id="20260314-200")
 
@@ -314,7 +318,7 @@ def test_soi_body_that_names_no_order_is_stored_once(client: Client) -> None:
 
 def test_replay_in_between_does_not_make_a_soi_repeat_news(client: Client) -> None:
     make_organization()
-    soi_story(client, "ON_WAY")
+    soi_timeline(client, "ON_WAY")
     WebhookEvent.objects.update(status="processed")
     replay_event(event_id=inbox()[0].pk)
 

@@ -144,7 +144,7 @@ def test_young_restaurant_that_falls_silent_is_no_alarm(restaurant: Organization
     assert watched(NOON).state == LinkState.QUIET
 
 
-def test_night_is_a_quiet_hour_though_the_till_is_off(restaurant: Organization) -> None:
+def test_night_is_a_quiet_hour_though_the_pos_is_off(restaurant: Organization) -> None:
     fortnight_of_noons()
 
     assert watched(NIGHT).state == LinkState.QUIET  # and iiko was not even asked
@@ -160,7 +160,7 @@ def test_day_on_which_it_is_always_closed_is_no_alarm(restaurant: Organization) 
     assert watched(NOON).state == LinkState.QUIET
 
 
-def test_unusual_silence_with_a_living_till_and_nothing_found_is_a_quiet_hour(
+def test_unusual_silence_with_a_living_pos_and_nothing_found_is_a_quiet_hour(
     restaurant: Organization, iiko: PlayedIiko
 ) -> None:
     fortnight_of_noons()
@@ -173,7 +173,7 @@ def test_unusual_silence_with_a_living_till_and_nothing_found_is_a_quiet_hour(
     assert (health.state, health.usual_events) == (LinkState.QUIET, 3)
 
 
-def test_unusual_silence_with_a_dead_till_is_an_offline_till(
+def test_unusual_silence_with_a_dead_pos_is_an_offline_pos(
     restaurant: Organization, iiko: PlayedIiko
 ) -> None:
     fortnight_of_noons()
@@ -181,19 +181,19 @@ def test_unusual_silence_with_a_dead_till_is_an_offline_till(
     synced(restaurant, NOON - timedelta(minutes=1))
     iiko.answers(IS_ALIVE, alive(False))
 
-    assert watched(NOON).state == LinkState.OFFLINE_TILL
+    assert watched(NOON).state == LinkState.OFFLINE_POS
     assert iiko.bodies(IS_ALIVE) == [
         {"organizationIds": [ORGANIZATION_ID], "terminalGroupIds": [TERMINAL_GROUP_ID]}
     ]
 
 
-def test_dead_till_of_a_new_restaurant_counts_while_an_order_waits(
+def test_dead_pos_of_a_new_restaurant_counts_while_an_order_waits(
     restaurant: Organization, iiko: PlayedIiko
 ) -> None:
     open_order(restaurant, NOON + timedelta(minutes=20))
     iiko.answers(IS_ALIVE, alive(False))
 
-    assert watched(NOON).state == LinkState.OFFLINE_TILL
+    assert watched(NOON).state == LinkState.OFFLINE_POS
 
 
 def test_silence_that_nobody_can_look_into_is_blind(restaurant: Organization, iiko: PlayedIiko) -> None:

@@ -42,7 +42,7 @@ def the_order() -> Order:
     return Order.objects.get()
 
 
-def endings() -> list[tuple[str, str]]:
+def results() -> list[tuple[str, str]]:
     return [(event.status, event.reason) for event in inbox()]
 
 
@@ -61,7 +61,7 @@ def test_late_snapshot_does_not_reopen_closed_order() -> None:
     )
 
     assert (the_order().status, the_order().revision) == ("Closed", REVISION + 5_000)
-    assert endings() == [("processed", ""), ("stale", "older")]
+    assert results() == [("processed", ""), ("stale", "older")]
     assert story("status") == [("status", None, "Closed")]
 
 
@@ -96,7 +96,7 @@ def test_older_snapshot_fills_what_the_newer_did_not_say() -> None:
     found = the_order()
     assert (found.creation_status, found.error_info) == ("Error", {"code": "Common"})
     assert (found.status, found.amount_minor, found.revision) == ("WaitCooking", 165100, REVISION + 10)
-    assert endings() == [("processed", ""), ("processed", "")]
+    assert results() == [("processed", ""), ("processed", "")]
 
 
 def test_event_without_revision_counts_by_its_time() -> None:
@@ -321,7 +321,7 @@ def test_unknown_organization_changes_no_order() -> None:
     drain()
 
     assert not Order.objects.exists()
-    assert endings() == [("ignored", "unknown_organization")]
+    assert results() == [("ignored", "unknown_organization")]
     assert stranger in inbox()[0].processing_error
 
 
@@ -334,7 +334,7 @@ def test_inactive_organization_changes_no_order() -> None:
     drain()
 
     assert not Order.objects.exists()
-    assert endings() == [("ignored", "inactive_organization")]
+    assert results() == [("ignored", "inactive_organization")]
 
 
 def test_envelope_and_content_of_different_organizations_change_no_order() -> None:
@@ -343,7 +343,7 @@ def test_envelope_and_content_of_different_organizations_change_no_order() -> No
     arrive_apart(cloud_event(info={"organizationId": OTHER_ORGANIZATION_ID}))
 
     assert not Order.objects.exists()
-    assert endings() == [("ignored", "organization_mismatch")]
+    assert results() == [("ignored", "organization_mismatch")]
     assert ORGANIZATION_ID in inbox()[0].processing_error
     assert OTHER_ORGANIZATION_ID in inbox()[0].processing_error
 
@@ -354,7 +354,7 @@ def test_token_of_another_organization_changes_no_order() -> None:
     arrive_apart(cloud_event(organization_id=OTHER_ORGANIZATION_ID))
 
     assert not Order.objects.exists()
-    assert endings() == [("ignored", "foreign_token")]
+    assert results() == [("ignored", "foreign_token")]
 
 
 @pytest.mark.parametrize("info", [None, [], "text", 5])
@@ -370,7 +370,7 @@ def test_event_that_names_no_order_changes_none(order_id: Any) -> None:
     arrive_apart(cloud_event(info={"id": order_id}))
 
     assert not Order.objects.exists()
-    assert endings() == [("ignored", "no_order_id")]
+    assert results() == [("ignored", "no_order_id")]
 
 
 def test_same_id_in_two_organizations_is_two_orders() -> None:
@@ -412,7 +412,7 @@ def test_late_soi_create_does_not_move_an_order_back() -> None:
     )
 
     assert (the_order().status, the_order().amount_minor) == ("OnWay", 2000)
-    assert endings() == [("processed", ""), ("stale", "older")]
+    assert results() == [("processed", ""), ("stale", "older")]
 
 
 def test_late_soi_create_brings_the_id_of_iiko_though_nothing_else() -> None:
@@ -528,7 +528,7 @@ def test_older_event_names_with_something_else_inside_are_kept(name: str) -> Non
     arrive_apart({"eventType": name, "organizationId": ORGANIZATION_ID, "eventInfo": {"id": "x", "foo": 1}})
 
     assert not Order.objects.exists()
-    assert endings() == [("ignored", "not_an_order")]
+    assert results() == [("ignored", "not_an_order")]
 
 
 @pytest.mark.parametrize(
@@ -543,7 +543,7 @@ def test_other_types_are_kept_with_the_reason(event_type: str, reason: str) -> N
     arrive_apart(cloud_event(event_type=event_type))
 
     assert not Order.objects.exists()
-    assert endings() == [("ignored", reason)]
+    assert results() == [("ignored", reason)]
 
 
 # --- the story -----------------------------------------------------------------------------------------
@@ -565,7 +565,7 @@ def test_timeline_names_what_from_to_when_and_the_event() -> None:
     assert first.order_id == second.order_id == entry.order_id
 
 
-def test_repeated_news_tells_no_story_and_moves_no_clock() -> None:
+def test_repeated_news_tells_no_timeline_and_moves_no_clock() -> None:
     arrive_apart(cloud_event(status="OnWay"))
     before = the_order().updated_at
     told = TimelineEntry.objects.count()

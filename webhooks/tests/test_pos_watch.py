@@ -251,7 +251,7 @@ def test_restaurant_without_any_pos_is_offline_though_webhooks_come(
     watch()
 
     [health] = watch_links(now=timezone.now())
-    assert health.state == LinkState.OFFLINE_TILL
+    assert health.state == LinkState.OFFLINE_POS
     marked = silence()
     assert (marked[nameless.pk] is not None, marked[over.pk]) == (True, None)
     assert marked[lost.pk] is not None  # it may still be taken when the POS is back

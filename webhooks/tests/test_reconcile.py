@@ -226,7 +226,7 @@ class TestByRevision:
 
         assert cursor().revision == 400
 
-    def test_revision_beyond_all_that_iiko_has_is_given_up(
+    def test_revision_beyond_all_that_iiko_has_is_abandoned(
         self, restaurant: Organization, iiko: PlayedIiko
     ) -> None:
         at(restaurant, 10**18)

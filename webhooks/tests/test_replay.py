@@ -67,7 +67,7 @@ def test_replay_is_a_row_of_its_own_that_waits() -> None:
     assert body["payload"] == cloud_event()
     assert (original.status, original.duplicates) == ("processed", 0)
     copied = ["event_type", "format", "organization_id", "entity_key", "order_external_id"]
-    copied += ["correlation_id", "event_time", "revision", "digest", "payload", "lane"]
+    copied += ["correlation_id", "event_time", "revision", "digest", "payload", "partition"]
     assert {name: getattr(again, name) for name in copied} == {
         name: getattr(original, name) for name in copied
     }

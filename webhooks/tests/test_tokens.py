@@ -22,7 +22,7 @@ from tests.builders import (
 )
 from webhooks.models.inbox import WebhookConfig, WebhookEvent
 from webhooks.receiving.configs import set_webhook_token
-from webhooks.receiving.tokens import TokenBook, presented_tokens, token_book
+from webhooks.receiving.tokens import WebhookTokens, presented_tokens, webhook_tokens
 
 pytestmark = pytest.mark.django_db
 
@@ -163,7 +163,7 @@ def test_setting_the_same_token_again_keeps_the_previous_one() -> None:
 def test_token_of_an_inactive_row_is_refused(client: Client) -> None:
     make_organization()
     WebhookConfig.objects.update(is_active=False)
-    token_book.forget()
+    webhook_tokens.forget()
 
     assert post(client, [cloud_event()]).status_code == 401
     assert stored() == 0
@@ -190,7 +190,7 @@ def test_remembered_tokens_cost_no_query(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_organization()
-    book = TokenBook()
+    book = WebhookTokens()
     assert book.scope_of(TOKEN) is not None
 
     with django_assert_num_queries(0):
@@ -199,7 +199,7 @@ def test_remembered_tokens_cost_no_query(
 
 def test_withdrawn_token_is_forgotten_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     make_organization()
-    book = TokenBook()
+    book = WebhookTokens()
     assert book.scope_of(TOKEN) is not None
     WebhookConfig.objects.update(is_active=False)
 
@@ -212,7 +212,7 @@ def test_scope_of_a_shared_token_holds_both_organizations() -> None:
     make_organization()
     make_other_organization(token=TOKEN)
 
-    scope = token_book.scope_of(TOKEN)
+    scope = webhook_tokens.scope_of(TOKEN)
 
     assert scope is not None
     assert scope.organization_ids == {ORGANIZATION_ID, OTHER_ORGANIZATION_ID}
@@ -223,7 +223,7 @@ def test_tokens_of_two_organizations_are_told_apart() -> None:
     make_organization()
     make_other_organization()
 
-    scope = token_book.scope_of(OTHER_TOKEN)
+    scope = webhook_tokens.scope_of(OTHER_TOKEN)
 
     assert scope is not None
     assert scope.organization_ids == {OTHER_ORGANIZATION_ID}
@@ -289,7 +289,7 @@ def test_wrong_token_decrypts_nothing(client: Client, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("how", ["saved", "updated", "organization"])
 def test_change_by_anybody_is_seen_by_the_next_wrong_token(how: str) -> None:
     organization = make_organization()
-    book = TokenBook()
+    book = WebhookTokens()
     assert book.scope_of("another-token") is None
 
     if how == "saved":

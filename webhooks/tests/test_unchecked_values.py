@@ -71,7 +71,7 @@ def the_order() -> Order:
     return Order.objects.get()
 
 
-def endings() -> list[tuple[str, str]]:
+def results() -> list[tuple[str, str]]:
     return [(one.status, one.reason) for one in inbox()]
 
 
@@ -263,7 +263,7 @@ def test_empty_guid_takes_the_courier_off() -> None:
 def test_order_whose_own_id_is_empty_names_no_order() -> None:
     deliver(cloud_event(order_id=NO_IDS[0]))
 
-    assert (endings(), Order.objects.count()) == ([("ignored", "no_order_id")], 0)
+    assert (results(), Order.objects.count()) == ([("ignored", "no_order_id")], 0)
     assert inbox()[0].entity_key == ""
 
 
@@ -276,7 +276,7 @@ def test_soi_message_with_an_empty_id_goes_by_the_shops_number() -> None:
 def test_empty_organization_of_the_envelope_is_that_of_the_content() -> None:
     deliver(cloud_event(envelope={"organizationId": NO_IDS[0]}))
 
-    assert (inbox()[0].organization_id, endings()) == (ORGANIZATION_ID, [("processed", "")])
+    assert (inbox()[0].organization_id, results()) == (ORGANIZATION_ID, [("processed", "")])
 
 
 def test_empty_guid_is_no_id_in_the_hall_and_of_shifts() -> None:
@@ -289,7 +289,7 @@ def test_empty_guid_is_no_id_in_the_hall_and_of_shifts() -> None:
 
     table = TableOrder.objects.get()
     assert (table.table_ids, table.waiter_id, table.waiter_name) == ([], None, "Вера")
-    assert endings()[1:] == [("ignored", "unreadable"), ("ignored", "unreadable"), ("processed", "")]
+    assert results()[1:] == [("ignored", "unreadable"), ("ignored", "unreadable"), ("processed", "")]
     assert Shift.objects.get().opening_role_id == ""
 
 
@@ -369,7 +369,7 @@ def test_revision_from_the_future_does_not_hold_an_order(revision: Any) -> None:
     )
 
     assert (the_order().status, the_order().revision) == ("Closed", REVISION + 1_000)
-    assert endings() == [("processed", "")] * 3
+    assert results() == [("processed", "")] * 3
 
 
 @pytest.mark.parametrize("event", [cloud_event, table_order_event, reserve_event])
@@ -403,7 +403,7 @@ def test_revision_that_is_no_moment_places_nothing(revision: Any) -> None:
         cloud_event(status="Closed", timestamp=REVISION),
     )
 
-    assert (the_order().status, endings()) == ("Closed", [("processed", "")] * 3)
+    assert (the_order().status, results()) == ("Closed", [("processed", "")] * 3)
     assert [note for note in inbox()[1].notes if note.startswith("timestamp: ")]
 
 
@@ -423,7 +423,7 @@ def test_without_any_moment_that_can_be_it_never_outranks_what_iiko_dates() -> N
     )
 
     assert (the_order().status, the_order().revision) == ("Closed", REVISION + 1_000)
-    assert endings() == [("processed", ""), ("stale", "older"), ("processed", "")]
+    assert results() == [("processed", ""), ("stale", "older"), ("processed", "")]
     assert [note.partition(":")[0] for note in inbox()[1].notes] == ["eventTime", "timestamp"]
 
 
@@ -470,7 +470,7 @@ def test_replay_judges_by_the_day_its_original_came() -> None:
 def test_row_that_holds_such_a_revision_heals_with_the_next_event(event: Any, model: Any) -> None:
     deliver(event(comment="прежний"))
     held = REVISION * 1000
-    model.objects.update(revision=held, field_ranks={"*": f"3:{held:020d}:41:0a0b0c0d"})
+    model.objects.update(revision=held, field_precedence={"*": f"3:{held:020d}:41:0a0b0c0d"})
 
     deliver(event(status="Closed", timestamp=REVISION + 1_000))
 
@@ -482,7 +482,7 @@ def test_row_that_holds_such_a_revision_heals_with_the_next_event(event: Any, mo
 def test_soi_does_not_overtake_the_cloud_on_a_row_that_heals() -> None:
     deliver(cloud_event(status="OnWay"))
     held = REVISION * 1000
-    Order.objects.update(revision=held, field_ranks={"*": f"3:{held:020d}:41:0a0b0c0d"})
+    Order.objects.update(revision=held, field_precedence={"*": f"3:{held:020d}:41:0a0b0c0d"})
 
     deliver(soi_message(orderStatus="COOKING_STARTED"))
 
@@ -539,7 +539,7 @@ def test_message_that_does_not_say_which_list_is_about_all(info: Any) -> None:
     deliver(bell(info))
 
     assert due_lists() == {TERMINAL_GROUP_ID, OTHER_GROUP_ID}
-    assert endings() == [("processed", "")]
+    assert results() == [("processed", "")]
     assert last_notes()[-1].startswith("It does not name every list that changed")
 
 
@@ -570,7 +570,7 @@ def test_restaurant_without_known_groups_has_all_its_lists_wanted() -> None:
     deliver(bell(None))
 
     assert StopListReading.objects.get().wanted_at is not None
-    assert endings() == [("processed", "")]
+    assert results() == [("processed", "")]
 
 
 # --- whose it is ------------------------------------------------------------------------------------------
@@ -583,7 +583,7 @@ def test_event_is_applied_by_the_organization_of_its_content(event: Any, envelop
 
     deliver(event(envelope=envelope))
 
-    assert (inbox()[0].organization_id, endings()) == (ORGANIZATION_ID, [("processed", "")])
+    assert (inbox()[0].organization_id, results()) == (ORGANIZATION_ID, [("processed", "")])
 
 
 def test_content_of_another_tenant_is_refused_as_its_envelope_would_be() -> None:
@@ -594,7 +594,7 @@ def test_content_of_another_tenant_is_refused_as_its_envelope_would_be() -> None
 
     deliver(stranger)
 
-    assert (endings(), Order.objects.count()) == ([("ignored", "foreign_token")], 0)
+    assert (results(), Order.objects.count()) == ([("ignored", "foreign_token")], 0)
 
 
 def test_soi_message_may_name_its_organization_outside() -> None:

@@ -1,4 +1,4 @@
-"""The worker: poison, retries, death, lanes, two workers, stopping."""
+"""The worker: poison, retries, death, partitions, two workers, stopping."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from orders.models.order import Order
 from tests.builders import ORDER_ID, REVISION, cloud_event, deliver, drain, inbox, make_organization, post
 from webhooks.models.inbox import RETRY_PAUSES, WebhookEvent
 from webhooks.processing import claims, handlers
-from webhooks.processing.handlers.base import Claimed, Ending
+from webhooks.processing.handlers.base import Claimed, EventResult
 from webhooks.processing.handlers.deliveries import apply_deliveries
 from webhooks.processing.worker import run_batch
 
@@ -33,13 +33,13 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """A handler that fails for any batch with an order in status Poison; collects the batches it saw."""
     seen: list[list[int]] = []
 
-    def handler(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+    def handler(events: Sequence[Claimed], now: datetime) -> dict[int, EventResult]:
         seen.append([event.id for event in events])
-        endings = apply_deliveries(events, now)
+        results = apply_deliveries(events, now)
         if any(event.payload["eventInfo"]["order"]["status"] == POISON for event in events):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1 / 0")
-        return endings
+        return results
 
     monkeypatch.setitem(handlers.HANDLERS, "DeliveryOrderUpdate", handler)
     return seen
@@ -172,7 +172,7 @@ class Deadly:
         self.death: BaseException | None = death
         self.batches: list[int] = []
 
-    def __call__(self, events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+    def __call__(self, events: Sequence[Claimed], now: datetime) -> dict[int, EventResult]:
         self.batches.append(len(events))
         if self.death and any(
             event.payload["eventInfo"]["order"]["comment"] == LARGE_TEXT for event in events
@@ -328,14 +328,14 @@ def in_threads(*works: Callable[[], None]) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_lane_in_work_is_left_to_its_worker() -> None:
+def test_partition_in_work_is_left_to_its_worker() -> None:
     make_organization()
     deliver(cloud_event())
     (event,) = inbox()
     counts: list[int] = []
 
     with transaction.atomic():
-        assert claims.claim([event.lane], limit=10).events[0].id == event.id
+        assert claims.claim([event.partition], limit=10).events[0].id == event.id
         in_threads(lambda: counts.append(run_batch()))
 
     assert counts == [0]
@@ -349,7 +349,7 @@ def test_worker_that_dies_in_a_batch_leaves_everything_as_it_was() -> None:
 
     def die() -> None:
         with transaction.atomic():
-            batch = claims.claim(claims.busy_lanes(), limit=10)
+            batch = claims.claim(claims.busy_partitions(), limit=10)
             apply_deliveries(batch.events, timezone.now())
             raise KeyboardInterrupt
 
@@ -365,7 +365,7 @@ def test_worker_that_dies_in_a_batch_leaves_everything_as_it_was() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("round_", range(3))
 def test_workers_on_the_same_orders_lose_no_change(round_: int) -> None:
-    """SOI by external id and Cloud by iiko's id lie in different lanes, so their batches truly meet."""
+    """SOI by external id and Cloud by iiko's id lie in different partitions, so their batches truly meet."""
     from tests.builders import soi_message
 
     make_organization()
@@ -416,16 +416,16 @@ def test_connection_that_broke_since_the_last_webhook_is_replaced() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_silent_holder_of_a_lane_is_ended_and_a_busy_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_holder_of_a_partition_is_ended_and_a_busy_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     make_organization()
     deliver(cloud_event())
     holds, ended, failed = threading.Event(), threading.Event(), threading.Event()
 
-    def silent(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
-        endings = apply_deliveries(events, now)
+    def silent(events: Sequence[Claimed], now: datetime) -> dict[int, EventResult]:
+        results = apply_deliveries(events, now)
         holds.set()
         assert ended.wait(30)
-        return endings
+        return results
 
     monkeypatch.setitem(handlers.HANDLERS, "DeliveryOrderUpdate", silent)
 

@@ -36,7 +36,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             sys.exit(130)
-        missed = [one for section in sections for one in section.verdicts if one.is_goal and not one.is_met]
+        missed = [
+            one for section in sections for one in section.comparisons if one.is_goal and not one.is_met
+        ]
         sys.exit(1 if missed else 0)
 
     def _measure(self, parts: list[str], *, runs: int, quick: bool) -> list[report.Section]:

@@ -18,7 +18,7 @@ from loyalty.models import LoyaltyOperation, OperationKind
 from loyalty.wallets import balance_check, dispatch, submission
 from loyalty.wallets.customers import Way, find_customer
 from loyalty.wallets.queue import wait_of
-from loyalty.wallets.submission import Asked
+from loyalty.wallets.submission import TransferRequest
 from orders.commands.submission import Requester
 from organizations.errors import UnknownOrganization
 from organizations.models.organization import Organization
@@ -89,7 +89,7 @@ class Command(BaseCommand):
             amount = text_to_minor(options["amount"])
         except NotMoney as error:
             raise CommandError(f"{error}. Write an amount such as 1520.50.") from error
-        asked = Asked(
+        asked = TransferRequest(
             organization=_organization(options["organization"]),
             customer_id=options["customer"],
             wallet_id=options["wallet"],

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from iiko_client.endpoints.reissue import NotRebuildable, order_anew
+from iiko_client.endpoints.reissue import NotRebuildable, reissued_order
 from iiko_client.json_reader import JsonObject, without_no_ids
 from iiko_client.models.order import read_order_info
 from iiko_client.models.payments import PaymentKind
@@ -20,7 +20,7 @@ from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits, to_major
 from orders.actions.discount.calculation import FIXED, FLEXIBLE, base_of
 from orders.commands.refusals import OF_REBUILDING
-from orders.errors import BadWish, NotAllowed
+from orders.errors import InvalidParams, NotAllowed
 from orders.models.order import Order
 from orders.payments.kinds import kind_of
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
@@ -49,7 +49,7 @@ _PLAIN_PAYMENTS = frozenset({PaymentKind.CASH, PaymentKind.CARD})
 
 
 @dataclass(frozen=True, slots=True)
-class Anew:
+class ReissueRequest:
     """``expected_minor``: what the new order must cost, give or take ``tolerance_minor``; None: not known."""
 
     order: dict[str, Any]
@@ -128,16 +128,16 @@ def _has_loyalty(loyalty: Any) -> bool:
 # --- making it anew ----------------------------------------------------------------------------------
 
 
-def anew(
+def reissue_request(
     info: JsonObject,
-    wish: Mapping[str, Any],
+    params: Mapping[str, Any],
     *,
     organization_id: str,
     order_id: str,
-    till: Version,
+    pos_version: Version,
     zone: tzinfo,
     now: datetime,
-) -> Anew:
+) -> ReissueRequest:
     """Return the order to be made with the discount; ``info`` is the ``OrderInfo`` that iiko has now.
 
     Raises:
@@ -147,32 +147,32 @@ def anew(
     check(fields)
     if (
         base_of(fields.get("amount_minor"), fields.get("discounts") or [], fields["items"])
-        != wish["base_minor"]
+        != params["base_minor"]
     ):
         raise CannotRebuild("order_changed")
     if (promised := fields.get("promised_time")) is not None and promised <= now:
         raise CannotRebuild("promise_passed")
-    expected, tolerance = expected_total(fields, wish, organization_id)
+    expected, tolerance = expected_total(fields, params, organization_id)
     wire: JsonObject = without_no_ids(info["order"])
     try:
-        order = order_anew(
+        order = reissued_order(
             wire,
             order_id=order_id,
             external_number=info.get("externalNumber"),
-            discounts=[*_kept_discounts(wire, wish, organization_id), asked_discount(wish)],
+            discounts=[*_kept_discounts(wire, params, organization_id), asked_discount(params)],
             payments=_payments(fields, expected, organization_id),
-            till=till,
+            pos_version=pos_version,
         )
     except NotRebuildable as error:
         raise CannotRebuild(error.code) from error
-    return Anew(order, str(wire["terminalGroupId"]), expected, tolerance)
+    return ReissueRequest(order, str(wire["terminalGroupId"]), expected, tolerance)
 
 
-def asked_discount(wish: Mapping[str, Any]) -> dict[str, Any]:
+def asked_discount(params: Mapping[str, Any]) -> dict[str, Any]:
     """Write the discount as a request has it: a sum with flexible types alone."""
-    written: dict[str, Any] = {"type": "RMS", "discountTypeId": wish["discount_id"]}
-    if wish["sum_minor"] is not None:
-        written["sum"] = to_major(MinorUnits(wish["sum_minor"]))
+    written: dict[str, Any] = {"type": "RMS", "discountTypeId": params["discount_id"]}
+    if params["sum_minor"] is not None:
+        written["sum"] = to_major(MinorUnits(params["sum_minor"]))
     return written
 
 
@@ -181,13 +181,15 @@ def _entries(organization_id: str, kind: DictionaryKind) -> dict[str, Dictionary
     return {entry.iiko_id: entry for entry in entries}
 
 
-def _kept_discounts(wire: JsonObject, wish: Mapping[str, Any], organization_id: str) -> list[dict[str, Any]]:
+def _kept_discounts(
+    wire: JsonObject, params: Mapping[str, Any], organization_id: str
+) -> list[dict[str, Any]]:
     """The discounts of other types; one of the wished type is replaced."""
     known = _entries(organization_id, DictionaryKind.DISCOUNT)
     kept = []
     for told in wire.get("discounts") or []:
         type_id = str((told.get("discountType") or {}).get("id") or "").lower()
-        if type_id == wish["discount_id"]:
+        if type_id == params["discount_id"]:
             continue
         entry = known.get(type_id)
         if entry is None or not entry.data.get("is_manual") or told.get("selectivePositionsWithSum"):
@@ -197,40 +199,40 @@ def _kept_discounts(wire: JsonObject, wish: Mapping[str, Any], organization_id: 
     return kept
 
 
-def expected_total(fields: Fields, wish: Mapping[str, Any], organization_id: str) -> tuple[int | None, int]:
+def expected_total(fields: Fields, params: Mapping[str, Any], organization_id: str) -> tuple[int | None, int]:
     """Return what the order will cost with the discount, and by how much the till may round otherwise.
 
     None where only the till knows: a percentage beside other discounts, or one that differs by dish.
     """
     discounts = fields.get("discounts") or []
     replaced = sum(
-        one.get("sum_minor") or 0 for one in discounts if one.get("type_id") == wish["discount_id"]
+        one.get("sum_minor") or 0 for one in discounts if one.get("type_id") == params["discount_id"]
     )
     before = fields["amount_minor"] + replaced
-    if wish["mode"] == FLEXIBLE:
-        return before - wish["sum_minor"], 0
-    entry = _entries(organization_id, DictionaryKind.DISCOUNT).get(wish["discount_id"])
+    if params["mode"] == FLEXIBLE:
+        return before - params["sum_minor"], 0
+    entry = _entries(organization_id, DictionaryKind.DISCOUNT).get(params["discount_id"])
     if entry is None:
         raise CannotRebuild("discount_not_rebuildable")
-    others = [one for one in discounts if one.get("type_id") != wish["discount_id"]]
-    if wish["mode"] == FIXED:
-        most = wish["base_minor"] - sum(one.get("sum_minor") or 0 for one in others)
+    others = [one for one in discounts if one.get("type_id") != params["discount_id"]]
+    if params["mode"] == FIXED:
+        most = params["base_minor"] - sum(one.get("sum_minor") or 0 for one in others)
         return before - min(entry.data.get("sum_minor") or 0, most), 0
     if others or entry.data.get("is_categorised"):
         return None, 0
-    exact = Decimal(wish["base_minor"]) * Decimal(entry.data.get("percent") or 0) / 100
+    exact = Decimal(params["base_minor"]) * Decimal(entry.data.get("percent") or 0) / 100
     # Rounded in the guest's disfavour by a part of 1/100 at most, so that a payment of it covers the order.
     return before - int(exact.quantize(Decimal(1), rounding=ROUND_DOWN)), max(1, len(fields["items"]))
 
 
-def check_payments(order: Order, wish: Mapping[str, Any]) -> None:
+def check_payments(order: Order, params: Mapping[str, Any]) -> None:
     """Raise why the payments of an order cannot be put down anew with a discount.
 
     Raises:
         CannotRebuild: with a code of ``OF_REBUILDING``.
     """
     fields = checked_fields(order)
-    expected, _tolerance = expected_total(fields, wish, order.organization_id)
+    expected, _tolerance = expected_total(fields, params, order.organization_id)
     _payments(fields, expected, order.organization_id)
 
 
@@ -252,7 +254,7 @@ def _payment(told: Mapping[str, Any], minor: int, known: Mapping[str, Dictionary
     entry = known.get(str(told.get("type_id")))
     try:
         kind = kind_of(entry) if entry else None
-    except BadWish as error:
+    except InvalidParams as error:
         raise CannotRebuild("payment_not_rebuildable") from error
     if entry is None or kind not in _PLAIN_PAYMENTS:
         raise CannotRebuild("payment_not_rebuildable")
@@ -267,16 +269,16 @@ def _payment(told: Mapping[str, Any], minor: int, known: Mapping[str, Dictionary
 # --- what became of it -------------------------------------------------------------------------------
 
 
-def differs(info: JsonObject, wish: Mapping[str, Any], expected: int | None, tolerance: int) -> str:
+def differs(info: JsonObject, params: Mapping[str, Any], expected: int | None, tolerance: int) -> str:
     """Say how an order is otherwise than asked: in its discount or in what it costs; empty if it is not."""
     fields: Fields = dict(read_order_info(info, lambda _group: UTC).fields)
-    given = [one for one in fields.get("discounts") or [] if one.get("type_id") == wish["discount_id"]]
+    given = [one for one in fields.get("discounts") or [] if one.get("type_id") == params["discount_id"]]
     amount = fields.get("amount_minor")
     if not given:
         return "the discount is not among its discounts"
     sums = [one.get("sum_minor") for one in given]
-    if wish["sum_minor"] is not None and wish["sum_minor"] not in sums:
-        return f"the discount is {sums[0]}/100 instead of {wish['sum_minor']}/100"
+    if params["sum_minor"] is not None and params["sum_minor"] not in sums:
+        return f"the discount is {sums[0]}/100 instead of {params['sum_minor']}/100"
     if expected is not None and (amount is None or abs(amount - expected) > tolerance):
         return f"it costs {amount}/100 instead of {expected}/100"
     return ""

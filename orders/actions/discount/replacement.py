@@ -16,16 +16,16 @@ from orders.commands.transitions import HUB, enter, finish
 from orders.mirror.timeline import REISSUED
 from orders.models.command import OPEN_STATES, CommandKind, CommandState, OrderCommand, Phase
 from orders.models.order import TERMINAL, CreationStatus, Order, Status, TimelineEntry
-from orders.signals import command_due, order_made_anew
+from orders.signals import command_due, order_reissued
 
 _TAKEN = (CreationStatus.SUCCESS, CreationStatus.OK)
 
 
-def notice(orders: Collection[Order]) -> None:
+def notice_replacements(orders: Collection[Order]) -> None:
     """Call the commands to which news of these orders matters; within the transaction that wrote them."""
     new_ids = {order.iiko_order_id for order in orders if order.iiko_order_id}
     matters = Q(new_order_id__in=new_ids) & ~Q(new_order_id="")
-    matters |= Q(order_id__in=[order.pk for order in orders], state=CommandState.ATTENTION)
+    matters |= Q(order_id__in=[order.pk for order in orders], state=CommandState.NEEDS_ATTENTION)
     for command_id in OrderCommand.objects.filter(matters).order_by("id").values_list("pk", flat=True):
         command_due.send(OrderCommand, command_id=command_id, at=None)
 
@@ -52,17 +52,17 @@ def revise(old: Order, command: OrderCommand, now: datetime) -> bool:
         return False
     _link(old, new, command, now)
     is_taken = new.creation_status in _TAKEN or new.raw_status is not None
-    if command.state == CommandState.ATTENTION:
-        _revise_attention(old, new, command, now, stands=is_taken and not _is_gone(new))
+    if command.state == CommandState.NEEDS_ATTENTION:
+        _revise_needs_attention(old, new, command, now, stands=is_taken and not _is_gone(new))
     if command.state == CommandState.CONFIRMED:
         _hand_over(old, new, command)
     if not is_taken or new.status in TERMINAL or new.is_deleted or not _is_still_ours(command):
         return False
     if command.error_code == "given_up_midway":
         # A person took it over; that there are two orders now is theirs to know.
-        finish(command, CommandState.ATTENTION, now=now, code="two_orders")
+        finish(command, CommandState.NEEDS_ATTENTION, now=now, code="two_orders")
         return False
-    command.saga |= {"why": "undone_late", "why_error": command.error}
+    command.state_data |= {"why": "undone_late", "why_error": command.error}
     enter(command, Phase.CANCEL_NEW, now=now)
     return True
 
@@ -72,28 +72,32 @@ def _is_still_ours(command: OrderCommand) -> bool:
 
     An order that iiko showed cancelled lives no more, whatever the mirror has not heard of yet.
     """
-    if command.state == CommandState.ATTENTION:
+    if command.state == CommandState.NEEDS_ATTENTION:
         return command.error_code == "new_not_proved"
     is_over = command.state == CommandState.CONFIRMED or command.error_code == "seen_to"
-    return not is_over and not command.saga.get("is_new_gone")
+    return not is_over and not command.state_data.get("is_new_gone")
 
 
 def _hand_over(old: Order, new: Order, command: OrderCommand) -> None:
     """What belongs to the old order is the new one's from now on."""
-    if not command.saga.get("is_handed_over"):
-        command.saga["is_handed_over"] = True
-        command.save(update_fields=["saga"])
-        order_made_anew.send(Order, old_id=old.pk, new_id=new.pk)
+    if not command.state_data.get("is_handed_over"):
+        command.state_data["is_handed_over"] = True
+        command.save(update_fields=["state_data"])
+        order_reissued.send(Order, old_id=old.pk, new_id=new.pk)
 
 
-def _revise_attention(old: Order, new: Order, command: OrderCommand, now: datetime, *, stands: bool) -> None:
+def _revise_needs_attention(
+    old: Order, new: Order, command: OrderCommand, now: datetime, *, stands: bool
+) -> None:
     """One of the two is gone by now, so nobody needs to look any more."""
     if stands and _is_gone(old):
-        finish(command, CommandState.CONFIRMED, now=now, proof="event")
+        finish(command, CommandState.CONFIRMED, now=now, confirmed_by="event")
     elif _is_gone(new) and not _is_gone(old):
-        code = command.saga.get("why") or "reissue_cancelled"
-        command.saga["is_new_gone"] = True
-        finish(command, CommandState.REJECTED, now=now, code=code, error=command.saga.get("why_error", ""))
+        code = command.state_data.get("why") or "reissue_cancelled"
+        command.state_data["is_new_gone"] = True
+        finish(
+            command, CommandState.REJECTED, now=now, code=code, error=command.state_data.get("why_error", "")
+        )
 
 
 def _is_gone(order: Order) -> bool:
@@ -102,10 +106,10 @@ def _is_gone(order: Order) -> bool:
 
 def _link(old: Order, new: Order, command: OrderCommand, now: datetime) -> None:
     """Name each order in the story of the other, once."""
-    if command.saga.get("is_linked"):
+    if command.state_data.get("is_linked"):
         return
-    command.saga["is_linked"] = True
-    command.save(update_fields=["saga"])
+    command.state_data["is_linked"] = True
+    command.save(update_fields=["state_data"])
     told = {"command_id": command.pk}
     rows = [
         TimelineEntry(order=old, to_value=told | {"made_as": _named(new)}),
@@ -130,7 +134,7 @@ def discounts_about(order: Order) -> QuerySet[OrderCommand]:
     return OrderCommand.objects.filter(asked | made_by(order) if order.iiko_order_id else asked)
 
 
-def is_made_anew(order_id: int) -> bool:
+def is_reissued(order_id: int) -> bool:
     """Whether another order stands in the place of this one."""
     return reissues().filter(order_id=order_id, state=CommandState.CONFIRMED).exists()
 
@@ -165,4 +169,4 @@ def original_of(order: Order) -> Order | None:
 def reissues() -> QuerySet[OrderCommand]:
     """Discounts for which another order stands, or may come to stand, in the place of theirs."""
     made = OrderCommand.objects.filter(~Q(new_order_id=""))
-    return made.filter(state__in=(*OPEN_STATES, CommandState.ATTENTION, CommandState.CONFIRMED))
+    return made.filter(state__in=(*OPEN_STATES, CommandState.NEEDS_ATTENTION, CommandState.CONFIRMED))

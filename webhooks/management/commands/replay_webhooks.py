@@ -12,7 +12,7 @@ from core.moments import moment_option
 from iiko_client.models.events import event_type_of
 from webhooks.admin.dry_run_display import EVERYTHING, WITHOUT_PEOPLE, Viewer, lines, summary
 from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
-from webhooks.replay.dry_run import Tally, forecast_in_parts
+from webhooks.replay.dry_run import Tally, dry_run_in_parts
 from webhooks.replay.replay import ReplayCount, once_each, replay_all
 
 
@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
     def _tell(self, events: WebhookEventQuerySet, viewer: Viewer, *, each: bool) -> None:
         tally, total = Tally(), events.count()
-        for part in forecast_in_parts(events):
+        for part in dry_run_in_parts(events):
             tally.add(part)
             for line in lines(part, viewer, now=db_clock.now(), each_event=each):
                 self.stdout.write(line)

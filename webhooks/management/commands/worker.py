@@ -110,7 +110,7 @@ class Command(BaseCommand):
         self.stopping.wait(pause)
 
     def _drain(self, batch: int) -> int:
-        """Apply until nothing is due, waiting for lanes that another worker holds."""
+        """Apply until nothing is due, waiting for partitions that another worker holds."""
         applied = 0
         while not self.stopping.is_set():
             count = run_batch(limit=batch)

@@ -16,7 +16,7 @@ from webhooks.models.inbox import EventStatus, Reason
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An event whose lane this worker holds. ``payload`` has exact numbers (``Decimal``)."""
+    """An event whose partition this worker holds. ``payload`` has exact numbers (``Decimal``)."""
 
     id: int
     arrival_id: int
@@ -43,7 +43,7 @@ class EventFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class EventResult:
     """How an event ends: its status, why, and the fields that could not be read."""
 
     status: EventStatus
@@ -60,11 +60,11 @@ def facts_of(fields: Mapping[str, Any], external_id: str | None, iiko_id: str | 
     return EventFacts(external_id, iiko_id, status, fields.get("amount_minor"))
 
 
-def ignored(reason: Reason, error: str = "") -> Ending:
-    return Ending(EventStatus.IGNORED, reason, error)
+def ignored(reason: Reason, error: str = "") -> EventResult:
+    return EventResult(EventStatus.IGNORED, reason, error)
 
 
-Handler = Callable[[Sequence[Claimed], datetime], dict[int, Ending]]
+Handler = Callable[[Sequence[Claimed], datetime], dict[int, EventResult]]
 """Applies a batch of events in one transaction and says how each ends (by event id).
 
 Raises whatever goes wrong; the worker then rolls the batch back and gives the events one by one.

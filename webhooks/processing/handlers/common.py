@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from core.mirror.precedence import AHEAD, cloud_rank, milliseconds, soi_rank
+from core.mirror.precedence import AHEAD, cloud_precedence, milliseconds, soi_precedence
 from iiko_client import vendor_time
 from organizations.models.organization import Organization, TerminalGroup
 from webhooks.models.inbox import Reason
-from webhooks.processing.handlers.base import Claimed, Ending, ignored
+from webhooks.processing.handlers.base import Claimed, EventResult, ignored
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Before iiko had a cloud: seconds, written where milliseconds belong, lie in 1970.
@@ -45,7 +45,7 @@ class Directory:
             if owner == organization_id and not group.is_deleted
         ]
 
-    def serving(self, event: Claimed) -> Organization | Ending:
+    def serving(self, event: Claimed) -> Organization | EventResult:
         """The organization of an event, or why nothing is applied for it."""
         organization = self.organizations.get(event.organization_id)
         if not event.organization_id:
@@ -59,7 +59,7 @@ class Directory:
         return organization if organization.is_active else ignored(Reason.INACTIVE_ORGANIZATION)
 
 
-def content_of(event: Claimed, *, otherwise: Reason) -> Mapping[str, Any] | Ending:
+def content_of(event: Claimed, *, otherwise: Reason) -> Mapping[str, Any] | EventResult:
     """The ``eventInfo`` of a Cloud event; ``otherwise``: why nothing is applied if it is no object."""
     info: Any = event.payload.get("eventInfo")
     if info is None:
@@ -69,7 +69,7 @@ def content_of(event: Claimed, *, otherwise: Reason) -> Mapping[str, Any] | Endi
     return info
 
 
-def check_named_organization(event: Claimed, named: str | None) -> Ending | None:
+def check_named_organization(event: Claimed, named: str | None) -> EventResult | None:
     """Refuse an event whose content names another organization than its envelope."""
     if named is None or named == event.organization_id:
         return None
@@ -111,15 +111,15 @@ def _info(event: Claimed) -> Mapping[str, Any]:
     return info if isinstance(info, Mapping) else {}
 
 
-def rank_of(event: Claimed, *, progress: int) -> str:
+def precedence_of(event: Claimed, *, progress: int) -> str:
     """How much a ``dated`` Cloud event counts; ``progress`` decides between equal revisions."""
     revision = event.revision
     if revision is None and event.event_time is not None:
         # Both count milliseconds since the epoch; the notification follows the change at once.
         revision = milliseconds(event.event_time)
     if revision is None or revision < 0:
-        return soi_rank(is_update=True, arrival_id=event.arrival_id)
-    return cloud_rank(revision=revision, progress=progress, digest=event.digest)
+        return soi_precedence(is_update=True, arrival_id=event.arrival_id)
+    return cloud_precedence(revision=revision, progress=progress, digest=event.digest)
 
 
 def happened_at(event: Claimed) -> datetime | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from core.mirror.precedence import progress_of, soi_rank
+from core.mirror.precedence import progress_of, soi_precedence
 from iiko_client.models import events as wire
 from iiko_client.models.order import OrderFields, OrderReading, looks_like_order_info, read_order_info
 from iiko_client.models.soi import read_soi_order
@@ -18,14 +18,14 @@ from orders.models.command import OrderCommand
 from orders.models.order import CreationStatus, Order
 from organizations.models.organization import Organization
 from webhooks.models.inbox import EventStatus, Reason
-from webhooks.processing.handlers.base import Claimed, Ending, Mirror, facts_of, ignored, writes
+from webhooks.processing.handlers.base import Claimed, EventResult, Mirror, facts_of, ignored, writes
 from webhooks.processing.handlers.common import (
     Directory,
     check_named_organization,
     content_of,
     dated,
     happened_at,
-    rank_of,
+    precedence_of,
 )
 
 
@@ -44,27 +44,27 @@ def _commands_about(events: Sequence[Claimed]) -> Q:
 
 
 @writes(Mirror(Order, _orders_about), Mirror(OrderCommand, _commands_about, ("state",)))
-def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, Ending]:
+def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, EventResult]:
     """Apply delivery events of any format to the mirror."""
     directory = Directory(event.organization_id for event in events)
-    endings: dict[int, Ending] = {}
+    results: dict[int, EventResult] = {}
     reports: list[OrderReport] = []
     notes: dict[int, tuple[str, ...]] = {}
     for event, dating in map(dated, events):
         read = _read(event, directory)
-        if isinstance(read, Ending):
-            endings[event.id] = read
+        if isinstance(read, EventResult):
+            results[event.id] = read
             continue
         reports.append(read[0])
         notes[event.id] = (*dating, *read[1])
     by_event = {report.event_id: report for report in reports}
     for event_id, applied in (apply_reports(reports, now=now) if reports else {}).items():
-        endings[event_id] = _ending(applied, notes[event_id], by_event[event_id])
-    _notice_what_came_to_nothing(reports, endings)
-    return endings
+        results[event_id] = _result(applied, notes[event_id], by_event[event_id])
+    _notice_what_came_to_nothing(reports, results)
+    return results
 
 
-def _notice_what_came_to_nothing(reports: Sequence[OrderReport], endings: Mapping[int, Ending]) -> None:
+def _notice_what_came_to_nothing(reports: Sequence[OrderReport], results: Mapping[int, EventResult]) -> None:
     """Money may be held for orders that are cancelled, deleted or refused; all others cost nothing here."""
     over = {
         order_id
@@ -72,28 +72,28 @@ def _notice_what_came_to_nothing(reports: Sequence[OrderReport], endings: Mappin
         if report.fields.get("status") == DeliveryStatus.CANCELLED.value
         or report.fields.get("creation_status") == CreationStatus.ERROR
         or report.fields.get("is_deleted")
-        if (order_id := endings[report.event_id].order_id) is not None
+        if (order_id := results[report.event_id].order_id) is not None
     }
     if over:
         notice_orders(over)
 
 
-def _ending(applied: Applied, notes: tuple[str, ...], report: OrderReport) -> Ending:
+def _result(applied: Applied, notes: tuple[str, ...], report: OrderReport) -> EventResult:
     if applied.outcome is Outcome.OLDER:
-        return Ending(EventStatus.STALE, Reason.OLDER, notes=notes, order_id=applied.order_id)
+        return EventResult(EventStatus.STALE, Reason.OLDER, notes=notes, order_id=applied.order_id)
     facts = facts_of(report.fields, report.external_order_id, report.iiko_order_id)
-    return Ending(EventStatus.PROCESSED, notes=notes, order_id=applied.order_id, facts=facts)
+    return EventResult(EventStatus.PROCESSED, notes=notes, order_id=applied.order_id, facts=facts)
 
 
-def _read(event: Claimed, directory: Directory) -> tuple[OrderReport, tuple[str, ...]] | Ending:
+def _read(event: Claimed, directory: Directory) -> tuple[OrderReport, tuple[str, ...]] | EventResult:
     organization = directory.serving(event)
-    if isinstance(organization, Ending):
+    if isinstance(organization, EventResult):
         return organization
     if event.format == wire.SOI:
         reading = read_soi_order(event.payload)
     else:
         info = content_of(event, otherwise=Reason.NOT_AN_ORDER)
-        if isinstance(info, Ending):
+        if isinstance(info, EventResult):
             return info
         if event.event_type in wire.OLDER_EVENT_TYPES and not looks_like_order_info(info):
             return ignored(Reason.NOT_AN_ORDER, f"{event.event_type} whose eventInfo is not an order.")
@@ -103,7 +103,7 @@ def _read(event: Claimed, directory: Directory) -> tuple[OrderReport, tuple[str,
     return _report(event, reading, directory, organization), reading.issues
 
 
-def _check_identity(event: Claimed, reading: OrderReading) -> Ending | None:
+def _check_identity(event: Claimed, reading: OrderReading) -> EventResult | None:
     if (refusal := check_named_organization(event, reading.organization_id)) is not None:
         return refusal
     if reading.iiko_order_id is None and (event.format == wire.CLOUD or reading.external_order_id is None):
@@ -121,7 +121,7 @@ def _report(
         organization_id=organization.iiko_id,
         iiko_order_id=reading.iiko_order_id,
         external_order_id=reading.external_order_id,
-        rank=_rank(event, fields),
+        precedence=_precedence(event, fields),
         revision=event.revision,
         fields=fields,
         happened_at=happened_at(event),
@@ -137,10 +137,10 @@ def _name_restaurant(fields: OrderFields, directory: Directory, organization: Or
         fields["restaurant_name"] = group.name
 
 
-def _rank(event: Claimed, fields: OrderFields) -> str:
+def _precedence(event: Claimed, fields: OrderFields) -> str:
     if event.format == wire.SOI:
-        return soi_rank(is_update=event.event_type == "UPDATE", arrival_id=event.arrival_id)
+        return soi_precedence(is_update=event.event_type == "UPDATE", arrival_id=event.arrival_id)
     progress = progress_of(
         fields.get("creation_status"), fields.get("status"), is_deleted=fields.get("is_deleted")
     )
-    return rank_of(event, progress=progress)
+    return precedence_of(event, progress=progress)

@@ -10,26 +10,34 @@ from iiko_client.models.shifts import read_shift
 from organizations.models.shifts import Shift
 from organizations.shifts.pairing import ShiftReport, apply_shift_reports
 from webhooks.models.inbox import EventStatus, Reason
-from webhooks.processing.handlers.base import Claimed, Ending, EventFacts, Mirror, by_entity, ignored, writes
+from webhooks.processing.handlers.base import (
+    Claimed,
+    EventFacts,
+    EventResult,
+    Mirror,
+    by_entity,
+    ignored,
+    writes,
+)
 from webhooks.processing.handlers.common import Directory, content_of
 
 
 @writes(Mirror(Shift, by_entity("employee_id")))
-def apply_shifts(events: Sequence[Claimed], _now: datetime) -> dict[int, Ending]:
+def apply_shifts(events: Sequence[Claimed], _now: datetime) -> dict[int, EventResult]:
     """Make shifts of the events; one that comes late finds its place by its time, so none is outdated."""
     directory = Directory(event.organization_id for event in events)
-    endings: dict[int, Ending] = {}
+    results: dict[int, EventResult] = {}
     reports: list[ShiftReport] = []
     for event in events:
         organization = directory.serving(event)
-        endings[event.id] = organization if isinstance(organization, Ending) else _read(event, reports)
+        results[event.id] = organization if isinstance(organization, EventResult) else _read(event, reports)
     apply_shift_reports(reports)
-    return endings
+    return results
 
 
-def _read(event: Claimed, reports: list[ShiftReport]) -> Ending:
+def _read(event: Claimed, reports: list[ShiftReport]) -> EventResult:
     info = content_of(event, otherwise=Reason.NO_CONTENT)
-    if isinstance(info, Ending):
+    if isinstance(info, EventResult):
         return info
     shift = read_shift(info)
     if shift.employee_id is None or shift.terminal_group_id is None or shift.is_opened is None:
@@ -50,4 +58,4 @@ def _read(event: Claimed, reports: list[ShiftReport]) -> Ending:
             role_id=shift.role_id or "",
         )
     )
-    return Ending(EventStatus.PROCESSED, notes=shift.issues, facts=EventFacts(iiko_id=shift.employee_id))
+    return EventResult(EventStatus.PROCESSED, notes=shift.issues, facts=EventFacts(iiko_id=shift.employee_id))
