@@ -1,7 +1,7 @@
 """Work that is done later, by the clock or after a request, as the hub asks procrastinate for it.
 
 Tasks stand in ``tasks.py`` of each app, take primary keys only and call one service. Any task may run
-twice: what a dying worker leaves half done, another begins anew.
+twice: what a dying worker leaves half done, another begins again.
 """
 
 from __future__ import annotations

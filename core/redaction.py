@@ -48,7 +48,7 @@ _PERSONAL = frozenset(
         "additionalinfo",
     }
 )
-# Who they are is told by an object, or in old tills by a text.
+# Who they are is told by an object, or in old POS terminals by a text.
 _PEOPLE = frozenset(
     {"customer", "client", "guest", "guests", "courier", "driver", "operator", "waiter", "user", "recipient"}
 )

@@ -55,11 +55,11 @@ def searched(rows: QuerySet[H], text: str, *, by_last_digits: bool = False) -> Q
 
 
 class HallRow(models.Model):
-    """What table orders and reserves have alike. Written by ``services.mirror`` alone.
+    """What table orders and reserves have alike. Written by ``mirror.apply`` alone.
 
     ``number`` and what is paid are those of the order, of a banquet's with a reserve.
 
-    ``field_ranks`` says of each mirrored field which message set it, as for orders (ADR 2).
+    ``field_precedence`` says of each mirrored field which message set it, as for orders (ADR 2).
     """
 
     status: models.CharField[str | None, str | None]
@@ -134,7 +134,7 @@ class TableOrder(HallRow):
         output_field=models.BooleanField(),
         db_persist=True,
     )
-    pos_id = models.CharField(_("id on the till"), max_length=200, null=True)
+    pos_id = models.CharField(_("id on the POS"), max_length=200, null=True)
     waiter_id = models.CharField(_("waiter id"), max_length=200, null=True)
     waiter_name = models.TextField(_("waiter"), null=True)
     tab_name = models.TextField(_("tab"), null=True)

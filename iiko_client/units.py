@@ -19,7 +19,7 @@ _MILLIONTH = Decimal("0.000001")
 # The usual context rounds to 28 digits without a word.
 _EXACT = Context(prec=40, traps=[Inexact])
 _ROUNDED = Context(prec=40, rounding=ROUND_HALF_UP)
-# A double has 53 bits; what a till adds up is off by some of the last ones.
+# A double has 53 bits; what a POS adds up is off by some of the last ones.
 _NOISE = Decimal(2) ** -48
 _WRITTEN = re.compile(r"-?\d{1,30}(\.\d{1,2})?", re.ASCII)
 _LARGEST = Decimal(10) ** 16  # in major units; the column is 64-bit

@@ -18,9 +18,9 @@ from organizations.models.organization import Organization
 
 
 def cancelled_or_refused(path: str = "") -> Q:
-    """Orders that were cancelled or deleted, or that the till refused; ``path`` leads to the order.
+    """Orders that were cancelled or deleted, or that the POS refused; ``path`` leads to the order.
 
-    A refused creation may still become a success; by then its money is back in the wallet, and the till
+    A refused creation may still become a success; by then its money is back in the wallet, and the POS
     charges the wallet when the order is closed (docs/iiko.md#lost-creation, docs/iiko.md#holds).
     """
     cancelled = Q(**{f"{path}status": DeliveryStatus.CANCELLED.value})
@@ -53,7 +53,7 @@ _WHY_NOT_MOVED: dict[int | None, str] = {
 class Customer(models.Model):
     """A guest as iiko's loyalty last told of them; written by ``services.customers`` alone.
 
-    ``phone`` is ``+`` and digits, or what iiko said where that is no phone. Until ``read_at`` is set anew
+    ``phone`` is ``+`` and digits, or what iiko said where that is no phone. Until ``read_at`` is set again
     the row may be answered without asking.
     """
 
@@ -175,7 +175,7 @@ class OperationState(models.TextChoices):
 OPEN_STATES = (OperationState.PENDING, OperationState.SENT, OperationState.UNKNOWN)
 SPENDING = (OperationKind.WITHDRAW, OperationKind.HOLD)
 NOT_KNOWN = ("no_answer", "other_sum")
-"""Why an operation was given up without knowing that nothing moved: a person has to look."""
+"""Why an operation was abandoned without knowing that nothing moved: it needs attention."""
 
 
 class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
@@ -219,10 +219,10 @@ class LoyaltyOperation(models.Model):
     """A line of the ledger, written before anything is sent. Changed by ``services`` alone, step by step.
 
     ``marker`` is what iiko's transaction is found again by; ``transaction_id`` of a hold is of our own
-    making, of others iiko's once a transaction was found. Nothing is sent while ``held_until`` is in the
+    making, of others iiko's once a transaction was found. Nothing is sent while ``next_attempt_at`` is in the
     future: a worker has it in hand, or iiko asked to wait. ``sends`` counts the calls that may have been
-    made; more than one only for the release of a hold, which cannot be made twice. ``anchor`` is the last
-    revision of the guest's transactions before a release, whose own transaction bears no mark.
+    made; more than one only for the release of a hold, which cannot be made twice. ``baseline_revision`` is
+    the last revision of the guest's transactions before a release, whose own transaction bears no mark.
     ``cancelled_by`` and ``cancel_comment`` belong to one that was called off before it was sent.
     ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.failure_texts``).
     """

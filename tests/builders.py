@@ -372,7 +372,7 @@ def stop_list_event(
     is_full: bool = False,
     envelope: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A StopListUpdate of these till groups, of the usual one if none is named."""
+    """A StopListUpdate of these terminal groups, of the usual one if none is named."""
     updates = [{"id": group, "isFull": is_full} for group in groups or (TERMINAL_GROUP_ID,)]
     return {
         "eventType": "StopListUpdate",

@@ -114,7 +114,7 @@ class Stage:
     # --- orders ---
 
     def order(self, is_so: Callable[[Order], bool] = lambda _order: True, **service: Any) -> MirroredOrder:
-        """An order that waits for the kitchen and can be made anew."""
+        """An order that waits for the kitchen and can be reissued."""
         found = self.harness.wait_for_order(
             RESTAURANT,
             DeliveryStatus.UNCONFIRMED,
@@ -129,7 +129,7 @@ class Stage:
         return MirroredOrder.objects.get(iiko_order_id=str(found.id))
 
     def written(self, **changes: Any) -> MirroredOrder:
-        """An order that a client made over the API, with all that can be made anew."""
+        """An order that a client made over the API, with all that can be reissued."""
         asked = full_order() | changes
         for name in ("combos", "tips", "loyaltyInfo", "externalData", "discountsInfo"):
             asked.pop(name)
@@ -160,7 +160,7 @@ class Stage:
         return found
 
     def put(self, iiko_order_id: str | None, **changes: Any) -> None:
-        """Let the till change an order behind everybody's back; no webhook tells."""
+        """Let the POS change an order behind everybody's back; no webhook tells."""
         changed = replace(self.truth(iiko_order_id), **changes)
         self.harness.simulator.engine.update_silently(changed, self.clock())
 
@@ -214,7 +214,7 @@ class Stage:
 
 
 def is_plain(order: Order) -> bool:
-    """Whether nothing of an order stands in the way of making it anew."""
+    """Whether nothing of an order stands in the way of reissuing it."""
     return (
         all(isinstance(line, Dish | Service) for line in order.lines)
         and not order.discounts

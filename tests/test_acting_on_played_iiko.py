@@ -31,10 +31,10 @@ from datetime import timedelta
 from django.core.management import call_command
 from orders.services import carrying
 record = carrying._record
-def die(claim, verdict, now):
+def die(claim, outcome, now):
     if claim.step is carrying.Step.SEND:
         os.kill(os.getpid(), signal.SIGKILL)
-    return record(claim, verdict, now)
+    return record(claim, outcome, now)
 carrying._record, carrying.LEASE = die, timedelta(seconds=1)
 call_command("worker")
 """
@@ -101,7 +101,7 @@ def details(hub: Hub) -> list[dict[str, Any]]:
 def allowing(hub: Hub, action: str, *, used: set[int], **wanted: tuple[Any, ...]) -> dict[str, Any]:
     """An order on which nobody acted yet, that allows an action (a status or the address's last part).
 
-    One to cancel is in the kitchen already: whether the till wants a removal type must not change on the way.
+    One to cancel is in the kitchen already: whether the POS wants a removal type must not change on the way.
     """
     if action == "cancel":
         wanted.setdefault("status", IN_THE_KITCHEN)
@@ -227,7 +227,7 @@ def test_five_kinds_of_actions_end_as_iiko_has_them(hub: Hub, iiko: Played) -> N
 
 
 def restaurants(hub: Hub, *, is_new: bool) -> tuple[str, ...]:
-    """Those whose tills know ``change_driver_info``, or those whose tills are too old for it."""
+    """Those whose POS knows ``change_driver_info``, or those whose POS is too old for it."""
 
     def version(row: dict[str, Any]) -> tuple[int, ...]:
         return tuple(int(part) for part in row["pos_version"].split("."))
@@ -356,7 +356,7 @@ def test_worker_killed_between_sending_and_recording(hub: Hub, iiko: Played) -> 
 def test_what_the_pos_refuses_is_told_with_cause_and_next_step(hub: Hub, iiko: Played) -> None:
     order = allowing(hub, "cancel", used=set())
     iiko.set_faults("drop=1")
-    # Cancelled behind the hub's back: by the till, and no webhook tells.
+    # Cancelled behind the hub's back: by the POS, and no webhook tells.
     iiko._ask("clock", {"advance_s": 4 * 3600})
     wait_until(lambda: truth(iiko, order)["status"] in ("Closed", "Cancelled"))
 

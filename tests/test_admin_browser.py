@@ -446,7 +446,7 @@ def test_discount_is_given_by_making_the_order_again(visitor: Visitor, stage: St
     expect(page.get_by_text("Agree to what it means for the order, or go back.")).to_be_visible()
     expect(page.get_by_text("tell the guest")).to_be_visible()
     assert OrderCommand.objects.count() == 0
-    page.get_by_label("I have read this: re-issue the order and cancel this one").check()
+    page.get_by_label("I have read this: reissue the order and cancel this one").check()
     page.get_by_role("button", name="Give a discount").click()
 
     expect(page.get_by_text("(reading the order)", exact=True)).to_be_visible()
@@ -536,7 +536,7 @@ def every_page() -> list[str]:
         COMMANDS,
         f"{COMMANDS}{given_up.pk}/change/",
         f"{COMMANDS}{given_up.pk}/retry/",
-        f"{COMMANDS}{under_way.pk}/give-up/",
+        f"{COMMANDS}{under_way.pk}/abandon/",
         *(f"{ORDERS}{order.pk}/change/" for order in Order.objects.all()),
         EVENTS,
         *(f"{EVENTS}{event.pk}/change/" for event in WebhookEvent.objects.all()),

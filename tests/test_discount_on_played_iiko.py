@@ -1,4 +1,4 @@
-"""A discount by making the order anew, on a played iiko: one meal whatever is lost, late or refused."""
+"""A discount by reissuing the order, on a played iiko: one meal whatever is lost, late or refused."""
 
 from __future__ import annotations
 
@@ -207,9 +207,9 @@ def test_both_pages_lead_to_each_other_by_number_and_say_it_once(
     assert f"Made in place of {order}" in page(new)
     for each in (order, new):
         shown = page(each)
-        assert "Orders of one story" not in shown
+        assert "Related orders" not in shown
         assert "Take a" not in shown
-        timeline = shown[shown.index("One story") : shown.index(" Customer and address ")]
+        timeline = shown[shown.index("One timeline") : shown.index(" Customer and address ")]
         assert "Moved:" not in timeline
         assert str(order.iiko_order_id) not in timeline
         assert str(new.iiko_order_id) not in timeline
@@ -294,7 +294,7 @@ def test_kitchen_that_began_meanwhile_keeps_the_old_order(stage: Stage, order: O
 def test_pos_that_refuses_the_cancellation_keeps_the_old_order(stage: Stage, order: Order) -> None:
     command = _at_cancelling(stage, order)
     stage.until(command, lambda: command.state == "sent")
-    # Printed on the way: the till deletes printed dishes only with a removal type.
+    # Printed on the way: the POS deletes printed dishes only with a removal type.
     stamps = stage.truth(order.iiko_order_id).stamps
     stage.put(order.iiko_order_id, stamps=replace(stamps, printed=stage.clock()))
 
@@ -354,7 +354,7 @@ def test_pos_that_does_not_take_the_new_order(stage: Stage, order: Order) -> Non
 
 
 def _forget_drinks(stage: Stage) -> None:
-    """The till's menu is another by the time the order comes."""
+    """The POS's menu is another by the time the order comes."""
     menu = replace(stage.cafe.menu, dishes=())
     cafe = replace(stage.cafe, menu=menu)
     world = stage.harness.simulator.world
@@ -372,7 +372,7 @@ def test_pos_that_is_away_is_sent_nothing(stage: Stage, order: Order) -> None:
 
 
 def test_new_order_taken_after_its_time_is_taken_back(stage: Stage, order: Order) -> None:
-    """Error becomes Success: the till was away and comes back (reference 1.5, read 2026-11)."""
+    """Error becomes Success: the POS was away and comes back (reference 1.5, read 2026-11)."""
     engine = stage.harness.simulator.engine
     command = stage.asked(order, BY_SUM)
     stage.until(command, lambda: command.phase == "create" and command.state == "sent")
@@ -407,7 +407,7 @@ def test_compensation_that_fails_too_is_left_to_a_person(stage: Stage, order: Or
 def test_attention_ends_when_iiko_shows_that_one_order_is_left(stage: Stage, order: Order) -> None:
     command = _at_cancelling(stage, order)
     stage.lose(CANCEL, "408")
-    # Neither this nor any other is carried out: the till is away from now on.
+    # Neither this nor any other is carried out: the POS is away from now on.
     engine = stage.harness.simulator.engine
     engine.set_online(stage.cafe, stage.clock(), is_online=False)
     stage.lose(CANCEL, "408", "408", "408")

@@ -129,7 +129,7 @@ def test_new_order_that_is_closed_already_is_told(stage: Stage, order: Order) ->
 def test_old_order_is_not_abandoned_for_one_whose_cancellation_may_still_come(
     stage: Stage, order: Order
 ) -> None:
-    """The first try may lie in the queue of a till that is away; taking the new order back leaves none."""
+    """The first try may lie in the queue of a POS that is away; taking the new order back leaves none."""
     command = at_cancelling(stage, order)
     engine = stage.harness.simulator.engine
     engine.set_online(stage.cafe, stage.clock(), is_online=False)

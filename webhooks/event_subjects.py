@@ -56,7 +56,7 @@ def events_of(row: HallRow | Shift) -> QuerySet[WebhookEvent]:
             event_type=SHIFT,
             event_time__in=ends,
         )
-        # Somebody may come at two till groups at one moment.
+        # Somebody may come at two terminal groups at one moment.
         return events.filter(payload__eventInfo__terminalGroupId__iexact=row.terminal_group_id).order_by(
             "-id"
         )

@@ -16,7 +16,7 @@ from webhooks.reconciliation.store import store_orders
 
 @receiver(order_merged)
 def follow_the_survivor(*, duplicate_id: int, survivor_id: int, **_: Any) -> None:
-    """The events behind a row that is given up stand behind the one that stays."""
+    """The events behind a row that is abandoned stand behind the one that stays."""
     WebhookEvent.objects.filter(order_id=duplicate_id).update(order_id=survivor_id)
 
 

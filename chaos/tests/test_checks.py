@@ -45,7 +45,7 @@ def row_of(number: int) -> InboxRow:
 
 
 def told_order() -> dict[str, Any]:
-    """An order that the till refused: iiko says little of it."""
+    """An order that the POS refused: iiko says little of it."""
     return {
         "id": ORDER,
         "organizationId": CAFE,

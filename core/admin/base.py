@@ -145,7 +145,7 @@ class MirrorAdmin(HubAdmin):
     """Rows that iiko writes: a person looks at them and changes nothing.
 
     No index answers every combination of filters. A list that takes longer than ``PATIENCE_S`` is
-    given up and says so, instead of keeping the database busy for somebody who has left.
+    abandoned and says so, instead of keeping the database busy for somebody who has left.
     """
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -172,7 +172,7 @@ class MirrorAdmin(HubAdmin):
             if getattr(error.__cause__, "sqlstate", "") != _CANCELLED:
                 raise
             words = gettext(
-                "Looking for this took too long and was given up. Choose less, a shorter time say."
+                "Looking for this took too long and was abandoned. Choose less, a shorter time say."
             )
             messages.warning(request, words)
             return HttpResponseRedirect(request.path)

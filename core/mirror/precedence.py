@@ -14,7 +14,7 @@ construction. The ranks, lowest first:
   The time of the notification says nothing: the same content may be told again later, as a repeat.
 
 A revision more than a day ahead of its receipt is no moment of iiko's (the handlers of events leave it
-out). Rows that hold one from before that rule give it up as soon as the Cloud speaks of them again.
+out). Rows that hold one from before that rule abandon it as soon as the Cloud speaks of them again.
 
 Once the Cloud has spoken of a field SOI no longer changes it: a message without a revision cannot
 prove that it is newer.

@@ -28,7 +28,7 @@ def badges(row: HallRow) -> SafeString:
     """Say what iiko says, never guessed: an unknown status is shown as it was sent."""
     found = [_status_badge(row)]
     if row.status and row.creation_status == CreationStatus.ERROR:
-        found.append(badge("problem", _("A change was not accepted"), _("The till refused what was asked")))
+        found.append(badge("problem", _("A change was not accepted"), _("The POS refused what was asked")))
     if isinstance(row, Reserve) and row.cancel_reason is not None:
         found.append(badge("problem", _("Cancelled"), cancel_text(row.cancel_reason)))
     if row.is_deleted and row.status != TableOrderStatus.DELETED:

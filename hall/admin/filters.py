@@ -24,7 +24,7 @@ TABLE_STATES: States = {
         lambda rows: rows.filter(is_open=True, status=None, raw_status__isnull=False),
     ),
     "refused": (
-        _("not accepted by the till"),
+        _("not accepted by the POS"),
         lambda rows: rows.filter(status=None, creation_status="Error"),
     ),
     "deleted": (

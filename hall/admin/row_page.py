@@ -59,7 +59,7 @@ class _Page(Bill):
 
     def headline(self) -> list[Fact]:
         own = self._of_reserve(self._row) if isinstance(self._row, Reserve) else self._of_table(self._row)
-        # Named like an order's: by the till group where one is known.
+        # Named like an order's: by the terminal group where one is known.
         group = self._row.organization.terminal_group(self._row.terminal_group_id)
         return [
             *own,
@@ -90,7 +90,7 @@ class _Page(Bill):
             title = _("iiko sent an unknown status: %(status)s") % {"status": row.raw_status}
             notices.append(("bad", title, _("It stays open here until iiko sends a status that is known.")))
         if row.creation_status == CreationStatus.ERROR or row.error_info:
-            title = _("A change was not accepted") if row.status else _("The till did not take it")
+            title = _("A change was not accepted") if row.status else _("The POS did not take it")
             notices.append(("bad", title, error_text(row.error_info)))
         if isinstance(row, Reserve) and row.cancel_reason is not None:
             notices.append(("info", _("Cancelled"), capfirst(cancel_text(row.cancel_reason))))

@@ -104,7 +104,7 @@ def test_error_is_told_in_words(chief: Client) -> None:
     page = table_page(chief)
 
     assert "Not accepted" in page
-    assert "The till did not take it. The restaurant's tills are switched off in iiko." in page
+    assert "The POS did not take it. The restaurant's POS terminals are switched off in iiko." in page
     assert "iiko has told no items yet." in page
 
 
@@ -330,7 +330,7 @@ def test_page_costs_the_same_whatever_happened(
 
     opened(chief, path)
 
-    # Session, user, row, till group, events.
+    # Session, user, row, terminal group, events.
     with django_assert_num_queries(5):
         opened(chief, path)
 

@@ -216,7 +216,7 @@ def test_times_are_read_on_the_clock_of_the_pos() -> None:
     assert table().when_created == datetime(2026, 3, 14, 12, tzinfo=UTC)
     assert table().when_closed == datetime(2026, 3, 14, 13, tzinfo=UTC)
     plain, banquet = Reserve.objects.order_by("-iiko_id")
-    # Only a banquet names a till group; a plain reserve is read on the restaurant's clock.
+    # Only a banquet names a terminal group; a plain reserve is read on the restaurant's clock.
     assert plain.estimated_start_time == datetime(2026, 3, 20, 14, tzinfo=UTC)
     assert banquet.estimated_start_time == datetime(2026, 3, 20, 13, tzinfo=UTC)
 

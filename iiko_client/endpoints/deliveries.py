@@ -1,6 +1,6 @@
 """Changing delivery orders that iiko already has, and making new ones.
 
-Every change is a command: what comes back is "queued". Limits, minimal versions of the till and which
+Every change is a command: what comes back is "queued". Limits, minimal versions of the POS and which
 states accept what: docs/iiko.md#actions-on-orders.
 """
 
@@ -20,7 +20,7 @@ from iiko_client.models.statuses import DeliveryStatus
 
 LONGEST_REMOVAL_COMMENT = 255
 LONGEST_PROBLEM = 1000
-# The schema sets no limit; the till complained of longer ones (docs/iiko.md#lengths-of-texts).
+# The schema sets no limit; the POS complained of longer ones (docs/iiko.md#lengths-of-texts).
 LONGEST_COMMENT = 255
 
 # The only three that update_order_delivery_status sets; all others have commands of their own or none.
@@ -28,7 +28,7 @@ SETTABLE_STATUSES = frozenset({DeliveryStatus.WAITING, DeliveryStatus.ON_WAY, De
 
 
 class Deliveries(OperationGroup):
-    """Commands to an order, by the cloud's id of it (``eventInfo.id``, not the till's).
+    """Commands to an order, by the cloud's id of it (``eventInfo.id``, not the POS's).
 
     ``zone`` is the clock of the order's terminal, on which iiko reads the times we send.
     """
@@ -50,7 +50,7 @@ class Deliveries(OperationGroup):
         return self._command(body)
 
     def assign_courier(self, *, organization_id: str, order_id: str, courier_id: str) -> Accepted:
-        """Put a courier on the order (till 7.1.5); this cannot take one off.
+        """Put a courier on the order (POS 7.1.5); this cannot take one off.
 
         Deprecated in the schema: ``change_driver`` is its successor (docs/iiko.md#couriers).
         """
@@ -66,11 +66,11 @@ class Deliveries(OperationGroup):
         zone: tzinfo,
         estimated_at: datetime | None = None,
     ) -> Accepted:
-        """Put a courier on the order, or with None take the present one off (till 8.6.6).
+        """Put a courier on the order, or with None take the present one off (POS 8.6.6).
 
         The schema lets both fields be null and does not say what that does (docs/iiko.md#couriers). That a
         null driver takes the courier off, and that an estimate left out may be cleared, are guesses: a call
-        on a real till settles them. Whoever wants to keep the estimate gives the present one.
+        on a real POS settles them. Whoever wants to keep the estimate gives the present one.
         """
         body = _of_order(registry.CHANGE_DRIVER, organization_id, order_id)
         body.ident("driverId", driver_id).local("estimatedTime", estimated_at, zone)
@@ -80,11 +80,11 @@ class Deliveries(OperationGroup):
     def change_payments(
         self, *, organization_id: str, order_id: str, payments: Iterable[Payment]
     ) -> Accepted:
-        """Replace all payments (till 7.6.3); fails at the till if one of them was processed."""
+        """Replace all payments (POS 7.6.3); fails at the POS if one of them was processed."""
         return self._command(_payments(registry.CHANGE_PAYMENTS, organization_id, order_id, payments))
 
     def add_payments(self, *, organization_id: str, order_id: str, payments: Iterable[Payment]) -> Accepted:
-        """Add payments (till 8.4.6); sent twice, they are there twice."""
+        """Add payments (POS 8.4.6); sent twice, they are there twice."""
         return self._command(_payments(registry.ADD_PAYMENTS, organization_id, order_id, payments))
 
     def cancel(
@@ -99,7 +99,7 @@ class Deliveries(OperationGroup):
         write_off_user_id: str | None = None,
         moved_order_id: str | None = None,
     ) -> Accepted:
-        """Cancel the order (till 7.5.4); printed items are deleted only with a removal type (7.7.1)."""
+        """Cancel the order (POS 7.5.4); printed items are deleted only with a removal type (7.7.1)."""
         body = _of_order(registry.CANCEL, organization_id, order_id)
         body.ident("movedOrderId", moved_order_id).ident("cancelCauseId", cause_id)
         body.text("cancelComment", comment, most=LONGEST_COMMENT).ident("removalTypeId", removal_type_id)
@@ -109,20 +109,20 @@ class Deliveries(OperationGroup):
     def close(
         self, *, organization_id: str, order_id: str, zone: tzinfo, delivered_at: datetime | None = None
     ) -> Accepted:
-        """Close the order, which must be paid (till 7.4.6; with a courier or a time 8.0.6)."""
+        """Close the order, which must be paid (POS 7.4.6; with a courier or a time 8.0.6)."""
         body = _of_order(registry.CLOSE, organization_id, order_id)
         return self._command(body.local("deliveryDate", delivered_at, zone))
 
     def confirm(self, *, organization_id: str, order_id: str) -> Accepted:
-        """Confirm an Unconfirmed order (till 7.6.1)."""
+        """Confirm an Unconfirmed order (POS 7.6.1)."""
         return self._command(_of_order(registry.CONFIRM, organization_id, order_id))
 
     def cancel_confirmation(self, *, organization_id: str, order_id: str) -> Accepted:
-        """Make the order Unconfirmed again (till 7.6.1)."""
+        """Make the order Unconfirmed again (POS 7.6.1)."""
         return self._command(_of_order(registry.CANCEL_CONFIRMATION, organization_id, order_id))
 
     def change_comment(self, *, organization_id: str, order_id: str, comment: str) -> Accepted:
-        """Replace the order's comment (till 7.6.1)."""
+        """Replace the order's comment (POS 7.6.1)."""
         body = _of_order(registry.CHANGE_COMMENT, organization_id, order_id)
         return self._command(body.text("comment", comment, most=LONGEST_COMMENT))
 
@@ -189,7 +189,7 @@ class Deliveries(OperationGroup):
         terminal_group_id: str | None = None,
         settings: JsonObject | None = None,
     ) -> CreatedDelivery:
-        """Send a draft to the till: from then on it is an order."""
+        """Send a draft to the POS: from then on it is an order."""
         body = _of_order(registry.COMMIT_DRAFT, organization_id, order_id)
         body.ident("terminalGroupId", terminal_group_id)
         return self._created(body.put("createOrderSettings", settings))

@@ -56,7 +56,7 @@ class Dictionaries(OperationGroup):
     def terminal_groups(
         self, *, organization_ids: Iterable[str], include_disabled: bool = False
     ) -> tuple[TerminalGroupInfo, ...]:
-        """Return the till groups, sleeping ones marked.
+        """Return the terminal groups, sleeping ones marked.
 
         Those not granted to the login come only with ``include_disabled`` (docs/iiko.md#hidden-rows).
         """
@@ -71,7 +71,7 @@ class Dictionaries(OperationGroup):
     def terminal_groups_alive(
         self, *, organization_ids: Iterable[str], terminal_group_ids: Iterable[str]
     ) -> tuple[TerminalGroupAlive, ...]:
-        """Return whether the tills answer at this moment."""
+        """Return whether the POS terminals answer at this moment."""
         body = Body(registry.TERMINAL_GROUPS_ALIVE).idents("organizationIds", organization_ids)
         reading = self._ask(body.idents("terminalGroupIds", terminal_group_ids))
         return reading.done(reading.list_of(_alive, "isAliveStatus"))
@@ -79,7 +79,7 @@ class Dictionaries(OperationGroup):
     def awaken_terminal_groups(
         self, *, organization_ids: Iterable[str], terminal_group_ids: Iterable[str]
     ) -> Awakened:
-        """Wake till groups that sleep for want of activity; repeating does no harm."""
+        """Wake terminal groups that sleep for want of activity; repeating does no harm."""
         body = Body(registry.TERMINAL_GROUPS_AWAKE).idents("organizationIds", organization_ids)
         reading = self._ask(body.idents("terminalGroupIds", terminal_group_ids))
         wire = reading.reader
@@ -118,7 +118,7 @@ class Dictionaries(OperationGroup):
     def stop_lists(
         self, *, organization_ids: Iterable[str], terminal_group_ids: Iterable[str] | None = None
     ) -> tuple[StopLists, ...]:
-        """Return what is out of stock or running out, with the sizes; None asks for all till groups."""
+        """Return what is out of stock or running out, with the sizes; None asks for all terminal groups."""
         body = Body(registry.STOP_LISTS).idents("organizationIds", organization_ids)
         body.idents("terminalGroupsIds", terminal_group_ids).put("returnSize", True)
         reading = self._ask(body)

@@ -1,8 +1,8 @@
-"""An order made anew: the ``order`` of ``deliveries/create`` from what iiko tells of one, without loss.
+"""An order reissued: the ``order`` of ``deliveries/create`` from what iiko tells of one, without loss.
 
 What a request has no place for is refused by a code and never left out in silence. Left out are deleted
 items, which are no part of the order any more, and services (the delivery) and the conception, which the
-till puts on an order by itself: a guess, a request has no place for either. The guest keeps the promised
+POS puts on an order by itself: a guess, a request has no place for either. The guest keeps the promised
 time, so ``isAsap`` is not asked for. Courier, problem and tracking link are not carried over either: whoever
 asks is told so beforehand. Names, limits and versions: OpenAPI, CreateOrder.DeliveryOrder and
 Response.Order, read 2026-11.
@@ -28,7 +28,7 @@ _NOT_IN_CITY_ADDRESS = ("house", "building", "index")
 
 
 class NotRebuildable(ValueError):
-    """The order cannot be made anew without loss; ``code`` says what stands in the way."""
+    """The order cannot be reissued without loss; ``code`` says what stands in the way."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -44,7 +44,7 @@ def reissued_order(
     payments: list[dict[str, Any]],
     pos_version: Version,
 ) -> dict[str, Any]:
-    """Write a request's order under an id of our own; ``till`` empty: its version is not known.
+    """Write a request's order under an id of our own; ``POS`` empty: its version is not known.
 
     ``discounts`` are those of type RMS with their old ``selectivePositions``; positions get new ids, which
     must be unique in all of iiko.
@@ -105,7 +105,7 @@ def _check(order: JsonObject) -> None:
 
 
 def _of_newer_versions(order: JsonObject, pos_version: Version) -> dict[str, Any]:
-    """Drop what older tills are not told: zone and duration they find themselves, the rest would be lost."""
+    """Drop what older versions are not told: they find zone and duration, the rest would be lost."""
     reissued: dict[str, Any] = {}
     if not pos_version or pos_version >= (8, 8, 6):
         reissued |= {

@@ -26,7 +26,7 @@ class Retrieval(OperationGroup):
         pos_order_ids: Iterable[str] | None = None,
         external_data_keys: Iterable[str] | None = None,
     ) -> OrdersById:
-        """Return orders by the cloud's ids or by the till's: one of the two, up to 200."""
+        """Return orders by the cloud's ids or by the POS's: one of the two, up to 200."""
         body = Body(registry.ORDERS_BY_ID).ident("organizationId", organization_id)
         if (order_ids is None) == (pos_order_ids is None):
             body.refuse("either orderIds or posOrderIds must be given")

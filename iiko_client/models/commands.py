@@ -1,4 +1,4 @@
-"""What became of a command: iiko answers "queued" first, the till carries it out later."""
+"""What became of a command: iiko answers "queued" first, the POS carries it out later."""
 
 from __future__ import annotations
 

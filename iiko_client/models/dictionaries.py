@@ -1,4 +1,4 @@
-"""What iiko's dictionaries hold: restaurants, till groups, couriers, causes, discounts, payments, stop lists.
+"""What iiko's dictionaries hold: restaurants, terminal groups, couriers, causes, discounts and so on.
 
 Ids are iiko's, in canonical form; names and codes may be empty, values nobody knows are kept as they came.
 """
@@ -34,7 +34,7 @@ class OrganizationInfo:
 
 @dataclass(frozen=True, slots=True)
 class TerminalGroupInfo:
-    """A group of tills; ``time_zone`` is the clock of its orders, in whatever form iiko wrote it."""
+    """A group of POS terminals; ``time_zone`` is the clock of its orders, in whatever form iiko wrote it."""
 
     id: str
     organization_id: str
@@ -54,7 +54,7 @@ class TerminalGroupAlive:
 
 @dataclass(frozen=True, slots=True)
 class Awakened:
-    """Which till groups woke up and which did not."""
+    """Which terminal groups woke up and which did not."""
 
     awake: tuple[str, ...]
     failed: tuple[str, ...]
@@ -157,7 +157,7 @@ class StopListEntry:
 
 @dataclass(frozen=True, slots=True)
 class StopList:
-    """The list of a till group. ``is_whole``: all of it could be read, so what is not in it is not on it."""
+    """The list of a terminal group. ``is_whole``: all of it could be read; what is not in it is not on it."""
 
     terminal_group_id: str | None
     entries: tuple[StopListEntry, ...]
@@ -166,7 +166,7 @@ class StopList:
 
 @dataclass(frozen=True, slots=True)
 class StopLists:
-    """What iiko answered for a restaurant. A till group that was asked for and is not here has an empty list.
+    """What iiko answered for a restaurant. A terminal group asked for and not here has an empty list.
 
     That holds only if ``is_whole``: else some list could not be read, or did not say whose it is.
     """

@@ -18,7 +18,7 @@ class ItemRow(TypedDict):
     ``amount`` is decimal text, for it may be a fraction (0.35 kg); ``when_printed`` is ISO 8601 UTC.
     A deleted line stays in the list with ``is_deleted``. A compound line of one product is that product;
     one of two is named after both, ``½ … / ½ …``, under the id of its template. The template is the scheme
-    by which the till puts it together, not a dish.
+    by which the POS puts it together, not a dish.
     """
 
     position_id: str | None

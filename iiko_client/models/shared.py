@@ -104,7 +104,7 @@ def read_raw(reader: Reader, names: Mapping[str, str], fields: InfoFields) -> No
 
 
 def read_creation(info: Reader, fields: InfoFields) -> None:
-    """Read whether the till took it, and why not."""
+    """Read whether the POS took it, and why not."""
     read_table(info, (("creationStatus", "creation_status", word(normalise_creation_status)),), fields)
     read_raw(info, {"errorInfo": "error_info"}, fields)
 

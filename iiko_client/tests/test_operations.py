@@ -888,8 +888,8 @@ def test_table_says_what_the_schema_says(name: str) -> None:
 DEPRECATED = {
     "/api/1/access_token": "Integrations have an apiLogin and no application of the developer portal: V1 "
     "stays beside V2.",
-    "/api/1/deliveries/update_order_courier": "Its successor change_driver_info needs a till of 8.6.6; this "
-    "one is for older tills, and for those that do not know the successor.",
+    "/api/1/deliveries/update_order_courier": "Its successor change_driver_info needs a POS of 8.6.6; this "
+    "one is for older POS terminals, and for those that do not know the successor.",
 }
 """Operations we call although the vendor calls them deprecated, each with the reason."""
 

@@ -1,4 +1,4 @@
-"""An order made anew from what iiko tells: everything that a request has a place for, and no less."""
+"""An order reissued from what iiko tells: everything that a request has a place for, and no less."""
 
 from __future__ import annotations
 

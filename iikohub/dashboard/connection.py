@@ -87,7 +87,7 @@ def _explain(health: LinkHealth) -> str:
                 "Reconciliation finds changes that no webhook brings. Look at how the webhook is registered."
             )
         case LinkState.OFFLINE_POS:
-            return _("iiko says that no till of this restaurant answers.")
+            return _("iiko says that no POS of this restaurant answers.")
         case LinkState.BLIND:
             return _("At this hour events usually come. iiko could not be asked why: look at the API login.")
         case LinkState.NO_LOGIN:

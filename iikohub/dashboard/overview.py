@@ -150,14 +150,14 @@ class _Board:
                 "bad",
             ),
             Tile(
-                ngettext("order being sent to the till", "orders being sent to the till", _shown(sending)),
+                ngettext("order being sent to the POS", "orders being sent to the POS", _shown(sending)),
                 sending,
                 orders_url(state="sending"),
             ),
             Tile(
                 ngettext(
-                    "order not accepted by the till, 24 h",
-                    "orders not accepted by the till, 24 h",
+                    "order not accepted by the POS, 24 h",
+                    "orders not accepted by the POS, 24 h",
                     _shown(refused),
                 ),
                 refused,

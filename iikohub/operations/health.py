@@ -155,7 +155,7 @@ def _inbox_gauges(state: InboxState) -> list[Metric]:
 
 def _command_gauges() -> list[Metric]:
     waiting = OrderCommand.objects.filter(state=CommandState.NEEDS_ATTENTION).count()
-    return [GaugeMetricFamily("iikohub_commands_attention", "Commands that a person has to look at", waiting)]
+    return [GaugeMetricFamily("iikohub_commands_attention", "Commands that need attention", waiting)]
 
 
 def _clock_gauge() -> Metric:

@@ -87,7 +87,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
         self.lock = None
 
     def _begin(self) -> None:
-        """Start anew: after a fork the waiting lines and the thread that writes them are the parent's."""
+        """Start again: after a fork the waiting lines and the thread that writes them are the parent's."""
         self._waiting: deque[str] = deque()
         self._writing = threading.RLock()
         self._is_due = threading.Event()

@@ -56,12 +56,12 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
         "GET /api/v1/shifts": "Shifts, newest first",
         "GET /api/v1/stop-list": "What is out of stock or running out",
         "GET /api/v1/stop-list/time-out-of-stock": "How long each product was out of stock",
-        "GET /api/v1/terminal-groups": "Till groups by restaurant and name",
+        "GET /api/v1/terminal-groups": "Terminal groups by restaurant and name",
         "GET /api/v1/table-orders": "Table orders, newest first",
         "GET /api/v1/table-orders/{id}": "One table order with its items, payments and guest",
         "GET /api/v1/reserves": "Reserves, newest first",
         "GET /api/v1/reserves/{id}": "One reserve with its guest, and its bill if it is a banquet",
-        "GET /api/v1/commands/{id}": "What became of a wish",
+        "GET /api/v1/commands/{id}": "What became of a command",
         "GET /api/v1/orders": "Orders, newest first",
         "GET /api/v1/orders/{id}": "One order with its items, payments, discounts and customer",
         "GET /api/v1/orders/{id}/timeline": "What changed, from, to, when, and the event that brought it",
@@ -205,7 +205,7 @@ def test_statuses_are_named_for_what_they_are(schema: dict[str, Any]) -> None:
 
 
 ACTIONS = ("update-status", "assign-courier", "update-payment", "cancel")
-REFUSAL = re.compile(r'''(?:_refuse|NotAllowed|BadWish)\(\s*"(\w+)"''')
+REFUSAL = re.compile(r'''(?:_refuse|NotAllowed|InvalidParams)\(\s*"(\w+)"''')
 
 
 @pytest.mark.parametrize("name", ACTIONS)

@@ -1,4 +1,4 @@
-"""Pages of the admin that move money: ask what, ask whether, then write the wish down."""
+"""Pages of the admin that move money: ask what, ask whether, then write the command down."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class WalletPages:
         return HttpResponseRedirect(reverse(CUSTOMER_PAGE, args=[customer.pk]))
 
     def read_view(self, request: HttpRequest, customer_id: int) -> HttpResponse:
-        """Read the balances anew."""
+        """Read the balances again."""
         self._check_view(request)
         customer = _customer(customer_id)
         if request.method == "POST":

@@ -157,7 +157,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
     settled_by = serializers.DateTimeField(
         allow_null=True,
         help_text="When the outcome of the first counts as known at the latest; null where nobody can say. "
-        "Until then nothing behind it is sent, and nothing is given up for its age.",
+        "Until then nothing behind it is sent, and nothing is abandoned for its age.",
     )
 
 

@@ -256,7 +256,7 @@ def test_answer_after_it_was_taken_for_not_done_sets_that_right(client: Client, 
 
 
 def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: PlayedIiko) -> None:
-    """A looks for long; meanwhile the sender says "not sent" and the operation is sent anew."""
+    """A looks for long; meanwhile the sender says "not sent" and the operation is sent again."""
     loyal_restaurant(iiko)
     clock = HandClock()
     move(client, "topup", "25.50")

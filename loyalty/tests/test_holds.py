@@ -172,7 +172,7 @@ def test_release_that_failed_is_tried_again_later_and_not_for_ever(client: Clien
         asked.append(release_orphaned(now=now + timedelta(minutes=minutes)))
         work()
 
-    assert asked == [1, 0, 1, 1, 0, 0]  # after three refusals a person has to look
+    assert asked == [1, 0, 1, 1, 0, 0]  # after three refusals it needs attention
     assert len(iiko.bodies(CANCEL_HOLD)) == 3
     assert LoyaltyOperation.objects.open_holds().count() == 1
 
@@ -235,7 +235,7 @@ def test_order_cancelled_while_its_hold_is_looked_for_gets_the_money_back(
         pytest.param(soi_message(orderStatus="CANCELLED"), id="cancelled"),
         pytest.param(
             soi_message(kind="CREATE", message={"creationStatus": "Error", "iikoOrderDetails": None}),
-            id="refused by the till",
+            id="refused by the POS",
         ),
     ],
 )

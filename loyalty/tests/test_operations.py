@@ -90,7 +90,7 @@ def test_topup_is_stored_sent_once_and_confirmed(client: Client, iiko: PlayedIik
 
 def test_withdrawal_reads_the_balance_again_before_it_is_sent(client: Client, iiko: PlayedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
-    iiko.answers(INFO, guest("20.00"))  # somebody spent at the till meanwhile
+    iiko.answers(INFO, guest("20.00"))  # somebody spent at the POS meanwhile
 
     assert move(client, "withdraw", "50").status_code == 202
     done = work()

@@ -139,7 +139,7 @@ def test_next_one_is_called_at_once_when_the_lost_one_is_found(client: Client, i
     assert [body["sum"] for body in iiko.bodies(TOPUP)] == [1, 2]
 
 
-# --- not given up for its age ------------------------------------------------------------------------
+# --- not abandoned for its age ------------------------------------------------------------------------
 
 
 def test_what_waits_behind_an_unsettled_one_is_not_abandoned(client: Client, iiko: PlayedIiko) -> None:

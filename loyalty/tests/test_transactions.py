@@ -134,7 +134,7 @@ def test_two_of_one_sum_are_told_apart_by_their_marks(client: Client, iiko: Play
     "changes",
     [
         pytest.param({"orderNumber": 118}, id="bonuses for an order"),
-        pytest.param({"posOrderId": "3c5e7a91-b2d4-4f60-8172-93a4b5c6d700"}, id="of an order of the till"),
+        pytest.param({"posOrderId": "3c5e7a91-b2d4-4f60-8172-93a4b5c6d700"}, id="of an order of the POS"),
         pytest.param({"balanceBefore": 100, "balanceAfter": 60, "sum": -40}, id="money that left"),
         pytest.param({"revision": 7}, id="from before"),
         pytest.param({"walletId": OTHER_WALLET}, id="another wallet"),

@@ -48,7 +48,7 @@ CALL_LEASE = timedelta(seconds=30)
 """What must be left of the lease when the call begins: longer than a call (``iiko_client.http.exchange``)."""
 
 SEND_WITHIN = timedelta(minutes=15)
-"""What could be sent and was not for so long is given up: nobody expects it any more. Waiting behind an
+"""What could be sent and was not for so long is abandoned: nobody expects it any more. Waiting behind an
 operation whose outcome is not known does not count (``sendable_since``)."""
 
 ABSENT_AFTER = timedelta(minutes=10)
@@ -56,7 +56,7 @@ ABSENT_AFTER = timedelta(minutes=10)
 say how soon a transaction is listed; whatever appears later is found by the daily check."""
 
 FOLLOW_FOR = timedelta(hours=24)
-"""If iiko cannot be asked for so long, a person has to look."""
+"""If iiko cannot be asked for so long, it needs attention."""
 
 LOOK_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0, 1, 2, 4, 8, 15, 30))
 """Before each look for a lost operation; the last one over and over. A look is two calls or more. iiko
@@ -253,7 +253,7 @@ def _refused(claim: Claim, code: str, text: str) -> StepOutcome:
 
 
 def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> StepOutcome | None:
-    """Read what sending depends on; returns the verdict where it must not be sent."""
+    """Read what sending depends on; returns the outcome where it must not be sent."""
     if operation.kind != OperationKind.CANCEL_HOLD and (code := operation.wallet.why_not_moved):
         return _unsendable(code)
     if operation.kind == OperationKind.HOLD and _order_is_cancelled_or_refused(operation):

@@ -46,7 +46,7 @@ def release_orphaned(*, now: datetime) -> int:
 
 def _release(holds: LoyaltyOperationQuerySet, now: datetime) -> int:
     asked = 0
-    # The newest first: what a person has to look at must not stand in the way of the others.
+    # The newest first: what needs attention must not stand in the way of the others.
     orphaned = _orphaned(holds).order_by("-id")
     for hold in orphaned.select_related("order")[:_MOST_AT_ONCE]:
         if _is_due(hold, now):
@@ -67,7 +67,7 @@ def hand_over(*, old_id: int, new_id: int) -> None:
 def _is_due(hold: LoyaltyOperation, now: datetime) -> bool:
     """After a failure wait 1, 2, 4… minutes, an hour at most.
 
-    After ten, or where somebody called a release off, a person has to look.
+    After ten, or where somebody called a release off, it needs attention.
     """
     tries = list(hold.releases.order_by("-id").values_list("state", "finished_at")[:_MOST_TRIES])
     if not tries:

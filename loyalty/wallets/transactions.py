@@ -32,7 +32,7 @@ def transactions_of(
 
     Raises:
         IikoError: iiko could not be asked.
-        TooManyTransactions: so many that reading was given up.
+        TooManyTransactions: so many that reading was abandoned.
     """
     seen: set[str] = set()
     for number in range(_MOST_PAGES):
@@ -91,7 +91,7 @@ def is_sum_of(found: Transaction, operation: LoyaltyOperation) -> bool:
 def may_be_release(found: Transaction, operation: LoyaltyOperation) -> bool:
     """Whether a transaction can be the release of a hold: it bears no mark, so all else must agree.
 
-    What the till moved for an order is none. To miss the true one costs no more than sending the release
+    What the POS moved for an order is none. To miss the true one costs no more than sending the release
     again.
     """
     hold = operation.hold

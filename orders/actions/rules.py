@@ -1,6 +1,6 @@
 """What may be asked of an order as it stands. The API and the admin offer what this table allows.
 
-The transitions are the vendor's (docs/iiko.md#status-changes). Where it is silent the till is asked and
+The transitions are the vendor's (docs/iiko.md#status-changes). Where it is silent the POS is asked and
 its refusal is shown: refused here is only what cannot work.
 """
 
@@ -29,7 +29,7 @@ from organizations.models.organization import Organization
 Version = tuple[int, ...]
 
 DRIVER_FROM: Version = (8, 6, 6)
-"""The till that knows ``change_driver_info``, which also takes a courier off (docs/iiko.md#couriers)."""
+"""The POS that knows ``change_driver_info``, which also takes a courier off (docs/iiko.md#couriers)."""
 
 NO_DISCOUNT = "discount_not_supported_by_iiko"
 PAID_ON_THE_WAY = "WhenOrderOnTheWay"
@@ -81,7 +81,7 @@ def has_ids(subject: Subject) -> None:
     order = subject.order
     # First: of an order that was refused no id ever comes.
     if order.creation_status == CreationStatus.ERROR and order.raw_status is None:
-        _refuse("not_taken_by_till", _("The till did not take this order, so it cannot be changed there."))
+        _refuse("not_taken_by_till", _("The POS did not take this order, so it cannot be changed there."))
     if order.iiko_order_id is None:
         _refuse(
             "not_in_iiko",
@@ -90,7 +90,7 @@ def has_ids(subject: Subject) -> None:
     elif not (is_uuid(order.iiko_order_id) and is_uuid(order.organization_id)):
         _refuse(
             "not_an_iiko_id",
-            _("This order or its restaurant has an id that is none of iiko's Cloud. Do it on the till."),
+            _("This order or its restaurant has an id that is none of iiko's Cloud. Do it on the POS."),
         )
 
 
@@ -98,20 +98,20 @@ def is_in_iiko(subject: Subject) -> None:
     has_ids(subject)
     order = subject.order
     if order.creation_status == CreationStatus.IN_PROGRESS and order.raw_status is None:
-        _refuse("not_taken_yet", _("The till has not taken this order yet. Try again in a minute."))
+        _refuse("not_taken_yet", _("The POS has not taken this order yet. Try again in a minute."))
 
 
 def exists(subject: Subject) -> None:
     if subject.order.is_deleted:
         _refuse(
             "order_deleted",
-            _("The order is deleted in iiko. See whether another order took its place on the till."),
+            _("The order is deleted in iiko. See whether another order took its place on the POS."),
         )
 
 
 def is_unfinished(subject: Subject) -> None:
     if subject.status == DeliveryStatus.CLOSED:
-        _refuse("order_closed", _("The order is closed; iiko changes closed orders only on the till."))
+        _refuse("order_closed", _("The order is closed; iiko changes closed orders only on the POS."))
     if subject.status == DeliveryStatus.CANCELLED:
         _refuse("order_cancelled", subject.why_cancelled)
 
@@ -128,13 +128,13 @@ def is_known_to_iiko(subject: Subject) -> None:
     if subject.order.unknown_to_iiko_at is not None:
         _refuse(
             "unknown_to_iiko",
-            _("iiko no longer lists this order, so it cannot be changed. Look for it on the till."),
+            _("iiko no longer lists this order, so it cannot be changed. Look for it on the POS."),
         )
 
 
 def is_delivery(subject: Subject) -> None:
     if subject.order.order_type == OrderType.HALL:
-        _refuse("not_a_delivery", _("This is an order of the hall; it is changed on the till."))
+        _refuse("not_a_delivery", _("This is an order of the hall; it is changed on the POS."))
 
 
 def goes_by_courier(subject: Subject) -> None:
@@ -150,7 +150,7 @@ def goes_by_own_courier(subject: Subject) -> None:
     if subject.order.has_external_courier:
         _refuse(
             "external_courier_service",
-            _("An outside courier service carries this order: %s. Call that off on the till first.")
+            _("An outside courier service carries this order: %s. Call that off on the POS first.")
             % (subject.order.external_courier_service_name or subject.order.external_courier_service_id),
         )
 
@@ -203,7 +203,7 @@ def nothing_is_processed(subject: Subject) -> None:
     if (settlement_of(order).paid_minor or 0) > 0:
         _refuse(
             "payment_processed",
-            _("A payment of this order is processed already; iiko then changes none. Do it on the till."),
+            _("A payment of this order is processed already; iiko then changes none. Do it on the POS."),
         )
 
 
@@ -214,8 +214,8 @@ def pos_from(*needed: int) -> Check:
             _refuse(
                 "till_too_old",
                 _(
-                    "The till has version %(has)s, iiko needs %(needed)s for this. "
-                    "Update the till or do it there."
+                    "The POS has version %(has)s, iiko needs %(needed)s for this. "
+                    "Update the POS or do it there."
                 )
                 % {"has": subject.pos_version, "needed": ".".join(map(str, needed))},
             )
@@ -224,7 +224,7 @@ def pos_from(*needed: int) -> Check:
 
 
 def is_pos_from(subject: Subject, needed: Version) -> bool:
-    """Whether the till is surely new enough; a version that nobody knows is not."""
+    """Whether the POS is surely new enough; a version that nobody knows is not."""
     version = version_of(subject.pos_version)
     return bool(version) and version >= needed
 
@@ -269,8 +269,8 @@ def _only_by_reissue(subject: Subject) -> None:
         instead = refusal.detail
     else:
         instead = _(
-            "The hub can re-issue the order with the discount: a new one is made and this one cancelled, so "
-            "number and id change. Ask with reissue: true, or have it given on the till."
+            "The hub can reissue the order with the discount: a new one is made and this one cancelled, so "
+            "number and id change. Ask with reissue: true, or have it given on the POS."
         )
     _refuse(NO_DISCOUNT, f"{words} {instead}")
 
@@ -297,7 +297,7 @@ STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
     ),
     DeliveryStatus.CANCELLED: (pos_from(7, 5, 4),),
 }
-"""Which checks a wished status passes, after ``ALWAYS``."""
+"""Which checks a requested status passes, after ``ALWAYS``."""
 
 # An outside service is no reason to keep one's own courier: beside it they are one too many.
 _BY_COURIER: tuple[Check, ...] = (pos_from(7, 1, 5), goes_by_courier)
@@ -346,7 +346,7 @@ def check_courier_off(subject: Subject) -> None:
 def check_discount(subject: Subject, *, reissue: bool, has_drafts: bool) -> None:
     """Raise why no discount can be given.
 
-    ``reissue``: the order may be made anew. ``has_drafts``: the restaurant uses drafts, so a draft of this
+    ``reissue``: the order may be reissued. ``has_drafts``: the restaurant uses drafts, so a draft of this
     order may be changed; whether there is one iiko is asked later.
 
     Raises:
@@ -389,7 +389,7 @@ def allowed_actions(order: Order) -> list[dict[str, Any]]:
 
 
 def _assessment_of_discount(subject: Subject) -> dict[str, Any]:
-    """Allowed where the order can be made anew: the caller must then agree to that, as the code says."""
+    """Allowed where the order can be reissued: the caller must then agree to that, as the code says."""
     outcome = _assessment(check, subject, CommandKind.APPLY_DISCOUNT)
     if outcome["allowed"]:
         words = _(

@@ -50,7 +50,7 @@ def requester_of(request: HttpRequest) -> Requester:
 
 
 def asked_once(request: HttpRequest, form: ActForm, order: Order) -> tuple[OrderCommand, bool]:
-    """Store the wish of a valid form for an order; a repeat returns the first command and False.
+    """Store the command of a valid form for an order; a repeat returns the first command and False.
 
     Raises:
         HubError: it was refused, and nothing was stored.

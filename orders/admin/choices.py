@@ -105,7 +105,7 @@ def _repeated(names: Iterable[str]) -> frozenset[str]:
 
 
 def payment_types(order: Order) -> list[DictionaryEntry]:
-    """Those of the order's restaurant and till group that may be set from outside."""
+    """Those of the order's restaurant and terminal group that may be set from outside."""
     entries = _entries(order.organization_id, DictionaryKind.PAYMENT_TYPE)
     return [entry for entry in entries if _may_be_set(entry) and fits(entry, order)]
 

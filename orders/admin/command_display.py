@@ -31,8 +31,8 @@ _BADGES = {
     CommandState.UNKNOWN: ("problem", gettext_lazy("No answer, being looked into")),
     CommandState.CONFIRMED: ("processed", gettext_lazy("Done")),
     CommandState.REJECTED: ("refused", gettext_lazy("Refused")),
-    CommandState.EXPIRED: ("failed", gettext_lazy("Given up")),
-    CommandState.NEEDS_ATTENTION: ("dead", gettext_lazy("A person has to look")),
+    CommandState.EXPIRED: ("failed", gettext_lazy("Abandoned")),
+    CommandState.NEEDS_ATTENTION: ("dead", gettext_lazy("Needs attention")),
 }
 
 _CONFIRMED_BY = {
@@ -90,7 +90,7 @@ def confirmed_by_text(confirmed_by: str) -> str:
 
 
 def params_text(kind: str, params: Mapping[str, Any], *, currency: str, zone: tzinfo, now: datetime) -> str:
-    """Write what was asked for; a wish of another version of the hub is shown as it is."""
+    """Write what was asked for; a command of another version of the hub is shown as it is."""
     try:
         return _PARAMS_TEXTS[CommandKind(kind)](params, currency, zone, now)
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -76,7 +76,7 @@ _HOW = {
     "repeat": gettext_lazy("This was asked already; it is not asked twice."),
     "again": gettext_lazy("Asked again as command #%(number)d."),
     "again-repeat": gettext_lazy("It was asked again already, as command #%(number)d."),
-    "given-up": gettext_lazy("The command is given up. Look at the order on the till."),
+    "given-up": gettext_lazy("The command is abandoned. Look at the order on the POS."),
 }
 _TONES = {
     CommandState.CONFIRMED: "good",
@@ -98,7 +98,7 @@ def asked_note(order: Order, query: Mapping[str, str], *, user: Any, now: dateti
     return {
         "tone": _TONES.get(CommandState(command.state), "info"),
         "how": str(_HOW.get(query.get("how", ""), "")) % {"number": command.pk},
-        "what": _("Asked: %(what)s – %(wish)s.") % {"what": row["title"], "params": row["params"]},
+        "what": _("Asked: %(what)s – %(params)s.") % {"what": row["title"], "params": row["params"]},
         "badge": row["badge"],
         # What it waits for stands below, with the commands that are under way.
         "words": "" if row["is_done"] else " ".join(str(text) for _title, text in row["lines"][:2]),
@@ -202,7 +202,7 @@ def _orders_of(command: OrderCommand, order: Order) -> list[tuple[str, str, str]
     url = "admin:orders_order_change"
     return [
         (_("first order"), str(order), reverse(url, args=[order.pk])),
-        (_("re-issued as"), str(new), reverse(url, args=[new.pk])),
+        (_("reissued as"), str(new), reverse(url, args=[new.pk])),
     ]
 
 
@@ -222,7 +222,7 @@ def _note(command: OrderCommand) -> str:
         return f"{known.cause} {known.next_step}"
     if command.state == CommandState.PENDING:
         return _("A worker sends it next, after what was asked before.")
-    return _("iiko has it and has not said yet whether the till did it.")
+    return _("iiko has it and has not said yet whether the POS did it.")
 
 
 def call_log_url(command: OrderCommand) -> str:

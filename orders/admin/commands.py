@@ -1,4 +1,4 @@
-"""The list of commands in the admin: what was asked, by whom, and how it ended; asking again, giving up."""
+"""The list of commands in the admin: what was asked, by whom, and how it ended; asking again, abandoning."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class OrderCommandAdmin(MirrorAdmin):
         own = [
             path("<int:command_id>/retry/", view(self.retry_view), name="orders_ordercommand_retry"),
             path("<int:command_id>/seen/", view(self.seen_view), name="orders_ordercommand_seen"),
-            path("<int:command_id>/give-up/", view(self.abandon_view), name="orders_ordercommand_abandon"),
+            path("<int:command_id>/abandon/", view(self.abandon_view), name="orders_ordercommand_abandon"),
         ]
         urls: list[URLPattern] = super().get_urls()
         return own + urls
@@ -186,7 +186,7 @@ class OrderCommandAdmin(MirrorAdmin):
         if request.method != "POST":
             return self._question(request, command, "retry")
         if not may_be_retried(command):
-            messages.error(request, gettext("Only what was refused or given up can be asked again."))
+            messages.error(request, gettext("Only what was refused or abandoned can be asked again."))
             return HttpResponseRedirect(_back_url(request, command))
         try:
             again, is_new = ask_again(command, by=requester_of(request), now=db_clock.now())

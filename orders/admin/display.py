@@ -35,18 +35,18 @@ PAYMENT_KINDS = {
 
 # The codes of creation errors that operators meet most; the others are shown as iiko wrote them.
 ERROR_CODES = {
-    "AddressNotFound": gettext_lazy("The till does not know the address."),
+    "AddressNotFound": gettext_lazy("The POS does not know the address."),
     "CustomerNameNotSpecified": gettext_lazy("The customer has no name."),
-    "DiscountCardNotFound": gettext_lazy("The till does not know the discount card."),
+    "DiscountCardNotFound": gettext_lazy("The POS does not know the discount card."),
     "DuplicatedOrderId": gettext_lazy("There is an order with this id already."),
     "InvalidPhone": gettext_lazy("The phone is not right."),
     "OrderItemsNotExists": gettext_lazy("The order has no items."),
-    "OrderTypeNotFound": gettext_lazy("The till does not know the order type."),
-    "PaymentTypeNotFound": gettext_lazy("The till does not know the payment type."),
-    "ProductGroupNotFound": gettext_lazy("The till does not know the group of a modifier."),
-    "ProductNotFound": gettext_lazy("The till does not know a product of the order."),
-    "ProductSizeNotFound": gettext_lazy("The till does not know the size of a product."),
-    "TerminalGroupDisabled": gettext_lazy("The restaurant's tills are switched off in iiko."),
+    "OrderTypeNotFound": gettext_lazy("The POS does not know the order type."),
+    "PaymentTypeNotFound": gettext_lazy("The POS does not know the payment type."),
+    "ProductGroupNotFound": gettext_lazy("The POS does not know the group of a modifier."),
+    "ProductNotFound": gettext_lazy("The POS does not know a product of the order."),
+    "ProductSizeNotFound": gettext_lazy("The POS does not know the size of a product."),
+    "TerminalGroupDisabled": gettext_lazy("The restaurant's POS terminals are switched off in iiko."),
     "TerminalGroupIdNotDetermined": gettext_lazy(
         "iiko could not tell which restaurant is to cook the order."
     ),
@@ -73,9 +73,9 @@ def unknown_badge(raw_status: str) -> SafeString:
 
 def creation_badge(creation_status: str | None) -> SafeString:
     if creation_status == CreationStatus.ERROR:
-        return badge("refused", _("Not accepted"), _("The till did not take it"))
+        return badge("refused", _("Not accepted"), _("The POS did not take it"))
     if creation_status == CreationStatus.IN_PROGRESS:
-        return badge("sending", _("Being sent"), _("iiko is passing it to the till"))
+        return badge("sending", _("Being sent"), _("iiko is passing it to the POS"))
     if creation_status and creation_status not in CreationStatus.values:
         return badge(
             "unknown", f"? {creation_status[:60]}", _("iiko sent a creation status that is not known")
@@ -269,13 +269,13 @@ def _joined(glue: str, *parts: Any) -> str:
 
 
 def error_text(error: Any) -> str:
-    """Say why the till did not take the order: in our words where we have them, then in iiko's."""
+    """Say why the POS did not take the order: in our words where we have them, then in iiko's."""
     if not isinstance(error, Mapping):
         return str(error) if error else ""
     told = str(error.get("message") or error.get("description") or "")
     code = str(error.get("code") or "")
     if _TIMEOUT in told:
-        ours = _("The till did not answer in time: it may be switched off or offline.")
+        ours = _("The POS did not answer in time: it may be switched off or offline.")
     else:
         ours = str(ERROR_CODES.get(code, ""))
     return _joined(" ", ours, told, f"({code})" if code else "")
@@ -295,7 +295,7 @@ def moved_text(moved: Mapping[str, Any], known: Mapping[str, Order]) -> SafeStri
     ]
     if not told:
         return SafeString(
-            _("to another restaurant") if "to_organization_id" in moved else _("to other tills")
+            _("to another restaurant") if "to_organization_id" in moved else _("to other POS terminals")
         )
     return format_html_join("; ", "{}", ((one,) for one in told))
 

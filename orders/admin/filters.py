@@ -32,12 +32,12 @@ STATES: Mapping[str, tuple[Any, Choose]] = {
         lambda orders, _now: orders.open().filter(status__isnull=True, raw_status__isnull=False),
     ),
     "refused": (
-        _("not accepted by the till, 24 h"),
+        _("not accepted by the POS, 24 h"),
         lambda orders, now: orders.refused_lately(now),
     ),
-    "refused_all": (_("not accepted by the till, all"), lambda orders, _now: orders.refused()),
+    "refused_all": (_("not accepted by the POS, all"), lambda orders, _now: orders.refused()),
     "sending": (
-        _("being sent to the till"),
+        _("being sent to the POS"),
         lambda orders, _now: orders.open().filter(status__isnull=True, creation_status="InProgress"),
     ),
     "unknown_to_iiko": (

@@ -91,7 +91,7 @@ def _amount(text: str) -> MinorUnits:
 
 
 class ActForm(forms.Form):
-    """One wish for one or several orders; ``orders`` are never none.
+    """One command for one or several orders; ``orders`` are never none.
 
     ``key`` is drawn when the form is shown, so that a form sent twice asks once.
     """
@@ -137,7 +137,7 @@ class ActForm(forms.Form):
         return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
 
     def ask(self, order: Order, by: Requester) -> OrderCommand:
-        """Store the wish for one of the orders.
+        """Store the command for one of the orders.
 
         Raises:
             HubError: it was refused, and nothing was stored.
@@ -294,7 +294,7 @@ class CourierForm(ActForm):
             )
         if self.offers_nobody:
             return _(
-                "Whether iiko takes a courier off at the hub's word has not been seen on a till yet. It "
+                "Whether iiko takes a courier off at the hub's word has not been seen on a POS yet. It "
                 "counts as done only when the order shows no courier."
             )
         return ""
@@ -445,7 +445,7 @@ class CancelForm(ActForm):
         required=False,
         max_length=LONGEST_COMMENT,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text=gettext_lazy("Why it is cancelled; the till shows it where its version can."),
+        help_text=gettext_lazy("Why it is cancelled; the POS shows it where its version can."),
     )
     cause = forms.ChoiceField(
         label=gettext_lazy("Cause from iiko's list"), required=False, widget=UnfoldAdminSelectWidget
@@ -553,7 +553,7 @@ class DiscountForm(ActForm):
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     agreed = forms.BooleanField(
-        label=gettext_lazy("I have read this: re-issue the order and cancel this one"),
+        label=gettext_lazy("I have read this: reissue the order and cancel this one"),
         error_messages={"required": gettext_lazy("Agree to what it means for the order, or go back.")},
     )
 
@@ -585,11 +585,11 @@ class DiscountForm(ActForm):
 
     @property
     def consequences(self) -> list[str]:
-        """What making the order anew means to guest, kitchen and till."""
+        """What reissuing the order means to guest, kitchen and POS."""
         told = [
             _(
                 "iiko cannot change the discount of an order it has. So a new order is made with the "
-                "discount, and only when the till has taken it this one is cancelled."
+                "discount, and only when the POS has taken it this one is cancelled."
             ),
             _("The new order has another number and another id; programs that know the old one must follow."),
             _(
@@ -598,7 +598,7 @@ class DiscountForm(ActForm):
             ),
             _("A guest who follows the order by a link sees it cancelled: tell the guest."),
             _(
-                "Promised payments are put down anew, lowered by the discount; nothing is paid back or "
+                "Promised payments are entered again, lowered by the discount; nothing is paid back or "
                 "charged. With a payment that is processed already it is refused."
             ),
             _(
@@ -606,7 +606,7 @@ class DiscountForm(ActForm):
                 "are not carried over."
             ),
             _(
-                "If the till does not take the new order, or the kitchen begins meanwhile, this one stays "
+                "If the POS does not take the new order, or the kitchen begins meanwhile, this one stays "
                 "as it is. Other commands of this order wait until it is over."
             ),
         ]

@@ -49,7 +49,7 @@ RELATIONS = {
     Relation.SPLIT_FROM: gettext_lazy("split from"),
     Relation.SPLIT_INTO: gettext_lazy("split into"),
     Relation.IN_ITS_PLACE: gettext_lazy("probably in its place (same number)"),
-    Relation.RELATED: gettext_lazy("also of this story"),
+    Relation.RELATED: gettext_lazy("related order"),
 }
 
 _TIMES = (
@@ -131,9 +131,9 @@ class _Page(Bill):
                 ("bad", _("iiko sent an unknown status: %(status)s") % {"status": order.raw_status}, words)
             )
         if order.creation_status == "Error" or order.error_info:
-            title = _("The till did not take the order")
+            title = _("The POS did not take the order")
             if order.status:
-                title = _("An attempt to pass the order to the till failed")
+                title = _("An attempt to pass the order to the POS failed")
             notices.append(("bad", title, error_text(order.error_info)))
         if (silent := pos_silent_since(order)) is not None:
             title = format_html(_("The POS does not answer since {}"), self.clock(silent))
@@ -142,7 +142,7 @@ class _Page(Bill):
         if order.unknown_to_iiko_at is not None:
             words = _(
                 "Asked by id, iiko no longer lists it (since {}). It is off the open list, and comes "
-                "back if iiko speaks of it again. Look for it on the till."
+                "back if iiko speaks of it again. Look for it on the POS."
             )
             when = self.clock(order.unknown_to_iiko_at)
             notices.append(("warn", _("Unknown to iiko"), format_html(words, when)))
@@ -169,7 +169,7 @@ class _Page(Bill):
         if order.cancel_cause or order.cancel_comment or order.when_cancelled:
             words = [order.cancel_cause or _("no cause named"), order.cancel_comment or ""]
             notices.append(("info", _("Cancelled"), ". ".join(filter(None, words))))
-        # An order that is named is listed on its own; this tells of one that names till groups alone.
+        # An order that is named is listed on its own; this tells of one that names terminal groups alone.
         if order.moved and not any(name.endswith("order_id") for name in order.moved):
             notices.append(("info", _("Moved between restaurants"), moved_text(order.moved, {})))
         return notices
@@ -238,7 +238,7 @@ class _Page(Bill):
 
 
 def related_row(relative: Relative) -> dict[str, Any]:
-    """Another order of the story, as its list shows it."""
+    """Another related order, as its list shows it."""
     order = relative.order
     row: dict[str, Any] = {"relation": RELATIONS[relative.relation], "iiko_order_id": relative.iiko_order_id}
     if order is None:

@@ -22,7 +22,7 @@ Retry = Callable[[int, StoredParams, Requester, datetime], OrderCommand]
 
 
 def ask_again(command: OrderCommand, *, by: Requester, now: datetime) -> tuple[OrderCommand, bool]:
-    """Store the wish of a command anew; the same person asking twice gets the same command and False.
+    """Store the command of a command again; the same person asking twice gets the same command and False.
 
     Raises:
         HubError: it was refused, and nothing was stored.

@@ -36,7 +36,7 @@ SHOWN = 300
 """Entries of a page, the newest ones."""
 
 COMMAND = "command"
-"""What ``services.endings.tell`` calls its rows."""
+"""What ``commands.transitions.record`` calls its rows."""
 
 _LONGEST = 300
 _NAMES = ("readable_number", "external_order_id", "iiko_order_id")
@@ -60,7 +60,7 @@ class DisplayedEntry:
     event_id: int | None
     order: Order
     at: tuple[datetime, int]
-    """Its place in the story: when it happened, and the first of its lines."""
+    """Its place in the timeline: when it happened, and the first of its lines."""
     changes: list[Change] = field(default_factory=list)
 
 
@@ -69,7 +69,7 @@ class DisplayedTimeline:
     displayed: list[DisplayedEntry]
     is_cut: bool
     of_many: bool = False
-    """Told of several orders; then each chapter is shown under the name of its own."""
+    """Told of several orders; then each entry is shown under the name of its own."""
 
 
 def displayed_timeline(order: Order, *, now: datetime, others: Sequence[Order] = ()) -> DisplayedTimeline:
@@ -106,7 +106,7 @@ def _of_one(
 
 
 def _without_duplicates(entries: list[TimelineEntry], shown: frozenset[int]) -> list[TimelineEntry]:
-    """Leave out what is told of a re-issue already: by the hub, and by the old order where both are shown."""
+    """Leave out what is told of a reissue already: by the hub, and by the old order where both are shown."""
     reissues = [(entry.pk, _object(entry)) for entry in entries if entry.what == REISSUED]
     replacements = {_replacement_of(told).get("iiko_order_id") for _pk, told in reissues}
     repeats = {
@@ -156,7 +156,7 @@ def _replacement_of(told: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The orders that a story names, by our number and by iiko's id."""
+    """The orders that a timeline names, by our number and by iiko's id."""
 
     by_pk: Mapping[int, Order] = field(default_factory=dict)
     by_iiko_id: Mapping[str, Order] = field(default_factory=dict)

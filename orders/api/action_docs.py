@@ -39,17 +39,17 @@ _DESCRIPTION = (
 REFUSALS_409 = {
     "not_in_iiko": "iiko has not told the id of this order yet. Try again once its webhook has come.",
     "not_an_iiko_id": "This order or its restaurant has an id that is none of iiko's Cloud. "
-    "Do it on the till.",
-    "not_taken_by_till": "The till did not take this order, so it cannot be changed there.",
-    "not_taken_yet": "The till has not taken this order yet. Try again in a minute.",
-    "order_closed": "The order is closed; iiko changes closed orders only on the till.",
+    "Do it on the POS.",
+    "not_taken_by_till": "The POS did not take this order, so it cannot be changed there.",
+    "not_taken_yet": "The POS has not taken this order yet. Try again in a minute.",
+    "order_closed": "The order is closed; iiko changes closed orders only on the POS.",
     "order_cancelled": "The order is cancelled. Take another one if the guest wants it.",
-    "order_deleted": "The order is deleted in iiko. See whether another order took its place on the till.",
-    "unknown_to_iiko": "iiko no longer lists this order, so it cannot be changed. Look for it on the till.",
-    "not_a_delivery": "This is an order of the hall; it is changed on the till.",
+    "order_deleted": "The order is deleted in iiko. See whether another order took its place on the POS.",
+    "unknown_to_iiko": "iiko no longer lists this order, so it cannot be changed. Look for it on the POS.",
+    "not_a_delivery": "This is an order of the hall; it is changed on the POS.",
     "pickup_order": "The guest picks this order up, no courier has it. Close it when it is handed over.",
     "external_courier_service": "An outside courier service carries this order: Fast Legs. "
-    "Call that off on the till first.",
+    "Call that off on the POS first.",
     "not_confirmed": "The order is not confirmed yet. Confirm it first (status WaitCooking).",
     "confirmation_off": "This restaurant does not confirm orders: switch it on in iikoWeb first.",
     "paid_on_the_way": "This restaurant takes the payment when the order leaves, and iiko then knows no "
@@ -57,38 +57,38 @@ REFUSALS_409 = {
     "not_on_the_way": "iiko takes this only from the status OnWay. Set OnWay first.",
     "not_paid": "The payments do not cover the order. Change the payment first, then close it.",
     "payment_processed": "A payment of this order is processed already; iiko then changes none. "
-    "Do it on the till.",
-    "till_too_old": "The till has version 7.0.0, iiko needs 7.5.4 for this. Update the till or do it there.",
+    "Do it on the POS.",
+    "till_too_old": "The POS has version 7.0.0, iiko needs 7.5.4 for this. Update the POS or do it there.",
     "being_cooked": "The kitchen has the order; its confirmation cannot be taken back.",
     "already_confirmed": "Only an unconfirmed order can be confirmed; this one is.",
     "set_by_kitchen": "This status is set by the kitchen; iiko lets nobody else set it.",
     "discount_not_supported_by_iiko": "iiko has no operation that changes the discount of an order it has. "
-    "The hub can re-issue the order with the discount: a new one is made and this one cancelled, so number "
-    "and id change. Ask with reissue: true, or have it given on the till.",
+    "The hub can reissue the order with the discount: a new one is made and this one cancelled, so number "
+    "and id change. Ask with reissue: true, or have it given on the POS.",
     "status_unknown": "The order has no status that the hub knows, so it may be in the kitchen. "
-    "Give the discount on the till.",
-    "kitchen_has_it": "The kitchen has the order, so it cannot be re-issued. Give the discount on the till.",
-    "has_combo": "A combo cannot be re-issued: iiko does not tell all of it. Give the discount on the till.",
-    "has_compound_item": "A dish of several parts cannot be re-issued: iiko does not tell all of it. "
-    "Give the discount on the till.",
-    "no_items": "The hub knows of no items in this order. Give the discount on the till.",
-    "has_tips": "Tips cannot be carried over to a new order. Change that on the till first, or give the "
+    "Give the discount on the POS.",
+    "kitchen_has_it": "The kitchen has the order, so it cannot be reissued. Give the discount on the POS.",
+    "has_combo": "A combo cannot be reissued: iiko does not tell all of it. Give the discount on the POS.",
+    "has_compound_item": "A dish of several parts cannot be reissued: iiko does not tell all of it. "
+    "Give the discount on the POS.",
+    "no_items": "The hub knows of no items in this order. Give the discount on the POS.",
+    "has_tips": "Tips cannot be carried over to a new order. Change that on the POS first, or give the "
     "discount there.",
     "has_loyalty": "A coupon or a loyalty programme works on this order and cannot be carried over. "
-    "Give the discount on the till.",
+    "Give the discount on the POS.",
     "has_external_data": "Data of another program hangs on this order and cannot be carried over whole. "
-    "Give the discount on the till.",
+    "Give the discount on the POS.",
     "has_external_courier": "A courier service is called for this order already. Give the discount on the "
-    "till.",
-    "payment_not_rebuildable": "The order has a payment that cannot be put down anew from outside. "
-    "Change that on the till first, or give the discount there.",
+    "POS.",
+    "payment_not_rebuildable": "The order has a payment that cannot be entered again from outside. "
+    "Change that on the POS first, or give the discount there.",
     "payments_to_share": "The order has several payments, and only a person knows which of them the discount "
     "lowers. Put down one payment (update-payment), then give the discount.",
-    "discount_total_unknown": "What the order will cost with this discount is known to the till alone, so "
-    "its payments cannot be set. Give the discount on the till.",
-    "discount_not_rebuildable": "The order has a discount that cannot be given anew from outside. "
-    "Give the discount on the till.",
-    "discount_unsettled": "A discount of this order ended in a way that a person must look at first. "
+    "discount_total_unknown": "What the order will cost with this discount is known to the POS alone, so "
+    "its payments cannot be set. Give the discount on the POS.",
+    "discount_not_rebuildable": "The order has a discount that cannot be given again from outside. "
+    "Give the discount on the POS.",
+    "discount_unsettled": "A discount of this order ended in a way that needs attention, see it first. "
     "See its commands.",
     "already_so": "The order has this status already.",
     "change_under_way": "The order is so now, but another change is on its way. "
@@ -116,7 +116,7 @@ REFUSALS_422 = {
     "Visa = 09322f46-578a-d210-add7-eec222a08871.",
     "payment_type_not_external": "iiko takes Visa only itself, so it cannot have been paid outside iiko.",
     "loyalty_card_needs_guest": "iiko takes a payment from a loyalty card only with the guest's own proof "
-    "(credential, searchScope), which the hub neither takes nor keeps. Put it down on the till.",
+    "(credential, searchScope), which the hub neither takes nor keeps. Put it down on the POS.",
     "payment_type_ambiguous": "Several payment types are of the kind Card. Give paymentTypeId, or have the "
     "usual one chosen in the admin (Organizations, Beryozka, Usual payment types): "
     "Visa = 09322f46-578a-d210-add7-eec222a08871; Mir = 1a2b3c4d-0000-4000-8000-000000000001.",
@@ -175,7 +175,7 @@ _REJECTED = (
         "error": {
             "code": "OrderStatusChangedInIikoFront",
             "message": "Can not update order, order status was changed at the restaurant checkout",
-            "cause": "The order was changed on the till meanwhile, or cannot take this status from where "
+            "cause": "The order was changed on the POS meanwhile, or cannot take this status from where "
             "it is.",
             "next_step": "Wait for the order to be refreshed, then choose the next status.",
         },
@@ -298,9 +298,9 @@ def _discount_answers() -> dict[int, OpenApiResponse]:
         ),
         "the kitchen was faster": _ended("rejected", "undone_cooking", "", phase="cancel_new"),
         "no new order in time": _ended("expired", "reissue_unproved", "", phase="create"),
-        "a person has to look": _ended("attention", "two_orders", "", phase="cancel_new"),
+        "needs attention": _ended("attention", "two_orders", "", phase="cancel_new"),
     }
-    told = "It is over: confirmed, rejected, expired, or a person has to look (`attention`)."
+    told = "It is over: confirmed, rejected, expired, or needs attention (`attention`)."
     return ANSWERS | {
         200: OpenApiResponse(
             CommandSerializer, told, examples=[_answer(name, one) for name, one in ended.items()]

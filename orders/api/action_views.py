@@ -160,6 +160,6 @@ class CommandViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[OrderCom
     def get_queryset(self) -> QuerySet[OrderCommand]:
         return in_scope(self.request, super().get_queryset(), path="order__organization_id")
 
-    @extend_schema(summary="What became of a wish")
+    @extend_schema(summary="What became of a command")
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().retrieve(request, *args, **kwargs)

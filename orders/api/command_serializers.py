@@ -147,8 +147,8 @@ class UpdateStatusSerializer(StrictSerializer):
 class AssignCourierSerializer(StrictSerializer):
     courier_id = IikoIdField(
         allow_null=True,
-        help_text="iiko's id, see GET couriers; null takes the courier off (till 8.6.6). That iiko does so "
-        "is a guess until a till has shown it: the command is confirmed once the order shows no courier.",
+        help_text="iiko's id, see GET couriers; null takes the courier off (POS 8.6.6). That iiko does so "
+        "is a guess until a POS has shown it: the command is confirmed once the order shows no courier.",
     )
     courier_name = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, help_text="Not needed: the dictionary knows it."
@@ -167,7 +167,7 @@ class PaymentSerializer(StrictSerializer):
         "it. Only with payment types that iiko lets be processed outside.",
     )
     isFiscalizedExternally = serializers.BooleanField(  # noqa: N815
-        default=False, help_text="The receipt was printed outside iiko (till 7.6.3)."
+        default=False, help_text="The receipt was printed outside iiko (POS 7.6.3)."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class CancelSerializer(StrictSerializer):
         allow_null=True,
         default=None,
         help_text="How food that is made already is removed. Left out, the one type that writes it off at "
-        "the restaurant's cost is taken, and the command's `wish` names it; where there is none or several: "
+        "the restaurant's cost is taken, and the command's `params` name it; where there is none or several: "
         "422 `removal_type_needed`.",
     )
 
@@ -236,7 +236,7 @@ class ApplyDiscountSerializer(StrictSerializer):
     reissue = serializers.BooleanField(
         required=False,
         default=False,
-        help_text="The order may be re-issued with the discount under another number and id, and this one "
+        help_text="The order may be reissued with the discount under another number and id, and this one "
         "cancelled: before cooking and with no processed payment. Courier, problem mark and tracking "
         "link are not carried over.",
     )

@@ -123,7 +123,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         help_text="Handed over after the promised time, or not yet though it has passed."
     )
     pending_commands = serializers.SerializerMethodField(
-        help_text="Wishes on their way to iiko; the fields above change only once iiko confirms. A wish "
+        help_text="Commands on their way to iiko; the fields above change only once iiko confirms. A command "
         "alone does not move `updated_at`: follow it at GET commands/{id}."
     )
 
@@ -165,7 +165,7 @@ class OrderDetailSerializer(OrderSerializer):
     )
     allowed_actions = serializers.SerializerMethodField(help_text="What may be asked of the order now.")
     related_orders = serializers.SerializerMethodField(
-        help_text="The others of its story, the nearest first: what it was moved from or to, split from or "
+        help_text="Related orders, the nearest first: what it was moved from or to, split from or "
         "into. Each has a timeline of its own."
     )
 

@@ -1,4 +1,4 @@
-"""Somebody has seen to what went wrong: it is counted no more, and the story says who and when."""
+"""Somebody has seen to what went wrong: it is counted no more, and the timeline says who and when."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def acknowledge_command(*, command_id: int, by: str, now: datetime) -> bool:
         raise UnknownOrder(_("There is no such command."))
     command: OrderCommand = locked[1]
     if command.state not in FAILED_STATES:
-        raise NotAllowed("not_failed", _("This command was not refused or given up."))
+        raise NotAllowed("not_failed", _("This command was not refused or abandoned."))
     if command.acknowledged_at is not None:
         return False
     command.acknowledged_at, command.acknowledged_by = now, by[:200]

@@ -1,4 +1,4 @@
-"""Carrying a wish to iiko and following it until iiko says yes or no, one step at a time.
+"""Carrying a command to iiko and following it until iiko says yes or no, one step at a time.
 
 A step is claimed and written down before iiko is asked, and no transaction is open meanwhile. Whoever
 dies in between leaves a command that was *sent* as far as anybody knows: it is never sent again, the
@@ -145,7 +145,7 @@ def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim 
 
 
 def _why_overtaken(command: OrderCommand) -> str:
-    """Name the other wish for this order that leaves nothing to do; empty: there is none."""
+    """Name the other command for this order that leaves nothing to do; empty: there is none."""
     if replacement.is_reissued(command.order_id):
         # Cancelled is not what somebody wanted who asked to cancel: the meal is cooked under the new order.
         return "order_made_anew"
@@ -331,7 +331,7 @@ def _go_on(command: OrderCommand, outcome: StepOutcome, now: datetime) -> None:
     command.error_code, command.error = outcome.code[:100], outcome.error
     command.next_attempt_at = now + (outcome.wait or timedelta())
     if outcome.state == CommandState.PENDING:
-        # What is sent anew must not be followed by the name of what was refused.
+        # What is sent again must not be followed by the name of what was refused.
         command.sent_at, command.correlation_id = None, ""
         command.poll_count += 1
     elif outcome.correlation_id:

@@ -1,4 +1,4 @@
-"""Whether an order shows what was wished: the proof that needs no answer of iiko's."""
+"""Whether an order shows what was asked for: the proof that needs no answer of iiko's."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LATER: dict[DeliveryStatus, set[DeliveryStatus]] = {
     DeliveryStatus.ON_WAY: _AFTER_SENDING,
     DeliveryStatus.DELIVERED: {DeliveryStatus.CLOSED},
 }
-"""Where an order has come further than was wished, the wish is fulfilled as well."""
+"""Where an order has come further than was asked for, the command is fulfilled as well."""
 
 _SAME_TIME = timedelta(minutes=1)
-"""A guess: no source says to what a till rounds the time of delivery it was given."""
+"""A guess: no source says to what a POS rounds the time of delivery it was given."""
 
 
 FIELDS = ("status", "is_deleted", "courier_id", "payments", "when_delivered")
@@ -49,9 +49,9 @@ def proves_itself(command: OrderCommand) -> bool:
 
 
 def came_true(command: OrderCommand, fields: Fields) -> bool:
-    """Whether the mirror fulfils a wish for which nothing was sent.
+    """Whether the mirror fulfils a command for which nothing was sent.
 
-    Another change sent since the wish was made may not be in the mirror yet: what it shows is then not
+    Another change sent since the command was made may not be in the mirror yet: what it shows is then not
     what the order will be.
     """
     if not shows(command, fields):
@@ -83,12 +83,12 @@ def _earlier(command: OrderCommand) -> OrderCommandQuerySet:
 
 
 def is_so(kind: str, params: Fields, fields: Fields) -> bool:
-    """Whether an order is just as wished."""
+    """Whether an order is just as asked for."""
     return _FULFILMENT[CommandKind(kind)](params, fields)
 
 
 def _has_come_further(command: OrderCommand, fields: Fields) -> bool:
-    """Whether the order is past what was wished, and not because the hub had asked for that before."""
+    """Whether the order is past what was asked for, and not because the hub had asked for that before."""
     if command.kind != CommandKind.UPDATE_STATUS or not _is_at_its_time(command.params, fields):
         return False
     later = _LATER.get(DeliveryStatus(command.params["status"]), set())
@@ -104,7 +104,7 @@ def _status(params: Fields, fields: Fields) -> bool:
 
 
 def _is_at_its_time(params: Fields, fields: Fields) -> bool:
-    """Whether the order was delivered when the wish says, if it says when."""
+    """Whether the order was delivered when the command says, if it says when."""
     if not params.get("delivered_at"):
         return True
     shown = fields.get("when_delivered")
@@ -118,7 +118,7 @@ def _courier(params: Fields, fields: Fields) -> bool:
 
 def _payments(params: Fields, fields: Fields) -> bool:
     wanted, shown = params["payments"], fields.get("payments") or []
-    # A till may tell nothing of receipts: then they prove nothing, either way.
+    # A POS may tell nothing of receipts: then they prove nothing, either way.
     are_receipts_told = all(one.get("is_fiscalized_externally") is not None for one in shown)
     flags = ("is_processed_externally", *(["is_fiscalized_externally"] if are_receipts_told else []))
     return _sums(wanted, "payment_type_id", flags) == _sums(shown, "type_id", flags)

@@ -27,13 +27,13 @@ logger = structlog.stdlib.get_logger(__name__)
 Clock = Callable[[], datetime]
 
 SEND_WITHIN = timedelta(minutes=15)
-"""A wish that could not be sent for so long is given up: nobody expects it any more."""
+"""A command that could not be sent for so long is abandoned: nobody expects it any more."""
 
 LOOK_FOR = timedelta(minutes=10)
 """How long an order is looked at after a lost answer. One that then shows nothing was not changed."""
 
 FOLLOW_FOR = timedelta(hours=24)
-"""A till may be offline and carry a command out later; after so long it is given up."""
+"""A POS may be offline and carry a command out later; after so long it is abandoned."""
 
 # iiko wants 2–5 s between two questions (docs/iiko.md#command-status).
 PAUSES = (timedelta(seconds=2), timedelta(seconds=3), timedelta(seconds=5))
@@ -113,7 +113,7 @@ def since(command: OrderCommand) -> datetime:
 
 
 def busy(error: IikoBusy) -> timedelta:
-    # Asked earlier, the client itself says no; a wish that grows too old meanwhile is given up in time.
+    # Asked earlier, the client itself says no; a command that grows too old meanwhile is abandoned in time.
     return timedelta(seconds=min(max(error.retry_after_s, 1), _LONGEST_BUSY_S))
 
 

@@ -21,7 +21,7 @@ class Meaning:
     next_step: Any
 
 
-_AT_THE_POS = _("Look at the order on the till and do it there if it is still wanted.")
+_AT_THE_POS = _("Look at the order on the POS and do it there if it is still wanted.")
 _READ_AGAIN = _("Read the dictionaries again and choose another one.")
 _SWITCH_ON = _("Have it switched on in iikoWeb, then try again.")
 
@@ -30,19 +30,19 @@ NOT_SHOWN = "not_shown"
 
 OF_IIKO: dict[str, Meaning] = {
     "OrderStatusChangedInIikoFront": Meaning(
-        _("The order was changed on the till meanwhile, or cannot take this status from where it is."),
+        _("The order was changed on the POS meanwhile, or cannot take this status from where it is."),
         _("Wait for the order to be refreshed, then choose the next status."),
     ),
     "IllegalDeliveryStatus": Meaning(
-        _("The till does not allow this in the order's present status."),
+        _("The POS does not allow this in the order's present status."),
         _("Take the steps in between first: confirm, send, deliver, close."),
     ),
     "WrongDeliveryStatus": Meaning(
-        _("The till does not allow this status for this order."),
-        _("Take the steps in between first, or do it on the till."),
+        _("The POS does not allow this status for this order."),
+        _("Take the steps in between first, or do it on the POS."),
     ),
-    "OrderNotFound": Meaning(_("The till does not know this order."), _AT_THE_POS),
-    "OrderItemsNotExists": Meaning(_("The till does not find the items of this order."), _AT_THE_POS),
+    "OrderNotFound": Meaning(_("The POS does not know this order."), _AT_THE_POS),
+    "OrderItemsNotExists": Meaning(_("The POS does not find the items of this order."), _AT_THE_POS),
     "CourierIdDoesNotExist": Meaning(
         _("iiko does not know this courier."),
         _("Read the dictionaries again and choose another courier."),
@@ -68,27 +68,25 @@ OF_IIKO: dict[str, Meaning] = {
         _("The payment carries more data than iiko takes."), _("Choose another payment type.")
     ),
     "EntityAlreadyInUse": Meaning(
-        _("The order is open on a till, or a payment of it is processed."),
-        _("Close it on the till and try again, or do it there."),
+        _("The order is open on a POS, or a payment of it is processed."),
+        _("Close it on the POS and try again, or do it there."),
     ),
     "TerminalGroupDisabled": Meaning(
-        _("The restaurant's tills are switched off."), _("Switch them on, then try again.")
+        _("The restaurant's POS terminals are switched off."), _("Switch them on, then try again.")
     ),
-    "TerminalGroupUnregistered": Meaning(_("iiko does not know the restaurant's tills."), _SWITCH_ON),
-    "TerminalGroupIdNotDetermined": Meaning(_("iiko cannot tell which till has the order."), _AT_THE_POS),
+    "TerminalGroupUnregistered": Meaning(_("iiko does not know the restaurant's POS terminals."), _SWITCH_ON),
+    "TerminalGroupIdNotDetermined": Meaning(_("iiko cannot tell which POS has the order."), _AT_THE_POS),
     "OrganizationUnregistered": Meaning(_("iiko does not know this restaurant."), _SWITCH_ON),
     "OrganizationDisabled": Meaning(_("The restaurant is switched off in iiko."), _SWITCH_ON),
-    TOO_OLD: Meaning(
-        _("The till's version is too old for this."), _("Do it on the till, or have it updated.")
-    ),
+    TOO_OLD: Meaning(_("The POS's version is too old for this."), _("Do it on the POS, or have it updated.")),
     "TooSmallDeliveryDate": Meaning(
         _("The time given is before the order was made."), _("Correct the time, then try again.")
     ),
     "InconsistentUpdates": Meaning(
-        _("Two changes met on the till."), _("Wait for the order to be refreshed and try again.")
+        _("Two changes met on the POS."), _("Wait for the order to be refreshed and try again.")
     ),
     "MayBeInconsistentUpdates": Meaning(
-        _("Two changes may have met on the till."), _("Look at the order before you try again.")
+        _("Two changes may have met on the POS."), _("Look at the order before you try again.")
     ),
     "InternalServerError": Meaning(
         _("Something failed within iiko."), _("Look at the order before you try again.")
@@ -144,7 +142,7 @@ OF_HUB: dict[str, Meaning] = {
     ),
     "order_deleted": Meaning(
         _("The order was deleted in iiko before this could be sent; nothing was sent."),
-        _("See whether another order took its place on the till."),
+        _("See whether another order took its place on the POS."),
     ),
     "unknown_to_iiko": Meaning(
         _("iiko stopped listing the order before this could be sent; nothing was sent."), _AT_THE_POS
@@ -166,7 +164,7 @@ OF_HUB: dict[str, Meaning] = {
     ),
     "not_done": Meaning(
         _(
-            "iiko's answer was lost, and the order shows no trace of the change. A till that was offline may "
+            "iiko's answer was lost, and the order shows no trace of the change. A POS that was offline may "
             "still carry it out."
         ),
         _AT_THE_POS,
@@ -175,36 +173,36 @@ OF_HUB: dict[str, Meaning] = {
         _("iiko's answer was lost. The order is over by now and does not show the change."), _AT_THE_POS
     ),
     NOT_SHOWN: Meaning(_("iiko said that it is done, but the order does not show the change."), _AT_THE_POS),
-    "no_answer": Meaning(_("The till never answered; it may have been offline."), _AT_THE_POS),
+    "no_answer": Meaning(_("The POS never answered; it may have been offline."), _AT_THE_POS),
     "given_up": Meaning(
-        _("It was given up by a person. It had been sent: iiko may still carry it out."), _AT_THE_POS
+        _("It was abandoned by a person. It had been sent: iiko may still carry it out."), _AT_THE_POS
     ),
     "given_up_unsent": Meaning(
-        _("It was given up by a person before it was sent."), _("Ask again if it is still wanted.")
+        _("It was abandoned by a person before it was sent."), _("Ask again if it is still wanted.")
     ),
 }
 """The hub's own."""
 
-_CHANGE_FIRST = _("Change that on the till first, or give the discount there.")
-_GIVE_AT_POS = _("Give the discount on the till.")
-_OLD_STAYS = _("The order stays as it was. Give the discount on the till, or ask again.")
-_LOOK_AT_BOTH = _("Look at both orders on the till now and leave the guest exactly one of them.")
+_CHANGE_FIRST = _("Change that on the POS first, or give the discount there.")
+_GIVE_AT_POS = _("Give the discount on the POS.")
+_OLD_STAYS = _("The order stays as it was. Give the discount on the POS, or ask again.")
+_LOOK_AT_BOTH = _("Look at both orders on the POS now and leave the guest exactly one of them.")
 
 OF_REBUILDING: dict[str, Meaning] = {
     "status_unknown": Meaning(
         _("The order has no status that the hub knows, so it may be in the kitchen."), _GIVE_AT_POS
     ),
-    "kitchen_has_it": Meaning(_("The kitchen has the order, so it cannot be re-issued."), _GIVE_AT_POS),
+    "kitchen_has_it": Meaning(_("The kitchen has the order, so it cannot be reissued."), _GIVE_AT_POS),
     "payment_processed": Meaning(
         _("A payment of this order is processed already, and a new order would be without it."),
         _GIVE_AT_POS,
     ),
-    "has_combo": Meaning(_("A combo cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_POS),
+    "has_combo": Meaning(_("A combo cannot be reissued: iiko does not tell all of it."), _GIVE_AT_POS),
     "has_compound_item": Meaning(
-        _("A dish of several parts cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_POS
+        _("A dish of several parts cannot be reissued: iiko does not tell all of it."), _GIVE_AT_POS
     ),
     "item_not_rebuildable": Meaning(
-        _("An item cannot be re-issued: iiko does not tell all of it."), _GIVE_AT_POS
+        _("An item cannot be reissued: iiko does not tell all of it."), _GIVE_AT_POS
     ),
     "no_items": Meaning(_("The hub knows of no items in this order."), _GIVE_AT_POS),
     "has_tips": Meaning(_("Tips cannot be carried over to a new order."), _CHANGE_FIRST),
@@ -219,10 +217,10 @@ OF_REBUILDING: dict[str, Meaning] = {
     ),
     "has_external_courier": Meaning(_("A courier service is called for this order already."), _GIVE_AT_POS),
     "discount_not_rebuildable": Meaning(
-        _("The order has a discount that cannot be given anew from outside."), _GIVE_AT_POS
+        _("The order has a discount that cannot be given again from outside."), _GIVE_AT_POS
     ),
     "payment_not_rebuildable": Meaning(
-        _("The order has a payment that cannot be put down anew from outside."), _CHANGE_FIRST
+        _("The order has a payment that cannot be entered again from outside."), _CHANGE_FIRST
     ),
     "payments_to_share": Meaning(
         _("The order has several payments, and only a person knows which of them the discount lowers."),
@@ -230,7 +228,7 @@ OF_REBUILDING: dict[str, Meaning] = {
     ),
     "discount_total_unknown": Meaning(
         _(
-            "What the order will cost with this discount is known to the till alone, so its payments cannot "
+            "What the order will cost with this discount is known to the POS alone, so its payments cannot "
             "be set."
         ),
         _GIVE_AT_POS,
@@ -253,18 +251,18 @@ OF_REBUILDING: dict[str, Meaning] = {
         _("Look at the order and ask again if it is still wanted."),
     ),
 }
-"""Why an order cannot be re-issued without loss."""
+"""Why an order cannot be reissued without loss."""
 
 OF_DISCOUNT: dict[str, Meaning] = {
     "order_not_shown": Meaning(
         _("iiko did not show the order when it was asked for it; nothing was sent."), _GIVE_AT_POS
     ),
     "till_offline": Meaning(
-        _("The till does not answer just now, so no new order was sent."), _("Ask again once it does.")
+        _("The POS does not answer just now, so no new order was sent."), _("Ask again once it does.")
     ),
     "no_draft": Meaning(
         _("There is no draft of this order that could be changed."),
-        _("Allow it to be re-issued (reissue), or give the discount on the till."),
+        _("Allow it to be reissued (reissue), or give the discount on the POS."),
     ),
     "draft_locked": Meaning(
         _("Somebody is editing the draft of this order."), _("Wait until they are done, then ask again.")
@@ -286,7 +284,7 @@ OF_DISCOUNT: dict[str, Meaning] = {
     ),
     "draft_unproved": Meaning(
         _("The draft was sent, and the order does not show the discount."),
-        _("Look at the order on the till."),
+        _("Look at the order on the POS."),
     ),
     "reissue_refused": Meaning(_("The new order was not taken."), _OLD_STAYS),
     "reissue_not_done": Meaning(
@@ -294,7 +292,7 @@ OF_DISCOUNT: dict[str, Meaning] = {
         _("The order stays as it was. Should the new one turn up later, the hub takes it back."),
     ),
     "reissue_unproved": Meaning(
-        _("The till has not taken the new order in time."),
+        _("The POS has not taken the new order in time."),
         _("The order stays as it was. Should the new one be taken later, the hub takes it back."),
     ),
     "reissue_cancelled": Meaning(_("Somebody cancelled the new order meanwhile."), _OLD_STAYS),
@@ -315,10 +313,10 @@ OF_DISCOUNT: dict[str, Meaning] = {
         _("iiko could not be reached to cancel the old order, so the new one was taken back."), _OLD_STAYS
     ),
     "undone_differs": Meaning(
-        _("The till made the new order otherwise than asked, so it was taken back."), _OLD_STAYS
+        _("The POS made the new order otherwise than asked, so it was taken back."), _OLD_STAYS
     ),
     "undone_late": Meaning(
-        _("The till took the new order after all, when nobody waited for it; it was taken back."), _OLD_STAYS
+        _("The POS took the new order after all, when nobody waited for it; it was taken back."), _OLD_STAYS
     ),
     "cancel_asked": Meaning(
         _("A cancellation of the order was asked for meanwhile, so no discount was given."),
@@ -338,10 +336,10 @@ OF_DISCOUNT: dict[str, Meaning] = {
         _("The old and the new order may both be alive: the new one could not be taken back."), _LOOK_AT_BOTH
     ),
     "both_cancelled": Meaning(
-        _("The old and the new order are both cancelled."), _("Take the order anew if the guest waits.")
+        _("The old and the new order are both cancelled."), _("Take the order again if the guest waits.")
     ),
     "given_up_midway": Meaning(
-        _("It was given up by a person while the new order was on its way."), _LOOK_AT_BOTH
+        _("It was abandoned by a person while the new order was on its way."), _LOOK_AT_BOTH
     ),
     "seen_to": Meaning(_("A person has seen to it."), _("Nothing more is to be done.")),
 }

@@ -41,7 +41,7 @@ def courier(organization: Organization, courier_id: str) -> Courier:
     """Return a courier of the restaurant.
 
     Raises:
-        BadWish: there is none with this id, or iiko has deleted it.
+        InvalidParams: there is none with this id, or iiko has deleted it.
     """
     found = Courier.objects.filter(organization=organization, iiko_id=canonical_id(courier_id)).first()
     if found is None:
@@ -62,7 +62,7 @@ def payments(order: Order, asked: Sequence[AskedPayment]) -> list[dict[str, Any]
     """Return the payments with their types; together they cover the order.
 
     Raises:
-        BadWish: a type is not known, not clear, or the sums are too small.
+        InvalidParams: a type is not known, not clear, or the sums are too small.
     """
     resolved = [_payment(order, one) for one in asked]
     put_down = sum(one.sum_minor for one in asked)
@@ -104,7 +104,7 @@ def _refuse_loyalty_card() -> NoReturn:
         "loyalty_card_needs_guest",
         _(
             "iiko takes a payment from a loyalty card only with the guest's own proof (credential, "
-            "searchScope), which the hub neither takes nor keeps. Put it down on the till."
+            "searchScope), which the hub neither takes nor keeps. Put it down on the POS."
         ),
     )
 
@@ -176,7 +176,7 @@ def _no_type_of(kind: PaymentKind, order: Order) -> str:
 
 
 def fits(entry: DictionaryEntry, order: Order) -> bool:
-    """Whether a payment type is of the order's till group; any may be where nobody told that, as with SOI."""
+    """Whether a payment type is of the order's terminal group; any may be where that is unknown (SOI)."""
     groups = entry.data.get("terminal_group_ids") or []
     return not groups or not order.terminal_group_id or order.terminal_group_id in groups
 
@@ -191,13 +191,13 @@ def _listed(entries: Iterable[DictionaryEntry]) -> str:
 def cancellation(
     subject: Subject, reason: str, cause_id: str | None, removal_type_id: str | None
 ) -> dict[str, Any]:
-    """Return comment, cause and removal type; what the till's version does not know is left out.
+    """Return comment, cause and removal type; what the POS's version does not know is left out.
 
     Where food is being made and nobody chose, the one type that writes it off at the restaurant's cost is
     taken: food that is made is never written off nowhere, nor on somebody, without being asked for.
 
     Raises:
-        BadWish: a cause or type is not known, or one is needed and not clear.
+        InvalidParams: a cause or type is not known, or one is needed and not clear.
     """
     organization = subject.organization
     cause = _entry(organization, DictionaryKind.CANCEL_CAUSE, cause_id) if cause_id else None
@@ -222,10 +222,10 @@ def cancellation(
 
 
 def words_of_cancellation(subject: Subject, reason: str, *, is_printed: bool = False) -> dict[str, Any]:
-    """Return what goes with a cancellation of the hub's own, as far as the till's version knows it.
+    """Return what goes with a cancellation of the hub's own, as far as the POS's version knows it.
 
     Raises:
-        BadWish: items are printed, and it is not clear how they are to be deleted.
+        InvalidParams: items are printed, and it is not clear how they are to be deleted.
     """
     takes_ids = _knows(subject, CAUSES_FROM)
     removal = removal_type(subject.organization) if is_printed and takes_ids else None
@@ -246,13 +246,13 @@ _BEING_MADE = (DeliveryStatus.COOKING_STARTED, DeliveryStatus.COOKING_COMPLETED)
 
 
 def needs_removal_type(subject: Subject) -> bool:
-    """Whether food of the order is being made or is made already, and the till takes a removal type."""
+    """Whether food of the order is being made or is made already, and the POS takes a removal type."""
     if not _knows(subject, CAUSES_FROM):
         return False
     order = subject.order
     if order.when_printed is not None or any(item.get("when_printed") for item in order.items):
         return True
-    # SOI tells nothing of printing. With no types known the till decides.
+    # SOI tells nothing of printing. With no types known the POS decides.
     return order.status in _BEING_MADE and bool(removal_types(order.organization_id))
 
 
@@ -285,7 +285,7 @@ def _removal_of_made_food(organization: Organization) -> DictionaryEntry:
     """Take the one type that writes off, if the restaurant bears it; nobody is charged unasked.
 
     Raises:
-        BadWish: there is none such, or several.
+        InvalidParams: there is none such, or several.
     """
     writing = [entry for entry in removal_types(organization.iiko_id) if writes_off(entry)]
     if len(writing) == 1 and writing[0].data.get("can_write_off_to_cafe"):
@@ -300,7 +300,7 @@ def removal_type(organization: Organization) -> DictionaryEntry:
     stood.
 
     Raises:
-        BadWish: neither is there.
+        InvalidParams: neither is there.
     """
     entries = removal_types(organization.iiko_id)
     harmless = [entry for entry in entries if not writes_off(entry)]

@@ -1,4 +1,4 @@
-"""The one call of each kind of wish, in the vendor's operations."""
+"""The one call of each kind of command, in the vendor's operations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from organizations.models.organization import Organization
 
 
 def order_of(command: OrderCommand) -> Order:
-    """Read the order of a command anew: its row may have been joined with another since the claim."""
+    """Read the order of a command again: its row may have been joined with another since the claim."""
     return Order.objects.select_related("organization__api_login").get(commands=command.pk)
 
 
@@ -75,13 +75,13 @@ def _status(client: IikoClient, order: Order, command: OrderCommand) -> str:
 
 
 OLDER_COURIER_CALL = "older_courier_call"
-"""In ``saga``: the till turned out too old for the call that the dictionaries promised."""
+"""In ``state_data``: the POS turned out too old for the call that the dictionaries promised."""
 
 
 def _courier(client: IikoClient, order: Order, command: OrderCommand) -> str:
-    """Change the courier by the call that the till knows.
+    """Change the courier by the call that the POS knows.
 
-    A version that nobody knows gets the older call, which every till takes; only that one cannot take a
+    A version that nobody knows gets the older call, which every POS takes; only that one cannot take a
     courier off. Where iiko surely did nothing because it does not know the newer call, the older follows.
     """
     courier_id: str | None = command.params["courier_id"]
@@ -115,7 +115,7 @@ def _is_unknown_call(error: IikoError) -> bool:
 
 
 def may_go_the_older_way(command: OrderCommand, code: str, now: datetime) -> bool:
-    """Whether a courier that iiko refused because of the till's age may be sent by the older call."""
+    """Whether a courier that iiko refused because of the POS's age may be sent by the older call."""
     return (
         command.kind == CommandKind.ASSIGN_COURIER
         and command.params["courier_id"] is not None
@@ -132,7 +132,7 @@ def _payment(client: IikoClient, order: Order, command: OrderCommand) -> str:
             one["payment_type_id"],
             MinorUnits(one["sum_minor"]),
             is_processed_externally=one.get("is_processed_externally", False),
-            # Tills know it from 7.6.3, as they do this operation; what is not so needs no word.
+            # POS terminals know it from 7.6.3, as they do this operation; what is not so needs no word.
             is_fiscalized_externally=one.get("is_fiscalized_externally") or None,
         )
         for one in command.params["payments"]

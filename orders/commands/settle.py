@@ -1,4 +1,4 @@
-"""Commands that the mirror settles: iiko's own news shows that what was wished is done."""
+"""Commands that the mirror settles: iiko's own news shows that what was asked for is done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orders.models.order import Order
 
 
 def settle(orders: Iterable[Order], *, now: datetime) -> None:
-    """End the commands under way whose wish these orders show; the orders are locked and written."""
+    """End the commands under way whose command these orders show; the orders are locked and written."""
     by_id = {order.pk: order for order in orders}
     if not by_id:
         return

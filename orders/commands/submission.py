@@ -1,6 +1,6 @@
 """What people and programs ask of an order: checked, written down, handed to a worker.
 
-Nothing is sent here. The order in the mirror stays as iiko told it until iiko confirms the wish.
+Nothing is sent here. The order in the mirror stays as iiko told it until iiko confirms the command.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _REMEMBERED = ("status", "raw_status", "courier_id", "courier_name", "amount_min
 
 FIRST_PLAUSIBLE = datetime(2000, 1, 1, tzinfo=UTC)
 CLOCKS_APART = timedelta(hours=1)
-"""So far ahead may the clock of a till or a caller be."""
+"""So far ahead may the clock of a POS or a caller be."""
 
 ResolveParams = Callable[[Subject], dict[str, Any]]
 
@@ -61,7 +61,7 @@ def request_status(
     """Ask for a status; ``delivered_at`` (when the guest had it) only with Delivered or Closed.
 
     Raises:
-        UnknownOrder, NotAllowed, BadWish: nothing was stored.
+        UnknownOrder, NotAllowed, InvalidParams: nothing was stored.
     """
     if delivered_at is not None and status not in (DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED):
         raise InvalidParams("delivered_at_unfit", _("delivered_at goes with Delivered and Closed only."))
@@ -87,7 +87,7 @@ def request_courier(*, order_id: int, courier_id: str | None, by: Requester, now
     decides whether it is done.
 
     Raises:
-        UnknownOrder, NotAllowed, BadWish: nothing was stored.
+        UnknownOrder, NotAllowed, InvalidParams: nothing was stored.
     """
 
     def params(subject: Subject) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def request_payment(
     """Ask for other payments in place of all the order has; together they must cover it.
 
     Raises:
-        UnknownOrder, NotAllowed, BadWish: nothing was stored.
+        UnknownOrder, NotAllowed, InvalidParams: nothing was stored.
     """
 
     def params(subject: Subject) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def request_cancel(
     """Ask for a cancellation; ``reason`` becomes the comment, and the cause where one has that name.
 
     Raises:
-        UnknownOrder, NotAllowed, BadWish: nothing was stored.
+        UnknownOrder, NotAllowed, InvalidParams: nothing was stored.
     """
     if len(reason) > LONGEST_COMMENT:
         raise InvalidParams("reason_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
@@ -149,10 +149,10 @@ def request_cancel(
 def request_discount(
     *, order_id: int, asked: calculation.AskedDiscount, by: Requester, now: datetime
 ) -> OrderCommand:
-    """Ask for a discount: in a draft of the order, or with ``asked.reissue`` by making it anew.
+    """Ask for a discount: in a draft of the order, or with ``asked.reissue`` by reissuing it.
 
     Raises:
-        UnknownOrder, NotAllowed, BadWish: nothing was stored.
+        UnknownOrder, NotAllowed, InvalidParams: nothing was stored.
     """
 
     def params(subject: Subject) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _check_no_other_discount(order: Order) -> None:
     if about.filter(state=CommandState.NEEDS_ATTENTION).exists():
         raise NotAllowed(
             "discount_unsettled",
-            _("A discount of this order ended in a way that a person must look at first. See its commands."),
+            _("A discount of this order needs attention first. See its commands."),
         )
     if about.filter(state__in=OPEN_STATES).exists():
         raise NotAllowed(

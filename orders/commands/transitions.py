@@ -72,7 +72,7 @@ def finish(
 ) -> None:
     """End a command that is locked and open; the next one of its order is due.
 
-    ``error`` holds iiko's own words; the hub's are found by ``code`` (``services.refusals``).
+    ``error`` holds iiko's own words; the hub's are found by ``code`` (``commands.refusals``).
     """
     before, command.state = command.state, state
     command.error_code, command.error, command.confirmed_by = code[:100], error, confirmed_by
@@ -103,7 +103,7 @@ def finish(
         correlation_id=command.correlation_id,
     )
     if command.new_order_id:
-        # Once iiko has told of the new order, both stories name each other.
+        # Once iiko has told of the new order, both timelines name each other.
         command_due.send(OrderCommand, command_id=command.pk, at=None)
     following = OrderCommand.objects.filter(order_id=command.order_id, state=CommandState.PENDING)
     if (after := following.order_by("id").first()) is not None:
@@ -111,7 +111,7 @@ def finish(
 
 
 def record(command: OrderCommand, before: str | None, after: str, *, now: datetime, actor: str) -> None:
-    """Write a step of a command into the story of its order."""
+    """Write a step of a command into the timeline of its order."""
     about = {"command_id": command.pk, "kind": command.kind, "params": command.params}
     if command.phase:
         about |= {"phase": str(command.phase), "new_iiko_order_id": command.new_order_id or None}

@@ -254,7 +254,7 @@ def _find(rows: _Rows, report: OrderReport) -> _Row | None:
 
 
 def _identify(rows: _Rows, report: OrderReport) -> tuple[_Row, _Row | None]:
-    """Return the report's row and, where two rows turn out to be one order, the one to give up."""
+    """Return the report's row and, where two rows turn out to be one order, the one to abandon."""
     row = _find(rows, report)
     if row is None:
         raise OrderRowGone(f"The row of event {report.event_id} went away while it was being locked.")

@@ -1,4 +1,4 @@
-"""Orders that iiko tells to be one story: moved to another restaurant, made anew, split.
+"""Orders that iiko tells to be related: moved to another restaurant, reissued, split.
 
 iiko cancels a moved order and makes another in its place; either names the other, or only one of them
 does (``movedFrom…Id``, ``movedTo…Id``, ``parentDeliveryId`` of a delivery). So both directions are
@@ -21,7 +21,7 @@ from orders.models.order import Order
 
 MOST_STEPS = 10
 MOST_ORDERS = 30
-"""Longer stories are told up to here."""
+"""Longer chains are followed up to here."""
 
 
 class Relation(StrEnum):
@@ -51,7 +51,7 @@ _ORGANIZATIONS = {"from_order_id": "from_organization_id", "to_order_id": "to_or
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """Another order of the story. ``order`` is None where it is not here, or not for this reader."""
+    """Another related order. ``order`` is None where it is not here, or not for this reader."""
 
     relation: Relation
     iiko_order_id: str
@@ -60,7 +60,7 @@ class Relative:
 
 
 def relatives_of(order: Order, *, visible: QuerySet[Order]) -> list[Relative]:
-    """The other orders of its story, the nearest first, found among ``visible`` and through them.
+    """Its related orders, the nearest first, found among ``visible`` and through them.
 
     A query for each step away; one for an order that is alone.
     """
@@ -85,11 +85,11 @@ def relatives_of(order: Order, *, visible: QuerySet[Order]) -> list[Relative]:
 
 
 _ABOUT_THEN = timedelta(hours=12)
-"""Numbers begin anew, mostly every day."""
+"""Numbers begin again, mostly every day."""
 
 
 def _in_its_place(order: Order, visible: QuerySet[Order]) -> Iterator[Relative]:
-    """The order that the till made in place of a deleted one: iiko names it nowhere."""
+    """The order that the POS made in place of a deleted one: iiko names it nowhere."""
     began = order.when_created or order.created_at
     same = visible.filter(
         organization_id=order.organization_id, readable_number=order.readable_number

@@ -1,4 +1,4 @@
-"""The story of an order: which changes people are told, and how they are put."""
+"""The timeline of an order: which changes people are told, and how they are put."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ REISSUED = "reissued"
 TITLES = TOLD | {
     ACKNOWLEDGED: _("Seen to"),
     MERGED: _("Joined with another row of the same order"),
-    REISSUED: _("Re-issued"),
+    REISSUED: _("Reissued"),
 }
 
 # What is said for the first time is no change; only these are told even so.
@@ -76,8 +76,8 @@ _BRIEF = {
     "discounts": ("name", "sum_minor"),
 }
 
-# Which time orders a story: the one that is shown. iiko's own where it said one, so that an event that comes
-# late stands where it belongs; of one moment the line that was written first.
+# Which time orders a timeline: the one that is shown. iiko's own where it said one, so that an event that
+# comes late stands where it belongs; of one moment the line that was written first.
 SHOWN_AT = Coalesce("happened_at", "recorded_at")
 
 TIMELINE_COLUMNS = (
@@ -117,7 +117,7 @@ class TimelineBuilder:
                 self._tell(name, before, after)
 
     def merge(self, other: TimelineBuilder, *, duplicate_id: int) -> None:
-        """Take over the story of a row that is given up; between ``open`` and ``close``."""
+        """Take over the timeline of a row that is abandoned; between ``open`` and ``close``."""
         self._rows += other._rows
         self._tell(MERGED, duplicate_id, self._order.pk)
 

@@ -1,4 +1,4 @@
-"""Wishes: what people and programs asked iiko to do with an order, and what became of it.
+"""Commands: what people and programs asked iiko to do with an order, and what became of it.
 
 Imported by ``orders.models.order``, so that Django finds these models there.
 """
@@ -26,7 +26,7 @@ class Phase(models.TextChoices):
 
     READ = "read", _("reading the order")
     SAVE_DRAFT = "save_draft", _("changing the draft")
-    COMMIT_DRAFT = "commit_draft", _("sending the draft to the till")
+    COMMIT_DRAFT = "commit_draft", _("sending the draft to the POS")
     RESTORE_DRAFT = "restore_draft", _("putting the draft back as it was")
     CREATE = "create", _("making the new order")
     CANCEL_OLD = "cancel_old", _("cancelling the old order")
@@ -41,8 +41,8 @@ class CommandState(models.TextChoices):
     UNKNOWN = "unknown", _("no answer, being looked into")
     CONFIRMED = "confirmed", _("done")
     REJECTED = "rejected", _("refused")
-    EXPIRED = "expired", _("given up")
-    NEEDS_ATTENTION = "attention", _("a person has to look")
+    EXPIRED = "expired", _("abandoned")
+    NEEDS_ATTENTION = "attention", _("needs attention")
     """The hub does nothing more by itself; what iiko tells may still settle it."""
 
 
@@ -80,14 +80,15 @@ class OrderCommandQuerySet(models.QuerySet["OrderCommand"]):
 
 
 class OrderCommand(models.Model):
-    """A wish, written before anything is sent. Changed by ``services.commands`` and its neighbours alone.
+    """A command, written before anything is sent. Changed by ``orders.commands`` and its neighbours alone.
 
-    ``wish`` holds what was asked, by the hub's names, sums in 1/100 (``*_minor``); ``order_then`` how the
-    order stood at that moment. ``correlation_id`` is iiko's name of the command. Nothing is sent while
-    ``held_until`` is in the future: a worker has it in hand, or iiko asked to wait.
+    ``params`` holds what was asked, by the hub's names, sums in 1/100 (``*_minor``); ``order_snapshot`` how
+    the order stood at that moment. ``correlation_id`` is iiko's name of the command. Nothing is sent while
+    ``next_attempt_at`` is in the future: a worker has it in hand, or iiko asked to wait.
 
     A discount takes several steps: ``phase`` is the present one (``state`` then says how far that one is),
-    ``new_order_id`` iiko's id of the order made in place of this one, ``saga`` what the steps must know.
+    ``new_order_id`` iiko's id of the order made in place of this one, ``state_data`` what the steps must
+    know.
     """
 
     order = models.ForeignKey(

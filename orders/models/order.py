@@ -48,9 +48,9 @@ def is_over(fields: Mapping[str, Any]) -> bool:
 
 
 class CreationStatus(models.TextChoices):
-    """Whether the till took the order. The Cloud says Success, SOI says OK."""
+    """Whether the POS took the order. The Cloud says Success, SOI says OK."""
 
-    IN_PROGRESS = "InProgress", pgettext_lazy("one order", "being sent to the till")
+    IN_PROGRESS = "InProgress", pgettext_lazy("one order", "being sent to the POS")
     SUCCESS = "Success", _("accepted")
     OK = "OK", _("accepted (SOI)")
     ERROR = "Error", _("not accepted")
@@ -68,7 +68,7 @@ SEEN_TO_WITHIN = timedelta(hours=24)
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> OrderQuerySet:
-        """Neither closed, cancelled nor deleted, nor refused by the till; unknown statuses count as open.
+        """Neither closed, cancelled nor deleted, nor refused by the POS; unknown statuses count as open.
 
         Nor those that iiko no longer lists.
         """
@@ -156,10 +156,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 
 class Order(models.Model):
-    """A delivery order as iiko last told it. Written by ``services.mirror`` alone.
+    """A delivery order as iiko last told it. Written by ``mirror.apply`` alone.
 
-    ``field_ranks`` says of each mirrored field which message set it (see ``services.ranks``), so that
-    late, repeated and partial messages end in the same order whatever way they arrive.
+    ``field_precedence`` says of each mirrored field which message set it (see ``core.mirror.precedence``), so
+    that late, repeated and partial messages end in the same order whatever way they arrive.
     """
 
     organization = models.ForeignKey(
@@ -175,7 +175,7 @@ class Order(models.Model):
     soi_external_id = models.CharField(
         _("external order id (SOI)"), max_length=LONGEST_EXTERNAL_ID, null=True
     )
-    pos_id = models.CharField(_("id on the till"), max_length=200, null=True)
+    pos_id = models.CharField(_("id on the POS"), max_length=200, null=True)
     readable_number = models.CharField(_("number"), max_length=200, null=True)
 
     status = models.CharField(_("status"), max_length=20, choices=Status, null=True)
@@ -351,7 +351,7 @@ class Order(models.Model):
 class MergedOrder(models.Model):
     """The number of a row that turned out to be another's order, so that it still leads there.
 
-    Written by ``services.mirror`` where it deletes the row.
+    Written by ``mirror.apply`` where it deletes the row.
     """
 
     id = models.BigIntegerField(primary_key=True)

@@ -47,7 +47,7 @@ def is_taken(payment: Mapping[str, Any]) -> bool:
 
 
 def settlement_of(row: Paid) -> Settlement:
-    """Work out what is paid and what is due; by the flags alone where a till names no total."""
+    """Work out what is paid and what is due; by the flags alone where a POS names no total."""
     told = row.payments if is_told(row.field_precedence, "payments") else None
     flagged = None if told is None else sum(_sum(one) for one in told if is_taken(one))
     put_down = sum(_sum(one) for one in told or [])

@@ -59,8 +59,8 @@ def chief(client: Client) -> Client:
     return client
 
 
-ONE_NOT_ACCEPTED = "order not accepted by the till, 24 h"
-NONE_NOT_ACCEPTED = "orders not accepted by the till, 24 h"
+ONE_NOT_ACCEPTED = "order not accepted by the POS, 24 h"
+NONE_NOT_ACCEPTED = "orders not accepted by the POS, 24 h"
 
 
 def test_refused_orders_are_counted_for_a_day(chief: Client) -> None:

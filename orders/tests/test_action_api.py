@@ -534,7 +534,7 @@ def test_commands_of_an_order_are_listed_newest_first(acting: Acting) -> None:
 def test_timeline_tells_the_steps(acting: Acting) -> None:
     acting.iiko.answers(STATUS, QUEUED)
     command = acting.asked("update-status", ON_WAY)
-    acting.clock.move(1)  # the story is in order of time, and the request was made by the true clock
+    acting.clock.move(1)  # the timeline is in order of time, and the request was made by the true clock
     acting.step(command)
 
     entries = acting.get(f"orders/{command.order_id}/timeline")["results"]

@@ -560,7 +560,7 @@ def test_reason_is_told_in_the_callers_language(acting: Acting) -> None:
     response = acting.ask("cancel", {}, headers={"Accept-Language": "en"})
 
     assert response.json()["errors"][0]["detail"] == (
-        "The order is closed; iiko changes closed orders only on the till."
+        "The order is closed; iiko changes closed orders only on the POS."
     )
 
 

@@ -565,7 +565,7 @@ class TestPage:
         order = arrive(*messages)
 
         # Session, user, order, relatives, what stands in its place and it in whose, timeline, events twice,
-        # till group, what stands in its place for the buttons, commands under way and ended.
+        # terminal group, what stands in its place for the buttons, commands under way and ended.
         with django_assert_num_queries(13):
             chief.get(f"{ORDERS}{order.pk}/change/")
 

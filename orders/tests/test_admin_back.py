@@ -103,7 +103,7 @@ def test_giving_up_leads_back_to_the_order_and_its_list(chief: Client, order: Or
         {"key": key_of(chief.get(f"{ORDERS}{order.pk}/ask/courier/")), "courier": COURIER_ID},
     )
     command = OrderCommand.objects.get()
-    (url,) = [one for one in links(chief.get(page)) if f"/ordercommand/{command.pk}/give-up/" in one]
+    (url,) = [one for one in links(chief.get(page)) if f"/ordercommand/{command.pk}/abandon/" in one]
 
     answer = chief.post(url)
 

@@ -535,7 +535,7 @@ class TestRefusals:
         assert "/ask/" not in page
         assert (
             "Change the status Assign a courier Change the payment Give a discount Cancel the order "
-            "The order is closed; iiko changes closed orders only on the till."
+            "The order is closed; iiko changes closed orders only on the POS."
         ) in text(response)
 
     def test_only_what_cannot_work_is_off(self, chief: Client) -> None:
@@ -632,7 +632,7 @@ class TestMany:
         page = text(chief.get(address))
 
         assert "№1 Done" in page
-        assert "№2 Refused Орлова Вера Cause: The till does not know this order." in page
+        assert "№2 Refused Орлова Вера Cause: The POS does not know this order." in page
 
     def test_status_and_cancellation_of_many(self, chief: Client) -> None:
         orders = several(2)
@@ -657,7 +657,7 @@ class TestMany:
 
         assert "On the way – fits 1 order of 3" in page
         assert "Delivered – fits 1 order of 3" in page
-        assert page.count("The order is closed; iiko changes closed orders only on the till.") == 1
+        assert page.count("The order is closed; iiko changes closed orders only on the POS.") == 1
         assert_nothing_happened()
 
     def test_status_that_fits_all_is_named_alone_and_one_that_fits_none_is_not_offered(
@@ -831,7 +831,7 @@ class TestCommands:
 
     def test_giving_up_ends_a_command(self, chief: Client) -> None:
         command = stored(arrive())
-        url = f"{COMMANDS}{command.pk}/give-up/"
+        url = f"{COMMANDS}{command.pk}/abandon/"
 
         chief.get(url)
         assert not OrderCommand.objects.get().is_final
@@ -889,7 +889,7 @@ class TestCommands:
             refused_command(order)
         stored(order)
 
-        # session, user, order, relatives, timeline, events twice, till group, commands open and ended
+        # session, user, order, relatives, timeline, events twice, terminal group, commands open and ended
         # and in whose place it was made
         with django_assert_num_queries(11):
             chief.get(page_url(order))
@@ -997,7 +997,7 @@ class TestDiscounts:
             "another number and another id",
             "comes to the kitchen as a new order",
             "sees it cancelled: tell the guest",
-            "Promised payments are put down anew",
+            "Promised payments are entered again",
             "Courier Орлова Вера must be assigned again",
             "The dishes cost",
         ):
@@ -1063,14 +1063,14 @@ class TestDiscounts:
             assert page_url(old) in page
             assert page_url(new) in page
         rows = markup(chief.get(f"{COMMANDS}?state=attention"))
-        assert "A person has to look" in rows
+        assert "Needs attention" in rows
         refused = ask(chief, old, "discount", type=DISCOUNT, sum="51", agreed="on")
-        assert "a person must look at first" in markup(refused)
+        assert "needs attention, see it first" in markup(refused)
 
         chief.post(f"{COMMANDS}{command.pk}/retry/")
         assert OrderCommand.objects.count() == 1
-        assert "exactly one of them" in markup(chief.get(f"{COMMANDS}{command.pk}/give-up/"))
-        chief.post(f"{COMMANDS}{command.pk}/give-up/")
+        assert "exactly one of them" in markup(chief.get(f"{COMMANDS}{command.pk}/abandon/"))
+        chief.post(f"{COMMANDS}{command.pk}/abandon/")
 
         command.refresh_from_db()
         assert (command.state, command.error_code) == ("expired", "seen_to")
@@ -1157,7 +1157,7 @@ class TestPermissions:
         sign_in(client, "orders.view_order", "orders.view_ordercommand", "orders.cancel_order")
 
         assert client.post(f"{COMMANDS}{old.pk}/retry/").status_code == 403
-        assert client.post(f"{COMMANDS}{under_way.pk}/give-up/").status_code == 403
+        assert client.post(f"{COMMANDS}{under_way.pk}/abandon/").status_code == 403
         assert "/retry/" not in markup(client.get(page_url(order)))
 
         assert OrderCommand.objects.count() == 2
@@ -1331,7 +1331,7 @@ class TestCouriers:
         answer = text(ask(chief, order, "courier", courier="nobody"))
 
         assert "nobody: take the courier off" in page
-        assert "has not been seen on a till yet" in page
+        assert "has not been seen on a POS yet" in page
         assert "Asked: Assign a courier – nobody: the courier is taken off." in answer
         assert OrderCommand.objects.get().params == {"courier_id": None, "courier_name": None}
 

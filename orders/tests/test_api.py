@@ -343,7 +343,9 @@ def test_detail_takes_five_queries(key: str) -> None:
     url = f"{URL}/{Order.objects.get().pk}"
     queries(key, url)
 
-    assert len(queries(key, url)) == 5  # the key, the order, its open commands, its till group, its relatives
+    assert (
+        len(queries(key, url)) == 5
+    )  # the key, the order, its open commands, its terminal group, its relatives
 
 
 def test_slash_at_the_end_does_not_matter(key: str) -> None:

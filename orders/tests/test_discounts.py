@@ -169,7 +169,7 @@ def test_reason_says_whether_it_can_be_reissued(acting: Acting) -> None:
 
     assert "reissue: true" in early
     assert "reissue" not in late
-    assert "on the till" in late
+    assert "on the POS" in late
 
 
 def test_restaurant_with_drafts_is_asked_for_one(acting: Acting) -> None:

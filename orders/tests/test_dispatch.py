@@ -1,4 +1,4 @@
-"""Carrying a wish to iiko: answers lost and late, refusals, busy lines, killed workers, two at once."""
+"""Carrying a command to iiko: answers lost and late, refusals, busy lines, killed workers, two at once."""
 
 from __future__ import annotations
 
@@ -464,7 +464,7 @@ def test_restaurant_switched_off_meanwhile_ends_the_command_unsent(acting: Actin
     assert acting.iiko.operations() == []
 
 
-# --- wishes that correct each other ------------------------------------------------------------------
+# --- commands that correct each other ------------------------------------------------------------------
 
 
 def sent_and_done(acting: Acting, command: OrderCommand) -> None:
@@ -553,7 +553,7 @@ def test_refused_command_before_does_not_keep_news_from_counting(acting: Acting)
     first, second = on_way(acting), acting.asked("update-status", {"status": "Waiting"})
     acting.step(first)
     assert first.state == "rejected"
-    acting.has(status="OnWay")  # a person did it on the till
+    acting.has(status="OnWay")  # a person did it on the POS
 
     acting.step(second)
 

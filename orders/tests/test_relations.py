@@ -1,4 +1,4 @@
-"""Orders that were moved, made anew or split are one story, whichever of them says so."""
+"""Orders that were moved, reissued or split are one timeline, whichever of them says so."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_page_tells_both_orders_as_one_timeline(client: Client) -> None:
 
     for page in (english(client, old), english(client, new)):
         told = text(page)
-        timeline = told[told.index("One story") :]
+        timeline = told[told.index("One timeline") :]
         assert (
             timeline.index("№77 Бар «Клён»")
             < timeline.index("On the way")
@@ -229,8 +229,8 @@ def test_page_of_an_order_alone_has_a_timeline(client: Client) -> None:
     page = text(english(client, arrive(A)))
 
     assert "Timeline" in page
-    assert "One story" not in page
-    assert "Orders of one story" not in page
+    assert "One timeline" not in page
+    assert "Related orders" not in page
 
 
 def test_page_says_that_the_other_order_is_not_here(client: Client) -> None:
@@ -253,7 +253,7 @@ def test_cancelled_order_leads_to_the_one_that_replaced_it_and_says_it_once(clie
 
     assert "Replaced by №12 This order is cancelled" in page
     assert f'href="{ORDERS}{new.pk}/change/"' in markup(english(client, old))
-    assert "Orders of one story" not in page
+    assert "Related orders" not in page
     assert "Take a" not in page
     assert "The order was replaced by №12. Ask the same of that one." in page
     assert page.count("Moved: — → became moved on to №12") + page.count("Moved: moved on to №12") == 1
@@ -316,7 +316,7 @@ def test_page_needs_the_permission_to_see_orders(client: Client) -> None:
 
 
 def joined() -> tuple[int, Order]:
-    """The number of a row that was given up, and the order that stayed."""
+    """The number of a row that was abandoned, and the order that stayed."""
     post(Client(), cloud_event(order_id=A, external_number=None))
     post(Client(), soi_message(order_id=None, external_id="S-1"))
     drain()

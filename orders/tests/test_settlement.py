@@ -81,7 +81,7 @@ CASES: dict[str, tuple[dict[str, Any], str, tuple[int | None, int | None]]] = {
         "Payments Наличные cash, paid 479.70 ₽ Paid 479.70 ₽ To collect 0.00 ₽",
         (47970, 0),
     ),
-    "till that names no total": (
+    "POS that names no total": (
         {"payments": [wire_payment(amount=479.7) | POSTED], "processedPaymentsSum": None},
         "Payments Наличные cash, paid 479.70 ₽ Paid 479.70 ₽ To collect 0.00 ₽",
         (47970, 0),

@@ -1,4 +1,4 @@
-"""What iiko says of a restaurant: its tills, couriers and dictionaries; to be looked at."""
+"""What iiko says of a restaurant: its POS terminals, couriers and dictionaries; to be looked at."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class OrganizationFilter(HubDropdownFilter):
 
 
 class TerminalGroupFilter(HubDropdownFilter):
-    """Till groups of the restaurant that is chosen beside it, else of all."""
+    """Terminal groups of the restaurant that is chosen beside it, else of all."""
 
     title = gettext_lazy("terminal group")
     parameter_name = "group"
@@ -73,7 +73,7 @@ class MomentRangeForm(forms.Form):
 
 
 class MomentRangeFilter(ListFilter):
-    """From one moment till another, on the clock that the column beside it shows: the restaurant's.
+    """From one moment to another, on the clock that the column beside it shows: the restaurant's.
 
     Where the restaurants shown run on several clocks, 18:00 is 18:00 on the clock of each; the title says
     which clock is meant. The browser sends ``2026-03-14T18:00``; dates as people write them (14.03.2026)

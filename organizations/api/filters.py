@@ -1,4 +1,4 @@
-"""Filters of restaurants, their till groups and couriers, and of the log of calls."""
+"""Filters of restaurants, their terminal groups and couriers, and of the log of calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restaurants, their till groups and couriers, and calls to iiko, as the API shows them."""
+"""Restaurants, their terminal groups and couriers, and calls to iiko, as the API shows them."""
 
 from __future__ import annotations
 

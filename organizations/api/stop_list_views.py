@@ -24,8 +24,8 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 @extend_schema_view(
     list=extend_schema(
         summary="What is out of stock or running out",
-        description="The stop lists of the till groups, newest first. A stretch ends when the product "
-        "leaves the list, runs out, comes back, or is put there anew; so what was out of stock and for how "
+        description="The stop lists of the terminal groups, newest first. A stretch ends when the product "
+        "leaves the list, runs out, comes back, or is put there again; so what was out of stock and for how "
         "long is the sum of the stretches with `is_out_of_stock` (`stop-list/time-out-of-stock` adds them).",
         parameters=[FORMAT],
     )
@@ -44,7 +44,7 @@ class StopListViewSet(CsvListViewSet[StopListItem]):
 @extend_schema_view(
     list=extend_schema(
         summary="How long each product was out of stock",
-        description="One row for each product, size and till group, the longest first.",
+        description="One row for each product, size and terminal group, the longest first.",
         parameters=[FORMAT],
     )
 )

@@ -42,7 +42,7 @@ class OrganizationViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Organiz
         return in_scope(self.request, super().get_queryset(), path="iiko_id")
 
 
-@extend_schema_view(list=extend_schema(summary="Till groups by restaurant and name"))
+@extend_schema_view(list=extend_schema(summary="Terminal groups by restaurant and name"))
 class TerminalGroupViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[TerminalGroup]):
     queryset = TerminalGroup.objects.select_related("organization").order_by("organization_id", *NAME_ORDER)
     serializer_class = TerminalGroupSerializer

@@ -168,7 +168,7 @@ def may_be_private(base_url: str) -> bool:
 
 
 class Transports:
-    """One transport for each login of this process, made anew when the row changed."""
+    """One transport for each login of this process, made again when the row changed."""
 
     def __init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
@@ -194,7 +194,7 @@ class Transports:
             one.transport.close()
 
     def forget(self) -> None:
-        """Start anew: connections must not be shared with a forked process."""
+        """Start again: connections must not be shared with a forked process."""
         self._lock = threading.Lock()
         self._kept = {}
 

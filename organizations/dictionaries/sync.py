@@ -131,7 +131,7 @@ def _label(info: OrganizationInfo) -> str:
 def _sync_organization(
     client: IikoClient, login: ApiLogin, info: OrganizationInfo, now: datetime, report: Report
 ) -> SyncResult:
-    # First, because a new restaurant has no clock without its till groups.
+    # First, because a new restaurant has no clock without its terminal groups.
     groups = client.terminal_groups(organization_ids=[info.id])
     result = SyncResult(organizations=1)
     with transaction.atomic():
@@ -157,7 +157,7 @@ def _sync_organization(
     return result
 
 
-# --- restaurants and till groups ---------------------------------------------------------------------
+# --- restaurants and terminal groups ---------------------------------------------------------------------
 
 
 def _keep_organization(
@@ -200,7 +200,7 @@ def _currency(text: str | None) -> str:
 
 
 def _common_zone(groups: Iterable[TerminalGroupInfo]) -> str:
-    """The zone most till groups are in; empty where none can be read."""
+    """The zone most terminal groups are in; empty where none can be read."""
     zones = Counter(zone for group in groups if (zone := _readable_zone(group.time_zone)))
     return min(zones, key=lambda zone: (-zones[zone], zone)) if zones else ""
 

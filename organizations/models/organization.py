@@ -65,7 +65,7 @@ class Organization(models.Model):
     # What iiko said last. A name or zone that differs from it was set here and is kept.
     vendor_name = models.CharField(_("name in iiko"), max_length=200, blank=True, editable=False)
     vendor_timezone = models.CharField(_("time zone in iiko"), max_length=64, blank=True, editable=False)
-    pos_version = models.CharField(_("version of the till"), max_length=100, blank=True, editable=False)
+    pos_version = models.CharField(_("version of the POS"), max_length=100, blank=True, editable=False)
     payment_settings = models.CharField(
         _("when deliveries are paid"), max_length=100, blank=True, editable=False
     )
@@ -90,7 +90,7 @@ class Organization(models.Model):
         return vendor_time.zone(self.timezone)
 
     def terminal_group(self, iiko_id: str | None) -> TerminalGroup | None:
-        """Look up one of the restaurant's till groups by iiko's id; None for one that is not known."""
+        """Look up one of the restaurant's terminal groups by iiko's id; None for one that is not known."""
         return TerminalGroup.objects.filter(organization_id=self.iiko_id, iiko_id=iiko_id or "").first()
 
 
@@ -109,7 +109,7 @@ class TerminalGroupQuerySet(models.QuerySet["TerminalGroup"]):
 
 
 class TerminalGroup(models.Model):
-    """A till group of a restaurant; its zone is the clock of the order's local times."""
+    """A terminal group of a restaurant; its zone is the clock of the order's local times."""
 
     organization = models.ForeignKey(
         Organization,
@@ -129,7 +129,7 @@ class TerminalGroup(models.Model):
         help_text=_("Empty: the organization's."),
     )
     vendor_timezone = models.CharField(_("time zone in iiko"), max_length=64, blank=True, editable=False)
-    pos_version = models.CharField(_("version of the till"), max_length=100, blank=True, editable=False)
+    pos_version = models.CharField(_("version of the POS"), max_length=100, blank=True, editable=False)
     is_in_sleep = models.BooleanField(_("asleep"), default=False, editable=False)
     is_deleted = models.BooleanField(_("deleted in iiko"), default=False, editable=False)
     # Whether the POS answers; iiko is asked when something waits for it (see webhooks.monitoring.pos_watch).

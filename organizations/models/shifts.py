@@ -21,7 +21,7 @@ class ShiftQuerySet(models.QuerySet["Shift"]):
 
 
 class Shift(models.Model):
-    """A shift of somebody at a till group, made of iiko's two messages: opened, closed.
+    """A shift of somebody at a terminal group, made of iiko's two messages: opened, closed.
 
     Either may be missing. An opening that another opening follows ended at a time nobody told
     (``closed_at`` null, not open); a closing that follows no opening began at one (``opened_at`` null).

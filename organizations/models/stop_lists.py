@@ -18,7 +18,7 @@ from organizations.fields import StampField
 class StopListReading(models.Model):
     """How the stop lists of a restaurant are read from iiko: what waits, who is at it, how it went.
 
-    ``wanted_at``: all lists are to be read, whatever changed. ``held_until``: somebody is asking iiko.
+    ``wanted_at``: all lists are to be read, whatever changed. ``lease_until``: somebody is asking iiko.
     Written by ``services.stop_lists``, under a lock on the row.
     """
 
@@ -56,7 +56,7 @@ class StopListGroupQuerySet(models.QuerySet["StopListGroup"]):
 
 
 class StopListGroup(models.Model):
-    """What a restaurant's till group told of its stop list; written by the handler of StopListUpdate.
+    """What a restaurant's terminal group told of its stop list; written by the handler of StopListUpdate.
 
     ``changes`` counts the messages: it tells whether one came while the list was being read.
     ``changed_since`` is the first that no reading has followed, null when there is none.
@@ -74,7 +74,7 @@ class StopListGroup(models.Model):
     changes = models.PositiveBigIntegerField(_("messages"), default=0)
     changed_since = models.DateTimeField(_("changed since"), null=True)
     changed_at = models.DateTimeField(_("last change"), null=True)
-    is_full = models.BooleanField(_("made anew"), default=False)
+    is_full = models.BooleanField(_("made again"), default=False)
     read_at = models.DateTimeField(_("read"), null=True)
 
     objects = StopListGroupQuerySet.as_manager()
@@ -121,10 +121,10 @@ class StopListItemQuerySet(models.QuerySet["StopListItem"]):
 
 
 class StopListItem(models.Model):
-    """A stretch of time for which a product stood on the stop list of a till group.
+    """A stretch of time for which a product stood on the stop list of a terminal group.
 
     It ends when the product leaves the list, runs out or comes back (``is_out_of_stock`` changes), or iiko
-    says that it was put there anew. So time out of stock is the sum of the stretches that say so.
+    says that it was put there again. So time out of stock is the sum of the stretches that say so.
     Written by ``services.stop_lists`` from what iiko answered.
     """
 

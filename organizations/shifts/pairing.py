@@ -1,6 +1,6 @@
 """Shifts made of iiko's messages, the same whatever order they come in.
 
-Of one person at one till group the messages lie in the order of their times. An opening begins a shift,
+Of one person at one terminal group the messages lie in the order of their times. An opening begins a shift,
 a closing right after it ends it; what has no other half is a shift of which only one end is known. A
 message changes no more than the shifts beside it, so only those are read and written.
 """
@@ -38,7 +38,7 @@ CROSS JOIN LATERAL (
 
 @dataclass(frozen=True, slots=True)
 class ShiftReport:
-    """A message: somebody's shift at a till group was opened or closed at a moment."""
+    """A message: somebody's shift at a terminal group was opened or closed at a moment."""
 
     organization_id: str
     employee_id: str

@@ -1,7 +1,7 @@
 """Rows of the stop lists, made to say what iiko answered.
 
 A product that is on a list goes on being on it until an answer without it, or one that says that it ran
-out, came back or was put there anew. What could not be read ends nothing.
+out, came back or was put there again. What could not be read ends nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLACES = Decimal(1).scaleb(-6)
 
 
 def keep_lists(answer: StopLists, *, asked: frozenset[str], at: datetime) -> frozenset[str]:
-    """Write what iiko said at a moment; returns the till groups whose list is known by it.
+    """Write what iiko said at a moment; returns the terminal groups whose list is known by it.
 
     ``asked`` are those that iiko was asked about: one that it leaves out has an empty list. Only the
     holder of the restaurant's lease may call it, inside a transaction.

@@ -52,7 +52,7 @@ WITHOUT_LOGIN = (NoApiLogin.code, BadApiLogin.code)
 
 @dataclass(frozen=True, slots=True)
 class ListChange:
-    """A till group said that its stop list changed. ``is_full``: that all of it was made anew."""
+    """A terminal group said that its stop list changed. ``is_full``: that all of it was made again."""
 
     organization_id: str
     terminal_group_id: str
@@ -78,7 +78,7 @@ RETURNING organization_id, changed_since = %(now)s
 def note_changes(changes: Sequence[ListChange], *, now: datetime) -> None:
     """Write down that lists changed and call a worker; call it inside a transaction.
 
-    No network, and no row but that of the till group: a message costs nobody anything.
+    No network, and no row but that of the terminal group: a message costs nobody anything.
     """
     told: dict[tuple[str, str], list[bool]] = {}
     for change in changes:
@@ -162,9 +162,9 @@ class _Claim:
     at: datetime
     wanted_at: datetime | None
     changes: dict[str, int]
-    """How many messages each due till group had sent."""
+    """How many messages each due terminal group had sent."""
     asked: frozenset[str]
-    """The till groups that iiko is asked about."""
+    """The terminal groups that iiko is asked about."""
     named: tuple[str, ...] | None
     """Those that are named to it; None asks for all there are."""
 
@@ -223,7 +223,7 @@ def _quiet_at(due: Sequence[StopListGroup]) -> datetime:
 def _asked(
     organization_id: str, due: Iterable[str], *, is_all: bool
 ) -> tuple[frozenset[str], tuple[str, ...] | None]:
-    """Choose whom to ask about: the due till groups by name, or all where one of them is not known here.
+    """Choose whom to ask about: the due terminal groups by name, or all where one of them is not known here.
 
     A foreign id is not named to iiko, for refusals get a login blocked; null asks for all (OpenAPI,
     StopListsRequest, read 2026-11).
@@ -320,7 +320,7 @@ def _let_go(reading: StopListReading) -> None:
 
 
 def _settle(claim: _Claim, told: frozenset[str], done: Collection[str], now: datetime) -> None:
-    """Call what is ``done`` read. A till group that sent a message meanwhile stays due, from now on."""
+    """Call what is ``done`` read. A terminal group that sent a message meanwhile stays due, from now on."""
     ident = claim.organization.iiko_id
     rows = StopListGroup.objects.select_for_update().filter(organization_id=ident)
     groups = {group.terminal_group_id: group for group in rows.order_by("terminal_group_id")}

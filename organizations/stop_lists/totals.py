@@ -1,4 +1,4 @@
-"""How long each product was out of stock at each till group."""
+"""How long each product was out of stock at each terminal group."""
 
 from __future__ import annotations
 

@@ -403,7 +403,7 @@ class TestDictionaries:
         here, there = make_organization(), make_other_organization()
         for one in (here, there):
             Courier.objects.create(organization=one, iiko_id=f"c-{one.pk}", name=f"Courier of {one.pk}")
-            TerminalGroup.objects.create(organization=one, iiko_id=f"t-{one.pk}", name=f"Till of {one.pk}")
+            TerminalGroup.objects.create(organization=one, iiko_id=f"t-{one.pk}", name=f"POS of {one.pk}")
         DictionaryEntry.objects.create(organization=here, kind="discount", iiko_id="d", name="Birthday")
         DictionaryEntry.objects.create(organization=here, kind="payment_type", iiko_id="p", name="Cash")
         sign_in_superuser(client)
@@ -414,7 +414,7 @@ class TestDictionaries:
         [discount] = rows(client.get(f"{base}dictionaryentry/?kind=discount"))
 
         assert f"Courier of {here.pk}" in courier
-        assert f"Till of {here.pk}" in till
+        assert f"POS of {here.pk}" in till
         assert "Birthday" in discount
 
     def test_entry_shows_its_details_and_is_iikos(self, client: Client) -> None:

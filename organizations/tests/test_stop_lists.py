@@ -60,7 +60,7 @@ def answered(
 
 
 class Kitchen:
-    """A restaurant with two till groups, iiko as the test plays it, and the workers' clock."""
+    """A restaurant with two terminal groups, iiko as the test plays it, and the workers' clock."""
 
     def __init__(self, iiko: PlayedIiko) -> None:
         self.iiko = iiko

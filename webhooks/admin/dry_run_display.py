@@ -180,7 +180,7 @@ def _displayed_row(
 
 
 Names = dict[tuple[str, str], str]
-"""What an organization's till groups and couriers are called, by (organization, id)."""
+"""What an organization's terminal groups and couriers are called, by (organization, id)."""
 
 _NAMED_BY: tuple[tuple[str, type[Model]], ...] = (
     ("terminal_group_id", TerminalGroup),

@@ -81,7 +81,7 @@ class LinkState(models.TextChoices):
     RECEIVING = "receiving", _("webhooks come")
     QUIET = "quiet", _("quiet hour")
     DEAD_WEBHOOK = "dead_webhook", _("webhooks do not arrive")
-    OFFLINE_POS = "offline_till", _("till is offline")
+    OFFLINE_POS = "offline_till", _("POS is offline")
     BLIND = "blind", _("silent, and iiko cannot be asked")
     NOT_REGISTERED = "not_registered", _("webhook is not registered")
     NO_LOGIN = "no_login", _("no API login")

@@ -1,4 +1,4 @@
-"""Why nothing comes: a quiet hour, a dead webhook or a till that is offline.
+"""Why nothing comes: a quiet hour, a dead webhook or a POS that is offline.
 
 Facts first. A webhook is dead when reconciliation goes on finding what no webhook brings; that needs no
 history and is as true at night. A POS is offline when iiko says so while there is something to do, also

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from core import db_clock
 
 # An original stays while a replay of it exists: the replay stands in its place (``arrival_id``).
-# A replay stays while an attempt before it is dead: without it that one would count as given up again.
+# A replay stays while an attempt before it is dead: without it that one would count as abandoned again.
 # SOI messages have neither revision nor time. Of an order with one that is unfinished or dead all stay:
 # without those that came after it, the next message like it would be taken for its repeat.
 _FORGETTABLE = """

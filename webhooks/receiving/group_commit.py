@@ -52,7 +52,7 @@ class GroupCommit(Generic[T, R]):
         os.register_at_fork(after_in_child=self.forget)
 
     def forget(self) -> None:
-        """Start anew: after a fork the threads that waited are the parent's."""
+        """Start again: after a fork the threads that waited are the parent's."""
         self._lock = Lock()
         self._waiting: deque[_Caller[T, R]] = deque()
         self._is_led = False

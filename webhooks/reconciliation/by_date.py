@@ -1,7 +1,7 @@
 """Read an organization's orders by the time they are promised for, where revisions do not reach.
 
 ``by_delivery_date_and_status`` knows no pages: it is asked a day at a time, and a window with too much
-in it is halved. Its dates are on the tills' clock. Beside the windows iiko is asked by id for orders
+in it is halved. Its dates are on the POS terminals' clock. Beside the windows iiko is asked by id for orders
 that are open here and were in none of them: moved to another time, or due long ago.
 """
 
@@ -94,7 +94,7 @@ class DateReading:
         )
 
     def _margin(self, moment: datetime) -> timedelta:
-        """How far the clocks of the tills are from the organization's, whose clock is asked on."""
+        """How far the clocks of the POS terminals are from the organization's, whose clock is asked on."""
         zones = self.organization.terminal_groups.exclude(timezone="").values_list("timezone", flat=True)
         home = moment.astimezone(self.organization.zone()).utcoffset() or timedelta()
         offsets = [

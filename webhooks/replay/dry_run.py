@@ -50,7 +50,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """A row that would be made, changed or given up. ``row`` as it would be, or as it is where it goes."""
+    """A row that would be made, changed or abandoned. ``row`` as it would be, or as it is where it goes."""
 
     row: Model
     what: str
@@ -318,7 +318,7 @@ def _abouts(events: Sequence[Claimed]) -> list[tuple[Mirror, Q]]:
 
 def _change(was: Model | None, now: Model | None, fields: Sequence[str]) -> list[RowChange]:
     if now is None:
-        # A row that was made and given up within the same try was never there.
+        # A row that was made and abandoned within the same try was never there.
         return [] if was is None else [RowChange(was, "gone", ())]
     if was is None:
         told = [FieldChange(name, None, getattr(now, name)) for name in fields]

@@ -1,4 +1,4 @@
-"""The watch over silence: quiet hour, dead webhook, offline till; and no alarm for nothing."""
+"""The watch over silence: quiet hour, dead webhook, offline POS; and no alarm for nothing."""
 
 from __future__ import annotations
 

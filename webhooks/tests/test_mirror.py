@@ -546,7 +546,7 @@ def test_other_types_are_kept_with_the_reason(event_type: str, reason: str) -> N
     assert results() == [("ignored", reason)]
 
 
-# --- the story -----------------------------------------------------------------------------------------
+# --- the timeline -----------------------------------------------------------------------------------------
 
 
 def test_timeline_names_what_from_to_when_and_the_event() -> None:

@@ -296,7 +296,7 @@ class TestByDate:
 
         first, last = iiko.bodies(BY_DATE)
         began = datetime.fromisoformat(first["deliveryDateFrom"])
-        # 24 hours back on the clock of Yekaterinburg (UTC+5), an hour more for the till in Omsk (UTC+6).
+        # 24 hours back on the clock of Yekaterinburg (UTC+5), an hour more for the POS in Omsk (UTC+6).
         expected = timezone.now() + timedelta(hours=5) - timedelta(hours=25)
         assert abs(began.replace(tzinfo=UTC) - expected) < timedelta(minutes=1)
         assert "deliveryDateTo" not in last

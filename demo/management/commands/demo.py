@@ -36,7 +36,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the web server (default 8000)")
-        parser.add_argument("--seed", type=int, default=1, help="which story the sandbox plays (default 1)")
+        parser.add_argument(
+            "--seed", type=int, default=1, help="which scenario the sandbox plays (default 1)"
+        )
         parser.add_argument(
             "--end-with-parent",
             action="store_true",

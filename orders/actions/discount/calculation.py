@@ -61,10 +61,10 @@ def base_of(
 
 
 def discount(order: Order, asked: AskedDiscount) -> dict[str, Any]:
-    """Return the wish: the type, the sum where it takes one, and what that was reckoned from.
+    """Return the command: the type, the sum where it takes one, and what that was reckoned from.
 
     Raises:
-        BadWish: it cannot be understood, or does not fit the dictionary or the order.
+        InvalidParams: it cannot be understood, or does not fit the dictionary or the order.
         NotAllowed: the order has this discount.
     """
     if asked.sum_minor is not None and asked.percent is not None:

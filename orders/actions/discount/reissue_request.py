@@ -1,7 +1,7 @@
-"""Whether an order can be made anew with a discount, and what it will then be asked to be.
+"""Whether an order can be reissued with a discount, and what it will then be asked to be.
 
 The same checks judge the mirror when the discount is asked for and the order itself, as iiko tells it
-just before it is made anew (``iiko_client.endpoints.reissue`` writes the request).
+just before it is reissued (``iiko_client.endpoints.reissue`` writes the request).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CHECKED = (
     "amount_minor",
 )
 
-# The dictionary's kinds whose payments can be put down anew: the others carry data that iiko does not tell.
+# The dictionary's kinds whose payments can be entered again: the others carry data that iiko does not tell.
 _PLAIN_PAYMENTS = frozenset({PaymentKind.CASH, PaymentKind.CARD})
 
 
@@ -85,7 +85,7 @@ _HINDRANCES = (
 
 
 def check(fields: Fields) -> None:
-    """Raise why an order cannot be made anew; fields by the mirror's names.
+    """Raise why an order cannot be reissued; fields by the mirror's names.
 
     Raises:
         CannotRebuild: with a code of ``OF_REBUILDING``.
@@ -125,7 +125,7 @@ def _has_loyalty(loyalty: Any) -> bool:
     return any(loyalty.values()) if isinstance(loyalty, Mapping) else bool(loyalty)
 
 
-# --- making it anew ----------------------------------------------------------------------------------
+# --- reissuing it ----------------------------------------------------------------------------------
 
 
 def reissue_request(
@@ -141,7 +141,7 @@ def reissue_request(
     """Return the order to be made with the discount; ``info`` is the ``OrderInfo`` that iiko has now.
 
     Raises:
-        NotAllowed, BadWish: it cannot be made anew, or is not as it was when the discount was asked for.
+        NotAllowed, InvalidParams: it cannot be reissued, or is not as it was when the discount was asked for.
     """
     fields: Fields = dict(read_order_info(info, lambda _group: zone).fields)
     check(fields)
@@ -184,7 +184,7 @@ def _entries(organization_id: str, kind: DictionaryKind) -> dict[str, Dictionary
 def _kept_discounts(
     wire: JsonObject, params: Mapping[str, Any], organization_id: str
 ) -> list[dict[str, Any]]:
-    """The discounts of other types; one of the wished type is replaced."""
+    """The discounts of other types; one of the requested type is replaced."""
     known = _entries(organization_id, DictionaryKind.DISCOUNT)
     kept = []
     for told in wire.get("discounts") or []:
@@ -200,9 +200,9 @@ def _kept_discounts(
 
 
 def expected_total(fields: Fields, params: Mapping[str, Any], organization_id: str) -> tuple[int | None, int]:
-    """Return what the order will cost with the discount, and by how much the till may round otherwise.
+    """Return what the order will cost with the discount, and by how much the POS may round otherwise.
 
-    None where only the till knows: a percentage beside other discounts, or one that differs by dish.
+    None where only the POS knows: a percentage beside other discounts, or one that differs by dish.
     """
     discounts = fields.get("discounts") or []
     replaced = sum(
@@ -226,7 +226,7 @@ def expected_total(fields: Fields, params: Mapping[str, Any], organization_id: s
 
 
 def check_payments(order: Order, params: Mapping[str, Any]) -> None:
-    """Raise why the payments of an order cannot be put down anew with a discount.
+    """Raise why the payments of an order cannot be entered again with a discount.
 
     Raises:
         CannotRebuild: with a code of ``OF_REBUILDING``.
@@ -237,7 +237,7 @@ def check_payments(order: Order, params: Mapping[str, Any]) -> None:
 
 
 def _payments(fields: Fields, expected: int | None, organization_id: str) -> list[dict[str, Any]]:
-    """Put the promised payments down anew; one that would pay too much pays for the order instead."""
+    """Enter the promised payments again; one that would pay too much pays for the order instead."""
     told = fields.get("payments") or []
     known = _entries(organization_id, DictionaryKind.PAYMENT_TYPE)
     sums = [one.get("sum_minor") or 0 for one in told]

@@ -1,6 +1,6 @@
 """Two orders for one meal: the one that was asked about, and the one made in its place with a discount.
 
-What iiko tells of either after the command ended may still change what has to be done: a till that was
+What iiko tells of either after the command ended may still change what has to be done: a POS that was
 away takes a new order that nobody waits for any more (docs/iiko.md#lost-creation).
 """
 
@@ -46,7 +46,7 @@ def made_by(order: Order) -> Q:
 
 
 def revise(old: Order, command: OrderCommand, now: datetime) -> bool:
-    """Judge an ended command anew by what the mirror shows; True: it goes on. Both rows are locked."""
+    """Judge an ended command again by what the mirror shows; True: it goes on. Both rows are locked."""
     new = new_order_of(command, old)
     if new is None:
         return False
@@ -105,7 +105,7 @@ def _is_gone(order: Order) -> bool:
 
 
 def _link(old: Order, new: Order, command: OrderCommand, now: datetime) -> None:
-    """Name each order in the story of the other, once."""
+    """Name each order in the timeline of the other, once."""
     if command.state_data.get("is_linked"):
         return
     command.state_data["is_linked"] = True
@@ -142,7 +142,7 @@ def is_reissued(order_id: int) -> bool:
 def replacement_of(order: Order) -> Order | None:
     """Return the order of the same restaurant that stands in the place of this cancelled one, if it is here.
 
-    By what iiko tells, else by the re-issue that the hub made itself. A guest may be served on by several
+    By what iiko tells, else by the reissue that the hub made itself. A guest may be served on by several
     such steps; this is the next of them.
     """
     if order.status != Status.CANCELLED:
@@ -158,7 +158,7 @@ def replacement_of(order: Order) -> Order | None:
 
 
 def original_of(order: Order) -> Order | None:
-    """Return the order in whose place this one was made by a re-issue that the hub carried out."""
+    """Return the order in whose place this one was made by a reissue that the hub carried out."""
     if not order.iiko_order_id:
         return None
     made = reissues().filter(made_by(order), state=CommandState.CONFIRMED).order_by("-id")

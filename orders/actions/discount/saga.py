@@ -1,6 +1,6 @@
-"""A discount on its way: the draft changed and sent, or the order made anew and the old one cancelled.
+"""A discount on its way: the draft changed and sent, or the order reissued and the old one cancelled.
 
-Each phase is sent, asked about and looked for like any command (``services.carrying``); its verdict ends
+Each phase is sent, asked about and looked for like any command (``commands.dispatch``); its outcome ends
 the command or leads to the next phase. See docs/adr/0007 for what may go wrong between two phases.
 """
 
@@ -177,7 +177,7 @@ def _refused_in_phase(command: OrderCommand, failed: StepOutcome) -> StepOutcome
     return failed
 
 
-# --- verdicts ----------------------------------------------------------------------------------------
+# --- outcomes ----------------------------------------------------------------------------------------
 
 
 def _on(phase: Phase, **facts: Any) -> StepOutcome:
@@ -192,7 +192,7 @@ def _undo(why: str, error: str = "", facts: Facts | None = None) -> StepOutcome:
 def _old_refused(command: OrderCommand, error: str, *, sends: int) -> StepOutcome:
     """iiko refused to cancel the old order.
 
-    ``sends``: earlier tries of which nobody knows. A till that was away may still carry one out, and with
+    ``sends``: earlier tries of which nobody knows. A POS that was away may still carry one out, and with
     the new order taken back nothing would be left.
     """
     if sends:
@@ -366,7 +366,7 @@ def _new_order(context: StepContext) -> StepOutcome:
 
 
 def _pos_answers(context: StepContext, terminal_group_id: str) -> bool:
-    """Ask whether the till is there: one that comes back late takes orders that nobody waits for."""
+    """Ask whether the POS is there: one that comes back late takes orders that nobody waits for."""
     with _only_reading():
         told = context.client.terminal_groups_alive(
             organization_ids=[context.order.organization_id], terminal_group_ids=[terminal_group_id]
@@ -448,7 +448,7 @@ def _cancel_old(context: StepContext) -> StepOutcome:
         return _not_shown(context)
     number = new.fields.get("readable_number") or context.command.new_order_id[:8]
     words = resolve.words_of_cancellation(
-        subject_of(context.order), _("Discount: re-issued as order %(number)s") % {"number": number}
+        subject_of(context.order), _("Discount: reissued as order %(number)s") % {"number": number}
     )
     cancel = partial(
         context.client.cancel, **context.ids, **words, moved_order_id=context.command.new_order_id
@@ -582,7 +582,7 @@ def _before_cancelling_new(
     if was_ours and not _sends(command):
         return StepOutcome(
             CommandState.CONFIRMED, confirmed_by="order"
-        )  # a cancellation given up for lost was done
+        )  # a cancellation abandoned for lost was done
     if new.is_closed:
         return _needs_attention(command)
     return None

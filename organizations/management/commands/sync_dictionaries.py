@@ -15,7 +15,7 @@ from organizations.models.connection import ApiLogin
 
 class Command(BaseCommand):
     help = (
-        "Read the restaurants of every active API login with their till groups, couriers and dictionaries. "
+        "Read the restaurants of every active API login with terminal groups, couriers and dictionaries. "
         "Repeating it changes only what changed in iiko; what was set here by hand is kept."
     )
 

@@ -38,7 +38,7 @@ class Directory:
         return self._terminal_groups.get((organization.iiko_id, (terminal_group_id or "").lower()))
 
     def group_ids(self, organization_id: str) -> list[str]:
-        """The till groups of a restaurant that iiko still has."""
+        """The terminal groups of a restaurant that iiko still has."""
         return [
             group.iiko_id
             for (owner, _), group in self._terminal_groups.items()

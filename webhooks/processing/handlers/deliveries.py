@@ -39,7 +39,7 @@ def _orders_about(events: Sequence[Claimed]) -> Q:
 
 
 def _commands_about(events: Sequence[Claimed]) -> Q:
-    """News may show that a wish has come true."""
+    """News may show that a command has come true."""
     return Q(order__in=Order.objects.filter(_orders_about(events)))
 
 

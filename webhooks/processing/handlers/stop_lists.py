@@ -38,7 +38,7 @@ def apply_stop_lists(events: Sequence[Claimed], now: datetime) -> dict[int, Even
         found, results[event.id] = _read(event, directory)
         changes += found
         if not found:
-            # No till group of the restaurant is known yet, so there is no list to mark.
+            # No terminal group of the restaurant is known yet, so there is no list to mark.
             want_lists([organization.iiko_id], now=now)
     note_changes(changes, now=now)
     return results
