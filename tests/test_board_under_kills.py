@@ -116,10 +116,10 @@ from datetime import timedelta
 from django.db.models import F
 from django.utils import timezone
 from organizations.models.stop_lists import StopListGroup, StopListReading
-from organizations.stop_lists.refresh import wake
-StopListReading.objects.update(held_until=None)
+from organizations.stop_lists.refresh import sweep
+StopListReading.objects.update(lease_until=None)
 StopListGroup.objects.due().update(changed_since=F("changed_since") - timedelta(minutes=2))
-wake(now=timezone.now())
+sweep(now=timezone.now())
 """
 """What two minutes do: the leases of the dead end, and what they were at is taken up by the clock."""
 

@@ -90,7 +90,7 @@ def test_new_token_is_taken_from_a_limited_address(client: Client, monkeypatch: 
 def test_token_set_by_another_process_is_taken_after_a_moment(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhooks.receiving.configs.token_book.forget", lambda: None)
+    monkeypatch.setattr("webhooks.receiving.configs.webhook_tokens.forget", lambda: None)
     guess_beyond_the_limit(client)
     make_other_organization()
     monkeypatch.setattr("webhooks.receiving.view._NEW_TOKEN_SEEN_WITHIN_S", 0.0)
