@@ -1043,7 +1043,7 @@ class TestDiscounts:
         assert "The kitchen has the order" in page
         assert "The kitchen has the order" in markup(chief.get(ask_url(order, "discount")))
 
-    def test_what_it_needs_attention_at_stands_on_both_orders(self, chief: Client) -> None:
+    def test_what_needs_attention_stands_on_both_orders(self, chief: Client) -> None:
         old = before_the_kitchen()
         ask(chief, old, "discount", type=DISCOUNT, sum="50", agreed="on")
         new = before_the_kitchen(order_id=uuid_of(7), number=777)
@@ -1065,7 +1065,7 @@ class TestDiscounts:
         rows = markup(chief.get(f"{COMMANDS}?state=attention"))
         assert "Needs attention" in rows
         refused = ask(chief, old, "discount", type=DISCOUNT, sum="51", agreed="on")
-        assert "needs attention, see it first" in markup(refused)
+        assert "needs attention first" in markup(refused)
 
         chief.post(f"{COMMANDS}{command.pk}/retry/")
         assert OrderCommand.objects.count() == 1
