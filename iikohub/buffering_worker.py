@@ -300,6 +300,8 @@ class Connection:
     def hand_over(self) -> None:
         """Make the request that has arrived ready for a thread."""
         self.is_cut_short = self.arriving.is_too_large
+        # Who asks before sending such a body is not told to go on.
+        self.sock.is_continued |= self.is_cut_short
         self.sock.give(bytes(self.arriving.data))
         self.arriving = Arriving(0)
         self.parser = http.get_parser(self.cfg, self.sock, self.client)

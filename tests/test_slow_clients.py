@@ -139,9 +139,10 @@ def test_who_asks_before_sending_the_body_is_told_once_to_go_on(hub: Hub, client
     "begun",
     [
         request("Content-Length: 3000001\r\n"),
+        request("Content-Length: 3000001\r\nExpect: 100-continue\r\n"),
         request("Transfer-Encoding: chunked\r\n", b"2dc6c1\r\n" + b" " * 3_000_001),
     ],
-    ids=["as declared", "in chunks"],
+    ids=["as declared", "as asked", "in chunks"],
 )
 def test_a_body_that_is_too_large_is_refused_before_it_is_here(
     hub: Hub, client: socket.socket, begun: bytes
