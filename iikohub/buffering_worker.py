@@ -347,7 +347,11 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
             )
 
     def run(self) -> None:
-        self._largest_body = max(settings.WEBHOOK_MAX_BODY_BYTES, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
+        self._largest_body = max(
+            settings.WEBHOOK_MAX_BODY_BYTES,
+            settings.API_MAX_BODY_BYTES,
+            settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0,
+        )
         self._read_within_s = settings.REQUEST_ARRIVES_WITHIN_S
         super().run()
 
@@ -402,7 +406,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         elif not conn.sock.is_continued and conn.arriving.expects_continue:
             conn.sock.is_continued = True
             conn.sock.sendall(_CONTINUE)
-        while self._received > MOST_RECEIVED and self._let_go_of_oldest(State.READING):
+        while self._received > self._most_received and self._let_go_of_oldest(State.READING):
             pass
 
     def _dispatch(self, conn: Connection) -> None:
@@ -541,6 +545,11 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
             unsent -= conn.sock.left
             self._let_go_of_oldest(State.WRITING)
         self._tell()
+
+    @property
+    def _most_received(self) -> int:
+        # One request that is allowed fits in any case; in chunks it may be twice its content.
+        return max(MOST_RECEIVED, 2 * self._largest_body + 2 * LONGEST_HEAD)
 
     def murder_pending(self) -> None:
         """Do nothing: there is one list of those who wait."""

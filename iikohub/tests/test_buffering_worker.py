@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
+from django.conf import LazySettings
 from gunicorn import http
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
+from gunicorn.workers import gthread
 
 from iikohub import buffering_worker
 from iikohub.buffering_worker import BufferingWorker, Connection, State
@@ -132,3 +134,21 @@ def test_who_begins_a_request_while_the_worker_stops_has_little_time(worker: Wor
     worker._take(conn, b"GET / ")
 
     assert conn.deadline - time.monotonic() <= buffering_worker.LINGER_S
+
+
+def test_as_much_is_received_as_any_door_takes(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    monkeypatch.setattr(gthread.ThreadWorker, "run", lambda _worker: None)
+    monkeypatch.setattr(buffering_worker, "MOST_RECEIVED", 1000)
+    settings.WEBHOOK_MAX_BODY_BYTES, settings.API_MAX_BODY_BYTES = 1000, 9_000_000
+    body = b" " * 9_000_000
+
+    worker.run()
+    conn, _client = worker.meet()
+    worker._take(conn, b"POST / HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n")
+    worker._take(conn, body[:-1])
+    worker._take(conn, body[-1:])
+
+    assert worker.handed_over == [conn]
+    assert not conn.is_cut_short
