@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from http.client import IncompleteRead
 from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.error import URLError
 
 import psutil
 import pytest
@@ -89,6 +91,30 @@ def test_client_repeats_a_request_under_one_key_until_it_is_answered(monkeypatch
     assert (asked.status, asked.tries, asked.id, asked.order_id) == (202, 3, 42, "iiko's order")
     assert keys == [asked.key] * 3
     assert [sample.status for sample in client.samples] == [0, 503, 202]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (URLError("refused"), []),
+        (IncompleteRead(b""), []),
+        (KeyError("results"), ["orders: an answer that makes no sense, KeyError('results')"]),
+        (requests.JSONDecodeError("?", "{", 1), ["orders: an answer that makes no sense, JSONDecodeError("]),
+    ],
+)
+def test_client_tells_an_answer_that_makes_no_sense_from_none(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, told: list[str]
+) -> None:
+    client = Load(cast("Installation", SimpleNamespace(url=HUB, key="secret")), seed=1)
+    waits = iter([False, False, True])
+    monkeypatch.setattr(client._stopping, "wait", lambda _pause_s: next(waits))
+
+    def act(_random: Random) -> None:
+        raise error
+
+    client._repeat("orders", act, 0.1)
+
+    assert [failure[: len(words)] for failure, words in zip(client.failures, told, strict=True)] == told
 
 
 @pytest.fixture
