@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import ipaddress
 import os
 import re
 import resource
@@ -16,6 +18,8 @@ environ.Env.read_env(Path(__file__).resolve().parent / ".env")
 
 # This machine alone, until GUNICORN_BIND says otherwise: an address, with a port of its own or that of PORT.
 bind = os.environ.get("GUNICORN_BIND") or "127.0.0.1"
+with contextlib.suppress(ValueError):  # the colons of a bare IPv6 address part no port off
+    bind = f"[{ipaddress.IPv6Address(bind)}]"
 if not bind.startswith(("unix:", "fd://")) and not re.search(r":\d+$", bind):
     bind += f":{os.environ.get('PORT') or 8000}"
 backlog = 2048

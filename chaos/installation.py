@@ -89,9 +89,17 @@ class Installation(HubApi):
             self._way.close()
         with suppress(CannotBeFilled):
             self.disk.free()
-        self.cluster.stop()
+        self._end_server()
         if isinstance(self.disk, SmallFileSystem):
             self.disk.unmount()
+
+    def _end_server(self) -> None:
+        try:
+            self.cluster.stop()
+        except EmbeddedPostgresError:  # nothing of it is kept
+            for one in reversed(list(self.server_processes())):
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
 
     def _make_disk(self) -> Disk:
         self.cluster.folder.mkdir(parents=True)

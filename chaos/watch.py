@@ -94,8 +94,14 @@ class Watch:
             began = time.monotonic()
             try:
                 status = look()
+            except requests.JSONDecodeError as error:
+                self.gaps.append(f"{endpoint}: a whole answer that is no JSON, {error}")
+                continue
             except requests.RequestException:
                 status = 0
+            except Exception as error:  # noqa: BLE001  # told in the report: who died sees nothing more
+                self.gaps.append(f"{endpoint}: {error!r}")
+                return
             if status is not None:
                 self.samples.append(Sample(began, endpoint, status, time.monotonic() - began))
 

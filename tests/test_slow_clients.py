@@ -8,6 +8,8 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -137,9 +139,10 @@ def test_who_asks_before_sending_the_body_is_told_once_to_go_on(hub: Hub, client
     "begun",
     [
         request("Content-Length: 3000001\r\n"),
+        request("Content-Length: 3000001\r\nExpect: 100-continue\r\n"),
         request("Transfer-Encoding: chunked\r\n", b"2dc6c1\r\n" + b" " * 3_000_001),
     ],
-    ids=["as declared", "in chunks"],
+    ids=["as declared", "as asked", "in chunks"],
 )
 def test_a_body_that_is_too_large_is_refused_before_it_is_here(
     hub: Hub, client: socket.socket, begun: bytes
@@ -169,6 +172,71 @@ def test_chunks_that_are_none_are_refused(hub: Hub, client: socket.socket, size:
 
     assert answer_to(client)[:13] in (b"HTTP/1.1 400 ", b"HTTP/1.1 408 ", b"")
     assert hub.post([cloud_event()])
+
+
+# --- what both read differently ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        request("Content-Length: 00000000000000000000002\r\n", b"["),
+        request("Transfer-Encoding: chunked\r\n", b"00000000000000000004\r\n\r\n\r\n"),
+    ],
+    ids=["a length of many digits", "a chunk of many digits"],
+)
+def test_a_length_of_many_digits_is_read_as_it_stands(hub: Hub, client: socket.socket, begun: bytes) -> None:
+    client.sendall(begun)
+    client.settimeout(1)
+    with pytest.raises(TimeoutError):
+        client.recv(1000)
+
+
+@pytest.mark.parametrize(
+    ("begun", "status"),
+    [
+        (request("Content-Length: " + "9" * 30 + "\r\n", b"[]"), b"413"),
+        (request("Content-Length: " + "9" * 5000 + "\r\n", b"[]"), b"400"),
+        (request("Content-Length: 2\r\nContent-Length: 2\r\n", b"[]"), b"400"),
+        (request("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"), b"400"),
+        (request("Content-Length: -2\r\n", b"[]"), b"400"),
+        (request("Transfer-Encoding: chunked\r\n", b"1" * 9000), b"400"),
+        (HEAD.replace(b"\r\n", b"\n") + b"\r\n\r\n", b"400"),
+    ],
+    ids=["huge", "unreadable", "twice", "two framings", "negative", "endless", "bare line feeds"],
+)
+def test_what_follows_a_request_of_unclear_length_is_not_read(
+    hub: Hub, client: socket.socket, begun: bytes, status: bytes
+) -> None:
+    smuggled = request("Content-Length: 2\r\n", b"[]")
+
+    client.sendall(begun + smuggled)
+
+    answer = answer_to(client)
+    assert answer.startswith(b"HTTP/1.1 " + status), answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+# --- memory ------------------------------------------------------------------------------------------
+
+
+def test_who_stays_after_a_large_body_holds_no_memory(hub: Hub) -> None:
+    body = b"[" + b" " * 2_900_000 + b"]"
+    with contextlib.ExitStack() as stack:
+        before = memory_of(hub)
+        for _ in range(40):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", hub.port), timeout=15))
+            one.sendall(request(f"Content-Length: {len(body)}\r\n", body))
+            assert one.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+        assert memory_of(hub) - before < 60_000_000
+
+
+def memory_of(hub: Hub) -> int:
+    """Return the bytes that gunicorn and its workers have in memory."""
+    master = next(one.pid for one in hub.processes if "gunicorn" in cast("list[str]", one.args))
+    workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in (master, *workers))
 
 
 # --- more than there are places ----------------------------------------------------------------------

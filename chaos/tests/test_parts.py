@@ -7,14 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from http.client import IncompleteRead
 from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.error import URLError
 
 import psutil
 import pytest
 import requests
 import responses
+from iikohub.postgres_cluster import EmbeddedPostgresError
 
 from bench.__main__ import PROJECT
 from chaos import load
@@ -22,6 +25,7 @@ from chaos.disk import FileSizeLimit
 from chaos.faults import FAULTS, plan
 from chaos.installation import Installation
 from chaos.load import Load
+from chaos.watch import Watch
 
 HUB = "http://127.0.0.1:1"
 
@@ -87,3 +91,79 @@ def test_client_repeats_a_request_under_one_key_until_it_is_answered(monkeypatch
     assert (asked.status, asked.tries, asked.id, asked.order_id) == (202, 3, 42, "iiko's order")
     assert keys == [asked.key] * 3
     assert [sample.status for sample in client.samples] == [0, 503, 202]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (URLError("refused"), []),
+        (IncompleteRead(b""), []),
+        (KeyError("results"), ["orders: an answer that makes no sense, KeyError('results')"]),
+        (requests.JSONDecodeError("?", "{", 1), ["orders: an answer that makes no sense, JSONDecodeError("]),
+    ],
+)
+def test_client_tells_an_answer_that_makes_no_sense_from_none(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, told: list[str]
+) -> None:
+    client = Load(cast("Installation", SimpleNamespace(url=HUB, key="secret")), seed=1)
+    waits = iter([False, False, True])
+    monkeypatch.setattr(client._stopping, "wait", lambda _pause_s: next(waits))
+
+    def act(_random: Random) -> None:
+        raise error
+
+    client._repeat("orders", act, 0.1)
+
+    assert [failure[: len(words)] for failure, words in zip(client.failures, told, strict=True)] == told
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    hub = SimpleNamespace(iiko=SimpleNamespace(zones=dict), key="k", url=HUB)
+    watch = Watch(cast("Installation", hub), seed=1)
+    waits = iter([False, True])
+    monkeypatch.setattr(watch._stopping, "wait", lambda _pause_s: next(waits))  # one look
+    return watch
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('{"results": [', "GET orders: a whole answer that is no JSON"),
+        ('{"count": 0}', "GET orders: KeyError('results')"),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_told(watch: Watch, body: str, told: str) -> None:
+    responses.get(f"{HUB}/api/v1/orders", body=body)
+
+    watch._look("GET orders", watch._orders, 0.1)
+
+    assert [gap[: len(told)] for gap in watch.gaps] == [told]
+    assert watch.samples == []
+
+
+@responses.activate
+def test_a_connection_that_breaks_is_no_answer_and_nothing_more(watch: Watch) -> None:
+    responses.get(f"{HUB}/api/v1/orders", body=requests.ConnectionError())
+
+    watch._look("GET orders", watch._orders, 0.1)
+
+    assert watch.gaps == []
+    assert [sample.status for sample in watch.samples] == [0]
+
+
+def test_a_server_that_does_not_stop_is_ended(
+    sleeper: psutil.Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Installation.__new__(Installation)
+    monkeypatch.setattr(hub, "cluster", SimpleNamespace(stop=_refuse_to_stop), raising=False)
+    monkeypatch.setattr(hub, "server_processes", lambda: iter([sleeper]))
+
+    hub._end_server()
+
+    assert sleeper.wait(5) is not None
+
+
+def _refuse_to_stop() -> None:
+    raise EmbeddedPostgresError("did not stop")

@@ -12,6 +12,7 @@ that has waited longest goes first.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import re
@@ -34,6 +35,12 @@ LONGEST_HEAD = 64 * 1024
 MOST_RECEIVED = 64 * 1024 * 1024
 """Bytes of unfinished requests that one process holds in memory."""
 
+MOST_QUEUED = 128 * 1024 * 1024
+"""Bytes of large requests that are whole and wait for a thread, or are with one."""
+
+LARGE = 64 * 1024
+"""From here on a request is large; those that are smaller are bounded by the number of connections."""
+
 MOST_UNSENT = 256 * 1024 * 1024
 """Bytes of answers that one process holds for clients that read slowly."""
 
@@ -52,10 +59,12 @@ _SEND = 64 * 1024
 _TRY_EVERY_S = 0.05
 _LOOK_EVERY_S = 0.5
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*+([0-9]++)[ \t]*+\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
-_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]++")
+_LONGEST_LINE = 8 * 1024
+"""Bytes of a chunk's first line; nobody waits for the end of a longer one."""
 
 
 class State(Enum):
@@ -115,25 +124,35 @@ class Arriving:
         self._head = self._looked = end + 4
         if not _CHUNKED.search(self.data, 0, self._head):
             found = _LENGTH.search(self.data, 0, self._head)
-            length = int(found[1]) if found else 0
+            # No more digits than Python reads; so many are too large in any case.
+            length = int(found[1].lstrip(b"0")[:18] or b"0") if found else 0
             self._whole = self._head + length
             self.is_too_large = length > self._largest_body
         return True
 
     def _chunks_end(self) -> bool:
-        while (line_end := self.data.find(b"\r\n", self._looked)) >= 0:
+        while (line_end := self._line_end()) >= 0:
             found = _CHUNK_SIZE.match(self.data, self._looked, line_end)
             if found is None:
                 return True  # not for us to refuse
             size = int(found[0], 16)
             if size == 0:
-                return self.data.find(b"\r\n\r\n", line_end) >= 0 or self._is_swollen()
+                return self._trailers_end(line_end)
             self._note_content(size)
             if self.is_too_large or line_end + size + 4 > len(self.data):
                 break
             self._content += size
             self._looked = line_end + size + 4
+        else:
+            if len(self.data) - self._looked >= _LONGEST_LINE:
+                return True
         return self._is_swollen()
+
+    def _line_end(self) -> int:
+        return self.data.find(b"\r\n", self._looked, self._looked + _LONGEST_LINE)
+
+    def _trailers_end(self, start: int) -> bool:
+        return self.data.find(b"\r\n\r\n", start) >= 0 or len(self.data) - start > LONGEST_HEAD
 
     def _note_content(self, size: int) -> None:
         # The chunk under way counts by what is here of it: its size is only announced.
@@ -158,9 +177,12 @@ class BufferedSocket:
         self.left = 0
         """Bytes that are not sent yet."""
         self.is_continued = False
+        self.is_exhausted = False
+        """Whether the parser wanted more than had arrived: where the next request begins is not known."""
 
     def give(self, request: bytes) -> None:
         self._arrived = io.BytesIO(request)
+        self.is_exhausted = False
 
     def rest(self) -> bytes:
         """Return what came behind the request."""
@@ -169,7 +191,10 @@ class BufferedSocket:
     # --- what gunicorn calls --------------------------------------------------------------------------
 
     def recv(self, size: int) -> bytes:
-        return self._arrived.read(size)
+        piece = self._arrived.read(size)
+        if not piece:
+            self.is_exhausted = True
+        return piece
 
     def sendall(self, data: bytes) -> None:
         view = memoryview(data)
@@ -236,10 +261,10 @@ class BufferedSocket:
         self.left += len(view)
 
     def _forget(self) -> None:
-        if self._unsent is not None:
-            self._unsent.close()
-            self._unsent = None
-        self._sent = 0
+        unsent, self._unsent, self._sent = self._unsent, None, 0
+        if unsent is not None:
+            with contextlib.suppress(OSError):  # on a full disk: what is not written is not needed
+                unsent.close()
 
 
 class Connection:
@@ -262,6 +287,10 @@ class Connection:
         self.keeps_alive = False
         self.is_cut_short = False
         """The request goes on, but the rest of it will not be read."""
+        self.queued = 0
+        """Bytes of a large request that waits for a thread or is with one."""
+        self.behind = b""
+        """What the client sent behind the request that is answered."""
         self.taken = 0
         """Bytes that the client took since it was last found to be steady."""
 
@@ -271,14 +300,18 @@ class Connection:
     def hand_over(self) -> None:
         """Make the request that has arrived ready for a thread."""
         self.is_cut_short = self.arriving.is_too_large
+        # Who asks before sending such a body is not told to go on.
+        self.sock.is_continued |= self.is_cut_short
         self.sock.give(bytes(self.arriving.data))
         self.arriving = Arriving(0)
         self.parser = http.get_parser(self.cfg, self.sock, self.client)
 
-    def bytes_behind(self) -> bytes:
-        """Return what the client sent behind the request that is answered."""
-        read_ahead: bytes = self.parser.unreader.take_buffered()
-        return read_ahead + self.sock.rest()
+    def let_request_go(self) -> None:
+        """Keep of the request that is answered only what came behind it: a client may stay for long."""
+        if self.keeps_alive:
+            self.behind = self.parser.unreader.take_buffered() + self.sock.rest()
+        self.parser = None
+        self.sock.give(b"")
 
     def close(self) -> None:
         self.sock.discard()
@@ -295,9 +328,15 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         """Connections that wait for their client, the one that has waited longest first."""
         self._received = 0
         """Bytes of unfinished requests."""
+        self._queued = 0
+        """Bytes of large requests that are whole and not answered."""
         self._next_look = 0.0
         self._let_go = 0
+        self._turned_away = 0
         self._is_stopping = False
+        # The settings are there once the application is loaded (``run``).
+        self._largest_body = 0
+        self._read_within_s = STALLED_S
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -308,8 +347,11 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
             )
 
     def run(self) -> None:
-        # Not earlier: the settings are there once the application is loaded.
-        self._largest_body = max(settings.WEBHOOK_MAX_BODY_BYTES, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
+        self._largest_body = max(
+            settings.WEBHOOK_MAX_BODY_BYTES,
+            settings.API_MAX_BODY_BYTES,
+            settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0,
+        )
         self._read_within_s = settings.REQUEST_ARRIVES_WITHIN_S
         super().run()
 
@@ -364,10 +406,17 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         elif not conn.sock.is_continued and conn.arriving.expects_continue:
             conn.sock.is_continued = True
             conn.sock.sendall(_CONTINUE)
-        while self._received > MOST_RECEIVED:
-            self._let_go_of_oldest(State.READING)
+        while self._received > self._most_received and self._let_go_of_oldest(State.READING):
+            pass
 
     def _dispatch(self, conn: Connection) -> None:
+        size = len(conn.arriving.data)
+        conn.queued = size if size >= LARGE else 0
+        if conn.queued and self._queued and self._queued + conn.queued > MOST_QUEUED:
+            self._turned_away += 1
+            self._refuse(conn, "503 Service Unavailable\r\nRetry-After: 5")
+            return
+        self._queued += conn.queued
         self._stop_waiting(conn)
         conn.state = State.WORKING
         conn.hand_over()
@@ -382,16 +431,21 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         """Take over from the thread; called in the loop."""
+        self._queued -= conn.queued
         try:
-            conn.keeps_alive = bool(fs.result())
+            conn.keeps_alive = bool(fs.result()) and not conn.sock.is_exhausted
         except Exception:  # noqa: BLE001  # the thread has logged it
             self._drop(conn)
             return
+        conn.let_request_go()
         if conn.sock.left:
             conn.taken = 0
             self._wait(conn, State.WRITING, STALLED_S)
         else:
-            self._after_answer(conn)
+            try:
+                self._after_answer(conn)
+            except OSError:  # the client is gone; ``_on_ready`` is not around us
+                self._drop(conn)
 
     def _write(self, conn: Connection) -> None:
         conn.taken += conn.sock.flush()
@@ -408,7 +462,8 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         conn.sock.is_continued = False
         conn.arriving = Arriving(self._largest_body)
         self._wait(conn, State.IDLE, LINGER_S if self._is_stopping else self.cfg.keepalive)
-        if behind := conn.bytes_behind():
+        if behind := conn.behind:
+            conn.behind = b""
             self._take(conn, behind)
 
     def _refuse(self, conn: Connection, status: str) -> None:
@@ -427,6 +482,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
             self._drop(conn)
         else:
             self._wait(conn, State.LINGERING, LINGER_S)
+            conn.arriving = Arriving(0)
 
     # --- those who wait ---------------------------------------------------------------------------------
 
@@ -461,12 +517,14 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         self.nr_conns -= 1
         conn.close()
 
-    def _let_go_of_oldest(self, *states: State) -> None:
+    def _let_go_of_oldest(self, *states: State) -> bool:
+        """Drop the connection that has waited longest; False where none does."""
         for conn in self._waiting:
             if not states or conn.state in states:
                 self._let_go += 1
                 self._drop(conn)
-                return
+                return True
+        return False
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Let go of connections whose time is over, or of all."""
@@ -488,6 +546,11 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
             self._let_go_of_oldest(State.WRITING)
         self._tell()
 
+    @property
+    def _most_received(self) -> int:
+        # One request that is allowed fits in any case; in chunks it may be twice its content.
+        return max(MOST_RECEIVED, 2 * self._largest_body + 2 * LONGEST_HEAD)
+
     def murder_pending(self) -> None:
         """Do nothing: there is one list of those who wait."""
 
@@ -497,10 +560,16 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
                 "Let go of %d connections that had waited longest: too many clients are slow.", self._let_go
             )
             self._let_go = 0
+        if self._turned_away:
+            self.log.warning(
+                "Turned %d large requests away: others wait for a thread already.", self._turned_away
+            )
+            self._turned_away = 0
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Let nobody begin or go on with a request past ``deadline``: the worker stops."""
         self._is_stopping = True
+        self._read_within_s = min(self._read_within_s, LINGER_S)
         for conn in self._waiting:
             if conn.state is not State.WRITING:
                 conn.deadline = min(conn.deadline, deadline)

@@ -87,6 +87,8 @@ def test_containers_listen_on_every_interface_and_say_so() -> None:
         ({"PORT": "9200"}, "127.0.0.1:9200 3"),
         ({"GUNICORN_BIND": "0.0.0.0"}, "0.0.0.0:9100 3"),
         ({"GUNICORN_BIND": "[::]"}, "[::]:9100 3"),
+        ({"GUNICORN_BIND": "::"}, "[::]:9100 3"),
+        ({"GUNICORN_BIND": "::1"}, "[::1]:9100 3"),
         ({"GUNICORN_BIND": "[::1]:1"}, "[::1]:1 3"),
         ({"GUNICORN_BIND": "10.0.0.5:1", "PORT": "9200"}, "10.0.0.5:1 3"),
         ({"GUNICORN_BIND": "unix:/run/hub.sock"}, "unix:/run/hub.sock 3"),

@@ -23,6 +23,7 @@ from orders.api import prefer_wait
 from orders.commands.idempotency import COMMANDS
 from orders.models.command import IdempotencyKey, OrderCommand
 from orders.models.order import Order
+from organizations.api import throttling
 from organizations.provisioning import create_api_key
 from tests.acting import QUEUED, STATUS, Acting, make_removal_type, refused, told
 from tests.builders import (
@@ -509,6 +510,15 @@ def test_count_begins_again_with_the_minute(acting: Acting, settings: LazySettin
         cursor.execute("UPDATE api_uses SET minute = minute - 1, count = 99")
 
     assert acting.ask("update-status", ON_WAY).status_code == 409
+
+
+@pytest.mark.parametrize(("second", "wait_s"), [(60.2, 60), (119.4, 1), (119.9, 1)])
+def test_who_is_too_fast_waits_until_the_minute_ends(second: float, wait_s: int) -> None:
+    statement = throttling._COUNT.replace("clock_timestamp()", f"to_timestamp({second})")
+    with connection.cursor() as cursor:
+        cursor.execute(statement, ["key:1"])
+
+        assert cursor.fetchone() == (1, wait_s)
 
 
 def test_bound_can_be_lifted(acting: Acting, settings: LazySettings) -> None:

@@ -22,7 +22,7 @@ VALUES (%s, floor(extract(epoch FROM clock_timestamp()) / 60)::bigint, 1)
 ON CONFLICT (caller) DO UPDATE SET
     count = CASE WHEN known.minute = excluded.minute THEN known.count + 1 ELSE 1 END,
     minute = excluded.minute
-RETURNING count, 60 - mod(extract(epoch FROM clock_timestamp())::bigint, 60)
+RETURNING count, 60 - mod(floor(extract(epoch FROM clock_timestamp()))::bigint, 60)
 """
 
 
