@@ -17,7 +17,6 @@ import psutil
 import pytest
 import requests
 import responses
-from iikohub.postgres_cluster import EmbeddedPostgresError
 
 from bench.__main__ import PROJECT
 from chaos import load
@@ -26,6 +25,7 @@ from chaos.faults import FAULTS, plan
 from chaos.installation import Installation
 from chaos.load import Load
 from chaos.watch import Watch
+from iikohub.embedded_postgres.cluster import EmbeddedPostgresError
 
 HUB = "http://127.0.0.1:1"
 
