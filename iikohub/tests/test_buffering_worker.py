@@ -16,7 +16,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers import gthread
 
-from iikohub import buffering_worker
+from iikohub.operations import buffering_worker
 from iikohub.operations.buffering_worker import BufferingWorker, Connection, State
 
 LARGE = b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: 70000\r\n\r\n" + b" " * 70_000
