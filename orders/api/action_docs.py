@@ -45,10 +45,7 @@ _DESCRIPTION = (
 _OF_OTHERS: tuple[tuple[type[HubError], str], ...] = (
     (NoApiLogin, "Beryozka has no API login. Choose one in the admin (Organizations), or set IIKO_API_KEY."),
     (BadApiLogin, "The API login of the restaurant is not complete."),
-    (
-        UnknownField,
-        "No such field: state. Nothing was done. There are: status, delivered_at.",
-    ),
+    (UnknownField, "No such field: state. Nothing was done. There are: status, delivered_at."),
     (IdempotencyKeyReused, "This Idempotency-Key was used for another request."),
 )
 """What every action can be refused with by the apps below."""

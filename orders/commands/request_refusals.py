@@ -6,7 +6,7 @@ taken stands in ``orders.commands.refusals``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,7 @@ from orders.errors import InvalidParams, NotAllowed
 from orders.models.command import CommandKind
 from organizations.models.dictionaries import DictionaryKind
 
-Catalogue = Mapping[str, Refusal]
+Catalogue = dict[str, Refusal]
 
 
 def _invalid(cause: Any, **example: object) -> Refusal:
@@ -229,7 +229,7 @@ _TO_PEOPLE: Catalogue = {
 }
 """Of what is asked in the admin alone."""
 
-OF_ACTION: Mapping[CommandKind, Catalogue] = {
+OF_ACTION: dict[CommandKind, Catalogue] = {
     CommandKind.UPDATE_STATUS: {**_ANY, **_CHANGES, **_BY_COURIER, **_STATUS, **_OF_FOOD},
     CommandKind.ASSIGN_COURIER: {**_ANY, **_CHANGES, **_BY_COURIER, **_COURIER},
     CommandKind.UPDATE_PAYMENT: {**_ANY, **_CHANGES, **_PAYMENT},
@@ -238,11 +238,7 @@ OF_ACTION: Mapping[CommandKind, Catalogue] = {
 }
 """All that an action can be refused with when it is asked for."""
 
-CATALOGUE: Catalogue = {
-    key: entry
-    for group in (*OF_ACTION.values(), OF_REBUILDING_LATE, _TO_PEOPLE)
-    for key, entry in group.items()
-}
+CATALOGUE = ChainMap(*OF_ACTION.values(), OF_REBUILDING_LATE, _TO_PEOPLE)
 
 
 def refusal(key: str, **facts: object) -> NotAllowed | InvalidParams:

@@ -136,6 +136,7 @@ def test_every_entry_is_raised_and_every_code_that_is_raised_is_an_entry() -> No
             raised.update(keys_given_to("refusal", file))
 
     assert raised == set(CATALOGUE)
+    assert all(CATALOGUE[key] is one for group in CATALOGUE.maps for key, one in group.items())
 
 
 @pytest.mark.parametrize("key", CATALOGUE)
