@@ -1065,7 +1065,7 @@ class TestDiscounts:
         rows = markup(chief.get(f"{COMMANDS}?state=attention"))
         assert "Needs attention" in rows
         refused = ask(chief, old, "discount", type=DISCOUNT, sum="51", agreed="on")
-        assert "needs attention, see it first" in markup(refused)
+        assert "needs attention first" in markup(refused)
 
         chief.post(f"{COMMANDS}{command.pk}/retry/")
         assert OrderCommand.objects.count() == 1
