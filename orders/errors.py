@@ -16,19 +16,17 @@ class OrderRowGone(HubError):
     code = "order_row_gone"
 
 
-class NotAllowed(HubError):
-    """What was asked cannot work as the order stands; ``detail`` says why and what to do instead."""
-
+class _Refused(HubError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
 
 
-class InvalidParams(HubError):
+class NotAllowed(_Refused):
+    """What was asked cannot work as the order stands; ``detail`` says why and what to do instead."""
+
+
+class InvalidParams(_Refused):
     """What was asked cannot be understood or does not fit the restaurant's dictionaries."""
 
     http_status = 422
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code

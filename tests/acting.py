@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from iiko_client.tests.harness import SCHEMA, complaints
+from orders.api.action_docs import refusals
 from orders.commands import dispatch
-from orders.models.command import OrderCommand
+from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import Order, TimelineEntry
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
 from organizations.models.organization import Organization
@@ -104,12 +105,16 @@ class Acting:
     ) -> Any:
         pk = Order.objects.values_list("pk", flat=True).get(iiko_order_id=ORDER_ID)
         text = body if isinstance(body, str) else json.dumps(body)
-        return (client or Client()).post(
+        response = (client or Client()).post(
             f"/api/v1/orders/{pk}/{action}",
             data=text,
             content_type="application/json",
             headers={**(authorized(self.key) if client is None else {}), **(headers or {})},
         )
+        if response.status_code in (409, 422):
+            listed = refusals(CommandKind(action.replace("-", "_")), response.status_code)
+            assert response.json()["errors"][0]["code"] in {one.value["errors"][0]["code"] for one in listed}
+        return response
 
     def asked(self, action: str, body: Any) -> OrderCommand:
         """Ask and be heard; returns the command."""

@@ -20,6 +20,7 @@ from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.discount.reissue_request import check as check_reissue
 from orders.actions.discount.reissue_request import checked_fields
 from orders.actions.discount.replacement import replacement_of
+from orders.commands.request_refusals import refusal
 from orders.errors import NotAllowed
 from orders.models.command import CommandKind
 from orders.models.order import CreationStatus, Order, OrderType
@@ -31,7 +32,6 @@ Version = tuple[int, ...]
 DRIVER_FROM: Version = (8, 6, 6)
 """The POS that knows ``change_driver_info``, which also takes a courier off (docs/iiko.md#couriers)."""
 
-NO_DISCOUNT = "discount_not_supported_by_iiko"
 PAID_ON_THE_WAY = "WhenOrderOnTheWay"
 
 _BEFORE_KITCHEN = frozenset({DeliveryStatus.WAIT_COOKING})
@@ -51,8 +51,8 @@ class Subject:
         return self.order.status
 
     @cached_property
-    def why_cancelled(self) -> str:
-        return _why_cancelled(self.order)
+    def replacement(self) -> Order | None:
+        return replacement_of(self.order)
 
 
 Check = Callable[[Subject], None]
@@ -68,122 +68,87 @@ def subject_of(order: Order) -> Subject:
 # --- checks ------------------------------------------------------------------------------------------
 
 
-def _refuse(code: str, detail: str) -> None:
-    raise NotAllowed(code, detail)
-
-
 def is_served(subject: Subject) -> None:
     if not subject.organization.is_active:
-        _refuse("restaurant_off", _("This restaurant is switched off in the hub. Switch it on in the admin."))
+        raise refusal("restaurant_off")
 
 
 def has_ids(subject: Subject) -> None:
     order = subject.order
     # First: of an order that was refused no id ever comes.
     if order.creation_status == CreationStatus.ERROR and order.raw_status is None:
-        _refuse("not_taken_by_till", _("The POS did not take this order, so it cannot be changed there."))
+        raise refusal("not_taken_by_till")
     if order.iiko_order_id is None:
-        _refuse(
-            "not_in_iiko",
-            _("iiko has not told the id of this order yet. Try again once its webhook has come."),
-        )
-    elif not (is_uuid(order.iiko_order_id) and is_uuid(order.organization_id)):
-        _refuse(
-            "not_an_iiko_id",
-            _("This order or its restaurant has an id that is none of iiko's Cloud. Do it on the POS."),
-        )
+        raise refusal("not_in_iiko")
+    if not (is_uuid(order.iiko_order_id) and is_uuid(order.organization_id)):
+        raise refusal("not_an_iiko_id")
 
 
 def is_in_iiko(subject: Subject) -> None:
     has_ids(subject)
     order = subject.order
     if order.creation_status == CreationStatus.IN_PROGRESS and order.raw_status is None:
-        _refuse("not_taken_yet", _("The POS has not taken this order yet. Try again in a minute."))
+        raise refusal("not_taken_yet")
 
 
 def exists(subject: Subject) -> None:
     if subject.order.is_deleted:
-        _refuse(
-            "order_deleted",
-            _("The order is deleted in iiko. See whether another order took its place on the POS."),
-        )
+        raise refusal("order_deleted")
 
 
 def is_unfinished(subject: Subject) -> None:
     if subject.status == DeliveryStatus.CLOSED:
-        _refuse("order_closed", _("The order is closed; iiko changes closed orders only on the POS."))
+        raise refusal("order_closed")
     if subject.status == DeliveryStatus.CANCELLED:
-        _refuse("order_cancelled", subject.why_cancelled)
-
-
-def _why_cancelled(order: Order) -> str:
-    if (replacement := replacement_of(order)) is not None:
-        return _("The order was replaced by %(order)s. Ask the same of that one.") % {"order": replacement}
-    if (order.moved or {}).get("to_order_id"):
-        return _("The order was moved on to another one, among its related orders. Ask the same of that one.")
-    return _("The order is cancelled. Take another one if the guest wants it.")
+        if subject.replacement is not None:
+            raise refusal("order_cancelled.replaced", order=subject.replacement)
+        is_moved = (subject.order.moved or {}).get("to_order_id")
+        raise refusal("order_cancelled.moved" if is_moved else "order_cancelled")
 
 
 def is_known_to_iiko(subject: Subject) -> None:
     if subject.order.unknown_to_iiko_at is not None:
-        _refuse(
-            "unknown_to_iiko",
-            _("iiko no longer lists this order, so it cannot be changed. Look for it on the POS."),
-        )
+        raise refusal("unknown_to_iiko")
 
 
 def is_delivery(subject: Subject) -> None:
     if subject.order.order_type == OrderType.HALL:
-        _refuse("not_a_delivery", _("This is an order of the hall; it is changed on the POS."))
+        raise refusal("not_a_delivery")
 
 
 def goes_by_courier(subject: Subject) -> None:
     if subject.order.order_type == OrderType.PICKUP:
-        _refuse(
-            "pickup_order",
-            _("The guest picks this order up, no courier has it. Close it when it is handed over."),
-        )
+        raise refusal("pickup_order")
 
 
 def goes_by_own_courier(subject: Subject) -> None:
     # A guess that avoids two couriers for one meal: docs/iiko.md#outside-courier-services.
     if subject.order.has_external_courier:
-        _refuse(
-            "external_courier_service",
-            _("An outside courier service carries this order: %s. Call that off on the POS first.")
-            % (subject.order.external_courier_service_name or subject.order.external_courier_service_id),
-        )
+        name = subject.order.external_courier_service_name or subject.order.external_courier_service_id
+        raise refusal("external_courier_service", service=name)
 
 
 def is_confirmed(subject: Subject) -> None:
     if subject.status == DeliveryStatus.UNCONFIRMED:
-        _refuse("not_confirmed", _("The order is not confirmed yet. Confirm it first (status WaitCooking)."))
+        raise refusal("not_confirmed")
 
 
 def uses_confirmation(subject: Subject) -> None:
     # An unconfirmed order shows that the restaurant confirms, whatever its settings said when last read.
     is_off = subject.organization.is_confirmation_enabled is False
     if is_off and subject.status != DeliveryStatus.UNCONFIRMED:
-        _refuse(
-            "confirmation_off", _("This restaurant does not confirm orders: switch it on in iikoWeb first.")
-        )
+        raise refusal("confirmation_off")
 
 
 def is_paid_on_closing(subject: Subject) -> None:
     if subject.organization.payment_settings == PAID_ON_THE_WAY:
-        _refuse(
-            "paid_on_the_way",
-            _(
-                "This restaurant takes the payment when the order leaves, and iiko then knows no status "
-                "Waiting. Set OnWay when the courier leaves."
-            ),
-        )
+        raise refusal("paid_on_the_way")
 
 
 def is_on_its_way(subject: Subject) -> None:
     is_elsewhere = subject.status is not None and subject.status not in _WITH_COURIER
     if subject.order.order_type == OrderType.DELIVERY and is_elsewhere:
-        _refuse("not_on_the_way", _("iiko takes this only from the status OnWay. Set OnWay first."))
+        raise refusal("not_on_the_way")
 
 
 def is_covered(subject: Subject) -> None:
@@ -192,33 +157,20 @@ def is_covered(subject: Subject) -> None:
     if order.amount_minor is None or not is_told(order.field_precedence, "payments"):
         return  # SOI tells no payments
     if sum(payment.get("sum_minor") or 0 for payment in order.payments) < order.amount_minor:
-        _refuse(
-            "not_paid",
-            _("The payments do not cover the order. Change the payment first, then close it."),
-        )
+        raise refusal("not_paid")
 
 
 def nothing_is_processed(subject: Subject) -> None:
     order = subject.order
     if (settlement_of(order).paid_minor or 0) > 0:
-        _refuse(
-            "payment_processed",
-            _("A payment of this order is processed already; iiko then changes none. Do it on the POS."),
-        )
+        raise refusal("payment_processed.update")
 
 
 def pos_from(*needed: int) -> Check:
     def check(subject: Subject) -> None:
         version = version_of(subject.pos_version)
         if version and version < needed:
-            _refuse(
-                "till_too_old",
-                _(
-                    "The POS has version %(has)s, iiko needs %(needed)s for this. "
-                    "Update the POS or do it there."
-                )
-                % {"has": subject.pos_version, "needed": ".".join(map(str, needed))},
-            )
+            raise refusal("till_too_old", has=subject.pos_version, needed=".".join(map(str, needed)))
 
     return check
 
@@ -242,16 +194,16 @@ def _courier_closes_from(subject: Subject) -> None:
 
 def _stands_before_the_kitchen(subject: Subject) -> None:
     if subject.status is not None and subject.status not in _BEFORE_KITCHEN:
-        _refuse("being_cooked", _("The kitchen has the order; its confirmation cannot be taken back."))
+        raise refusal("being_cooked")
 
 
 def _waits_for_confirmation(subject: Subject) -> None:
     if subject.status is not None and subject.status != DeliveryStatus.UNCONFIRMED:
-        _refuse("already_confirmed", _("Only an unconfirmed order can be confirmed; this one is."))
+        raise refusal("already_confirmed")
 
 
 def _is_the_kitchens(_subject: Subject) -> None:
-    _refuse("set_by_kitchen", _("This status is set by the kitchen; iiko lets nobody else set it."))
+    raise refusal("set_by_kitchen")
 
 
 def can_be_reissued(subject: Subject) -> None:
@@ -262,17 +214,11 @@ def can_be_reissued(subject: Subject) -> None:
 
 def _only_by_reissue(subject: Subject) -> None:
     # docs/iiko.md#discounts-of-existing-orders
-    words = _("iiko has no operation that changes the discount of an order it has.")
     try:
         can_be_reissued(subject)
-    except NotAllowed as refusal:
-        instead = refusal.detail
-    else:
-        instead = _(
-            "The hub can reissue the order with the discount: a new one is made and this one cancelled, so "
-            "number and id change. Ask with reissue: true, or have it given on the POS."
-        )
-    _refuse(NO_DISCOUNT, f"{words} {instead}")
+    except NotAllowed as error:
+        raise refusal("discount_not_supported_by_iiko.nor_by_reissue", why=error.detail) from error
+    raise refusal("discount_not_supported_by_iiko")
 
 
 # --- the table ---------------------------------------------------------------------------------------
@@ -318,7 +264,7 @@ def check_status(subject: Subject, wanted: DeliveryStatus) -> None:
     """
     _run(ALWAYS, subject)
     if subject.status == wanted:
-        _refuse("already_so", _("The order has this status already."))
+        raise refusal("already_so.status")
     _run(STATUSES[wanted], subject)
 
 
@@ -339,7 +285,7 @@ def check_courier_off(subject: Subject) -> None:
     """
     _run((*ALWAYS, *_BY_COURIER), subject)
     if subject.order.courier_id is None:
-        _refuse("already_so", _("The order has no courier."))
+        raise refusal("already_so.no_courier")
     pos_from(*DRIVER_FROM)(subject)
 
 
@@ -397,16 +343,12 @@ def _assessment_of_discount(subject: Subject) -> dict[str, Any]:
             "cancelled."
         )
         return outcome | {"code": "needs_reissue", "reason": words}
-
-    def judge(subject: Subject, _what: None) -> None:
-        check_discount(subject, reissue=False, has_drafts=False)
-
-    return _assessment(judge, subject, None)
+    return _assessment(check_discount, subject, reissue=False, has_drafts=False)
 
 
-def _assessment(judge: Callable[[Subject, Any], None], subject: Subject, what: Any) -> dict[str, Any]:
+def _assessment(judge: Callable[..., None], *what: Any, **options: bool) -> dict[str, Any]:
     try:
-        judge(subject, what)
-    except NotAllowed as refusal:
-        return {"allowed": False, "code": refusal.code, "reason": refusal.detail}
+        judge(*what, **options)
+    except NotAllowed as error:
+        return {"allowed": False, "code": error.code, "reason": error.detail}
     return {"allowed": True, "code": "", "reason": ""}

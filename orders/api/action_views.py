@@ -15,7 +15,7 @@ from rest_framework.serializers import Serializer
 
 from core import db_clock
 from iiko_client.models.statuses import DeliveryStatus
-from orders.api.action_docs import DISCOUNT_ANSWERS, describes
+from orders.api.action_docs import describes
 from orders.api.command_serializers import (
     ApplyDiscountSerializer,
     AssignCourierSerializer,
@@ -61,7 +61,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
         command, headers = wait_for_end(request, command)
         return Response(CommandSerializer(command).data, status=status_of(command), headers=headers)
 
-    @describes("Change the status", UpdateStatusSerializer)
+    @describes("Change the status", UpdateStatusSerializer, CommandKind.UPDATE_STATUS)
     @_action("update-status")
     def update_status(self, request: Request, **_: Any) -> Response:
         return self._carry(
@@ -77,7 +77,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             ),
         )
 
-    @describes("Assign a courier", AssignCourierSerializer)
+    @describes("Assign a courier", AssignCourierSerializer, CommandKind.ASSIGN_COURIER)
     @_action("assign-courier")
     def assign_courier(self, request: Request, **_: Any) -> Response:
         return self._carry(
@@ -89,7 +89,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             ),
         )
 
-    @describes("Replace the payments", UpdatePaymentSerializer)
+    @describes("Replace the payments", UpdatePaymentSerializer, CommandKind.UPDATE_PAYMENT)
     @_action("update-payment")
     def update_payment(self, request: Request, **_: Any) -> Response:
         return self._carry(
@@ -101,7 +101,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             ),
         )
 
-    @describes("Cancel the order", CancelSerializer)
+    @describes("Cancel the order", CancelSerializer, CommandKind.CANCEL)
     @_action("cancel")
     def cancel(self, request: Request, **_: Any) -> Response:
         return self._carry(
@@ -118,7 +118,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             ),
         )
 
-    @describes("Give a discount", ApplyDiscountSerializer, DISCOUNT_ANSWERS)
+    @describes("Give a discount", ApplyDiscountSerializer, CommandKind.APPLY_DISCOUNT)
     @_action("apply-discount")
     def apply_discount(self, request: Request, **_: Any) -> Response:
         return self._carry(

@@ -8,8 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from orders.commands.request_refusals import refusal
 from orders.commands.transitions import lock
-from orders.errors import NotAllowed, UnknownOrder
+from orders.errors import UnknownOrder
 from orders.mirror.timeline import ACKNOWLEDGED
 from orders.models.command import FAILED_STATES, OrderCommand
 from orders.models.order import Order, TimelineEntry
@@ -27,7 +28,7 @@ def acknowledge_refusal(*, order_id: int, by: str, now: datetime) -> bool:
     if order is None:
         raise UnknownOrder(_("There is no such order."))
     if not order.is_refused:
-        raise NotAllowed("not_refused", _("The POS did not refuse this order."))
+        raise refusal("not_refused")
     if order.refusal_acknowledged_at is not None:
         return False
     order.refusal_acknowledged_at, order.refusal_acknowledged_by = now, by[:200]
@@ -48,7 +49,7 @@ def acknowledge_command(*, command_id: int, by: str, now: datetime) -> bool:
         raise UnknownOrder(_("There is no such command."))
     command: OrderCommand = locked[1]
     if command.state not in FAILED_STATES:
-        raise NotAllowed("not_failed", _("This command was not refused or abandoned."))
+        raise refusal("not_failed")
     if command.acknowledged_at is not None:
         return False
     command.acknowledged_at, command.acknowledged_by = now, by[:200]

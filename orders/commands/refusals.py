@@ -7,18 +7,28 @@ texts met in the field (docs/iiko.md#error-codes-of-orders). An unknown code is 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """``cause`` says what is wrong, ``next_step`` what a person does about it."""
+class Refusal:
+    """``cause`` says what is wrong, ``next_step`` what a person does about it, where ``cause`` does not.
+
+    ``http_status`` answers the request; ``example`` fills in the placeholders of a description.
+    """
 
     cause: Any
-    next_step: Any
+    next_step: Any = ""
+    http_status: int = 409
+    example: Mapping[str, Any] = field(default_factory=dict)
+
+    def detail(self, facts: Mapping[str, Any]) -> str:
+        text = f"{self.cause} {self.next_step}".rstrip()
+        return text % facts if facts else text
 
 
 _AT_THE_POS = _("Look at the order on the POS and do it there if it is still wanted.")
@@ -28,156 +38,155 @@ _SWITCH_ON = _("Have it switched on in iikoWeb, then try again.")
 TOO_OLD = "IikoFrontTooOldVersion"
 NOT_SHOWN = "not_shown"
 
-OF_IIKO: dict[str, Meaning] = {
-    "OrderStatusChangedInIikoFront": Meaning(
+OF_IIKO: dict[str, Refusal] = {
+    "OrderStatusChangedInIikoFront": Refusal(
         _("The order was changed on the POS meanwhile, or cannot take this status from where it is."),
         _("Wait for the order to be refreshed, then choose the next status."),
     ),
-    "IllegalDeliveryStatus": Meaning(
+    "IllegalDeliveryStatus": Refusal(
         _("The POS does not allow this in the order's present status."),
         _("Take the steps in between first: confirm, send, deliver, close."),
     ),
-    "WrongDeliveryStatus": Meaning(
+    "WrongDeliveryStatus": Refusal(
         _("The POS does not allow this status for this order."),
         _("Take the steps in between first, or do it on the POS."),
     ),
-    "OrderNotFound": Meaning(_("The POS does not know this order."), _AT_THE_POS),
-    "OrderItemsNotExists": Meaning(_("The POS does not find the items of this order."), _AT_THE_POS),
-    "CourierIdDoesNotExist": Meaning(
-        _("iiko does not know this courier."),
-        _("Read the dictionaries again and choose another courier."),
+    "OrderNotFound": Refusal(_("The POS does not know this order."), _AT_THE_POS),
+    "OrderItemsNotExists": Refusal(_("The POS does not find the items of this order."), _AT_THE_POS),
+    "CourierIdDoesNotExist": Refusal(
+        _("iiko does not know this courier."), _("Read the dictionaries again and choose another courier.")
     ),
-    "UserNotFound": Meaning(
+    "UserNotFound": Refusal(
         _("iiko does not know this employee."), _("Read the dictionaries again and choose another courier.")
     ),
-    "CourierDoesNotOwnOrder": Meaning(
+    "CourierDoesNotOwnOrder": Refusal(
         _("The order belongs to another courier."), _("Assign the courier first.")
     ),
-    "CanNotAssignCourierToOrder": Meaning(
+    "CanNotAssignCourierToOrder": Refusal(
         _("No courier can be assigned to this order: it is picked up, or has left already."), _AT_THE_POS
     ),
-    "PaymentTypeNotFound": Meaning(_("iiko does not know this payment type."), _READ_AGAIN),
-    "PaymentTypeCanNotBeUsedAsExternal": Meaning(
+    "PaymentTypeNotFound": Refusal(_("iiko does not know this payment type."), _READ_AGAIN),
+    "PaymentTypeCanNotBeUsedAsExternal": Refusal(
         _("This payment type cannot be processed outside of iiko."), _("Choose another payment type.")
     ),
-    "PaymentSumShouldBePositive": Meaning(_("A payment must be more than nothing."), _("Correct the sums.")),
-    "PaymentSumNotEnough": Meaning(
+    "PaymentSumShouldBePositive": Refusal(_("A payment must be more than nothing."), _("Correct the sums.")),
+    "PaymentSumNotEnough": Refusal(
         _("The payments do not cover the order."), _("Change the payment, then try again.")
     ),
-    "PaymentAdditionalDataTooLong": Meaning(
+    "PaymentAdditionalDataTooLong": Refusal(
         _("The payment carries more data than iiko takes."), _("Choose another payment type.")
     ),
-    "EntityAlreadyInUse": Meaning(
+    "EntityAlreadyInUse": Refusal(
         _("The order is open on a POS, or a payment of it is processed."),
         _("Close it on the POS and try again, or do it there."),
     ),
-    "TerminalGroupDisabled": Meaning(
+    "TerminalGroupDisabled": Refusal(
         _("The restaurant's POS terminals are switched off."), _("Switch them on, then try again.")
     ),
-    "TerminalGroupUnregistered": Meaning(_("iiko does not know the restaurant's POS terminals."), _SWITCH_ON),
-    "TerminalGroupIdNotDetermined": Meaning(_("iiko cannot tell which POS has the order."), _AT_THE_POS),
-    "OrganizationUnregistered": Meaning(_("iiko does not know this restaurant."), _SWITCH_ON),
-    "OrganizationDisabled": Meaning(_("The restaurant is switched off in iiko."), _SWITCH_ON),
-    TOO_OLD: Meaning(_("The POS's version is too old for this."), _("Do it on the POS, or have it updated.")),
-    "TooSmallDeliveryDate": Meaning(
+    "TerminalGroupUnregistered": Refusal(_("iiko does not know the restaurant's POS terminals."), _SWITCH_ON),
+    "TerminalGroupIdNotDetermined": Refusal(_("iiko cannot tell which POS has the order."), _AT_THE_POS),
+    "OrganizationUnregistered": Refusal(_("iiko does not know this restaurant."), _SWITCH_ON),
+    "OrganizationDisabled": Refusal(_("The restaurant is switched off in iiko."), _SWITCH_ON),
+    TOO_OLD: Refusal(_("The POS's version is too old for this."), _("Do it on the POS, or have it updated.")),
+    "TooSmallDeliveryDate": Refusal(
         _("The time given is before the order was made."), _("Correct the time, then try again.")
     ),
-    "InconsistentUpdates": Meaning(
+    "InconsistentUpdates": Refusal(
         _("Two changes met on the POS."), _("Wait for the order to be refreshed and try again.")
     ),
-    "MayBeInconsistentUpdates": Meaning(
+    "MayBeInconsistentUpdates": Refusal(
         _("Two changes may have met on the POS."), _("Look at the order before you try again.")
     ),
-    "InternalServerError": Meaning(
+    "InternalServerError": Refusal(
         _("Something failed within iiko."), _("Look at the order before you try again.")
     ),
-    "UnknownError": Meaning(_("Something failed within iiko."), _("Look at the order before you try again.")),
+    "UnknownError": Refusal(_("Something failed within iiko."), _("Look at the order before you try again.")),
 }
 """The vendor's codes."""
 
 REFUSED = "refused"
 """iiko's refusal, with no code that is known; its words are iiko's own."""
 
-OF_HUB: dict[str, Meaning] = {
-    REFUSED: Meaning(_("iiko refused and named no reason that the hub knows."), _AT_THE_POS),
-    "right_missing": Meaning(
+OF_HUB: dict[str, Refusal] = {
+    REFUSED: Refusal(_("iiko refused and named no reason that the hub knows."), _AT_THE_POS),
+    "right_missing": Refusal(
         _("The API login may not do this."), _("Switch the right on in the settings of the login in iikoWeb.")
     ),
-    "login_refused": Meaning(
+    "login_refused": Refusal(
         _("iiko does not accept the API login."), _("Check the login in the hub and in iikoWeb.")
     ),
-    "token_refused": Meaning(
+    "token_refused": Refusal(
         _("iiko refuses a fresh token: the login may be blocked."), _("Ask iiko's support.")
     ),
-    "licence_expired": Meaning(
+    "licence_expired": Refusal(
         _("The licence of iiko's API has expired."), _("Renew the licence of the login with iiko.")
     ),
-    "no_api_login": Meaning(
+    "no_api_login": Refusal(
         _("The restaurant has no API login, or a switched-off one."), _("Choose one in the admin.")
     ),
-    "bad_api_login": Meaning(_("The API login is not complete."), _("Complete it in the admin.")),
-    "iiko_unreachable": Meaning(_("iiko cannot be reached just now."), _("Wait: the hub tries again.")),
-    "iiko_busy": Meaning(_("iiko asked the hub to wait."), _("Wait: the hub tries again.")),
-    "answer_lost": Meaning(
+    "bad_api_login": Refusal(_("The API login is not complete."), _("Complete it in the admin.")),
+    "iiko_unreachable": Refusal(_("iiko cannot be reached just now."), _("Wait: the hub tries again.")),
+    "iiko_busy": Refusal(_("iiko asked the hub to wait."), _("Wait: the hub tries again.")),
+    "answer_lost": Refusal(
         _("iiko's answer was lost, so nobody knows whether it was done."),
         _("Wait: the hub looks at the order to find out."),
     ),
-    "forgotten": Meaning(
+    "forgotten": Refusal(
         _("iiko no longer tells what became of it."), _("Wait: the hub looks at the order to find out.")
     ),
-    "not_sent": Meaning(
+    "not_sent": Refusal(
         _("The hub could not reach iiko in time; nothing was sent."),
         _("Check the connection, then ask again."),
     ),
-    "waited_too_long": Meaning(
+    "waited_too_long": Refusal(
         _("An earlier command of this order was not over in time; nothing was sent."),
         _("See what became of the earlier command, then ask again."),
     ),
-    "order_closed": Meaning(
+    "order_closed": Refusal(
         _("The order was closed before this could be sent; nothing was sent."), _AT_THE_POS
     ),
-    "order_cancelled": Meaning(
+    "order_cancelled": Refusal(
         _("The order was cancelled before this could be sent; nothing was sent."),
         _("Take another one if the guest wants it."),
     ),
-    "order_deleted": Meaning(
+    "order_deleted": Refusal(
         _("The order was deleted in iiko before this could be sent; nothing was sent."),
         _("See whether another order took its place on the POS."),
     ),
-    "unknown_to_iiko": Meaning(
+    "unknown_to_iiko": Refusal(
         _("iiko stopped listing the order before this could be sent; nothing was sent."), _AT_THE_POS
     ),
-    "order_made_anew": Meaning(
+    "order_made_anew": Refusal(
         _("The order was replaced by another before this could be sent; nothing was sent."),
         _("Ask the same of the order that replaced it; this one leads there."),
     ),
-    "restaurant_off": Meaning(
+    "restaurant_off": Refusal(
         _("The restaurant was switched off in the hub before this could be sent; nothing was sent."),
         _("Switch the restaurant on in the admin, then ask again if it is still wanted."),
     ),
-    "breaks_a_limit": Meaning(
+    "breaks_a_limit": Refusal(
         _("It does not fit what iiko takes, so the hub did not send it."), _("Correct it, then ask again.")
     ),
-    "redirect": Meaning(
+    "redirect": Refusal(
         _("iiko's address sends the hub elsewhere, and the hub does not follow; nothing was done."),
         _("Check the address of the API login in the admin."),
     ),
-    "not_done": Meaning(
+    "not_done": Refusal(
         _(
             "iiko's answer was lost, and the order shows no trace of the change. A POS that was offline may "
             "still carry it out."
         ),
         _AT_THE_POS,
     ),
-    "over_without_it": Meaning(
+    "over_without_it": Refusal(
         _("iiko's answer was lost. The order is over by now and does not show the change."), _AT_THE_POS
     ),
-    NOT_SHOWN: Meaning(_("iiko said that it is done, but the order does not show the change."), _AT_THE_POS),
-    "no_answer": Meaning(_("The POS never answered; it may have been offline."), _AT_THE_POS),
-    "given_up": Meaning(
+    NOT_SHOWN: Refusal(_("iiko said that it is done, but the order does not show the change."), _AT_THE_POS),
+    "no_answer": Refusal(_("The POS never answered; it may have been offline."), _AT_THE_POS),
+    "given_up": Refusal(
         _("It was abandoned by a person. It had been sent: iiko may still carry it out."), _AT_THE_POS
     ),
-    "given_up_unsent": Meaning(
+    "given_up_unsent": Refusal(
         _("It was abandoned by a person before it was sent."), _("Ask again if it is still wanted.")
     ),
 }
@@ -188,165 +197,167 @@ _GIVE_AT_POS = _("Give the discount on the POS.")
 _OLD_STAYS = _("The order stays as it was. Give the discount on the POS, or ask again.")
 _LOOK_AT_BOTH = _("Look at both orders on the POS now and leave the guest exactly one of them.")
 
-OF_REBUILDING: dict[str, Meaning] = {
-    "status_unknown": Meaning(
+OF_REBUILDING: dict[str, Refusal] = {
+    "status_unknown": Refusal(
         _("The order has no status that the hub knows, so it may be in the kitchen."), _GIVE_AT_POS
     ),
-    "kitchen_has_it": Meaning(_("The kitchen has the order, so it cannot be reissued."), _GIVE_AT_POS),
-    "payment_processed": Meaning(
-        _("A payment of this order is processed already, and a new order would be without it."),
-        _GIVE_AT_POS,
+    "kitchen_has_it": Refusal(_("The kitchen has the order, so it cannot be reissued."), _GIVE_AT_POS),
+    "payment_processed": Refusal(
+        _("A payment of this order is processed already, and a new order would be without it."), _GIVE_AT_POS
     ),
-    "has_combo": Meaning(_("A combo cannot be reissued: iiko does not tell all of it."), _GIVE_AT_POS),
-    "has_compound_item": Meaning(
+    "has_combo": Refusal(_("A combo cannot be reissued: iiko does not tell all of it."), _GIVE_AT_POS),
+    "has_compound_item": Refusal(
         _("A dish of several parts cannot be reissued: iiko does not tell all of it."), _GIVE_AT_POS
     ),
-    "item_not_rebuildable": Meaning(
-        _("An item cannot be reissued: iiko does not tell all of it."), _GIVE_AT_POS
-    ),
-    "no_items": Meaning(_("The hub knows of no items in this order."), _GIVE_AT_POS),
-    "has_tips": Meaning(_("Tips cannot be carried over to a new order."), _CHANGE_FIRST),
-    "has_loyalty": Meaning(
+    "no_items": Refusal(_("The hub knows of no items in this order."), _GIVE_AT_POS),
+    "has_tips": Refusal(_("Tips cannot be carried over to a new order."), _CHANGE_FIRST),
+    "has_loyalty": Refusal(
         _("A coupon or a loyalty programme works on this order and cannot be carried over."), _GIVE_AT_POS
     ),
-    "has_external_data": Meaning(
+    "has_external_data": Refusal(
         _("Data of another program hangs on this order and cannot be carried over whole."), _GIVE_AT_POS
     ),
-    "amount_too_large": Meaning(
-        _("An item has an amount that iiko does not take in a new order (0 to 999.999)."), _GIVE_AT_POS
-    ),
-    "has_external_courier": Meaning(_("A courier service is called for this order already."), _GIVE_AT_POS),
-    "discount_not_rebuildable": Meaning(
+    "has_external_courier": Refusal(_("A courier service is called for this order already."), _GIVE_AT_POS),
+    "discount_not_rebuildable": Refusal(
         _("The order has a discount that cannot be given again from outside."), _GIVE_AT_POS
     ),
-    "payment_not_rebuildable": Meaning(
+    "payment_not_rebuildable": Refusal(
         _("The order has a payment that cannot be entered again from outside."), _CHANGE_FIRST
     ),
-    "payments_to_share": Meaning(
+    "payments_to_share": Refusal(
         _("The order has several payments, and only a person knows which of them the discount lowers."),
         _("Put down one payment (update-payment), then give the discount."),
     ),
-    "discount_total_unknown": Meaning(
+    "discount_total_unknown": Refusal(
         _(
             "What the order will cost with this discount is known to the POS alone, so its payments cannot "
             "be set."
         ),
         _GIVE_AT_POS,
     ),
-    "guest_not_rebuildable": Meaning(
+}
+"""Why an order cannot be reissued without loss, as far as the mirror tells."""
+
+OF_REBUILDING_LATE: dict[str, Refusal] = {
+    "item_not_rebuildable": Refusal(
+        _("An item cannot be reissued: iiko does not tell all of it."), _GIVE_AT_POS
+    ),
+    "amount_too_large": Refusal(
+        _("An item has an amount that iiko does not take in a new order (0 to 999.999)."), _GIVE_AT_POS
+    ),
+    "guest_not_rebuildable": Refusal(
         _("The guest or the phone of this order cannot be carried over as iiko takes them."), _GIVE_AT_POS
     ),
-    "address_not_rebuildable": Meaning(
+    "address_not_rebuildable": Refusal(
         _("The address of this order cannot be carried over as iiko takes it."), _GIVE_AT_POS
     ),
-    "text_too_long": Meaning(
+    "text_too_long": Refusal(
         _("The order has a text that is longer than iiko takes in a new order."), _CHANGE_FIRST
     ),
-    "promise_passed": Meaning(
-        _("The time promised to the guest has passed, and iiko makes no order for the past."),
-        _CHANGE_FIRST,
+    "promise_passed": Refusal(
+        _("The time promised to the guest has passed, and iiko makes no order for the past."), _CHANGE_FIRST
     ),
-    "order_changed": Meaning(
+    "order_changed": Refusal(
         _("The order was changed after the discount was asked for."),
         _("Look at the order and ask again if it is still wanted."),
     ),
 }
-"""Why an order cannot be reissued without loss."""
+"""The same, seen when it is read from iiko to be reissued."""
 
-OF_DISCOUNT: dict[str, Meaning] = {
-    "order_not_shown": Meaning(
+OF_DISCOUNT: dict[str, Refusal] = {
+    "order_not_shown": Refusal(
         _("iiko did not show the order when it was asked for it; nothing was sent."), _GIVE_AT_POS
     ),
-    "till_offline": Meaning(
+    "till_offline": Refusal(
         _("The POS does not answer just now, so no new order was sent."), _("Ask again once it does.")
     ),
-    "no_draft": Meaning(
+    "no_draft": Refusal(
         _("There is no draft of this order that could be changed."),
         _("Allow it to be reissued (reissue), or give the discount on the POS."),
     ),
-    "draft_locked": Meaning(
+    "draft_locked": Refusal(
         _("Somebody is editing the draft of this order."), _("Wait until they are done, then ask again.")
     ),
-    "draft_needs_employee": Meaning(
+    "draft_needs_employee": Refusal(
         _("iiko changes a draft only in the name of an employee, and this order names no operator."),
         _("Give the discount in the draft itself."),
     ),
-    "draft_changed": Meaning(
+    "draft_changed": Refusal(
         _("Somebody else changed the draft meanwhile; their version stays."), _("Look at it and ask again.")
     ),
-    "draft_refused": Meaning(
+    "draft_refused": Refusal(
         _("The draft was changed, but iiko did not take it. It is put back as it was."),
         _("Look at the draft, then ask again."),
     ),
-    "draft_left": Meaning(
+    "draft_left": Refusal(
         _("The draft has the discount but was not taken, and it could not be put back."),
         _("Look at the draft now."),
     ),
-    "draft_unproved": Meaning(
-        _("The draft was sent, and the order does not show the discount."),
-        _("Look at the order on the POS."),
+    "draft_unproved": Refusal(
+        _("The draft was sent, and the order does not show the discount."), _("Look at the order on the POS.")
     ),
-    "reissue_refused": Meaning(_("The new order was not taken."), _OLD_STAYS),
-    "reissue_not_done": Meaning(
+    "reissue_refused": Refusal(_("The new order was not taken."), _OLD_STAYS),
+    "reissue_not_done": Refusal(
         _("iiko's answer was lost, and it shows no new order."),
         _("The order stays as it was. Should the new one turn up later, the hub takes it back."),
     ),
-    "reissue_unproved": Meaning(
+    "reissue_unproved": Refusal(
         _("The POS has not taken the new order in time."),
         _("The order stays as it was. Should the new one be taken later, the hub takes it back."),
     ),
-    "reissue_cancelled": Meaning(_("Somebody cancelled the new order meanwhile."), _OLD_STAYS),
-    "undone_cooking": Meaning(
+    "reissue_cancelled": Refusal(_("Somebody cancelled the new order meanwhile."), _OLD_STAYS),
+    "undone_cooking": Refusal(
         _("The kitchen began with the old order meanwhile, so the new one was taken back."), _GIVE_AT_POS
     ),
-    "undone_cancelled": Meaning(
+    "undone_cancelled": Refusal(
         _("Somebody cancelled the old order meanwhile, so the new one was taken back too."),
         _("Take a new order if it is still wanted."),
     ),
-    "undone_closed": Meaning(
+    "undone_closed": Refusal(
         _("The old order was closed meanwhile, so the new one was taken back."), _AT_THE_POS
     ),
-    "undone_refused": Meaning(
+    "undone_refused": Refusal(
         _("iiko did not cancel the old order, so the new one was taken back."), _OLD_STAYS
     ),
-    "undone_unsent": Meaning(
+    "undone_unsent": Refusal(
         _("iiko could not be reached to cancel the old order, so the new one was taken back."), _OLD_STAYS
     ),
-    "undone_differs": Meaning(
+    "undone_differs": Refusal(
         _("The POS made the new order otherwise than asked, so it was taken back."), _OLD_STAYS
     ),
-    "undone_late": Meaning(
+    "undone_late": Refusal(
         _("The POS took the new order after all, when nobody waited for it; it was taken back."), _OLD_STAYS
     ),
-    "cancel_asked": Meaning(
+    "cancel_asked": Refusal(
         _("A cancellation of the order was asked for meanwhile, so no discount was given."),
         _("Nothing more is to be done."),
     ),
-    "undone_cancel_asked": Meaning(
+    "undone_cancel_asked": Refusal(
         _("A cancellation of the order was asked for meanwhile, so the new one was taken back."),
         _("Nothing more is to be done: the cancellation goes on."),
     ),
-    "new_not_proved": Meaning(
+    "new_not_proved": Refusal(
         _("Nobody knows whether the new order was made: iiko cannot be asked."), _LOOK_AT_BOTH
     ),
-    "old_not_proved": Meaning(
+    "old_not_proved": Refusal(
         _("The new order is taken, but nobody knows whether the old one was cancelled."), _LOOK_AT_BOTH
     ),
-    "two_orders": Meaning(
+    "two_orders": Refusal(
         _("The old and the new order may both be alive: the new one could not be taken back."), _LOOK_AT_BOTH
     ),
-    "both_cancelled": Meaning(
+    "both_cancelled": Refusal(
         _("The old and the new order are both cancelled."), _("Take the order again if the guest waits.")
     ),
-    "given_up_midway": Meaning(
+    "given_up_midway": Refusal(
         _("It was abandoned by a person while the new order was on its way."), _LOOK_AT_BOTH
     ),
-    "seen_to": Meaning(_("A person has seen to it."), _("Nothing more is to be done.")),
+    "seen_to": Refusal(_("A person has seen to it."), _("Nothing more is to be done.")),
 }
 """What may become of a discount on its way."""
 
-MEANINGS = OF_IIKO | OF_HUB | OF_REBUILDING | OF_DISCOUNT
-OF_THE_HUB = OF_HUB.keys() | OF_REBUILDING.keys() | OF_DISCOUNT.keys()
+_OF_THE_HUB = OF_HUB | OF_REBUILDING | OF_REBUILDING_LATE | OF_DISCOUNT
+MEANINGS = OF_IIKO | _OF_THE_HUB
+OF_THE_HUB = _OF_THE_HUB.keys()
 """Codes that iiko has no part in."""
 
 # Sentences of the vendor's that name no code (docs/iiko.md#error-codes-of-orders).
@@ -375,5 +386,5 @@ def known_code(text: str) -> str | None:
     return next((code for sentence, code in _SENTENCES.items() if sentence in lowered), None)
 
 
-def meaning(code: str) -> Meaning | None:
+def meaning(code: str) -> Refusal | None:
     return MEANINGS.get(code)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from core.display import money
+from core.errors import HubError
 from core.name_keys import NAME_ORDER, fold
 from iiko_client.json_reader import canonical_id
 from iiko_client.models.payments import PaymentKind
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits
 from orders.actions.rules import Subject, version_of
-from orders.errors import InvalidParams
+from orders.commands.request_refusals import refusal
 from orders.models.order import Order
 from orders.payments.kinds import KIND_IN_DICTIONARY, kind_of
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
@@ -45,13 +46,9 @@ def courier(organization: Organization, courier_id: str) -> Courier:
     """
     found = Courier.objects.filter(organization=organization, iiko_id=canonical_id(courier_id)).first()
     if found is None:
-        raise InvalidParams(
-            "unknown_courier",
-            _("%s has no courier with this id. Read the dictionaries again if the courier is new.")
-            % organization.name,
-        )
+        raise refusal("unknown_courier", restaurant=organization.name)
     if found.is_deleted:
-        raise InvalidParams("courier_deleted", _("%s is deleted in iiko.") % found)
+        raise refusal("courier_deleted", courier=found)
     return found
 
 
@@ -67,27 +64,20 @@ def payments(order: Order, asked: Sequence[AskedPayment]) -> list[dict[str, Any]
     resolved = [_payment(order, one) for one in asked]
     put_down = sum(one.sum_minor for one in asked)
     if order.amount_minor is not None and put_down < order.amount_minor:
-        raise InvalidParams(
-            "sum_too_small",
-            _("The payments come to %(sum)s, the order costs %(amount)s.")
-            % {
-                "sum": money(put_down, order.organization.currency),
-                "amount": money(order.amount_minor, order.organization.currency),
-            },
+        currency = order.organization.currency
+        raise refusal(
+            "sum_too_small", sum=money(put_down, currency), amount=money(order.amount_minor, currency)
         )
     return resolved
 
 
 def _payment(order: Order, asked: AskedPayment) -> dict[str, Any]:
     entry = _type_by_id(order, asked) if asked.type_id else _type_by_kind(order, asked)
-    kind = asked.kind or kind_of(entry)
+    kind = asked.kind or _settable_kind(entry)
     if kind is PaymentKind.LOYALTY_CARD:
-        _refuse_loyalty_card()
+        raise refusal("loyalty_card_needs_guest")
     if asked.is_processed_externally and not may_be_processed_outside(entry):
-        raise InvalidParams(
-            "payment_type_not_external",
-            _("iiko takes %s only itself, so it cannot have been paid outside iiko.") % entry.name,
-        )
+        raise refusal("payment_type_not_external", type=entry.name)
     return {
         "payment_type_id": entry.iiko_id,
         "name": entry.name,
@@ -98,15 +88,10 @@ def _payment(order: Order, asked: AskedPayment) -> dict[str, Any]:
     }
 
 
-def _refuse_loyalty_card() -> NoReturn:
-    # Both fields are required (docs/iiko.md#payments).
-    raise InvalidParams(
-        "loyalty_card_needs_guest",
-        _(
-            "iiko takes a payment from a loyalty card only with the guest's own proof (credential, "
-            "searchScope), which the hub neither takes nor keeps. Put it down on the POS."
-        ),
-    )
+def _settable_kind(entry: DictionaryEntry) -> PaymentKind:
+    if (kind := kind_of(entry)) is None:
+        raise refusal("payment_type_not_settable", type=entry.name)
+    return kind
 
 
 def may_be_processed_outside(entry: DictionaryEntry) -> bool:
@@ -117,30 +102,29 @@ def may_be_processed_outside(entry: DictionaryEntry) -> bool:
     return "processing" not in entry.data or entry.data["processing"] in ("External", "Both")
 
 
+def _entries(organization_id: str, kind: DictionaryKind) -> QuerySet[DictionaryEntry]:
+    return DictionaryEntry.objects.filter(organization_id=organization_id, kind=kind, is_deleted=False)
+
+
 def _types(order: Order) -> QuerySet[DictionaryEntry]:
-    return DictionaryEntry.objects.filter(
-        organization_id=order.organization_id, kind=DictionaryKind.PAYMENT_TYPE, is_deleted=False
-    )
+    return _entries(order.organization_id, DictionaryKind.PAYMENT_TYPE)
 
 
 def _type_by_id(order: Order, asked: AskedPayment) -> DictionaryEntry:
     entry = _types(order).filter(iiko_id=canonical_id(asked.type_id or "")).first()
     if entry is None:
-        raise InvalidParams("unknown_payment_type", _("This restaurant has no payment type with this id."))
-    if asked.kind is not None and kind_of(entry) is not asked.kind:
-        raise InvalidParams(
-            "payment_type_of_other_kind",
-            _("%(name)s is of the kind %(kind)s.") % {"name": entry.name, "kind": kind_of(entry).value},
-        )
+        raise refusal("unknown_payment_type")
+    if asked.kind is not None and (kind := _settable_kind(entry)) is not asked.kind:
+        raise refusal("payment_type_of_other_kind", name=entry.name, kind=kind.value)
     return entry
 
 
 def _type_by_kind(order: Order, asked: AskedPayment) -> DictionaryEntry:
     kind = asked.kind
     if kind is None:
-        raise InvalidParams("payment_without_type", _("Each payment needs paymentTypeId or paymentTypeKind."))
+        raise refusal("payment_without_type")
     if kind is PaymentKind.LOYALTY_CARD:
-        _refuse_loyalty_card()
+        raise refusal("loyalty_card_needs_guest")
     wanted = KIND_IN_DICTIONARY.get(kind, kind.value)
     fitting = [
         entry for entry in _types(order).filter(data__kind=wanted).order_by(*NAME_ORDER) if fits(entry, order)
@@ -154,25 +138,16 @@ def _type_by_kind(order: Order, asked: AskedPayment) -> DictionaryEntry:
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise InvalidParams("no_such_payment_type", _no_type_of(kind, order))
-    raise InvalidParams(
-        "payment_type_ambiguous",
-        _(
-            "Several payment types are of the kind %(kind)s. Give paymentTypeId, or have the usual one "
-            "chosen in the admin (Organizations, %(restaurant)s, Usual payment types): %(types)s."
-        )
-        % {"kind": kind.value, "restaurant": order.organization.name, "types": _listed(fitting)},
-    )
+        raise _no_type_of(kind, order)
+    restaurant = order.organization.name
+    raise refusal("payment_type_ambiguous", kind=kind.value, restaurant=restaurant, types=_listed(fitting))
 
 
-def _no_type_of(kind: PaymentKind, order: Order) -> str:
+def _no_type_of(kind: PaymentKind, order: Order) -> HubError:
     there_are = [entry for entry in _types(order).order_by(*NAME_ORDER) if fits(entry, order)]
     if not there_are:
-        return _("No payment type of this restaurant is known here. Read the dictionaries.")
-    return _("This restaurant has no payment type of the kind %(kind)s. It has: %(types)s.") % {
-        "kind": kind.value,
-        "types": _listed(there_are),
-    }
+        return refusal("no_such_payment_type.none_known")
+    return refusal("no_such_payment_type", kind=kind.value, types=_listed(there_are))
 
 
 def fits(entry: DictionaryEntry, order: Order) -> bool:
@@ -207,9 +182,7 @@ def cancellation(
     if removal is None and needs_removal_type(subject):
         removal = _removal_of_made_food(organization)
     if removal is not None and removal.data.get("is_reason_required") and not reason:
-        raise InvalidParams(
-            "reason_needed", _("The removal type %s needs a reason. Give one.") % removal.name
-        )
+        raise refusal("reason_needed", type=removal.name)
     takes_ids, takes_comments = _knows(subject, CAUSES_FROM), _knows(subject, COMMENTS_FROM)
     return {
         "comment": reason if takes_comments else "",
@@ -257,28 +230,20 @@ def needs_removal_type(subject: Subject) -> bool:
 
 
 def _entry(organization: Organization, kind: DictionaryKind, iiko_id: str) -> DictionaryEntry:
-    entries = DictionaryEntry.objects.filter(organization=organization, kind=kind, is_deleted=False)
-    found = entries.filter(iiko_id=canonical_id(iiko_id)).first()
+    found = _entries(organization.iiko_id, kind).filter(iiko_id=canonical_id(iiko_id)).first()
     if found is None:
-        raise InvalidParams(
-            f"unknown_{kind.value}",
-            _("%(restaurant)s has no such entry (%(what)s): %(id)s.")
-            % {"restaurant": organization.name, "what": kind.label, "id": iiko_id},
-        )
+        raise refusal(f"unknown_{kind.value}", restaurant=organization.name, what=kind.label, id=iiko_id)
     return found
 
 
 def _named(organization: Organization, kind: DictionaryKind, name: str) -> DictionaryEntry | None:
-    entries = DictionaryEntry.objects.filter(organization=organization, kind=kind, is_deleted=False)
     wanted = fold(name).strip()
-    return next((entry for entry in entries.order_by("id") if entry.name_key.strip() == wanted), None)
+    entries = _entries(organization.iiko_id, kind).order_by("id")
+    return next((entry for entry in entries if entry.name_key.strip() == wanted), None)
 
 
 def removal_types(organization_id: str) -> list[DictionaryEntry]:
-    entries = DictionaryEntry.objects.filter(
-        organization_id=organization_id, kind=DictionaryKind.REMOVAL_TYPE, is_deleted=False
-    )
-    return list(entries.order_by(*NAME_ORDER))
+    return list(_entries(organization_id, DictionaryKind.REMOVAL_TYPE).order_by(*NAME_ORDER))
 
 
 def _removal_of_made_food(organization: Organization) -> DictionaryEntry:
@@ -310,14 +275,11 @@ def removal_type(organization: Organization) -> DictionaryEntry:
     raise _removal_type_needed(organization)
 
 
-def _removal_type_needed(organization: Organization) -> InvalidParams:
+def _removal_type_needed(organization: Organization) -> HubError:
     entries = removal_types(organization.iiko_id)
     listed = "; ".join(f"{entry.name} ({write_off_text(entry)}) = {entry.iiko_id}" for entry in entries)
-    return InvalidParams(
-        "removal_type_needed",
-        _("Food of this order is made already: say how it is removed. Give removal_type_id: %s.")
-        % (listed or _("the dictionary is empty, read the dictionaries first")),
-    )
+    none_known = _("the dictionary is empty, read the dictionaries first")
+    return refusal("removal_type_needed", types=listed or none_known)
 
 
 def write_off_text(entry: DictionaryEntry) -> str:

@@ -24,8 +24,9 @@ from orders.actions.discount.saga import MIDWAY, drafts_are_on
 from orders.actions.rules import Subject, check, check_courier_off, check_discount, check_status, subject_of
 from orders.commands import resolve
 from orders.commands.fulfilment import fields_of, is_so
+from orders.commands.request_refusals import refusal
 from orders.commands.transitions import finish, lock, record
-from orders.errors import InvalidParams, NotAllowed, UnknownOrder
+from orders.errors import NotAllowed, UnknownOrder
 from orders.models.command import OPEN_STATES, CommandKind, CommandState, OrderCommand, Phase
 from orders.models.order import Order
 from orders.signals import command_due
@@ -64,12 +65,9 @@ def request_status(
         UnknownOrder, NotAllowed, InvalidParams: nothing was stored.
     """
     if delivered_at is not None and status not in (DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED):
-        raise InvalidParams("delivered_at_unfit", _("delivered_at goes with Delivered and Closed only."))
+        raise refusal("delivered_at_unfit")
     if delivered_at is not None and not FIRST_PLAUSIBLE <= delivered_at <= now + CLOCKS_APART:
-        raise InvalidParams(
-            "delivered_at_implausible",
-            _("The guest cannot have had it then: the time lies in the future, or before the year 2000."),
-        )
+        raise refusal("delivered_at_implausible")
     if status is DeliveryStatus.CANCELLED:
         return request_cancel(order_id=order_id, reason="", by=by, now=now)
 
@@ -97,7 +95,7 @@ def request_courier(*, order_id: int, courier_id: str | None, by: Requester, now
         check(subject, CommandKind.ASSIGN_COURIER)
         courier = resolve.courier(subject.organization, courier_id)
         if subject.order.courier_id == courier.iiko_id:
-            raise NotAllowed("already_so", _("This courier has the order already."))
+            raise refusal("already_so.courier")
         return {"courier_id": courier.iiko_id, "courier_name": courier.name}
 
     return _request(order_id, CommandKind.ASSIGN_COURIER, params, by, now)
@@ -116,7 +114,7 @@ def request_payment(
         check(subject, CommandKind.UPDATE_PAYMENT)
         wanted = {"payments": resolve.payments(subject.order, payments)}
         if is_so(CommandKind.UPDATE_PAYMENT, wanted, fields_of(subject.order)):
-            raise NotAllowed("already_so", _("The order has these payments already."))
+            raise refusal("already_so.payments")
         return wanted
 
     return _request(order_id, CommandKind.UPDATE_PAYMENT, params, by, now)
@@ -137,7 +135,7 @@ def request_cancel(
         UnknownOrder, NotAllowed, InvalidParams: nothing was stored.
     """
     if len(reason) > LONGEST_COMMENT:
-        raise InvalidParams("reason_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
+        raise refusal("reason_too_long", most=LONGEST_COMMENT)
 
     def params(subject: Subject) -> dict[str, Any]:
         check(subject, CommandKind.CANCEL)
@@ -172,14 +170,9 @@ def _check_no_other_discount(order: Order) -> None:
     """One discount at a time: two would make two orders of one."""
     about = discounts_about(order)
     if about.filter(state=CommandState.NEEDS_ATTENTION).exists():
-        raise NotAllowed(
-            "discount_unsettled",
-            _("A discount of this order needs attention first. See its commands."),
-        )
+        raise refusal("discount_unsettled")
     if about.filter(state__in=OPEN_STATES).exists():
-        raise NotAllowed(
-            "already_asked", _("A discount was asked for already and is on its way. Wait for its end.")
-        )
+        raise refusal("already_asked.discount")
 
 
 def _request(
@@ -215,17 +208,12 @@ def _params(order: Order, kind: CommandKind, resolve_params: ResolveParams) -> d
     under_way = OrderCommand.objects.open().filter(order=order, kind=kind)
     try:
         params = resolve_params(subject_of(order))
-    except NotAllowed as refusal:
-        if refusal.code == "already_so" and under_way.exists():
-            raise NotAllowed(
-                "change_under_way",
-                _("The order is so now, but another change is on its way. Wait until iiko has answered."),
-            ) from refusal
+    except NotAllowed as error:
+        if error.code == "already_so" and under_way.exists():
+            raise refusal("change_under_way") from error
         raise
     if under_way.filter(params=params).exists():
-        raise NotAllowed(
-            "already_asked", _("This was asked already and iiko has not answered yet. Wait for its answer.")
-        )
+        raise refusal("already_asked")
     return params
 
 
@@ -259,7 +247,7 @@ def abandon(*, command_id: int, by: Requester, now: datetime) -> OrderCommand:
             raise UnknownOrder(_("There is no such command."))
         _order, command = locked
         if command.is_final and command.state != CommandState.NEEDS_ATTENTION:
-            raise NotAllowed("command_over", _("This command is over already."))
+            raise refusal("command_over")
         code = _abandoned_code(command)
         finish(command, CommandState.EXPIRED, now=now, code=code, actor=by.name)
     return command

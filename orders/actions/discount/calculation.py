@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from core.name_keys import NAME_ORDER
 from iiko_client.json_reader import canonical_id
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
-from orders.errors import InvalidParams, NotAllowed
+from orders.commands.request_refusals import refusal
 from orders.models.order import Order
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
 
@@ -68,11 +66,11 @@ def discount(order: Order, asked: AskedDiscount) -> dict[str, Any]:
         NotAllowed: the order has this discount.
     """
     if asked.sum_minor is not None and asked.percent is not None:
-        raise InvalidParams("discount_ambiguous", _("Give discount_sum or discount_percent, not both."))
+        raise refusal("discount_ambiguous")
     entry = _by_id(order, asked.type_id) if asked.type_id else _flexible(order, asked)
     base = base_of(order.amount_minor, order.discounts, order.items)
     if base is None:
-        raise InvalidParams("amount_unknown", _("iiko has not told what this order costs. Try again later."))
+        raise refusal("amount_unknown")
     _check_minimum(entry, base)
     others = sum(one.get("sum_minor") or 0 for one in order.discounts if one.get("type_id") != entry.iiko_id)
     sum_minor = _sum(entry, asked, base, base - others)
@@ -96,45 +94,29 @@ def _by_id(order: Order, type_id: str) -> DictionaryEntry:
         is_deleted=False,
     ).first()
     if entry is None:
-        raise InvalidParams(
-            "unknown_discount",
-            _("This restaurant has no discount with this id. Read the dictionaries again if it is new."),
-        )
+        raise refusal("unknown_discount")
     if not entry.data.get("is_manual"):
-        raise InvalidParams(
-            "discount_not_manual",
-            _("%s is not given by hand: iiko gives it by itself or by a card.") % entry.name,
-        )
+        raise refusal("discount_not_manual", discount=entry.name)
     return entry
 
 
 def _flexible(order: Order, asked: AskedDiscount) -> DictionaryEntry:
     """Choose the one type that takes a sum."""
     if asked.sum_minor is None and asked.percent is None:
-        raise InvalidParams("discount_missing", _("Give discount_id, discount_sum or discount_percent."))
+        raise refusal("discount_missing")
     fitting = [entry for entry in types_of(order.organization_id) if takes_sum(entry)]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise InvalidParams(
-            "no_discount_takes_a_sum",
-            _("This restaurant has no discount of a free sum. Give discount_id of one of its discounts."),
-        )
-    raise InvalidParams(
-        "discount_type_ambiguous",
-        _("Several discounts take a sum, give discount_id: %s.")
-        % "; ".join(f"{entry.name} = {entry.iiko_id}" for entry in fitting),
-    )
+        raise refusal("no_discount_takes_a_sum")
+    listed = "; ".join(f"{entry.name} = {entry.iiko_id}" for entry in fitting)
+    raise refusal("discount_type_ambiguous", discounts=listed)
 
 
 def _check_minimum(entry: DictionaryEntry, base: int) -> None:
     least = entry.data.get("min_order_sum_minor") or 0
     if base < least:
-        raise InvalidParams(
-            "order_below_minimum",
-            _("%(name)s is given from %(least)s; the dishes of this order cost %(base)s.")
-            % {"name": entry.name, "least": _major(least), "base": _major(base)},
-        )
+        raise refusal("order_below_minimum", name=entry.name, least=_major(least), base=_major(base))
 
 
 def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> int | None:
@@ -145,24 +127,15 @@ def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> 
     is_given = asked.sum_minor is not None or asked.percent is not None
     if not takes_sum(entry):
         if is_given:
-            raise InvalidParams(
-                "discount_takes_no_sum",
-                _("%s has a size of its own; give neither discount_sum nor discount_percent.") % entry.name,
-            )
+            raise refusal("discount_takes_no_sum", discount=entry.name)
         return None
     if not is_given:
-        raise InvalidParams(
-            "discount_sum_needed", _("%s takes a sum: give discount_sum or discount_percent.") % entry.name
-        )
+        raise refusal("discount_sum_needed", discount=entry.name)
     minor = int(asked.sum_minor) if asked.sum_minor is not None else _of_percent(asked.percent, base)
     if minor <= 0:
-        raise InvalidParams("discount_too_small", _("The discount comes to nothing."))
+        raise refusal("discount_too_small")
     if minor > most:
-        raise InvalidParams(
-            "discount_too_large",
-            _("The discount is %(sum)s, the dishes cost %(base)s.")
-            % {"sum": _major(minor), "base": _major(most)},
-        )
+        raise refusal("discount_too_large", sum=_major(minor), base=_major(most))
     return minor
 
 
@@ -172,19 +145,13 @@ def _of_percent(percent: Decimal | None, base: int) -> int:
         return int(to_minor(exact))
     except NotMoney as error:
         lower = exact.quantize(Decimal("0.01"), rounding=ROUND_DOWN)
-        raise InvalidParams(
+        raise refusal(
             "discount_percent_not_exact",
-            _(
-                "%(percent)s %% of %(base)s is %(exact)s, no whole number of 1/100. Give discount_sum: "
-                "%(lower)s or %(upper)s."
-            )
-            % {
-                "percent": format((percent or Decimal(0)).normalize(), "f"),
-                "base": _major(base),
-                "exact": format(exact.normalize(), "f"),
-                "lower": lower,
-                "upper": lower + Decimal("0.01"),
-            },
+            percent=format((percent or Decimal(0)).normalize(), "f"),
+            base=_major(base),
+            exact=format(exact.normalize(), "f"),
+            lower=lower,
+            upper=lower + Decimal("0.01"),
         ) from error
 
 
@@ -196,7 +163,7 @@ def _exact_percent(percent: Decimal, base: int) -> Decimal:
 def _check_new(order: Order, entry: DictionaryEntry, sum_minor: int | None) -> None:
     same = [one for one in order.discounts if one.get("type_id") == entry.iiko_id]
     if any(sum_minor is None or one.get("sum_minor") == sum_minor for one in same):
-        raise NotAllowed("already_so", _("The order has this discount already."))
+        raise refusal("already_so.discount")
 
 
 def _major(minor: int) -> Decimal:

@@ -19,8 +19,7 @@ from iiko_client.models.payments import PaymentKind
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits, to_major
 from orders.actions.discount.calculation import FIXED, FLEXIBLE, base_of
-from orders.commands.refusals import OF_REBUILDING
-from orders.errors import InvalidParams, NotAllowed
+from orders.commands.request_refusals import refusal
 from orders.models.order import Order
 from orders.payments.kinds import kind_of
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
@@ -58,12 +57,6 @@ class ReissueRequest:
     tolerance_minor: int
 
 
-class CannotRebuild(NotAllowed):
-    def __init__(self, code: str) -> None:
-        known = OF_REBUILDING[code]
-        super().__init__(code, f"{known.cause} {known.next_step}")
-
-
 def checked_fields(order: Order) -> dict[str, Any]:
     return {name: getattr(order, name) for name in CHECKED}
 
@@ -76,7 +69,7 @@ def is_before_kitchen(fields: Fields) -> bool:
     return fields.get("status") in BEFORE_KITCHEN and not printed
 
 
-_HINDRANCES = (
+HINDRANCES = (
     ("tips", "has_tips"),
     ("external_data", "has_external_data"),
     ("external_courier_service_id", "has_external_courier"),
@@ -88,22 +81,22 @@ def check(fields: Fields) -> None:
     """Raise why an order cannot be reissued; fields by the mirror's names.
 
     Raises:
-        CannotRebuild: with a code of ``OF_REBUILDING``.
+        NotAllowed: with a code of ``OF_REBUILDING``.
     """
     if fields.get("status") is None:
-        raise CannotRebuild("status_unknown")
+        raise refusal("status_unknown")
     if not is_before_kitchen(fields):
-        raise CannotRebuild("kitchen_has_it")
+        raise refusal("kitchen_has_it")
     if (fields.get("processed_payments_minor") or 0) > 0 or any(
         map(_is_processed, fields.get("payments") or [])
     ):
-        raise CannotRebuild("payment_processed")
+        raise refusal("payment_processed")
     _check_items([item for item in fields.get("items") or [] if not item.get("is_deleted")])
-    for name, code in _HINDRANCES:
+    for name, code in HINDRANCES:
         if fields.get(name):
-            raise CannotRebuild(code)
+            raise refusal(code)
     if _has_loyalty(fields.get("loyalty")):
-        raise CannotRebuild("has_loyalty")
+        raise refusal("has_loyalty")
 
 
 def _is_processed(payment: Mapping[str, Any]) -> bool:
@@ -113,11 +106,11 @@ def _is_processed(payment: Mapping[str, Any]) -> bool:
 
 def _check_items(items: list[Mapping[str, Any]]) -> None:
     if any(item.get("combo_id") for item in items):
-        raise CannotRebuild("has_combo")
+        raise refusal("has_combo")
     if any(item.get("kind") == "Compound" for item in items):
-        raise CannotRebuild("has_compound_item")
+        raise refusal("has_compound_item")
     if not any(item.get("kind") == "Product" for item in items):
-        raise CannotRebuild("no_items")
+        raise refusal("no_items")
 
 
 def _has_loyalty(loyalty: Any) -> bool:
@@ -149,9 +142,9 @@ def reissue_request(
         base_of(fields.get("amount_minor"), fields.get("discounts") or [], fields["items"])
         != params["base_minor"]
     ):
-        raise CannotRebuild("order_changed")
+        raise refusal("order_changed")
     if (promised := fields.get("promised_time")) is not None and promised <= now:
-        raise CannotRebuild("promise_passed")
+        raise refusal("promise_passed")
     expected, tolerance = expected_total(fields, params, organization_id)
     wire: JsonObject = without_no_ids(info["order"])
     try:
@@ -164,7 +157,7 @@ def reissue_request(
             pos_version=pos_version,
         )
     except NotRebuildable as error:
-        raise CannotRebuild(error.code) from error
+        raise refusal(error.code) from error
     return ReissueRequest(order, str(wire["terminalGroupId"]), expected, tolerance)
 
 
@@ -193,7 +186,7 @@ def _kept_discounts(
             continue
         entry = known.get(type_id)
         if entry is None or not entry.data.get("is_manual") or told.get("selectivePositionsWithSum"):
-            raise CannotRebuild("discount_not_rebuildable")
+            raise refusal("discount_not_rebuildable")
         one = {"type": "RMS", "discountTypeId": type_id, "selectivePositions": told.get("selectivePositions")}
         kept.append(one | ({"sum": told.get("sum")} if entry.data.get("mode") == FLEXIBLE else {}))
     return kept
@@ -213,7 +206,7 @@ def expected_total(fields: Fields, params: Mapping[str, Any], organization_id: s
         return before - params["sum_minor"], 0
     entry = _entries(organization_id, DictionaryKind.DISCOUNT).get(params["discount_id"])
     if entry is None:
-        raise CannotRebuild("discount_not_rebuildable")
+        raise refusal("discount_not_rebuildable")
     others = [one for one in discounts if one.get("type_id") != params["discount_id"]]
     if params["mode"] == FIXED:
         most = params["base_minor"] - sum(one.get("sum_minor") or 0 for one in others)
@@ -229,7 +222,7 @@ def check_payments(order: Order, params: Mapping[str, Any]) -> None:
     """Raise why the payments of an order cannot be entered again with a discount.
 
     Raises:
-        CannotRebuild: with a code of ``OF_REBUILDING``.
+        NotAllowed: with a code of ``OF_REBUILDING``.
     """
     fields = checked_fields(order)
     expected, _tolerance = expected_total(fields, params, order.organization_id)
@@ -242,22 +235,19 @@ def _payments(fields: Fields, expected: int | None, organization_id: str) -> lis
     known = _entries(organization_id, DictionaryKind.PAYMENT_TYPE)
     sums = [one.get("sum_minor") or 0 for one in told]
     if told and expected is None:
-        raise CannotRebuild("discount_total_unknown")
+        raise refusal("discount_total_unknown")
     if expected is not None and sum(sums) > expected:
         if len(told) > 1:
-            raise CannotRebuild("payments_to_share")
+            raise refusal("payments_to_share")
         sums = [expected]
     return [_payment(one, minor, known) for one, minor in zip(told, sums, strict=True) if minor > 0]
 
 
 def _payment(told: Mapping[str, Any], minor: int, known: Mapping[str, DictionaryEntry]) -> dict[str, Any]:
     entry = known.get(str(told.get("type_id")))
-    try:
-        kind = kind_of(entry) if entry else None
-    except InvalidParams as error:
-        raise CannotRebuild("payment_not_rebuildable") from error
+    kind = kind_of(entry) if entry else None
     if entry is None or kind not in _PLAIN_PAYMENTS:
-        raise CannotRebuild("payment_not_rebuildable")
+        raise refusal("payment_not_rebuildable")
     return {
         "paymentTypeKind": kind.value,
         "sum": to_major(MinorUnits(minor)),
