@@ -6,7 +6,7 @@ from django.conf import settings
 from procrastinate.contrib.django import app
 
 from core import db_clock
-from core.job_maintenance import forget_old_jobs, resume_stalled_jobs_in_turn
+from core.job_maintenance import forget_old_jobs, resume_stalled_jobs_one_at_a_time
 from core.jobs import BACKGROUND, scheduled
 from organizations.connection.call_log import forget_old_calls
 from organizations.connection.client_state_store import forget_old_circuits
@@ -56,7 +56,7 @@ def sweep_stop_lists() -> None:
 # Without a lock: one that died with a worker would keep the lock, and nobody would ever free any.
 @scheduled("* * * * *", at_start=True, lock=None)
 def resume_jobs() -> None:
-    resume_stalled_jobs_in_turn()
+    resume_stalled_jobs_one_at_a_time()
 
 
 @scheduled("23 * * * *")
