@@ -213,7 +213,7 @@ def to_order(method: str, **more: Any) -> Callable[[IikoClient], Any]:
 
 
 def menu_row(number: int, name: str) -> dict[str, Any]:
-    """A product with what the schema demands of it."""
+    """Make a product with the fields that the schema requires."""
     flags = {"splittable": False, "useBalanceForSell": False, "canSetOpenPrice": False}
     return {"id": uid(number), "name": name} | flags
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop as _
 from core import db_clock
 from core.errors import HubError
 from iiko_client.client import IikoClient
-from iiko_client.endpoints.base import Body, Reading
+from iiko_client.endpoints.base import AnswerReader, Body
 from iiko_client.http.auth import V1, V2, Credentials
 from iiko_client.http.circuit_breaker import Priority
 from iiko_client.http.transport import Transport
@@ -50,9 +50,9 @@ class HubClient(IikoClient):
         super().__init__(transport, priority=priority, wait_s=wait_s, before_write=before_write)
         self._requested_by = requested_by
 
-    def _ask(self, body: Body) -> Reading:
+    def _call(self, body: Body) -> AnswerReader:
         with asked_by(self._requested_by):
-            return super()._ask(body)
+            return super()._call(body)
 
 
 def iiko_for(
