@@ -410,11 +410,11 @@ class TestDictionaries:
         base, query = "/admin/organizations/", f"?organization={here.iiko_id}"
 
         [courier] = rows(client.get(f"{base}courier/{query}"))
-        [till] = rows(client.get(f"{base}terminalgroup/{query}"))
+        [group] = rows(client.get(f"{base}terminalgroup/{query}"))
         [discount] = rows(client.get(f"{base}dictionaryentry/?kind=discount"))
 
         assert f"Courier of {here.pk}" in courier
-        assert f"POS of {here.pk}" in till
+        assert f"POS of {here.pk}" in group
         assert "Birthday" in discount
 
     def test_entry_shows_its_details_and_is_iikos(self, client: Client) -> None:
