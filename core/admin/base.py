@@ -21,13 +21,13 @@ from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from core.counting import COUNT_UP_TO
 from core.display import EMPTY
 from core.name_keys import has_words
 from core.snapshots import one_snapshot
 
 M = TypeVar("M", bound=Model)
 
-COUNT_UP_TO = 10_000
 PATIENCE_S = 8
 _CANCELLED = "57014"
 """SQLSTATE of a statement that was stopped by its timeout."""

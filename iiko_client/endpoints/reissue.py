@@ -27,7 +27,7 @@ _CITY_ADDRESS = ("flat", "entrance", "floor", "doorphone")
 _NOT_IN_CITY_ADDRESS = ("house", "building", "index")
 
 
-class NotRebuildable(ValueError):
+class NotReissuable(ValueError):
     """The order cannot be reissued without loss; ``code`` says what stands in the way."""
 
     def __init__(self, code: str) -> None:
@@ -50,7 +50,7 @@ def reissued_order(
     must be unique in all of iiko.
 
     Raises:
-        NotRebuildable: something of the order has no place in a request.
+        NotReissuable: something of the order has no place in a request.
     """
     _check(order)
     _check_length({"externalNumber": external_number}, {"externalNumber": 50})
@@ -78,7 +78,7 @@ def reissued_order(
 
 
 def _refuse(code: str) -> NoReturn:
-    raise NotRebuildable(code)
+    raise NotReissuable(code)
 
 
 def _of(wire: JsonObject, key: str) -> JsonObject:

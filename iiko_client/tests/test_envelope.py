@@ -140,7 +140,7 @@ def test_digest_tells_apart_what_differs(one: Any, two: Any) -> None:
     assert digest_of(one) != digest_of(two)
 
 
-def test_digest_is_of_the_content_alone_where_that_tells_news() -> None:
+def test_digest_is_of_the_content_alone_where_that_identifies_the_event() -> None:
     changed = cloud(eventTime="2026-03-14 14:00:00.000", correlationId="other")
 
     assert read_envelope(changed).digest == read_envelope(cloud()).digest

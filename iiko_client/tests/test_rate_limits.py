@@ -1,4 +1,4 @@
-"""How long a 429 keeps us away."""
+"""How long a 429 pauses a restriction group."""
 
 from __future__ import annotations
 

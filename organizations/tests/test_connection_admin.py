@@ -1,4 +1,4 @@
-"""The link to iiko in the admin: logins whose secrets never come out, calls, dictionaries."""
+"""The connection to iiko in the admin: logins whose secrets are never shown, calls, dictionaries."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class TestLogins:
 
         assert "No logins yet: add the API login from iikoWeb" in text(client.get(LOGINS))
 
-    def test_state_is_told_in_plain_words(self, client: Client) -> None:
+    def test_state_is_shown_in_plain_words(self, client: Client) -> None:
         now = timezone.now()
         login = make_login(last_used_at=now, sync_error="Кафе: no answer")
         key = key_of(login)

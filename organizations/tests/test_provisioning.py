@@ -1,4 +1,4 @@
-"""Adding restaurants: the service and ``manage.py add_organization``."""
+"""Adding restaurants: ``provisioning`` and ``manage.py add_organization``."""
 
 from __future__ import annotations
 

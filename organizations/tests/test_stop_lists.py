@@ -1,4 +1,4 @@
-"""Stop lists: a webhook says whose list changed, iiko is asked once, and the rows say what it answered."""
+"""Stop lists: a webhook says whose list changed, iiko is asked once, and intervals keep its answer."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def restaurant(iiko: PlayedIiko) -> Restaurant:
 
 
 def intervals(**where: Any) -> list[tuple[Any, ...]]:
-    """Product, balance, whether it is out, since and until, of each row in the order they were made."""
+    """List product, balance, whether it is out, since and until, of each row in the order of creation."""
     rows = StopListItem.objects.filter(**where).order_by("id")
     return [(one.product_id, one.balance, one.is_out_of_stock, one.since, one.until) for one in rows]
 
@@ -119,7 +119,7 @@ def jobs() -> list[tuple[str, datetime | None]]:
 # --- the message ---------------------------------------------------------------------------------------
 
 
-def test_message_asks_nobody_and_calls_a_worker(restaurant: Restaurant) -> None:
+def test_message_queues_a_job_and_makes_no_call(restaurant: Restaurant) -> None:
     assert post(Client(), [stop_list_event(is_full=True)]).status_code == 200
     drain()
 
