@@ -171,10 +171,10 @@ class MirrorAdmin(HubAdmin):
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", "") != _CANCELLED:
                 raise
-            words = gettext(
-                "Looking for this took too long and was abandoned. Choose less, a shorter time say."
+            text = gettext(
+                "This search took too long and was stopped. Choose less, for example a shorter time."
             )
-            messages.warning(request, words)
+            messages.warning(request, text)
             return HttpResponseRedirect(request.path)
 
     def _list(self, request: HttpRequest, extra_context: dict[str, Any] | None) -> HttpResponse:

@@ -129,7 +129,7 @@ class ApiCallAdmin(MirrorAdmin):
     search_help_text = _("iiko's id of an order, or a correlation id")
     sortable_by = ()
     empty_words = _(
-        "Calls appear here once the hub asks iiko for something: check the connection of an API login, say."
+        "Calls appear here once the hub asks iiko for something: check an API login, for example."
     )
     fields = ()
 

@@ -94,7 +94,7 @@ class StopListItemAdmin(CurrentListAdmin):
     search_fields = ("product_id",)  # shows the box; see get_search_results
     search_help_text = _("A part of the product's name, or iiko's id")
     empty_words = _(
-        "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko tells of a change, "
+        "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko reports a change, "
         "and every half hour, from restaurants that have an API login."
     )
     readonly_fields = ("product", "identifier", "state", "group", "started", "ended", "lasted")

@@ -253,7 +253,7 @@ class TestCheck:
             (401, "Right Organizations is not allowed", "Tick the right in iikoWeb."),
             (402, "Licence", "The licence of the API has expired."),
             (429, "Too many requests", "iiko asked to wait. Try again in"),
-            (500, "Boom", "Look at the address and at the network."),
+            (500, "Boom", "Check the address and the network."),
         ],
     )
     def test_tells_what_to_do_when_it_fails(
