@@ -111,7 +111,7 @@ class Reading:
         return abs((other.now() - self.now()).total_seconds()) <= within_s
 
     def is_good(self) -> bool:
-        """Whether it is fresh, and the machine neither slept nor had its clock set since then."""
+        """Tell whether it is fresh, and the machine neither slept nor had its clock set since then."""
         return self.age_s < FRESH_S and abs(_machine_s() - self.clock - self.age_s) < _JUMP_S
 
 

@@ -1,7 +1,7 @@
 """Phones normalised in one way for the whole hub, whatever a keyboard or a clipboard makes of them.
 
 A phone is ``+`` and digits. Its extension (``доб. 12``, ``ext. 12``, ``x12``, ``,12``, ``#12``, ``;ext=12``)
-is not a part of it: whoever looks for a phone finds it with any extension, and without one.
+is not a part of it: a search finds a phone with any extension, and without one.
 """
 
 from __future__ import annotations

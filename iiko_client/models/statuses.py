@@ -111,5 +111,5 @@ ORDER_TYPES = {
 
 
 def order_type(raw: str) -> str | None:
-    """Return DELIVERY, PICKUP or HALL; None for a service type nobody knows."""
+    """Return DELIVERY, PICKUP or HALL; None for an unknown service type."""
     return ORDER_TYPES.get(letters(raw))

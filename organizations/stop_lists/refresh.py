@@ -91,14 +91,14 @@ def note_changes(changes: Sequence[ListChange], *, now: datetime) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(_UPSERT_CHANGES, {"reported": encode(rows), "now": now})
-        # For a list that was due already a job is queued.
+        # A list that was due already has its job.
         newly_due = {organization_id for organization_id, is_new in cursor.fetchall() if is_new}
     for organization_id in sorted(newly_due):
         _queue_reading(organization_id, now + QUIET)
 
 
 def want_lists(organization_ids: Iterable[str], *, now: datetime) -> int:
-    """Have all stop lists of these restaurants read; return of how many.
+    """Have all stop lists of these restaurants read; return how many restaurants.
 
     This ends a pause after a failure. Several requests make one call.
     """
@@ -120,7 +120,7 @@ def _queue_reading(organization_id: str, at: datetime) -> None:
 
 
 def want_all(*, now: datetime) -> int:
-    """Have the stop lists of all restaurants with a login read; return of how many."""
+    """Have the stop lists of all restaurants with a login read; return how many restaurants."""
     organizations = Organization.objects.filter(is_active=True).select_related("api_login")
     return want_lists([one.iiko_id for one in organizations if _has_login(one)], now=now)
 

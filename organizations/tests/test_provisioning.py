@@ -41,7 +41,7 @@ def command(iiko_id: str = ORGANIZATION_ID, *, timezone: str = "Europe/Moscow", 
     return out.getvalue()
 
 
-# --- the service -------------------------------------------------------------------------------------
+# --- add_organization --------------------------------------------------------------------------------
 
 
 def test_organization_is_stored_as_it_was_named() -> None:
