@@ -6,11 +6,12 @@ too, where locks of a session do not.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 from django.db import connection
 
 
+@unique
 class AdvisoryLock(IntEnum):
     """What is locked: the first half of a key, which keeps these locks apart from all others."""
 
