@@ -1,24 +1,35 @@
-"""Turns: transactions that name the same thing pass one after the other."""
+"""The advisory locks of PostgreSQL: every number the hub uses, and waiting for a lock by name.
+
+A lock ends with the transaction that holds it, also where its process dies. That works behind pgbouncer
+too, where locks of a session do not.
+"""
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 from django.db import connection
 
 
+@unique
 class AdvisoryLock(IntEnum):
-    """What is named; keeps these advisory locks apart from all others in the database."""
+    """What is locked: the first half of a key, which keeps these locks apart from all others."""
 
-    REPEAT = 0x11C2
+    PARTITION = 0x11C0
+    """The second half is the partition of the inbox (``webhooks.processing.claims``)."""
+    EXTERNAL_ID = 0x11C1
+    """The second half is a bucket of external order ids (``orders.mirror.apply``)."""
+    CHANGE_FEED = 0x11C2
+    """The upper 16 bits of a key of 64; the others are a time (``core.mirror.change_feed``)."""
     WALLET = 0x11C3
-    STALLED = 0x11C4
+    STALLED_JOBS = 0x11C4
+    IDEMPOTENCY_KEY = 0x11C5
 
 
-def acquire(turn: AdvisoryLock, name: str) -> None:
-    """Wait for the others that named it, and keep the turn until the transaction ends.
+def acquire(lock: AdvisoryLock, name: str) -> None:
+    """Wait for the others that hold the lock of this name, and hold it until the transaction ends.
 
-    Two names may share a turn (the digest has 32 bits): then one waits in vain, and no more.
+    Two names may share a lock (the digest has 32 bits): then one waits in vain, and no more.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [turn.value, name])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [lock.value, name])

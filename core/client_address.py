@@ -1,4 +1,4 @@
-"""Whose request it is, as an address that the sender cannot make up."""
+"""The address of a client, which the sender cannot forge."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 from django.conf import settings
 
 _IPV6_PREFIX = 64
-"""The least that a provider gives one customer, who then has all of its addresses."""
+"""The smallest network that a provider gives one customer, who then has all of its addresses."""
 
 
 def client_address(meta: Mapping[str, Any]) -> str | None:
     """Return the address of the client, as the outermost of ``TRUSTED_PROXIES`` saw it.
 
     Each proxy adds the address it was called from to the end of ``X-Forwarded-For``. What stands further left
-    is the client's own word and is not believed.
+    comes from the client and is not trusted.
     """
     peer: str | None = meta.get("REMOTE_ADDR") or None
     if not settings.TRUSTED_PROXIES:
         return peer
-    told = [text.strip() for text in meta.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    hops = [text.strip() for text in meta.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     try:
-        return str(ipaddress.ip_address(told[-min(settings.TRUSTED_PROXIES, len(told))]))
+        return str(ipaddress.ip_address(hops[-min(settings.TRUSTED_PROXIES, len(hops))]))
     except ValueError:
         return peer
 
 
 def client_network(meta: Mapping[str, Any]) -> str:
-    """Return what one sender can use at will: an IPv4 address, or the /64 of an IPv6 address.
+    """Return the network one sender controls: an IPv4 address, or the /64 of an IPv6 address.
 
     Empty where the server names none (a Unix socket): those senders are one.
     """

@@ -37,7 +37,7 @@ def sheet_response(name: str, header: Sequence[Any], rows: Iterable[Sequence[Any
 
     Excel knows UTF-8 by its mark, and expects semicolons where the comma divides whole from fraction. A
     text that it would take for a formula gets an apostrophe, a phone with its plus too. A number stays
-    one, below nothing as well (-2, in Russian -1,5).
+    one, a negative one as well (-2, in Russian -1,5).
     """
     delimiter = ";" if (get_language() or "").startswith("ru") else ","
     safe = ([_harmless(cell) for cell in row] for row in chain([header], rows))
@@ -45,9 +45,9 @@ def sheet_response(name: str, header: Sequence[Any], rows: Iterable[Sequence[Any
 
 
 def in_chunks(rows: QuerySet[M]) -> Iterator[M]:
-    """Give all rows in their order, some at a time; those that vanish meanwhile are left out.
+    """Yield all rows in their order, read in chunks; those deleted meanwhile are left out.
 
-    Not by a cursor of the server, which does not live behind pgbouncer.
+    No server-side cursor is used: it does not work behind pgbouncer.
     """
     ids = list(rows.values_list("pk", flat=True))
     for at in range(0, len(ids), _CHUNK):

@@ -1,4 +1,4 @@
-"""How long a process lets the database work, by what the process is for.
+"""How long a process lets the database work: time limits for web processes and workers.
 
 The limits are the server's: they end a statement or a transaction while the server works and its client
 may not. What bounds a server that does not answer stands in the settings (TCP) and, for web processes,
@@ -16,7 +16,7 @@ from django.db.backends.signals import connection_created
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """In seconds; what is longer ends with an error."""
+    """Time limits in seconds; what takes longer ends with an error."""
 
     statement_s: int
     lock_s: int
@@ -34,13 +34,13 @@ SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s
 
 
 def limit_connections(limits: Limits) -> None:
-    """Give the connections of this process these limits, the one that is open and all later ones."""
+    """Set these limits on the connections of this process, the open one and all later ones."""
     values = [f"{seconds}s" for seconds in (limits.statement_s, limits.lock_s, limits.idle_in_transaction_s)]
 
-    def give(connection: Any, **_: Any) -> None:
+    def apply(connection: Any, **_: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(_SET, values)
 
-    connection_created.connect(give, weak=False, dispatch_uid="core.database_limits")
+    connection_created.connect(apply, weak=False, dispatch_uid="core.database_limits")
     if connection.connection is not None:
-        give(connection)
+        apply(connection)

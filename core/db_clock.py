@@ -1,8 +1,8 @@
-"""One clock for all: the database's.
+"""One clock for all processes: the database's (docs/adr/0009-one-clock.md).
 
 Processes of the hub run on several machines, and what one writes (a deadline, a lease, a pause) another
-compares. So nobody takes the clock of the own machine for it. A process reads the database's clock from
-time to time and counts on from there by its monotonic timer, which nobody sets. Lengths of time within one
+compares. So no process uses the clock of its machine for it. A process reads the database's clock from
+time to time and counts on from there by its monotonic timer, which nobody sets. Durations within one
 process need no clock: ``time.monotonic`` measures them.
 """
 
@@ -32,16 +32,16 @@ SKEWED_S = 5.0
 
 WARN_EVERY_S = 600.0
 NEXT_STEP = "Have this machine's clock set by NTP, for instance by chrony or systemd-timesyncd."
-_TRY_AGAIN_S = 5.0
+_RETRY_S = 5.0
 _SLOW_S = 0.5
 _JUMP_S = 1.0
 _LAST_READING_S = 1.0
 
-_FORGET = """
+_DELETE_SKEW = """
 DELETE FROM clock_skews
 WHERE (host = %s AND role = %s) OR seen_at < clock_timestamp() - interval '1 day'
 """
-_NOTE = """
+_UPSERT_SKEW = """
 INSERT INTO clock_skews (host, role, skew_s, seen_at) VALUES (%s, %s, %s, clock_timestamp())
 ON CONFLICT (host, role) DO UPDATE SET skew_s = excluded.skew_s, seen_at = excluded.seen_at
 """
@@ -59,7 +59,7 @@ def now() -> datetime:
 
 
 def exactly_now() -> datetime:
-    """Ask the database for the time: where a step that it starts by its clock must not find itself early."""
+    """Ask the database for the time: for a step that the database started and that must not be early."""
     with connection.cursor() as cursor:
         return _ask(cursor)
 
@@ -78,7 +78,7 @@ def is_skewed(seconds: float) -> bool:
 
 
 def host() -> str:
-    """Name this machine in what is told of its clock."""
+    """Return the name of this machine, for reports on its clock."""
     return socket.gethostname()[:200]
 
 
@@ -111,7 +111,7 @@ class Reading:
         return abs((other.now() - self.now()).total_seconds()) <= within_s
 
     def is_good(self) -> bool:
-        """Whether it is fresh, and the machine neither slept nor had its clock set since then."""
+        """Tell whether it is fresh, and the machine neither slept nor had its clock set since then."""
         return self.age_s < FRESH_S and abs(_machine_s() - self.clock - self.age_s) < _JUMP_S
 
 
@@ -121,17 +121,17 @@ class DatabaseClock:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reading: Reading | None = None
-        self._try_at = 0.0
+        self._retry_at = 0.0
         self._skew = SkewReport()
 
     def now(self) -> datetime:
         reading = self._reading
         if reading is None or not reading.is_good():
-            reading = self._renewed(reading)
+            reading = self._refreshed(reading)
         return reading.now()
 
     def read(self) -> Reading:
-        """Read the database's clock, on a connection of its own, and tell where this machine's differs.
+        """Read the database's clock, on a connection of its own, and report how far this machine's is off.
 
         The caller's connection may be in a transaction that has failed, or be counted.
 
@@ -145,16 +145,16 @@ class DatabaseClock:
             last, took_s = self._reading, reading.timer - began
             if last is not None and took_s > _SLOW_S and reading.agrees_with(last, within_s=took_s):
                 # An answer that took long says little of when it was given: the former one is as good.
-                self._try_at = time.monotonic() + _TRY_AGAIN_S
+                self._retry_at = time.monotonic() + _RETRY_S
                 return last
             self._reading = reading
             self._skew.report(reading.skew_s, own)
         return reading
 
     def keep(self, role: str) -> Callable[[], None]:
-        """Read it by the way until the returned function is called.
+        """Read it in the background until the returned function is called.
 
-        ``role`` says what of the hub this process is, where the machine's clock is wrong.
+        ``role`` names this process (web, worker) in a report of a wrong clock.
         """
         self._skew.role = role
         stopping = threading.Event()
@@ -169,26 +169,26 @@ class DatabaseClock:
 
     def start_from(self, reading: Reading | None) -> None:
         """Count from a given reading; None: from the next there is."""
-        self._reading, self._try_at = reading, 0.0
+        self._reading, self._retry_at = reading, 0.0
 
     def after_fork(self) -> None:
-        """Let no lock stay that a thread of the parent held."""
+        """Replace the lock: a thread of the parent may have held it."""
         self._lock = threading.Lock()
 
-    def _renewed(self, last: Reading | None) -> Reading:
+    def _refreshed(self, last: Reading | None) -> Reading:
         # While one thread reads, the others go on with what was read before.
         if not self._lock.acquire(blocking=last is None):
             return last or self.read()
         try:
             if self._reading is not None and self._reading is not last:
                 return self._reading
-            if last is not None and time.monotonic() < self._try_at:
+            if last is not None and time.monotonic() < self._retry_at:
                 return last
             return self.read()
         except (DatabaseError, InterfaceError):
             if last is None:
                 raise
-            self._try_at = time.monotonic() + _TRY_AGAIN_S
+            self._retry_at = time.monotonic() + _RETRY_S
             return last
         finally:
             self._lock.release()
@@ -203,13 +203,13 @@ class DatabaseClock:
 
 
 class SkewReport:
-    """Tells the log and the overview that the clock of this machine is wrong."""
+    """Reports to the log and the overview that the clock of this machine is wrong."""
 
     def __init__(self) -> None:
         self.role = ""
         self._warn_at: float | None = None
         # What an earlier process left behind goes with the first good reading.
-        self._may_be_noted = True
+        self._may_have_row = True
 
     def report(self, skew: float, own: Any) -> None:
         if is_skewed(skew):
@@ -217,7 +217,7 @@ class SkewReport:
         elif self._warn_at is not None:
             self._warn_at = None
             logger.warning("clock.right_again", skew_s=round(skew, 1))
-        if self.role and (is_skewed(skew) or self._may_be_noted):
+        if self.role and (is_skewed(skew) or self._may_have_row):
             self._note(skew, own)
 
     def _warn(self, skew: float) -> None:
@@ -229,13 +229,15 @@ class SkewReport:
         try:
             with own.cursor() as cursor:
                 if is_skewed(skew):
-                    cursor.execute(_NOTE, [host(), self.role, skew])
+                    cursor.execute(_UPSERT_SKEW, [host(), self.role, skew])
                 else:
-                    cursor.execute(_FORGET, [host(), self.role])
-        except DatabaseError as error:  # the table may be younger than the process; the log tells in any case
+                    cursor.execute(_DELETE_SKEW, [host(), self.role])
+        except (
+            DatabaseError
+        ) as error:  # the table may be younger than the process; the log has it in any case
             logger.info("clock.not_noted", error_type=type(error).__name__)
             return
-        self._may_be_noted = is_skewed(skew)
+        self._may_have_row = is_skewed(skew)
 
 
 def _machine_s() -> float:

@@ -1,4 +1,4 @@
-"""How amounts and instants are put before people."""
+"""How amounts, times and labels are shown to people."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def currency_sign(currency: str) -> str:
 
 
 def on_clock(moment: datetime, zone: tzinfo) -> datetime:
-    """The instant on the clock of ``zone``; in UTC where that clock is outside the calendar.
+    """Return the instant on the clock of ``zone``; in UTC where that clock is outside the calendar.
 
     The first and the last instant of the calendar stand for "no time" on iiko's platform (.NET).
     """
@@ -58,7 +58,7 @@ def clock(
     seconds: bool = False,
     with_offset: bool = False,
 ) -> SafeString:
-    """The instant as a ``<time>`` whose tooltip names the zone and says UTC."""
+    """Write an instant as a ``<time>``; its tooltip names the zone and the time in UTC."""
     if moment is None:
         return SafeString(EMPTY)
     offset = offset_text(moment, zone)
@@ -103,7 +103,7 @@ def ago_text(moment: datetime, now: datetime) -> str:
 
 
 def badge(kind: str, text: str, title: str = "") -> SafeString:
-    """A coloured label; ``admin.css`` has one colour for each kind."""
+    """Write a coloured label; ``admin.css`` has one colour for each kind."""
     return format_html(
         '<span class="hub-badge hub-badge--{}"{}>{}</span>',
         kind,
@@ -113,12 +113,12 @@ def badge(kind: str, text: str, title: str = "") -> SafeString:
 
 
 def truncated(text: str) -> SafeString:
-    """One line of a cell; what does not fit is in the tooltip."""
+    """Write one line of a cell; what does not fit is in the tooltip."""
     return format_html('<span class="hub-cut" title="{}">{}</span>', text, text)
 
 
 def stacked(first: Any, second: Any) -> SafeString:
-    """A cell of two lines, the second in a quieter voice."""
+    """Write a cell of two lines, the second small and muted."""
     lines = [("", first)] + ([("hub-muted hub-small", second)] if second else [])
     return format_html(
         '<span class="hub-two">{}</span>',
@@ -127,6 +127,6 @@ def stacked(first: Any, second: Any) -> SafeString:
 
 
 def field_title(model: type[Model], name: str) -> str:
-    """What a field is called, as the beginning of a line."""
+    """Return the label of a field, with a capital letter."""
     title = str(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # every field named has one
     return title[:1].upper() + title[1:]

@@ -1,4 +1,4 @@
-"""The base of all refusals; each carries a stable ``code``, and the API answers with it in one place."""
+"""The base of all refusals; ``core.api.errors`` makes responses of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from django.utils.translation import gettext
 class HubError(Exception):
     """A request the hub understands and refuses.
 
-    ``code`` is stable and for programs; ``detail`` says in plain words what is wrong and what to do. Where
-    its words come with ``facts`` to fill in, ``detail`` is in the language of the reader, while ``str`` is
-    in English, for logs and commands.
+    ``code`` is stable and for programs; ``detail`` tells people what is wrong and what to do. A text with
+    ``facts`` to fill in is translated in ``detail``; ``str`` is in English, for logs and commands.
     """
 
     code = "hub_error"

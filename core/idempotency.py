@@ -31,9 +31,9 @@ class IdempotencyKeys(Generic[R]):
     ) -> tuple[R, bool]:
         """Make a request unless its key was used in the last 24 hours.
 
-        Returns what was made and whether it is new.
-        ``prepare`` may ask iiko and lock nothing; what it returns writes, within the transaction that keeps
-        the key. Requests with one key pass one after the other.
+        Return what was made and whether it is new. Requests with one key run one after the other.
+        ``prepare`` may ask iiko and locks nothing; what it returns writes, within the transaction that keeps
+        the key.
 
         Raises:
             IdempotencyKeyReused: the key belongs to another request.
@@ -43,7 +43,7 @@ class IdempotencyKeys(Generic[R]):
             return known, False
         write = prepare()
         with transaction.atomic():
-            acquire(AdvisoryLock.REPEAT, f"{self.made}/{owner}/{key}")
+            acquire(AdvisoryLock.IDEMPOTENCY_KEY, f"{self.made}/{owner}/{key}")
             if (known := self._known(owner, key, fingerprint, now)) is not None:
                 return known, False
             made = write()
@@ -52,7 +52,7 @@ class IdempotencyKeys(Generic[R]):
         return made, True
 
     def forget_old(self, *, now: datetime) -> int:
-        """Delete keys that no longer count; returns how many."""
+        """Delete keys that no longer count; return how many."""
         deleted, _per_model = self._rows.filter(created_at__lte=now - KEYS_KEPT).delete()
         return deleted
 

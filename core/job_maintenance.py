@@ -1,4 +1,4 @@
-"""Looking after the queue of tasks: what a dead worker left, what is done and old."""
+"""Maintenance of the job queue: what a dead worker left, and what is old."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from core.advisory_locks import AdvisoryLock, acquire
 logger = structlog.stdlib.get_logger(__name__)
 
 SILENT_S = 60.0
-"""A worker that gave no sign of life for so long is taken for dead. It gives one every 10 s."""
+"""A worker without a heartbeat for so long is taken for dead. It sends one every 10 s."""
 
 _KEEP_DONE_H = 24
 _KEEP_FAILED_H = 14 * 24
 
 
 @transaction.atomic
-def resume_stalled_jobs_in_turn() -> None:
-    """As a worker does it, one after the other: else two might queue again what a third has just begun.
+def resume_stalled_jobs_one_at_a_time() -> None:
+    """Run ``resume_stalled_jobs`` in one worker at a time.
 
-    The turn ends with the transaction, also where a worker dies; the jobs go by procrastinate's own
-    connections.
+    Two at once might queue again what a third has just begun. The lock ends with this transaction; the jobs
+    themselves are written over procrastinate's own connections, as in every task of a worker.
     """
-    acquire(AdvisoryLock.STALLED, "")
+    acquire(AdvisoryLock.STALLED_JOBS, "")
     resume_stalled_jobs()
 
 
 def resume_stalled_jobs() -> int:
-    """Queue again what dead workers had begun; returns how many jobs."""
+    """Queue again what dead workers had begun; return how many jobs."""
     return async_to_sync(_resume_stalled_jobs)(db_clock.now())
 
 
@@ -51,7 +51,7 @@ async def _resume(job: Job, at: datetime) -> None:
     try:
         await app.job_manager.retry_job(job, retry_at=at)
     except exceptions.UniqueViolation:
-        # The same work waits in the queue already (its queueing lock); this job gives way to it.
+        # The same work waits in the queue already (its queueing lock); this job is dropped.
         await app.job_manager.finish_job(job, Status.ABORTED, delete_job=False)
 
 

@@ -1,7 +1,7 @@
-"""Work that is done later, by the clock or after a request, as the hub asks procrastinate for it.
+"""Background jobs, scheduled or queued by a request; procrastinate runs them.
 
-Tasks stand in ``tasks.py`` of each app, take primary keys only and call one service. Any task may run
-twice: what a dying worker leaves half done, another begins again.
+Tasks stand in ``tasks.py`` of each app, take primary keys only and call one use case. Any task may run
+twice: another worker starts again what a dying one left half done.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ logger = structlog.stdlib.get_logger(__name__)
 BACKGROUND = "background"
 
 TIMETABLE = PeriodicRegistry()  # type: ignore[no-untyped-call]  # the library declares no types here
-"""What runs by the clock. Not procrastinate's own list: its worker goes by the clock of its machine."""
+"""Scheduled tasks. Not procrastinate's own registry: its worker uses the clock of its machine."""
 
 ScheduledTask = Task[Any, Any, Any]
 _at_start: list[ScheduledTask] = []
@@ -30,11 +30,11 @@ _at_start: list[ScheduledTask] = []
 def scheduled(
     cron: str = "", *, at_start: bool = False, lock: str | None = ""
 ) -> Callable[[Callable[[], object]], ScheduledTask]:
-    """Have a function run by the clock (a cron line, in UTC), whenever a worker starts, or both.
+    """Schedule a function by a cron expression (in UTC), at the start of a worker, or both.
 
-    One of all workers runs it, and never two at once; while a run waits its turn no other is queued.
-    Tasks with the same ``lock`` do not run beside each other either; None: it may run beside itself.
-    Choose an odd minute: every hub in the country would call iiko at the full hour.
+    One worker runs it, never two at once; while a run is queued no other is. Tasks with the same ``lock``
+    do not run at the same time either; None: a task may run beside itself. Choose an odd minute: else
+    every hub in the country calls iiko at the full hour.
     """
 
     def decorate(function: Callable[[], object]) -> ScheduledTask:
@@ -61,7 +61,7 @@ def tasks_at_start() -> tuple[ScheduledTask, ...]:
 
 
 def enqueue(task: ScheduledTask, **arguments: Any) -> bool:
-    """Have a task run soon; inside a transaction only once that commits. False: one waits already."""
+    """Queue a task; inside a transaction it is queued by the commit. Return False where one waits already."""
     try:
         task.defer(**arguments)
     except exceptions.AlreadyEnqueued:

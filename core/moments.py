@@ -1,4 +1,4 @@
-"""Moments that people and programs ask for."""
+"""Moments as people and programs write them, checked."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ NO_MOMENT: Any = _("No such moment: write a year from 1900 to 2199, and an offse
 
 
 def checked_moment(moment: datetime) -> datetime:
-    """Return an aware ``moment`` in UTC, far enough from the ends of the calendar to be counted with.
+    """Return an aware ``moment`` in UTC, far enough from the ends of the calendar for arithmetic.
 
     Neither Python nor PostgreSQL takes every moment that can be written.
 
     Raises:
-        ValueError: no clock shows such a moment.
+        ValueError: the year or the offset is out of range.
     """
     if abs(moment.utcoffset() or timedelta()) > _FURTHEST:
         raise ValueError("the offset is one of no clock")
@@ -32,7 +32,7 @@ def checked_moment(moment: datetime) -> datetime:
 
 
 def moment_option(option: str, text: str) -> datetime:
-    """Read what a command was given: a day or a moment, without an offset on the hub's own clock.
+    """Read the option of a management command: a day or a moment, without an offset in the hub's zone.
 
     Raises:
         CommandError: it is neither.

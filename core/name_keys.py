@@ -33,13 +33,13 @@ def fold(text: str) -> str:
 
 
 def folded(expression: str | models.Expression) -> Func:
-    """The same in PostgreSQL; immutable, and independent of the database's locale for Russian."""
+    """Do the same in PostgreSQL; immutable, and independent of the database's locale for Russian."""
     plain = Func(expression, function="normalize", template="%(function)s(%(expressions)s, NFKC)")
     return Func(Lower(plain), Value(_FROM), Value(_TO), function="translate", output_field=models.TextField())
 
 
 def name_key(*columns: str) -> models.GeneratedField:
-    """A key of one column, or of several that people read as one name."""
+    """Declare the key of one column, or of several that people read as one name."""
     parts: list[F | Value] = []
     for column in columns:
         parts += [F(column), Value(" ")]
@@ -52,7 +52,7 @@ def name_key(*columns: str) -> models.GeneratedField:
 
 
 def has_words(text: str, *columns: str) -> Q:
-    """Rows of which each word of ``text`` is a part of a key or an id; none where there is no word."""
+    """Find rows where each word of ``text`` is a part of a key or an id; none where there is no word."""
     found = Q()
     words = fold(text.replace("\0", "")).split()
     for word in words:

@@ -1,7 +1,7 @@
-"""One reading of phones for the whole hub, whatever a keyboard or a clipboard makes of them.
+"""Phones normalised in one way for the whole hub, whatever a keyboard or a clipboard makes of them.
 
 A phone is ``+`` and digits. Its extension (``доб. 12``, ``ext. 12``, ``x12``, ``,12``, ``#12``, ``;ext=12``)
-is not a part of it: whoever looks for a phone finds it with any extension, and without one.
+is not a part of it: a search finds a phone with any extension, and without one.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _FOUR_DIGITS = re.compile(r"[0-9]{4}")
 
 
 def normal_phone(text: str) -> str:
-    """Write a phone as ``+`` and digits; nothing where the text is no phone.
+    """Write a phone as ``+`` and digits; return an empty text where it is no phone.
 
-    Without a plus ten digits, and eleven from 8, are Russian; 00 and Russia's 810 stand for a plus. A
-    number with a plus is left as it is, whatever country it is of.
+    Without a plus, ten digits, and eleven that begin with 8, are Russian; 00 and Russia's 810 stand for a
+    plus. A number with a plus is left as it is, of whatever country.
     """
     text = unquote(text) if visible(text).lower().startswith(_LINKS) else text
     text = _EXTENSION.sub("", _LABEL.sub("", _plain(text), count=1))
@@ -62,7 +62,7 @@ def _with_country(digits: str) -> str:
 
 
 def phone_key(column: str) -> Expression:
-    """The digits of a stored phone from the last to the first, without an extension.
+    """Compute the digits of a stored phone from the last to the first, without an extension.
 
     An index of it answers both for a whole phone and for its last digits. iiko and the shops write phones
     as they like, so what is stored stays as it came.
@@ -80,7 +80,7 @@ def phone_key(column: str) -> Expression:
 
 
 def has_phone(key: str, text: str, *, by_last_digits: bool = False) -> Q:
-    """Rows whose ``key`` (an alias for ``phone_key``) is this phone, or ends in these four digits."""
+    """Find rows whose ``key`` (an alias of ``phone_key``) is this phone, or ends in these four digits."""
     if phone := normal_phone(text):
         return Q(**{f"{key}__in": [form[::-1] for form in _stored_forms(phone[1:])]})
     if by_last_digits and _FOUR_DIGITS.fullmatch(_plain(text)):
@@ -89,7 +89,7 @@ def has_phone(key: str, text: str, *, by_last_digits: bool = False) -> Q:
 
 
 def _stored_forms(digits: str) -> list[str]:
-    """The digits under which a phone may lie here: a Russian one also with 8, and without its country."""
+    """List the digits under which a phone may be stored: a Russian one also with 8 and without a code."""
     if len(digits) == 11 and digits.startswith("7"):
         return [digits, f"8{digits[1:]}", digits[1:]]
     return [digits]

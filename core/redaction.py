@@ -1,6 +1,6 @@
-"""Keep people out of the log of calls (names, phones, addresses, comments, cards), and off a page.
+"""Mask personal data (names, phones, addresses, comments, cards) in the log of calls and on pages.
 
-In the log all is masked unless known to be harmless: a field of that kind which nobody listed is masked too.
+In the log a field of such a kind is masked unless it is known to be harmless, also one that is not listed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from iiko_client.json_reader import sanitize
 
 MASK = "***"
 
-# Ends of field names that tell of a person, in lower case. Free text counts: guests dictate it.
+# Suffixes of the names of personal fields, in lower case. Free text counts: guests dictate it.
 _PERSONAL_ENDS = (
     "phone",
     "phones",
@@ -48,11 +48,11 @@ _PERSONAL = frozenset(
         "additionalinfo",
     }
 )
-# Who they are is told by an object, or in old POS terminals by a text.
+# People: an object, or with old versions of the POS a text.
 _PEOPLE = frozenset(
     {"customer", "client", "guest", "guests", "courier", "driver", "operator", "waiter", "user", "recipient"}
 )
-# Whose "name" is the name of a thing.
+# Things: their "name" is not personal.
 _THINGS = frozenset(
     {
         "product",
@@ -83,8 +83,8 @@ _THINGS = frozenset(
 )
 _NAMES_OF_THINGS = frozenset({"apiloginname", "currencyisoname", "eventname", "operationname"})
 
-# In time linear in the text: a pattern that looks ahead from every letter of a long answer, or as far as
-# it goes, keeps all threads of the process waiting. So numbers are bounded, and words are taken whole.
+# Both run in linear time: backtracking over a long answer would keep all threads of the process waiting.
+# So numbers are bounded, and words are taken whole (possessive).
 _PHONE = re.compile(r"(?<![\w-])\+?\d[\d ()-]{8,40}\d(?![\w-])")
 _WORD_OR_EMAIL = re.compile(r"[\w.+-]++(@[\w-]++\.[\w.-]++)?")
 # Texts of the vendor that quote what was asked for: "Customer with phone … not found".

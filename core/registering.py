@@ -1,4 +1,4 @@
-"""How the apps of the hub bring in what registers itself."""
+"""Loading of modules that register themselves: pages, receivers, schema extensions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib import import_module
 
 
 class SelfRegistering:
-    """Reads the modules named in ``registers`` once the app is ready; each does its registering then.
+    """Imports the modules named in ``registers`` once the app is ready; each registers itself.
 
     Admin pages are among them, and not in the package ``admin`` itself: template tags read its
     ``display`` while Unfold is still loading.

@@ -10,9 +10,9 @@ from django.db import connection, transaction
 
 @contextmanager
 def one_snapshot() -> Iterator[None]:
-    """Let all queries inside see the database as the first of them does, and none of them write.
+    """Give all queries inside one snapshot of the database, read-only.
 
-    Inside a transaction that has begun already nothing changes: its isolation cannot be chosen any more.
+    Inside a transaction that has begun already nothing changes: its isolation level is fixed.
     """
     if connection.in_atomic_block:
         yield

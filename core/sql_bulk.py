@@ -1,4 +1,4 @@
-"""Writing many rows in one statement each, by handing PostgreSQL a JSON document of them.
+"""Bulk writes: one statement for many rows, which PostgreSQL reads from a JSON document.
 
 ``bulk_update`` builds a CASE for each column and row; for the mirror's 60 columns that costs more
 than everything else together. ``json_populate_recordset`` takes types from the table itself.

@@ -11,7 +11,7 @@ from iiko_client.endpoints.webhook_settings import WebhookRegistration
 
 
 class IikoClient(Dictionaries, Retrieval, Deliveries, Commands, Loyalty, WebhookRegistration):
-    """Typed calls over one transport; cheap to make, one for each priority.
+    """Typed calls over one transport; cheap to create, one for each priority.
 
     Every method may raise any ``IikoError``; ``IikoRequestInvalid`` says that nothing was sent.
     """

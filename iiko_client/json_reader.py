@@ -57,12 +57,12 @@ def loads(text: str | bytes) -> Any:
 
 
 def sanitize(text: str) -> str:
-    """Replace what no database keeps as text: NUL, and surrogates that stand alone."""
+    """Replace what no database stores as text: NUL, and lone surrogates."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def loads_sanitized(raw: bytes) -> Any:
-    """Parse JSON like ``loads``, with all its texts tidied."""
+    """Parse JSON like ``loads`` and sanitize all its texts."""
     value = loads(raw)
     return _sanitized(value) if _MAY_BE_UNSTORABLE.search(raw) else value
 
@@ -79,7 +79,7 @@ def canonical_id(text: str) -> str:
     """Return UUIDs in lower case with dashes, other ids as they are.
 
     Raises:
-        BadValue: longer than any id we can find again by.
+        BadValue: longer than any id that is indexed.
     """
     if _CANONICAL.fullmatch(text):
         return text
@@ -92,10 +92,10 @@ def canonical_id(text: str) -> str:
 
 
 def external_id(text: str) -> str:
-    """Return a number of the shop's own as it is stored: as given, but for white space around it.
+    """Return the shop's own number as it is stored: as given, without white space around it.
 
-    It is text of somebody else's: neither its case nor its dashes are ours to change. One longer than we
-    can index is cut, with a digest that keeps it apart from its like.
+    Its case and dashes stay as they are. A number longer than an index takes is cut; a digest keeps it
+    distinct.
     """
     text = text.strip()
     if len(text) <= LONGEST_EXTERNAL_ID:
@@ -105,7 +105,7 @@ def external_id(text: str) -> str:
 
 
 def is_no_id(text: str) -> bool:
-    """Whether it is the empty GUID, in any spelling."""
+    """Tell whether it is the empty GUID, in any spelling."""
     return canonical_id(text.strip()[:LONGEST_ID]) == NO_ID
 
 
@@ -127,7 +127,7 @@ def is_uuid(text: str) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Turn exact numbers inside a JSON value into floats where nothing is lost by it, else into text."""
+    """Turn exact numbers inside a JSON value into floats where that loses nothing, else into text."""
     if isinstance(value, Decimal):
         return float(value) if Decimal(repr(float(value))) == value else format(value, "f")
     if isinstance(value, dict):
@@ -153,7 +153,7 @@ class Reader:
         self.issues.append(f"{self.path}{key}: {problem}")
 
     def raw(self, key: str) -> Any:
-        """Give the JSON as it came, for fields whose shape iiko does not describe; empty ones are None."""
+        """Return the JSON as received, for fields whose shape iiko does not describe; empty ones are None."""
         return plain(self.wire.get(key)) or None
 
     def read(self, key: str, parse: Callable[[Reader, str], T]) -> T | None:
@@ -175,18 +175,18 @@ class Reader:
         return str(value)
 
     def label(self, key: str) -> str | None:
-        """Text that has something in it; blank counts as null."""
+        """Read a text that is not blank; blank counts as null."""
         return (self.text(key) or "").strip() or None
 
     def short(self, key: str) -> str | None:
-        """Read a label short enough to be looked up by."""
+        """Read a label short enough to be indexed."""
         value = self.label(key)
         if value is not None and len(value) > LONGEST_ID:
             raise BadValue(f"longer than {LONGEST_ID} characters")
         return value
 
     def word(self, key: str, known: Callable[[str], str | None]) -> str | None:
-        """Read a word of a list in any spelling that ``known`` takes; note any other, kept as it came."""
+        """Read a listed value in any spelling that ``known`` takes; note any other, keep it as received."""
         raw = self.short(key)
         found = known(raw) if raw else None
         if raw and found is None:
@@ -202,7 +202,7 @@ class Reader:
         return None if found == NO_ID else found
 
     def external_id(self, key: str) -> str | None:
-        """Read the shop's own number; see ``external_id``."""
+        """Read the shop's own number; see the function ``external_id``."""
         if isinstance(self.wire.get(key), Decimal):
             raise BadValue("expected text, got a fraction")
         value = self.label(key)

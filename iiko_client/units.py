@@ -1,8 +1,8 @@
 """Money: iiko's JSON numbers in major units (roubles) to whole 1/100 and back.
 
-What people and programs ask of the hub is exact or refused (``to_minor``). What iiko tells is computed
-in doubles, so it is rounded (``rounded``): to the nearest 1/100 of the number as it is written, a half
-away from zero, one number at a time. 117.549 is 117.55, 0.005 is 0.01, -0.005 is -0.01.
+Amounts from people and programs are exact or refused (``to_minor``). iiko computes in doubles
+(docs/iiko.md#money), so its amounts are rounded (``rounded``): to the nearest 1/100 of the number as it is
+written, a half away from zero, one number at a time. 117.549 is 117.55, 0.005 is 0.01, -0.005 is -0.01.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ MinorUnits = NewType("MinorUnits", int)
 
 _HUNDREDTH = Decimal("0.01")
 _MILLIONTH = Decimal("0.000001")
-# The usual context rounds to 28 digits without a word.
+# The default context rounds to 28 digits silently.
 _EXACT = Context(prec=40, traps=[Inexact])
 _ROUNDED = Context(prec=40, rounding=ROUND_HALF_UP)
-# A double has 53 bits; what a POS adds up is off by some of the last ones.
+# A double has 53 bits; sums of a POS are off by some of the last ones.
 _NOISE = Decimal(2) ** -48
 _WRITTEN = re.compile(r"-?\d{1,30}(\.\d{1,2})?", re.ASCII)
 _LARGEST = Decimal(10) ** 16  # in major units; the column is 64-bit
@@ -85,7 +85,7 @@ def _amount(value: object) -> Decimal:
 
 
 def text_to_minor(text: str) -> MinorUnits:
-    """Convert what somebody wrote as an amount: digits, a point and at most two places, nothing else.
+    """Convert an amount as people write it: digits, a point and at most two places, nothing else.
 
     ``1,500`` and ``1.500`` mean one and a half to some and fifteen hundred to others.
 

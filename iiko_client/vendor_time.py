@@ -1,7 +1,7 @@
 """iiko's clocks: zoneless text that is UTC in some fields and local to the terminal in others.
 
-Which field runs on which clock: docs/iiko.md#which-clock. There is no "parse a
-date": every caller says whose clock it reads.
+Which field is on which clock: docs/iiko.md#which-clock. There is no "parse a date": every caller says
+whose clock it reads.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-# yyyy-MM-dd HH:mm:ss.fff by the schema; a T, missing fractions and offsets were met in the wild.
+# yyyy-MM-dd HH:mm:ss.fff by the schema; a T, missing fractions and offsets were seen as well
+# (docs/iiko.md#date-format).
 _DATE_TIME = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?"
     r"\s*(Z|z|[+-]\d{2}(?::?\d{2})?)?",
@@ -100,8 +101,8 @@ def _offset(text: str) -> tzinfo:
 def zone(text: str) -> tzinfo:
     """Return the zone named by an IANA name, ``UTC`` or a span such as ``+05:00`` or ``05:00:00``.
 
-    The schema says of ``terminal_groups.timeZone`` only "string" (format ``date-span``), so every
-    form is accepted.
+    The schema says only "string" (format ``date-span``), so every form is accepted
+    (docs/iiko.md#time-zones-of-terminal-groups).
 
     Raises:
         NotAZone: none of these.

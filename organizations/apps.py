@@ -8,7 +8,6 @@ class OrganizationsConfig(SelfRegistering, AppConfig):
     name = "organizations"
     verbose_name = _("Restaurants")
     registers = (
-        "receivers",
         "admin.calls",
         "admin.dictionaries",
         "admin.logins",

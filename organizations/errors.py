@@ -1,4 +1,4 @@
-"""Errors of the hub. Each carries a stable ``code``; the API turns them into a response in one place."""
+"""Refusals of this app, by their stable ``code``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields of models: text that is encrypted at rest, stamps by the database's clock."""
+"""Model fields: text encrypted at rest, timestamps of the database's clock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # not sub
     """A text column whose value is encrypted with the first of ``CREDENTIALS_KEYS``.
 
     Never filter by it: the same text is stored differently each time. The empty string is stored as
-    such. A value that none of the keys opens raises ``ImproperlyConfigured``; the ciphertext is never
+    such. A value that none of the keys decrypts raises ``ImproperlyConfigured``; the ciphertext is never
     returned in place of the text.
     """
 

@@ -1,6 +1,6 @@
-"""What the dictionaries call the ids that iiko's events carry; null where they do not know them.
+"""Names from the dictionaries for the ids that iiko's events carry; null where there is none.
 
-Each returns the rows with names beside them, of a kind that the type checker has no word for.
+Each function returns annotated rows, for which the type checker has no type.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def with_employee_names(rows: QuerySet[M]) -> Any:
 
 
 def product_named(text: str) -> Q:
-    """Rows ``with_product_names`` whose product's name has these words."""
+    """Find rows ``with_product_names`` whose product's name has these words."""
     products = DictionaryEntry.objects.filter(has_words(text, "name_key"), kind=DictionaryKind.PRODUCT)
     # The ids narrow the rows by a hash; the name of each row's own restaurant is looked up for those left.
     return Q(product_id__in=products.values("iiko_id")) & has_words(text, "product_key")
 
 
 def employee_named(text: str) -> Q:
-    """Rows ``with_employee_names`` whose courier's name has these words."""
+    """Find rows ``with_employee_names`` whose courier's name has these words."""
     couriers = Courier.objects.filter(has_words(text, "name_key"))
     return Q(employee_id__in=couriers.values("iiko_id")) & has_words(text, "employee_key")
 

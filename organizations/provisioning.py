@@ -1,4 +1,4 @@
-"""Restaurants and API keys: adding them."""
+"""Add restaurants and API keys."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def add_organization(*, iiko_id: str, name: str, timezone: str, currency: str = 
 def create_api_key(
     *, name: str, organization_ids: Sequence[str] = (), may_act: bool = True
 ) -> tuple[ApiKey, str]:
-    """Create a key for an integrator; without organizations it sees all, and it may act unless told not to.
+    """Create a key for an integrator; without organizations it sees all.
 
-    Returns the row and the key itself, which cannot be shown again.
+    Return the row and the key itself, which cannot be shown again.
 
     Raises:
         UnknownOrganization: one of the ids is not here.

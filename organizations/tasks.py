@@ -1,4 +1,4 @@
-"""What the link to iiko does by the clock."""
+"""Scheduled and queued work: dictionaries, stop lists, and maintenance of logs and jobs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.conf import settings
 from procrastinate.contrib.django import app
 
 from core import db_clock
-from core.job_maintenance import forget_old_jobs, resume_stalled_jobs_in_turn
+from core.job_maintenance import forget_old_jobs, resume_stalled_jobs_one_at_a_time
 from core.jobs import BACKGROUND, scheduled
 from organizations.connection.call_log import forget_old_calls
 from organizations.connection.client_state_store import forget_old_circuits
@@ -26,7 +26,7 @@ def sync_dictionaries() -> None:
 
 @scheduled("4-59/5 * * * *", at_start=True, lock=DICTIONARIES)
 def sync_new_logins() -> None:
-    """Logins that were never read, and that iiko did not refuse: repeating that gets a key blocked."""
+    """Read logins that are new. One that iiko refused is left out: repeats get the key blocked."""
     ensure_environment_login()
     sync_logins(ApiLogin.objects.active().filter(synced_at=None, last_error=""), now=db_clock.now())
 
@@ -42,7 +42,7 @@ def read_stop_lists(organization_id: str) -> None:
     read_lists(organization_id, clock=db_clock.exactly_now)
 
 
-# A webhook may be lost, and the lists are as good as their oldest reading.
+# A webhook may be lost: each list is read at least so often.
 @scheduled("7,37 * * * *")
 def read_all_stop_lists() -> None:
     want_all(now=db_clock.now())
@@ -53,10 +53,10 @@ def sweep_stop_lists() -> None:
     sweep(now=db_clock.now())
 
 
-# Without a lock: one that died with a worker would keep the lock, and nobody would ever free any.
+# Without a lock: a job whose worker died would keep the lock, and no other would free it.
 @scheduled("* * * * *", at_start=True, lock=None)
 def resume_jobs() -> None:
-    resume_stalled_jobs_in_turn()
+    resume_stalled_jobs_one_at_a_time()
 
 
 @scheduled("23 * * * *")

@@ -1,4 +1,4 @@
-"""What the lists of the admin share: they stay quick over millions of rows."""
+"""What the lists of the admin share: they stay fast over millions of rows."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from core.counting import COUNT_UP_TO
 from core.display import EMPTY
 from core.name_keys import has_words
 from core.snapshots import one_snapshot
 
 M = TypeVar("M", bound=Model)
 
-COUNT_UP_TO = 10_000
 PATIENCE_S = 8
 _CANCELLED = "57014"
 """SQLSTATE of a statement that was stopped by its timeout."""
@@ -57,7 +57,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptabl
 
 
 class Worded:
-    """Says the name of what is added or deleted as the sentence wants it: Russian has cases."""
+    """Puts the name of what is added or deleted in the case that a sentence needs: Russian has cases."""
 
     empty_value_display = EMPTY
     accusative: Any = ""
@@ -123,7 +123,7 @@ class HubAdmin(ListedLookups, Worded, ModelAdmin):  # type: ignore[misc]  # Unfo
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
-        # The header would tell the bounded count as if it were the whole; it stands below the list.
+        # The header would show the bounded count as if it were all; the count stands below the list.
         changelist.full_result_count = changelist.result_count
         return changelist
 
@@ -137,15 +137,15 @@ class HubAdmin(ListedLookups, Worded, ModelAdmin):  # type: ignore[misc]  # Unfo
 
     @admin.display(description=_("name"), ordering="name_key")
     def sorted_name(self, row: Any) -> str:
-        """The column of a name; a click on its title sorts as the dictionary does."""
+        """Show the name; a click on the title of the column sorts alphabetically (``name_key``)."""
         return str(row.name)
 
 
 class MirrorAdmin(HubAdmin):
-    """Rows that iiko writes: a person looks at them and changes nothing.
+    """Rows that iiko writes; read-only.
 
     No index answers every combination of filters. A list that takes longer than ``PATIENCE_S`` is
-    abandoned and says so, instead of keeping the database busy for somebody who has left.
+    stopped and says so, instead of keeping the database busy for somebody who has left.
     """
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -171,10 +171,10 @@ class MirrorAdmin(HubAdmin):
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", "") != _CANCELLED:
                 raise
-            words = gettext(
-                "Looking for this took too long and was abandoned. Choose less, a shorter time say."
+            text = gettext(
+                "This search took too long and was stopped. Choose less, for example a shorter time."
             )
-            messages.warning(request, words)
+            messages.warning(request, text)
             return HttpResponseRedirect(request.path)
 
     def _list(self, request: HttpRequest, extra_context: dict[str, Any] | None) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""A list of the admin as a file for a spreadsheet: what the filters leave, row by row."""
+"""Export of a list of the admin for a spreadsheet: the rows that the filters leave."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from django.urls import URLPattern, path, reverse
 from core.csv_export import in_chunks, sheet_response
 
 ExportColumn = tuple[Any, Callable[[Any], Any]]
-"""Its title, and what a row says in it."""
+"""Its title, and the value of a row in it."""
 
 
 class Exporting:
-    """For an admin of a mirror; ``above_list.html`` links to ``export_url``. It changes nothing: GET."""
+    """Adds an export to an admin; ``above_list.html`` links to ``export_url``. It changes nothing: GET."""
 
     export_name: str
     export_columns: Sequence[ExportColumn]

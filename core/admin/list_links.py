@@ -1,4 +1,4 @@
-"""Links between the pages of one list of the admin, which remember how it was filtered."""
+"""Links between the pages of one list of the admin; they keep the list's filters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FILTERS = "_changelist_filters"
 
 
 def keep_filters(request: HttpRequest, url: str, *, name: str = FILTERS) -> str:
-    """The address of another page, which then leads back to the list as this one does."""
+    """Return the address of another page, which then leads back to the list as this page does."""
     kept = request.GET.get(FILTERS, "")
     if not kept:
         return url
@@ -20,7 +20,7 @@ def keep_filters(request: HttpRequest, url: str, *, name: str = FILTERS) -> str:
 
 
 def list_url(request: HttpRequest, url: str) -> str:
-    """The address of the list as it was filtered when this page was reached from it."""
+    """Return the address of the list as it was filtered when this page was reached from it."""
     # Taken apart and put together again, so that it stays a query of that list.
     kept = urlencode(parse_qsl(request.GET.get(FILTERS, "")))
     return f"{url}?{kept}" if kept else url

@@ -29,7 +29,7 @@ FORMAT = OpenApiParameter(
 
 
 class CsvRenderer(BaseRenderer):
-    """Lets a list be asked for as CSV; the list itself is streamed and does not pass here."""
+    """Offers a list as CSV; the list itself is streamed and does not pass here."""
 
     media_type = "text/csv"
     format = "csv"

@@ -39,15 +39,15 @@ class DatabaseAway(APIException):
     """Seconds, for ``Retry-After``."""
 
 
-# Connection errors, no room or too many connections, the server is shut down or starting; a lock or an
-# answer that did not come in time, as while a worker is frozen with it (PostgreSQL, appendix A).
+# Connection errors, no room or too many connections, a server that stops or starts; a lock or an answer
+# that did not come in time, as while a stopped worker holds it (PostgreSQL, appendix A).
 _AWAY = ("08", "53", "57P", "55P03", "57014")
 
 
 def is_database_away(error: BaseException | None) -> bool:
-    """Whether the database is away, rather than refusing a statement; psycopg then names no state at all.
+    """Tell whether the database is away, rather than refusing a statement; psycopg then names no state.
 
-    What queues a task meets the same trouble under procrastinate's name for it.
+    Queueing a task meets the same error under procrastinate's name for it.
     """
     if not isinstance(error, OperationalError | InterfaceError | ConnectorException):
         return False

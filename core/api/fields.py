@@ -1,4 +1,4 @@
-"""Fields that bodies of several apps share."""
+"""Serializer fields that several apps share."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from core.api.fields import NO_ID_GIVEN
 from core.ids import searchable_id
 from core.moments import NO_MOMENT, checked_moment
 from iiko_client.json_reader import external_id, is_no_id
-from iiko_client.models.statuses import words
+from iiko_client.models.statuses import normaliser
 
 if TYPE_CHECKING:
     # DRF loads this module while it is loading its views.
@@ -31,7 +31,7 @@ PAGING = frozenset({"skip", "limit", "format"})
 
 
 class StrictBooleanField(forms.NullBooleanField):
-    """Django's own takes every word it does not know for "not asked"."""
+    """Refuses a value that it does not know; Django's own takes it for an absent one."""
 
     widget = forms.TextInput
 
@@ -50,7 +50,7 @@ class StrictBooleanFilter(BooleanFilter):
     field_class = StrictBooleanField
 
 
-class _MomentField(IsoDateTimeField):
+class _MomentFormField(IsoDateTimeField):
     def to_python(self, value: Any) -> datetime | None:
         moment: datetime | None = super().to_python(value)
         try:
@@ -62,7 +62,7 @@ class _MomentField(IsoDateTimeField):
 class MomentFilter(IsoDateTimeFilter):
     """A moment of ISO 8601; without an offset it is UTC."""
 
-    field_class = _MomentField
+    field_class = _MomentFormField
 
 
 class _ChoicesField(forms.MultipleChoiceField):
@@ -74,7 +74,7 @@ class _ChoicesField(forms.MultipleChoiceField):
 
 class _WordsField(_ChoicesField):
     def to_python(self, value: Any) -> list[str]:
-        known = words(*(choice for choice, _label in self.widget.choices))
+        known = normaliser(choice for choice, _label in self.widget.choices)
         return [known(text) or text for text in super().to_python(value)]
 
 
@@ -106,7 +106,7 @@ class ChoicesFilter(MultipleChoiceFilter):
 
 
 class WordsFilter(ChoicesFilter):
-    """The same for words of iiko's, in any spelling: ``ON_WAY`` finds what ``OnWay`` does."""
+    """The same for iiko's values, in any spelling: ``ON_WAY`` finds what ``OnWay`` does."""
 
     field_class = _WordsField
 
@@ -130,10 +130,10 @@ class IikoIdFilter(TextsFilter):
 
 
 def refuse_repeats(query: QueryDict, several: Collection[str] = ()) -> None:
-    """Refuse a parameter that is named twice, so that no value is dropped without a word.
+    """Refuse a parameter that is given twice, so that no value is dropped silently.
 
     Raises:
-        ValidationError: 400, naming the parameter. Those in ``several`` may be named as often as one likes.
+        ValidationError: 400, naming the parameter. Those in ``several`` may be given any number of times.
     """
     if repeated := sorted(name for name, values in query.lists() if len(values) > 1 and name not in several):
         raise ValidationError(dict.fromkeys(repeated, _("It is given more than once. Give it one value.")))
@@ -155,8 +155,8 @@ class StrictFilterBackend(DjangoFilterBackend):
         offered = filters.base_filters if filters else {}
         known = set(offered)
         if unknown := sorted(set(request.query_params) - known - PAGING):
-            words = _("No such filter. There are: %s.") % ", ".join(sorted(known))
-            raise ValidationError(dict.fromkeys(unknown, words))
+            problem = _("No such filter. There are: %s.") % ", ".join(sorted(known))
+            raise ValidationError(dict.fromkeys(unknown, problem))
         refuse_repeats(
             request.query_params,
             [name for name, one in offered.items() if isinstance(one, MultipleChoiceFilter)],

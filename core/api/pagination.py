@@ -11,6 +11,8 @@ from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.counting import COUNT_UP_TO
+
 if TYPE_CHECKING:
     # DRF loads this module while it is loading its views.
     from rest_framework.views import APIView
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
 
-COUNT_UP_TO = 10_000
 LONGEST_PAGE = 200
 
 

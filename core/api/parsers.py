@@ -62,7 +62,7 @@ def _refuse(name: str) -> Any:
 
 
 def _refuse_lone_surrogates(text: str, value: Any) -> None:
-    r"""``"\ud83d"`` alone is no character: it can be neither stored nor told back."""
+    r"""``"\ud83d"`` alone is no character: it can be neither stored nor returned."""
     if _MAY_BE_SURROGATE.search(text):
         json.dumps(value, ensure_ascii=False, default=str).encode()
 

@@ -1,4 +1,4 @@
-"""Addresses with and without a slash at the end."""
+"""Routes with and without a slash at the end."""
 
 from __future__ import annotations
 

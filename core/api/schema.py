@@ -1,4 +1,4 @@
-"""What drf-spectacular cannot know by itself; it is found because the app imports it when ready."""
+"""What drf-spectacular cannot know by itself; loaded when the app is ready."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class HubSchema(StandardErrorsSchema):
 
 
 def _is_blank_in_its_model(field: Any) -> bool:
-    """Whether the column may be empty: a serializer forgets it where the field is only read."""
+    """Tell whether the column may be empty: the serializer of a read-only field does not know."""
     model = getattr(getattr(field.parent, "Meta", None), "model", None)
     columns = {one.name: one for one in model._meta.get_fields()} if model else {}
     return bool(getattr(columns.get(field.source), "blank", False))

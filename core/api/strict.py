@@ -1,4 +1,4 @@
-"""Bodies of actions: a field that nobody knows is refused, never left out in silence."""
+"""Bodies of actions: an unknown field is refused, never ignored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 def _unknown(serializer: serializers.Serializer[Any], data: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Name what an object has too much, each with the fields there are."""
+    """Name the fields that an object must not have, each with those it may."""
     if not isinstance(data, Mapping):
         return
     known = ", ".join(serializer.fields)

@@ -1,10 +1,10 @@
-"""Up to which change the mirror may be read by ``updated_at`` without missing one.
+"""The change feed: up to which moment the mirror may be read by ``updated_at`` without missing a change.
 
-A change carries the time at which it was written and is seen when its transaction commits: one written
-earlier may be seen later, and a reader who goes on from the latest change it saw would never meet it.
-So every transaction that changes orders announces itself first, by a lock that says when it began;
-what is as young as the oldest of those is not settled yet. Advisory locks, because every role may see
-them, they hold behind pgbouncer, and they end with the transaction however it ends.
+A change carries the time at which it was written and becomes visible when its transaction commits. One
+written earlier may become visible later, and a reader who goes on from the latest change it saw would never
+meet it. So every transaction that changes orders first takes a lock that says when it began. Changes from
+before the oldest such lock are complete; later ones are not. Advisory locks, because every role may see
+them, they work behind pgbouncer, and they end with the transaction however it ends.
 """
 
 from __future__ import annotations
@@ -14,24 +14,26 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-# The key is a mark in 16 bits, which keeps it apart from others' locks, and milliseconds since 1970 in 48.
-_MARK = 0x11C2
+from core.advisory_locks import AdvisoryLock
 
-# Materialized, so that the time is read when the lock is held: it is then never before the horizon that
-# somebody who has not seen the lock has taken.
+# A key is the number of the lock in 16 bits and milliseconds since 1970 in 48.
+_NUMBER = int(AdvisoryLock.CHANGE_FEED)
+
+# Materialized, so that the time is read when the lock is held: it is then never before the moment that a
+# reader who has not seen the lock was given.
 _ANNOUNCE = f"""
 WITH held AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(
-        ({_MARK}::bigint << 48) | floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+        ({_NUMBER}::bigint << 48) | floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 )
 SELECT clock_timestamp() FROM held
 """  # noqa: S608  # constants
 # The statement's time is from before the locks are looked at, as it has to be. A transaction sees its own.
-_HORIZON = f"""
+_SETTLED = f"""
 SELECT least(statement_timestamp(), min(to_timestamp(
     (((classid::bigint << 32) | objid::bigint) & ((1::bigint << 48) - 1)) / 1000.0)))
 FROM pg_locks
-WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = {_MARK}
+WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = {_NUMBER}
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND pid <> pg_backend_pid()
 """  # noqa: S608  # constants
@@ -50,8 +52,8 @@ def change_times() -> Iterator[datetime]:
 
 
 def settled_before() -> datetime:
-    """Every change from before this moment is committed; read it before what is to be read up to it."""
-    return _fetch(_HORIZON)
+    """Return a moment before which every change is committed. Call it before reading up to that moment."""
+    return _fetch(_SETTLED)
 
 
 def _fetch(statement: str) -> datetime:

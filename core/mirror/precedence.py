@@ -1,23 +1,24 @@
-"""Which message has the last word on a field.
+"""Precedence: which message decides the value of a field (docs/adr/0002-rank-every-field.md).
 
-Every message has a *rank*, a text that sorts by how much it counts. A field takes a message's value
-only if the message ranks at least as high as the one that set the field before. Taking the maximum
-is independent of the order of arrival, so repeats, disorder and partial messages converge by
-construction. The ranks, lowest first:
+Every message has a *precedence*, a text that sorts by how much the message counts. A field takes a
+message's value only if the precedence is at least that of the message that set the field before. Taking the
+maximum is independent of the order of arrival, so duplicates, disorder and partial messages converge by
+construction. The levels, lowest first:
 
 - nothing yet;
-- the hub's own guess (a name from the dictionary) until a message says better;
+- the hub's own guess (a name from the dictionary) until a message has the value;
 - SOI CREATE, then SOI UPDATE: they have no revision, so among their kind the later arrival wins, and
   a late CREATE never moves an order back;
-- Cloud, by iiko's revision (``eventInfo.timestamp``); of equal revisions with different content the one
-  in which the order has come further, then by digest, so that every arrival order picks the same one.
-  The time of the notification says nothing: the same content may be told again later, as a repeat.
+- Cloud, by iiko's revision (``eventInfo.timestamp``, docs/iiko.md#revision); of equal revisions with
+  different content the one in which the order has advanced further, then by digest, so that every order of
+  arrival picks the same one. The time of the notification does not count: the same content may be sent
+  again later.
 
-A revision more than a day ahead of its receipt is no moment of iiko's (the handlers of events leave it
-out). Rows that hold one from before that rule abandon it as soon as the Cloud speaks of them again.
+A revision more than a day ahead of its receipt is not taken from iiko (the handlers of events leave it
+out). A row that holds one from before that rule drops it with the next message of the Cloud.
 
-Once the Cloud has spoken of a field SOI no longer changes it: a message without a revision cannot
-prove that it is newer.
+Once the Cloud has set a field SOI no longer changes it: a message without a revision cannot prove that it
+is newer.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def cloud_precedence(*, revision: int, progress: int, digest: str) -> str:
-    """``progress``: how far the order has come in this message, 0 to 99 (see ``progress_of``)."""
+    """``progress``: how far the order has advanced in this message, 0 to 99 (see ``progress_of``)."""
     return f"3:{revision:020d}:{progress:02d}:{digest[:8]}"
 
 
@@ -61,22 +62,22 @@ def progress_of(
     *,
     is_deleted: bool | None = None,
 ) -> int:
-    """Place a message in the usual course: creation, then the status, of a delivery if not said.
+    """Place a message in the usual course: creation, then the status (by default a delivery's).
 
     Deletion is the end of any course.
     """
     if is_deleted:
         return 99
-    come = course.index(status) + 1 if status in course else 0
-    return 20 * _CREATION.get(creation_status or "", 0) + come
+    steps = course.index(status) + 1 if status in course else 0
+    return 20 * _CREATION.get(creation_status or "", 0) + steps
 
 
 class FieldPrecedence:
-    """The rank of every field of one order, stored as the commonest rank and the exceptions to it."""
+    """The precedence of every field of one row, stored as the commonest one and the exceptions to it."""
 
     def __init__(self, stored: Mapping[str, str], *, now: datetime | None = None) -> None:
         if now is not None:
-            stored = _believed(stored, now)
+            stored = _with_credible_revisions(stored, now)
         self._rest = stored.get(_REST, NOTHING)
         self._precedences = {name: precedence for name, precedence in stored.items() if name != _REST}
 
@@ -95,8 +96,8 @@ class FieldPrecedence:
         }
 
 
-def _believed(stored: Mapping[str, str], now: datetime) -> Mapping[str, str]:
-    """Put the ranks that no revision of iiko's can have yet below every other of the Cloud's."""
+def _with_credible_revisions(stored: Mapping[str, str], now: datetime) -> Mapping[str, str]:
+    """Lower every precedence of an impossible revision below all others of the Cloud."""
     highest = f"3:{milliseconds(now + AHEAD):020d};"  # the sign after ":"
     if all(precedence <= highest for precedence in stored.values()):
         return stored
@@ -109,7 +110,7 @@ _LOWEST_CLOUD = cloud_precedence(revision=0, progress=0, digest="")
 
 
 def is_told(stored: Mapping[str, str], name: str) -> bool:
-    """Whether any message has told of a field; ``stored`` are the ranks of its row."""
+    """Tell whether any message has set a field; ``stored`` is the ``field_precedence`` of its row."""
     return FieldPrecedence(stored).of(name) != NOTHING
 
 
@@ -126,19 +127,19 @@ R = TypeVar("R", bound=HasPrecedence)
 class PrecedenceRow(Generic[R]):
     """A locked row of a batch in memory.
 
-    ``is_changed``: what people see of it is different; ``is_touched``: it has to be written.
+    ``is_changed``: a value is different; ``is_touched``: the row has to be written.
     """
 
     def __init__(self, row: R, *, now: datetime | None = None) -> None:
-        """``now``: ranks from farther ahead are not believed."""
+        """Drop the precedence of revisions more than ``AHEAD`` after ``now``."""
         self.row = row
         self.precedences = FieldPrecedence(row.field_precedence, now=now)
-        self._believed = None if now is None else milliseconds(now + AHEAD)
+        self._latest_credible = None if now is None else milliseconds(now + AHEAD)
         self.is_changed = not row.field_precedence
         self.is_touched = self.is_changed
 
     def take(self, fields: Mapping[str, Any], precedence: str) -> bool:
-        """Set the fields in which a message of this rank counts; returns whether it does in any."""
+        """Set the fields in which a message of this precedence wins; return whether it wins in any."""
         won = [name for name in fields if precedence >= self.precedences.of(name)]
         for name in won:
             self.set(name, fields[name], precedence)
@@ -154,7 +155,7 @@ class PrecedenceRow(Generic[R]):
 
     def note_revision(self, revision: int | None) -> None:
         held = self.row.revision or 0
-        if self._believed is not None and held > self._believed:
+        if self._latest_credible is not None and held > self._latest_credible:
             held = 0
         if revision is not None and revision > held:
             self.row.revision = revision

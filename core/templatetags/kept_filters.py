@@ -1,4 +1,4 @@
-"""Links that remember how the list was filtered from which a page was reached."""
+"""Links that keep the filters of the list from which a page was reached."""
 
 from __future__ import annotations
 

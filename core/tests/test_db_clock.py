@@ -39,15 +39,15 @@ def database_says() -> datetime:
 
 @pytest.fixture
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[Reading]:
-    """The readings that are taken in the test."""
+    """Record the readings that are taken in the test."""
     taken: list[Reading] = []
     take = Reading.take
 
-    def noted(cursor: Any) -> Reading:
+    def recorded(cursor: Any) -> Reading:
         taken.append(take(cursor))
         return taken[-1]
 
-    monkeypatch.setattr(Reading, "take", noted)
+    monkeypatch.setattr(Reading, "take", recorded)
     return taken
 
 
@@ -160,7 +160,7 @@ def test_stamps_of_rows_are_the_databases() -> None:
         assert timedelta(0) <= database_says() - stamp < timedelta(seconds=30)
 
 
-# --- telling of it ---------------------------------------------------------------------------------------
+# --- reports ---------------------------------------------------------------------------------------------
 
 
 def warnings_of(play: Callable[[], object]) -> list[tuple[str, float]]:
@@ -169,8 +169,8 @@ def warnings_of(play: Callable[[], object]) -> list[tuple[str, float]]:
     return [(line["event"], line["skew_s"]) for line in lines if line["log_level"] == "warning"]
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(HOUR, [("clock.skewed", HOUR)]), (4.0, []), (-4.0, [])])
-def test_skew_of_more_than_five_seconds_is_warned_of(seconds: float, told: list[Any]) -> None:
+@pytest.mark.parametrize(("seconds", "expected"), [(HOUR, [("clock.skewed", HOUR)]), (4.0, []), (-4.0, [])])
+def test_skew_of_more_than_five_seconds_is_warned_of(seconds: float, expected: list[Any]) -> None:
     clock = DatabaseClock()
 
     def read_thrice() -> None:
@@ -178,10 +178,10 @@ def test_skew_of_more_than_five_seconds_is_warned_of(seconds: float, told: list[
             clock.read()
 
     with machine_off_by(seconds):
-        assert [(event, round(skew)) for event, skew in warnings_of(read_thrice)] == told
+        assert [(event, round(skew)) for event, skew in warnings_of(read_thrice)] == expected
 
 
-def test_clock_that_is_right_again_is_told_once() -> None:
+def test_clock_that_is_right_again_is_reported_once() -> None:
     clock = DatabaseClock()
     with machine_off_by(-1200):
         assert [event for event, _ in warnings_of(clock.read)] == ["clock.skewed"]
@@ -191,7 +191,7 @@ def test_clock_that_is_right_again_is_told_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_web_and_workers_write_down_a_wrong_clock_until_it_is_right() -> None:
+def test_wrong_clock_has_a_row_until_it_is_right() -> None:
     clock = DatabaseClock()
     with machine_off_by(HOUR):
         stop = clock.keep("worker")
@@ -208,7 +208,7 @@ def test_web_and_workers_write_down_a_wrong_clock_until_it_is_right() -> None:
     assert "database clock" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_process_that_tells_no_more_is_forgotten() -> None:
+def test_process_that_reports_no_more_is_forgotten() -> None:
     for host, minutes in (("here", 1), ("gone", 4)):
         seen_at = database_says() - timedelta(minutes=minutes)
         ClockSkew.objects.create(host=host, role="web", skew_s=-1200, seen_at=seen_at)

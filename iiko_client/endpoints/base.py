@@ -1,4 +1,4 @@
-"""What all groups of operations share: making a body within the vendor's limits, reading the answer."""
+"""What all groups of operations share: writing a body within the vendor's limits, reading the answer."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ LARGEST_SUM = Decimal(10) ** 10  # docs/iiko.md#money
 
 
 class Body:
-    """A request body being written; a value that the vendor's schema refuses raises IikoRequestInvalid.
+    """Writes a request body; a value that the vendor's schema refuses raises IikoRequestInvalid.
 
-    None leaves a field out, which the schema takes for null wherever both are allowed.
+    None leaves a field out, which the schema treats as null wherever both are allowed.
     """
 
     def __init__(self, operation: Operation) -> None:
@@ -103,8 +103,8 @@ class Body:
         return written
 
 
-class Reading:
-    """A 2xx being read: what is essential is demanded, the rest may be missing or of a kind nobody knows."""
+class AnswerReader:
+    """Reads a 2xx: essential fields are required, the others may be missing or unknown."""
 
     def __init__(self, operation: Operation, answer: Answer) -> None:
         self._operation = operation
@@ -121,23 +121,23 @@ class Reading:
         )
 
     def need(self, key: str, parse: Callable[[Reader, str], T | None]) -> T:
-        """Return a field without which the answer says nothing."""
+        """Return an essential field of the answer."""
         value = self.reader.read(key, parse)
         if value is None:
             self.fail(f"{key} is missing or unreadable")
         return value
 
     def correlation_id(self) -> str:
-        """Return the name by which iiko can be asked for the status, which takes nothing but UUIDs."""
-        name = self.need("correlationId", Reader.ident)
-        if not is_uuid(name):
+        """Return the correlation id; ``commands/status`` takes nothing but UUIDs."""
+        correlation_id = self.need("correlationId", Reader.ident)
+        if not is_uuid(correlation_id):
             self.fail("correlationId is not an id of iiko (a UUID)")
-        return name
+        return correlation_id
 
     def list_of(self, read: Callable[[Reader], T], *keys: str) -> tuple[T, ...]:
-        """Return the members of the list under the first of ``keys`` that is there.
+        """Return the members of the list under the first of ``keys`` that is present.
 
-        A missing or null list is no empty one: taken for it, everything would look deleted.
+        A missing or null list is not an empty one: else everything would look deleted.
         """
         key = next((key for key in keys if isinstance(self.reader.wire.get(key), list)), None)
         if key is None:
@@ -176,7 +176,7 @@ def members(read: Callable[[Reader], T], readers: Iterable[Reader]) -> tuple[T, 
 
 
 def need(reader: Reader, key: str, parse: Callable[[Reader, str], T | None]) -> T:
-    """Return a field without which a member of a list is of no use.
+    """Return an essential field of a member of a list.
 
     Raises:
         BadValue: it is missing or unreadable.
@@ -193,10 +193,10 @@ def name_of(reader: Reader) -> str:
 
 
 class OperationGroup:
-    """Holds the transport and how much its calls may hurry.
+    """Holds the transport, the priority of its calls and how long they may wait.
 
-    ``before_write`` is called right before each request that may change something is sent; what it raises
-    keeps that from being sent.
+    ``before_write`` is called right before each request that may change something; an error of it stops the
+    request.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class OperationGroup:
         self._wait_s = wait_s
         self._before_write = before_write
 
-    def _ask(self, body: Body) -> Reading:
+    def _call(self, body: Body) -> AnswerReader:
         answer = self._transport.call(
             body.operation,
             body.wire,
@@ -220,4 +220,4 @@ class OperationGroup:
             wait_s=self._wait_s,
             before_sending=self._before_write if body.operation.is_write else None,
         )
-        return Reading(body.operation, answer)
+        return AnswerReader(body.operation, answer)

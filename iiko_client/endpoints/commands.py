@@ -1,4 +1,4 @@
-"""What became of a command."""
+"""Ask for the status of a command (docs/iiko.md#command-status)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from iiko_client.http import redaction
 from iiko_client.http.errors import IikoRejected
 from iiko_client.json_reader import Reader
 from iiko_client.models.commands import CommandStatus, VendorCommandState
-from iiko_client.models.statuses import words
+from iiko_client.models.statuses import normaliser
 
 _GONE = 410
-_VENDORS = words(VendorCommandState.IN_PROGRESS, VendorCommandState.SUCCESS, VendorCommandState.ERROR)
+_STATES = normaliser((VendorCommandState.IN_PROGRESS, VendorCommandState.SUCCESS, VendorCommandState.ERROR))
 
 
 class Commands(OperationGroup):
@@ -24,25 +24,21 @@ class Commands(OperationGroup):
         """Ask with the organization that the command was sent for."""
         body = Body(registry.COMMAND_STATUS).ident("organizationId", organization_id)
         try:
-            reading = self._ask(body.ident("correlationId", correlation_id))
+            reading = self._call(body.ident("correlationId", correlation_id))
         except IikoRejected as error:
             if error.http_status != _GONE:
                 raise
             return CommandStatus(VendorCommandState.FORGOTTEN, error.description or None, "")
         raw = reading.need("state", Reader.label)
+        state = _STATES(raw) or VendorCommandState.UNKNOWN
         wire = reading.reader.wire
         message = failure_text(wire.get("exception")) or failure_text(wire.get("errorReason"))
         reason = failure_text(wire.get("errorReason"))
-        return reading.done(CommandStatus(_state(raw), message, raw[:100], reason))
-
-
-def _state(raw: str) -> VendorCommandState:
-    found = _VENDORS(raw)
-    return VendorCommandState(found) if found else VendorCommandState.UNKNOWN
+        return reading.done(CommandStatus(state, message, raw[:100], reason))
 
 
 def failure_text(exception: Any) -> str | None:
-    """Return the words of ``exception``: text or an object with a message, the schema leaves it untyped."""
+    """Return the text of ``exception``: a text or an object with a message, the schema leaves it untyped."""
     if isinstance(exception, Mapping):
         for key in ("message", "Message", "description", "errorDescription", "code"):
             if isinstance(said := exception.get(key), str) and said.strip():

@@ -1,7 +1,7 @@
-"""Changing delivery orders that iiko already has, and making new ones.
+"""Changing delivery orders in iiko, and creating new ones.
 
-Every change is a command: what comes back is "queued". Limits, minimal versions of the POS and which
-states accept what: docs/iiko.md#actions-on-orders.
+Every change is a command: the answer is "queued" (docs/iiko.md#queued-not-done). Limits, minimal POS
+versions and which states accept what: docs/iiko.md#actions-on-orders.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LONGEST_PROBLEM = 1000
 # The schema sets no limit; the POS complained of longer ones (docs/iiko.md#lengths-of-texts).
 LONGEST_COMMENT = 255
 
-# The only three that update_order_delivery_status sets; all others have commands of their own or none.
+# The only three that update_order_delivery_status sets (docs/iiko.md#status-changes).
 SETTABLE_STATUSES = frozenset({DeliveryStatus.WAITING, DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED})
 
 
@@ -50,7 +50,7 @@ class Deliveries(OperationGroup):
         return self._command(body)
 
     def assign_courier(self, *, organization_id: str, order_id: str, courier_id: str) -> Accepted:
-        """Put a courier on the order (POS 7.1.5); this cannot take one off.
+        """Assign a courier to the order (POS 7.1.5); this cannot remove one.
 
         Deprecated in the schema: ``change_driver`` is its successor (docs/iiko.md#couriers).
         """
@@ -66,11 +66,11 @@ class Deliveries(OperationGroup):
         zone: tzinfo,
         estimated_at: datetime | None = None,
     ) -> Accepted:
-        """Put a courier on the order, or with None take the present one off (POS 8.6.6).
+        """Assign a courier to the order, or with None remove the present one (POS 8.6.6).
 
         The schema lets both fields be null and does not say what that does (docs/iiko.md#couriers). That a
-        null driver takes the courier off, and that an estimate left out may be cleared, are guesses: a call
-        on a real POS settles them. Whoever wants to keep the estimate gives the present one.
+        null driver removes the courier, and that an estimate left out may be cleared, are guesses: a call on
+        a real POS would show it. To keep the estimate, pass the present one.
         """
         body = _of_order(registry.CHANGE_DRIVER, organization_id, order_id)
         body.ident("driverId", driver_id).local("estimatedTime", estimated_at, zone)
@@ -84,7 +84,7 @@ class Deliveries(OperationGroup):
         return self._command(_payments(registry.CHANGE_PAYMENTS, organization_id, order_id, payments))
 
     def add_payments(self, *, organization_id: str, order_id: str, payments: Iterable[Payment]) -> Accepted:
-        """Add payments (POS 8.4.6); sent twice, they are there twice."""
+        """Add payments (POS 8.4.6); a repeat adds them twice."""
         return self._command(_payments(registry.ADD_PAYMENTS, organization_id, order_id, payments))
 
     def cancel(
@@ -143,7 +143,8 @@ class Deliveries(OperationGroup):
     ) -> CreatedDelivery:
         """Send a new order, written as the schema has it, money as ``Decimal``.
 
-        ``order["id"]`` is of the caller's making, so that an order can be found again after a lost answer.
+        ``order["id"]`` is the caller's, so that the order can be found after a lost answer
+        (docs/iiko.md#lost-creation).
         """
         body = _new(registry.CREATE_DELIVERY, organization_id, order, terminal_group_id)
         body.ident("order.id", order.get("id") or "").wire.pop("order.id")
@@ -152,16 +153,16 @@ class Deliveries(OperationGroup):
     def create_draft(
         self, *, organization_id: str, order: JsonObject, terminal_group_id: str | None = None
     ) -> SavedDraft:
-        """Keep a draft; refused with ``DRAFTS_DISABLED`` where the restaurant has not switched them on."""
+        """Create a draft; refused with ``DRAFTS_DISABLED`` where the restaurant has not enabled them."""
         return self._draft(_new(registry.CREATE_DRAFT, organization_id, order, terminal_group_id))
 
     def draft(self, *, organization_id: str, order_id: str) -> Draft:
         """Return the draft of an order.
 
         Raises:
-            IikoRejected: drafts are off (``DRAFTS_DISABLED``), or there is no such one (how, no source says).
+            IikoRejected: drafts are off (``DRAFTS_DISABLED``), or there is none (its code is not documented).
         """
-        reading = self._ask(_of_order(registry.DRAFT_BY_ID, organization_id, order_id))
+        reading = self._call(_of_order(registry.DRAFT_BY_ID, organization_id, order_id))
         found = Draft(
             order=reading.need("order", Reader.child).wire,
             terminal_group_id=reading.reader.read("terminalGroupId", Reader.ident),
@@ -195,16 +196,16 @@ class Deliveries(OperationGroup):
         return self._created(body.put("createOrderSettings", settings))
 
     def _command(self, body: Body) -> Accepted:
-        reading = self._ask(body)
+        reading = self._call(body)
         return Accepted(reading.correlation_id())
 
     def _created(self, body: Body) -> CreatedDelivery:
-        reading = self._ask(body)
+        reading = self._call(body)
         info = reading.need("orderInfo", Reader.child).wire
         return CreatedDelivery(reading.correlation_id(), info)
 
     def _draft(self, body: Body) -> SavedDraft:
-        reading = self._ask(body)
+        reading = self._call(body)
         return SavedDraft(reading.correlation_id(), reading.need("orderId", Reader.ident))
 
 

@@ -1,11 +1,11 @@
-"""Restaurants and what is set up in them."""
+"""Restaurants, their dictionaries and their stop lists."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from iiko_client.endpoints import registry
-from iiko_client.endpoints.base import Body, OperationGroup, Reading, members, name_of, need
+from iiko_client.endpoints.base import AnswerReader, Body, OperationGroup, members, name_of, need
 from iiko_client.endpoints.registry import Operation
 from iiko_client.json_reader import BadValue, Reader
 from iiko_client.models.dictionaries import (
@@ -38,7 +38,7 @@ from iiko_client.models.statuses import (
 
 
 class Dictionaries(OperationGroup):
-    """Everything about restaurants that changes rarely, and their stop lists."""
+    """Reads what changes rarely in a restaurant, and its stop lists."""
 
     def organizations(
         self,
@@ -50,7 +50,7 @@ class Dictionaries(OperationGroup):
         """Return the restaurants of the login; None asks for all of them."""
         body = Body(registry.ORGANIZATIONS).idents("organizationIds", organization_ids)
         body.put("returnAdditionalInfo", with_details).put("includeDisabled", include_disabled)
-        reading = self._ask(body)
+        reading = self._call(body)
         return reading.done(reading.list_of(_organization, "organizations"))
 
     def terminal_groups(
@@ -61,7 +61,7 @@ class Dictionaries(OperationGroup):
         Those not granted to the login come only with ``include_disabled`` (docs/iiko.md#hidden-rows).
         """
         body = Body(registry.TERMINAL_GROUPS).idents("organizationIds", organization_ids)
-        reading = self._ask(body.put("includeDisabled", include_disabled))
+        reading = self._call(body.put("includeDisabled", include_disabled))
         awake = reading.grouped(_terminal_group, "terminalGroups")
         asleep: tuple[TerminalGroupInfo, ...] = ()
         if reading.reader.wire.get("terminalGroupsInSleep") is not None:
@@ -71,17 +71,17 @@ class Dictionaries(OperationGroup):
     def terminal_groups_alive(
         self, *, organization_ids: Iterable[str], terminal_group_ids: Iterable[str]
     ) -> tuple[TerminalGroupAlive, ...]:
-        """Return whether the POS terminals answer at this moment."""
+        """Ask whether the POS of each terminal group answers now."""
         body = Body(registry.TERMINAL_GROUPS_ALIVE).idents("organizationIds", organization_ids)
-        reading = self._ask(body.idents("terminalGroupIds", terminal_group_ids))
+        reading = self._call(body.idents("terminalGroupIds", terminal_group_ids))
         return reading.done(reading.list_of(_alive, "isAliveStatus"))
 
     def awaken_terminal_groups(
         self, *, organization_ids: Iterable[str], terminal_group_ids: Iterable[str]
     ) -> Awakened:
-        """Wake terminal groups that sleep for want of activity; repeating does no harm."""
+        """Wake terminal groups that sleep for lack of activity; a repeat does no harm."""
         body = Body(registry.TERMINAL_GROUPS_AWAKE).idents("organizationIds", organization_ids)
-        reading = self._ask(body.idents("terminalGroupIds", terminal_group_ids))
+        reading = self._call(body.idents("terminalGroupIds", terminal_group_ids))
         wire = reading.reader
         return reading.done(
             Awakened(awake=_ids(wire, "successfullyProcessed"), failed=_ids(wire, "failedProcessed"))
@@ -92,12 +92,12 @@ class Dictionaries(OperationGroup):
         return reading.done(reading.grouped(_courier, "employees"))
 
     def cancel_causes(self, *, organization_id: str) -> tuple[CancelCause, ...]:
-        """One restaurant at a time: the answer does not say whose the causes are."""
+        """Return the cancel causes of one restaurant: the answer does not name it."""
         reading = self._of(registry.CANCEL_CAUSES, [organization_id])
         return reading.done(reading.list_of(_cancel_cause, "cancelCauses"))
 
     def removal_types(self, *, organization_id: str) -> tuple[RemovalType, ...]:
-        """One restaurant at a time: the answer does not say whose the types are."""
+        """Return the types of one restaurant: the answer does not name it."""
         reading = self._of(registry.REMOVAL_TYPES, [organization_id])
         return reading.done(reading.list_of(_removal_type, "removalTypes"))
 
@@ -107,7 +107,7 @@ class Dictionaries(OperationGroup):
         return reading.done(reading.grouped(_discount, "discounts"))
 
     def payment_types(self, *, organization_id: str) -> tuple[PaymentType, ...]:
-        """One restaurant at a time: the answer does not say whose the types are."""
+        """Return the types of one restaurant: the answer does not name it."""
         reading = self._of(registry.PAYMENT_TYPES, [organization_id])
         return reading.done(reading.list_of(_payment_type, "paymentTypes"))
 
@@ -121,13 +121,13 @@ class Dictionaries(OperationGroup):
         """Return what is out of stock or running out, with the sizes; None asks for all terminal groups."""
         body = Body(registry.STOP_LISTS).idents("organizationIds", organization_ids)
         body.idents("terminalGroupsIds", terminal_group_ids).put("returnSize", True)
-        reading = self._ask(body)
+        reading = self._call(body)
         return reading.done(reading.list_of(_stop_lists, "terminalGroupStopLists"))
 
     def menu(self, *, organization_id: str, start_revision: int = 0) -> Menu:
         """Return the nomenclature, empty if it is still at ``start_revision``; 0 asks for all of it."""
         body = Body(registry.NOMENCLATURE).ident("organizationId", organization_id)
-        reading = self._ask(body.put("startRevision", start_revision))
+        reading = self._call(body.put("startRevision", start_revision))
         return reading.done(
             Menu(
                 revision=reading.need("revision", Reader.integer),
@@ -136,8 +136,8 @@ class Dictionaries(OperationGroup):
             )
         )
 
-    def _of(self, operation: Operation, organization_ids: Iterable[str]) -> Reading:
-        return self._ask(Body(operation).idents("organizationIds", organization_ids))
+    def _of(self, operation: Operation, organization_ids: Iterable[str]) -> AnswerReader:
+        return self._call(Body(operation).idents("organizationIds", organization_ids))
 
 
 def _flag(reader: Reader, key: str) -> bool:
@@ -297,7 +297,7 @@ def _stop_list_entry(item: Reader) -> StopListEntry:
 
 
 def _listed(wire: Reader, key: str) -> list[Reader]:
-    """Return the members of a list; a missing one is no empty one.
+    """Return the members of a list; a missing list is not an empty one.
 
     Raises:
         BadValue: there is no list.

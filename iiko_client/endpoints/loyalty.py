@@ -40,7 +40,7 @@ class Loyalty(OperationGroup):
         email: str | None = None,
         id: str | None = None,  # noqa: A002  # the vendor's fifth way, named as the four others are
     ) -> Guest | None:
-        """Find a customer in one way; None: there is no such customer, which iiko says by a 400."""
+        """Find a customer by one field; None: there is none (a 400, docs/iiko.md#unknown-guests)."""
         ways = {"phone": phone, "cardTrack": card_track, "cardNumber": card_number, "email": email, "id": id}
         given = {way: value for way, value in ways.items() if value}
         body = Body(registry.CUSTOMER_INFO).ident("organizationId", organization_id)
@@ -48,7 +48,7 @@ class Loyalty(OperationGroup):
             body.refuse("a customer is looked for in exactly one way")
         [(way, value)] = given.items()
         try:
-            reading = self._ask(body.text("type", way).text(way, value))
+            reading = self._call(body.text("type", way).text(way, value))
         except IikoRejected as error:
             if error.code in NO_SUCH_CUSTOMER:
                 return None
@@ -58,7 +58,7 @@ class Loyalty(OperationGroup):
 
     def programs(self, *, organization_id: str, without_campaigns: bool = True) -> tuple[Program, ...]:
         body = Body(registry.PROGRAMS).ident("organizationId", organization_id)
-        reading = self._ask(body.put("withoutMarketingCampaigns", without_campaigns))
+        reading = self._call(body.put("withoutMarketingCampaigns", without_campaigns))
         # A capital P in the schema and in the answers seen (docs/iiko.md#kinds-of-wallets).
         return reading.done(reading.list_of(_program, "Programs", "programs"))
 
@@ -66,13 +66,13 @@ class Loyalty(OperationGroup):
         self, *, organization_id: str, customer_id: str, wallet_id: str, amount: Points, comment: str
     ) -> None:
         """Add to a wallet. Sent twice, it is added twice: put a marker in ``comment`` to find it again by."""
-        self._ask(_wallet_change(registry.TOPUP, organization_id, customer_id, wallet_id, amount, comment))
+        self._call(_wallet_change(registry.TOPUP, organization_id, customer_id, wallet_id, amount, comment))
 
     def charge_off(
         self, *, organization_id: str, customer_id: str, wallet_id: str, amount: Points, comment: str
     ) -> None:
         """Take from a wallet. Sent twice, it is taken twice: put a marker in ``comment`` as in ``top_up``."""
-        self._ask(
+        self._call(
             _wallet_change(registry.CHARGEOFF, organization_id, customer_id, wallet_id, amount, comment)
         )
 
@@ -86,19 +86,19 @@ class Loyalty(OperationGroup):
         transaction_id: str,
         comment: str | None = None,
     ) -> str:
-        """Put an amount aside under a transaction id of our own; return the id by which iiko keeps it.
+        """Hold an amount under a transaction id of our own; return the id that iiko stores.
 
-        What iiko does with an id it has already is not known; a real account settles it.
+        What iiko does with an id it has already is not documented; a test on a real account would show it.
         """
         body = _wallet_change(registry.HOLD, organization_id, customer_id, wallet_id, amount, comment)
-        reading = self._ask(body.ident("transactionId", transaction_id))
+        reading = self._call(body.ident("transactionId", transaction_id))
         kept = reading.reader.read("transactionId", Reader.ident)
         return reading.done(kept or transaction_id)
 
     def cancel_hold(self, *, organization_id: str, transaction_id: str) -> None:
-        """Give back what was put aside."""
+        """Release a hold."""
         body = Body(registry.CANCEL_HOLD).ident("organizationId", organization_id)
-        self._ask(body.ident("transactionId", transaction_id))
+        self._call(body.ident("transactionId", transaction_id))
 
     def transactions_by_date(
         self,
@@ -114,7 +114,7 @@ class Loyalty(OperationGroup):
         body = _of_customer(registry.TRANSACTIONS_BY_DATE, organization_id, customer_id)
         body.utc("dateFrom", since).utc("dateTo", until)
         body.whole("pageNumber", page_number, least=0, most=2**31 - 1)
-        reading = self._ask(body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE))
+        reading = self._call(body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE))
         return reading.done(
             TransactionPage(
                 transactions=reading.list_of(_transaction, "transactions"),
@@ -137,7 +137,7 @@ class Loyalty(OperationGroup):
         if last_transaction_id is not None and revision is None:
             body.refuse("lastTransactionId needs a revision beside it")
         body.whole("revision", revision, least=0, most=_INT64).ident("lastTransactionId", last_transaction_id)
-        reading = self._ask(body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE))
+        reading = self._call(body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE))
         return reading.done(
             TransactionsSince(
                 transactions=reading.list_of(_transaction, "transactions"),

@@ -14,9 +14,9 @@ _V1 = "/api/1/"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One vendor method. A read may be repeated after a lost answer, anything else may not.
+    """One method of the vendor. A read may be retried after a lost answer, anything else may not.
 
-    A command answers "queued" with a correlation id; ``commands/status`` tells what became of it.
+    A command answers "queued" with a correlation id; ``commands/status`` has its outcome.
     """
 
     name: str
@@ -27,13 +27,13 @@ class Operation:
     may_be_empty: bool = False
     """A 200 without a body is a full answer."""
     ordinary_refusals: frozenset[str] = frozenset()
-    """Codes of refusals that callers provoke in the normal course; they say nothing against us."""
+    """Codes of refusals that callers expect; they do not count against us."""
     ordinary_statuses: frozenset[int] = frozenset()
     is_polled: bool = False
-    """Asked again and again by a caller who keeps the pauses: a lost answer is not asked for at once."""
+    """The caller asks repeatedly and keeps the pauses: a lost answer is not retried at once."""
     subject: tuple[str, ...] = ()
-    """Fields that name whose refusal it is, where refusals are part of the trade: one wallet is empty, and
-    that says nothing of the next. The codes are not documented (docs/iiko.md#refusals-of-wallets)."""
+    """Fields that name the subject of a refusal, where refusals are part of the trade: that one wallet is
+    empty does not concern the next. The codes are not documented (docs/iiko.md#refusals-of-wallets)."""
     busy_steps_s: tuple[float, ...] = ORDINARY_STEPS_S
     path: str = ""
 
@@ -92,7 +92,7 @@ _GUESTS = "Guests: info"
 
 REVISION_TOO_OLD = "TOO_OLD_REVISION"
 TOO_MUCH_DATA = "TOO_MANY_DATA_REQUESTED"
-# How iiko says "there is no such guest" (docs/iiko.md#unknown-guests).
+# iiko's codes for "there is no such guest" (docs/iiko.md#unknown-guests).
 NO_SUCH_CUSTOMER = ("Validation_IncorrectPhone", "Transport_WrongCustomerNumber")
 
 ORGANIZATIONS = _read("organizations", _DICTIONARIES)
@@ -111,7 +111,7 @@ NOMENCLATURE = _read("nomenclature", "Data: menu")
 # 410: the correlation id is no longer known. Not more often than every 2–5 s (docs/iiko.md#command-status).
 COMMAND_STATUS = _read("commands/status", "Commands", statuses=(410,), is_polled=True)
 
-# Two projects found these two limited hard: minutes, not seconds (docs/iiko.md#rate-limits).
+# Two projects report strict limits of these two: minutes, not seconds (docs/iiko.md#rate-limits).
 WEBHOOK_SETTINGS = _read("webhooks/settings", _ORGANIZATION_SETTINGS, busy_steps_s=SETTINGS_STEPS_S)
 UPDATE_WEBHOOK_SETTINGS = _write(
     "webhooks/update_settings", "WebHooks: settings", busy_steps_s=SETTINGS_STEPS_S
@@ -135,7 +135,7 @@ UPDATE_PROBLEM = _command("deliveries/update_order_problem", _STATUS)
 CREATE_DELIVERY = _command("deliveries/create", "Orders: creating")
 
 DRAFTS_DISABLED = "DRAFTS_DISABLED"
-# Where drafts are off, or there is none of an order, the question was fair all the same.
+# Refused where drafts are off, or an order has none; callers expect both (docs/iiko.md#drafts).
 DRAFT_BY_ID = _read(
     "deliveries/drafts/by_id", "Drafts: receiving", refusals=(DRAFTS_DISABLED,), statuses=(400,)
 )

@@ -1,11 +1,11 @@
-"""An order reissued: the ``order`` of ``deliveries/create`` from what iiko tells of one, without loss.
+"""Reissue of an order: the ``order`` of ``deliveries/create`` from iiko's order, without loss.
 
-What a request has no place for is refused by a code and never left out in silence. Left out are deleted
-items, which are no part of the order any more, and services (the delivery) and the conception, which the
-POS puts on an order by itself: a guess, a request has no place for either. The guest keeps the promised
-time, so ``isAsap`` is not asked for. Courier, problem and tracking link are not carried over either: whoever
-asks is told so beforehand. Names, limits and versions: OpenAPI, CreateOrder.DeliveryOrder and
-Response.Order, read 2026-11.
+A field that a request has no place for is refused with a code, never dropped silently. Left out are deleted
+items, which are no longer part of the order, and services (the delivery) and the conception, which the POS
+adds by itself: a guess, for a request has no place for either. The guest keeps the promised time, so
+``isAsap`` is not sent. Courier, problem and tracking link are not carried over either: the form and the API
+say so before (docs/iiko.md#making-an-order-again). Names, limits and versions: OpenAPI,
+CreateOrder.DeliveryOrder and Response.Order, read 2026-11.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CITY_ADDRESS = ("flat", "entrance", "floor", "doorphone")
 _NOT_IN_CITY_ADDRESS = ("house", "building", "index")
 
 
-class NotRebuildable(ValueError):
+class NotReissuable(ValueError):
     """The order cannot be reissued without loss; ``code`` says what stands in the way."""
 
     def __init__(self, code: str) -> None:
@@ -44,13 +44,13 @@ def reissued_order(
     payments: list[dict[str, Any]],
     pos_version: Version,
 ) -> dict[str, Any]:
-    """Write a request's order under an id of our own; ``POS`` empty: its version is not known.
+    """Write the order of a request under an id of our own; ``pos_version`` empty: it is not known.
 
     ``discounts`` are those of type RMS with their old ``selectivePositions``; positions get new ids, which
     must be unique in all of iiko.
 
     Raises:
-        NotRebuildable: something of the order has no place in a request.
+        NotReissuable: something of the order has no place in a request.
     """
     _check(order)
     _check_length({"externalNumber": external_number}, {"externalNumber": 50})
@@ -78,7 +78,7 @@ def reissued_order(
 
 
 def _refuse(code: str) -> NoReturn:
-    raise NotRebuildable(code)
+    raise NotReissuable(code)
 
 
 def _of(wire: JsonObject, key: str) -> JsonObject:
@@ -86,13 +86,13 @@ def _of(wire: JsonObject, key: str) -> JsonObject:
     return inner if isinstance(inner, Mapping) else {}
 
 
-def _living(rows: Any) -> list[JsonObject]:
+def _not_deleted(rows: Any) -> list[JsonObject]:
     listed = rows if isinstance(rows, list) else []
     return [row for row in listed if isinstance(row, Mapping) and row.get("deleted") in (None, False)]
 
 
 def _goods(items: Any) -> list[JsonObject]:
-    return [item for item in _living(items) if item.get("type") != "Service"]
+    return [item for item in _not_deleted(items) if item.get("type") != "Service"]
 
 
 def _check(order: JsonObject) -> None:
@@ -105,7 +105,7 @@ def _check(order: JsonObject) -> None:
 
 
 def _of_newer_versions(order: JsonObject, pos_version: Version) -> dict[str, Any]:
-    """Drop what older versions are not told: they find zone and duration, the rest would be lost."""
+    """Write fields of newer POS versions. Older ones find zone and duration by themselves."""
     reissued: dict[str, Any] = {}
     if not pos_version or pos_version >= (8, 8, 6):
         reissued |= {
@@ -135,27 +135,28 @@ def _phone(order: JsonObject) -> str:
 
 
 def _customer(order: JsonObject) -> dict[str, Any] | None:
-    told = _of(order, "customer")
-    if not told:
+    customer = _of(order, "customer")
+    if not customer:
         return None
-    if told.get("type") == "one-time":
-        return {"type": "one-time", "name": told.get("name") or ""}
-    if not told.get("id"):
+    if customer.get("type") == "one-time":
+        return {"type": "one-time", "name": customer.get("name") or ""}
+    if not customer.get("id"):
         _refuse("guest_not_rebuildable")
-    _check_length(told, _CUSTOMER_LIMITS)
-    if told.get("gender") not in (None, *_GENDERS):
+    _check_length(customer, _CUSTOMER_LIMITS)
+    if customer.get("gender") not in (None, *_GENDERS):
         _refuse("guest_not_rebuildable")
-    kept = {key: told[key] for key in (*_CUSTOMER_LIMITS, "gender", "birthdate") if told.get(key) is not None}
-    return {"type": "regular", "id": told["id"]} | kept
+    keys = (*_CUSTOMER_LIMITS, "gender", "birthdate")
+    kept = {key: customer[key] for key in keys if customer.get(key) is not None}
+    return {"type": "regular", "id": customer["id"]} | kept
 
 
 def _guests(order: JsonObject) -> dict[str, Any] | None:
-    told = _of(order, "guestsInfo")
-    if not told:
+    guests = _of(order, "guestsInfo")
+    if not guests:
         return None
-    if not isinstance(told.get("count"), int):
+    if not isinstance(guests.get("count"), int):
         _refuse("guest_not_rebuildable")
-    return {"count": told["count"], "splitBetweenPersons": bool(told.get("splitBetweenPersons"))}
+    return {"count": guests["count"], "splitBetweenPersons": bool(guests.get("splitBetweenPersons"))}
 
 
 def _delivery_point(order: JsonObject) -> dict[str, Any] | None:
@@ -170,20 +171,20 @@ def _delivery_point(order: JsonObject) -> dict[str, Any] | None:
     return {key: value for key, value in written.items() if value is not None}
 
 
-def _address(told: JsonObject) -> dict[str, Any]:
-    region = _of(told, "region").get("id")
-    street = _of(told, "street").get("id")
-    if street and told.get("house"):
-        _check_length(told, _ADDRESS_LIMITS)
-        reissued = {"type": "legacy", "street": {"id": street}, "house": told["house"]}
+def _address(address: JsonObject) -> dict[str, Any]:
+    region = _of(address, "region").get("id")
+    street = _of(address, "street").get("id")
+    if street and address.get("house"):
+        _check_length(address, _ADDRESS_LIMITS)
+        reissued = {"type": "legacy", "street": {"id": street}, "house": address["house"]}
         parts: Iterable[str] = _ADDRESS_LIMITS
-    elif told.get("line1") and not street and not any(told.get(part) for part in _NOT_IN_CITY_ADDRESS):
-        _check_length(told, {"line1": 250} | dict.fromkeys(_CITY_ADDRESS, 10))
-        reissued = {"type": "city", "line1": told["line1"]}
+    elif address.get("line1") and not street and not any(address.get(part) for part in _NOT_IN_CITY_ADDRESS):
+        _check_length(address, {"line1": 250} | dict.fromkeys(_CITY_ADDRESS, 10))
+        reissued = {"type": "city", "line1": address["line1"]}
         parts = _CITY_ADDRESS
     else:
         _refuse("address_not_rebuildable")
-    reissued |= {part: told[part] for part in parts if told.get(part)}
+    reissued |= {part: address[part] for part in parts if address.get(part)}
     return reissued | ({"regionId": region} if region else {})
 
 
@@ -212,28 +213,28 @@ def _item(item: JsonObject, positions: dict[str, str]) -> dict[str, Any]:
         "amount": item["amount"],
         "productSizeId": _of(item, "size").get("id"),
         "comment": item.get("comment"),
-        "modifiers": [_modifier(one) for one in _living(item.get("modifiers"))] or None,
+        "modifiers": [_modifier(one) for one in _not_deleted(item.get("modifiers"))] or None,
         "positionId": _new_position(item.get("positionId"), positions),
     }
     return {key: value for key, value in written.items() if value is not None}
 
 
-def _number(told: Any) -> Decimal:
-    if isinstance(told, bool) or not isinstance(told, (int, float, Decimal)):
+def _number(amount: Any) -> Decimal:
+    if isinstance(amount, bool) or not isinstance(amount, (int, float, Decimal)):
         _refuse("item_not_rebuildable")
-    return Decimal(str(told))
+    return Decimal(str(amount))
 
 
-def _modifier(told: JsonObject) -> dict[str, Any]:
+def _modifier(modifier: JsonObject) -> dict[str, Any]:
     """Write a modifier. That its amount means the same in a request as in an answer is a guess."""
-    product = _of(told, "product").get("id")
-    if not product or told.get("amount") is None or told.get("codes"):
+    product = _of(modifier, "product").get("id")
+    if not product or modifier.get("amount") is None or modifier.get("codes"):
         _refuse("item_not_rebuildable")
     written = {
         "productId": product,
-        "amount": told["amount"],
-        "productGroupId": _of(told, "productGroup").get("id"),
-        "price": told.get("price"),
+        "amount": modifier["amount"],
+        "productGroupId": _of(modifier, "productGroup").get("id"),
+        "price": modifier.get("price"),
         "positionId": str(uuid4()),
     }
     return {key: value for key, value in written.items() if value is not None}
@@ -246,10 +247,10 @@ def _new_position(old: Any, positions: dict[str, str]) -> str:
     return fresh
 
 
-def _discount(told: dict[str, Any], positions: Mapping[str, str]) -> dict[str, Any]:
-    chosen = told.get("selectivePositions")
+def _discount(discount: dict[str, Any], positions: Mapping[str, str]) -> dict[str, Any]:
+    chosen = discount.get("selectivePositions")
     if not chosen:
-        return {key: value for key, value in told.items() if key != "selectivePositions"}
+        return {key: value for key, value in discount.items() if key != "selectivePositions"}
     if not all(isinstance(one, str) and one.lower() in positions for one in chosen):
         _refuse("discount_not_rebuildable")
-    return told | {"selectivePositions": [positions[one.lower()] for one in chosen]}
+    return discount | {"selectivePositions": [positions[one.lower()] for one in chosen]}

@@ -1,4 +1,4 @@
-"""Reading delivery orders back, for reconciliation; they are given as they came, the inbox keeps them."""
+"""Reading delivery orders, for reconciliation; they are returned as received, and the inbox stores them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from iiko_client.endpoints import registry
-from iiko_client.endpoints.base import Body, OperationGroup, Reading
+from iiko_client.endpoints.base import AnswerReader, Body, OperationGroup
 from iiko_client.json_reader import JsonObject, Reader
 from iiko_client.models.commands import OrdersById, OrdersPage
 from iiko_client.models.statuses import DeliveryStatus
@@ -31,8 +31,8 @@ class Retrieval(OperationGroup):
         if (order_ids is None) == (pos_order_ids is None):
             body.refuse("either orderIds or posOrderIds must be given")
         body.idents("orderIds", order_ids, most=MOST_IDS).idents("posOrderIds", pos_order_ids, most=MOST_IDS)
-        reading = self._ask(body.texts("returnExternalDataKeys", external_data_keys))
-        return reading.done(OrdersById(reading.list_of(_as_it_came, "orders")))
+        reading = self._call(body.texts("returnExternalDataKeys", external_data_keys))
+        return reading.done(OrdersById(reading.list_of(_as_received, "orders")))
 
     def orders_by_revision(
         self,
@@ -48,7 +48,7 @@ class Retrieval(OperationGroup):
         """
         body = Body(registry.ORDERS_BY_REVISION).idents("organizationIds", organization_ids)
         body.whole("startRevision", after_revision, least=0, most=2**63 - 1)
-        return _page(self._ask(body.texts("sourceKeys", source_keys)))
+        return _page(self._call(body.texts("sourceKeys", source_keys)))
 
     def orders_by_date(
         self,
@@ -71,19 +71,19 @@ class Retrieval(OperationGroup):
             body.refuse("the window ends before it begins")
         body.local("deliveryDateFrom", since, zone).local("deliveryDateTo", until, zone)
         body.texts("statuses", statuses).idents("courierIds", courier_ids)
-        return _page(self._ask(body.texts("sourceKeys", source_keys)))
+        return _page(self._call(body.texts("sourceKeys", source_keys)))
 
 
-def _page(reading: Reading) -> OrdersPage:
+def _page(reading: AnswerReader) -> OrdersPage:
     orders: dict[str, tuple[JsonObject, ...]] = {}
-    for organization_id, found in reading.list_of(_of_organization, "ordersByOrganizations"):
+    for organization_id, found in reading.list_of(_group, "ordersByOrganizations"):
         orders[organization_id] = orders.get(organization_id, ()) + found
     return reading.done(OrdersPage(reading.need("maxRevision", Reader.integer), orders))
 
 
-def _of_organization(group: Reader) -> tuple[str, tuple[JsonObject, ...]]:
-    # Without its organization an order still says whose it is: nothing that came is dropped.
-    orders = tuple(map(_as_it_came, group.read("orders", Reader.children) or []))
+def _group(group: Reader) -> tuple[str, tuple[JsonObject, ...]]:
+    # A group may lack its organization; each order names it too, so none is dropped.
+    orders = tuple(map(_as_received, group.read("orders", Reader.children) or []))
     return group.read("organizationId", Reader.ident) or _owner(orders), orders
 
 
@@ -91,5 +91,5 @@ def _owner(orders: tuple[Mapping[str, Any], ...]) -> str:
     return next((str(order["organizationId"]) for order in orders if order.get("organizationId")), "")
 
 
-def _as_it_came(order: Reader) -> JsonObject:
+def _as_received(order: Reader) -> JsonObject:
     return order.wire

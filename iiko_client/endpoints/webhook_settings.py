@@ -1,4 +1,4 @@
-"""Where iiko sends webhooks. Limited hard: read first, and change only what differs."""
+"""Where iiko sends webhooks. Strictly rate-limited: read first, and change only what differs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class WebhookRegistration(OperationGroup):
     """One address for each organization and login; there is no deletion (docs/iiko.md#webhook-settings)."""
 
     def webhook_settings(self, *, organization_id: str) -> WebhookSettings:
-        reading = self._ask(Body(registry.WEBHOOK_SETTINGS).ident("organizationId", organization_id))
+        reading = self._call(Body(registry.WEBHOOK_SETTINGS).ident("organizationId", organization_id))
         wire = reading.reader
         if not {"webHooksUri", "apiLoginName", "webHooksFilter"} & wire.wire.keys():
             reading.fail("no webhook settings in the answer")
@@ -38,10 +38,10 @@ class WebhookRegistration(OperationGroup):
         auth_token: str | None,
         webhooks_filter: WebhookFilter | None = None,
     ) -> Accepted:
-        """Replace address, token and filter; takes over from whoever had the login's address before."""
+        """Replace address, token and filter; another receiver of this login gets nothing any more."""
         body = Body(registry.UPDATE_WEBHOOK_SETTINGS).ident("organizationId", organization_id)
         if urlsplit(uri).scheme not in ("http", "https") or not urlsplit(uri).hostname:
             body.refuse("webHooksUri must be an http(s) address")
         body.text("webHooksUri", uri).text("authToken", auth_token)
-        reading = self._ask(body.put("webHooksFilter", (webhooks_filter or WebhookFilter()).wire()))
+        reading = self._call(body.put("webHooksFilter", (webhooks_filter or WebhookFilter()).wire()))
         return Accepted(reading.correlation_id())

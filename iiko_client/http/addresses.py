@@ -1,6 +1,6 @@
-"""Which servers may be called: those of the public Internet, unless the installation says otherwise.
+"""Which servers may be called: those of the public Internet, unless the installation allows others.
 
-Whoever may write the address of a login must not make the hub call what only the hub can reach.
+A person who may change the address of a login must not make the hub call what only the hub can reach.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class AddressRefused(NewConnectionError):
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an IP address is one of the public Internet; what carries an IPv4 address, by that."""
+    """Tell whether an IP address is public; an IPv6 address that embeds an IPv4 one counts as that one."""
     ip = _innermost(ip_address(address))
     return ip.is_global and not ip.is_multicast
 
@@ -42,7 +42,7 @@ def _innermost(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 
 
 def check_public_url(url: str) -> None:
-    """Refuse what is plainly not a public https address. What a name leads to shows when it is called.
+    """Refuse an address that is plainly not public https. Where a name leads is checked at each call.
 
     Raises:
         NotPublic

@@ -1,4 +1,4 @@
-"""Credentials, and one token per credential shared by all who call."""
+"""Credentials, and one token for each credential, shared by all callers."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ Credentials = V1 | V2
 
 
 def credential_key(base_url: str, credentials: Credentials) -> str:
-    """Return a name for what is kept per credential: token, pauses, circuits.
+    """Return the key under which token, pauses and circuits of a credential are stored.
 
     A digest, for use inside a process: a login is short enough to be guessed from it, so a store that
-    outlives the process should be given a name of its own (``Transport(key=…)``).
+    outlives the process needs a key of its own (``Transport(key=…)``).
     """
     parts = "\x00".join((base_url, credentials.path, *credentials.secrets()))
     return hashlib.sha256(parts.encode()).hexdigest()[:24]
@@ -83,7 +83,7 @@ class TokenStore(Protocol):
     def put(self, key: str, token: Token) -> None: ...
 
     def lock(self, key: str) -> AbstractContextManager[object]:
-        """Hold while a new token is asked for, so that everyone else waits for that one."""
+        """Hold while a new token is requested, so that all others wait for it."""
         ...
 
 
@@ -126,9 +126,9 @@ class TokenCache:
         self._last_error: IikoError | None = None
 
     def current(self, *, ask: Callable[[], str], refused: str | None = None) -> str:
-        """Return a token other than ``refused``, asking iiko for one only if nobody has it.
+        """Return a token other than ``refused``; request one only if the store has none.
 
-        Those who waited for a request that failed get its error: they do not repeat it one by one.
+        Callers that waited for a request that failed get its error: they do not repeat it one by one.
 
         Raises:
             IikoError: iiko gave no token.
@@ -162,7 +162,7 @@ class TokenCache:
 def renew_at(token: str, now: datetime, lifetime: timedelta) -> datetime:
     """Return when to ask for the next token: a minute before a JWT ends, else after ``lifetime``.
 
-    A JWT that ends sooner than that by our clock tells that the clocks differ: ``lifetime`` holds then.
+    A JWT that ends sooner than that by our clock shows that the clocks differ: then ``lifetime`` counts.
     """
     end = _jwt_end(token)
     if end is None or end - _EARLY <= now:

@@ -1,4 +1,4 @@
-"""The record of one physical HTTP call, for whoever keeps a log of them. Holds no secret."""
+"""The record of one physical HTTP call, for a log. It holds no secret."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LONGEST_TEXT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One request, token requests included, and what came back. The bodies are personal: not in the repr."""
+    """One request (a token request too) and its answer. The bodies hold personal data: not in the repr."""
 
     operation: str
     url: str
     organization_id: str | None
     request: JsonObject = field(repr=False)
     response: Any = field(repr=False)
-    """JSON with exact numbers, or up to ``LONGEST_TEXT`` characters of what was no JSON; None: no answer."""
+    """JSON with exact numbers, or up to ``LONGEST_TEXT`` characters of another text; None: no answer."""
     http_status: int | None
     duration_ms: int
     correlation_id: str | None

@@ -1,11 +1,11 @@
 """Stop calling before iiko blocks the key.
 
 iiko blocks the key of an integration that repeats failing calls (docs/iiko.md#blocked-keys). A circuit
-counts suspicious answers in a row; once it opens, calls are refused here. There is one circuit for each
+counts suspicious answers in a row; while it is open, calls are refused here. There is one circuit for each
 credential (401, 402, 5xx) and one for each operation and organization (the same request refused again and
 again), so that one organization without loyalty does not stop another's orders. Where refusals are part of
-the trade, as of an empty wallet, they count in full for that wallet alone, and for the operation only in a
-long row without a success.
+the trade, as of an empty wallet, they count in full for that wallet alone, and for the operation only when
+many come in a row (docs/iiko.md#refusals-of-wallets).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Priority(IntEnum):
 
 
 class CallResult(Enum):
-    """What an answer says about the circuit."""
+    """What an answer means for a circuit."""
 
     GOOD = "good"
     SUSPICIOUS = "suspicious"
     REFUSED = "refused"
     """A refusal that is part of the trade; many of them and nothing else are suspicious all the same."""
     NEUTRAL = "neutral"
-    """No word from iiko on our behaviour: a lost connection, a 408, a 429."""
+    """No statement of iiko on our behaviour: a lost connection, a 408, a 429."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class Limits:
     operator_first: timedelta = timedelta(seconds=10)
     """After the pause, background calls stay away this much longer: an operator's call goes first."""
     probe_for: timedelta = timedelta(seconds=60)
-    """A probe that was not heard of for so long is given up and another may go."""
+    """A probe without a result for so long is abandoned, and another may go."""
     forget_after: timedelta = timedelta(minutes=10)
     """Failures further apart than this do not belong together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Closed while ``open_until`` is None; open until then; half-open after, until a probe settles it."""
+    """Closed while ``open_until`` is None; open until then; half-open after, until a probe has a result."""
 
     failures: int = 0
     refusals: int = 0
@@ -79,7 +79,7 @@ class Circuit:
         return None
 
     def admitted(self, priority: Priority, now: datetime, limits: Limits) -> Circuit:
-        """Note a call that may go; on a half-open circuit it is the probe."""
+        """Return the circuit with a call that may go; on a half-open circuit it is the probe."""
         if self.open_until is None:
             return self
         return replace(self, probe_until=now + limits.probe_for, probed_by=priority)
@@ -117,7 +117,7 @@ class Breaker(Protocol):
     """
 
     def admit(self, circuit: str, priority: Priority, now: datetime) -> datetime | None:
-        """Return None and note the call if it may go, else the moment until which it may not."""
+        """Return None and record the call if it may go, else the moment until which it may not."""
         ...
 
     def record(self, circuit: str, result: CallResult, now: datetime) -> None: ...

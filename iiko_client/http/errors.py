@@ -1,7 +1,7 @@
-"""What can go wrong with a call to iiko, split by what the caller does next.
+"""Errors of a call to iiko, split by what the caller does next.
 
-No error carries a token, a credential or a body: ``description`` is the vendor's own sentence, freed of
-secrets and cut short (``iiko_client.http.redaction.clean``).
+No error carries a token, a credential or a body: ``description`` is the vendor's own sentence, without
+secrets and shortened (``iiko_client.http.redaction.clean``).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class IikoError(Exception):
 
 
 def _restore(kind: type[IikoError], facts: dict[str, Any]) -> IikoError:
-    """Make an error again from its facts: its arguments are keywords, which pickling alone cannot repeat."""
+    """Restore an error from its facts: pickling alone cannot repeat keyword arguments."""
     error = kind.__new__(kind)
     error.args = (facts["description"],)
     error.__dict__.update(facts)
@@ -48,11 +48,14 @@ def _restore(kind: type[IikoError], facts: dict[str, Any]) -> IikoError:
 
 
 class IikoNoAnswer(IikoError):
-    """Timeout, reset, 408, 5xx: nobody knows whether it was done. Repeat a read, resolve a command first."""
+    """Timeout, reset, 408, 5xx: the outcome is unknown (docs/iiko.md#outcome-unknown).
+
+    Retry a read; of anything else find out first whether it was done.
+    """
 
 
 class IikoNotSent(IikoNoAnswer):
-    """No connection was made, or no token was to be had: nothing was sent, so repeating is safe."""
+    """No connection was made, or there was no token: nothing was sent, so a retry is safe."""
 
 
 class IikoBusy(IikoError):
@@ -64,7 +67,7 @@ class IikoBusy(IikoError):
 
 
 class IikoBlocked(IikoBusy):
-    """Not sent: we stopped ourselves ``until`` a moment, before iiko blocks the key. Tell an operator."""
+    """Not sent: our circuit is open ``until`` a moment, before iiko blocks the key. Tell an operator."""
 
     def __init__(self, description: str = "", *, until: datetime, **facts: Any) -> None:
         super().__init__(description, **facts)
@@ -72,7 +75,7 @@ class IikoBlocked(IikoBusy):
 
 
 class IikoAuthFailed(IikoError):
-    """The credential does not let us in; no repeat helps, an operator must act. ``code`` tells why.
+    """The credential is refused; no retry helps, an operator must act. ``code`` tells why.
 
     ``login_refused`` (bad or blocked credential), ``token_refused`` (a fresh token was refused too),
     ``right_missing`` (this operation is not allowed for the login), ``licence_expired``.
@@ -84,11 +87,11 @@ class IikoRejected(IikoError):
 
 
 class IikoRequestInvalid(IikoRejected, ValueError):
-    """We refused it ourselves, before sending: it breaks a limit of the vendor's schema."""
+    """Refused by this client before sending: it breaks a limit of the vendor's schema."""
 
 
 class IikoRevisionTooOld(IikoRejected):
-    """``by_revision`` reaches back 3 hours at most: reload by date and take a fresh revision."""
+    """``by_revision`` reaches back 3 hours at most (docs/iiko.md#by-revision): reload by date."""
 
 
 class IikoTooMuchData(IikoRejected):
@@ -96,4 +99,4 @@ class IikoTooMuchData(IikoRejected):
 
 
 class IikoUnreadable(IikoError):
-    """A 2xx that does not fit the schema. It may well have been done: keep it, tell a developer."""
+    """A 2xx that does not fit the schema. It may have been done: keep it, tell a developer."""

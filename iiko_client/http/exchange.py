@@ -1,4 +1,4 @@
-"""One physical request to iiko: send it, read what came, hand on the record of it."""
+"""One physical request to iiko: send it, read the answer, pass on its record."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def normalise_base_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long to wait. iiko is told to give up ``margin_s`` before we do, so that it answers 408 itself."""
+    """How long to wait. iiko is asked to stop ``margin_s`` earlier, so that it answers 408 itself."""
 
     connect_s: float = 5.0
     read_s: float = 20.0
@@ -81,7 +81,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
-    """What one physical request brought; ``status`` is None where no answer came."""
+    """The raw result of one physical request; ``status`` is None where no answer came."""
 
     status: int | None
     raw: bytes | None
@@ -174,10 +174,10 @@ class HttpExchange:
                 return responses.answer_of(operation, exchange.status, exchange.raw)
             except IikoUnreadable as error:
                 return error
-        said = responses.refusal(responses.parse(exchange.raw), known)
+        refusal = responses.refusal(responses.parse(exchange.raw), known)
         if exchange.status == 429:
-            return self._refused(operation, exchange.asked, said)
-        return responses.error_of(operation, exchange.status, said)
+            return self._refused(operation, exchange.asked, refusal)
+        return responses.error_of(operation, exchange.status, refusal)
 
     def _report(
         self, request: Request, exchange: _Exchange, outcome: Answer | IikoError, known: tuple[str, ...]
@@ -187,7 +187,7 @@ class HttpExchange:
         began = self._timer()
         try:
             self._on_call(self._record(request, exchange, outcome, known))
-        except Exception as error:  # noqa: BLE001  # a log that fails must not change what became of the call
+        except Exception as error:  # noqa: BLE001  # a log that fails must not change the outcome of the call
             with self._counting:
                 self.hook_failures += 1
             _warn("iiko.call_hook_failed", request.operation, error=type(error).__name__)
@@ -237,17 +237,17 @@ _NOT_CONNECTED = (
 
 def _lost(operation: Operation, failure: Exception | None) -> IikoNoAnswer:
     if any(isinstance(cause, AddressRefused) for cause in _causes(failure)):
-        said = "the address of iiko is not a public one"
-        return IikoNotSent(said, operation=operation.name, code=ADDRESS_REFUSED)
+        text = "the address of iiko is not a public one"
+        return IikoNotSent(text, operation=operation.name, code=ADDRESS_REFUSED)
     if any(isinstance(cause, _NOT_CONNECTED) for cause in _causes(failure)):
         return IikoNotSent("no connection to iiko", operation=operation.name)
-    late = isinstance(failure, requests.Timeout)
-    said = "no answer in time" if late else f"the connection broke ({type(failure).__name__})"
-    return IikoNoAnswer(said, operation=operation.name)
+    is_late = isinstance(failure, requests.Timeout)
+    text = "no answer in time" if is_late else f"the connection broke ({type(failure).__name__})"
+    return IikoNoAnswer(text, operation=operation.name)
 
 
 def _causes(error: object) -> Iterator[BaseException]:
-    """Walk what the HTTP libraries wrapped; not ``__context__``, where an earlier call's error may stand."""
+    """Walk the errors that the HTTP libraries wrapped; ``__context__`` may hold an earlier call's."""
     if not isinstance(error, BaseException):
         return
     yield error

@@ -1,4 +1,4 @@
-"""What keeps a call from being sent: a pause that iiko asked for, a circuit that we opened ourselves."""
+"""What blocks a call before it is sent: a rate limit of iiko, a circuit of our own."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ class RateLimitGate:
         self._pauses = pauses
         self._clock = clock
 
-    def keep_away(self, operation: Operation) -> None:
-        """Raise IikoBusy while the operation's group is to be left alone."""
-        rest_s = rate_limits.remaining_s(self._pauses.get(self._restriction_group(operation)), self._clock())
+    def admit(self, operation: Operation) -> None:
+        """Let a call go, or raise IikoBusy while its restriction group is paused."""
+        rest_s = rate_limits.remaining_s(self._pauses.get(self._name(operation)), self._clock())
         if rest_s > 0:
             raise IikoBusy(
                 "iiko asked to be left alone for a while", retry_after_s=rest_s, operation=operation.name
             )
 
-    def refused(self, operation: Operation, asked: AskedPause, said: Refusal) -> IikoBusy:
-        """Note a 429 and return it as an error."""
-        now, restriction_group = self._clock(), self._restriction_group(operation)
-        asked_s = rate_limits.retry_after_s(asked.retry_after, now, asked.said_at)
+    def refused(self, operation: Operation, asked: AskedPause, refusal: Refusal) -> IikoBusy:
+        """Record a 429 and return it as an error."""
+        now, name = self._clock(), self._name(operation)
+        asked_s = rate_limits.retry_after_s(asked.retry_after, now, asked.answered_at)
         pause = rate_limits.next_pause(
-            self._pauses.get(restriction_group), now, asked_s=asked_s, steps_s=operation.busy_steps_s
+            self._pauses.get(name), now, asked_s=asked_s, steps_s=operation.busy_steps_s
         )
-        self._pauses.put(restriction_group, pause)
+        self._pauses.put(name, pause)
         return IikoBusy(
-            said.description,
+            refusal.description,
             retry_after_s=rate_limits.remaining_s(pause, now),
             operation=operation.name,
             http_status=429,
-            correlation_id=said.correlation_id,
-            code=said.code,
+            correlation_id=refusal.correlation_id,
+            code=refusal.code,
         )
 
-    def _restriction_group(self, operation: Operation) -> str:
+    def _name(self, operation: Operation) -> str:
         return f"{self._key}/{operation.group}"
 
 
@@ -85,10 +85,10 @@ class CircuitGate:
                 )
             admitted.append(circuit)
 
-    def judge(
+    def record(
         self, operation: Operation, body: JsonObject, error: IikoError | None, *, curable: bool
     ) -> None:
-        """Note how a call went; ``curable``: a new token is yet to be tried."""
+        """Record the result of a call; ``curable``: a new token is yet to be tried."""
         now = self._clock()
         found = call_results(operation, error, curable=curable)
         for circuit, result in zip(self._names(operation, body), found, strict=False):
@@ -107,7 +107,7 @@ class CircuitGate:
 def call_results(
     operation: Operation, error: IikoError | None, *, curable: bool
 ) -> tuple[CallResult, CallResult, CallResult]:
-    """Return what an outcome says of the credential, the operation for this organization, and its subject."""
+    """Rate a call for its circuits: of the credential, of the operation and organization, of the subject."""
     if isinstance(error, IikoRejected) and operation.subject and _is_of_the_trade(error):
         return CallResult.GOOD, CallResult.REFUSED, CallResult.SUSPICIOUS
     whole, part = _call_results(operation, error, curable=curable)
@@ -115,7 +115,10 @@ def call_results(
 
 
 def _is_of_the_trade(error: IikoRejected) -> bool:
-    """Whether a refusal is the trade's and not about our request as such: a 400 in the vendor's own shape."""
+    """Tell a refusal of the trade (docs/iiko.md#refusals-of-wallets) from one of a wrong request.
+
+    It is a 400 in the vendor's own shape.
+    """
     return error.http_status == 400 and bool(error.code or error.correlation_id)
 
 
@@ -137,7 +140,7 @@ def _call_results(
 
 
 def _is_ordinary(operation: Operation, error: IikoRejected) -> bool:
-    """Whether callers provoke this refusal in the normal course and act on it."""
+    """Tell whether callers expect this refusal and act on it."""
     if isinstance(error, IikoRevisionTooOld | IikoTooMuchData):
         return True
     return error.code in operation.ordinary_refusals or error.http_status in operation.ordinary_statuses

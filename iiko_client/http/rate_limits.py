@@ -1,7 +1,7 @@
-"""How long to keep away after a 429: per credential and restriction group ("restriction_group").
+"""How long to pause after a 429, for each credential and restriction group.
 
 The vendor names restriction groups but publishes no numbers, and no source confirms a ``Retry-After``
-header (docs/iiko.md#rate-limits): the header is honoured where it comes, else growing pauses that
+header (docs/iiko.md#rate-limits): the header is followed where it is present, else growing pauses that
 were reported to work.
 """
 
@@ -22,7 +22,7 @@ _SHORTEST_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A restriction group's rest: nothing is sent before ``until``; ``refusals`` in a row chose how long."""
+    """Nothing of a restriction group is sent before ``until``; ``refusals`` in a row set the length."""
 
     until: datetime
     refusals: int
@@ -33,7 +33,7 @@ class AskedPause:
     """The headers ``Retry-After`` and ``Date`` of a 429."""
 
     retry_after: str | None = None
-    said_at: str | None = None
+    answered_at: str | None = None
 
 
 class Pauses(Protocol):
@@ -48,22 +48,22 @@ class InMemoryPauses:
     """The pauses of one process."""
 
     def __init__(self) -> None:
-        self._rate_limit_gate: dict[str, Pause] = {}
+        self._pauses: dict[str, Pause] = {}
         self._lock = threading.Lock()
 
     def get(self, restriction_group: str) -> Pause | None:
         with self._lock:
-            return self._rate_limit_gate.get(restriction_group)
+            return self._pauses.get(restriction_group)
 
     def put(self, restriction_group: str, pause: Pause) -> None:
         with self._lock:
-            self._rate_limit_gate[restriction_group] = pause
+            self._pauses[restriction_group] = pause
 
 
 def next_pause(
     last: Pause | None, now: datetime, *, asked_s: float | None, steps_s: tuple[float, ...]
 ) -> Pause:
-    """Return the pause after one more 429; it never ends before the one under way.
+    """Return the pause after one more 429; it never ends before the present one.
 
     Refusals count as "in a row" while each comes within the longest step after the last pause's end.
     Several calls refused at once count once: the pause of the first was not over yet.
@@ -82,16 +82,16 @@ def remaining_s(pause: Pause | None, now: datetime) -> float:
     return max(0.0, (pause.until - now).total_seconds()) if pause else 0.0
 
 
-def retry_after_s(header: str | None, now: datetime, said_at: str | None = None) -> float | None:
-    """Read ``Retry-After``, seconds or an HTTP date; None where it is absent or rubbish.
+def retry_after_s(header: str | None, now: datetime, answered_at: str | None = None) -> float | None:
+    """Read ``Retry-After``, seconds or an HTTP date; None where it is absent or unreadable.
 
-    A date is of iiko's clock and counted from the ``Date`` of its answer (``said_at``): ours may differ.
+    A date is on iiko's clock and counted from the ``Date`` of its answer (``answered_at``): ours may differ.
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
     moment = _http_date(text)
-    return None if moment is None else max(0.0, (moment - (_http_date(said_at) or now)).total_seconds())
+    return None if moment is None else max(0.0, (moment - (_http_date(answered_at) or now)).total_seconds())
 
 
 def _http_date(text: str | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Keep secrets out of errors, logs and the record of calls."""
+"""Redact secrets in errors, logs and the record of calls."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def scrub_field(key: str, value: Any, secrets: Collection[str]) -> Any:
     if key.lower() in SECRET_FIELDS and value is not None:
         return MASK
     if key.lower() in ADDRESS_FIELDS and isinstance(value, str):
-        value = bare_address(value)
+        value = without_secrets(value)
     return scrub(value, secrets)
 
 
-def bare_address(url: str) -> str:
-    """Return an address without what may be secret in it: who signs in, query and fragment."""
+def without_secrets(url: str) -> str:
+    """Return an address without its secret parts: user and password, query, fragment."""
     head, mark, _ = url.partition("?")
     head, hash_mark, _ = head.partition("#")
     head = _USER.sub(rf"\g<1>{MASK}@", head)

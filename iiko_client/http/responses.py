@@ -1,4 +1,4 @@
-"""From an HTTP answer to a JSON object or to the error that tells the caller what to do next."""
+"""Turn an HTTP answer into a JSON object, or into the error that tells the caller what to do next."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ RIGHT_MISSING = "right_missing"
 LICENCE_EXPIRED = "licence_expired"
 REDIRECT = "redirect"
 
-# Something behind iiko did not answer in time; as with 408, nobody says whether it was done. A guess
-# from the name: no source describes the code (docs/iiko.md#outcome-unknown).
-_TIMED_OUT_BEHIND = "EXTERNAL_SYSTEM_TIMEOUT"
+# A system behind iiko did not answer in time; as with 408 the outcome is unknown. A guess from the name:
+# no source describes the code (docs/iiko.md#outcome-unknown).
+_EXTERNAL_TIMEOUT = "EXTERNAL_SYSTEM_TIMEOUT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the vendor said of an error, in whichever of its shapes; for people, free of secrets."""
+    """The vendor's description of an error, in any of its shapes; for people, without secrets."""
 
     description: str
     code: str | None
@@ -68,7 +68,7 @@ def correlation_of(body: Any) -> str | None:
 def refusal(body: Any, secrets: Collection[str]) -> Refusal:
     """Read ``{correlationId, errorDescription, error}``, ``{message, details}``, ``{code, message}`` or text.
 
-    The schema knows only the first; the others were met (docs/iiko.md#error-bodies).
+    The schema has only the first; the others were seen (docs/iiko.md#error-bodies).
     """
     if not isinstance(body, Mapping):
         return Refusal(clean(body if isinstance(body, str) else "", secrets), None, None)
@@ -89,13 +89,13 @@ def _first_text(wire: JsonObject, *keys: str) -> str:
     return ""
 
 
-def error_of(operation: Operation, status: int, said: Refusal) -> IikoError:
+def error_of(operation: Operation, status: int, refusal: Refusal) -> IikoError:
     """Return the error for an answer that is neither 2xx nor 429."""
     kind: type[IikoError] = IikoRejected
-    code = said.code
+    code = refusal.code
     if status in (401, 402):
-        kind, code = IikoAuthFailed, LICENCE_EXPIRED if status == 402 else _why_401(said)
-    elif status == 408 or status >= 500 or code == _TIMED_OUT_BEHIND:
+        kind, code = IikoAuthFailed, LICENCE_EXPIRED if status == 402 else _why_401(refusal)
+    elif status == 408 or status >= 500 or code == _EXTERNAL_TIMEOUT:
         kind = IikoNoAnswer
     elif code == REVISION_TOO_OLD:
         kind = IikoRevisionTooOld
@@ -104,17 +104,18 @@ def error_of(operation: Operation, status: int, said: Refusal) -> IikoError:
     elif status < 400:
         code = REDIRECT
     return kind(
-        said.description,
+        refusal.description,
         operation=operation.name,
         http_status=status,
-        correlation_id=said.correlation_id,
+        correlation_id=refusal.correlation_id,
         code=code,
     )
 
 
-def _why_401(said: Refusal) -> str:
-    # "Right api/1/… is not allowed for this ApiLogin." No new token cures that.
-    text = said.description.lower()
+def _why_401(refusal: Refusal) -> str:
+    # "Right api/1/… is not allowed for this ApiLogin." A new token does not help
+    # (docs/iiko.md#refused-tokens-and-rights).
+    text = refusal.description.lower()
     return RIGHT_MISSING if "right " in text and "not allowed" in text else TOKEN_REFUSED
 
 

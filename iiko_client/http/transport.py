@@ -1,9 +1,9 @@
-"""Send a call to iiko and say truly what became of it.
+"""Send a call to iiko; the error says whether it may have been carried out.
 
-Reads are repeated after a lost answer, a few times; nothing else is, unless it was certainly not sent. Nor
-are questions that their caller asks again and again anyway.
-A 429 keeps the whole restriction group away, a 401 is answered once by a new token, and a circuit
-stops calls before iiko blocks the key. Time, chance and sleep come from outside, for tests.
+A read is retried after a lost answer, a few times. Anything else is retried only where it was certainly not
+sent, and a poll never: its caller asks again anyway. A 429 pauses the whole restriction group, a 401 is
+answered once by a new token, and a circuit stops calls before iiko blocks the key. Time, chance and sleep
+are parameters, for tests.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ _TOKEN_TEXT = re.compile(r"[\x21-\x7e]{1,8192}")
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often a call is repeated where repeating is safe."""
+    """How often a call is retried where that is safe."""
 
     tries: int = 3
     first_pause_s: float = 0.5
     longest_pause_s: float = 5.0
     patience_s: float = 45.0
-    """No further try is begun after so long."""
+    """No further try begins after so long."""
 
     def pause_s(self, attempt: int, chance: float) -> float:
         """Return the pause after a failed attempt: doubling, capped, at random between half and all of it."""
@@ -87,11 +87,11 @@ class _Call:
 
 
 def _utc_now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251  # of a lone process; the hub hands in its own clock
+    return datetime.now(UTC)  # noqa: TID251  # for a lone process; the hub passes its own clock
 
 
 class Transport:
-    """The way to iiko for one credential; safe to share between threads, and meant to be kept."""
+    """Sends calls for one credential; safe to share between threads, and meant to be kept."""
 
     def __init__(  # noqa: PLR0913  # each is a choice of the caller's, and named
         self,
@@ -127,19 +127,19 @@ class Transport:
         self._credentials = credentials
         self._retries = retries or Retries()
         self._timer, self._sleep, self._chance = timer, sleep, chance
-        self._rate_limit_gate = RateLimitGate(key=self.key, pauses=pauses or InMemoryPauses(), clock=clock)
+        self._rate_limits = RateLimitGate(key=self.key, pauses=pauses or InMemoryPauses(), clock=clock)
         self._circuits = CircuitGate(key=self.key, breaker=breaker or InMemoryBreaker(), clock=clock)
-        self._book = TokenCache(
+        self._tokens = TokenCache(
             key=self.key, store=tokens or InMemoryTokenStore(), clock=clock, lifetime=token_lifetime
         )
         self._token_operation = Operation("access_token", "Auth", is_read=True, path=credentials.path)
-        self._wire = HttpExchange(
+        self._exchange = HttpExchange(
             base_url=self.base_url,
             secrets=credentials.secrets(),
             timeouts=timeouts or Timeouts(),
             connections=connections,
             only_public=only_public,
-            refused=self._rate_limit_gate.refused,
+            refused=self._rate_limits.refused,
             on_call=on_call,
             clock=clock,
             timer=timer,
@@ -147,7 +147,7 @@ class Transport:
 
     @property
     def hook_failures(self) -> int:
-        return self._wire.hook_failures
+        return self._exchange.hook_failures
 
     def __repr__(self) -> str:
         return f"<Transport to {self.base_url}>"
@@ -161,7 +161,7 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        self._wire.close()
+        self._exchange.close()
 
     def call(
         self,
@@ -172,16 +172,16 @@ class Transport:
         wait_s: float = 0.0,
         before_sending: Callable[[], None] | None = None,
     ) -> Answer:
-        """Make one call, repeating it only where that cannot do it twice.
+        """Make one call; retry it only where that cannot carry it out twice.
 
-        ``wait_s``: how long a 429 may be waited out in all; 0 raises at once. ``before_sending`` is called
-        when all that can keep the request back is past, each time before it is sent; what it raises keeps
-        it from being sent and goes to the caller.
+        ``wait_s``: how long 429s may be waited out in all; 0 raises at once. ``before_sending`` is called
+        right before each request, after the gates and the token; an error of it stops the request and goes
+        to the caller.
 
         Raises:
             IikoError: see ``iiko_client.http.errors`` for what each kind asks of the caller.
         """
-        json_writer.dumps(body)  # what cannot be written is the caller's mistake, found before any request
+        json_writer.dumps(body)  # a body that cannot be written is found before any request
         call = _Call(operation, body, priority, wait_s, self._timer(), before_sending)
         while True:
             try:
@@ -193,23 +193,23 @@ class Transport:
             self._sleep(pause_s)
 
     def _attempt(self, call: _Call) -> Answer:
-        self._rate_limit_gate.keep_away(call.operation)
+        self._rate_limits.admit(call.operation)
         self._circuits.admit(call.operation, call.body, call.priority)
         call.attempt += 1
         try:
             call.token = self._token(call)
             if call.before_sending is not None:
                 call.before_sending()
-            answer = self._wire.send(Request(call.operation, call.body, call.token, call.attempt))
+            answer = self._exchange.send(Request(call.operation, call.body, call.token, call.attempt))
         except IikoError as error:
-            self._judge(call, error)
+            self._record(call, error)
             raise
-        self._judge(call, None)
+        self._record(call, None)
         return answer
 
-    def _judge(self, call: _Call, error: IikoError | None) -> None:
+    def _record(self, call: _Call, error: IikoError | None) -> None:
         curable = call.is_curable_by_new_token(error)
-        self._circuits.judge(call.operation, call.body, error, curable=curable)
+        self._circuits.record(call.operation, call.body, error, curable=curable)
 
     # Whether to try again
 
@@ -222,7 +222,7 @@ class Transport:
         if call.is_curable_by_new_token(error):
             call.refused = call.token
             return 0.0
-        if not isinstance(error, IikoNoAnswer) or not self._may_repeat(call, error):
+        if not isinstance(error, IikoNoAnswer) or not self._may_retry(call, error):
             return None
         return self._retries.pause_s(call.attempt, self._chance())
 
@@ -234,9 +234,9 @@ class Transport:
         call.wait_left_s -= error.retry_after_s + late
         return error.retry_after_s + late
 
-    def _may_repeat(self, call: _Call, error: IikoNoAnswer) -> bool:
-        is_repeated_here = call.operation.is_read and not call.operation.is_polled
-        is_safe = is_repeated_here or isinstance(error, IikoNotSent)
+    def _may_retry(self, call: _Call, error: IikoNoAnswer) -> bool:
+        is_retried_here = call.operation.is_read and not call.operation.is_polled
+        is_safe = is_retried_here or isinstance(error, IikoNotSent)
         has_time = self._timer() - call.began < self._retries.patience_s
         return is_safe and has_time and call.attempt < self._retries.tries
 
@@ -244,7 +244,7 @@ class Transport:
 
     def _token(self, call: _Call) -> str:
         try:
-            return self._book.current(ask=self._ask_token, refused=call.refused)
+            return self._tokens.current(ask=self._ask_token, refused=call.refused)
         except (IikoNoAnswer, IikoUnreadable) as error:
             raise IikoNotSent(
                 f"no token to call with: {error.description}",
@@ -254,9 +254,9 @@ class Transport:
             ) from error
 
     def _ask_token(self) -> str:
-        self._rate_limit_gate.keep_away(self._token_operation)
+        self._rate_limits.admit(self._token_operation)
         try:
-            answer = self._wire.send(Request(self._token_operation, self._credentials.body()))
+            answer = self._exchange.send(Request(self._token_operation, self._credentials.body()))
         except (IikoRejected, IikoAuthFailed) as error:
             raise _login_refused(error) from error
         token = answer.body.get("token")
@@ -271,7 +271,7 @@ class Transport:
 
 
 def _login_refused(error: IikoError) -> IikoAuthFailed:
-    """On the token request every refusal is about the credential (or the address: a redirect)."""
+    """Make the error of a refused token request: it is about the credential (or the address: a redirect)."""
     kept = (
         error.code
         if error.code in (responses.LICENCE_EXPIRED, responses.REDIRECT)

@@ -9,7 +9,7 @@ from iiko_client.json_reader import JsonObject
 
 
 class VendorCommandState(StrEnum):
-    """The vendor's three states, and two of ours for what it says in other ways."""
+    """The vendor's three states, and two of ours for what it expresses otherwise."""
 
     IN_PROGRESS = "InProgress"
     SUCCESS = "Success"
@@ -24,7 +24,7 @@ class VendorCommandState(StrEnum):
 class CommandStatus:
     state: VendorCommandState
     message: str | None
-    """Why it failed, in the vendor's words."""
+    """Why it failed, in the vendor's text."""
     raw_state: str
     reason: str | None = None
     """``errorReason``: the vendor's code, or a sentence."""

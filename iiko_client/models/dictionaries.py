@@ -1,6 +1,6 @@
 """What iiko's dictionaries hold: restaurants, terminal groups, couriers, causes, discounts and so on.
 
-Ids are iiko's, in canonical form; names and codes may be empty, values nobody knows are kept as they came.
+Ids are iiko's, in canonical form; names and codes may be empty, unknown values are kept as they came.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class OrganizationInfo:
 
 @dataclass(frozen=True, slots=True)
 class TerminalGroupInfo:
-    """A group of POS terminals; ``time_zone`` is the clock of its orders, in whatever form iiko wrote it."""
+    """A terminal group; ``time_zone`` is the clock of its orders, in whatever form iiko wrote it."""
 
     id: str
     organization_id: str

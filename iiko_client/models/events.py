@@ -58,10 +58,10 @@ class Envelope:
     event_time: datetime | None
     revision: int | None
     digest: str
-    """Of the part that tells news: ``eventInfo`` of a Cloud event, else the whole message.
+    """Of the part that identifies the event: ``eventInfo`` of a Cloud event, else the whole message.
 
-    The whole message too where a Cloud event has no content or no moment: nothing else tells it from
-    the one before.
+    The whole message also where a Cloud event has no content or no moment: nothing else distinguishes it from
+    the one before (docs/iiko.md#identity-of-an-event).
     """
 
 
@@ -82,17 +82,18 @@ def _cloud(message: Mapping[str, Any]) -> Envelope:
     info = message.get("eventInfo")
     inner: Mapping[str, Any] = info if isinstance(info, Mapping) else {}
     event_time, revision = _time(message.get("eventTime")), _revision(inner.get("timestamp"))
-    tells_news = bool(inner) and (event_time is not None or revision is not None)
+    is_identified = bool(inner) and (event_time is not None or revision is not None)
     return Envelope(
         format=CLOUD,
         event_type=event_type_of(message.get("eventType")),
-        organization_id=_ident(message.get("organizationId")) or _organization_inside(inner),
+        # ``eventInfo`` of orders and reserves names the organization once more (OpenAPI, read 2026-11).
+        organization_id=_ident(message.get("organizationId")) or _ident(inner.get("organizationId")),
         entity_key=_ident(inner.get("id")),
         order_external_id=_external(inner.get("externalNumber")),
         correlation_id=_ident(message.get("correlationId")),
         event_time=event_time,
         revision=revision,
-        digest=digest_of(info if tells_news else message),
+        digest=digest_of(info if is_identified else message),
     )
 
 
@@ -138,11 +139,6 @@ def digest_of(part: Any) -> str:
     except orjson.JSONEncodeError:  # numbers of more than 64 bits
         text = json.dumps(part, sort_keys=True, separators=(",", ":"), default=str).encode()
     return hashlib.sha256(text).hexdigest()[:32]
-
-
-def _organization_inside(info: Mapping[str, Any]) -> str:
-    """``eventInfo`` of orders and reserves names the organization once more (OpenAPI, read 2026-11)."""
-    return _ident(info.get("organizationId"))
 
 
 def event_type_of(value: Any) -> str:

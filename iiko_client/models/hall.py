@@ -1,4 +1,4 @@
-"""Table orders and reserves as iiko tells them: ``TableOrderInfo`` and ``ReserveInfo`` (read 2026-11)."""
+"""Table orders and reserves as iiko writes them: ``TableOrderInfo`` and ``ReserveInfo`` (read 2026-11)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from iiko_client.models.order_lines import ItemRow, MoneyRow, PaymentRow, word
 from iiko_client.models.shared import (
     BILL,
     RAW,
+    FieldMap,
     InfoFields,
-    Table,
     read_creation,
     read_customer,
     read_deletion,
+    read_fields,
     read_groups,
     read_raw,
     read_status,
-    read_table,
 )
 from iiko_client.models.statuses import (
     normalise_reserve_status,
@@ -81,7 +81,7 @@ F = TypeVar("F", bound=HallFields)
 
 @dataclass(frozen=True, slots=True)
 class HallReading(Generic[F]):
-    """The outcome of reading: what it is about, what was said, and what could not be read."""
+    """The result of reading: the ids, the fields, and what could not be read."""
 
     organization_id: str | None
     iiko_id: str | None
@@ -92,8 +92,8 @@ class HallReading(Generic[F]):
 ZoneOf = Callable[[str | None], tzinfo]
 """Gives the clock of a terminal group, or of the restaurant where none is named."""
 
-_ORDER: Table = (*BILL, ("number", "number", Reader.short))
-_TABLE_ORDER: Table = (
+_ORDER: FieldMap = (*BILL, ("number", "number", Reader.short))
+_TABLE_ORDER: FieldMap = (
     *_ORDER,
     ("phone", "phone", Reader.short),
     ("tableIds", "table_ids", Reader.idents),
@@ -101,10 +101,10 @@ _TABLE_ORDER: Table = (
     ("splitOrderBetweenCashRegisters", "split_between_registers", word(split_between_registers)),
     ("whenCreated", "when_created", Reader.local_time),
 )
-# Reserve names no clock for its two times. Of estimatedStartTime another schema of the vendor,
-# ReserveInWorkload, says "Local for the terminal" (OpenAPI, read 2026-11); that guestsComingTime follows
-# the same clock is a guess, which the first guests of a real account settle.
-_RESERVE: Table = (
+# The schema names no clock for the two times (docs/iiko.md#times-of-reserves). Of estimatedStartTime
+# another schema, ReserveInWorkload, says "Local for the terminal" (OpenAPI, read 2026-11); that
+# guestsComingTime follows the same clock is a guess, which a real account confirms or refutes.
+_RESERVE: FieldMap = (
     ("phone", "phone", Reader.short),
     ("tableIds", "table_ids", Reader.idents),
     ("guestsCount", "guests_count", Reader.integer),
@@ -119,7 +119,7 @@ _RESERVE: Table = (
 
 
 def read_table_order_info(wire: JsonObject, zone_of: ZoneOf) -> HallReading[TableOrderFields]:
-    """Never raises for bad content: see ``HallReading.issues``."""
+    """Read a ``TableOrderInfo``; never raise for bad content (see ``HallReading.issues``)."""
     zone = zone_of(_terminal_group(wire.get("order")))
     return _read(
         wire, zone, TableOrderFields(), "order", _read_table_order, (("posId", "pos_id", Reader.ident),)
@@ -127,7 +127,7 @@ def read_table_order_info(wire: JsonObject, zone_of: ZoneOf) -> HallReading[Tabl
 
 
 def read_reserve_info(wire: JsonObject, zone_of: ZoneOf) -> HallReading[ReserveFields]:
-    """Never raises for bad content: see ``HallReading.issues``.
+    """Read a ``ReserveInfo``; never raise for bad content (see ``HallReading.issues``).
 
     A reserve names a terminal group only in the order of a banquet.
     """
@@ -147,12 +147,12 @@ def _read(
     fields: F,
     key: str,
     read_content: Callable[[Reader, F], None],
-    wrapper: Table = (),
+    wrapper: FieldMap = (),
 ) -> HallReading[F]:
     issues: list[str] = []
     info = Reader(wire, zone=zone, issues=issues)
     read_creation(info, fields)
-    read_table(info, wrapper, fields)
+    read_fields(info, wrapper, fields)
     # iiko sends null where it was given no number; one that it named before stays.
     if (external := info.read("externalNumber", Reader.external_id)) is not None:
         fields["external_number"] = external
@@ -169,24 +169,24 @@ def _read(
 
 
 def _read_table_order(order: Reader, fields: TableOrderFields) -> None:
-    read_table(order, _TABLE_ORDER, fields)
+    read_fields(order, _TABLE_ORDER, fields)
     read_status(order, "status", fields, normalise_table_order_status)
     read_groups(order, _TABLE_ORDER_GROUPS, fields)
     read_raw(order, RAW, fields)
 
 
 def _read_reserve(reserve: Reader, fields: ReserveFields) -> None:
-    read_table(reserve, _RESERVE, fields)
+    read_fields(reserve, _RESERVE, fields)
     read_status(reserve, "status", fields, normalise_reserve_status)
     read_groups(reserve, {"customer": _read_customer, "order": _read_banquet}, fields)
 
 
 def _read_banquet(order: Reader | None) -> HallFields:
-    """Null: it is no banquet, or no longer one; then every field of its bill is empty."""
+    """Read the order of a banquet. Null: it is no banquet, or no longer one, and its bill is empty."""
     fields = HallFields()
     if order is None:
         order = Reader(_NO_ORDER, zone=UTC, issues=[])
-    read_table(order, _ORDER, fields)
+    read_fields(order, _ORDER, fields)
     read_groups(order, {"orderType": _read_order_type}, fields)
     read_raw(order, RAW, fields)
     return fields

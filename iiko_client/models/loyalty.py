@@ -56,7 +56,7 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``type`` as of a wallet."""
+    """A loyalty programme; ``type`` is numbered as a wallet's."""
 
     id: str
     name: str
@@ -98,7 +98,7 @@ class TransactionPage:
 
 @dataclass(frozen=True, slots=True)
 class TransactionsSince:
-    """Pass both marks to the next request; they stay as they were where nothing came."""
+    """Pass both cursors to the next request; they stay as they were where nothing came."""
 
     transactions: tuple[Transaction, ...]
     last_revision: int | None

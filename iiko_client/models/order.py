@@ -1,7 +1,7 @@
-"""A delivery order as iiko tells it: ``OrderInfo`` of webhooks and answers, and the SOI details.
+"""A delivery order as iiko writes it: ``OrderInfo`` of webhooks and answers, and the SOI details.
 
 The Cloud's ``eventInfo`` of a delivery event and an order in a retrieval answer are one schema
-(``Deliveries.Response.Order.OrderInfo``, read 2026-11), so one parser reads both.
+(``Deliveries.Response.Order.OrderInfo``, docs/iiko.md#one-shape-of-orders), so one parser reads both.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from iiko_client.models.order_lines import ItemRow, MoneyRow, PaymentRow, exact,
 from iiko_client.models.shared import (
     BILL,
     RAW,
+    FieldMap,
     InfoFields,
-    Table,
     read_creation,
     read_customer,
     read_deletion,
+    read_fields,
     read_groups,
     read_raw,
     read_status,
-    read_table,
 )
 from iiko_client.models.statuses import normalise_status, order_type
 from iiko_client.units import MinorUnits
 
 
 class OrderFields(InfoFields, total=False):
-    """What one message says of an order; a missing key was not said, None was said to be empty."""
+    """The fields of an order in one message. A missing key: the message lacks it. None: it is empty."""
 
     pos_id: str | None
     external_order_id: str
@@ -90,7 +90,7 @@ class OrderFields(InfoFields, total=False):
 
 @dataclass(frozen=True, slots=True)
 class OrderReading:
-    """The outcome of reading: who the order is, what was said, and what could not be read."""
+    """The result of reading: the ids of the order, its fields, and what could not be read."""
 
     organization_id: str | None
     iiko_order_id: str | None
@@ -100,7 +100,7 @@ class OrderReading:
     issues: tuple[str, ...]
 
 
-_ORDER_FIELDS: Table = (
+_ORDER_FIELDS: FieldMap = (
     *BILL,
     ("number", "readable_number", Reader.short),
     ("phone", "phone", Reader.short),
@@ -135,7 +135,7 @@ def read_order_info(wire: JsonObject, zone_of: Callable[[str | None], tzinfo]) -
     zone = zone_of(terminal_group if isinstance(terminal_group, str) else None)
     info = Reader(wire, zone=zone, issues=issues)
     fields = OrderFields()
-    read_table(info, (("posId", "pos_id", Reader.ident),), fields)
+    read_fields(info, (("posId", "pos_id", Reader.ident),), fields)
     read_creation(info, fields)
     # iiko sends null where it was given no number; the number we know from elsewhere stays.
     external = info.read("externalNumber", Reader.external_id)
@@ -157,7 +157,7 @@ def read_order_info(wire: JsonObject, zone_of: Callable[[str | None], tzinfo]) -
 
 
 def _read_order(order: Reader, fields: OrderFields) -> None:
-    read_table(order, _ORDER_FIELDS, fields)
+    read_fields(order, _ORDER_FIELDS, fields)
     read_status(order, "status", fields, normalise_status)
     read_groups(order, _GROUPS, fields)
     if any(order.has(key) for key in _MOVED):
@@ -177,7 +177,7 @@ def _read_order_type(wire: Reader | None) -> OrderFields:
 
 
 def _read_courier(wire: Reader | None) -> OrderFields:
-    # courierInfo null: there is no courier, or there is no longer one (vendor schema).
+    # courierInfo null: there is no courier, or no longer one (docs/iiko.md#couriers).
     courier = wire.inner_named("courier") if wire else None
     return OrderFields(
         courier_id=courier.read("id", Reader.ident) if courier else None,
@@ -206,10 +206,10 @@ def _read_cancel(wire: Reader | None) -> OrderFields:
 def _read_problem(wire: Reader | None) -> OrderFields:
     if wire is None:
         return OrderFields(problem=None)
-    words = wire.read("description", Reader.label)
-    has_problem = wire.read("hasProblem", Reader.boolean) if wire.has("hasProblem") else words is not None
-    # A problem without words is a problem all the same: the empty text, not None.
-    return OrderFields(problem=words or "" if has_problem else None)
+    text = wire.read("description", Reader.label)
+    has_problem = wire.read("hasProblem", Reader.boolean) if wire.has("hasProblem") else text is not None
+    # A problem without a description is still a problem: the empty text, not None.
+    return OrderFields(problem=text or "" if has_problem else None)
 
 
 def _read_operator(wire: Reader | None) -> OrderFields:
@@ -267,9 +267,9 @@ _MOVED = {
     "movedToOrganizationId": "to_organization_id",
 }
 
-_ORDER_MARKS = frozenset({"order", "creationStatus", "posId", "externalNumber", "errorInfo"})
+_ORDER_KEYS = frozenset({"order", "creationStatus", "posId", "externalNumber", "errorInfo"})
 
 
 def looks_like_order_info(wire: object) -> bool:
-    """Whether an event of an undocumented name carries an ``OrderInfo``: an id and what goes with it."""
-    return isinstance(wire, dict) and isinstance(wire.get("id"), str) and bool(_ORDER_MARKS & wire.keys())
+    """Tell whether an event of an undocumented type carries an ``OrderInfo``: an id and fields of one."""
+    return isinstance(wire, dict) and isinstance(wire.get("id"), str) and bool(_ORDER_KEYS & wire.keys())

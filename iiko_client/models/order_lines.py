@@ -62,7 +62,7 @@ class MoneyRow(TypedDict):
 
 
 def exact(number: Decimal | None) -> str | None:
-    """Write a number without exponent and idle zeros."""
+    """Write a number without exponent and trailing zeros."""
     if number is None:
         return None
     text = format(number, "f")
@@ -75,7 +75,7 @@ def iso(instant: datetime | None) -> str | None:
 
 
 def word(known: Callable[[str], str | None]) -> Callable[[Reader, str], str | None]:
-    """Read a word of a list; see ``Reader.word``."""
+    """Make a parser of a listed value; see ``Reader.word``."""
     return lambda reader, key: reader.word(key, known)
 
 
@@ -139,7 +139,7 @@ def _amount(wire: Reader) -> str | None:
 
 
 def _is_deleted(wire: Reader) -> bool:
-    """By the schema the details of a deletion are null where there is none."""
+    """Tell whether a line is deleted: by the schema ``deleted`` is null where it is not."""
     return wire.wire.get("deleted") not in (None, False)
 
 
@@ -155,14 +155,15 @@ def _read_product(wire: Reader) -> dict[str, str | None]:
 
 
 def _product_of(parts: list[dict[str, Any]], template: dict[str, str | None]) -> dict[str, str | None]:
-    """Say what a compound line is: its product, or halves of two under the id of its template."""
+    """Name a compound line: by its product, or by the halves of two under the id of its template."""
     named = [part for part in parts if part["product_id"] or part["name"]]
     ids = {(part["product_id"], part["name"]) for part in named}
     if len(ids) == 1:
         return {"id": named[0]["product_id"], "name": named[0]["name"]}
     names = [part["name"] for part in named if part["name"]]
-    is_told = len(names) > 1 and len(names) == len(named)
-    return template | {"name": " / ".join(f"½ {name}" for name in names)} if is_told else template
+    if len(names) < 2 or len(names) < len(named):
+        return template
+    return template | {"name": " / ".join(f"½ {name}" for name in names)}
 
 
 def _sum(parts: list[Reader], key: str) -> MinorUnits | None:
@@ -199,10 +200,6 @@ def _read_modifier(modifier: Reader) -> dict[str, Any]:
 
 
 def read_payments(reader: Reader, key: str) -> list[PaymentRow]:
-    return [_read_payment(payment) for payment in reader.children(key)]
-
-
-def read_tips(reader: Reader, key: str) -> list[PaymentRow]:
     return [_read_payment(payment) for payment in reader.children(key)]
 
 

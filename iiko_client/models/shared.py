@@ -1,4 +1,4 @@
-"""What iiko writes alike around and inside deliveries, table orders and reserves.
+"""What deliveries, table orders and reserves have in common in iiko's JSON.
 
 All three come in one wrapper (id, number, organization, ``timestamp``, creation status, error), whose
 content is null until the creation succeeded (OpenAPI, ``OrderInfo``, ``TableOrderInfo``,
@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypedDict
 
 from iiko_client.json_reader import Reader
-from iiko_client.models.order_lines import read_discounts, read_items, read_payments, read_tips, word
+from iiko_client.models.order_lines import read_discounts, read_items, read_payments, word
 from iiko_client.models.statuses import customer_type, gender, normalise_creation_status
 
 Parse = Callable[[Reader, str], Any]
-Table = tuple[tuple[str, str, Parse], ...]
-"""Rows of: name on the wire, our name, how it is read."""
+FieldMap = tuple[tuple[str, str, Parse], ...]
+"""For each field: iiko's name, our name, how it is read."""
 
 
 class InfoFields(TypedDict, total=False):
-    """A missing key was not said, None was said to be empty."""
+    """A missing key: the message lacks the field. None: the field is empty."""
 
     status: str | None
     raw_status: str | None
@@ -28,9 +28,9 @@ class InfoFields(TypedDict, total=False):
     error_info: Any
 
 
-# What guests owe and paid, alike in all three. whenBillPrinted: the schema names no clock, the samples
+# What guests owe and paid; the same in all three. whenBillPrinted: the schema names no clock, the samples
 # show the terminal's. A real account settles it.
-BILL: Table = (
+BILL: FieldMap = (
     ("sum", "amount_minor", Reader.money),
     ("processedPaymentsSum", "processed_payments_minor", Reader.money),
     ("terminalGroupId", "terminal_group_id", Reader.ident),
@@ -39,7 +39,7 @@ BILL: Table = (
     ("whenClosed", "when_closed", Reader.local_time),
     ("items", "items", read_items),
     ("payments", "payments", read_payments),
-    ("tips", "tips", read_tips),
+    ("tips", "tips", read_payments),
     ("discounts", "discounts", read_discounts),
 )
 
@@ -47,16 +47,16 @@ BILL: Table = (
 _LISTS = frozenset({"items", "payments", "tips", "discounts", "table_ids"})
 
 
-def read_table(reader: Reader, table: Table, fields: InfoFields) -> None:
-    """Read plain fields; one that cannot be read is noted and unknown from now on (a list is empty)."""
-    for wire_name, name, parse in table:
+def read_fields(reader: Reader, field_map: FieldMap, fields: InfoFields) -> None:
+    """Read plain fields; one that cannot be read is noted and becomes None (a list becomes empty)."""
+    for wire_name, name, parse in field_map:
         if reader.has(wire_name):
             try:
                 value = parse(reader, wire_name)
             except ValueError as error:
                 reader.note(wire_name, error)
                 value = [] if name in _LISTS else None
-            fields[name] = value  # type: ignore[literal-required]  # the table's names are the keys
+            fields[name] = value  # type: ignore[literal-required]  # the map's names are the keys
 
 
 def read_groups(
@@ -68,7 +68,7 @@ def read_groups(
             fields.update(read(reader.read(key, _read_group)))
 
 
-# What readable text in the place of an object says.
+# What a text in the place of an object means.
 _TEXT_IS = {
     "customer": "name",
     "operator": "name",
@@ -87,7 +87,7 @@ def _read_group(reader: Reader, key: str) -> Reader | None:
 
 
 def read_deletion(readers: Iterable[Reader], fields: Any) -> None:
-    """Set ``is_deleted`` by the last that says so; an absent or null flag says nothing."""
+    """Set ``is_deleted`` by the last flag; an absent or null flag does not count."""
     for reader in readers:
         if reader.wire.get("isDeleted") is not None:
             fields["is_deleted"] = reader.read("isDeleted", Reader.boolean)
@@ -100,17 +100,17 @@ RAW = {"loyaltyInfo": "loyalty", "externalData": "external_data"}
 def read_raw(reader: Reader, names: Mapping[str, str], fields: InfoFields) -> None:
     for wire_name, name in names.items():
         if reader.has(wire_name):
-            fields[name] = reader.raw(wire_name)  # type: ignore[literal-required]  # the table's names are the keys
+            fields[name] = reader.raw(wire_name)  # type: ignore[literal-required]  # the map's names are the keys
 
 
 def read_creation(info: Reader, fields: InfoFields) -> None:
-    """Read whether the POS took it, and why not."""
-    read_table(info, (("creationStatus", "creation_status", word(normalise_creation_status)),), fields)
+    """Read whether the POS accepted it, and why not."""
+    read_fields(info, (("creationStatus", "creation_status", word(normalise_creation_status)),), fields)
     read_raw(info, {"errorInfo": "error_info"}, fields)
 
 
 def read_status(reader: Reader, key: str, fields: InfoFields, normalise: Callable[[str], str | None]) -> None:
-    """Set ``status`` and ``raw_status``; a status nobody knows leaves ``status`` empty and is noted."""
+    """Set ``status`` and ``raw_status``; an unknown status leaves ``status`` empty and is noted."""
     if not reader.has(key):
         return
     raw = reader.read(key, Reader.label)

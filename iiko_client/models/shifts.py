@@ -1,4 +1,4 @@
-"""``eventInfo`` of a PersonalShift: who came or went, where, and in which role; when is the envelope's."""
+"""``eventInfo`` of a PersonalShift (docs/iiko.md#stop-lists-and-shifts); the envelope has the time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iiko_client.json_reader import Reader
 
 @dataclass(frozen=True, slots=True)
 class ShiftReading:
-    """What could be read of it; None is what is missing or unreadable."""
+    """What could be read; None is missing or unreadable."""
 
     employee_id: str | None
     terminal_group_id: str | None

@@ -1,7 +1,7 @@
 """The SOI format: ``{"type": "CREATE"|"UPDATE", …}``, one object, no revision.
 
-Known only from the format's own examples (docs/iiko.md#soi), so it is read
-leniently: parts may be missing, ids need not be UUIDs, ``errorInfo`` may be text or an object.
+Known only from the format's own examples (docs/iiko.md#soi), so it is read leniently: parts may be missing,
+ids need not be UUIDs, ``errorInfo`` may be text or an object.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from datetime import UTC
 from iiko_client.json_reader import JsonObject, Reader
 from iiko_client.models.order import OrderFields, OrderReading
 from iiko_client.models.order_lines import word
-from iiko_client.models.shared import Table, read_creation, read_status, read_table
+from iiko_client.models.shared import FieldMap, read_creation, read_fields, read_status
 from iiko_client.models.statuses import normalise_status, order_type
 
-_DETAILS: Table = (
+_DETAILS: FieldMap = (
     ("restaurantName", "restaurant_name", Reader.label),
     ("orderAmount", "amount_minor", Reader.money),
     ("orderType", "order_type", word(order_type)),
@@ -26,7 +26,7 @@ _DETAILS: Table = (
 
 
 def read_soi_order(wire: JsonObject) -> OrderReading:
-    """Read a SOI message; never raises for bad content (see ``OrderReading.issues``)."""
+    """Read a SOI message; never raise for bad content (see ``OrderReading.issues``)."""
     issues: list[str] = []
     message = Reader(wire, zone=UTC, issues=issues)
     fields = OrderFields()
@@ -34,7 +34,7 @@ def read_soi_order(wire: JsonObject) -> OrderReading:
     if external is not None:
         fields["external_order_id"] = external
         fields["soi_external_id"] = external
-    read_table(message, (("readableNumber", "readable_number", Reader.short),), fields)
+    read_fields(message, (("readableNumber", "readable_number", Reader.short),), fields)
     read_creation(message, fields)
     details = message.inner("iikoOrderDetails")
     _read_details(details, fields)
@@ -51,14 +51,14 @@ def read_soi_order(wire: JsonObject) -> OrderReading:
 
 
 def _read_details(details: Reader, fields: OrderFields) -> None:
-    read_table(details, _DETAILS, fields)
+    read_fields(details, _DETAILS, fields)
     read_status(details, "orderStatus", fields, normalise_status)
     if "readable_number" not in fields and details.wire.get("iikoOrderNumber"):
         fields["readable_number"] = details.read("iikoOrderNumber", Reader.short)
 
 
 def _read_courier(place: Reader, fields: OrderFields) -> None:
-    """Read who carries it, nested or flat; a message that names none at all says nothing of it.
+    """Read the courier, nested or flat; a message without one leaves the fields out.
 
     No courier is in the published example; imitations of the format name one in these ways. Id and name
     are of one person, so one of them alone empties the other.

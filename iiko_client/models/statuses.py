@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
-S = TypeVar("S", bound=StrEnum)
+S = TypeVar("S", bound=str)
 
 
 class DeliveryStatus(StrEnum):
@@ -58,49 +58,46 @@ class CreationStatus(StrEnum):
 
 
 def letters(raw: str) -> str:
-    """Return what tells one word of the wire from another: neither case nor what parts its words."""
+    """Return the letters by which the vendor's values are compared: case and separators do not count."""
     return "".join(letter for letter in raw.lower() if letter not in "_- \t\r\n")
 
 
-def _normaliser(words: type[S]) -> Callable[[str], S | None]:
-    by_letters = {letters(word.value): word for word in words}
+def normaliser(known: Iterable[S]) -> Callable[[str], S | None]:
+    """Make a function that finds the vendor's spelling of a value; it returns None for an unknown one."""
+    by_letters = {letters(value): value for value in known}
     return lambda raw: by_letters.get(letters(raw))
 
 
-def words(*known: str) -> Callable[[str], str | None]:
-    """Return what finds the vendor's spelling of a word; None for one that is none of these."""
-    by_letters = {letters(word): word for word in known}
-    return lambda raw: by_letters.get(letters(raw))
+normalise_status = normaliser(DeliveryStatus)
+"""Return the status written as ``OnWay``, ``ON_WAY``, ``on-way`` …; None for one that the schema lacks.
 
-
-normalise_status = _normaliser(DeliveryStatus)
-"""Return the status written as ``OnWay``, ``ON_WAY``, ``on-way`` …; None for one iiko's schema has not.
-
-The SOI spelling (UPPER_SNAKE) is known from the format's own examples only.
+The SOI spelling (UPPER_SNAKE) is known from the format's own examples only (docs/iiko.md#soi).
 """
-normalise_table_order_status = _normaliser(TableOrderStatus)
-normalise_reserve_status = _normaliser(ReserveStatus)
-normalise_creation_status = _normaliser(CreationStatus)
+normalise_table_order_status = normaliser(TableOrderStatus)
+normalise_reserve_status = normaliser(ReserveStatus)
+normalise_creation_status = normaliser(CreationStatus)
 
 # Lists of the vendor's schema (read 2026-11).
-item_kind = words("Product", "Compound", "Service")
-item_status = words("Added", "PrintedNotCooking", "CookingStarted", "CookingCompleted", "Served")
-payment_kind = words(
-    *("Unknown", "Cash", "Card", "Credit", "Writeoff", "Voucher", "External"),
-    *("SmartSale", "Sberbank", "Trpos"),  # of orders alone
-    *("IikoCard", "LoyaltyCard"),  # one kind: the dictionary's name of it, and the request's
+item_kind = normaliser(("Product", "Compound", "Service"))
+item_status = normaliser(("Added", "PrintedNotCooking", "CookingStarted", "CookingCompleted", "Served"))
+payment_kind = normaliser(
+    (
+        *("Unknown", "Cash", "Card", "Credit", "Writeoff", "Voucher", "External"),
+        *("SmartSale", "Sberbank", "Trpos"),  # of orders alone
+        *("IikoCard", "LoyaltyCard"),  # one kind: the dictionary's name of it, and the request's
+    )
 )
-payment_processing = words("External", "Internal", "Both")
-discount_mode = words("Percent", "FlexibleSum", "FixedSum")
-service_type = words("Common", "DeliveryByCourier", "DeliveryByClient", "DeliveryPickUp")
-reserve_cancel_reason = words("ClientNotAppeared", "ClientRefused", "Other")
-split_between_registers = words("Disabled", "Allowed", "Required")
-gender = words("NotSpecified", "Male", "Female")
-customer_type = words("regular", "one-time")
-delivery_service_type = words("CourierOnly", "SelfServiceOnly", "CourierAndSelfService")
-payment_moment = words("WhenOrderOnTheWay", "WhenOrderClosed")
+payment_processing = normaliser(("External", "Internal", "Both"))
+discount_mode = normaliser(("Percent", "FlexibleSum", "FixedSum"))
+service_type = normaliser(("Common", "DeliveryByCourier", "DeliveryByClient", "DeliveryPickUp"))
+reserve_cancel_reason = normaliser(("ClientNotAppeared", "ClientRefused", "Other"))
+split_between_registers = normaliser(("Disabled", "Allowed", "Required"))
+gender = normaliser(("NotSpecified", "Male", "Female"))
+customer_type = normaliser(("regular", "one-time"))
+delivery_service_type = normaliser(("CourierOnly", "SelfServiceOnly", "CourierAndSelfService"))
+payment_moment = normaliser(("WhenOrderOnTheWay", "WhenOrderClosed"))
 
-# Orders carry orderServiceType; the order type dictionary says DeliveryPickUp for the same thing.
+# Orders say DeliveryByClient, their dictionary DeliveryPickUp (docs/iiko.md#names-of-service-types).
 ORDER_TYPES = {
     "deliverybycourier": "DELIVERY",
     "deliverybyclient": "PICKUP",
@@ -114,5 +111,5 @@ ORDER_TYPES = {
 
 
 def order_type(raw: str) -> str | None:
-    """Return DELIVERY, PICKUP or HALL; None for a service type nobody knows."""
+    """Return DELIVERY, PICKUP or HALL; None for an unknown service type."""
     return ORDER_TYPES.get(letters(raw))

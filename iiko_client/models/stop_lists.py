@@ -1,4 +1,4 @@
-"""``eventInfo`` of a StopListUpdate: whose lists changed, and not in what."""
+"""``eventInfo`` of a StopListUpdate: whose lists changed, not how (docs/iiko.md#stop-lists-and-shifts)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LIST = "terminalGroupsStopListsUpdates"
 
 @dataclass(frozen=True, slots=True)
 class ChangedStopList:
-    """``is_full``: whether the list was updated wholly, and no more (docs/iiko.md#stop-lists-and-shifts)."""
+    """``is_full``: iiko updated the whole list; it does not say what is on it."""
 
     terminal_group_id: str
     is_full: bool

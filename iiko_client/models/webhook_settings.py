@@ -1,4 +1,4 @@
-"""Where iiko sends its webhooks and which of them; the schema says not what an empty filter means."""
+"""Where iiko sends its webhooks, and which of them (docs/iiko.md#webhook-settings)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TABLE_STATUSES = ("New", "Bill", "Closed", "Deleted")
 
 @dataclass(frozen=True, slots=True)
 class WebhookFilter:
-    """Which events iiko sends. By default all of them, named one by one."""
+    """Which events iiko sends. By default all, listed: what an empty filter means is not documented."""
 
     order_statuses: tuple[str, ...] = ORDER_STATUSES
     order_item_statuses: tuple[str, ...] = ITEM_STATUSES
@@ -54,7 +54,7 @@ class WebhookFilter:
         }
 
     def equals(self, settings: JsonObject | None) -> bool:
-        """Whether iiko's filter asks for the same; order of lists and fields unknown to us do not count."""
+        """Compare with iiko's filter; the order of lists and fields unknown to us do not count."""
         return _covers(self.wire(), settings)
 
 

@@ -95,7 +95,7 @@ def test_two_transports_of_one_credential_share_a_store(iiko: Stub) -> None:
     assert iiko.tokens == 1
 
 
-def test_those_who_waited_for_a_failed_request_do_not_repeat_it() -> None:
+def test_callers_that_waited_for_a_failed_request_do_not_repeat_it() -> None:
     arrived, asked = threading.Event(), []
 
     def refuse(_request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:

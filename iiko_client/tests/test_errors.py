@@ -1,4 +1,4 @@
-"""Every shape of error the vendor is known to send, and what the errors keep to themselves."""
+"""Every shape of error the vendor is known to send, and that no error shows a secret."""
 
 from __future__ import annotations
 

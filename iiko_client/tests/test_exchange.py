@@ -1,4 +1,4 @@
-"""What really happens on a socket, and whether the client tells it right."""
+"""What happens on a socket, and which error the client raises for it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_and_reset(connection: socket.socket) -> None:
 def say_nothing(connection: socket.socket) -> None:
     connection.recv(65536)
     connection.settimeout(5)
-    connection.recv(1)  # until the client gives up
+    connection.recv(1)  # until the client closes
 
 
 @pytest.fixture(autouse=True)

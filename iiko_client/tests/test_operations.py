@@ -1,4 +1,4 @@
-"""Each operation: the exact body it sends, and what it makes of an answer; both held against the schema."""
+"""Each operation: the exact body it sends and how it reads an answer; both are checked by the schema."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def to_order(method: str, **more: Any) -> Callable[[IikoClient], Any]:
 
 
 def menu_row(number: int, name: str) -> dict[str, Any]:
-    """A product with what the schema demands of it."""
+    """Make a product with the fields that the schema requires."""
     flags = {"splittable": False, "useBalanceForSell": False, "canSetOpenPrice": False}
     return {"id": uid(number), "name": name} | flags
 
@@ -849,8 +849,8 @@ def test_played_answer_fits_the_vendors_schema(case: Case) -> None:
 
 
 @every_case
-def test_fields_and_values_nobody_knows_change_nothing(case: Case, iiko: Stub, client: IikoClient) -> None:
-    iiko.answers(case.operation, with_news(case.answer))
+def test_unknown_fields_change_nothing(case: Case, iiko: Stub, client: IikoClient) -> None:
+    iiko.answers(case.operation, with_new_fields(case.answer))
 
     result = case.call(client)
 
@@ -862,12 +862,14 @@ def test_fields_and_values_nobody_knows_change_nothing(case: Case, iiko: Stub, c
         assert result == case.result
 
 
-def with_news(value: Any) -> Any:
+def with_new_fields(value: Any) -> Any:
     """Return an answer of a later version of iiko: one more field in every object."""
     if isinstance(value, dict):
-        return {key: with_news(inner) for key, inner in value.items()} | {"addedIn2031": {"x": [1, None]}}
+        return {key: with_new_fields(inner) for key, inner in value.items()} | {
+            "addedIn2031": {"x": [1, None]}
+        }
     if isinstance(value, list):
-        return [with_news(inner) for inner in value]
+        return [with_new_fields(inner) for inner in value]
     return value
 
 
@@ -877,7 +879,7 @@ def test_every_operation_has_a_case() -> None:
 
 @needs_schema
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_table_says_what_the_schema_says(name: str) -> None:
+def test_registry_agrees_with_the_schema(name: str) -> None:
     operation = OPERATIONS[name]
     description = document()["paths"][operation.path]["post"]["description"]
 
@@ -889,7 +891,7 @@ DEPRECATED = {
     "/api/1/access_token": "Integrations have an apiLogin and no application of the developer portal: V1 "
     "stays beside V2.",
     "/api/1/deliveries/update_order_courier": "Its successor change_driver_info needs a POS of 8.6.6; this "
-    "one is for older POS terminals, and for those that do not know the successor.",
+    "one is for older versions, and for a POS whose version is not known.",
 }
 """Operations we call although the vendor calls them deprecated, each with the reason."""
 

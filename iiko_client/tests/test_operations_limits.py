@@ -1,4 +1,4 @@
-"""What the client refuses to send, and what it makes of answers that are odd or half there."""
+"""What the client refuses to send, and how it reads odd or incomplete answers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ REFUSED: dict[str, tuple[Callable[[IikoClient], Any], str]] = {
     "no way": (by_id(), "either orderIds or posOrderIds"),
     "two ways": (by_id(order_ids=[ORDER], pos_order_ids=[ORDER]), "either orderIds or posOrderIds"),
     "no organization": (lambda client: client.couriers(organization_ids=[]), "organizationIds is empty"),
-    "kitchen's status": (
+    "status of cooking": (
         to_order("update_delivery_status", status=DeliveryStatus.COOKING_STARTED, zone=UTC),
         "deliveryStatus: CookingStarted is not one of",
     ),
@@ -312,7 +312,7 @@ def test_filter_equals_settings_whatever_the_order_of_lists() -> None:
     assert not WebhookFilter(order_statuses=("Closed",)).equals(theirs)
 
 
-def test_guest_repr_tells_nothing_of_the_person(iiko: Stub, client: IikoClient) -> None:
+def test_repr_of_a_guest_has_no_personal_data(iiko: Stub, client: IikoClient) -> None:
     person = {"id": ORDER, "name": "Анна", "phone": "+70001112233", "email": "anna@example.org"}
     iiko.answers("loyalty/iiko/customer/info", person | {"cards": [{"number": "0007", "track": "0008"}]})
 

@@ -1,4 +1,4 @@
-"""How long a 429 keeps us away."""
+"""How long a 429 pauses a restriction group."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_retry_after_header(header: str | None, seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said_at", "seconds"),
+    ("answered_at", "seconds"),
     [
         ("Mon, 23 Nov 2026 13:00:15 GMT", 30),  # our clock is an hour behind iiko's
         ("Mon, 23 Nov 2026 10:00:15 GMT", 10_830),
@@ -82,10 +82,10 @@ def test_retry_after_header(header: str | None, seconds: float | None) -> None:
     ],
 )
 def test_date_in_retry_after_is_counted_from_the_date_of_the_answer(
-    said_at: str | None, seconds: float
+    answered_at: str | None, seconds: float
 ) -> None:
-    assert retry_after_s("Mon, 23 Nov 2026 13:00:45 GMT", NOON, said_at) == seconds
-    assert retry_after_s("30", NOON, said_at) == 30
+    assert retry_after_s("Mon, 23 Nov 2026 13:00:45 GMT", NOON, answered_at) == seconds
+    assert retry_after_s("30", NOON, answered_at) == 30
 
 
 def test_remaining() -> None:

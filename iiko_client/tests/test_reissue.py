@@ -1,4 +1,4 @@
-"""An order reissued from what iiko tells: everything that a request has a place for, and no less."""
+"""Reissue of an order: all that a request has a place for is carried over, the rest is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from iiko_client.endpoints.reissue import NotRebuildable, reissued_order
+from iiko_client.endpoints.reissue import NotReissuable, reissued_order
 from iiko_client.tests.harness import SCHEMA, complaints
 from tests.builders import ORGANIZATION_ID, cloud_order, product
 
@@ -44,7 +44,7 @@ def reissued(
 
 
 def refusal(**changes: Any) -> str:
-    with pytest.raises(NotRebuildable) as refused:
+    with pytest.raises(NotReissuable) as refused:
         reissued(**changes)
     return refused.value.code
 
@@ -137,7 +137,7 @@ def test_discount_of_some_dishes_follows_them_to_their_new_positions() -> None:
     assert refusal(discounts=[given | {"selectivePositions": [GROUP]}]) == "discount_not_rebuildable"
 
 
-def test_guest_who_is_nobodys_customer_and_a_pickup() -> None:
+def test_one_time_customer_and_a_pickup() -> None:
     pickup = {"id": GROUP, "name": "Самовывоз", "orderServiceType": "DeliveryByClient"}
 
     order = reissued(customer={"type": "one-time", "name": "Вера"}, deliveryPoint=None, orderType=pickup)
@@ -157,7 +157,7 @@ def test_address_of_one_line() -> None:
     }
 
 
-def test_older_pos_is_not_told_what_it_does_not_know() -> None:
+def test_older_pos_gets_no_field_that_it_does_not_know() -> None:
     order = reissued(pos_version=(8, 7, 0))
 
     assert not {"deliveryZone", "deliveryDuration"} & order.keys()

@@ -1,4 +1,4 @@
-"""Repeats, 401, 429 and circuits, as a caller sees them."""
+"""Retries, 401, 429 and circuits, as a caller sees them."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def read(client: IikoClient) -> Any:
 Play = Callable[[IikoClient], Any]
 
 
-class TestRepeats:
-    """A read is repeated after a lost answer; a write only if it certainly was not sent."""
+class TestRetries:
+    """A read is retried after a lost answer; a write only if it certainly was not sent."""
 
     @pytest.mark.parametrize(
         "lost", [RESET, requests.ReadTimeout(), requests.exceptions.ChunkedEncodingError()]
     )
-    def test_read_is_repeated_a_few_times(self, lost: Exception, iiko: Stub, client: IikoClient) -> None:
+    def test_read_is_retried_a_few_times(self, lost: Exception, iiko: Stub, client: IikoClient) -> None:
         iiko.answers("organizations", lost)
 
         with pytest.raises(IikoNoAnswer) as failed:
@@ -78,7 +78,7 @@ class TestRepeats:
         assert [record.attempt for record in iiko.records] == [1, 1, 2, 3]
 
     @pytest.mark.parametrize("status", [408, 500, 503])
-    def test_read_is_repeated_after_a_failure_of_theirs(
+    def test_read_is_retried_after_a_failure_of_theirs(
         self, status: int, iiko: Stub, client: IikoClient
     ) -> None:
         iiko.answers("organizations", "", status=status)
@@ -90,7 +90,7 @@ class TestRepeats:
     @pytest.mark.parametrize(
         ("lost", "status"), [(RESET, 200), (requests.ReadTimeout(), 200), ("", 500), ("", 408)]
     )
-    def test_write_is_not_repeated(self, lost: Any, status: int, iiko: Stub, client: IikoClient) -> None:
+    def test_write_is_not_retried(self, lost: Any, status: int, iiko: Stub, client: IikoClient) -> None:
         iiko.answers("deliveries/close", lost, status=status)
 
         with pytest.raises(IikoNoAnswer) as failed:
@@ -101,7 +101,7 @@ class TestRepeats:
         assert iiko.clock.slept == []
 
     @pytest.mark.parametrize("unsent", [REFUSED, requests.ConnectTimeout()])
-    def test_write_that_was_not_sent_is_repeated(
+    def test_write_that_was_not_sent_is_retried(
         self, unsent: Exception, iiko: Stub, client: IikoClient
     ) -> None:
         iiko.answers("deliveries/close", unsent)
@@ -109,11 +109,11 @@ class TestRepeats:
 
         assert close(client).correlation_id == CORRELATION
 
-    def test_last_word_before_a_write_is_the_callers(self, iiko: Stub) -> None:
-        said: list[str] = []
+    def test_caller_may_stop_a_write_right_before_it_is_sent(self, iiko: Stub) -> None:
+        asked: list[str] = []
 
         def refuse() -> None:
-            said.append("asked")
+            asked.append("asked")
             raise RuntimeError("not now")
 
         client = IikoClient(iiko.transport(), before_write=refuse)
@@ -123,19 +123,19 @@ class TestRepeats:
             close(client)
         read(client)
 
-        assert said == ["asked"]
+        assert asked == ["asked"]
         assert [record.operation for record in iiko.records] == ["access_token", "organizations"]
 
-    def test_last_word_is_not_asked_where_nothing_would_be_sent(self, iiko: Stub) -> None:
-        said: list[str] = []
-        client = IikoClient(iiko.transport(), before_write=lambda: said.append("asked"))
+    def test_caller_is_not_asked_where_nothing_would_be_sent(self, iiko: Stub) -> None:
+        asked: list[str] = []
+        client = IikoClient(iiko.transport(), before_write=lambda: asked.append("asked"))
         iiko.answers("deliveries/close", "", 429)
 
         for _ in range(2):
             with pytest.raises(IikoBusy):
                 close(client)
 
-        assert said == ["asked"]
+        assert asked == ["asked"]
 
     def test_write_that_never_could_be_sent_says_so(self, iiko: Stub, client: IikoClient) -> None:
         iiko.answers("deliveries/close", REFUSED)
@@ -215,9 +215,9 @@ class TestToken:
 
 
 class TestBusy:
-    """A 429 keeps its restriction group away from iiko, and no other."""
+    """A 429 pauses its restriction group and no other."""
 
-    def test_group_keeps_away_until_the_pause_is_over(self, iiko: Stub, client: IikoClient) -> None:
+    def test_group_is_paused_until_the_moment_iiko_named(self, iiko: Stub, client: IikoClient) -> None:
         iiko.answers("organizations", error_body("slow down"), 429, **{"Retry-After": "30"})
         iiko.answers("organizations", EMPTY)
         iiko.answers("deliveries/close", QUEUED)
@@ -236,7 +236,7 @@ class TestBusy:
         iiko.clock.pass_s(20)
         assert read(client) == ()
 
-    def test_moment_to_come_again_is_of_their_clock(self, iiko: Stub, client: IikoClient) -> None:
+    def test_date_of_retry_after_is_on_their_clock(self, iiko: Stub, client: IikoClient) -> None:
         headers = {"Date": "Mon, 03 Jan 2050 10:00:00 GMT", "Retry-After": "Mon, 03 Jan 2050 10:00:20 GMT"}
         iiko.answers("organizations", error_body("slow down"), 429, **headers)
 
@@ -256,7 +256,7 @@ class TestBusy:
 
         assert waits == [5, 10, 20, 20]
 
-    def test_webhook_settings_rest_for_minutes(self, iiko: Stub, client: IikoClient) -> None:
+    def test_webhook_settings_are_paused_for_minutes(self, iiko: Stub, client: IikoClient) -> None:
         iiko.answers("webhooks/update_settings", "", 429)
 
         with pytest.raises(IikoBusy) as busy:
@@ -414,7 +414,7 @@ class TestCircuit:
         with pytest.raises(IikoBlocked):
             charge_off(client, 99)
 
-    def test_operator_tries_first_and_opens_the_way(self, iiko: Stub) -> None:
+    def test_operator_is_the_probe_and_closes_the_circuit(self, iiko: Stub) -> None:
         transport = iiko.transport(breaker=InMemoryBreaker(Limits(failures=1)))
         background = IikoClient(transport)
         operator = IikoClient(transport, priority=Priority.OPERATOR)
@@ -543,7 +543,7 @@ class TestRecords:
         assert [record.getMessage() for record in caplog.records] == ["iiko.call_hook_failed"] * 2
         assert "secret" not in caplog.text
 
-    def test_slow_log_is_told(self, iiko: Stub, caplog: pytest.LogCaptureFixture) -> None:
+    def test_slow_log_is_reported(self, iiko: Stub, caplog: pytest.LogCaptureFixture) -> None:
         transport = iiko.transport(on_call=lambda _record: iiko.clock.pass_s(0.2))
         iiko.answers("organizations", EMPTY)
 
@@ -591,7 +591,7 @@ def test_base_url_with_a_port_that_does_not_exist_is_refused(port: str) -> None:
         normalise_base_url(f"http://iiko.example:{port}")
 
 
-def test_vendor_abandons_before_we_do(iiko: Stub) -> None:
+def test_vendor_stops_waiting_before_we_do(iiko: Stub) -> None:
     iiko.answers("organizations", EMPTY)
 
     read(IikoClient(iiko.transport(timeouts=Timeouts(read_s=30))))

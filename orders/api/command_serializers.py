@@ -12,7 +12,7 @@ from rest_framework import serializers
 from core.api.fields import IikoIdField, MomentField
 from core.api.strict import StrictSerializer
 from iiko_client.models.payments import PaymentKind
-from iiko_client.models.statuses import DeliveryStatus, normalise_status, words
+from iiko_client.models.statuses import DeliveryStatus, normalise_status, normaliser
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_minor
 from orders.actions.discount.calculation import AskedDiscount
 from orders.commands.refusals import meaning
@@ -114,7 +114,7 @@ class NamedChoiceField(serializers.ChoiceField):
     default_error_messages = {"invalid_choice": _("“{input}” is none of these: {known}.")}
 
     def to_internal_value(self, data: Any) -> Any:
-        known = words(*map(str, self.choices))
+        known = normaliser(map(str, self.choices))
         return super().to_internal_value((known(data) or data) if isinstance(data, str) else data)
 
     def fail(self, key: str, **facts: Any) -> NoReturn:

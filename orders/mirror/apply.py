@@ -18,6 +18,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Q
 
+from core.advisory_locks import AdvisoryLock
 from core.mirror.change_feed import change_times
 from core.mirror.precedence import FALLBACK, PrecedenceRow
 from core.sql_bulk import insert_rows, update_rows
@@ -203,11 +204,10 @@ def _lock_names(reports: Sequence[OrderReport]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(%s, bucket) FROM unnest(%s::int[]) AS bucket",
-            [_NAME_LOCKS, buckets],
+            [AdvisoryLock.EXTERNAL_ID.value, buckets],
         )
 
 
-_NAME_LOCKS = 0x11C1  # keeps these advisory locks apart from anybody else's in the database
 _NAME_BUCKETS = 1024  # bounds how many a batch can take
 
 

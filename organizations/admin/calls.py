@@ -34,7 +34,7 @@ FAILED, SLOW = "failed", "slow"
 
 _BODIES = ("request", "response", "response_text")
 
-# Names that the hub's own work leaves in the log, where no person asked.
+# Names under which the hub's own work is logged.
 _OWN_WORK = {
     "automatic registration": _("registration of webhooks"),
     "check": _("daily check of balances"),
@@ -129,7 +129,7 @@ class ApiCallAdmin(MirrorAdmin):
     search_help_text = _("iiko's id of an order, or a correlation id")
     sortable_by = ()
     empty_words = _(
-        "Calls appear here once the hub asks iiko for something: check the connection of an API login, say."
+        "Calls appear here once the hub asks iiko for something: check an API login, for example."
     )
     fields = ()
 
@@ -192,7 +192,7 @@ class ApiCallAdmin(MirrorAdmin):
 
 
 def asked_by_text(call: ApiCall) -> str:
-    """Who asked: a person or key by name, the hub's own work in words."""
+    """Name who asked: a person or a key by name, the hub's own work by a label."""
     return str(_OWN_WORK.get(call.requested_by, call.requested_by)) or EMPTY
 
 
@@ -218,13 +218,13 @@ def _page(call: ApiCall, *, sees_orders: bool) -> dict[str, Any]:
             (gettext("Asked by"), asked_by_text(call)),
             (gettext("Attempt"), str(call.attempt)),
         ],
-        "request_json": _laid_out(call.request),
-        "response_json": _laid_out(call.response),
+        "request_json": _formatted(call.request),
+        "response_json": _formatted(call.response),
         "facts": _facts(call, sees_orders),
     }
 
 
-def _laid_out(body: Any) -> SafeString | None:
+def _formatted(body: Any) -> SafeString | None:
     return None if body is None else pretty_json(json.dumps(body, ensure_ascii=False))
 
 

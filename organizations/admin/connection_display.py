@@ -1,4 +1,4 @@
-"""The state of the link to iiko in plain words, and what to do about it."""
+"""The state of the connection to iiko as texts, each with the next step."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def state_badge(login: ApiLogin, state: LoginStatus) -> SafeString:
 
 
 def notices(login: ApiLogin, state: LoginStatus, now: datetime) -> Iterator[Notice]:
-    """What a person should know of a login: severity, title, words."""
+    """List the notices about a login: severity, title, text."""
     if state.problem:
         words = _("Give the API login, or the key, the application id and the client secret together.")
         yield "bad", _("The credentials are not complete"), words
@@ -96,7 +96,7 @@ def check_words(check: LoginCheck, *, now: datetime) -> str:
     elif isinstance(error, IikoBusy):
         advice = _("iiko asked to wait. Try again in %(count)d s.") % {"count": error.retry_after_s + 1}
     elif isinstance(error, IikoNoAnswer | IikoUnreadable):
-        advice = _("Nobody who speaks for iiko answered there. Look at the address and at the network.")
+        advice = _("There was no answer from iiko at this address. Check the address and the network.")
     return f"{advice} ({error})"
 
 

@@ -1,4 +1,4 @@
-"""What stop lists and shifts share in the admin: the present first, names from the dictionaries, a file."""
+"""What the lists of stop lists and shifts share: the current rows first, names, an export."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ State = tuple[str, Any]
 
 
 def moment_text(moment: datetime | None, row: Any) -> SafeString:
-    """A time of a row on the clock of its restaurant, with the zone where the list has several."""
+    """Write a time of a row on the clock of its restaurant, with the zone where the list has several."""
     return clock(moment, row.organization.zone(), now=db_clock.now(), with_offset=row.is_many_zones)
 
 

@@ -1,4 +1,4 @@
-"""What iiko says of a restaurant: its POS terminals, couriers and dictionaries; to be looked at."""
+"""A restaurant's terminal groups, couriers and dictionaries; read-only."""
 
 from __future__ import annotations
 

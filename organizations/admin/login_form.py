@@ -1,4 +1,4 @@
-"""The form of an API login: secrets go in and never come out."""
+"""The form of an API login; it never shows a secret."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def kind_of(login: ApiLogin) -> str:
 
 
 class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc]  # Unfold is untyped
-    """Sends nothing back, not even what was typed a moment ago beside another mistake."""
+    """Never renders its value, not even after an error in another field."""
 
     def format_value(self, value: Any) -> None:
         return None
@@ -111,7 +111,7 @@ class ApiLoginForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
         if kind not in _PARTS:
             return cleaned
         before = {name: getattr(self.instance, name) for name in (*_SECRETS, "app_id")}
-        # Whoever may change the address must not get a secret he was never shown sent to a server of his.
+        # A stored secret is not sent to a changed address: the person who changes it may not know the secret.
         is_moved = cleaned.get("base_url", self.instance.base_url) != self.instance.base_url
         for other, names in _PARTS.items():
             for name in names:

@@ -1,4 +1,4 @@
-"""What the hub asks iiko with: credentials, how they stand, and trying them."""
+"""API logins in the admin: credentials, their state, and a check of them."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ class ApiLoginAdmin(HubAdmin):
         return super().get_fieldsets(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiLogin | None = None) -> tuple[str, ...]:
-        # Its credentials stand in the environment, and so does where they are sent: IIKO_API_URL.
+        # Its credentials are in the environment, and so is their address: IIKO_API_URL.
         return ("name", "base_url") if obj is not None and is_of_environment(obj) else ()
 
     def get_form(
         self, request: HttpRequest, obj: ApiLogin | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
         if obj is not None and is_of_environment(obj):
-            # Its credentials come from the environment, so there is nothing to demand of the form.
+            # Its credentials come from the environment, so the form requires none.
             kwargs["form"] = EnvironmentLoginForm
         return super().get_form(request, obj, change=change, **kwargs)
 
@@ -125,7 +125,7 @@ class ApiLoginAdmin(HubAdmin):
         return [*own, *super().get_urls()]
 
     def check_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask iiko which restaurants it offers, and say so."""
+        """Ask iiko which restaurants the login offers, and show the result."""
         login = self._login(request, pk)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
@@ -135,7 +135,7 @@ class ApiLoginAdmin(HubAdmin):
         return _back(request, login)
 
     def read_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask on GET; on POST have a worker read the restaurants and their dictionaries."""
+        """Ask for confirmation on GET; on POST queue the reading of restaurants and dictionaries."""
         login = self._login(request, pk)
         if request.method != "POST":
             return self._ask_to_read(request)

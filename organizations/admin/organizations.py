@@ -56,7 +56,7 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
         )
         for kind, name in USUAL_TYPE_FIELDS.items():
             if (field := self.fields.get(name)) is None:
-                continue  # one who may only look
+                continue  # no right to change
             of_kind = types.filter(data__kind=kind).order_by("name", "id")
             field.choices = [("", _("not chosen")), *((entry.iiko_id, str(entry)) for entry in of_kind)]  # type: ignore[attr-defined]
             self.initial[name] = self.instance.default_payment_types.get(kind, "")
@@ -96,7 +96,7 @@ class TerminalGroupInline(TabularInline):  # type: ignore[misc]  # Unfold is unt
 
 
 def _usual_type_shown(kind: str) -> Callable[[Any, Organization], str]:
-    """What one who may only look sees in place of the field of that name."""
+    """Make what a person without the right to change sees in place of the field of that name."""
 
     def shown(_self: Any, organization: Organization) -> str:
         type_id = organization.default_payment_types.get(kind)
@@ -108,7 +108,7 @@ def _usual_type_shown(kind: str) -> Callable[[Any, Organization], str]:
 
 
 class OrganizationAdmin(HubAdmin):
-    """Registered in ``iikohub.admin.organizations``, which adds what the inbox knows of a restaurant."""
+    """The page of a restaurant; ``iikohub.admin.organizations`` adds its webhooks and registers it."""
 
     accusative = pgettext_lazy("accusative", "restaurant")
     form = OrganizationForm
@@ -134,7 +134,7 @@ class OrganizationAdmin(HubAdmin):
         return False
 
 
-# What the API's lists ask of members of staff, and what the hall shows to every key.
+# The permissions that the API's lists require of members of staff, and what the hall shows to every key.
 KEY_READS = frozenset(
     {
         "hall.view_personal_data",
@@ -156,7 +156,7 @@ KEY_READS = frozenset(
 
 
 def key_acts() -> set[str]:
-    """Name what a key that acts may do: all the hub has permissions of its own for, and to set webhooks."""
+    """List what a key that acts may do: all permissions of the hub's own, and to set webhooks."""
     own = {
         f"{model._meta.app_label}.{codename}"
         for model in apps.get_models()
@@ -166,7 +166,7 @@ def key_acts() -> set[str]:
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Gives a key nothing that the person who gives it lacks; to take away is always possible."""
+    """Grants a key no right that its giver lacks; rights can always be removed."""
 
     user: Any
 
@@ -197,7 +197,7 @@ class NewApiKeyForm(ApiKeyForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
-        # Said on purpose, so that a forgotten choice does not open everything.
+        # An explicit choice, so that a forgotten one does not grant access to all.
         if bool(self.cleaned_data.get("organizations")) == bool(self.cleaned_data.get("sees_all")):
             raise forms.ValidationError(_("Choose restaurants, or let the key see all of them."))
         return cleaned
@@ -234,12 +234,12 @@ class ApiKeyAdmin(HubAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "organizations":
-            # Boxes to tick, without the menu that adds a restaurant in passing.
+            # Checkboxes, without Django's menu that adds a restaurant.
             return db_field.formfield(widget=UnfoldAdminCheckboxSelectMultipleWidget())
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:
-        """Create the key by the service and show it once; later save the switches only."""
+        """Create the key by ``provisioning`` and show it once; later save the switches only."""
         if change:
             obj.save(update_fields=["name", "is_active", "sees_all", "may_act"])
             return

@@ -1,4 +1,4 @@
-"""Whether a POS answers, in words."""
+"""Whether a POS answers, as texts and badges."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from organizations.models.organization import POS_NEWS_LASTS, TerminalGroup
 
 
 def answers_text(group: TerminalGroup, now: datetime) -> str | SafeString:
-    """Whether the POS of a terminal group answers, as far as iiko said lately."""
+    """Say whether the POS of a terminal group answers, by iiko's last answer."""
     if (since := group.silent_since(now)) is not None:
         zone = vendor_time.zone(group.timezone) if group.timezone else group.organization.zone()
         when = clock_text(since, zone, now=now)
         return badge("problem", _("does not answer since %(when)s") % {"when": when})
-    is_news = group.alive_told_at is not None and now - group.alive_told_at < POS_NEWS_LASTS
-    return badge("on", _("answers")) if is_news else EMPTY
+    is_recent = group.alive_told_at is not None and now - group.alive_told_at < POS_NEWS_LASTS
+    return badge("on", _("answers")) if is_recent else EMPTY
 
 
 def silent_pos_badges(groups: Iterable[TerminalGroup], now: datetime) -> SafeString:
-    """A badge for each POS that does not answer; ``groups`` are such of one restaurant."""
+    """Write a badge for each POS that does not answer; ``groups`` are those of one restaurant."""
     badges = (
         badge(
             "problem",

@@ -24,7 +24,7 @@ ENDED, ALL = "ended", "all"
 STATES = (("", _("On shift now")), (ENDED, _("Ended")), (ALL, _("All")))
 
 LONG = timedelta(hours=24)
-"""An open shift as long as this is doubted: its closing may not have arrived. The limit is our guess."""
+"""The closing of an open shift as long as this may not have arrived. The limit is our guess."""
 
 
 class StateFilter(HubDropdownFilter):
@@ -53,7 +53,7 @@ def employee_text(shift: Any) -> str:
 def state_text(shift: Shift) -> str:
     if shift.is_open:
         return gettext("on shift")
-    return gettext("ended") if shift.closed_at is not None else gettext("its end was not told")
+    return gettext("ended") if shift.closed_at is not None else gettext("its end is not known")
 
 
 def _moment(moment: datetime | None, shift: Shift) -> str:
@@ -71,7 +71,9 @@ class ShiftAdmin(CurrentListAdmin):
     change_form_after_template = "admin/organizations/shift/events.html"
     search_fields = ("employee_id",)  # shows the box; see get_search_results
     search_help_text = _("A part of the name, or iiko's id")
-    empty_words = _("Nobody is on shift, as far as iiko has told. It tells when a shift is opened or closed.")
+    empty_words = _(
+        "Nobody is on shift, as far as iiko has reported. It reports when a shift is opened or closed."
+    )
     readonly_fields = ("employee", "identifier", "role", "state", "group", "opened", "closed", "lasted")
     fields = readonly_fields
     export_name = "shifts"
@@ -110,7 +112,9 @@ class ShiftAdmin(CurrentListAdmin):
             span = shift.span(db_clock.now())
             if span is not None and span > LONG:
                 return badge(
-                    "problem", gettext("on shift"), gettext("For so long? Its closing may not have come.")
+                    "problem",
+                    gettext("on shift"),
+                    gettext("For so long? The report of its closing may be missing."),
                 )
             return badge("on", gettext("on shift"))
         return badge("off" if shift.closed_at else "problem", state_text(shift))
@@ -118,13 +122,13 @@ class ShiftAdmin(CurrentListAdmin):
     @admin.display(description=_("opened at"))
     def opened(self, shift: Shift) -> SafeString:
         if shift.opened_at is None:
-            return SafeString(gettext("not told"))
+            return SafeString(gettext("not known"))
         return moment_text(shift.opened_at, shift)
 
     @admin.display(description=_("closed at"))
     def closed(self, shift: Shift) -> SafeString:
         if shift.closed_at is None and not shift.is_open:
-            return SafeString(gettext("not told"))
+            return SafeString(gettext("not known"))
         return moment_text(shift.closed_at, shift)
 
     @admin.display(description=_("how long"))

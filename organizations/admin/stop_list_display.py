@@ -1,4 +1,4 @@
-"""How fresh the stop lists are, in plain words, and what to do where they are not."""
+"""How fresh the stop lists are, as texts, and what to do where they are not."""
 
 from __future__ import annotations
 

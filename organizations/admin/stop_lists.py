@@ -1,4 +1,4 @@
-"""Stop lists in the admin: what is not to be had now, what was not, for how long, and how fresh that is."""
+"""Stop lists in the admin: what is and was out of stock, for how long, and how fresh the lists are."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class StopListItemAdmin(CurrentListAdmin):
     search_fields = ("product_id",)  # shows the box; see get_search_results
     search_help_text = _("A part of the product's name, or iiko's id")
     empty_words = _(
-        "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko tells of a change, "
+        "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko reports a change, "
         "and every half hour, from restaurants that have an API login."
     )
     readonly_fields = ("product", "identifier", "state", "group", "started", "ended", "lasted")
@@ -133,10 +133,10 @@ class StopListItemAdmin(CurrentListAdmin):
         ]
         return [*own, *super().get_urls()]
 
-    # --- reading again ---------------------------------------------------------------------------------
+    # --- refresh ---------------------------------------------------------------------------------------
 
     def refresh_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask on GET; on POST have the workers read the lists of one restaurant, or of all."""
+        """Ask for confirmation on GET; on POST queue the reading of the lists of one restaurant or all."""
         if not request.user.has_perm("organizations.refresh_stoplistitem"):
             raise PermissionDenied
         restaurant = request.GET.get(ORGANIZATION_PARAMETER, "")
@@ -171,7 +171,7 @@ class StopListItemAdmin(CurrentListAdmin):
     # --- time out of stock -------------------------------------------------------------------------------
 
     def totals_view(self, request: HttpRequest) -> Any:
-        """How long each product was out of stock in the last days; with ``format=csv`` as a file."""
+        """Show how long each product was out of stock in the last days; with ``format=csv`` as a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         asked = request.GET.get("days", "")

@@ -9,11 +9,11 @@ from organizations.models.organization import Organization
 
 
 def has_many_zones() -> bool:
-    """Whether the restaurants run on several clocks, which a list of all of them has to name."""
+    """Tell whether the restaurants are in several time zones, which a list of all of them has to name."""
     return len(Organization.objects.order_by("timezone").values("timezone").distinct()[:2]) > 1
 
 
 def naming_zones(rows: QuerySet[M]) -> QuerySet[M]:
-    """Tell each row ``is_many_zones``: whether a time of a list needs its zone beside it."""
+    """Add ``is_many_zones`` to each row: whether a time in the list needs its zone beside it."""
     named: QuerySet[M] = rows.annotate(is_many_zones=Value(has_many_zones()))
     return named

@@ -1,4 +1,4 @@
-"""Who may see what over the API: a key its organizations, a person what the admin lets them see."""
+"""Access to the API: a key sees its organizations, a person what their permissions allow."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ M = TypeVar("M", bound=Model)
 class HasApiAccess(BasePermission):
     """A usable key, or a signed-in member of staff with the permission the view names.
 
-    A key that may only read is refused here for every method that changes something, so that a new
-    route cannot forget to ask.
+    A read-only key is refused here for every method that changes something, so that a new route cannot
+    forget it.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -36,7 +36,7 @@ class HasApiAccess(BasePermission):
 
 
 def check_may_act(request: Request, permission: str) -> None:
-    """Refuse a key that may only read, and a person without the permission.
+    """Refuse a read-only key, and a person without the permission.
 
     Raises:
         PermissionDenied: 403.
@@ -57,7 +57,7 @@ def _check_key_may_act(key: ApiKey) -> None:
 
 
 def in_scope(request: Request, rows: QuerySet[M], *, path: str = "organization_id") -> QuerySet[M]:
-    """Leave the rows of the organizations the caller may see; ``path`` leads to iiko's organization id."""
+    """Keep the rows of organizations that the caller may see; ``path`` leads to iiko's organization id."""
     key = request.auth
     if not isinstance(key, ApiKey) or key.sees_all:
         return rows

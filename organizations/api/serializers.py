@@ -55,8 +55,8 @@ class TerminalGroupSerializer(serializers.ModelSerializer[TerminalGroup]):
     organization_id = serializers.CharField(read_only=True)
     timezone = serializers.SerializerMethodField(help_text="The clock of its orders.")
     not_answering_since = serializers.SerializerMethodField(
-        help_text="Since when its POS does not answer; null: it does, or nobody asked lately. iiko is asked "
-        "when an order or a command waits for an answer."
+        help_text="Since when its POS does not answer; null: it does, or iiko was not asked lately. iiko is "
+        "asked when an order or a command waits for an answer."
     )
 
     class Meta:
@@ -108,7 +108,7 @@ LONGEST_LISTED = 8000
 
 
 class CallWithBodiesSerializer(CallDetailSerializer):
-    """A row of the list: a body that is too long for it is found whole in ``logs/{id}``."""
+    """A row of the list; ``logs/{id}`` has the whole of a body that is too long for it."""
 
     def to_representation(self, instance: ApiCall) -> dict[str, Any]:
         row = super().to_representation(instance)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from core import db_clock
-from organizations.api.stop_list_serializers import _UNKNOWN
+from organizations.api.stop_list_serializers import NULL_NAME
 from organizations.models.shifts import Shift
 
 
 class ShiftSerializer(serializers.ModelSerializer[Shift]):
     organization_id = serializers.CharField(read_only=True)
-    terminal_group_name = serializers.CharField(read_only=True, allow_null=True, help_text=_UNKNOWN)
+    terminal_group_name = serializers.CharField(read_only=True, allow_null=True, help_text=NULL_NAME)
     employee_name = serializers.CharField(
         read_only=True, allow_null=True, help_text="null for an id that is not among the couriers."
     )
-    role_id = serializers.SerializerMethodField(help_text="iiko's id of the role; null where none was told.")
-    opened_at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="null: nobody told.")
+    role_id = serializers.SerializerMethodField(help_text="iiko's id of the role; null where iiko sent none.")
+    opened_at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="null: not reported.")
     closed_at = serializers.DateTimeField(
-        read_only=True, allow_null=True, help_text="null: it is open, or (`is_open` false) nobody told."
+        read_only=True, allow_null=True, help_text="null: it is open, or (`is_open` false) not reported."
     )
     lasted_s = serializers.SerializerMethodField(
         help_text="Seconds, until now where it is open; null where an end is not known."

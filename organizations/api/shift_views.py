@@ -1,4 +1,4 @@
-"""``shifts``: reading only, in JSON and CSV."""
+"""``shifts``: read-only, in JSON and CSV."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from organizations.name_annotations import with_employee_names, with_group_names
     list=extend_schema(
         summary="Shifts, newest first",
         description="Made of iiko's two messages, opened and closed; either may be missing. `open=true`: who "
-        "is on shift now, as far as iiko has told.",
+        "is on shift now, as far as iiko has reported.",
         parameters=[FORMAT],
     )
 )

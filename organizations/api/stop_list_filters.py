@@ -1,4 +1,4 @@
-"""Filters of the stop lists and of the shifts."""
+"""Filters of the stop lists and of the time out of stock."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class StopListFilter(filters.FilterSet):
         return items.filter(until__isnull=value)
 
     def unchanged(self, items: StopListItemQuerySet, *_: Any) -> QuerySet[Any]:
-        """Both ends are looked at together, in ``filter_queryset``."""
+        """Leave both ends of the period to ``filter_queryset``."""
         return items
 
     def filter_queryset(self, queryset: Any) -> Any:
@@ -67,5 +67,5 @@ class TimeOutOfStockFilter(filters.FilterSet):
         fields: list[str] = []
 
     def unchanged(self, items: StopListItemQuerySet, *_: Any) -> QuerySet[Any]:
-        """The view sums over the period."""
+        """Leave the period to the view, which sums over it."""
         return items

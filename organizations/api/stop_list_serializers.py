@@ -1,4 +1,4 @@
-"""What is out of stock, and who is on shift, as the API shows it."""
+"""What is out of stock, as the API shows it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rest_framework import serializers
 from core import db_clock
 from organizations.models.stop_lists import StopListItem
 
-_UNKNOWN = "null where the dictionaries do not know it."
+NULL_NAME = "null where the dictionaries do not know it."
 
 
 class StopListItemSerializer(serializers.ModelSerializer[StopListItem]):
     organization_id = serializers.CharField(read_only=True)
-    terminal_group_name = serializers.CharField(read_only=True, allow_null=True, help_text=_UNKNOWN)
-    product_name = serializers.CharField(read_only=True, allow_null=True, help_text=_UNKNOWN)
+    terminal_group_name = serializers.CharField(read_only=True, allow_null=True, help_text=NULL_NAME)
+    product_name = serializers.CharField(read_only=True, allow_null=True, help_text=NULL_NAME)
     size_id = serializers.SerializerMethodField(help_text="null: the product has no sizes.")
-    size_name = serializers.CharField(read_only=True, allow_null=True, help_text=_UNKNOWN)
+    size_name = serializers.CharField(read_only=True, allow_null=True, help_text=NULL_NAME)
     balance = serializers.SerializerMethodField(
         help_text="How much is left, decimal text; null where iiko's value could not be read."
     )
@@ -29,7 +29,7 @@ class StopListItemSerializer(serializers.ModelSerializer[StopListItem]):
         read_only=True, allow_null=True, help_text="null: it is on the list now."
     )
     out_of_stock_s = serializers.SerializerMethodField(
-        help_text="Seconds of this stretch, until now where it goes on; 0 while something is left."
+        help_text="Seconds of this interval, until now where it lasts; 0 while something is left."
     )
 
     class Meta:
@@ -66,11 +66,11 @@ class StopListItemSerializer(serializers.ModelSerializer[StopListItem]):
 class TimeOutOfStockSerializer(serializers.Serializer[dict[str, Any]]):
     organization_id = serializers.CharField()
     terminal_group_id = serializers.CharField()
-    terminal_group_name = serializers.CharField(allow_null=True, help_text=_UNKNOWN)
+    terminal_group_name = serializers.CharField(allow_null=True, help_text=NULL_NAME)
     product_id = serializers.CharField()
-    product_name = serializers.CharField(allow_null=True, help_text=_UNKNOWN)
+    product_name = serializers.CharField(allow_null=True, help_text=NULL_NAME)
     size_id = serializers.SerializerMethodField(help_text="null: the product has no sizes.")
-    size_name = serializers.CharField(allow_null=True, help_text=_UNKNOWN)
+    size_name = serializers.CharField(allow_null=True, help_text=NULL_NAME)
     times = serializers.IntegerField(help_text="How often it ran out, as far as it touches the period.")
     out_of_stock_s = serializers.SerializerMethodField(help_text="Seconds of the period with nothing left.")
     is_out_of_stock = serializers.SerializerMethodField(help_text="It is out of stock now.")

@@ -1,4 +1,4 @@
-"""``stop-list`` and ``shifts``: reading only, in JSON and CSV."""
+"""``stop-list`` and ``stop-list/time-out-of-stock``: read-only, in JSON and CSV."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 @extend_schema_view(
     list=extend_schema(
         summary="What is out of stock or running out",
-        description="The stop lists of the terminal groups, newest first. A stretch ends when the product "
-        "leaves the list, runs out, comes back, or is put there again; so what was out of stock and for how "
-        "long is the sum of the stretches with `is_out_of_stock` (`stop-list/time-out-of-stock` adds them).",
+        description="The stop lists of the terminal groups, newest first. An interval ends when the product "
+        "leaves the list, runs out, comes back, or is added again; so what was out of stock and for how "
+        "long is the sum of the intervals with `is_out_of_stock` (`stop-list/time-out-of-stock` adds them).",
         parameters=[FORMAT],
     )
 )

@@ -1,4 +1,4 @@
-"""How often a caller may act: counted in the database, so that all web processes count together."""
+"""Limits of how often a caller may act, counted in the database for all web processes together."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ActionThrottle(BaseThrottle):
 
 
 class SearchThrottle(ActionThrottle):
-    """As many searches that iiko is asked for, counted apart: nobody tries all phones there are."""
+    """The same limit for searches in iiko, counted apart: nobody tries all phones."""
 
     counted = "search:"
 

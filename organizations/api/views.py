@@ -1,4 +1,4 @@
-"""``organizations``, ``terminal-groups``, ``couriers`` and the log of calls to iiko: reading only."""
+"""``organizations``, ``terminal-groups``, ``couriers`` and the log of calls to iiko: read-only."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class CallViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
 
 class UnknownAddress(APIView):
-    """Answers for every address of the API that leads nowhere, so that a program gets JSON there too."""
+    """Answers every unknown address of the API, so that a program gets JSON there too."""
 
     authentication_classes = ()
     permission_classes = ()

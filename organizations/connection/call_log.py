@@ -1,6 +1,6 @@
-"""The log of calls to iiko: taken from the caller at once, written by a thread a moment later.
+"""The log of calls to iiko: the caller queues a record, and a thread writes it a moment later.
 
-A full queue drops the record and counts it; a database that is away costs records, never a call.
+A full queue drops the record and counts it; without a database records are lost, never a call.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _asked_by: ContextVar[str] = ContextVar("asked_by", default="")
 
 @contextmanager
 def asked_by(name: str) -> Iterator[None]:
-    """Name who causes the calls made inside; an empty name leaves an outer one."""
+    """Set who causes the calls made inside; an empty name keeps the outer one."""
     token = _asked_by.set(name or _asked_by.get())
     try:
         yield
@@ -64,7 +64,7 @@ class _Note:
 
 
 class CallLog:
-    """A bounded queue and the thread that empties it; safe to use from any thread and after a fork."""
+    """A bounded queue and the thread that writes it; safe to use from any thread and after a fork."""
 
     def __init__(self, size: int = LONGEST_QUEUE) -> None:
         self._size = size
@@ -75,12 +75,12 @@ class CallLog:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._writing = threading.Lock()
-        self._wake = threading.Event()
+        self._is_filled = threading.Event()
         self._stopping = False
         self.dropped = 0
 
     def note(self, login_id: int, record: CallRecord) -> None:
-        """Take a record; returns at once. Meant for ``Transport(on_call=…)``."""
+        """Queue a record and return at once; for ``Transport(on_call=…)``."""
         try:
             self._queue.put_nowait(_Note(login_id, _asked_by.get(), record))
         except queue.Full:
@@ -92,7 +92,7 @@ class CallLog:
             self._ensure_thread()
 
     def flush(self) -> int:
-        """Write what is waiting, in the calling thread; returns how many rows were written."""
+        """Write what is queued, in the calling thread; return how many rows were written."""
         written = 0
         with self._writing:
             while notes := self._take():
@@ -100,9 +100,9 @@ class CallLog:
         return written
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """Let the thread write what is waiting and end; without a thread write it here."""
+        """Let the thread write what is queued and end."""
         self._stopping = True
-        self._wake.set()
+        self._is_filled.set()
         thread = self._thread
         if thread is not None and thread.is_alive():
             thread.join(timeout_s)
@@ -110,7 +110,7 @@ class CallLog:
         self._stopping = False
 
     def forget(self) -> None:
-        """Drop what is waiting: after a fork it is the parent's to write."""
+        """Drop what is queued: after a fork the parent writes it."""
         self._restart()
 
     def _take(self) -> list[_Note]:
@@ -123,7 +123,7 @@ class CallLog:
         return notes
 
     def _ensure_thread(self) -> None:
-        self._wake.set()
+        self._is_filled.set()
         if self._thread is not None and self._thread.is_alive():
             return
         with self._starting:
@@ -133,19 +133,19 @@ class CallLog:
 
     def _run(self) -> None:
         while not self._stopping:
-            if not self._wake.wait(_IDLE_S):
-                connection.close()  # nobody called for a while: give the connection back
+            if not self._is_filled.wait(_IDLE_S):
+                connection.close()  # no calls for a while: release the connection
                 continue
-            self._wake.clear()
+            self._is_filled.clear()
             time.sleep(0.05)  # calls come in bursts
-            self._write_waiting()
-        self._write_waiting()
+            self._write_queued()
+        self._write_queued()
         connection.close()
 
-    def _write_waiting(self) -> None:
+    def _write_queued(self) -> None:
         try:
             self.flush()
-        except Exception:  # the thread's outermost loop: a lost batch is told, the next one is written
+        except Exception:  # the thread's outermost loop: a lost batch is logged, the next one is written
             logger.exception("call_log.failed")
             connection.close()
 
@@ -162,7 +162,7 @@ def _write(notes: Sequence[_Note]) -> int:
         calls = [call for call in calls if _is_written(call) or _is_written(_without_bodies(call))]
         if lost := len(notes) - len(calls):
             logger.warning("call_log.refused", extra={"count": lost, "error": type(error).__name__})
-    _note_logins(notes)
+    _update_logins(notes)
     return len(calls)
 
 
@@ -229,8 +229,8 @@ def _order_of(record: CallRecord) -> str:
     return str(one)[:200] if isinstance(one, str) else ""
 
 
-def _note_logins(notes: Sequence[_Note]) -> None:
-    """Show on each login when it was last used and what is wrong with it."""
+def _update_logins(notes: Sequence[_Note]) -> None:
+    """Store on each login when it was last used and what is wrong with it."""
     for login_id in {note.login_id for note in notes}:
         records = [note.record for note in notes if note.login_id == login_id]
         changes: dict[str, Any] = {"last_used_at": max(record.started_at for record in records)}
@@ -250,7 +250,7 @@ def _note_logins(notes: Sequence[_Note]) -> None:
 
 
 def forget_old_calls(*, days: int = 30, now: datetime | None = None, batch: int = 5000) -> int:
-    """Delete calls begun more than ``days`` ago, a batch in each transaction; returns how many."""
+    """Delete calls that began more than ``days`` ago, a batch in each transaction; return how many."""
     before = (now or db_clock.now()) - timedelta(days=days)
     deleted = 0
     while True:

@@ -1,6 +1,6 @@
-"""What processes that share a login share of it: its token, its pauses, its circuits.
+"""The state of the client that processes share for a login: its token, its pauses, its circuits.
 
-Each step is one statement or one short transaction; no lock is held while iiko is asked. That works
+Each step is one statement or one short transaction; no lock is held during a call to iiko. That works
 behind pgbouncer too, where advisory locks of a session do not.
 """
 
@@ -25,11 +25,11 @@ from iiko_client.http.errors import IikoNoAnswer
 from iiko_client.http.rate_limits import Pause
 from organizations.models.connection import IikoCircuit, IikoPause, IikoToken
 
-# A token request ends within the client's timeouts (5 s to connect, 20 s to read). A holder that
-# died keeps the others waiting for so long at most.
+# A token request ends within the client's timeouts (5 s to connect, 20 s to read). Where the holder of the
+# lease dies, the others wait for so long at most.
 LEASE = timedelta(seconds=40)
 PATIENCE_S = 60.0
-_LOOK_AGAIN_S = 0.05
+_RETRY_S = 0.05
 
 
 class DatabaseTokenStore:
@@ -54,7 +54,7 @@ class DatabaseTokenStore:
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """Hold the right to ask for a token: a lease on the row, which ends by itself."""
+        """Hold a lease on the row while a token is requested; it expires by itself."""
         holder = uuid.uuid4().hex
         IikoToken.objects.bulk_create([IikoToken(api_login_id=self._login_id)], ignore_conflicts=True)
         self._acquire(holder)
@@ -65,13 +65,13 @@ class DatabaseTokenStore:
 
     def _acquire(self, holder: str) -> None:
         free = self._row.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now()))
-        give_up_at = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not free.update(lease_holder=holder, lease_until=Now() + LEASE):
-            if time.monotonic() > give_up_at:
+            if time.monotonic() > deadline:
                 raise IikoNoAnswer(
                     "another process is asking for a token and does not come back", operation="access_token"
                 )
-            time.sleep(_LOOK_AGAIN_S * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+            time.sleep(_RETRY_S * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
 
 
 class DatabasePauses:
@@ -133,7 +133,7 @@ class DatabaseBreaker:
 
 
 def forget_old_circuits(*, now: datetime) -> int:
-    """Delete circuits without a failure for a day: each wallet that ever refused has one."""
+    """Delete circuits without a failure for a day; return how many. Each wallet that refused has one."""
     before = (now - timedelta(days=1)).isoformat()
     deleted, _per_model = IikoCircuit.objects.filter(state__last_failure_at__lt=before).delete()
     return deleted

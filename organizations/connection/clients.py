@@ -1,4 +1,4 @@
-"""The way to iiko for a restaurant: which login, and one transport for it in each process."""
+"""Clients for a restaurant: which login, and one transport for it in each process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop as _
 from core import db_clock
 from core.errors import HubError
 from iiko_client.client import IikoClient
-from iiko_client.endpoints.base import Body, Reading
+from iiko_client.endpoints.base import AnswerReader, Body
 from iiko_client.http.auth import V1, V2, Credentials
 from iiko_client.http.circuit_breaker import Priority
 from iiko_client.http.transport import Transport
@@ -36,7 +36,7 @@ class BadApiLogin(HubError):
 
 
 class HubClient(IikoClient):
-    """A client whose calls are logged under the name of who asked for them."""
+    """A client whose calls are logged with the name of who asked for them."""
 
     def __init__(
         self,
@@ -50,9 +50,9 @@ class HubClient(IikoClient):
         super().__init__(transport, priority=priority, wait_s=wait_s, before_write=before_write)
         self._requested_by = requested_by
 
-    def _ask(self, body: Body) -> Reading:
+    def _call(self, body: Body) -> AnswerReader:
         with asked_by(self._requested_by):
-            return super()._ask(body)
+            return super()._call(body)
 
 
 def iiko_for(
@@ -63,7 +63,7 @@ def iiko_for(
     wait_s: float = 0.0,
     before_write: Callable[[], None] | None = None,
 ) -> IikoClient:
-    """Return a client for a restaurant. Not to be used inside a transaction: its calls take seconds.
+    """Return a client for a restaurant. Do not use it inside a transaction: its calls take seconds.
 
     ``before_write``: see ``OperationGroup``.
 
@@ -81,7 +81,7 @@ def iiko_for(
 
 
 def login_of(organization: Organization) -> ApiLogin:
-    """Return the login a restaurant is asked with: its own, else the environment's.
+    """Return the login of a restaurant: its own, else the environment's.
 
     Raises:
         NoApiLogin: there is none that is active.
@@ -138,7 +138,7 @@ def credentials_of(login: ApiLogin) -> Credentials:
 
 
 def ensure_environment_login() -> ApiLogin | None:
-    """Return the row of the login given by environment variables, written again where they changed."""
+    """Return the login given by environment variables; update its row where they changed."""
     if not settings.IIKO_API_KEY:
         return None
     is_v2 = bool(settings.IIKO_APP_ID)
@@ -163,12 +163,12 @@ class _Kept:
 
 
 def may_be_private(base_url: str) -> bool:
-    """Whether the installation itself vouches for an address: by a setting, or as its own server of iiko."""
+    """Tell whether the installation allows a private address: by a setting, or as its own server of iiko."""
     return settings.IIKO_ALLOW_PRIVATE_ADDRESSES or base_url == settings.IIKO_API_URL
 
 
 class Transports:
-    """One transport for each login of this process, made again when the row changed."""
+    """One transport for each login of this process, replaced when the row changed."""
 
     def __init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
@@ -181,20 +181,20 @@ class Transports:
         with self._lock:
             kept = self._kept.get(login.pk)
             if kept is None or kept.fingerprint != fingerprint:
-                # Calls under way on the former one end in peace: it is left to be collected.
+                # The former one is not closed: calls under way on it go on.
                 kept = _Kept(fingerprint, _transport(login, base_url, credentials, fingerprint))
                 self._kept[login.pk] = kept
             return kept.transport
 
     def close(self) -> None:
-        """End all connections; the next client makes new ones."""
+        """Close all connections; the next client opens new ones."""
         with self._lock:
             kept, self._kept = self._kept, {}
         for one in kept.values():
             one.transport.close()
 
     def forget(self) -> None:
-        """Start again: connections must not be shared with a forked process."""
+        """Start empty: connections must not be shared with a forked process."""
         self._lock = threading.Lock()
         self._kept = {}
 
@@ -205,7 +205,7 @@ def _fingerprint(base_url: str, credentials: Credentials) -> str:
 
 
 def key_of(login: ApiLogin) -> str:
-    """Return under which name the pauses and circuits of a login are kept.
+    """Return the key under which the pauses and circuits of a login are stored.
 
     Raises:
         BadApiLogin: the login lacks a part of its credential.
@@ -223,7 +223,7 @@ def _transport(login: ApiLogin, base_url: str, credentials: Credentials, fingerp
         return Transport(
             base_url=base_url,
             credentials=credentials,
-            # A change of credential starts with clean circuits: what was wrong with the former is past.
+            # A new credential starts with closed circuits: failures of the former do not count.
             key=_key(login, fingerprint),
             tokens=DatabaseTokenStore(login_id=login.pk, credential=fingerprint),
             pauses=DatabasePauses(),

@@ -1,4 +1,4 @@
-"""How a login stands with iiko at the moment, and a call that tries it."""
+"""The present state of a login with iiko, and a call that checks it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from organizations.models.connection import ApiLogin, IikoCircuit, IikoPause, Ii
 
 @dataclass(frozen=True, slots=True)
 class CircuitState:
-    """A circuit that is not simply closed; without an operation it is the whole login's."""
+    """A circuit with failures; without an operation it is the whole login's."""
 
     operation: str
     organization_id: str
     failures: int
     open_until: datetime | None
     is_half_open: bool
-    """The time is over, and the next call tries whether iiko is well again."""
+    """The pause is over, and the next call is the probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class LoginStatus:
 
     @property
     def is_stopped(self) -> bool:
-        """Nothing at all is sent with this login at the moment."""
+        """Tell whether nothing at all is sent with this login now."""
         return any(one.open_until and not one.is_half_open and not one.operation for one in self.circuits)
 
 
@@ -70,7 +70,7 @@ def _circuits(key: str, now: datetime) -> list[CircuitState]:
         path, _, organization = row.name.removeprefix(key).strip("/").rpartition("/")
         operation = _operation_of(path)
         if circuit.open_until is None and (operation != path or not circuit.failures):
-            continue  # what a wallet refuses in the ordinary course
+            continue  # refusals of the trade, as of an empty wallet
         found.append(
             CircuitState(
                 operation=operation,
@@ -84,20 +84,20 @@ def _circuits(key: str, now: datetime) -> list[CircuitState]:
 
 
 def _operation_of(path: str) -> str:
-    """The operation of a circuit, without the wallet it may be about."""
+    """Return the operation of a circuit, without the wallet it may be about."""
     return next((name for name in OPERATIONS if path.startswith(f"{name}/")), path)
 
 
 @dataclass(frozen=True, slots=True)
 class LoginCheck:
-    """What a try of the login brought: the restaurants it offers, or why there are none."""
+    """The result of a check: the restaurants that the login offers, or why there are none."""
 
     restaurants: tuple[str, ...] = ()
     error: IikoError | HubError | None = None
 
 
 def check_login(login: ApiLogin, *, requested_by: str) -> LoginCheck:
-    """Ask iiko for the restaurants of a login, once and at once; raises nothing of iiko's."""
+    """Ask iiko for the restaurants of a login, once; an error is part of the result."""
     try:
         client = client_for(login, priority=Priority.OPERATOR, requested_by=requested_by)
         offered = client.organizations()

@@ -1,7 +1,7 @@
 """Read restaurants and their dictionaries from iiko into the hub.
 
-Written again only where something changed; what is gone from iiko is marked, not removed. A zone or a
-name that an operator set (it differs from what iiko said last) is kept.
+Rows are written only where something changed; what is gone from iiko is marked, not removed. A zone or a
+name that an operator set (it differs from iiko's last one) is kept.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ M = TypeVar("M", TerminalGroup, Courier, DictionaryEntry)
 Report = Callable[[str], None]
 Row = dict[str, Any]
 
-# A 429 is waited out for so long: nobody waits for this work.
+# How long 429s are waited out: nobody waits for this work.
 PATIENCE_S = 60.0
 UNKNOWN_ZONE = "UTC"
 
@@ -43,7 +43,7 @@ UNKNOWN_ZONE = "UTC"
 class SyncResult:
     """What a run read and changed; ``failures`` are sentences for an operator.
 
-    ``is_answered``: iiko told which restaurants there are, whatever became of them.
+    ``is_answered``: iiko answered which restaurants there are, whether or not they could be read.
     """
 
     is_answered: bool = False
@@ -64,12 +64,14 @@ class SyncResult:
 def sync_login(login: ApiLogin, *, now: datetime, report: Report) -> SyncResult:
     """Read all restaurants of a login; one that fails does not stop the others.
 
-    Raises nothing of iiko's: what failed is in the result, and on the login. ``report`` gets a line for
-    each restaurant.
+    An error of iiko is part of the result, and stands on the login. ``report`` gets a line for each
+    restaurant.
     """
     result = _sync_login(login, now, report)
-    told = {"sync_error": "\n".join(result.failures)}
-    ApiLogin.objects.filter(pk=login.pk).update(**told, **({"synced_at": now} if result.is_answered else {}))
+    changes: Row = {"sync_error": "\n".join(result.failures)}
+    if result.is_answered:
+        changes["synced_at"] = now
+    ApiLogin.objects.filter(pk=login.pk).update(**changes)
     return result
 
 
@@ -108,7 +110,7 @@ def _sync_login(login: ApiLogin, now: datetime, report: Report) -> SyncResult:
             if _concerns_login(error):
                 result.failures.append(f"Login {login.name!r}: stopped, the rest would be refused too.")
                 break
-    _mention_missing(login, offered, report)
+    _report_missing(login, offered, report)
     return result
 
 
@@ -118,7 +120,7 @@ def _concerns_login(error: IikoError) -> bool:
     return isinstance(error, IikoBlocked)
 
 
-def _mention_missing(login: ApiLogin, offered: Sequence[OrganizationInfo], report: Report) -> None:
+def _report_missing(login: ApiLogin, offered: Sequence[OrganizationInfo], report: Report) -> None:
     missing = login.organizations.filter(is_active=True).exclude(iiko_id__in=[info.id for info in offered])
     for organization in missing:
         report(f"{organization.name}: no longer among the restaurants of the login {login.name!r}.")
@@ -131,7 +133,7 @@ def _label(info: OrganizationInfo) -> str:
 def _sync_organization(
     client: IikoClient, login: ApiLogin, info: OrganizationInfo, now: datetime, report: Report
 ) -> SyncResult:
-    # First, because a new restaurant has no clock without its terminal groups.
+    # First, because a new restaurant takes its time zone from its terminal groups.
     groups = client.terminal_groups(organization_ids=[info.id])
     result = SyncResult(organizations=1)
     with transaction.atomic():
@@ -176,8 +178,8 @@ def _keep_organization(
         "currency": _currency(info.currency),
         "api_login": login,
     }
-    # A starting worker and the command may both find a restaurant for the first time: there is no row to
-    # lock yet, and the second of the two goes on with the row of the first.
+    # A starting worker and the command may both find a new restaurant: there is no row to lock yet, and the
+    # second of the two continues with the row of the first.
     rows = Organization.objects.select_for_update(no_key=True)
     organization, is_new = rows.get_or_create(iiko_id=info.id, defaults=new | facts)
     if is_new:
@@ -200,7 +202,7 @@ def _currency(text: str | None) -> str:
 
 
 def _common_zone(groups: Iterable[TerminalGroupInfo]) -> str:
-    """The zone most terminal groups are in; empty where none can be read."""
+    """Return the zone of most terminal groups; empty where none can be read."""
     zones = Counter(zone for group in groups if (zone := _readable_zone(group.time_zone)))
     return min(zones, key=lambda zone: (-zones[zone], zone)) if zones else ""
 
@@ -216,15 +218,15 @@ def _readable_zone(text: str | None) -> str:
 
 def _zone_of_organization(organization: Organization, zone: str) -> Row:
     is_guess = organization.timezone == UNKNOWN_ZONE and not organization.vendor_timezone
-    if zone and is_guess and organization.vendor_name:  # found by a run that learned no zone
+    if zone and is_guess and organization.vendor_name:  # from a run without a zone
         return {"timezone": zone, "vendor_timezone": zone}
     return _unless_overridden(organization, "timezone", zone) if zone else {}
 
 
-def _unless_overridden(row: Organization | TerminalGroup, name: str, said: str) -> Row:
-    """Return what changes when iiko says ``said``: not the field itself where an operator set it."""
+def _unless_overridden(row: Organization | TerminalGroup, name: str, value: str) -> Row:
+    """Return what changes with iiko's ``value``: not the field itself where an operator set it."""
     is_ours = getattr(row, name) != getattr(row, f"vendor_{name}")
-    return {f"vendor_{name}": said} | ({} if is_ours else {name: said})
+    return {f"vendor_{name}": value} | ({} if is_ours else {name: value})
 
 
 def _keep_groups(organization: Organization, groups: Iterable[TerminalGroupInfo], result: SyncResult) -> None:
@@ -297,7 +299,7 @@ def _plain(value: Any) -> Any:
 def _read_menu_if_possible(
     client: IikoClient, organization: Organization, result: SyncResult, report: Report
 ) -> None:
-    """A login without a right to the menu is good for all else: stop lists then tell products by id."""
+    """Read the menu. A login without a right to it serves for all else; stop lists then show product ids."""
     try:
         _read_menu(client, organization, result)
     except IikoError as error:
@@ -306,10 +308,10 @@ def _read_menu_if_possible(
 
 
 def _read_menu(client: IikoClient, organization: Organization, result: SyncResult) -> None:
-    """Names of products and sizes, which stop lists tell by id only.
+    """Read the names of products and sizes; stop lists have ids only.
 
-    Whether iiko answers with the whole menu or with what changed since the revision is not documented
-    (OpenAPI, NomenclatureRequest, read 2026-11): what an answer leaves out is not taken for gone.
+    Whether iiko answers with the whole menu or with the changes since the revision is not documented
+    (docs/iiko.md#menu-by-revision): what an answer leaves out is not taken for gone.
     """
     menu = client.menu(organization_id=organization.iiko_id, start_revision=organization.menu_revision)
     with transaction.atomic():
@@ -343,9 +345,9 @@ _DICTIONARIES: dict[str, Callable[[IikoClient, Organization, SyncResult], None]]
 def _keep(
     model: type[M], scope: Row, wanted: dict[str, Row], result: SyncResult, *, is_all: bool = True
 ) -> None:
-    """Make the rows of ``scope`` say what iiko says; write only what differs.
+    """Make the rows of ``scope`` equal to ``wanted``; write only what differs.
 
-    What is not wanted any more is gone from iiko, unless ``wanted`` is not all there is.
+    A row that is not wanted is marked as gone from iiko, unless ``wanted`` is only a part (``is_all``).
     """
     # One run at a time for a restaurant; writing events (which refer to it) does not wait.
     Organization.objects.select_for_update(no_key=True).get(pk=scope["organization"].pk)

@@ -1,4 +1,4 @@
-"""Keys of integrators: who may read and act over the API."""
+"""API keys of integrators, and how often each caller acts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ApiKey(models.Model):
         return hmac.compare_digest(self.digest, self.digest_of(key))
 
     def note_use(self, now: datetime) -> None:
-        """Remember the use, at most once a minute, so that a busy key costs no write per request."""
+        """Store the time of use, once a minute at most: a busy key costs no write per request."""
         if self.last_used_at is None or now - self.last_used_at > timedelta(minutes=1):
             type(self).objects.filter(pk=self.pk).update(last_used_at=now)
 

@@ -1,7 +1,4 @@
-"""Machines whose clocks are wrong.
-
-Imported by ``organizations.models.organization``, so that Django finds these models there.
-"""
+"""Machines whose clocks are wrong."""
 
 from __future__ import annotations
 
@@ -11,12 +8,12 @@ from django.db import models
 from django.db.models.functions import Now
 
 FORGOTTEN_AFTER = timedelta(minutes=3)
-"""A process that runs tells every half minute."""
+"""A running process reports every half minute."""
 
 
 class ClockSkewQuerySet(models.QuerySet["ClockSkew"]):
     def current(self) -> ClockSkewQuerySet:
-        """Those whose processes still told of it lately, the worst first."""
+        """Keep those reported lately by a running process, the worst first."""
         worst_first = models.functions.Abs("skew_s").desc()
         return self.filter(seen_at__gt=Now() - FORGOTTEN_AFTER).order_by(worst_first)
 
@@ -24,7 +21,7 @@ class ClockSkewQuerySet(models.QuerySet["ClockSkew"]):
 class ClockSkew(models.Model):
     """A machine whose clock differs from the database's by more than ``db_clock.SKEWED_S``.
 
-    ``role``: what of the hub runs there. Written by ``db_clock``; a clock that is right has no row.
+    ``role``: the process (web, worker). Written by ``core.db_clock``; a clock that is right has no row.
     """
 
     host = models.CharField(max_length=200)

@@ -1,7 +1,4 @@
-"""What the hub knows of its link to iiko: credentials, shared state of the client, calls, dictionaries.
-
-Imported by ``organizations.models.organization``, so that Django finds these models there.
-"""
+"""The connection to iiko: logins, the shared state of the client, and the log of calls."""
 
 from __future__ import annotations
 
@@ -58,9 +55,9 @@ class ApiLogin(models.Model):
 
 
 class IikoToken(models.Model):
-    """The token of a login, shared by all processes; written by whoever holds the lease.
+    """The token of a login, shared by all processes; written by the holder of the lease.
 
-    ``credential`` tells with which credential it was asked for: a changed login does not use it.
+    ``credential`` is the fingerprint of the credential it was issued for: a changed login does not use it.
     """
 
     api_login = models.OneToOneField(
@@ -133,7 +130,7 @@ CALL_BODIES = ("request", "response", "response_text")
 class ApiCall(models.Model):
     """One physical request to iiko and its answer, without secrets. Written by the call log, never changed.
 
-    Ids are plain text: a call is remembered whether or not its organization or order is here.
+    Ids are plain text: a call is kept whether or not its organization or order is in the hub.
     """
 
     operation = models.CharField(_("operation"), max_length=100)

@@ -1,4 +1,4 @@
-"""Couriers and the other dictionaries of a restaurant, as iiko told them."""
+"""Couriers and the other dictionaries of a restaurant, as iiko has them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class DictionaryKind(models.TextChoices):
 
 
 class DictionaryEntry(models.Model):
-    """An entry of one of iiko's dictionaries; ``data`` holds what else iiko says of it.
+    """An entry of one of iiko's dictionaries; ``data`` holds its other fields.
 
     Amounts in ``data`` end in ``_minor`` and are whole; percentages are text. Written by the
     synchronisation. What is gone from iiko stays, marked: old orders name it.

@@ -1,4 +1,4 @@
-"""Restaurants as iiko knows them, and who may read their orders over the API."""
+"""Restaurants and their terminal groups."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Organization(models.Model):
             "iiko's id of the type that is meant where only a kind is asked for: Card, Cash, External."
         ),
     )
-    # What iiko said last. A name or zone that differs from it was set here and is kept.
+    # iiko's last values. A name or zone that differs from them was set by an operator and is kept.
     vendor_name = models.CharField(_("name in iiko"), max_length=200, blank=True, editable=False)
     vendor_timezone = models.CharField(_("time zone in iiko"), max_length=64, blank=True, editable=False)
     pos_version = models.CharField(_("version of the POS"), max_length=100, blank=True, editable=False)
@@ -95,7 +95,7 @@ class Organization(models.Model):
 
 
 POS_NEWS_LASTS = timedelta(minutes=10)
-"""Older answers to whether a POS answers claim nothing."""
+"""An older answer of iiko to whether a POS answers does not count."""
 
 
 class TerminalGroupQuerySet(models.QuerySet["TerminalGroup"]):
@@ -103,9 +103,9 @@ class TerminalGroupQuerySet(models.QuerySet["TerminalGroup"]):
         return self.filter(is_deleted=False, is_in_sleep=False)
 
     def silent(self, now: datetime) -> TerminalGroupQuerySet:
-        """Whose POS does not answer, by what iiko said not long ago."""
-        told = self.in_use().filter(alive_told_at__gte=now - POS_NEWS_LASTS)
-        return told.filter(not_answering_since__isnull=False)
+        """Keep those whose POS does not answer, by a recent answer of iiko."""
+        recent = self.in_use().filter(alive_told_at__gte=now - POS_NEWS_LASTS)
+        return recent.filter(not_answering_since__isnull=False)
 
 
 class TerminalGroup(models.Model):
@@ -132,7 +132,7 @@ class TerminalGroup(models.Model):
     pos_version = models.CharField(_("version of the POS"), max_length=100, blank=True, editable=False)
     is_in_sleep = models.BooleanField(_("asleep"), default=False, editable=False)
     is_deleted = models.BooleanField(_("deleted in iiko"), default=False, editable=False)
-    # Whether the POS answers; iiko is asked when something waits for it (see webhooks.monitoring.pos_watch).
+    # Whether the POS answers; iiko is asked when an order or a command waits (webhooks.monitoring.pos_watch).
     alive_asked_at = models.DateTimeField(null=True, editable=False)
     alive_told_at = models.DateTimeField(_("asked whether it answers"), null=True, editable=False)
     not_answering_since = models.DateTimeField(_("does not answer since"), null=True, editable=False)
@@ -154,7 +154,7 @@ class TerminalGroup(models.Model):
         return self.name
 
     def silent_since(self, now: datetime) -> datetime | None:
-        """Return since when its POS does not answer; None: it does, or nobody asked lately."""
-        is_news = self.alive_told_at is not None and self.alive_told_at >= now - POS_NEWS_LASTS
+        """Return since when its POS does not answer; None: it does, or iiko was not asked lately."""
+        is_recent = self.alive_told_at is not None and self.alive_told_at >= now - POS_NEWS_LASTS
         is_used = not (self.is_deleted or self.is_in_sleep)
-        return self.not_answering_since if is_news and is_used else None
+        return self.not_answering_since if is_recent and is_used else None

@@ -1,7 +1,4 @@
-"""Shifts of a restaurant's people.
-
-Imported by ``organizations.models.organization``, so that Django finds these models there.
-"""
+"""Shifts of a restaurant's people."""
 
 from __future__ import annotations
 
@@ -16,16 +13,16 @@ from organizations.fields import StampField
 
 class ShiftQuerySet(models.QuerySet["Shift"]):
     def open(self) -> ShiftQuerySet:
-        """On shift now, as far as iiko has told."""
+        """Keep those that last now, as far as iiko has reported."""
         return self.filter(is_open=True)
 
 
 class Shift(models.Model):
     """A shift of somebody at a terminal group, made of iiko's two messages: opened, closed.
 
-    Either may be missing. An opening that another opening follows ended at a time nobody told
-    (``closed_at`` null, not open); a closing that follows no opening began at one (``opened_at`` null).
-    Written by ``services.shifts``, which makes the same rows of the same messages in any order.
+    Either may be missing. A shift whose opening is followed by another opening has no known end
+    (``closed_at`` null, not open); one of a closing alone has no known beginning (``opened_at`` null).
+    Written by ``shifts.pairing``, which makes the same rows of the same messages in any order.
     """
 
     organization = models.ForeignKey(
@@ -76,6 +73,6 @@ class Shift(models.Model):
         return self.opening_role_id or self.closing_role_id
 
     def span(self, now: datetime) -> timedelta | None:
-        """How long it lasted, or lasts; None where a half of it is not known."""
+        """Return how long it lasted, or lasts; None where an end is not known."""
         end = now if self.is_open else self.closed_at
         return None if self.opened_at is None or end is None else max(end - self.opened_at, timedelta())

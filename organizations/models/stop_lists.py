@@ -1,7 +1,4 @@
-"""Stop lists: how they are kept fresh, what is on them, and what was on them and for how long.
-
-Imported by ``organizations.models.organization``, so that Django finds these models there.
-"""
+"""Stop lists: how they are read, what is on them, and what was on them and for how long."""
 
 from __future__ import annotations
 
@@ -16,10 +13,10 @@ from organizations.fields import StampField
 
 
 class StopListReading(models.Model):
-    """How the stop lists of a restaurant are read from iiko: what waits, who is at it, how it went.
+    """The reading of a restaurant's stop lists from iiko: what is due, who holds the lease, the last result.
 
-    ``wanted_at``: all lists are to be read, whatever changed. ``lease_until``: somebody is asking iiko.
-    Written by ``services.stop_lists``, under a lock on the row.
+    ``wanted_at``: all lists are to be read, whatever changed. ``lease_until``: a worker is asking iiko.
+    Written by ``stop_lists.refresh``, under a lock on the row.
     """
 
     organization = models.OneToOneField(
@@ -51,15 +48,15 @@ class StopListReading(models.Model):
 
 class StopListGroupQuerySet(models.QuerySet["StopListGroup"]):
     def due(self) -> StopListGroupQuerySet:
-        """Told to have changed, and not read since."""
+        """Keep those reported as changed and not read since."""
         return self.filter(changed_since__isnull=False)
 
 
 class StopListGroup(models.Model):
-    """What a restaurant's terminal group told of its stop list; written by the handler of StopListUpdate.
+    """The changes that a terminal group reported of its stop list; written by the handler of StopListUpdate.
 
-    ``changes`` counts the messages: it tells whether one came while the list was being read.
-    ``changed_since`` is the first that no reading has followed, null when there is none.
+    ``changes`` counts the messages: it shows whether one came while the list was being read.
+    ``changed_since`` is the time of the first that no reading has followed, null when there is none.
     """
 
     organization = models.ForeignKey(
@@ -74,7 +71,7 @@ class StopListGroup(models.Model):
     changes = models.PositiveBigIntegerField(_("messages"), default=0)
     changed_since = models.DateTimeField(_("changed since"), null=True)
     changed_at = models.DateTimeField(_("last change"), null=True)
-    is_full = models.BooleanField(_("made again"), default=False)
+    is_full = models.BooleanField(_("reported in full"), default=False)
     read_at = models.DateTimeField(_("read"), null=True)
 
     objects = StopListGroupQuerySet.as_manager()
@@ -100,15 +97,15 @@ class StopListGroup(models.Model):
 
 class StopListItemQuerySet(models.QuerySet["StopListItem"]):
     def current(self) -> StopListItemQuerySet:
-        """On a stop list now, as far as it was read."""
+        """Keep what is on a stop list now, as far as the lists were read."""
         return self.filter(until__isnull=True)
 
     def within(self, since: datetime, until: datetime) -> StopListItemQuerySet:
-        """Was on a list at some time of this period."""
+        """Keep what was on a list at some time of this period."""
         return self.filter(Q(until__gt=since) | Q(until__isnull=True), since__lt=until)
 
     def timed(self, since: datetime, until: datetime) -> StopListItemQuerySet:
-        """Add ``out_for``: how long of this period there was nothing left of it."""
+        """Add ``out_for``: how long the product was out of stock in this period."""
         ended = Least(Coalesce("until", Value(until)), Value(until))
         length = ended - Greatest("since", Value(since))
         return self.annotate(
@@ -121,11 +118,11 @@ class StopListItemQuerySet(models.QuerySet["StopListItem"]):
 
 
 class StopListItem(models.Model):
-    """A stretch of time for which a product stood on the stop list of a terminal group.
+    """An interval during which a product was on the stop list of a terminal group.
 
     It ends when the product leaves the list, runs out or comes back (``is_out_of_stock`` changes), or iiko
-    says that it was put there again. So time out of stock is the sum of the stretches that say so.
-    Written by ``services.stop_lists`` from what iiko answered.
+    reports that it was added again. So the time out of stock is the sum of the intervals with that flag.
+    Written by ``stop_lists.intervals`` from iiko's answers.
     """
 
     organization = models.ForeignKey(
@@ -182,5 +179,5 @@ class StopListItem(models.Model):
         return getattr(self, "product_name", None) or self.product_id
 
     def span(self, now: datetime) -> timedelta:
-        """How long it stood, or stands, there."""
+        """Return how long it was, or has been, on the list."""
         return max((self.until or now) - self.since, timedelta())

@@ -1,8 +1,8 @@
-"""Shifts made of iiko's messages, the same whatever order they come in.
+"""Shifts made of iiko's messages, the same in any order of arrival.
 
-Of one person at one terminal group the messages lie in the order of their times. An opening begins a shift,
-a closing right after it ends it; what has no other half is a shift of which only one end is known. A
-message changes no more than the shifts beside it, so only those are read and written.
+The messages of one employee at one terminal group are sorted by their time. An opening begins a shift, a
+closing right after it ends it; without the other one a shift has one known end. A message changes only the
+shifts next to it, so only those are read and written (docs/iiko.md#stop-lists-and-shifts).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CROSS JOIN LATERAL (
 
 @dataclass(frozen=True, slots=True)
 class ShiftReport:
-    """A message: somebody's shift at a terminal group was opened or closed at a moment."""
+    """A message: an employee's shift at a terminal group was opened or closed at a moment."""
 
     organization_id: str
     employee_id: str
@@ -53,8 +53,8 @@ class ShiftReport:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Mark:
-    """One end of a shift. At one moment an opening comes before a closing: whoever came has gone."""
+class _Endpoint:
+    """An opening or a closing. At one moment the opening sorts first: an empty shift, then none is open."""
 
     moment: datetime
     is_closing: bool
@@ -62,22 +62,22 @@ class _Mark:
 
 
 def apply_shift_reports(reports: Sequence[ShiftReport]) -> None:
-    """Write what the messages tell; call it inside a transaction.
+    """Apply messages to the shifts; call it inside a transaction.
 
-    The messages of one person must not be applied by two at once (they lie in one lane of the inbox).
+    The messages of one employee must not be applied by two at once (they are in one partition of the inbox).
     """
-    told: dict[Key, set[_Mark]] = defaultdict(set)
+    reported: dict[Key, set[_Endpoint]] = defaultdict(set)
     for report in reports:
-        told[report.key].add(_Mark(report.moment, not report.is_opened, report.role_id))
+        reported[report.key].add(_Endpoint(report.moment, not report.is_opened, report.role_id))
     known: dict[Key, list[Shift]] = defaultdict(list)
-    for shift in _near({key: min(marks).moment for key, marks in told.items()}):
+    for shift in _near({key: min(endpoints).moment for key, endpoints in reported.items()}):
         known[(shift.organization_id, shift.employee_id, shift.terminal_group_id)].append(shift)
     new: list[Shift] = []
     changed: list[Shift] = []
-    for key, marks in told.items():
-        for shift in _retold(key, known[key], marks):
+    for key, endpoints in reported.items():
+        for shift in _changed_shifts(key, known[key], endpoints):
             (new if shift._state.adding else changed).append(shift)
-    Shift.objects.bulk_update(changed, _TOLD)
+    Shift.objects.bulk_update(changed, _COLUMNS)
     Shift.objects.bulk_create(new)
 
 
@@ -90,80 +90,81 @@ def _near(moments: dict[Key, datetime]) -> Iterable[Shift]:
     return Shift.objects.filter(pk__in=ids)
 
 
-_TOLD = ("opening_role_id", "closing_role_id", "opened_at", "closed_at", "is_open", "began_at")
+_COLUMNS = ("opening_role_id", "closing_role_id", "opened_at", "closed_at", "is_open", "began_at")
 
 
-def _retold(key: Key, known: Sequence[Shift], marks: set[_Mark]) -> list[Shift]:
-    """Return the shifts that are new or other than they were; what is known reaches to the very last."""
-    by_end = {_end_of(shift): shift for shift in known}
+def _changed_shifts(key: Key, known: Sequence[Shift], endpoints: set[_Endpoint]) -> list[Shift]:
+    """Return the shifts that are new or changed; ``known`` reaches to the latest."""
+    by_key = {_key_of(shift): shift for shift in known}
     found = []
-    for part in _paired(_merged([*_marks_of(known), *marks])):
-        shift = next((by_end[end] for end in part.ends if end in by_end), None) or _unwritten(key)
-        if part.tell(shift):
+    for pair in _paired(_merged([*_endpoints_of(known), *endpoints])):
+        shift = next((by_key[one] for one in pair.keys if one in by_key), None) or _unwritten(key)
+        if pair.write_to(shift):
             found.append(shift)
     return found
 
 
-End = tuple[datetime, bool]
+EndpointKey = tuple[datetime, bool]
 """When, and whether it is a closing."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """A shift as the marks tell it."""
+class _Pair:
+    """A shift as its endpoints say."""
 
-    opening: _Mark | None
-    closing: _Mark | None
+    opening: _Endpoint | None
+    closing: _Endpoint | None
     is_open: bool = False
 
     @property
-    def ends(self) -> list[End]:
-        return [(mark.moment, mark.is_closing) for mark in (self.opening, self.closing) if mark is not None]
+    def keys(self) -> list[EndpointKey]:
+        endpoints = [one for one in (self.opening, self.closing) if one is not None]
+        return [(one.moment, one.is_closing) for one in endpoints]
 
-    def tell(self, shift: Shift) -> bool:
-        """Have the row say so; returns whether it said something else."""
-        before = [getattr(shift, name) for name in _TOLD]
+    def write_to(self, shift: Shift) -> bool:
+        """Set the columns of a row; return whether any changed."""
+        before = [getattr(shift, name) for name in _COLUMNS]
         opening, closing = self.opening, self.closing
         shift.opened_at = opening.moment if opening else None
         shift.closed_at = closing.moment if closing else None
         shift.opening_role_id = opening.role_id if opening else ""
         shift.closing_role_id = closing.role_id if closing else ""
         shift.is_open = self.is_open
-        shift.began_at = self.ends[0][0]
-        return before != [getattr(shift, name) for name in _TOLD]
+        shift.began_at = self.keys[0][0]
+        return before != [getattr(shift, name) for name in _COLUMNS]
 
 
-def _merged(marks: Iterable[_Mark]) -> list[_Mark]:
-    """One mark for each moment and direction; of two roles the greater counts, in any order of arrival."""
-    latest = {(mark.moment, mark.is_closing): mark for mark in sorted(marks)}
+def _merged(endpoints: Iterable[_Endpoint]) -> list[_Endpoint]:
+    """Keep one endpoint for each moment and direction; of two roles the greater counts, in any order."""
+    latest = {(one.moment, one.is_closing): one for one in sorted(endpoints)}
     return list(latest.values())
 
 
-def _paired(marks: Iterable[_Mark]) -> list[_Part]:
-    """Make shifts of the marks: an opening and the closing right after it belong together."""
-    parts: list[_Part] = []
-    opening: _Mark | None = None
-    for mark in marks:
-        if mark.is_closing:
-            parts.append(_Part(opening, mark))
+def _paired(endpoints: Iterable[_Endpoint]) -> list[_Pair]:
+    """Make shifts of the endpoints: an opening and the closing right after it belong together."""
+    pairs: list[_Pair] = []
+    opening: _Endpoint | None = None
+    for endpoint in endpoints:
+        if endpoint.is_closing:
+            pairs.append(_Pair(opening, endpoint))
             opening = None
         else:
-            parts += [_Part(opening, None)] if opening else []
-            opening = mark
-    return [*parts, _Part(opening, None, is_open=True)] if opening else parts
+            pairs += [_Pair(opening, None)] if opening else []
+            opening = endpoint
+    return [*pairs, _Pair(opening, None, is_open=True)] if opening else pairs
 
 
-def _end_of(shift: Shift) -> End:
-    """By what a shift is known again: its opening, or its closing where nobody told the opening."""
+def _key_of(shift: Shift) -> EndpointKey:
+    """Return what identifies a shift: its opening, or its closing where the opening is not known."""
     return shift.began_at, shift.opened_at is None
 
 
-def _marks_of(shifts: Iterable[Shift]) -> Iterable[_Mark]:
+def _endpoints_of(shifts: Iterable[Shift]) -> Iterable[_Endpoint]:
     for shift in shifts:
         if shift.opened_at is not None:
-            yield _Mark(shift.opened_at, False, shift.opening_role_id)
+            yield _Endpoint(shift.opened_at, False, shift.opening_role_id)
         if shift.closed_at is not None:
-            yield _Mark(shift.closed_at, True, shift.closing_role_id)
+            yield _Endpoint(shift.closed_at, True, shift.closing_role_id)
 
 
 def _unwritten(key: Key) -> Shift:

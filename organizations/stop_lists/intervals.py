@@ -1,7 +1,7 @@
-"""Rows of the stop lists, made to say what iiko answered.
+"""Intervals: what was on a stop list and for how long, made of iiko's answers.
 
-A product that is on a list goes on being on it until an answer without it, or one that says that it ran
-out, came back or was put there again. What could not be read ends nothing.
+An interval lasts until an answer without the product, or one by which it ran out, came back or was added
+again. What could not be read ends no interval.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from organizations.models.stop_lists import StopListItem
 Key = tuple[str, str]
 """Product and size."""
 
-_FIRST_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-"""iiko is younger: an earlier date is a value that nobody set."""
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""iiko is younger: an earlier date is an unset value."""
 
 _PLACES = Decimal(1).scaleb(-6)
 
 
 def keep_lists(answer: StopLists, *, asked: frozenset[str], at: datetime) -> frozenset[str]:
-    """Write what iiko said at a moment; returns the terminal groups whose list is known by it.
+    """Write iiko's answer of the moment ``at``; return the terminal groups whose list is known by it.
 
-    ``asked`` are those that iiko was asked about: one that it leaves out has an empty list. Only the
+    ``asked`` are those that iiko was asked about: one that is not in the answer has an empty list. Only the
     holder of the restaurant's lease may call it, inside a transaction.
     """
     lists: dict[str, dict[Key, StopListEntry]] = defaultdict(dict)
-    torn: set[str] = set()
+    incomplete: set[str] = set()
     for one in answer.lists:
         if one.terminal_group_id:
             lists[one.terminal_group_id] |= _by_key([*lists[one.terminal_group_id].values(), *one.entries])
-            torn |= set() if one.is_whole else {one.terminal_group_id}
+            incomplete |= set() if one.is_whole else {one.terminal_group_id}
     for group in asked if answer.is_whole else ():
         lists.setdefault(group, {})
     known: dict[str, dict[Key, StopListItem]] = defaultdict(dict)
     current = StopListItem.objects.current().filter(organization_id=answer.organization_id)
     for item in current.filter(terminal_group_id__in=lists):
         known[item.terminal_group_id][item.product_id, item.size_id] = item
-    writing = _Writing(answer.organization_id, at)
+    changes = _Changes(answer.organization_id, at)
     for group, entries in lists.items():
-        writing.keep(group, known[group], entries, is_whole=group not in torn)
-    writing.write()
-    return frozenset(lists.keys() - torn)
+        changes.keep(group, known[group], entries, is_whole=group not in incomplete)
+    changes.write()
+    return frozenset(lists.keys() - incomplete)
 
 
 def _by_key(entries: Iterable[StopListEntry]) -> dict[Key, StopListEntry]:
-    """Of two entries for one product the one with less left counts, in whatever order they stand."""
+    """Index the entries; of two for one product the one with less left counts, in any order."""
     found: dict[Key, StopListEntry] = {}
     for entry in sorted(entries, key=_scarcity, reverse=True):
         found[entry.product_id, entry.size_id or ""] = entry
@@ -60,12 +60,12 @@ def _scarcity(entry: StopListEntry) -> tuple[bool, Decimal, datetime, str]:
     return (
         entry.balance is None,
         entry.balance or Decimal(0),
-        entry.added_at or _FIRST_TIME,
+        entry.added_at or _EARLIEST,
         entry.sku or "",
     )
 
 
-class _Writing:
+class _Changes:
     """The changes of one answer, written together at the end."""
 
     def __init__(self, organization_id: str, at: datetime) -> None:
@@ -84,7 +84,7 @@ class _Writing:
     ) -> None:
         for key, entry in entries.items():
             item = known.get(key)
-            if item is not None and _goes_on(item, entry):
+            if item is not None and _continues(item, entry):
                 self._follow(item, entry)
             else:
                 self._begin(terminal_group_id, entry, item)
@@ -93,9 +93,9 @@ class _Writing:
                 self._end(item, self._at)
 
     def _follow(self, item: StopListItem, entry: StopListEntry) -> None:
-        told = (_balance(entry), _sku(entry))
-        if (item.balance, item.sku) != told:
-            item.balance, item.sku = told
+        balance, sku = _balance(entry), _sku(entry)
+        if (item.balance, item.sku) != (balance, sku):
+            item.balance, item.sku = balance, sku
             item.updated_at = self._at
             self._changed.append(item)
 
@@ -104,14 +104,16 @@ class _Writing:
         self._changed.append(item)
 
     def _begin(self, terminal_group_id: str, entry: StopListEntry, before: StopListItem | None) -> None:
-        """Begin a stretch, where the one before ends if there is one.
+        """Begin an interval and end the one before.
 
-        It begins when iiko says that the product was put on the list, if that can be: not in the
-        future, nor before the stretch that it follows.
+        It begins at iiko's ``dateAdd`` where that is plausible: not in the future, and after the beginning of
+        the interval before.
         """
-        told = _told(entry)
-        is_told = told is not None and told <= self._at and (before is None or told > before.since)
-        since = told if told is not None and is_told else self._at
+        added_at = _added_at(entry)
+        is_plausible = (
+            added_at is not None and added_at <= self._at and (before is None or added_at > before.since)
+        )
+        since = added_at if added_at is not None and is_plausible else self._at
         if before is not None:
             self._end(before, since)
         self._new.append(
@@ -123,9 +125,9 @@ class _Writing:
                 sku=_sku(entry),
                 balance=_balance(entry),
                 is_out_of_stock=_is_out(entry),
-                added_at=told,
+                added_at=added_at,
                 since=since,
-                is_since_told=is_told,
+                is_since_told=is_plausible,
             )
         )
 
@@ -134,10 +136,10 @@ class _Writing:
         StopListItem.objects.bulk_create(self._new)
 
 
-def _goes_on(item: StopListItem, entry: StopListEntry) -> bool:
+def _continues(item: StopListItem, entry: StopListEntry) -> bool:
     if item.is_out_of_stock != _is_out(entry):
         return False
-    added_at = _told(entry)
+    added_at = _added_at(entry)
     return added_at is None or item.added_at is None or added_at <= item.added_at
 
 
@@ -153,5 +155,5 @@ def _sku(entry: StopListEntry) -> str:
     return (entry.sku or "")[:200]
 
 
-def _told(entry: StopListEntry) -> datetime | None:
-    return entry.added_at if entry.added_at and entry.added_at >= _FIRST_TIME else None
+def _added_at(entry: StopListEntry) -> datetime | None:
+    return entry.added_at if entry.added_at and entry.added_at >= _EARLIEST else None

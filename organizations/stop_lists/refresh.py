@@ -1,10 +1,10 @@
-"""Keeping the stop lists: a message says whose list changed, iiko has to be asked what is on it.
+"""Refresh of the stop lists: a message says whose list changed, so iiko is asked what is on it.
 
-What is to be read is written down first, by whoever learns of it; a worker then asks iiko once for all
-that is due in a restaurant. It waits until nothing more has come for ``QUIET``, for ten products make
-ten messages, but not longer than ``LONGEST_WAIT``. One worker at a time asks for a restaurant (a lease on
-``StopListReading``); what changes meanwhile is asked for once more afterwards. Whatever gets lost, a
-job or a whole worker, is taken up by ``wake``.
+What is due is a row first; a worker then asks iiko once for all that is due in a restaurant. It waits until
+no message has come for ``QUIET``, for ten products make ten messages, but not longer than ``LONGEST_WAIT``.
+One worker at a time asks for a restaurant (a lease on ``StopListReading``); what changes meanwhile is read
+once more afterwards. ``sweep`` finds what is overdue because a job or a worker was lost. What a message
+says: docs/iiko.md#stop-lists-and-shifts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
+from procrastinate.contrib.django import app
 
 from core.errors import HubError
 from core.sql_bulk import encode
@@ -26,7 +27,6 @@ from iiko_client.models.dictionaries import StopLists
 from organizations.connection.clients import BadApiLogin, NoApiLogin, credentials_of, iiko_for, login_of
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.models.stop_lists import StopListGroup, StopListReading
-from organizations.signals import stop_lists_due
 from organizations.stop_lists.intervals import keep_lists
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -34,12 +34,12 @@ logger = structlog.stdlib.get_logger(__name__)
 Clock = Callable[[], datetime]
 
 QUIET = timedelta(seconds=2)
-"""Our choice, as is ``LONGEST_WAIT``: iiko says nothing of how its messages follow each other."""
+"""Our choice, as is ``LONGEST_WAIT``: iiko does not document the pace of its messages."""
 
 LONGEST_WAIT = timedelta(seconds=10)
 
 LEASE = timedelta(seconds=90)
-"""About as long as a call with its retries takes; then whoever made it is taken for dead."""
+"""About as long as a call with its retries takes; then its worker is taken for dead."""
 
 _PAUSES = tuple(timedelta(seconds=s) for s in (15, 30, 60, 120, 300, 600, 1800))
 
@@ -47,24 +47,24 @@ OVERDUE = timedelta(seconds=15)
 """What has been due for so long was lost with a worker or a job."""
 
 WITHOUT_LOGIN = (NoApiLogin.code, BadApiLogin.code)
-"""Nothing is tried again until a person has given the restaurant a login."""
+"""Not tried again until a person has given the restaurant a login."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListChange:
-    """A terminal group said that its stop list changed. ``is_full``: that all of it was made again."""
+    """A report that a terminal group's stop list changed. ``is_full``: iiko updated the whole list."""
 
     organization_id: str
     terminal_group_id: str
     is_full: bool
 
 
-_NOTE = """
+_UPSERT_CHANGES = """
 INSERT INTO stop_list_groups AS g
     (organization_id, terminal_group_id, changes, changed_since, changed_at, is_full)
 SELECT organization_id, terminal_group_id, changes, %(now)s, %(now)s, is_full
-FROM json_to_recordset(%(told)s::json)
-    AS told (organization_id text, terminal_group_id text, changes bigint, is_full boolean)
+FROM json_to_recordset(%(reported)s::json)
+    AS reported (organization_id text, terminal_group_id text, changes bigint, is_full boolean)
 ORDER BY organization_id, terminal_group_id
 ON CONFLICT (organization_id, terminal_group_id) DO UPDATE SET
     changes = g.changes + excluded.changes,
@@ -76,31 +76,31 @@ RETURNING organization_id, changed_since = %(now)s
 
 
 def note_changes(changes: Sequence[ListChange], *, now: datetime) -> None:
-    """Write down that lists changed and call a worker; call it inside a transaction.
+    """Store that lists changed and queue a job; call it inside a transaction.
 
-    No network, and no row but that of the terminal group: a message costs nobody anything.
+    It locks no row but that of the terminal group and makes no call, so a message is cheap.
     """
-    told: dict[tuple[str, str], list[bool]] = {}
+    reported: dict[tuple[str, str], list[bool]] = {}
     for change in changes:
-        told.setdefault((change.organization_id, change.terminal_group_id), []).append(change.is_full)
+        reported.setdefault((change.organization_id, change.terminal_group_id), []).append(change.is_full)
     rows = [
         {"organization_id": one, "terminal_group_id": group, "changes": len(fulls), "is_full": any(fulls)}
-        for (one, group), fulls in told.items()
+        for (one, group), fulls in reported.items()
     ]
     if not rows:
         return
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, {"told": encode(rows), "now": now})
-        # A list that was due already has called somebody.
+        cursor.execute(_UPSERT_CHANGES, {"reported": encode(rows), "now": now})
+        # A list that was due already has its job.
         newly_due = {organization_id for organization_id, is_new in cursor.fetchall() if is_new}
     for organization_id in sorted(newly_due):
-        _announce(organization_id, now + QUIET)
+        _queue_reading(organization_id, now + QUIET)
 
 
 def want_lists(organization_ids: Iterable[str], *, now: datetime) -> int:
-    """Have all stop lists of these restaurants read; returns of how many.
+    """Have all stop lists of these restaurants read; return how many restaurants.
 
-    A pause after a failure ends by it: whoever asks wants to know now. iiko is asked once all the same.
+    This ends a pause after a failure. Several requests make one call.
     """
     ids = sorted(set(organization_ids))
     StopListReading.objects.bulk_create(
@@ -109,22 +109,24 @@ def want_lists(organization_ids: Iterable[str], *, now: datetime) -> int:
     with transaction.atomic():
         StopListReading.objects.filter(organization_id__in=ids).update(wanted_at=now, retry_at=None)
         for organization_id in ids:
-            _announce(organization_id, now)
+            _queue_reading(organization_id, now)
     return len(ids)
 
 
-def _announce(organization_id: str, at: datetime) -> None:
-    stop_lists_due.send(sender=StopListReading, organization_id=organization_id, at=at)
+def _queue_reading(organization_id: str, at: datetime) -> None:
+    """Queue a job that reads what is due, by the name of its task, which imports this module."""
+    task = app.configure_task("organizations.tasks.read_stop_lists", schedule_at=at)
+    task.defer(organization_id=organization_id)
 
 
 def want_all(*, now: datetime) -> int:
-    """Have the stop lists of all restaurants read that have a login; returns of how many."""
+    """Have the stop lists of all restaurants with a login read; return how many restaurants."""
     organizations = Organization.objects.filter(is_active=True).select_related("api_login")
     return want_lists([one.iiko_id for one in organizations if _has_login(one)], now=now)
 
 
 def sweep(*, now: datetime) -> None:
-    """Call workers for what is due and nobody is at: a worker died, a job was lost, a pause is over."""
+    """Queue jobs for what is overdue and has no lease: a worker died, a job was lost, a pause is over."""
     late = now - OVERDUE
     changed = StopListGroup.objects.due().filter(organization=OuterRef("iiko_id"), changed_since__lt=late)
     is_free = Q(stop_list_reading__lease_until__isnull=True) | Q(stop_list_reading__lease_until__lt=now)
@@ -134,7 +136,7 @@ def sweep(*, now: datetime) -> None:
     ).select_related("api_login", "stop_list_reading")
     for organization in waiting.order_by("iiko_id")[:500]:
         if not _lacks_login(organization) or _has_login(organization):
-            _announce(organization.iiko_id, now)
+            _queue_reading(organization.iiko_id, now)
 
 
 def _lacks_login(organization: Organization) -> bool:
@@ -155,7 +157,7 @@ def _has_login(organization: Organization) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What a worker is about to ask for, and what it knew then."""
+    """What a worker is about to ask for, and the state at that moment."""
 
     organization: Organization
     holder: str
@@ -164,15 +166,16 @@ class _Claim:
     changes: dict[str, int]
     """How many messages each due terminal group had sent."""
     asked: frozenset[str]
-    """The terminal groups that iiko is asked about."""
+    """The terminal groups that the answer is about."""
     named: tuple[str, ...] | None
-    """Those that are named to it; None asks for all there are."""
+    """Those named in the request; None asks for all there are."""
 
 
 def read_lists(organization_id: str, *, clock: Clock) -> None:
-    """Ask iiko for what is due in a restaurant, once; too early or beside another it does nothing.
+    """Ask iiko once for what is due in a restaurant; call it outside a transaction.
 
-    Call it outside a transaction.
+    Safe to call at any time and from several workers: a call that is too early, or the second of two, does
+    nothing.
     """
     claim = _claim(organization_id, clock())
     if claim is None:
@@ -197,7 +200,7 @@ def _claim(organization_id: str, now: datetime) -> _Claim | None:
     if not due and reading.wanted_at is None:
         return None
     if reading.wanted_at is None and (quiet_at := _quiet_at(due)) > now:
-        _announce(organization_id, quiet_at)
+        _queue_reading(organization_id, quiet_at)
         return None
     reading.holder, reading.lease_until = uuid.uuid4().hex, now + LEASE
     reading.save(update_fields=["holder", "lease_until"])
@@ -214,7 +217,7 @@ def _locked(organization_id: str) -> StopListReading:
 
 
 def _quiet_at(due: Sequence[StopListGroup]) -> datetime:
-    """When nothing more will have come for a while, or the first has waited long enough."""
+    """Return when no message has come for ``QUIET``, or the first has waited for ``LONGEST_WAIT``."""
     last = max(group.changed_at for group in due if group.changed_at)
     first = min(group.changed_since for group in due if group.changed_since)
     return min(last + QUIET, first + LONGEST_WAIT)
@@ -223,10 +226,10 @@ def _quiet_at(due: Sequence[StopListGroup]) -> datetime:
 def _asked(
     organization_id: str, due: Iterable[str], *, is_all: bool
 ) -> tuple[frozenset[str], tuple[str, ...] | None]:
-    """Choose whom to ask about: the due terminal groups by name, or all where one of them is not known here.
+    """Choose what to ask for: the due terminal groups by id, or all where one of them is not known here.
 
-    A foreign id is not named to iiko, for refusals get a login blocked; null asks for all (OpenAPI,
-    StopListsRequest, read 2026-11).
+    An unknown id is not sent, for refusals get a login blocked (docs/iiko.md#blocked-keys); null asks for all
+    (OpenAPI, StopListsRequest, read 2026-11).
     """
     groups = TerminalGroup.objects.filter(organization_id=organization_id, is_deleted=False)
     known = frozenset(groups.values_list("iiko_id", flat=True))
@@ -247,8 +250,8 @@ def _ask(claim: _Claim) -> StopLists:
     answers = client.stop_lists(organization_ids=[ident], terminal_group_ids=claim.named)
     found = next((one for one in answers if one.organization_id == ident), None)
     if found is None:
-        # That a restaurant without any list may be left out is not documented; it is not taken for empty.
-        raise NotInTheAnswer("iiko's answer does not speak of this restaurant.")
+        # Not documented: that a restaurant without any list may be left out. It is not taken for empty.
+        raise NotInTheAnswer("iiko's answer lacks this restaurant.")
     return found
 
 
@@ -264,41 +267,41 @@ class PartlyUnreadable(HubError):
 def _record(claim: _Claim, answer: StopLists, now: datetime) -> None:
     reading = _locked(claim.organization.iiko_id)
     if reading.holder != claim.holder:
-        return  # we were taken for dead, and another has asked since
-    told = keep_lists(answer, asked=claim.asked, at=claim.at)
+        return  # the lease was lost, and another worker has asked since
+    read = keep_lists(answer, asked=claim.asked, at=claim.at)
     reading.read_at = claim.at
     if answer.is_whole and all(one.is_whole for one in answer.lists):
-        _note_success(reading, claim)
-        _settle(claim, told, claim.changes.keys(), now)
+        _store_success(reading, claim)
+        _mark_read(claim, read, claim.changes.keys(), now)
     else:
-        _note_failure(reading, PartlyUnreadable("A part of iiko's answer could not be read."), now)
-        _settle(claim, told, told, now)
-    logger.info("stop_lists.read", organization=claim.organization.iiko_id, lists=len(told))
+        _store_failure(reading, PartlyUnreadable("A part of iiko's answer could not be read."), now)
+        _mark_read(claim, read, read, now)
+    logger.info("stop_lists.read", organization=claim.organization.iiko_id, lists=len(read))
 
 
 @transaction.atomic
 def _fail(claim: _Claim, error: IikoError | HubError, now: datetime) -> None:
     reading = _locked(claim.organization.iiko_id)
     if reading.holder == claim.holder:
-        _note_failure(reading, error, now)
+        _store_failure(reading, error, now)
 
 
-def _note_success(reading: StopListReading, claim: _Claim) -> None:
+def _store_success(reading: StopListReading, claim: _Claim) -> None:
     reading.failures, reading.failing_since, reading.retry_at = 0, None, None
     reading.error_code = reading.error = ""
     if reading.wanted_at == claim.wanted_at:
         reading.wanted_at = None
-    _let_go(reading)
+    _release(reading)
 
 
-def _note_failure(reading: StopListReading, error: IikoError | HubError, now: datetime) -> None:
-    """Write down why, and when it is tried again: later each time, without a login not at all."""
+def _store_failure(reading: StopListReading, error: IikoError | HubError, now: datetime) -> None:
+    """Store the error and the next attempt: later each time, without a login none."""
     reading.failures += 1
     reading.failing_since = reading.failing_since or now
     reading.error_code = (error.code or type(error).__name__)[:40]
     reading.error = str(error)[:500]
     reading.retry_at = None if error.code in WITHOUT_LOGIN else now + _pause(error, reading.failures)
-    _let_go(reading)
+    _release(reading)
     logger.warning(
         "stop_lists.not_read",
         organization=reading.organization_id,
@@ -306,7 +309,7 @@ def _note_failure(reading: StopListReading, error: IikoError | HubError, now: da
         failures=reading.failures,
     )
     if reading.retry_at:
-        _announce(reading.organization_id, reading.retry_at)
+        _queue_reading(reading.organization_id, reading.retry_at)
 
 
 def _pause(error: IikoError | HubError, failures: int) -> timedelta:
@@ -314,29 +317,29 @@ def _pause(error: IikoError | HubError, failures: int) -> timedelta:
     return max(usual, timedelta(seconds=error.retry_after_s)) if isinstance(error, IikoBusy) else usual
 
 
-def _let_go(reading: StopListReading) -> None:
+def _release(reading: StopListReading) -> None:
     reading.holder, reading.lease_until = "", None
     reading.save()
 
 
-def _settle(claim: _Claim, told: frozenset[str], done: Collection[str], now: datetime) -> None:
-    """Call what is ``done`` read. A terminal group that sent a message meanwhile stays due, from now on."""
+def _mark_read(claim: _Claim, read: frozenset[str], done: Collection[str], now: datetime) -> None:
+    """Mark the lists in ``done`` as no longer due, but for a terminal group that sent a message meanwhile."""
     ident = claim.organization.iiko_id
     rows = StopListGroup.objects.select_for_update().filter(organization_id=ident)
     groups = {group.terminal_group_id: group for group in rows.order_by("terminal_group_id")}
     for name, group in groups.items():
-        if name in told:
+        if name in read:
             group.read_at = claim.at
         if group.changed_since is None or name not in done:
             continue
-        # A message that came meanwhile may tell of more than was read.
+        # A message that came meanwhile may be about a later change.
         group.changed_since = None if claim.changes.get(name) == group.changes else group.changed_at
     StopListGroup.objects.bulk_update(groups.values(), ["read_at", "changed_since"])
     new = [
         StopListGroup(organization_id=ident, terminal_group_id=one, read_at=claim.at)
-        for one in sorted(told - groups.keys())
+        for one in sorted(read - groups.keys())
     ]
     StopListGroup.objects.bulk_create(new, ignore_conflicts=True)
     due = [group for group in groups.values() if group.changed_since is not None]
     if due:
-        _announce(ident, max(_quiet_at(due), now))
+        _queue_reading(ident, max(_quiet_at(due), now))

@@ -18,7 +18,7 @@ def time_out_of_stock(
 ) -> QuerySet[StopListItem, dict[str, Any]]:
     """Sum what was out of stock in a period, the longest first; one row for each product, size and group.
 
-    Not counted is the time in which something was left, though the product stood on the list.
+    The time in which something was left does not count, though the product was on the list.
     """
     out = StopListItem.objects.filter(pk__in=items.values("pk"), is_out_of_stock=True)
     timed = out.within(since, until).timed(since, until)

@@ -116,7 +116,7 @@ def listening() -> Any:
 
 
 def leads_to(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
-    """The name ``iiko.example`` leads to these addresses, one lookup after the other."""
+    """Resolve ``iiko.example`` to these addresses, one lookup after the other."""
     real, coming = socket.getaddrinfo, list(answers)
 
     def lookup(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
@@ -128,20 +128,20 @@ def leads_to(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
 
 
-@pytest.mark.parametrize("addresses_told", [("127.0.0.1",), ("8.8.8.8", "127.0.0.1")])
+@pytest.mark.parametrize("resolved_to", [("127.0.0.1",), ("8.8.8.8", "127.0.0.1")])
 def test_name_that_leads_inside_brings_no_answer(
     listening: Listening,
     monkeypatch: pytest.MonkeyPatch,
     settings: LazySettings,
-    addresses_told: tuple[str, ...],
+    resolved_to: tuple[str, ...],
 ) -> None:
-    leads_to(monkeypatch, *addresses_told)
+    leads_to(monkeypatch, *resolved_to)
     login = make_login(base_url=f"https://iiko.example:{listening.port}")
 
     with pytest.raises(IikoNotSent, match="the address of iiko is not a public one"):
         client_for(login).cancel_causes(organization_id=ORGANIZATION_ID)
 
-    assert listening.was_called() == (len(addresses_told) > 1)  # a name that turned meanwhile is hung up on
+    assert listening.was_called() == (len(resolved_to) > 1)  # closed, for the name leads elsewhere now
     call_log.flush()
     assert {
         (one.http_status, one.response, one.response_text, one.error_code) for one in ApiCall.objects.all()
@@ -150,8 +150,8 @@ def test_name_that_leads_inside_brings_no_answer(
 
 
 def test_public_addresses_are_told_from_others() -> None:
-    told = {
+    found = {
         one: addresses.is_public(one) for one in ("8.8.8.8", "64:ff9b::808:808", "::ffff:8.8.8.8", "10.1.1.1")
     }
 
-    assert told == {"8.8.8.8": True, "64:ff9b::808:808": True, "::ffff:8.8.8.8": True, "10.1.1.1": False}
+    assert found == {"8.8.8.8": True, "64:ff9b::808:808": True, "::ffff:8.8.8.8": True, "10.1.1.1": False}

@@ -107,7 +107,7 @@ class TestOrganizations:
         assert response.status_code == 403
         assert Organization.objects.exists()
 
-    def test_list_tells_whether_events_come(self, client: Client) -> None:
+    def test_list_shows_whether_events_come(self, client: Client) -> None:
         make_organization()
         make_organization(iiko_id="silent", name="Тихое место", token=None)
         post(client, [cloud_event()])

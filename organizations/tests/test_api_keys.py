@@ -1,4 +1,4 @@
-"""Keys of integrators: making them, what is kept of them, what they open."""
+"""API keys of integrators: creating them, what is stored of them, what they give access to."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def test_command_prints_the_key_alone(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "may_act"), [((), True), (("--read-only",), False)])
-def test_command_makes_a_key_that_acts_unless_told_not_to(arguments: tuple[str, ...], may_act: bool) -> None:
+def test_command_makes_a_key_that_acts_unless_it_is_read_only(
+    arguments: tuple[str, ...], may_act: bool
+) -> None:
     command("shop", *arguments)
 
     assert ApiKey.objects.get().may_act is may_act

@@ -1,4 +1,4 @@
-"""The log of calls: what it keeps, what it hides, and that it is in nobody's way."""
+"""The log of calls: what it stores, what it masks, and that it delays no call."""
 
 from __future__ import annotations
 

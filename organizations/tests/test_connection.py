@@ -1,4 +1,4 @@
-"""The way to iiko: which login, one transport, and what processes share of it."""
+"""The connection to iiko: which login, one transport, and the state that processes share."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ def test_waiting_for_a_lease_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-def test_429_keeps_the_next_process_away_too(iiko: PlayedIiko) -> None:
+def test_429_pauses_the_next_process_too(iiko: PlayedIiko) -> None:
     login = make_login()
     iiko.answers("cancel_causes", refusal("Too many requests"), status=429, **{"Retry-After": "60"})
     with pytest.raises(IikoBusy):

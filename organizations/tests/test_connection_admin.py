@@ -1,4 +1,4 @@
-"""The link to iiko in the admin: logins whose secrets never come out, calls, dictionaries."""
+"""The connection to iiko in the admin: logins whose secrets are never shown, calls, dictionaries."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class TestLogins:
 
         assert "No logins yet: add the API login from iikoWeb" in text(client.get(LOGINS))
 
-    def test_state_is_told_in_plain_words(self, client: Client) -> None:
+    def test_state_is_shown_in_plain_words(self, client: Client) -> None:
         now = timezone.now()
         login = make_login(last_used_at=now, sync_error="Кафе: no answer")
         key = key_of(login)
@@ -253,7 +253,7 @@ class TestCheck:
             (401, "Right Organizations is not allowed", "Tick the right in iikoWeb."),
             (402, "Licence", "The licence of the API has expired."),
             (429, "Too many requests", "iiko asked to wait. Try again in"),
-            (500, "Boom", "Look at the address and at the network."),
+            (500, "Boom", "Check the address and the network."),
         ],
     )
     def test_tells_what_to_do_when_it_fails(
@@ -410,11 +410,11 @@ class TestDictionaries:
         base, query = "/admin/organizations/", f"?organization={here.iiko_id}"
 
         [courier] = rows(client.get(f"{base}courier/{query}"))
-        [till] = rows(client.get(f"{base}terminalgroup/{query}"))
+        [group] = rows(client.get(f"{base}terminalgroup/{query}"))
         [discount] = rows(client.get(f"{base}dictionaryentry/?kind=discount"))
 
         assert f"Courier of {here.pk}" in courier
-        assert f"POS of {here.pk}" in till
+        assert f"POS of {here.pk}" in group
         assert "Birthday" in discount
 
     def test_entry_shows_its_details_and_is_iikos(self, client: Client) -> None:

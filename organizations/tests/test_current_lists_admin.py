@@ -371,15 +371,15 @@ def test_what_is_not_known_is_not_invented(client: Client, cafe: Organization) -
     now = timezone.now()
     make_shift(cafe, employee_id="stranger", opened_at=None, closed_at=now, began_at=now, is_open=False)
     assert "stranger not among the couriers ended" in rows(client.get(f"{SHIFTS}?state=ended"))[0]
-    assert " not told " in rows(client.get(f"{SHIFTS}?state=ended"))[0]
+    assert " not known " in rows(client.get(f"{SHIFTS}?state=ended"))[0]
 
     Shift.objects.all().delete()
     make_shift(cafe, is_open=False)
-    assert "its end was not told" in rows(client.get(f"{SHIFTS}?state=ended"))[0]
+    assert "its end is not known" in rows(client.get(f"{SHIFTS}?state=ended"))[0]
 
     Shift.objects.all().delete()
     make_shift(cafe, opened_at=now - timedelta(hours=25))
-    assert "For so long? Its closing may not have come." in markup(client.get(SHIFTS))
+    assert "For so long? The report of its closing may be missing." in markup(client.get(SHIFTS))
 
 
 def test_shifts_are_exported(client: Client, cafe: Organization) -> None:

@@ -223,7 +223,7 @@ def test_csv_may_be_asked_for_by_accept() -> None:
     assert len(table(response)) == 2
 
 
-def test_time_out_of_stock_adds_the_stretches_of_the_period() -> None:
+def test_time_out_of_stock_adds_the_intervals_of_the_period() -> None:
     organization = make_organization()
     name(organization, DictionaryKind.PRODUCT, SOUP, "Суп")
     make_item(organization, since=NOON - timedelta(hours=2), until=NOON)  # half of it before the period
@@ -386,5 +386,5 @@ def test_file_for_programs_leaves_every_text_as_it_is(client: Client) -> None:
     answer = client.get("/api/v1/stop-list", {"format": "csv"}, headers=authorized(make_key()))
 
     header, row = csv.reader(io.StringIO(b"".join(answer).decode()))
-    told = dict(zip(header, row, strict=True))
-    assert (told["sku"], told["balance"]) == ("=1+1", "-1.5")
+    cells = dict(zip(header, row, strict=True))
+    assert (cells["sku"], cells["balance"]) == ("=1+1", "-1.5")

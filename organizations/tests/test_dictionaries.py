@@ -57,7 +57,7 @@ def vendor_group(**changes: Any) -> dict[str, Any]:
 
 
 def plays(iiko: PlayedIiko, **changes: Any) -> None:
-    """A login with one restaurant; ``changes`` name operations by their last part."""
+    """Play a login with one restaurant; ``changes`` name operations by their last part."""
     answers: dict[str, Any] = {
         "organizations": {"organizations": [vendor_organization()]},
         "terminal_groups": {"terminalGroups": grouped(vendor_group()), "terminalGroupsInSleep": []},
@@ -247,7 +247,7 @@ def test_failing_restaurant_does_not_stop_the_others(iiko: PlayedIiko) -> None:
         sync()
 
     assert str(failed.value) == (
-        "Not everything could be read. Run it again when this is mended:\n"
+        "Not everything could be read. Run it again when this is fixed:\n"
         "  Клён: terminal_groups, HTTP 400: no such organization"
     )
     assert [one.name for one in Organization.objects.all()] == ["Сирень"]

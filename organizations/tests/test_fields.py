@@ -18,7 +18,7 @@ from webhooks.models.inbox import WebhookConfig
 
 
 def column(name: str = "auth_token") -> str:
-    """What PostgreSQL holds."""
+    """Read what PostgreSQL holds."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {name} FROM webhook_configs")
         text: str = cursor.fetchone()[0]

@@ -38,7 +38,7 @@ SORTED = ["2 берега", "Bistro", "антракт", "Еда", "Ёж", "«Ё�
 
 
 def apart(text: str) -> str:
-    """As the clipboard of a Mac writes it."""
+    """Write a text as the clipboard of a Mac does."""
     return unicodedata.normalize("NFD", text)
 
 

@@ -1,4 +1,4 @@
-"""Adding restaurants: the service and ``manage.py add_organization``."""
+"""Adding restaurants: ``provisioning`` and ``manage.py add_organization``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def command(iiko_id: str = ORGANIZATION_ID, *, timezone: str = "Europe/Moscow", 
     return out.getvalue()
 
 
-# --- the service -------------------------------------------------------------------------------------
+# --- add_organization --------------------------------------------------------------------------------
 
 
 def test_organization_is_stored_as_it_was_named() -> None:

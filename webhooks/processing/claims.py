@@ -24,13 +24,14 @@ from typing import Any
 import structlog
 from django.db import connection
 
+from core.advisory_locks import AdvisoryLock
 from iiko_client.json_reader import loads
 from webhooks.models.inbox import PARTITIONS
 from webhooks.processing.handlers.base import Claimed
 
 logger = structlog.stdlib.get_logger(__name__)
 
-_NAMESPACE = 0x11C0  # keeps the partitions' advisory locks apart from anybody else's in the database
+_NAMESPACE = AdvisoryLock.PARTITION.value
 
 _BUSY_PARTITIONS = """
 SELECT partition FROM generate_series(0, %s) AS partition

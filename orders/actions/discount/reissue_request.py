@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from iiko_client.endpoints.reissue import NotRebuildable, reissued_order
+from iiko_client.endpoints.reissue import NotReissuable, reissued_order
 from iiko_client.json_reader import JsonObject, without_no_ids
 from iiko_client.models.order import read_order_info
 from iiko_client.models.payments import PaymentKind
@@ -156,7 +156,7 @@ def reissue_request(
             payments=_payments(fields, expected, organization_id),
             pos_version=pos_version,
         )
-    except NotRebuildable as error:
+    except NotReissuable as error:
         raise refusal(error.code) from error
     return ReissueRequest(order, str(wire["terminalGroupId"]), expected, tolerance)
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         )
         if total.failures:
             raise CommandError(
-                "Not everything could be read. Run it again when this is mended:\n  "
+                "Not everything could be read. Run it again when this is fixed:\n  "
                 + "\n  ".join(total.failures)
             )
 
