@@ -14,6 +14,7 @@ from unfold.views import ChangeList
 
 from core import db_clock
 from core.admin.base import MirrorAdmin
+from core.admin.filters import States, choices_filter, states_filter
 from core.display import EMPTY, clock, stacked, truncated
 from hall.admin.display import (
     badges,
@@ -24,22 +25,12 @@ from hall.admin.display import (
     phone_text,
     tables_text,
 )
-from hall.admin.filters import (
-    RESERVE_STATES,
-    TABLE_STATES,
-    ExpectedFilter,
-    OpenedFilter,
-    ReserveStateFilter,
-    ReserveStatusFilter,
-    States,
-    TableStateFilter,
-    TableStatusFilter,
-)
+from hall.admin.filters import RESERVE_STATES, TABLE_STATES
 from hall.admin.row_page import hall_page
-from hall.models import HallRow, Reserve, TableOrder, searched
+from hall.models import HallRow, Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
 from hall.permissions import sees_people
 from orders.admin.display import money_text
-from organizations.admin.filters import OrganizationFilter
+from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
 # What a list does not show.
@@ -125,7 +116,12 @@ class HallAdmin(MirrorAdmin):
 @admin.register(TableOrder)
 class TableOrderAdmin(HallAdmin):
     list_display = ("order", "state", "amount", "tables", "waiter", "opened", "restaurant")
-    list_filter = (TableStateFilter, TableStatusFilter, OrganizationFilter, OpenedFilter)
+    list_filter = (
+        states_filter(TABLE_STATES),
+        choices_filter(_("status"), "status", TableOrderStatus.choices),
+        restaurant_filter(),
+        moment_range_filter(_("opened"), "opened", "when_created"),
+    )
     sortable_by = ("order", "opened")
     empty_words = _("Table orders appear once iiko sends its webhooks of them here.")
     states = TABLE_STATES
@@ -155,7 +151,12 @@ class TableOrderAdmin(HallAdmin):
 @admin.register(Reserve)
 class ReserveAdmin(HallAdmin):
     list_display = ("expected", "state", "guest", "tables", "about", "restaurant")
-    list_filter = (ReserveStateFilter, ReserveStatusFilter, OrganizationFilter, ExpectedFilter)
+    list_filter = (
+        states_filter(RESERVE_STATES),
+        choices_filter(_("status"), "status", ReserveStatus.choices),
+        restaurant_filter(),
+        moment_range_filter(pgettext_lazy("reserve", "expected"), "expected", "estimated_start_time"),
+    )
     sortable_by = ("expected",)
     empty_words = _("Reserves appear once iiko sends its webhooks of them here.")
     states = RESERVE_STATES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Prefetch, Q, QuerySet, Value
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import db_clock
 from core.admin.base import MirrorAdmin
-from core.admin.filters import HubDropdownFilter
+from core.admin.filters import States, choices_filter, states_filter
 from core.display import EMPTY, clock, stacked, truncated
 from core.ids import searchable_id
 from core.name_keys import has_words
@@ -43,52 +43,23 @@ from loyalty.models import (
     BalanceDifference,
     Customer,
     LoyaltyOperation,
-    LoyaltyOperationQuerySet,
     OperationKind,
     OperationState,
     Wallet,
 )
 from loyalty.permissions import SEES_PEOPLE
 from loyalty.wallets.queue import wait_of, waits_of
-from organizations.admin.filters import MomentRangeFilter, OrganizationFilter
+from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
 _SHOWN_OPERATIONS = 100
 
 
-class KindFilter(HubDropdownFilter):
-    title = _("what")
-    parameter_name = "kind"
-    column = "kind"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return [(kind.value, kind.label) for kind in OperationKind]
-
-
-class StateFilter(HubDropdownFilter):
-    """The states, and two things people look for: what is not over, and money still put aside."""
-
-    title = _("state")
-    parameter_name = "state"
-    column = "state"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        own = [("open", _("not over")), ("held", _("holds in force"))]
-        return own + [(state.value, state.label) for state in OperationState]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        operations = cast("LoyaltyOperationQuerySet", queryset)
-        if self.value() == "open":
-            return operations.open()
-        if self.value() == "held":
-            return operations.open_holds()
-        return super().queryset(request, queryset)
-
-
-class AskedFilter(MomentRangeFilter):
-    name = "asked"
-    label = _("asked")
-    field = "created_at"
+# Two things people look for: what is not over, and money still put aside.
+OPERATION_STATES: States = {
+    "open": (_("not over"), lambda operations: operations.open()),
+    "held": (_("holds in force"), lambda operations: operations.open_holds()),
+}
 
 
 def sees_people(request: HttpRequest) -> bool:
@@ -98,7 +69,7 @@ def sees_people(request: HttpRequest) -> bool:
 @admin.register(Customer)
 class CustomerAdmin(WalletPages, MirrorAdmin):
     list_display = ("guest", "restaurant", "balances", "read")
-    list_filter = (OrganizationFilter,)
+    list_filter = (restaurant_filter(),)
     list_before_template = "admin/loyalty/customer/above_list.html"
     change_form_template = "admin/loyalty/customer/change_form.html"
     search_fields = ("iiko_id",)  # shows the box; see get_search_results
@@ -261,7 +232,12 @@ def _actions(request: HttpRequest, customer: Customer, wallet: Wallet) -> list[t
 @admin.register(LoyaltyOperation)
 class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
     list_display = ("asked", "what", "amount", "outcome", "guest", "restaurant", "order_shown", "who")
-    list_filter = (StateFilter, KindFilter, OrganizationFilter, AskedFilter)
+    list_filter = (
+        states_filter(OPERATION_STATES, values=OperationState.choices),
+        choices_filter(_("what"), "kind", OperationKind.choices),
+        restaurant_filter(),
+        moment_range_filter(_("asked"), "asked", "created_at"),
+    )
     change_form_template = "admin/loyalty/loyaltyoperation/change_form.html"
     search_fields = ("transaction_id",)  # shows the box; see get_search_results
     search_help_text = _("A transaction id, a marker, or the guest's id or phone, exactly")

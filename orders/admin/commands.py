@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -20,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import db_clock
 from core.admin.base import MirrorAdmin
-from core.admin.filters import HubDropdownFilter
+from core.admin.filters import Choice, States, choices_filter, states_filter
 from core.admin.list_links import FILTERS
 from core.display import EMPTY, clock, span_text, stacked, truncated
 from core.errors import HubError
@@ -40,10 +39,10 @@ from orders.admin.display import badges, restaurant_text
 from orders.admin.retry import ask_again
 from orders.commands.acknowledge import acknowledge_command
 from orders.commands.submission import abandon
-from orders.models.command import FAILED_STATES, CommandKind, CommandState, OrderCommand, OrderCommandQuerySet
+from orders.models.command import FAILED_STATES, CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
 from orders.permissions import may_ask, may_ask_any
-from organizations.admin.filters import MomentRangeFilter, OrganizationFilter
+from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
 OPEN = "open"
@@ -51,65 +50,31 @@ _ORDERS_SEARCHED = 200
 _ASKERS_OF = 2_000
 """Who asked is offered from so many of the newest commands."""
 
-
 # What the overview counts, row by row.
-GROUPS: Mapping[str, tuple[Any, Callable[[OrderCommandQuerySet, datetime], OrderCommandQuerySet]]] = {
-    OPEN: (_("under way"), lambda commands, _now: commands.open()),
-    "hanging": (_("without an answer"), lambda commands, now: commands.hanging(now)),
-    "failed": (_("refused or not done, 24 h"), lambda commands, now: commands.failed_lately(now)),
-    "unsettled": (_("wait for a person, 7 days"), lambda commands, now: commands.unsettled_lately(now)),
+COMMAND_STATES: States = {
+    OPEN: (_("under way"), lambda commands: commands.open()),
+    "hanging": (_("without an answer"), lambda commands: commands.hanging(db_clock.now())),
+    "failed": (_("refused or not done, 24 h"), lambda commands: commands.failed_lately(db_clock.now())),
+    "unsettled": (_("wait for a person, 7 days"), lambda commands: commands.unsettled_lately(db_clock.now())),
 }
 
 
-class StateFilter(HubDropdownFilter):
-    title = _("state")
-    parameter_name = "state"
-    column = "state"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return [*((name, title) for name, (title, _choose) in GROUPS.items()), *CommandState.choices]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() in GROUPS and isinstance(queryset, OrderCommandQuerySet):
-            return GROUPS[self.value()][1](queryset, db_clock.now())
-        return super().queryset(request, queryset)
-
-
-class KindFilter(HubDropdownFilter):
-    title = _("what")
-    parameter_name = "kind"
-    column = "kind"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return list(CommandKind.choices)
-
-
-class RestaurantFilter(OrganizationFilter):
-    column = "order__organization_id"
-
-
-class AskerFilter(HubDropdownFilter):
-    title = _("asked by")
-    parameter_name = "by"
-    column = "requested_by"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        newest = OrderCommand.objects.order_by("-id").values_list("requested_by", flat=True)[:_ASKERS_OF]
-        return [(name, name) for name in sorted(set(newest), key=lambda name: (fold(name), name))]
-
-
-class AskedFilter(MomentRangeFilter):
-    name = "asked"
-    label = _("asked at")
-    field = "created_at"
-    restaurant = "order__organization_id"
+def newest_askers() -> Iterable[Choice]:
+    newest = OrderCommand.objects.order_by("-id").values_list("requested_by", flat=True)[:_ASKERS_OF]
+    return [(name, name) for name in sorted(set(newest), key=lambda name: (fold(name), name))]
 
 
 @admin.register(OrderCommand)
 class OrderCommandAdmin(MirrorAdmin):
     list_display = ("asked", "what", "order_link", "restaurant", "outcome", "asked_by")
     list_select_related = ("order__organization",)
-    list_filter = (StateFilter, KindFilter, RestaurantFilter, AskerFilter, AskedFilter)
+    list_filter = (
+        states_filter(COMMAND_STATES, values=CommandState.choices),
+        choices_filter(_("what"), "kind", CommandKind.choices),
+        restaurant_filter("order__organization_id"),
+        choices_filter(_("asked by"), "by", newest_askers, column="requested_by"),
+        moment_range_filter(_("asked at"), "asked", "created_at", organization="order__organization_id"),
+    )
     list_before_template = "admin/orders/ordercommand/above_list.html"
     search_fields = ("correlation_id",)  # shows the box; see get_search_results
     search_help_text = _("An order's number or id, or a correlation id")
@@ -154,7 +119,7 @@ class OrderCommandAdmin(MirrorAdmin):
         chosen = request.GET.get("state", "")
         offered: list[tuple[str, Any]] = [
             ("", _("All")),
-            *((name, GROUPS[name][0]) for name in (OPEN, "hanging", "failed")),
+            *((name, COMMAND_STATES[name][0]) for name in (OPEN, "hanging", "failed")),
             (CommandState.NEEDS_ATTENTION.value, CommandState.NEEDS_ATTENTION.label),
             (CommandState.REJECTED.value, CommandState.REJECTED.label),
             (CommandState.EXPIRED.value, CommandState.EXPIRED.label),

@@ -21,23 +21,16 @@ from unfold.views import ChangeList
 
 from core import db_clock
 from core.admin.base import MirrorAdmin
+from core.admin.filters import choices_filter, states_filter
 from core.display import EMPTY, ago_text, clock, clock_text, stacked, truncated
 from orders.admin.action_views import Acting
 from orders.admin.command_panel import asked_note, commands_of
 from orders.admin.display import amount_text, badges, courier_cell, restaurant_text, type_text
-from orders.admin.filters import (
-    STATES,
-    CourierFilter,
-    FirstSeenFilter,
-    PromisedFilter,
-    StateFilter,
-    StatusFilter,
-    TypeFilter,
-)
+from orders.admin.filters import ORDER_STATES, FirstSeenFilter, couriers_under_way
 from orders.admin.order_page import order_page
-from orders.models.order import Order, OrderQuerySet
+from orders.models.order import Order, OrderQuerySet, OrderType, Status
 from orders.permissions import may_ask_any
-from organizations.admin.filters import OrganizationFilter
+from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
 CHIPS = ("open", "late_now", "problem", "unknown", "refused", "unknown_to_iiko")
@@ -94,12 +87,12 @@ class OrderAdmin(Acting, MirrorAdmin):
     list_display = ("number", "state", "promised", "amount", "courier", "restaurant", "changed")
     list_select_related = ("organization",)
     list_filter = (
-        StateFilter,
-        StatusFilter,
-        OrganizationFilter,
-        TypeFilter,
-        CourierFilter,
-        PromisedFilter,
+        states_filter(ORDER_STATES),
+        choices_filter(_("status"), "status", Status.choices),
+        restaurant_filter(),
+        choices_filter(_("type"), "type", OrderType.choices, column="order_type"),
+        choices_filter(_("courier"), "courier", couriers_under_way, column="courier_id"),
+        moment_range_filter(_("promised"), "promised", "promised_time"),
         FirstSeenFilter,
     )
     list_before_template = "admin/orders/order/above_list.html"
@@ -137,7 +130,7 @@ class OrderAdmin(Acting, MirrorAdmin):
     ) -> HttpResponse:
         chosen = request.GET.get("state", "")
         chips = [("", _("All"), not chosen)]
-        chips += [(name, STATES[name][0], chosen == name) for name in CHIPS]
+        chips += [(name, ORDER_STATES[name][0], chosen == name) for name in CHIPS]
         context = {"chips": chips} | (extra_context or {})
         response: HttpResponse = super().changelist_view(request, context)
         return response

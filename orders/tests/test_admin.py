@@ -312,7 +312,7 @@ class TestScale:
         arrive(cloud_event())
         slow = Order.objects.extra(where=["pg_sleep(3) IS NOT NULL"])
         monkeypatch.setattr(base, "PATIENCE_S", 0.2)
-        monkeypatch.setattr("orders.admin.filters.OrderQuerySet.open", lambda _orders: slow)
+        monkeypatch.setattr("orders.models.order.OrderQuerySet.open", lambda _orders: slow)
 
         response = chief.get(f"{ORDERS}?state=open")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
 
@@ -20,17 +21,22 @@ from unfold.views import ChangeList
 
 from core import db_clock
 from core.admin.base import MirrorAdmin
-from core.admin.filters import HubDropdownFilter
+from core.admin.filters import Choice, HubDropdownFilter, States, choices_filter, states_filter
 from core.admin.json_text import pretty_json
 from core.display import EMPTY, badge, clock, stacked, truncated
 from core.ids import searchable_id
 from iiko_client import vendor_time
-from organizations.admin.filters import MomentRangeFilter, OrganizationFilter
+from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 from organizations.models.connection import SLOW_MS, ApiCall, ApiLogin
 from organizations.models.organization import Organization
 
-FAILED, SLOW = "failed", "slow"
+# Written as the partial indexes are, so that they answer.
+OUTCOMES: States = {
+    "": (_("All"), lambda calls: calls),
+    "failed": (_("failed"), lambda calls: calls.filter(~Q(error=""))),
+    "slow": (_("slow"), lambda calls: calls.filter(duration_ms__gte=SLOW_MS)),
+}
 
 _BODIES = ("request", "response", "response_text")
 
@@ -61,29 +67,10 @@ SELECT operation FROM met WHERE operation IS NOT NULL
 """
 
 
-class OutcomeFilter(HubDropdownFilter):
-    title = _("outcome")
-    parameter_name = "outcome"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return [(FAILED, gettext("failed")), (SLOW, gettext("slow"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
-        # Written as the partial indexes are, so that they answer.
-        wanted = {FAILED: ~Q(error=""), SLOW: Q(duration_ms__gte=SLOW_MS)}
-        chosen = self.value()
-        return queryset.filter(wanted[chosen]) if chosen in wanted else queryset
-
-
-class OperationFilter(HubDropdownFilter):
-    title = _("operation")
-    parameter_name = "operation"
-    column = "operation"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        with connection.cursor() as cursor:
-            cursor.execute(_OPERATIONS_MET)
-            return [(name, name) for (name,) in cursor.fetchall()]
+def operations_met() -> Iterable[Choice]:
+    with connection.cursor() as cursor:
+        cursor.execute(_OPERATIONS_MET)
+        return [(name, name) for (name,) in cursor.fetchall()]
 
 
 class LoginFilter(HubDropdownFilter):
@@ -91,7 +78,7 @@ class LoginFilter(HubDropdownFilter):
     parameter_name = "login"
     column = "api_login_id"
 
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+    def offered(self, request: HttpRequest) -> list[Choice]:
         return [(str(pk), name) for pk, name in ApiLogin.objects.values_list("pk", "name")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
@@ -99,12 +86,6 @@ class LoginFilter(HubDropdownFilter):
         if chosen and not (chosen.isascii() and chosen.isdigit() and len(chosen) < 19):
             return queryset.none()
         return super().queryset(request, queryset)
-
-
-class StartedFilter(MomentRangeFilter):
-    name = "started"
-    label: Any = _("made")
-    field = "started_at"
 
 
 class CallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
@@ -123,7 +104,13 @@ class CallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
 @admin.register(ApiCall)
 class ApiCallAdmin(MirrorAdmin):
     list_display = ("started", "operation", "outcome", "took", "restaurant", "asked_by")
-    list_filter = (OutcomeFilter, OperationFilter, OrganizationFilter, LoginFilter, StartedFilter)
+    list_filter = (
+        states_filter(OUTCOMES, _("outcome"), "outcome"),
+        choices_filter(_("operation"), "operation", operations_met),
+        restaurant_filter(),
+        LoginFilter,
+        moment_range_filter(_("made"), "started", "started_at"),
+    )
     list_before_template = "admin/organizations/apicall/above_list.html"
     search_fields = ("order_id",)  # shows the box; see get_search_results
     search_help_text = _("iiko's id of an order, or a correlation id")
@@ -151,8 +138,7 @@ class ApiCallAdmin(MirrorAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         chosen = request.GET.get("outcome", "")
-        offered = (("", _("All")), (FAILED, _("failed")), (SLOW, _("slow")))
-        chips = [(value, text, chosen == value) for value, text in offered]
+        chips = [(value, text, chosen == value) for value, (text, _calls) in OUTCOMES.items()]
         response: HttpResponse = super().changelist_view(request, {"chips": chips} | (extra_context or {}))
         return response
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.export import Exporting
+from core.admin.filters import States
 from core.display import clock, stacked
 from organizations.admin.zones import naming_zones
 from organizations.name_annotations import with_group_names
-
-State = tuple[str, Any]
-"""A value of the filter ``state`` and its name; the first, empty one is the present."""
 
 
 def moment_text(moment: datetime | None, row: Any) -> SafeString:
@@ -35,7 +33,7 @@ def group_text(row: Any) -> str:
 class CurrentListAdmin(Exporting, MirrorAdmin):
     """``named`` says whose id is searched, ``product`` or ``employee``, and ``by_name`` finds its name."""
 
-    states: Sequence[State]
+    states: States
     named: str
     by_name: Callable[[str], Q]
     list_select_related = ("organization",)
@@ -56,7 +54,7 @@ class CurrentListAdmin(Exporting, MirrorAdmin):
     ) -> HttpResponse:
         chosen = request.GET.get("state", "")
         context = {
-            "chips": [(value, text, chosen == value) for value, text in self.states],
+            "chips": [(value, text, chosen == value) for value, (text, _rows) in self.states.items()],
             "export_url": self.export_url(request),
         }
         return super().changelist_view(request, context | (extra_context or {}))

@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from core import db_clock
 from core.admin.base import MirrorAdmin
-from core.admin.filters import HubDropdownFilter
+from core.admin.filters import HubDropdownFilter, States, choices_filter, states_filter
 from core.admin.json_text import pretty_json
 from core.display import badge
-from organizations.admin.filters import OrganizationFilter
+from organizations.admin.filters import restaurant_filter
 from organizations.admin.pos_display import answers_text
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
 from organizations.models.organization import TerminalGroup
@@ -24,25 +24,11 @@ from organizations.models.organization import TerminalGroup
 _EMPTY = _("Read them from iiko: API logins → a login → Read restaurants and dictionaries.")
 
 
-class KindFilter(HubDropdownFilter):
-    title = _("dictionary")
-    parameter_name = "kind"
-    column = "kind"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return list(DictionaryKind.choices)
-
-
-class GoneFilter(HubDropdownFilter):
-    title = _("in iiko")
-    parameter_name = "gone"
-    column = "is_deleted"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return [("False", gettext("there")), ("True", gettext("deleted"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return super().queryset(request, queryset) if self.value() in ("True", "False") else queryset
+PRESENCE: States = {
+    "": (_("All"), lambda rows: rows),
+    "False": (_("there"), lambda rows: rows.filter(is_deleted=False)),
+    "True": (_("deleted"), lambda rows: rows.filter(is_deleted=True)),
+}
 
 
 class FromIikoAdmin(MirrorAdmin):
@@ -51,6 +37,10 @@ class FromIikoAdmin(MirrorAdmin):
     search_help_text = _("A part of the name, or of iiko's id")
     sortable_by = ("sorted_name",)
     readonly_fields: tuple[str, ...] = ("presence",)
+    list_filter: tuple[type[HubDropdownFilter], ...] = (
+        restaurant_filter(),
+        states_filter(PRESENCE, _("in iiko"), "gone"),
+    )
     empty_words = _EMPTY
 
     @admin.display(description=_("in iiko"))
@@ -61,7 +51,6 @@ class FromIikoAdmin(MirrorAdmin):
 @admin.register(Courier)
 class CourierAdmin(FromIikoAdmin):
     list_display = ("sorted_name", "organization", "code", "presence", "iiko_id")
-    list_filter = (OrganizationFilter, GoneFilter)
     search_fields = ("name_key", "iiko_id", "code")
     search_help_text = _("A part of the name, of the code or of iiko's id")
     fields = ("organization", "name", "code", "iiko_id", "presence", "updated_at")
@@ -71,7 +60,6 @@ class CourierAdmin(FromIikoAdmin):
 class TerminalGroupAdmin(FromIikoAdmin):
     list_display = ("sorted_name", "organization", "timezone", "pos_version", "sleep", "answers", "presence")
     readonly_fields = ("sleep", "answers", "presence")
-    list_filter = (OrganizationFilter, GoneFilter)
     fields = (
         "organization",
         "name",
@@ -96,7 +84,10 @@ class TerminalGroupAdmin(FromIikoAdmin):
 @admin.register(DictionaryEntry)
 class DictionaryEntryAdmin(FromIikoAdmin):
     list_display = ("sorted_name", "kind", "organization", "presence", "iiko_id")
-    list_filter = (KindFilter, OrganizationFilter, GoneFilter)
+    list_filter = (
+        choices_filter(_("dictionary"), "kind", DictionaryKind.choices),
+        *FromIikoAdmin.list_filter,
+    )
     list_before_template = "admin/organizations/dictionaryentry/above_list.html"
     fields = ("organization", "kind", "name", "iiko_id", "details", "presence", "updated_at")
     readonly_fields = ("details", "presence")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import INPUT_CLASSES
 
-from core.admin.filters import HubDropdownFilter
+from core.admin.filters import Choice, HubDropdownFilter, choices_filter
 from core.moments import checked_moment
 from core.name_keys import NAME_ORDER
 from iiko_client import vendor_time
@@ -29,23 +29,23 @@ _DAY_FORMATS = ("%d.%m.%Y", "%Y-%m-%d", "%d.%m.%y", "%d/%m/%Y")
 _MINUTE_FORMATS = ("%Y-%m-%dT%H:%M", "%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S")
 
 
-class OrganizationFilter(HubDropdownFilter):
-    title = gettext_lazy("restaurant")
-    parameter_name = ORGANIZATION_PARAMETER
-    column = "organization_id"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return list(Organization.objects.values_list("iiko_id", "name"))
+def restaurants() -> Iterable[Choice]:
+    return Organization.objects.values_list("iiko_id", "name")
 
 
-class TerminalGroupFilter(HubDropdownFilter):
+def restaurant_filter(column: str = "organization_id") -> type[HubDropdownFilter]:
+    """Make a filter by the restaurant whose iiko id stands in ``column``."""
+    return choices_filter(gettext_lazy("restaurant"), ORGANIZATION_PARAMETER, restaurants, column=column)
+
+
+class GroupOfRestaurantFilter(HubDropdownFilter):
     """Terminal groups of the restaurant that is chosen beside it, else of all."""
 
     title = gettext_lazy("terminal group")
     parameter_name = "group"
     column = "terminal_group_id"
 
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+    def offered(self, request: HttpRequest) -> list[Choice]:
         groups = TerminalGroup.objects.filter(is_deleted=False).order_by(
             *(f"organization__{column}" for column in NAME_ORDER), *NAME_ORDER
         )
@@ -169,6 +169,20 @@ class MomentRangeFilter(ListFilter):
         if since is not None:
             return queryset.filter(**{f"{self.field}__gte": since})
         return queryset.filter(**{f"{self.field}__lt": until})
+
+
+def moment_range_filter(
+    title: Any, parameter: str, column: str, *, organization: str = "organization_id"
+) -> type[MomentRangeFilter]:
+    """Make a filter of the moments in ``column``, sent as ``<parameter>_from`` and ``<parameter>_to``."""
+
+    class MomentsBetween(MomentRangeFilter):
+        name = parameter
+        label = title
+        field = column
+        restaurant = organization
+
+    return MomentsBetween
 
 
 def clocks_for(request: HttpRequest) -> dict[tzinfo, list[str]]:

@@ -6,44 +6,27 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core import db_clock
-from core.admin.filters import HubDropdownFilter
+from core.admin.filters import States, states_filter
 from core.display import EMPTY, badge, local_text, span_text, stacked
 from organizations.admin.current_lists import CurrentListAdmin, group_text, moment_text
-from organizations.admin.filters import MomentRangeFilter, OrganizationFilter, TerminalGroupFilter
+from organizations.admin.filters import GroupOfRestaurantFilter, moment_range_filter, restaurant_filter
 from organizations.models.shifts import Shift
 from organizations.name_annotations import employee_named, with_employee_names
 
-ENDED, ALL = "ended", "all"
-STATES = (("", _("On shift now")), (ENDED, _("Ended")), (ALL, _("All")))
+SHIFT_STATES: States = {
+    "": (_("On shift now"), lambda shifts: shifts.filter(is_open=True)),
+    "ended": (_("Ended"), lambda shifts: shifts.filter(is_open=False)),
+    "all": (_("All"), lambda shifts: shifts),
+}
 
 LONG = timedelta(hours=24)
 """The closing of an open shift as long as this may not have arrived. The limit is our guess."""
-
-
-class StateFilter(HubDropdownFilter):
-    title = _("state")
-    parameter_name = "state"
-    all_option = ["", _("On shift now")]
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return list(STATES[1:])
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = self.value() or ""
-        return queryset if chosen == ALL else queryset.filter(is_open=chosen != ENDED)
-
-
-class BeganFilter(MomentRangeFilter):
-    name = "began"
-    label = _("began")
-    field = "began_at"
 
 
 def employee_text(shift: Any) -> str:
@@ -62,11 +45,16 @@ def _moment(moment: datetime | None, shift: Shift) -> str:
 
 @admin.register(Shift)
 class ShiftAdmin(CurrentListAdmin):
-    states = STATES
+    states = SHIFT_STATES
     named = "employee"
     by_name = staticmethod(employee_named)
     list_display = ("employee", "state", "group", "opened", "closed", "lasted")
-    list_filter = (StateFilter, OrganizationFilter, TerminalGroupFilter, BeganFilter)
+    list_filter = (
+        states_filter(SHIFT_STATES),
+        restaurant_filter(),
+        GroupOfRestaurantFilter,
+        moment_range_filter(_("began"), "began", "began_at"),
+    )
     list_before_template = "admin/organizations/shift/above_list.html"
     change_form_after_template = "admin/organizations/shift/events.html"
     search_fields = ("employee_id",)  # shows the box; see get_search_results

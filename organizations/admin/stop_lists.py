@@ -18,16 +18,16 @@ from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from core import db_clock
-from core.admin.filters import HubDropdownFilter
+from core.admin.filters import States, states_filter
 from core.admin.list_links import list_url
 from core.csv_export import sheet_response
 from core.display import EMPTY, badge, local_text, span_text, stacked
 from organizations.admin.current_lists import CurrentListAdmin, group_text, moment_text
 from organizations.admin.filters import (
     ORGANIZATION_PARAMETER,
-    MomentRangeFilter,
-    OrganizationFilter,
-    TerminalGroupFilter,
+    GroupOfRestaurantFilter,
+    moment_range_filter,
+    restaurant_filter,
 )
 from organizations.admin.stop_list_display import freshness_notes
 from organizations.models.organization import Organization
@@ -36,34 +36,17 @@ from organizations.name_annotations import product_named, with_product_names
 from organizations.stop_lists.refresh import want_lists
 from organizations.stop_lists.totals import time_out_of_stock
 
-OUT, ENDED, ALL = "out", "ended", "all"
-STATES = (("", _("On a list now")), (OUT, _("Out of stock now")), (ENDED, _("Ended")), (ALL, _("All")))
+STOP_LIST_STATES: States = {
+    "": (_("On a list now"), lambda items: items.filter(until__isnull=True)),
+    "out": (
+        _("Out of stock now"),
+        lambda items: items.filter(until__isnull=True).filter(is_out_of_stock=True),
+    ),
+    "ended": (_("Ended"), lambda items: items.filter(until__isnull=False)),
+    "all": (_("All"), lambda items: items),
+}
 PERIODS = (1, 7, 30)
 _MOST_TOTALS = 500
-
-
-class StateFilter(HubDropdownFilter):
-    title = _("state")
-    parameter_name = "state"
-    all_option = ["", _("On a list now")]
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return list(STATES[1:])
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = self.value() or ""
-        if chosen == ALL:
-            return queryset
-        if chosen == ENDED:
-            return queryset.filter(until__isnull=False)
-        current = queryset.filter(until__isnull=True)
-        return current.filter(is_out_of_stock=True) if chosen == OUT else current
-
-
-class SinceFilter(MomentRangeFilter):
-    name = "since"
-    label = _("on the list since")
-    field = "since"
 
 
 def product_text(item: Any) -> str:
@@ -84,11 +67,16 @@ def _moment(moment: datetime | None, item: StopListItem) -> str:
 
 @admin.register(StopListItem)
 class StopListItemAdmin(CurrentListAdmin):
-    states = STATES
+    states = STOP_LIST_STATES
     named = "product"
     by_name = staticmethod(product_named)
     list_display = ("product", "state", "group", "started", "ended", "lasted")
-    list_filter = (StateFilter, OrganizationFilter, TerminalGroupFilter, SinceFilter)
+    list_filter = (
+        states_filter(STOP_LIST_STATES),
+        restaurant_filter(),
+        GroupOfRestaurantFilter,
+        moment_range_filter(_("on the list since"), "since", "since"),
+    )
     list_before_template = "admin/organizations/stoplistitem/above_list.html"
     change_form_after_template = "admin/organizations/stoplistitem/events.html"
     search_fields = ("product_id",)  # shows the box; see get_search_results

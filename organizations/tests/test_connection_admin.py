@@ -325,6 +325,7 @@ class TestCalls:
             ("", {"organizations", "deliveries/cancel", "discounts"}),
             ("outcome=failed", {"deliveries/cancel"}),
             ("outcome=slow", {"discounts"}),
+            ("outcome=nonsense", {"organizations", "deliveries/cancel", "discounts"}),
             (f"organization={ORGANIZATION_ID}", {"discounts"}),
             ("operation=organizations", {"organizations"}),
             ("login=nonsense", set()),

@@ -21,6 +21,7 @@ from unfold.views import ChangeList
 
 from core import db_clock
 from core.admin.base import MirrorAdmin
+from core.admin.filters import choices_filter
 from core.admin.list_links import keep_filters
 from core.display import EMPTY, clock, stacked, truncated
 from core.ids import searchable_id
@@ -28,17 +29,17 @@ from hall.models import HallRow, Reserve, TableOrder
 from iiko_client import vendor_time
 from iiko_client.json_reader import external_id
 from orders.models.order import Order
-from organizations.admin.filters import OrganizationFilter
+from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 from organizations.models.organization import Organization
 from webhooks.admin.display import dead_row, left_text, reason_text, replay_text, status_badge, type_text
 from webhooks.admin.dry_run_display import shown, staff
 from webhooks.admin.event_page import event_page, is_replayable, payload_text
-from webhooks.admin.filters import ReasonFilter, ReceivedFilter, SourceFilter, StatusFilter, TypeFilter
+from webhooks.admin.filters import MetTypeFilter, ReasonFilter
 from webhooks.errors import NotReplayable, ReplayBusy
 from webhooks.event_subjects import HALL
 from webhooks.masking import masked_words, sees_all_people, sees_people
-from webhooks.models.inbox import EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
+from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
 from webhooks.processing.dead_letters import GROUPS_SHOWN, dead_letter_groups, dead_letters_like
 from webhooks.replay.dry_run import dry_run_of
 from webhooks.replay.replay import REPLAY_AT_ONCE, ReplayCount, replay_all, replay_event
@@ -93,12 +94,12 @@ class WebhookEventAdmin(MirrorAdmin):
     list_display = ("received", "kind", "outcome", "restaurant", "order_link", "repeats")
     list_select_related = ("order",)
     list_filter = (
-        StatusFilter,
-        TypeFilter,
-        OrganizationFilter,
+        choices_filter(_("status"), "status", EventStatus.choices),
+        MetTypeFilter,
+        restaurant_filter(),
         ReasonFilter,
-        SourceFilter,
-        ReceivedFilter,
+        choices_filter(_("source"), "source", EventSource.choices),
+        moment_range_filter(_("received"), "received", "received_at"),
     )
     list_before_template = "admin/webhooks/webhookevent/above_list.html"
     search_fields = ("entity_key",)  # shows the box; see get_search_results

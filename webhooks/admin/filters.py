@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.filters import HubDropdownFilter
-from organizations.admin.filters import MomentRangeFilter
+from core.admin.filters import Choice, HubDropdownFilter
 from webhooks.admin.display import type_text
-from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent
+from webhooks.models.inbox import EventStatus, Reason, WebhookEvent
 
 NO_TYPE = "-"
 """How an address names events without a type."""
@@ -37,12 +34,12 @@ def types_met() -> list[str]:
         return [event_type for (event_type,) in cursor.fetchall()]
 
 
-class TypeFilter(HubDropdownFilter):
+class MetTypeFilter(HubDropdownFilter):
     title = _("type")
     parameter_name = "type"
     column = "event_type"
 
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+    def offered(self, request: HttpRequest) -> list[Choice]:
         return [(name or NO_TYPE, type_text(name)) for name in types_met()]
 
     def queryset(
@@ -55,21 +52,12 @@ class TypeFilter(HubDropdownFilter):
         return super().queryset(request, queryset)
 
 
-class StatusFilter(HubDropdownFilter):
-    title = _("status")
-    parameter_name = "status"
-    column = "status"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return list(EventStatus.choices)
-
-
 class ReasonFilter(HubDropdownFilter):
     title = _("reason")
     parameter_name = "reason"
     column = "reason"
 
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
+    def offered(self, request: HttpRequest) -> list[Choice]:
         return list(Reason.choices)
 
     def queryset(
@@ -80,18 +68,3 @@ class ReasonFilter(HubDropdownFilter):
         # An applied event has no reason; without them the index of the others answers.
         chosen = super().queryset(request, queryset)
         return chosen.exclude(status=EventStatus.PROCESSED) if self.value() else chosen
-
-
-class SourceFilter(HubDropdownFilter):
-    title = _("source")
-    parameter_name = "source"
-    column = "source"
-
-    def offered(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        return list(EventSource.choices)
-
-
-class ReceivedFilter(MomentRangeFilter):
-    name = "received"
-    label: Any = _("received")
-    field = "received_at"
