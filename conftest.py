@@ -22,7 +22,7 @@ from organizations.connection.clients import transports
 from tests import database
 from tests.hub_process import hub  # noqa: F401  # a fixture for all
 from tests.played_iiko import iiko  # noqa: F401  # the same
-from tests.played_sandbox import stage  # noqa: F401  # the same
+from tests.sandbox_restaurant import sandbox  # noqa: F401  # the same
 from webhooks.receiving.tokens import webhook_tokens
 from webhooks.receiving.wrong_tokens import wrong_tokens
 
@@ -36,7 +36,7 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 NO_DOCUMENT = "the vendor's document is not beside the project (../shared/iiko): nothing to compare with"
 """The one reason to skip a test for want of data; CI takes no other."""
 
-COMPARING_FIXTURES = {"acting", "stage"}
+COMPARING_FIXTURES = {"acting", "sandbox"}
 """What they send is compared with the vendor's document in passing."""
 
 

@@ -199,7 +199,7 @@ class DiskFull(Fault):
     def end(self) -> None:
         with suppress(CannotBeFilled):  # then it was not filled either
             self.hub.disk.free()
-        # A server that could not write its log may have abandoned; somebody starts it again.
+        # A server that could not write its log may have ended; somebody starts it again.
         self.hub.bring_server_up()
 
 

@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 from bench.processes import ProcessFailed
 from chaos.checks import FINAL, OVER
 from chaos.disk import CannotBeFilled
-from chaos.evidence import Evidence, InboxRow, Injected, Sample, Wire, canonical
+from chaos.evidence import Evidence, InboxRow, Injected, Json, Sample, canonical
 from chaos.faults import Fault, plan, wait_until_up
 from chaos.installation import WORKERS, Installation, wait_for
 from chaos.load import Load
@@ -80,21 +80,21 @@ class Trial:
 
     def _play(self, fault: Fault) -> Injected:
         self.say(fault.name)
-        began, hit, not_played = time.monotonic(), "", ""
+        began, hit, not_injected = time.monotonic(), "", ""
         try:
             hit = fault.begin()
             time.sleep(fault.lasts_s)
         except CannotBeFilled as refused:
-            not_played = str(refused)
-            self.say(f"{fault.name}: NOT PLAYED, {not_played}")
+            not_injected = str(refused)
+            self.say(f"{fault.name}: NOT INJECTED, {not_injected}")
         finally:
             fault.end()
         ended = time.monotonic()
         wait_until_up(self.hub)
         self.ended_by_themselves += [f"{one} during: {fault.name}" for one in self.hub.replace_dead()]
-        return Injected(fault.name, hit, began, ended, time.monotonic(), not_played)
+        return Injected(fault.name, hit, began, ended, time.monotonic(), not_injected)
 
-    # --- settling ---
+    # --- coming to rest ---
 
     def _settle(self) -> float:
         """Let iiko be reliable and all that waits come to its end; returns how long it took."""
@@ -179,13 +179,13 @@ class Trial:
         self._collect_wallets(seen)
         return seen
 
-    def _read(self, seen: Evidence, path: str, ids: str) -> list[Wire]:
+    def _read(self, seen: Evidence, path: str, ids: str) -> list[Json]:
         """Read rows one by one, as a client would; an answer that is an error is one that people got."""
 
-        def read(ident: int) -> Wire | None:
+        def read(ident: int) -> Json | None:
             began = time.monotonic()
             try:
-                return cast("Wire", self.hub.get(f"/api/v1/{path}/{ident}"))
+                return cast("Json", self.hub.get(f"/api/v1/{path}/{ident}"))
             except HTTPError as error:
                 took_s = time.monotonic() - began
                 seen.samples.append(Sample(began, f"GET {path}/{{id}} in the end", error.code, took_s))
@@ -217,7 +217,7 @@ class Trial:
 
 
 def _balances(
-    customer_id: str, rows: list[Wire], name: str, asked_for: dict[tuple[str, str], str]
+    customer_id: str, rows: list[Json], name: str, asked_for: dict[tuple[str, str], str]
 ) -> dict[tuple[str, str], str]:
     found = {(customer_id, row[name]): str(row["balance"]) for row in rows}
     return {wallet: balance for wallet, balance in found.items() if wallet in asked_for}

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import requests
 
-from chaos.evidence import Sample, Wire
+from chaos.evidence import Json, Sample
 from chaos.installation import PASSWORD, TOKEN, USER, Installation
 
 WEBHOOK = "POST webhooks/iiko"
@@ -32,8 +32,8 @@ class Watch:
         self.samples: list[Sample] = []
         self.states_shown: set[tuple[str, int | None, str | None]] = set()
         self.shown_confirmed: set[int] = set()
-        self.acknowledged: list[Wire] = []
-        self.history: list[Wire] = []
+        self.acknowledged: list[Json] = []
+        self.history: list[Json] = []
         self.gaps: list[str] = []
         self.command_ids: Callable[[], list[int]] = list
         self._random = Random(f"{seed}/watch")
@@ -142,7 +142,7 @@ class Watch:
             self._note([answer.json()])
         return answer.status_code
 
-    def _note(self, rows: list[Wire]) -> None:
+    def _note(self, rows: list[Json]) -> None:
         self.states_shown |= {(row["iiko_order_id"], row["revision"], row["status"]) for row in rows}
 
     def _command(self) -> int | None:

@@ -67,7 +67,7 @@ class HandClock:
 
 
 class Acting:
-    """One restaurant with one order, a key that may act, and iiko as the test plays it."""
+    """One restaurant with one order, a key that may act, and iiko as the test injections it."""
 
     def __init__(self, iiko: PlayedIiko, **restaurant: Any) -> None:
         self.iiko = iiko

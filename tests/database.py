@@ -75,6 +75,22 @@ def database_of_this_run() -> Iterator[None]:
 
 
 @contextmanager
+def empty_database() -> Iterator[None]:
+    """Give the connection a database without tables, and drop it in the end."""
+    before = connection.settings_dict["NAME"]
+    name = f"{COPY}{os.getpid()}_empty"
+    with _server() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [IN_USE, name])
+        cursor.execute(f'CREATE DATABASE "{name}"')
+        _use(name)
+        try:
+            yield
+        finally:
+            _use(before)
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
 def _alone(cursor: CursorWrapper) -> Iterator[None]:
     cursor.execute("SELECT pg_advisory_lock(%s)", [ONE_BUILDS])
     yield

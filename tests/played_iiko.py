@@ -1,4 +1,4 @@
-"""iiko as a test plays it: answers by operation, and a call that nobody expected fails."""
+"""iiko as a test injections it: answers by operation, and a call that nobody expected fails."""
 
 from __future__ import annotations
 

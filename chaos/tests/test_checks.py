@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chaos.checks import CHECKS, judge
-from chaos.evidence import Asked, Evidence, InboxRow, Sample, canonical
+from chaos.evidence import ClientRequest, Evidence, InboxRow, Sample, canonical
 
 CAFE = "6b1f2f0c-3d5e-4a7b-9c8d-0e1f2a3b4c5d"
 ORDER = "3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e8"
@@ -106,11 +106,11 @@ def transaction(ident: int, kind: str, amount_minor: int) -> dict[str, Any]:
 def clean() -> Evidence:
     """A run in which all holds."""
     asked = [
-        Asked(f"/api/v1/orders/1/{name}", body, f"key {ident}", 202, 1, ident, ORDER)
+        ClientRequest(f"/api/v1/orders/1/{name}", body, f"key {ident}", 202, 1, ident, ORDER)
         for ident, (name, body) in enumerate(ACTIONS, 1)
     ]
     moved = [
-        Asked(f"/api/v1/loyalty/{kind}", {}, f"money {ident}", 202, 1, ident)
+        ClientRequest(f"/api/v1/loyalty/{kind}", {}, f"money {ident}", 202, 1, ident)
         for ident, (kind, _) in enumerate(MONEY, 1)
     ]
     end = f"{(10_000 + sum(SIGNS[kind] * amount for kind, amount in MONEY)) / 100:.2f}"
@@ -331,7 +331,7 @@ def test_repeats_that_reconciliation_had_brought_count_for_the_webhook() -> None
 def test_request_that_was_never_answered_may_have_made_a_command() -> None:
     seen = clean()
     seen.commands[99] = {"id": 99, "state": "rejected"}
-    seen.asked.append(Asked("/api/v1/orders/2/cancel", {}, "key 99", 0, 4, None, "another"))
+    seen.asked.append(ClientRequest("/api/v1/orders/2/cancel", {}, "key 99", 0, 4, None, "another"))
 
     assert judge(seen) == {name: [] for name in CHECKS}
 

@@ -35,7 +35,7 @@ def reason_text(event: WebhookEvent) -> str:
     return str(event.get_reason_display()) if event.reason else ""
 
 
-def dead_row(group: DeadLetterGroup, *, shows_people: bool, now: datetime) -> dict[str, Any]:
+def dead_letter_row(group: DeadLetterGroup, *, shows_people: bool, now: datetime) -> dict[str, Any]:
     """A group of events that failed of the same thing."""
     query = urlencode({"event_type": group.event_type, "reason": group.reason, "alike": group.alike})
     return {

@@ -55,7 +55,7 @@ class Reason(models.TextChoices):
     TOO_DEEP = "too_deep", _("the body is nested too deeply")
     NOT_AN_OBJECT = "not_an_object", _("not an object")
     NOT_STORABLE = "not_storable", _("holds a value that no database can keep")
-    FOREIGN_TOKEN = "foreign_token", _("the token belongs to another organization")
+    WRONG_TENANT = "foreign_token", _("the token belongs to another organization")
     NO_ORGANIZATION = "no_organization", _("names no organization")
     UNKNOWN_ORGANIZATION = "unknown_organization", _("the organization is not set up here")
     INACTIVE_ORGANIZATION = "inactive_organization", _("the organization is switched off here")

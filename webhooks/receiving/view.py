@@ -170,10 +170,10 @@ def _authenticate(request: Delivery) -> Scope:
     tokens = presented_tokens(
         request.META.get("HTTP_AUTHORIZATION", ""), request.META.get("HTTP_AUTHTOKEN", "")
     )
-    return webhook_tokens.remembered_scope(tokens) or _authenticate_anew(request, tokens)
+    return webhook_tokens.remembered_scope(tokens) or _authenticate_by_database(request, tokens)
 
 
-def _authenticate_anew(request: Delivery, tokens: list[str]) -> Scope:
+def _authenticate_by_database(request: Delivery, tokens: list[str]) -> Scope:
     """Look for a token in the database, seldom so where wrong ones come often; count it if it is wrong."""
     network = client_network(request.META)
     pause_s = _NEW_TOKEN_SEEN_WITHIN_S if wrong_tokens.is_limited(network) else 0.0

@@ -113,7 +113,7 @@ class DryRun:
         tally.add(self)
         return tally
 
-    def troubles(self) -> list[ReplayResult]:
+    def failures(self) -> list[ReplayResult]:
         """Events that would fail."""
         return [one for one in self.results if one.result.status in (EventStatus.FAILED, EventStatus.DEAD)]
 
@@ -174,7 +174,7 @@ def _choose(events: WebhookEventQuerySet) -> tuple[list[_Chosen], int]:
     chosen: dict[int, _Chosen] = {}
     impossible = 0
     for pk, replay_of, reason, is_empty, stored, *names in rows.iterator(chunk_size=2000):
-        if is_empty or reason == Reason.FOREIGN_TOKEN:
+        if is_empty or reason == Reason.WRONG_TENANT:
             impossible += 1
         else:
             chosen.setdefault(replay_of or pk, _Chosen(replay_of or pk, _names(*names), stored or 0))

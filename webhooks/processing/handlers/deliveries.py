@@ -60,11 +60,11 @@ def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, Even
     by_event = {report.event_id: report for report in reports}
     for event_id, applied in (apply_reports(reports, now=now) if reports else {}).items():
         results[event_id] = _result(applied, notes[event_id], by_event[event_id])
-    _notice_what_came_to_nothing(reports, results)
+    _notice_cancelled_or_refused(reports, results)
     return results
 
 
-def _notice_what_came_to_nothing(reports: Sequence[OrderReport], results: Mapping[int, EventResult]) -> None:
+def _notice_cancelled_or_refused(reports: Sequence[OrderReport], results: Mapping[int, EventResult]) -> None:
     """Money may be held for orders that are cancelled, deleted or refused; all others cost nothing here."""
     over = {
         order_id

@@ -24,7 +24,7 @@ def arguments(
     )  # fmt: skip
 
 
-class Played:
+class SandboxControl:
     """The control API of a running sandbox."""
 
     def __init__(self, port: int) -> None:
@@ -57,7 +57,7 @@ class Played:
     def advance(self, seconds: float) -> None:
         self._ask("clock", {"advance_s": seconds})
 
-    def bear(self, count: int) -> None:
+    def create_orders(self, count: int) -> None:
         """Let so many guests order now, in all restaurants by turns."""
         restaurants = list(self.zones())
         for number in range(count):

@@ -14,9 +14,9 @@ from orders.models.command import OrderCommand
 from orders.models.order import Order, TimelineEntry
 from sandbox.catalogue.money import ZERO
 from sandbox.orders.order import DeliveryStatus, Dish
-from sandbox.orders.order import Order as PlayedOrder
+from sandbox.orders.order import Order as SandboxOrder
 from tests.pages import ORDERS, sign_in_superuser, text
-from tests.played_sandbox import PICKUP, Stage
+from tests.sandbox_restaurant import PICKUP, SandboxRestaurant
 
 pytestmark = pytest.mark.django_db
 
@@ -25,23 +25,23 @@ BY_SUM = {"discount_sum": "50.50", "reissue": True}
 
 
 @pytest.fixture
-def order(stage: Stage) -> Order:
-    return stage.order()
+def order(sandbox: SandboxRestaurant) -> Order:
+    return sandbox.order()
 
 
-def ends_with_one_meal(stage: Stage, order: Order, command: OrderCommand) -> None:
+def ends_with_one_meal(sandbox: SandboxRestaurant, order: Order, command: OrderCommand) -> None:
     """The new order lives with its discount, the old one is cancelled for it, each was asked for once."""
     assert (command.state, command.error_code) == ("confirmed", ""), command.error
-    new = stage.truth(command.new_order_id)
-    old = stage.truth(order.iiko_order_id)
+    new = sandbox.truth(command.new_order_id)
+    old = sandbox.truth(order.iiko_order_id)
     assert old.status is DeliveryStatus.CANCELLED
     assert (str(old.moved_to), str(new.moved_from)) == (command.new_order_id, order.iiko_order_id)
     assert [str(one.sum) for one in new.discounts] == ["50.50"]
     assert not new.is_over
-    stage.check_bodies()
+    sandbox.check_bodies()
 
 
-def dishes(order: PlayedOrder) -> list[tuple[Any, ...]]:
+def dishes(order: SandboxOrder) -> list[tuple[Any, ...]]:
     """What is to be cooked."""
     return [
         (
@@ -56,11 +56,11 @@ def dishes(order: PlayedOrder) -> list[tuple[Any, ...]]:
     ]
 
 
-def stays_as_it_was(stage: Stage, order: Order, command: OrderCommand) -> None:
+def stays_as_it_was(sandbox: SandboxRestaurant, order: Order, command: OrderCommand) -> None:
     """The old order lives; of the new one nothing is left to cook."""
-    assert order.iiko_order_id in stage.living()
-    assert command.new_order_id not in stage.living()
-    assert stage.truth(order.iiko_order_id).moved_to is None
+    assert order.iiko_order_id in sandbox.living()
+    assert command.new_order_id not in sandbox.living()
+    assert sandbox.truth(order.iiko_order_id).moved_to is None
 
 
 # --- the usual course --------------------------------------------------------------------------------
@@ -68,30 +68,30 @@ def stays_as_it_was(stage: Stage, order: Order, command: OrderCommand) -> None:
 
 @pytest.mark.parametrize("service", [{}, PICKUP], ids=["courier", "pickup"])
 def test_order_is_reissued_with_the_discount_and_the_old_one_cancelled(
-    stage: Stage, service: dict[str, Any]
+    sandbox: SandboxRestaurant, service: dict[str, Any]
 ) -> None:
-    order = stage.order(**service)
-    was = stage.truth(order.iiko_order_id)
-    place = stage.retrieved(order.iiko_order_id)["order"]["deliveryPoint"]
+    order = sandbox.order(**service)
+    was = sandbox.truth(order.iiko_order_id)
+    place = sandbox.retrieved(order.iiko_order_id)["order"]["deliveryPoint"]
 
-    command = stage.end(stage.asked(order, BY_SUM))
-    stage.play(5)
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
+    sandbox.play(5)
 
-    ends_with_one_meal(stage, order, command)
-    assert stage.changes() == {CREATE: 1, CANCEL: 1}
-    new = stage.truth(command.new_order_id)
+    ends_with_one_meal(sandbox, order, command)
+    assert sandbox.changes() == {CREATE: 1, CANCEL: 1}
+    new = sandbox.truth(command.new_order_id)
     assert new.sum == was.sum - new.discounts[0].sum
     kept = ("phone", "guest", "comment", "external_number", "service")
     assert abs(new.complete_before - was.complete_before) < timedelta(milliseconds=1)
     assert [getattr(new, name) for name in kept] == [getattr(was, name) for name in kept]
-    assert stage.retrieved(command.new_order_id)["order"]["deliveryPoint"] == place
+    assert sandbox.retrieved(command.new_order_id)["order"]["deliveryPoint"] == place
     assert dishes(new) == dishes(was)
     assert sum(payment.sum for payment in new.payments) in (0, new.sum)
 
 
-def test_both_orders_tell_of_each_other(stage: Stage, order: Order) -> None:
-    command = stage.end(stage.asked(order, BY_SUM))
-    stage.until(command, lambda: TimelineEntry.objects.filter(what="reissued").count() == 2, seconds=30)
+def test_both_orders_tell_of_each_other(sandbox: SandboxRestaurant, order: Order) -> None:
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
+    sandbox.until(command, lambda: TimelineEntry.objects.filter(what="reissued").count() == 2, seconds=30)
 
     new = Order.objects.get(iiko_order_id=command.new_order_id)
     [on_old] = order.timeline.filter(what="reissued")
@@ -116,16 +116,18 @@ def test_both_orders_tell_of_each_other(stage: Stage, order: Order) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 3], ids=["percent", "fixed"])
-def test_type_with_a_size_of_its_own_is_told_no_sum(stage: Stage, order: Order, place: int) -> None:
-    kind = stage.cafe.dictionaries.all_discounts[place]
+def test_type_with_a_size_of_its_own_is_told_no_sum(
+    sandbox: SandboxRestaurant, order: Order, place: int
+) -> None:
+    kind = sandbox.cafe.dictionaries.all_discounts[place]
 
-    command = stage.end(stage.asked(order, {"discount_id": str(kind.id), "reissue": True}))
+    command = sandbox.end(sandbox.asked(order, {"discount_id": str(kind.id), "reissue": True}))
 
     assert command.state == "confirmed", command.error
-    [sent] = [body for operation, body in stage.bodies if operation == CREATE]
+    [sent] = [body for operation, body in sandbox.bodies if operation == CREATE]
     assert sent["order"]["discountsInfo"] == {"discounts": [{"type": "RMS", "discountTypeId": str(kind.id)}]}
-    assert [one.type for one in stage.truth(command.new_order_id).discounts] == [kind]
-    stage.check_bodies()
+    assert [one.type for one in sandbox.truth(command.new_order_id).discounts] == [kind]
+    sandbox.check_bodies()
 
 
 _MEANT_TO_DIFFER = {
@@ -168,15 +170,15 @@ def leaves(told: Any, path: str = "") -> dict[str, Any]:
     return {place: value for one in inner for place, value in one.items()}
 
 
-def test_reissue_loses_no_field_that_it_does_not_name(stage: Stage) -> None:
-    order = stage.written()
-    was = leaves(stage.retrieved(order.iiko_order_id))
+def test_reissue_loses_no_field_that_it_does_not_name(sandbox: SandboxRestaurant) -> None:
+    order = sandbox.written()
+    was = leaves(sandbox.retrieved(order.iiko_order_id))
 
-    command = stage.end(stage.asked(order, BY_SUM))
-    stage.play(5)
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
+    sandbox.play(5)
 
-    ends_with_one_meal(stage, order, command)
-    now = leaves(stage.retrieved(command.new_order_id))
+    ends_with_one_meal(sandbox, order, command)
+    now = leaves(sandbox.retrieved(command.new_order_id))
     missing = object()
     differing = {key for key in was | now if was.get(key, missing) != now.get(key, missing)}
     assert differing == _MEANT_TO_DIFFER
@@ -191,12 +193,12 @@ def test_reissue_loses_no_field_that_it_does_not_name(stage: Stage) -> None:
 
 
 def test_both_pages_lead_to_each_other_by_number_and_say_it_once(
-    stage: Stage, order: Order, client: Client
+    sandbox: SandboxRestaurant, order: Order, client: Client
 ) -> None:
     sign_in_superuser(client)
 
-    command = stage.end(stage.asked(order, BY_SUM))
-    stage.until(command, lambda: TimelineEntry.objects.filter(what="reissued").count() == 2, seconds=30)
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
+    sandbox.until(command, lambda: TimelineEntry.objects.filter(what="reissued").count() == 2, seconds=30)
     new = Order.objects.get(iiko_order_id=command.new_order_id)
 
     def page(of: Order) -> str:
@@ -215,22 +217,22 @@ def test_both_pages_lead_to_each_other_by_number_and_say_it_once(
         assert str(new.iiko_order_id) not in timeline
         assert f"New order made in place of this one: {new}" in timeline
         assert "Made in place of" not in timeline
-    refused = stage.ask(order, BY_SUM, **{"accept-language": "en"})
+    refused = sandbox.ask(order, BY_SUM, **{"accept-language": "en"})
     assert refused.status_code == 409
     [error] = refused.json()["errors"]
     assert error["detail"] == f"The order was replaced by {new}. Ask the same of that one."
 
 
-def test_reissue_refuses_what_it_would_lose_before_anything_is_sent(stage: Stage) -> None:
-    order = stage.written()
-    guest = replace(stage.truth(order.iiko_order_id).guest, name="В" * 61)
-    stage.put(order.iiko_order_id, guest=guest)
+def test_reissue_refuses_what_it_would_lose_before_anything_is_sent(sandbox: SandboxRestaurant) -> None:
+    order = sandbox.written()
+    guest = replace(sandbox.truth(order.iiko_order_id).guest, name="В" * 61)
+    sandbox.put(order.iiko_order_id, guest=guest)
 
-    command = stage.end(stage.asked(order, BY_SUM))
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
 
     assert (command.state, command.error_code) == ("rejected", "text_too_long")
-    assert stage.changes() == {}
-    stays_as_it_was(stage, order, command)
+    assert sandbox.changes() == {}
+    stays_as_it_was(sandbox, order, command)
 
 
 # --- answers that are lost ---------------------------------------------------------------------------
@@ -240,185 +242,193 @@ def test_reissue_refuses_what_it_would_lose_before_anything_is_sent(stage: Stage
 @pytest.mark.parametrize("how", ["408", "reset"])
 @pytest.mark.parametrize("operation", [CREATE, CANCEL])
 def test_answer_lost_after_the_effect(
-    stage: Stage, order: Order, operation: str, how: str, news: bool
+    sandbox: SandboxRestaurant, order: Order, operation: str, how: str, news: bool
 ) -> None:
-    stage.brings_news = news
-    stage.lose(operation, how)
+    sandbox.brings_news = news
+    sandbox.lose(operation, how)
 
-    command = stage.end(stage.asked(order, BY_SUM))
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
 
-    ends_with_one_meal(stage, order, command)
-    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+    ends_with_one_meal(sandbox, order, command)
+    assert sandbox.changes() == {CREATE: 1, CANCEL: 1}
 
 
 @pytest.mark.parametrize("operation", [CREATE, CANCEL])
-def test_line_that_is_down_for_a_while(stage: Stage, order: Order, operation: str) -> None:
-    stage.lose(operation, "unsent", "unsent")
+def test_line_that_is_down_for_a_while(sandbox: SandboxRestaurant, order: Order, operation: str) -> None:
+    sandbox.lose(operation, "unsent", "unsent")
 
-    command = stage.end(stage.asked(order, BY_SUM))
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
 
-    ends_with_one_meal(stage, order, command)
-    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+    ends_with_one_meal(sandbox, order, command)
+    assert sandbox.changes() == {CREATE: 1, CANCEL: 1}
 
 
 @pytest.mark.parametrize("operation", ["deliveries/by_id", "commands/status"])
-def test_reads_that_bring_nothing_are_made_again(stage: Stage, order: Order, operation: str) -> None:
-    stage.lose(operation, *["408"] * 5)
+def test_reads_that_bring_nothing_are_made_again(
+    sandbox: SandboxRestaurant, order: Order, operation: str
+) -> None:
+    sandbox.lose(operation, *["408"] * 5)
 
-    command = stage.end(stage.asked(order, BY_SUM))
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
 
-    ends_with_one_meal(stage, order, command)
+    ends_with_one_meal(sandbox, order, command)
 
 
 # --- what the other side does meanwhile --------------------------------------------------------------
 
 
-def _at_cancelling(stage: Stage, order: Order) -> OrderCommand:
-    command = stage.asked(order, BY_SUM)
-    stage.until(command, lambda: command.phase == "cancel_old")
+def _at_cancelling(sandbox: SandboxRestaurant, order: Order) -> OrderCommand:
+    command = sandbox.asked(order, BY_SUM)
+    sandbox.until(command, lambda: command.phase == "cancel_old")
     assert command.state == "pending"
     return command
 
 
-def test_kitchen_that_began_meanwhile_keeps_the_old_order(stage: Stage, order: Order) -> None:
-    command = _at_cancelling(stage, order)
-    stage.put(order.iiko_order_id, status=DeliveryStatus.COOKING_STARTED)
+def test_kitchen_that_began_meanwhile_keeps_the_old_order(sandbox: SandboxRestaurant, order: Order) -> None:
+    command = _at_cancelling(sandbox, order)
+    sandbox.put(order.iiko_order_id, status=DeliveryStatus.COOKING_STARTED)
 
-    stage.end(command)
+    sandbox.end(command)
 
     assert (command.state, command.error_code) == ("rejected", "undone_cooking")
-    stays_as_it_was(stage, order, command)
-    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+    stays_as_it_was(sandbox, order, command)
+    assert sandbox.changes() == {CREATE: 1, CANCEL: 1}
 
 
-def test_pos_that_refuses_the_cancellation_keeps_the_old_order(stage: Stage, order: Order) -> None:
-    command = _at_cancelling(stage, order)
-    stage.until(command, lambda: command.state == "sent")
+def test_pos_that_refuses_the_cancellation_keeps_the_old_order(
+    sandbox: SandboxRestaurant, order: Order
+) -> None:
+    command = _at_cancelling(sandbox, order)
+    sandbox.until(command, lambda: command.state == "sent")
     # Printed on the way: the POS deletes printed dishes only with a removal type.
-    stamps = stage.truth(order.iiko_order_id).stamps
-    stage.put(order.iiko_order_id, stamps=replace(stamps, printed=stage.clock()))
+    stamps = sandbox.truth(order.iiko_order_id).stamps
+    sandbox.put(order.iiko_order_id, stamps=replace(stamps, printed=sandbox.clock()))
 
-    stage.end(command)
+    sandbox.end(command)
 
     assert (command.state, command.error_code) == ("rejected", "undone_refused")
     assert "Removal type is needed" in command.error
-    stays_as_it_was(stage, order, command)
-    assert stage.changes() == {CREATE: 1, CANCEL: 2}
+    stays_as_it_was(sandbox, order, command)
+    assert sandbox.changes() == {CREATE: 1, CANCEL: 2}
 
 
-def test_guest_who_cancels_meanwhile_gets_no_meal(stage: Stage, order: Order) -> None:
-    command = _at_cancelling(stage, order)
-    stage.put(order.iiko_order_id, status=DeliveryStatus.CANCELLED)
+def test_guest_who_cancels_meanwhile_gets_no_meal(sandbox: SandboxRestaurant, order: Order) -> None:
+    command = _at_cancelling(sandbox, order)
+    sandbox.put(order.iiko_order_id, status=DeliveryStatus.CANCELLED)
 
-    stage.end(command)
+    sandbox.end(command)
 
     assert (command.state, command.error_code) == ("rejected", "undone_cancelled")
-    assert command.new_order_id not in stage.living()
+    assert command.new_order_id not in sandbox.living()
 
 
-def test_new_order_that_somebody_cancelled_leaves_the_old_one(stage: Stage, order: Order) -> None:
-    command = _at_cancelling(stage, order)
-    stage.put(command.new_order_id, status=DeliveryStatus.CANCELLED)
+def test_new_order_that_somebody_cancelled_leaves_the_old_one(
+    sandbox: SandboxRestaurant, order: Order
+) -> None:
+    command = _at_cancelling(sandbox, order)
+    sandbox.put(command.new_order_id, status=DeliveryStatus.CANCELLED)
 
-    stage.end(command)
+    sandbox.end(command)
 
     assert (command.state, command.error_code) == ("rejected", "reissue_cancelled")
-    stays_as_it_was(stage, order, command)
-    assert stage.changes() == {CREATE: 1}
+    stays_as_it_was(sandbox, order, command)
+    assert sandbox.changes() == {CREATE: 1}
 
 
-def test_new_order_without_the_discount_is_taken_back(stage: Stage, order: Order) -> None:
-    command = stage.asked(order, BY_SUM)
-    stage.until(command, lambda: command.phase == "create" and command.state == "sent")
-    new = stage.truth(command.new_order_id)
+def test_new_order_without_the_discount_is_taken_back(sandbox: SandboxRestaurant, order: Order) -> None:
+    command = sandbox.asked(order, BY_SUM)
+    sandbox.until(command, lambda: command.phase == "create" and command.state == "sent")
+    new = sandbox.truth(command.new_order_id)
     plain = tuple(replace(line, discount=ZERO) if isinstance(line, Dish) else line for line in new.lines)
-    stage.put(command.new_order_id, discount=None, lines=plain)
+    sandbox.put(command.new_order_id, discount=None, lines=plain)
 
-    stage.end(command)
+    sandbox.end(command)
 
     assert (command.state, command.error_code) == ("rejected", "undone_differs")
-    stays_as_it_was(stage, order, command)
+    stays_as_it_was(sandbox, order, command)
 
 
-def test_pos_that_does_not_take_the_new_order(stage: Stage, order: Order) -> None:
-    payment = stage.cafe.dictionaries.cash
-    stage.before = lambda operation: _forget_drinks(stage) if operation == CREATE else None
+def test_pos_that_does_not_take_the_new_order(sandbox: SandboxRestaurant, order: Order) -> None:
+    payment = sandbox.cafe.dictionaries.cash
+    sandbox.before = lambda operation: _forget_drinks(sandbox) if operation == CREATE else None
     assert payment is not None
 
-    command = stage.end(stage.asked(order, BY_SUM))
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
 
     assert (command.state, command.error_code) == ("rejected", "reissue_refused")
     assert "ProductNotFound" in command.error
-    stays_as_it_was(stage, order, command)
-    assert stage.changes() == {CREATE: 1}
+    stays_as_it_was(sandbox, order, command)
+    assert sandbox.changes() == {CREATE: 1}
 
 
-def _forget_drinks(stage: Stage) -> None:
+def _forget_drinks(sandbox: SandboxRestaurant) -> None:
     """The POS's menu is another by the time the order comes."""
-    menu = replace(stage.cafe.menu, dishes=())
-    cafe = replace(stage.cafe, menu=menu)
-    world = stage.harness.simulator.world
+    menu = replace(sandbox.cafe.menu, dishes=())
+    cafe = replace(sandbox.cafe, menu=menu)
+    world = sandbox.harness.simulator.world
     others = tuple(one for one in world.organizations if one.id != cafe.id)
-    stage.harness.simulator.world = replace(world, organizations=(cafe, *others))
+    sandbox.harness.simulator.world = replace(world, organizations=(cafe, *others))
 
 
-def test_pos_that_is_away_is_sent_nothing(stage: Stage, order: Order) -> None:
-    stage.harness.simulator.engine.set_online(stage.cafe, stage.clock(), is_online=False)
+def test_pos_that_is_away_is_sent_nothing(sandbox: SandboxRestaurant, order: Order) -> None:
+    sandbox.harness.simulator.engine.set_online(sandbox.cafe, sandbox.clock(), is_online=False)
 
-    command = stage.end(stage.asked(order, BY_SUM))
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
 
     assert (command.state, command.error_code) == ("rejected", "till_offline")
-    assert stage.changes() == {}
+    assert sandbox.changes() == {}
 
 
-def test_new_order_taken_after_its_time_is_taken_back(stage: Stage, order: Order) -> None:
+def test_new_order_taken_after_its_time_is_taken_back(sandbox: SandboxRestaurant, order: Order) -> None:
     """Error becomes Success: the POS was away and comes back (reference 1.5, read 2026-11)."""
-    engine = stage.harness.simulator.engine
-    command = stage.asked(order, BY_SUM)
-    stage.until(command, lambda: command.phase == "create" and command.state == "sent")
-    engine.set_online(stage.cafe, stage.clock(), is_online=False)
-    stage.end(command)
+    engine = sandbox.harness.simulator.engine
+    command = sandbox.asked(order, BY_SUM)
+    sandbox.until(command, lambda: command.phase == "create" and command.state == "sent")
+    engine.set_online(sandbox.cafe, sandbox.clock(), is_online=False)
+    sandbox.end(command)
     assert (command.state, command.error_code) == ("rejected", "reissue_refused")
     assert "Creation timeout expired" in command.error
 
-    engine.set_online(stage.cafe, stage.clock(), is_online=True)
-    stage.until(command, lambda: command.phase == "cancel_new")
-    stage.end(command)
+    engine.set_online(sandbox.cafe, sandbox.clock(), is_online=True)
+    sandbox.until(command, lambda: command.phase == "cancel_new")
+    sandbox.end(command)
 
     assert (command.state, command.error_code) == ("rejected", "undone_late")
-    assert stage.truth(command.new_order_id).status is DeliveryStatus.CANCELLED
-    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+    assert sandbox.truth(command.new_order_id).status is DeliveryStatus.CANCELLED
+    assert sandbox.changes() == {CREATE: 1, CANCEL: 1}
 
 
-def test_compensation_that_fails_too_is_left_to_a_person(stage: Stage, order: Order) -> None:
-    command = _at_cancelling(stage, order)
-    stage.put(order.iiko_order_id, status=DeliveryStatus.COOKING_STARTED)
-    stage.until(command, lambda: command.phase == "cancel_new" and command.state == "sent")
-    stage.put(command.new_order_id, status=DeliveryStatus.CLOSED)
+def test_compensation_that_fails_too_is_left_to_a_person(sandbox: SandboxRestaurant, order: Order) -> None:
+    command = _at_cancelling(sandbox, order)
+    sandbox.put(order.iiko_order_id, status=DeliveryStatus.COOKING_STARTED)
+    sandbox.until(command, lambda: command.phase == "cancel_new" and command.state == "sent")
+    sandbox.put(command.new_order_id, status=DeliveryStatus.CLOSED)
 
-    stage.end(command)
+    sandbox.end(command)
 
     assert (command.state, command.error_code) == ("attention", "two_orders")
     assert command.finished_at is not None
-    again = stage.ask(order, BY_SUM)
+    again = sandbox.ask(order, BY_SUM)
     assert again.status_code == 409
 
 
-def test_attention_ends_when_iiko_shows_that_one_order_is_left(stage: Stage, order: Order) -> None:
-    command = _at_cancelling(stage, order)
-    stage.lose(CANCEL, "408")
+def test_attention_ends_when_iiko_shows_that_one_order_is_left(
+    sandbox: SandboxRestaurant, order: Order
+) -> None:
+    command = _at_cancelling(sandbox, order)
+    sandbox.lose(CANCEL, "408")
     # Neither this nor any other is carried out: the POS is away from now on.
-    engine = stage.harness.simulator.engine
-    engine.set_online(stage.cafe, stage.clock(), is_online=False)
-    stage.lose(CANCEL, "408", "408", "408")
-    stage.end(command)
+    engine = sandbox.harness.simulator.engine
+    engine.set_online(sandbox.cafe, sandbox.clock(), is_online=False)
+    sandbox.lose(CANCEL, "408", "408", "408")
+    sandbox.end(command)
     assert (command.state, command.error_code) == ("attention", "old_not_proved")
 
-    engine.set_online(stage.cafe, stage.clock(), is_online=True)
-    stage.until(command, lambda: command.state == "confirmed", seconds=60)
+    engine.set_online(sandbox.cafe, sandbox.clock(), is_online=True)
+    sandbox.until(command, lambda: command.state == "confirmed", seconds=60)
 
-    assert stage.truth(order.iiko_order_id).status is DeliveryStatus.CANCELLED
-    assert command.new_order_id in stage.living()
+    assert sandbox.truth(order.iiko_order_id).status is DeliveryStatus.CANCELLED
+    assert command.new_order_id in sandbox.living()
 
 
 # --- workers that die --------------------------------------------------------------------------------
@@ -439,19 +449,19 @@ def lost_records(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
 def test_worker_killed_after_any_step(
-    stage: Stage, order: Order, lost_records: list[int], number: int
+    sandbox: SandboxRestaurant, order: Order, lost_records: list[int], number: int
 ) -> None:
     lost_records.append(number)
 
-    command = stage.end(stage.asked(order, BY_SUM))
+    command = sandbox.end(sandbox.asked(order, BY_SUM))
 
-    ends_with_one_meal(stage, order, command)
-    assert stage.changes() == {CREATE: 1, CANCEL: 1}
+    ends_with_one_meal(sandbox, order, command)
+    assert sandbox.changes() == {CREATE: 1, CANCEL: 1}
 
 
 @pytest.mark.parametrize("number", [2, 3, 4])
 def test_worker_killed_before_it_sends(
-    stage: Stage, order: Order, monkeypatch: pytest.MonkeyPatch, number: int
+    sandbox: SandboxRestaurant, order: Order, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     taken = iter(range(1, 1000))
 
@@ -462,31 +472,31 @@ def test_worker_killed_before_it_sends(
         if operation in (CREATE, CANCEL, "deliveries/by_id") and next(taken) == number:
             raise Killed
 
-    stage.before = die
-    command = stage.asked(order, BY_SUM)
+    sandbox.before = die
+    command = sandbox.asked(order, BY_SUM)
     with pytest.raises(Killed):
-        stage.end(command)
-    stage.before = lambda _operation: None
+        sandbox.end(command)
+    sandbox.before = lambda _operation: None
 
-    stage.end(command)
+    sandbox.end(command)
 
     if command.state == "confirmed":
-        ends_with_one_meal(stage, order, command)
+        ends_with_one_meal(sandbox, order, command)
     else:
         # The creation never went out: nothing came of it, and nothing was sent twice.
         assert (command.state, command.error_code) == ("expired", "reissue_not_done")
-        stays_as_it_was(stage, order, command)
-    assert stage.changes().get(CREATE, 0) <= 1
+        stays_as_it_was(sandbox, order, command)
+    assert sandbox.changes().get(CREATE, 0) <= 1
 
 
 # --- drafts ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def drafted(stage: Stage, order: Order) -> Order:
+def drafted(sandbox: SandboxRestaurant, order: Order) -> Order:
     """A restaurant with drafts, in which somebody is changing this order."""
-    stage.harness.control("drafts", {"organization_id": str(stage.cafe.id), "on": True})
-    was = stage.truth(order.iiko_order_id)
+    sandbox.harness.control("drafts", {"organization_id": str(sandbox.cafe.id), "on": True})
+    was = sandbox.truth(order.iiko_order_id)
     items = [
         {
             "type": "Product",
@@ -511,73 +521,75 @@ def drafted(stage: Stage, order: Order) -> Order:
         "phone": was.phone,
         "orderServiceType": was.service.value,
         "deliveryPoint": point,
-        "operatorId": str(stage.cafe.operators[0].id),
+        "operatorId": str(sandbox.cafe.operators[0].id),
         "items": items,
     }
-    stage.harness.get("deliveries/drafts/create", {"organizationId": str(stage.cafe.id), "order": content})
+    sandbox.harness.get(
+        "deliveries/drafts/create", {"organizationId": str(sandbox.cafe.id), "order": content}
+    )
     return order
 
 
 SAVE, COMMIT = "deliveries/drafts/save", "deliveries/drafts/commit"
 
 
-def test_draft_is_changed_and_sent_instead_of_a_new_order(stage: Stage, drafted: Order) -> None:
-    command = stage.end(stage.asked(drafted, BY_SUM))
+def test_draft_is_changed_and_sent_instead_of_a_new_order(sandbox: SandboxRestaurant, drafted: Order) -> None:
+    command = sandbox.end(sandbox.asked(drafted, BY_SUM))
 
     assert (command.state, command.new_order_id) == ("confirmed", ""), command.error
-    assert stage.changes() == {SAVE: 1, COMMIT: 1}
-    assert [str(one.sum) for one in stage.truth(drafted.iiko_order_id).discounts] == ["50.50"]
-    stage.check_bodies()
+    assert sandbox.changes() == {SAVE: 1, COMMIT: 1}
+    assert [str(one.sum) for one in sandbox.truth(drafted.iiko_order_id).discounts] == ["50.50"]
+    sandbox.check_bodies()
 
 
 @pytest.mark.parametrize("how", ["408", "reset"])
 @pytest.mark.parametrize("operation", [SAVE, COMMIT])
 def test_answer_of_a_draft_lost_after_the_effect(
-    stage: Stage, drafted: Order, operation: str, how: str
+    sandbox: SandboxRestaurant, drafted: Order, operation: str, how: str
 ) -> None:
-    stage.lose(operation, how)
+    sandbox.lose(operation, how)
 
-    command = stage.end(stage.asked(drafted, BY_SUM))
+    command = sandbox.end(sandbox.asked(drafted, BY_SUM))
 
     assert command.state == "confirmed", (command.error_code, command.error)
-    assert stage.changes() == {SAVE: 1, COMMIT: 1}
-    assert [str(one.sum) for one in stage.truth(drafted.iiko_order_id).discounts] == ["50.50"]
+    assert sandbox.changes() == {SAVE: 1, COMMIT: 1}
+    assert [str(one.sum) for one in sandbox.truth(drafted.iiko_order_id).discounts] == ["50.50"]
 
 
-def test_draft_that_iiko_does_not_take_is_put_back(stage: Stage, drafted: Order) -> None:
+def test_draft_that_iiko_does_not_take_is_put_back(sandbox: SandboxRestaurant, drafted: Order) -> None:
     def cook(operation: str) -> None:
         if operation == COMMIT:
-            stage.put(drafted.iiko_order_id, status=DeliveryStatus.COOKING_STARTED)
+            sandbox.put(drafted.iiko_order_id, status=DeliveryStatus.COOKING_STARTED)
 
-    stage.before = cook
-    command = stage.end(stage.asked(drafted, BY_SUM))
+    sandbox.before = cook
+    command = sandbox.end(sandbox.asked(drafted, BY_SUM))
 
     assert (command.state, command.error_code) == ("rejected", "draft_refused")
-    ids = {"organizationId": str(stage.cafe.id), "orderId": drafted.iiko_order_id}
-    assert "discountsInfo" not in stage.harness.get("deliveries/drafts/by_id", ids)["order"]
+    ids = {"organizationId": str(sandbox.cafe.id), "orderId": drafted.iiko_order_id}
+    assert "discountsInfo" not in sandbox.harness.get("deliveries/drafts/by_id", ids)["order"]
 
 
-def test_restaurant_with_drafts_needs_no_reissue(stage: Stage, drafted: Order) -> None:
-    assert stage.ask(drafted, {"discount_sum": 50.5}).status_code == 409  # nobody knows yet
-    first = stage.end(stage.asked(drafted, BY_SUM))
-    other = stage.order(lambda one: str(one.id) != drafted.iiko_order_id)
+def test_restaurant_with_drafts_needs_no_reissue(sandbox: SandboxRestaurant, drafted: Order) -> None:
+    assert sandbox.ask(drafted, {"discount_sum": 50.5}).status_code == 409  # nobody knows yet
+    first = sandbox.end(sandbox.asked(drafted, BY_SUM))
+    other = sandbox.order(lambda one: str(one.id) != drafted.iiko_order_id)
 
-    second = stage.end(stage.asked(other, {"discount_sum": 20}))
+    second = sandbox.end(sandbox.asked(other, {"discount_sum": 20}))
 
     assert first.state == "confirmed"
     assert (second.state, second.error_code) == ("rejected", "no_draft")
-    assert stage.changes() == {SAVE: 1, COMMIT: 1}
+    assert sandbox.changes() == {SAVE: 1, COMMIT: 1}
 
 
-def test_draft_that_somebody_edits_is_left_alone(stage: Stage, drafted: Order) -> None:
+def test_draft_that_somebody_edits_is_left_alone(sandbox: SandboxRestaurant, drafted: Order) -> None:
     lock = {
-        "organizationId": str(stage.cafe.id),
+        "organizationId": str(sandbox.cafe.id),
         "orderId": drafted.iiko_order_id,
-        "employeeId": str(stage.cafe.operators[1].id),
+        "employeeId": str(sandbox.cafe.operators[1].id),
     }
-    stage.harness.get("deliveries/drafts/lock", lock)
+    sandbox.harness.get("deliveries/drafts/lock", lock)
 
-    command = stage.end(stage.asked(drafted, BY_SUM))
+    command = sandbox.end(sandbox.asked(drafted, BY_SUM))
 
     assert (command.state, command.error_code) == ("rejected", "draft_locked")
-    assert stage.changes() == {}
+    assert sandbox.changes() == {}

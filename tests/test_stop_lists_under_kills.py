@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from bench.played import Played, arguments
+from bench.sandbox_control import SandboxControl, arguments
 from sandbox.http.control_api import ON_DEMAND_EVENTS
 from tests.hub_process import Hub, free_port, running_hub, wait_until
 from tests.test_kills import kill_group
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("board")]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("open_orders")]
 
 TOKEN = "token-of-the-played-iiko"
 SPEED = 600.0
@@ -25,12 +25,12 @@ OVER = {"processed", "stale", "ignored"}
 
 
 @pytest.fixture
-def iiko() -> Played:
-    return Played(free_port())
+def iiko() -> SandboxControl:
+    return SandboxControl(free_port())
 
 
 @pytest.fixture
-def hub(tmp_path: Path, iiko: Played) -> Iterator[Hub]:
+def hub(tmp_path: Path, iiko: SandboxControl) -> Iterator[Hub]:
     """Knows the restaurants of a running sandbox; no worker runs yet."""
     settings = {"IIKO_API_URL": iiko.url, "IIKO_API_KEY": "demo", "WEBHOOK_SECRET_KEY": TOKEN}
     with running_hub(tmp_path, **settings) as running:
@@ -45,7 +45,7 @@ def hub(tmp_path: Path, iiko: Played) -> Iterator[Hub]:
 class Truth:
     """What iiko has: the newest of all that it told of tables and reserves, and what it answers."""
 
-    def __init__(self, iiko: Played) -> None:
+    def __init__(self, iiko: SandboxControl) -> None:
         self._iiko = iiko
         self._told: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -87,7 +87,7 @@ def shown_on_shift(hub: Hub) -> dict[str, list[str]]:
     return {one: sorted(names) for one, names in found.items()}
 
 
-def play(hub: Hub, iiko: Played, truth: Truth, seconds: float) -> int:
+def play(hub: Hub, iiko: SandboxControl, truth: Truth, seconds: float) -> int:
     """Let all sorts of things happen while workers come and go; returns how many were killed."""
     restaurants = [one["id"] for one in iiko.state()["restaurants"] if one["webhooks"] == "Cloud"]
     end, killed = time.monotonic() + seconds, 0
@@ -106,7 +106,7 @@ def play(hub: Hub, iiko: Played, truth: Truth, seconds: float) -> int:
     return killed
 
 
-def is_all_brought(iiko: Played, truth: Truth) -> bool:
+def is_all_brought(iiko: SandboxControl, truth: Truth) -> bool:
     truth.listen()
     return not iiko.state()["webhooks"]["waiting"]
 
@@ -117,14 +117,14 @@ from django.db.models import F
 from django.utils import timezone
 from organizations.models.stop_lists import StopListGroup, StopListReading
 from organizations.stop_lists.refresh import wake
-StopListReading.objects.update(held_until=None)
+StopListReading.objects.update(lease_until=None)
 StopListGroup.objects.due().update(changed_since=F("changed_since") - timedelta(minutes=2))
 wake(now=timezone.now())
 """
 """What two minutes do: the leases of the dead end, and what they were at is taken up by the clock."""
 
 
-def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: Played) -> None:
+def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: SandboxControl) -> None:
     truth = Truth(iiko)
     iiko.set_faults(UNRULY)
     assert play(hub, iiko, truth, PLAY_S) >= 2

@@ -32,7 +32,7 @@ RESTAURANT = "Берёзка"
 CHANGING = re.compile(r"deliveries/(create|cancel|drafts/save|drafts/commit)")
 
 
-class Stage:
+class SandboxRestaurant:
     """One restaurant of the sandbox, linked with the hub; its kitchen works at the pace of the wall."""
 
     def __init__(self, mock: responses.RequestsMock) -> None:
@@ -227,10 +227,10 @@ def is_plain(order: Order) -> bool:
 
 
 @pytest.fixture
-def stage(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def sandbox(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxRestaurant]:
     monkeypatch.setattr(Retries, "pause_s", lambda *_: 0.0)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield Stage(mock)
+        yield SandboxRestaurant(mock)
 
 
 PICKUP = {"service": ServiceType.PICKUP}
