@@ -92,19 +92,19 @@ def _fresh_token_book() -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_readiness() -> None:
-    """What one test found of the database is not true of the next one's."""
+    """Forget what the test before found of the database."""
     readiness.forget()
 
 
 @pytest.fixture(autouse=True)
 def _database_clock() -> None:
-    """The database runs on this machine, so its clock is known without a query."""
+    """Set the clock without a query: the database runs on this machine."""
     db_clock.clock.start_from(db_clock.Reading(datetime.now(UTC), time.monotonic(), time.time()))
 
 
 @pytest.fixture(autouse=True)
 def _own_link(settings: LazySettings) -> Iterator[None]:
-    """Calls to iiko are logged when a test says so, and no connection outlives a test."""
+    """Log calls to iiko only when a test says so, and let no connection outlive a test."""
     settings.IIKO_CALL_LOG_THREAD = False
     settings.IIKO_API_KEY = settings.IIKO_APP_ID = settings.IIKO_CLIENT_SECRET = ""
     yield

@@ -157,7 +157,7 @@ class Workers:
 
 
 class Trial:
-    """``run`` injections so many operations on so many wallets. Needs a database to write into."""
+    """``run`` makes so many operations on so many wallets. Needs a database to write into."""
 
     def __init__(self, *, operations: int, wallets: int, seed: int) -> None:
         self._wanted, self._seed = operations, seed
@@ -229,7 +229,7 @@ class Trial:
                 self._outcome.crashes += 1
                 raise Crash
 
-    # --- playing -------------------------------------------------------------------------------------
+    # --- running -------------------------------------------------------------------------------------
 
     def _play(self, work: Callable[[list[Task]], None]) -> None:
         left = self._wanted

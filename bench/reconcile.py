@@ -37,7 +37,7 @@ _PAUSE_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class PhaseResult:
-    """One play: ``seconds`` until all orders were equal, ``different`` those that never were."""
+    """One phase: ``seconds`` until all orders were equal, ``different`` those that never were."""
 
     name: str
     orders: int
@@ -67,7 +67,7 @@ class ReconcileRun:
 
 def measure(*, runs: int, orders: int) -> Iterator[ReconcileRun]:
     for _ in range(runs):
-        yield _Trial(orders).play()
+        yield _Trial(orders).run()
 
 
 class _Trial:
@@ -87,7 +87,7 @@ class _Trial:
         }
         self._zones: dict[str, str] = {}
 
-    def play(self) -> ReconcileRun:
+    def run(self) -> ReconcileRun:
         database.empty()
         with running([(manage()[0], *self._sandbox)], env={}) as (sandbox,):
             _wait_for(lambda: self._is_up(sandbox), "the sandbox", seconds=_START_S)

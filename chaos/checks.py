@@ -110,7 +110,7 @@ def commands_done_once(evidence: Evidence) -> list[str]:
 
 
 def one_command_a_key(evidence: Evidence) -> list[str]:
-    """A request repeated under its key made one command; one that was never answered, one at most."""
+    """Demand one command of a request repeated under its key, and one at most of a request never answered."""
     on_orders = [asked for asked in evidence.asked if asked.order_id]
     mine = Counter(asked.id for asked in on_orders if asked.id is not None)
     extra = set(evidence.commands) - set(mine)
@@ -155,7 +155,7 @@ def _releases_as_told(evidence: Evidence) -> list[str]:
 
 
 def wallets_equal(evidence: Evidence) -> list[str]:
-    """The balance is what the hub shows, and what its ledger makes of the opening one."""
+    """Demand the balance that the hub shows, and that its ledger makes of the opening one."""
     breaches = []
     for wallet, balance in evidence.balances.items():
         ledger = Decimal(evidence.opening_balances[wallet]) + Decimal(_moved_minor(evidence, wallet)) / 100
@@ -209,7 +209,7 @@ def no_process_ended_by_itself(evidence: Evidence) -> list[str]:
 
 
 def evidence_suffices(evidence: Evidence) -> list[str]:
-    """A run in which little happened, or that was not watched, proves nothing."""
+    """Refuse a run in which little happened, or that was not watched: it proves nothing."""
     found = {
         "webhooks acknowledged": len(evidence.acknowledged),
         "commands confirmed": sum(one["state"] == "confirmed" for one in evidence.commands.values()),
@@ -285,7 +285,7 @@ def _fulfils(asked: ClientRequest, state: Json) -> bool:
 
 
 def _booked_key(transaction: Json) -> tuple[Any, ...]:
-    """What the client wrote stands behind the hub's own marker."""
+    """Identify a transaction by what the client wrote, which stands behind the hub's own marker."""
     comment = transaction["comment"].rpartition("] ")[2]
     return (transaction["typeName"], transaction["customerId"], transaction["walletId"], comment)
 

@@ -62,7 +62,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Injected:
-    """A fault that was played; ``not_injected`` says why it could not be."""
+    """A fault that was injected; ``not_injected`` says why it could not be."""
 
     name: str
     hit: str

@@ -56,7 +56,7 @@ class WebWorkerKilled(Fault):
         return "one of gunicorn's workers, kill -9"
 
     def end(self) -> None:
-        """gunicorn starts another by itself."""
+        """Do nothing: gunicorn starts another by itself."""
 
 
 class WebKilled(Fault):
@@ -121,7 +121,7 @@ class BackendKilled(Fault):
         return "a backend, kill -9: the server ends all others and recovers"
 
     def end(self) -> None:
-        """The server comes back by itself."""
+        """Do nothing: the server comes back by itself."""
 
 
 class PostmasterKilled(Fault):

@@ -204,7 +204,7 @@ class Installation(HubApi):
             self._way.mend()
 
     def server_processes(self) -> Iterator[psutil.Process]:
-        """The postmaster, then its children; nothing where it does not run."""
+        """Yield the postmaster, then its children; nothing where it does not run."""
         with suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
             lines = (self.cluster.data / "postmaster.pid").read_text().splitlines()
             postmaster = psutil.Process(int(lines[0]))

@@ -44,7 +44,10 @@ class Report:
             "counts": counts(self.evidence),
             "faults": [
                 asdict(one)
-                | {"longest_unavailable_s": unavailable(self.evidence, one), "answers": answers(self.evidence, one)}
+                | {
+                    "longest_unavailable_s": unavailable(self.evidence, one),
+                    "answers": answers(self.evidence, one),
+                }
                 for one in self.evidence.injected
             ],
             "statuses": {name: dict(found) for name, found in statuses(self.evidence.samples).items()},
@@ -59,7 +62,8 @@ class Report:
     def _head(self) -> list[str]:
         told = ", ".join(f"{count} {name}" for name, count in counts(self.evidence).items())
         return [
-            f"chaos, seed {self.seed}: {len(self.evidence.injected)} faults; caught up in {self.settle_s:.0f} s.",
+            f"chaos, seed {self.seed}: {len(self.evidence.injected)} faults; "
+            f"caught up in {self.settle_s:.0f} s.",
             f"{told}.",
         ]
 
@@ -122,7 +126,7 @@ def _by_state(what: str, rows: dict[int, Json]) -> dict[str, int]:
 
 
 def unavailable(evidence: Evidence, fault: Injected) -> dict[str, float]:
-    """The longest time without a good answer that has a part in the fault, by group of endpoints.
+    """Return the longest time without a good answer that has a part in the fault, by group of endpoints.
 
     An endpoint is asked a few times a second at most, so less than that is nothing.
     """
@@ -167,7 +171,9 @@ def answers(evidence: Evidence, fault: Injected) -> dict[str, dict[int, int]]:
 
 
 def _during(evidence: Evidence, fault: Injected) -> list[Sample]:
-    return [one for one in evidence.samples if fault.began <= one.at + one.took_s and one.at <= fault.up_again]
+    return [
+        one for one in evidence.samples if fault.began <= one.at + one.took_s and one.at <= fault.up_again
+    ]
 
 
 def readyz_history(evidence: Evidence) -> list[tuple[float, int]]:

@@ -21,11 +21,11 @@ _TIMEOUT_S = 30.0
 _GATHER_S = 1.0
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _MOST_KEPT = 500
-"""Of webhooks by the sandbox: more between two looks are missed."""
+"""Of webhooks by the sandbox: more between two polls are missed."""
 
 
 class Watch:
-    """Threads that look; what they saw is in ``samples`` and beside it."""
+    """Threads that poll; what they were shown is in ``samples`` and beside it."""
 
     def __init__(self, hub: Installation, seed: int) -> None:
         self.hub = hub
@@ -46,7 +46,7 @@ class Watch:
 
     def start(self) -> None:
         self._sign_in()
-        for name, look, pause_s in (
+        for name, ask, pause_s in (
             ("GET healthz", self._healthz, 0.25),
             ("GET readyz", self._readyz, 0.25),
             (WEBHOOK, self._webhook, 0.25),
@@ -57,7 +57,7 @@ class Watch:
             ("admin: orders", self._order_list, 1.0),
             ("admin: an order", self._order_page, 1.0),
         ):
-            self._thread(self._look, name, look, pause_s)
+            self._thread(self._poll, name, ask, pause_s)
         self._thread(self._gather)
 
     def stop(self) -> None:
@@ -89,11 +89,11 @@ class Watch:
         while not self._stopping.wait(_GATHER_S):
             self.gather()
 
-    def _look(self, endpoint: str, look: Callable[[], int | None], pause_s: float) -> None:
+    def _poll(self, endpoint: str, ask: Callable[[], int | None], pause_s: float) -> None:
         while not self._stopping.wait(pause_s):
             began = time.monotonic()
             try:
-                status = look()
+                status = ask()
             except requests.RequestException:
                 status = 0
             if status is not None:

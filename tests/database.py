@@ -113,7 +113,7 @@ def _databases(cursor: CursorWrapper, beginning: str) -> list[str]:
 
 @contextmanager
 def _server() -> Iterator[CursorWrapper]:
-    """A cursor outside of the databases that come and go."""
+    """Open a cursor outside of the databases that come and go."""
     with connection._nodb_cursor() as cursor:
         yield cursor
 
@@ -202,7 +202,7 @@ def copy_migrated_cluster(folder: Path) -> None:
 
 
 def _make_cluster(folder: Path) -> Path:
-    """The command is the last user of the server it starts, and so stops it."""
+    """Migrate a new server; the command is its last user, and so stops it."""
     env = os.environ | {"EMBEDDED_POSTGRES_DIR": str(folder), "DATABASE_URL": ""}
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
     with (folder / "data" / "postgresql.conf").open("a") as file:

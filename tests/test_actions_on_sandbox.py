@@ -29,13 +29,13 @@ KILLED_AFTER_SENDING = """
 import os, signal
 from datetime import timedelta
 from django.core.management import call_command
-from orders.services import carrying
-record = carrying._record
+from orders.commands import dispatch
+record = dispatch._record
 def die(claim, outcome, now):
-    if claim.step is carrying.Step.SEND:
+    if claim.step is dispatch.Step.SEND:
         os.kill(os.getpid(), signal.SIGKILL)
     return record(claim, outcome, now)
-carrying._record, carrying.LEASE = die, timedelta(seconds=1)
+dispatch._record, dispatch.LEASE = die, timedelta(seconds=1)
 call_command("worker")
 """
 
@@ -58,7 +58,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, sandbox_port: int) -> Iterator
 
 @pytest.fixture(scope="module")
 def iiko(hub: Hub, sandbox_port: int) -> SandboxControl:
-    """A sandbox with orders at every stage, run slowly from here on."""
+    """Start a sandbox with orders at every stage, which runs slowly from here on."""
     hub.start(*arguments(port=sandbox_port, hub_port=hub.port, token=TOKEN, speed=FAST))
     control = SandboxControl(sandbox_port)
     wait_until(control.is_up)
@@ -99,7 +99,7 @@ def details(hub: Hub) -> list[dict[str, Any]]:
 
 
 def allowing(hub: Hub, action: str, *, used: set[int], **wanted: tuple[Any, ...]) -> dict[str, Any]:
-    """An order on which nobody acted yet, that allows an action (a status or the address's last part).
+    """Find an order on which nobody acted yet, that allows an action (a status or the address's last part).
 
     One to cancel is in the kitchen already: whether the POS wants a removal type must not change on the way.
     """
@@ -135,7 +135,7 @@ def act(
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Act on an order that allows it, and wait for the end; returns order, body and command.
 
-    The restaurants of the sandbox go on working: an order that was closed or cancelled meanwhile is left to them.
+    The restaurants of the sandbox go on working: an order closed or cancelled meanwhile is left to them.
     """
     for _ in range(5):
         order = allowing(hub, allows or action, used=used)
@@ -147,7 +147,7 @@ def act(
 
 
 def ended(hub: Hub, command: dict[str, Any]) -> dict[str, Any]:
-    """The command once it is over."""
+    """Wait for the command's end and return it."""
     path = f"/api/v1/commands/{command['id']}"
     wait_until(lambda: hub.get(path)["finished_at"] is not None, seconds=90)
     end: dict[str, Any] = hub.get(path)
@@ -324,14 +324,14 @@ def test_answer_lost_after_the_effect_is_found_in_the_order(
 def test_command_waits_for_a_pos_that_is_offline(hub: Hub, iiko: SandboxControl) -> None:
     iiko.create_orders(8)
     order = allowing(hub, "cancel", used=set())
-    till = {"organization_id": order["organization_id"]}
-    iiko._ask("till", till | {"online": False})
+    terminal_group = {"organization_id": order["organization_id"]}
+    iiko._ask("till", terminal_group | {"online": False})
 
     waiting = ask(hub, order["id"], "cancel", {"cancel_reason": "Гость передумал"}, wait_s=3)
     wait_until(lambda: hub.get(f"/api/v1/commands/{waiting['id']}")["state"] == "sent")
     assert hub.get(f"/api/v1/orders/{order['id']}")["pending_commands"][0]["id"] == waiting["id"]
 
-    iiko._ask("till", till | {"online": True})
+    iiko._ask("till", terminal_group | {"online": True})
     assert ended(hub, waiting)["state"] == "confirmed"
     assert truth(iiko, order)["status"] == "Cancelled"
 

@@ -84,7 +84,7 @@ expect.set_options(timeout=REFRESHES_WITHIN_MS)
 
 @pytest.fixture(scope="module")
 def browser(django_db_setup: None) -> Iterator[Browser]:
-    """The browser of all these tests: while it runs, an event loop runs in this thread.
+    """Start the browser of all these tests: while it runs, an event loop runs in this thread.
 
     Django takes that for asynchronous code, hence the variable, and opens a connection of its own for
     it. The group keeps other tests from coming in between.
@@ -485,7 +485,7 @@ def asked_command(order: Order) -> OrderCommand:
 
 
 def hall_rows() -> list[dict[str, Any]]:
-    """A table order and a reserve of long words and many tables."""
+    """Make a table order and a reserve of long words and many tables."""
     guest = customer(name="Константинопольский-Задунайский", surname="Константин")
     return [
         table_order_event(

@@ -1,4 +1,4 @@
-"""A discount by reissuing the order, on a played iiko: one meal whatever is lost, late or refused."""
+"""A discount by reissuing the order, in the sandbox: one meal whatever is lost, late or refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def order(sandbox: SandboxRestaurant) -> Order:
 
 
 def ends_with_one_meal(sandbox: SandboxRestaurant, order: Order, command: OrderCommand) -> None:
-    """The new order lives with its discount, the old one is cancelled for it, each was asked for once."""
+    """Check that the new order lives with its discount and the old one is cancelled, each asked once."""
     assert (command.state, command.error_code) == ("confirmed", ""), command.error
     new = sandbox.truth(command.new_order_id)
     old = sandbox.truth(order.iiko_order_id)
@@ -42,7 +42,7 @@ def ends_with_one_meal(sandbox: SandboxRestaurant, order: Order, command: OrderC
 
 
 def dishes(order: SandboxOrder) -> list[tuple[Any, ...]]:
-    """What is to be cooked."""
+    """List what is to be cooked."""
     return [
         (
             one.product,
@@ -57,7 +57,7 @@ def dishes(order: SandboxOrder) -> list[tuple[Any, ...]]:
 
 
 def stays_as_it_was(sandbox: SandboxRestaurant, order: Order, command: OrderCommand) -> None:
-    """The old order lives; of the new one nothing is left to cook."""
+    """Check that the old order lives and nothing of the new one is left to cook."""
     assert order.iiko_order_id in sandbox.living()
     assert command.new_order_id not in sandbox.living()
     assert sandbox.truth(order.iiko_order_id).moved_to is None
@@ -362,7 +362,7 @@ def test_pos_that_does_not_take_the_new_order(sandbox: SandboxRestaurant, order:
 
 
 def _forget_drinks(sandbox: SandboxRestaurant) -> None:
-    """The POS's menu is another by the time the order comes."""
+    """Change the POS's menu before the order comes."""
     menu = replace(sandbox.cafe.menu, dishes=())
     cafe = replace(sandbox.cafe, menu=menu)
     world = sandbox.harness.simulator.world
@@ -436,7 +436,7 @@ def test_attention_ends_when_iiko_shows_that_one_order_is_left(
 
 @pytest.fixture
 def lost_records(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The numbers of the steps whose worker is killed before it writes down what it found."""
+    """Kill the worker of chosen steps before it writes down what it found."""
     doomed: list[int] = []
     record, taken = dispatch._record, iter(range(1, 1000))
 
@@ -494,7 +494,7 @@ def test_worker_killed_before_it_sends(
 
 @pytest.fixture
 def drafted(sandbox: SandboxRestaurant, order: Order) -> Order:
-    """A restaurant with drafts, in which somebody is changing this order."""
+    """Make a restaurant with drafts, in which somebody is changing this order."""
     sandbox.harness.control("drafts", {"organization_id": str(sandbox.cafe.id), "on": True})
     was = sandbox.truth(order.iiko_order_id)
     items = [

@@ -28,7 +28,7 @@ def order(sandbox: SandboxRestaurant) -> Order:
 
 
 def at_cancelling(sandbox: SandboxRestaurant, order: Order) -> OrderCommand:
-    """The new order is taken, the old one about to be cancelled."""
+    """Bring the discount to where the new order is taken and the old one about to be cancelled."""
     command = sandbox.asked(order, BY_SUM)
     sandbox.until(command, lambda: command.phase == "cancel_old")
     return command
@@ -49,7 +49,7 @@ def act(sandbox: SandboxRestaurant, order: Order, action: str, body: Any) -> Any
 
 
 def cancels(sandbox: SandboxRestaurant, order: Order) -> OrderCommand:
-    """An integrator asks for a cancellation."""
+    """Ask for a cancellation as an integrator."""
     response = act(sandbox, order, "cancel", {})
     assert response.status_code == 202, response.content
     return OrderCommand.objects.get(pk=response.json()["id"])

@@ -86,13 +86,13 @@ def get(path: str) -> Any:
 
 
 def the_order() -> Any:
-    """The one order, as the API shows it."""
+    """Return the one order, as the API shows it."""
     [row] = get("orders")["results"]
     return get(f"orders/{row['id']}")
 
 
 def create_message(**details: Any) -> dict[str, Any]:
-    """The description's own example: a meal that is being cooked."""
+    """Make the description's own example: a meal that is being cooked."""
     return soi_message(
         kind="CREATE",
         external_id=EXTERNAL_ID,

@@ -1,4 +1,4 @@
-"""A POS that is switched off, and an order that is purged there, seen in the hub beside the played iiko."""
+"""A POS that is switched off, and an order that is purged there, seen in the hub beside the sandbox."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def asked_to_cancel(order: Order, sandbox: SandboxRestaurant) -> OrderCommand:
 
 
 def cut_off(sandbox: SandboxRestaurant, order: Order, *, is_online: bool) -> None:
-    till = {"organization_id": order.organization_id, "terminal_group_id": order.terminal_group_id}
-    sandbox.harness.control("till", {**till, "online": is_online})
+    terminal_group = {"organization_id": order.organization_id, "terminal_group_id": order.terminal_group_id}
+    sandbox.harness.control("till", {**terminal_group, "online": is_online})
 
 
 def link_state(sandbox: SandboxRestaurant, order: Order) -> str:
@@ -69,7 +69,7 @@ def link_state(sandbox: SandboxRestaurant, order: Order) -> str:
 
 @pytest.fixture
 def order(sandbox: SandboxRestaurant) -> Order:
-    """An order that waits for the kitchen."""
+    """Find an order that waits for the kitchen."""
     return sandbox.order()
 
 

@@ -108,7 +108,7 @@ def _closing_again() -> Iterator[None]:
 def known(
     db: None, _closing_again: None, iiko: PlayedIiko, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, list[Any]]:
-    """A hub with rows of every kind, full and bare; returns what paths and bodies may name."""
+    """Make a hub with rows of every kind, full and bare; returns what paths and bodies may name."""
     monkeypatch.setattr(prefer_wait, "LONGEST_WAIT_S", 0.0)
     iiko.answers(INFO, guest())
     iiko.answers("webhooks/settings", {"apiLoginName": "hub", "webHooksUri": "https://other.example/"})

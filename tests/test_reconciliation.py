@@ -1,4 +1,4 @@
-"""A played iiko loses, repeats and shuffles webhooks and fails calls; the orders end as it has them."""
+"""The sandbox loses, repeats and shuffles webhooks and fails calls; the orders end as it has them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.hub_process import Hub, free_port, running_hub, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("reconciliation")]
 
-TOKEN = "token-of-the-played-iiko"
+TOKEN = "token-of-the-sandbox"
 ORDERS = 32
 SPEED = 600.0
 
@@ -39,19 +39,19 @@ def hub(tmp_path_factory: pytest.TempPathFactory, sandbox_port: int) -> Iterator
 
 @pytest.fixture(scope="module")
 def iiko(hub: Hub, sandbox_port: int) -> SandboxControl:
-    """A sandbox whose restaurants the hub knows; ended with the hub's other processes."""
+    """Start a sandbox whose restaurants the hub knows; ended with the hub's other processes."""
     hub.start(*arguments(port=sandbox_port, hub_port=hub.port, token=TOKEN, speed=SPEED))
-    played = SandboxControl(sandbox_port)
-    wait_until(played.is_up)
+    control = SandboxControl(sandbox_port)
+    wait_until(control.is_up)
     hub.manage("sync_dictionaries")
     sync(hub)
     hub.start_web()
     hub.start_worker()
-    return played
+    return control
 
 
 def different(hub: Hub, iiko: SandboxControl) -> dict[str, object]:
-    """What the hub shows otherwise than the sandbox has it, by order."""
+    """Return what the hub shows otherwise than the sandbox has it, by order."""
     zones = iiko.zones()
     shown = {row["iiko_order_id"]: row["id"] for row in hub.rows("/api/v1/orders")}
     found: dict[str, object] = {}

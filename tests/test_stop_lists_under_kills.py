@@ -1,4 +1,4 @@
-"""Workers die while the hall, the shifts and the stop lists go on; all end as the played iiko has them."""
+"""Workers die while the hall, the shifts and the stop lists go on; all end as the sandbox has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.test_kills import kill_group
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("open_orders")]
 
-TOKEN = "token-of-the-played-iiko"
+TOKEN = "token-of-the-sandbox"
 SPEED = 600.0
 PLAY_S = 5.0
 UNRULY = "duplicate=0.3,reorder=0.3,delay=0.02,batch=0.4"
@@ -87,7 +87,7 @@ def shown_on_shift(hub: Hub) -> dict[str, list[str]]:
     return {one: sorted(names) for one, names in found.items()}
 
 
-def play(hub: Hub, iiko: SandboxControl, truth: Truth, seconds: float) -> int:
+def run(hub: Hub, iiko: SandboxControl, truth: Truth, seconds: float) -> int:
     """Let all sorts of things happen while workers come and go; returns how many were killed."""
     restaurants = [one["id"] for one in iiko.state()["restaurants"] if one["webhooks"] == "Cloud"]
     end, killed = time.monotonic() + seconds, 0
@@ -116,10 +116,10 @@ from datetime import timedelta
 from django.db.models import F
 from django.utils import timezone
 from organizations.models.stop_lists import StopListGroup, StopListReading
-from organizations.stop_lists.refresh import wake
+from organizations.stop_lists.refresh import sweep
 StopListReading.objects.update(lease_until=None)
 StopListGroup.objects.due().update(changed_since=F("changed_since") - timedelta(minutes=2))
-wake(now=timezone.now())
+sweep(now=timezone.now())
 """
 """What two minutes do: the leases of the dead end, and what they were at is taken up by the clock."""
 
@@ -127,7 +127,7 @@ wake(now=timezone.now())
 def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: SandboxControl) -> None:
     truth = Truth(iiko)
     iiko.set_faults(UNRULY)
-    assert play(hub, iiko, truth, PLAY_S) >= 2
+    assert run(hub, iiko, truth, PLAY_S) >= 2
 
     iiko.set_faults("")
     hub.start_worker()
@@ -135,7 +135,7 @@ def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: Sa
     hub.manage("shell", "-v0", "-c", LATER)
     wait_until(lambda: hub.stop_lists() == iiko.stop_lists(), seconds=40)
     names = {row["courier_id"]: row["name"] for row in hub.rows("/api/v1/couriers")}
-    # A letter may still wait for others to go with it in one array.
+    # A webhook may still wait for others to go with it in one array.
     wait_until(lambda: shown_on_shift(hub) == truth.on_shift(names), seconds=20)
     hub.manage("worker", "--drain")
 

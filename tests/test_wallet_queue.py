@@ -88,9 +88,9 @@ class Wallet:
 
 @pytest.fixture
 def wallet(sandbox: SandboxRestaurant) -> Iterator[Wallet]:
-    played = Wallet(sandbox)
-    yield played
-    played.close()
+    wallet = Wallet(sandbox)
+    yield wallet
+    wallet.close()
 
 
 @pytest.mark.parametrize(

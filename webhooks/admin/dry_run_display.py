@@ -67,7 +67,7 @@ class Viewer:
 
 
 def staff(user: Any) -> Viewer:
-    """A member of staff, by the permissions of each row's page; the hall has one of its own for people."""
+    """Build the viewer of a member of staff, by the permissions of each row's page."""
 
     def sees(model: type[Model]) -> bool:
         meta = _SHOWN_AS.get(model, model)._meta
@@ -247,7 +247,7 @@ class _RowDisplay:
         )
 
     def named(self, text: str) -> str:
-        """The name behind an id, where one is known."""
+        """Return the name behind an id, where one is known."""
         return self._names.get((getattr(self._row, "organization_id", ""), text), text)
 
     def _words(self, name: str, value: Any) -> str:
@@ -307,7 +307,7 @@ def shown(dry_run: DryRun, viewer: Viewer, *, now: datetime) -> dict[str, Any]:
 
 
 def lines(dry_run: DryRun, viewer: Viewer, *, now: datetime, each_event: bool = False) -> Iterator[str]:
-    """The changes of a part, row by row, then its failures (or how each event would end)."""
+    """Yield the changes of a part, row by row, then its failures (or how each event would end)."""
     for row in displayed_rows(dry_run, viewer, now=now):
         yield f"{row.kind} {row.title}" + (f": {row.what}" if row.what else "")
         for change in row.changes:
@@ -332,7 +332,7 @@ def _plain_text(change: Change) -> str:
 
 
 def summary(tally: Tally) -> str:
-    """The whole in a few sentences."""
+    """Describe the whole in a few sentences."""
     told = ngettext("%(count)d event would be replayed", "%(count)d events would be replayed", tally.events)
     ends = [
         f"{EventStatus(status).label} {count}" + (f" ({_reason(reason)})" if reason else "")

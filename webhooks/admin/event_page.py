@@ -103,7 +103,7 @@ class _Page:
         ]
 
     def subject(self) -> dict[str, Any] | None:
-        """What the event is about, where that is no delivery: a row, or the stop lists of the restaurant."""
+        """Describe the event's subject where it is no delivery: a row, or the restaurant's stop lists."""
         event = self._event
         if event.event_type == STOP_LIST and self._organization is not None:
             query = urlencode({ORGANIZATION_PARAMETER: event.organization_id})
@@ -125,7 +125,7 @@ class _Page:
         }
 
     def notices(self) -> list[tuple[str, str, str]]:
-        """What needs a person's eye: severity, title, words."""
+        """List what needs attention: severity, title, text."""
         event = self._event
         notices = []
         if not self._shows_people:

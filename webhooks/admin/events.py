@@ -171,7 +171,7 @@ class WebhookEventAdmin(MirrorAdmin):
         return response
 
     def payload_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
-        """The payload alone, as a file: for tools, and for payloads too big for a page."""
+        """Send the payload alone, as a file: for tools, and for payloads too big for a page."""
         event = self._event(request, event_id)
         text = payload_text(event, shows_people=sees_people(request.user, event))
         if text is None:
@@ -249,7 +249,7 @@ class WebhookEventAdmin(MirrorAdmin):
     # --- those that failed for good ----------------------------------------------------------------------
 
     def dead_letters_view(self, request: HttpRequest) -> TemplateResponse:
-        """What failed for good, by its cause."""
+        """Show what failed for good, by its cause."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         shows_people = sees_all_people(request.user)
@@ -268,7 +268,7 @@ class WebhookEventAdmin(MirrorAdmin):
         return TemplateResponse(request, "admin/webhooks/webhookevent/dead_letters.html", context)
 
     def dead_letters_replay_view(self, request: HttpRequest) -> HttpResponse:
-        """All that failed of the same thing once more: ask on GET, replay on POST."""
+        """Replay all that failed of the same thing: ask on GET, replay on POST."""
         if not self.has_replay_permission(request):
             raise PermissionDenied
         names = ("event_type", "reason", "alike")
@@ -384,7 +384,7 @@ def _hall_link(event: Any) -> SafeString | None:
 
 
 def _hall_pk(request: HttpRequest, model: type[HallRow]) -> Any:
-    """The row of the hall that an event is about, for those who may see it."""
+    """Find the row of the hall that an event is about, for those who may see it."""
     if not request.user.has_perm(f"hall.view_{model._meta.model_name}"):
         return Value(None, output_field=BigIntegerField())
     rows = model._default_manager.filter(
@@ -394,7 +394,7 @@ def _hall_pk(request: HttpRequest, model: type[HallRow]) -> Any:
 
 
 def _found(text: str) -> Q:
-    """The events of an order, by its number, its ids or a phone; else those of one correlation id."""
+    """Find the events of an order, by its number, its ids or a phone; else those of one correlation id."""
     ident = searchable_id(text)
     orders = list(Order.objects.searched(text).values_list("pk", flat=True)[:_ORDERS_SEARCHED])
     of_order = (
@@ -409,6 +409,6 @@ def _found(text: str) -> Q:
 
 
 def _chosen(request: HttpRequest) -> list[tuple[str, str]]:
-    """What the list's form sent, to be sent again with the confirmation."""
+    """Return what the list's form sent, to be sent again with the confirmation."""
     names = ("action", "select_across", "index", helpers.ACTION_CHECKBOX_NAME)
     return [(name, value) for name in names for value in request.POST.getlist(name)]

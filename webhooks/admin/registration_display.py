@@ -36,7 +36,7 @@ def drift_words(config: WebhookConfig) -> str:
 
 
 def notices(config: WebhookConfig, now: datetime) -> Iterator[Notice]:
-    """What a person should know: severity, title, words."""
+    """Yield what needs attention: severity, title, text."""
     if config.registration_code == FOREIGN:
         yield "bad", _("iiko sends to somebody else"), other_integration_text(config)
     elif config.registration_status == RegistrationStatus.DRIFTED:

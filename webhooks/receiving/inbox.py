@@ -119,7 +119,7 @@ def _not_storable(event: NewEvent, problem: str) -> NewEvent:
 
 
 def dedup_key(envelope: Envelope) -> str:
-    """The key of a message that carries a revision or a time; SOI messages get theirs in ``store``."""
+    """Make the key of a message that carries a revision or a time; SOI messages get theirs in ``store``."""
     moment = envelope.revision if envelope.revision is not None else envelope.event_time
     parts = (
         envelope.format,
@@ -247,7 +247,7 @@ def _latest_of(event: NewEvent, latest: _Latest) -> tuple[int, str] | None:
 
 
 def _latest_stored(events: Sequence[NewEvent]) -> _Latest:
-    """The latest row under each name; what was brought with another's token does not part true ones."""
+    """Find the latest row under each name; what another's token brought does not part true ones."""
     wanted = {name: event.is_wrong_tenant for event in events for name in _names(event)}
     latest: _Latest = {}
     for column, statement in _LATEST_STORED.items():

@@ -95,7 +95,7 @@ _INSERT_MANY = (
 
 
 def _insert_plain(rows: int) -> PreparedStatement:
-    """A statement for so many plain rows, a parameter for each value of ``_PLAIN``."""
+    """Prepare a statement for so many plain rows, a parameter for each value of ``_PLAIN``."""
     kinds = [kind for _ in range(rows) for _, kind, _ in _PLAIN]
     parameters = (f"${at}::{kind}" for at, kind in enumerate(kinds, 1))
     values = [

@@ -351,7 +351,7 @@ def _place(url: str) -> tuple[str, int | None, str]:
 
 
 def _shown(url: str | None) -> str:
-    """An address for people: what may be secret in it is left out."""
+    """Show an address to people: what may be secret in it is left out."""
     if not url:
         return "none"
     parts = urlsplit(url)

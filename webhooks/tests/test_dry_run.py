@@ -84,7 +84,7 @@ def state() -> list[Any]:
 
 @pytest.fixture
 def disagreeing() -> Order:
-    """An order whose row is not what its two events say."""
+    """Make an order whose row is not what its two events say."""
     make_organization()
     deliver(
         cloud_event(status="Waiting", courierInfo=courier()),

@@ -84,7 +84,7 @@ def asked() -> Any:
 
 
 def dry_run_page(client: Client, *permissions: str, language: str = "en") -> Any:
-    """What the admin shows of the newest event to a person with these permissions."""
+    """Return what the admin shows of the newest event to a user with these permissions."""
     sign_in(client, *REPLAYS, *permissions)
     pk, before = inbox()[-1].pk, state()
     page = client.post(f"{EVENTS}{pk}/replay/", {"dry_run": "yes"}, headers={"accept-language": language})

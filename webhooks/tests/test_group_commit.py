@@ -40,7 +40,7 @@ class Disk:
         return item.upper()
 
     def start(self, pool: ThreadPoolExecutor, *items: str) -> list[Future[str]]:
-        """The first item occupies the disk, the others wait for it; then the gate opens."""
+        """Let the first item occupy the disk while the others wait for it, then open the gate."""
         futures = [pool.submit(self.together, items[0].split("#")[0], items[0])]
         _until(lambda: self.groups == [[items[0]]])
         for number, item in enumerate(items[1:], 1):

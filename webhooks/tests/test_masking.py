@@ -75,7 +75,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def event(kind: str) -> WebhookEvent:
-    """An event that ended with an error and a remark which quote what it told."""
+    """Make an event that ended with an error and a remark which quote what it told."""
     make_organization()
     post(Client(), KINDS[kind][0]())
     drain()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def acting(iiko: PlayedIiko) -> Acting:
-    """A courier was assigned, of which no webhook tells."""
+    """Assign a courier, of which no webhook tells."""
     one = Acting(iiko)
     make_courier()
     one.has(status="Waiting")

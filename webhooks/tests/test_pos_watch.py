@@ -56,7 +56,7 @@ def alive(**groups: bool) -> dict[str, Any]:
 
 
 def order(*, seconds: int = 0, **changes: Any) -> Order:
-    """An order that changed so long before now; being sent to the POS unless said otherwise."""
+    """Make an order that changed so long before now; being sent to the POS unless said otherwise."""
     moment = timezone.now() - timedelta(seconds=seconds)
     fields = {
         "organization_id": ORGANIZATION_ID,
@@ -88,7 +88,7 @@ def since(ident: str = TERMINAL_GROUP_ID) -> datetime | None:
     return TerminalGroup.objects.get(iiko_id=ident).silent_since(timezone.now())
 
 
-def silence() -> dict[int, datetime | None]:
+def not_answering_since() -> dict[int, datetime | None]:
     """Since when the POS of each order does not answer."""
     return {row.pk: pos_silent_since(row) for row in Order.objects.with_pos_silence(timezone.now())}
 
@@ -232,7 +232,7 @@ def test_only_the_group_that_is_down_is_marked(
 
     [health] = watch_links(now=timezone.now())
     assert health.state == LinkState.RECEIVING
-    marked = silence()
+    marked = not_answering_since()
     assert (marked[here.pk] is not None, marked[there.pk]) == (True, None)
     sign_in_superuser(client)
     assert "POS is silent since" in text(client.get("/admin/", headers={"Accept-Language": "en"}))
@@ -252,7 +252,7 @@ def test_restaurant_without_any_pos_is_offline_though_webhooks_come(
 
     [health] = watch_links(now=timezone.now())
     assert health.state == LinkState.OFFLINE_POS
-    marked = silence()
+    marked = not_answering_since()
     assert (marked[nameless.pk] is not None, marked[over.pk]) == (True, None)
     assert marked[lost.pk] is not None  # it may still be taken when the POS is back
 

@@ -43,7 +43,7 @@ BY_ID = "deliveries/by_id"
 
 
 def info(**changes: Any) -> dict[str, Any]:
-    """An order as an answer tells it: a webhook's ``eventInfo``."""
+    """Make an order as an answer tells it: a webhook's ``eventInfo``."""
     told: dict[str, Any] = cloud_event(**changes)["eventInfo"]
     return told
 
@@ -61,7 +61,7 @@ def page(
 def at(
     organization: Organization, revision: int = 400, *, ago: timedelta = timedelta(minutes=1)
 ) -> OrderSync:
-    """A restaurant that was read up to ``revision`` some time ago."""
+    """Make a restaurant that was read up to ``revision`` some time ago."""
     moment = timezone.now() - ago
     login = organization.api_login
     assert login is not None

@@ -55,7 +55,7 @@ def restaurant() -> Organization:
 
 
 def vendor_settings(**changes: Any) -> dict[str, Any]:
-    """What iiko has; by default all as we want it."""
+    """Make what iiko has; by default all as we want it."""
     return {
         "correlationId": CORRELATION,
         "apiLoginName": "main",

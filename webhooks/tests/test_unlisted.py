@@ -77,7 +77,7 @@ def sync_twice(order_id: str = ORDER_ID) -> None:
     sync()
 
 
-def story() -> list[tuple[str, bool, bool]]:
+def unlisted_entries() -> list[tuple[str, bool, bool]]:
     rows = TimelineEntry.objects.filter(what="unknown_to_iiko_at").order_by("id")
     return [(row.actor, row.from_value is not None, row.to_value is not None) for row in rows]
 
@@ -124,7 +124,7 @@ def test_order_left_out_twice_ends_as_unknown_to_iiko(iiko: PlayedIiko, client: 
     assert (gone.status, gone.is_open, gone.late_at(timezone.now())) == ("OnWay", False, False)
     assert gone.unknown_to_iiko_at is not None
     assert gone.updated_at > before  # integrators read it as a change
-    assert story() == [("hub", False, True)]
+    assert unlisted_entries() == [("hub", False, True)]
     assert not Order.objects.late(timezone.now()).filter(pk=gone.pk).exists()
 
 
@@ -180,7 +180,7 @@ def test_answer_that_proves_nothing_ends_nothing(iiko: PlayedIiko, answer: Any) 
     age(minutes=30)
     sync()
 
-    assert (order().is_open, order().not_listed_since, story()) == (True, None, [])
+    assert (order().is_open, order().not_listed_since, unlisted_entries()) == (True, None, [])
 
 
 @pytest.mark.usefixtures("two_orders")
@@ -190,7 +190,7 @@ def test_error_ends_nothing_and_does_not_stop_the_reading(iiko: PlayedIiko, stat
 
     sync_twice()
 
-    assert (order().is_open, story()) == (True, [])
+    assert (order().is_open, unlisted_entries()) == (True, [])
     assert OrderSync.objects.get().error == ""
 
 
@@ -205,7 +205,7 @@ def test_login_that_is_shown_one_source_says_nothing_of_another(
 
     sync_twice()
 
-    assert (order().is_open, story()) == (True, [])
+    assert (order().is_open, unlisted_entries()) == (True, [])
 
 
 def test_only_order_that_was_ever_told_of_ends_where_the_login_sees_the_restaurant(
@@ -218,7 +218,7 @@ def test_only_order_that_was_ever_told_of_ends_where_the_login_sees_the_restaura
 
     sync_twice()
 
-    assert (order().is_open, story()) == (False, [("hub", False, True)])
+    assert (order().is_open, unlisted_entries()) == (False, [("hub", False, True)])
 
 
 def test_nor_does_it_where_the_login_was_not_seen_to_serve_it(
@@ -232,7 +232,7 @@ def test_nor_does_it_where_the_login_was_not_seen_to_serve_it(
 
     sync_twice()
 
-    assert (order().is_open, story()) == (True, [])
+    assert (order().is_open, unlisted_entries()) == (True, [])
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ class TestComesBack:
         drain()
 
         assert (order().is_open, order().unknown_to_iiko_at, order().not_listed_since) == (True, None, None)
-        assert story() == [("hub", False, True), ("iiko", True, False)]
+        assert unlisted_entries() == [("hub", False, True), ("iiko", True, False)]
 
     def test_by_an_answer_that_tells_nothing_new(self, iiko: PlayedIiko) -> None:
         iiko.forget(BY_REVISION)
@@ -288,7 +288,7 @@ class TestComesBack:
 
         assert (order().is_open, order().unknown_to_iiko_at) == (True, None)
         assert order().updated_at > before
-        assert story() == [("hub", False, True), ("hub", True, False)]
+        assert unlisted_entries() == [("hub", False, True), ("hub", True, False)]
 
     def test_not_by_a_replay_nor_by_late_news_of_old(self, client: Client) -> None:
         first = next(event for event in inbox() if event.entity_key == ORDER_ID)
@@ -296,7 +296,7 @@ class TestComesBack:
         post(client, [cloud_event(status="Waiting", timestamp=REVISION - 5)])
         drain()
 
-        assert (order().is_open, story()) == (False, [("hub", False, True)])
+        assert (order().is_open, unlisted_entries()) == (False, [("hub", False, True)])
 
 
 def asked() -> OrderCommand:
@@ -310,7 +310,7 @@ def asked() -> OrderCommand:
 
 
 def looked_for(iiko: PlayedIiko, answers: Sequence[Any]) -> OrderCommand:
-    """A command whose answer is lost, and what iiko then says of its order."""
+    """Send a command whose answer is lost, and set what iiko then says of its order."""
     iiko.answers(CHANGE, "", status=408)
     for answer in answers:
         iiko.answers(BY_ID, answer)
@@ -332,7 +332,7 @@ def test_what_a_command_does_not_find_is_asked_for_again(iiko: PlayedIiko) -> No
 
     sync()
 
-    assert (order().is_open, story()) == (False, [("hub", False, True)])
+    assert (order().is_open, unlisted_entries()) == (False, [("hub", False, True)])
 
 
 @pytest.mark.usefixtures("two_orders")

@@ -32,14 +32,12 @@ PACKAGES = ("honcho", "flask")
 
 
 class Command(BaseCommand):
-    help = (
-        "Run the hub with demo data and a simulated iiko: web, worker and sandbox. Ctrl-C stops all of it."
-    )
+    help = "Run the hub with demo data and a simulated iiko: web, worker and sandbox. Ctrl-C stops all of it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the web server (default 8000)")
         parser.add_argument(
-            "--seed", type=int, default=1, help="which scenario the sandbox plays (default 1)"
+            "--seed", type=int, default=1, help="which scenario the sandbox follows (default 1)"
         )
         parser.add_argument(
             "--end-with-parent",

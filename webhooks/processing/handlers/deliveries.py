@@ -30,7 +30,7 @@ from webhooks.processing.handlers.common import (
 
 
 def _orders_about(events: Sequence[Claimed]) -> Q:
-    """The rows these events may find by either id; two of them may turn out to be one order."""
+    """Find the rows that these events may change, by either id; two of them may turn out to be one order."""
     envelopes = [wire.read_envelope(event.payload) for event in events]
     external_ids = {each.order_external_id for each in envelopes} - {""}
     found = Q(iiko_order_id__in={each.entity_key for each in envelopes} - {""})
