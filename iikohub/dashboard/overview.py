@@ -205,7 +205,7 @@ def command_tiles(user: Any, now: datetime) -> list[Tile]:
     hanging = bounded(OrderCommandQuerySet.hanging(commands, now))
     tiles = [
         Tile(
-            ngettext("command waits for a person", "commands wait for a person", _shown(unsettled)),
+            ngettext("command needs attention", "commands need attention", _shown(unsettled)),
             unsettled,
             f"{url}?state=unsettled",
             "bad",

@@ -135,7 +135,7 @@ class _Page:
             title = _("Could not be applied; the hub will try again")
             notices.append(("warn", title, self.quoted(event.processing_error)))
         elif event.status == EventStatus.DEAD:
-            title = _("Could not be applied, and the hub has abandoned. Replay it once the cause is gone")
+            title = _("Could not be applied, and will not be tried again. Replay it once the cause is gone")
             notices.append(("bad", title, self.quoted(event.processing_error)))
         elif event.processing_error:
             notices.append(("info", reason_text(event) or _("Error"), self.quoted(event.processing_error)))
