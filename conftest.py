@@ -21,8 +21,8 @@ from organizations.connection.call_log import call_log
 from organizations.connection.clients import transports
 from tests import database
 from tests.hub_process import hub  # noqa: F401  # a fixture for all
-from tests.played_iiko import iiko  # noqa: F401  # the same
 from tests.sandbox_restaurant import sandbox  # noqa: F401  # the same
+from tests.simulated_iiko import iiko  # noqa: F401  # the same
 from webhooks.receiving.tokens import webhook_tokens
 from webhooks.receiving.wrong_tokens import wrong_tokens
 

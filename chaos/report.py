@@ -60,10 +60,10 @@ class Report:
         return "\n".join([*self._head(), "", *self._faults(), "", *self._statuses(), "", *self._checks()])
 
     def _head(self) -> list[str]:
+        counted = len(self.evidence.injected)
         told = ", ".join(f"{count} {name}" for name, count in counts(self.evidence).items())
         return [
-            f"chaos, seed {self.seed}: {len(self.evidence.injected)} faults; "
-            f"caught up in {self.settle_s:.0f} s.",
+            f"chaos, seed {self.seed}: {counted} faults; caught up in {self.settle_s:.0f} s.",
             f"{told}.",
         ]
 

@@ -29,7 +29,7 @@ from tests.builders import (
     make_organization,
     post,
 )
-from tests.played_iiko import PlayedIiko, linked
+from tests.simulated_iiko import SimulatedIiko, linked
 
 CASH_ID = "09322f46-578a-d210-add7-eec222a08871"
 CARD_ID = "1a2b3c4d-0000-4000-8000-000000000001"
@@ -69,7 +69,7 @@ class HandClock:
 class Acting:
     """One restaurant with one order, a key that may act, and iiko as the test simulates it."""
 
-    def __init__(self, iiko: PlayedIiko, **restaurant: Any) -> None:
+    def __init__(self, iiko: SimulatedIiko, **restaurant: Any) -> None:
         self.iiko = iiko
         self.organization: Organization = linked(make_organization(**restaurant))
         self.key = make_key()

@@ -25,7 +25,7 @@ from sandbox.orders.order import CreationStatus, DeliveryStatus, Dish, Order, Se
 from sandbox.tests.good_bodies import full_order
 from sandbox.tests.harness import Harness, open_harness
 from tests.builders import authorized, drain, make_key, make_organization, post
-from tests.played_iiko import IIKO, linked
+from tests.simulated_iiko import IIKO, linked
 
 TOKEN = "very-secret"
 RESTAURANT = "Берёзка"

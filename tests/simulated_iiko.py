@@ -19,7 +19,7 @@ API_LOGIN = "api-login-5ecret"
 CORRELATION = "11111111-1111-4111-8111-111111111111"
 
 
-class PlayedIiko:
+class SimulatedIiko:
     """Several answers to one operation come in turn, the last again and again."""
 
     def __init__(self, mock: responses.RequestsMock) -> None:
@@ -58,9 +58,9 @@ class PlayedIiko:
 
 
 @pytest.fixture
-def iiko() -> Iterator[PlayedIiko]:
+def iiko() -> Iterator[SimulatedIiko]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield PlayedIiko(mock)
+        yield SimulatedIiko(mock)
 
 
 def make_login(*, name: str = "main", **changes: Any) -> ApiLogin:

@@ -54,8 +54,8 @@ from tests.pages import (
     RESERVES,
     TABLE_ORDERS,
 )
-from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked, refusal
 from tests.sandbox_restaurant import SandboxRestaurant
+from tests.simulated_iiko import API_LOGIN, CORRELATION, IIKO, SimulatedIiko, linked, refusal
 from webhooks.models.inbox import EventSource, WebhookConfig, WebhookEvent
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
@@ -257,7 +257,7 @@ def test_signed_out_leads_to_signing_in_and_back(visitor_with_a_phone: Visitor, 
     page.wait_for_url(f"**{ORDERS}?state=open")
 
 
-def test_what_was_asked_is_told_as_it_stands(visitor: Visitor, iiko: PlayedIiko) -> None:
+def test_what_was_asked_is_told_as_it_stands(visitor: Visitor, iiko: SimulatedIiko) -> None:
     organization = linked(make_organization())
     Courier.objects.create(organization=organization, iiko_id=COURIER_ID, name="Орлова Вера")
     arrive(cloud_event(status="Waiting"))
@@ -364,7 +364,7 @@ def step(command: OrderCommand) -> None:
 
 
 def test_courier_is_assigned_from_the_list_and_another_order_cancelled(
-    visitor: Visitor, iiko: PlayedIiko
+    visitor: Visitor, iiko: SimulatedIiko
 ) -> None:
     organization = linked(make_organization())
     Courier.objects.create(organization=organization, iiko_id=COURIER_ID, name="Орлова Вера")
@@ -646,7 +646,7 @@ def test_clock_of_the_refresh_has_24_hours(visitor: Visitor) -> None:
     expect(page.locator(".hub-live-note")).to_have_text("18:05:09")
 
 
-def test_login_is_added_tried_and_read(visitor: Visitor, iiko: PlayedIiko) -> None:
+def test_login_is_added_tried_and_read(visitor: Visitor, iiko: SimulatedIiko) -> None:
     offered = [{"id": ORGANIZATION_ID, "name": "Кафе «Сирень»", "responseType": "Simple"}]
     iiko.answers("organizations", {"correlationId": CORRELATION, "organizations": offered})
     page = visitor.open(f"{LOGINS}add/")
@@ -669,7 +669,7 @@ def test_login_is_added_tried_and_read(visitor: Visitor, iiko: PlayedIiko) -> No
 
 
 def test_foreign_webhook_is_taken_over_in_two_steps(
-    visitor_with_a_phone: Visitor, iiko: PlayedIiko, settings: LazySettings
+    visitor_with_a_phone: Visitor, iiko: SimulatedIiko, settings: LazySettings
 ) -> None:
     settings.WEBHOOK_BASE_URL = "https://hub.example.com"
     linked(make_organization())

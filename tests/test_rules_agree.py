@@ -36,7 +36,7 @@ from sandbox.orders.transitions import TransitionContext
 from sandbox.tests.builders import OPENED_AT, beryozka, make_order
 from tests.acting import Acting
 from tests.builders import drain, post
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -116,7 +116,7 @@ def answer_of_the_hub(acting: Acting, order: Order) -> dict[str, str]:
 @pytest.mark.parametrize("service", [ServiceType.COURIER, ServiceType.PICKUP], ids=lambda one: one.name)
 @pytest.mark.parametrize("status", list(DeliveryStatus), ids=lambda one: one.value)
 def test_hub_and_pos_agree(
-    iiko: PlayedIiko, status: DeliveryStatus, service: ServiceType, paid: PaidWhen, covers: bool
+    iiko: SimulatedIiko, status: DeliveryStatus, service: ServiceType, paid: PaidWhen, covers: bool
 ) -> None:
     acting = Acting(iiko, payment_settings=paid.value, pos_version=POS_VERSION, is_confirmation_enabled=True)
     order = standing(status, service, paid, covers=covers)

@@ -25,7 +25,7 @@ from tests.builders import (
     soi_message,
 )
 from tests.pages import ORDERS, rows, sign_in_superuser, text
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +34,7 @@ LATE = "2026-03-14 19:40:00.000"
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     return Acting(iiko)
 
 

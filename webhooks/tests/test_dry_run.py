@@ -38,7 +38,7 @@ from tests.builders import (
     soi_message,
 )
 from tests.pages import EVENTS, sign_in, sign_in_superuser, text
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 from webhooks.errors import ReplayBusy
 from webhooks.models.inbox import WebhookEvent
 from webhooks.replay import dry_run as service
@@ -239,7 +239,7 @@ def test_large_event_is_left_to_a_worker(disagreeing: Order, monkeypatch: pytest
     )
 
 
-def test_tasks_that_a_handler_sets_off_vanish_with_the_rest(client: Client, iiko: PlayedIiko) -> None:
+def test_tasks_that_a_handler_sets_off_vanish_with_the_rest(client: Client, iiko: SimulatedIiko) -> None:
     held_for_order(client, iiko)
     deliver(cloud_event(status="Cancelled", timestamp=REVISION + 9000))
     before, enqueued = state(), jobs("release_of_order")

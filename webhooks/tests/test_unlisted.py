@@ -31,7 +31,7 @@ from tests.builders import (
     post,
 )
 from tests.pages import ORDERS, sign_in_superuser, text
-from tests.played_iiko import CORRELATION, PlayedIiko, linked, refusal
+from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked, refusal
 from webhooks.models.reconciliation import OrderSync
 
 pytestmark = pytest.mark.django_db
@@ -83,7 +83,7 @@ def unlisted_entries() -> list[tuple[str, bool, bool]]:
 
 
 @pytest.fixture
-def restaurant(iiko: PlayedIiko, monkeypatch: pytest.MonkeyPatch) -> Organization:
+def restaurant(iiko: SimulatedIiko, monkeypatch: pytest.MonkeyPatch) -> Organization:
     """Followed by revision; nothing changes any more."""
     monkeypatch.setattr(Retries, "pause_s", lambda *_: 0.0)
     organization = linked(make_organization(dictionaries_synced_at=timezone.now()))
@@ -110,7 +110,7 @@ def two_orders(restaurant: Organization, client: Client) -> None:
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_order_left_out_twice_ends_as_unknown_to_iiko(iiko: PlayedIiko, client: Client) -> None:
+def test_order_left_out_twice_ends_as_unknown_to_iiko(iiko: SimulatedIiko, client: Client) -> None:
     iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
 
     sync()
@@ -129,7 +129,7 @@ def test_order_left_out_twice_ends_as_unknown_to_iiko(iiko: PlayedIiko, client: 
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_page_list_and_api_say_so(iiko: PlayedIiko, client: Client) -> None:
+def test_page_list_and_api_say_so(iiko: SimulatedIiko, client: Client) -> None:
     iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
     sync_twice()
     sign_in_superuser(client)
@@ -148,7 +148,7 @@ def test_page_list_and_api_say_so(iiko: PlayedIiko, client: Client) -> None:
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_action_on_it_is_refused_and_nothing_stored(iiko: PlayedIiko, client: Client) -> None:
+def test_action_on_it_is_refused_and_nothing_stored(iiko: SimulatedIiko, client: Client) -> None:
     iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
     sync_twice()
 
@@ -173,7 +173,7 @@ def test_action_on_it_is_refused_and_nothing_stored(iiko: PlayedIiko, client: Cl
     ],
     ids=["empty", "no list", "partial"],
 )
-def test_answer_that_proves_nothing_ends_nothing(iiko: PlayedIiko, answer: Any) -> None:
+def test_answer_that_proves_nothing_ends_nothing(iiko: SimulatedIiko, answer: Any) -> None:
     iiko.answers(BY_ID, answer)
 
     sync_twice()
@@ -185,7 +185,7 @@ def test_answer_that_proves_nothing_ends_nothing(iiko: PlayedIiko, answer: Any) 
 
 @pytest.mark.usefixtures("two_orders")
 @pytest.mark.parametrize("status", [400, 500])
-def test_error_ends_nothing_and_does_not_stop_the_reading(iiko: PlayedIiko, status: int) -> None:
+def test_error_ends_nothing_and_does_not_stop_the_reading(iiko: SimulatedIiko, status: int) -> None:
     iiko.answers(BY_ID, refusal("Organization is not bound to this ApiLogin"), status=status)
 
     sync_twice()
@@ -195,7 +195,7 @@ def test_error_ends_nothing_and_does_not_stop_the_reading(iiko: PlayedIiko, stat
 
 
 def test_login_that_is_shown_one_source_says_nothing_of_another(
-    restaurant: Organization, iiko: PlayedIiko, client: Client
+    restaurant: Organization, iiko: SimulatedIiko, client: Client
 ) -> None:
     own = cloud_event(order_id=WITNESS, number=7, status="Closed", sourceKey="shop")
     post(client, [cloud_event(status="OnWay", sourceKey="aggregator"), own])
@@ -209,7 +209,7 @@ def test_login_that_is_shown_one_source_says_nothing_of_another(
 
 
 def test_only_order_that_was_ever_told_of_ends_where_the_login_sees_the_restaurant(
-    restaurant: Organization, iiko: PlayedIiko, client: Client
+    restaurant: Organization, iiko: SimulatedIiko, client: Client
 ) -> None:
     post(client, [cloud_event(status="OnWay")])
     drain()
@@ -222,7 +222,7 @@ def test_only_order_that_was_ever_told_of_ends_where_the_login_sees_the_restaura
 
 
 def test_nor_does_it_where_the_login_was_not_seen_to_serve_it(
-    restaurant: Organization, iiko: PlayedIiko, client: Client
+    restaurant: Organization, iiko: SimulatedIiko, client: Client
 ) -> None:
     Organization.objects.update(dictionaries_synced_at=None)
     post(client, [cloud_event(status="OnWay")])
@@ -246,7 +246,7 @@ def test_nor_does_it_where_the_login_was_not_seen_to_serve_it(
 )
 def test_order_that_was_just_made_has_time(
     restaurant: Organization,
-    iiko: PlayedIiko,
+    iiko: SimulatedIiko,
     client: Client,
     changes: dict[str, Any],
     minutes: int,
@@ -264,7 +264,7 @@ def test_order_that_was_just_made_has_time(
 
 class TestComesBack:
     @pytest.fixture(autouse=True)
-    def _gone(self, two_orders: None, iiko: PlayedIiko) -> None:
+    def _gone(self, two_orders: None, iiko: SimulatedIiko) -> None:
         iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
         sync_twice()
         assert order().is_open is False
@@ -276,7 +276,7 @@ class TestComesBack:
         assert (order().is_open, order().unknown_to_iiko_at, order().not_listed_since) == (True, None, None)
         assert unlisted_entries() == [("hub", False, True), ("iiko", True, False)]
 
-    def test_by_an_answer_that_tells_nothing_new(self, iiko: PlayedIiko) -> None:
+    def test_by_an_answer_that_tells_nothing_new(self, iiko: SimulatedIiko) -> None:
         iiko.forget(BY_REVISION)
         again = [{"organizationId": ORGANIZATION_ID, "orders": [info(status="OnWay")]}]
         iiko.answers(
@@ -309,7 +309,7 @@ def asked() -> OrderCommand:
     )
 
 
-def looked_for(iiko: PlayedIiko, answers: Sequence[Any]) -> OrderCommand:
+def looked_for(iiko: SimulatedIiko, answers: Sequence[Any]) -> OrderCommand:
     """Send a command whose answer is lost, and set what iiko then says of its order."""
     iiko.answers(CHANGE, "", status=408)
     for answer in answers:
@@ -323,7 +323,7 @@ def looked_for(iiko: PlayedIiko, answers: Sequence[Any]) -> OrderCommand:
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_what_a_command_does_not_find_is_asked_for_again(iiko: PlayedIiko) -> None:
+def test_what_a_command_does_not_find_is_asked_for_again(iiko: SimulatedIiko) -> None:
     looked_for(iiko, [listing()])
     assert order().not_listed_since is not None
     iiko.forget(BY_ID)
@@ -336,7 +336,7 @@ def test_what_a_command_does_not_find_is_asked_for_again(iiko: PlayedIiko) -> No
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_command_that_waits_is_not_sent_for_an_order_that_is_gone(iiko: PlayedIiko) -> None:
+def test_command_that_waits_is_not_sent_for_an_order_that_is_gone(iiko: SimulatedIiko) -> None:
     command = asked()
     iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
     sync_twice()
@@ -349,7 +349,7 @@ def test_command_that_waits_is_not_sent_for_an_order_that_is_gone(iiko: PlayedIi
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_dry_run_asks_and_notes_nothing(iiko: PlayedIiko) -> None:
+def test_dry_run_asks_and_notes_nothing(iiko: SimulatedIiko) -> None:
     call_command("sync_orders", verbosity=0, dry_run=True)
 
     assert (iiko.bodies(BY_ID), order().not_listed_since) == ([], None)
