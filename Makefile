@@ -43,7 +43,7 @@ install: ## Make .venv with the locked requirements, unless it is current: make 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS); \
 	echo "$$wanted" > $(STAMP)
 
-run: install ## Run the whole hub with demo data and a played iiko: make run [PORT=8000]
+run: install ## Run the whole hub with demo data and a simulated iiko: make run [PORT=8000]
 	@$(BIN)/python manage.py demo --port $(PORT) --end-with-parent
 
 # Two more than there are processors: tests of processes wait more than they compute.

@@ -21,8 +21,8 @@ from organizations.connection.call_log import call_log
 from organizations.connection.clients import transports
 from tests import database
 from tests.hub_process import hub  # noqa: F401  # a fixture for all
-from tests.played_iiko import iiko  # noqa: F401  # the same
-from tests.played_sandbox import stage  # noqa: F401  # the same
+from tests.sandbox_restaurant import sandbox  # noqa: F401  # the same
+from tests.simulated_iiko import iiko  # noqa: F401  # the same
 from webhooks.receiving.tokens import webhook_tokens
 from webhooks.receiving.wrong_tokens import wrong_tokens
 
@@ -36,7 +36,7 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 NO_DOCUMENT = "the vendor's document is not beside the project (../shared/iiko): nothing to compare with"
 """The one reason to skip a test for want of data; CI takes no other."""
 
-COMPARING_FIXTURES = {"acting", "stage"}
+COMPARING_FIXTURES = {"acting", "sandbox"}
 """What they send is compared with the vendor's document in passing."""
 
 
@@ -92,19 +92,19 @@ def _fresh_token_book() -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_readiness() -> None:
-    """What one test found of the database is not true of the next one's."""
+    """Forget what the test before found of the database."""
     readiness.forget()
 
 
 @pytest.fixture(autouse=True)
 def _database_clock() -> None:
-    """The database runs on this machine, so its clock is known without a query."""
+    """Set the clock without a query: the database runs on this machine."""
     db_clock.clock.start_from(db_clock.Reading(datetime.now(UTC), time.monotonic(), time.time()))
 
 
 @pytest.fixture(autouse=True)
 def _own_link(settings: LazySettings) -> Iterator[None]:
-    """Calls to iiko are logged when a test says so, and no connection outlives a test."""
+    """Log calls to iiko only when a test says so, and let no connection outlive a test."""
     settings.IIKO_CALL_LOG_THREAD = False
     settings.IIKO_API_KEY = settings.IIKO_APP_ID = settings.IIKO_CLIENT_SECRET = ""
     yield

@@ -66,7 +66,7 @@ def _database_beside(url: str) -> Iterator[str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment of a hub that knows neither iiko nor the data of this checkout."""
+    """Return the environment of a hub that knows neither iiko nor the data of this checkout."""
     kept = {name: value for name, value in os.environ.items() if name not in _CLEARED}
     return kept | {
         "DJANGO_SETTINGS_MODULE": "bench.settings",

@@ -57,7 +57,7 @@ FAULTS = ",".join(
 )
 READS_FAIL = "http_500_before=0.03"
 CRASHES = 0.01
-REPEATS = 0.1
+REPEATED_SHARE = 0.1
 
 _WORKERS = 4
 _BURST = 24
@@ -107,7 +107,7 @@ class Outcome:
         return not any(wrong) and not self.unfinished
 
 
-class HandClock:
+class ManualClock:
     def __init__(self) -> None:
         self.instant = datetime.now(UTC)
 
@@ -121,7 +121,7 @@ class Workers:
     def __init__(self) -> None:
         self._tasks: queue.Queue[Task | None] = queue.Queue()
         self._failures: list[Exception] = []
-        self._threads = [threading.Thread(target=self._toil, daemon=True) for _ in range(_WORKERS)]
+        self._threads = [threading.Thread(target=self._work_off, daemon=True) for _ in range(_WORKERS)]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -142,7 +142,7 @@ class Workers:
         if self._failures:
             raise self._failures[0]
 
-    def _toil(self) -> None:
+    def _work_off(self) -> None:
         while (task := self._tasks.get()) is not None:
             self._do(task)
             self._tasks.task_done()
@@ -157,13 +157,13 @@ class Workers:
 
 
 class Trial:
-    """``run`` plays so many operations on so many wallets. Needs a database to write into."""
+    """``run`` makes so many operations on so many wallets. Needs a database to write into."""
 
     def __init__(self, *, operations: int, wallets: int, seed: int) -> None:
         self._wanted, self._seed = operations, seed
-        self._random = Random(f"{seed}/trial")  # a played day
+        self._random = Random(f"{seed}/trial")  # a day of the sandbox
         self._dice, self._dice_lock = Random(f"{seed}/crashes"), threading.Lock()
-        self._clock = HandClock()
+        self._clock = ManualClock()
         options = Options(port=0, webhook_url="http://127.0.0.1:9/", webhook_token="x", seed=seed, rate=0,
                           token_lifetime_s=86400 * 30)  # fmt: skip
         self._simulator = Simulator(options, self._clock, Journal(io.StringIO()))
@@ -195,7 +195,7 @@ class Trial:
             # Waiting between reads that failed would cost real time and prove nothing.
             stack.enter_context(mock.patch.object(Retries, "pause_s", return_value=0.0))
             for owner, name in _STEPS:
-                stack.enter_context(mock.patch.object(owner, name, self._mortal(getattr(owner, name))))
+                stack.enter_context(mock.patch.object(owner, name, self._crashing(getattr(owner, name))))
             with Workers() as workers:
                 self._play(workers.work)
         self._compare()
@@ -204,38 +204,38 @@ class Trial:
 
     def _set_up(self, base_url: str) -> None:
         login = ApiLogin.objects.create(name=f"trial {self._seed}", base_url=base_url, api_login="demo")
-        for played in self._simulator.world.organizations:
-            add_organization(iiko_id=str(played.id), name=played.name, timezone=played.time_zone)
-            Organization.objects.filter(iiko_id=str(played.id)).update(api_login=login)
+        for restaurant in self._simulator.world.organizations:
+            add_organization(iiko_id=str(restaurant.id), name=restaurant.name, timezone=restaurant.time_zone)
+            Organization.objects.filter(iiko_id=str(restaurant.id)).update(api_login=login)
         self._key = create_api_key(name="trial")[1]
 
     # --- dying ---------------------------------------------------------------------------------------
 
-    def _mortal(self, step: Callable[..., Any]) -> Callable[..., Any]:
+    def _crashing(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """Mark a step before or after which the process may end."""
 
         @wraps(step)
         def run(*args: Any, **kwargs: Any) -> Any:
-            self._may_die()
+            self._crash_perhaps()
             result = step(*args, **kwargs)
-            self._may_die()
+            self._crash_perhaps()
             return result
 
         return run
 
-    def _may_die(self) -> None:
+    def _crash_perhaps(self) -> None:
         with self._dice_lock:
             if self._dice.random() < CRASHES:
                 self._outcome.crashes += 1
                 raise Crash
 
-    # --- playing -------------------------------------------------------------------------------------
+    # --- running -------------------------------------------------------------------------------------
 
     def _play(self, work: Callable[[list[Task]], None]) -> None:
         left = self._wanted
         for _round in range(100 * self._wanted):
             self._simulator.faults.set(parse_faults(f"{FAULTS},{READS_FAIL}"))
-            burst = [self._params() for _ in range(min(left, _BURST))]
+            burst = [self._request() for _ in range(min(left, _BURST))]
             left -= len(burst)
             work(burst)
             due = LoyaltyOperation.objects.open().exclude(next_attempt_at__gt=self._clock.now())
@@ -256,12 +256,12 @@ class Trial:
 
         return advance
 
-    def _params(self) -> Task:
+    def _request(self) -> Task:
         """Repeat a request, some of them twice under one key, until the hub has taken or refused it."""
         number = self._outcome.operations
         self._outcome.operations += 1
         path, body = self._next_request()
-        times = 2 if self._random.random() < REPEATS else 1
+        times = 2 if self._random.random() < REPEATED_SHARE else 1
         self._outcome.repeats += times - 1
         headers = {"Authorization": f"Api-Key {self._key}", "Idempotency-Key": f"trial-{number}"}
 

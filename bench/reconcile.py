@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench import database
-from bench.played import STORM, Played, arguments
 from bench.processes import HUB, ProcessFailed, Running, free_port, manage, running, web
+from bench.sandbox_control import STORM, SandboxControl, arguments
 from bench.truth import differences
 from orders.api.serializers import OrderDetailSerializer
 from orders.models.order import Order
@@ -36,8 +36,8 @@ _PAUSE_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
-    """One play: ``seconds`` until all orders were equal, ``different`` those that never were."""
+class PhaseResult:
+    """One phase: ``seconds`` until all orders were equal, ``different`` those that never were."""
 
     name: str
     orders: int
@@ -48,8 +48,8 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRun:
-    storm: Play
-    away: Play
+    storm: PhaseResult
+    away: PhaseResult
     calls: dict[str, Any]
     webhooks: dict[str, int]
 
@@ -67,10 +67,10 @@ class ReconcileRun:
 
 def measure(*, runs: int, orders: int) -> Iterator[ReconcileRun]:
     for _ in range(runs):
-        yield _Stage(orders).play()
+        yield _Trial(orders).run()
 
 
-class _Stage:
+class _Trial:
     """A sandbox and, at times, a hub beside it."""
 
     def __init__(self, orders: int) -> None:
@@ -78,7 +78,7 @@ class _Stage:
         self._hub_port = free_port()
         self._token = new_token()
         port = free_port()
-        self._iiko = Played(port)
+        self._iiko = SandboxControl(port)
         self._sandbox = arguments(port=port, hub_port=self._hub_port, token=self._token, speed=SPEED)
         self._env = HUB | {
             "IIKO_API_URL": self._iiko.url,
@@ -87,15 +87,15 @@ class _Stage:
         }
         self._zones: dict[str, str] = {}
 
-    def play(self) -> ReconcileRun:
+    def run(self) -> ReconcileRun:
         database.empty()
         with running([(manage()[0], *self._sandbox)], env={}) as (sandbox,):
             _wait_for(lambda: self._is_up(sandbox), "the sandbox", seconds=_START_S)
             self._zones = self._iiko.zones()
             self._discover()
             self._iiko.set_faults(STORM)
-            storm = self._play_storm()
-            away = self._play_away()
+            storm = self._run_storm()
+            away = self._run_away()
             return ReconcileRun(storm, away, self._iiko.calls(), self._iiko.state()["webhooks"])
 
     def _is_up(self, sandbox: Running) -> bool:
@@ -109,20 +109,20 @@ class _Stage:
         # Only the sandbox's own are asked about.
         Organization.objects.exclude(iiko_id__in=self._zones).update(is_active=False)
 
-    def _play_storm(self) -> Play:
+    def _run_storm(self) -> PhaseResult:
         with self._hub():
             _wait_for(self._is_followed, "the first reading", seconds=_LONGEST_S)
-            self._iiko.bear(self._orders)
+            self._iiko.create_orders(self._orders)
             self._wait_until_over()
             return self._time_to_equality("storm", self._last_change(), self._orders)
 
-    def _play_away(self) -> Play:
+    def _run_away(self) -> PhaseResult:
         late = self._orders // _LATE_SHARE
-        self._iiko.bear(self._orders - late)
+        self._iiko.create_orders(self._orders - late)
         self._iiko.advance(AWAY_S)
         began = time.time()
         with self._hub():
-            self._iiko.bear(late)
+            self._iiko.create_orders(late)
             self._wait_until_over()
             since = max(began, self._last_change() - AWAY_S)
             return self._time_to_equality("away", since, self._orders)
@@ -144,7 +144,7 @@ class _Stage:
     def _last_change(self) -> float:
         return max(int(told["timestamp"]) for told in self._iiko.orders()) / 1000
 
-    def _time_to_equality(self, name: str, since: float, orders: int) -> Play:
+    def _time_to_equality(self, name: str, since: float, orders: int) -> PhaseResult:
         truth = {told["id"]: told for told in self._iiko.orders()}
         revisions = {ident: told["timestamp"] for ident, told in truth.items()}
         deadline = time.time() + _LONGEST_S
@@ -152,7 +152,7 @@ class _Stage:
             time.sleep(_PAUSE_S)
         seconds = time.time() - since
         found = WebhookEvent.objects.filter(source=EventSource.RECONCILE).count()
-        return Play(name, orders, seconds, self._count_different(truth), found)
+        return PhaseResult(name, orders, seconds, self._count_different(truth), found)
 
     def _revisions(self) -> dict[str | None, int | None]:
         return dict(Order.objects.values_list("iiko_order_id", "revision"))

@@ -1,7 +1,7 @@
 """The other way to drain the inbox, to compare with: a job for each event.
 
 Does what the hub's worker does for one event, through the same handler, and nothing that is not
-needed: no claiming (the queue hands out each job once), no lane, no falling back.
+needed: no claiming (the queue hands out each job once), no partition, no falling back.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ def apply_event(event_pk: int) -> None:
             received_at=event.received_at,
             payload=loads(text),
         )
-        ending = HANDLERS[event.event_type]([claimed], now)[event.pk]
-        _end(event, ending)
+        result = HANDLERS[event.event_type]([claimed], now)[event.pk]
+        _end(event, result)
 
 
-def _end(event: WebhookEvent, ending: EventResult) -> None:
+def _end(event: WebhookEvent, result: EventResult) -> None:
     WebhookEvent.objects.filter(pk=event.pk).update(
-        status=ending.status,
-        reason=ending.reason,
-        error=ending.error,
-        notes=list(ending.notes),
-        order_id=ending.order_id,
+        status=result.status,
+        reason=result.reason,
+        processing_error=result.error,
+        notes=list(result.notes),
+        order_id=result.order_id,
         attempts=event.attempts + 1,
         processed_at=timezone.now(),
     )

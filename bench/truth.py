@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-Wire = Mapping[str, Any]
+Json = Mapping[str, Any]
 
 _TIMES = {
     "promised_time": "completeBefore",
@@ -38,7 +38,7 @@ _PLAIN = {
 _ORDER_TYPES = {"DeliveryByCourier": "DELIVERY", "DeliveryByClient": "PICKUP", "Common": "HALL"}
 
 
-def differences(told: Wire, shown: Wire | None, zone: str) -> dict[str, tuple[Any, Any]]:
+def differences(told: Json, shown: Json | None, zone: str) -> dict[str, tuple[Any, Any]]:
     """Compare an order of the sandbox with the hub's detail of it: what differs, as (truth, hub)."""
     if shown is None:
         return {"order": (told["id"], None)}
@@ -47,7 +47,7 @@ def differences(told: Wire, shown: Wire | None, zone: str) -> dict[str, tuple[An
     return {name: (wanted[name], found[name]) for name in wanted if wanted[name] != found[name]}
 
 
-def expected(told: Wire, zone: str) -> dict[str, Any]:
+def expected(told: Json, zone: str) -> dict[str, Any]:
     """Read the hub's order detail: times as instants, items and payments as what counts of them."""
     fields: dict[str, Any] = {
         "organization_id": told["organizationId"],
@@ -64,7 +64,7 @@ def expected(told: Wire, zone: str) -> dict[str, Any]:
     return fields
 
 
-def _order(order: Wire, zone: ZoneInfo) -> dict[str, Any]:
+def _order(order: Json, zone: ZoneInfo) -> dict[str, Any]:
     courier = (order["courierInfo"] or {}).get("courier") or {}
     cancel = order["cancelInfo"] or {}
     problem = order["problem"] or {}
@@ -97,13 +97,13 @@ def _order(order: Wire, zone: ZoneInfo) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _address(point: Wire | None) -> list[str | None]:
+def _address(point: Json | None) -> list[str | None]:
     place = (point or {}).get("address") or {}
     street = place.get("street") or {}
     return [(street.get("city") or {}).get("name"), street.get("name"), place.get("house"), place.get("flat")]
 
 
-def _item(item: Wire) -> tuple[Any, ...]:
+def _item(item: Json) -> tuple[Any, ...]:
     components = [item[key] for key in ("primaryComponent", "secondaryComponent") if item.get(key)]
     parts = components or [item]
     names = [(part.get("product") or part.get("service") or {}).get("name") for part in parts]
@@ -131,7 +131,7 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-def _shown_item(item: Wire) -> tuple[Any, ...]:
+def _shown_item(item: Json) -> tuple[Any, ...]:
     return (
         item["kind"], item["name"], item["status"], Decimal(item["amount"]), item["result_minor"],
         len(item["modifiers"]), item["is_deleted"],

@@ -62,7 +62,7 @@ def read_arguments() -> argparse.Namespace:
         action="append",
         choices=names,
         metavar="FAULT",
-        help="play this fault alone; repeat for more: " + ", ".join(names),
+        help="inject this fault alone; repeat for more: " + ", ".join(names),
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--keep-logs", action="store_true", help="leave the logs of all processes behind")
@@ -81,10 +81,10 @@ def _run(folder: Path, arguments: argparse.Namespace) -> Report:
         say(f"bringing a hub up; full disk: {hub.disk.what}")
         hub.up()
         trial = Trial(hub, arguments.minutes, arguments.seed, say, faults)
-        seen = trial.run()
+        evidence = trial.run()
     finally:
         hub.down()
-    return Report(arguments.minutes, arguments.seed, trial.settle_s, hub.disk.what, seen, judge(seen))
+    return Report(arguments.minutes, arguments.seed, trial.settle_s, hub.disk.what, evidence, judge(evidence))
 
 
 def _leave_mounts_to_the_kernel() -> None:

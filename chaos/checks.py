@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench.truth import differences
-from chaos.evidence import Asked, Evidence, Wire, canonical
+from chaos.evidence import ClientRequest, Evidence, Json, canonical
 
 Check = Callable[[Evidence], list[str]]
 
@@ -33,18 +33,18 @@ _LATER = {
 # --- nothing received is lost -------------------------------------------------------------------------
 
 
-def acknowledged_webhooks_are_kept(seen: Evidence) -> list[str]:
+def acknowledged_webhooks_are_kept(evidence: Evidence) -> list[str]:
     """Each webhook answered 2xx is a row, or counted as a repeat of one."""
     by_message = Counter[str]()
     by_revision = Counter[Any]()
-    for row in seen.inbox:
+    for row in evidence.inbox:
         by_message[row.message] += 1 + row.duplicates
         if row.revision is not None:
             by_revision[row.organization_id, row.event_type, row.entity_id, row.revision] += (
                 1 + row.duplicates
             )
-    wanted = Counter(canonical(message) for message in seen.acknowledged)
-    messages = {canonical(message): message for message in seen.acknowledged}
+    wanted = Counter(canonical(message) for message in evidence.acknowledged)
+    messages = {canonical(message): message for message in evidence.acknowledged}
     return [
         f"{_name(messages[text])} was acknowledged {times} times and is kept {kept} times"
         for text, times in wanted.items()
@@ -52,37 +52,43 @@ def acknowledged_webhooks_are_kept(seen: Evidence) -> list[str]:
     ]
 
 
-def inbox_is_applied(seen: Evidence) -> list[str]:
-    left = Counter((row.event_type, row.status, row.reason) for row in seen.inbox if row.status not in OVER)
+def inbox_is_applied(evidence: Evidence) -> list[str]:
+    left = Counter(
+        (row.event_type, row.status, row.reason) for row in evidence.inbox if row.status not in OVER
+    )
     return [
         f"{count} of {name} are {status} {reason}".strip() for (name, status, reason), count in left.items()
     ]
 
 
-def orders_equal(seen: Evidence) -> list[str]:
+def orders_equal(evidence: Evidence) -> list[str]:
     return [
-        f"order {told['id']}: {_told_apart(found)}"
-        for told in seen.orders
-        if (found := differences(told, seen.shown_orders.get(told["id"]), seen.zones[told["organizationId"]]))
+        f"order {told['id']}: {_describe(found)}"
+        for told in evidence.orders
+        if (
+            found := differences(
+                told, evidence.shown_orders.get(told["id"]), evidence.zones[told["organizationId"]]
+            )
+        )
     ]
 
 
-def no_order_invented(seen: Evidence) -> list[str]:
-    known = {told["id"] for told in seen.orders}
-    return [f"order {ident} is shown, iiko has none" for ident in seen.shown_orders if ident not in known]
+def no_order_invented(evidence: Evidence) -> list[str]:
+    known = {told["id"] for told in evidence.orders}
+    return [f"order {ident} is shown, iiko has none" for ident in evidence.shown_orders if ident not in known]
 
 
-def stop_lists_equal(seen: Evidence) -> list[str]:
-    return [f"stop list: {row} is missing" for row in sorted(seen.stop_lists - seen.shown_stop_lists)] + [
-        f"stop list: {row} is not iiko's" for row in sorted(seen.shown_stop_lists - seen.stop_lists)
-    ]
+def stop_lists_equal(evidence: Evidence) -> list[str]:
+    return [
+        f"stop list: {row} is missing" for row in sorted(evidence.stop_lists - evidence.shown_stop_lists)
+    ] + [f"stop list: {row} is not iiko's" for row in sorted(evidence.shown_stop_lists - evidence.stop_lists)]
 
 
-def acknowledged_actions_are_over(seen: Evidence) -> list[str]:
+def acknowledged_actions_are_over(evidence: Evidence) -> list[str]:
     """Each action answered 200 or 202 is there, and has an end."""
     breaches = []
-    for asked in filter(lambda one: one.is_acknowledged, seen.asked):
-        row = _row_of(asked, seen)
+    for asked in filter(lambda one: one.is_acknowledged, evidence.asked):
+        row = _row_of(asked, evidence)
         if row is None:
             breaches.append(f"{asked.path} was acknowledged as {asked.id} and is gone")
         elif row["state"] not in FINAL:
@@ -93,9 +99,9 @@ def acknowledged_actions_are_over(seen: Evidence) -> list[str]:
 # --- nothing is done twice ----------------------------------------------------------------------------
 
 
-def commands_done_once(seen: Evidence) -> list[str]:
+def commands_done_once(evidence: Evidence) -> list[str]:
     """iiko took no command oftener than clients asked for it."""
-    taken = Counter((one["operation"], canonical(one["body"])) for one in seen.taken)
+    taken = Counter((one["operation"], canonical(one["body"])) for one in evidence.taken)
     return [
         f"{operation} {body} was taken {times} times"
         for (operation, body), times in taken.items()
@@ -103,22 +109,22 @@ def commands_done_once(seen: Evidence) -> list[str]:
     ]
 
 
-def one_command_a_key(seen: Evidence) -> list[str]:
-    """A request repeated under its key made one command; one that was never answered, one at most."""
-    on_orders = [asked for asked in seen.asked if asked.order_id]
+def one_command_a_key(evidence: Evidence) -> list[str]:
+    """Demand one command of a request repeated under its key, and one at most of a request never answered."""
+    on_orders = [asked for asked in evidence.asked if asked.order_id]
     mine = Counter(asked.id for asked in on_orders if asked.id is not None)
-    extra = set(seen.commands) - set(mine)
+    extra = set(evidence.commands) - set(mine)
     breaches = [f"{times} requests share command {ident}" for ident, times in mine.items() if times > 1]
     if len(extra) > sum(asked.status == 0 for asked in on_orders):
         breaches.append(f"commands {sorted(extra)} were asked for by nobody")
     return breaches
 
 
-def money_moved_as_told(seen: Evidence) -> list[str]:
+def money_moved_as_told(evidence: Evidence) -> list[str]:
     """Each operation is in iiko's book once if it is confirmed, and not if it was refused or not done."""
-    booked = Counter(_booked_key(one) for one in seen.transactions)
+    booked = Counter(_booked_key(one) for one in evidence.transactions)
     breaches = []
-    for operation in seen.operations.values():
+    for operation in evidence.operations.values():
         if operation["kind"] == "cancel_hold":
             continue
         times, state = booked[_operation_key(operation)], operation["state"]
@@ -126,19 +132,19 @@ def money_moved_as_told(seen: Evidence) -> list[str]:
             breaches.append(f"operation {operation['id']} was booked {times} times")
         elif bool(times) != (state == "confirmed"):
             breaches.append(f"operation {operation['id']} is {state} and was booked {times} times")
-    return breaches + _releases_as_told(seen)
+    return breaches + _releases_as_told(evidence)
 
 
-def _releases_as_told(seen: Evidence) -> list[str]:
+def _releases_as_told(evidence: Evidence) -> list[str]:
     """iiko's book does not say which hold was released: they are counted by wallet and sum."""
     booked = Counter(
         (one["customerId"], one["walletId"], _minor(one["sum"]))
-        for one in seen.transactions
+        for one in evidence.transactions
         if one["typeName"] == _TYPE_NAMES["cancel_hold"]
     )
     confirmed = Counter(
         (one["customer_id"], one["wallet_id"], int(one["amount_minor"]))
-        for one in seen.operations.values()
+        for one in evidence.operations.values()
         if one["kind"] == "cancel_hold" and one["state"] == "confirmed"
     )
     return [
@@ -148,14 +154,14 @@ def _releases_as_told(seen: Evidence) -> list[str]:
     ]
 
 
-def wallets_equal(seen: Evidence) -> list[str]:
-    """The balance is what the hub shows, and what its ledger makes of the opening one."""
+def wallets_equal(evidence: Evidence) -> list[str]:
+    """Demand the balance that the hub shows, and that its ledger makes of the opening one."""
     breaches = []
-    for wallet, balance in seen.balances.items():
-        ledger = Decimal(seen.opening_balances[wallet]) + Decimal(_moved_minor(seen, wallet)) / 100
+    for wallet, balance in evidence.balances.items():
+        ledger = Decimal(evidence.opening_balances[wallet]) + Decimal(_moved_minor(evidence, wallet)) / 100
         if Decimal(balance) != ledger:
             breaches.append(f"wallet {wallet[1]} of {wallet[0]} holds {balance}, by the ledger {ledger}")
-        shown = seen.shown_balances.get(wallet)
+        shown = evidence.shown_balances.get(wallet)
         if shown is None or Decimal(shown) != Decimal(balance):
             breaches.append(f"wallet {wallet[1]} of {wallet[0]} holds {balance}, shown is {shown}")
     return breaches
@@ -164,50 +170,54 @@ def wallets_equal(seen: Evidence) -> list[str]:
 # --- nothing shown is invented ------------------------------------------------------------------------
 
 
-def confirmed_commands_were_done(seen: Evidence) -> list[str]:
+def confirmed_commands_were_done(evidence: Evidence) -> list[str]:
     """iiko's orders went through what commands shown as confirmed asked for, meanwhile or in the end."""
-    final = {ident for ident, one in seen.commands.items() if one["state"] == "confirmed"}
-    by_id = {one.id: one for one in seen.asked if one.order_id and one.id}
-    history: dict[str, list[Wire]] = {}
-    for state in seen.history:
+    final = {ident for ident, one in evidence.commands.items() if one["state"] == "confirmed"}
+    by_id = {one.id: one for one in evidence.asked if one.order_id and one.id}
+    history: dict[str, list[Json]] = {}
+    for state in evidence.history:
         history.setdefault(state["id"], []).append(state)
     return [
         f"command {ident} ({by_id[ident].path} {by_id[ident].body}) is shown as confirmed, iiko did not do it"
-        for ident in sorted(final | seen.shown_confirmed)
+        for ident in sorted(final | evidence.shown_confirmed)
         if ident in by_id and not _was_done(by_id[ident], history.get(by_id[ident].order_id or "", []))
     ]
 
 
-def order_states_were_iikos(seen: Evidence) -> list[str]:
-    had = {(state["id"], state["status"]) for state in seen.history}
+def order_states_were_iikos(evidence: Evidence) -> list[str]:
+    had = {(state["id"], state["status"]) for state in evidence.history}
     return [
         f"order {ident} was shown as {status} at revision {revision}, iiko never had it so"
-        for ident, revision, status in sorted(seen.states_shown, key=str)
+        for ident, revision, status in sorted(evidence.states_shown, key=str)
         if status is not None and (ident, status) not in had
     ]
 
 
-def nobody_met_an_internal_error(seen: Evidence) -> list[str]:
+def nobody_met_an_internal_error(evidence: Evidence) -> list[str]:
     """While something is away people are told so (503) or reach nothing; 500 tells them nothing true."""
-    unexpected = Counter((one.endpoint, one.status) for one in seen.samples if one.status not in _EXPECTED)
+    unexpected = Counter(
+        (one.endpoint, one.status) for one in evidence.samples if one.status not in _EXPECTED
+    )
     return [
         f"{endpoint} answered {status}, {times} times" for (endpoint, status), times in unexpected.items()
     ]
 
 
-def no_process_gave_up(seen: Evidence) -> list[str]:
+def no_process_ended_by_itself(evidence: Evidence) -> list[str]:
     """Web and workers outlive whatever happens to what they stand on."""
-    return list(seen.ended_by_themselves)
+    return list(evidence.ended_by_themselves)
 
 
-def evidence_suffices(seen: Evidence) -> list[str]:
-    """A run in which little happened, or that was not watched, proves nothing."""
+def evidence_suffices(evidence: Evidence) -> list[str]:
+    """Refuse a run in which little happened, or that was not watched: it proves nothing."""
     found = {
-        "webhooks acknowledged": len(seen.acknowledged),
-        "commands confirmed": sum(one["state"] == "confirmed" for one in seen.commands.values()),
-        "wallet operations confirmed": sum(one["state"] == "confirmed" for one in seen.operations.values()),
+        "webhooks acknowledged": len(evidence.acknowledged),
+        "commands confirmed": sum(one["state"] == "confirmed" for one in evidence.commands.values()),
+        "wallet operations confirmed": sum(
+            one["state"] == "confirmed" for one in evidence.operations.values()
+        ),
     }
-    return seen.gaps + [
+    return evidence.gaps + [
         f"{name}: {found[name]}, at least {least}" for name, least in _LEAST.items() if found[name] < least
     ]
 
@@ -226,42 +236,42 @@ CHECKS: dict[str, Check] = {
     "commands shown as confirmed were done": confirmed_commands_were_done,
     "orders were shown in states that iiko had": order_states_were_iikos,
     "nobody met an internal error": nobody_met_an_internal_error,
-    "no process ended by itself": no_process_gave_up,
+    "no process ended by itself": no_process_ended_by_itself,
     "enough happened, and all was watched": evidence_suffices,
 }
 
 
-def judge(seen: Evidence) -> dict[str, list[str]]:
-    return {name: check(seen) for name, check in CHECKS.items()}
+def judge(evidence: Evidence) -> dict[str, list[str]]:
+    return {name: check(evidence) for name, check in CHECKS.items()}
 
 
 # --- reading the evidence -----------------------------------------------------------------------------
 
 
-def _name(message: Wire) -> str:
-    info: Wire = message.get("eventInfo") or {}
+def _name(message: Json) -> str:
+    info: Json = message.get("eventInfo") or {}
     return f"{message.get('eventType', 'SOI message')} {info.get('id', '')}".strip()
 
 
-def _told_apart(found: dict[str, tuple[Any, Any]]) -> str:
+def _describe(found: dict[str, tuple[Any, Any]]) -> str:
     return ", ".join(f"{name} is {ours!r}, iiko has {theirs!r}" for name, (theirs, ours) in found.items())
 
 
-def _revision_of(message: Wire) -> tuple[Any, ...]:
+def _revision_of(message: Json) -> tuple[Any, ...]:
     info = message.get("eventInfo") or {}
     return (message.get("organizationId"), message.get("eventType"), info.get("id"), info.get("timestamp"))
 
 
-def _row_of(asked: Asked, seen: Evidence) -> Wire | None:
-    rows = seen.commands if asked.order_id else seen.operations
+def _row_of(asked: ClientRequest, evidence: Evidence) -> Json | None:
+    rows = evidence.commands if asked.order_id else evidence.operations
     return None if asked.id is None else rows.get(asked.id)
 
 
-def _was_done(asked: Asked, states: Iterable[Wire]) -> bool:
+def _was_done(asked: ClientRequest, states: Iterable[Json]) -> bool:
     return any(_fulfils(asked, state) for state in states)
 
 
-def _fulfils(asked: Asked, state: Wire) -> bool:
+def _fulfils(asked: ClientRequest, state: Json) -> bool:
     action = asked.path.rsplit("/", 1)[1]
     if action == "update-status":
         wanted = asked.body["status"]
@@ -274,8 +284,8 @@ def _fulfils(asked: Asked, state: Wire) -> bool:
     return sorted(wanted_payments) == sorted((kind, Decimal(total)) for kind, total in state["payments"])
 
 
-def _booked_key(transaction: Wire) -> tuple[Any, ...]:
-    """What the client wrote stands behind the hub's own marker."""
+def _booked_key(transaction: Json) -> tuple[Any, ...]:
+    """Identify a transaction by what the client wrote, which stands behind the hub's own marker."""
     comment = transaction["comment"].rpartition("] ")[2]
     return (transaction["typeName"], transaction["customerId"], transaction["walletId"], comment)
 
@@ -288,7 +298,7 @@ _TYPE_NAMES = {
 }
 
 
-def _operation_key(operation: Wire) -> tuple[Any, ...]:
+def _operation_key(operation: Json) -> tuple[Any, ...]:
     kind, comment = _TYPE_NAMES[operation["kind"]], operation["comment"]
     return (kind, operation["customer_id"], operation["wallet_id"], comment)
 
@@ -297,10 +307,10 @@ def _minor(amount: float | str) -> int:
     return int(Decimal(str(amount)) * 100)
 
 
-def _moved_minor(seen: Evidence, wallet: tuple[str, str]) -> int:
+def _moved_minor(evidence: Evidence, wallet: tuple[str, str]) -> int:
     signs = {"topup": 1, "cancel_hold": 1, "withdraw": -1, "hold": -1}
     return sum(
         signs[one["kind"]] * int(one["amount_minor"])
-        for one in seen.operations.values()
+        for one in evidence.operations.values()
         if one["state"] == "confirmed" and (one["customer_id"], one["wallet_id"]) == wallet
     )

@@ -20,11 +20,11 @@ _LARGEST_FILE = 1024 * 1024
 
 
 class CannotBeFilled(Exception):
-    """A full disk cannot be played on this machine; the message says why."""
+    """A full disk cannot be made on this machine; the message says why."""
 
 
 class Disk(ABC):
-    """Where the database lies; ``what`` says which kind of full is played."""
+    """Where the database lies; ``what`` says how the disk gets full."""
 
     what: str
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-Wire = dict[str, Any]
+Json = dict[str, Any]
 
 
 def canonical(message: Any) -> str:
@@ -29,11 +29,11 @@ class InboxRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ClientRequest:
     """What a client asked the hub to do, and the last answer; ``id`` is of the command or operation."""
 
     path: str
-    body: Wire
+    body: Json
     key: str
     status: int
     tries: int = 1
@@ -62,14 +62,14 @@ class Sample:
 
 @dataclass(slots=True)
 class Injected:
-    """A fault that was played; ``not_played`` says why it could not be."""
+    """A fault that was injected; ``not_injected`` says why it could not be."""
 
     name: str
     hit: str
     began: float
     ended: float
     up_again: float
-    not_played: str = ""
+    not_injected: str = ""
 
 
 @dataclass(slots=True)
@@ -77,11 +77,11 @@ class Evidence:
     """Everything that the checks look at; each side is gathered without the other's help."""
 
     # iiko
-    orders: list[Wire] = field(default_factory=list)
+    orders: list[Json] = field(default_factory=list)
     zones: dict[str, str] = field(default_factory=dict)
-    history: list[Wire] = field(default_factory=list)
-    taken: list[Wire] = field(default_factory=list)
-    transactions: list[Wire] = field(default_factory=list)
+    history: list[Json] = field(default_factory=list)
+    taken: list[Json] = field(default_factory=list)
+    transactions: list[Json] = field(default_factory=list)
     """With ``customerId`` added."""
     opening_balances: dict[tuple[str, str], str] = field(default_factory=dict)
     balances: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -89,17 +89,17 @@ class Evidence:
     stop_lists: set[tuple[str, str, str, float]] = field(default_factory=set)
     webhooks_lost: int = 0
     # the hub
-    acknowledged: list[Wire] = field(default_factory=list)
+    acknowledged: list[Json] = field(default_factory=list)
     """Messages of webhooks answered 2xx."""
     inbox: list[InboxRow] = field(default_factory=list)
-    shown_orders: dict[str, Wire] = field(default_factory=dict)
+    shown_orders: dict[str, Json] = field(default_factory=dict)
     """In the end, by iiko's id."""
     shown_balances: dict[tuple[str, str], str] = field(default_factory=dict)
     shown_stop_lists: set[tuple[str, str, str, float]] = field(default_factory=set)
-    commands: dict[int, Wire] = field(default_factory=dict)
-    operations: dict[int, Wire] = field(default_factory=dict)
+    commands: dict[int, Json] = field(default_factory=dict)
+    operations: dict[int, Json] = field(default_factory=dict)
     # clients of the hub
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ClientRequest] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     states_shown: set[tuple[str, int | None, str | None]] = field(default_factory=set)
     """Of orders, meanwhile: iiko's id, revision, status."""

@@ -56,7 +56,7 @@ class WebWorkerKilled(Fault):
         return "one of gunicorn's workers, kill -9"
 
     def end(self) -> None:
-        """gunicorn starts another by itself."""
+        """Do nothing: gunicorn starts another by itself."""
 
 
 class WebKilled(Fault):
@@ -121,7 +121,7 @@ class BackendKilled(Fault):
         return "a backend, kill -9: the server ends all others and recovers"
 
     def end(self) -> None:
-        """The server comes back by itself."""
+        """Do nothing: the server comes back by itself."""
 
 
 class PostmasterKilled(Fault):
@@ -199,7 +199,7 @@ class DiskFull(Fault):
     def end(self) -> None:
         with suppress(CannotBeFilled):  # then it was not filled either
             self.hub.disk.free()
-        # A server that could not write its log may have abandoned; somebody starts it again.
+        # A server that could not write its log may have ended; somebody starts it again.
         self.hub.bring_server_up()
 
 

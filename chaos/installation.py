@@ -1,4 +1,4 @@
-"""The hub under trial with everything it needs: a database and the way to it, web, workers, a played iiko."""
+"""The hub under trial with everything it needs: a database and the way to it, web, workers, the sandbox."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import psycopg
 
 from bench.__main__ import PROJECT, clean_environment
 from bench.hub_api import HubApi
-from bench.played import Played, arguments
 from bench.processes import HUB, ProcessFailed, Running, free_port, manage
+from bench.sandbox_control import SandboxControl, arguments
 from chaos.disk import CannotBeFilled, Disk, FileSizeLimit, SmallFileSystem
 from iikohub.embedded_postgres.cluster import PORT, Cluster, EmbeddedPostgresError
 from tests.cut_off import Way
 
 WORKERS = 2
 SPEED = 40.0
-TOKEN = "token-of-the-played-iiko"
+TOKEN = "token-of-the-sandbox"
 PASSWORD = "of-the-trial-alone"
 USER = "chaos"
 DATABASE = "iikohub"
@@ -54,7 +54,7 @@ class Installation(HubApi):
         self.key = ""
         self.cluster = Cluster((folder / "disk").resolve())
         self.disk = self._make_disk()
-        self.iiko = Played(free_port())
+        self.iiko = SandboxControl(free_port())
         self.web: Running | None = None
         self.workers: list[Running] = []
         self._sandbox: Running | None = None
@@ -212,7 +212,7 @@ class Installation(HubApi):
             self._way.mend()
 
     def server_processes(self) -> Iterator[psutil.Process]:
-        """The postmaster, then its children; nothing where it does not run."""
+        """Yield the postmaster, then its children; nothing where it does not run."""
         with suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
             lines = (self.cluster.data / "postmaster.pid").read_text().splitlines()
             postmaster = psutil.Process(int(lines[0]))

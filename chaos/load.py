@@ -16,8 +16,8 @@ from urllib.error import HTTPError
 
 import requests
 
-from bench.played import Played
-from chaos.evidence import Asked, Sample, Wire
+from bench.sandbox_control import SandboxControl
+from chaos.evidence import ClientRequest, Json, Sample
 from chaos.installation import Installation, wait_for
 
 UNRULY = "duplicate=0.1,reorder=0.1,batch=0.3,http_408_after=0.03,http_500_before=0.02,reset_after=0.02"
@@ -53,7 +53,7 @@ class Load:
     hub: Installation
     seed: int
     wallets: list[Wallet] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ClientRequest] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -62,7 +62,7 @@ class Load:
     _number: int = 0
 
     def start(self) -> None:
-        self.hub.iiko.bear(_FIRST_ORDERS)
+        self.hub.iiko.create_orders(_FIRST_ORDERS)
         wait_for(self._find_wallets, "guests with wallets", seconds=_TIMEOUT_S)
         self.couriers = self._couriers_by_restaurant()
         self.hub.iiko.set_faults(UNRULY)
@@ -104,7 +104,7 @@ class Load:
     # --- iiko's side ---
 
     def _order(self, _random: Random) -> None:
-        self.hub.iiko.bear(1)
+        self.hub.iiko.create_orders(1)
 
     def _side_event(self, random: Random) -> None:
         cloud = [one["id"] for one in self.hub.iiko.state()["restaurants"] if one["webhooks"] == "Cloud"]
@@ -130,7 +130,7 @@ class Load:
         self._done.add((order["iiko_order_id"], f"{name} {body}"))
         self._ask(f"/api/v1/orders/{order['id']}/{name}", body, order["iiko_order_id"])
 
-    def _action(self, order: Wire, random: Random) -> tuple[str, Wire]:
+    def _action(self, order: Json, random: Random) -> tuple[str, Json]:
         """Choose what iiko will mostly agree to: the kitchen goes on meanwhile, and may be faster."""
         couriers = self.couriers.get(order["organization_id"])
         kind = random.choices(("assign-courier", "update-status", "update-payment", "cancel"), (6, 2, 3, 1))[
@@ -168,13 +168,13 @@ class Load:
         }
         self._ask(f"/api/v1/loyalty/{path}", body)
 
-    def _holds(self) -> list[Wire]:
-        found: list[Wire] = self.hub.get("/api/v1/loyalty/operations?kind=hold&state=confirmed&limit=50")[
+    def _holds(self) -> list[Json]:
+        found: list[Json] = self.hub.get("/api/v1/loyalty/operations?kind=hold&state=confirmed&limit=50")[
             "results"
         ]
         return found
 
-    def _ask(self, path: str, body: Wire, order_id: str | None = None) -> None:
+    def _ask(self, path: str, body: Json, order_id: str | None = None) -> None:
         """Repeat a request until it is answered."""
         key, tries = f"chaos-{self.seed}-{time.monotonic_ns()}", 0
         while True:
@@ -186,9 +186,9 @@ class Load:
             if status not in _ANSWERED_LATER or (self._stopping.is_set() and tries > 3):
                 break
             time.sleep(_PAUSE_S)
-        self.asked.append(Asked(path, body, key, status, tries, ident, order_id))
+        self.asked.append(ClientRequest(path, body, key, status, tries, ident, order_id))
 
-    def _post(self, path: str, body: Wire, key: str) -> tuple[int, int | None]:
+    def _post(self, path: str, body: Json, key: str) -> tuple[int, int | None]:
         headers = {"Authorization": f"Api-Key {self.hub.key}", "Idempotency-Key": key}
         try:
             answer = requests.post(f"{self.hub.url}{path}", json=body, headers=headers, timeout=_TIMEOUT_S)
@@ -198,7 +198,7 @@ class Load:
         return answer.status_code, told.get("id")
 
 
-def find_wallets(iiko: Played, random: Random) -> list[Wallet]:
+def find_wallets(iiko: SandboxControl, random: Random) -> list[Wallet]:
     """Choose wallets of points and money of guests, from the customers that iiko tells of."""
     phones = {
         (order["organizationId"], order["order"]["phone"])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chaos.evidence import Evidence, Injected, Sample, Wire
+from chaos.evidence import Evidence, Injected, Json, Sample
 from chaos.watch import WEBHOOK
 
 _GROUPS: dict[str, Callable[[str], bool]] = {
@@ -28,7 +28,7 @@ class Report:
     seed: int
     settle_s: float
     disk: str
-    seen: Evidence
+    evidence: Evidence
     breaches: dict[str, list[str]]
 
     @property
@@ -41,14 +41,17 @@ class Report:
             "seed": self.seed,
             "settle_s": round(self.settle_s, 1),
             "disk_full": self.disk,
-            "counts": counts(self.seen),
+            "counts": counts(self.evidence),
             "faults": [
                 asdict(one)
-                | {"longest_unavailable_s": unavailable(self.seen, one), "answers": answers(self.seen, one)}
-                for one in self.seen.injected
+                | {
+                    "longest_unavailable_s": unavailable(self.evidence, one),
+                    "answers": answers(self.evidence, one),
+                }
+                for one in self.evidence.injected
             ],
-            "statuses": {name: dict(found) for name, found in statuses(self.seen.samples).items()},
-            "readyz": readyz_history(self.seen),
+            "statuses": {name: dict(found) for name, found in statuses(self.evidence.samples).items()},
+            "readyz": readyz_history(self.evidence),
             "breaches": self.breaches,
             "is_clean": self.is_clean,
         }
@@ -57,31 +60,37 @@ class Report:
         return "\n".join([*self._head(), "", *self._faults(), "", *self._statuses(), "", *self._checks()])
 
     def _head(self) -> list[str]:
-        told = ", ".join(f"{count} {name}" for name, count in counts(self.seen).items())
+        counted = len(self.evidence.injected)
+        told = ", ".join(f"{count} {name}" for name, count in counts(self.evidence).items())
         return [
-            f"chaos, seed {self.seed}: {len(self.seen.injected)} faults; caught up in {self.settle_s:.0f} s.",
+            f"chaos, seed {self.seed}: {counted} faults; caught up in {self.settle_s:.0f} s.",
             f"{told}.",
         ]
 
     def _faults(self) -> list[str]:
-        rows = ["Longest time without a good answer, in seconds, by fault (the worst of its plays):"]
-        rows.append(f"  {'':<28}{'plays':>6}" + "".join(f"{name:>10}" for name in _GROUPS))
-        for name in dict.fromkeys(one.name for one in self.seen.injected):
-            plays = [one for one in self.seen.injected if one.name == name]
-            worst = {group: max(unavailable(self.seen, one)[group] for one in plays) for group in _GROUPS}
+        rows = ["Longest time without a good answer, in seconds, by fault (the worst of its injections):"]
+        rows.append(f"  {'':<28}{'injections':>6}" + "".join(f"{name:>10}" for name in _GROUPS))
+        for name in dict.fromkeys(one.name for one in self.evidence.injected):
+            injections = [one for one in self.evidence.injected if one.name == name]
+            worst = {
+                group: max(unavailable(self.evidence, one)[group] for one in injections) for group in _GROUPS
+            }
             cells = "".join(f"{worst[group]:>10.1f}" for group in _GROUPS)
-            rows.append(f"  {name:<28}{len(plays):>6}{cells}")
-            rows += [f"    not played: {one.not_played}" for one in plays[:1] if one.not_played]
+            rows.append(f"  {name:<28}{len(injections):>6}{cells}")
+            rows += [f"    not injected: {one.not_injected}" for one in injections[:1] if one.not_injected]
         return [*rows, f"  Full disk: {self.disk}."]
 
     def _statuses(self) -> list[str]:
         rows = ["Answers by endpoint (0: no answer), and by fault those that were not good:"]
-        for endpoint, found in statuses(self.seen.samples).items():
+        for endpoint, found in statuses(self.evidence.samples).items():
             rows.append(f"  {endpoint:<28}{_counted(found)}")
-        for name in dict.fromkeys(one.name for one in self.seen.injected):
-            plays = [one for one in self.seen.injected if one.name == name]
+        for name in dict.fromkeys(one.name for one in self.evidence.injected):
+            injections = [one for one in self.evidence.injected if one.name == name]
             bad = Counter(
-                sample.status for one in plays for sample in _during(self.seen, one) if sample.status in _BAD
+                sample.status
+                for one in injections
+                for sample in _during(self.evidence, one)
+                if sample.status in _BAD
             )
             rows.append(f"  {name:<28}{_counted(bad) or 'none'}")
         return rows
@@ -96,37 +105,37 @@ class Report:
         return [*rows, "All holds." if self.is_clean else "The run FAILED."]
 
 
-def counts(seen: Evidence) -> dict[str, int]:
+def counts(evidence: Evidence) -> dict[str, int]:
     return {
-        "webhooks acknowledged": len(seen.acknowledged),
-        "lost by iiko after its tries": seen.webhooks_lost,
-        "events in the inbox": len(seen.inbox),
-        "orders": len(seen.orders),
-        "actions asked": len(seen.asked),
-        "of them acknowledged": sum(one.is_acknowledged for one in seen.asked),
-        "asked again under their key": sum(one.tries > 1 for one in seen.asked),
-        "never answered": sum(one.status == 0 for one in seen.asked),
-        **_by_state("commands", seen.commands),
-        **_by_state("wallet operations", seen.operations),
+        "webhooks acknowledged": len(evidence.acknowledged),
+        "lost by iiko after its tries": evidence.webhooks_lost,
+        "events in the inbox": len(evidence.inbox),
+        "orders": len(evidence.orders),
+        "actions asked": len(evidence.asked),
+        "of them acknowledged": sum(one.is_acknowledged for one in evidence.asked),
+        "asked again under their key": sum(one.tries > 1 for one in evidence.asked),
+        "never answered": sum(one.status == 0 for one in evidence.asked),
+        **_by_state("commands", evidence.commands),
+        **_by_state("wallet operations", evidence.operations),
     }
 
 
-def _by_state(what: str, rows: dict[int, Wire]) -> dict[str, int]:
+def _by_state(what: str, rows: dict[int, Json]) -> dict[str, int]:
     found = Counter(row["state"] for row in rows.values())
     return {f"{what} {state}": count for state, count in found.most_common()}
 
 
-def unavailable(seen: Evidence, fault: Injected) -> dict[str, float]:
-    """The longest time without a good answer that has a part in the fault, by group of endpoints.
+def unavailable(evidence: Evidence, fault: Injected) -> dict[str, float]:
+    """Return the longest time without a good answer that has a part in the fault, by group of endpoints.
 
     An endpoint is asked a few times a second at most, so less than that is nothing.
     """
-    return {name: _longest(seen, fault, belongs) for name, belongs in _GROUPS.items()}
+    return {name: _longest(evidence, fault, belongs) for name, belongs in _GROUPS.items()}
 
 
-def _longest(seen: Evidence, fault: Injected, belongs: Callable[[str], bool]) -> float:
+def _longest(evidence: Evidence, fault: Injected, belongs: Callable[[str], bool]) -> float:
     by_endpoint: dict[str, list[Sample]] = {}
-    for sample in seen.samples:
+    for sample in evidence.samples:
         if belongs(sample.endpoint):
             by_endpoint.setdefault(sample.endpoint, []).append(sample)
     return max((_longest_of(samples, fault) for samples in by_endpoint.values()), default=0.0)
@@ -157,18 +166,20 @@ def statuses(samples: Iterable[Sample]) -> dict[str, Counter[int]]:
     return dict(sorted(found.items()))
 
 
-def answers(seen: Evidence, fault: Injected) -> dict[str, dict[int, int]]:
-    return {name: dict(found) for name, found in statuses(_during(seen, fault)).items()}
+def answers(evidence: Evidence, fault: Injected) -> dict[str, dict[int, int]]:
+    return {name: dict(found) for name, found in statuses(_during(evidence, fault)).items()}
 
 
-def _during(seen: Evidence, fault: Injected) -> list[Sample]:
-    return [one for one in seen.samples if fault.began <= one.at + one.took_s and one.at <= fault.up_again]
+def _during(evidence: Evidence, fault: Injected) -> list[Sample]:
+    return [
+        one for one in evidence.samples if fault.began <= one.at + one.took_s and one.at <= fault.up_again
+    ]
 
 
-def readyz_history(seen: Evidence) -> list[tuple[float, int]]:
+def readyz_history(evidence: Evidence) -> list[tuple[float, int]]:
     """When the answer of readyz changed, in seconds since the first, and to what."""
     found: list[tuple[float, int]] = []
-    samples = [one for one in seen.samples if one.endpoint == "GET readyz"]
+    samples = [one for one in evidence.samples if one.endpoint == "GET readyz"]
     for one in samples:
         if not found or found[-1][1] != one.status:
             found.append((round(one.at - samples[0].at, 1), one.status))

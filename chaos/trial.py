@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 from bench.processes import ProcessFailed
 from chaos.checks import FINAL, OVER
 from chaos.disk import CannotBeFilled
-from chaos.evidence import Evidence, InboxRow, Injected, Sample, Wire, canonical
+from chaos.evidence import Evidence, InboxRow, Injected, Json, Sample, canonical
 from chaos.faults import Fault, plan, wait_until_up
 from chaos.installation import WORKERS, Installation, wait_for
 from chaos.load import Load
@@ -24,7 +24,7 @@ _SETTLE_S = 120.0
 _END_SPEED = 600.0
 _READERS = 4
 _PASSED = "15 minutes"
-"""As much as leases, pauses and looks for a lost answer last at most; the hub goes on after that."""
+"""As much as leases, pauses and searches for a lost answer last at most; the hub goes on after that."""
 
 _WAITING = {
     "order_commands": "finished_at IS NULL",
@@ -69,7 +69,7 @@ class Trial:
     # --- faults ---
 
     def _inject(self) -> None:
-        """Play every fault once, then again and again until the time is over."""
+        """Inject every fault once, then again and again until the time is over."""
         until = time.monotonic() + 60 * self.minutes
         while True:
             for kind in plan(self.random, faults=self.faults):
@@ -80,21 +80,21 @@ class Trial:
 
     def _play(self, fault: Fault) -> Injected:
         self.say(fault.name)
-        began, hit, not_played = time.monotonic(), "", ""
+        began, hit, not_injected = time.monotonic(), "", ""
         try:
             hit = fault.begin()
             time.sleep(fault.lasts_s)
         except CannotBeFilled as refused:
-            not_played = str(refused)
-            self.say(f"{fault.name}: NOT PLAYED, {not_played}")
+            not_injected = str(refused)
+            self.say(f"{fault.name}: NOT INJECTED, {not_injected}")
         finally:
             fault.end()
         ended = time.monotonic()
         wait_until_up(self.hub)
         self.ended_by_themselves += [f"{one} during: {fault.name}" for one in self.hub.replace_dead()]
-        return Injected(fault.name, hit, began, ended, time.monotonic(), not_played)
+        return Injected(fault.name, hit, began, ended, time.monotonic(), not_injected)
 
-    # --- settling ---
+    # --- coming to rest ---
 
     def _settle(self) -> float:
         """Let iiko be reliable and all that waits come to its end; returns how long it took."""
@@ -153,7 +153,7 @@ class Trial:
 
     def _collect(self) -> Evidence:
         self.watch.gather()
-        seen = Evidence(
+        evidence = Evidence(
             orders=self.hub.iiko.orders(),
             zones=self.hub.iiko.zones(),
             history=self.watch.history,
@@ -172,52 +172,52 @@ class Trial:
             ended_by_themselves=self.ended_by_themselves,
             gaps=self.watch.gaps + self.load.failures,
         )
-        commands = self._read(seen, "commands", "SELECT id FROM order_commands")
-        seen.commands = {one["id"]: one for one in commands}
-        orders = self._read(seen, "orders", "SELECT id FROM orders")
-        seen.shown_orders = {one["iiko_order_id"]: one for one in orders}
-        self._collect_wallets(seen)
-        return seen
+        commands = self._read(evidence, "commands", "SELECT id FROM order_commands")
+        evidence.commands = {one["id"]: one for one in commands}
+        orders = self._read(evidence, "orders", "SELECT id FROM orders")
+        evidence.shown_orders = {one["iiko_order_id"]: one for one in orders}
+        self._collect_wallets(evidence)
+        return evidence
 
-    def _read(self, seen: Evidence, path: str, ids: str) -> list[Wire]:
+    def _read(self, evidence: Evidence, path: str, ids: str) -> list[Json]:
         """Read rows one by one, as a client would; an answer that is an error is one that people got."""
 
-        def read(ident: int) -> Wire | None:
+        def read(ident: int) -> Json | None:
             began = time.monotonic()
             try:
-                return cast("Wire", self.hub.get(f"/api/v1/{path}/{ident}"))
+                return cast("Json", self.hub.get(f"/api/v1/{path}/{ident}"))
             except HTTPError as error:
                 took_s = time.monotonic() - began
-                seen.samples.append(Sample(began, f"GET {path}/{{id}} in the end", error.code, took_s))
+                evidence.samples.append(Sample(began, f"GET {path}/{{id}} in the end", error.code, took_s))
                 return None
 
         with ThreadPoolExecutor(_READERS) as pool:
             return [one for one in pool.map(read, [row[0] for row in self.hub.query(ids)]) if one]
 
-    def _collect_wallets(self, seen: Evidence) -> None:
+    def _collect_wallets(self, evidence: Evidence) -> None:
         guests = {(one.organization_id, one.customer_id) for one in self.load.wallets}
         asked_for = {(one.customer_id, one.wallet_id): one.opening for one in self.load.wallets}
-        seen.opening_balances = asked_for
+        evidence.opening_balances = asked_for
         for organization_id, customer_id in sorted(guests):
             told = self.hub.iiko.vendor(
                 "loyalty/iiko/customer/info", organizationId=organization_id, type="id", id=customer_id
             )
-            seen.balances |= _balances(customer_id, told["walletBalances"], "id", asked_for)
+            evidence.balances |= _balances(customer_id, told["walletBalances"], "id", asked_for)
             shown = self.hub.get(
                 f"/api/v1/loyalty/customers?organization_id={organization_id}&id={customer_id}"
             )
-            seen.shown_balances |= _balances(customer_id, shown["wallets"], "wallet_id", asked_for)
+            evidence.shown_balances |= _balances(customer_id, shown["wallets"], "wallet_id", asked_for)
             book = self.hub.iiko.vendor(
                 "loyalty/iiko/customer/transactions/by_revision",
                 organizationId=organization_id, customerId=customer_id, revision=0, pageSize=1000,
             )  # fmt: skip
             if len(book["transactions"]) == book["pageSize"]:
-                seen.gaps.append(f"more than {book['pageSize']} transactions of guest {customer_id}")
-            seen.transactions += [one | {"customerId": customer_id} for one in book["transactions"]]
+                evidence.gaps.append(f"more than {book['pageSize']} transactions of guest {customer_id}")
+            evidence.transactions += [one | {"customerId": customer_id} for one in book["transactions"]]
 
 
 def _balances(
-    customer_id: str, rows: list[Wire], name: str, asked_for: dict[tuple[str, str], str]
+    customer_id: str, rows: list[Json], name: str, asked_for: dict[tuple[str, str], str]
 ) -> dict[tuple[str, str], str]:
     found = {(customer_id, row[name]): str(row["balance"]) for row in rows}
     return {wallet: balance for wallet, balance in found.items() if wallet in asked_for}

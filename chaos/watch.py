@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import requests
 
-from chaos.evidence import Sample, Wire
+from chaos.evidence import Json, Sample
 from chaos.installation import PASSWORD, TOKEN, USER, Installation
 
 WEBHOOK = "POST webhooks/iiko"
@@ -21,19 +21,19 @@ _TIMEOUT_S = 30.0
 _GATHER_S = 1.0
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _MOST_KEPT = 500
-"""Of webhooks by the sandbox: more between two looks are missed."""
+"""Of webhooks by the sandbox: more between two polls are missed."""
 
 
 class Watch:
-    """Threads that look; what they saw is in ``samples`` and beside it."""
+    """Threads that poll; what they were shown is in ``samples`` and beside it."""
 
     def __init__(self, hub: Installation, seed: int) -> None:
         self.hub = hub
         self.samples: list[Sample] = []
         self.states_shown: set[tuple[str, int | None, str | None]] = set()
         self.shown_confirmed: set[int] = set()
-        self.acknowledged: list[Wire] = []
-        self.history: list[Wire] = []
+        self.acknowledged: list[Json] = []
+        self.history: list[Json] = []
         self.gaps: list[str] = []
         self.command_ids: Callable[[], list[int]] = list
         self._random = Random(f"{seed}/watch")
@@ -46,7 +46,7 @@ class Watch:
 
     def start(self) -> None:
         self._sign_in()
-        for name, look, pause_s in (
+        for name, ask, pause_s in (
             ("GET healthz", self._healthz, 0.25),
             ("GET readyz", self._readyz, 0.25),
             (WEBHOOK, self._webhook, 0.25),
@@ -57,7 +57,7 @@ class Watch:
             ("admin: orders", self._order_list, 1.0),
             ("admin: an order", self._order_page, 1.0),
         ):
-            self._thread(self._look, name, look, pause_s)
+            self._thread(self._poll, name, ask, pause_s)
         self._thread(self._gather)
 
     def stop(self) -> None:
@@ -89,11 +89,11 @@ class Watch:
         while not self._stopping.wait(_GATHER_S):
             self.gather()
 
-    def _look(self, endpoint: str, look: Callable[[], int | None], pause_s: float) -> None:
+    def _poll(self, endpoint: str, ask: Callable[[], int | None], pause_s: float) -> None:
         while not self._stopping.wait(pause_s):
             began = time.monotonic()
             try:
-                status = look()
+                status = ask()
             except requests.JSONDecodeError as error:
                 self.gaps.append(f"{endpoint}: a whole answer that is no JSON, {error}")
                 continue
@@ -148,7 +148,7 @@ class Watch:
             self._note([answer.json()])
         return answer.status_code
 
-    def _note(self, rows: list[Wire]) -> None:
+    def _note(self, rows: list[Json]) -> None:
         self.states_shown |= {(row["iiko_order_id"], row["revision"], row["status"]) for row in rows}
 
     def _command(self) -> int | None:

@@ -30,14 +30,14 @@ def ensure_demo(*, seed: int, webhook_token: str, sandbox_url: str) -> None:
         defaults={"base_url": sandbox_url},
         create_defaults={"api_login": "demo-hub", "base_url": sandbox_url},
     )
-    for played in build_world(seed).organizations:
+    for restaurant in build_world(seed).organizations:
         organization, _ = Organization.objects.get_or_create(
-            iiko_id=str(played.id),
-            defaults={"name": played.name, "timezone": played.time_zone, "api_login": login},
+            iiko_id=str(restaurant.id),
+            defaults={"name": restaurant.name, "timezone": restaurant.time_zone, "api_login": login},
         )
         # Of a demo that is older than the login.
         Organization.objects.filter(pk=organization.pk, api_login=None).update(api_login=login)
-        for group in played.terminal_groups:
+        for group in restaurant.terminal_groups:
             TerminalGroup.objects.get_or_create(
                 organization=organization,
                 iiko_id=str(group.id),

@@ -1,7 +1,7 @@
 """Settings, read from the environment (and a ``.env`` file beside manage.py).
 
 ``.env.example`` lists every variable with what it does. What is wrong stops the start with a
-sentence that says what to do (see also ``iikohub/checks.py``).
+sentence that says what to do.
 """
 
 from __future__ import annotations

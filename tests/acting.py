@@ -30,7 +30,7 @@ from tests.builders import (
     make_organization,
     post,
 )
-from tests.played_iiko import PlayedIiko, linked
+from tests.simulated_iiko import SimulatedIiko, linked
 
 CASH_ID = "09322f46-578a-d210-add7-eec222a08871"
 CARD_ID = "1a2b3c4d-0000-4000-8000-000000000001"
@@ -68,9 +68,9 @@ class HandClock:
 
 
 class Acting:
-    """One restaurant with one order, a key that may act, and iiko as the test plays it."""
+    """One restaurant with one order, a key that may act, and iiko as the test simulates it."""
 
-    def __init__(self, iiko: PlayedIiko, **restaurant: Any) -> None:
+    def __init__(self, iiko: SimulatedIiko, **restaurant: Any) -> None:
         self.iiko = iiko
         self.organization: Organization = linked(make_organization(**restaurant))
         self.key = make_key()
@@ -130,7 +130,7 @@ class Acting:
     # --- workers ---
 
     def step(self, command: OrderCommand) -> datetime | None:
-        """A worker takes the next step of a command, if there is one now."""
+        """Let a worker take the next step of a command, if there is one now."""
         due = dispatch.advance(command.pk, clock=self.clock)
         command.refresh_from_db()
         return due
@@ -143,11 +143,11 @@ class Acting:
         self.step(command)
 
     def sent(self) -> list[str]:
-        """What was asked of iiko that changes an order."""
+        """List what was asked of iiko that changes an order."""
         return [name for name in self.iiko.operations() if name in ACTIONS]
 
     def body(self, operation: str) -> Any:
-        """The one body of an operation; it fits the vendor's schema."""
+        """Return the one body of an operation; it fits the vendor's schema."""
         [body] = self.iiko.bodies(operation)
         if SCHEMA.exists():
             assert complaints(operation, body) == []
@@ -155,7 +155,7 @@ class Acting:
 
 
 def refused(response: Any) -> tuple[int, str]:
-    """The status and code of a refusal, of which nothing was stored."""
+    """Return the status and code of a refusal, of which nothing was stored."""
     assert OrderCommand.objects.count() == 0
     assert TimelineEntry.objects.filter(what="command").count() == 0
     return told(response)
@@ -168,7 +168,7 @@ def told(response: Any) -> tuple[int, str]:
 
 
 def timeline(order_or_command: Order | OrderCommand) -> list[tuple[str | None, str, str]]:
-    """The steps of commands as the timeline tells them: from, to, who."""
+    """List the steps of commands as the timeline records them: from, to, who."""
     order_id = (
         order_or_command.order_id if isinstance(order_or_command, OrderCommand) else order_or_command.pk
     )
@@ -238,7 +238,7 @@ def make_discount(
 
 
 def wire_payment(type_id: str = CASH_ID, amount: float = 1651.0, *, kind: str = "Cash") -> dict[str, Any]:
-    """A payment of an order, as iiko tells it."""
+    """Make a payment of an order, as iiko tells it."""
     return {
         "paymentType": {"id": type_id, "name": "Наличные", "kind": kind},
         "sum": amount,

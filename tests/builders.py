@@ -41,7 +41,7 @@ def make_organization(
     token: str | None = TOKEN,
     **changes: Any,
 ) -> Organization:
-    """A restaurant that iiko may call with ``token``; ``token=None`` makes no webhook row."""
+    """Make a restaurant that iiko may call with ``token``; ``token=None`` makes no webhook row."""
     organization = add_organization(iiko_id=iiko_id, name=name, timezone=timezone)
     if changes:
         Organization.objects.filter(pk=organization.pk).update(**changes)
@@ -52,7 +52,7 @@ def make_organization(
 
 
 def make_other_organization(**changes: Any) -> Organization:
-    """A second restaurant, with a token of its own."""
+    """Make a second restaurant, with a token of its own."""
     defaults = {"iiko_id": OTHER_ORGANIZATION_ID, "name": "Бар «Клён»", "token": OTHER_TOKEN}
     return make_organization(**(defaults | changes))
 
@@ -63,7 +63,7 @@ def make_terminal_group(organization: Organization, **changes: Any) -> TerminalG
 
 
 def make_key(*organization_ids: str, name: str = "shop") -> str:
-    """An API key for these organizations; for all of them if none is named."""
+    """Make an API key for these organizations; for all of them if none is named."""
     return create_api_key(name=name, organization_ids=organization_ids)[1]
 
 
@@ -106,7 +106,7 @@ def courier(*, id: str = COURIER_ID, name: str = "Орлова Вера") -> dic
 
 
 def customer(**changes: Any) -> dict[str, Any]:
-    """A guest that iiko knows."""
+    """Make a guest that iiko knows."""
     return {
         "type": "regular",
         "id": "55667788-99aa-4bbc-8dde-eff001122334",
@@ -253,13 +253,13 @@ _AROUND = (
 
 
 def _hall_event(event_type: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The event around a table order or reserve."""
+    """Make the event around a table order or reserve."""
     around = {name: value for name, value in changes.items() if name in _AROUND}
     return cloud_event(**({"event_type": event_type, "external_number": None, "order": None} | around))
 
 
 def table_order_event(*, order: Any = _OWN, **changes: Any) -> dict[str, Any]:
-    """A table order; keywords that ``cloud_event`` does not name change it by their wire names."""
+    """Make a table order; keywords that ``cloud_event`` does not name change it by their wire names."""
     event = _hall_event("TableOrderUpdate", {"order_id": TABLE_ORDER_ID} | changes)
     own = {name: value for name, value in changes.items() if name not in _AROUND}
     event["eventInfo"]["order"] = table_order(**own) if order is _OWN else order
@@ -282,7 +282,7 @@ def table_order(**changes: Any) -> dict[str, Any]:
 
 
 def banquet_order(**changes: Any) -> dict[str, Any]:
-    """The order inside a reserve: no more than what every order has."""
+    """Make the order inside a reserve: no more than what every order has."""
     return {
         "menuId": None,
         "sum": 351.0,
@@ -310,7 +310,7 @@ def banquet_order(**changes: Any) -> dict[str, Any]:
 
 
 def reserve_event(*, reserve: Any = _OWN, **changes: Any) -> dict[str, Any]:
-    """A reserve; keywords that ``cloud_event`` does not name change it by their wire names."""
+    """Make a reserve; keywords that ``cloud_event`` does not name change it by their wire names."""
     event = _hall_event("ReserveUpdate", {"order_id": RESERVE_ID} | changes)
     own = {name: value for name, value in changes.items() if name not in _AROUND}
     info = event["eventInfo"]
@@ -349,7 +349,7 @@ def shift_event(
     info: Mapping[str, Any] | None = None,
     envelope: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A PersonalShift; ``info`` and ``envelope`` change it by wire names."""
+    """Make a PersonalShift; ``info`` and ``envelope`` change it by wire names."""
     return {
         "eventType": "PersonalShift",
         "eventTime": event_time,
@@ -372,7 +372,7 @@ def stop_list_event(
     is_full: bool = False,
     envelope: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A StopListUpdate of these terminal groups, of the usual one if none is named."""
+    """Make a StopListUpdate of these terminal groups, of the usual one if none is named."""
     updates = [{"id": group, "isFull": is_full} for group in groups or (TERMINAL_GROUP_ID,)]
     return {
         "eventType": "StopListUpdate",
@@ -392,7 +392,7 @@ def soi_message(
     message: Mapping[str, Any] | None = None,
     **details: Any,
 ) -> dict[str, Any]:
-    """A SOI body.
+    """Make a SOI body.
 
     Keywords not named here change ``iikoOrderDetails`` by their wire names (``orderStatus="ON_WAY"``);
     ``message`` changes the outside.

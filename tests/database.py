@@ -75,6 +75,22 @@ def database_of_this_run() -> Iterator[None]:
 
 
 @contextmanager
+def empty_database() -> Iterator[None]:
+    """Give the connection a database without tables, and drop it in the end."""
+    before = connection.settings_dict["NAME"]
+    name = f"{COPY}{os.getpid()}_empty"
+    with _server() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [IN_USE, name])
+        cursor.execute(f'CREATE DATABASE "{name}"')
+        _use(name)
+        try:
+            yield
+        finally:
+            _use(before)
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
 def _alone(cursor: CursorWrapper) -> Iterator[None]:
     cursor.execute("SELECT pg_advisory_lock(%s)", [ONE_BUILDS])
     yield
@@ -97,7 +113,7 @@ def _databases(cursor: CursorWrapper, beginning: str) -> list[str]:
 
 @contextmanager
 def _server() -> Iterator[CursorWrapper]:
-    """A cursor outside of the databases that come and go."""
+    """Open a cursor outside of the databases that come and go."""
     with connection._nodb_cursor() as cursor:
         yield cursor
 
@@ -186,7 +202,7 @@ def copy_migrated_cluster(folder: Path) -> None:
 
 
 def _make_cluster(folder: Path) -> Path:
-    """The command is the last user of the server it starts, and so stops it."""
+    """Migrate a new server; the command is its last user, and so stops it."""
     env = os.environ | {"EMBEDDED_POSTGRES_DIR": str(folder), "DATABASE_URL": ""}
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
     with (folder / "data" / "postgresql.conf").open("a") as file:

@@ -138,7 +138,7 @@ def wait_until(happened: Any, *, seconds: float = 30) -> None:
 
 @contextmanager
 def running_hub(folder: Path, **settings: str) -> Iterator[Hub]:
-    """A migrated hub with one restaurant and an API key; nothing runs yet but its database."""
+    """Make a migrated hub with one restaurant and an API key; nothing runs yet but its database."""
     hub = Hub(folder, settings=settings)
     copy_migrated_cluster(folder / "postgres")
     # Holds the embedded server up between the commands, as a worker of the installation would.
@@ -155,7 +155,7 @@ def running_hub(folder: Path, **settings: str) -> Iterator[Hub]:
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """The hub of a module's tests."""
+    """Make the hub of a module's tests."""
     with running_hub(tmp_path_factory.mktemp("hub")) as running:
         yield running
 

@@ -40,7 +40,7 @@ def sign_in_superuser(client: Client) -> User:
 
 
 def markup(response: Any) -> str:
-    """The page's own part, without head and sidebar."""
+    """Return the page's own part, without head and sidebar."""
     answer: HttpResponse = response
     page = answer.content.decode()
     at = page.find('<div id="main"')
@@ -48,13 +48,13 @@ def markup(response: Any) -> str:
 
 
 def text(response: Any) -> str:
-    """What the page says, on one line; spaces that do not break are told as spaces."""
+    """Return what the page says, on one line; spaces that do not break become spaces."""
     page = re.sub(r"<(script|style)\b.*?</\1>", " ", markup(response), flags=re.DOTALL)
     page = html.unescape(strip_tags(page.replace("<", " <")))
     return " ".join(page.replace("\N{NO-BREAK SPACE}", " ").split())
 
 
 def rows(response: Any) -> list[str]:
-    """What each row of a list says."""
+    """Return what each row of a list says."""
     found = re.findall(r'<tr class="data-row.*?</tr>', markup(response), flags=re.DOTALL)
     return [text(HttpResponse(row)) for row in found]

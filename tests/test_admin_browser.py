@@ -54,8 +54,8 @@ from tests.pages import (
     RESERVES,
     TABLE_ORDERS,
 )
-from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked, refusal
-from tests.played_sandbox import Stage
+from tests.sandbox_restaurant import SandboxRestaurant
+from tests.simulated_iiko import API_LOGIN, CORRELATION, IIKO, SimulatedIiko, linked, refusal
 from webhooks.models.inbox import EventSource, WebhookConfig, WebhookEvent
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
@@ -84,7 +84,7 @@ expect.set_options(timeout=REFRESHES_WITHIN_MS)
 
 @pytest.fixture(scope="module")
 def browser(django_db_setup: None) -> Iterator[Browser]:
-    """The browser of all these tests: while it runs, an event loop runs in this thread.
+    """Start the browser of all these tests: while it runs, an event loop runs in this thread.
 
     Django takes that for asynchronous code, hence the variable, and opens a connection of its own for
     it. The group keeps other tests from coming in between.
@@ -257,7 +257,7 @@ def test_signed_out_leads_to_signing_in_and_back(visitor_with_a_phone: Visitor, 
     page.wait_for_url(f"**{ORDERS}?state=open")
 
 
-def test_what_was_asked_is_told_as_it_stands(visitor: Visitor, iiko: PlayedIiko) -> None:
+def test_what_was_asked_is_told_as_it_stands(visitor: Visitor, iiko: SimulatedIiko) -> None:
     organization = linked(make_organization())
     Courier.objects.create(organization=organization, iiko_id=COURIER_ID, name="Орлова Вера")
     arrive(cloud_event(status="Waiting"))
@@ -267,7 +267,7 @@ def test_what_was_asked_is_told_as_it_stands(visitor: Visitor, iiko: PlayedIiko)
     page.get_by_label("Орлова Вера").check()
     page.get_by_role("button", name="Assign a courier").click()
     note = page.locator("#hub-order > [role=status]")
-    expect(note).to_contain_text("Asked: Assign a courier – Орлова Вера. Waiting to be sent")
+    expect(note).to_contain_text("ClientRequest: Assign a courier – Орлова Вера. Waiting to be sent")
 
     step(OrderCommand.objects.get())
 
@@ -364,7 +364,7 @@ def step(command: OrderCommand) -> None:
 
 
 def test_courier_is_assigned_from_the_list_and_another_order_cancelled(
-    visitor: Visitor, iiko: PlayedIiko
+    visitor: Visitor, iiko: SimulatedIiko
 ) -> None:
     organization = linked(make_organization())
     Courier.objects.create(organization=organization, iiko_id=COURIER_ID, name="Орлова Вера")
@@ -393,16 +393,16 @@ def test_courier_is_assigned_from_the_list_and_another_order_cancelled(
     step(OrderCommand.objects.get())
     expect(row).to_contain_text("Waiting for iiko")
     row.get_by_role("link", name="№142").click()
-    expect(page.get_by_text("Asked of iiko, not confirmed yet")).to_be_visible()
+    expect(page.get_by_text("ClientRequest of iiko, not confirmed yet")).to_be_visible()
     arrive(cloud_event(status="Waiting", courierInfo=courier(), timestamp=REVISION + 1))
-    expect(page.get_by_text("Asked of iiko, not confirmed yet")).to_be_hidden()
+    expect(page.get_by_text("ClientRequest of iiko, not confirmed yet")).to_be_hidden()
     expect(page.locator(".hub-head")).to_contain_text("Орлова Вера")
 
     page = visitor.open(f"{ORDERS}{second.pk}/change/")
     page.get_by_role("link", name="Cancel the order").click()
     page.get_by_label("In your own words").fill("Гость передумал")
     page.get_by_role("button", name="Cancel the order").click()
-    expect(page.get_by_text("Asked: Cancel the order – Гость передумал.")).to_be_visible()
+    expect(page.get_by_text("ClientRequest: Cancel the order – Гость передумал.")).to_be_visible()
     expect(page.locator(".hub-under-way")).to_contain_text("Waiting to be sent")
     step(OrderCommand.objects.get(kind=CommandKind.CANCEL))
     arrive(
@@ -432,8 +432,8 @@ def test_refused_action_is_told_on_its_form(visitor: Visitor) -> None:
     assert OrderCommand.objects.count() == 0
 
 
-def test_discount_is_given_by_making_the_order_again(visitor: Visitor, stage: Stage) -> None:
-    old = stage.order()
+def test_discount_is_given_by_making_the_order_again(visitor: Visitor, sandbox: SandboxRestaurant) -> None:
+    old = sandbox.order()
     set_language(visitor, "en")
     page = visitor.open(f"{ORDERS}{old.pk}/change/")
 
@@ -450,8 +450,8 @@ def test_discount_is_given_by_making_the_order_again(visitor: Visitor, stage: St
     page.get_by_role("button", name="Give a discount").click()
 
     expect(page.get_by_text("(reading the order)", exact=True)).to_be_visible()
-    command = stage.end(OrderCommand.objects.get())
-    stage.until(command, lambda: bool(command.state_data.get("is_linked")), seconds=60)
+    command = sandbox.end(OrderCommand.objects.get())
+    sandbox.until(command, lambda: bool(command.state_data.get("is_linked")), seconds=60)
     new = Order.objects.get(iiko_order_id=command.new_order_id)
     expect(page.get_by_text(f"Replaced by №{new.readable_number}", exact=True)).to_be_visible()
     page.get_by_role("link", name=f"№{new.readable_number}").first.click()
@@ -459,8 +459,8 @@ def test_discount_is_given_by_making_the_order_again(visitor: Visitor, stage: St
     expect(page.get_by_text(f"Made in place of №{old.readable_number}", exact=True)).to_be_visible()
     page.get_by_role("link", name=f"№{old.readable_number}").first.click()
     expect(page.locator(".hub-head .hub-badge--Cancelled")).to_be_visible()
-    assert len(stage.living()) >= 1
-    assert stage.living().count(command.new_order_id) == 1
+    assert len(sandbox.living()) >= 1
+    assert sandbox.living().count(command.new_order_id) == 1
 
 
 def test_courier_is_found_by_a_part_of_the_name(visitor: Visitor) -> None:
@@ -485,7 +485,7 @@ def asked_command(order: Order) -> OrderCommand:
 
 
 def hall_rows() -> list[dict[str, Any]]:
-    """A table order and a reserve of long words and many tables."""
+    """Make a table order and a reserve of long words and many tables."""
     guest = customer(name="Константинопольский-Задунайский", surname="Константин")
     return [
         table_order_event(
@@ -646,7 +646,7 @@ def test_clock_of_the_refresh_has_24_hours(visitor: Visitor) -> None:
     expect(page.locator(".hub-live-note")).to_have_text("18:05:09")
 
 
-def test_login_is_added_tried_and_read(visitor: Visitor, iiko: PlayedIiko) -> None:
+def test_login_is_added_tried_and_read(visitor: Visitor, iiko: SimulatedIiko) -> None:
     offered = [{"id": ORGANIZATION_ID, "name": "Кафе «Сирень»", "responseType": "Simple"}]
     iiko.answers("organizations", {"correlationId": CORRELATION, "organizations": offered})
     page = visitor.open(f"{LOGINS}add/")
@@ -669,7 +669,7 @@ def test_login_is_added_tried_and_read(visitor: Visitor, iiko: PlayedIiko) -> No
 
 
 def test_foreign_webhook_is_taken_over_in_two_steps(
-    visitor_with_a_phone: Visitor, iiko: PlayedIiko, settings: LazySettings
+    visitor_with_a_phone: Visitor, iiko: SimulatedIiko, settings: LazySettings
 ) -> None:
     settings.WEBHOOK_BASE_URL = "https://hub.example.com"
     linked(make_organization())

@@ -39,7 +39,7 @@ from organizations.tasks import read_all_stop_lists, read_stop_lists
 from tests.acting import QUEUED, SUCCESS, Acting, make_removal_type
 from tests.builders import ORGANIZATION_ID, cloud_event, product
 from tests.hub_process import Hub, running_hub, wait_until
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 from tests.test_worker_process import happened
 from webhooks.tasks import sync_orders
 
@@ -48,7 +48,7 @@ WRONG = pytest.mark.parametrize("seconds", [HOUR, BEHIND])
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     made = Acting(iiko)
     make_removal_type()
     return made
@@ -65,7 +65,7 @@ def is_about(moment: datetime | None, expected: datetime) -> bool:
 @pytest.mark.django_db
 @WRONG
 def test_topup_is_sent_and_confirmed_by_a_worker_with_a_wrong_clock(
-    client: Client, iiko: PlayedIiko, seconds: float
+    client: Client, iiko: SimulatedIiko, seconds: float
 ) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, {})
@@ -145,7 +145,7 @@ def test_worker_that_is_behind_takes_up_what_a_dead_one_held(acting: Acting) -> 
 
 @pytest.mark.django_db
 @WRONG
-def test_pause_is_as_long_as_iiko_asked(client: Client, iiko: PlayedIiko, seconds: float) -> None:
+def test_pause_is_as_long_as_iiko_asked(client: Client, iiko: SimulatedIiko, seconds: float) -> None:
     loyal_restaurant(iiko)
     assert move(client, "topup").status_code == 202
     iiko.answers(TOPUP, {"errorDescription": "slow down"}, status=429, **{"Retry-After": "30"})
@@ -165,7 +165,7 @@ def test_pause_is_as_long_as_iiko_asked(client: Client, iiko: PlayedIiko, second
 @pytest.mark.django_db
 @WRONG
 def test_stop_lists_that_cannot_be_read_are_tried_again_in_time(
-    acting: Acting, iiko: PlayedIiko, seconds: float
+    acting: Acting, iiko: SimulatedIiko, seconds: float
 ) -> None:
     iiko.answers("stop_lists", {"errorDescription": "no"}, status=500)
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("cut off")]
 
 @pytest.fixture
 def way(hub: Hub) -> Iterator[Way]:
-    """The hub's only way to its database, for as long as the test runs."""
+    """Open the hub's only way to its database, for as long as the test runs."""
     lines = (hub.folder / "postgres" / "data" / "postmaster.pid").read_text().splitlines()
     with Way(Path(lines[4]) / f".s.PGSQL.{lines[3]}") as way:
         hub.settings["DATABASE_URL"] = f"postgresql://postgres@127.0.0.1:{way.port}/iikohub"

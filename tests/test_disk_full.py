@@ -24,7 +24,7 @@ NO_MOUNT = "no disk of its own can be mounted on this machine"
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small disk, in memory."""
+    """Mount a small disk, in memory."""
     place = tmp_path / "disk"
     place.mkdir()
     place.chmod(0o755)

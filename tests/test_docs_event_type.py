@@ -39,7 +39,7 @@ def renamed(name: object) -> dict[str, object]:
 
 @pytest.fixture
 def handled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page's file and the page's line."""
+    """Read the page's file and the page's line."""
     file, line = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     module = ModuleType("renamed_groups")
     exec(compile(file, str(PAGE), "exec"), module.__dict__)  # our own page

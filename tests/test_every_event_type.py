@@ -85,7 +85,7 @@ def test_unknown_type_is_kept(event_type: str) -> None:
 
 @cache
 def components() -> dict[str, Any]:
-    """The vendor's, with their full names."""
+    """List the vendor's types, with their full names."""
     found: dict[str, Any] = json.loads(SCHEMA.read_text())["components"]["schemas"]
     return found
 
@@ -95,7 +95,7 @@ def has_schema(event_type: str) -> bool:
 
 
 def random_event(event_type: str, random: Random) -> dict[str, Any]:
-    """An event as the schema describes it; often of the restaurant here, of a known entity."""
+    """Draw an event as the schema describes it; often of the restaurant here, of a known entity."""
     event: dict[str, Any] = {}
     if has_schema(event_type):
         event = example(f"WebHooks.{event_type}WebHookEventInfo", random)

@@ -55,7 +55,7 @@ from tests.builders import (
     stop_list_event,
     table_order_event,
 )
-from tests.played_iiko import PlayedIiko, linked
+from tests.simulated_iiko import SimulatedIiko, linked
 from webhooks.models.inbox import WebhookEvent
 from webhooks.processing.handlers import HANDLERS
 
@@ -86,13 +86,13 @@ def get(path: str) -> Any:
 
 
 def the_order() -> Any:
-    """The one order, as the API shows it."""
+    """Return the one order, as the API shows it."""
     [row] = get("orders")["results"]
     return get(f"orders/{row['id']}")
 
 
 def create_message(**details: Any) -> dict[str, Any]:
-    """The description's own example: a meal that is being cooked."""
+    """Make the description's own example: a meal that is being cooked."""
     return soi_message(
         kind="CREATE",
         external_id=EXTERNAL_ID,
@@ -112,7 +112,7 @@ def create_message(**details: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     return Acting(iiko)
 
 
@@ -427,7 +427,7 @@ def test_order_is_cancelled_with_the_reason_in_words(acting: Acting) -> None:
 # --- registration ------------------------------------------------------------------------------------
 
 
-def test_webhook_is_registered_with_all_events(iiko: PlayedIiko, settings: LazySettings) -> None:
+def test_webhook_is_registered_with_all_events(iiko: SimulatedIiko, settings: LazySettings) -> None:
     settings.WEBHOOK_BASE_URL = "https://hub.example.com"
     linked(make_organization())
     now = {
@@ -482,7 +482,7 @@ def test_start_registers_by_itself_where_the_address_is_known(variables: dict[st
         ("hold", played_loyalty.HOLD),
     ],
 )
-def test_points_are_moved(iiko: PlayedIiko, client: Client, path: str, operation: str) -> None:
+def test_points_are_moved(iiko: SimulatedIiko, client: Client, path: str, operation: str) -> None:
     played_loyalty.loyal_restaurant(iiko)
 
     answer = played_loyalty.move(client, path, 25.5, comment="Заказ #123")

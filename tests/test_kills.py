@@ -100,15 +100,15 @@ def test_killed_worker_applies_everything_once(hub: Hub) -> None:
 STOPS_IN_MID_BATCH = """
 import os, signal
 from django.core.management import call_command
-from webhooks import handlers
+from webhooks.processing import handlers
 from webhooks.processing.handlers.deliveries import apply_deliveries
 
 def stop_first(events, now):
-    endings = apply_deliveries(events, now)
+    results = apply_deliveries(events, now)
     if not stopped:
         stopped.append(True)
         os.kill(os.getpid(), signal.SIGSTOP)
-    return endings
+    return results
 
 stopped = []
 handlers.HANDLERS["DeliveryOrderUpdate"] = stop_first

@@ -63,7 +63,7 @@ from tests.builders import (
     stop_list_event,
     table_order_event,
 )
-from tests.played_iiko import PlayedIiko, linked
+from tests.simulated_iiko import SimulatedIiko, linked
 from webhooks.models.inbox import WebhookConfig, WebhookEvent
 
 pytestmark = pytest.mark.long
@@ -106,9 +106,9 @@ def _closing_again() -> Iterator[None]:
 
 @pytest.fixture
 def known(
-    db: None, _closing_again: None, iiko: PlayedIiko, monkeypatch: pytest.MonkeyPatch
+    db: None, _closing_again: None, iiko: SimulatedIiko, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, list[Any]]:
-    """A hub with rows of every kind, full and bare; returns what paths and bodies may name."""
+    """Make a hub with rows of every kind, full and bare; returns what paths and bodies may name."""
     monkeypatch.setattr(prefer_wait, "LONGEST_WAIT_S", 0.0)
     iiko.answers(INFO, guest())
     iiko.answers("webhooks/settings", {"apiLoginName": "hub", "webHooksUri": "https://other.example/"})

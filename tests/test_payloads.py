@@ -91,7 +91,7 @@ def order(iiko_order_id: str = VERA) -> Order:
 
 
 def at(day: int, hour: int, minute: int, second: int = 0, micro: int = 0) -> datetime:
-    """An instant of April 2026 in UTC; the restaurants are seven hours ahead."""
+    """Return an instant of April 2026 in UTC; the restaurants are seven hours ahead."""
     return datetime(2026, 4, day, hour, minute, second, micro, tzinfo=UTC)
 
 
@@ -663,7 +663,7 @@ def test_27_soi_creation_error_without_details() -> None:
 
 
 def mirror() -> list[dict[str, Any]]:
-    """The rows without what depends on when this hub first saw them."""
+    """Return the rows without what depends on when this hub first saw them."""
     orders = sorted(
         rows_of(Order), key=lambda row: (row["iiko_order_id"] or "", row["external_order_id"] or "")
     )
@@ -735,7 +735,7 @@ def test_restaurants_of_the_payloads_are_the_only_ones() -> None:
 
 
 def members(file: Path) -> list[dict[str, Any]]:
-    """The Cloud events of a body."""
+    """List the Cloud events of a body."""
     body = json.loads(file.read_text())
     return body if isinstance(body, list) else []
 

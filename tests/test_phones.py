@@ -26,7 +26,7 @@ from tests.builders import (
     reserve_event,
 )
 from tests.pages import ORDERS, RESERVES, rows, sign_in, sign_in_superuser, text
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -232,7 +232,7 @@ def test_end_of_a_guests_phone_is_not_for_those_who_may_not_see_it(client: Clien
 
 
 @pytest.mark.parametrize("written", FORMS)
-def test_iiko_is_asked_for_a_guest_by_one_form(iiko: PlayedIiko, written: str) -> None:
+def test_iiko_is_asked_for_a_guest_by_one_form(iiko: SimulatedIiko, written: str) -> None:
     loyal_restaurant(iiko)
 
     query = {"organization_id": ORGANIZATION_ID, "phone": written}
@@ -242,7 +242,7 @@ def test_iiko_is_asked_for_a_guest_by_one_form(iiko: PlayedIiko, written: str) -
     assert [body["phone"] for body in iiko.bodies(INFO)] == [PHONE]
 
 
-def test_text_with_digits_is_not_sent_to_iiko_as_a_phone(iiko: PlayedIiko) -> None:
+def test_text_with_digits_is_not_sent_to_iiko_as_a_phone(iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
 
     for written in ("заказ 9125554417", "4417", "7+9125554417"):

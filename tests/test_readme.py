@@ -14,7 +14,7 @@ from sandbox.options import DEFAULT_RATE
 from sandbox.tests.builders import make_engine, simulate
 from sandbox.webhooks.events import OrderChange
 from tests.builders import authorized, cloud_event, drain, make_key, make_organization, post
-from tests.played_iiko import linked
+from tests.simulated_iiko import linked
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 CURLS = re.findall(r'^curl -H "\$H"( -X POST)? "\$API/([^"]+)"', README.read_text(), flags=re.MULTILINE)

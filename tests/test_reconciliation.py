@@ -1,4 +1,4 @@
-"""A played iiko loses, repeats and shuffles webhooks and fails calls; the orders end as it has them."""
+"""The sandbox loses, repeats and shuffles webhooks and fails calls; the orders end as it has them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.played import STORM, Played, arguments
+from bench.sandbox_control import STORM, SandboxControl, arguments
 from bench.truth import differences
 from tests.builders import ORGANIZATION_ID
 from tests.hub_process import Hub, free_port, running_hub, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("reconciliation")]
 
-TOKEN = "token-of-the-played-iiko"
+TOKEN = "token-of-the-sandbox"
 ORDERS = 32
 SPEED = 600.0
 
@@ -38,20 +38,20 @@ def hub(tmp_path_factory: pytest.TempPathFactory, sandbox_port: int) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def iiko(hub: Hub, sandbox_port: int) -> Played:
-    """A sandbox whose restaurants the hub knows; ended with the hub's other processes."""
+def iiko(hub: Hub, sandbox_port: int) -> SandboxControl:
+    """Start a sandbox whose restaurants the hub knows; ended with the hub's other processes."""
     hub.start(*arguments(port=sandbox_port, hub_port=hub.port, token=TOKEN, speed=SPEED))
-    played = Played(sandbox_port)
-    wait_until(played.is_up)
+    control = SandboxControl(sandbox_port)
+    wait_until(control.is_up)
     hub.manage("sync_dictionaries")
     sync(hub)
     hub.start_web()
     hub.start_worker()
-    return played
+    return control
 
 
-def different(hub: Hub, iiko: Played) -> dict[str, object]:
-    """What the hub shows otherwise than the sandbox has it, by order."""
+def different(hub: Hub, iiko: SandboxControl) -> dict[str, object]:
+    """Return what the hub shows otherwise than the sandbox has it, by order."""
     zones = iiko.zones()
     shown = {row["iiko_order_id"]: row["id"] for row in hub.rows("/api/v1/orders")}
     found: dict[str, object] = {}
@@ -72,14 +72,14 @@ def sync(hub: Hub) -> None:
             pytest.fail(error.stderr)
 
 
-def all_over(iiko: Played) -> bool:
+def all_over(iiko: SandboxControl) -> bool:
     return not iiko.state()["orders"]
 
 
-def test_orders_end_as_iiko_has_them_though_the_hub_was_away(hub: Hub, iiko: Played) -> None:
+def test_orders_end_as_iiko_has_them_though_the_hub_was_away(hub: Hub, iiko: SandboxControl) -> None:
     iiko.set_faults(STORM)
 
-    iiko.bear(ORDERS)
+    iiko.create_orders(ORDERS)
     wait_until(lambda: all_over(iiko), seconds=30)
     deadline = time.monotonic() + 40
     while different(hub, iiko):
@@ -97,9 +97,9 @@ def test_orders_end_as_iiko_has_them_though_the_hub_was_away(hub: Hub, iiko: Pla
     assert len(iiko.orders()) == ORDERS
 
 
-def test_after_hours_off_the_orders_are_read_by_date(hub: Hub, iiko: Played) -> None:
+def test_after_hours_off_the_orders_are_read_by_date(hub: Hub, iiko: SandboxControl) -> None:
     iiko.set_faults("drop=1")
-    iiko.bear(8)
+    iiko.create_orders(8)
     iiko.advance(4 * 3600)
     wait_until(lambda: all_over(iiko))
 

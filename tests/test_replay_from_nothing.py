@@ -31,7 +31,7 @@ Told = tuple[str, Any, Any, Any]
 
 
 def stories() -> dict[Any, list[Told]]:
-    """What the timeline of each order tells of iiko, in its order."""
+    """Return what the timeline of each order records of iiko, in its order."""
     told: dict[Any, list[Told]] = defaultdict(list)
     for entry in TimelineEntry.objects.select_related("order").order_by("id"):
         name = (entry.order.iiko_order_id, entry.order.external_order_id)

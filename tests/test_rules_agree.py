@@ -36,7 +36,7 @@ from sandbox.orders.transitions import TransitionContext
 from sandbox.tests.builders import OPENED_AT, beryozka, make_order
 from tests.acting import Acting
 from tests.builders import drain, post
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ PRINTED = (*KITCHEN[1:], "Waiting", "OnWay", "Delivered", "Closed")
 
 
 def standing(status: DeliveryStatus, service: ServiceType, paid: PaidWhen, *, covers: bool) -> Order:
-    """An order of the sandbox at one stage of its life."""
+    """Find an order of the sandbox at one stage of its life."""
     cafe = replace(beryozka(), paid_when=paid, pos_version=POS_VERSION)
     order = make_order(
         organization=cafe,
@@ -65,7 +65,7 @@ def standing(status: DeliveryStatus, service: ServiceType, paid: PaidWhen, *, co
 
 
 def asked_of_the_pos(order: Order) -> dict[str, Command]:
-    """What each action of the hub comes to, by the names of ``allowed_actions``."""
+    """Return what each action of the hub comes to, by the names of ``allowed_actions``."""
     cafe = order.organization
     ids: Any = {"organization_id": cafe.id, "order_id": order.id}
     cash = RequestedPayment(
@@ -97,7 +97,7 @@ def answer_of_the_pos(order: Order, command: Command) -> str:
 
 
 def answer_of_the_hub(acting: Acting, order: Order) -> dict[str, str]:
-    """The codes with which the hub refuses, by action; empty where it does not."""
+    """Return the codes with which the hub refuses, by action; empty where it does not."""
     event = {
         "eventType": "DeliveryOrderUpdate",
         "eventTime": "2026-03-14 13:54:53.100",
@@ -116,7 +116,7 @@ def answer_of_the_hub(acting: Acting, order: Order) -> dict[str, str]:
 @pytest.mark.parametrize("service", [ServiceType.COURIER, ServiceType.PICKUP], ids=lambda one: one.name)
 @pytest.mark.parametrize("status", list(DeliveryStatus), ids=lambda one: one.value)
 def test_hub_and_pos_agree(
-    iiko: PlayedIiko, status: DeliveryStatus, service: ServiceType, paid: PaidWhen, covers: bool
+    iiko: SimulatedIiko, status: DeliveryStatus, service: ServiceType, paid: PaidWhen, covers: bool
 ) -> None:
     acting = Acting(iiko, payment_settings=paid.value, pos_version=POS_VERSION, is_confirmation_enabled=True)
     order = standing(status, service, paid, covers=covers)

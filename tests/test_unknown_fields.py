@@ -13,7 +13,7 @@ from orders.models.command import OrderCommand
 from orders.models.order import Order, TimelineEntry
 from tests.acting import Acting, make_courier, make_payment_type
 from tests.builders import COURIER_ID, ORGANIZATION_ID, OTHER_ORGANIZATION_ID, authorized
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 from webhooks.models.inbox import WebhookConfig, WebhookEvent
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ WALLET = {
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     one = Acting(iiko)
     make_courier()
     make_payment_type()

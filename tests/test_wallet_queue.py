@@ -23,12 +23,12 @@ from loyalty.wallets import dispatch
 from organizations.models.connection import IikoCircuit, IikoPause
 from sandbox.faults import parse_faults
 from tests.builders import authorized
-from tests.played_sandbox import Stage
-from tests.played_sandbox import stage as _stage_fixture
+from tests.sandbox_restaurant import SandboxRestaurant
+from tests.sandbox_restaurant import sandbox as _sandbox_fixture
 
 pytestmark = pytest.mark.django_db
 
-stage = _stage_fixture
+sandbox = _sandbox_fixture
 
 LOST, WAITING = 6, 20
 
@@ -36,9 +36,9 @@ LOST, WAITING = 6, 20
 class Wallet:
     """A guest's deposit in the sandbox, and the workers that the hub calls for what is asked of it."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.guest = stage.harness.simulator.loyalty.accounts(stage.cafe).customers[0]
+    def __init__(self, sandbox: SandboxRestaurant) -> None:
+        self.sandbox = sandbox
+        self.guest = sandbox.harness.simulator.loyalty.accounts(sandbox.cafe).customers[0]
         self.wallet_id = list(self.guest.balances)[1]
         self.before = self.guest.balances[self.wallet_id]
         self._due: list[tuple[datetime, int]] = []
@@ -56,38 +56,41 @@ class Wallet:
 
     def ask(self, amount: str) -> Any:
         body = {
-            "organization_id": str(self.stage.cafe.id),
+            "organization_id": str(self.sandbox.cafe.id),
             "customer_id": str(self.guest.guest.id),
             "wallet_id": str(self.wallet_id),
             "amount": amount,
         }
         return Client().post(
-            "/api/v1/loyalty/topup", json.dumps(body), "application/json", headers=authorized(self.stage.key)
+            "/api/v1/loyalty/topup",
+            json.dumps(body),
+            "application/json",
+            headers=authorized(self.sandbox.key),
         )
 
     def lose(self, fault: str, times: int) -> None:
         faults = parse_faults(f"{fault}=1@loyalty/iiko/customer/walletx{times}")
-        self.stage.harness.simulator.faults.set(faults)
+        self.sandbox.harness.simulator.faults.set(faults)
 
     def work(self) -> timedelta:
         """Take every step that is called for, in order of time; returns how long it took to the last end."""
-        began = self.stage.harness.clock.instant = timezone.now()
+        began = self.sandbox.harness.clock.instant = timezone.now()
         while self._due and LoyaltyOperation.objects.open().exists():
             at, operation_id = heapq.heappop(self._due)
-            if at > self.stage.clock():
-                self.stage.harness.clock.instant = at
+            if at > self.sandbox.clock():
+                self.sandbox.harness.clock.instant = at
                 # What the link shuts opens as this clock goes on, not as the wall's does.
                 IikoPause.objects.all().delete()
                 IikoCircuit.objects.all().delete()
-            dispatch.advance(operation_id, clock=self.stage.clock)
-        return self.stage.clock() - began
+            dispatch.advance(operation_id, clock=self.sandbox.clock)
+        return self.sandbox.clock() - began
 
 
 @pytest.fixture
-def wallet(stage: Stage) -> Iterator[Wallet]:
-    played = Wallet(stage)
-    yield played
-    played.close()
+def wallet(sandbox: SandboxRestaurant) -> Iterator[Wallet]:
+    wallet = Wallet(sandbox)
+    yield wallet
+    wallet.close()
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ OPEN = {"home", "set_language", "schema", "docs", "healthz", "readyz", "metrics"
 
 @pytest.fixture
 def rows() -> dict[str, Any]:
-    """The id of one row of each kind, all of the first restaurant."""
+    """Return the id of one row of each kind, all of the first restaurant."""
     organization = make_organization()
     make_other_organization(token=None)
     post(Client(), [cloud_event(), table_order_event(), reserve_event()])
@@ -131,7 +131,7 @@ def rows() -> dict[str, Any]:
 
 
 def state() -> tuple[Any, ...]:
-    """What a refused caller must not have changed."""
+    """Return what a refused caller must not have changed."""
     return (
         WebhookEvent.objects.count(),
         list(WebhookConfig.objects.values_list("auth_token", "previous_auth_token", "is_active")),
@@ -170,7 +170,7 @@ def ask(method: str, name: str, row: Any, key: str | None, client: Client | None
 
 
 def every_call(rows: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """Method, route and row of everything that the API offers."""
+    """List method, route and row of everything that the API offers."""
     reads = [("get", name, None) for name in LISTS] + [
         ("get", name, rows[row]) for name, row in DETAILS.items()
     ]

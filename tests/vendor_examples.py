@@ -15,7 +15,7 @@ _REFERENCE = "#/$defs/"
 
 
 def example(name: str, random: Random) -> Any:
-    """An instance of a component (without the vendor's prefix); absent, null and empty all occur."""
+    """Draw an instance of a component (without the vendor's prefix); absent, null and empty all occur."""
     schema = json_schema(name)
     return _Examples(schema["$defs"], random).of(schema)
 

@@ -23,7 +23,7 @@ SHIFT, STOP_LIST = "PersonalShift", "StopListUpdate"
 
 
 def hall_row_of(event: WebhookEvent) -> HallRow | None:
-    """The table order or reserve that the event is about; None for other events, or before it is applied."""
+    """Find the table order or reserve of the event; None for other events, or before it is applied."""
     model = HALL.get(event.event_type)
     if model is None or not event.entity_key:
         return None
@@ -32,7 +32,7 @@ def hall_row_of(event: WebhookEvent) -> HallRow | None:
 
 
 def shift_of(event: WebhookEvent) -> Shift | None:
-    """The shift that a PersonalShift began or ended."""
+    """Find the shift that a PersonalShift began or ended."""
     if event.event_type != SHIFT or event.event_time is None:
         return None
     told = WebhookEvent.objects.filter(pk=event.pk)
@@ -47,7 +47,7 @@ def shift_of(event: WebhookEvent) -> Shift | None:
 
 
 def events_of(row: HallRow | Shift) -> QuerySet[WebhookEvent]:
-    """The events about a row of the hall, or the ends of a shift, the newest first, however they ended."""
+    """List the events about a row of the hall, or the ends of a shift, the newest first."""
     if isinstance(row, Shift):
         ends = {row.opened_at, row.closed_at} - {None}
         events = WebhookEvent.objects.filter(

@@ -29,12 +29,12 @@ def sees_all_people(user: Any) -> bool:
 
 
 def sees_people(user: Any, event: WebhookEvent) -> bool:
-    """Whether a person is told of the people whom ``event`` names."""
+    """Tell whether a user is shown the people whom ``event`` names."""
     return bool(user.has_perms(_needed(event)))
 
 
 def caller_sees_people(request: Any, event: WebhookEvent) -> bool:
-    """The same for a caller of the API."""
+    """Tell whether a caller of the API is shown the people whom ``event`` names."""
     if isinstance(request.auth, ApiKey):
         return request.auth.may_act
     return sees_people(request.user, event)
@@ -48,11 +48,11 @@ def _needed(event: WebhookEvent) -> tuple[str, ...]:
 
 
 def masked_payload(text: str) -> str:
-    """A payload as JSON without people, its numbers as they were sent."""
+    """Mask the people in a payload; its numbers stay as they were sent."""
     return dumps(mask(json.loads(text, parse_float=Decimal)))
 
 
 def masked_words(words: str) -> str:
-    """An error or remark without what it quotes: its kind, or the field it is about."""
+    """Keep of an error or remark its kind, or the field it is about, without what it quotes."""
     kind, colon, _quoted = words.partition(": ")
     return f"{kind}: {MASK}" if colon else MASK if words else ""

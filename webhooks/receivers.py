@@ -16,11 +16,11 @@ from webhooks.reconciliation.store import store_orders
 
 @receiver(order_merged)
 def follow_the_survivor(*, duplicate_id: int, survivor_id: int, **_: Any) -> None:
-    """The events behind a row that is abandoned stand behind the one that stays."""
+    """Move the events of a duplicate row to the survivor."""
     WebhookEvent.objects.filter(order_id=duplicate_id).update(order_id=survivor_id)
 
 
 @receiver(order_read)
 def store_what_was_read(*, organization: Organization, infos: Sequence[JsonObject], **_: Any) -> None:
-    """What was read after a command enters the mirror as everything else does: through the inbox."""
+    """Store what was read after a command; it enters the mirror through the inbox, as all does."""
     store_orders(organization.iiko_id, infos, source=EventSource.COMMAND)

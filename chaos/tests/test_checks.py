@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chaos.checks import CHECKS, judge
-from chaos.evidence import Asked, Evidence, InboxRow, Sample, canonical
+from chaos.evidence import ClientRequest, Evidence, InboxRow, Sample, canonical
 
 CAFE = "6b1f2f0c-3d5e-4a7b-9c8d-0e1f2a3b4c5d"
 ORDER = "3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e8"
@@ -45,7 +45,7 @@ def row_of(number: int) -> InboxRow:
 
 
 def told_order() -> dict[str, Any]:
-    """An order that the POS refused: iiko says little of it."""
+    """Make an order that the POS refused: iiko says little of it."""
     return {
         "id": ORDER,
         "organizationId": CAFE,
@@ -104,13 +104,13 @@ def transaction(ident: int, kind: str, amount_minor: int) -> dict[str, Any]:
 
 
 def clean() -> Evidence:
-    """A run in which all holds."""
+    """Make the evidence of a run in which all holds."""
     asked = [
-        Asked(f"/api/v1/orders/1/{name}", body, f"key {ident}", 202, 1, ident, ORDER)
+        ClientRequest(f"/api/v1/orders/1/{name}", body, f"key {ident}", 202, 1, ident, ORDER)
         for ident, (name, body) in enumerate(ACTIONS, 1)
     ]
     moved = [
-        Asked(f"/api/v1/loyalty/{kind}", {}, f"money {ident}", 202, 1, ident)
+        ClientRequest(f"/api/v1/loyalty/{kind}", {}, f"money {ident}", 202, 1, ident)
         for ident, (kind, _) in enumerate(MONEY, 1)
     ]
     end = f"{(10_000 + sum(SIGNS[kind] * amount for kind, amount in MONEY)) / 100:.2f}"
@@ -140,117 +140,117 @@ def clean() -> Evidence:
 # --- one thing wrong ---------------------------------------------------------------------------------
 
 
-def lose_an_inbox_row(seen: Evidence) -> None:
-    del seen.inbox[3]
+def lose_an_inbox_row(evidence: Evidence) -> None:
+    del evidence.inbox[3]
 
 
-def count_a_repeat_too_few(seen: Evidence) -> None:
-    seen.acknowledged.append(message(3))
+def count_a_repeat_too_few(evidence: Evidence) -> None:
+    evidence.acknowledged.append(message(3))
 
 
-def leave_an_event_dead(seen: Evidence) -> None:
-    seen.inbox[3] = replace(seen.inbox[3], status="dead")
+def leave_an_event_dead(evidence: Evidence) -> None:
+    evidence.inbox[3] = replace(evidence.inbox[3], status="dead")
 
 
-def show_another_revision(seen: Evidence) -> None:
-    seen.shown_orders[ORDER]["revision"] = 16
+def show_another_revision(evidence: Evidence) -> None:
+    evidence.shown_orders[ORDER]["revision"] = 16
 
 
-def lose_an_order(seen: Evidence) -> None:
-    del seen.shown_orders[ORDER]
+def lose_an_order(evidence: Evidence) -> None:
+    del evidence.shown_orders[ORDER]
 
 
-def invent_an_order(seen: Evidence) -> None:
-    seen.shown_orders["nobody's"] = shown_order() | {"iiko_order_id": "nobody's"}
+def invent_an_order(evidence: Evidence) -> None:
+    evidence.shown_orders["nobody's"] = shown_order() | {"iiko_order_id": "nobody's"}
 
 
-def miss_a_stop(seen: Evidence) -> None:
-    seen.shown_stop_lists.clear()
+def miss_a_stop(evidence: Evidence) -> None:
+    evidence.shown_stop_lists.clear()
 
 
-def keep_a_stop_too_long(seen: Evidence) -> None:
-    seen.stop_lists.clear()
+def keep_a_stop_too_long(evidence: Evidence) -> None:
+    evidence.stop_lists.clear()
 
 
-def double_a_top_up(seen: Evidence) -> None:
-    seen.transactions.append(transaction(1, "topup", 500))
+def double_a_top_up(evidence: Evidence) -> None:
+    evidence.transactions.append(transaction(1, "topup", 500))
 
 
-def double_a_release(seen: Evidence) -> None:
-    seen.transactions.append(transaction(4, "cancel_hold", 100))
+def double_a_release(evidence: Evidence) -> None:
+    evidence.transactions.append(transaction(4, "cancel_hold", 100))
 
 
-def book_what_was_not_confirmed(seen: Evidence) -> None:
-    seen.operations[1]["state"] = "expired"
+def book_what_was_not_confirmed(evidence: Evidence) -> None:
+    evidence.operations[1]["state"] = "expired"
 
 
-def confirm_what_was_not_booked(seen: Evidence) -> None:
-    seen.transactions.pop(0)
+def confirm_what_was_not_booked(evidence: Evidence) -> None:
+    evidence.transactions.pop(0)
 
 
-def take_money_behind_the_ledger(seen: Evidence) -> None:
-    seen.balances[GUEST, WALLET] = seen.shown_balances[GUEST, WALLET] = "1.00"
+def take_money_behind_the_ledger(evidence: Evidence) -> None:
+    evidence.balances[GUEST, WALLET] = evidence.shown_balances[GUEST, WALLET] = "1.00"
 
 
-def show_an_old_balance(seen: Evidence) -> None:
-    seen.shown_balances[GUEST, WALLET] = "100.00"
+def show_an_old_balance(evidence: Evidence) -> None:
+    evidence.shown_balances[GUEST, WALLET] = "100.00"
 
 
-def lose_a_command(seen: Evidence) -> None:
-    del seen.commands[2]
+def lose_a_command(evidence: Evidence) -> None:
+    del evidence.commands[2]
 
 
-def leave_a_command_open(seen: Evidence) -> None:
-    seen.commands[2]["state"] = "sent"
+def leave_a_command_open(evidence: Evidence) -> None:
+    evidence.commands[2]["state"] = "sent"
 
 
-def lose_a_wallet_operation(seen: Evidence) -> None:
-    del seen.operations[6]
+def lose_a_wallet_operation(evidence: Evidence) -> None:
+    del evidence.operations[6]
 
 
-def send_a_command_twice(seen: Evidence) -> None:
-    seen.taken.append(seen.taken[0])
+def send_a_command_twice(evidence: Evidence) -> None:
+    evidence.taken.append(evidence.taken[0])
 
 
-def make_two_commands_of_one_request(seen: Evidence) -> None:
-    seen.commands[99] = {"id": 99, "state": "rejected"}
+def make_two_commands_of_one_request(evidence: Evidence) -> None:
+    evidence.commands[99] = {"id": 99, "state": "rejected"}
 
 
-def answer_two_requests_with_one_command(seen: Evidence) -> None:
-    seen.asked[1] = replace(seen.asked[1], id=1)
-    del seen.commands[2]
+def answer_two_requests_with_one_command(evidence: Evidence) -> None:
+    evidence.asked[1] = replace(evidence.asked[1], id=1)
+    del evidence.commands[2]
 
 
-def confirm_a_courier_that_iiko_never_had(seen: Evidence) -> None:
-    for state in seen.history:
+def confirm_a_courier_that_iiko_never_had(evidence: Evidence) -> None:
+    for state in evidence.history:
         state["courier_id"] = None
 
 
-def show_as_confirmed_for_a_moment(seen: Evidence) -> None:
-    seen.commands[5]["state"] = "rejected"
-    seen.shown_confirmed.add(5)
-    seen.history.pop()
+def show_as_confirmed_for_a_moment(evidence: Evidence) -> None:
+    evidence.commands[5]["state"] = "rejected"
+    evidence.shown_confirmed.add(5)
+    evidence.history.pop()
 
 
-def confirm_another_payment(seen: Evidence) -> None:
-    for state in seen.history:
+def confirm_another_payment(evidence: Evidence) -> None:
+    for state in evidence.history:
         state["payments"] = [["Cash", "10.00"]]
 
 
-def show_a_state_that_never_was(seen: Evidence) -> None:
-    seen.states_shown.add((ORDER, 1, "Delivered"))
+def show_a_state_that_never_was(evidence: Evidence) -> None:
+    evidence.states_shown.add((ORDER, 1, "Delivered"))
 
 
-def answer_with_an_internal_error(seen: Evidence) -> None:
-    seen.samples.append(Sample(1.0, "admin: orders", 500, 0.1))
+def answer_with_an_internal_error(evidence: Evidence) -> None:
+    evidence.samples.append(Sample(1.0, "admin: orders", 500, 0.1))
 
 
-def let_a_worker_give_up(seen: Evidence) -> None:
-    seen.ended_by_themselves.append("a worker ended with 1 during: disk full")
+def let_a_worker_give_up(evidence: Evidence) -> None:
+    evidence.ended_by_themselves.append("a worker ended with 1 during: disk full")
 
 
-def see_too_little(seen: Evidence) -> None:
-    seen.gaps.append("7 tries of webhooks were not seen")
+def see_too_little(evidence: Evidence) -> None:
+    evidence.gaps.append("7 tries of webhooks were not seen")
 
 
 KEPT = "every webhook answered 2xx is in the inbox"
@@ -307,10 +307,10 @@ def test_nothing_is_found_where_all_holds() -> None:
 
 @pytest.mark.parametrize(("spoil", "check", "breach"), SPOILED, ids=lambda one: getattr(one, "__name__", ""))
 def test_one_wrong_thing_is_named(spoil: Spoil, check: str, breach: str) -> None:
-    seen = clean()
-    spoil(seen)
+    evidence = clean()
+    spoil(evidence)
 
-    found = judge(seen)[check]
+    found = judge(evidence)[check]
 
     assert len(found) == 1
     assert breach in found[0]
@@ -322,18 +322,18 @@ def test_every_check_is_seen_to_fail() -> None:
 
 def test_repeats_that_reconciliation_had_brought_count_for_the_webhook() -> None:
     """What was read has the webhook's revision and another envelope; the webhook counts as its repeat."""
-    seen = clean()
-    seen.inbox[3] = replace(seen.inbox[3], message="read from iiko", duplicates=1)
+    evidence = clean()
+    evidence.inbox[3] = replace(evidence.inbox[3], message="read from iiko", duplicates=1)
 
-    assert judge(seen) == {name: [] for name in CHECKS}
+    assert judge(evidence) == {name: [] for name in CHECKS}
 
 
 def test_request_that_was_never_answered_may_have_made_a_command() -> None:
-    seen = clean()
-    seen.commands[99] = {"id": 99, "state": "rejected"}
-    seen.asked.append(Asked("/api/v1/orders/2/cancel", {}, "key 99", 0, 4, None, "another"))
+    evidence = clean()
+    evidence.commands[99] = {"id": 99, "state": "rejected"}
+    evidence.asked.append(ClientRequest("/api/v1/orders/2/cancel", {}, "key 99", 0, 4, None, "another"))
 
-    assert judge(seen) == {name: [] for name in CHECKS}
+    assert judge(evidence) == {name: [] for name in CHECKS}
 
 
 def test_empty_run_proves_nothing() -> None:

@@ -15,14 +15,14 @@ KILL = Injected("worker killed", "one of 2 workers, kill -9", began=30.0, ended=
 
 
 def watched(*samples: tuple[float, str, int, float]) -> Evidence:
-    seen = clean()
-    seen.samples = [Sample(*one) for one in samples]
-    seen.injected = [CUT, KILL]
-    return seen
+    evidence = clean()
+    evidence.samples = [Sample(*one) for one in samples]
+    evidence.injected = [CUT, KILL]
+    return evidence
 
 
 def test_unavailable_is_from_the_first_bad_question_to_the_next_good_answer() -> None:
-    seen = watched(
+    evidence = watched(
         (9.0, WEBHOOK, 200, 0.1),
         (11.0, WEBHOOK, 503, 4.0),
         (15.5, WEBHOOK, 0, 1.0),
@@ -31,12 +31,12 @@ def test_unavailable_is_from_the_first_bad_question_to_the_next_good_answer() ->
         (11.0, "admin: orders", 200, 7.0),
     )
 
-    assert unavailable(seen, CUT) == {"webhooks": 8.5, "API": 0.0, "admin": 7.0, "readyz": 0.0}
-    assert unavailable(seen, KILL) == {"webhooks": 0.2, "API": 0.0, "admin": 0.0, "readyz": 0.0}
+    assert unavailable(evidence, CUT) == {"webhooks": 8.5, "API": 0.0, "admin": 7.0, "readyz": 0.0}
+    assert unavailable(evidence, KILL) == {"webhooks": 0.2, "API": 0.0, "admin": 0.0, "readyz": 0.0}
 
 
 def test_readyz_history_tells_its_changes() -> None:
-    seen = watched(
+    evidence = watched(
         (5.0, "GET readyz", 200, 0.1),
         (6.0, "GET readyz", 200, 0.1),
         (11.0, "GET readyz", 503, 0.1),
@@ -44,14 +44,14 @@ def test_readyz_history_tells_its_changes() -> None:
         (19.0, "GET readyz", 200, 0.1),
     )
 
-    assert readyz_history(seen) == [(0.0, 200), (6.0, 503), (14.0, 200)]
+    assert readyz_history(evidence) == [(0.0, 200), (6.0, 503), (14.0, 200)]
 
 
 def test_report_tells_breaches_and_what_each_fault_cost() -> None:
-    seen = watched((11.0, "GET orders", 503, 2.0), (14.0, "GET orders", 200, 0.5))
-    answer_with_an_internal_error(seen)
+    evidence = watched((11.0, "GET orders", 503, 2.0), (14.0, "GET orders", 200, 0.5))
+    answer_with_an_internal_error(evidence)
 
-    report = Report(1.5, 7, 12.3, "a file system of its own", seen, judge(seen))
+    report = Report(1.5, 7, 12.3, "a file system of its own", evidence, judge(evidence))
 
     lines = str(report).splitlines()
     assert not report.is_clean
@@ -64,9 +64,9 @@ def test_report_tells_breaches_and_what_each_fault_cost() -> None:
 
 
 def test_clean_report_says_so_and_can_be_read_by_a_program() -> None:
-    seen = clean()
+    evidence = clean()
 
-    report = Report(1.5, 7, 12.3, "a file system of its own", seen, judge(seen))
+    report = Report(1.5, 7, 12.3, "a file system of its own", evidence, judge(evidence))
     told = json.loads(json.dumps(report.as_json()))
 
     assert str(report).splitlines()[-1] == "All holds."

@@ -87,17 +87,17 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     sees_orders = user.has_perm("orders.view_order")
     sees_events = user.has_perm("webhooks.view_webhookevent")
     sees_restaurants = user.has_perm("organizations.view_organization")
-    board = _Board(now) if sees_orders else None
+    open_orders = _OpenOrders(now) if sees_orders else None
     since = _a_day_ago(now) if sees_events else ""
     context |= {
         "title": _("Overview"),
-        "order_tiles": [*(board.tiles(now) if board else ()), *command_tiles(user, now)],
-        "status_tiles": board.statuses() if board else None,
+        "order_tiles": [*(open_orders.tiles(now) if open_orders else ()), *command_tiles(user, now)],
+        "status_tiles": open_orders.statuses() if open_orders else None,
         "inbox_tiles": inbox_tiles(now, since) if sees_events else None,
         "wrong_clocks": wrong_clocks() if sees_events else None,
         "types": event_types(now, since) if sees_events else None,
-        "board_tiles": board_tiles(user),
-        "restaurants": restaurants(now, board, sees_events=sees_events) if sees_restaurants else None,
+        "stop_list_and_shift_tiles": stop_list_and_shift_tiles(user),
+        "restaurants": restaurants(now, open_orders, sees_events=sees_events) if sees_restaurants else None,
         "sees_nothing": not (
             sees_orders or user.has_perm("orders.view_ordercommand") or sees_events or sees_restaurants
         ),
@@ -110,7 +110,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 # --- orders ----------------------------------------------------------------------------------------------
 
 
-class _Board:
+class _OpenOrders:
     """The open orders, counted once by restaurant and status."""
 
     def __init__(self, now: datetime) -> None:
@@ -123,7 +123,7 @@ class _Board:
             .annotate(
                 number=Count("pk"),
                 late=Count("pk", filter=Q(pk__in=Order.objects.open().late(now).values("pk"))),
-                troubled=Count("pk", filter=Q(problem__isnull=False)),
+                with_problem=Count("pk", filter=Q(problem__isnull=False)),
                 unknown=Count("pk", filter=Q(status__isnull=True, raw_status__isnull=False)),
                 sending=Count("pk", filter=Q(status__isnull=True, creation_status="InProgress")),
             )
@@ -139,7 +139,7 @@ class _Board:
     def tiles(self, now: datetime) -> list[Tile]:
         refused = bounded(Order.objects.refused_lately(now))
         number, late, sending = self.total("number"), self.total("late"), self.total("sending")
-        troubled, unknown = self.total("troubled"), self.total("unknown")
+        with_problem, unknown = self.total("with_problem"), self.total("unknown")
         # A title is read after its number.
         return [
             Tile(ngettext("open order", "open orders", _shown(number)), number, orders_url(state="open")),
@@ -165,8 +165,8 @@ class _Board:
                 "warn",
             ),
             Tile(
-                ngettext("open order with a problem", "open orders with a problem", _shown(troubled)),
-                troubled,
+                ngettext("open order with a problem", "open orders with a problem", _shown(with_problem)),
+                with_problem,
                 orders_url(state="problem"),
                 "warn",
             ),
@@ -205,7 +205,7 @@ def command_tiles(user: Any, now: datetime) -> list[Tile]:
     hanging = bounded(OrderCommandQuerySet.hanging(commands, now))
     tiles = [
         Tile(
-            ngettext("command waits for a person", "commands wait for a person", _shown(unsettled)),
+            ngettext("command needs attention", "commands need attention", _shown(unsettled)),
             unsettled,
             f"{url}?state=unsettled",
             "bad",
@@ -245,7 +245,7 @@ def orders_url(**parameters: str) -> str:
 # --- stop lists and shifts -----------------------------------------------------------------------------
 
 
-def board_tiles(user: Any) -> list[Tile]:
+def stop_list_and_shift_tiles(user: Any) -> list[Tile]:
     """Tell what is not to be had and who is at work, as far as the person may see either."""
     tiles = []
     if user.has_perm("organizations.view_stoplistitem"):
@@ -353,27 +353,27 @@ def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
 # --- restaurants -----------------------------------------------------------------------------------------
 
 
-def restaurants(now: datetime, board: _Board | None, *, sees_events: bool) -> list[dict[str, Any]]:
+def restaurants(now: datetime, open_orders: _OpenOrders | None, *, sees_events: bool) -> list[dict[str, Any]]:
     silent = TerminalGroup.objects.silent(now).select_related("organization")
     rows = Organization.objects.prefetch_related(
         Prefetch("terminal_groups", queryset=silent, to_attr="silent_groups")
     )
     if not sees_events:
-        return [_restaurant(organization, now, board) for organization in rows[:RESTAURANTS_SHOWN]]
+        return [_restaurant(organization, now, open_orders) for organization in rows[:RESTAURANTS_SHOWN]]
     configs = WebhookConfig.objects.only("pk", "organization").order_by("id")
     rows = rows.select_related("link_health", "order_sync").annotate(last_received=last_received("iiko_id"))
     rows = rows.prefetch_related(Prefetch("webhook_configs", queryset=configs, to_attr="configs"))
     shown = list(rows[:RESTAURANTS_SHOWN])
     missed = missed_orders([one.iiko_id for one in shown], since=now - timedelta(days=1), now=now)
     return [
-        _restaurant(organization, now, board)
+        _restaurant(organization, now, open_orders)
         | _heard(organization, now)
         | link_row(organization, missed.get(organization.iiko_id, 0), now)
         for organization in shown
     ]
 
 
-def _restaurant(organization: Any, now: datetime, board: _Board | None) -> dict[str, Any]:
+def _restaurant(organization: Any, now: datetime, open_orders: _OpenOrders | None) -> dict[str, Any]:
     ident = organization.iiko_id
     row: dict[str, Any] = {
         "name": organization.name,
@@ -383,11 +383,11 @@ def _restaurant(organization: Any, now: datetime, board: _Board | None) -> dict[
         "clock": f"{now.astimezone(organization.zone()):%H:%M}",
         "offset": offset_text(now, organization.zone()),
     }
-    if board is not None:
+    if open_orders is not None:
         row |= {
-            "open": count_text(board.total("number", organization_id=ident)),
+            "open": count_text(open_orders.total("number", organization_id=ident)),
             "open_url": orders_url(state="open", organization=ident),
-            "late": board.total("late", organization_id=ident),
+            "late": open_orders.total("late", organization_id=ident),
             "late_url": orders_url(state="late_now", organization=ident),
         }
     return row

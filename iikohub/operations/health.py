@@ -34,7 +34,7 @@ _LOOK_EVERY_S = 1.0
 @csrf_exempt
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """This process answers; nothing else is asked."""
+    """Answer that this process runs; nothing else is asked."""
     return JsonResponse({"status": "ok"})
 
 
@@ -48,7 +48,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def _clock_warning() -> dict[str, object]:
-    """What is said of a clock that is wrong: no reason to turn requests away, the hub does not go by it."""
+    """Describe a clock that is wrong: no reason to turn requests away, the hub does not go by it."""
     skew_s = db_clock.skew_s()
     if not db_clock.is_skewed(skew_s):
         return {}

@@ -127,7 +127,7 @@ HTTPS = {"x-forwarded-proto": "https"}
 
 @pytest.fixture
 def on_a_port(settings: LazySettings, db: None) -> None:
-    """The hub as it starts with the address of ``ON_A_PORT``."""
+    """Start the hub with the address of ``ON_A_PORT``."""
     address = ON_A_PORT["WEBHOOK_BASE_URL"]
     settings.WEBHOOK_BASE_URL = address
     settings.SECURE_HTTPS = settings.CSRF_COOKIE_SECURE = True

@@ -51,7 +51,7 @@ def run(command: str, *arguments: str | Path) -> str:
 
 
 def refused(command: str, *arguments: str | Path) -> str:
-    """The sentence of a refusal, of which the database shows nothing."""
+    """Return the sentence of a refusal, of which the database shows nothing."""
     before = facts()
     with pytest.raises(CommandError) as refusal:
         run(command, *arguments)

@@ -240,7 +240,7 @@ def test_commands_that_it_needs_attention_at_lead_to_their_list(chief: Client) -
             order=order, kind=CommandKind.APPLY_DISCOUNT, state=state, created_at=timezone.now()
         )
 
-    number, url = tiles(chief)["действие ждёт человека"]
+    number, url = tiles(chief)["действие требует внимания"]
 
     assert (number, url) == ("1", "/admin/orders/ordercommand/?state=unsettled")
     assert len(rows(chief.get(url))) == 1
@@ -258,10 +258,10 @@ def test_tile_of_commands_is_for_those_who_see_commands(client: Client) -> None:
         created_at=timezone.now(),
     )
     user = sign_in(client, "orders.view_order")
-    assert "действие ждёт человека" not in text(client.get(HOME))
+    assert "действие требует внимания" not in text(client.get(HOME))
 
     user.user_permissions.add(Permission.objects.get(codename="view_ordercommand"))
-    assert "действие ждёт человека" in text(client.get(HOME))
+    assert "действие требует внимания" in text(client.get(HOME))
 
 
 def test_wrong_clocks_are_told_with_the_next_step(chief: Client) -> None:

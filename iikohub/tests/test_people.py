@@ -208,7 +208,7 @@ def test_group_that_may_more_is_not_changed_or_deleted(client: Client) -> None:
 
 
 def strong(kind: str) -> User:
-    """An account that an operator's helper must not reach."""
+    """Make an account that an operator's helper must not reach."""
     user = User.objects.create_user("strong", password=PASSWORD, is_staff=True)
     if kind == "superuser":
         User.objects.filter(pk=user.pk).update(is_superuser=True)

@@ -24,7 +24,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    """Generated as `manage.py spectacular` does, warnings counting as errors."""
+    """Generate the schema as `manage.py spectacular` does, warnings counting as errors."""
     out = StringIO()
     call_command("spectacular", validate=True, fail_on_warn=True, format="openapi-json", stdout=out)
     described: dict[str, Any] = json.loads(out.getvalue())

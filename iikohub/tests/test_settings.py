@@ -63,7 +63,7 @@ def settings(**environment: str) -> dict[str, Any]:
 
 
 def complaint(**environment: str) -> str:
-    """The last line of stderr: what an operator reads."""
+    """Return the last line of stderr: what an operator reads."""
     done = start(**environment)
     assert done.returncode != 0
     return done.stderr.strip().splitlines()[-1]

@@ -15,7 +15,7 @@ from loyalty.models import LoyaltyOperation
 from loyalty.wallets import dispatch
 from organizations.models.organization import Organization
 from tests.builders import ORGANIZATION_ID, authorized, make_key, make_organization
-from tests.played_iiko import PlayedIiko, linked
+from tests.simulated_iiko import SimulatedIiko, linked
 
 GUEST_ID = "55667788-99aa-4bbc-8dde-eff001122334"
 WALLET_ID = "aa11bb22-cc33-4d44-9e55-ff6677889900"
@@ -83,7 +83,7 @@ def page(*transactions: dict[str, Any]) -> dict[str, Any]:
     return {"transactions": list(transactions), "pageNumber": 0, "pageSize": 1000}
 
 
-def loyal_restaurant(iiko: PlayedIiko, balance: str = "100.00", **changes: Any) -> Organization:
+def loyal_restaurant(iiko: SimulatedIiko, balance: str = "100.00", **changes: Any) -> Organization:
     """A restaurant with a link, whose guest has so much in the wallet."""
     iiko.answers(INFO, guest(balance))
     return linked(make_organization(**changes))

@@ -46,7 +46,7 @@ from tests.builders import (
     post,
 )
 from tests.pages import markup, rows, sign_in, sign_in_superuser, text
-from tests.played_iiko import PlayedIiko, refusal
+from tests.simulated_iiko import SimulatedIiko, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ DIFFERENCES = "/admin/loyalty/balancedifference/"
 VIEW = ("loyalty.view_customer", "loyalty.view_loyaltyoperation")
 
 
-def known_guest(iiko: PlayedIiko, balance: str = "100.00") -> Wallet:
+def known_guest(iiko: SimulatedIiko, balance: str = "100.00") -> Wallet:
     organization = loyal_restaurant(iiko, balance)
     now = timezone.now()
     find_customer(organization=organization, way=Way.PHONE, value=PHONE, requested_by="test", now=now)
@@ -81,7 +81,7 @@ def fill(client: Client, url: str, **fields: str) -> Any:
 # --- finding -----------------------------------------------------------------------------------------
 
 
-def test_guest_is_found_in_iiko_and_shown(client: Client, iiko: PlayedIiko) -> None:
+def test_guest_is_found_in_iiko_and_shown(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "1651.07")
     sign_in(client, *VIEW)
 
@@ -96,7 +96,7 @@ def test_guest_is_found_in_iiko_and_shown(client: Client, iiko: PlayedIiko) -> N
     assert PHONE not in said
 
 
-def test_guest_that_iiko_does_not_know_is_said_so(client: Client, iiko: PlayedIiko) -> None:
+def test_guest_that_iiko_does_not_know_is_said_so(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, NOT_FOUND, status=400)
@@ -107,7 +107,7 @@ def test_guest_that_iiko_does_not_know_is_said_so(client: Client, iiko: PlayedIi
     assert not Customer.objects.exists()
 
 
-def test_phones_are_shown_with_the_permission_alone(client: Client, iiko: PlayedIiko) -> None:
+def test_phones_are_shown_with_the_permission_alone(client: Client, iiko: SimulatedIiko) -> None:
     wallet = known_guest(iiko)
     sign_in(client, *VIEW, "loyalty.view_personal_data")
 
@@ -115,7 +115,7 @@ def test_phones_are_shown_with_the_permission_alone(client: Client, iiko: Played
     assert PHONE in rows(client.get(f"{GUESTS}?q=89030000011"))[0]
 
 
-def test_balances_are_read_again_on_demand(client: Client, iiko: PlayedIiko) -> None:
+def test_balances_are_read_again_on_demand(client: Client, iiko: SimulatedIiko) -> None:
     wallet = known_guest(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, guest("77.00"))
@@ -139,7 +139,7 @@ def test_balances_are_read_again_on_demand(client: Client, iiko: PlayedIiko) -> 
     ],
 )
 def test_money_moves_after_a_confirmation(
-    client: Client, iiko: PlayedIiko, verb: str, permission: str, operation: str
+    client: Client, iiko: SimulatedIiko, verb: str, permission: str, operation: str
 ) -> None:
     wallet = known_guest(iiko)
     sign_in(client, *VIEW, permission)
@@ -158,7 +158,7 @@ def test_money_moves_after_a_confirmation(
 
 
 @pytest.mark.parametrize("verb", ["topup", "withdraw", "hold"])
-def test_each_action_has_its_permission(client: Client, iiko: PlayedIiko, verb: str) -> None:
+def test_each_action_has_its_permission(client: Client, iiko: SimulatedIiko, verb: str) -> None:
     wallet = known_guest(iiko)
     others = {"topup", "withdraw", "hold"} - {verb}
     sign_in(client, *VIEW, *(f"loyalty.{other}_wallet" for other in others))
@@ -176,7 +176,9 @@ def test_each_action_has_its_permission(client: Client, iiko: PlayedIiko, verb: 
     "fields",
     [{"amount": "25"}, {"reason": "x"}, {"amount": "-1", "reason": "x"}, {"amount": "1.001", "reason": "x"}],
 )
-def test_amount_and_reason_are_obligatory(client: Client, iiko: PlayedIiko, fields: dict[str, str]) -> None:
+def test_amount_and_reason_are_obligatory(
+    client: Client, iiko: SimulatedIiko, fields: dict[str, str]
+) -> None:
     wallet = known_guest(iiko)
     sign_in(client, *VIEW, "loyalty.topup_wallet")
 
@@ -187,7 +189,7 @@ def test_amount_and_reason_are_obligatory(client: Client, iiko: PlayedIiko, fiel
     assert not LoyaltyOperation.objects.exists()
 
 
-def test_too_much_is_refused_with_the_reason(client: Client, iiko: PlayedIiko) -> None:
+def test_too_much_is_refused_with_the_reason(client: Client, iiko: SimulatedIiko) -> None:
     wallet = known_guest(iiko, "10.00")
     sign_in(client, *VIEW, "loyalty.withdraw_wallet")
     question = fill(client, page_of(wallet, "withdraw"), amount="25", reason="x")
@@ -199,7 +201,7 @@ def test_too_much_is_refused_with_the_reason(client: Client, iiko: PlayedIiko) -
 
 
 def test_hold_is_for_the_order_that_is_named_and_released_by_a_person(
-    client: Client, iiko: PlayedIiko
+    client: Client, iiko: SimulatedIiko
 ) -> None:
     wallet = known_guest(iiko)
     post(client, [cloud_event()])
@@ -231,7 +233,7 @@ def test_ids_of_the_page_of_guests_are_each_of_one_field(client: Client) -> None
 
 @pytest.mark.parametrize(("verb", "is_told"), [("topup", False), ("withdraw", False), ("hold", True)])
 def test_what_becomes_of_a_hold_is_said_of_holds_alone(
-    client: Client, iiko: PlayedIiko, verb: str, is_told: bool
+    client: Client, iiko: SimulatedIiko, verb: str, is_told: bool
 ) -> None:
     wallet = known_guest(iiko)
     sign_in_superuser(client)
@@ -242,7 +244,7 @@ def test_what_becomes_of_a_hold_is_said_of_holds_alone(
     assert ("goes back when its order is cancelled" in page) is is_told
 
 
-def test_order_that_is_not_there_is_an_error_of_the_field(client: Client, iiko: PlayedIiko) -> None:
+def test_order_that_is_not_there_is_an_error_of_the_field(client: Client, iiko: SimulatedIiko) -> None:
     wallet = known_guest(iiko)
     sign_in(client, *VIEW, "loyalty.hold_wallet")
 
@@ -255,7 +257,9 @@ def test_order_that_is_not_there_is_an_error_of_the_field(client: Client, iiko: 
 @pytest.mark.parametrize(
     ("amount", "minor"), [("25,5", 2550), ("1 520,50", 152050), ("1\xa0520.5", 152050), ("7", 700)]
 )
-def test_amount_is_read_as_people_write_it(client: Client, iiko: PlayedIiko, amount: str, minor: int) -> None:
+def test_amount_is_read_as_people_write_it(
+    client: Client, iiko: SimulatedIiko, amount: str, minor: int
+) -> None:
     wallet = known_guest(iiko)
     sign_in(client, *VIEW, "loyalty.topup_wallet")
 
@@ -266,7 +270,9 @@ def test_amount_is_read_as_people_write_it(client: Client, iiko: PlayedIiko, amo
 
 
 @pytest.mark.parametrize("amount", ["1,500", "1.500", "1.520,50", "1e3", "+5", "0", "NaN", "9" * 20])
-def test_amount_that_means_two_things_is_not_guessed(client: Client, iiko: PlayedIiko, amount: str) -> None:
+def test_amount_that_means_two_things_is_not_guessed(
+    client: Client, iiko: SimulatedIiko, amount: str
+) -> None:
     wallet = known_guest(iiko)
     sign_in(client, *VIEW, "loyalty.topup_wallet")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
@@ -281,7 +287,9 @@ def test_amount_that_means_two_things_is_not_guessed(client: Client, iiko: Playe
     assert not LoyaltyOperation.objects.exists()
 
 
-def test_form_that_was_sent_and_changed_is_not_a_second_operation(client: Client, iiko: PlayedIiko) -> None:
+def test_form_that_was_sent_and_changed_is_not_a_second_operation(
+    client: Client, iiko: SimulatedIiko
+) -> None:
     wallet = known_guest(iiko)
     sign_in(client, *VIEW, "loyalty.topup_wallet")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
@@ -295,7 +303,7 @@ def test_form_that_was_sent_and_changed_is_not_a_second_operation(client: Client
     assert LoyaltyOperation.objects.count() == 1
 
 
-def test_nothing_moves_by_opening_a_page_or_without_its_token(client: Client, iiko: PlayedIiko) -> None:
+def test_nothing_moves_by_opening_a_page_or_without_its_token(client: Client, iiko: SimulatedIiko) -> None:
     wallet = known_guest(iiko)
     iiko.answers(HOLD, {})
     move(client, "hold", "1")
@@ -322,7 +330,7 @@ def test_nothing_moves_by_opening_a_page_or_without_its_token(client: Client, ii
     assert len(iiko.operations()) == asked
 
 
-def test_page_tells_what_an_operation_waits_for(client: Client, iiko: PlayedIiko) -> None:
+def test_page_tells_what_an_operation_waits_for(client: Client, iiko: SimulatedIiko) -> None:
     known_guest(iiko)
     iiko.answers(TOPUP, refusal("late"), status=408)
     iiko.answers(BY_DATE, page())
@@ -340,7 +348,7 @@ def test_page_tells_what_an_operation_waits_for(client: Client, iiko: PlayedIiko
     assert "waits for" not in looked_for
 
 
-def test_hold_tells_what_became_of_it(client: Client, iiko: PlayedIiko) -> None:
+def test_hold_tells_what_became_of_it(client: Client, iiko: SimulatedIiko) -> None:
     known_guest(iiko)
     post(client, [cloud_event()])
     drain()
@@ -360,7 +368,7 @@ def test_hold_tells_what_became_of_it(client: Client, iiko: PlayedIiko) -> None:
     assert "given back" in told()
 
 
-def test_end_that_tells_nothing_is_shown_as_that(client: Client, iiko: PlayedIiko) -> None:
+def test_end_that_tells_nothing_is_shown_as_that(client: Client, iiko: SimulatedIiko) -> None:
     known_guest(iiko)
     move(client, "topup", "1")
     LoyaltyOperation.objects.update(
@@ -378,7 +386,7 @@ def test_end_that_tells_nothing_is_shown_as_that(client: Client, iiko: PlayedIik
 # --- lists -------------------------------------------------------------------------------------------
 
 
-def test_ledger_is_listed_filtered_and_told(client: Client, iiko: PlayedIiko) -> None:
+def test_ledger_is_listed_filtered_and_told(client: Client, iiko: SimulatedIiko) -> None:
     wallet = known_guest(iiko)
     iiko.answers(TOPUP, {})
     move(client, "topup", "25.50")
@@ -395,7 +403,7 @@ def test_ledger_is_listed_filtered_and_told(client: Client, iiko: PlayedIiko) ->
 
 
 def test_lists_ask_the_database_the_same_however_long_they_are(
-    client: Client, iiko: PlayedIiko, django_assert_max_num_queries: Any
+    client: Client, iiko: SimulatedIiko, django_assert_max_num_queries: Any
 ) -> None:
     known_guest(iiko)
     for _ in range(5):
@@ -410,7 +418,7 @@ def test_lists_ask_the_database_the_same_however_long_they_are(
             assert len(rows(client.get(url))) >= 1
 
 
-def test_balance_is_read_again_once_money_was_moved(client: Client, iiko: PlayedIiko) -> None:
+def test_balance_is_read_again_once_money_was_moved(client: Client, iiko: SimulatedIiko) -> None:
     sign_in(client, *VIEW)
     wallet = known_guest(iiko)
     card = f"{GUESTS}{wallet.customer_id}/change/"

@@ -24,7 +24,7 @@ from loyalty.tests.played_loyalty import (
     work,
 )
 from loyalty.wallets.balance_check import check_all
-from tests.played_iiko import PlayedIiko, refusal
+from tests.simulated_iiko import SimulatedIiko, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ def later() -> object:
     return timezone.now() + timedelta(hours=1)
 
 
-def topped_up(client: Client, iiko: PlayedIiko) -> LoyaltyOperation:
+def topped_up(client: Client, iiko: SimulatedIiko) -> LoyaltyOperation:
     loyal_restaurant(iiko, "100.00")
     iiko.answers(TOPUP, {})
     move(client, "topup", "25.50")
@@ -48,7 +48,9 @@ def check() -> list[tuple[str, int | None, int | None]]:
     return list(BalanceDifference.objects.order_by("id").values_list("kind", "expected_minor", "found_minor"))
 
 
-def test_books_that_agree_are_silent_and_the_transaction_is_noted(client: Client, iiko: PlayedIiko) -> None:
+def test_books_that_agree_are_silent_and_the_transaction_is_noted(
+    client: Client, iiko: SimulatedIiko
+) -> None:
     done = topped_up(client, iiko)
     iiko.answers(BY_DATE, page(moved("25.50", f"[{done.marker}] подарок")))
 
@@ -56,7 +58,7 @@ def test_books_that_agree_are_silent_and_the_transaction_is_noted(client: Client
     assert newest().transaction_id == "c0ffee00-0000-4000-8000-000000000001"
 
 
-def test_done_for_the_hub_but_not_for_iiko(client: Client, iiko: PlayedIiko) -> None:
+def test_done_for_the_hub_but_not_for_iiko(client: Client, iiko: SimulatedIiko) -> None:
     topped_up(client, iiko)
     iiko.answers(BY_DATE, page())
 
@@ -64,7 +66,7 @@ def test_done_for_the_hub_but_not_for_iiko(client: Client, iiko: PlayedIiko) -> 
     assert check() == [("missing", 2550, None)]  # once, however often it is seen
 
 
-def test_carried_out_twice(client: Client, iiko: PlayedIiko) -> None:
+def test_carried_out_twice(client: Client, iiko: SimulatedIiko) -> None:
     done = topped_up(client, iiko)
     comment = f"[{done.marker}]"
     second = moved("25.50", comment, id="c0ffee00-0000-4000-8000-000000000002", revision=1001)
@@ -73,7 +75,7 @@ def test_carried_out_twice(client: Client, iiko: PlayedIiko) -> None:
     assert check() == [("twice", 2550, 5100)]
 
 
-def test_balance_that_no_transaction_explains(client: Client, iiko: PlayedIiko) -> None:
+def test_balance_that_no_transaction_explains(client: Client, iiko: SimulatedIiko) -> None:
     done = topped_up(client, iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, guest("999.00"))
@@ -82,7 +84,7 @@ def test_balance_that_no_transaction_explains(client: Client, iiko: PlayedIiko) 
     assert check() == [("balance", 12550, 99900)]
 
 
-def test_balance_is_not_judged_while_money_moves(client: Client, iiko: PlayedIiko) -> None:
+def test_balance_is_not_judged_while_money_moves(client: Client, iiko: SimulatedIiko) -> None:
     done = topped_up(client, iiko)
     mine = moved("25.50", f"[{done.marker}]")
     at_the_pos = moved("-5", "", id="c0ffee00-0000-4000-8000-000000000003", revision=1001)
@@ -92,7 +94,7 @@ def test_balance_is_not_judged_while_money_moves(client: Client, iiko: PlayedIik
     assert check() == []
 
 
-def test_balance_that_changes_without_any_transaction(client: Client, iiko: PlayedIiko) -> None:
+def test_balance_that_changes_without_any_transaction(client: Client, iiko: SimulatedIiko) -> None:
     topped_up(client, iiko)
     LoyaltyOperation.objects.update(state=OperationState.EXPIRED)
     iiko.answers(BY_DATE, page())
@@ -105,7 +107,9 @@ def test_balance_that_changes_without_any_transaction(client: Client, iiko: Play
     assert [one.kind for one in BalanceDifference.objects.all()] == ["balance"]
 
 
-def test_what_was_taken_for_not_done_is_confirmed_when_it_turns_up(client: Client, iiko: PlayedIiko) -> None:
+def test_what_was_taken_for_not_done_is_confirmed_when_it_turns_up(
+    client: Client, iiko: SimulatedIiko
+) -> None:
     done = topped_up(client, iiko)
     LoyaltyOperation.objects.update(state=OperationState.EXPIRED, confirmed_by="", error_code="not_done")
     iiko.answers(BY_DATE, page(moved("25.50", f"[{done.marker}]")))
@@ -115,7 +119,7 @@ def test_what_was_taken_for_not_done_is_confirmed_when_it_turns_up(client: Clien
     assert timeline(newest())[-1] == ("expired", "confirmed")
 
 
-def test_mark_of_a_ledger_that_is_not_ours(client: Client, iiko: PlayedIiko) -> None:
+def test_mark_of_a_ledger_that_is_not_ours(client: Client, iiko: SimulatedIiko) -> None:
     done = topped_up(client, iiko)
     foreign = moved("-7", "[hub:00000000deadbeef]", id="c0ffee00-0000-4000-8000-000000000009", revision=999)
     iiko.answers(BY_DATE, page(foreign, moved("25.50", f"[{done.marker}]")))
@@ -123,7 +127,7 @@ def test_mark_of_a_ledger_that_is_not_ours(client: Client, iiko: PlayedIiko) -> 
     assert check() == [("unexpected", None, -700)]
 
 
-def test_guest_that_cannot_be_read_is_left_for_tomorrow(client: Client, iiko: PlayedIiko) -> None:
+def test_guest_that_cannot_be_read_is_left_for_tomorrow(client: Client, iiko: SimulatedIiko) -> None:
     topped_up(client, iiko)
     iiko.answers(BY_DATE, refusal("no"), status=400)
 

@@ -34,7 +34,7 @@ from tests.builders import (
     make_other_organization,
 )
 from tests.pages import sign_in
-from tests.played_iiko import PlayedIiko, refusal
+from tests.simulated_iiko import SimulatedIiko, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,7 @@ def find(client: Client, key: str | None = None, **query: str) -> Any:
     )
 
 
-def test_guest_is_found_by_phone_with_live_balances(client: Client, iiko: PlayedIiko) -> None:
+def test_guest_is_found_by_phone_with_live_balances(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "1651.07")
 
     answer = find(client, make_key(), phone="8 (903) 000-00-11")
@@ -77,7 +77,7 @@ def test_guest_is_found_by_phone_with_live_balances(client: Client, iiko: Played
     ],
 )
 def test_guest_is_found_in_other_ways(
-    client: Client, iiko: PlayedIiko, query: dict[str, str], asked: dict[str, str]
+    client: Client, iiko: SimulatedIiko, query: dict[str, str], asked: dict[str, str]
 ) -> None:
     loyal_restaurant(iiko)
 
@@ -87,7 +87,7 @@ def test_guest_is_found_in_other_ways(
     assert iiko.bodies(INFO) == [{"organizationId": ORGANIZATION_ID} | asked]
 
 
-def test_card_is_looked_for_by_its_track_too(client: Client, iiko: PlayedIiko) -> None:
+def test_card_is_looked_for_by_its_track_too(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, NOT_FOUND, status=400)
@@ -97,7 +97,7 @@ def test_card_is_looked_for_by_its_track_too(client: Client, iiko: PlayedIiko) -
     assert [body["type"] for body in iiko.bodies(INFO)] == ["cardNumber", "cardTrack"]
 
 
-def test_balance_is_read_again_once_the_hub_moved_money(client: Client, iiko: PlayedIiko) -> None:
+def test_balance_is_read_again_once_the_hub_moved_money(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
     key = make_key()
     find(client, key, phone=PHONE)
@@ -110,14 +110,14 @@ def test_balance_is_read_again_once_the_hub_moved_money(client: Client, iiko: Pl
     assert find(client, key, phone=PHONE).json()["wallets"][0]["balance_minor"] == 10500
 
 
-def test_part_of_a_kopeck_cannot_be_spent_and_is_kept(client: Client, iiko: PlayedIiko) -> None:
+def test_part_of_a_kopeck_cannot_be_spent_and_is_kept(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "99.999")
 
     assert find(client, make_key(), phone=PHONE).json()["wallets"][0]["balance_minor"] == 9999
     assert str(Wallet.objects.get().balance) == "99.999000"
 
 
-def test_unknown_guest_is_404(client: Client, iiko: PlayedIiko) -> None:
+def test_unknown_guest_is_404(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, NOT_FOUND, status=400)
@@ -128,7 +128,7 @@ def test_unknown_guest_is_404(client: Client, iiko: PlayedIiko) -> None:
     assert not Customer.objects.exists()
 
 
-def test_no_loyalty_and_another_refusal_are_told_apart(client: Client, iiko: PlayedIiko) -> None:
+def test_no_loyalty_and_another_refusal_are_told_apart(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, refusal("Что-то не так", "Odd"), status=400)
@@ -146,14 +146,14 @@ def test_no_loyalty_and_another_refusal_are_told_apart(client: Client, iiko: Pla
 @pytest.mark.parametrize(
     "query", [{}, {"phone": PHONE, "email": "a@b.c"}, {"phone": PHONE, "name": "x"}, {"phone": "нет"}]
 )
-def test_search_is_by_exactly_one_way(client: Client, iiko: PlayedIiko, query: dict[str, str]) -> None:
+def test_search_is_by_exactly_one_way(client: Client, iiko: SimulatedIiko, query: dict[str, str]) -> None:
     loyal_restaurant(iiko)
 
     assert find(client, make_key(), **query).status_code in (400, 422)
     assert iiko.bodies(INFO) == []
 
 
-def test_restaurant_out_of_scope_is_not_asked(client: Client, iiko: PlayedIiko) -> None:
+def test_restaurant_out_of_scope_is_not_asked(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     make_other_organization()
 
@@ -162,7 +162,7 @@ def test_restaurant_out_of_scope_is_not_asked(client: Client, iiko: PlayedIiko) 
 
 
 def test_phones_cannot_be_tried_one_after_the_other(
-    client: Client, iiko: PlayedIiko, settings: LazySettings
+    client: Client, iiko: SimulatedIiko, settings: LazySettings
 ) -> None:
     settings.API_ACTIONS_PER_MINUTE = 2
     loyal_restaurant(iiko)
@@ -177,7 +177,7 @@ def test_phones_cannot_be_tried_one_after_the_other(
     assert len(iiko.bodies(INFO)) == answers.count(404)
 
 
-def test_people_are_masked_for_readers(client: Client, iiko: PlayedIiko) -> None:
+def test_people_are_masked_for_readers(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     _row, key = create_api_key(name="reader", organization_ids=[], may_act=False)
 
@@ -190,14 +190,14 @@ def test_people_are_masked_for_readers(client: Client, iiko: PlayedIiko) -> None
         assert told["cards"] == [{"number": "•••0011", "track": "•••"}]
 
 
-def test_people_with_the_permission_see_all(client: Client, iiko: PlayedIiko) -> None:
+def test_people_with_the_permission_see_all(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     sign_in(client, "loyalty.view_customer", "loyalty.view_personal_data")
 
     assert find(client, phone=PHONE).json()["phone"] == PHONE
 
 
-def test_person_without_permission_sees_nothing(client: Client, iiko: PlayedIiko) -> None:
+def test_person_without_permission_sees_nothing(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     sign_in(client, "orders.view_order")
 
@@ -205,7 +205,7 @@ def test_person_without_permission_sees_nothing(client: Client, iiko: PlayedIiko
     assert iiko.bodies(INFO) == []
 
 
-def test_older_answer_does_not_undo_a_newer_one(client: Client, iiko: PlayedIiko) -> None:
+def test_older_answer_does_not_undo_a_newer_one(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
     find(client, make_key(), phone=PHONE)
     later = timezone.now().replace(year=2099)

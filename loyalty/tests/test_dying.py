@@ -35,7 +35,7 @@ from loyalty.tests.played_loyalty import (
 from loyalty.wallets import dispatch
 from loyalty.wallets.dispatch import ABSENT_AFTER, CALL_LEASE, LEASE
 from organizations.models.connection import IikoPause, IikoToken
-from tests.played_iiko import IIKO, PlayedIiko, refusal
+from tests.simulated_iiko import IIKO, SimulatedIiko, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +44,7 @@ class Dead(BaseException):
     """The process ends here."""
 
 
-def calls_back(iiko: PlayedIiko, operation: str, do: Any, body: str = "{}", status: int = 200) -> None:
+def calls_back(iiko: SimulatedIiko, operation: str, do: Any, body: str = "{}", status: int = 200) -> None:
     """Let something happen in the middle of a call."""
 
     def answer(_request: object) -> tuple[int, dict[str, str], str]:
@@ -73,7 +73,7 @@ def look_after(clock: HandClock, span: timedelta, state: OperationState) -> Call
 
 
 def test_death_before_the_call_leaves_it_pending_and_costs_a_short_wait(
-    client: Client, iiko: PlayedIiko
+    client: Client, iiko: SimulatedIiko
 ) -> None:
     loyal_restaurant(iiko)
     clock = HandClock()
@@ -96,7 +96,7 @@ def test_death_before_the_call_leaves_it_pending_and_costs_a_short_wait(
     assert timedelta(minutes=1) > LEASE
 
 
-def test_death_while_a_token_is_asked_for_leaves_it_pending(client: Client, iiko: PlayedIiko) -> None:
+def test_death_while_a_token_is_asked_for_leaves_it_pending(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, {})
     move(client, "topup", "1")
@@ -113,7 +113,7 @@ def test_death_while_a_token_is_asked_for_leaves_it_pending(client: Client, iiko
     assert len(iiko.bodies(TOPUP)) == 1
 
 
-def test_death_at_the_call_stays_unknown_and_is_never_sent_again(client: Client, iiko: PlayedIiko) -> None:
+def test_death_at_the_call_stays_unknown_and_is_never_sent_again(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     clock = HandClock()
     move(client, "topup", "25.50")
@@ -132,7 +132,7 @@ def test_death_at_the_call_stays_unknown_and_is_never_sent_again(client: Client,
     assert len(iiko.bodies(TOPUP)) == 1
 
 
-def test_worker_is_called_at_the_moment_a_lease_ends(client: Client, iiko: PlayedIiko) -> None:
+def test_worker_is_called_at_the_moment_a_lease_ends(client: Client, iiko: SimulatedIiko) -> None:
     """Nobody waits for a sweep, whether the worker died while reading or at the call."""
     loyal_restaurant(iiko)
     clock = HandClock()
@@ -175,7 +175,7 @@ def called_at(operation: LoyaltyOperation) -> list[Any]:
 # --- being slow --------------------------------------------------------------------------------------
 
 
-def test_worker_that_outslept_its_lease_sends_nothing(client: Client, iiko: PlayedIiko) -> None:
+def test_worker_that_outslept_its_lease_sends_nothing(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     clock = HandClock()
     move(client, "withdraw", "25.50")
@@ -189,7 +189,7 @@ def test_worker_that_outslept_its_lease_sends_nothing(client: Client, iiko: Play
     assert iiko.bodies(CHARGEOFF) == []
 
 
-def test_worker_that_was_overtaken_sends_nothing(client: Client, iiko: PlayedIiko) -> None:
+def test_worker_that_was_overtaken_sends_nothing(client: Client, iiko: SimulatedIiko) -> None:
     """A second worker takes the operation, sends it and is told yes, all while the first one reads."""
     loyal_restaurant(iiko)
     clock = HandClock()
@@ -213,7 +213,7 @@ def test_worker_that_was_overtaken_sends_nothing(client: Client, iiko: PlayedIik
     assert timeline(done) == [("", "pending"), ("pending", "sent"), ("sent", "confirmed")]
 
 
-def test_answer_that_came_after_the_lease_counts(client: Client, iiko: PlayedIiko) -> None:
+def test_answer_that_came_after_the_lease_counts(client: Client, iiko: SimulatedIiko) -> None:
     """While one waits for the answer another takes it for dead and begins to look."""
     loyal_restaurant(iiko)
     clock = HandClock()
@@ -227,7 +227,7 @@ def test_answer_that_came_after_the_lease_counts(client: Client, iiko: PlayedIik
     assert (done.state, done.confirmed_by) == (OperationState.CONFIRMED, "answer")
 
 
-def test_refusal_that_came_after_the_lease_counts(client: Client, iiko: PlayedIiko) -> None:
+def test_refusal_that_came_after_the_lease_counts(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     clock = HandClock()
     move(client, "topup", "25.50")
@@ -241,7 +241,7 @@ def test_refusal_that_came_after_the_lease_counts(client: Client, iiko: PlayedIi
     assert (done.state, done.error_code, done.error) == (OperationState.REJECTED, "No", "Нельзя")
 
 
-def test_answer_after_it_was_taken_for_not_done_sets_that_right(client: Client, iiko: PlayedIiko) -> None:
+def test_answer_after_it_was_taken_for_not_done_sets_that_right(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     clock = HandClock()
     move(client, "topup", "25.50")
@@ -255,7 +255,7 @@ def test_answer_after_it_was_taken_for_not_done_sets_that_right(client: Client, 
     assert timeline(done)[-1] == ("expired", "confirmed")
 
 
-def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: PlayedIiko) -> None:
+def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: SimulatedIiko) -> None:
     """A looks for long; meanwhile the sender says "not sent" and the operation is sent again."""
     loyal_restaurant(iiko)
     clock = HandClock()
@@ -293,7 +293,7 @@ def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: Pl
 
 
 def test_end_that_tells_nothing_is_not_called_not_done(
-    client: Client, iiko: PlayedIiko, settings: Any
+    client: Client, iiko: SimulatedIiko, settings: Any
 ) -> None:
     settings.LOYALTY_MAX_DAY_MINOR = 3000
     loyal_restaurant(iiko)
@@ -311,7 +311,7 @@ def test_end_that_tells_nothing_is_not_called_not_done(
     assert move(client, "topup", "25.50").json()["errors"][0]["code"] == "limit_day"
 
 
-def test_another_sum_than_asked_for_is_left_to_a_person(client: Client, iiko: PlayedIiko) -> None:
+def test_another_sum_than_asked_for_is_left_to_a_person(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, requests.ReadTimeout("late"))
     clock = HandClock()
@@ -329,7 +329,7 @@ def test_another_sum_than_asked_for_is_left_to_a_person(client: Client, iiko: Pl
 
 
 def test_second_release_that_cannot_be_guarded_is_not_told_as_refused(
-    client: Client, iiko: PlayedIiko
+    client: Client, iiko: SimulatedIiko
 ) -> None:
     loyal_restaurant(iiko)
     iiko.answers(HOLD, {})

@@ -36,14 +36,14 @@ from orders.models.command import CommandKind, OrderCommand, Phase
 from orders.models.order import Order
 from orders.signals import order_merged, order_reissued
 from tests.builders import ORGANIZATION_ID, REVISION, cloud_event, drain, post, soi_message
-from tests.played_iiko import PlayedIiko, refusal
+from tests.simulated_iiko import SimulatedIiko, refusal
 
 pytestmark = pytest.mark.django_db
 
 NEW_ORDER_ID = "7c3f2a10-0000-4000-8000-0000000000aa"
 
 
-def held_for_order(client: Client, iiko: PlayedIiko) -> LoyaltyOperation:
+def held_for_order(client: Client, iiko: SimulatedIiko) -> LoyaltyOperation:
     """A hold in force for an order that cooks."""
     loyal_restaurant(iiko)
     post(client, [cloud_event()])
@@ -62,7 +62,7 @@ def jobs(name: str) -> int:
 
 @pytest.mark.parametrize("end", [{"status": "Cancelled"}, {"isDeleted": True}])
 def test_order_that_came_to_nothing_releases_its_hold(
-    client: Client, iiko: PlayedIiko, end: dict[str, Any]
+    client: Client, iiko: SimulatedIiko, end: dict[str, Any]
 ) -> None:
     hold = held_for_order(client, iiko)
     iiko.answers(CANCEL_HOLD, {})
@@ -85,7 +85,7 @@ def test_order_that_came_to_nothing_releases_its_hold(
     [("sent", True), ("attention", True), ("confirmed", True), ("rejected", False), ("expired", False)],
 )
 def test_order_reissued_takes_its_hold_along(
-    client: Client, iiko: PlayedIiko, state: str, is_kept: bool
+    client: Client, iiko: SimulatedIiko, state: str, is_kept: bool
 ) -> None:
     """The guest gets the meal all the same: the money stays put aside, for the new order."""
     hold = held_for_order(client, iiko)
@@ -111,7 +111,7 @@ def test_order_reissued_takes_its_hold_along(
     assert (hold.order.iiko_order_id == NEW_ORDER_ID if hold.order else None) is is_moved
 
 
-def test_hold_that_moved_is_released_with_the_new_order(client: Client, iiko: PlayedIiko) -> None:
+def test_hold_that_moved_is_released_with_the_new_order(client: Client, iiko: SimulatedIiko) -> None:
     hold = held_for_order(client, iiko)
     post(client, [cloud_event(order_id=NEW_ORDER_ID)])
     drain()
@@ -125,11 +125,11 @@ def test_hold_that_moved_is_released_with_the_new_order(client: Client, iiko: Pl
     assert release_of_orders([new.pk], now=timezone.now()) == 1
 
 
-def test_iikos_own_id_of_a_hold_is_kept(client: Client, iiko: PlayedIiko) -> None:
+def test_iikos_own_id_of_a_hold_is_kept(client: Client, iiko: SimulatedIiko) -> None:
     assert held_for_order(client, iiko).transaction_id == "5a5a5a5a-0000-4000-8000-000000000001"
 
 
-def test_order_that_the_pos_refused_releases_its_hold(client: Client, iiko: PlayedIiko) -> None:
+def test_order_that_the_pos_refused_releases_its_hold(client: Client, iiko: SimulatedIiko) -> None:
     hold = held_for_order(client, iiko)
     Order.objects.update(creation_status="Error", raw_status=None, status=None)
 
@@ -138,7 +138,7 @@ def test_order_that_the_pos_refused_releases_its_hold(client: Client, iiko: Play
 
 
 @pytest.mark.parametrize("word", ["Error", "ERROR", " error "])
-def test_refusal_in_any_spelling_releases_the_hold(client: Client, iiko: PlayedIiko, word: str) -> None:
+def test_refusal_in_any_spelling_releases_the_hold(client: Client, iiko: SimulatedIiko, word: str) -> None:
     hold = held_for_order(client, iiko)
     Order.objects.update(creation_status="InProgress", raw_status=None, status=None)
 
@@ -149,7 +149,7 @@ def test_refusal_in_any_spelling_releases_the_hold(client: Client, iiko: PlayedI
     assert release_of_orders([hold.order_id or 0], now=timezone.now()) == 1
 
 
-def test_open_order_keeps_its_hold_and_closed_one_has_spent_it(client: Client, iiko: PlayedIiko) -> None:
+def test_open_order_keeps_its_hold_and_closed_one_has_spent_it(client: Client, iiko: SimulatedIiko) -> None:
     hold = held_for_order(client, iiko)
     assert list(LoyaltyOperation.objects.open_holds()) == [hold]
 
@@ -161,7 +161,9 @@ def test_open_order_keeps_its_hold_and_closed_one_has_spent_it(client: Client, i
     assert jobs("release_of_order") == 0
 
 
-def test_release_that_failed_is_tried_again_later_and_not_for_ever(client: Client, iiko: PlayedIiko) -> None:
+def test_release_that_failed_is_tried_again_later_and_not_for_ever(
+    client: Client, iiko: SimulatedIiko
+) -> None:
     held_for_order(client, iiko)
     Order.objects.update(status="Cancelled")
     iiko.answers(CANCEL_HOLD, refusal("Нельзя", "No"), status=400)
@@ -177,7 +179,7 @@ def test_release_that_failed_is_tried_again_later_and_not_for_ever(client: Clien
     assert LoyaltyOperation.objects.open_holds().count() == 1
 
 
-def test_nothing_is_held_for_an_order_that_is_over(client: Client, iiko: PlayedIiko) -> None:
+def test_nothing_is_held_for_an_order_that_is_over(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     post(client, [cloud_event(status="Cancelled")])
     drain()
@@ -189,7 +191,7 @@ def test_nothing_is_held_for_an_order_that_is_over(client: Client, iiko: PlayedI
 
 
 def test_order_cancelled_before_the_hold_was_sent_keeps_it_from_being_sent(
-    client: Client, iiko: PlayedIiko
+    client: Client, iiko: SimulatedIiko
 ) -> None:
     loyal_restaurant(iiko)
     post(client, [cloud_event()])
@@ -202,7 +204,7 @@ def test_order_cancelled_before_the_hold_was_sent_keeps_it_from_being_sent(
 
 
 def test_order_cancelled_while_its_hold_is_looked_for_gets_the_money_back(
-    client: Client, iiko: PlayedIiko
+    client: Client, iiko: SimulatedIiko
 ) -> None:
     loyal_restaurant(iiko)
     post(client, [cloud_event()])
@@ -239,7 +241,7 @@ def test_order_cancelled_while_its_hold_is_looked_for_gets_the_money_back(
         ),
     ],
 )
-def test_hold_of_a_soi_order_follows_it(client: Client, iiko: PlayedIiko, over: dict[str, object]) -> None:
+def test_hold_of_a_soi_order_follows_it(client: Client, iiko: SimulatedIiko, over: dict[str, object]) -> None:
     loyal_restaurant(iiko)
     first = (
         soi_message()
@@ -262,7 +264,7 @@ def test_hold_of_a_soi_order_follows_it(client: Client, iiko: PlayedIiko, over: 
 
 
 def test_release_and_withdrawal_of_one_wallet_go_one_after_the_other(
-    client: Client, iiko: PlayedIiko
+    client: Client, iiko: SimulatedIiko
 ) -> None:
     hold = held_for_order(client, iiko)
     iiko.answers(CHARGEOFF, refusal("late"), status=408)
@@ -279,7 +281,7 @@ def test_release_and_withdrawal_of_one_wallet_go_one_after_the_other(
     assert iiko.bodies(CANCEL_HOLD) == []
 
 
-def test_merged_order_takes_its_hold_along(client: Client, iiko: PlayedIiko) -> None:
+def test_merged_order_takes_its_hold_along(client: Client, iiko: SimulatedIiko) -> None:
     hold = held_for_order(client, iiko)
     post(client, [cloud_event(order_id="3c5e7a91-b2d4-4f60-8172-93a4b5c6d700", external_number="WEB-118")])
     drain()
@@ -294,7 +296,7 @@ def test_merged_order_takes_its_hold_along(client: Client, iiko: PlayedIiko) -> 
 
 
 def test_command_moves_money_and_tells_the_outcome(
-    iiko: PlayedIiko, capsys: pytest.CaptureFixture[str]
+    iiko: SimulatedIiko, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, {})
@@ -308,7 +310,7 @@ def test_command_moves_money_and_tells_the_outcome(
     assert newest().amount_minor == 1050
 
 
-def test_command_fails_where_iiko_refuses(iiko: PlayedIiko) -> None:
+def test_command_fails_where_iiko_refuses(iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("Нельзя", "No"), status=400)
 
@@ -322,7 +324,7 @@ def test_command_fails_where_iiko_refuses(iiko: PlayedIiko) -> None:
     assert LoyaltyOperation.objects.count() == 1
 
 
-def test_command_releases_a_hold(client: Client, iiko: PlayedIiko) -> None:
+def test_command_releases_a_hold(client: Client, iiko: SimulatedIiko) -> None:
     hold = held_for_order(client, iiko)
     iiko.answers(CANCEL_HOLD, {})
 

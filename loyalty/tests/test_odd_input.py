@@ -42,7 +42,7 @@ from tests.builders import (
     make_organization,
     make_other_organization,
 )
-from tests.played_iiko import PlayedIiko, linked, refusal
+from tests.simulated_iiko import SimulatedIiko, linked, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +68,7 @@ def raw(client: Client, text: str) -> Any:
     ],
 )
 def test_amount_is_taken_and_sent_to_the_kopeck(
-    client: Client, iiko: PlayedIiko, text: str, minor: int, sent: str
+    client: Client, iiko: SimulatedIiko, text: str, minor: int, sent: str
 ) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, {})
@@ -112,7 +112,9 @@ def test_amount_is_taken_and_sent_to_the_kopeck(
     ],
     ids=lambda text: text[:20],
 )
-def test_amount_that_means_two_things_or_none_is_refused(client: Client, iiko: PlayedIiko, text: str) -> None:
+def test_amount_that_means_two_things_or_none_is_refused(
+    client: Client, iiko: SimulatedIiko, text: str
+) -> None:
     loyal_restaurant(iiko)
 
     answer = raw(client, text)
@@ -123,7 +125,7 @@ def test_amount_that_means_two_things_or_none_is_refused(client: Client, iiko: P
 
 
 def test_amount_beyond_any_wallet_is_refused_without_limits_too(
-    client: Client, iiko: PlayedIiko, settings: LazySettings
+    client: Client, iiko: SimulatedIiko, settings: LazySettings
 ) -> None:
     settings.LOYALTY_MAX_OPERATION_MINOR = settings.LOYALTY_MAX_DAY_MINOR = 0
     loyal_restaurant(iiko)
@@ -151,7 +153,7 @@ def test_amount_beyond_any_wallet_is_refused_without_limits_too(
     ],
 )
 def test_search_that_cannot_be_one_is_refused_and_not_asked_of_iiko(
-    client: Client, iiko: PlayedIiko, query: dict[str, str], status: int
+    client: Client, iiko: SimulatedIiko, query: dict[str, str], status: int
 ) -> None:
     loyal_restaurant(iiko)
     client.raise_request_exception = False
@@ -166,7 +168,7 @@ def test_search_that_cannot_be_one_is_refused_and_not_asked_of_iiko(
     assert iiko.operations() == []
 
 
-def test_ids_that_cannot_be_any_are_refused(client: Client, iiko: PlayedIiko) -> None:
+def test_ids_that_cannot_be_any_are_refused(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     client.raise_request_exception = False
 
@@ -182,7 +184,7 @@ def test_ids_that_cannot_be_any_are_refused(client: Client, iiko: PlayedIiko) ->
     assert not LoyaltyOperation.objects.exists()
 
 
-def test_guest_that_iiko_writes_oddly_is_kept(client: Client, iiko: PlayedIiko) -> None:
+def test_guest_that_iiko_writes_oddly_is_kept(client: Client, iiko: SimulatedIiko) -> None:
     wallets = [{"id": WALLET_ID, "name": "Д\0" + "о" * 900, "type": 0, "balance": 100}]
     loyal_restaurant(iiko)
     iiko.forget(INFO)
@@ -202,7 +204,7 @@ def test_phone_of_another_country_with_ten_digits_is_left_alone(text: str) -> No
 # --- one wallet, several restaurants -----------------------------------------------------------------
 
 
-def test_wallet_of_a_chain_is_one_wallet(client: Client, iiko: PlayedIiko) -> None:
+def test_wallet_of_a_chain_is_one_wallet(client: Client, iiko: SimulatedIiko) -> None:
     """The same guest and wallet asked for through two restaurants: locked, ordered and counted together."""
     organization = loyal_restaurant(iiko, "100.00")
     linked(make_other_organization(), organization.api_login)
@@ -223,7 +225,7 @@ def test_wallet_of_a_chain_is_one_wallet(client: Client, iiko: PlayedIiko) -> No
     assert len(iiko.bodies(CHARGEOFF)) == 1
 
 
-def test_order_of_another_restaurant_is_not_known(client: Client, iiko: PlayedIiko) -> None:
+def test_order_of_another_restaurant_is_not_known(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
 
     answer = move(client, "hold", "1", order_id=12345)
@@ -235,7 +237,7 @@ def test_order_of_another_restaurant_is_not_known(client: Client, iiko: PlayedIi
 
 
 def test_hold_that_was_given_back_does_not_use_up_the_day(
-    client: Client, iiko: PlayedIiko, settings: LazySettings
+    client: Client, iiko: SimulatedIiko, settings: LazySettings
 ) -> None:
     settings.LOYALTY_MAX_DAY_MINOR = 5000
     loyal_restaurant(iiko)
@@ -252,7 +254,7 @@ def test_hold_that_was_given_back_does_not_use_up_the_day(
 
 
 def test_day_begins_at_midnight_of_the_restaurant(
-    client: Client, iiko: PlayedIiko, settings: LazySettings
+    client: Client, iiko: SimulatedIiko, settings: LazySettings
 ) -> None:
     settings.LOYALTY_MAX_DAY_MINOR = 5000
     loyal_restaurant(iiko, timezone="Asia/Yekaterinburg")
@@ -266,7 +268,7 @@ def test_day_begins_at_midnight_of_the_restaurant(
     assert move(client, "topup", "40").status_code == 202
 
 
-def test_empty_wallets_do_not_stop_the_next_one(client: Client, iiko: PlayedIiko) -> None:
+def test_empty_wallets_do_not_stop_the_next_one(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(CHARGEOFF, {"code": "Wallet_NotEnoughMoney", "message": "Недостаточно"}, status=400)
     wallets = [f"aa11bb22-cc33-4d44-9e55-{number:012d}" for number in range(7)]
@@ -284,7 +286,7 @@ def test_empty_wallets_do_not_stop_the_next_one(client: Client, iiko: PlayedIiko
     assert not any(circuit.open_until for circuit in IikoCircuit.objects.all())
 
 
-def test_one_wallet_asked_again_and_again_is_left_alone(client: Client, iiko: PlayedIiko) -> None:
+def test_one_wallet_asked_again_and_again_is_left_alone(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(CHARGEOFF, {"code": "Wallet_Blocked", "message": "Заблокирован"}, status=400)
     key = make_key()
@@ -297,7 +299,7 @@ def test_one_wallet_asked_again_and_again_is_left_alone(client: Client, iiko: Pl
     assert len(iiko.bodies(CHARGEOFF)) == 5
 
 
-def test_words_of_the_hub_are_in_the_language_of_the_reader(client: Client, iiko: PlayedIiko) -> None:
+def test_words_of_the_hub_are_in_the_language_of_the_reader(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("late"), status=408)
     key = make_key()
@@ -318,7 +320,7 @@ def test_words_of_the_hub_are_in_the_language_of_the_reader(client: Client, iiko
 
 
 def test_no_personal_data_reaches_the_logs(
-    client: Client, iiko: PlayedIiko, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    client: Client, iiko: SimulatedIiko, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("late +79030000011"), status=408)
@@ -341,7 +343,7 @@ def test_no_personal_data_reaches_the_logs(
 # --- from the shell ----------------------------------------------------------------------------------
 
 
-def test_command_tells_by_its_exit_code_that_it_is_not_over(iiko: PlayedIiko) -> None:
+def test_command_tells_by_its_exit_code_that_it_is_not_over(iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("late"), status=408)
     iiko.answers(BY_DATE, page())
@@ -354,7 +356,7 @@ def test_command_tells_by_its_exit_code_that_it_is_not_over(iiko: PlayedIiko) ->
     assert caught.value.returncode == 3
 
 
-def test_command_speaks_one_language(iiko: PlayedIiko) -> None:
+def test_command_speaks_one_language(iiko: SimulatedIiko) -> None:
     make_organization()
 
     with translation.override("ru"), pytest.raises(CommandError, match="Write the phone with its code"):

@@ -37,7 +37,7 @@ from loyalty.wallets import dispatch
 from loyalty.wallets.dispatch import ABSENT_AFTER, LEASE
 from organizations.provisioning import create_api_key
 from tests.builders import OTHER_ORGANIZATION_ID, authorized, make_key, make_other_organization
-from tests.played_iiko import IIKO, PlayedIiko, refusal
+from tests.simulated_iiko import IIKO, SimulatedIiko, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.django_db
 # --- the plain way -----------------------------------------------------------------------------------
 
 
-def test_topup_is_stored_sent_once_and_confirmed(client: Client, iiko: PlayedIiko) -> None:
+def test_topup_is_stored_sent_once_and_confirmed(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, {})
 
@@ -88,7 +88,7 @@ def test_topup_is_stored_sent_once_and_confirmed(client: Client, iiko: PlayedIik
     assert sorted(job.scheduled_at is None for job in called) == [False, True]
 
 
-def test_withdrawal_reads_the_balance_again_before_it_is_sent(client: Client, iiko: PlayedIiko) -> None:
+def test_withdrawal_reads_the_balance_again_before_it_is_sent(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
     iiko.answers(INFO, guest("20.00"))  # somebody spent at the POS meanwhile
 
@@ -99,7 +99,7 @@ def test_withdrawal_reads_the_balance_again_before_it_is_sent(client: Client, ii
     assert iiko.bodies(CHARGEOFF) == []
 
 
-def test_withdrawal_beyond_the_balance_is_refused_at_once(client: Client, iiko: PlayedIiko) -> None:
+def test_withdrawal_beyond_the_balance_is_refused_at_once(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
 
     answer = move(client, "withdraw", "100.01")
@@ -110,7 +110,7 @@ def test_withdrawal_beyond_the_balance_is_refused_at_once(client: Client, iiko: 
     assert iiko.bodies(CHARGEOFF) == []
 
 
-def test_what_is_under_way_cannot_be_spent_twice(client: Client, iiko: PlayedIiko) -> None:
+def test_what_is_under_way_cannot_be_spent_twice(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
     assert move(client, "withdraw", "60").status_code == 202
 
@@ -121,7 +121,7 @@ def test_what_is_under_way_cannot_be_spent_twice(client: Client, iiko: PlayedIik
     assert LoyaltyOperation.objects.count() == 1
 
 
-def test_iikos_own_refusal_is_kept_word_for_word(client: Client, iiko: PlayedIiko) -> None:
+def test_iikos_own_refusal_is_kept_word_for_word(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(CHARGEOFF, {"code": "Wallet_NotEnoughMoney", "message": "Недостаточно средств"}, status=400)
 
@@ -147,7 +147,9 @@ def test_iikos_own_refusal_is_kept_word_for_word(client: Client, iiko: PlayedIik
         (True, "not_money"),
     ],
 )
-def test_amount_that_is_none_is_refused(client: Client, iiko: PlayedIiko, amount: object, code: str) -> None:
+def test_amount_that_is_none_is_refused(
+    client: Client, iiko: SimulatedIiko, amount: object, code: str
+) -> None:
     loyal_restaurant(iiko)
 
     answer = move(client, "topup", amount)
@@ -159,7 +161,7 @@ def test_amount_that_is_none_is_refused(client: Client, iiko: PlayedIiko, amount
 
 
 def test_limits_hold_per_operation_and_per_day(
-    client: Client, iiko: PlayedIiko, settings: LazySettings
+    client: Client, iiko: SimulatedIiko, settings: LazySettings
 ) -> None:
     settings.LOYALTY_MAX_OPERATION_MINOR, settings.LOYALTY_MAX_DAY_MINOR = 5000, 8000
     loyal_restaurant(iiko)
@@ -175,7 +177,7 @@ def test_limits_hold_per_operation_and_per_day(
     ]
 
 
-def test_operations_of_a_wallet_go_one_after_the_other(client: Client, iiko: PlayedIiko) -> None:
+def test_operations_of_a_wallet_go_one_after_the_other(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, {})
     move(client, "topup", "1")
@@ -205,7 +207,7 @@ LOST = [
 @pytest.mark.parametrize("answer", LOST)
 @pytest.mark.parametrize(("path", "operation", "sign"), [("topup", TOPUP, ""), ("withdraw", CHARGEOFF, "-")])
 def test_lost_answer_is_found_by_mark_and_sum(
-    client: Client, iiko: PlayedIiko, answer: dict[str, object], path: str, operation: str, sign: str
+    client: Client, iiko: SimulatedIiko, answer: dict[str, object], path: str, operation: str, sign: str
 ) -> None:
     loyal_restaurant(iiko)
     iiko.answers(operation, **answer)  # type: ignore[arg-type]  # a row of the table above
@@ -224,7 +226,7 @@ def test_lost_answer_is_found_by_mark_and_sum(
     assert timeline(done)[-2:] == [("sent", "unknown"), ("unknown", "confirmed")]
 
 
-def test_absent_transaction_is_waited_for_and_never_sent_again(client: Client, iiko: PlayedIiko) -> None:
+def test_absent_transaction_is_waited_for_and_never_sent_again(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("late"), status=408)
     iiko.answers(BY_DATE, page(moved("25.50", "another's [hub:0000000000000000]")))
@@ -243,7 +245,7 @@ def test_absent_transaction_is_waited_for_and_never_sent_again(client: Client, i
     assert ABSENT_AFTER.total_seconds() == 600
 
 
-def test_late_transaction_is_found_while_it_is_waited_for(client: Client, iiko: PlayedIiko) -> None:
+def test_late_transaction_is_found_while_it_is_waited_for(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("late"), status=408)
     iiko.answers(BY_DATE, page())
@@ -265,7 +267,7 @@ def _die(_request: object) -> tuple[int, dict[str, str], str]:
     raise KeyboardInterrupt
 
 
-def test_worker_that_died_leaves_an_operation_that_is_looked_for(client: Client, iiko: PlayedIiko) -> None:
+def test_worker_that_died_leaves_an_operation_that_is_looked_for(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.mock.add_callback("POST", f"{IIKO}/api/1/{TOPUP}", callback=_die)
     clock = HandClock()
@@ -284,7 +286,7 @@ def test_worker_that_died_leaves_an_operation_that_is_looked_for(client: Client,
     assert len(iiko.bodies(TOPUP)) == 1
 
 
-def test_sweep_calls_what_a_dead_worker_left(client: Client, iiko: PlayedIiko) -> None:
+def test_sweep_calls_what_a_dead_worker_left(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     move(client, "topup", "25.50")
     ProcrastinateJob.objects.all().delete()
@@ -295,7 +297,7 @@ def test_sweep_calls_what_a_dead_worker_left(client: Client, iiko: PlayedIiko) -
     assert ProcrastinateJob.objects.filter(task_name="loyalty.advance_operation").count() == 1
 
 
-def test_sweep_leaves_those_in_a_queue_to_whoever_is_before_them(client: Client, iiko: PlayedIiko) -> None:
+def test_sweep_leaves_those_in_a_queue_to_whoever_is_before_them(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     move(client, "topup", "1")
     move(client, "topup", "2")
@@ -311,7 +313,7 @@ def test_sweep_leaves_those_in_a_queue_to_whoever_is_before_them(client: Client,
     assert [job.args for job in called] == [{"operation_id": first.pk}] * 2
 
 
-def test_busy_iiko_is_asked_again(client: Client, iiko: PlayedIiko) -> None:
+def test_busy_iiko_is_asked_again(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("Too many requests"), status=429)
     iiko.answers(TOPUP, {})
@@ -322,7 +324,7 @@ def test_busy_iiko_is_asked_again(client: Client, iiko: PlayedIiko) -> None:
     assert (put_off.state, put_off.error_code, put_off.sends) == (OperationState.PENDING, "iiko_busy", 0)
 
 
-def test_wallet_waits_while_an_operation_is_unknown(client: Client, iiko: PlayedIiko) -> None:
+def test_wallet_waits_while_an_operation_is_unknown(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("late"), status=408)
     iiko.answers(BY_DATE, page())
@@ -340,7 +342,7 @@ def test_wallet_waits_while_an_operation_is_unknown(client: Client, iiko: Played
 # --- holds -------------------------------------------------------------------------------------------
 
 
-def held(client: Client, iiko: PlayedIiko, amount: str = "40") -> LoyaltyOperation:
+def held(client: Client, iiko: SimulatedIiko, amount: str = "40") -> LoyaltyOperation:
     """A hold in force."""
     move(client, "hold", amount)
     transaction_id = newest().transaction_id
@@ -350,7 +352,7 @@ def held(client: Client, iiko: PlayedIiko, amount: str = "40") -> LoyaltyOperati
     return hold
 
 
-def test_hold_goes_by_our_own_id_and_is_released_once(client: Client, iiko: PlayedIiko) -> None:
+def test_hold_goes_by_our_own_id_and_is_released_once(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     hold = held(client, iiko)
     iiko.answers(CANCEL_HOLD, {})
@@ -370,7 +372,7 @@ def test_hold_goes_by_our_own_id_and_is_released_once(client: Client, iiko: Play
     assert [body["transactionId"] for body in iiko.bodies(CANCEL_HOLD)] == [hold.transaction_id]
 
 
-def test_lost_hold_is_found_by_its_id(client: Client, iiko: PlayedIiko) -> None:
+def test_lost_hold_is_found_by_its_id(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(HOLD, refusal("late"), status=408)
     clock = HandClock()
@@ -383,7 +385,7 @@ def test_lost_hold_is_found_by_its_id(client: Client, iiko: PlayedIiko) -> None:
     assert len(iiko.bodies(HOLD)) == 1
 
 
-def test_lost_release_is_told_by_the_money_that_came_back(client: Client, iiko: PlayedIiko) -> None:
+def test_lost_release_is_told_by_the_money_that_came_back(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     hold = held(client, iiko)
     before = moved("-40", f"[{hold.marker}]", id=hold.transaction_id, revision=7)
@@ -408,7 +410,7 @@ def test_lost_release_is_told_by_the_money_that_came_back(client: Client, iiko: 
     assert len(iiko.bodies(CANCEL_HOLD)) == 1
 
 
-def test_release_that_left_no_trace_is_sent_again(client: Client, iiko: PlayedIiko) -> None:
+def test_release_that_left_no_trace_is_sent_again(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     hold = held(client, iiko)
     iiko.answers(BY_DATE, page())
@@ -426,7 +428,7 @@ def test_release_that_left_no_trace_is_sent_again(client: Client, iiko: PlayedIi
     assert len(iiko.bodies(CANCEL_HOLD)) == 2
 
 
-def test_hold_of_another_restaurant_is_not_known(client: Client, iiko: PlayedIiko) -> None:
+def test_hold_of_another_restaurant_is_not_known(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     make_other_organization()
     hold = held(client, iiko)
@@ -440,7 +442,7 @@ def test_hold_of_another_restaurant_is_not_known(client: Client, iiko: PlayedIik
 # --- who and how often -------------------------------------------------------------------------------
 
 
-def test_idempotency_key_gets_the_first_operation(client: Client, iiko: PlayedIiko) -> None:
+def test_idempotency_key_gets_the_first_operation(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     key = make_key()
     once = {"Idempotency-Key": "gift-1"}
@@ -456,7 +458,7 @@ def test_idempotency_key_gets_the_first_operation(client: Client, iiko: PlayedIi
     assert LoyaltyOperation.objects.count() == 1
 
 
-def test_key_that_may_only_read_moves_nothing(client: Client, iiko: PlayedIiko) -> None:
+def test_key_that_may_only_read_moves_nothing(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     _row, key = create_api_key(name="reader", organization_ids=[], may_act=False)
 
@@ -468,7 +470,7 @@ def test_key_that_may_only_read_moves_nothing(client: Client, iiko: PlayedIiko) 
     assert iiko.operations() == []
 
 
-def test_restaurant_out_of_scope_is_not_known(client: Client, iiko: PlayedIiko) -> None:
+def test_restaurant_out_of_scope_is_not_known(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     make_other_organization()
 
@@ -478,7 +480,7 @@ def test_restaurant_out_of_scope_is_not_known(client: Client, iiko: PlayedIiko) 
     assert not LoyaltyOperation.objects.exists()
 
 
-def test_loyalty_that_is_not_switched_on_is_a_clear_409(client: Client, iiko: PlayedIiko) -> None:
+def test_loyalty_that_is_not_switched_on_is_a_clear_409(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, refusal("Loyalty is not available", "Some_Code"), status=400)
@@ -490,7 +492,7 @@ def test_loyalty_that_is_not_switched_on_is_a_clear_409(client: Client, iiko: Pl
     assert not LoyaltyOperation.objects.exists()
 
 
-def test_unknown_wallet_is_404(client: Client, iiko: PlayedIiko) -> None:
+def test_unknown_wallet_is_404(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
 
     answer = move(client, "topup", "10", wallet_id="00000000-0000-4000-8000-000000000000")
@@ -499,7 +501,7 @@ def test_unknown_wallet_is_404(client: Client, iiko: PlayedIiko) -> None:
     assert not LoyaltyOperation.objects.exists()
 
 
-def test_unreachable_iiko_is_503_and_stores_nothing(client: Client, iiko: PlayedIiko) -> None:
+def test_unreachable_iiko_is_503_and_stores_nothing(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, refusal("broken"), status=500)
@@ -511,7 +513,7 @@ def test_unreachable_iiko_is_503_and_stores_nothing(client: Client, iiko: Played
     assert not LoyaltyOperation.objects.exists()
 
 
-def test_ledger_is_listed_with_its_filters(client: Client, iiko: PlayedIiko) -> None:
+def test_ledger_is_listed_with_its_filters(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     hold = held(client, iiko)
     move(client, "topup", "10")

@@ -51,7 +51,7 @@ from tests.builders import (
     post,
 )
 from tests.pages import markup, rows, sign_in, text
-from tests.played_iiko import IIKO, PlayedIiko, linked, refusal
+from tests.simulated_iiko import IIKO, SimulatedIiko, linked, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +59,7 @@ OPERATIONS = "/admin/loyalty/loyaltyoperation/"
 VIEW = ("loyalty.view_customer", "loyalty.view_loyaltyoperation")
 
 
-def two(client: Client, iiko: PlayedIiko) -> tuple[LoyaltyOperation, LoyaltyOperation, HandClock]:
+def two(client: Client, iiko: SimulatedIiko) -> tuple[LoyaltyOperation, LoyaltyOperation, HandClock]:
     """A top-up whose answer was lost, and one behind it."""
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("late"), status=408)
@@ -88,7 +88,7 @@ def code_of(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["errors"][0]["code"]
 
 
-def found(iiko: PlayedIiko, operation: LoyaltyOperation, amount: str = "1") -> None:
+def found(iiko: SimulatedIiko, operation: LoyaltyOperation, amount: str = "1") -> None:
     """From now on iiko shows the transaction of an operation."""
     iiko.forget(BY_DATE)
     iiko.answers(BY_DATE, page(moved(amount, f"[{operation.marker}]")))
@@ -97,7 +97,9 @@ def found(iiko: PlayedIiko, operation: LoyaltyOperation, amount: str = "1") -> N
 # --- looking for a lost one --------------------------------------------------------------------------
 
 
-def test_lost_answer_is_looked_for_at_once_then_less_and_less_often(client: Client, iiko: PlayedIiko) -> None:
+def test_lost_answer_is_looked_for_at_once_then_less_and_less_often(
+    client: Client, iiko: SimulatedIiko
+) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("late"), status=408)
     iiko.answers(BY_DATE, page())
@@ -116,7 +118,9 @@ def test_lost_answer_is_looked_for_at_once_then_less_and_less_often(client: Clie
     assert newest().finished_at == sent_at + ABSENT_AFTER
 
 
-def test_last_look_is_not_put_off_beyond_the_moment_that_was_told(client: Client, iiko: PlayedIiko) -> None:
+def test_last_look_is_not_put_off_beyond_the_moment_that_was_told(
+    client: Client, iiko: SimulatedIiko
+) -> None:
     first, _second, clock = two(client, iiko)
     clock.forward(seconds=595)
     LoyaltyOperation.objects.filter(pk=first.pk).update(poll_count=20)
@@ -126,7 +130,7 @@ def test_last_look_is_not_put_off_beyond_the_moment_that_was_told(client: Client
     assert due == (first.sent_at or clock()) + ABSENT_AFTER
 
 
-def test_next_one_is_called_at_once_when_the_lost_one_is_found(client: Client, iiko: PlayedIiko) -> None:
+def test_next_one_is_called_at_once_when_the_lost_one_is_found(client: Client, iiko: SimulatedIiko) -> None:
     first, second, clock = two(client, iiko)
     found(iiko, first)
     ProcrastinateJob.objects.all().delete()
@@ -142,7 +146,7 @@ def test_next_one_is_called_at_once_when_the_lost_one_is_found(client: Client, i
 # --- not abandoned for its age ------------------------------------------------------------------------
 
 
-def test_what_waits_behind_an_unsettled_one_is_not_abandoned(client: Client, iiko: PlayedIiko) -> None:
+def test_what_waits_behind_an_unsettled_one_is_not_abandoned(client: Client, iiko: SimulatedIiko) -> None:
     first, second, clock = two(client, iiko)
     iiko.forget(BY_DATE)
     iiko.answers(BY_DATE, refusal("broken"), status=500)
@@ -160,7 +164,7 @@ def test_what_waits_behind_an_unsettled_one_is_not_abandoned(client: Client, iik
     assert [body["sum"] for body in iiko.bodies(TOPUP)] == [1, 2]
 
 
-def test_its_own_time_begins_once_it_can_be_sent(client: Client, iiko: PlayedIiko) -> None:
+def test_its_own_time_begins_once_it_can_be_sent(client: Client, iiko: SimulatedIiko) -> None:
     first, second, clock = two(client, iiko)
     found(iiko, first)
     clock.forward(hours=3)
@@ -180,7 +184,7 @@ def test_its_own_time_begins_once_it_can_be_sent(client: Client, iiko: PlayedIik
     assert (second.state, second.error_code) == (OperationState.EXPIRED, "not_sent")
 
 
-def test_queue_that_iiko_cannot_be_sent_is_abandoned_together(client: Client, iiko: PlayedIiko) -> None:
+def test_queue_that_iiko_cannot_be_sent_is_abandoned_together(client: Client, iiko: SimulatedIiko) -> None:
     """Nobody is charged hours later because each of them waited its quarter of an hour."""
     loyal_restaurant(iiko)
     for amount in ("1", "2", "3"):
@@ -199,7 +203,7 @@ def test_queue_that_iiko_cannot_be_sent_is_abandoned_together(client: Client, ii
 # --- what it is told ---------------------------------------------------------------------------------
 
 
-def test_api_tells_what_it_waits_for_and_how_long(client: Client, iiko: PlayedIiko) -> None:
+def test_api_tells_what_it_waits_for_and_how_long(client: Client, iiko: SimulatedIiko) -> None:
     first, second, clock = two(client, iiko)
     clock.forward(seconds=1)
     dispatch.advance(first.pk, clock=clock)
@@ -227,7 +231,7 @@ def test_api_tells_what_it_waits_for_and_how_long(client: Client, iiko: PlayedIi
     assert late.json()["waiting"] == expected | {"ahead": 3}
 
 
-def test_end_waits_for_nothing(client: Client, iiko: PlayedIiko) -> None:
+def test_end_waits_for_nothing(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, {})
     move(client, "topup", "1")
@@ -237,7 +241,7 @@ def test_end_waits_for_nothing(client: Client, iiko: PlayedIiko) -> None:
 
 
 def test_list_asks_once_for_all_that_wait(
-    client: Client, iiko: PlayedIiko, django_assert_max_num_queries: Any
+    client: Client, iiko: SimulatedIiko, django_assert_max_num_queries: Any
 ) -> None:
     two(client, iiko)
     for _ in range(10):
@@ -250,7 +254,7 @@ def test_list_asks_once_for_all_that_wait(
     assert [row["waiting"]["ahead"] for row in listed] == [*range(11, -1, -1)]
 
 
-def test_iiko_that_cannot_be_asked_in_time_is_told_as_that(client: Client, iiko: PlayedIiko) -> None:
+def test_iiko_that_cannot_be_asked_in_time_is_told_as_that(client: Client, iiko: SimulatedIiko) -> None:
     first, second, _clock = two(client, iiko)
     sent_at = (first.sent_at or first.created_at) - timedelta(minutes=12)
     LoyaltyOperation.objects.filter(pk=first.pk).update(sent_at=sent_at)
@@ -261,7 +265,7 @@ def test_iiko_that_cannot_be_asked_in_time_is_told_as_that(client: Client, iiko:
     assert waiting["look_every_s"] == 60
 
 
-def test_number_of_another_restaurant_is_not_told(client: Client, iiko: PlayedIiko) -> None:
+def test_number_of_another_restaurant_is_not_told(client: Client, iiko: SimulatedIiko) -> None:
     first, _second, _clock = two(client, iiko)
     linked(make_other_organization(token=None), first.organization.api_login)
     theirs = make_key(OTHER_ORGANIZATION_ID, name="other")
@@ -283,7 +287,7 @@ def as_json(moment: datetime) -> str:
 # --- calling off -------------------------------------------------------------------------------------
 
 
-def test_what_waits_is_called_off_once_with_who_and_why(client: Client, iiko: PlayedIiko) -> None:
+def test_what_waits_is_called_off_once_with_who_and_why(client: Client, iiko: SimulatedIiko) -> None:
     first, second, clock = two(client, iiko)
     move(client, "topup", "3")
 
@@ -310,7 +314,7 @@ def test_what_waits_is_called_off_once_with_who_and_why(client: Client, iiko: Pl
     assert [body["sum"] for body in iiko.bodies(TOPUP)] == [1, 3]
 
 
-def test_next_one_goes_at_once_when_the_first_is_called_off(client: Client, iiko: PlayedIiko) -> None:
+def test_next_one_goes_at_once_when_the_first_is_called_off(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     move(client, "topup", "1")
     first = newest()
@@ -335,7 +339,7 @@ def test_next_one_goes_at_once_when_the_first_is_called_off(client: Client, iiko
     ],
 )
 def test_what_was_sent_or_is_over_is_not_called_off(
-    client: Client, iiko: PlayedIiko, state: OperationState, sends: int, refused: str
+    client: Client, iiko: SimulatedIiko, state: OperationState, sends: int, refused: str
 ) -> None:
     loyal_restaurant(iiko)
     move(client, "topup", "1")
@@ -348,7 +352,7 @@ def test_what_was_sent_or_is_over_is_not_called_off(
     assert timeline(newest()) == [("", "pending")]
 
 
-def test_worker_that_has_it_in_hand_sends_it_no_more(client: Client, iiko: PlayedIiko) -> None:
+def test_worker_that_has_it_in_hand_sends_it_no_more(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     move(client, "withdraw", "25.50")
     operation = newest()
@@ -365,7 +369,7 @@ def test_worker_that_has_it_in_hand_sends_it_no_more(client: Client, iiko: Playe
     assert iiko.bodies(CHARGEOFF) == []
 
 
-def test_calling_off_needs_the_right_to_ask_for_it(client: Client, iiko: PlayedIiko) -> None:
+def test_calling_off_needs_the_right_to_ask_for_it(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     move(client, "topup", "1")
     operation = newest()
@@ -387,7 +391,7 @@ def test_calling_off_needs_the_right_to_ask_for_it(client: Client, iiko: PlayedI
 
 
 def test_what_was_called_off_counts_against_no_limit_and_no_balance(
-    client: Client, iiko: PlayedIiko, settings: LazySettings
+    client: Client, iiko: SimulatedIiko, settings: LazySettings
 ) -> None:
     settings.LOYALTY_MAX_DAY_MINOR = 8000
     loyal_restaurant(iiko, "100.00")
@@ -399,7 +403,7 @@ def test_what_was_called_off_counts_against_no_limit_and_no_balance(
     assert move(client, "withdraw", "60").status_code == 202
 
 
-def test_release_that_somebody_called_off_is_left_to_people(client: Client, iiko: PlayedIiko) -> None:
+def test_release_that_somebody_called_off_is_left_to_people(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     post(client, [cloud_event()])
     drain()
@@ -421,7 +425,7 @@ def test_release_that_somebody_called_off_is_left_to_people(client: Client, iiko
 # --- in the admin and from the shell -----------------------------------------------------------------
 
 
-def test_page_and_list_tell_how_long(client: Client, iiko: PlayedIiko) -> None:
+def test_page_and_list_tell_how_long(client: Client, iiko: SimulatedIiko) -> None:
     first, second, _clock = two(client, iiko)
     # A day that is over, so that the moments are written whole.
     LoyaltyOperation.objects.filter(pk=first.pk).update(sent_at="2026-03-14T09:03:00Z", poll_count=3)
@@ -447,7 +451,9 @@ def test_page_and_list_tell_how_long(client: Client, iiko: PlayedIiko) -> None:
     assert f"Ждёт за №{first.pk}, ответ iiko на которую потерян, с 14 мар 14:03:00" in russian
 
 
-def test_page_tells_by_when_it_is_settled_and_that_this_is_a_guess(client: Client, iiko: PlayedIiko) -> None:
+def test_page_tells_by_when_it_is_settled_and_that_this_is_a_guess(
+    client: Client, iiko: SimulatedIiko
+) -> None:
     first, second, _clock = two(client, iiko)
     sign_in(client, *VIEW)
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
@@ -461,7 +467,7 @@ def test_page_tells_by_when_it_is_settled_and_that_this_is_a_guess(client: Clien
     assert "Call off" not in shown  # who may not ask for it may not call it off
 
 
-def test_person_calls_it_off_with_a_reason(client: Client, iiko: PlayedIiko) -> None:
+def test_person_calls_it_off_with_a_reason(client: Client, iiko: SimulatedIiko) -> None:
     _first, second, _clock = two(client, iiko)
     user = sign_in(client, *VIEW, "loyalty.topup_wallet")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
@@ -483,7 +489,7 @@ def test_person_calls_it_off_with_a_reason(client: Client, iiko: PlayedIiko) -> 
     assert 'href="' + url not in markup(answer)
 
 
-def test_person_is_told_that_it_was_sent(client: Client, iiko: PlayedIiko) -> None:
+def test_person_is_told_that_it_was_sent(client: Client, iiko: SimulatedIiko) -> None:
     first, _second, _clock = two(client, iiko)
     sign_in(client, *VIEW, "loyalty.topup_wallet")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
@@ -497,7 +503,7 @@ def test_person_is_told_that_it_was_sent(client: Client, iiko: PlayedIiko) -> No
 
 
 def test_command_tells_the_wait_and_calls_off(
-    client: Client, iiko: PlayedIiko, capsys: pytest.CaptureFixture[str]
+    client: Client, iiko: SimulatedIiko, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second, _clock = two(client, iiko)
     asked = ("loyalty", "topup", ORGANIZATION_ID, GUEST_ID, WALLET_ID, "3", "--comment", "x", "--wait", "0")

@@ -23,14 +23,14 @@ from loyalty.tests.played_loyalty import (
 from loyalty.wallets import dispatch
 from tests.at_once import AT_ONCE, at_once
 from tests.builders import make_key
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MANY = 50
 
 
-def test_parallel_withdrawals_never_overdraw(iiko: PlayedIiko) -> None:
+def test_parallel_withdrawals_never_overdraw(iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
     iiko.answers(CHARGEOFF, {})
     key = make_key()
@@ -43,7 +43,7 @@ def test_parallel_withdrawals_never_overdraw(iiko: PlayedIiko) -> None:
     assert len(iiko.bodies(CHARGEOFF)) == 1
 
 
-def test_many_workers_send_an_operation_once(iiko: PlayedIiko) -> None:
+def test_many_workers_send_an_operation_once(iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, {})
     move(Client(), "topup", "10")
@@ -54,7 +54,7 @@ def test_many_workers_send_an_operation_once(iiko: PlayedIiko) -> None:
     assert newest().sends == 1
 
 
-def test_one_key_at_once_is_one_operation(iiko: PlayedIiko) -> None:
+def test_one_key_at_once_is_one_operation(iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
     key, once = make_key(), {"Idempotency-Key": "gift-1"}
 
@@ -65,7 +65,7 @@ def test_one_key_at_once_is_one_operation(iiko: PlayedIiko) -> None:
     assert LoyaltyOperation.objects.count() == 1
 
 
-def test_one_key_for_two_bodies_at_once_is_one_operation_and_a_mistake(iiko: PlayedIiko) -> None:
+def test_one_key_for_two_bodies_at_once_is_one_operation_and_a_mistake(iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
     key, once = make_key(), {"Idempotency-Key": "gift-1"}
 
@@ -75,7 +75,7 @@ def test_one_key_for_two_bodies_at_once_is_one_operation_and_a_mistake(iiko: Pla
     assert LoyaltyOperation.objects.count() == 1
 
 
-def test_one_hold_is_released_once_by_many(iiko: PlayedIiko) -> None:
+def test_one_hold_is_released_once_by_many(iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "100.00")
     iiko.answers(HOLD, {})
     iiko.answers(BY_DATE, page())
@@ -91,7 +91,7 @@ def test_one_hold_is_released_once_by_many(iiko: PlayedIiko) -> None:
     assert len(iiko.bodies(CANCEL_HOLD)) == 1
 
 
-def test_calling_off_and_sending_at_once_end_as_one_of_both(iiko: PlayedIiko) -> None:
+def test_calling_off_and_sending_at_once_end_as_one_of_both(iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, {})
     key = make_key()

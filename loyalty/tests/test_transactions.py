@@ -23,7 +23,7 @@ from loyalty.tests.played_loyalty import (
     work,
 )
 from loyalty.wallets.transactions import CLOCK_SKEW
-from tests.played_iiko import PlayedIiko, refusal
+from tests.simulated_iiko import SimulatedIiko, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ def one(number: int, **changes: Any) -> dict[str, Any]:
     return moved("1", "", id=f"c0ffee00-0000-4000-8000-{number:012d}", revision=number) | changes
 
 
-def lost(client: Client, iiko: PlayedIiko, clock: HandClock, path: str = "topup") -> LoyaltyOperation:
+def lost(client: Client, iiko: SimulatedIiko, clock: HandClock, path: str = "topup") -> LoyaltyOperation:
     loyal_restaurant(iiko)
     iiko.answers({"topup": TOPUP, "withdraw": CHARGEOFF, "hold": HOLD}[path], refusal("late"), status=408)
     move(client, path, "25.50")
@@ -47,7 +47,7 @@ def lost(client: Client, iiko: PlayedIiko, clock: HandClock, path: str = "topup"
 
 @pytest.mark.parametrize("page_size", [None, 1000, 100])
 def test_pages_are_read_to_the_end_whatever_length_iiko_says_they_have(
-    client: Client, iiko: PlayedIiko, page_size: int | None
+    client: Client, iiko: SimulatedIiko, page_size: int | None
 ) -> None:
     clock = HandClock()
     operation = lost(client, iiko, clock)
@@ -60,7 +60,7 @@ def test_pages_are_read_to_the_end_whatever_length_iiko_says_they_have(
     assert [body["pageNumber"] for body in iiko.bodies(BY_DATE)] == [0, 1, 2]
 
 
-def test_clock_that_keeps_local_time_for_utc_misses_nothing(client: Client, iiko: PlayedIiko) -> None:
+def test_clock_that_keeps_local_time_for_utc_misses_nothing(client: Client, iiko: SimulatedIiko) -> None:
     clock = HandClock()
     operation = lost(client, iiko, clock)
     iiko.answers(BY_DATE, page())
@@ -81,7 +81,7 @@ def test_clock_that_keeps_local_time_for_utc_misses_nothing(client: Client, iiko
     ],
 )
 def test_comment_that_was_copied_proves_nothing(
-    client: Client, iiko: PlayedIiko, changes: dict[str, Any]
+    client: Client, iiko: SimulatedIiko, changes: dict[str, Any]
 ) -> None:
     clock = HandClock()
     operation = lost(client, iiko, clock)
@@ -104,7 +104,7 @@ def test_comment_that_was_copied_proves_nothing(
     ],
 )
 def test_what_iiko_may_leave_out_or_write_otherwise_is_found(
-    client: Client, iiko: PlayedIiko, path: str, amount: str, changes: dict[str, Any]
+    client: Client, iiko: SimulatedIiko, path: str, amount: str, changes: dict[str, Any]
 ) -> None:
     clock = HandClock()
     operation = lost(client, iiko, clock, path)
@@ -115,7 +115,7 @@ def test_what_iiko_may_leave_out_or_write_otherwise_is_found(
     assert work(clock).state == OperationState.CONFIRMED
 
 
-def test_two_of_one_sum_are_told_apart_by_their_marks(client: Client, iiko: PlayedIiko) -> None:
+def test_two_of_one_sum_are_told_apart_by_their_marks(client: Client, iiko: SimulatedIiko) -> None:
     clock = HandClock()
     first = lost(client, iiko, clock)
     move(client, "topup", "25.50")
@@ -142,7 +142,7 @@ def test_two_of_one_sum_are_told_apart_by_their_marks(client: Client, iiko: Play
     ],
 )
 def test_rise_that_only_looks_like_the_release_is_not_taken_for_it(
-    client: Client, iiko: PlayedIiko, changes: dict[str, Any]
+    client: Client, iiko: SimulatedIiko, changes: dict[str, Any]
 ) -> None:
     loyal_restaurant(iiko)
     iiko.answers(HOLD, {})

@@ -40,7 +40,7 @@ from loyalty.wallets.submission import TransferRequest, request
 from orders.commands.submission import Requester
 from tests.builders import ORGANIZATION_ID, authorized, make_key
 from tests.pages import markup, sign_in_superuser, text
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +68,7 @@ CALLS = (TOPUP, CHARGEOFF, HOLD)
 
 
 @pytest.fixture
-def _guest(iiko: PlayedIiko) -> None:
+def _guest(iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, guest(walletBalances=WALLETS))
@@ -82,7 +82,7 @@ def find() -> list[dict[str, Any]]:
     return wallets
 
 
-def sent(iiko: PlayedIiko) -> list[Any]:
+def sent(iiko: SimulatedIiko) -> list[Any]:
     return [body for operation in CALLS for body in iiko.bodies(operation)]
 
 
@@ -107,7 +107,9 @@ def test_api_tells_what_each_wallet_counts() -> None:
 @pytest.mark.usefixtures("_guest")
 @pytest.mark.parametrize("path", ["topup", "withdraw", "hold"])
 @pytest.mark.parametrize("known", [True, False])
-def test_money_is_moved_in_no_other_wallet(client: Client, iiko: PlayedIiko, path: str, known: bool) -> None:
+def test_money_is_moved_in_no_other_wallet(
+    client: Client, iiko: SimulatedIiko, path: str, known: bool
+) -> None:
     if known:
         find()
     for wallet_id, code in REFUSED.items():
@@ -120,7 +122,7 @@ def test_money_is_moved_in_no_other_wallet(client: Client, iiko: PlayedIiko, pat
 
 
 @pytest.mark.usefixtures("_guest")
-def test_money_and_points_are_moved(client: Client, iiko: PlayedIiko) -> None:
+def test_money_and_points_are_moved(client: Client, iiko: SimulatedIiko) -> None:
     iiko.answers(TOPUP, {})
 
     for wallet_id in (DEPOSIT, BONUS):
@@ -130,7 +132,7 @@ def test_money_and_points_are_moved(client: Client, iiko: PlayedIiko) -> None:
 
 
 @pytest.mark.usefixtures("_guest")
-def test_wallet_whose_kind_iiko_names_later_is_moved(client: Client, iiko: PlayedIiko) -> None:
+def test_wallet_whose_kind_iiko_names_later_is_moved(client: Client, iiko: SimulatedIiko) -> None:
     find()
     Wallet.objects.filter(iiko_id=DEPOSIT).update(kind=None)
     iiko.answers(TOPUP, {})
@@ -141,7 +143,7 @@ def test_wallet_whose_kind_iiko_names_later_is_moved(client: Client, iiko: Playe
 
 @pytest.mark.usefixtures("_guest")
 def test_operation_whose_wallet_turned_out_to_count_products_is_not_sent(
-    client: Client, iiko: PlayedIiko
+    client: Client, iiko: SimulatedIiko
 ) -> None:
     assert move(client, "topup", "1").status_code == 202
     Wallet.objects.filter(iiko_id=DEPOSIT).update(kind=2)
@@ -153,7 +155,7 @@ def test_operation_whose_wallet_turned_out_to_count_products_is_not_sent(
 
 
 @pytest.mark.usefixtures("_guest")
-def test_hold_is_released_whatever_the_wallet_counts_now(client: Client, iiko: PlayedIiko) -> None:
+def test_hold_is_released_whatever_the_wallet_counts_now(client: Client, iiko: SimulatedIiko) -> None:
     iiko.answers(HOLD, {"transactionId": "5a5a5a5a-0000-4000-8000-000000000001"})
     iiko.answers(CANCEL_HOLD, {})
     iiko.answers(BY_DATE, page())
@@ -198,7 +200,7 @@ def test_page_of_a_guest_shows_units_and_switches_buttons_off(client: Client) ->
 @pytest.mark.usefixtures("_guest")
 @pytest.mark.parametrize("verb", ["topup", "withdraw", "hold"])
 def test_form_of_such_a_wallet_is_refused_with_the_reason(
-    client: Client, iiko: PlayedIiko, verb: str
+    client: Client, iiko: SimulatedIiko, verb: str
 ) -> None:
     find()
     client.cookies["django_language"] = "en"
@@ -214,7 +216,7 @@ def test_form_of_such_a_wallet_is_refused_with_the_reason(
 
 
 @pytest.mark.usefixtures("_guest")
-def test_shell_names_units_and_refuses(iiko: PlayedIiko, capsys: pytest.CaptureFixture[str]) -> None:
+def test_shell_names_units_and_refuses(iiko: SimulatedIiko, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("loyalty", "customer", ORGANIZATION_ID, "--phone", PHONE)
 
     lines = capsys.readouterr().out.replace("\N{NO-BREAK SPACE}", " ").splitlines()[1:]
@@ -227,7 +229,7 @@ def test_shell_names_units_and_refuses(iiko: PlayedIiko, capsys: pytest.CaptureF
 
 
 @pytest.mark.usefixtures("_guest")
-def test_daily_check_compares_balances_of_money_alone(iiko: PlayedIiko) -> None:
+def test_daily_check_compares_balances_of_money_alone(iiko: SimulatedIiko) -> None:
     find()
     iiko.answers(BY_DATE, page())
     Wallet.objects.update(checked_at=timezone.now(), checked_balance=77)

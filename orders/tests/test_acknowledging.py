@@ -25,7 +25,7 @@ from tests.builders import (
     soi_message,
 )
 from tests.pages import COMMANDS, ORDERS, markup, rows, sign_in, sign_in_superuser, text
-from tests.played_iiko import linked
+from tests.simulated_iiko import linked
 
 pytestmark = pytest.mark.django_db
 
@@ -189,7 +189,7 @@ def test_commands_that_want_a_look_are_counted_and_listed(chief: Client, order: 
     told = {title: told for title, told in overview(chief).items() if "command" in title}
 
     assert {title: number for title, (number, _url) in told.items()} == {
-        "command waits for a person": "1",
+        "command needs attention": "1",
         "commands refused or not done, 24 h": "2",
         "command without an answer": "1",
     }

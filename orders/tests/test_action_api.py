@@ -33,7 +33,7 @@ from tests.builders import (
     make_key,
     make_other_organization,
 )
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +55,7 @@ COMMAND_FIELDS = {
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     one = Acting(iiko)
     one.has(status="Waiting")
     return one

@@ -40,7 +40,7 @@ from tests.builders import (
     product,
     soi_message,
 )
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +70,7 @@ KITCHEN = ALL[2:5]
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     return Acting(iiko)
 
 
@@ -221,7 +221,7 @@ def test_status_cancelled_is_a_cancellation(acting: Acting) -> None:
     assert acting.body("deliveries/cancel") == IDS | {"removalTypeId": REMOVAL_ID}
 
 
-def test_older_pos_is_not_sent_what_it_does_not_know(iiko: PlayedIiko) -> None:
+def test_older_pos_is_not_sent_what_it_does_not_know(iiko: SimulatedIiko) -> None:
     acting = Acting(iiko, pos_version="7.7.0")
     make_cause()
     make_removal_type()
@@ -317,7 +317,7 @@ def test_matrix_of_a_pickup_order(acting: Acting, stands: str) -> None:
     ],
 )
 def test_conditions_are_checked_before_anything_is_stored(
-    iiko: PlayedIiko, changes: dict[str, Any], restaurant: dict[str, Any], action: str, code: str
+    iiko: SimulatedIiko, changes: dict[str, Any], restaurant: dict[str, Any], action: str, code: str
 ) -> None:
     acting = Acting(iiko, **restaurant)
     make_courier()
@@ -337,14 +337,14 @@ def test_conditions_are_checked_before_anything_is_stored(
 
 
 @pytest.mark.parametrize("version", ["", "unknown", "9.1"])
-def test_version_that_nobody_knows_forbids_nothing(iiko: PlayedIiko, version: str) -> None:
+def test_version_that_nobody_knows_forbids_nothing(iiko: SimulatedIiko, version: str) -> None:
     acting = Acting(iiko, pos_version=version)
     acting.has(status="OnWay", payments=PAID)
 
     assert outcomes(acting)["Closed"] == ""
 
 
-def test_pos_own_version_counts_before_the_restaurants(iiko: PlayedIiko) -> None:
+def test_pos_own_version_counts_before_the_restaurants(iiko: SimulatedIiko) -> None:
     acting = Acting(iiko, pos_version="8.9.1")
     TerminalGroup.objects.create(
         organization=acting.organization, iiko_id=TERMINAL_GROUP_ID, name="Бар", pos_version="7.0.0"
@@ -362,7 +362,7 @@ def test_unknown_status_is_left_to_the_pos(acting: Acting) -> None:
     assert {name for name, code in found.items() if code} == {*KITCHEN, "apply-discount"}
 
 
-def test_unconfirmed_order_can_be_confirmed_whatever_the_settings_say(iiko: PlayedIiko) -> None:
+def test_unconfirmed_order_can_be_confirmed_whatever_the_settings_say(iiko: SimulatedIiko) -> None:
     acting = Acting(iiko, is_confirmation_enabled=False)
     acting.has(status="Unconfirmed")
 

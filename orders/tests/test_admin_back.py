@@ -26,7 +26,7 @@ from tests.builders import (
     post,
 )
 from tests.pages import EVENTS, ORDERS, markup, rows, sign_in_superuser, text
-from tests.played_iiko import linked
+from tests.simulated_iiko import linked
 from webhooks.models.inbox import WebhookEvent
 
 pytestmark = pytest.mark.django_db

@@ -41,7 +41,7 @@ from tests.builders import (
     shift_event,
 )
 from tests.pages import CALLS, COMMANDS, ORDERS, markup, rows, sign_in, sign_in_superuser, text
-from tests.played_iiko import CORRELATION, PlayedIiko, linked, make_login
+from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked, make_login
 
 pytestmark = pytest.mark.django_db
 
@@ -294,7 +294,7 @@ class TestAsking:
         assert ask(strict, order, "courier", courier=COURIER_ID).status_code == 403
         assert_nothing_happened()
 
-    def test_until_iiko_confirms_and_then(self, chief: Client, iiko: PlayedIiko) -> None:
+    def test_until_iiko_confirms_and_then(self, chief: Client, iiko: SimulatedIiko) -> None:
         order = arrive()
         iiko.answers("deliveries/update_order_courier", {"correlationId": CORRELATION})
         iiko.answers("commands/status", {"state": "Success"})

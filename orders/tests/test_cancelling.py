@@ -8,7 +8,7 @@ import pytest
 
 from tests.acting import QUEUED, REMOVAL_ID, Acting, make_removal_type, refused
 from tests.builders import ORDER_ID, ORGANIZATION_ID, product
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ def harmless() -> None:
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     return Acting(iiko)
 
 
@@ -101,7 +101,7 @@ def test_food_that_is_not_made_needs_no_removal_type(acting: Acting) -> None:
     assert acting.body("deliveries/cancel") == IDS | {"cancelComment": "Долго"}
 
 
-def test_pos_that_knows_no_removal_types_is_asked_without(iiko: PlayedIiko) -> None:
+def test_pos_that_knows_no_removal_types_is_asked_without(iiko: SimulatedIiko) -> None:
     acting = Acting(iiko, pos_version="7.7.0")
     harmless()
     acting.has(status="CookingStarted")

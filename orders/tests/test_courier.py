@@ -12,7 +12,7 @@ from orders.models.command import OrderCommand
 from orders.models.order import Order
 from tests.acting import QUEUED, SUCCESS, Acting, make_courier, refused
 from tests.builders import COURIER_ID, ORDER_ID, ORGANIZATION_ID, courier, make_terminal_group
-from tests.played_iiko import PlayedIiko, refusal
+from tests.simulated_iiko import SimulatedIiko, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     """A POS that knows the newer call, and an order without a courier."""
     one = Acting(iiko, pos_version="8.6.6")
     make_courier()
@@ -81,7 +81,7 @@ def test_estimated_time_stays_as_it_is(acting: Acting, body: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("version", ["8.6.5", "7.1.5.100", "", "unknown"])
-def test_older_or_unknown_pos_gets_the_older_call(iiko: PlayedIiko, version: str) -> None:
+def test_older_or_unknown_pos_gets_the_older_call(iiko: SimulatedIiko, version: str) -> None:
     acting = Acting(iiko, pos_version=version)
     make_courier()
     acting.has(status="Waiting", courierInfo=None)
@@ -262,7 +262,7 @@ def test_iikos_word_alone_does_not_prove_that_a_courier_is_off(driven: Acting) -
     ],
 )
 def test_courier_that_cannot_be_taken_off_is_refused(
-    iiko: PlayedIiko, version: str, order: dict[str, Any], code: str
+    iiko: SimulatedIiko, version: str, order: dict[str, Any], code: str
 ) -> None:
     acting = Acting(iiko, pos_version=version)
     acting.has(**({"status": "Waiting"} | order))
@@ -271,7 +271,7 @@ def test_courier_that_cannot_be_taken_off_is_refused(
     assert iiko.operations() == []
 
 
-def test_pos_of_unknown_version_is_asked(iiko: PlayedIiko) -> None:
+def test_pos_of_unknown_version_is_asked(iiko: SimulatedIiko) -> None:
     acting = Acting(iiko, pos_version="")
     acting.has(status="Waiting", courierInfo=courier())
     iiko.answers(NEW, QUEUED)

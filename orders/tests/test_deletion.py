@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from iikohub.dashboard.overview import _Board
+from iikohub.dashboard.overview import _OpenOrders
 from orders.models.command import OrderCommand
 from orders.models.order import Order, TimelineEntry
 from tests.acting import Acting, make_courier, refused, timeline
@@ -25,7 +25,7 @@ from tests.builders import (
     soi_message,
 )
 from tests.pages import ORDERS, rows, sign_in_superuser, text
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +34,7 @@ LATE = "2026-03-14 19:40:00.000"
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     return Acting(iiko)
 
 
@@ -128,11 +128,11 @@ def test_it_is_told_to_those_who_follow_the_changes(acting: Acting) -> None:
 
 def test_board_counts_it_no_more(acting: Acting) -> None:
     acting.has(status="OnWay", completeBefore=LATE)
-    assert (_Board(timezone.now()).total("number"), _Board(timezone.now()).total("late")) == (1, 1)
+    assert (_OpenOrders(timezone.now()).total("number"), _OpenOrders(timezone.now()).total("late")) == (1, 1)
 
     deleted(acting)
 
-    assert (_Board(timezone.now()).total("number"), _Board(timezone.now()).total("late")) == (0, 0)
+    assert (_OpenOrders(timezone.now()).total("number"), _OpenOrders(timezone.now()).total("late")) == (0, 0)
 
 
 # --- what may be asked -------------------------------------------------------------------------------

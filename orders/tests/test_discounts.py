@@ -26,7 +26,7 @@ from tests.acting import (
     wire_payment,
 )
 from tests.builders import ORGANIZATION_ID, product
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 __all__ = ["_no_jobs_left"]
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ OVER = {"Closed": "order_closed", "Cancelled": "order_cancelled"}
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     """A restaurant with one discount of a free sum, and an order that the kitchen has not got."""
     one = Acting(iiko)
     make_discount()
@@ -146,7 +146,7 @@ def test_courier_service_with_the_empty_guid_stands_in_no_way(acting: Acting) ->
     assert acting.ask("apply-discount", BY_SUM).status_code == 202
 
 
-def test_old_pos_is_not_asked(iiko: PlayedIiko) -> None:
+def test_old_pos_is_not_asked(iiko: SimulatedIiko) -> None:
     acting = Acting(iiko, pos_version="7.5.3")
     make_discount()
     acting.has(**FRESH)

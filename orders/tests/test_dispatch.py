@@ -44,7 +44,7 @@ from tests.acting import (
     wire_payment,
 )
 from tests.builders import COURIER_ID, ORDER_ID, ORGANIZATION_ID, courier, drain, post, soi_message
-from tests.played_iiko import PlayedIiko, refusal
+from tests.simulated_iiko import SimulatedIiko, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +59,7 @@ NO_ANSWERS: list[Any] = [
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     """An order that waits for dispatch."""
     one = Acting(iiko)
     one.has(status="Waiting")
@@ -789,7 +789,7 @@ def test_pos_that_never_answers_is_abandoned_after_a_day(acting: Acting) -> None
 
 
 def test_command_stays_with_the_order_when_its_row_is_joined_with_an_older_one(
-    iiko: PlayedIiko, monkeypatch: pytest.MonkeyPatch
+    iiko: SimulatedIiko, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SOI told of the order first, without iiko's id; the command is being sent when that turns out."""
     acting = Acting(iiko)

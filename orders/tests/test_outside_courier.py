@@ -12,7 +12,7 @@ from orders.models.order import Order, TimelineEntry
 from tests.acting import Acting, make_courier, refused
 from tests.builders import COURIER_ID, courier, make_terminal_group
 from tests.pages import ORDERS, rows, sign_in_superuser, text
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ LINK = "https://track.example/z1?order=5&lang=ru"
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     return Acting(iiko)
 
 

@@ -13,7 +13,7 @@ from organizations.models.organization import Organization
 from tests.acting import CARD_ID, CASH_ID, QUEUED, SUCCESS, Acting, make_payment_type, refused, wire_payment
 from tests.builders import ORDER_ID, ORGANIZATION_ID, TERMINAL_GROUP_ID
 from tests.pages import ORDERS, ORGANIZATIONS, sign_in, sign_in_superuser, text
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,7 @@ def card(**flags: bool) -> dict[str, Any]:
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
+def acting(iiko: SimulatedIiko) -> Acting:
     one = Acting(iiko)
     make_payment_type()
     one.has(payments=[])

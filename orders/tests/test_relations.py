@@ -31,7 +31,7 @@ from tests.builders import (
     soi_message,
 )
 from tests.pages import ORDERS, markup, rows, sign_in, sign_in_superuser, text
-from tests.played_iiko import linked
+from tests.simulated_iiko import linked
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from organizations.models.connection import ApiCall, ApiLogin
 from organizations.tests.test_connection_admin import form
 from tests.builders import ORGANIZATION_ID
 from tests.pages import LOGINS, sign_in_superuser
-from tests.played_iiko import make_login
+from tests.simulated_iiko import make_login
 
 pytestmark = pytest.mark.django_db
 

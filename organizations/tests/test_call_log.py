@@ -20,7 +20,7 @@ from organizations.connection.call_log import CallLog, call_log, forget_old_call
 from organizations.connection.clients import client_for, iiko_for
 from organizations.models.connection import ApiCall, ApiLogin
 from tests.builders import ORDER_ID, ORGANIZATION_ID, make_organization
-from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked, make_login, refusal
+from tests.simulated_iiko import API_LOGIN, CORRELATION, IIKO, SimulatedIiko, linked, make_login, refusal
 
 NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 
@@ -49,7 +49,7 @@ def login() -> ApiLogin:
 
 
 @pytest.mark.django_db
-def test_every_call_becomes_a_row(iiko: PlayedIiko) -> None:
+def test_every_call_becomes_a_row(iiko: SimulatedIiko) -> None:
     organization = linked(make_organization())
     iiko.answers("deliveries/cancel", {"correlationId": CORRELATION})
 
@@ -78,7 +78,7 @@ def test_every_call_becomes_a_row(iiko: PlayedIiko) -> None:
 
 
 @pytest.mark.django_db
-def test_nothing_secret_is_written_anywhere(iiko: PlayedIiko, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_secret_is_written_anywhere(iiko: SimulatedIiko, caplog: pytest.LogCaptureFixture) -> None:
     login = make_login()
     iiko.answers("cancel_causes", refusal(f"Bearer token-1-s3cret of {API_LOGIN} is refused"), status=401)
     with pytest.raises(IikoAuthFailed):
@@ -96,7 +96,7 @@ def test_nothing_secret_is_written_anywhere(iiko: PlayedIiko, caplog: pytest.Log
 
 
 @pytest.mark.django_db
-def test_login_shows_when_it_was_used_and_what_is_wrong(iiko: PlayedIiko) -> None:
+def test_login_shows_when_it_was_used_and_what_is_wrong(iiko: SimulatedIiko) -> None:
     login = make_login()
     iiko.forget("access_token")
     iiko.answers("access_token", refusal("no"), status=401)

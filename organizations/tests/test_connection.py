@@ -38,7 +38,7 @@ from organizations.connection.clients import (
 )
 from organizations.models.connection import ApiLogin, IikoCircuit, IikoPause, IikoToken
 from tests.builders import ORGANIZATION_ID, make_organization
-from tests.played_iiko import API_LOGIN, IIKO, PlayedIiko, linked, make_login, refusal
+from tests.simulated_iiko import API_LOGIN, IIKO, SimulatedIiko, linked, make_login, refusal
 
 NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 CAUSES = {"correlationId": "1", "cancelCauses": []}
@@ -53,7 +53,7 @@ def fingerprint(login: ApiLogin) -> str:
 
 
 @pytest.mark.django_db
-def test_client_asks_iiko_with_the_login_of_the_restaurant(iiko: PlayedIiko) -> None:
+def test_client_asks_iiko_with_the_login_of_the_restaurant(iiko: SimulatedIiko) -> None:
     organization = linked(make_organization())
     iiko.answers("cancel_causes", CAUSES)
 
@@ -142,7 +142,7 @@ def test_transport_is_kept_until_the_row_changes() -> None:
 
 
 @pytest.mark.django_db
-def test_secrets_are_encrypted_at_rest(iiko: PlayedIiko) -> None:
+def test_secrets_are_encrypted_at_rest(iiko: SimulatedIiko) -> None:
     login = make_login()
     iiko.answers("cancel_causes", CAUSES)
     client_for(login).cancel_causes(organization_id=ORGANIZATION_ID)
@@ -163,7 +163,7 @@ def test_secrets_are_encrypted_at_rest(iiko: PlayedIiko) -> None:
 
 
 @pytest.mark.django_db
-def test_token_is_shared_with_the_next_process(iiko: PlayedIiko) -> None:
+def test_token_is_shared_with_the_next_process(iiko: SimulatedIiko) -> None:
     login = make_login()
     iiko.answers("cancel_causes", CAUSES)
     client_for(login).cancel_causes(organization_id=ORGANIZATION_ID)
@@ -175,7 +175,7 @@ def test_token_is_shared_with_the_next_process(iiko: PlayedIiko) -> None:
 
 
 @pytest.mark.django_db
-def test_changed_credential_does_not_use_the_former_token(iiko: PlayedIiko) -> None:
+def test_changed_credential_does_not_use_the_former_token(iiko: SimulatedIiko) -> None:
     login = make_login()
     iiko.answers("cancel_causes", CAUSES)
     client_for(login).cancel_causes(organization_id=ORGANIZATION_ID)
@@ -188,7 +188,7 @@ def test_changed_credential_does_not_use_the_former_token(iiko: PlayedIiko) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ten_workers_at_expiry_cause_one_token_request(iiko: PlayedIiko) -> None:
+def test_ten_workers_at_expiry_cause_one_token_request(iiko: SimulatedIiko) -> None:
     login = make_login()
     iiko.answers("cancel_causes", CAUSES)
     client_for(login).cancel_causes(organization_id=ORGANIZATION_ID)
@@ -253,7 +253,7 @@ def test_waiting_for_a_lease_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-def test_429_pauses_the_next_process_too(iiko: PlayedIiko) -> None:
+def test_429_pauses_the_next_process_too(iiko: SimulatedIiko) -> None:
     login = make_login()
     iiko.answers("cancel_causes", refusal("Too many requests"), status=429, **{"Retry-After": "60"})
     with pytest.raises(IikoBusy):
@@ -287,7 +287,7 @@ def test_of_two_pauses_the_later_end_stays() -> None:
 
 
 @pytest.mark.django_db
-def test_refused_login_stops_all_calls_for_a_while(iiko: PlayedIiko) -> None:
+def test_refused_login_stops_all_calls_for_a_while(iiko: SimulatedIiko) -> None:
     login = make_login(api_login="blocked-login")
     iiko.forget("access_token")
     iiko.answers("access_token", refusal("Login blocked-login is not authorized"), status=401)

@@ -30,7 +30,7 @@ from tests.builders import (
     post,
 )
 from tests.pages import CALLS, LOGINS, ORGANIZATIONS, markup, rows, sign_in, sign_in_superuser, text
-from tests.played_iiko import API_LOGIN, CORRELATION, IIKO, PlayedIiko, linked, make_login, refusal
+from tests.simulated_iiko import API_LOGIN, CORRELATION, IIKO, SimulatedIiko, linked, make_login, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -235,7 +235,7 @@ class TestLogins:
 
 
 class TestCheck:
-    def test_tells_the_restaurants(self, client: Client, iiko: PlayedIiko) -> None:
+    def test_tells_the_restaurants(self, client: Client, iiko: SimulatedIiko) -> None:
         login = make_login()
         offered = [{"id": ORGANIZATION_ID, "name": "Кафе", "responseType": "Simple"}]
         iiko.answers("organizations", {"correlationId": CORRELATION, "organizations": offered})
@@ -257,7 +257,7 @@ class TestCheck:
         ],
     )
     def test_tells_what_to_do_when_it_fails(
-        self, client: Client, iiko: PlayedIiko, status: int, description: str, advice: str
+        self, client: Client, iiko: SimulatedIiko, status: int, description: str, advice: str
     ) -> None:
         login = make_login()
         iiko.answers("organizations", refusal(description), status=status)
@@ -268,7 +268,7 @@ class TestCheck:
         assert advice in said
         assert API_LOGIN not in said
 
-    def test_incomplete_login_asks_nobody(self, client: Client, iiko: PlayedIiko) -> None:
+    def test_incomplete_login_asks_nobody(self, client: Client, iiko: SimulatedIiko) -> None:
         login = make_login(api_login="", api_key="key")
         sign_in_superuser(client)
 
@@ -277,7 +277,7 @@ class TestCheck:
         assert "The credentials are not complete." in said
         assert iiko.operations() == []
 
-    def test_looking_does_nothing(self, client: Client, iiko: PlayedIiko) -> None:
+    def test_looking_does_nothing(self, client: Client, iiko: SimulatedIiko) -> None:
         login = make_login()
         sign_in_superuser(client)
 
@@ -286,7 +286,7 @@ class TestCheck:
 
         assert (iiko.operations(), jobs()) == ([], [])
 
-    def test_who_may_only_look_may_not_call(self, client: Client, iiko: PlayedIiko) -> None:
+    def test_who_may_only_look_may_not_call(self, client: Client, iiko: SimulatedIiko) -> None:
         login = make_login()
         sign_in(client, "organizations.view_apilogin")
 
@@ -297,7 +297,7 @@ class TestCheck:
         assert "Check connection" not in said
         assert (iiko.operations(), jobs()) == ([], [])
 
-    def test_reading_is_left_to_a_worker(self, client: Client, iiko: PlayedIiko) -> None:
+    def test_reading_is_left_to_a_worker(self, client: Client, iiko: SimulatedIiko) -> None:
         login = make_login()
         sign_in_superuser(client)
 

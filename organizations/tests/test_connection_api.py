@@ -27,7 +27,7 @@ from tests.builders import (
     make_other_organization,
     make_terminal_group,
 )
-from tests.played_iiko import API_LOGIN, linked, make_login
+from tests.simulated_iiko import API_LOGIN, linked, make_login
 
 pytestmark = pytest.mark.django_db
 

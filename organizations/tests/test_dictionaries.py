@@ -20,7 +20,7 @@ from tests.builders import (
     TERMINAL_GROUP_ID,
     make_organization,
 )
-from tests.played_iiko import PlayedIiko, make_login, refusal
+from tests.simulated_iiko import SimulatedIiko, make_login, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ def vendor_group(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def plays(iiko: PlayedIiko, **changes: Any) -> None:
+def plays(iiko: SimulatedIiko, **changes: Any) -> None:
     """Play a login with one restaurant; ``changes`` name operations by their last part."""
     answers: dict[str, Any] = {
         "organizations": {"organizations": [vendor_organization()]},
@@ -97,7 +97,7 @@ def _full(name: str) -> str:
     return {"couriers": "employees/couriers", "order_types": "deliveries/order_types"}.get(name, name)
 
 
-def plays_again(iiko: PlayedIiko, **changes: Any) -> None:
+def plays_again(iiko: SimulatedIiko, **changes: Any) -> None:
     for operation, body in changes.items():
         iiko.forget(_full(operation))
         iiko.answers(_full(operation), body)
@@ -109,7 +109,7 @@ def sync(**options: Any) -> str:
     return out.getvalue()
 
 
-def test_everything_of_a_login_comes_in(iiko: PlayedIiko) -> None:
+def test_everything_of_a_login_comes_in(iiko: SimulatedIiko) -> None:
     login = make_login()
     plays(iiko)
 
@@ -148,7 +148,7 @@ def test_everything_of_a_login_comes_in(iiko: PlayedIiko) -> None:
     ]
 
 
-def test_second_run_changes_nothing(iiko: PlayedIiko) -> None:
+def test_second_run_changes_nothing(iiko: SimulatedIiko) -> None:
     make_login()
     plays(iiko)
     sync()
@@ -159,7 +159,7 @@ def test_second_run_changes_nothing(iiko: PlayedIiko) -> None:
     assert list(DictionaryEntry.objects.order_by("pk").values()) == before
 
 
-def test_what_is_gone_is_marked_and_may_come_back(iiko: PlayedIiko) -> None:
+def test_what_is_gone_is_marked_and_may_come_back(iiko: SimulatedIiko) -> None:
     make_login()
     plays(iiko)
     sync()
@@ -176,7 +176,7 @@ def test_what_is_gone_is_marked_and_may_come_back(iiko: PlayedIiko) -> None:
     assert not Courier.objects.get().is_deleted
 
 
-def test_what_an_operator_set_is_kept(iiko: PlayedIiko) -> None:
+def test_what_an_operator_set_is_kept(iiko: SimulatedIiko) -> None:
     make_login()
     plays(iiko)
     sync()
@@ -194,7 +194,7 @@ def test_what_an_operator_set_is_kept(iiko: PlayedIiko) -> None:
     assert (group.name, group.timezone, group.vendor_timezone) == ("Центр 2", "Europe/Samara", "+03:00")
 
 
-def test_what_nobody_set_follows_iiko(iiko: PlayedIiko) -> None:
+def test_what_nobody_set_follows_iiko(iiko: SimulatedIiko) -> None:
     make_login()
     plays(iiko)
     sync()
@@ -209,7 +209,7 @@ def test_what_nobody_set_follows_iiko(iiko: PlayedIiko) -> None:
     assert TerminalGroup.objects.get().timezone == "05:00:00"
 
 
-def test_restaurant_added_by_hand_keeps_its_words_and_gets_the_login(iiko: PlayedIiko) -> None:
+def test_restaurant_added_by_hand_keeps_its_words_and_gets_the_login(iiko: SimulatedIiko) -> None:
     make_organization(is_active=False)
     login = make_login()
     plays(iiko)
@@ -222,7 +222,7 @@ def test_restaurant_added_by_hand_keeps_its_words_and_gets_the_login(iiko: Playe
     assert (organization.currency, organization.vendor_name) == ("RUB", "Сирень")
 
 
-def test_zone_that_cannot_be_read_is_taken_for_utc_until_it_can(iiko: PlayedIiko) -> None:
+def test_zone_that_cannot_be_read_is_taken_for_utc_until_it_can(iiko: SimulatedIiko) -> None:
     make_login()
     plays(iiko, terminal_groups={"terminalGroups": grouped(vendor_group(timeZone="где-то"))})
 
@@ -235,7 +235,7 @@ def test_zone_that_cannot_be_read_is_taken_for_utc_until_it_can(iiko: PlayedIiko
     assert Organization.objects.get().timezone == "Asia/Almaty"
 
 
-def test_failing_restaurant_does_not_stop_the_others(iiko: PlayedIiko) -> None:
+def test_failing_restaurant_does_not_stop_the_others(iiko: SimulatedIiko) -> None:
     make_login()
     bad = vendor_organization(id=OTHER_ORGANIZATION_ID, name="Клён")
     plays(iiko, organizations={"organizations": [bad, vendor_organization()]})
@@ -254,7 +254,7 @@ def test_failing_restaurant_does_not_stop_the_others(iiko: PlayedIiko) -> None:
     assert DictionaryEntry.objects.count() == 5
 
 
-def test_right_that_is_missing_costs_one_dictionary(iiko: PlayedIiko) -> None:
+def test_right_that_is_missing_costs_one_dictionary(iiko: SimulatedIiko) -> None:
     make_login()
     plays(iiko)
     iiko.forget("discounts")
@@ -273,7 +273,7 @@ def test_right_that_is_missing_costs_one_dictionary(iiko: PlayedIiko) -> None:
     assert Organization.objects.get().dictionaries_synced_at is None
 
 
-def test_refused_login_stops_at_once_and_deletes_nothing(iiko: PlayedIiko) -> None:
+def test_refused_login_stops_at_once_and_deletes_nothing(iiko: SimulatedIiko) -> None:
     make_login(name="bad", api_login="wrong-login")
     make_login(name="worse", api_login="")
     iiko.forget("access_token")
@@ -292,7 +292,7 @@ def test_refused_login_stops_at_once_and_deletes_nothing(iiko: PlayedIiko) -> No
     assert iiko.operations() == ["access_token"]
 
 
-def test_answer_without_its_list_deletes_nothing(iiko: PlayedIiko) -> None:
+def test_answer_without_its_list_deletes_nothing(iiko: SimulatedIiko) -> None:
     make_login()
     plays(iiko)
     sync()
@@ -304,7 +304,7 @@ def test_answer_without_its_list_deletes_nothing(iiko: PlayedIiko) -> None:
     assert not Courier.objects.get().is_deleted
 
 
-def test_restaurant_that_left_the_login_is_mentioned(iiko: PlayedIiko) -> None:
+def test_restaurant_that_left_the_login_is_mentioned(iiko: SimulatedIiko) -> None:
     make_login()
     plays(iiko)
     sync()
@@ -314,7 +314,7 @@ def test_restaurant_that_left_the_login_is_mentioned(iiko: PlayedIiko) -> None:
     assert Organization.objects.get().is_active
 
 
-def test_one_login_may_be_named(iiko: PlayedIiko) -> None:
+def test_one_login_may_be_named(iiko: SimulatedIiko) -> None:
     make_login()
     make_login(name="other", api_login="other-login")
     plays(iiko)
@@ -333,7 +333,7 @@ def test_without_any_login_it_says_what_to_do() -> None:
     assert str(failed.value) == ("There is no active API login. Add one in the admin, or set IIKO_API_KEY.")
 
 
-def test_login_of_the_environment_is_used(iiko: PlayedIiko, settings: LazySettings) -> None:
+def test_login_of_the_environment_is_used(iiko: SimulatedIiko, settings: LazySettings) -> None:
     settings.IIKO_API_URL, settings.IIKO_API_KEY = "https://iiko.example/api/1", "env-login"
     plays(iiko)
 
@@ -358,7 +358,7 @@ def menu_rows() -> list[tuple[str, str, bool]]:
     return [(row.kind, row.name, row.is_deleted) for row in rows]
 
 
-def test_menu_names_products_and_sizes_and_is_asked_for_by_its_revision(iiko: PlayedIiko) -> None:
+def test_menu_names_products_and_sizes_and_is_asked_for_by_its_revision(iiko: SimulatedIiko) -> None:
     make_login()
     plays(iiko, nomenclature=MENU)
     sync()
@@ -378,7 +378,7 @@ def test_menu_names_products_and_sizes_and_is_asked_for_by_its_revision(iiko: Pl
     assert Organization.objects.get().menu_revision == 8
 
 
-def test_login_without_a_right_to_the_menu_reads_all_else(iiko: PlayedIiko) -> None:
+def test_login_without_a_right_to_the_menu_reads_all_else(iiko: SimulatedIiko) -> None:
     login = make_login()
     plays(iiko)
     iiko.forget("nomenclature")
@@ -393,7 +393,7 @@ def test_login_without_a_right_to_the_menu_reads_all_else(iiko: PlayedIiko) -> N
     assert (login.sync_error, Organization.objects.get().dictionaries_synced_at is not None) == ("", True)
 
 
-def test_stop_lists_are_read_after_the_dictionaries(iiko: PlayedIiko) -> None:
+def test_stop_lists_are_read_after_the_dictionaries(iiko: SimulatedIiko) -> None:
     make_login()
     plays(iiko)
 

@@ -10,12 +10,12 @@ from organizations.models.dictionaries import Courier, DictionaryEntry
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.tests.test_dictionaries import plays
 from tests.at_once import AT_ONCE, at_once
-from tests.played_iiko import PlayedIiko, make_login
+from tests.simulated_iiko import SimulatedIiko, make_login
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_restaurant_found_by_many_at_once_is_one_row(iiko: PlayedIiko) -> None:
+def test_restaurant_found_by_many_at_once_is_one_row(iiko: SimulatedIiko) -> None:
     plays(iiko)
     login = make_login()
 

@@ -31,7 +31,7 @@ from tests.builders import (
     post,
     stop_list_event,
 )
-from tests.played_iiko import PlayedIiko, linked, refusal
+from tests.simulated_iiko import SimulatedIiko, linked, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +62,7 @@ def answered(
 class Restaurant:
     """A restaurant with two terminal groups, iiko as the test plays it, and the workers' clock."""
 
-    def __init__(self, iiko: PlayedIiko) -> None:
+    def __init__(self, iiko: SimulatedIiko) -> None:
         self.iiko = iiko
         self.clock = HandClock()
         self.organization = linked(make_organization())
@@ -97,7 +97,7 @@ class Restaurant:
 
 
 @pytest.fixture
-def restaurant(iiko: PlayedIiko) -> Restaurant:
+def restaurant(iiko: SimulatedIiko) -> Restaurant:
     return Restaurant(iiko)
 
 
@@ -351,7 +351,7 @@ def test_429_is_obeyed(restaurant: Restaurant) -> None:
     assert (len(restaurant.calls), row.holder) == (1, "")
 
 
-def test_without_a_login_it_waits_for_a_person_and_then_goes_on(iiko: PlayedIiko) -> None:
+def test_without_a_login_it_waits_for_a_person_and_then_goes_on(iiko: SimulatedIiko) -> None:
     clock = HandClock()
     organization = make_organization()
     make_terminal_group(organization)
@@ -599,7 +599,7 @@ def test_time_out_of_stock_is_the_sum_of_the_intervals(restaurant: Restaurant) -
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_never_ask_at_once(iiko: PlayedIiko) -> None:
+def test_two_workers_never_ask_at_once(iiko: SimulatedIiko) -> None:
     restaurant = Restaurant(iiko)
     restaurant.says(entry())
     restaurant.changes()

@@ -11,14 +11,14 @@ from django.utils import timezone
 
 from organizations import tasks
 from organizations.models.connection import ApiCall, ApiLogin
-from tests.played_iiko import CORRELATION, IIKO, PlayedIiko, make_login, refusal
+from tests.simulated_iiko import CORRELATION, IIKO, SimulatedIiko, make_login, refusal
 
 pytestmark = pytest.mark.django_db
 
 NOTHING: dict[str, Any] = {"correlationId": CORRELATION, "organizations": []}
 
 
-def test_new_login_is_read_once(iiko: PlayedIiko) -> None:
+def test_new_login_is_read_once(iiko: SimulatedIiko) -> None:
     login = make_login()
     iiko.answers("organizations", NOTHING)
 
@@ -30,7 +30,7 @@ def test_new_login_is_read_once(iiko: PlayedIiko) -> None:
     assert (login.synced_at is not None, login.sync_error) == (True, "")
 
 
-def test_login_of_the_environment_is_found(iiko: PlayedIiko, settings: LazySettings) -> None:
+def test_login_of_the_environment_is_found(iiko: SimulatedIiko, settings: LazySettings) -> None:
     settings.IIKO_API_KEY, settings.IIKO_API_URL = "from-the-environment", IIKO
     iiko.answers("organizations", NOTHING)
 
@@ -39,7 +39,7 @@ def test_login_of_the_environment_is_found(iiko: PlayedIiko, settings: LazySetti
     assert ApiLogin.objects.get().synced_at is not None
 
 
-def test_login_that_got_no_answer_is_tried_again(iiko: PlayedIiko) -> None:
+def test_login_that_got_no_answer_is_tried_again(iiko: SimulatedIiko) -> None:
     login = make_login()
     iiko.answers("organizations", refusal("Boom"), status=503)
 
@@ -56,7 +56,7 @@ def test_login_that_got_no_answer_is_tried_again(iiko: PlayedIiko) -> None:
     assert (login.synced_at is not None, login.sync_error) == (True, "")
 
 
-def test_login_that_iiko_refused_is_not_tried_again_and_again(iiko: PlayedIiko) -> None:
+def test_login_that_iiko_refused_is_not_tried_again_and_again(iiko: SimulatedIiko) -> None:
     make_login(last_error="access_token: HTTP 401, login_refused")
 
     tasks.sync_new_logins()
@@ -64,7 +64,7 @@ def test_login_that_iiko_refused_is_not_tried_again_and_again(iiko: PlayedIiko) 
     assert iiko.operations() == []
 
 
-def test_one_login_is_read_when_a_person_asks(iiko: PlayedIiko) -> None:
+def test_one_login_is_read_when_a_person_asks(iiko: SimulatedIiko) -> None:
     wanted, other = make_login(), make_login(name="other")
     iiko.answers("organizations", NOTHING)
 
@@ -75,7 +75,7 @@ def test_one_login_is_read_when_a_person_asks(iiko: PlayedIiko) -> None:
     assert (wanted.synced_at is not None, other.synced_at) == (True, None)
 
 
-def test_inactive_login_is_read_by_nobody(iiko: PlayedIiko) -> None:
+def test_inactive_login_is_read_by_nobody(iiko: SimulatedIiko) -> None:
     login = make_login(is_active=False)
 
     tasks.sync_dictionaries()

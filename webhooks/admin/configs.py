@@ -124,7 +124,7 @@ class WebhookConfigAdmin(HubAdmin):
                 (gettext("Address in iiko"), config.seen_url or EMPTY),
                 (gettext("Differs in iiko"), drift_words(config) or gettext("nothing")),
             ],
-            "is_foreign": config.registration_code == FOREIGN or "address" in config.drift,
+            "is_of_other_integration": config.registration_code == FOREIGN or "address" in config.drift,
             "may_register": self.has_change_permission(request, config),
             "sees_calls": request.user.has_perm("organizations.view_apicall"),
         }

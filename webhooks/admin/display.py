@@ -35,8 +35,8 @@ def reason_text(event: WebhookEvent) -> str:
     return str(event.get_reason_display()) if event.reason else ""
 
 
-def dead_row(group: DeadLetterGroup, *, shows_people: bool, now: datetime) -> dict[str, Any]:
-    """A group of events that failed of the same thing."""
+def dead_letter_row(group: DeadLetterGroup, *, shows_people: bool, now: datetime) -> dict[str, Any]:
+    """Put a group of events that failed of the same thing into words."""
     query = urlencode({"event_type": group.event_type, "reason": group.reason, "alike": group.alike})
     return {
         "type": type_text(group.event_type),
@@ -84,14 +84,14 @@ def left_text(left: int) -> str:
 
 
 def payload_html(text: str) -> SafeString:
-    """The payload laid out; a huge one as it is, and only its beginning."""
+    """Lay the payload out; of a huge one show only the beginning, as it is."""
     if len(text) <= LONGEST_PAYLOAD:
         return pretty_json(text)
     return format_html("{}…", text[:LONGEST_PAYLOAD])
 
 
 def raw_text(raw: bytes) -> str:
-    """The bytes as text; those that are none become a sign of replacement."""
+    """Show the bytes as text; those that are none become a sign of replacement."""
     text = raw[:LONGEST_RAW].decode("utf-8", "replace")
     shown = "".join(
         letter if letter.isprintable() or letter in "\n\r\t" else "\N{REPLACEMENT CHARACTER}"

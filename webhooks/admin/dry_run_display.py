@@ -41,7 +41,7 @@ from webhooks.processing.handlers.base import EventResult
 from webhooks.replay.dry_run import DryRun, FieldChange, RowChange, Tally
 
 CHANGES_SHOWN = 200
-TROUBLES_SHOWN = 50
+FAILURES_SHOWN = 50
 _LONGEST = 300
 _PERSONAL = re.compile(
     r"phone|tracking|customer|guest_|tab_name|address|comment|email|card|birth|problem|person|waiter|external_data"
@@ -67,7 +67,7 @@ class Viewer:
 
 
 def staff(user: Any) -> Viewer:
-    """A member of staff, by the permissions of each row's page; the hall has one of its own for people."""
+    """Build the viewer of a member of staff, by the permissions of each row's page."""
 
     def sees(model: type[Model]) -> bool:
         meta = _SHOWN_AS.get(model, model)._meta
@@ -117,7 +117,7 @@ def as_json(dry_run: DryRun, viewer: Viewer) -> dict[str, Any]:
         ],
         "failures": [
             {"event_id": one.event_id, "error": viewer.error(one.result.error)}
-            for one in dry_run.troubles()[:TROUBLES_SHOWN]
+            for one in dry_run.failures()[:FAILURES_SHOWN]
         ],
         "changes": [_row_json(change, viewer) for change in dry_run.changes],
     }
@@ -164,16 +164,16 @@ def _displayed_row(
 ) -> DisplayedRow:
     model = type(change.row)
     organization = organizations.get(getattr(change.row, "organization_id", ""))
-    telling = _Telling(change.row, organization, names, now)
+    display = _RowDisplay(change.row, organization, names, now)
     hidden = Change("", MASK, MASK)
     changes = [
-        telling.change(one)
+        display.change(one)
         if viewer.may_see(model, one.name)
         else Change(_title(model, one.name), hidden.before, hidden.after)
         for one in change.fields
         if one.name != "organization_id"  # the title names it
     ]
-    title = telling.named(str(change.row)) if viewer.sees(model) else MASK
+    title = display.named(str(change.row)) if viewer.sees(model) else MASK
     if organization is not None:
         title = f"{title}, {organization.name}"
     return DisplayedRow(str(model._meta.verbose_name), title, _url(change, viewer), _what(change), changes)
@@ -227,7 +227,7 @@ def _url(change: RowChange, viewer: Viewer) -> str:
         return ""
 
 
-class _Telling:
+class _RowDisplay:
     """Puts the changes of one row in words; an order's as its timeline would."""
 
     def __init__(self, row: Model, organization: Organization | None, names: Names, now: datetime) -> None:
@@ -247,7 +247,7 @@ class _Telling:
         )
 
     def named(self, text: str) -> str:
-        """The name behind an id, where one is known."""
+        """Return the name behind an id, where one is known."""
         return self._names.get((getattr(self._row, "organization_id", ""), text), text)
 
     def _words(self, name: str, value: Any) -> str:
@@ -289,16 +289,16 @@ def _reason(reason: str) -> str:
 def shown(dry_run: DryRun, viewer: Viewer, *, now: datetime) -> dict[str, Any]:
     """Everything the page of a dry run shows."""
     first = DryRun(changes=dry_run.changes[:CHANGES_SHOWN])
-    troubles = dry_run.troubles()
+    failures = dry_run.failures()
     return {
         "results": result_rows(dry_run),
         "rows": displayed_rows(first, viewer, now=now),
         "rows_left_out": max(0, len(dry_run.changes) - CHANGES_SHOWN),
-        "troubles": [
+        "failures": [
             (one.event_id, type_text(one.event_type), viewer.error(one.result.error))
-            for one in troubles[:TROUBLES_SHOWN]
+            for one in failures[:FAILURES_SHOWN]
         ],
-        "troubles_left_out": max(0, len(troubles) - TROUBLES_SHOWN),
+        "failures_left_out": max(0, len(failures) - FAILURES_SHOWN),
         "untried": dry_run.untried,
     }
 
@@ -307,7 +307,7 @@ def shown(dry_run: DryRun, viewer: Viewer, *, now: datetime) -> dict[str, Any]:
 
 
 def lines(dry_run: DryRun, viewer: Viewer, *, now: datetime, each_event: bool = False) -> Iterator[str]:
-    """The changes of a part, row by row, then its failures (or how each event would end)."""
+    """Yield the changes of a part, row by row, then its failures (or how each event would end)."""
     for row in displayed_rows(dry_run, viewer, now=now):
         yield f"{row.kind} {row.title}" + (f": {row.what}" if row.what else "")
         for change in row.changes:
@@ -316,8 +316,8 @@ def lines(dry_run: DryRun, viewer: Viewer, *, now: datetime, each_event: bool = 
         for one in dry_run.results:
             yield f"#{one.event_id} {type_text(one.event_type)}: {_result_text(one.result, viewer)}"
         return
-    for trouble in dry_run.troubles():
-        told = {"id": trouble.event_id, "error": viewer.error(trouble.result.error)}
+    for failure in dry_run.failures():
+        told = {"id": failure.event_id, "error": viewer.error(failure.result.error)}
         yield _("event %(id)d would fail: %(error)s") % told
 
 
@@ -332,7 +332,7 @@ def _plain_text(change: Change) -> str:
 
 
 def summary(tally: Tally) -> str:
-    """The whole in a few sentences."""
+    """Describe the whole in a few sentences."""
     told = ngettext("%(count)d event would be replayed", "%(count)d events would be replayed", tally.events)
     ends = [
         f"{EventStatus(status).label} {count}" + (f" ({_reason(reason)})" if reason else "")

@@ -103,7 +103,7 @@ class _Page:
         ]
 
     def subject(self) -> dict[str, Any] | None:
-        """What the event is about, where that is no delivery: a row, or the stop lists of the restaurant."""
+        """Describe the event's subject where it is no delivery: a row, or the restaurant's stop lists."""
         event = self._event
         if event.event_type == STOP_LIST and self._organization is not None:
             query = urlencode({ORGANIZATION_PARAMETER: event.organization_id})
@@ -125,7 +125,7 @@ class _Page:
         }
 
     def notices(self) -> list[tuple[str, str, str]]:
-        """What needs a person's eye: severity, title, words."""
+        """List what needs attention: severity, title, text."""
         event = self._event
         notices = []
         if not self._shows_people:
@@ -135,7 +135,7 @@ class _Page:
             title = _("Could not be applied; the hub will try again")
             notices.append(("warn", title, self.quoted(event.processing_error)))
         elif event.status == EventStatus.DEAD:
-            title = _("Could not be applied, and the hub has abandoned. Replay it once the cause is gone")
+            title = _("Could not be applied, and will not be tried again. Replay it once the cause is gone")
             notices.append(("bad", title, self.quoted(event.processing_error)))
         elif event.processing_error:
             notices.append(("info", reason_text(event) or _("Error"), self.quoted(event.processing_error)))

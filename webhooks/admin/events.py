@@ -32,7 +32,14 @@ from orders.models.order import Order
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 from organizations.models.organization import Organization
-from webhooks.admin.display import dead_row, left_text, reason_text, replay_text, status_badge, type_text
+from webhooks.admin.display import (
+    dead_letter_row,
+    left_text,
+    reason_text,
+    replay_text,
+    status_badge,
+    type_text,
+)
 from webhooks.admin.dry_run_display import shown, staff
 from webhooks.admin.event_page import event_page, is_replayable, payload_text
 from webhooks.admin.filters import MetTypeFilter, ReasonFilter
@@ -44,7 +51,7 @@ from webhooks.processing.dead_letters import GROUPS_SHOWN, dead_letter_groups, d
 from webhooks.replay.dry_run import dry_run_of
 from webhooks.replay.replay import REPLAY_AT_ONCE, ReplayCount, replay_all, replay_event
 
-PREVIEW = "preview"
+DRY_RUN = "dry_run"
 """The button that asks what would change."""
 
 CHIPS = (EventStatus.PENDING, EventStatus.FAILED, EventStatus.DEAD, EventStatus.IGNORED)
@@ -132,8 +139,10 @@ class WebhookEventAdmin(MirrorAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         own = [
-            path("dead/", view(self.dead_view), name="webhooks_webhookevent_dead"),
-            path("dead/replay/", view(self.dead_replay_view), name="webhooks_webhookevent_dead_replay"),
+            path("dead/", view(self.dead_letters_view), name="webhooks_webhookevent_dead"),
+            path(
+                "dead/replay/", view(self.dead_letters_replay_view), name="webhooks_webhookevent_dead_replay"
+            ),
             path("<int:event_id>/replay/", view(self.replay_view), name="webhooks_webhookevent_replay"),
             path("<int:event_id>/payload/", view(self.payload_view), name="webhooks_webhookevent_payload"),
         ]
@@ -163,7 +172,7 @@ class WebhookEventAdmin(MirrorAdmin):
         return response
 
     def payload_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
-        """The payload alone, as a file: for tools, and for payloads too big for a page."""
+        """Send the payload alone, as a file: for tools, and for payloads too big for a page."""
         event = self._event(request, event_id)
         text = payload_text(event, shows_people=sees_people(request.user, event))
         if text is None:
@@ -187,7 +196,7 @@ class WebhookEventAdmin(MirrorAdmin):
         if not self.has_replay_permission(request):
             raise PermissionDenied
         event = self._event(request, event_id)
-        if request.method == "POST" and PREVIEW not in request.POST:
+        if request.method == "POST" and DRY_RUN not in request.POST:
             self._replay_one(request, event)
             url = reverse("admin:webhooks_webhookevent_change", args=[event_id])
             return HttpResponseRedirect(keep_filters(request, url))
@@ -228,9 +237,9 @@ class WebhookEventAdmin(MirrorAdmin):
             return None
         # By id: the replays themselves might answer the same filter.
         events = WebhookEvent.objects.filter(pk__in=ids)
-        if "confirmed" not in request.POST or PREVIEW in request.POST:
+        if "confirmed" not in request.POST or DRY_RUN in request.POST:
             unreadable = Q(payload__isnull=True, replay_of__isnull=True)
-            impossible = events.filter(unreadable | Q(reason=Reason.FOREIGN_TOKEN)).count()
+            impossible = events.filter(unreadable | Q(reason=Reason.WRONG_TENANT)).count()
             hidden = _chosen(request)
             return self._ask(request, events, total=len(ids), impossible=impossible, hidden=hidden)
         count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
@@ -240,13 +249,15 @@ class WebhookEventAdmin(MirrorAdmin):
 
     # --- those that failed for good ----------------------------------------------------------------------
 
-    def dead_view(self, request: HttpRequest) -> TemplateResponse:
-        """What failed for good, by its cause."""
+    def dead_letters_view(self, request: HttpRequest) -> TemplateResponse:
+        """Show what failed for good, by its cause."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         shows_people = sees_all_people(request.user)
         now = db_clock.now()
-        groups = [dead_row(group, shows_people=shows_people, now=now) for group in dead_letter_groups()]
+        groups = [
+            dead_letter_row(group, shows_people=shows_people, now=now) for group in dead_letter_groups()
+        ]
         context = self.admin_site.each_context(request) | {
             "title": gettext("Failed for good"),
             "opts": self.opts,
@@ -255,10 +266,10 @@ class WebhookEventAdmin(MirrorAdmin):
             # Its address holds the words of the error.
             "may_replay": shows_people and self.has_replay_permission(request),
         }
-        return TemplateResponse(request, "admin/webhooks/webhookevent/dead.html", context)
+        return TemplateResponse(request, "admin/webhooks/webhookevent/dead_letters.html", context)
 
-    def dead_replay_view(self, request: HttpRequest) -> HttpResponse:
-        """All that failed of the same thing once more: ask on GET, replay on POST."""
+    def dead_letters_replay_view(self, request: HttpRequest) -> HttpResponse:
+        """Replay all that failed of the same thing: ask on GET, replay on POST."""
         if not self.has_replay_permission(request):
             raise PermissionDenied
         names = ("event_type", "reason", "alike")
@@ -267,7 +278,7 @@ class WebhookEventAdmin(MirrorAdmin):
         ids = list(alike.order_by("pk").values_list("pk", flat=True)[:REPLAY_AT_ONCE])
         events = WebhookEvent.objects.filter(pk__in=ids)
         back_url = reverse("admin:webhooks_webhookevent_dead")
-        if request.method == "POST" and PREVIEW not in request.POST:
+        if request.method == "POST" and DRY_RUN not in request.POST:
             count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
             messages.success(request, f"{replay_text(count)} {left_text(alike.count())}".strip())
             return HttpResponseRedirect(back_url)
@@ -301,18 +312,18 @@ class WebhookEventAdmin(MirrorAdmin):
             "back_url": back_url
             or (request.get_full_path() if hidden else keep_filters(request, "../change/")),
         }
-        if request.method == "POST" and PREVIEW in request.POST:
-            context |= self._preview(request, events)
+        if request.method == "POST" and DRY_RUN in request.POST:
+            context |= self._dry_run(request, events)
         return TemplateResponse(request, "admin/webhooks/webhookevent/replay.html", context)
 
-    def _preview(self, request: HttpRequest, events: WebhookEventQuerySet) -> dict[str, Any]:
+    def _dry_run(self, request: HttpRequest, events: WebhookEventQuerySet) -> dict[str, Any]:
         try:
             found = dry_run_of(events)
         except ReplayBusy:
             words = gettext("The orders are being changed at this moment. Ask again.")
             messages.warning(request, words)
             return {}
-        return {"preview": shown(found, staff(request.user), now=db_clock.now())}
+        return {"dry_run": shown(found, staff(request.user), now=db_clock.now())}
 
     # --- columns ---------------------------------------------------------------------------------------
     #
@@ -374,7 +385,7 @@ def _hall_link(event: Any) -> SafeString | None:
 
 
 def _hall_pk(request: HttpRequest, model: type[HallRow]) -> Any:
-    """The row of the hall that an event is about, for those who may see it."""
+    """Find the row of the hall that an event is about, for those who may see it."""
     if not request.user.has_perm(f"hall.view_{model._meta.model_name}"):
         return Value(None, output_field=BigIntegerField())
     rows = model._default_manager.filter(
@@ -384,7 +395,7 @@ def _hall_pk(request: HttpRequest, model: type[HallRow]) -> Any:
 
 
 def _found(text: str) -> Q:
-    """The events of an order, by its number, its ids or a phone; else those of one correlation id."""
+    """Find the events of an order, by its number, its ids or a phone; else those of one correlation id."""
     ident = searchable_id(text)
     orders = list(Order.objects.searched(text).values_list("pk", flat=True)[:_ORDERS_SEARCHED])
     of_order = (
@@ -399,6 +410,6 @@ def _found(text: str) -> Q:
 
 
 def _chosen(request: HttpRequest) -> list[tuple[str, str]]:
-    """What the list's form sent, to be sent again with the confirmation."""
+    """Return what the list's form sent, to be sent again with the confirmation."""
     names = ("action", "select_across", "index", helpers.ACTION_CHECKBOX_NAME)
     return [(name, value) for name in names for value in request.POST.getlist(name)]

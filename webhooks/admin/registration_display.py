@@ -36,9 +36,9 @@ def drift_words(config: WebhookConfig) -> str:
 
 
 def notices(config: WebhookConfig, now: datetime) -> Iterator[Notice]:
-    """What a person should know: severity, title, words."""
+    """Yield what needs attention: severity, title, text."""
     if config.registration_code == FOREIGN:
-        yield "bad", _("iiko sends to somebody else"), foreign_words(config)
+        yield "bad", _("iiko sends to somebody else"), other_integration_text(config)
     elif config.registration_status == RegistrationStatus.DRIFTED:
         title = _("Changed in iiko: %(differs)s") % {"differs": drift_words(config)}
         if config.drift == [Drift.FORMER_TOKEN]:
@@ -59,7 +59,7 @@ def _drifted_words(config: WebhookConfig, now: datetime) -> str:
     return words % {"url": config.seen_url, "ago": seen}
 
 
-def foreign_words(config: WebhookConfig) -> str:
+def other_integration_text(config: WebhookConfig) -> str:
     return _(
         "iiko has the address %(url)s for this login. iiko keeps one address for each restaurant and login, "
         "so whoever listens there would get nothing any more. Give the hub a login of its own, or take over."

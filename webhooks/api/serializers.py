@@ -85,7 +85,7 @@ class EventDetailSerializer(EventSerializer):
 
 
 def valid(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
-    """What was given, checked.
+    """Return what was given, checked.
 
     Raises:
         ValidationError: 400.

@@ -104,7 +104,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         return Response(asdict(count), status=202)
 
     def _selected(self, asked: dict[str, Any]) -> WebhookEventQuerySet:
-        """The events asked for, in the caller's scope, as ``GET webhooks/events`` finds them.
+        """Select the events asked for, in the caller's scope, as ``GET webhooks/events`` finds them.
 
         Raises:
             TooManyEvents: 409.

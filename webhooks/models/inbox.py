@@ -55,7 +55,7 @@ class Reason(models.TextChoices):
     TOO_DEEP = "too_deep", _("the body is nested too deeply")
     NOT_AN_OBJECT = "not_an_object", _("not an object")
     NOT_STORABLE = "not_storable", _("holds a value that no database can keep")
-    FOREIGN_TOKEN = "foreign_token", _("the token belongs to another organization")
+    WRONG_TENANT = "foreign_token", _("the token belongs to another organization")
     NO_ORGANIZATION = "no_organization", _("names no organization")
     UNKNOWN_ORGANIZATION = "unknown_organization", _("the organization is not set up here")
     INACTIVE_ORGANIZATION = "inactive_organization", _("the organization is switched off here")
@@ -74,16 +74,16 @@ class Reason(models.TextChoices):
 
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def due(self) -> WebhookEventQuerySet:
-        """Waiting to be applied by now, on the database's clock."""
+        """Select what waits to be applied by now, on the database's clock."""
         return self.filter(status__in=DUE_STATUSES, due_at__lte=Now())
 
     def of_order(self, text: str) -> WebhookEventQuerySet:
-        """Events that name an order by iiko's id, in any spelling, or by the shop's number as it is."""
+        """Select what names an order by iiko's id, in any spelling, or by the shop's number as it is."""
         by_number = Q(order_external_id=external_id(text)) & ~Q(order_external_id="")
         return self.filter(Q(entity_key=searchable_id(text)) | by_number)
 
     def abandoned(self) -> WebhookEventQuerySet:
-        """Failed for good, and not replayed since: of an event's attempts the last one counts."""
+        """Select what failed for good and was not replayed since: the last attempt counts."""
         later = WebhookEvent.objects.filter(
             replay_of=Coalesce(OuterRef("replay_of_id"), OuterRef("pk")), pk__gt=OuterRef("pk")
         )

@@ -38,7 +38,7 @@ BUSY_FROM = 3
 """Events in as long a time on at least three of four past days: then silence is unusual."""
 HISTORY_DAYS = 14
 ENOUGH_DAYS = 5
-_LOOKS_BACK = timedelta(days=1)
+_LOOK_BACK = timedelta(days=1)
 _LONGEST_GAP = timedelta(hours=3)
 _SYNC_IS_FRESH = timedelta(minutes=10)
 _AROUND_NOW = timedelta(hours=2)
@@ -61,7 +61,7 @@ ORDER BY received_at, id LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of one organization. ``tills_answer`` is None where iiko did not say."""
+    """What is known of one organization. ``pos_answers`` is None where iiko did not say."""
 
     gap: timedelta | None
     """Since the last webhook; None: none ever came."""
@@ -107,11 +107,11 @@ def watch_links(*, now: datetime) -> list[LinkHealth]:
         .annotate(last_webhook_at=last_received("iiko_id"), is_registered=_registered())
         .order_by("pk")
     )
-    looks = [_Look.at(organization, now) for organization in organizations]
-    ask_pos([look.organization for look in looks if look.wants_pos], now=now)
-    answers = pos_answers([look.organization.iiko_id for look in looks], now=now)
+    observations = [_Observation.at(organization, now) for organization in organizations]
+    ask_pos([observation.organization for observation in observations if observation.wants_pos], now=now)
+    answers = pos_answers([observation.organization.iiko_id for observation in observations], now=now)
     waiting = unanswered(now)
-    return [_keep(look, look.evidence(answers, waiting), now) for look in looks]
+    return [_keep(observation, observation.evidence(answers, waiting), now) for observation in observations]
 
 
 def _registered() -> Exists:
@@ -123,7 +123,7 @@ def _registered() -> Exists:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Observation:
     organization: Organization
     last_webhook_at: datetime | None
     gap: timedelta | None
@@ -133,7 +133,7 @@ class _Look:
     is_synced: bool
 
     @classmethod
-    def at(cls, organization: Organization, now: datetime) -> _Look:
+    def at(cls, organization: Organization, now: datetime) -> _Observation:
         last: datetime | None = getattr(organization, "last_webhook_at")  # noqa: B009  # an annotation
         gap = None if last is None else max(now - last, timedelta())
         is_silent = gap is None or gap >= SILENT_AFTER
@@ -142,7 +142,7 @@ class _Look:
             organization=organization,
             last_webhook_at=last,
             gap=gap,
-            missed=missed_since(ident, max(last or now - _LOOKS_BACK, now - _LOOKS_BACK), now=now),
+            missed=missed_since(ident, max(last or now - _LOOK_BACK, now - _LOOK_BACK), now=now),
             usual=usual_events(organization, gap, now) if gap is not None and is_silent else 0,
             has_work=is_silent and _has_work(ident, now),
             is_synced=_is_synced(organization, now),
@@ -223,18 +223,18 @@ def _is_synced(organization: Organization, now: datetime) -> bool:
 # --- what becomes of it ----------------------------------------------------------------------------------
 
 
-def _keep(look: _Look, evidence: Evidence, now: datetime) -> LinkHealth:
+def _keep(observation: _Observation, evidence: Evidence, now: datetime) -> LinkHealth:
     state = judge(evidence)
-    before: LinkHealth | None = getattr(look.organization, "link_health", None)
+    before: LinkHealth | None = getattr(observation.organization, "link_health", None)
     is_same = before is not None and before.state == state
     health = LinkHealth(
-        organization=look.organization,
+        organization=observation.organization,
         state=state,
         since=before.since if before is not None and is_same else now,
         checked_at=now,
-        last_webhook_at=look.last_webhook_at,
-        usual_events=look.usual,
-        missed=look.missed,
+        last_webhook_at=observation.last_webhook_at,
+        usual_events=observation.usual,
+        missed=observation.missed,
     )
     LinkHealth.objects.bulk_create(
         [health], update_conflicts=True, unique_fields=["organization"], update_fields=_KEPT

@@ -160,7 +160,7 @@ def end_stalled_claims(*, silent_s: float = STALLED_S) -> int:
 
 
 def busy_partitions() -> list[int]:
-    """The partitions that have something due, in random order."""
+    """List the partitions that have something due, in random order."""
     with connection.cursor() as cursor:
         cursor.execute(_BUSY_PARTITIONS, [PARTITIONS - 1])
         partitions = [partition for (partition,) in cursor.fetchall()]

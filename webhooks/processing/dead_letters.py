@@ -33,7 +33,7 @@ class DeadLetterGroup:
 
 
 def dead_letter_groups() -> list[DeadLetterGroup]:
-    """The groups, the largest first, at most ``GROUPS_SHOWN``."""
+    """List the groups, the largest first, at most ``GROUPS_SHOWN``."""
     rows = (
         _with_alike(WebhookEvent.objects.abandoned())
         .order_by()
@@ -45,14 +45,14 @@ def dead_letter_groups() -> list[DeadLetterGroup]:
 
 
 def dead_letters_like(*, event_type: str, reason: str, alike: str) -> WebhookEventQuerySet:
-    """The events of one group."""
+    """Select the events of one group."""
     events = WebhookEvent.objects.abandoned().filter(event_type=event_type, reason=reason)
     alike_events: WebhookEventQuerySet = _with_alike(events).filter(alike=alike)
     return alike_events
 
 
 def _with_alike(events: WebhookEventQuerySet) -> Any:
-    """The events with a column ``alike``."""
+    """Add a column ``alike`` to the events."""
     without = Func(
         F("processing_error"),
         Value(_PARTICULARS),

@@ -19,9 +19,9 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from core import db_clock
 from core.sql_bulk import update_rows
-from webhooks import event_log
 from webhooks.models.inbox import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
 from webhooks.processing.claims import Batch, Large, busy_partitions, claim, claim_large
+from webhooks.processing.event_log import log_applied
 from webhooks.processing.handlers import HANDLERS, KEPT, handler_of
 from webhooks.processing.handlers.base import Claimed, EventResult, Handler, ignored
 
@@ -68,7 +68,7 @@ def _run_batch(limit: int) -> int:
         attempts = {event.id: event.attempts for event in batch.events}
         attempts |= {large.id: large.attempts for large in batch.large}
         _write_results(results, attempts, now)
-    event_log.applied(batch.events, results)
+    log_applied(batch.events, results)
     for large in batch.large:
         _apply_large(large)
     logger.debug("inbox.batch_applied", events=len(results))
@@ -111,7 +111,7 @@ def _apply_large(large: Large) -> None:
             now = db_clock.now()
             results = _end(batch, now)
             _write_results(results, {large.id: large.attempts}, now)
-        event_log.applied(batch.events, results)
+        log_applied(batch.events, results)
     except (MemoryError, DatabaseError) as error:  # the driver's memory runs out as a DatabaseError
         _reraise_if_disconnected(error)
         logger.warning("inbox.large_event_failed", event_pk=large.id, error=_first_line(error))

@@ -81,9 +81,9 @@ class BigBodies:
             place = _Place(weight)
             self._queue.append(place)
         if not place.turn.acquire(timeout=PATIENCE_S):
-            self._give_up(place)
+            self._leave_queue(place)
 
-    def _give_up(self, place: _Place) -> None:
+    def _leave_queue(self, place: _Place) -> None:
         with self._lock:
             if place not in self._queue:
                 return  # its turn came in the last moment

@@ -30,7 +30,7 @@ def new_token() -> str:
 
 
 def receive_url() -> str:
-    """The address to give iiko; relative while WEBHOOK_BASE_URL is not set."""
+    """Return the address to give iiko; relative while WEBHOOK_BASE_URL is not set."""
     return f"{settings.WEBHOOK_BASE_URL}{RECEIVE_PATH}"
 
 

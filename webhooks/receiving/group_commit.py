@@ -24,15 +24,15 @@ R = TypeVar("R")
 class _Caller(Generic[T, R]):
     """A thread that waits: until its outcome is there, or until it is called to lead a group."""
 
-    __slots__ = ("group", "item", "key", "outcome", "wake")
+    __slots__ = ("group", "item", "key", "outcome", "turn")
 
     def __init__(self, key: Hashable, item: T) -> None:
         self.key = key
         self.item = item
         self.outcome: R | None = None
         self.group: list[_Caller[T, R]] = []
-        self.wake = Lock()
-        self.wake.acquire()
+        self.turn = Lock()
+        self.turn.acquire()
 
 
 class GroupCommit(Generic[T, R]):
@@ -65,7 +65,7 @@ class GroupCommit(Generic[T, R]):
                 return self._alone(item)
             finally:
                 self._pass_on()
-        me.wake.acquire()
+        me.turn.acquire()
         if me.group:
             self._lead(me.group)
         return self._alone(item) if me.outcome is None else me.outcome
@@ -89,7 +89,7 @@ class GroupCommit(Generic[T, R]):
         finally:
             self._pass_on()
             for other in group[1:]:
-                other.wake.release()
+                other.turn.release()
 
     def _work_for(self, group: list[_Caller[T, R]]) -> None:
         try:
@@ -106,7 +106,7 @@ class GroupCommit(Generic[T, R]):
             self._is_led = bool(group)
         if group:
             group[0].group = group
-            group[0].wake.release()
+            group[0].turn.release()
 
     def _next_group(self) -> list[_Caller[T, R]]:
         """Take those who wait, each key once: one statement may not touch a row twice."""

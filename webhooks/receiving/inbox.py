@@ -1,7 +1,7 @@
 """The one way in: messages become rows of the inbox, each once.
 
 iiko sends no event id, so the key is made of organization, type, entity, revision (or time) and a
-digest of the content. A repeat of a key is counted on the row it repeats.
+digest of the content. A repeat of a key is counted on the row it duplicates.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from webhooks.receiving.parser import Message, NotMessages, read_body
 from webhooks.receiving.tokens import Scope
 
 _CHUNK = 500
-_SOI_MARK = "soi"
-_WRONG_TENANT_MARK = "foreign:"
+_SOI_MARKER = "soi"
+_WRONG_TENANT_PREFIX = "foreign:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def event_of(message: Message, scope: Scope, *, source: EventSource = EventSourc
         event.status, event.reason = EventStatus.IGNORED, Reason.NOT_AN_OBJECT
     elif envelope.organization_id and not scope.covers(envelope.organization_id):
         # A key of its own: a message brought with another's token must not shadow the true one.
-        event.dedup_key = f"{_WRONG_TENANT_MARK}{event.dedup_key}"
+        event.dedup_key = f"{_WRONG_TENANT_PREFIX}{event.dedup_key}"
         event.status, event.is_wrong_tenant = EventStatus.IGNORED, True
     return event
 
@@ -95,7 +95,7 @@ def _give_wrong_tenant_reasons(events: Sequence[NewEvent]) -> None:
     known = set(Organization.objects.filter(iiko_id__in=named).values_list("iiko_id", flat=True))
     for event in events:
         organization_id = event.envelope.organization_id
-        event.reason = Reason.FOREIGN_TOKEN
+        event.reason = Reason.WRONG_TENANT
         if organization_id not in known:
             event.reason = Reason.UNKNOWN_ORGANIZATION
             event.error = (
@@ -119,7 +119,7 @@ def _not_storable(event: NewEvent, problem: str) -> NewEvent:
 
 
 def dedup_key(envelope: Envelope) -> str:
-    """The key of a message that carries a revision or a time; SOI messages get theirs in ``store``."""
+    """Make the key of a message that carries a revision or a time; SOI messages get theirs in ``store``."""
     moment = envelope.revision if envelope.revision is not None else envelope.event_time
     parts = (
         envelope.format,
@@ -159,7 +159,7 @@ def _store_or_keep_raw(event: NewEvent) -> int:
 
 def _store_all(events: Sequence[NewEvent]) -> int:
     for event in events:
-        event.repeats = 0  # an attempt before this one may have counted
+        event.duplicates = 0  # an attempt before this one may have counted
     if len(events) == 1 and not _needs_soi_key(events[0]):
         return int(insert_one(events[0]))
     with transaction.atomic():
@@ -178,11 +178,11 @@ def _chunks(rows: list[tuple[int, NewEvent]]) -> list[list[tuple[int, NewEvent]]
 
 
 def _fold(events: Sequence[NewEvent], ids: list[int]) -> list[tuple[int, NewEvent]]:
-    """Fold repeats within one body into their first; one INSERT may not touch a row twice."""
+    """Fold duplicates within one body into their first; one INSERT may not touch a row twice."""
     first: dict[str, tuple[int, NewEvent]] = {}
     for pk, event in zip(ids, events, strict=True):
         if (known := first.get(event.dedup_key)) is not None:
-            known[1].repeats += 1
+            known[1].duplicates += 1
         else:
             first[event.dedup_key] = (pk, event)
     return list(first.values())
@@ -227,8 +227,8 @@ def _give_soi_keys(events: Sequence[NewEvent], ids: list[int]) -> None:
 
 
 def _soi_stem(event: NewEvent) -> str:
-    wrong_tenant = _WRONG_TENANT_MARK if event.is_wrong_tenant else ""
-    return f"{wrong_tenant}{_SOI_MARK}:{dedup_key(event.envelope)}:"
+    wrong_tenant = _WRONG_TENANT_PREFIX if event.is_wrong_tenant else ""
+    return f"{wrong_tenant}{_SOI_MARKER}:{dedup_key(event.envelope)}:"
 
 
 def _names(event: NewEvent) -> list[_Name]:
@@ -247,7 +247,7 @@ def _latest_of(event: NewEvent, latest: _Latest) -> tuple[int, str] | None:
 
 
 def _latest_stored(events: Sequence[NewEvent]) -> _Latest:
-    """The latest row under each name; what was brought with another's token does not part true ones."""
+    """Find the latest row under each name; what another's token brought does not part true ones."""
     wanted = {name: event.is_wrong_tenant for event in events for name in _names(event)}
     latest: _Latest = {}
     for column, statement in _LATEST_STORED.items():
@@ -268,11 +268,12 @@ _Latest = dict[_Name, tuple[int, str]]
 _LATEST_STORED = {
     column: f"""
 SELECT wanted.organization_id, wanted.value, found.id, found.dedup_key
-FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted(organization_id, value, is_foreign)
+FROM unnest(%s::text[], %s::text[], %s::boolean[]) AS wanted(organization_id, value, is_wrong_tenant)
 CROSS JOIN LATERAL (
     SELECT id, dedup_key FROM webhook_events e
     WHERE e.{column} = wanted.value AND e.{column} <> '' AND e.organization_id = wanted.organization_id
-      AND e.source <> 'replay' AND (wanted.is_foreign OR NOT starts_with(e.dedup_key, '{_WRONG_TENANT_MARK}'))
+      AND e.source <> 'replay'
+      AND (wanted.is_wrong_tenant OR NOT starts_with(e.dedup_key, '{_WRONG_TENANT_PREFIX}'))
     ORDER BY e.id DESC
     LIMIT 1
 ) AS found

@@ -30,7 +30,7 @@ class NewEvent:
     error: str = ""
     source: str = EventSource.WEBHOOK
     replay_of: int | None = None
-    repeats: int = 0
+    duplicates: int = 0
     is_wrong_tenant: bool = False
     """Brought with a token that does not speak for its organization."""
 
@@ -46,7 +46,7 @@ class NewEvent:
             self.status is EventStatus.PENDING
             and self.source is EventSource.WEBHOOK
             and self.raw is None
-            and not self.repeats
+            and not self.duplicates
         )
 
 
@@ -72,7 +72,7 @@ _OTHER: tuple[Column, ...] = (
     ("processing_error", "text", lambda event: event.error),
     ("source", "text", lambda event: str(event.source)),
     ("raw_body", "bytea", lambda event: event.raw),
-    ("duplicates", "integer", lambda event: event.repeats),
+    ("duplicates", "integer", lambda event: event.duplicates),
     ("replay_of_id", "bigint", lambda event: event.replay_of),
 )
 _PLAIN_OTHERS = "'pending', '', '', 'webhook', NULL, 0, NULL"
@@ -83,7 +83,7 @@ _CONFLICT = (
     " ON CONFLICT (dedup_key) DO UPDATE SET duplicates = webhook_events.duplicates + 1 + excluded.duplicates"
     " RETURNING xmax = 0, dedup_key"  # xmax: inserted, not updated
 )
-_MOST_TOGETHER = 32
+_LARGEST_GROUP = 32
 # S608: all of these are made of the constants above.
 _INSERT_ONE = (
     f"INSERT INTO {_INTO}) VALUES ({', '.join(f'%s::{kind}' for _, kind, _ in _ALL)}, '[]', 0){_CONFLICT}"  # noqa: S608
@@ -95,7 +95,7 @@ _INSERT_MANY = (
 
 
 def _insert_plain(rows: int) -> PreparedStatement:
-    """A statement for so many plain rows, a parameter for each value of ``_PLAIN``."""
+    """Prepare a statement for so many plain rows, a parameter for each value of ``_PLAIN``."""
     kinds = [kind for _ in range(rows) for _, kind, _ in _PLAIN]
     parameters = (f"${at}::{kind}" for at, kind in enumerate(kinds, 1))
     values = [
@@ -107,7 +107,7 @@ def _insert_plain(rows: int) -> PreparedStatement:
     )
 
 
-_statements = [_insert_plain(rows) for rows in range(1, _MOST_TOGETHER + 1)]
+_statements = [_insert_plain(rows) for rows in range(1, _LARGEST_GROUP + 1)]
 
 
 def insert_one(event: NewEvent) -> bool:
@@ -121,7 +121,7 @@ def insert_one(event: NewEvent) -> bool:
             return bool(cursor.fetchone()[0])
     if connection.in_atomic_block:
         return _run_one(event)
-    return _together(event.dedup_key, event)
+    return _commit_in_group(event.dedup_key, event)
 
 
 def insert(events: Sequence[NewEvent], *, ids: list[int]) -> int:
@@ -137,7 +137,7 @@ def _run_one(event: NewEvent) -> bool:
     return _statements[0].run([read(event) for _, _, read in _PLAIN])[0][0] == b"t"
 
 
-def _run_together(events: Sequence[NewEvent]) -> list[bool]:
+def _run_group(events: Sequence[NewEvent]) -> list[bool]:
     database_watch.check_in_time()
     # Sorted by key, as everywhere: two processes must not lock the same rows crosswise.
     rows = sorted(events, key=lambda event: event.dedup_key)
@@ -146,4 +146,4 @@ def _run_together(events: Sequence[NewEvent]) -> list[bool]:
     return [is_new[event.dedup_key.encode()] for event in events]
 
 
-_together = GroupCommit(_run_together, alone=_run_one, at_most=_MOST_TOGETHER)
+_commit_in_group = GroupCommit(_run_group, alone=_run_one, at_most=_LARGEST_GROUP)

@@ -159,7 +159,7 @@ def _accepted(config: WebhookConfig) -> tuple[_Known, _Known]:
 
 
 def _readable_configs() -> tuple[list[WebhookConfig], str]:
-    """The active rows, and why some of them cannot be read: those must not shut out the others."""
+    """Read the active rows, and say why some cannot be read: those must not shut out the others."""
     active = WebhookConfig.objects.active()
     try:
         return list(active), ""
@@ -176,7 +176,7 @@ webhook_tokens = WebhookTokens()
 
 
 def presented_tokens(authorization: str, auth_token: str) -> list[str]:
-    """The tokens of a request: ``Authorization`` with or without ``Bearer``, or ``authToken``.
+    """List the tokens of a request: ``Authorization`` with or without ``Bearer``, or ``authToken``.
 
     iiko sends the plain value; integrations around it add ``Bearer`` (docs/iiko.md#webhook-token).
     """

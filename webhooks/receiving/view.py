@@ -12,10 +12,11 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from core.client_address import client_network
-from webhooks import event_log, metrics
+from webhooks.receiving import metrics
 from webhooks.receiving.big_bodies import TooBusy, big_bodies
 from webhooks.receiving.configs import retire_previous_tokens
 from webhooks.receiving.database_watch import ANSWER_WITHIN_S, DatabaseAway, database_watch
+from webhooks.receiving.event_log import log_received
 from webhooks.receiving.inbox import Receipt, receive_body
 from webhooks.receiving.parser import TooManyMessages
 from webhooks.receiving.tokens import Scope, TokensUnreadable, presented_tokens, webhook_tokens
@@ -83,7 +84,7 @@ def answer_delivery(request: Delivery) -> Answer:
         logger.error("inbox.not_stored", exc_info=not isinstance(error, DatabaseAway))
         return _UNAVAILABLE
     _count(receipt)
-    event_log.received(receipt.envelopes)
+    log_received(receipt.envelopes)
     if scope.introduced and receipt.stored + receipt.duplicates and not receipt.is_ignored:
         _retire_former_tokens(scope)
     return _IGNORED if receipt.is_ignored else _OK
@@ -169,10 +170,10 @@ def _authenticate(request: Delivery) -> Scope:
     tokens = presented_tokens(
         request.META.get("HTTP_AUTHORIZATION", ""), request.META.get("HTTP_AUTHTOKEN", "")
     )
-    return webhook_tokens.remembered_scope(tokens) or _authenticate_anew(request, tokens)
+    return webhook_tokens.remembered_scope(tokens) or _authenticate_by_database(request, tokens)
 
 
-def _authenticate_anew(request: Delivery, tokens: list[str]) -> Scope:
+def _authenticate_by_database(request: Delivery, tokens: list[str]) -> Scope:
     """Look for a token in the database, seldom so where wrong ones come often; count it if it is wrong."""
     network = client_network(request.META)
     pause_s = _NEW_TOKEN_SEEN_WITHIN_S if wrong_tokens.is_limited(network) else 0.0

@@ -40,7 +40,7 @@ class NoWebhookAddress(HubError):
     code = "no_webhook_address"
 
 
-class ForeignWebhook(HubError):
+class OtherIntegration(HubError):
     code = "foreign_webhook"
 
 
@@ -83,7 +83,7 @@ class Registration:
 
 
 _REFUSALS: dict[Outcome, type[HubError]] = {
-    Outcome.FOREIGN: ForeignWebhook,
+    Outcome.FOREIGN: OtherIntegration,
     Outcome.BUSY: RegistrationBusy,
     Outcome.FAILED: RegistrationFailed,
     Outcome.SWITCHED_OFF: WebhookSwitchedOff,
@@ -187,8 +187,8 @@ class _Attempt:
         changes = self.found.changes()
         if not changes:
             return Registration(self.organization, Outcome.UNCHANGED)
-        if self.found.is_foreign() and not force:
-            return Registration(self.organization, Outcome.FOREIGN, self._foreign_words(), changes)
+        if self.found.is_of_other_integration() and not force:
+            return Registration(self.organization, Outcome.FOREIGN, self._other_integration_text(), changes)
         return Registration(self.organization, Outcome.WOULD_UPDATE, changes=changes)
 
     def carry_out(self, *, force: bool) -> Registration:
@@ -220,7 +220,7 @@ class _Attempt:
     def _known_since(self) -> datetime:
         return (self.config.last_registration if self.config else None) or self.now()
 
-    def _foreign_words(self) -> str:
+    def _other_integration_text(self) -> str:
         return (
             f"iiko sends the webhooks of this login to {self.found.shown_url()}, which is not the hub. "
             "Another integration may need them. To take over: register_webhooks --force, or Take over in "
@@ -261,7 +261,7 @@ class Comparison:
         """Lines for people, without tokens."""
         return tuple(self._line(one) for one in self.drift())
 
-    def is_foreign(self) -> bool:
+    def is_of_other_integration(self) -> bool:
         theirs = (self.theirs.uri or "").strip()
         if not theirs or _place(theirs) == _place(self.url):
             return False
@@ -351,7 +351,7 @@ def _place(url: str) -> tuple[str, int | None, str]:
 
 
 def _shown(url: str | None) -> str:
-    """An address for people: what may be secret in it is left out."""
+    """Show an address to people: what may be secret in it is left out."""
     if not url:
         return "none"
     parts = urlsplit(url)

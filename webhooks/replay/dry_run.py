@@ -113,7 +113,7 @@ class DryRun:
         tally.add(self)
         return tally
 
-    def troubles(self) -> list[ReplayResult]:
+    def failures(self) -> list[ReplayResult]:
         """Events that would fail."""
         return [one for one in self.results if one.result.status in (EventStatus.FAILED, EventStatus.DEAD)]
 
@@ -174,7 +174,7 @@ def _choose(events: WebhookEventQuerySet) -> tuple[list[_Chosen], int]:
     chosen: dict[int, _Chosen] = {}
     impossible = 0
     for pk, replay_of, reason, is_empty, stored, *names in rows.iterator(chunk_size=2000):
-        if is_empty or reason == Reason.FOREIGN_TOKEN:
+        if is_empty or reason == Reason.WRONG_TENANT:
             impossible += 1
         else:
             chosen.setdefault(replay_of or pk, _Chosen(replay_of or pk, _names(*names), stored or 0))
@@ -182,7 +182,7 @@ def _choose(events: WebhookEventQuerySet) -> tuple[list[_Chosen], int]:
 
 
 def _names(event_type: str, entity_key: str, external_id: str) -> tuple[str, ...]:
-    """What ties an event to others: its ids; where it has none, its type."""
+    """Name what ties an event to others: its ids; where it has none, its type."""
     names = [f"entity {entity_key}"] if entity_key else []
     names += [f"external {external_id}"] if external_id else []
     return tuple(names) or (f"type {event_type}",)
@@ -336,7 +336,7 @@ _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 def compared_fields(model: type[Model]) -> tuple[str, ...]:
-    """The columns that say what iiko told; without those by which the hub keeps its books."""
+    """List the columns that hold what iiko told, without the hub's own."""
     return tuple(
         one.attname
         for one in model._meta.concrete_fields

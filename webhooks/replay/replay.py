@@ -117,7 +117,7 @@ def replay_all(events: WebhookEventQuerySet) -> Iterator[ReplayCount]:
         events.filter(pk__gt=last, pk__lte=newest).order_by("pk").values_list("pk", "reason")[:_CHUNK]
     ):
         for pk, reason in chunk:
-            outcome = _Outcome.IMPOSSIBLE if reason == Reason.FOREIGN_TOKEN else _try_replay(pk)
+            outcome = _Outcome.IMPOSSIBLE if reason == Reason.WRONG_TENANT else _try_replay(pk)
             queued += outcome is _Outcome.QUEUED
             waiting += outcome is _Outcome.WAITING
             impossible += outcome is _Outcome.IMPOSSIBLE

@@ -105,7 +105,7 @@ def test_retry_of_a_kind_asks_first_and_shows_what_would_change(client: Client, 
     url = retry_url(client, "IntegrityError: row … of …")
 
     asked = english(client, url)
-    shown = text(client.post(url, {"preview": "yes"}, headers={"accept-language": "en"}))
+    shown = text(client.post(url, {"dry_run": "yes"}, headers={"accept-language": "en"}))
 
     assert "Replay 2 events?" in asked
     assert "order №142, Кафе «Сирень» would be made" in shown

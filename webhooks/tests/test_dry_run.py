@@ -38,7 +38,7 @@ from tests.builders import (
     soi_message,
 )
 from tests.pages import EVENTS, sign_in, sign_in_superuser, text
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 from webhooks.errors import ReplayBusy
 from webhooks.models.inbox import WebhookEvent
 from webhooks.replay import dry_run as service
@@ -84,7 +84,7 @@ def state() -> list[Any]:
 
 @pytest.fixture
 def disagreeing() -> Order:
-    """An order whose row is not what its two events say."""
+    """Make an order whose row is not what its two events say."""
     make_organization()
     deliver(
         cloud_event(status="Waiting", courierInfo=courier()),
@@ -239,7 +239,7 @@ def test_large_event_is_left_to_a_worker(disagreeing: Order, monkeypatch: pytest
     )
 
 
-def test_tasks_that_a_handler_sets_off_vanish_with_the_rest(client: Client, iiko: PlayedIiko) -> None:
+def test_tasks_that_a_handler_sets_off_vanish_with_the_rest(client: Client, iiko: SimulatedIiko) -> None:
     held_for_order(client, iiko)
     deliver(cloud_event(status="Cancelled", timestamp=REVISION + 9000))
     before, enqueued = state(), jobs("release_of_order")
@@ -446,7 +446,7 @@ def test_person_without_orders_learns_no_values(disagreeing: Order) -> None:
 def test_admin_shows_the_change_of_a_selection_before_it_is_made(client: Client, disagreeing: Order) -> None:
     sign_in_superuser(client)
     ids = [event.pk for event in inbox()]
-    form = {"action": "replay", "_selected_action": ids, "confirmed": "yes", "preview": "yes"}
+    form = {"action": "replay", "_selected_action": ids, "confirmed": "yes", "dry_run": "yes"}
     before = state()
 
     page = text(client.post(f"{EVENTS}?type=DeliveryOrderUpdate", form, headers={"accept-language": "en"}))
@@ -464,7 +464,7 @@ def test_admin_shows_the_change_of_one_event(client: Client, disagreeing: Order)
     sign_in_superuser(client)
     pk = inbox()[1].pk
 
-    page = client.post(f"{EVENTS}{pk}/replay/", {"preview": "yes"}, headers={"accept-language": "en"})
+    page = client.post(f"{EVENTS}{pk}/replay/", {"dry_run": "yes"}, headers={"accept-language": "en"})
 
     assert "Status Waiting for dispatch On the way" in text(page)
     assert len(inbox()) == 2
@@ -474,7 +474,7 @@ def test_admin_hides_orders_from_who_may_not_see_them(client: Client, disagreein
     sign_in(client, "webhooks.view_webhookevent", "webhooks.replay_webhookevent")
 
     page = client.post(
-        f"{EVENTS}{inbox()[1].pk}/replay/", {"preview": "yes"}, headers={"accept-language": "en"}
+        f"{EVENTS}{inbox()[1].pk}/replay/", {"dry_run": "yes"}, headers={"accept-language": "en"}
     )
 
     assert "Phone *** ***" in text(page)
@@ -485,7 +485,7 @@ def test_admin_hides_orders_from_who_may_not_see_them(client: Client, disagreein
 def test_admin_tells_nothing_to_who_may_only_look(client: Client, disagreeing: Order) -> None:
     sign_in(client, "webhooks.view_webhookevent", "orders.view_order")
 
-    assert client.post(f"{EVENTS}{inbox()[1].pk}/replay/", {"preview": "yes"}).status_code == 403
+    assert client.post(f"{EVENTS}{inbox()[1].pk}/replay/", {"dry_run": "yes"}).status_code == 403
 
 
 def test_workers_go_on_between_the_parts(disagreeing: Order, monkeypatch: pytest.MonkeyPatch) -> None:

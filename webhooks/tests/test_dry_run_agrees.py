@@ -64,7 +64,7 @@ def of_the_schema(random: Random) -> list[Any]:
 
 
 def of_the_payloads(random: Random) -> list[Any]:
-    """The project's own bodies, moved into the one restaurant, some of them without their fields."""
+    """Draw the project's own bodies, moved into the one restaurant, some of them without their fields."""
     found: list[Any] = []
     for file in sorted(PAYLOADS.glob("*.json")):
         body = json.loads(file.read_text())
@@ -79,7 +79,7 @@ def of_the_payloads(random: Random) -> list[Any]:
 
 
 def traffic(random: Random, events: list[Any]) -> list[Any]:
-    """These events among some that certainly mean something, with repeats."""
+    """Draw these events among some that certainly mean something, with repeats."""
     events = list(events)
     events += [random.choice(BUILDERS)() for _ in range(5)]
     events += [

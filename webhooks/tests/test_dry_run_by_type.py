@@ -83,11 +83,11 @@ def asked() -> Any:
     return answer.json()["changes"]
 
 
-def preview(client: Client, *permissions: str, language: str = "en") -> Any:
-    """What the admin shows of the newest event to a person with these permissions."""
+def dry_run_page(client: Client, *permissions: str, language: str = "en") -> Any:
+    """Return what the admin shows of the newest event to a user with these permissions."""
     sign_in(client, *REPLAYS, *permissions)
     pk, before = inbox()[-1].pk, state()
-    page = client.post(f"{EVENTS}{pk}/replay/", {"preview": "yes"}, headers={"accept-language": language})
+    page = client.post(f"{EVENTS}{pk}/replay/", {"dry_run": "yes"}, headers={"accept-language": language})
     assert page.status_code == 200
     assert state() == before
     return page
@@ -129,7 +129,7 @@ def test_guests_of_the_hall_are_told_to_whom_its_page_tells_them(
         guests_count=77, phone="+79990000000", comment="Тихий стол", customer={"name": "Ян"}
     )
 
-    page = preview(client, *permissions)
+    page = dry_run_page(client, *permissions)
 
     assert ("Guests 77 " in text(page)) == is_told
     assert ("Guests *** ***" in text(page)) != is_told
@@ -161,7 +161,7 @@ def test_shift_is_told_by_name_and_field_by_field(client: Client) -> None:
         COURIER_ID,
         "new",
     )
-    assert "Opened at — 14 Mar 11:00:00" in text(preview(client, "organizations.view_shift"))
+    assert "Opened at — 14 Mar 11:00:00" in text(dry_run_page(client, "organizations.view_shift"))
 
 
 @in_restaurant
@@ -169,7 +169,7 @@ def test_shift_is_hidden_from_who_may_not_see_shifts(client: Client) -> None:
     arrive(shift_event())
     Shift.objects.all().delete()
 
-    page = preview(client)
+    page = dry_run_page(client)
 
     assert "Opened at *** ***" in text(page)
     assert "Орлова" not in text(page)
@@ -180,7 +180,7 @@ def test_shift_is_told_in_russian(client: Client) -> None:
     arrive(shift_event())
     Shift.objects.all().delete()
 
-    page = text(preview(client, "organizations.view_shift", language="ru"))
+    page = text(dry_run_page(client, "organizations.view_shift", language="ru"))
 
     assert "Сотрудник — Орлова Вера" in page
 
@@ -211,7 +211,7 @@ def test_stop_list_is_told_to_who_sees_stop_lists(client: Client) -> None:
     arrive(stop_list_event())
     StopListGroup.objects.update(changed_since=None)
 
-    page = preview(client, "organizations.view_stoplistitem")
+    page = dry_run_page(client, "organizations.view_stoplistitem")
 
     assert "stop list Сирень, центр, Кафе «Сирень» would be read from iiko" in text(page)
     assert "***" not in text(page)
@@ -223,7 +223,7 @@ def test_stop_list_is_hidden_from_who_sees_none(client: Client) -> None:
     arrive(stop_list_event())
     StopListGroup.objects.update(changed_since=None)
 
-    page = preview(client, "orders.view_order")
+    page = dry_run_page(client, "orders.view_order")
 
     assert "Changed since *** ***" in text(page)
     assert "stoplistitem" not in markup(page)

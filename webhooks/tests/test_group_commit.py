@@ -40,7 +40,7 @@ class Disk:
         return item.upper()
 
     def start(self, pool: ThreadPoolExecutor, *items: str) -> list[Future[str]]:
-        """The first item occupies the disk, the others wait for it; then the gate opens."""
+        """Let the first item occupy the disk while the others wait for it, then open the gate."""
         futures = [pool.submit(self.together, items[0].split("#")[0], items[0])]
         _until(lambda: self.groups == [[items[0]]])
         for number, item in enumerate(items[1:], 1):
@@ -112,15 +112,15 @@ def test_webhooks_brought_at_once_are_each_stored_once(monkeypatch: pytest.Monke
     """Sixteen threads, repeats among them, and a statement that fails for all of its group."""
     make_organization()
     sizes: list[int] = []
-    run_together = insert._together._work
+    run_group = insert._commit_in_group._work
 
     def counted(events: Sequence[insert.NewEvent]) -> Sequence[bool]:
         sizes.append(len(events))
         if len(sizes) == 2:
             raise OperationalError("the server went away")
-        return run_together(events)
+        return run_group(events)
 
-    monkeypatch.setattr(insert._together, "_work", counted)
+    monkeypatch.setattr(insert._commit_in_group, "_work", counted)
     start = threading.Barrier(16)
 
     def bring(thread: int) -> list[int]:

@@ -156,7 +156,7 @@ def test_same_content_of_two_organizations_is_two_rows(client: Client) -> None:
 
 
 def shift(opened: bool, event_time: Any) -> dict[str, Any]:
-    """A type without a revision of its own."""
+    """Make an event of a type without a revision of its own."""
     return {
         "eventType": "PersonalShift",
         "eventTime": event_time,
@@ -270,9 +270,9 @@ def test_soi_body_after_a_cloud_event_in_the_same_array_is_news(client: Client) 
 
 def test_soi_timeline_in_one_array_is_told_as_over_several(client: Client) -> None:
     make_organization()
-    story = ["ON_WAY", "ON_WAY", "WAITING", "ON_WAY", "ON_WAY"]
+    statuses = ["ON_WAY", "ON_WAY", "WAITING", "ON_WAY", "ON_WAY"]
 
-    post(client, [soi_message(orderStatus=status) for status in story])
+    post(client, [soi_message(orderStatus=status) for status in statuses])
 
     assert soi_rows() == [("ON_WAY", 1), ("WAITING", 0), ("ON_WAY", 1)]
 

@@ -16,7 +16,7 @@ from tests.builders import (
     make_organization,
     make_terminal_group,
 )
-from tests.played_iiko import PlayedIiko, linked, refusal
+from tests.simulated_iiko import SimulatedIiko, linked, refusal
 from webhooks.models.inbox import EventSource, EventStatus, RegistrationStatus, WebhookConfig, WebhookEvent
 from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync
 from webhooks.monitoring.link_monitor import watch_links
@@ -161,7 +161,7 @@ def test_day_on_which_it_is_always_closed_is_no_alarm(restaurant: Organization) 
 
 
 def test_unusual_silence_with_a_living_pos_and_nothing_found_is_a_quiet_hour(
-    restaurant: Organization, iiko: PlayedIiko
+    restaurant: Organization, iiko: SimulatedIiko
 ) -> None:
     fortnight_of_noons()
     event(NOON - timedelta(minutes=30))
@@ -174,7 +174,7 @@ def test_unusual_silence_with_a_living_pos_and_nothing_found_is_a_quiet_hour(
 
 
 def test_unusual_silence_with_a_dead_pos_is_an_offline_pos(
-    restaurant: Organization, iiko: PlayedIiko
+    restaurant: Organization, iiko: SimulatedIiko
 ) -> None:
     fortnight_of_noons()
     event(NOON - timedelta(minutes=30))
@@ -188,7 +188,7 @@ def test_unusual_silence_with_a_dead_pos_is_an_offline_pos(
 
 
 def test_dead_pos_of_a_new_restaurant_counts_while_an_order_waits(
-    restaurant: Organization, iiko: PlayedIiko
+    restaurant: Organization, iiko: SimulatedIiko
 ) -> None:
     open_order(restaurant, NOON + timedelta(minutes=20))
     iiko.answers(IS_ALIVE, alive(False))
@@ -196,7 +196,7 @@ def test_dead_pos_of_a_new_restaurant_counts_while_an_order_waits(
     assert watched(NOON).state == LinkState.OFFLINE_POS
 
 
-def test_silence_that_nobody_can_look_into_is_blind(restaurant: Organization, iiko: PlayedIiko) -> None:
+def test_silence_that_nobody_can_look_into_is_blind(restaurant: Organization, iiko: SimulatedIiko) -> None:
     fortnight_of_noons()
     event(NOON - timedelta(minutes=30))
     iiko.answers(IS_ALIVE, refusal("broken"), status=500)
@@ -205,7 +205,7 @@ def test_silence_that_nobody_can_look_into_is_blind(restaurant: Organization, ii
 
 
 def test_reconciliation_that_finds_what_no_webhook_brings_is_a_dead_webhook(
-    restaurant: Organization, iiko: PlayedIiko
+    restaurant: Organization, iiko: SimulatedIiko
 ) -> None:
     event(NOON - timedelta(minutes=20))
     for minute in (12, 8, 4):

@@ -75,7 +75,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def event(kind: str) -> WebhookEvent:
-    """An event that ended with an error and a remark which quote what it told."""
+    """Make an event that ended with an error and a remark which quote what it told."""
     make_organization()
     post(Client(), KINDS[kind][0]())
     drain()
@@ -196,7 +196,7 @@ def test_dry_run_quotes_no_error_to_those_without_the_right(
     monkeypatch.setattr("webhooks.processing.handlers.deliveries.apply_reports", fails)
     sign_in(client, SEES_EVENTS, "webhooks.replay_webhookevent")
 
-    page = client.post(f"{EVENTS}{event.pk}/replay/", {"preview": "yes"})
+    page = client.post(f"{EVENTS}{event.pk}/replay/", {"dry_run": "yes"})
     answer = client.post(
         f"/api/v1/webhooks/events/{event.pk}/replay", {"dry_run": True}, content_type="application/json"
     )

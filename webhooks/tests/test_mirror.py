@@ -46,7 +46,7 @@ def results() -> list[tuple[str, str]]:
     return [(event.status, event.reason) for event in inbox()]
 
 
-def story(*whats: str) -> list[tuple[str, Any, Any]]:
+def timeline(*whats: str) -> list[tuple[str, Any, Any]]:
     told = TimelineEntry.objects.filter(what__in=whats).order_by("id")
     return [(entry.what, entry.from_value, entry.to_value) for entry in told]
 
@@ -62,14 +62,14 @@ def test_late_snapshot_does_not_reopen_closed_order() -> None:
 
     assert (the_order().status, the_order().revision) == ("Closed", REVISION + 5_000)
     assert results() == [("processed", ""), ("stale", "older")]
-    assert story("status") == [("status", None, "Closed")]
+    assert timeline("status") == [("status", None, "Closed")]
 
 
 def test_status_may_go_back_when_iiko_says_so_later() -> None:
     arrive_apart(cloud_event(status="OnWay"), cloud_event(status="Waiting", timestamp=REVISION + 1))
 
     assert the_order().status == "Waiting"
-    assert story("status") == [("status", None, "OnWay"), ("status", "OnWay", "Waiting")]
+    assert timeline("status") == [("status", None, "OnWay"), ("status", "OnWay", "Waiting")]
 
 
 def test_equal_revisions_with_other_content_end_alike_in_either_order() -> None:
@@ -130,7 +130,7 @@ def test_null_clears_the_old_value() -> None:
     )
 
     assert (the_order().comment, the_order().courier_id, the_order().courier_name) == (None, None, None)
-    assert ("courier_name", "Орлова Вера", None) in story("courier_name")
+    assert ("courier_name", "Орлова Вера", None) in timeline("courier_name")
 
 
 def test_null_external_number_does_not_forget_the_known_one() -> None:
@@ -153,7 +153,7 @@ def test_bad_date_loses_only_itself() -> None:
     found = the_order()
     assert (found.status, found.amount_minor) == ("OnWay", 1050)
     assert found.promised_time is None
-    assert story("promised_time") == [("promised_time", "2026-03-14T14:40:00Z", None)]
+    assert timeline("promised_time") == [("promised_time", "2026-03-14T14:40:00Z", None)]
     assert inbox()[1].notes == ["order.completeBefore: 'next friday' is not a date and time"]
 
 
@@ -188,7 +188,7 @@ def test_amount_that_cannot_be_read_is_unknown_not_the_former_one(sum_: Any) -> 
     arrive_apart(cloud_event(sum=1000.0), cloud_event(sum=sum_, timestamp=REVISION + 1))
 
     assert the_order().amount_minor is None
-    assert story("amount_minor") == [("amount_minor", 100000, None)]
+    assert timeline("amount_minor") == [("amount_minor", 100000, None)]
     assert len(inbox()[1].notes) == 1
 
 
@@ -249,7 +249,7 @@ def test_unknown_status_is_kept_raw_and_never_terminal() -> None:
         True,
         True,
     )
-    assert story("status")[-1] == ("status", "OnWay", "Teleported")
+    assert timeline("status")[-1] == ("status", "OnWay", "Teleported")
     assert inbox()[1].notes == ["order.status: unknown status 'Teleported'"]
 
 
@@ -579,7 +579,7 @@ def test_repeated_news_tells_no_timeline_and_moves_no_clock() -> None:
 def test_items_and_comment_changes_are_told() -> None:
     arrive_apart(cloud_event(comment="a"), cloud_event(comment="b", items=[], timestamp=REVISION + 1))
 
-    told = {what: (before, after) for what, before, after in story("comment", "items")}
+    told = {what: (before, after) for what, before, after in timeline("comment", "items")}
     assert told["comment"] == ("a", "b")
     assert told["items"][1] == []
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from orders.models.order import Order
 from tests.acting import QUEUED, SUCCESS, Acting, make_courier
 from tests.builders import COURIER_ID, ORDER_ID, ORGANIZATION_ID, courier, drain, inbox
-from tests.played_iiko import PlayedIiko
+from tests.simulated_iiko import SimulatedIiko
 from webhooks.models.inbox import EventSource
 from webhooks.models.reconciliation import OrderSync
 from webhooks.reconciliation.missed_webhooks import count_missed, missed_orders, missed_since
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def acting(iiko: PlayedIiko) -> Acting:
-    """A courier was assigned, of which no webhook tells."""
+def acting(iiko: SimulatedIiko) -> Acting:
+    """Assign a courier, of which no webhook tells."""
     one = Acting(iiko)
     make_courier()
     one.has(status="Waiting")

@@ -40,7 +40,7 @@ def _restaurant(db: None) -> None:
 
 
 def stored_text(pk: int) -> str:
-    """The payload as PostgreSQL writes it, no number rounded."""
+    """Read the payload as PostgreSQL writes it, no number rounded."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT payload::text FROM webhook_events WHERE id = %s", [pk])
         text: str = cursor.fetchone()[0]
@@ -53,7 +53,7 @@ def exact(text: str | bytes) -> Any:
 
 
 def x(content: str) -> str:
-    """A message with something in it, written out."""
+    """Write out a message with something in it."""
     return '[{"eventType": "X", "v": %s}]' % content  # noqa: UP031  # braces all over
 
 
@@ -199,7 +199,7 @@ def test_same_unreadable_body_is_counted_on_its_row(client: Client) -> None:
 
 
 def nested(levels: int) -> str:
-    """A body of so many levels; the message itself is the second."""
+    """Make a body of so many levels; the message itself is the second."""
     return '[{"v":' + "[" * (levels - 2) + "]" * (levels - 2) + "}]"
 
 

@@ -29,7 +29,7 @@ from tests.builders import (
     post,
 )
 from tests.pages import ORDERS, sign_in_superuser, text
-from tests.played_iiko import CORRELATION, PlayedIiko, linked, refusal
+from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked, refusal
 from webhooks.models.reconciliation import LinkState
 from webhooks.monitoring.link_monitor import watch_links
 from webhooks.monitoring.pos_watch import ask_login, logins_to_ask, unanswered
@@ -56,7 +56,7 @@ def alive(**groups: bool) -> dict[str, Any]:
 
 
 def order(*, seconds: int = 0, **changes: Any) -> Order:
-    """An order that changed so long before now; being sent to the POS unless said otherwise."""
+    """Make an order that changed so long before now; being sent to the POS unless said otherwise."""
     moment = timezone.now() - timedelta(seconds=seconds)
     fields = {
         "organization_id": ORGANIZATION_ID,
@@ -88,7 +88,7 @@ def since(ident: str = TERMINAL_GROUP_ID) -> datetime | None:
     return TerminalGroup.objects.get(iiko_id=ident).silent_since(timezone.now())
 
 
-def silence() -> dict[int, datetime | None]:
+def not_answering_since() -> dict[int, datetime | None]:
     """Since when the POS of each order does not answer."""
     return {row.pk: pos_silent_since(row) for row in Order.objects.with_pos_silence(timezone.now())}
 
@@ -148,7 +148,7 @@ def test_command_without_an_answer_is_a_sign(
     assert (ORGANIZATION_ID in unanswered(timezone.now())) is is_sign
 
 
-def test_nothing_waits_and_nobody_is_asked(restaurant: Organization, iiko: PlayedIiko) -> None:
+def test_nothing_waits_and_nobody_is_asked(restaurant: Organization, iiko: SimulatedIiko) -> None:
     order(status="OnWay", creation_status="Success")
 
     watch()
@@ -156,7 +156,7 @@ def test_nothing_waits_and_nobody_is_asked(restaurant: Organization, iiko: Playe
     assert iiko.operations() == []
 
 
-def test_silent_pos_is_seen_and_seen_to_come_back(restaurant: Organization, iiko: PlayedIiko) -> None:
+def test_silent_pos_is_seen_and_seen_to_come_back(restaurant: Organization, iiko: SimulatedIiko) -> None:
     order(seconds=61)
     iiko.answers(IS_ALIVE, alive(first=False))
     iiko.answers(IS_ALIVE, alive(first=False))
@@ -177,7 +177,7 @@ def test_silent_pos_is_seen_and_seen_to_come_back(restaurant: Organization, iiko
     ]
 
 
-def test_restaurant_is_not_asked_about_again_at_once(restaurant: Organization, iiko: PlayedIiko) -> None:
+def test_restaurant_is_not_asked_about_again_at_once(restaurant: Organization, iiko: SimulatedIiko) -> None:
     order(seconds=61)
     iiko.answers(IS_ALIVE, alive(first=True))
 
@@ -192,7 +192,7 @@ def test_restaurant_is_not_asked_about_again_at_once(restaurant: Organization, i
 
 
 def test_failing_question_is_not_repeated_at_once_and_claims_nothing(
-    restaurant: Organization, iiko: PlayedIiko
+    restaurant: Organization, iiko: SimulatedIiko
 ) -> None:
     order(seconds=61)
     iiko.answers(IS_ALIVE, refusal("no"), status=400)
@@ -204,7 +204,7 @@ def test_failing_question_is_not_repeated_at_once_and_claims_nothing(
 
 
 def test_refused_restaurant_does_not_hide_another_of_its_login(
-    restaurant: Organization, iiko: PlayedIiko
+    restaurant: Organization, iiko: SimulatedIiko
 ) -> None:
     other = linked(make_other_organization(), restaurant.api_login)
     make_terminal_group(other, iiko_id=OTHER_GROUP)
@@ -220,7 +220,7 @@ def test_refused_restaurant_does_not_hide_another_of_its_login(
 
 
 def test_only_the_group_that_is_down_is_marked(
-    restaurant: Organization, second: TerminalGroup, iiko: PlayedIiko, client: Client
+    restaurant: Organization, second: TerminalGroup, iiko: SimulatedIiko, client: Client
 ) -> None:
     here = order(seconds=61)
     there = order(iiko_order_id=SECOND_GROUP, terminal_group_id=SECOND_GROUP, status="OnWay")
@@ -232,14 +232,14 @@ def test_only_the_group_that_is_down_is_marked(
 
     [health] = watch_links(now=timezone.now())
     assert health.state == LinkState.RECEIVING
-    marked = silence()
+    marked = not_answering_since()
     assert (marked[here.pk] is not None, marked[there.pk]) == (True, None)
     sign_in_superuser(client)
     assert "POS is silent since" in text(client.get("/admin/", headers={"Accept-Language": "en"}))
 
 
 def test_restaurant_without_any_pos_is_offline_though_webhooks_come(
-    restaurant: Organization, second: TerminalGroup, iiko: PlayedIiko, client: Client
+    restaurant: Organization, second: TerminalGroup, iiko: SimulatedIiko, client: Client
 ) -> None:
     nameless = order(seconds=61, terminal_group_id=None)
     over = order(iiko_order_id=SECOND_GROUP, status="Closed")
@@ -252,13 +252,13 @@ def test_restaurant_without_any_pos_is_offline_though_webhooks_come(
 
     [health] = watch_links(now=timezone.now())
     assert health.state == LinkState.OFFLINE_POS
-    marked = silence()
+    marked = not_answering_since()
     assert (marked[nameless.pk] is not None, marked[over.pk]) == (True, None)
     assert marked[lost.pk] is not None  # it may still be taken when the POS is back
 
 
 def test_pages_api_and_metrics_say_since_when(
-    restaurant: Organization, iiko: PlayedIiko, client: Client
+    restaurant: Organization, iiko: SimulatedIiko, client: Client
 ) -> None:
     row = order(seconds=61)
     iiko.answers(IS_ALIVE, alive(first=False))
@@ -287,7 +287,7 @@ def test_pages_api_and_metrics_say_since_when(
 
 
 def test_answer_of_long_ago_claims_nothing(
-    restaurant: Organization, iiko: PlayedIiko, client: Client
+    restaurant: Organization, iiko: SimulatedIiko, client: Client
 ) -> None:
     order(seconds=61)
     iiko.answers(IS_ALIVE, alive(first=False))

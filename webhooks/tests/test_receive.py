@@ -448,7 +448,7 @@ def test_database_that_fails_promises_nothing(client: Client, error: Exception, 
 
 @pytest.fixture
 def wsgi() -> Iterator[Callable[[bytes], int]]:
-    """A body through the whole WSGI application on a thread of its own, as gunicorn calls it."""
+    """Send a body through the whole WSGI application on a thread of its own, as gunicorn calls it."""
     application = get_wsgi_application()
 
     def call(body: bytes) -> int:

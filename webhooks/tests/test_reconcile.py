@@ -28,7 +28,7 @@ from tests.builders import (
     make_terminal_group,
     post,
 )
-from tests.played_iiko import IIKO, PlayedIiko, linked, make_login, refusal
+from tests.simulated_iiko import IIKO, SimulatedIiko, linked, make_login, refusal
 from webhooks.management.commands.sync_orders import PATIENCE_S
 from webhooks.models.inbox import EventSource
 from webhooks.models.reconciliation import OrderSync, SyncLease
@@ -43,7 +43,7 @@ BY_ID = "deliveries/by_id"
 
 
 def info(**changes: Any) -> dict[str, Any]:
-    """An order as an answer tells it: a webhook's ``eventInfo``."""
+    """Make an order as an answer tells it: a webhook's ``eventInfo``."""
     told: dict[str, Any] = cloud_event(**changes)["eventInfo"]
     return told
 
@@ -61,7 +61,7 @@ def page(
 def at(
     organization: Organization, revision: int = 400, *, ago: timedelta = timedelta(minutes=1)
 ) -> OrderSync:
-    """A restaurant that was read up to ``revision`` some time ago."""
+    """Make a restaurant that was read up to ``revision`` some time ago."""
     moment = timezone.now() - ago
     login = organization.api_login
     assert login is not None
@@ -91,7 +91,7 @@ def restaurant() -> Organization:
 
 class TestByRevision:
     def test_missed_order_enters_the_inbox_and_the_mirror(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         at(restaurant)
         iiko.answers(BY_REVISION, page(info(status="OnWay", sum=19.99)))
@@ -110,7 +110,7 @@ class TestByRevision:
         assert "1 order read, 1 was put into the inbox." in told
 
     def test_what_a_webhook_brought_is_not_stored_again(
-        self, restaurant: Organization, iiko: PlayedIiko, client: Client
+        self, restaurant: Organization, iiko: SimulatedIiko, client: Client
     ) -> None:
         at(restaurant)
         post(client, [cloud_event(status="OnWay")])
@@ -122,7 +122,7 @@ class TestByRevision:
         assert "1 order read, 0 were put into the inbox." in told
 
     def test_webhook_with_the_shops_own_data_counts_as_known(
-        self, restaurant: Organization, iiko: PlayedIiko, client: Client
+        self, restaurant: Organization, iiko: SimulatedIiko, client: Client
     ) -> None:
         at(restaurant)
         post(client, [cloud_event(externalData=[{"key": "channel", "value": "app"}])])
@@ -133,7 +133,7 @@ class TestByRevision:
         assert len(inbox()) == 1
 
     def test_answer_that_leaves_the_shops_own_data_out_does_not_clear_it(
-        self, restaurant: Organization, iiko: PlayedIiko, client: Client
+        self, restaurant: Organization, iiko: SimulatedIiko, client: Client
     ) -> None:
         at(restaurant)
         data = [{"key": "channel", "value": "app"}]
@@ -149,7 +149,7 @@ class TestByRevision:
         assert inbox()[-1].duplicates == 1
 
     def test_late_webhook_is_a_repeat_of_what_was_read(
-        self, restaurant: Organization, iiko: PlayedIiko, client: Client
+        self, restaurant: Organization, iiko: SimulatedIiko, client: Client
     ) -> None:
         at(restaurant)
         iiko.answers(BY_REVISION, page(info(sum=1e2, processedPaymentsSum=0.10)))
@@ -160,7 +160,7 @@ class TestByRevision:
         assert [(event.source, event.duplicates) for event in inbox()] == [(EventSource.RECONCILE, 1)]
 
     def test_state_older_than_the_mirror_is_left_out(
-        self, restaurant: Organization, iiko: PlayedIiko, client: Client
+        self, restaurant: Organization, iiko: SimulatedIiko, client: Client
     ) -> None:
         at(restaurant)
         post(client, [cloud_event(timestamp=REVISION + 5, status="Closed")])
@@ -172,7 +172,7 @@ class TestByRevision:
         assert len(inbox()) == 1
         assert Order.objects.get().status == "Closed"
 
-    def test_refused_creation_is_an_error_event(self, restaurant: Organization, iiko: PlayedIiko) -> None:
+    def test_refused_creation_is_an_error_event(self, restaurant: Organization, iiko: SimulatedIiko) -> None:
         at(restaurant)
         failed = info(creation_status="Error", error_info={"code": "Common", "message": "no"}, order=None)
         iiko.answers(BY_REVISION, page(failed))
@@ -184,7 +184,7 @@ class TestByRevision:
         assert Order.objects.get().creation_status == "Error"
 
     def test_event_of_a_time_when_the_restaurant_was_off_is_brought_in(
-        self, restaurant: Organization, iiko: PlayedIiko, client: Client
+        self, restaurant: Organization, iiko: SimulatedIiko, client: Client
     ) -> None:
         post(client, [cloud_event(status="OnWay")])
         Organization.objects.update(is_active=False)
@@ -200,7 +200,7 @@ class TestByRevision:
         assert [event.source for event in inbox()] == [EventSource.WEBHOOK, EventSource.RECONCILE]
         assert Order.objects.get().status == "OnWay"
 
-    def test_restaurants_of_a_login_are_asked_together_from_the_lowest(self, iiko: PlayedIiko) -> None:
+    def test_restaurants_of_a_login_are_asked_together_from_the_lowest(self, iiko: SimulatedIiko) -> None:
         login = make_login()
         first, second = linked(make_organization(), login), linked(make_other_organization(), login)
         at(first, 400)
@@ -217,7 +217,7 @@ class TestByRevision:
         assert {row.revision for row in OrderSync.objects.all()} == {500}
 
     def test_empty_answer_without_a_number_does_not_go_back(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         at(restaurant)
         iiko.answers(BY_REVISION, page(revision=0))
@@ -227,7 +227,7 @@ class TestByRevision:
         assert cursor().revision == 400
 
     def test_revision_beyond_all_that_iiko_has_is_abandoned(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         at(restaurant, 10**18)
         iiko.answers(BY_REVISION, page(revision=500))
@@ -237,7 +237,7 @@ class TestByRevision:
         assert cursor().revision == 500
 
     def test_order_held_by_a_revision_from_the_future_is_news_all_the_same(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         post(Client(), cloud_event(status="WaitCooking", timestamp=REVISION * 1000))
         drain()
@@ -250,7 +250,7 @@ class TestByRevision:
 
         assert (Order.objects.get().status, Order.objects.get().revision) == ("Closed", REVISION + 5_000)
 
-    def test_dry_run_writes_nothing(self, restaurant: Organization, iiko: PlayedIiko) -> None:
+    def test_dry_run_writes_nothing(self, restaurant: Organization, iiko: SimulatedIiko) -> None:
         before = at(restaurant)
         iiko.answers(BY_REVISION, page(info()))
 
@@ -261,7 +261,7 @@ class TestByRevision:
         assert cursor().revision == before.revision
         assert not SyncLease.objects.exists()
 
-    def test_big_answer_is_stored_page_by_page(self, restaurant: Organization, iiko: PlayedIiko) -> None:
+    def test_big_answer_is_stored_page_by_page(self, restaurant: Organization, iiko: SimulatedIiko) -> None:
         at(restaurant)
         many = [info(order_id=f"3c5e7a91-b2d4-4f60-8172-{number:012d}") for number in range(450)]
         iiko.answers(BY_REVISION, page(*many))
@@ -272,7 +272,7 @@ class TestByRevision:
         assert len(inbox()) == 450
 
     def test_change_of_login_does_not_follow_the_revisions_of_another(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         at(restaurant)
         OrderSync.objects.update(origin="7 https://elsewhere.example")
@@ -286,7 +286,7 @@ class TestByRevision:
 
 class TestByDate:
     def test_first_time_reads_days_on_the_restaurants_clock_then_follows(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         make_terminal_group(restaurant, timezone="Asia/Omsk")
         iiko.answers(BY_DATE, page(info(status="OnWay"), revision=450))
@@ -304,7 +304,7 @@ class TestByDate:
         assert len(inbox()) == 1
         assert (cursor().revision, cursor().read_from) == (460, None)
 
-    def test_too_old_revision_reads_by_date(self, restaurant: Organization, iiko: PlayedIiko) -> None:
+    def test_too_old_revision_reads_by_date(self, restaurant: Organization, iiko: SimulatedIiko) -> None:
         at(restaurant)
         iiko.answers(BY_REVISION, refusal("Passed revision is too old", "TOO_OLD_REVISION"), status=400)
         iiko.answers(BY_REVISION, page(revision=700))
@@ -317,7 +317,7 @@ class TestByDate:
         assert cursor().revision == 700
 
     def test_after_hours_off_iiko_is_not_asked_for_what_it_refuses(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         at(restaurant, ago=timedelta(hours=4))
         iiko.answers(BY_DATE, page(revision=690))
@@ -329,7 +329,9 @@ class TestByDate:
         # A day before the gap, the gap, and what is promised for later.
         assert len(iiko.bodies(BY_DATE)) == 3
 
-    def test_window_with_too_much_in_it_is_halved(self, restaurant: Organization, iiko: PlayedIiko) -> None:
+    def test_window_with_too_much_in_it_is_halved(
+        self, restaurant: Organization, iiko: SimulatedIiko
+    ) -> None:
         iiko.answers(BY_DATE, refusal("Too many data", "TOO_MANY_DATA_REQUESTED"), status=422)
         iiko.answers(BY_DATE, page(info(), revision=450))
         iiko.answers(BY_REVISION, page(revision=450))
@@ -342,7 +344,7 @@ class TestByDate:
         assert second["deliveryDateTo"] == whole["deliveryDateTo"] == later["deliveryDateFrom"]
 
     def test_minute_with_too_much_in_it_fails_and_says_so(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         iiko.answers(BY_DATE, refusal("Too many data", "TOO_MANY_DATA_REQUESTED"), status=422)
 
@@ -353,7 +355,7 @@ class TestByDate:
         assert cursor().revision is None
 
     def test_open_order_that_no_window_holds_is_asked_for_by_id(
-        self, restaurant: Organization, iiko: PlayedIiko, client: Client
+        self, restaurant: Organization, iiko: SimulatedIiko, client: Client
     ) -> None:
         post(client, [cloud_event(status="OnWay")])
         drain()
@@ -370,7 +372,7 @@ class TestByDate:
         assert Order.objects.get().status == "Closed"
 
     def test_interrupted_reading_goes_on_where_it_stopped(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         at(restaurant, ago=timedelta(hours=4))
         iiko.answers(BY_DATE, page(info(), revision=600))
@@ -392,7 +394,7 @@ class TestByDate:
         assert len(inbox()) == 1
 
     def test_since_reads_by_date_though_the_revision_is_known(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         at(restaurant)
         iiko.answers(BY_DATE, page(revision=450))
@@ -422,7 +424,7 @@ class TestTrouble:
         with pytest.raises(CommandError, match="Write 2026-03-14"):
             run(since="yesterday")
 
-    def test_one_refused_restaurant_does_not_stop_the_others(self, iiko: PlayedIiko) -> None:
+    def test_one_refused_restaurant_does_not_stop_the_others(self, iiko: SimulatedIiko) -> None:
         login = make_login()
         at(linked(make_organization(), login))
         at(linked(make_other_organization(), login))
@@ -445,7 +447,7 @@ class TestTrouble:
         assert other.retry_at is not None
         assert other.retry_at > timezone.now()
 
-    def test_one_login_that_fails_does_not_stop_another(self, iiko: PlayedIiko) -> None:
+    def test_one_login_that_fails_does_not_stop_another(self, iiko: SimulatedIiko) -> None:
         at(linked(make_organization()))
         at(linked(make_other_organization(), make_login(name="half", api_login="", api_key="x")))
         iiko.answers(BY_REVISION, page(info()))
@@ -455,7 +457,7 @@ class TestTrouble:
 
         assert len(inbox()) == 1
 
-    def test_pause_that_iiko_asks_for_is_kept(self, restaurant: Organization, iiko: PlayedIiko) -> None:
+    def test_pause_that_iiko_asks_for_is_kept(self, restaurant: Organization, iiko: SimulatedIiko) -> None:
         at(restaurant)
         iiko.answers(BY_REVISION, refusal("slow down"), status=429, **{"Retry-After": "300"})
 
@@ -468,7 +470,7 @@ class TestTrouble:
         assert cursor().revision == 400
 
     def test_second_run_does_not_go_beside_the_first(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         at(restaurant)
         assert restaurant.api_login is not None
@@ -491,7 +493,7 @@ class TestTrouble:
         assert until is not None
         assert timedelta(minutes=2) < until - timezone.now() < timedelta(minutes=3)
 
-    def test_hold_of_a_killed_run_ends_by_itself(self, restaurant: Organization, iiko: PlayedIiko) -> None:
+    def test_hold_of_a_killed_run_ends_by_itself(self, restaurant: Organization, iiko: SimulatedIiko) -> None:
         at(restaurant)
         assert restaurant.api_login is not None
         SyncLease.objects.create(
@@ -504,7 +506,7 @@ class TestTrouble:
         assert cursor().revision == 500
 
     def test_killed_between_storing_and_noting_stores_once(
-        self, restaurant: Organization, iiko: PlayedIiko, monkeypatch: pytest.MonkeyPatch
+        self, restaurant: Organization, iiko: SimulatedIiko, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         at(restaurant)
         iiko.answers(BY_REVISION, page(info()))
@@ -526,7 +528,7 @@ def _killed(*_: Any, **__: Any) -> None:
 
 class TestMissed:
     def test_alone_after_a_while_is_missed_and_late_is_not(
-        self, restaurant: Organization, iiko: PlayedIiko, client: Client
+        self, restaurant: Organization, iiko: SimulatedIiko, client: Client
     ) -> None:
         now = timezone.now()
         fresh = int(now.timestamp() * 1000)
@@ -555,7 +557,7 @@ class TestMissed:
         }
 
     def test_what_was_there_before_the_hub_is_not_missed(
-        self, restaurant: Organization, iiko: PlayedIiko
+        self, restaurant: Organization, iiko: SimulatedIiko
     ) -> None:
         iiko.answers(BY_DATE, page(info()))
         iiko.answers(BY_REVISION, page())

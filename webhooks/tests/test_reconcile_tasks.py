@@ -11,7 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from core.jobs import tasks_at_start
 from tests.builders import ORGANIZATION_ID, inbox, make_organization, make_other_organization
-from tests.played_iiko import PlayedIiko, linked, make_login, refusal
+from tests.simulated_iiko import SimulatedIiko, linked, make_login, refusal
 from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync
 from webhooks.reconciliation.lease import Lease
 from webhooks.reconciliation.schedule import sync_login_by_clock
@@ -47,7 +47,7 @@ def test_without_logins_nothing_is_queued() -> None:
     assert queued() == []
 
 
-def test_job_reads_what_no_webhook_brought(iiko: PlayedIiko) -> None:
+def test_job_reads_what_no_webhook_brought(iiko: SimulatedIiko) -> None:
     restaurant = linked(make_organization())
     at(restaurant)
     iiko.answers(BY_REVISION, page(info()))
@@ -59,7 +59,7 @@ def test_job_reads_what_no_webhook_brought(iiko: PlayedIiko) -> None:
 
 
 def test_refused_restaurant_is_left_alone_for_a_while(
-    iiko: PlayedIiko, caplog: pytest.LogCaptureFixture
+    iiko: SimulatedIiko, caplog: pytest.LogCaptureFixture
 ) -> None:
     restaurant = linked(make_organization())
     at(restaurant)
@@ -77,7 +77,7 @@ def test_refused_restaurant_is_left_alone_for_a_while(
     assert len(iiko.bodies(BY_REVISION)) == 2
 
 
-def test_job_gives_way_to_a_run_under_way(iiko: PlayedIiko) -> None:
+def test_job_gives_way_to_a_run_under_way(iiko: SimulatedIiko) -> None:
     restaurant = linked(make_organization())
     at(restaurant)
     assert restaurant.api_login is not None

@@ -30,7 +30,7 @@ from tests.builders import (
     make_other_organization,
     post,
 )
-from tests.played_iiko import CORRELATION, PlayedIiko, linked, make_login, refusal
+from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked, make_login, refusal
 from webhooks.models.inbox import RegistrationStatus, WebhookConfig
 from webhooks.receiving.configs import retire_previous_tokens, set_webhook_token
 from webhooks.registration import registrar
@@ -55,7 +55,7 @@ def restaurant() -> Organization:
 
 
 def vendor_settings(**changes: Any) -> dict[str, Any]:
-    """What iiko has; by default all as we want it."""
+    """Make what iiko has; by default all as we want it."""
     return {
         "correlationId": CORRELATION,
         "apiLoginName": "main",
@@ -68,7 +68,7 @@ def vendor_settings(**changes: Any) -> dict[str, Any]:
 EMPTY = vendor_settings(webHooksUri=None, authToken=None, webHooksFilter=None)
 
 
-def plays(iiko: PlayedIiko, *states: dict[str, Any]) -> None:
+def plays(iiko: SimulatedIiko, *states: dict[str, Any]) -> None:
     for state in states:
         iiko.answers("webhooks/settings", state)
     iiko.answers("webhooks/update_settings", DONE)
@@ -88,7 +88,7 @@ def refused(**options: Any) -> tuple[str, str]:
     return out.getvalue(), str(failed.value)
 
 
-def test_settings_are_written_once(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_settings_are_written_once(iiko: SimulatedIiko, restaurant: Organization) -> None:
     plays(iiko, EMPTY, vendor_settings())
 
     first, second = register(), register()
@@ -130,7 +130,7 @@ def test_settings_are_written_once(iiko: PlayedIiko, restaurant: Organization) -
     ],
 )
 def test_any_difference_is_mended(
-    iiko: PlayedIiko, restaurant: Organization, difference: dict[str, Any], line: str
+    iiko: SimulatedIiko, restaurant: Organization, difference: dict[str, Any], line: str
 ) -> None:
     plays(iiko, vendor_settings(**difference))
 
@@ -139,7 +139,7 @@ def test_any_difference_is_mended(
     assert len(iiko.bodies("webhooks/update_settings")) == 1
 
 
-def test_restaurant_without_a_token_gets_one(iiko: PlayedIiko) -> None:
+def test_restaurant_without_a_token_gets_one(iiko: SimulatedIiko) -> None:
     linked(make_organization(token=None))
     plays(iiko, EMPTY)
 
@@ -150,7 +150,7 @@ def test_restaurant_without_a_token_gets_one(iiko: PlayedIiko) -> None:
     assert len(sent["authToken"]) >= 40
 
 
-def test_foreign_address_is_left_alone(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_foreign_address_is_left_alone(iiko: SimulatedIiko, restaurant: Organization) -> None:
     plays(
         iiko, vendor_settings(webHooksUri="https://user:pw@crm.example/hook?key=5ecret", authToken="theirs")
     )
@@ -171,7 +171,7 @@ def test_foreign_address_is_left_alone(iiko: PlayedIiko, restaurant: Organizatio
         assert secret not in said + config.registration_error
 
 
-def test_foreign_address_is_taken_over_by_force(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_foreign_address_is_taken_over_by_force(iiko: SimulatedIiko, restaurant: Organization) -> None:
     plays(iiko, vendor_settings(webHooksUri="https://crm.example/hook"))
 
     register(force=True)
@@ -181,7 +181,7 @@ def test_foreign_address_is_taken_over_by_force(iiko: PlayedIiko, restaurant: Or
 
 
 def test_own_former_address_is_not_foreign(
-    iiko: PlayedIiko, restaurant: Organization, settings: LazySettings
+    iiko: SimulatedIiko, restaurant: Organization, settings: LazySettings
 ) -> None:
     plays(iiko, EMPTY, vendor_settings())
     register()
@@ -193,7 +193,7 @@ def test_own_former_address_is_not_foreign(
     assert addresses == [URL, "https://new.example.com/api/v1/webhooks/iiko"]
 
 
-def test_dry_run_only_reads(iiko: PlayedIiko) -> None:
+def test_dry_run_only_reads(iiko: SimulatedIiko) -> None:
     linked(make_organization(token=None))
     plays(iiko, EMPTY)
 
@@ -209,7 +209,7 @@ def test_dry_run_only_reads(iiko: PlayedIiko) -> None:
 
 
 def test_dry_run_shows_a_foreign_address_and_keeps_nothing(
-    iiko: PlayedIiko, restaurant: Organization
+    iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     plays(iiko, vendor_settings(webHooksUri="https://crm.example/hook"))
     before = WebhookConfig.objects.values().get()
@@ -220,7 +220,7 @@ def test_dry_run_shows_a_foreign_address_and_keeps_nothing(
     assert WebhookConfig.objects.values().get() == before
 
 
-def test_429_is_recorded_with_when_to_try_again(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_429_is_recorded_with_when_to_try_again(iiko: SimulatedIiko, restaurant: Organization) -> None:
     iiko.answers("webhooks/settings", EMPTY)
     too_many = refusal("Too many requests")
     iiko.answers("webhooks/update_settings", too_many, status=429, **{"Retry-After": "240"})
@@ -235,7 +235,7 @@ def test_429_is_recorded_with_when_to_try_again(iiko: PlayedIiko, restaurant: Or
     assert config.last_registration is None
 
 
-def test_answer_lost_on_reading_leaves_what_stood(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_answer_lost_on_reading_leaves_what_stood(iiko: SimulatedIiko, restaurant: Organization) -> None:
     plays(iiko, vendor_settings())
     register()
     iiko.forget("webhooks/settings")
@@ -248,7 +248,7 @@ def test_answer_lost_on_reading_leaves_what_stood(iiko: PlayedIiko, restaurant: 
     assert config.registration_error == "webhooks/settings, HTTP 400: no"
 
 
-def test_update_is_not_repeated_after_a_lost_answer(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_update_is_not_repeated_after_a_lost_answer(iiko: SimulatedIiko, restaurant: Organization) -> None:
     iiko.answers("webhooks/settings", EMPTY)
     iiko.answers("webhooks/update_settings", refusal("slow"), status=408)
 
@@ -258,7 +258,7 @@ def test_update_is_not_repeated_after_a_lost_answer(iiko: PlayedIiko, restaurant
     assert WebhookConfig.objects.get().registration_status == RegistrationStatus.FAILED
 
 
-def test_one_failure_does_not_stop_the_others(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_one_failure_does_not_stop_the_others(iiko: SimulatedIiko, restaurant: Organization) -> None:
     linked(make_other_organization(), restaurant.api_login)
     iiko.answers("webhooks/settings", refusal("no access"), status=403)
     iiko.answers("webhooks/settings", vendor_settings())
@@ -274,7 +274,7 @@ def test_one_failure_does_not_stop_the_others(iiko: PlayedIiko, restaurant: Orga
 
 
 def test_incomplete_login_is_told_and_does_not_stop_the_others(
-    iiko: PlayedIiko, restaurant: Organization
+    iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     linked(make_other_organization(), make_login(name="half", api_login=""))
     plays(iiko, vendor_settings())
@@ -285,7 +285,7 @@ def test_incomplete_login_is_told_and_does_not_stop_the_others(
     assert "Кафе «Сирень»: registered already" in said
 
 
-def test_switched_off_is_skipped(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_switched_off_is_skipped(iiko: SimulatedIiko, restaurant: Organization) -> None:
     WebhookConfig.objects.update(is_active=False)
 
     assert register() == "Кафе «Сирень»: skipped: its webhook is switched off here\n"
@@ -293,7 +293,9 @@ def test_switched_off_is_skipped(iiko: PlayedIiko, restaurant: Organization) -> 
     assert iiko.operations() == []
 
 
-def test_inactive_and_unlinked_restaurants_are_left_out(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_inactive_and_unlinked_restaurants_are_left_out(
+    iiko: SimulatedIiko, restaurant: Organization
+) -> None:
     make_other_organization()
     plays(iiko, vendor_settings())
 
@@ -304,7 +306,7 @@ def test_inactive_and_unlinked_restaurants_are_left_out(iiko: PlayedIiko, restau
     assert "IIKO_API_KEY" in refused()[1]
 
 
-def test_one_restaurant_may_be_named(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_one_restaurant_may_be_named(iiko: SimulatedIiko, restaurant: Organization) -> None:
     make_other_organization()
     plays(iiko, vendor_settings())
 
@@ -315,7 +317,7 @@ def test_one_restaurant_may_be_named(iiko: PlayedIiko, restaurant: Organization)
 
 @pytest.mark.parametrize("address", ["", "hub.example.com", "ftp://hub.example.com"])
 def test_public_address_is_needed(
-    iiko: PlayedIiko, restaurant: Organization, settings: LazySettings, address: str
+    iiko: SimulatedIiko, restaurant: Organization, settings: LazySettings, address: str
 ) -> None:
     settings.WEBHOOK_BASE_URL = address
 
@@ -324,7 +326,7 @@ def test_public_address_is_needed(
 
 
 def test_no_token_is_written_to_logs_or_calls(
-    iiko: PlayedIiko, restaurant: Organization, caplog: pytest.LogCaptureFixture
+    iiko: SimulatedIiko, restaurant: Organization, caplog: pytest.LogCaptureFixture
 ) -> None:
     plays(iiko, vendor_settings(authToken="another-secret-token"))
 
@@ -354,7 +356,7 @@ def rotated() -> WebhookConfig:
     ],
 )
 def test_key_in_the_address_of_another_is_written_nowhere(
-    iiko: PlayedIiko, restaurant: Organization, caplog: pytest.LogCaptureFixture, theirs: str, kept: str
+    iiko: SimulatedIiko, restaurant: Organization, caplog: pytest.LogCaptureFixture, theirs: str, kept: str
 ) -> None:
     plays(iiko, vendor_settings(webHooksUri=theirs))
 
@@ -502,7 +504,7 @@ def test_key_reaches_its_own_configs_only(client: Client) -> None:
     ],
 )
 def test_key_that_only_reads_changes_no_config(
-    client: Client, iiko: PlayedIiko, method: str, address: str, body: dict[str, Any]
+    client: Client, iiko: SimulatedIiko, method: str, address: str, body: dict[str, Any]
 ) -> None:
     make_organization()
     make_other_organization(token=None)
@@ -518,7 +520,7 @@ def test_key_that_only_reads_changes_no_config(
     assert post(client, cloud_event(), token=NEW_TOKEN).status_code == 401
 
 
-def test_registering_over_the_api(client: Client, iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_registering_over_the_api(client: Client, iiko: SimulatedIiko, restaurant: Organization) -> None:
     plays(iiko, vendor_settings(authToken="before"), vendor_settings())
     address = f"/{WebhookConfig.objects.get().pk}/register"
 
@@ -544,7 +546,7 @@ def test_registering_over_the_api(client: Client, iiko: PlayedIiko, restaurant: 
 )
 def test_registration_that_fails_tells_why(
     client: Client,
-    iiko: PlayedIiko,
+    iiko: SimulatedIiko,
     restaurant: Organization,
     state: dict[str, Any],
     status: int,
@@ -559,7 +561,7 @@ def test_registration_that_fails_tells_why(
 
 
 def test_unreachable_iiko_is_told_in_words(
-    client: Client, iiko: PlayedIiko, restaurant: Organization, monkeypatch: pytest.MonkeyPatch
+    client: Client, iiko: SimulatedIiko, restaurant: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     iiko.forget("access_token")

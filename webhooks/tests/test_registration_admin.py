@@ -16,7 +16,7 @@ from organizations.models.connection import ApiCall
 from organizations.models.organization import Organization
 from tests.builders import TOKEN, make_organization
 from tests.pages import CONFIGS, markup, rows, sign_in, sign_in_superuser, text
-from tests.played_iiko import CORRELATION, PlayedIiko, linked, refusal
+from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked, refusal
 from webhooks.models.inbox import RegistrationStatus, WebhookConfig
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def _in_english(client: Client, settings: LazySettings) -> Iterator[None]:
 
 
 @pytest.fixture
-def restaurant(iiko: PlayedIiko) -> Organization:
+def restaurant(iiko: SimulatedIiko) -> Organization:
     iiko.answers("webhooks/update_settings", {"correlationId": CORRELATION})
     return linked(make_organization())
 
@@ -50,11 +50,11 @@ def path(name: str = "change") -> str:
     return f"{CONFIGS}{WebhookConfig.objects.get().pk}/{name}/"
 
 
-def updates(iiko: PlayedIiko) -> int:
+def updates(iiko: SimulatedIiko) -> int:
     return len(iiko.bodies("webhooks/update_settings"))
 
 
-def test_registering_tells_how_it_went(client: Client, iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_registering_tells_how_it_went(client: Client, iiko: SimulatedIiko, restaurant: Organization) -> None:
     iiko.answers("webhooks/settings", OURS | {"webHooksUri": None})
     user = sign_in_superuser(client)
 
@@ -69,7 +69,7 @@ def test_registering_tells_how_it_went(client: Client, iiko: PlayedIiko, restaur
 
 
 def test_looking_at_the_question_does_nothing(
-    client: Client, iiko: PlayedIiko, restaurant: Organization
+    client: Client, iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     sign_in_superuser(client)
 
@@ -80,7 +80,7 @@ def test_looking_at_the_question_does_nothing(
 
 
 def test_foreign_address_is_explained_and_taken_only_by_choice(
-    client: Client, iiko: PlayedIiko, restaurant: Organization
+    client: Client, iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     iiko.answers("webhooks/settings", OURS | {"webHooksUri": FOREIGN})
     sign_in_superuser(client)
@@ -106,7 +106,7 @@ def test_foreign_address_is_explained_and_taken_only_by_choice(
     [(429, "iiko asked to be left alone for a while"), (400, "It did not work."), (500, "It did not work.")],
 )
 def test_refusal_is_told(
-    client: Client, iiko: PlayedIiko, restaurant: Organization, status: int, words: str
+    client: Client, iiko: SimulatedIiko, restaurant: Organization, status: int, words: str
 ) -> None:
     iiko.answers("webhooks/settings", OURS | {"webHooksUri": None})
     iiko.forget("webhooks/update_settings")
@@ -120,7 +120,7 @@ def test_refusal_is_told(
     assert WebhookConfig.objects.get().registration_status == RegistrationStatus.FAILED
 
 
-def test_what_lacks_is_named(client: Client, iiko: PlayedIiko, settings: LazySettings) -> None:
+def test_what_lacks_is_named(client: Client, iiko: SimulatedIiko, settings: LazySettings) -> None:
     make_organization()
     sign_in_superuser(client)
 
@@ -134,7 +134,7 @@ def test_what_lacks_is_named(client: Client, iiko: PlayedIiko, settings: LazySet
 
 
 def test_who_may_only_look_may_not_register(
-    client: Client, iiko: PlayedIiko, restaurant: Organization
+    client: Client, iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     sign_in(client, "webhooks.view_webhookconfig")
 

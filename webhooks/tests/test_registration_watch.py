@@ -13,7 +13,7 @@ from iiko_client.models.webhook_settings import WebhookFilter
 from organizations.models.connection import IikoPause
 from organizations.models.organization import Organization
 from tests.builders import ORGANIZATION_ID, TOKEN, cloud_event, make_organization, post
-from tests.played_iiko import CORRELATION, PlayedIiko, linked, refusal
+from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked, refusal
 from webhooks.models.inbox import RegistrationStatus, WebhookConfig
 from webhooks.receiving.configs import set_webhook_token
 from webhooks.registration.registrar import register_webhook
@@ -41,24 +41,24 @@ def _public_address(settings: LazySettings) -> None:
 
 
 @pytest.fixture
-def restaurant(iiko: PlayedIiko) -> Organization:
+def restaurant(iiko: SimulatedIiko) -> Organization:
     iiko.answers("webhooks/update_settings", {"correlationId": CORRELATION})
     return linked(make_organization())
 
 
-def registered(restaurant: Organization, iiko: PlayedIiko) -> WebhookConfig:
+def registered(restaurant: Organization, iiko: SimulatedIiko) -> WebhookConfig:
     iiko.answers("webhooks/settings", OURS)
     register_webhook(restaurant, now=lambda: NOW)
     iiko.forget("webhooks/settings")
     return WebhookConfig.objects.get()
 
 
-def updates(iiko: PlayedIiko) -> int:
+def updates(iiko: SimulatedIiko) -> int:
     return len(iiko.bodies("webhooks/update_settings"))
 
 
 def test_nothing_is_registered_unless_it_is_wanted(
-    iiko: PlayedIiko, restaurant: Organization, settings: LazySettings
+    iiko: SimulatedIiko, restaurant: Organization, settings: LazySettings
 ) -> None:
     settings.WEBHOOK_AUTO_REGISTER = False
 
@@ -68,7 +68,7 @@ def test_nothing_is_registered_unless_it_is_wanted(
 
 
 def test_worker_that_starts_registers_and_the_next_one_finds_it_done(
-    iiko: PlayedIiko, restaurant: Organization
+    iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     iiko.answers("webhooks/settings", EMPTY)
 
@@ -82,7 +82,7 @@ def test_worker_that_starts_registers_and_the_next_one_finds_it_done(
 
 
 def test_worker_that_starts_later_compares_and_changes_nothing(
-    iiko: PlayedIiko, restaurant: Organization
+    iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     registered(restaurant, iiko)
     iiko.answers("webhooks/settings", OURS)
@@ -93,7 +93,7 @@ def test_worker_that_starts_later_compares_and_changes_nothing(
 
 
 def test_without_an_address_nothing_is_asked(
-    iiko: PlayedIiko, restaurant: Organization, settings: LazySettings, caplog: pytest.LogCaptureFixture
+    iiko: SimulatedIiko, restaurant: Organization, settings: LazySettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.WEBHOOK_BASE_URL = ""
 
@@ -104,7 +104,7 @@ def test_without_an_address_nothing_is_asked(
 
 
 def test_after_429_iiko_is_left_alone_for_minutes_and_tried_again(
-    iiko: PlayedIiko, restaurant: Organization
+    iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     iiko.answers("webhooks/settings", EMPTY)
     iiko.forget("webhooks/update_settings")
@@ -126,7 +126,7 @@ def test_after_429_iiko_is_left_alone_for_minutes_and_tried_again(
     assert register_new(now=NOW) == 0
 
 
-def test_foreign_address_is_not_tried_again_and_again(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_foreign_address_is_not_tried_again_and_again(iiko: SimulatedIiko, restaurant: Organization) -> None:
     iiko.answers("webhooks/settings", OURS | {"webHooksUri": FOREIGN})
 
     assert (register_all(now=NOW), register_new(now=NOW)) == (1, 0)
@@ -146,7 +146,7 @@ def test_foreign_address_is_not_tried_again_and_again(iiko: PlayedIiko, restaura
     ],
 )
 def test_watch_reports_what_was_changed_in_iiko(
-    iiko: PlayedIiko,
+    iiko: SimulatedIiko,
     restaurant: Organization,
     client: Client,
     caplog: pytest.LogCaptureFixture,
@@ -168,7 +168,9 @@ def test_watch_reports_what_was_changed_in_iiko(
     assert "iikohub_webhooks_drifted 1.0" in client.get("/metrics").content.decode()
 
 
-def test_watch_tells_a_token_that_iiko_was_not_told_yet(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_watch_tells_a_token_that_iiko_was_not_told_yet(
+    iiko: SimulatedIiko, restaurant: Organization
+) -> None:
     registered(restaurant, iiko)
     set_webhook_token(organization=restaurant, token="after-the-rotation")
     iiko.answers("webhooks/settings", OURS)
@@ -179,7 +181,7 @@ def test_watch_tells_a_token_that_iiko_was_not_told_yet(iiko: PlayedIiko, restau
 
 
 def test_token_that_iiko_has_stays_valid_however_often_a_new_one_is_set(
-    iiko: PlayedIiko, restaurant: Organization, client: Client
+    iiko: SimulatedIiko, restaurant: Organization, client: Client
 ) -> None:
     registered(restaurant, iiko)
 
@@ -194,7 +196,7 @@ def test_token_that_iiko_has_stays_valid_however_often_a_new_one_is_set(
 
 
 def test_token_that_was_registered_stays_valid_until_its_follower_comes(
-    iiko: PlayedIiko, restaurant: Organization
+    iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     registered(restaurant, iiko)
     set_webhook_token(organization=restaurant, token="the-second-token")
@@ -207,7 +209,7 @@ def test_token_that_was_registered_stays_valid_until_its_follower_comes(
 
 
 def test_going_back_to_the_token_that_iiko_has_ends_the_rotation(
-    iiko: PlayedIiko, restaurant: Organization
+    iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     registered(restaurant, iiko)
     set_webhook_token(organization=restaurant, token="the-second-token")
@@ -219,7 +221,7 @@ def test_going_back_to_the_token_that_iiko_has_ends_the_rotation(
 
 
 def test_new_token_is_registered_by_itself_where_that_is_wanted(
-    iiko: PlayedIiko, restaurant: Organization
+    iiko: SimulatedIiko, restaurant: Organization
 ) -> None:
     registered(restaurant, iiko)
     set_webhook_token(organization=restaurant, token="the-second-token")
@@ -231,7 +233,7 @@ def test_new_token_is_registered_by_itself_where_that_is_wanted(
     assert sent["authToken"] == "the-second-token"
 
 
-def test_drift_ends_when_iiko_has_our_settings_again(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_drift_ends_when_iiko_has_our_settings_again(iiko: SimulatedIiko, restaurant: Organization) -> None:
     registered(restaurant, iiko)
     iiko.answers("webhooks/settings", OURS | {"webHooksUri": FOREIGN})
     iiko.answers("webhooks/settings", OURS)
@@ -242,13 +244,15 @@ def test_drift_ends_when_iiko_has_our_settings_again(iiko: PlayedIiko, restauran
     assert (config.registration_status, config.drift) == (RegistrationStatus.REGISTERED, [])
 
 
-def test_watch_leaves_alone_what_the_hub_never_registered(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_watch_leaves_alone_what_the_hub_never_registered(
+    iiko: SimulatedIiko, restaurant: Organization
+) -> None:
     assert watch_webhooks(now=NOW) == 0
 
     assert iiko.operations() == []
 
 
-def test_watch_that_gets_no_answer_changes_nothing(iiko: PlayedIiko, restaurant: Organization) -> None:
+def test_watch_that_gets_no_answer_changes_nothing(iiko: SimulatedIiko, restaurant: Organization) -> None:
     before = registered(restaurant, iiko)
     iiko.answers("webhooks/settings", refusal("Too many requests"), status=429)
 

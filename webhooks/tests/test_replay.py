@@ -45,7 +45,7 @@ def deliver(*bodies: Any, token: str = TOKEN) -> list[int]:
     return [event.pk for event in inbox()]
 
 
-def story() -> list[tuple[str, str]]:
+def sources_and_statuses() -> list[tuple[str, str]]:
     return [(event.source, event.status) for event in inbox()]
 
 
@@ -94,7 +94,7 @@ def test_replay_mends_the_mirror() -> None:
 
     order = Order.objects.get()
     assert (order.status, order.iiko_order_id) == ("OnWay", ORDER_ID)
-    assert story() == [("webhook", "processed"), ("replay", "processed")]
+    assert sources_and_statuses() == [("webhook", "processed"), ("replay", "processed")]
     assert inbox()[1].order_id == order.pk
 
 
@@ -109,7 +109,7 @@ def test_replay_of_old_news_moves_nothing_back() -> None:
     drain()
 
     assert Order.objects.get().status == "OnWay"
-    assert story()[-1] == ("replay", "stale")
+    assert sources_and_statuses()[-1] == ("replay", "stale")
 
 
 def test_replay_of_a_soi_message_stands_where_it_stood() -> None:
@@ -122,7 +122,7 @@ def test_replay_of_a_soi_message_stands_where_it_stood() -> None:
 
     assert response.status_code == 202
     assert Order.objects.get().status == "OnWay"
-    assert story() == [("webhook", "processed"), ("webhook", "processed"), ("replay", "stale")]
+    assert sources_and_statuses() == [("webhook", "processed"), ("webhook", "processed"), ("replay", "stale")]
 
 
 def test_replay_applies_what_came_before_its_organization_was_here() -> None:
@@ -193,7 +193,7 @@ def test_event_that_waits_is_not_doubled() -> None:
     response = replay(pk)
 
     assert (response.status_code, response.json()["id"]) == (202, pk)
-    assert story() == [("webhook", "pending")]
+    assert sources_and_statuses() == [("webhook", "pending")]
 
 
 def test_failed_event_is_tried_at_once() -> None:
@@ -205,7 +205,7 @@ def test_failed_event_is_tried_at_once() -> None:
     assert replay(pk).json()["id"] == pk
 
     assert drain() == 1
-    assert story() == [("webhook", "processed")]
+    assert sources_and_statuses() == [("webhook", "processed")]
 
 
 def test_dead_event_gets_a_new_life() -> None:
@@ -216,7 +216,7 @@ def test_dead_event_gets_a_new_life() -> None:
     replay(pk)
     drain()
 
-    assert story() == [("webhook", "dead"), ("replay", "processed")]
+    assert sources_and_statuses() == [("webhook", "dead"), ("replay", "processed")]
 
 
 def test_unreadable_event_cannot_be_replayed() -> None:

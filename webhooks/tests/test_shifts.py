@@ -44,7 +44,7 @@ def closed(clock: str, **changes: Any) -> dict[str, Any]:
 
 
 def told() -> list[tuple[str | None, str | None, bool]]:
-    """Opening, closing and whether it is open, of every shift in order."""
+    """List opening, closing and whether it is open, of every shift in order."""
     rows = Shift.objects.order_by("began_at", "id")
     return [(_clock(one.opened_at), _clock(one.closed_at), one.is_open) for one in rows]
 

@@ -32,7 +32,7 @@ ENVELOPE: dict[str, Any] = {
 
 
 def event(kind: str, info: Any) -> Any:
-    """The envelope, of which the schema demands no field but where we look for the organization."""
+    """Make the envelope, of which the schema demands no field but where we look for the organization."""
     needed = {"eventType": st.just(kind), "organizationId": ENVELOPE["organizationId"]}
     spare = {name: value for name, value in ENVELOPE.items() if name not in needed}
     return st.fixed_dictionaries(needed, optional=spare | {"eventInfo": info})

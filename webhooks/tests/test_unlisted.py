@@ -31,7 +31,7 @@ from tests.builders import (
     post,
 )
 from tests.pages import ORDERS, sign_in_superuser, text
-from tests.played_iiko import CORRELATION, PlayedIiko, linked, refusal
+from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked, refusal
 from webhooks.models.reconciliation import OrderSync
 
 pytestmark = pytest.mark.django_db
@@ -77,13 +77,13 @@ def sync_twice(order_id: str = ORDER_ID) -> None:
     sync()
 
 
-def story() -> list[tuple[str, bool, bool]]:
+def unlisted_entries() -> list[tuple[str, bool, bool]]:
     rows = TimelineEntry.objects.filter(what="unknown_to_iiko_at").order_by("id")
     return [(row.actor, row.from_value is not None, row.to_value is not None) for row in rows]
 
 
 @pytest.fixture
-def restaurant(iiko: PlayedIiko, monkeypatch: pytest.MonkeyPatch) -> Organization:
+def restaurant(iiko: SimulatedIiko, monkeypatch: pytest.MonkeyPatch) -> Organization:
     """Followed by revision; nothing changes any more."""
     monkeypatch.setattr(Retries, "pause_s", lambda *_: 0.0)
     organization = linked(make_organization(dictionaries_synced_at=timezone.now()))
@@ -110,7 +110,7 @@ def two_orders(restaurant: Organization, client: Client) -> None:
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_order_left_out_twice_ends_as_unknown_to_iiko(iiko: PlayedIiko, client: Client) -> None:
+def test_order_left_out_twice_ends_as_unknown_to_iiko(iiko: SimulatedIiko, client: Client) -> None:
     iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
 
     sync()
@@ -124,12 +124,12 @@ def test_order_left_out_twice_ends_as_unknown_to_iiko(iiko: PlayedIiko, client: 
     assert (gone.status, gone.is_open, gone.late_at(timezone.now())) == ("OnWay", False, False)
     assert gone.unknown_to_iiko_at is not None
     assert gone.updated_at > before  # integrators read it as a change
-    assert story() == [("hub", False, True)]
+    assert unlisted_entries() == [("hub", False, True)]
     assert not Order.objects.late(timezone.now()).filter(pk=gone.pk).exists()
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_page_list_and_api_say_so(iiko: PlayedIiko, client: Client) -> None:
+def test_page_list_and_api_say_so(iiko: SimulatedIiko, client: Client) -> None:
     iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
     sync_twice()
     sign_in_superuser(client)
@@ -148,7 +148,7 @@ def test_page_list_and_api_say_so(iiko: PlayedIiko, client: Client) -> None:
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_action_on_it_is_refused_and_nothing_stored(iiko: PlayedIiko, client: Client) -> None:
+def test_action_on_it_is_refused_and_nothing_stored(iiko: SimulatedIiko, client: Client) -> None:
     iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
     sync_twice()
 
@@ -173,29 +173,29 @@ def test_action_on_it_is_refused_and_nothing_stored(iiko: PlayedIiko, client: Cl
     ],
     ids=["empty", "no list", "partial"],
 )
-def test_answer_that_proves_nothing_ends_nothing(iiko: PlayedIiko, answer: Any) -> None:
+def test_answer_that_proves_nothing_ends_nothing(iiko: SimulatedIiko, answer: Any) -> None:
     iiko.answers(BY_ID, answer)
 
     sync_twice()
     age(minutes=30)
     sync()
 
-    assert (order().is_open, order().not_listed_since, story()) == (True, None, [])
+    assert (order().is_open, order().not_listed_since, unlisted_entries()) == (True, None, [])
 
 
 @pytest.mark.usefixtures("two_orders")
 @pytest.mark.parametrize("status", [400, 500])
-def test_error_ends_nothing_and_does_not_stop_the_reading(iiko: PlayedIiko, status: int) -> None:
+def test_error_ends_nothing_and_does_not_stop_the_reading(iiko: SimulatedIiko, status: int) -> None:
     iiko.answers(BY_ID, refusal("Organization is not bound to this ApiLogin"), status=status)
 
     sync_twice()
 
-    assert (order().is_open, story()) == (True, [])
+    assert (order().is_open, unlisted_entries()) == (True, [])
     assert OrderSync.objects.get().error == ""
 
 
 def test_login_that_is_shown_one_source_says_nothing_of_another(
-    restaurant: Organization, iiko: PlayedIiko, client: Client
+    restaurant: Organization, iiko: SimulatedIiko, client: Client
 ) -> None:
     own = cloud_event(order_id=WITNESS, number=7, status="Closed", sourceKey="shop")
     post(client, [cloud_event(status="OnWay", sourceKey="aggregator"), own])
@@ -205,11 +205,11 @@ def test_login_that_is_shown_one_source_says_nothing_of_another(
 
     sync_twice()
 
-    assert (order().is_open, story()) == (True, [])
+    assert (order().is_open, unlisted_entries()) == (True, [])
 
 
 def test_only_order_that_was_ever_told_of_ends_where_the_login_sees_the_restaurant(
-    restaurant: Organization, iiko: PlayedIiko, client: Client
+    restaurant: Organization, iiko: SimulatedIiko, client: Client
 ) -> None:
     post(client, [cloud_event(status="OnWay")])
     drain()
@@ -218,11 +218,11 @@ def test_only_order_that_was_ever_told_of_ends_where_the_login_sees_the_restaura
 
     sync_twice()
 
-    assert (order().is_open, story()) == (False, [("hub", False, True)])
+    assert (order().is_open, unlisted_entries()) == (False, [("hub", False, True)])
 
 
 def test_nor_does_it_where_the_login_was_not_seen_to_serve_it(
-    restaurant: Organization, iiko: PlayedIiko, client: Client
+    restaurant: Organization, iiko: SimulatedIiko, client: Client
 ) -> None:
     Organization.objects.update(dictionaries_synced_at=None)
     post(client, [cloud_event(status="OnWay")])
@@ -232,7 +232,7 @@ def test_nor_does_it_where_the_login_was_not_seen_to_serve_it(
 
     sync_twice()
 
-    assert (order().is_open, story()) == (True, [])
+    assert (order().is_open, unlisted_entries()) == (True, [])
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_nor_does_it_where_the_login_was_not_seen_to_serve_it(
 )
 def test_order_that_was_just_made_has_time(
     restaurant: Organization,
-    iiko: PlayedIiko,
+    iiko: SimulatedIiko,
     client: Client,
     changes: dict[str, Any],
     minutes: int,
@@ -264,7 +264,7 @@ def test_order_that_was_just_made_has_time(
 
 class TestComesBack:
     @pytest.fixture(autouse=True)
-    def _gone(self, two_orders: None, iiko: PlayedIiko) -> None:
+    def _gone(self, two_orders: None, iiko: SimulatedIiko) -> None:
         iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
         sync_twice()
         assert order().is_open is False
@@ -274,9 +274,9 @@ class TestComesBack:
         drain()
 
         assert (order().is_open, order().unknown_to_iiko_at, order().not_listed_since) == (True, None, None)
-        assert story() == [("hub", False, True), ("iiko", True, False)]
+        assert unlisted_entries() == [("hub", False, True), ("iiko", True, False)]
 
-    def test_by_an_answer_that_tells_nothing_new(self, iiko: PlayedIiko) -> None:
+    def test_by_an_answer_that_tells_nothing_new(self, iiko: SimulatedIiko) -> None:
         iiko.forget(BY_REVISION)
         again = [{"organizationId": ORGANIZATION_ID, "orders": [info(status="OnWay")]}]
         iiko.answers(
@@ -288,7 +288,7 @@ class TestComesBack:
 
         assert (order().is_open, order().unknown_to_iiko_at) == (True, None)
         assert order().updated_at > before
-        assert story() == [("hub", False, True), ("hub", True, False)]
+        assert unlisted_entries() == [("hub", False, True), ("hub", True, False)]
 
     def test_not_by_a_replay_nor_by_late_news_of_old(self, client: Client) -> None:
         first = next(event for event in inbox() if event.entity_key == ORDER_ID)
@@ -296,7 +296,7 @@ class TestComesBack:
         post(client, [cloud_event(status="Waiting", timestamp=REVISION - 5)])
         drain()
 
-        assert (order().is_open, story()) == (False, [("hub", False, True)])
+        assert (order().is_open, unlisted_entries()) == (False, [("hub", False, True)])
 
 
 def asked() -> OrderCommand:
@@ -309,8 +309,8 @@ def asked() -> OrderCommand:
     )
 
 
-def looked_for(iiko: PlayedIiko, answers: Sequence[Any]) -> OrderCommand:
-    """A command whose answer is lost, and what iiko then says of its order."""
+def looked_for(iiko: SimulatedIiko, answers: Sequence[Any]) -> OrderCommand:
+    """Send a command whose answer is lost, and set what iiko then says of its order."""
     iiko.answers(CHANGE, "", status=408)
     for answer in answers:
         iiko.answers(BY_ID, answer)
@@ -323,7 +323,7 @@ def looked_for(iiko: PlayedIiko, answers: Sequence[Any]) -> OrderCommand:
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_what_a_command_does_not_find_is_asked_for_again(iiko: PlayedIiko) -> None:
+def test_what_a_command_does_not_find_is_asked_for_again(iiko: SimulatedIiko) -> None:
     looked_for(iiko, [listing()])
     assert order().not_listed_since is not None
     iiko.forget(BY_ID)
@@ -332,11 +332,11 @@ def test_what_a_command_does_not_find_is_asked_for_again(iiko: PlayedIiko) -> No
 
     sync()
 
-    assert (order().is_open, story()) == (False, [("hub", False, True)])
+    assert (order().is_open, unlisted_entries()) == (False, [("hub", False, True)])
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_command_that_waits_is_not_sent_for_an_order_that_is_gone(iiko: PlayedIiko) -> None:
+def test_command_that_waits_is_not_sent_for_an_order_that_is_gone(iiko: SimulatedIiko) -> None:
     command = asked()
     iiko.answers(BY_ID, listing(info(WITNESS, status="Closed")))
     sync_twice()
@@ -349,7 +349,7 @@ def test_command_that_waits_is_not_sent_for_an_order_that_is_gone(iiko: PlayedIi
 
 
 @pytest.mark.usefixtures("two_orders")
-def test_dry_run_asks_and_notes_nothing(iiko: PlayedIiko) -> None:
+def test_dry_run_asks_and_notes_nothing(iiko: SimulatedIiko) -> None:
     call_command("sync_orders", verbosity=0, dry_run=True)
 
     assert (iiko.bodies(BY_ID), order().not_listed_since) == ([], None)

@@ -30,7 +30,7 @@ POISON = "Poison"
 
 @pytest.fixture
 def poison(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """A handler that fails for any batch with an order in status Poison; collects the batches it saw."""
+    """Make a handler that fails for any batch with an order in status Poison; collects the batches it saw."""
     seen: list[list[int]] = []
 
     def handler(events: Sequence[Claimed], now: datetime) -> dict[int, EventResult]:

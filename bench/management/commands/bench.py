@@ -45,16 +45,18 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         facts = report.machine(database.facts())
         self.stdout.write(report.describe(facts))
-        stage = Stage(token=database.add_restaurant(), key=database.add_key(), runs=runs, quick=quick)
+        measurements = Measurements(
+            token=database.add_restaurant(), key=database.add_key(), runs=runs, quick=quick
+        )
         sections: list[report.Section] = []
         for part in parts:
-            sections.append(getattr(stage, part)())
+            sections.append(getattr(measurements, part)())
             self.stdout.write(f"\n{sections[-1]}")
         self.stdout.write(f"\nWritten to {report.save(facts, sections)}")
         return sections
 
 
-class Stage:
+class Measurements:
     """The measurements with their lengths."""
 
     def __init__(self, *, token: str, key: str, runs: int, quick: bool) -> None:

@@ -1,4 +1,4 @@
-"""``make run``: the whole hub with a played iiko, on one machine, from an empty folder."""
+"""``make run``: the whole hub with a simulated iiko, on one machine, from an empty folder."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ PACKAGES = ("honcho", "flask")
 
 
 class Command(BaseCommand):
-    help = "Run the hub with demo data and a played iiko: web, worker and sandbox. Ctrl-C stops all of it."
+    help = "Run the hub with demo data and a simulated iiko: web, worker and sandbox. Ctrl-C stops all of it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the web server (default 8000)")
         parser.add_argument(
-            "--seed", type=int, default=1, help="which scenario the sandbox plays (default 1)"
+            "--seed", type=int, default=1, help="which scenario the sandbox follows (default 1)"
         )
         parser.add_argument(
             "--end-with-parent",
@@ -92,7 +92,7 @@ def box(port: int, sandbox_port: int, password: str | None) -> str:
             password or f"the one you have set (manage.py changepassword {ADMIN_NAME} sets another)",
         ),
         ("API docs", f"http://127.0.0.1:{port}/api/docs/"),
-        ("Played iiko", f"http://127.0.0.1:{sandbox_port}/"),
+        ("Simulated iiko", f"http://127.0.0.1:{sandbox_port}/"),
     ]
     lines = [f"{name:<12} {value}" for name, value in rows]
     lines.append("Enter shows this again. Ctrl-C stops everything; the data stay in .data/.")

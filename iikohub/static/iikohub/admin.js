@@ -102,7 +102,7 @@
     const remembered = localStorage.getItem(memory);
     box.checked = remembered === null ? box.checked : remembered === "1";
     let lastNews = clockNow();
-    let trouble = ""; // lost or out, as the last try ended
+    let failure = ""; // lost or out, as the last try ended
     let looksSinceTry = 0;
     let isFetching = false;
 
@@ -112,9 +112,9 @@
       if (!box.checked) return ["off", liveOff];
       const why = whyPaused(targets());
       if (why) return ["paused", why === "ticked" ? liveTicked : liveBusy];
-      if (trouble === "out") return ["out", ""];
+      if (failure === "out") return ["out", ""];
       const isSlow = isFetching && looksSinceTry >= ANSWER_LOOKS;
-      return trouble || isSlow ? ["lost", `${liveLost} ${lastNews}`] : ["on", lastNews];
+      return failure || isSlow ? ["lost", `${liveLost} ${lastNews}`] : ["on", lastNews];
     }
 
     function show() {
@@ -135,13 +135,13 @@
         const found = targets();
         const fresh = found.map((target) => page.getElementById(target.id));
         if (!found.length || fresh.includes(null)) throw new Error("not the same page");
-        trouble = "";
+        failure = "";
         lastNews = clockNow();
         if (!box.checked || whyPaused(found)) return;
         if ("liveReload" in label.dataset) window.location.reload();
         else found.forEach((target, index) => replace(target, fresh[index]));
       } catch (error) {
-        trouble = error instanceof SignedOut ? "out" : "lost";
+        failure = error instanceof SignedOut ? "out" : "lost";
       } finally {
         isFetching = false;
         show();

@@ -30,7 +30,7 @@ class Directory:
         }
 
     def zone(self, organization: Organization, terminal_group_id: str | None) -> tzinfo:
-        """The clock of a terminal group; the organization's where the group or its zone is unknown."""
+        """Return the time zone of a terminal group, or the organization's where it is unknown."""
         group = self.group(organization, terminal_group_id)
         return vendor_time.zone(group.timezone) if group and group.timezone else organization.zone()
 
@@ -38,7 +38,7 @@ class Directory:
         return self._terminal_groups.get((organization.iiko_id, (terminal_group_id or "").lower()))
 
     def group_ids(self, organization_id: str) -> list[str]:
-        """The terminal groups of a restaurant that iiko still has."""
+        """List the terminal groups of a restaurant that iiko still has."""
         return [
             group.iiko_id
             for (owner, _), group in self._terminal_groups.items()
@@ -46,7 +46,7 @@ class Directory:
         ]
 
     def serving(self, event: Claimed) -> Organization | EventResult:
-        """The organization of an event, or why nothing is applied for it."""
+        """Return the organization of an event, or why nothing is applied for it."""
         organization = self.organizations.get(event.organization_id)
         if not event.organization_id:
             return ignored(Reason.NO_ORGANIZATION)
@@ -60,7 +60,7 @@ class Directory:
 
 
 def content_of(event: Claimed, *, otherwise: Reason) -> Mapping[str, Any] | EventResult:
-    """The ``eventInfo`` of a Cloud event; ``otherwise``: why nothing is applied if it is no object."""
+    """Return the ``eventInfo`` of a Cloud event; ``otherwise``: why nothing is applied if it is no object."""
     info: Any = event.payload.get("eventInfo")
     if info is None:
         return ignored(Reason.NO_CONTENT, "eventInfo is missing or null.")

@@ -30,7 +30,7 @@ from webhooks.processing.handlers.common import (
 
 
 def _orders_about(events: Sequence[Claimed]) -> Q:
-    """The rows these events may find by either id; two of them may turn out to be one order."""
+    """Find the rows that these events may change, by either id; two of them may turn out to be one order."""
     envelopes = [wire.read_envelope(event.payload) for event in events]
     external_ids = {each.order_external_id for each in envelopes} - {""}
     found = Q(iiko_order_id__in={each.entity_key for each in envelopes} - {""})
@@ -60,11 +60,11 @@ def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, Even
     by_event = {report.event_id: report for report in reports}
     for event_id, applied in (apply_reports(reports, now=now) if reports else {}).items():
         results[event_id] = _result(applied, notes[event_id], by_event[event_id])
-    _notice_what_came_to_nothing(reports, results)
+    _notice_cancelled_or_refused(reports, results)
     return results
 
 
-def _notice_what_came_to_nothing(reports: Sequence[OrderReport], results: Mapping[int, EventResult]) -> None:
+def _notice_cancelled_or_refused(reports: Sequence[OrderReport], results: Mapping[int, EventResult]) -> None:
     """Money may be held for orders that are cancelled, deleted or refused; all others cost nothing here."""
     over = {
         order_id

@@ -24,7 +24,7 @@ def arguments(
     )  # fmt: skip
 
 
-class Played:
+class SandboxControl:
     """The control API of a running sandbox."""
 
     def __init__(self, port: int) -> None:
@@ -57,7 +57,7 @@ class Played:
     def advance(self, seconds: float) -> None:
         self._ask("clock", {"advance_s": seconds})
 
-    def bear(self, count: int) -> None:
+    def create_orders(self, count: int) -> None:
         """Let so many guests order now, in all restaurants by turns."""
         restaurants = list(self.zones())
         for number in range(count):
@@ -73,17 +73,17 @@ class Played:
         return told
 
     def sent(self, since: int) -> list[dict[str, Any]]:
-        """The tries to bring webhooks after number ``since``, the oldest first; 500 at most are kept."""
+        """List the tries to bring webhooks after number ``since``, the oldest first; 500 at most are kept."""
         told: list[dict[str, Any]] = self._ask(f"webhooks?limit=500&since={since}")["webhooks"]
         return told[::-1]
 
     def history(self, since: int) -> list[dict[str, Any]]:
-        """The states that orders went through after number ``since``; 5 000 at most are kept."""
+        """List the states that orders went through after number ``since``; 5 000 at most are kept."""
         told: list[dict[str, Any]] = self._ask(f"orders/history?since={since}")["states"]
         return told
 
     def commands(self) -> list[dict[str, Any]]:
-        """The commands that iiko took, with what became of them."""
+        """List the commands that iiko took, with what became of them."""
         told: list[dict[str, Any]] = self._ask("commands")["commands"]
         return told
 

@@ -25,14 +25,14 @@ from sandbox.orders.order import CreationStatus, DeliveryStatus, Dish, Order, Se
 from sandbox.tests.good_bodies import full_order
 from sandbox.tests.harness import Harness, open_harness
 from tests.builders import authorized, drain, make_key, make_organization, post
-from tests.played_iiko import IIKO, linked
+from tests.simulated_iiko import IIKO, linked
 
 TOKEN = "very-secret"
 RESTAURANT = "Берёзка"
 CHANGING = re.compile(r"deliveries/(create|cancel|drafts/save|drafts/commit)")
 
 
-class Stage:
+class SandboxRestaurant:
     """One restaurant of the sandbox, linked with the hub; its kitchen works at the pace of the wall."""
 
     def __init__(self, mock: responses.RequestsMock) -> None:
@@ -114,7 +114,7 @@ class Stage:
     # --- orders ---
 
     def order(self, is_so: Callable[[Order], bool] = lambda _order: True, **service: Any) -> MirroredOrder:
-        """An order that waits for the kitchen and can be reissued."""
+        """Find an order that waits for the kitchen and can be reissued."""
         found = self.harness.wait_for_order(
             RESTAURANT,
             DeliveryStatus.UNCONFIRMED,
@@ -129,7 +129,7 @@ class Stage:
         return MirroredOrder.objects.get(iiko_order_id=str(found.id))
 
     def written(self, **changes: Any) -> MirroredOrder:
-        """An order that a client made over the API, with all that can be reissued."""
+        """Make an order over the API, as a client does, with all that can be reissued."""
         asked = full_order() | changes
         for name in ("combos", "tips", "loyaltyInfo", "externalData", "discountsInfo"):
             asked.pop(name)
@@ -144,7 +144,7 @@ class Stage:
         return MirroredOrder.objects.get(iiko_order_id=asked["id"])
 
     def retrieved(self, iiko_order_id: str | None) -> Any:
-        """The order as iiko tells it now."""
+        """Return the order as iiko tells it now."""
         asked = {"organizationId": str(self.cafe.id), "orderIds": [iiko_order_id]}
         return self.harness.get("deliveries/by_id", asked)["orders"][0]
 
@@ -165,7 +165,7 @@ class Stage:
         self.harness.simulator.engine.update_silently(changed, self.clock())
 
     def living(self) -> list[str]:
-        """The orders that the kitchen would cook: taken, and neither cancelled nor closed."""
+        """List the orders that the kitchen would cook: taken, and neither cancelled nor closed."""
         return [
             str(one.id)
             for one in self.harness.simulator.engine.orders()
@@ -207,7 +207,7 @@ class Stage:
         return command
 
     def check_bodies(self) -> None:
-        """All that changed something fits the vendor's schema."""
+        """Check that all that changed something fits the vendor's schema."""
         for operation, body in self.bodies:
             if SCHEMA.exists() and CHANGING.fullmatch(operation):
                 assert complaints(operation, body) == [], operation
@@ -227,10 +227,10 @@ def is_plain(order: Order) -> bool:
 
 
 @pytest.fixture
-def stage(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def sandbox(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxRestaurant]:
     monkeypatch.setattr(Retries, "pause_s", lambda *_: 0.0)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield Stage(mock)
+        yield SandboxRestaurant(mock)
 
 
 PICKUP = {"service": ServiceType.PICKUP}

@@ -1,4 +1,4 @@
-"""Workers die while the hall, the shifts and the stop lists go on; all end as the played iiko has them."""
+"""Workers die while the hall, the shifts and the stop lists go on; all end as the sandbox has them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from bench.played import Played, arguments
+from bench.sandbox_control import SandboxControl, arguments
 from sandbox.http.control_api import ON_DEMAND_EVENTS
 from tests.hub_process import Hub, free_port, running_hub, wait_until
 from tests.test_kills import kill_group
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("board")]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("open_orders")]
 
-TOKEN = "token-of-the-played-iiko"
+TOKEN = "token-of-the-sandbox"
 SPEED = 600.0
 PLAY_S = 5.0
 UNRULY = "duplicate=0.3,reorder=0.3,delay=0.02,batch=0.4"
@@ -25,12 +25,12 @@ OVER = {"processed", "stale", "ignored"}
 
 
 @pytest.fixture
-def iiko() -> Played:
-    return Played(free_port())
+def iiko() -> SandboxControl:
+    return SandboxControl(free_port())
 
 
 @pytest.fixture
-def hub(tmp_path: Path, iiko: Played) -> Iterator[Hub]:
+def hub(tmp_path: Path, iiko: SandboxControl) -> Iterator[Hub]:
     """Knows the restaurants of a running sandbox; no worker runs yet."""
     settings = {"IIKO_API_URL": iiko.url, "IIKO_API_KEY": "demo", "WEBHOOK_SECRET_KEY": TOKEN}
     with running_hub(tmp_path, **settings) as running:
@@ -45,7 +45,7 @@ def hub(tmp_path: Path, iiko: Played) -> Iterator[Hub]:
 class Truth:
     """What iiko has: the newest of all that it told of tables and reserves, and what it answers."""
 
-    def __init__(self, iiko: Played) -> None:
+    def __init__(self, iiko: SandboxControl) -> None:
         self._iiko = iiko
         self._told: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -87,7 +87,7 @@ def shown_on_shift(hub: Hub) -> dict[str, list[str]]:
     return {one: sorted(names) for one, names in found.items()}
 
 
-def play(hub: Hub, iiko: Played, truth: Truth, seconds: float) -> int:
+def run(hub: Hub, iiko: SandboxControl, truth: Truth, seconds: float) -> int:
     """Let all sorts of things happen while workers come and go; returns how many were killed."""
     restaurants = [one["id"] for one in iiko.state()["restaurants"] if one["webhooks"] == "Cloud"]
     end, killed = time.monotonic() + seconds, 0
@@ -106,7 +106,7 @@ def play(hub: Hub, iiko: Played, truth: Truth, seconds: float) -> int:
     return killed
 
 
-def is_all_brought(iiko: Played, truth: Truth) -> bool:
+def is_all_brought(iiko: SandboxControl, truth: Truth) -> bool:
     truth.listen()
     return not iiko.state()["webhooks"]["waiting"]
 
@@ -124,10 +124,10 @@ sweep(now=timezone.now())
 """What two minutes do: the leases of the dead end, and what they were at is taken up by the clock."""
 
 
-def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: Played) -> None:
+def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: SandboxControl) -> None:
     truth = Truth(iiko)
     iiko.set_faults(UNRULY)
-    assert play(hub, iiko, truth, PLAY_S) >= 2
+    assert run(hub, iiko, truth, PLAY_S) >= 2
 
     iiko.set_faults("")
     hub.start_worker()
@@ -135,7 +135,7 @@ def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: Pl
     hub.manage("shell", "-v0", "-c", LATER)
     wait_until(lambda: hub.stop_lists() == iiko.stop_lists(), seconds=40)
     names = {row["courier_id"]: row["name"] for row in hub.rows("/api/v1/couriers")}
-    # A letter may still wait for others to go with it in one array.
+    # A webhook may still wait for others to go with it in one array.
     wait_until(lambda: shown_on_shift(hub) == truth.on_shift(names), seconds=20)
     hub.manage("worker", "--drain")
 

@@ -1,4 +1,4 @@
-"""Actions on live orders of a played iiko: what the hub tells is what became of them, each is sent once."""
+"""Actions on live orders of the sandbox: what the hub tells is what became of them, each is sent once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from bench.played import Played, arguments
+from bench.sandbox_control import SandboxControl, arguments
 from tests.hub_process import Hub, free_port, running_hub, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("acting")]
 
-TOKEN = "token-of-the-played-iiko"
+TOKEN = "token-of-the-sandbox"
 FAST, CALM = 300.0, 20.0
 IN_THE_KITCHEN = ("CookingStarted", "CookingCompleted")
 ON_WAY = {"status": "OnWay"}
@@ -57,19 +57,19 @@ def hub(tmp_path_factory: pytest.TempPathFactory, sandbox_port: int) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def iiko(hub: Hub, sandbox_port: int) -> Played:
-    """A sandbox with orders at every stage, played slowly from here on."""
+def iiko(hub: Hub, sandbox_port: int) -> SandboxControl:
+    """Start a sandbox with orders at every stage, which runs slowly from here on."""
     hub.start(*arguments(port=sandbox_port, hub_port=hub.port, token=TOKEN, speed=FAST))
-    played = Played(sandbox_port)
-    wait_until(played.is_up)
+    control = SandboxControl(sandbox_port)
+    wait_until(control.is_up)
     hub.manage("sync_dictionaries")
     hub.start_web()
     hub.start_worker()
     for _ in range(4):
-        played.bear(6)
+        control.create_orders(6)
         time.sleep(0.7)
-    played._ask("clock", {"speed": CALM})
-    return played
+    control._ask("clock", {"speed": CALM})
+    return control
 
 
 # --- the hub -----------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def details(hub: Hub) -> list[dict[str, Any]]:
 
 
 def allowing(hub: Hub, action: str, *, used: set[int], **wanted: tuple[Any, ...]) -> dict[str, Any]:
-    """An order on which nobody acted yet, that allows an action (a status or the address's last part).
+    """Find an order on which nobody acted yet, that allows an action (a status or the address's last part).
 
     One to cancel is in the kitchen already: whether the POS wants a removal type must not change on the way.
     """
@@ -135,7 +135,7 @@ def act(
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Act on an order that allows it, and wait for the end; returns order, body and command.
 
-    The played restaurants go on working: an order that was closed or cancelled meanwhile is left to them.
+    The restaurants of the sandbox go on working: an order closed or cancelled meanwhile is left to them.
     """
     for _ in range(5):
         order = allowing(hub, allows or action, used=used)
@@ -147,20 +147,20 @@ def act(
 
 
 def ended(hub: Hub, command: dict[str, Any]) -> dict[str, Any]:
-    """The command once it is over."""
+    """Wait for the command's end and return it."""
     path = f"/api/v1/commands/{command['id']}"
     wait_until(lambda: hub.get(path)["finished_at"] is not None, seconds=90)
     end: dict[str, Any] = hub.get(path)
     return end
 
 
-def truth(iiko: Played, order: dict[str, Any]) -> dict[str, Any]:
+def truth(iiko: SandboxControl, order: dict[str, Any]) -> dict[str, Any]:
     [told] = [each["order"] for each in iiko.orders() if each["id"] == order["iiko_order_id"]]
     inner: dict[str, Any] = told
     return inner
 
 
-def sent(iiko: Played) -> dict[str, int]:
+def sent(iiko: SandboxControl) -> dict[str, int]:
     """How many calls of each operation that changes orders iiko had."""
     changing = ("update_order", "change_", "cancel", "close", "confirm")
     return {
@@ -173,7 +173,7 @@ def sent(iiko: Played) -> dict[str, int]:
 # --- the journeys ------------------------------------------------------------------------------------
 
 
-def test_five_kinds_of_actions_end_as_iiko_has_them(hub: Hub, iiko: Played) -> None:
+def test_five_kinds_of_actions_end_as_iiko_has_them(hub: Hub, iiko: SandboxControl) -> None:
     used: set[int] = set()
 
     before = sent(iiko)
@@ -187,7 +187,7 @@ def test_five_kinds_of_actions_end_as_iiko_has_them(hub: Hub, iiko: Played) -> N
         amount = Decimal(order["amount_minor"]) / 100 + Decimal("0.01")
         return {"payments": [{"paymentTypeKind": "Cash", "sum": str(amount)}]}
 
-    # First, while there are orders in the kitchen: the played restaurants go on working.
+    # First, while there are orders in the kitchen: the restaurants of the sandbox go on working.
     cancelled = act(hub, "cancel", lambda _: {"cancel_reason": "Гость передумал"}, used=used)
     done = [
         act(hub, "assign-courier", courier_of, used=used),
@@ -246,8 +246,10 @@ def another_courier(hub: Hub, order: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("is_new", "call"), [(True, "deliveries/change_driver_info"), (False, "deliveries/update_order_courier")]
 )
-def test_courier_goes_by_the_call_that_the_pos_knows(hub: Hub, iiko: Played, is_new: bool, call: str) -> None:
-    iiko.bear(10)
+def test_courier_goes_by_the_call_that_the_pos_knows(
+    hub: Hub, iiko: SandboxControl, is_new: bool, call: str
+) -> None:
+    iiko.create_orders(10)
     where = restaurants(hub, is_new=is_new)
     order = allowing(hub, "assign-courier", used=set(), organization_id=where)
     before = sent(iiko)
@@ -263,8 +265,8 @@ def test_courier_goes_by_the_call_that_the_pos_knows(hub: Hub, iiko: Played, is_
     }
 
 
-def test_courier_is_taken_off_where_the_pos_can(hub: Hub, iiko: Played) -> None:
-    iiko.bear(10)
+def test_courier_is_taken_off_where_the_pos_can(hub: Hub, iiko: SandboxControl) -> None:
+    iiko.create_orders(10)
     # Nobody else puts a courier on one that is on its way.
     where = restaurants(hub, is_new=True)
     new = allowing(hub, "assign-courier", used=set(), organization_id=where, status=("OnWay",))
@@ -276,15 +278,15 @@ def test_courier_is_taken_off_where_the_pos_can(hub: Hub, iiko: Played) -> None:
     wait_until(lambda: hub.get(f"/api/v1/orders/{new['id']}")["courier_id"] is None)
 
 
-def test_payment_taken_outside_is_money_for_iiko(hub: Hub, iiko: Played) -> None:
-    iiko.bear(10)
+def test_payment_taken_outside_is_money_for_iiko(hub: Hub, iiko: SandboxControl) -> None:
+    iiko.create_orders(10)
 
     def paid(order: dict[str, Any]) -> dict[str, Any]:
         amount = str(Decimal(order["amount_minor"]) / 100)
         return {"payments": [{"paymentTypeKind": "Card", "sum": amount, "isProcessedExternally": True}]}
 
     used: set[int] = set()
-    for _ in range(4):  # the played POS may post the guest's own payment first, and refuse
+    for _ in range(4):  # the control POS may post the guest's own payment first, and refuse
         order, body, end = act(hub, "update-payment", paid, used=used)
         if end["state"] == "confirmed":
             break
@@ -302,8 +304,10 @@ def test_payment_taken_outside_is_money_for_iiko(hub: Hub, iiko: Played) -> None
 
 
 @pytest.mark.parametrize("fault", ["http_408_after", "reset_after"])
-def test_answer_lost_after_the_effect_is_found_in_the_order(hub: Hub, iiko: Played, fault: str) -> None:
-    iiko.bear(4)
+def test_answer_lost_after_the_effect_is_found_in_the_order(
+    hub: Hub, iiko: SandboxControl, fault: str
+) -> None:
+    iiko.create_orders(4)
     order = allowing(hub, "cancel", used=set())
     before = sent(iiko).get("deliveries/cancel", 0)
     iiko.set_faults(f"{fault}=1@deliveries/cancelx1")
@@ -317,23 +321,23 @@ def test_answer_lost_after_the_effect_is_found_in_the_order(hub: Hub, iiko: Play
     assert sent(iiko)["deliveries/cancel"] - before == 1
 
 
-def test_command_waits_for_a_pos_that_is_offline(hub: Hub, iiko: Played) -> None:
-    iiko.bear(8)
+def test_command_waits_for_a_pos_that_is_offline(hub: Hub, iiko: SandboxControl) -> None:
+    iiko.create_orders(8)
     order = allowing(hub, "cancel", used=set())
-    till = {"organization_id": order["organization_id"]}
-    iiko._ask("till", till | {"online": False})
+    terminal_group = {"organization_id": order["organization_id"]}
+    iiko._ask("till", terminal_group | {"online": False})
 
     waiting = ask(hub, order["id"], "cancel", {"cancel_reason": "Гость передумал"}, wait_s=3)
     wait_until(lambda: hub.get(f"/api/v1/commands/{waiting['id']}")["state"] == "sent")
     assert hub.get(f"/api/v1/orders/{order['id']}")["pending_commands"][0]["id"] == waiting["id"]
 
-    iiko._ask("till", till | {"online": True})
+    iiko._ask("till", terminal_group | {"online": True})
     assert ended(hub, waiting)["state"] == "confirmed"
     assert truth(iiko, order)["status"] == "Cancelled"
 
 
-def test_worker_killed_between_sending_and_recording(hub: Hub, iiko: Played) -> None:
-    iiko.bear(8)
+def test_worker_killed_between_sending_and_recording(hub: Hub, iiko: SandboxControl) -> None:
+    iiko.create_orders(8)
     order = allowing(hub, "cancel", used=set())
     worker = hub.processes[-1]
     os.kill(worker.pid, signal.SIGTERM)
@@ -353,7 +357,7 @@ def test_worker_killed_between_sending_and_recording(hub: Hub, iiko: Played) -> 
     assert sent(iiko)["deliveries/cancel"] - before == 1
 
 
-def test_what_the_pos_refuses_is_told_with_cause_and_next_step(hub: Hub, iiko: Played) -> None:
+def test_what_the_pos_refuses_is_told_with_cause_and_next_step(hub: Hub, iiko: SandboxControl) -> None:
     order = allowing(hub, "cancel", used=set())
     iiko.set_faults("drop=1")
     # Cancelled behind the hub's back: by the POS, and no webhook tells.

@@ -1,4 +1,4 @@
-"""iiko as a test plays it: answers by operation, and a call that nobody expected fails."""
+"""iiko as a test simulates it: answers by operation, and a call that nobody expected fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ API_LOGIN = "api-login-5ecret"
 CORRELATION = "11111111-1111-4111-8111-111111111111"
 
 
-class PlayedIiko:
+class SimulatedIiko:
     """Several answers to one operation come in turn, the last again and again."""
 
     def __init__(self, mock: responses.RequestsMock) -> None:
@@ -43,12 +43,12 @@ class PlayedIiko:
         self.mock.remove(responses.POST, f"{IIKO}/api/1/{operation}")
 
     def bodies(self, operation: str) -> list[Any]:
-        """What was asked, in order."""
+        """List what was asked, in order."""
         url = f"{IIKO}/api/1/{operation}"
         return [json.loads(call.request.body or b"") for call in self.mock.calls if call.request.url == url]
 
     def texts(self, operation: str) -> list[str]:
-        """What was asked, letter by letter, without spaces."""
+        """List what was asked, as text without spaces."""
         url = f"{IIKO}/api/1/{operation}"
         sent = [call.request.body for call in self.mock.calls if call.request.url == url]
         return [(body.decode() if isinstance(body, bytes) else str(body)).replace(" ", "") for body in sent]
@@ -58,13 +58,13 @@ class PlayedIiko:
 
 
 @pytest.fixture
-def iiko() -> Iterator[PlayedIiko]:
+def iiko() -> Iterator[SimulatedIiko]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield PlayedIiko(mock)
+        yield SimulatedIiko(mock)
 
 
 def make_login(*, name: str = "main", **changes: Any) -> ApiLogin:
-    """A v1 login to the played iiko."""
+    """Make a v1 login to the simulated iiko."""
     defaults = {"base_url": IIKO, "api_login": API_LOGIN}
     return ApiLogin.objects.create(name=name, **(defaults | changes))
 
