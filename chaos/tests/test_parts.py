@@ -137,7 +137,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 def test_an_answer_that_makes_no_sense_is_told(watch: Watch, body: str, told: str) -> None:
     responses.get(f"{HUB}/api/v1/orders", body=body)
 
-    watch._look("GET orders", watch._orders, 0.1)
+    watch._poll("GET orders", watch._orders, 0.1)
 
     assert [gap[: len(told)] for gap in watch.gaps] == [told]
     assert watch.samples == []
@@ -147,7 +147,7 @@ def test_an_answer_that_makes_no_sense_is_told(watch: Watch, body: str, told: st
 def test_a_connection_that_breaks_is_no_answer_and_nothing_more(watch: Watch) -> None:
     responses.get(f"{HUB}/api/v1/orders", body=requests.ConnectionError())
 
-    watch._look("GET orders", watch._orders, 0.1)
+    watch._poll("GET orders", watch._orders, 0.1)
 
     assert watch.gaps == []
     assert [sample.status for sample in watch.samples] == [0]
