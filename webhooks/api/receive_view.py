@@ -84,7 +84,7 @@ class ReceiveView(APIView):
     schema = AutoSchema()  # the usual one adds answers that are not given here
 
     def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        answer = view.answer_delivery(request)
+        answer = view.answer_webhook(request)
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
     def post(self, request: HttpRequest) -> HttpResponse:

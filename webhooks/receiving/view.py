@@ -1,4 +1,4 @@
-"""What answers iiko's deliveries, without DRF, sessions and authentication: it takes every order."""
+"""Answer iiko's webhooks, without DRF, sessions and authentication: it takes every order."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Refused(Exception):
         self.headers = headers
 
 
-class Delivery(Protocol):
+class WebhookRequest(Protocol):
     """What receiving needs of a request; the WSGI door hands over something lighter than Django's."""
 
     method: str | None
@@ -64,7 +64,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...]
 
 
-def answer_delivery(request: Delivery) -> Answer:
+def answer_webhook(request: WebhookRequest) -> Answer:
     """Store what iiko brings, then answer 200; the answer says "stored", nothing more."""
     try:
         _check_method(request)
@@ -166,14 +166,14 @@ _REMEDIES = {405: (("Allow", "POST"),), 415: (("Accept-Encoding", "identity"),)}
 """The headers that tell a sender what would be taken."""
 
 
-def _authenticate(request: Delivery) -> Scope:
+def _authenticate(request: WebhookRequest) -> Scope:
     tokens = presented_tokens(
         request.META.get("HTTP_AUTHORIZATION", ""), request.META.get("HTTP_AUTHTOKEN", "")
     )
     return webhook_tokens.remembered_scope(tokens) or _authenticate_by_database(request, tokens)
 
 
-def _authenticate_by_database(request: Delivery, tokens: list[str]) -> Scope:
+def _authenticate_by_database(request: WebhookRequest, tokens: list[str]) -> Scope:
     """Look for a token in the database, seldom so where wrong ones come often; count it if it is wrong."""
     network = client_network(request.META)
     pause_s = _NEW_TOKEN_SEEN_WITHIN_S if wrong_tokens.is_limited(network) else 0.0
@@ -199,12 +199,12 @@ def _authenticate_by_database(request: Delivery, tokens: list[str]) -> Scope:
     )
 
 
-def _check_method(request: Delivery) -> None:
+def _check_method(request: WebhookRequest) -> None:
     if request.method != "POST":
         raise _Refused(405, "method_not_allowed", "Webhooks are delivered with POST.")
 
 
-def _check_encoding(request: Delivery) -> None:
+def _check_encoding(request: WebhookRequest) -> None:
     encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip()
     if encoding.lower() not in ("", "identity"):
         raise _Refused(
@@ -214,7 +214,7 @@ def _check_encoding(request: Delivery) -> None:
         )
 
 
-def _read(request: Delivery) -> bytes:
+def _read(request: WebhookRequest) -> bytes:
     limit = settings.WEBHOOK_MAX_BODY_BYTES
     if _declared_length(request) > limit:
         raise _too_large(limit)
@@ -229,12 +229,12 @@ def _read(request: Delivery) -> bytes:
     return bytes(body)
 
 
-def _declared_length(request: Delivery) -> int:
+def _declared_length(request: WebhookRequest) -> int:
     text = request.META.get("CONTENT_LENGTH") or "0"
     return int(text[:20]) if text.isascii() and text.isdigit() else 0
 
 
-def _stream(request: Delivery) -> Any:
+def _stream(request: WebhookRequest) -> Any:
     # Django takes a body without Content-Length for empty; a chunked one is whole on the server's stream.
     if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
         return request.META["wsgi.input"]

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from webhooks.receiving.database_watch import ANSWER_WITHIN_S, PAGE_STATEMENT_S, database_watch
-from webhooks.receiving.view import answer_delivery
+from webhooks.receiving.view import answer_webhook
 
 RECEIVE_PATHS = frozenset({"/api/v1/webhooks/iiko", "/api/v1/webhooks/iiko/"})
 
@@ -18,7 +18,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-class _WsgiDelivery:
+class _WsgiRequest:
     """The two things receiving reads of a request, without Django's request around them."""
 
     def __init__(self, environ: Environ) -> None:
@@ -50,6 +50,6 @@ class ReceiveFirst:
         with database_watch.within(ANSWER_WITHIN_S):
             # What Django does at the start of a request.
             connection.close_if_unusable_or_obsolete()
-        answer = answer_delivery(_WsgiDelivery(environ))
+        answer = answer_webhook(_WsgiRequest(environ))
         start_response(f"{answer.status} {responses[answer.status]}", list(answer.headers))
         return [answer.body]

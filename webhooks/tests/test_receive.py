@@ -391,14 +391,14 @@ def test_rows_are_committed_before_200_is_said(
 ) -> None:
     make_organization()
     seen: list[int] = []
-    answer = view.answer_delivery
+    answer = view.answer_webhook
 
-    def counting(request: view.Delivery) -> view.Answer:
+    def counting(request: view.WebhookRequest) -> view.Answer:
         answered = answer(request)
         seen.append(in_other_thread(stored))
         return answered
 
-    monkeypatch.setattr(view, "answer_delivery", counting)
+    monkeypatch.setattr(view, "answer_webhook", counting)
 
     response = post(client, [cloud_event(timestamp=REVISION + at) for at in range(count)])
 
@@ -534,7 +534,7 @@ def test_slow_sender_is_not_taken_for_a_slow_database(monkeypatch: pytest.Monkey
     make_organization()
     monkeypatch.setattr(view, "ANSWER_WITHIN_S", 0.3)
 
-    answer = view.answer_delivery(SlowDelivery(json.dumps([cloud_event()]).encode()))
+    answer = view.answer_webhook(SlowDelivery(json.dumps([cloud_event()]).encode()))
 
     assert (answer.status, json.loads(answer.body)) == (200, {"status": "OK"})
     assert WebhookEvent.objects.count() == 1
