@@ -134,15 +134,6 @@ CHANGE_COMMENT = _command("deliveries/change_comment", _CHANGING)
 UPDATE_PROBLEM = _command("deliveries/update_order_problem", _STATUS)
 CREATE_DELIVERY = _command("deliveries/create", "Orders: creating")
 
-DRAFTS_DISABLED = "DRAFTS_DISABLED"
-# Where drafts are off, or there is none of an order, the question was fair all the same.
-DRAFT_BY_ID = _read(
-    "deliveries/drafts/by_id", "Drafts: receiving", refusals=(DRAFTS_DISABLED,), statuses=(400,)
-)
-CREATE_DRAFT = _write("deliveries/drafts/create", "Drafts: creating")
-SAVE_DRAFT = _write("deliveries/drafts/save", "Drafts: creating")
-COMMIT_DRAFT = _write("deliveries/drafts/commit", "Drafts: changing")
-
 CUSTOMER_INFO = _read("loyalty/iiko/customer/info", _GUESTS, refusals=NO_SUCH_CUSTOMER)
 PROGRAMS = _read("loyalty/iiko/program", "Loyalty: dictionaries")
 TOPUP = _of_wallet("loyalty/iiko/customer/wallet/topup", "customerId", "walletId")

@@ -56,7 +56,7 @@ def enter(command: OrderCommand, phase: str, *, now: datetime) -> None:
     command_due.send(OrderCommand, command_id=command.pk, at=None)
 
 
-_ONLY_ON_THE_WAY = ("body", "draft", "draft_before")
+_ONLY_ON_THE_WAY = ("body",)
 """What a saga holds of the guest; nobody needs it after the end."""
 
 

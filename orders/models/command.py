@@ -25,9 +25,6 @@ class Phase(models.TextChoices):
     """Where a discount stands on its way (docs/adr/0007); other commands have none."""
 
     READ = "read", _("reading the order")
-    SAVE_DRAFT = "save_draft", _("changing the draft")
-    COMMIT_DRAFT = "commit_draft", _("sending the draft to the POS")
-    RESTORE_DRAFT = "restore_draft", _("putting the draft back as it was")
     CREATE = "create", _("making the new order")
     CANCEL_OLD = "cancel_old", _("cancelling the old order")
     CANCEL_NEW = "cancel_new", _("taking the new order back")
@@ -161,22 +158,6 @@ class OrderCommand(models.Model):
     @property
     def is_final(self) -> bool:
         return self.state not in OPEN_STATES
-
-
-class DraftUse(models.Model):
-    """Whether a restaurant has iiko's drafts switched on, as iiko last told when it was asked for one."""
-
-    organization = models.OneToOneField(
-        "organizations.Organization", models.CASCADE, to_field="iiko_id", primary_key=True, related_name="+"
-    )
-    is_on = models.BooleanField()
-    learned_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "draft_uses"
-
-    def __str__(self) -> str:
-        return f"{self.organization_id}: {self.is_on}"
 
 
 class IdempotencyKey(models.Model):

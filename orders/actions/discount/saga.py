@@ -1,7 +1,7 @@
-"""A discount on its way: the draft changed and sent, or the order reissued and the old one cancelled.
+"""A discount on its way: the order is reissued, and the old one cancelled.
 
-Each phase is sent, asked about and looked for like any command (``commands.dispatch``); its outcome ends
-the command or leads to the next phase. See docs/adr/0007 for what may go wrong between two phases.
+Each phase is sent, polled and recovered like any command (``commands.dispatch``); its outcome ends the
+command or leads to the next phase. See docs/adr/0007 for what may go wrong between two phases.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -20,7 +20,6 @@ from django.utils.translation import gettext as _
 from core.errors import HubError
 from iiko_client import json_reader, json_writer
 from iiko_client.client import IikoClient
-from iiko_client.endpoints.registry import DRAFTS_DISABLED
 from iiko_client.http.errors import (
     IikoAuthFailed,
     IikoBusy,
@@ -33,7 +32,7 @@ from iiko_client.http.errors import (
 from iiko_client.json_reader import JsonObject
 from iiko_client.models.commands import VendorCommandState as VendorState
 from iiko_client.models.order import read_order_info
-from iiko_client.models.statuses import DeliveryStatus, normalise_creation_status
+from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.discount import reissue_request
 from orders.actions.rules import subject_of, version_of
 from orders.commands import resolve
@@ -51,19 +50,17 @@ from orders.commands.outcome import (
 from orders.commands.send import client_of, order_of, zone_of
 from orders.commands.transitions import lock
 from orders.mirror.unlisted import note_absent
-from orders.models.command import CommandKind, CommandState, DraftUse, OrderCommand, Phase
+from orders.models.command import CommandKind, CommandState, OrderCommand, Phase
 from orders.models.order import CreationStatus, Order
 from orders.signals import order_read
 
 SEND_AGAIN_AFTER = timedelta(seconds=30)
 """A cancellation whose answer was lost, and of which the order shows nothing, is sent again: an order is
-cancelled once, however often it is asked. With a draft it is the same."""
+cancelled once, however often it is asked."""
 
 MOST_SENDS = 3
-DRAFTS_OFF_FOR = timedelta(days=1)
-"""So long a restaurant without drafts is not asked for one again."""
 
-MIDWAY = frozenset({Phase.CANCEL_OLD, Phase.CANCEL_NEW, Phase.COMMIT_DRAFT, Phase.RESTORE_DRAFT})
+MIDWAY = frozenset({Phase.CANCEL_OLD, Phase.CANCEL_NEW})
 """Phases in which something was done already that must come to an end."""
 
 _MAY_BE_TWO = MIDWAY | {Phase.CREATE}
@@ -170,9 +167,7 @@ def _refused_in_phase(command: OrderCommand, failed: StepOutcome) -> StepOutcome
             return _rejected("reissue_refused", failed.error)
         case Phase.CANCEL_OLD:
             return _old_refused(command, failed.error, sends=_sends(command))
-        case Phase.COMMIT_DRAFT:
-            return _on(Phase.RESTORE_DRAFT, why="draft_refused", why_error=failed.error)
-        case Phase.CANCEL_NEW | Phase.RESTORE_DRAFT:
+        case Phase.CANCEL_NEW:
             return _needs_attention(command, failed.error)
     return failed
 
@@ -223,18 +218,12 @@ _STUCK = {
     Phase.CREATE: "new_not_proved",
     Phase.CANCEL_OLD: "old_not_proved",
     Phase.CANCEL_NEW: "two_orders",
-    Phase.COMMIT_DRAFT: "draft_unproved",
-    Phase.RESTORE_DRAFT: "draft_left",
 }
 
 
 def _needs_attention(command: OrderCommand, error: str = "", *, code: str = "") -> StepOutcome:
     words = ". ".join(filter(None, (command.state_data.get("why_error", ""), error)))
     return StepOutcome(CommandState.NEEDS_ATTENTION, None, code or _STUCK[Phase(command.phase)], words)
-
-
-def _wait(command: OrderCommand) -> StepOutcome:
-    return later(command, CommandState.UNKNOWN, None)
 
 
 def _is_late(command: OrderCommand, clock: Clock) -> bool:
@@ -327,16 +316,7 @@ def is_same_claim(current: OrderCommand, claimed: OrderCommand) -> bool:
 
 
 def _read(context: StepContext) -> StepOutcome:
-    """Find the draft of the order; without one, write the new order. Nothing is changed at iiko yet."""
-    draft = _draft(context)
-    if draft is not None:
-        return draft
-    if not context.command.params["reissue"]:
-        return _rejected("no_draft")
-    return _new_order(context)
-
-
-def _new_order(context: StepContext) -> StepOutcome:
+    """Write the new order from what iiko shows of the old one. Nothing is changed at iiko yet."""
     with _only_reading():
         seen = _see(context, context.ids["order_id"]).get(context.ids["order_id"])
     if seen is None or not seen.is_taken:
@@ -625,169 +605,8 @@ def _recover_cancel_new(context: StepContext) -> StepOutcome:
     return _again_or_stuck(context)
 
 
-# --- drafts ------------------------------------------------------------------------------------------
-
-
-def drafts_are_on(organization_id: str) -> bool:
-    """Whether iiko has told that a restaurant uses drafts."""
-    return DraftUse.objects.filter(organization_id=organization_id, is_on=True).exists()
-
-
-def _draft(context: StepContext) -> StepOutcome | None:
-    """Find a draft of the order and write it with the discount; None: there is none."""
-    organization_id = context.order.organization_id
-    fresh = context.clock() - DRAFTS_OFF_FOR
-    if DraftUse.objects.filter(organization_id=organization_id, is_on=False, learned_at__gt=fresh).exists():
-        return None
-    try:
-        with _only_reading():
-            draft = context.client.draft(**context.ids)
-    except IikoRejected as error:
-        if error.http_status != 400:
-            raise
-        _learn(organization_id, is_on=error.code != DRAFTS_DISABLED, now=context.clock())
-        return None
-    _learn(organization_id, is_on=True, now=context.clock())
-    if draft.locked_by is not None:
-        return _rejected("draft_locked")
-    employee = draft.order.get("operatorId")
-    if not isinstance(employee, str):
-        return _rejected("draft_needs_employee")
-    return _on(
-        Phase.SAVE_DRAFT,
-        draft_before=json_writer.dumps(draft.order),
-        draft=json_writer.dumps(_with_discount(draft.order, context.command.params)),
-        employee_id=employee,
-        terminal_group_id=draft.terminal_group_id,
-    )
-
-
-def _learn(organization_id: str, *, is_on: bool, now: datetime) -> None:
-    DraftUse.objects.update_or_create(
-        organization_id=organization_id, defaults={"is_on": is_on, "learned_at": now}
-    )
-
-
-def _with_discount(order: JsonObject, params: Facts) -> dict[str, Any]:
-    info = dict(order.get("discountsInfo") or {})
-    others = [
-        one
-        for one in info.get("discounts") or []
-        if str(one.get("discountTypeId") or "").lower() != params["discount_id"]
-    ]
-    return dict(order) | {
-        "discountsInfo": info | {"discounts": [*others, reissue_request.asked_discount(params)]}
-    }
-
-
-def _save(context: StepContext, text: str) -> None:
-    state_data = context.command.state_data
-    context.client.save_draft(
-        organization_id=context.order.organization_id,
-        employee_id=state_data["employee_id"],
-        terminal_group_id=state_data["terminal_group_id"],
-        order=json_reader.loads(text),
-    )
-
-
-def _save_draft(context: StepContext) -> StepOutcome:
-    _save(context, context.command.state_data["draft"])
-    return _on(Phase.COMMIT_DRAFT)
-
-
-def _draft_now(context: StepContext) -> Any:
-    """Return the draft of the order, None where there is none any more."""
-    try:
-        return context.client.draft(**context.ids).order
-    except IikoRejected as error:
-        if error.http_status != 400:
-            raise
-        return None
-
-
-def _recover_save_draft(context: StepContext) -> StepOutcome:
-    """Find out by the draft itself; one that is as it was is written again."""
-    state_data = context.command.state_data
-    now = _draft_now(context)
-    if now == json_reader.loads(state_data["draft"]):
-        return _on(Phase.COMMIT_DRAFT)
-    if now == json_reader.loads(state_data["draft_before"]):
-        return StepOutcome(CommandState.PENDING, PAUSES[0], "answer_lost", context.command.error)
-    return _rejected("draft_changed")
-
-
-def _commit_draft(context: StepContext) -> StepOutcome:
-    ids, group = context.ids, context.command.state_data["terminal_group_id"]
-    committed = _sent_once(
-        context,
-        lambda: context.client.commit_draft(
-            organization_id=ids["organization_id"], order_id=ids["order_id"], terminal_group_id=group
-        ),
-    )
-    outcome = _judge_committed(context, committed.order_info, CommandState.SENT)
-    if outcome.state == CommandState.SENT:
-        return StepOutcome(CommandState.SENT, PAUSES[0], correlation_id=committed.correlation_id)
-    return outcome
-
-
-def _judge_committed(context: StepContext, info: JsonObject, state: CommandState) -> StepOutcome:
-    command = context.command
-    if str(normalise_creation_status(str(info.get("creationStatus")))) == CreationStatus.ERROR:
-        return _rejected("reissue_refused", _error_words(info))
-    if isinstance(info.get("order"), Mapping) and not reissue_request.differs(info, command.params, None, 0):
-        return StepOutcome(CommandState.CONFIRMED, confirmed_by="order")
-    if _is_late(command, context.clock):
-        return _needs_attention(command)
-    return later(command, state, None)
-
-
-def _watch_committed(state: CommandState) -> Callable[[StepContext], StepOutcome]:
-    def watch(context: StepContext) -> StepOutcome:
-        order_id = context.ids["order_id"]
-        seen = _see(context, order_id).get(order_id)
-        if seen is not None:
-            outcome = _judge_committed(context, seen.info, state)
-            if outcome.wait is None or state == CommandState.SENT:
-                return outcome
-        if state == CommandState.UNKNOWN and context.clock() - since(context.command) > SEND_AGAIN_AFTER:
-            return _commit_again(context)
-        return later(context.command, state, None)
-
-    return watch
-
-
-def _commit_again(context: StepContext) -> StepOutcome:
-    """A draft that is still there was not sent: send it again; one that is gone was."""
-    if _draft_now(context) is None:
-        return (
-            _needs_attention(context.command)
-            if _is_late(context.command, context.clock)
-            else _wait(context.command)
-        )
-    if _sends(context.command) < MOST_SENDS:
-        return StepOutcome(CommandState.PENDING, timedelta(), "answer_lost", context.command.error)
-    return _on(Phase.RESTORE_DRAFT, why="draft_refused", why_error=context.command.error)
-
-
-def _restore_draft(context: StepContext) -> StepOutcome:
-    _save(context, context.command.state_data["draft_before"])
-    return _undone(context.command)
-
-
-def _recover_restore_draft(context: StepContext) -> StepOutcome:
-    now = _draft_now(context)
-    if now == json_reader.loads(context.command.state_data["draft_before"]):
-        return _undone(context.command)
-    if now == json_reader.loads(context.command.state_data["draft"]):
-        return StepOutcome(CommandState.PENDING, PAUSES[0], "answer_lost", context.command.error)
-    return _undone(context.command)  # somebody else's version stays
-
-
 _SEND: dict[Phase, Callable[[StepContext], StepOutcome]] = {
     Phase.READ: _read,
-    Phase.SAVE_DRAFT: _save_draft,
-    Phase.COMMIT_DRAFT: _commit_draft,
-    Phase.RESTORE_DRAFT: _restore_draft,
     Phase.CREATE: _create,
     Phase.CANCEL_OLD: _cancel_old,
     Phase.CANCEL_NEW: _cancel_new,
@@ -796,13 +615,9 @@ _POLL: dict[Phase, Callable[[StepContext], StepOutcome]] = {
     Phase.CREATE: _watch_new(CommandState.SENT),
     Phase.CANCEL_OLD: _ask_cancel_old,
     Phase.CANCEL_NEW: _ask_cancel_new,
-    Phase.COMMIT_DRAFT: _watch_committed(CommandState.SENT),
 }
 _RECOVER: dict[Phase, Callable[[StepContext], StepOutcome]] = {
     Phase.CREATE: _watch_new(CommandState.UNKNOWN),
     Phase.CANCEL_OLD: _recover_cancel_old,
     Phase.CANCEL_NEW: _recover_cancel_new,
-    Phase.SAVE_DRAFT: _recover_save_draft,
-    Phase.COMMIT_DRAFT: _watch_committed(CommandState.UNKNOWN),
-    Phase.RESTORE_DRAFT: _recover_restore_draft,
 }
