@@ -958,13 +958,15 @@ class TestCommandList:
 
     def test_page_of_a_command(self, chief: Client) -> None:
         order = arrive()
-        command = refused_command(order, correlation_id="abc-1")
+        then = {"status": "OnWay", "courier_name": "Жуков Лев"}
+        command = refused_command(order, correlation_id="abc-1", order_snapshot=then)
 
         response = chief.get(f"{COMMANDS}{command.pk}/change/")
 
         page = text(response)
         assert f"Assign a courier #{command.pk} Refused" in page
         assert "Correlation id abc-1" in page
+        assert "Status On the way Courier Жуков Лев" in page
         assert f'href="{page_url(order)}"' in markup(response)
         assert f'href="{COMMANDS}{command.pk}/retry/"' in markup(response)
 
