@@ -1,4 +1,4 @@
-"""Operations with a step to take go to the workers; what belongs to an order follows it."""
+"""Give operations with a step to take to the workers; what belongs to an order follows it."""
 
 from __future__ import annotations
 

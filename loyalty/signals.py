@@ -1,4 +1,4 @@
-"""What the loyalty tells of."""
+"""Signals of wallet operations."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ balance_moved = Signal()
 """iiko moved money in a guest's wallet: ``customer_id``, ours. Sent inside the transaction."""
 
 holds_orphaned = Signal()
-"""Money is held for an order that came to nothing: ``order_id``. Sent inside the transaction."""
+"""Money is held for an order that was cancelled or refused: ``order_id``. Sent inside the transaction."""

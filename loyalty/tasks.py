@@ -1,4 +1,4 @@
-"""What a worker does for the loyalty later; thin wrappers over the services."""
+"""What a worker does for wallets later; each task calls one use case."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def enqueue(operation_id: int, at: datetime | None = None) -> None:
 
 @app.task(name="loyalty.release_of_order", queue="commands")
 def release_of_order(order_id: int) -> None:
-    """Give back what is held for an order that came to nothing."""
+    """Release what is held for an order that was cancelled or refused."""
     holds.release_of_orders([order_id], now=db_clock.now())
 
 

@@ -29,13 +29,13 @@ KILLED_AFTER_SENDING = """
 import os, signal
 from datetime import timedelta
 from django.core.management import call_command
-from orders.services import carrying
-record = carrying._record
+from orders.commands import dispatch
+record = dispatch._record
 def die(claim, outcome, now):
-    if claim.step is carrying.Step.SEND:
+    if claim.step is dispatch.Step.SEND:
         os.kill(os.getpid(), signal.SIGKILL)
     return record(claim, outcome, now)
-carrying._record, carrying.LEASE = die, timedelta(seconds=1)
+dispatch._record, dispatch.LEASE = die, timedelta(seconds=1)
 call_command("worker")
 """
 

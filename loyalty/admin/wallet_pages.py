@@ -1,4 +1,4 @@
-"""Pages of the admin that move money: ask what, ask whether, then write the command down."""
+"""Pages of the admin that move money: a form, a confirmation, then the operation is stored."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def may(request: HttpRequest, kind: OperationKind) -> bool:
 
 
 def words_of(kind: OperationKind) -> tuple[str, str]:
-    """The name of an action, and of the button that does it."""
+    """Return the name of an action, and of the button that does it."""
     return {
         OperationKind.TOPUP: (_("Top up"), _("Top up the wallet")),
         OperationKind.WITHDRAW: (_("Withdraw"), _("Withdraw from the wallet")),
-        OperationKind.HOLD: (_("Hold"), _("Put the money aside")),
+        OperationKind.HOLD: (_("Hold"), _("Hold the money")),
         OperationKind.CANCEL_HOLD: (_("Release"), _("Release the hold")),
     }[kind]
 
@@ -66,7 +66,7 @@ class WalletPages:
     # --- looking ---------------------------------------------------------------------------------------
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask iiko for a guest and show the page."""
+        """Read a guest from iiko and show the page."""
         self._check_view(request)
         form = FindGuestForm(request.POST or None)
         back = HttpResponseRedirect(reverse("admin:loyalty_customer_changelist"))
@@ -111,7 +111,7 @@ class WalletPages:
     # --- moving ----------------------------------------------------------------------------------------
 
     def move_view(self, request: HttpRequest, customer_id: int, wallet_id: int, verb: str) -> HttpResponse:
-        """Ask for amount and reason, then whether, then do it."""
+        """Show the form, then the confirmation, then store the operation."""
         kind = _kind(verb)
         self._check_may(request, kind)
         customer = _customer(customer_id)
@@ -160,7 +160,7 @@ class WalletPages:
         )
 
     def release_view(self, request: HttpRequest, hold_id: int) -> HttpResponse:
-        """Ask for the reason, and release a hold: on one page, for there is nothing to choose."""
+        """Show the form for the reason, then store the release of a hold: there is nothing to choose."""
         self._check_may(request, OperationKind.CANCEL_HOLD)
         holds = LoyaltyOperation.objects.filter(kind=OperationKind.HOLD)
         hold = holds.select_related("wallet__customer__organization", "order").filter(pk=hold_id).first()
@@ -204,13 +204,13 @@ class WalletPages:
                 now=db_clock.now(),
             )
         except IdempotencyKeyReused:
-            words = _("This form was sent already, with other values. What it asked for stands below.")
+            words = _("This form was sent already, with other values. What it requested stands below.")
             messages.error(request, words)
             return back
         except HubError as error:
             messages.error(request, error.detail)
             return back
-        # The page tells how the operation stands; a message would stay as it is while that changes.
+        # The page shows how the operation stands; a message would stay as it is while that changes.
         return HttpResponseRedirect(f"{back.url}?operation={operation.pk}")
 
     def _ask(

@@ -1,4 +1,4 @@
-"""What waits behind another operation of its wallet: how long it is told to, and how it is called off."""
+"""What waits behind another operation of its wallet: for how long, and how it is cancelled."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ VIEW = ("loyalty.view_customer", "loyalty.view_loyaltyoperation")
 
 
 def two(client: Client, iiko: PlayedIiko) -> tuple[LoyaltyOperation, LoyaltyOperation, HandClock]:
-    """A top-up whose answer was lost, and one behind it."""
+    """Make a top-up whose answer was lost, and one behind it."""
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("late"), status=408)
     iiko.answers(TOPUP, {})
@@ -139,10 +139,10 @@ def test_next_one_is_called_at_once_when_the_lost_one_is_found(client: Client, i
     assert [body["sum"] for body in iiko.bodies(TOPUP)] == [1, 2]
 
 
-# --- not abandoned for its age ------------------------------------------------------------------------
+# --- does not expire while it waits -------------------------------------------------------------------
 
 
-def test_what_waits_behind_an_unsettled_one_is_not_abandoned(client: Client, iiko: PlayedIiko) -> None:
+def test_what_waits_behind_an_unsettled_one_does_not_expire(client: Client, iiko: PlayedIiko) -> None:
     first, second, clock = two(client, iiko)
     iiko.forget(BY_DATE)
     iiko.answers(BY_DATE, refusal("broken"), status=500)
@@ -180,7 +180,7 @@ def test_its_own_time_begins_once_it_can_be_sent(client: Client, iiko: PlayedIik
     assert (second.state, second.error_code) == (OperationState.EXPIRED, "not_sent")
 
 
-def test_queue_that_iiko_cannot_be_sent_is_abandoned_together(client: Client, iiko: PlayedIiko) -> None:
+def test_queue_that_cannot_be_sent_expires_together(client: Client, iiko: PlayedIiko) -> None:
     """Nobody is charged hours later because each of them waited its quarter of an hour."""
     loyal_restaurant(iiko)
     for amount in ("1", "2", "3"):

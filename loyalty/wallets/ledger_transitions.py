@@ -1,4 +1,4 @@
-"""Every step of an operation is written down, and its end calls the next one of the wallet."""
+"""Record every step of an operation; its end calls a worker for the next one of the wallet."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What people and programs ask of a wallet: checked, written down, handed to a worker.
+"""Requests of wallet operations: checked, stored, given to a worker.
 
-No money moves here. iiko is asked for the balance before anything is locked, and the worker asks it
+No money moves here. The balance is read from iiko before anything is locked, and the worker reads it
 again before it sends: no other operation of the wallet is under way then.
 """
 
@@ -39,7 +39,7 @@ from loyalty.models import (
 from loyalty.signals import operation_due
 from loyalty.wallets.customers import read_customer
 from loyalty.wallets.ledger_transitions import finish, lock_operation, lock_wallet, record
-from loyalty.wallets.markers import MARK, new_marker
+from loyalty.wallets.markers import PREFIX, new_marker
 from orders.commands.submission import Requester
 from orders.models.order import Order
 from organizations.connection.clients import credentials_of, login_of
@@ -68,28 +68,13 @@ class TransferRequest:
 # --- the actions -------------------------------------------------------------------------------------
 
 
-def request_topup(*, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
-    """Ask for money to be added to a wallet; raises as ``request`` does."""
-    return request(OperationKind.TOPUP, asked=asked, by=by, now=now)
-
-
-def request_withdrawal(*, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
-    """Ask for money to be taken from a wallet; raises as ``request`` does."""
-    return request(OperationKind.WITHDRAW, asked=asked, by=by, now=now)
-
-
-def request_hold(*, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
-    """Ask for money to be put aside, released once the order is cancelled; raises as ``request`` does."""
-    return request(OperationKind.HOLD, asked=asked, by=by, now=now)
-
-
 def request(kind: OperationKind, *, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
-    """Write an operation down; raises as ``prepare`` and what it returns do."""
+    """Store an operation; raises as ``prepare`` and what it returns do."""
     return prepare(kind, asked=asked, by=by, now=now)()
 
 
 def prepare(kind: OperationKind, *, asked: TransferRequest, by: Requester, now: datetime) -> Write:
-    """Ask iiko for guest and balance (not inside a transaction); what is returned writes the operation.
+    """Read guest and balance from iiko (not inside a transaction); what is returned stores the operation.
 
     Raises:
         UnknownCustomer, UnknownWallet, NotPossible, BadRequest, LoyaltyNotProvisioned, IikoRefused,
@@ -121,7 +106,7 @@ def request_cancel_hold(
     comment: str = "",
     may_see: Q | None = None,
 ) -> LoyaltyOperation:
-    """Ask for a hold to be given back; ``may_see`` narrows which operations the caller knows of.
+    """Request the release of a hold; ``may_see`` limits which operations the caller knows of.
 
     Raises:
         UnknownHold, NotPossible: nothing was stored.
@@ -142,9 +127,9 @@ def request_cancel_hold(
 
 @transaction.atomic
 def cancel(operation_id: int, *, by: Requester, now: datetime, comment: str = "") -> LoyaltyOperation:
-    """Call an operation off that was not sent yet. Of one that was called off already nothing changes.
+    """Cancel an operation that was not sent yet; one that is cancelled already stays as it is.
 
-    A worker that has it in hand and did not send it yet sends it no more.
+    A worker that holds it and did not send it yet sends it no more.
 
     Raises:
         UnknownOperation, NotPossible: nothing was changed.
@@ -173,8 +158,8 @@ def _check_link(organization: Organization) -> None:
 
 def _check_words(asked: TransferRequest) -> None:
     _check_length(asked.comment)
-    if MARK in asked.comment:
-        raise BadRequest("comment_reserved", _("The reason must not contain “%s”.") % MARK)
+    if PREFIX in asked.comment:
+        raise BadRequest("comment_reserved", _("The reason must not contain “%s”.") % PREFIX)
     if asked.amount_minor <= 0:
         raise BadRequest("amount_not_positive", _("The amount must be more than 0."))
     if asked.amount_minor > _LARGEST_MINOR:
@@ -205,7 +190,7 @@ def _wallet(kind: OperationKind, asked: TransferRequest, by: Requester, now: dat
     except IikoUnreachable:
         if known is None:
             raise
-        return known, False  # the worker asks again before it sends
+        return known, False  # the worker reads it again before it sends
     wallet = customer.wallets.filter(iiko_id=searchable_id(asked.wallet_id)).first()
     if wallet is None:
         raise UnknownWallet(_("This guest has no such wallet."))
@@ -239,7 +224,7 @@ def _check_limit_of_one(asked: TransferRequest) -> None:
 
 
 def _check_limit_of_day(kind: OperationKind, asked: TransferRequest, wallet: Wallet, now: datetime) -> None:
-    """In and out of a wallet are limited apart, by the day of the restaurant."""
+    """Check the limit of a day of the restaurant; in and out of a wallet have a limit each."""
     most = settings.LOYALTY_MAX_DAY_MINOR
     if not most:
         return
@@ -255,7 +240,7 @@ def _check_limit_of_day(kind: OperationKind, asked: TransferRequest, wallet: Wal
 
 
 def _check_balance(asked: TransferRequest, wallet: Wallet) -> None:
-    """What is under way, or ended after the balance was read, may not be in it yet."""
+    """Check the balance without what may not be in it yet: what is under way, or ended since the read."""
     moving = LoyaltyOperation.objects.spending().of_wallet(wallet)
     is_under_way = Q(finished_at__isnull=True)
     ended_since = Q(state=OperationState.CONFIRMED, finished_at__gte=wallet.read_at)
@@ -272,7 +257,7 @@ def _insufficient(balance_minor: int, reserved_minor: int) -> NotPossible:
         return NotPossible("insufficient_balance", explain("insufficient_balance", balance))
     return NotPossible(
         "insufficient_balance",
-        _("The wallet holds %(balance)s, of which %(reserved)s are spoken for by operations under way.")
+        _("The wallet holds %(balance)s, of which %(reserved)s are reserved by operations under way.")
         % {"balance": balance, "reserved": to_major(MinorUnits(reserved_minor))},
     )
 
@@ -285,7 +270,7 @@ def _check_releasable(hold: LoyaltyOperation) -> None:
             "hold_not_done", _("This hold is not in force: its state is “%s”.") % hold.get_state_display()
         )
     if LoyaltyOperation.objects.open().filter(hold=hold).exists():
-        raise NotPossible("already_asked", _("The release was asked for already and is not over yet."))
+        raise NotPossible("already_asked", _("The release was requested already and is not over yet."))
 
 
 def _check_unsent(operation: LoyaltyOperation) -> None:

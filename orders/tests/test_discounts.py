@@ -41,7 +41,7 @@ OVER = {"Closed": "order_closed", "Cancelled": "order_cancelled"}
 
 @pytest.fixture
 def acting(iiko: PlayedIiko) -> Acting:
-    """A restaurant with one discount of a free sum, and an order that the kitchen has not got."""
+    """Make a restaurant with one discount of a free sum, and an order that the kitchen does not have."""
     one = Acting(iiko)
     make_discount()
     return one
