@@ -222,7 +222,7 @@ class LoyaltyOperation(models.Model):
     making, of others iiko's once a transaction was found. Nothing is sent while ``next_attempt_at`` is in the
     future: a worker holds it, or iiko asked to wait. ``sends`` counts the calls that may have been
     made; more than one only for the release of a hold, which cannot be made twice. ``baseline_revision`` is
-    the last revision of the guest's transactions before a release, whose own transaction bears no mark.
+    the last revision of the guest's transactions before a release, whose own transaction has no marker.
     ``cancelled_by`` and ``cancel_comment`` belong to one that was called off before it was sent.
     ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.failure_texts``).
     """

@@ -377,7 +377,7 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
     steps = [
         (
             clock(step.recorded_at, zone, now=now, seconds=True),
-            _state(step.after),
+            str(OperationState(step.after).label),
             explain_detail(step.detail),
             actor_text(step.actor),
         )
@@ -412,10 +412,6 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
 
 def _mono(text: str) -> SafeString | str:
     return format_html('<span class="hub-mono">{}</span>', text) if text else EMPTY
-
-
-def _state(state: str) -> str:
-    return str(OperationState(state).label)
 
 
 @admin.register(BalanceDifference)

@@ -143,7 +143,7 @@ class WalletPages:
             facts += [(_("Amount"), money(amount, currency)), (_("Reason"), form.cleaned_data["reason"])]
             facts += [(_("Order"), str(order))] if order else []
             return self._confirm(request, kind, customer, form, facts)
-        asked = TransferRequest(
+        transfer = TransferRequest(
             organization=customer.organization,
             customer_id=customer.iiko_id,
             wallet_id=wallet.iiko_id,
@@ -156,7 +156,7 @@ class WalletPages:
             request,
             customer,
             form,
-            lambda: submission.prepare(kind, asked=asked, by=by, now=db_clock.now()),
+            lambda: submission.prepare(kind, transfer=transfer, by=by, now=db_clock.now()),
         )
 
     def release_view(self, request: HttpRequest, hold_id: int) -> HttpResponse:
@@ -194,13 +194,13 @@ class WalletPages:
         self, request: HttpRequest, customer: Customer, form: forms.Form, prepare: Callable[[], Write]
     ) -> HttpResponse:
         back = HttpResponseRedirect(_customer_url(request, customer.pk))
-        asked = "\0".join([request.path, *(str(form.cleaned_data[name]) for name in sorted(form.fields))])
+        content = "\0".join([request.path, *(str(form.cleaned_data[name]) for name in sorted(form.fields))])
         try:
             operation, _is_new = IDEMPOTENCY_KEYS.once(
                 prepare,
                 owner=f"admin:{request.user.pk}",
                 key=form.cleaned_data["token"],
-                fingerprint=hashlib.sha256(asked.encode()).hexdigest(),
+                fingerprint=hashlib.sha256(content.encode()).hexdigest(),
                 now=db_clock.now(),
             )
         except IdempotencyKeyReused:

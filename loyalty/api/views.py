@@ -69,7 +69,7 @@ _ANSWERS = {
         "used for another request.",
     ),
     503: OpenApiResponse(
-        RefusalsSerializer, "iiko could not be asked (`iiko_unreachable`); nothing was stored."
+        RefusalsSerializer, "iiko could not be read (`iiko_unreachable`); nothing was stored."
     ),
 }
 
@@ -110,7 +110,7 @@ class _WalletAction(APIView):
         serializer = WalletActionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         requested = serializer.validated_data
-        asked = TransferRequest(
+        transfer = TransferRequest(
             organization=organization_of(request, requested["organization_id"]),
             customer_id=searchable_id(requested["customer_id"]),
             wallet_id=searchable_id(requested["wallet_id"]),
@@ -121,7 +121,7 @@ class _WalletAction(APIView):
         operation = made_once(
             request,
             IDEMPOTENCY_KEYS,
-            lambda by: submission.prepare(self.kind, asked=asked, by=by, now=db_clock.now()),
+            lambda by: submission.prepare(self.kind, transfer=transfer, by=by, now=db_clock.now()),
         )
         return answered(request, operation)
 
@@ -199,7 +199,7 @@ class CustomerView(APIView):
                 RefusalsSerializer, "`loyalty_not_provisioned`, or iiko refused the question."
             ),
             422: OpenApiResponse(RefusalsSerializer, "No guest can be looked for so (`bad_search`)."),
-            503: OpenApiResponse(RefusalsSerializer, "iiko could not be asked (`iiko_unreachable`)."),
+            503: OpenApiResponse(RefusalsSerializer, "iiko could not be read (`iiko_unreachable`)."),
         },
     )
     def get(self, request: Request) -> Response:

@@ -434,7 +434,7 @@ def test_page_and_list_tell_how_long(client: Client, iiko: PlayedIiko) -> None:
 
     sentence = (
         f"Waits behind #{first.pk}, whose answer iiko lost, since 14 Mar 14:03:00; looked up every 1 min. "
-        "iiko could not be asked in time; the hub goes on asking, until 15 Mar 14:03:00 at the latest."
+        "iiko could not be read in time; the hub goes on trying, until 15 Mar 14:03:00 at the latest."
     )
     assert sentence in waiting
     assert sentence in listed[0]

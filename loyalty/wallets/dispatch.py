@@ -28,7 +28,7 @@ from iiko_client.models.loyalty import Points, Transaction
 from iiko_client.units import MinorUnits, to_major
 from loyalty.failure_texts import detail_of
 from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationState, cancelled_or_refused
-from loyalty.signals import balance_moved, operation_due
+from loyalty.wallets import jobs
 from loyalty.wallets.customers import store
 from loyalty.wallets.ledger_transitions import finish, lock_operation, record
 from loyalty.wallets.transactions import is_of, is_sum_of, may_be_release, transactions_of
@@ -169,7 +169,7 @@ def _lease(operation: LoyaltyOperation, until: datetime) -> None:
     Whoever dies with it must not keep the wallet waiting for the next sweep.
     """
     operation.next_attempt_at = until
-    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=until)
+    jobs.call_worker(operation.pk, until)
 
 
 def _holds(claim: Claim, operation: LoyaltyOperation) -> bool:
@@ -378,7 +378,8 @@ def _recover(operation: LoyaltyOperation, clock: Clock) -> StepOutcome:
             return StepOutcome(
                 OperationState.CONFIRMED,
                 confirmed_by="transaction",
-                transaction_id=_id_for(operation, one.id),
+                # A hold keeps our own id, by which iiko releases it.
+                transaction_id=operation.transaction_id or one.id,
             )
     if mine:
         return StepOutcome(OperationState.EXPIRED, None, "other_sum", str(mine[0].sum))
@@ -393,11 +394,6 @@ def _absent(operation: LoyaltyOperation) -> StepOutcome:
     if operation.kind == OperationKind.CANCEL_HOLD:
         return StepOutcome(OperationState.PENDING, timedelta(), "answer_lost")
     return StepOutcome(OperationState.EXPIRED, None, "not_done")
-
-
-def _id_for(operation: LoyaltyOperation, found_id: str) -> str:
-    """Return the id of an operation's transaction; a hold keeps our own, by which iiko releases it."""
-    return operation.transaction_id or found_id
 
 
 def _transactions(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Iterator[Transaction]:
@@ -456,7 +452,7 @@ def _record(claim: Claim, outcome: StepOutcome, now: datetime) -> datetime | Non
             transaction_id=outcome.transaction_id,
         )
         if outcome.state == OperationState.CONFIRMED:
-            balance_moved.send(LoyaltyOperation, customer_id=operation.wallet.customer_id)
+            jobs.read_balances(operation.wallet.customer_id)
         return None
     _go_on(operation, outcome, now)
     return operation.next_attempt_at
@@ -484,10 +480,10 @@ def _go_on(operation: LoyaltyOperation, outcome: StepOutcome, now: datetime) -> 
     before = (operation.state, operation.error_code)
     operation.state = outcome.state
     operation.error_code, operation.error = outcome.code[:100], outcome.error
-    operation.next_attempt_at = now + (outcome.wait or timedelta())
+    operation.next_attempt_at = due_at = now + (outcome.wait or timedelta())
     if outcome.state == OperationState.PENDING:
         operation.poll_count += 1
     operation.save()
     if (outcome.state, operation.error_code) != before:
         record(operation, before[0], now=now, detail=detail_of(outcome.code, outcome.error))
-    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=operation.next_attempt_at)
+    jobs.call_worker(operation.pk, due_at)

@@ -9,7 +9,7 @@ import structlog
 
 from core.errors import HubError
 from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationState, cancelled_or_refused
-from loyalty.signals import holds_orphaned
+from loyalty.wallets import jobs
 from loyalty.wallets.submission import request_cancel_hold
 from orders.actions.discount.replacement import reissues
 from orders.commands.submission import Requester
@@ -30,7 +30,7 @@ def notice_orders(order_ids: Collection[int]) -> None:
     """
     orphaned = _orphaned(LoyaltyOperation.objects.open_holds().filter(order_id__in=order_ids))
     for order_id in sorted(set(orphaned.values_list("order_id", flat=True))):
-        holds_orphaned.send(LoyaltyOperation, order_id=order_id)
+        jobs.release_holds(order_id)
 
 
 def release_of_orders(order_ids: Collection[int], *, now: datetime) -> int:
@@ -45,13 +45,13 @@ def release_orphaned(*, now: datetime) -> int:
 
 
 def _release(holds: LoyaltyOperationQuerySet, now: datetime) -> int:
-    asked = 0
+    requested = 0
     # The newest first: what needs attention must not stand in the way of the others.
     orphaned = _orphaned(holds).order_by("-id")
     for hold in orphaned.select_related("order")[:_MOST_AT_ONCE]:
         if _is_due(hold, now):
-            asked += _request_release(hold, now)
-    return asked
+            requested += _request_release(hold, now)
+    return requested
 
 
 def _orphaned(holds: LoyaltyOperationQuerySet) -> LoyaltyOperationQuerySet:

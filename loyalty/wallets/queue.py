@@ -96,7 +96,7 @@ def _reason(first: LoyaltyOperation) -> str:
 
 def _settled_by(first: LoyaltyOperation, *, is_late: bool) -> datetime | None:
     if first.state == OperationState.PENDING or first.kind == OperationKind.CANCEL_HOLD:
-        return None  # a release that left no trace is sent again
+        return None  # a release that iiko does not show is sent again
     if is_late:
         return (first.sent_at or first.created_at) + FOLLOW_FOR
     return absent_at(first)

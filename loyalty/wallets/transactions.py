@@ -61,15 +61,12 @@ def is_of(found: Transaction, operation: LoyaltyOperation) -> bool:
 
     What reverses it may have its comment too.
     """
-    if operation.kind == OperationKind.CANCEL_HOLD or not _is_in_wallet(found, operation):
+    is_elsewhere = found.wallet_id not in (operation.wallet.iiko_id, None)
+    if operation.kind == OperationKind.CANCEL_HOLD or is_elsewhere:
         return False
     is_named = operation.kind == OperationKind.HOLD and found.id == operation.transaction_id
     is_marked = operation.marker in (found.comment or "")
     return (is_named or is_marked) and _rise(found) in (operation.kind == OperationKind.TOPUP, None)
-
-
-def _is_in_wallet(found: Transaction, operation: LoyaltyOperation) -> bool:
-    return found.wallet_id in (operation.wallet.iiko_id, None)
 
 
 def _rise(found: Transaction) -> bool | None:

@@ -89,7 +89,7 @@ class Command(BaseCommand):
             amount = text_to_minor(options["amount"])
         except NotMoney as error:
             raise CommandError(f"{error}. Write an amount such as 1520.50.") from error
-        asked = TransferRequest(
+        transfer = TransferRequest(
             organization=_organization(options["organization"]),
             customer_id=options["customer"],
             wallet_id=options["wallet"],
@@ -97,7 +97,9 @@ class Command(BaseCommand):
             comment=options["comment"],
             order_id=options["order"],
         )
-        self._follow(submission.request(kind, asked=asked, by=SHELL, now=db_clock.now()), options["wait"])
+        self._follow(
+            submission.request(kind, transfer=transfer, by=SHELL, now=db_clock.now()), options["wait"]
+        )
 
     def _cancel_hold(self, options: dict[str, Any]) -> None:
         operation = submission.request_cancel_hold(
