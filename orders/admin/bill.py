@@ -163,10 +163,10 @@ class Bill:
 
     def payment(self, row: Mapping[str, Any], *, is_taken: bool) -> Sum:
         name = row.get("name") or _("unnamed")
-        marks = [payment_kind_text(row.get("kind")), _how_paid(row, is_taken=is_taken)]
+        notes = [payment_kind_text(row.get("kind")), _how_paid(row, is_taken=is_taken)]
         if row.get("is_fiscalized_externally"):
-            marks.append(_("receipt printed outside iiko"))
-        detail = ", ".join(mark for mark in marks if mark and mark != name.lower())
+            notes.append(_("receipt printed outside iiko"))
+        detail = ", ".join(mark for mark in notes if mark and mark != name.lower())
         return Sum(name, detail, self.money(row.get("sum_minor")))
 
     def discount(self, row: Mapping[str, Any]) -> Sum:

@@ -107,11 +107,7 @@ def _repeated(names: Iterable[str]) -> frozenset[str]:
 def payment_types(order: Order) -> list[DictionaryEntry]:
     """List those of the order's restaurant and terminal group that may be set from outside."""
     entries = _entries(order.organization_id, DictionaryKind.PAYMENT_TYPE)
-    return [entry for entry in entries if _may_be_set(entry) and fits(entry, order)]
-
-
-def _may_be_set(entry: DictionaryEntry) -> bool:
-    return str(entry.data.get("kind") or "") in _SETTABLE_KINDS
+    return [entry for entry in entries if entry.data.get("kind") in _SETTABLE_KINDS and fits(entry, order)]
 
 
 def cancel_causes(organization_id: str) -> list[Choice]:

@@ -157,9 +157,9 @@ def item_status_text(status: str | None) -> str:
 
 def outside_text(payment: Mapping[str, Any]) -> str:
     """Say in brackets what of a payment was done outside iiko; empty where nothing was."""
-    marks = [_("taken outside iiko")] if payment.get("is_processed_externally") else []
-    marks += [_("receipt printed outside iiko")] if payment.get("is_fiscalized_externally") else []
-    return f" ({', '.join(marks)})" if marks else ""
+    notes = [_("taken outside iiko")] if payment.get("is_processed_externally") else []
+    notes += [_("receipt printed outside iiko")] if payment.get("is_fiscalized_externally") else []
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 def payment_kind_text(kind: str | None) -> str:

@@ -129,7 +129,9 @@ def _named_by(entry: TimelineEntry) -> set[Any]:
 def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order]) -> Named:
     """Find the orders that these entries name, in one query where there are others than those shown."""
     values = [entry.to_value for entry in entries if entry.what == REISSUED]
-    values += [value for entry in entries if entry.what == "moved" for value in _both_values(entry)]
+    values += [
+        value for entry in entries if entry.what == "moved" for value in (entry.from_value, entry.to_value)
+    ]
     pairs = [value for one in values if isinstance(one, Mapping) for value in _replacement_of(one).values()]
     ids = {one for one in pairs if isinstance(one, int)} - {order.pk for order in orders}
     moved = {
@@ -143,10 +145,6 @@ def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order]) -> Name
     if ids or moved:
         found += Order.objects.filter(Q(pk__in=ids) | Q(iiko_order_id__in=moved)).only(*_NAMES)
     return Named({each.pk: each for each in found}, {each.iiko_order_id or "": each for each in found})
-
-
-def _both_values(entry: TimelineEntry) -> list[Any]:
-    return [entry.from_value, entry.to_value]
 
 
 def _replacement_of(value: Mapping[str, Any]) -> Mapping[str, Any]:

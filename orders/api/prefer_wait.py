@@ -111,7 +111,7 @@ def wait_for_end(request: Request, command: E) -> tuple[E, dict[str, str]]:
 
 def _wait(command: Ends, *, until: float) -> None:
     while not command.is_final and time.monotonic() < until:
-        time.sleep(_LOOK_AGAIN_S)  # the thread waits for its caller, who asked for it
+        time.sleep(_LOOK_AGAIN_S)  # the caller requested the wait
         command.refresh_from_db()
 
 

@@ -1,6 +1,6 @@
-"""Carrying a command to iiko and following it until iiko says yes or no, one step at a time.
+"""Send a command to iiko and follow it to its outcome, one step at a time.
 
-A step is claimed and written down before iiko is asked, and no transaction is open meanwhile. Whoever
+A step is claimed and written down before the call, and no transaction is open meanwhile. A worker that
 dies in between leaves a command that counts as *sent*: it is never sent again, and the order itself
 shows the outcome.
 """
@@ -46,7 +46,7 @@ from orders.signals import command_due, order_read
 logger = structlog.stdlib.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)
-"""About as long as a call with its retries takes; then the one who held the command is taken for dead."""
+"""About as long as a call with its retries takes; then the worker that holds the command counts as dead."""
 
 
 class Step(Enum):
@@ -88,7 +88,9 @@ def _claim(command_id: int, now: datetime) -> Claim | None:
     if command.next_attempt_at and command.next_attempt_at > now:
         return None
     if command.state == CommandState.PENDING:
-        return _claim_step(command, now) if _is_midway(command) else _claim_sending(command, order, now)
+        return (
+            _claim_step(command, now) if command.phase in saga.MIDWAY else _claim_sending(command, order, now)
+        )
     if not command.phase and now - since(command) > FOLLOW_FOR:
         finish(command, CommandState.EXPIRED, now=now, code="no_answer", error=command.error)
         return None
@@ -99,10 +101,6 @@ def _claim(command_id: int, now: datetime) -> Claim | None:
     command.next_attempt_at = now + LEASE
     command.save(update_fields=["poll_count", "next_attempt_at"])
     return Claim(command, Step.POLL if command.state == CommandState.SENT else Step.RECOVER)
-
-
-def _is_midway(command: OrderCommand) -> bool:
-    return command.phase in saga.MIDWAY
 
 
 def _claim_step(command: OrderCommand, now: datetime) -> Claim | None:
@@ -116,7 +114,7 @@ def _claim_step(command: OrderCommand, now: datetime) -> Claim | None:
 def _claimed(command: OrderCommand, now: datetime) -> Claim:
     command.next_attempt_at = now + LEASE
     if command.phase == Phase.READ:
-        # Nothing is sent in it: whoever comes after a dead worker reads once more.
+        # Nothing is sent in it: the worker after a dead one reads once more.
         command.poll_count += 1
     else:
         command.state, command.sent_at = CommandState.SENT, now

@@ -1,4 +1,4 @@
-"""Open orders that iiko no longer lists when it is asked for them by id.
+"""Open orders that iiko no longer lists when they are read by id.
 
 One answer proves little: it may be partial, and an order that was just made may not be listed yet. So an
 order that an answer leaves out is noted (``not_listed_since``), and ends as *unknown to iiko* only when

@@ -72,7 +72,7 @@ class OrderCommandQuerySet(models.QuerySet["OrderCommand"]):
         return self.filter(state=CommandState.NEEDS_ATTENTION, created_at__gte=now - UNSETTLED_WITHIN)
 
     def under_way(self) -> OrderCommandQuerySet:
-        """iiko may be carrying them out."""
+        """Sent, or perhaps sent: iiko may carry them out."""
         return self.filter(state__in=(CommandState.SENT, CommandState.UNKNOWN))
 
 

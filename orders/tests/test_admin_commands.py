@@ -567,7 +567,7 @@ class TestRefusals:
 
         page = text(ask(chief, order, "courier", courier=COURIER_ID))
 
-        assert "This restaurant has no working API login, so nothing can be asked of iiko." in page
+        assert "This restaurant has no working API login, so nothing can be sent to iiko." in page
         assert_nothing_happened()
 
     def test_the_same_command_under_way_is_not_asked_again(self, chief: Client) -> None:
@@ -1067,7 +1067,7 @@ class TestDiscounts:
         rows = markup(chief.get(f"{COMMANDS}?state=attention"))
         assert "Needs attention" in rows
         refused = ask(chief, old, "discount", type=DISCOUNT, sum="51", agreed="on")
-        assert "needs attention, see it first" in markup(refused)
+        assert "needs attention first" in markup(refused)
 
         chief.post(f"{COMMANDS}{command.pk}/retry/")
         assert OrderCommand.objects.count() == 1

@@ -130,8 +130,8 @@ def _named(order: Order) -> dict[str, Any]:
 
 def discounts_about(order: Order) -> QuerySet[OrderCommand]:
     """Return the discounts requested for this order, and those by which it was made."""
-    asked = Q(order=order, kind=CommandKind.APPLY_DISCOUNT)
-    return OrderCommand.objects.filter(asked | made_by(order) if order.iiko_order_id else asked)
+    requested = Q(order=order, kind=CommandKind.APPLY_DISCOUNT)
+    return OrderCommand.objects.filter(requested | made_by(order) if order.iiko_order_id else requested)
 
 
 def is_reissued(order_id: int) -> bool:

@@ -56,7 +56,7 @@ from orders.signals import order_read
 
 SEND_AGAIN_AFTER = timedelta(seconds=30)
 """A cancellation whose answer was lost, and of which the order shows nothing, is sent again: an order is
-cancelled once, however often it is asked."""
+cancelled once, however often that is requested."""
 
 MOST_SENDS = 3
 
@@ -64,7 +64,7 @@ MIDWAY = frozenset({Phase.CANCEL_OLD, Phase.CANCEL_NEW})
 """Phases in which something was done already that must come to an end."""
 
 _MAY_BE_TWO = MIDWAY | {Phase.CREATE}
-"""Steps after which two orders may live: they need attention when iiko cannot be asked for long."""
+"""Steps after which two orders may live: they need attention when iiko cannot be read for long."""
 
 Facts = Mapping[str, Any]
 T = TypeVar("T")
