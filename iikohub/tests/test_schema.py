@@ -46,7 +46,7 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
         "GET /api/v1/logs/{id}": "One call with its request and response",
         "GET /api/v1/loyalty/customers": "A guest with live balances",
         "GET /api/v1/loyalty/operations": "The ledger, newest first",
-        "GET /api/v1/loyalty/operations/{id}": "What became of an operation",
+        "GET /api/v1/loyalty/operations/{id}": "One operation and its outcome",
         "POST /api/v1/loyalty/operations/{id}/cancel": "Cancel an operation that was not sent yet",
         "POST /api/v1/loyalty/hold": "Hold money of a wallet",
         "POST /api/v1/loyalty/holds/{transaction_id}/cancel": "Release a hold",
