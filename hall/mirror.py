@@ -1,7 +1,7 @@
-"""What iiko says of tables and reserves becomes rows, whatever way it arrives.
+"""What iiko reports of tables and reserves becomes rows, whatever way it arrives.
 
 As in ``orders.mirror.apply``: rows that are missing are inserted empty, all rows of the batch are
-locked in the order of their ids, read, changed in memory and written back in one statement. The rank of
+locked in the order of their ids, read, changed in memory and written back in one statement. The precedence of
 every field decides (ADR 2), so repeats, disorder and partial messages end in the same rows.
 """
 
@@ -32,7 +32,7 @@ MIRRORED: dict[type[HallRow], tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class HallReport:
-    """What one event says of one row. ``rank`` decides field by field whether it still counts."""
+    """What one event reports of one row. ``precedence`` decides field by field whether it still counts."""
 
     event_id: int
     organization_id: str
@@ -48,7 +48,7 @@ class HallReport:
 
 @transaction.atomic
 def apply_reports(model: type[HallRow], reports: Sequence[HallReport], *, now: datetime) -> dict[int, bool]:
-    """Apply a batch of reports; returns by event id whether any of what it says still counted.
+    """Apply a batch of reports; returns by event id whether any of it still counted.
 
     Raises:
         DatabaseError: nothing of the batch was applied; it may be tried again.

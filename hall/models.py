@@ -120,7 +120,7 @@ class HallRow(models.Model):
 
 
 class TableOrder(HallRow):
-    """What guests at a table ordered. iiko tells of those that its API made or was shown."""
+    """What guests at a table ordered. iiko reports those that its API made or read."""
 
     status = models.CharField(_("status"), max_length=20, choices=TableOrderStatus, null=True)
     is_open = models.GeneratedField(

@@ -1,4 +1,4 @@
-"""Refusals of the loyalty, each with a stable code."""
+"""Refusals of wallet requests, each with a stable code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LoyaltyNotProvisioned(HubError):
 
 
 class IikoUnreachable(HubError):
-    """iiko could not be asked just now; nothing was stored."""
+    """iiko could not be read just now; nothing was stored."""
 
     code = "iiko_unreachable"
     http_status = 503
@@ -51,7 +51,7 @@ class NotPossible(HubError):
 
 
 class BadRequest(HubError):
-    """What was asked makes no sense; ``detail`` says what is expected."""
+    """The request makes no sense; ``detail`` says what is expected."""
 
     http_status = 422
 

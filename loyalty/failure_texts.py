@@ -1,6 +1,6 @@
-"""What the hub has to say of an operation, by its code.
+"""The hub's texts on an operation, by code.
 
-Beside the code stands what iiko or a number said, so that each reader is told in their own language.
+Beside the code stands what iiko said, or a number, so that each reader gets a text in their own language.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ _WORDS: dict[str, Any] = {
         "repeat it meanwhile."
     ),
     "not_done": _("iiko has not carried it out. Ask again if it is still wanted."),
-    "no_answer": _("iiko could not be asked for a day what became of it. Look at the wallet in iiko."),
+    "no_answer": _(
+        "iiko could not be read for a day, so the outcome is unknown. Look at the wallet in iiko."
+    ),
     "other_sum": _("iiko carried it out with another sum: %(said)s. Look at the wallet in iiko."),
     "not_sent": _("It could not be sent to iiko in time and was not done."),
     "waited_too_long": _("It waited too long for an earlier operation of this wallet and was not sent."),
-    "held_up": _("The hub was held up before it was sent; it is tried again."),
+    "held_up": _("The hub was delayed before it was sent; it is tried again."),
     "iiko_busy": _("iiko takes no calls just now; it is sent in a moment."),
     "iiko_unreachable": _("iiko does not answer just now; it is sent in a moment."),
-    "order_over": _("The order came to nothing before the money was put aside."),
+    "order_over": _("The order was cancelled before the money was held."),
     "customer_not_found": _("iiko knows no such guest."),
     "insufficient_balance": _("The wallet holds %(said)s, and that is too little."),
     "wallet_of_products": _(
@@ -44,7 +46,7 @@ _WORDS: dict[str, Any] = {
 
 
 def explain(code: str, said: str) -> str:
-    """Say what a code means; one that is not the hub's own is told in the words that came with it."""
+    """Say what a code means; for one that is not the hub's own, return the words that came with it."""
     if code not in _WORDS:
         return said or code
     return str(_WORDS[code]) % {"said": said}

@@ -51,7 +51,7 @@ _WHY_NOT_MOVED: dict[int | None, str] = {
 
 
 class Customer(models.Model):
-    """A guest as iiko's loyalty last told of them; written by ``services.customers`` alone.
+    """A guest as iiko's loyalty last reported them; written by ``wallets.customers`` alone.
 
     ``phone`` is ``+`` and digits, or what iiko said where that is no phone. Until ``read_at`` is set again
     the row may be answered without asking.
@@ -130,7 +130,7 @@ class Wallet(models.Model):
 
     @property
     def balance_minor(self) -> int | None:
-        """What can be spent, in 1/100: points may be finer, and the part of a kopeck cannot be spent."""
+        """Return what can be spent, in 1/100: points may be finer, a part of a kopeck cannot be spent."""
         return None if self.balance is None else minor_floor(self.balance)
 
     @property
@@ -140,7 +140,7 @@ class Wallet(models.Model):
 
     @property
     def why_not_moved(self) -> str:
-        """The code of why nothing can be added or taken (``loyalty.failure_texts``); empty where it can."""
+        """Return the code of why no money can move (``loyalty.failure_texts``); empty where it can."""
         if self.kind in _MOVABLE:
             return ""
         return _WHY_NOT_MOVED.get(self.kind, "wallet_of_unknown_kind")
@@ -175,7 +175,7 @@ class OperationState(models.TextChoices):
 OPEN_STATES = (OperationState.PENDING, OperationState.SENT, OperationState.UNKNOWN)
 SPENDING = (OperationKind.WITHDRAW, OperationKind.HOLD)
 NOT_KNOWN = ("no_answer", "other_sum")
-"""Why an operation was abandoned without knowing that nothing moved: it needs attention."""
+"""Why an operation expired while money may have moved: it needs attention."""
 
 
 class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
@@ -192,7 +192,7 @@ class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
         return self.exclude(given_up | not_done | Q(released_at__isnull=False))
 
     def of_wallet(self, wallet: Wallet) -> LoyaltyOperationQuerySet:
-        """The operations of iiko's wallet, whichever restaurant they were asked for.
+        """Filter the operations of iiko's wallet, whichever restaurant they were requested for.
 
         A guest of several restaurants of one chain has one wallet, and a row here for each.
         """
@@ -202,7 +202,7 @@ class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
         return self.filter(kind__in=SPENDING)
 
     def open_holds(self) -> LoyaltyOperationQuerySet:
-        """Money put aside and neither released nor, with its order closed, spent."""
+        """Filter holds that are neither released nor, with their order closed, spent."""
         closed = Order.objects.filter(pk=OuterRef("order_id"), status=DeliveryStatus.CLOSED.value)
         return self.filter(
             ~Exists(closed),
@@ -216,13 +216,13 @@ class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
 
 
 class LoyaltyOperation(models.Model):
-    """A line of the ledger, written before anything is sent. Changed by ``services`` alone, step by step.
+    """A line of the ledger, written before anything is sent. Changed by ``wallets`` alone, step by step.
 
     ``marker`` is what iiko's transaction is found again by; ``transaction_id`` of a hold is of our own
     making, of others iiko's once a transaction was found. Nothing is sent while ``next_attempt_at`` is in the
-    future: a worker has it in hand, or iiko asked to wait. ``sends`` counts the calls that may have been
+    future: a worker holds it, or iiko asked to wait. ``sends`` counts the calls that may have been
     made; more than one only for the release of a hold, which cannot be made twice. ``baseline_revision`` is
-    the last revision of the guest's transactions before a release, whose own transaction bears no mark.
+    the last revision of the guest's transactions before a release, whose own transaction has no marker.
     ``cancelled_by`` and ``cancel_comment`` belong to one that was called off before it was sent.
     ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.failure_texts``).
     """
@@ -259,8 +259,8 @@ class LoyaltyOperation(models.Model):
     )
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     error = models.TextField(_("error"), blank=True)
-    confirmed_by = models.CharField(_("proved by"), max_length=20, blank=True)
-    requested_by = models.CharField(_("asked by"), max_length=200)
+    confirmed_by = models.CharField(_("confirmed by"), max_length=20, blank=True)
+    requested_by = models.CharField(_("requested by"), max_length=200)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -270,10 +270,10 @@ class LoyaltyOperation(models.Model):
         db_index=False,
     )
     sends = models.PositiveIntegerField(_("times sent"), default=0)
-    poll_count = models.PositiveIntegerField(_("times looked for"), default=0)
+    poll_count = models.PositiveIntegerField(_("look-ups"), default=0)
     baseline_revision = models.BigIntegerField(_("last revision before"), null=True)
     next_attempt_at = models.DateTimeField(_("next step"), null=True)
-    created_at = models.DateTimeField(_("asked"))
+    created_at = models.DateTimeField(_("requested"))
     sent_at = models.DateTimeField(_("sent"), null=True)
     finished_at = models.DateTimeField(_("ended"), null=True)
     released_at = models.DateTimeField(_("released"), null=True)
@@ -318,7 +318,7 @@ class LoyaltyOperation(models.Model):
 
     @property
     def currency(self) -> str | None:
-        """None where the wallet holds no money."""
+        """Return the currency; None where the wallet holds no money."""
         return self.organization.currency if self.wallet.holds_money else None
 
     @property
@@ -337,12 +337,12 @@ class LoyaltyOperation(models.Model):
 
     @property
     def trouble(self) -> str:
-        """What went wrong, in words; empty where nothing did."""
+        """Say what went wrong; empty where nothing did."""
         return explain(self.error_code, self.error)
 
     @property
     def sent_comment(self) -> str:
-        """What iiko keeps beside the transaction: the marker and the reason."""
+        """Return what iiko keeps beside the transaction: the marker and the reason."""
         return f"[{self.marker}] {self.comment}".strip()
 
 

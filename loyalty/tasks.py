@@ -1,8 +1,8 @@
-"""What a worker does for the loyalty later; thin wrappers over the services."""
+"""What a worker does for wallets later; each task calls one use case."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Q
 from procrastinate.contrib.django import app
@@ -10,7 +10,7 @@ from procrastinate.contrib.django import app
 from core import db_clock
 from core.jobs import scheduled
 from loyalty.models import LoyaltyOperation
-from loyalty.wallets import balance_check, customers, dispatch, holds, submission
+from loyalty.wallets import balance_check, customers, dispatch, holds, jobs, submission
 
 
 @app.task(name="loyalty.advance_operation", queue="commands")
@@ -19,15 +19,9 @@ def advance_operation(operation_id: int) -> None:
     dispatch.advance(operation_id, clock=db_clock.exactly_now)
 
 
-def enqueue(operation_id: int, at: datetime | None = None) -> None:
-    """Let a worker take the next step of an operation, now or later; within the present transaction."""
-    is_now = at is None or at <= db_clock.now()
-    advance_operation.configure(schedule_at=None if is_now else at).defer(operation_id=operation_id)
-
-
 @app.task(name="loyalty.release_of_order", queue="commands")
 def release_of_order(order_id: int) -> None:
-    """Give back what is held for an order that came to nothing."""
+    """Release what is held for an order that was cancelled or refused."""
     holds.release_of_orders([order_id], now=db_clock.now())
 
 
@@ -48,7 +42,7 @@ def sweep_operations() -> None:
     # Those in a queue are called by whoever is before them.
     earlier = LoyaltyOperation.objects.open().filter(wallet=OuterRef("wallet"), pk__lt=OuterRef("pk"))
     for operation_id in stuck.filter(~Exists(earlier)).order_by("id").values_list("pk", flat=True)[:500]:
-        enqueue(operation_id)
+        jobs.call_worker(operation_id, now)
     holds.release_orphaned(now=now)
     submission.IDEMPOTENCY_KEYS.forget_old(now=now)
 

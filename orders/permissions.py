@@ -1,4 +1,4 @@
-"""Who may ask iiko for what: Django's permissions behind each kind of command."""
+"""Who may request what: Django's permissions behind each kind of command."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ PERMISSIONS = {
 }
 
 
-def may_ask(user: Any, kind: str) -> bool:
-    """Whether a person who sees orders may ask for this kind; ``kind`` as stored."""
+def may_request(user: Any, kind: str) -> bool:
+    """Whether a person who sees orders may request this kind; ``kind`` as stored."""
     return bool(user.has_perm("orders.view_order") and user.has_perm(PERMISSIONS[CommandKind(kind)]))
 
 
-def may_ask_any(user: Any) -> bool:
-    """Whether a person may ask for anything at all, and so may say that a refusal is seen to."""
-    return any(may_ask(user, kind) for kind in CommandKind.values)
+def may_request_any(user: Any) -> bool:
+    """Whether a person may request anything at all, and so may acknowledge a refusal."""
+    return any(may_request(user, kind) for kind in CommandKind.values)
 
 
 def sees_commands(user: Any) -> bool:
-    """Whoever may ask for something sees what became of it."""
+    """Whether a person sees commands: whoever may request one sees its outcome."""
     needed = ("orders.view_ordercommand", *PERMISSIONS.values())
     return any(user.has_perm(permission) for permission in needed)

@@ -3,8 +3,8 @@
 from django.dispatch import Signal
 
 order_merged = Signal()
-"""Two rows turned out to be one order. Sent inside the transaction, before the row ``loser_id`` is
-deleted in favour of ``keeper_id``."""
+"""Two rows turned out to be one order. Sent inside the transaction, before the row
+``duplicate_id`` is deleted in favour of ``survivor_id``."""
 
 order_reissued = Signal()
 """The order ``new_id`` stands in the place of ``old_id``, which is cancelled for it (docs/adr/0007). Sent
@@ -15,5 +15,5 @@ command_due = Signal()
 Sent inside the transaction that makes it so."""
 
 order_read = Signal()
-"""iiko was asked for orders because of a command: ``organization``, ``infos`` (``OrderInfo`` as it came).
+"""Orders were read from iiko because of a command: ``organization``, ``infos`` (``OrderInfo`` as it came).
 Sent outside of a transaction."""

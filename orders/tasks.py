@@ -1,4 +1,4 @@
-"""What a worker does for commands later; thin wrappers over the services."""
+"""What a worker does for commands later; each task calls one use case."""
 
 from __future__ import annotations
 

@@ -267,7 +267,7 @@ def test_what_was_asked_is_told_as_it_stands(visitor: Visitor, iiko: SimulatedIi
     page.get_by_label("Орлова Вера").check()
     page.get_by_role("button", name="Assign a courier").click()
     note = page.locator("#hub-order > [role=status]")
-    expect(note).to_contain_text("ClientRequest: Assign a courier – Орлова Вера. Waiting to be sent")
+    expect(note).to_contain_text("Requested: Assign a courier – Орлова Вера. Waiting to be sent")
 
     step(OrderCommand.objects.get())
 
@@ -393,16 +393,16 @@ def test_courier_is_assigned_from_the_list_and_another_order_cancelled(
     step(OrderCommand.objects.get())
     expect(row).to_contain_text("Waiting for iiko")
     row.get_by_role("link", name="№142").click()
-    expect(page.get_by_text("ClientRequest of iiko, not confirmed yet")).to_be_visible()
+    expect(page.get_by_text("Requested, not confirmed yet")).to_be_visible()
     arrive(cloud_event(status="Waiting", courierInfo=courier(), timestamp=REVISION + 1))
-    expect(page.get_by_text("ClientRequest of iiko, not confirmed yet")).to_be_hidden()
+    expect(page.get_by_text("Requested, not confirmed yet")).to_be_hidden()
     expect(page.locator(".hub-head")).to_contain_text("Орлова Вера")
 
     page = visitor.open(f"{ORDERS}{second.pk}/change/")
     page.get_by_role("link", name="Cancel the order").click()
     page.get_by_label("In your own words").fill("Гость передумал")
     page.get_by_role("button", name="Cancel the order").click()
-    expect(page.get_by_text("ClientRequest: Cancel the order – Гость передумал.")).to_be_visible()
+    expect(page.get_by_text("Requested: Cancel the order – Гость передумал.")).to_be_visible()
     expect(page.locator(".hub-under-way")).to_contain_text("Waiting to be sent")
     step(OrderCommand.objects.get(kind=CommandKind.CANCEL))
     arrive(

@@ -1,7 +1,7 @@
 """Lost answers and what waits behind them in one wallet of the sandbox: all of it settles, nothing twice.
 
-The steps come as the hub calls for them (``operation_due``), on a clock that jumps from one to the next: what
-a step waits for is what a guest would wait.
+The steps come as the hub calls for them (``jobs.call_worker``), on a clock that jumps from one to the
+next: what a step waits for is what a guest would wait.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from loyalty.models import LoyaltyOperation, OperationState
-from loyalty.signals import operation_due
-from loyalty.wallets import dispatch
+from loyalty.wallets import dispatch, jobs
 from organizations.models.connection import IikoCircuit, IikoPause
 from sandbox.faults import parse_faults
 from tests.builders import authorized
@@ -42,12 +42,13 @@ class Wallet:
         self.wallet_id = list(self.guest.balances)[1]
         self.before = self.guest.balances[self.wallet_id]
         self._due: list[tuple[datetime, int]] = []
-        operation_due.connect(self._note)
+        self._calls = patch.object(jobs, "call_worker", self._note)
+        self._calls.start()
 
     def close(self) -> None:
-        operation_due.disconnect(self._note)
+        self._calls.stop()
 
-    def _note(self, *, operation_id: int, at: datetime, **_: Any) -> None:
+    def _note(self, operation_id: int, at: datetime) -> None:
         heapq.heappush(self._due, (at, operation_id))
 
     @property

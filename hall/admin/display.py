@@ -47,7 +47,7 @@ def _status_badge(row: HallRow) -> SafeString:
 
 
 def status_words(model: type[HallRow], status: str | None) -> str:
-    """Our word for a status; one that is not known as it came."""
+    """Name a status; an unknown one as it came."""
     choices = TableOrderStatus if issubclass(model, TableOrder) else ReserveStatus
     return str(choices(status).label) if status in choices.values else str(status or "")
 
@@ -98,5 +98,5 @@ def phone_text(row: HallRow, *, shown: bool) -> str:
 
 
 def said(text: str | None, *, shown: bool) -> str:
-    """Free text, which guests dictate."""
+    """Return free text, which guests dictate, or mask it."""
     return text or "" if shown or not text else MASK

@@ -84,7 +84,7 @@ class _Page(Bill):
         ]
 
     def notices(self) -> list[tuple[str, str, str]]:
-        """List what needs a person's eye: severity, title, words."""
+        """List what needs attention: severity, title, words."""
         row, notices = self._row, []
         if row.has_unknown_status:
             title = _("iiko sent an unknown status: %(status)s") % {"status": row.raw_status}
@@ -133,7 +133,7 @@ class _Page(Bill):
         return [(field_title(type(self._row), name), self.clock(at, seconds=True)) for name, at in known]
 
     def names(self, names: Sequence[str]) -> list[str]:
-        """Those of ``names`` that a row of this kind has."""
+        """Return those of ``names`` that a row of this kind has."""
         return [name for name in names if hasattr(self._row, name)]
 
     def known(self, facts: Any) -> list[Fact]:

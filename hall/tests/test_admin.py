@@ -104,8 +104,8 @@ def test_error_is_told_in_words(chief: Client) -> None:
     page = table_page(chief)
 
     assert "Not accepted" in page
-    assert "The POS did not take it. The restaurant's POS terminals are switched off in iiko." in page
-    assert "iiko has told no items yet." in page
+    assert "The POS did not take it. The restaurant's terminal group is switched off in iiko." in page
+    assert "iiko has reported no items yet." in page
 
 
 def test_refused_change_does_not_hide_the_order(chief: Client) -> None:

@@ -14,7 +14,7 @@ from iiko_client.endpoints import registry
 from iiko_client.endpoints.base import Body, OperationGroup
 from iiko_client.endpoints.registry import Operation
 from iiko_client.json_reader import JsonObject, Reader
-from iiko_client.models.commands import Accepted, CreatedDelivery, Draft, SavedDraft
+from iiko_client.models.commands import Accepted, CreatedDelivery
 from iiko_client.models.payments import Payment
 from iiko_client.models.statuses import DeliveryStatus
 
@@ -150,51 +150,6 @@ class Deliveries(OperationGroup):
         body.ident("order.id", order.get("id") or "").wire.pop("order.id")
         return self._created(body.put("createOrderSettings", settings))
 
-    def create_draft(
-        self, *, organization_id: str, order: JsonObject, terminal_group_id: str | None = None
-    ) -> SavedDraft:
-        """Create a draft; refused with ``DRAFTS_DISABLED`` where the restaurant has not enabled them."""
-        return self._draft(_new(registry.CREATE_DRAFT, organization_id, order, terminal_group_id))
-
-    def draft(self, *, organization_id: str, order_id: str) -> Draft:
-        """Return the draft of an order.
-
-        Raises:
-            IikoRejected: drafts are off (``DRAFTS_DISABLED``), or there is none (its code is not documented).
-        """
-        reading = self._call(_of_order(registry.DRAFT_BY_ID, organization_id, order_id))
-        found = Draft(
-            order=reading.need("order", Reader.child).wire,
-            terminal_group_id=reading.reader.read("terminalGroupId", Reader.ident),
-            locked_by=reading.reader.read("lockedByUser", Reader.ident),
-        )
-        return reading.done(found)
-
-    def save_draft(
-        self,
-        *,
-        organization_id: str,
-        employee_id: str,
-        order: JsonObject,
-        terminal_group_id: str | None = None,
-    ) -> SavedDraft:
-        """Replace a draft in the name of an employee."""
-        body = _new(registry.SAVE_DRAFT, organization_id, order, terminal_group_id)
-        return self._draft(body.ident("employeeId", employee_id))
-
-    def commit_draft(
-        self,
-        *,
-        organization_id: str,
-        order_id: str,
-        terminal_group_id: str | None = None,
-        settings: JsonObject | None = None,
-    ) -> CreatedDelivery:
-        """Send a draft to the POS: from then on it is an order."""
-        body = _of_order(registry.COMMIT_DRAFT, organization_id, order_id)
-        body.ident("terminalGroupId", terminal_group_id)
-        return self._created(body.put("createOrderSettings", settings))
-
     def _command(self, body: Body) -> Accepted:
         reading = self._call(body)
         return Accepted(reading.correlation_id())
@@ -203,10 +158,6 @@ class Deliveries(OperationGroup):
         reading = self._call(body)
         info = reading.need("orderInfo", Reader.child).wire
         return CreatedDelivery(reading.correlation_id(), info)
-
-    def _draft(self, body: Body) -> SavedDraft:
-        reading = self._call(body)
-        return SavedDraft(reading.correlation_id(), reading.need("orderId", Reader.ident))
 
 
 def _of_order(operation: Operation, organization_id: str, order_id: str) -> Body:

@@ -134,15 +134,6 @@ CHANGE_COMMENT = _command("deliveries/change_comment", _CHANGING)
 UPDATE_PROBLEM = _command("deliveries/update_order_problem", _STATUS)
 CREATE_DELIVERY = _command("deliveries/create", "Orders: creating")
 
-DRAFTS_DISABLED = "DRAFTS_DISABLED"
-# Refused where drafts are off, or an order has none; callers expect both (docs/iiko.md#drafts).
-DRAFT_BY_ID = _read(
-    "deliveries/drafts/by_id", "Drafts: receiving", refusals=(DRAFTS_DISABLED,), statuses=(400,)
-)
-CREATE_DRAFT = _write("deliveries/drafts/create", "Drafts: creating")
-SAVE_DRAFT = _write("deliveries/drafts/save", "Drafts: creating")
-COMMIT_DRAFT = _write("deliveries/drafts/commit", "Drafts: changing")
-
 CUSTOMER_INFO = _read("loyalty/iiko/customer/info", _GUESTS, refusals=NO_SUCH_CUSTOMER)
 PROGRAMS = _read("loyalty/iiko/program", "Loyalty: dictionaries")
 TOPUP = _of_wallet("loyalty/iiko/customer/wallet/topup", "customerId", "walletId")

@@ -54,22 +54,6 @@ class CreatedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class SavedDraft:
-    correlation_id: str
-    order_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A draft that is not committed; ``order`` as the schema has it in requests, exactly as it came."""
-
-    order: JsonObject
-    terminal_group_id: str | None
-    locked_by: str | None
-    """The employee who is editing it."""
-
-
-@dataclass(frozen=True, slots=True)
 class OrdersById:
     """Orders that iiko knows; an id it does not know is simply not among them. ``OrderInfo`` as it came."""
 

@@ -18,10 +18,8 @@ from iiko_client.models.commands import (
     Accepted,
     CommandStatus,
     CreatedDelivery,
-    Draft,
     OrdersById,
     OrdersPage,
-    SavedDraft,
     VendorCommandState,
 )
 from iiko_client.models.dictionaries import (
@@ -89,7 +87,6 @@ NEW_ORDER = {
         {"type": "Product", "productId": uid(20), "price": Decimal("199.90"), "amount": Decimal("0.5")}
     ],
 }
-DRAFT = NEW_ORDER | {"menuId": "7"}
 
 
 @dataclass(frozen=True)
@@ -677,42 +674,6 @@ COMMANDS = (
         QUEUED | {"orderInfo": ORDER_INFO},
         CreatedDelivery(CORRELATION, ORDER_INFO),
     ),
-    Case(
-        "deliveries/drafts/create",
-        lambda client: client.create_draft(organization_id=ORG, order=DRAFT | {"items": []}),
-        {"organizationId": ORG, "order": DRAFT | {"items": []}},
-        QUEUED | {"orderId": ORDER},
-        SavedDraft(CORRELATION, ORDER),
-    ),
-    Case(
-        "deliveries/drafts/by_id",
-        to_order("draft"),
-        ORDER_IDS,
-        QUEUED
-        | {
-            "order": DRAFT | {"items": []},
-            "lockedByUser": USER,
-            "lockedAt": None,
-            "organizationId": ORG,
-            "terminalGroupId": GROUP,
-            "createdAt": "2026-03-14 13:42:08.051",
-        },
-        Draft(DRAFT | {"items": []}, GROUP, USER),
-    ),
-    Case(
-        "deliveries/drafts/save",
-        lambda client: client.save_draft(organization_id=ORG, employee_id=USER, order=DRAFT | {"items": []}),
-        {"organizationId": ORG, "employeeId": USER, "order": DRAFT | {"items": []}},
-        QUEUED | {"orderId": ORDER},
-        SavedDraft(CORRELATION, ORDER),
-    ),
-    Case(
-        "deliveries/drafts/commit",
-        to_order("commit_draft", terminal_group_id=GROUP),
-        ORDER_IDS | {"terminalGroupId": GROUP},
-        QUEUED | {"orderInfo": ORDER_INFO},
-        CreatedDelivery(CORRELATION, ORDER_INFO),
-    ),
 )
 
 LOYALTY = (
@@ -855,7 +816,7 @@ def test_unknown_fields_change_nothing(case: Case, iiko: Stub, client: IikoClien
     result = case.call(client)
 
     if case.operation in ("deliveries/by_id", "deliveries/by_revision", "webhooks/settings") or isinstance(
-        case.result, CreatedDelivery | Draft
+        case.result, CreatedDelivery
     ):
         assert type(result) is type(case.result)  # these hand on what came
     else:

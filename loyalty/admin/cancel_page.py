@@ -1,4 +1,4 @@
-"""The page of the admin that calls an operation off while it was not sent."""
+"""The page of the admin that cancels an operation before it is sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORM = "admin/loyalty/customer/move.html"
 
 
 def may_cancel(request: HttpRequest, operation: LoyaltyOperation) -> bool:
-    """Whoever may ask for an operation of this kind may call one off."""
+    """Whether a person may cancel an operation: whoever may request one of its kind."""
     return operation.is_unsent and may(request, OperationKind(operation.kind))
 
 
@@ -34,7 +34,7 @@ class CancelPage:
         return [path("<int:operation_id>/cancel/", view, name="loyalty_loyaltyoperation_cancel")]
 
     def cancel_view(self, request: HttpRequest, operation_id: int) -> HttpResponse:
-        """Ask for the reason, then call the operation off."""
+        """Show the form for the reason, then cancel the operation."""
         if not self.has_view_permission(request):  # type: ignore[attr-defined]  # the admin's
             raise PermissionDenied
         rows = LoyaltyOperation.objects.select_related("organization", "wallet__customer")

@@ -29,7 +29,7 @@ _COLOURS = {
 
 
 def actor_text(actor: str) -> str:
-    """Who did a step; the hub itself is written as ``hub``, for programs."""
+    """Name who did a step; programs read ``hub`` for the hub itself."""
     return _("the hub") if actor == "hub" else actor
 
 
@@ -41,7 +41,7 @@ def state_badge(operation: LoyaltyOperation) -> SafeString:
 
 
 def wait_text(wait: Wait | None, zone: tzinfo, *, now: datetime) -> str:
-    """What an operation waits for and how long that can take; empty where there is nothing to tell."""
+    """Say what an operation waits for and how long that can take; empty where it waits for nothing."""
     if wait is None or not (wait.ahead or wait.reason == ANSWER_LOST):
         return ""
     facts = {
@@ -74,7 +74,7 @@ def _end_words(wait: Wait) -> str:
     if wait.settled_by is None:
         return _("If iiko does not show it, it is sent again.")
     if wait.is_late:
-        return _("iiko could not be asked in time; the hub goes on asking, until %(until)s at the latest.")
+        return _("iiko could not be read in time; the hub goes on trying, until %(until)s at the latest.")
     return _("Settled at %(until)s at the latest.")
 
 
@@ -123,7 +123,7 @@ def phone_text(customer: Customer, *, sees_people: bool) -> str:
 
 
 def hold_text(hold: LoyaltyOperation, now: datetime) -> str:
-    """How long money has been put aside; of one that is not in force what became of it, if it is known."""
+    """Say how long money has been on hold; of a hold that has ended, how it ended if that is known."""
     if hold.state != OperationState.CONFIRMED:
         return ""
     if hold.released_at is not None:

@@ -83,5 +83,5 @@ class MoveMoneyForm(ReasonForm):
         return minor
 
     def shown(self) -> dict[str, Any]:
-        """What was typed, to be sent again with the confirmation."""
+        """Return what was typed, to be sent again with the confirmation."""
         return {name: self.data.get(name, "") for name in self.fields}

@@ -1,4 +1,4 @@
-"""The loyalty in the admin: guests with their wallets, the ledger, and what the daily check found."""
+"""Loyalty in the admin: guests with their wallets, the ledger, and the differences of the daily check."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
 
 
 def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
-    """What the card of a guest shows."""
+    """Collect what the page of a guest shows."""
     now, zone, currency = db_clock.now(), customer.organization.zone(), customer.organization.currency
     shown = sees_people(request)
     rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related(
@@ -179,7 +179,7 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
             }
             for hold in rows.open_holds().order_by("id")
         ],
-        "asked_now": _asked_now(request, rows),
+        "requested_now": _requested_now(request, rows),
         "may_release": may(request, OperationKind.CANCEL_HOLD),
         "is_under_way": rows.open().exists(),
         "is_older": rows.filter(state=OperationState.CONFIRMED, finished_at__gte=customer.read_at).exists(),
@@ -187,7 +187,7 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
             {
                 "operation": operation,
                 "url": reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk]),
-                "asked": clock(operation.created_at, zone, now=now, seconds=True),
+                "requested": clock(operation.created_at, zone, now=now, seconds=True),
                 "badge": state_badge(operation),
                 "wait": wait_text(waits.get(operation.pk), zone, now=now),
                 "amount": amount_text(operation),
@@ -199,8 +199,8 @@ def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     }
 
 
-def _asked_now(request: HttpRequest, rows: QuerySet[LoyaltyOperation]) -> str | SafeString:
-    """Tell what the person has just asked for, and how it stands; the address names the operation."""
+def _requested_now(request: HttpRequest, rows: QuerySet[LoyaltyOperation]) -> str | SafeString:
+    """Say what the person has just requested, and how it stands; the address names the operation."""
     number = request.GET.get("operation", "")
     is_number = number.isdecimal() and len(number) < 19
     operation = rows.filter(pk=number).first() if is_number else None
@@ -208,7 +208,7 @@ def _asked_now(request: HttpRequest, rows: QuerySet[LoyaltyOperation]) -> str | 
         return ""
     url = reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk])
     link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation)
-    words = format_html(gettext("Asked of iiko: {}. This page shows what becomes of it."), link)
+    words = format_html(gettext("Requested: {}. This page shows the outcome."), link)
     return format_html("{} {}", words, state_badge(operation))
 
 
@@ -231,7 +231,16 @@ def _actions(request: HttpRequest, customer: Customer, wallet: Wallet) -> list[t
 
 @admin.register(LoyaltyOperation)
 class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
-    list_display = ("asked", "what", "amount", "outcome", "guest", "restaurant", "order_shown", "who")
+    list_display = (
+        "requested",
+        "what",
+        "amount",
+        "outcome",
+        "guest",
+        "restaurant",
+        "order_shown",
+        "requester",
+    )
     list_filter = (
         states_filter(OPERATION_STATES, values=OperationState.choices),
         choices_filter(_("what"), "kind", OperationKind.choices),
@@ -250,7 +259,7 @@ class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
         return self.cancel_urls() + urls
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Tell each row of the page what it waits for, all in one query."""
+        """Add to each row of the page what it waits for, in one query."""
         changelist = super().get_changelist_instance(request)
         waits = waits_of(changelist.result_list, now=db_clock.now())
         for operation in changelist.result_list:
@@ -284,8 +293,8 @@ class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
 
     # --- columns ---------------------------------------------------------------------------------------
 
-    @admin.display(description=_("asked"))
-    def asked(self, operation: Any) -> SafeString:
+    @admin.display(description=_("requested"))
+    def requested(self, operation: Any) -> SafeString:
         zone, is_shifted = operation.organization.zone(), operation.is_many_zones
         return clock(operation.created_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
 
@@ -319,13 +328,13 @@ class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
     def order_shown(self, operation: Any) -> SafeString | str:
         return order_link(operation, sees_orders=operation.sees_orders)
 
-    @admin.display(description=_("asked by"))
-    def who(self, operation: LoyaltyOperation) -> SafeString:
+    @admin.display(description=_("requested by"))
+    def requester(self, operation: LoyaltyOperation) -> SafeString:
         return truncated(operation.requested_by)
 
 
 def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[str, Any]:
-    """What the page of an operation shows: its facts and every step."""
+    """Collect what the page of an operation shows: its facts and every step."""
     now, zone = db_clock.now(), operation.organization.zone()
     customer = operation.wallet.customer
     url = reverse("admin:loyalty_customer_change", args=[customer.pk])
@@ -337,14 +346,14 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
         (_("Restaurant"), operation.organization.name),
         (_("Order"), order_link(operation, sees_orders=sees_orders)),
         (_("Reason"), operation.comment or EMPTY),
-        (_("Asked by"), operation.requested_by),
+        (_("Requested by"), operation.requested_by),
         (_("Transaction in iiko"), _mono(operation.transaction_id)),
         (_("Marker"), _mono(operation.marker)),
     ]
     steps = [
         (
             clock(step.recorded_at, zone, now=now, seconds=True),
-            _state(step.after),
+            str(OperationState(step.after).label),
             explain_detail(step.detail),
             actor_text(step.actor),
         )
@@ -370,7 +379,7 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
             if is_hold
             else (_("Wallet"), operation.wallet),
             (_("Amount"), amount_text(operation)),
-            (_("Asked"), clock(operation.created_at, zone, now=now, seconds=True)),
+            (_("Requested"), clock(operation.created_at, zone, now=now, seconds=True)),
         ],
         "facts": facts,
         "steps": steps,
@@ -379,10 +388,6 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
 
 def _mono(text: str) -> SafeString | str:
     return format_html('<span class="hub-mono">{}</span>', text) if text else EMPTY
-
-
-def _state(state: str) -> str:
-    return str(OperationState(state).label)
 
 
 @admin.register(BalanceDifference)

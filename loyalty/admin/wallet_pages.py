@@ -1,4 +1,4 @@
-"""Pages of the admin that move money: ask what, ask whether, then write the command down."""
+"""Pages of the admin that move money: a form, a confirmation, then the operation is stored."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def may(request: HttpRequest, kind: OperationKind) -> bool:
 
 
 def words_of(kind: OperationKind) -> tuple[str, str]:
-    """The name of an action, and of the button that does it."""
+    """Return the name of an action, and of the button that does it."""
     return {
         OperationKind.TOPUP: (_("Top up"), _("Top up the wallet")),
         OperationKind.WITHDRAW: (_("Withdraw"), _("Withdraw from the wallet")),
-        OperationKind.HOLD: (_("Hold"), _("Put the money aside")),
+        OperationKind.HOLD: (_("Hold"), _("Hold the money")),
         OperationKind.CANCEL_HOLD: (_("Release"), _("Release the hold")),
     }[kind]
 
@@ -66,7 +66,7 @@ class WalletPages:
     # --- looking ---------------------------------------------------------------------------------------
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask iiko for a guest and show the page."""
+        """Read a guest from iiko and show the page."""
         self._check_view(request)
         form = FindGuestForm(request.POST or None)
         back = HttpResponseRedirect(reverse("admin:loyalty_customer_changelist"))
@@ -111,7 +111,7 @@ class WalletPages:
     # --- moving ----------------------------------------------------------------------------------------
 
     def move_view(self, request: HttpRequest, customer_id: int, wallet_id: int, verb: str) -> HttpResponse:
-        """Ask for amount and reason, then whether, then do it."""
+        """Show the form, then the confirmation, then store the operation."""
         kind = _kind(verb)
         self._check_may(request, kind)
         customer = _customer(customer_id)
@@ -143,7 +143,7 @@ class WalletPages:
             facts += [(_("Amount"), money(amount, currency)), (_("Reason"), form.cleaned_data["reason"])]
             facts += [(_("Order"), str(order))] if order else []
             return self._confirm(request, kind, customer, form, facts)
-        asked = TransferRequest(
+        transfer = TransferRequest(
             organization=customer.organization,
             customer_id=customer.iiko_id,
             wallet_id=wallet.iiko_id,
@@ -156,11 +156,11 @@ class WalletPages:
             request,
             customer,
             form,
-            lambda: submission.prepare(kind, asked=asked, by=by, now=db_clock.now()),
+            lambda: submission.prepare(kind, transfer=transfer, by=by, now=db_clock.now()),
         )
 
     def release_view(self, request: HttpRequest, hold_id: int) -> HttpResponse:
-        """Ask for the reason, and release a hold: on one page, for there is nothing to choose."""
+        """Show the form for the reason, then store the release of a hold: there is nothing to choose."""
         self._check_may(request, OperationKind.CANCEL_HOLD)
         holds = LoyaltyOperation.objects.filter(kind=OperationKind.HOLD)
         hold = holds.select_related("wallet__customer__organization", "order").filter(pk=hold_id).first()
@@ -194,23 +194,23 @@ class WalletPages:
         self, request: HttpRequest, customer: Customer, form: forms.Form, prepare: Callable[[], Write]
     ) -> HttpResponse:
         back = HttpResponseRedirect(_customer_url(request, customer.pk))
-        asked = "\0".join([request.path, *(str(form.cleaned_data[name]) for name in sorted(form.fields))])
+        content = "\0".join([request.path, *(str(form.cleaned_data[name]) for name in sorted(form.fields))])
         try:
             operation, _is_new = IDEMPOTENCY_KEYS.once(
                 prepare,
                 owner=f"admin:{request.user.pk}",
                 key=form.cleaned_data["token"],
-                fingerprint=hashlib.sha256(asked.encode()).hexdigest(),
+                fingerprint=hashlib.sha256(content.encode()).hexdigest(),
                 now=db_clock.now(),
             )
         except IdempotencyKeyReused:
-            words = _("This form was sent already, with other values. What it asked for stands below.")
+            words = _("This form was sent already, with other values. What it requested stands below.")
             messages.error(request, words)
             return back
         except HubError as error:
             messages.error(request, error.detail)
             return back
-        # The page tells how the operation stands; a message would stay as it is while that changes.
+        # The page shows how the operation stands; a message would stay as it is while that changes.
         return HttpResponseRedirect(f"{back.url}?operation={operation.pk}")
 
     def _ask(

@@ -18,10 +18,12 @@ class OperationFilter(filters.FilterSet):
     kind = ChoicesFilter(choices=OperationKind.choices)
     state = ChoicesFilter(choices=OperationState.choices)
     open_holds = StrictBooleanFilter(
-        method="by_open_holds", help_text="true: put aside and neither released nor spent."
+        method="by_open_holds", help_text="true: in force, neither released nor spent."
     )
-    since = MomentFilter(field_name="created_at", lookup_expr="gte", help_text="ISO 8601; asked at or after.")
-    until = MomentFilter(field_name="created_at", lookup_expr="lt", help_text="ISO 8601; asked before.")
+    since = MomentFilter(
+        field_name="created_at", lookup_expr="gte", help_text="ISO 8601; requested at or after."
+    )
+    until = MomentFilter(field_name="created_at", lookup_expr="lt", help_text="ISO 8601; requested before.")
 
     class Meta:
         model = LoyaltyOperation

@@ -138,8 +138,8 @@ class WaitingSerializer(serializers.Serializer[Any]):
 
     operation_id = serializers.IntegerField(
         allow_null=True,
-        help_text="The first operation of the wallet that is not over, this one perhaps. null: it was asked "
-        "for through a restaurant the caller does not see.",
+        help_text="The first operation of the wallet that is not over, this one perhaps. null: it was "
+        "requested through a restaurant the caller does not see.",
     )
     ahead = serializers.IntegerField(help_text="How many operations of the wallet are before this one.")
     reason = serializers.CharField(
@@ -147,7 +147,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
         f"transaction. `{BEING_SENT}`, `{IN_TURN}`, or why it could not be sent so far: `iiko_busy`, "
         "`iiko_unreachable`, …"
     )
-    since = serializers.DateTimeField(help_text="When the first was sent, or asked for where it was not.")
+    since = serializers.DateTimeField(help_text="When the first was sent, or requested where it was not.")
     next_step_at = serializers.DateTimeField(
         allow_null=True, help_text="When it is looked for or tried next. null: in a moment."
     )
@@ -157,7 +157,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
     settled_by = serializers.DateTimeField(
         allow_null=True,
         help_text="When the outcome of the first counts as known at the latest; null where nobody can say. "
-        "Until then nothing behind it is sent, and nothing is abandoned for its age.",
+        "Until then nothing behind it is sent, and nothing expires.",
     )
 
 
@@ -189,7 +189,7 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
         help_text="What it waits for and how long that can take; null once it is over."
     )
     cancelled_by = serializers.CharField(
-        read_only=True, help_text="Who called it off; empty unless `cancelled`."
+        read_only=True, help_text="Who cancelled it; empty unless `cancelled`."
     )
 
     class Meta:
@@ -241,7 +241,7 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
         return dict(WaitingSerializer(facts).data)
 
     def _sees(self, first: LoyaltyOperation, operation: LoyaltyOperation) -> bool:
-        """A chain has one wallet for all its restaurants; a caller may see some of them."""
+        """Whether the caller sees an operation: a chain has one wallet for all its restaurants."""
         if first.organization_id == operation.organization_id:
             return True
         rows = LoyaltyOperation.objects.filter(pk=first.pk)

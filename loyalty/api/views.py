@@ -69,7 +69,7 @@ _ANSWERS = {
         "used for another request.",
     ),
     503: OpenApiResponse(
-        RefusalsSerializer, "iiko could not be asked (`iiko_unreachable`); nothing was stored."
+        RefusalsSerializer, "iiko could not be read (`iiko_unreachable`); nothing was stored."
     ),
 }
 
@@ -110,7 +110,7 @@ class _WalletAction(APIView):
         serializer = WalletActionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         requested = serializer.validated_data
-        asked = TransferRequest(
+        transfer = TransferRequest(
             organization=organization_of(request, requested["organization_id"]),
             customer_id=searchable_id(requested["customer_id"]),
             wallet_id=searchable_id(requested["wallet_id"]),
@@ -121,7 +121,7 @@ class _WalletAction(APIView):
         operation = made_once(
             request,
             IDEMPOTENCY_KEYS,
-            lambda by: submission.prepare(self.kind, asked=asked, by=by, now=db_clock.now()),
+            lambda by: submission.prepare(self.kind, transfer=transfer, by=by, now=db_clock.now()),
         )
         return answered(request, operation)
 
@@ -145,7 +145,7 @@ class WithdrawView(_WalletAction):
 class HoldView(_WalletAction):
     kind = OperationKind.HOLD
 
-    @describes("Put money of a wallet aside", WalletActionSerializer)
+    @describes("Hold money of a wallet", WalletActionSerializer)
     def post(self, request: Request) -> Response:
         return self._carry(request)
 
@@ -153,7 +153,7 @@ class HoldView(_WalletAction):
 class CancelHoldView(APIView):
     throttle_classes = (ActionThrottle,)
 
-    @describes("Give back what was put aside", ReasonSerializer)
+    @describes("Release a hold", ReasonSerializer)
     def post(self, request: Request, transaction_id: str) -> Response:
         check_may_act(request, PERMISSIONS[OperationKind.CANCEL_HOLD])
         serializer = ReasonSerializer(data=request.data or {})
@@ -199,7 +199,7 @@ class CustomerView(APIView):
                 RefusalsSerializer, "`loyalty_not_provisioned`, or iiko refused the question."
             ),
             422: OpenApiResponse(RefusalsSerializer, "No guest can be looked for so (`bad_search`)."),
-            503: OpenApiResponse(RefusalsSerializer, "iiko could not be asked (`iiko_unreachable`)."),
+            503: OpenApiResponse(RefusalsSerializer, "iiko could not be read (`iiko_unreachable`)."),
         },
     )
     def get(self, request: Request) -> Response:
@@ -231,7 +231,7 @@ class CustomerView(APIView):
 
 
 def _sees_people(request: Request) -> bool:
-    """A key that may act on wallets needs to know whose they are; one that may only read does not."""
+    """Whether the caller sees who guests are: a key that may act on wallets does, one that reads does not."""
     if isinstance(request.auth, ApiKey):
         return request.auth.may_act
     return bool(cast("Any", request.user).has_perm(SEES_PEOPLE))
@@ -239,7 +239,7 @@ def _sees_people(request: Request) -> bool:
 
 @extend_schema_view(
     list=extend_schema(summary="The ledger, newest first"),
-    retrieve=extend_schema(summary="What became of an operation"),
+    retrieve=extend_schema(summary="One operation and its outcome"),
 )
 class OperationViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[LoyaltyOperation]
@@ -256,11 +256,11 @@ class OperationViewSet(
         return in_scope(self.request, super().get_queryset())
 
     @extend_schema(
-        summary="Call off what was not sent yet",
-        description="The rights are those of asking for it. A repeat answers with the operation as it is.",
+        summary="Cancel an operation that was not sent yet",
+        description="The rights are those of requesting it. A repeat answers with the operation as it is.",
         request=ReasonSerializer,
         responses={
-            200: OpenApiResponse(OperationSerializer, "It is called off (`cancelled`) and moves no money."),
+            200: OpenApiResponse(OperationSerializer, "It is cancelled (`cancelled`) and moves no money."),
             404: OpenApiResponse(RefusalsSerializer, "No such operation."),
             409: OpenApiResponse(
                 RefusalsSerializer,

@@ -46,7 +46,7 @@ class HandClock:
 
 
 def guest(balance: str = "100.00", **changes: Any) -> dict[str, Any]:
-    """The answer to ``customer/info``."""
+    """Return the answer to ``customer/info``."""
     return {
         "id": GUEST_ID,
         "name": "Мария",
@@ -61,7 +61,7 @@ def guest(balance: str = "100.00", **changes: Any) -> dict[str, Any]:
 
 
 def moved(amount: str, comment: str = "", **changes: Any) -> dict[str, Any]:
-    """A transaction of the guest's wallet; ``amount`` is negative where money leaves."""
+    """Return a transaction of the guest's wallet; ``amount`` is negative where money leaves."""
     before = Decimal("100.00")
     return {
         "id": "c0ffee00-0000-4000-8000-000000000001",
@@ -84,7 +84,7 @@ def page(*transactions: dict[str, Any]) -> dict[str, Any]:
 
 
 def loyal_restaurant(iiko: SimulatedIiko, balance: str = "100.00", **changes: Any) -> Organization:
-    """A restaurant with a link, whose guest has so much in the wallet."""
+    """Make a connected restaurant, whose guest has so much in the wallet."""
     iiko.answers(INFO, guest(balance))
     return linked(make_organization(**changes))
 
@@ -126,7 +126,7 @@ def newest() -> LoyaltyOperation:
 
 
 def timeline(operation: LoyaltyOperation) -> list[tuple[str, str]]:
-    """The steps of an operation."""
+    """Return the steps of an operation."""
     return list(operation.steps.values_list("before", "after"))
 
 

@@ -68,7 +68,7 @@ def page_of(wallet: Wallet, verb: str) -> str:
 
 
 def hidden(response: Any) -> dict[str, str]:
-    """The fields of a page that nobody sees."""
+    """Return the hidden fields of a page."""
     found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', markup(response))
     return {name: value for name, value in found if name != "csrfmiddlewaretoken"}
 

@@ -264,7 +264,7 @@ def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: Si
     said = []
 
     def sender() -> None:
-        """The first call: others look for it meanwhile; then it turns out that it was refused as busy."""
+        """Make the first call: others look for it meanwhile; then it turns out to be refused as busy."""
         clock.forward(seconds=ABSENT_AFTER.total_seconds() + 1)
         said.append(dispatch._claim(newest().pk, clock()))  # the look begins
 

@@ -44,7 +44,7 @@ NEW_ORDER_ID = "7c3f2a10-0000-4000-8000-0000000000aa"
 
 
 def held_for_order(client: Client, iiko: SimulatedIiko) -> LoyaltyOperation:
-    """A hold in force for an order that cooks."""
+    """Make a hold in force for an order that cooks."""
     loyal_restaurant(iiko)
     post(client, [cloud_event()])
     drain()
@@ -87,7 +87,7 @@ def test_order_that_came_to_nothing_releases_its_hold(
 def test_order_reissued_takes_its_hold_along(
     client: Client, iiko: SimulatedIiko, state: str, is_kept: bool
 ) -> None:
-    """The guest gets the meal all the same: the money stays put aside, for the new order."""
+    """The guest gets the meal all the same: the money stays on hold, for the new order."""
     hold = held_for_order(client, iiko)
     command = OrderCommand.objects.create(
         order_id=hold.order_id or 0,

@@ -263,7 +263,7 @@ def test_late_transaction_is_found_while_it_is_waited_for(client: Client, iiko: 
 
 
 def _die(_request: object) -> tuple[int, dict[str, str], str]:
-    """The process ends in the middle of the call."""
+    """End the process in the middle of the call."""
     raise KeyboardInterrupt
 
 
@@ -343,7 +343,7 @@ def test_wallet_waits_while_an_operation_is_unknown(client: Client, iiko: Simula
 
 
 def held(client: Client, iiko: SimulatedIiko, amount: str = "40") -> LoyaltyOperation:
-    """A hold in force."""
+    """Make a hold in force."""
     move(client, "hold", amount)
     transaction_id = newest().transaction_id
     iiko.answers(HOLD, {"transactionId": transaction_id})

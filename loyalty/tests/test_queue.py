@@ -1,4 +1,4 @@
-"""What waits behind another operation of its wallet: how long it is told to, and how it is called off."""
+"""What waits behind another operation of its wallet: for how long, and how it is cancelled."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ VIEW = ("loyalty.view_customer", "loyalty.view_loyaltyoperation")
 
 
 def two(client: Client, iiko: SimulatedIiko) -> tuple[LoyaltyOperation, LoyaltyOperation, HandClock]:
-    """A top-up whose answer was lost, and one behind it."""
+    """Make a top-up whose answer was lost, and one behind it."""
     loyal_restaurant(iiko)
     iiko.answers(TOPUP, refusal("late"), status=408)
     iiko.answers(TOPUP, {})
@@ -143,10 +143,10 @@ def test_next_one_is_called_at_once_when_the_lost_one_is_found(client: Client, i
     assert [body["sum"] for body in iiko.bodies(TOPUP)] == [1, 2]
 
 
-# --- not abandoned for its age ------------------------------------------------------------------------
+# --- does not expire while it waits -------------------------------------------------------------------
 
 
-def test_what_waits_behind_an_unsettled_one_is_not_abandoned(client: Client, iiko: SimulatedIiko) -> None:
+def test_what_waits_behind_an_unsettled_one_does_not_expire(client: Client, iiko: SimulatedIiko) -> None:
     first, second, clock = two(client, iiko)
     iiko.forget(BY_DATE)
     iiko.answers(BY_DATE, refusal("broken"), status=500)
@@ -184,7 +184,7 @@ def test_its_own_time_begins_once_it_can_be_sent(client: Client, iiko: Simulated
     assert (second.state, second.error_code) == (OperationState.EXPIRED, "not_sent")
 
 
-def test_queue_that_iiko_cannot_be_sent_is_abandoned_together(client: Client, iiko: SimulatedIiko) -> None:
+def test_queue_that_cannot_be_sent_expires_together(client: Client, iiko: SimulatedIiko) -> None:
     """Nobody is charged hours later because each of them waited its quarter of an hour."""
     loyal_restaurant(iiko)
     for amount in ("1", "2", "3"):
@@ -438,7 +438,7 @@ def test_page_and_list_tell_how_long(client: Client, iiko: SimulatedIiko) -> Non
 
     sentence = (
         f"Waits behind #{first.pk}, whose answer iiko lost, since 14 Mar 14:03:00; looked up every 1 min. "
-        "iiko could not be asked in time; the hub goes on asking, until 15 Mar 14:03:00 at the latest."
+        "iiko could not be read in time; the hub goes on trying, until 15 Mar 14:03:00 at the latest."
     )
     assert sentence in waiting
     assert sentence in listed[0]

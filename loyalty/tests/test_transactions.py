@@ -31,7 +31,7 @@ OTHER_WALLET = "aa11bb22-cc33-4d44-9e55-ff6677889999"
 
 
 def one(number: int, **changes: Any) -> dict[str, Any]:
-    """A movement that is none of ours."""
+    """Return a movement that is none of ours."""
     return moved("1", "", id=f"c0ffee00-0000-4000-8000-{number:012d}", revision=number) | changes
 
 

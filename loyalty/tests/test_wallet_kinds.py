@@ -244,7 +244,7 @@ def test_daily_check_compares_balances_of_money_alone(iiko: SimulatedIiko) -> No
 def test_older_operation_of_another_wallet_names_no_currency(client: Client) -> None:
     find()
     asked = TransferRequest(Customer.objects.get().organization, GUEST_ID, DEPOSIT, MinorUnits(400))
-    operation = request(OperationKind.TOPUP, asked=asked, by=Requester("shop", "x"), now=timezone.now())
+    operation = request(OperationKind.TOPUP, transfer=asked, by=Requester("shop", "x"), now=timezone.now())
     LoyaltyOperation.objects.update(wallet=Wallet.objects.get(iiko_id=PRODUCTS))
     headers = authorized(make_key(name="another"))
 

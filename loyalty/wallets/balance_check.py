@@ -1,4 +1,4 @@
-"""Comparing three books of each wallet: the ledger, the balances iiko told, and iiko's transactions."""
+"""Compare three books of each wallet: the ledger, iiko's balances, and iiko's transactions."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def check_customer(customer: Customer, *, clock: Callable[[], datetime], result:
     """Compare the wallets of one guest and write down what differs.
 
     Raises:
-        IikoError, HubError: iiko could not be asked; nothing was concluded.
+        IikoError, HubError: iiko could not be read; nothing was concluded.
     """
     began = clock()
     since = began - LOOK_BACK
@@ -129,7 +129,7 @@ def _check_operation(
     operation: LoyaltyOperation, found: list[Transaction], now: datetime, result: CheckResult
 ) -> Iterable[_Found]:
     if operation.kind == OperationKind.CANCEL_HOLD:
-        return  # its transaction bears no mark; the balance tells
+        return  # its transaction has no marker; the balance shows it
     mine = [one for one in found if is_of(one, operation)]
     if len(mine) > 1:
         yield _Found(
@@ -151,7 +151,7 @@ def _check_operation(
             operation,
             None,
             operation.amount_minor,
-            _("It was taken for not done and is confirmed now."),
+            _("It counted as not done and is confirmed now."),
         )
 
 
@@ -174,7 +174,7 @@ def _confirm_late(operation: LoyaltyOperation, found: Transaction, now: datetime
 
 
 def _foreign_markers(found: list[Transaction]) -> Iterable[_Found]:
-    """Marks of a hub that this ledger does not know: another hub, or a ledger that was restored."""
+    """Find markers that this ledger does not know: of another hub, or from before a ledger was restored."""
     marked = {marker: one for one in found if (marker := marker_in(one.comment)) is not None}
     known = LoyaltyOperation.objects.filter(marker__in=marked).values_list("marker", flat=True)
     for marker in sorted(marked.keys() - set(known)):
@@ -183,13 +183,13 @@ def _foreign_markers(found: list[Transaction]) -> Iterable[_Found]:
 
 
 def _unexplained_balance(wallet: Wallet, found: list[Transaction], since: datetime) -> list[_Found]:
-    """Whether iiko's balance is the one its last transaction left, or that of the last check."""
-    told = [one for one in found if one.balance_after is not None]
+    """Check that iiko's balance is the one its last transaction left, or that of the last check."""
+    balanced = [one for one in found if one.balance_after is not None]
     if wallet.balance is None:
         return []
-    if not told:
+    if not balanced:
         return _check_stillness(wallet, since)
-    last = max(told, key=lambda one: one.revision)
+    last = max(balanced, key=lambda one: one.revision)
     if last.balance_after is None or is_same(last.balance_after, wallet.balance):
         return []
     words = _("Transaction %s.") % last.id
@@ -197,7 +197,7 @@ def _unexplained_balance(wallet: Wallet, found: list[Transaction], since: dateti
 
 
 def _check_stillness(wallet: Wallet, since: datetime) -> list[_Found]:
-    """A wallet without transactions holds what it held."""
+    """Check that a wallet without transactions holds what it held."""
     is_known = wallet.checked_at is not None and wallet.checked_at >= since
     if not is_known or wallet.checked_balance in (None, wallet.balance):
         return []

@@ -29,7 +29,7 @@ from organizations.models.organization import Organization
 logger = structlog.stdlib.get_logger(__name__)
 
 FRESH_FOR = timedelta(seconds=15)
-"""So long a guest is answered from the hub without asking iiko again, unless the hub moved money since."""
+"""How long a guest is answered from the hub without a new read, unless the hub moved money since."""
 
 R = TypeVar("R")
 
@@ -57,7 +57,7 @@ def find_customer(
     """Return a guest with balances no older than ``FRESH_FOR``.
 
     Raises:
-        UnknownCustomer, LoyaltyNotProvisioned, IikoRefused, IikoUnreachable: iiko's answer, by our names.
+        UnknownCustomer, LoyaltyNotProvisioned, IikoRefused, IikoUnreachable: in place of iiko's errors.
         BadRequest: the value cannot be what it is said to be.
     """
     value = _canonical(way, value)
@@ -100,8 +100,8 @@ def _canonical(way: Way, value: str) -> str:
 # --- asking iiko -------------------------------------------------------------------------------------
 
 
-def asked(organization: Organization, requested_by: str, ask: Callable[[IikoClient], R]) -> R:
-    """Ask iiko on behalf of a person who waits.
+def read_from_iiko(organization: Organization, requested_by: str, ask: Callable[[IikoClient], R]) -> R:
+    """Read from iiko on behalf of a person who waits.
 
     Raises:
         LoyaltyNotProvisioned, IikoRefused, IikoUnreachable, BadRequest: in place of iiko's errors.
@@ -136,7 +136,9 @@ def _is_provisioned(client: IikoClient, organization: Organization) -> bool:
 
 
 def _read(organization: Organization, way: Way, value: str, requested_by: str, now: datetime) -> Customer:
-    guest = asked(organization, requested_by, lambda client: _guest(client, organization, way, value))
+    guest = read_from_iiko(
+        organization, requested_by, lambda client: _guest(client, organization, way, value)
+    )
     if guest is None:
         raise UnknownCustomer(_("iiko knows no such guest at %s.") % organization.name)
     return store(organization, guest, read_at=now)
@@ -175,7 +177,7 @@ def _fresh(organization: Organization, way: Way, value: str, now: datetime) -> C
 
 @transaction.atomic
 def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Customer:
-    """Write down what iiko said; an answer asked for earlier than the last one changes nothing."""
+    """Write down what iiko said; an answer to an earlier request than the last one changes nothing."""
     facts = {
         "name": sanitize(guest.name or ""),
         "surname": sanitize(guest.surname or ""),

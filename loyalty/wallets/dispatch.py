@@ -1,11 +1,11 @@
-"""Carrying an operation to iiko and finding out what became of it, one step at a time.
+"""Send an operation to iiko and find out its outcome, one step at a time.
 
 iiko's top-up and charge-off know no key of ours and give no id back. So one operation of a wallet is
-under way at a time, and no transaction is open while iiko is asked. Whoever takes an operation first
+under way at a time, and no transaction is open during a call. The worker that takes an operation first
 reads what sending depends on: dying then costs a short wait, for it is still *pending*. Only right before
 the one call, when a token is at hand and nothing else can keep it back, it is written down as *sent*. From
 then on one whose answer was lost is never sent again but looked for among the guest's transactions, by its
-mark and its sum. Only the release of a hold may be sent twice: there is one hold to release.
+marker and its sum. Only the release of a hold may be sent twice: there is one hold to release.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from iiko_client.models.loyalty import Points, Transaction
 from iiko_client.units import MinorUnits, to_major
 from loyalty.failure_texts import detail_of
 from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationState, cancelled_or_refused
-from loyalty.signals import balance_moved, operation_due
+from loyalty.wallets import jobs
 from loyalty.wallets.customers import store
 from loyalty.wallets.ledger_transitions import finish, lock_operation, record
 from loyalty.wallets.transactions import is_of, is_sum_of, may_be_release, transactions_of
@@ -40,15 +40,15 @@ logger = structlog.stdlib.get_logger(__name__)
 Clock = Callable[[], datetime]
 
 LEASE = timedelta(seconds=40)
-"""After it the one who holds an operation is taken for dead, and a worker is called for it at that moment.
-One who only is slow sends nothing any more (``_begin``), and what it was told of a call it made counts
+"""After it the worker that holds an operation counts as dead, and a worker is called for it at that moment.
+One that is only slow sends nothing any more (``_begin``), and the answer to a call it made counts
 (``_may_record``)."""
 
 CALL_LEASE = timedelta(seconds=30)
 """What must be left of the lease when the call begins: longer than a call (``iiko_client.http.exchange``)."""
 
 SEND_WITHIN = timedelta(minutes=15)
-"""What could be sent and was not for so long is abandoned: nobody expects it any more. Waiting behind an
+"""What could be sent and was not for so long expires: nobody waits for it any more. Waiting behind an
 operation whose outcome is not known does not count (``sendable_since``)."""
 
 ABSENT_AFTER = timedelta(minutes=10)
@@ -56,7 +56,7 @@ ABSENT_AFTER = timedelta(minutes=10)
 say how soon a transaction is listed; whatever appears later is found by the daily check."""
 
 FOLLOW_FOR = timedelta(hours=24)
-"""If iiko cannot be asked for so long, it needs attention."""
+"""If iiko cannot be read for so long, it needs attention."""
 
 LOOK_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0, 1, 2, 4, 8, 15, 30))
 """Before each look for a lost operation; the last one over and over. A look is two calls or more. iiko
@@ -64,14 +64,14 @@ publishes no limits; the one public client that spaces its calls, by 30 s, calls
 (docs/iiko.md#rate-limits)."""
 
 LOOK_PAUSE_OF_LATE = timedelta(seconds=60)
-"""Between looks once iiko could not be asked until absence would have counted."""
+"""Between looks once iiko could not be read until absence would have counted."""
 
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 10, 20, 30, 60))
 
 
 class Step(Enum):
     SEND = "send"
-    RECOVER = "look"
+    RECOVER = "recover"
 
 
 @dataclass(slots=True)
@@ -104,7 +104,8 @@ class StepOutcome:
 def advance(operation_id: int, *, clock: Clock) -> datetime | None:
     """Take the next step of an operation; returns when the one after it is due, None when there is none.
 
-    Safe to call at any time and from many workers: who comes too early or second does nothing.
+    Safe to call at any time and from many workers: a call that is too early, or the second of two, does
+    nothing.
     """
     claim = _claim(operation_id, clock())
     if claim is None:
@@ -128,7 +129,7 @@ def _claim(operation_id: int, now: datetime) -> Claim | None:
     if operation.state == OperationState.PENDING:
         return _claim_sending(operation, now)
     if operation.state == OperationState.SENT:
-        # Whoever sent it did not come back.
+        # The worker that sent it did not come back.
         operation.state = OperationState.UNKNOWN
         operation.error_code, operation.error = "answer_lost", ""
         record(operation, OperationState.SENT, now=now, detail="answer_lost")
@@ -153,7 +154,7 @@ def _claim_sending(operation: LoyaltyOperation, now: datetime) -> Claim | None:
 
 
 def sendable_since(operation: LoyaltyOperation) -> datetime:
-    """Return when the last operation that was sent before this one ended, or when this one was asked for.
+    """Return when the last operation that was sent before this one ended, or when this one was requested.
 
     What ended unsent kept nobody waiting: it could not be sent for the same reason.
     """
@@ -168,7 +169,7 @@ def _lease(operation: LoyaltyOperation, until: datetime) -> None:
     Whoever dies with it must not keep the wallet waiting for the next sweep.
     """
     operation.next_attempt_at = until
-    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=until)
+    jobs.call_worker(operation.pk, until)
 
 
 def _holds(claim: Claim, operation: LoyaltyOperation) -> bool:
@@ -186,7 +187,7 @@ def _begin(claim: Claim, clock: Clock) -> None:
     """Write down, right before the call, that it may have been made.
 
     Raises:
-        _Overtaken: the call must not be made.
+        LeaseLost: the call must not be made.
     """
     operation = lock_operation(claim.operation.pk)
     now = clock()
@@ -246,7 +247,7 @@ def _not_sent(operation: LoyaltyOperation, error: IikoError) -> StepOutcome:
 
 
 def _refused(claim: Claim, code: str, text: str) -> StepOutcome:
-    """A refusal is final, but of a second release it may mean that the first was carried out."""
+    """Judge a refusal: it is final, but for a second release it may mean that the first was carried out."""
     if claim.operation.sends - claim.is_begun > 0:
         return StepOutcome(OperationState.UNKNOWN, LOOK_PAUSES[0], "refused", text)
     return StepOutcome(OperationState.REJECTED, None, code, text)
@@ -275,7 +276,7 @@ def _order_is_cancelled_or_refused(operation: LoyaltyOperation) -> bool:
 
 
 def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> StepOutcome | None:
-    """No other operation of the wallet is under way: what iiko says now can be spent."""
+    """Check the balance that iiko has now; no other operation of the wallet is under way."""
     read_at = clock()
     customer = operation.wallet.customer
     guest = client.guest(organization_id=operation.organization_id, id=customer.iiko_id)
@@ -290,7 +291,7 @@ def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock
 
 
 def _keep_baseline(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> None:
-    """Remember where the guest's transactions end: the one of a release bears no mark of ours."""
+    """Store where the guest's transactions end: the one of a release has no marker."""
     revisions = [one.revision for one in _transactions(client, operation, clock)]
     operation.baseline_revision = max(revisions, default=0)
     LoyaltyOperation.objects.filter(pk=operation.pk, baseline_revision__isnull=True).update(
@@ -360,7 +361,7 @@ _CALLS: dict[OperationKind, Callable[[IikoClient, LoyaltyOperation], str]] = {
 }
 
 
-# --- looking -----------------------------------------------------------------------------------------
+# --- recovering --------------------------------------------------------------------------------------
 
 
 def _recover(operation: LoyaltyOperation, clock: Clock) -> StepOutcome:
@@ -377,7 +378,8 @@ def _recover(operation: LoyaltyOperation, clock: Clock) -> StepOutcome:
             return StepOutcome(
                 OperationState.CONFIRMED,
                 confirmed_by="transaction",
-                transaction_id=_id_for(operation, one.id),
+                # A hold keeps our own id, by which iiko releases it.
+                transaction_id=operation.transaction_id or one.id,
             )
     if mine:
         return StepOutcome(OperationState.EXPIRED, None, "other_sum", str(mine[0].sum))
@@ -392,11 +394,6 @@ def _absent(operation: LoyaltyOperation) -> StepOutcome:
     if operation.kind == OperationKind.CANCEL_HOLD:
         return StepOutcome(OperationState.PENDING, timedelta(), "answer_lost")
     return StepOutcome(OperationState.EXPIRED, None, "not_done")
-
-
-def _id_for(operation: LoyaltyOperation, found_id: str) -> str:
-    """A hold goes by the id we gave it, under which iiko releases it."""
-    return operation.transaction_id or found_id
 
 
 def _transactions(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Iterator[Transaction]:
@@ -440,7 +437,7 @@ def look_pause(operation: LoyaltyOperation, now: datetime) -> timedelta:
 def _record(claim: Claim, outcome: StepOutcome, now: datetime) -> datetime | None:
     operation = lock_operation(claim.operation.pk)
     if operation is None or not _may_record(claim, outcome, operation):
-        return None  # taken for dead meanwhile, and another was faster
+        return None  # its lease was lost meanwhile, and another worker was faster
     if claim.is_begun and not outcome.was_sent:
         operation.sends -= 1
         operation.sent_at = operation.sent_at if operation.sends else None
@@ -455,7 +452,7 @@ def _record(claim: Claim, outcome: StepOutcome, now: datetime) -> datetime | Non
             transaction_id=outcome.transaction_id,
         )
         if outcome.state == OperationState.CONFIRMED:
-            balance_moved.send(LoyaltyOperation, customer_id=operation.wallet.customer_id)
+            jobs.read_balances(operation.wallet.customer_id)
         return None
     _go_on(operation, outcome, now)
     return operation.next_attempt_at
@@ -483,10 +480,10 @@ def _go_on(operation: LoyaltyOperation, outcome: StepOutcome, now: datetime) -> 
     before = (operation.state, operation.error_code)
     operation.state = outcome.state
     operation.error_code, operation.error = outcome.code[:100], outcome.error
-    operation.next_attempt_at = now + (outcome.wait or timedelta())
+    operation.next_attempt_at = due_at = now + (outcome.wait or timedelta())
     if outcome.state == OperationState.PENDING:
         operation.poll_count += 1
     operation.save()
     if (outcome.state, operation.error_code) != before:
         record(operation, before[0], now=now, detail=detail_of(outcome.code, outcome.error))
-    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=operation.next_attempt_at)
+    jobs.call_worker(operation.pk, due_at)

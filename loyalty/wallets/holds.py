@@ -1,4 +1,4 @@
-"""Money put aside for an order goes back when the order comes to nothing."""
+"""Release holds of orders that were cancelled or refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import structlog
 
 from core.errors import HubError
 from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationState, cancelled_or_refused
-from loyalty.signals import holds_orphaned
+from loyalty.wallets import jobs
 from loyalty.wallets.submission import request_cancel_hold
 from orders.actions.discount.replacement import reissues
 from orders.commands.submission import Requester
@@ -24,50 +24,50 @@ _MOST_AT_ONCE = 500
 
 
 def notice_orders(order_ids: Collection[int]) -> None:
-    """Call a worker for those of these orders that came to nothing while money is held for them.
+    """Call a worker for those of these orders that were cancelled or refused while money is held for them.
 
     It locks nothing: whoever changes orders holds locks on them that a release would wait for.
     """
     orphaned = _orphaned(LoyaltyOperation.objects.open_holds().filter(order_id__in=order_ids))
     for order_id in sorted(set(orphaned.values_list("order_id", flat=True))):
-        holds_orphaned.send(LoyaltyOperation, order_id=order_id)
+        jobs.release_holds(order_id)
 
 
 def release_of_orders(order_ids: Collection[int], *, now: datetime) -> int:
-    """Ask for the release of what is held for those of these orders that came to nothing."""
+    """Request the release of what is held for those of these orders that were cancelled or refused."""
     return _release(LoyaltyOperation.objects.open_holds().filter(order_id__in=order_ids), now)
 
 
 def release_orphaned(*, now: datetime) -> int:
-    """The same for all orders: what a release that failed, or a message that was missed, left behind."""
+    """Request it for all orders: what a failed release or a missed message left behind."""
     holds = LoyaltyOperation.objects.open_holds().filter(created_at__gte=now - _LOOK_BACK)
     return _release(holds, now)
 
 
 def _release(holds: LoyaltyOperationQuerySet, now: datetime) -> int:
-    asked = 0
+    requested = 0
     # The newest first: what needs attention must not stand in the way of the others.
     orphaned = _orphaned(holds).order_by("-id")
     for hold in orphaned.select_related("order")[:_MOST_AT_ONCE]:
         if _is_due(hold, now):
-            asked += _ask(hold, now)
-    return asked
+            requested += _request_release(hold, now)
+    return requested
 
 
 def _orphaned(holds: LoyaltyOperationQuerySet) -> LoyaltyOperationQuerySet:
-    """Those whose order came to nothing and whose guest gets no other for it (docs/adr/0007)."""
+    """Filter holds whose order was cancelled or refused and has no replacement (docs/adr/0007)."""
     return holds.filter(cancelled_or_refused("order__")).exclude(order_id__in=reissues().values("order_id"))
 
 
 def hand_over(*, old_id: int, new_id: int) -> None:
-    """Money put aside for an order is put aside for the one made in its place."""
+    """Move the holds of an order to its replacement."""
     LoyaltyOperation.objects.open_holds().filter(order_id=old_id).update(order_id=new_id)
 
 
 def _is_due(hold: LoyaltyOperation, now: datetime) -> bool:
-    """After a failure wait 1, 2, 4… minutes, an hour at most.
+    """Whether to request the release now: after a failure wait 1, 2, 4… minutes, an hour at most.
 
-    After ten, or where somebody called a release off, it needs attention.
+    After ten, or where somebody cancelled a release, it needs attention.
     """
     tries = list(hold.releases.order_by("-id").values_list("state", "finished_at")[:_MOST_TRIES])
     if not tries:
@@ -80,7 +80,7 @@ def _is_due(hold: LoyaltyOperation, now: datetime) -> bool:
     return bool(now - finished_at >= min(timedelta(minutes=2 ** (len(tries) - 1)), timedelta(hours=1)))
 
 
-def _ask(hold: LoyaltyOperation, now: datetime) -> int:
+def _request_release(hold: LoyaltyOperation, now: datetime) -> int:
     try:
         request_cancel_hold(transaction_id=hold.transaction_id, by=HUB, now=now, comment=str(hold.order))
     except HubError as error:

@@ -1,4 +1,4 @@
-"""Every step of an operation is written down, and its end calls the next one of the wallet."""
+"""Record every step of an operation; its end calls a worker for the next one of the wallet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from core.advisory_locks import AdvisoryLock, acquire
 from loyalty.failure_texts import detail_of
 from loyalty.models import LoyaltyOperation, OperationState, OperationStep, Wallet
-from loyalty.signals import operation_due
+from loyalty.wallets import jobs
 
 
 def lock_wallet(wallet_id: int) -> Wallet:
@@ -74,4 +74,4 @@ def finish(  # noqa: PLR0913  # all but two are named
         LoyaltyOperation.objects.filter(pk=operation.hold_id).update(released_at=now)
     following = LoyaltyOperation.objects.of_wallet(operation.wallet).filter(state=OperationState.PENDING)
     if (after := following.order_by("id").first()) is not None:
-        operation_due.send(LoyaltyOperation, operation_id=after.pk, at=now)
+        jobs.call_worker(after.pk, now)

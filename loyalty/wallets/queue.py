@@ -26,14 +26,14 @@ class Wait:
     reason: str
     """Why the first one is not over: one of the codes above, or of what keeps it from being sent."""
     since: datetime
-    """When the first one was sent, or asked for where it was not."""
+    """When the first one was sent, or requested where it was not."""
     next_step_at: datetime | None
     look_every: timedelta | None
     """How far apart the looks for the first one are, where its answer was lost."""
     settled_by: datetime | None
     """When the outcome of the first one counts as known at the latest; None where nobody can say."""
     is_late: bool
-    """Whether iiko could not be asked in time what became of the first one."""
+    """Whether iiko could not be read in time for the outcome of the first one."""
 
     @property
     def is_guessed(self) -> bool:
@@ -42,7 +42,7 @@ class Wait:
 
 
 def waits_of(operations: Iterable[LoyaltyOperation], *, now: datetime) -> dict[int, Wait]:
-    """Tell by primary key what those that are not over wait for, in one query."""
+    """Return by primary key what those that are not over wait for, in one query."""
     waiting = [operation for operation in operations if not operation.is_final]
     queues = _queues(waiting) if waiting else {}
     waits = {}
@@ -58,7 +58,7 @@ def wait_of(operation: LoyaltyOperation, *, now: datetime) -> Wait | None:
 
 
 def _queues(waiting: list[LoyaltyOperation]) -> dict[tuple[str, str], list[LoyaltyOperation]]:
-    """What is not over, by iiko's wallet, the oldest first."""
+    """Return what is not over, by iiko's wallet, the oldest first."""
     customers, wallets = zip(*map(_wallet_of, waiting), strict=True)
     rows = LoyaltyOperation.objects.open().filter(
         wallet__iiko_id__in=set(wallets), wallet__customer__iiko_id__in=set(customers)
@@ -96,7 +96,7 @@ def _reason(first: LoyaltyOperation) -> str:
 
 def _settled_by(first: LoyaltyOperation, *, is_late: bool) -> datetime | None:
     if first.state == OperationState.PENDING or first.kind == OperationKind.CANCEL_HOLD:
-        return None  # a release that left no trace is sent again
+        return None  # a release that iiko does not show is sent again
     if is_late:
         return (first.sent_at or first.created_at) + FOLLOW_FOR
     return absent_at(first)

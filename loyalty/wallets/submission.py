@@ -1,6 +1,6 @@
-"""What people and programs ask of a wallet: checked, written down, handed to a worker.
+"""Requests of wallet operations: checked, stored, given to a worker.
 
-No money moves here. iiko is asked for the balance before anything is locked, and the worker asks it
+No money moves here. The balance is read from iiko before anything is locked, and the worker reads it
 again before it sends: no other operation of the wallet is under way then.
 """
 
@@ -36,10 +36,10 @@ from loyalty.models import (
     OperationState,
     Wallet,
 )
-from loyalty.signals import operation_due
+from loyalty.wallets import jobs
 from loyalty.wallets.customers import read_customer
 from loyalty.wallets.ledger_transitions import finish, lock_operation, lock_wallet, record
-from loyalty.wallets.markers import MARK, new_marker
+from loyalty.wallets.markers import PREFIX, new_marker
 from orders.commands.submission import Requester
 from orders.models.order import Order
 from organizations.connection.clients import credentials_of, login_of
@@ -68,47 +68,34 @@ class TransferRequest:
 # --- the actions -------------------------------------------------------------------------------------
 
 
-def request_topup(*, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
-    """Ask for money to be added to a wallet; raises as ``request`` does."""
-    return request(OperationKind.TOPUP, asked=asked, by=by, now=now)
+def request(
+    kind: OperationKind, *, transfer: TransferRequest, by: Requester, now: datetime
+) -> LoyaltyOperation:
+    """Store an operation; raises as ``prepare`` and what it returns do."""
+    return prepare(kind, transfer=transfer, by=by, now=now)()
 
 
-def request_withdrawal(*, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
-    """Ask for money to be taken from a wallet; raises as ``request`` does."""
-    return request(OperationKind.WITHDRAW, asked=asked, by=by, now=now)
-
-
-def request_hold(*, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
-    """Ask for money to be put aside, released once the order is cancelled; raises as ``request`` does."""
-    return request(OperationKind.HOLD, asked=asked, by=by, now=now)
-
-
-def request(kind: OperationKind, *, asked: TransferRequest, by: Requester, now: datetime) -> LoyaltyOperation:
-    """Write an operation down; raises as ``prepare`` and what it returns do."""
-    return prepare(kind, asked=asked, by=by, now=now)()
-
-
-def prepare(kind: OperationKind, *, asked: TransferRequest, by: Requester, now: datetime) -> Write:
-    """Ask iiko for guest and balance (not inside a transaction); what is returned writes the operation.
+def prepare(kind: OperationKind, *, transfer: TransferRequest, by: Requester, now: datetime) -> Write:
+    """Read guest and balance from iiko (not inside a transaction); what is returned stores the operation.
 
     Raises:
         UnknownCustomer, UnknownWallet, NotPossible, BadRequest, LoyaltyNotProvisioned, IikoRefused,
         IikoUnreachable: nothing was stored. The same two, ``NotPossible`` and ``BadRequest``, on writing.
     """
-    _check_link(asked.organization)
-    _check_words(asked)
-    _check_limit_of_one(asked)
-    wallet, is_live = _wallet(kind, asked, by, now)
+    _check_link(transfer.organization)
+    _check_words(transfer)
+    _check_limit_of_one(transfer)
+    wallet, is_live = _wallet(kind, transfer, by, now)
     _check_kind(wallet)
 
     @transaction.atomic
     def write() -> LoyaltyOperation:
         locked = lock_wallet(wallet.pk)
-        order = _order(kind, asked)
-        _check_limit_of_day(kind, asked, locked, now)
+        order = _order(kind, transfer)
+        _check_limit_of_day(kind, transfer, locked, now)
         if kind in SPENDING and is_live:
-            _check_balance(asked, locked)
-        return _write(kind, asked, locked, order, by, now)
+            _check_balance(transfer, locked)
+        return _write(kind, transfer, locked, order, by, now)
 
     return write
 
@@ -121,7 +108,7 @@ def request_cancel_hold(
     comment: str = "",
     may_see: Q | None = None,
 ) -> LoyaltyOperation:
-    """Ask for a hold to be given back; ``may_see`` narrows which operations the caller knows of.
+    """Request the release of a hold; ``may_see`` limits which operations the caller knows of.
 
     Raises:
         UnknownHold, NotPossible: nothing was stored.
@@ -134,17 +121,17 @@ def request_cancel_hold(
     with transaction.atomic():
         hold = lock_operation(found.pk) or found
         _check_releasable(hold)
-        asked = TransferRequest(
+        transfer = TransferRequest(
             hold.organization, "", "", MinorUnits(hold.amount_minor), comment[:LONGEST_COMMENT], hold.order_id
         )
-        return _write(OperationKind.CANCEL_HOLD, asked, hold.wallet, hold.order, by, now, hold=hold)
+        return _write(OperationKind.CANCEL_HOLD, transfer, hold.wallet, hold.order, by, now, hold=hold)
 
 
 @transaction.atomic
 def cancel(operation_id: int, *, by: Requester, now: datetime, comment: str = "") -> LoyaltyOperation:
-    """Call an operation off that was not sent yet. Of one that was called off already nothing changes.
+    """Cancel an operation that was not sent yet; one that is cancelled already stays as it is.
 
-    A worker that has it in hand and did not send it yet sends it no more.
+    A worker that holds it and did not send it yet sends it no more.
 
     Raises:
         UnknownOperation, NotPossible: nothing was changed.
@@ -171,13 +158,13 @@ def _check_link(organization: Organization) -> None:
     credentials_of(login_of(organization))
 
 
-def _check_words(asked: TransferRequest) -> None:
-    _check_length(asked.comment)
-    if MARK in asked.comment:
-        raise BadRequest("comment_reserved", _("The reason must not contain “%s”.") % MARK)
-    if asked.amount_minor <= 0:
+def _check_words(transfer: TransferRequest) -> None:
+    _check_length(transfer.comment)
+    if PREFIX in transfer.comment:
+        raise BadRequest("comment_reserved", _("The reason must not contain “%s”.") % PREFIX)
+    if transfer.amount_minor <= 0:
         raise BadRequest("amount_not_positive", _("The amount must be more than 0."))
-    if asked.amount_minor > _LARGEST_MINOR:
+    if transfer.amount_minor > _LARGEST_MINOR:
         raise BadRequest("amount_too_large", _("The amount is larger than any wallet's."))
 
 
@@ -186,27 +173,29 @@ def _check_length(comment: str) -> None:
         raise BadRequest("comment_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
 
 
-def _wallet(kind: OperationKind, asked: TransferRequest, by: Requester, now: datetime) -> tuple[Wallet, bool]:
+def _wallet(
+    kind: OperationKind, transfer: TransferRequest, by: Requester, now: datetime
+) -> tuple[Wallet, bool]:
     """Return the wallet and whether its balance was read just now."""
     known = Wallet.objects.filter(
-        customer__organization=asked.organization,
-        customer__iiko_id=searchable_id(asked.customer_id),
-        iiko_id=searchable_id(asked.wallet_id),
+        customer__organization=transfer.organization,
+        customer__iiko_id=searchable_id(transfer.customer_id),
+        iiko_id=searchable_id(transfer.wallet_id),
     ).first()
     if known is not None and kind not in SPENDING and not known.why_not_moved:
         return known, False
     try:
         customer = read_customer(
-            organization=asked.organization,
-            customer_id=asked.customer_id,
+            organization=transfer.organization,
+            customer_id=transfer.customer_id,
             requested_by=by.name,
             now=now,
         )
     except IikoUnreachable:
         if known is None:
             raise
-        return known, False  # the worker asks again before it sends
-    wallet = customer.wallets.filter(iiko_id=searchable_id(asked.wallet_id)).first()
+        return known, False  # the worker reads it again before it sends
+    wallet = customer.wallets.filter(iiko_id=searchable_id(transfer.wallet_id)).first()
     if wallet is None:
         raise UnknownWallet(_("This guest has no such wallet."))
     return wallet, True
@@ -217,20 +206,20 @@ def _check_kind(wallet: Wallet) -> None:
         raise NotPossible(code, explain(code, ""))
 
 
-def _order(kind: OperationKind, asked: TransferRequest) -> Order | None:
-    if asked.order_id is None:
+def _order(kind: OperationKind, transfer: TransferRequest) -> Order | None:
+    if transfer.order_id is None:
         return None
-    order = Order.objects.filter(pk=asked.order_id, organization=asked.organization).first()
+    order = Order.objects.filter(pk=transfer.order_id, organization=transfer.organization).first()
     if order is None:
-        raise BadRequest("unknown_order", _("%s has no order with this id.") % asked.organization.name)
+        raise BadRequest("unknown_order", _("%s has no order with this id.") % transfer.organization.name)
     if kind == OperationKind.HOLD and not order.is_open:
         raise NotPossible("order_over", _("This order is over; nothing can be held for it."))
     return order
 
 
-def _check_limit_of_one(asked: TransferRequest) -> None:
+def _check_limit_of_one(transfer: TransferRequest) -> None:
     most = settings.LOYALTY_MAX_OPERATION_MINOR
-    if most and asked.amount_minor > most:
+    if most and transfer.amount_minor > most:
         raise NotPossible(
             "limit_operation",
             _("At most %(most)s may be moved at once. (LOYALTY_MAX_OPERATION)")
@@ -238,15 +227,17 @@ def _check_limit_of_one(asked: TransferRequest) -> None:
         )
 
 
-def _check_limit_of_day(kind: OperationKind, asked: TransferRequest, wallet: Wallet, now: datetime) -> None:
-    """In and out of a wallet are limited apart, by the day of the restaurant."""
+def _check_limit_of_day(
+    kind: OperationKind, transfer: TransferRequest, wallet: Wallet, now: datetime
+) -> None:
+    """Check the limit of a day of the restaurant; in and out of a wallet have a limit each."""
     most = settings.LOYALTY_MAX_DAY_MINOR
     if not most:
         return
-    begin = now.astimezone(asked.organization.zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+    begin = now.astimezone(transfer.organization.zone()).replace(hour=0, minute=0, second=0, microsecond=0)
     kinds = SPENDING if kind in SPENDING else (kind,)
     today = LoyaltyOperation.objects.counted().of_wallet(wallet).filter(kind__in=kinds, created_at__gte=begin)
-    if (moved := today.total_minor()) + asked.amount_minor > most:
+    if (moved := today.total_minor()) + transfer.amount_minor > most:
         raise NotPossible(
             "limit_day",
             _("At most %(most)s may be moved in a day, %(moved)s are already. (LOYALTY_MAX_DAY)")
@@ -254,14 +245,14 @@ def _check_limit_of_day(kind: OperationKind, asked: TransferRequest, wallet: Wal
         )
 
 
-def _check_balance(asked: TransferRequest, wallet: Wallet) -> None:
-    """What is under way, or ended after the balance was read, may not be in it yet."""
+def _check_balance(transfer: TransferRequest, wallet: Wallet) -> None:
+    """Check the balance without what may not be in it yet: what is under way, or ended since the read."""
     moving = LoyaltyOperation.objects.spending().of_wallet(wallet)
     is_under_way = Q(finished_at__isnull=True)
     ended_since = Q(state=OperationState.CONFIRMED, finished_at__gte=wallet.read_at)
     reserved = moving.filter(is_under_way | ended_since).total_minor()
     balance = wallet.balance_minor
-    if balance is None or asked.amount_minor <= balance - reserved:
+    if balance is None or transfer.amount_minor <= balance - reserved:
         return
     raise _insufficient(balance, reserved)
 
@@ -272,7 +263,7 @@ def _insufficient(balance_minor: int, reserved_minor: int) -> NotPossible:
         return NotPossible("insufficient_balance", explain("insufficient_balance", balance))
     return NotPossible(
         "insufficient_balance",
-        _("The wallet holds %(balance)s, of which %(reserved)s are spoken for by operations under way.")
+        _("The wallet holds %(balance)s, of which %(reserved)s are reserved by operations under way.")
         % {"balance": balance, "reserved": to_major(MinorUnits(reserved_minor))},
     )
 
@@ -285,7 +276,7 @@ def _check_releasable(hold: LoyaltyOperation) -> None:
             "hold_not_done", _("This hold is not in force: its state is “%s”.") % hold.get_state_display()
         )
     if LoyaltyOperation.objects.open().filter(hold=hold).exists():
-        raise NotPossible("already_asked", _("The release was asked for already and is not over yet."))
+        raise NotPossible("already_asked", _("The release was requested already and is not over yet."))
 
 
 def _check_unsent(operation: LoyaltyOperation) -> None:
@@ -309,7 +300,7 @@ def _check_unsent(operation: LoyaltyOperation) -> None:
 
 def _write(
     kind: OperationKind,
-    asked: TransferRequest,
+    transfer: TransferRequest,
     wallet: Wallet,
     order: Order | None,
     by: Requester,
@@ -317,11 +308,11 @@ def _write(
     hold: LoyaltyOperation | None = None,
 ) -> LoyaltyOperation:
     operation = LoyaltyOperation.objects.create(
-        organization=asked.organization,
+        organization=transfer.organization,
         wallet=wallet,
         kind=kind,
-        amount_minor=asked.amount_minor,
-        comment=asked.comment.strip(),
+        amount_minor=transfer.amount_minor,
+        comment=transfer.comment.strip(),
         order=order,
         hold=hold,
         marker=new_marker(),
@@ -331,5 +322,5 @@ def _write(
         created_at=now,
     )
     record(operation, "", now=now, actor=by.name)
-    operation_due.send(LoyaltyOperation, operation_id=operation.pk, at=now)
+    jobs.call_worker(operation.pk, now)
     return operation

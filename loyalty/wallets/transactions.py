@@ -1,4 +1,4 @@
-"""Finding an operation again among what iiko says moved in a guest's wallets."""
+"""Find an operation among the transactions of a guest's wallets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from iiko_client.endpoints.loyalty import LARGEST_PAGE
 from iiko_client.models.loyalty import Transaction
 from iiko_client.units import MinorUnits, to_major
 from loyalty.models import LoyaltyOperation, OperationKind
-from loyalty.wallets.markers import MARK
+from loyalty.wallets.markers import PREFIX
 
 CLOCK_SKEW = timedelta(days=1)
 """Our clock may be wrong by so much, as one that keeps local time for UTC; more is only a longer list."""
@@ -31,8 +31,8 @@ def transactions_of(
     """Give a guest's transactions since a moment, each once.
 
     Raises:
-        IikoError: iiko could not be asked.
-        TooManyTransactions: so many that reading was abandoned.
+        IikoError: iiko could not be read.
+        TooManyTransactions: so many that reading was stopped.
     """
     seen: set[str] = set()
     for number in range(_MOST_PAGES):
@@ -57,23 +57,20 @@ def transactions_of(
 
 
 def is_of(found: Transaction, operation: LoyaltyOperation) -> bool:
-    """Whether a transaction of the wallet, in the right direction, bears the operation's mark or id.
+    """Whether a transaction of the wallet, in the right direction, has the operation's marker or id.
 
-    What undoes it may bear its comment too.
+    What reverses it may have its comment too.
     """
-    if operation.kind == OperationKind.CANCEL_HOLD or not _is_in_wallet(found, operation):
+    is_elsewhere = found.wallet_id not in (operation.wallet.iiko_id, None)
+    if operation.kind == OperationKind.CANCEL_HOLD or is_elsewhere:
         return False
     is_named = operation.kind == OperationKind.HOLD and found.id == operation.transaction_id
     is_marked = operation.marker in (found.comment or "")
     return (is_named or is_marked) and _rise(found) in (operation.kind == OperationKind.TOPUP, None)
 
 
-def _is_in_wallet(found: Transaction, operation: LoyaltyOperation) -> bool:
-    return found.wallet_id in (operation.wallet.iiko_id, None)
-
-
 def _rise(found: Transaction) -> bool | None:
-    """Whether a transaction added to the wallet; None where it does not tell."""
+    """Whether a transaction added to the wallet; None where it does not show it."""
     before, after = found.balance_before, found.balance_after
     return None if before is None or after is None or before == after else after > before
 
@@ -89,7 +86,7 @@ def is_sum_of(found: Transaction, operation: LoyaltyOperation) -> bool:
 
 
 def may_be_release(found: Transaction, operation: LoyaltyOperation) -> bool:
-    """Whether a transaction can be the release of a hold: it bears no mark, so all else must agree.
+    """Whether a transaction can be the release of a hold: it has no marker, so all else must agree.
 
     What the POS moved for an order is none. To miss the true one costs no more than sending the release
     again.
@@ -102,7 +99,7 @@ def may_be_release(found: Transaction, operation: LoyaltyOperation) -> bool:
         and found.wallet_id == operation.wallet.iiko_id
         and found.order_number is None
         and found.pos_order_id is None
-        and MARK not in (found.comment or "")
+        and PREFIX not in (found.comment or "")
         and (hold is None or found.id != hold.transaction_id)
         and is_sum_of(found, operation)
     )

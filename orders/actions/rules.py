@@ -289,18 +289,12 @@ def check_courier_off(subject: Subject) -> None:
     pos_from(*DRIVER_FROM)(subject)
 
 
-def check_discount(subject: Subject, *, reissue: bool, has_drafts: bool) -> None:
-    """Raise why no discount can be given.
-
-    ``reissue``: the order may be reissued. ``has_drafts``: the restaurant uses drafts, so a draft of this
-    order may be changed; whether there is one iiko is asked later.
+def check_discount(subject: Subject, *, reissue: bool) -> None:
+    """Raise why no discount can be given; ``reissue``: the order may be reissued.
 
     Raises:
         NotAllowed: with a stable code, the reason and what to do instead.
     """
-    if has_drafts and not reissue:
-        _run((is_served, exists, has_ids, is_unfinished, is_known_to_iiko, is_delivery), subject)
-        return
     _run(ALWAYS, subject)
     (can_be_reissued if reissue else _only_by_reissue)(subject)
 
@@ -343,7 +337,7 @@ def _assessment_of_discount(subject: Subject) -> dict[str, Any]:
             "cancelled."
         )
         return outcome | {"code": "needs_reissue", "reason": words}
-    return _assessment(check_discount, subject, reissue=False, has_drafts=False)
+    return _assessment(check_discount, subject, reissue=False)
 
 
 def _assessment(judge: Callable[..., None], *what: Any, **options: bool) -> dict[str, Any]:

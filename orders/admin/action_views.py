@@ -1,6 +1,6 @@
-"""Asking iiko from the admin: a form for one order, a form for many, and what became of each.
+"""Requesting actions in the admin: a form for one order, a form for many, and the outcome of each.
 
-Nothing happens on GET. A form sent twice asks once: its key and content name the command.
+Nothing happens on GET. A form sent twice requests once: its key and content name the command.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from orders.actions.rules import check, subject_of
 from orders.admin.command_display import TITLES, reason_text, refusal_text
 from orders.admin.command_panel import command_row
 from orders.admin.display import badges, courier_text, restaurant_text
-from orders.admin.forms import FORMS, ActForm, StatusForm
+from orders.admin.forms import FORMS, ActionForm, StatusForm
 from orders.commands.acknowledge import acknowledge_refusal
 from orders.commands.idempotency import once
 from orders.commands.submission import Requester
 from orders.errors import NotAllowed, UnknownOrder
 from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import Order
-from orders.permissions import may_ask, may_ask_any, sees_commands
+from orders.permissions import may_request, may_request_any, sees_commands
 
 AT_ONCE = 100
-"""Orders of one bulk action: each is a command that somebody will look after."""
+"""Orders of one bulk action: each is a command that somebody will check."""
 
 RUNS_KEPT = 5
 _ONE_BY_ONE = (CommandKind.UPDATE_PAYMENT, CommandKind.APPLY_DISCOUNT)
 _RUNS = "orders.acted"
-"""Where a session keeps what came of the last bulk actions."""
+"""Where a session keeps the commands of the last bulk actions."""
 
 
 def requester_of(request: HttpRequest) -> Requester:
@@ -49,7 +49,7 @@ def requester_of(request: HttpRequest) -> Requester:
     return Requester(user.get_username(), f"user:{user.pk}", user)
 
 
-def asked_once(request: HttpRequest, form: ActForm, order: Order) -> tuple[OrderCommand, bool]:
+def requested_once(request: HttpRequest, form: ActionForm, order: Order) -> tuple[OrderCommand, bool]:
     """Store the command of a valid form for an order; a repeat returns the first command and False.
 
     Raises:
@@ -66,7 +66,7 @@ def asked_once(request: HttpRequest, form: ActForm, order: Order) -> tuple[Order
     )
 
 
-class Acting:
+class ActionViews:
     """The actions on orders, mixed into their admin."""
 
     admin_site: Any
@@ -76,13 +76,13 @@ class Acting:
     # Django looks for these by the names in ``permissions`` of an action.
 
     def has_ask_status_permission(self, request: HttpRequest) -> bool:
-        return may_ask(request.user, CommandKind.UPDATE_STATUS)
+        return may_request(request.user, CommandKind.UPDATE_STATUS)
 
     def has_ask_courier_permission(self, request: HttpRequest) -> bool:
-        return may_ask(request.user, CommandKind.ASSIGN_COURIER)
+        return may_request(request.user, CommandKind.ASSIGN_COURIER)
 
     def has_ask_cancel_permission(self, request: HttpRequest) -> bool:
-        return may_ask(request.user, CommandKind.CANCEL)
+        return may_request(request.user, CommandKind.CANCEL)
 
     @admin.action(description=_("Assign a courier"), permissions=["ask_courier"])
     def assign_courier(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
@@ -96,19 +96,19 @@ class Acting:
     def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
         return self._choose(request, "cancel", queryset)
 
-    def has_see_to_permission(self, request: HttpRequest) -> bool:
-        return may_ask_any(request.user)
+    def has_acknowledge_permission(self, request: HttpRequest) -> bool:
+        return may_request_any(request.user)
 
-    @admin.action(description=_("Not accepted: I have seen to it"), permissions=["see_to"])
+    @admin.action(description=_("Acknowledge refusals"), permissions=["acknowledge"])
     def acknowledge_refusals(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         refused = queryset.filter(pk__in=Order.objects.refused().values("pk")).order_by("id")
         chosen = refused.values_list("pk", flat=True)[:AT_ONCE]
         by, now = request.user.get_username(), db_clock.now()
-        tell_seen_to(request, [acknowledge_refusal(order_id=pk, by=by, now=now) for pk in chosen])
+        report_acknowledged(request, [acknowledge_refusal(order_id=pk, by=by, now=now) for pk in chosen])
 
-    def seen_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
-        """On POST note that somebody has seen to an order that the POS did not take."""
-        if not may_ask_any(request.user):
+    def acknowledge_view(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """On POST acknowledge an order that the POS did not take."""
+        if not may_request_any(request.user):
             raise PermissionDenied
         if request.method == "POST":
             try:
@@ -121,42 +121,42 @@ class Acting:
             keep_filters(request, reverse("admin:orders_order_change", args=[order_id]))
         )
 
-    def acting_urls(self) -> list[URLPattern]:
+    def action_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
-            path("<int:order_id>/seen/", view(self.seen_view), name="orders_order_seen"),
-            path("<int:order_id>/ask/<slug:act>/", view(self.ask_view), name="orders_order_ask"),
-            path("ask/<slug:act>/", view(self.ask_many_view), name="orders_order_ask_many"),
+            path("<int:order_id>/seen/", view(self.acknowledge_view), name="orders_order_seen"),
+            path("<int:order_id>/ask/<slug:slug>/", view(self.ask_view), name="orders_order_ask"),
+            path("ask/<slug:slug>/", view(self.ask_many_view), name="orders_order_ask_many"),
             path("asked/<uuid:run>/", view(self.asked_view), name="orders_order_asked"),
         ]
 
     # --- one order -------------------------------------------------------------------------------------
 
-    def ask_view(self, request: HttpRequest, order_id: int, act: str) -> HttpResponse:
-        """Show the form on GET, ask on POST."""
-        form_class = self._permitted(request, act)
+    def ask_view(self, request: HttpRequest, order_id: int, slug: str) -> HttpResponse:
+        """Show the form on GET, store the command on POST."""
+        form_class = self._permitted(request, slug)
         order = Order.objects.select_related("organization").filter(pk=order_id).first()
         if order is None:
             raise Http404
         form = form_class([order], request.POST if request.method == "POST" else None)
         if form.is_bound and form.is_valid():
             try:
-                command, is_new = asked_once(request, form, order)
+                command, is_new = requested_once(request, form, order)
             except HubError as error:
                 form.add_error(None, refusal_text(error))
             else:
-                url = asked_url(command, "" if is_new else "repeat")
+                url = requested_url(command, "" if is_new else "repeat")
                 return HttpResponseRedirect(keep_filters(request, url))
         return self._form_page(request, form, refused="" if form.is_bound else _why_not(form, order))
 
-    def _permitted(self, request: HttpRequest, act: str) -> type[ActForm]:
-        if act not in FORMS:
+    def _permitted(self, request: HttpRequest, slug: str) -> type[ActionForm]:
+        if slug not in FORMS:
             raise Http404
-        if not may_ask(request.user, FORMS[act].kind):
+        if not may_request(request.user, FORMS[slug].kind):
             raise PermissionDenied
-        return FORMS[act]
+        return FORMS[slug]
 
-    def _form_page(self, request: HttpRequest, form: ActForm, *, refused: str = "") -> TemplateResponse:
+    def _form_page(self, request: HttpRequest, form: ActionForm, *, refused: str = "") -> TemplateResponse:
         order = form.first
         context = {
             "title": TITLES[form.kind],
@@ -164,7 +164,7 @@ class Acting:
             "form": form,
             "form_template": f"admin/orders/order/ask_{form.kind.value}.html",
             "refused": refused,
-            "rows": _asked_rows(form),
+            "rows": _form_rows(form),
             "headline": [] if form.is_bulk else _headline(order),
             "badges": badges(order, db_clock.now()),
             "open_commands": [] if form.is_bulk else _open_rows(order),
@@ -175,8 +175,8 @@ class Acting:
 
     # --- many orders -----------------------------------------------------------------------------------
 
-    def _choose(self, request: HttpRequest, act: str, queryset: QuerySet[Order]) -> HttpResponse | None:
-        """Show the form for the orders that were ticked in the list."""
+    def _choose(self, request: HttpRequest, slug: str, queryset: QuerySet[Order]) -> HttpResponse | None:
+        """Show the form for the orders that were selected in the list."""
         ids = list(queryset.order_by("-id").values_list("pk", flat=True)[: AT_ONCE + 1])
         if len(ids) > AT_ONCE:
             words = gettext("More than %(count)d orders are chosen. Choose fewer; the filters help.")
@@ -184,28 +184,28 @@ class Acting:
             return None
         # From here on the page's address remembers how the list was filtered.
         request.GET = QueryDict(urlencode({FILTERS: request.GET.urlencode()}))
-        return self._many_page(request, act, FORMS[act](_orders(ids)))
+        return self._many_page(request, slug, FORMS[slug](_orders(ids)))
 
-    def ask_many_view(self, request: HttpRequest, act: str) -> HttpResponse:
-        """Ask for each of the orders that the form names, and lead to what became of them."""
-        form_class = self._permitted(request, act)
+    def ask_many_view(self, request: HttpRequest, slug: str) -> HttpResponse:
+        """Request the action for each order that the form names, and lead to the outcomes."""
+        form_class = self._permitted(request, slug)
         ids = [int(text) for text in request.POST.getlist("order") if text.isdecimal() and len(text) < 19]
         orders = _orders(ids[:AT_ONCE])
         if request.method != "POST" or not orders or form_class.kind in _ONE_BY_ONE:
             return HttpResponseRedirect(_orders_url(request))
         form = form_class(orders, request.POST)
         if not form.is_valid() or form.has_no_choices:
-            return self._many_page(request, act, form)
+            return self._many_page(request, slug, form)
         run = str(form.cleaned_data["key"])
         results = [self._result(request, form, order) for order in orders]
         _keep_run(request, run, {"kind": form.kind.value, "results": results})
         return HttpResponseRedirect(keep_filters(request, reverse("admin:orders_order_asked", args=[run])))
 
-    def _many_page(self, request: HttpRequest, act: str, form: ActForm) -> TemplateResponse:
+    def _many_page(self, request: HttpRequest, slug: str, form: ActionForm) -> TemplateResponse:
         page = self._form_page(request, form)
         count = len(form.orders)
         page.context_data = (page.context_data or {}) | {
-            "action_url": keep_filters(request, reverse("admin:orders_order_ask_many", args=[act])),
+            "action_url": keep_filters(request, reverse("admin:orders_order_ask_many", args=[slug])),
             "is_many": True,
             "subtitle": ngettext("%(count)d order", "%(count)d orders", count) % {"count": count},
             "headline": [],
@@ -213,19 +213,19 @@ class Acting:
         }
         return page
 
-    def _result(self, request: HttpRequest, form: ActForm, order: Order) -> dict[str, Any]:
-        """Ask for one order; the others do not care whether it was refused."""
+    def _result(self, request: HttpRequest, form: ActionForm, order: Order) -> dict[str, Any]:
+        """Request the action for one order; a refusal does not affect the others."""
         try:
-            command, _is_new = asked_once(request, form, order)
+            command, _is_new = requested_once(request, form, order)
         except HubError as error:
             return {"order": order.pk, "command": None, "reason": refusal_text(error)}
         return {"order": order.pk, "command": command.pk, "reason": ""}
 
     def asked_view(self, request: HttpRequest, run: Any) -> HttpResponse:
-        """What became of each order of a bulk action, as things stand now."""
+        """Show the outcome for each order of a bulk action, as things stand now."""
         kept = request.session.get(_RUNS, {}).get(str(run))
         if kept is None or not sees_commands(request.user) or not request.user.has_perm("orders.view_order"):
-            messages.info(request, gettext("What came of that is told on the page of each order."))
+            messages.info(request, gettext("The page of each order shows the outcome."))
             return HttpResponseRedirect(_orders_url(request))
         rows = _result_rows(kept["results"])
         context = {
@@ -240,8 +240,8 @@ class Acting:
         )
 
 
-def asked_url(command: OrderCommand, how: str = "") -> str:
-    """Lead to the order's page, which tells what becomes of the command (``admin_commands_page.asked_note``).
+def requested_url(command: OrderCommand, how: str = "") -> str:
+    """Lead to the order's page, which shows the outcome (``command_panel.requested_note``).
 
     A message would stay as it is while the command is refused below it.
     """
@@ -249,11 +249,13 @@ def asked_url(command: OrderCommand, how: str = "") -> str:
     return f"{reverse('admin:orders_order_change', args=[command.order_id])}?{urlencode(query)}"
 
 
-def tell_seen_to(request: HttpRequest, done: list[bool]) -> None:
-    """Say how many of the chosen were acknowledged; those that someone had seen to before count, too."""
-    words = ngettext("%(count)d is seen to.", "%(count)d are seen to.", len(done))
-    tell = messages.success if done else messages.warning
-    tell(request, words % {"count": len(done)} if done else gettext("Nothing of it wants to be seen to."))
+def report_acknowledged(request: HttpRequest, done: list[bool]) -> None:
+    """Say how many of the chosen are acknowledged, with those that were before."""
+    words = ngettext("%(count)d acknowledged.", "%(count)d acknowledged.", len(done))
+    report = messages.success if done else messages.warning
+    report(
+        request, words % {"count": len(done)} if done else gettext("Nothing here needs to be acknowledged.")
+    )
 
 
 def order_url(order: Order) -> str:
@@ -268,8 +270,8 @@ def _orders(ids: list[int]) -> list[Order]:
     return list(Order.objects.select_related("organization").filter(pk__in=ids).order_by("-id"))
 
 
-def _why_not(form: ActForm, order: Order) -> str:
-    """Say before anything is filled in why it cannot be asked."""
+def _why_not(form: ActionForm, order: Order) -> str:
+    """Say before anything is filled in why it cannot be requested."""
     if form.kind == CommandKind.UPDATE_STATUS:
         return gettext("No status can be set now.") if form.has_no_choices else ""
     try:
@@ -279,8 +281,8 @@ def _why_not(form: ActForm, order: Order) -> str:
     return form.why_none(order)
 
 
-def _asked_rows(form: ActForm) -> list[dict[str, Any]]:
-    """The orders of a form, each with why it will be refused as far as is known."""
+def _form_rows(form: ActionForm) -> list[dict[str, Any]]:
+    """Return the orders of a form, each with why it will be refused as far as is known."""
     if not form.is_bulk:
         return []
     now = db_clock.now()
@@ -319,17 +321,17 @@ def _keep_run(request: HttpRequest, run: str, kept: Mapping[str, Any]) -> None:
 def _result_rows(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     now = db_clock.now()
     orders = {order.pk: order for order in _orders([one["order"] for one in results])}
-    asked = OrderCommand.objects.in_bulk([one["command"] for one in results if one["command"]])
+    commands = OrderCommand.objects.in_bulk([one["command"] for one in results if one["command"]])
     rows = []
     for one in results:
         # Rows of one order are merged: its commands go with the one that stays.
-        command = asked.get(one["command"])
+        command = commands.get(one["command"])
         order = orders.get(one["order"])
         if order is None:
             continue
-        told = command_row(command, order=order, now=now) if command else None
+        row = command_row(command, order=order, now=now) if command else None
         url = order_url(order)
-        rows.append({"order": order, "url": url, "command": told, "reason": one["reason"]})
+        rows.append({"order": order, "url": url, "command": row, "reason": one["reason"]})
     return rows
 
 

@@ -67,7 +67,7 @@ class Billed(Protocol):
 
 
 class Bill:
-    """Puts amounts and times in a restaurant's words."""
+    """Write amounts and times as a restaurant does: in its currency, on its clock."""
 
     def __init__(self, organization: Organization, now: datetime) -> None:
         self._currency = organization.currency
@@ -88,12 +88,12 @@ class Bill:
         }
 
     def payments(self, row: Billed, settled: Settlement) -> list[Sum]:
-        # Where iiko's total covers all that is put down, each payment is taken, whatever its flags say.
-        is_all_taken = settled.paid_minor is not None and settled.paid_minor >= _put_down(row.payments)
+        # Where iiko's total covers all that is entered, each payment is taken, whatever its flags say.
+        is_all_taken = settled.paid_minor is not None and settled.paid_minor >= _entered(row.payments)
         return [self.payment(one, is_taken=is_all_taken or is_taken(one)) for one in row.payments]
 
     def _settled(self, row: Billed, settled: Settlement) -> Iterable[tuple[str, str]]:
-        """The lines below the payments: each fact once."""
+        """Give the lines below the payments: each fact once."""
         if not (settled.paid_minor or settled.due_minor or row.payments):
             return
         if settled.paid_minor is not None:
@@ -163,10 +163,10 @@ class Bill:
 
     def payment(self, row: Mapping[str, Any], *, is_taken: bool) -> Sum:
         name = row.get("name") or _("unnamed")
-        marks = [payment_kind_text(row.get("kind")), _how_paid(row, is_taken=is_taken)]
+        notes = [payment_kind_text(row.get("kind")), _how_paid(row, is_taken=is_taken)]
         if row.get("is_fiscalized_externally"):
-            marks.append(_("receipt printed outside iiko"))
-        detail = ", ".join(mark for mark in marks if mark and mark != name.lower())
+            notes.append(_("receipt printed outside iiko"))
+        detail = ", ".join(mark for mark in notes if mark and mark != name.lower())
         return Sum(name, detail, self.money(row.get("sum_minor")))
 
     def discount(self, row: Mapping[str, Any]) -> Sum:
@@ -181,5 +181,5 @@ def _how_paid(row: Mapping[str, Any], *, is_taken: bool) -> str:
     return _("paid") if is_taken else _("to be paid")
 
 
-def _put_down(payments: Iterable[Mapping[str, Any]]) -> int:
+def _entered(payments: Iterable[Mapping[str, Any]]) -> int:
     return sum(one.get("sum_minor") or 0 for one in payments)

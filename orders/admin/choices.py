@@ -20,7 +20,7 @@ from organizations.models.shifts import Shift
 
 Choice = tuple[str, str]
 
-# One from a loyalty card needs the guest's own proof, which the hub does not carry.
+# A payment by loyalty card needs the guest's own proof, which the hub does not carry.
 _SETTABLE_KINDS = frozenset(kind.value for kind in PaymentKind if kind is not PaymentKind.LOYALTY_CARD)
 
 
@@ -28,7 +28,7 @@ class OnShift(Enum):
     YES = "yes"
     NO = "no"
     UNKNOWN = "unknown"
-    """iiko tells of no shifts of this restaurant's couriers."""
+    """iiko reports no shifts of this restaurant's couriers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class CourierChoice:
 def couriers(organization_id: str) -> list[CourierChoice]:
     """List the free ones first, then by the number of their open orders; those not on shift last.
 
-    Nobody is left out: iiko may not have told of a shift, and decides itself who may take the order.
+    Nobody is left out: iiko may not have reported a shift, and decides itself who may take the order.
     """
     known = list(Courier.objects.filter(organization_id=organization_id, is_deleted=False))
     shifts = _shifts(organization_id, known)
@@ -75,23 +75,23 @@ def couriers(organization_id: str) -> list[CourierChoice]:
         )
         for courier in known
     ]
-    return sorted(choices, key=_turn)
+    return sorted(choices, key=_sort_key)
 
 
 def _shifts(organization_id: str, known: Iterable[Courier]) -> dict[str, OnShift]:
-    """Who of the couriers is on shift and who was; empty where iiko tells of no courier's shifts."""
+    """Say by id which couriers are on shift and which were; empty where iiko reports no shifts."""
     ids = [courier.iiko_id for courier in known]
     shifts = Shift.objects.filter(organization_id=organization_id, employee_id__in=ids)
-    told = shifts.values_list("employee_id").annotate(is_open=BoolOr("is_open")).order_by()
-    return {employee_id: OnShift.YES if is_open else OnShift.NO for employee_id, is_open in told}
+    reported = shifts.values_list("employee_id").annotate(is_open=BoolOr("is_open")).order_by()
+    return {employee_id: OnShift.YES if is_open else OnShift.NO for employee_id, is_open in reported}
 
 
-def _turn(choice: CourierChoice) -> tuple[bool, int, str]:
+def _sort_key(choice: CourierChoice) -> tuple[bool, int, str]:
     return choice.is_off_shift, choice.on_hand, fold(choice.name)
 
 
 def _named(courier: Courier, namesakes: frozenset[str]) -> str:
-    """Couriers of one name are told apart by what else iiko says of them."""
+    """Name a courier; two of one name differ by their code or id."""
     name = str(courier)
     return f"{name} ({courier.code or courier.iiko_id[:8]})" if name in namesakes else name
 
@@ -105,13 +105,9 @@ def _repeated(names: Iterable[str]) -> frozenset[str]:
 
 
 def payment_types(order: Order) -> list[DictionaryEntry]:
-    """Those of the order's restaurant and terminal group that may be set from outside."""
+    """List those of the order's restaurant and terminal group that may be set from outside."""
     entries = _entries(order.organization_id, DictionaryKind.PAYMENT_TYPE)
-    return [entry for entry in entries if _may_be_set(entry) and fits(entry, order)]
-
-
-def _may_be_set(entry: DictionaryEntry) -> bool:
-    return str(entry.data.get("kind") or "") in _SETTABLE_KINDS
+    return [entry for entry in entries if entry.data.get("kind") in _SETTABLE_KINDS and fits(entry, order)]
 
 
 def cancel_causes(organization_id: str) -> list[Choice]:
@@ -119,7 +115,7 @@ def cancel_causes(organization_id: str) -> list[Choice]:
 
 
 def removal_choices(organization_id: str) -> list[Choice]:
-    """Each with who bears the cost; none is chosen before a person does."""
+    """List each with who bears the cost; none is preselected."""
     types = removal_types(organization_id)
     return [("", "—"), *((entry.iiko_id, f"{entry} – {write_off_text(entry)}") for entry in types)]
 

@@ -1,4 +1,4 @@
-"""A command in words: what was asked, how it stands, what iiko said and what to do about it."""
+"""A command in words: the request, its state, iiko's answer and the next step."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ _BADGES = {
 
 _CONFIRMED_BY = {
     "status": gettext_lazy("iiko said that the command is done"),
-    "event": gettext_lazy("iiko's news of the order show it"),
+    "event": gettext_lazy("an event from iiko shows it"),
     "order": gettext_lazy("the order, read from iiko, shows it"),
 }
 
 # Refusals whose words are meant for programs, or name what a form calls otherwise.
 _REFUSALS = {
     "no_api_login": gettext_lazy(
-        "This restaurant has no working API login, so nothing can be asked of iiko. "
-        "Ask an administrator to choose one (Organizations) and to switch it on."
+        "This restaurant has no working API login, so nothing can be sent to iiko. Ask an "
+        "administrator to choose one (Organizations) and to switch it on."
     ),
     "bad_api_login": gettext_lazy(
-        "The API login of this restaurant is not complete, so nothing can be asked of iiko. "
-        "Ask an administrator to correct it."
+        "The API login of this restaurant is not complete, so nothing can be sent to iiko. Ask an "
+        "administrator to correct it."
     ),
     "removal_type_needed": gettext_lazy("The kitchen has this order. Choose what becomes of the food."),
     "payment_type_not_external": gettext_lazy(
@@ -68,7 +68,7 @@ _REFUSALS = {
 
 
 def reason_text(code: str, detail: str) -> str:
-    """Say to a person why something cannot be asked."""
+    """Say to a person why something cannot be requested."""
     return str(_REFUSALS.get(code, detail))
 
 
@@ -90,7 +90,7 @@ def confirmed_by_text(confirmed_by: str) -> str:
 
 
 def params_text(kind: str, params: Mapping[str, Any], *, currency: str, zone: tzinfo, now: datetime) -> str:
-    """Write what was asked for; a command of another version of the hub is shown as it is."""
+    """Write what was requested; a command of another version of the hub is shown as it is."""
     try:
         return _PARAMS_TEXTS[CommandKind(kind)](params, currency, zone, now)
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -155,7 +155,7 @@ def phase_text(phase: str) -> str:
 
 
 def outcome_lines(command: OrderCommand) -> list[tuple[str, str]]:
-    """What came of it: iiko's words, what they mean, what to do; titles with texts."""
+    """Return the outcome: iiko's words, what they mean, what to do; titles with texts."""
     known = meaning(command.error_code)
     is_iikos = command.error_code not in OF_THE_HUB or command.error_code == REFUSED
     lines = [
@@ -163,7 +163,7 @@ def outcome_lines(command: OrderCommand) -> list[tuple[str, str]]:
         (_("What to do"), str(known.next_step) if known else ""),
         (_("In iiko's words") if is_iikos else _("Details"), command.error),
         (_("Code"), command.error_code),
-        (_("Proof"), confirmed_by_text(command.confirmed_by)),
+        (_("Confirmed by"), confirmed_by_text(command.confirmed_by)),
     ]
     return [(title, text) for title, text in lines if text]
 

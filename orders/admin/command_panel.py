@@ -1,4 +1,4 @@
-"""What the page of an order shows of its commands: what may be asked, what is under way, what came of it."""
+"""The commands on the page of an order: the actions, what is under way, the outcomes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from orders.admin.command_display import (
     state_badge,
     title_text,
 )
-from orders.admin.display import seen_text
+from orders.admin.display import acknowledged_text
 from orders.commands.refusals import meaning
 from orders.models.command import (
     ABANDONED_CODES,
@@ -35,11 +35,11 @@ from orders.models.command import (
     OrderCommand,
 )
 from orders.models.order import Order
-from orders.permissions import may_ask, sees_commands
+from orders.permissions import may_request, sees_commands
 
 FINISHED_SHOWN = 10
 
-ACTS = {
+ACTION_SLUGS = {
     CommandKind.UPDATE_STATUS: "status",
     CommandKind.ASSIGN_COURIER: "courier",
     CommandKind.UPDATE_PAYMENT: "payment",
@@ -58,7 +58,7 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
     context: dict[str, Any] = {"buttons": offered, "refusals": _refusals(offered)}
     if not sees_commands(user):
         return context
-    # Also those by which this order was made in place of another.
+    # Also those that made this order as a replacement.
     concern = Q(order=order) | made_by(order) if order.iiko_order_id else Q(order=order)
     unsettled = OrderCommand.objects.filter(concern, state__in=(*OPEN_STATES, CommandState.NEEDS_ATTENTION))
     under_way = sorted(unsettled.order_by("id"), key=lambda one: one.state != CommandState.NEEDS_ATTENTION)
@@ -73,9 +73,9 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
 
 
 _HOW = {
-    "repeat": gettext_lazy("This was asked already; it is not asked twice."),
-    "again": gettext_lazy("Asked again as command #%(number)d."),
-    "again-repeat": gettext_lazy("It was asked again already, as command #%(number)d."),
+    "repeat": gettext_lazy("This was requested already; it is not sent twice."),
+    "again": gettext_lazy("Retried as command #%(number)d."),
+    "again-repeat": gettext_lazy("It was retried already, as command #%(number)d."),
     "given-up": gettext_lazy("The command is abandoned. Look at the order on the POS."),
 }
 _TONES = {
@@ -86,8 +86,10 @@ _TONES = {
 }
 
 
-def asked_note(order: Order, query: Mapping[str, str], *, user: Any, now: datetime) -> dict[str, Any] | None:
-    """Tell what a person has just asked for, and how it stands; ``query`` names the command and how."""
+def requested_note(
+    order: Order, query: Mapping[str, str], *, user: Any, now: datetime
+) -> dict[str, Any] | None:
+    """Say what a person has just requested, and how it stands; ``query`` names the command and how."""
     number = query.get("command", "")
     if not (number.isdecimal() and len(number) < 19 and sees_commands(user)):
         return None
@@ -98,7 +100,7 @@ def asked_note(order: Order, query: Mapping[str, str], *, user: Any, now: dateti
     return {
         "tone": _TONES.get(CommandState(command.state), "info"),
         "how": str(_HOW.get(query.get("how", ""), "")) % {"number": command.pk},
-        "what": _("Asked: %(what)s – %(params)s.") % {"what": row["title"], "params": row["params"]},
+        "what": _("Requested: %(what)s – %(params)s.") % {"what": row["title"], "params": row["params"]},
         "badge": row["badge"],
         # What it waits for stands below, with the commands that are under way.
         "words": "" if row["is_done"] else " ".join(str(text) for _title, text in row["lines"][:2]),
@@ -106,20 +108,20 @@ def asked_note(order: Order, query: Mapping[str, str], *, user: Any, now: dateti
 
 
 def _own(command: OrderCommand, order: Order) -> Order:
-    """The order of a command: the one shown, or the one in whose place that was made."""
+    """Return the order of a command: the one shown, or the one that it replaced."""
     return order if command.order_id == order.pk else command.order
 
 
 def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
-    """The actions a person may ask for; ``refused`` says why one cannot work as the order stands."""
-    permitted = [kind for kind in ACTS if may_ask(user, kind)]
+    """List the actions that a person may request; ``refused`` says why one cannot work now."""
+    permitted = [kind for kind in ACTION_SLUGS if may_request(user, kind)]
     if not permitted:
         return []
     outcomes = allowed_actions(order)
     return [
         {
             "title": TITLES[kind],
-            "url": reverse("admin:orders_order_ask", args=[order.pk, ACTS[kind]]),
+            "url": reverse("admin:orders_order_ask", args=[order.pk, ACTION_SLUGS[kind]]),
             "refused": _refused(outcomes, kind),
             "is_destructive": kind in _DESTRUCTIVE,
         }
@@ -137,7 +139,7 @@ def _refusals(offered: list[dict[str, Any]]) -> list[dict[str, str]]:
         group["titles"] = ", ".join(filter(None, [group["titles"], str(button["title"])]))
         button["why"] = group["id"]
     if len(groups) == 1 and all(button["refused"] for button in offered):
-        # Nothing is open, for one and the same reason: the buttons need not be told apart.
+        # Nothing is open, for one and the same reason: the buttons need no distinction.
         return [group | {"titles": ""} for group in groups.values()]
     return list(groups.values())
 
@@ -153,10 +155,10 @@ def _refused(outcomes: list[dict[str, Any]], kind: CommandKind) -> str:
 
 
 def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any = None) -> dict[str, Any]:
-    """A command as the templates show it; ``order`` is its order, with the restaurant."""
+    """Return a command as the templates show it; ``order`` is its order, with the restaurant."""
     command.order = order
     zone = order.organization.zone()
-    is_permitted = user is not None and may_ask(user, command.kind)
+    is_permitted = user is not None and may_request(user, command.kind)
     return {
         "command": command,
         "title": title_text(command.kind),
@@ -166,7 +168,7 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
         "phase": phase_text(command.phase) if command.phase and not command.is_final else "",
         "needs_person": command.state == CommandState.NEEDS_ATTENTION,
         "orders": _orders_of(command, order),
-        "asked": clock(command.created_at, zone, now=now, seconds=True),
+        "requested": clock(command.created_at, zone, now=now, seconds=True),
         "ago": ago_text(command.created_at, now),
         "ended": clock(command.finished_at, zone, now=now, seconds=True),
         "by": command.requested_by,
@@ -175,8 +177,8 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
         "is_done": command.state == CommandState.CONFIRMED,
         "url": reverse("admin:orders_ordercommand_change", args=[command.pk]),
         "retry_url": _url("retry", command) if is_permitted and may_be_retried(command) else "",
-        "seen_url": _url("seen", command) if is_permitted and may_be_acknowledged(command) else "",
-        "seen": _seen(command, clock(command.acknowledged_at, zone, now=now)),
+        "acknowledge_url": _url("seen", command) if is_permitted and may_be_acknowledged(command) else "",
+        "acknowledged": _acknowledged(command, clock(command.acknowledged_at, zone, now=now)),
         "abandon_url": _url("abandon", command) if is_permitted and may_be_abandoned(command) else "",
     }
 
@@ -185,8 +187,8 @@ def may_be_abandoned(command: OrderCommand) -> bool:
     return not command.is_final or command.state == CommandState.NEEDS_ATTENTION
 
 
-def _seen(command: OrderCommand, when: str) -> str:
-    return seen_text(command.acknowledged_by, when) if command.acknowledged_at else ""
+def _acknowledged(command: OrderCommand, when: str) -> str:
+    return acknowledged_text(command.acknowledged_by, when) if command.acknowledged_at else ""
 
 
 def may_be_acknowledged(command: OrderCommand) -> bool:
@@ -195,7 +197,7 @@ def may_be_acknowledged(command: OrderCommand) -> bool:
 
 
 def _orders_of(command: OrderCommand, order: Order) -> list[tuple[str, str, str]]:
-    """The two orders of a discount, each with its page; none where there is no second one."""
+    """Return the two orders of a discount, each with its page; none where there is no second one."""
     new = new_order_of(command, order)
     if new is None:
         return []
@@ -215,18 +217,18 @@ def may_be_retried(command: OrderCommand) -> bool:
 
 
 def _note(command: OrderCommand) -> str:
-    """What an open command waits for."""
+    """Say what an open command waits for."""
     if command.is_final and command.state != CommandState.NEEDS_ATTENTION:
         return ""
     if known := meaning(command.error_code):
         return f"{known.cause} {known.next_step}"
     if command.state == CommandState.PENDING:
-        return _("A worker sends it next, after what was asked before.")
+        return _("A worker sends it next, after earlier commands.")
     return _("iiko has it and has not said yet whether the POS did it.")
 
 
 def call_log_url(command: OrderCommand) -> str:
-    """Where the calls to iiko of this command are listed; empty text if nobody lists them."""
+    """Return where the calls of this command are listed; empty text where no page lists them."""
     if not command.correlation_id:
         return ""
     try:

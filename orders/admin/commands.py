@@ -1,4 +1,4 @@
-"""The list of commands in the admin: what was asked, by whom, and how it ended; asking again, abandoning."""
+"""The list of commands in the admin: request, requester, outcome; retrying, abandoning, acknowledging."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from core.display import EMPTY, clock, span_text, stacked, truncated
 from core.errors import HubError
 from core.ids import searchable_id
 from core.name_keys import fold
-from orders.admin.action_views import AT_ONCE, asked_url, order_url, requester_of, tell_seen_to
+from orders.admin.action_views import AT_ONCE, order_url, report_acknowledged, requested_url, requester_of
 from orders.admin.command_display import (
     command_text,
     outcome_lines,
@@ -36,26 +36,26 @@ from orders.admin.command_display import (
 )
 from orders.admin.command_panel import call_log_url, command_row, may_be_abandoned, may_be_retried
 from orders.admin.display import badges, restaurant_text
-from orders.admin.retry import ask_again
+from orders.admin.retry import retry
 from orders.commands.acknowledge import acknowledge_command
 from orders.commands.submission import abandon
 from orders.models.command import FAILED_STATES, CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
-from orders.permissions import may_ask, may_ask_any
+from orders.permissions import may_request, may_request_any
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
 OPEN = "open"
 _ORDERS_SEARCHED = 200
 _ASKERS_OF = 2_000
-"""Who asked is offered from so many of the newest commands."""
+"""Requesters are offered from so many of the newest commands."""
 
 # What the overview counts, row by row.
 COMMAND_STATES: States = {
     OPEN: (_("under way"), lambda commands: commands.open()),
     "hanging": (_("without an answer"), lambda commands: commands.hanging(db_clock.now())),
     "failed": (_("refused or not done, 24 h"), lambda commands: commands.failed_lately(db_clock.now())),
-    "unsettled": (_("wait for a person, 7 days"), lambda commands: commands.unsettled_lately(db_clock.now())),
+    "unsettled": (_("need attention, 7 days"), lambda commands: commands.unsettled_lately(db_clock.now())),
 }
 
 
@@ -66,7 +66,7 @@ def newest_askers() -> Iterable[Choice]:
 
 @admin.register(OrderCommand)
 class OrderCommandAdmin(MirrorAdmin):
-    list_display = ("asked", "what", "order_link", "restaurant", "outcome", "asked_by")
+    list_display = ("requested", "what", "order_link", "restaurant", "outcome", "requester")
     list_select_related = ("order__organization",)
     list_filter = (
         states_filter(COMMAND_STATES, values=CommandState.choices),
@@ -80,7 +80,7 @@ class OrderCommandAdmin(MirrorAdmin):
     search_help_text = _("An order's number or id, or a correlation id")
     sortable_by = ()
     actions = ("acknowledge",)
-    empty_words = _("Commands appear here once somebody asks iiko for something on an order's page.")
+    empty_words = _("Commands appear here once somebody requests an action on an order's page.")
     fields = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderCommand]:
@@ -105,7 +105,7 @@ class OrderCommandAdmin(MirrorAdmin):
         view = self.admin_site.admin_view
         own = [
             path("<int:command_id>/retry/", view(self.retry_view), name="orders_ordercommand_retry"),
-            path("<int:command_id>/seen/", view(self.seen_view), name="orders_ordercommand_seen"),
+            path("<int:command_id>/seen/", view(self.acknowledge_view), name="orders_ordercommand_seen"),
             path("<int:command_id>/abandon/", view(self.abandon_view), name="orders_ordercommand_abandon"),
         ]
         urls: list[URLPattern] = super().get_urls()
@@ -146,25 +146,25 @@ class OrderCommandAdmin(MirrorAdmin):
         return response
 
     def retry_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
-        """Ask on GET; on POST ask iiko for the same again, as a new command."""
+        """Show the question on GET; on POST store the same command again, as a new one."""
         command = self._permitted(request, command_id)
         if request.method != "POST":
             return self._question(request, command, "retry")
         if not may_be_retried(command):
-            messages.error(request, gettext("Only what was refused or abandoned can be asked again."))
+            messages.error(request, gettext("Only refused or abandoned commands can be retried."))
             return HttpResponseRedirect(_back_url(request, command))
         try:
-            again, is_new = ask_again(command, by=requester_of(request), now=db_clock.now())
+            again, is_new = retry(command, by=requester_of(request), now=db_clock.now())
             acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=db_clock.now())
         except HubError as error:
             messages.error(request, refusal_text(error))
         else:
             how = "again" if is_new else "again-repeat"
-            return HttpResponseRedirect(_with_filters(request, asked_url(again, how)))
+            return HttpResponseRedirect(_with_filters(request, requested_url(again, how)))
         return HttpResponseRedirect(_back_url(request, command))
 
     def abandon_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
-        """Ask on GET, stop following the command on POST."""
+        """Show the question on GET, abandon the command on POST."""
         command = self._permitted(request, command_id)
         if request.method != "POST":
             return self._question(request, command, "abandon")
@@ -173,11 +173,11 @@ class OrderCommandAdmin(MirrorAdmin):
         except HubError as error:
             messages.error(request, refusal_text(error))
         else:
-            return HttpResponseRedirect(_with_filters(request, asked_url(command, "given-up")))
+            return HttpResponseRedirect(_with_filters(request, requested_url(command, "given-up")))
         return HttpResponseRedirect(_back_url(request, command))
 
-    def seen_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
-        """On POST note that somebody has seen to a command that failed."""
+    def acknowledge_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
+        """On POST acknowledge a command that failed."""
         command = self._permitted(request, command_id)
         if request.method == "POST":
             try:
@@ -186,21 +186,25 @@ class OrderCommandAdmin(MirrorAdmin):
                 messages.error(request, refusal_text(error))
         return HttpResponseRedirect(_back_url(request, command))
 
-    def has_see_to_permission(self, request: HttpRequest) -> bool:
-        return may_ask_any(request.user)
+    def has_acknowledge_permission(self, request: HttpRequest) -> bool:
+        return may_request_any(request.user)
 
-    @admin.action(description=_("I have seen to it"), permissions=["see_to"])
+    @admin.action(description=_("Acknowledge"), permissions=["acknowledge"])
     def acknowledge(self, request: HttpRequest, queryset: QuerySet[OrderCommand]) -> None:
-        """Acknowledge those that failed and that the person may ask for."""
+        """Acknowledge those that failed and that the person may request."""
         failed = queryset.filter(state__in=FAILED_STATES).order_by("id")
-        chosen = [one for one in failed.values_list("pk", "kind")[:AT_ONCE] if may_ask(request.user, one[1])]
+        chosen = [
+            one for one in failed.values_list("pk", "kind")[:AT_ONCE] if may_request(request.user, one[1])
+        ]
         by, now = request.user.get_username(), db_clock.now()
-        tell_seen_to(request, [acknowledge_command(command_id=pk, by=by, now=now) for pk, _kind in chosen])
+        report_acknowledged(
+            request, [acknowledge_command(command_id=pk, by=by, now=now) for pk, _kind in chosen]
+        )
 
     def _permitted(self, request: HttpRequest, command_id: int) -> OrderCommand:
-        """Return a command of a kind that the person may ask for."""
+        """Return a command of a kind that the person may request."""
         command = OrderCommand.objects.select_related("order__organization").filter(pk=command_id).first()
-        if not may_ask_any(request.user) or (command and not may_ask(request.user, command.kind)):
+        if not may_request_any(request.user) or (command and not may_request(request.user, command.kind)):
             raise PermissionDenied
         if command is None:
             raise Http404
@@ -208,7 +212,7 @@ class OrderCommandAdmin(MirrorAdmin):
 
     def _question(self, request: HttpRequest, command: OrderCommand, what: str) -> TemplateResponse:
         titles = {
-            "retry": gettext("Ask for the same once more?"),
+            "retry": gettext("Retry this command?"),
             "abandon": gettext("Stop following this command?"),
         }
         is_possible = may_be_retried(command) if what == "retry" else may_be_abandoned(command)
@@ -225,8 +229,8 @@ class OrderCommandAdmin(MirrorAdmin):
 
     # --- columns ---------------------------------------------------------------------------------------
 
-    @admin.display(description=_("asked at"))
-    def asked(self, command: Any) -> SafeString:
+    @admin.display(description=_("requested at"))
+    def requested(self, command: Any) -> SafeString:
         zone, is_shifted = command.order.organization.zone(), command.is_many_zones
         return clock(command.created_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
 
@@ -246,18 +250,18 @@ class OrderCommandAdmin(MirrorAdmin):
     @admin.display(description=_("outcome"))
     def outcome(self, command: OrderCommand) -> SafeString:
         lines = outcome_lines(command)
-        told = lines[0][1] if lines and command.state != CommandState.CONFIRMED else ""
+        cause = lines[0][1] if lines and command.state != CommandState.CONFIRMED else ""
         return stacked(
-            state_badge(command.state), told and format_html('<span title="{}">{}</span>', told, told)
+            state_badge(command.state), cause and format_html('<span title="{}">{}</span>', cause, cause)
         )
 
-    @admin.display(description=_("asked by"))
-    def asked_by(self, command: OrderCommand) -> SafeString:
+    @admin.display(description=_("requested by"))
+    def requester(self, command: OrderCommand) -> SafeString:
         return truncated(command.requested_by)
 
 
 def _back_url(request: HttpRequest, command: OrderCommand) -> str:
-    """The order's page, which leads on to the list as it was filtered when somebody came from there."""
+    """Return the order's page, which leads on to the list as it was filtered."""
     return _with_filters(request, order_url(command.order))
 
 
@@ -274,8 +278,8 @@ def _headline(command: OrderCommand, request: HttpRequest) -> list[tuple[str, An
     return [
         (gettext("Order"), order),
         (gettext("Restaurant"), restaurant_text(command.order)),
-        (gettext("Asked by"), command.requested_by),
-        (gettext("Asked at"), clock(command.created_at, zone, now=now, seconds=True)),
+        (gettext("Requested by"), command.requested_by),
+        (gettext("Requested at"), clock(command.created_at, zone, now=now, seconds=True)),
         (gettext("Sent"), clock(command.sent_at, zone, now=now, seconds=True)),
         (gettext("Ended"), clock(command.finished_at, zone, now=now, seconds=True)),
     ]
@@ -289,7 +293,7 @@ def _facts(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]
         facts.append((gettext("So far"), command.error))
     if command.finished_at:
         facts.append((gettext("Took"), span_text(command.finished_at - command.created_at)))
-    facts.append((gettext("Times asked"), str(command.poll_count)))
+    facts.append((gettext("Polls"), str(command.poll_count)))
     facts.append((gettext("Correlation id"), command.correlation_id or EMPTY))
     url = call_log_url(command)
     if url and request.user.has_perm("organizations.view_apicall"):
@@ -299,7 +303,7 @@ def _facts(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]
 
 
 def _order_snapshot(command: OrderCommand) -> list[tuple[str, Any]]:
-    """How the order stood when it was asked."""
+    """Return how the order stood at the request."""
     then = Order(
         organization=command.order.organization,
         **{name: command.order_snapshot.get(name) for name in ("status", "raw_status", "courier_name")},

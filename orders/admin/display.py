@@ -46,7 +46,7 @@ ERROR_CODES = {
     "ProductGroupNotFound": gettext_lazy("The POS does not know the group of a modifier."),
     "ProductNotFound": gettext_lazy("The POS does not know a product of the order."),
     "ProductSizeNotFound": gettext_lazy("The POS does not know the size of a product."),
-    "TerminalGroupDisabled": gettext_lazy("The restaurant's POS terminals are switched off in iiko."),
+    "TerminalGroupDisabled": gettext_lazy("The restaurant's terminal group is switched off in iiko."),
     "TerminalGroupIdNotDetermined": gettext_lazy(
         "iiko could not tell which restaurant is to cook the order."
     ),
@@ -56,7 +56,7 @@ _TIMEOUT = "Creation timeout expired"
 
 
 def status_badge(order: Order) -> SafeString:
-    """What iiko says of the order, never guessed: an unknown status is shown as it was sent."""
+    """Show what iiko says of the order, never guessed: an unknown status as it was sent."""
     if order.is_deleted:
         last = status_text(order.status or order.raw_status or "")
         return badge("Cancelled", _("Deleted"), _("Its last status: %(status)s") % {"status": last or EMPTY})
@@ -100,11 +100,11 @@ def problem_badge(order: Order) -> SafeString:
 def unknown_to_iiko_badge(order: Order) -> SafeString:
     if order.unknown_to_iiko_at is None:
         return SafeString("")
-    return badge("refused", _("Unknown to iiko"), _("iiko no longer lists it when asked by id"))
+    return badge("refused", _("Unknown to iiko"), _("iiko no longer lists it when it is read by id"))
 
 
 def pos_silent_since(order: Order) -> datetime | None:
-    """Since when its POS does not answer, where the query asked for that (``with_pos_silence``)."""
+    """Return since when its POS does not answer, where the query has it (``with_pos_silence``)."""
     since: datetime | None = getattr(order, "pos_silent_since", None)
     return since
 
@@ -130,9 +130,9 @@ def badges(order: Order, now: datetime) -> SafeString:
     )
 
 
-def seen_text(who: str, when: str) -> SafeString:
-    """Say who has seen to what went wrong, and when."""
-    return format_html(_("{} has seen to it, {}."), who, when)
+def acknowledged_text(who: str, when: str) -> SafeString:
+    """Say who acknowledged what went wrong, and when."""
+    return format_html(_("Acknowledged by {}, {}."), who, when)
 
 
 def status_text(status: str) -> str:
@@ -145,7 +145,7 @@ def creation_text(creation_status: str) -> str:
 
 
 def type_text(order: Order) -> str:
-    """Our word for the kind of service; else the name the restaurant gave it."""
+    """Name the kind of service; else as the restaurant named it."""
     if order.order_type in OrderType.values:
         return str(OrderType(order.order_type).label)
     return order.order_type_name or order.order_type or EMPTY
@@ -157,9 +157,9 @@ def item_status_text(status: str | None) -> str:
 
 def outside_text(payment: Mapping[str, Any]) -> str:
     """Say in brackets what of a payment was done outside iiko; empty where nothing was."""
-    marks = [_("taken outside iiko")] if payment.get("is_processed_externally") else []
-    marks += [_("receipt printed outside iiko")] if payment.get("is_fiscalized_externally") else []
-    return f" ({', '.join(marks)})" if marks else ""
+    notes = [_("taken outside iiko")] if payment.get("is_processed_externally") else []
+    notes += [_("receipt printed outside iiko")] if payment.get("is_fiscalized_externally") else []
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 def payment_kind_text(kind: str | None) -> str:
@@ -171,7 +171,7 @@ def restaurant_text(order: Order) -> str:
 
 
 def courier_text(order: Order) -> str:
-    """Who carries it: the restaurant's courier, an outside service, or both where iiko names both."""
+    """Name who carries it: the restaurant's courier, an outside service, or both where iiko names both."""
     return _joined("; ", order.courier_name, external_courier_text(order)) or EMPTY
 
 
@@ -183,7 +183,7 @@ def external_courier_text(order: Order) -> str:
 
 
 def courier_cell(order: Order) -> SafeString:
-    """The courier in a list, with the way to where an outside service shows the delivery."""
+    """Show the courier in a list, with a link to where an outside service shows the delivery."""
     link = link_text(order.tracking_link, _("track"))
     return stacked(truncated(courier_text(order)), link if isinstance(link, SafeString) else truncated(link))
 
@@ -197,7 +197,7 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s/?#@\\]+([/?#][^\s]*)?", re.IGNORECASE)
 
 
 def link_text(address: str | None, words: str) -> SafeString | str:
-    """A link that leads out, for web addresses alone; any other text stays text."""
+    """Return a link that leads out, for web addresses alone; any other text stays text."""
     if not address:
         return SafeString("")
     if not _WEB_ADDRESS.fullmatch(address):
@@ -211,7 +211,7 @@ def link_text(address: str | None, words: str) -> SafeString | str:
 
 
 def phone_line(phone: str | None, extension: str | None) -> str | None:
-    """The number to dial, whole."""
+    """Write the whole number to dial."""
     if not extension:
         return phone
     return _("%(phone)s ext. %(extension)s") % {"phone": phone or EMPTY, "extension": extension}
@@ -234,9 +234,9 @@ def blacklist_text(customer: Mapping[str, Any]) -> str | None:
 
 
 def address_text(address: Mapping[str, Any] | None) -> str:
-    """One line: where the house stands, in parts or as the one line iiko has of it, then the way to the door.
+    """Write one line: where the house stands, in parts or as iiko's one line, then the way to the door.
 
-    Where iiko tells both, a part that stands in its line already is not said twice.
+    Where iiko reports both, a part that stands in the line is not repeated.
     """
     if not address:
         return EMPTY
@@ -272,13 +272,13 @@ def error_text(error: Any) -> str:
     """Say why the POS did not take the order: in our words where we have them, then in iiko's."""
     if not isinstance(error, Mapping):
         return str(error) if error else ""
-    told = str(error.get("message") or error.get("description") or "")
+    theirs = str(error.get("message") or error.get("description") or "")
     code = str(error.get("code") or "")
-    if _TIMEOUT in told:
+    if _TIMEOUT in theirs:
         ours = _("The POS did not answer in time: it may be switched off or offline.")
     else:
         ours = str(ERROR_CODES.get(code, ""))
-    return _joined(" ", ours, told, f"({code})" if code else "")
+    return _joined(" ", ours, theirs, f"({code})" if code else "")
 
 
 def moved_text(moved: Mapping[str, Any], known: Mapping[str, Order]) -> SafeString:
@@ -288,16 +288,16 @@ def moved_text(moved: Mapping[str, Any], known: Mapping[str, Order]) -> SafeStri
         "from_order_id": _("moved here from {}"),
         "to_order_id": _("moved on to {}"),
     }
-    told = [
+    links = [
         format_html(title, order_link(known[moved[name]]) if moved[name] in known else _("another order"))
         for name, title in titles.items()
         if moved.get(name)
     ]
-    if not told:
+    if not links:
         return SafeString(
-            _("to another restaurant") if "to_organization_id" in moved else _("to other POS terminals")
+            _("to another restaurant") if "to_organization_id" in moved else _("to another terminal group")
         )
-    return format_html_join("; ", "{}", ((one,) for one in told))
+    return format_html_join("; ", "{}", ((one,) for one in links))
 
 
 def order_link(order: Order) -> SafeString:

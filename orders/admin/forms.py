@@ -1,4 +1,4 @@
-"""What a person fills in to ask iiko for something; the services judge it."""
+"""What a person fills in to request an action; ``commands.submission`` judges it."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def _amount(text: str) -> MinorUnits:
         raise forms.ValidationError(_("Write an amount such as 1520,50.")) from error
 
 
-class ActForm(forms.Form):
+class ActionForm(forms.Form):
     """One command for one or several orders; ``orders`` are never none.
 
-    ``key`` is drawn when the form is shown, so that a form sent twice asks once.
+    ``key`` is drawn when the form is shown, so that a form sent twice requests once.
     """
 
     kind: CommandKind
@@ -125,11 +125,11 @@ class ActForm(forms.Form):
 
     @property
     def has_no_choices(self) -> bool:
-        """There is nothing to choose from."""
+        """Whether there is nothing to choose from."""
         return False
 
     def why_none(self, order: Order) -> str:
-        """Say why this form cannot ask it of an order though the order would allow it; empty: it can."""
+        """Say why this form cannot request it though the order would allow it; empty: it can."""
         return ""
 
     def params_digest(self) -> str:
@@ -149,13 +149,13 @@ _TECHNICAL = frozenset({"key", "csrfmiddlewaretoken", "order"})
 
 
 class StatusField(forms.ChoiceField):
-    """Takes statuses that are not offered any more: the service refuses them, and says why."""
+    """Takes statuses that are not offered any more: they are refused later, with the reason."""
 
     def valid_value(self, value: Any) -> bool:
         return value in Status.values and value != Status.CANCELLED
 
 
-class StatusForm(ActForm):
+class StatusForm(ActionForm):
     kind = CommandKind.UPDATE_STATUS
     status = StatusField(label=gettext_lazy("New status"), widget=forms.RadioSelect)
     delivered_at = forms.CharField(
@@ -182,7 +182,7 @@ class StatusForm(ActForm):
 
     @property
     def refused(self) -> list[tuple[str, str]]:
-        """The statuses that one order cannot take, and why."""
+        """Return the statuses that one order cannot take, and why."""
         found = {} if self.is_bulk else self.why_not[self.first.pk]
         return [(str(Status(status).label), reason) for status, reason in found.items()]
 
@@ -211,7 +211,7 @@ class StatusForm(ActForm):
         return next(refused[status] for status in SETTABLE if status != order.status)
 
     def _next(self, offered: Sequence[str]) -> str | None:
-        """What comes next; nothing where that is not clear, or the kitchen's to say."""
+        """Return the status that comes next; None where that is not clear, or for the kitchen to set."""
         if self.first.status is None:
             return None
         at = _COURSE.index(DeliveryStatus(self.first.status))
@@ -243,7 +243,7 @@ class StatusForm(ActForm):
 
 
 def _refusals(order: Order) -> dict[DeliveryStatus, str]:
-    """The statuses that an order cannot take now, each with the reason."""
+    """Return the statuses that an order cannot take now, each with the reason."""
     subject = subject_of(order)
     refused = {}
     for status in DeliveryStatus:
@@ -254,14 +254,14 @@ def _refusals(order: Order) -> dict[DeliveryStatus, str]:
     return refused
 
 
-class CourierForm(ActForm):
-    """A courier, or nobody. One who is not on shift is asked about once more."""
+class CourierForm(ActionForm):
+    """A courier, or nobody. One who is not on shift must be confirmed once more."""
 
     kind = CommandKind.ASSIGN_COURIER
     NOBODY = "nobody"
     courier = forms.ChoiceField(label=gettext_lazy("Courier"), widget=forms.RadioSelect)
     agreed = forms.CharField(required=False)
-    """The courier of whom it was agreed that they are not on shift."""
+    """The courier whom the person chose although not on shift."""
 
     def set_up(self) -> None:
         offered = couriers(self.one_restaurant) if self.one_restaurant else []
@@ -304,7 +304,7 @@ class CourierForm(ActForm):
         chosen = cleaned.get("courier", "")
         if chosen in self.off_shift and cleaned.get("agreed") != chosen:
             self.asks_about = chosen
-            words = _("%(name)s is not on shift, as far as iiko has told. Assign all the same?")
+            words = _("%(name)s is not on shift, as far as iiko has reported. Assign all the same?")
             self.add_error("agreed", words % {"name": self.off_shift[chosen]})
         return cleaned
 
@@ -324,7 +324,7 @@ def _may_lose_courier(order: Order) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A payment in the form, before anybody writes."""
+    """A payment in the form, before the person changes it."""
 
     type_id: str = ""
     sum_minor: int | None = None
@@ -332,7 +332,7 @@ class _Row:
     is_fiscalized: bool = False
 
 
-class PaymentForm(ActForm):
+class PaymentForm(ActionForm):
     """Rows of a type and a sum; rows without a sum are left out."""
 
     kind = CommandKind.UPDATE_PAYMENT
@@ -365,7 +365,7 @@ class PaymentForm(ActForm):
             self.fields[f"{name}_{number}"] = forms.BooleanField(label=label, required=False, initial=is_set)
 
     def _shown(self, known: set[str]) -> list[_Row]:
-        """What the order has now where that pays for it exactly, else the whole of it in one row."""
+        """Return the present payments where they cover the order exactly, else its whole amount."""
         rows = [
             _Row(
                 str(one.get("type_id") or ""),
@@ -384,12 +384,12 @@ class PaymentForm(ActForm):
         return [_Row(first_type or only_type, self.first.amount_minor)]
 
     def rows(self) -> list[dict[str, Any]]:
-        """The fields of each row, for the template."""
+        """Return the fields of each row, for the template."""
         names = ("type", "sum", "outside", "fiscal")
         return [{name: self[f"{name}_{row}"] for name in names} for row in range(PAYMENT_ROWS)]
 
     def present(self) -> dict[str, Any]:
-        """What the order costs and which payments it has now, for the template."""
+        """Return the amount of the order and its present payments, for the template."""
         bill = Bill(self.first.organization, db_clock.now())
         return {
             "total": bill.money(self.first.amount_minor),
@@ -438,7 +438,7 @@ class PaymentForm(ActForm):
         )
 
 
-class CancelForm(ActForm):
+class CancelForm(ActionForm):
     kind = CommandKind.CANCEL
     reason = forms.CharField(
         label=gettext_lazy("In your own words"),
@@ -540,7 +540,7 @@ def _loses_food(order: Order) -> bool:
     return needs_removal_type(subject)
 
 
-class DiscountForm(ActForm):
+class DiscountForm(ActionForm):
     """A type and, where it takes one, a sum or a percentage; with the consequences agreed to."""
 
     kind = CommandKind.APPLY_DISCOUNT
@@ -579,14 +579,14 @@ class DiscountForm(ActForm):
         if self.types:
             return ""
         return _(
-            "The hub knows no discount of this restaurant that is given by hand. Have its dictionaries read "
-            "again (API logins, or manage.py sync_dictionaries)."
+            "The hub knows no discount of this restaurant that can be given manually. Have its "
+            "dictionaries read again (API logins, or manage.py sync_dictionaries)."
         )
 
     @property
     def consequences(self) -> list[str]:
-        """What reissuing the order means to guest, kitchen and POS."""
-        told = [
+        """Say what reissuing the order means to guest, kitchen and POS."""
+        consequences = [
             _(
                 "iiko cannot change the discount of an order it has. So a new order is made with the "
                 "discount, and only when the POS has taken it this one is cancelled."
@@ -602,8 +602,8 @@ class DiscountForm(ActForm):
                 "charged. With a payment that is processed already it is refused."
             ),
             _(
-                "Courier, problem mark, tracking link and data of other programs that iiko does not tell "
-                "are not carried over."
+                "Courier, problem mark, tracking link and data of other programs that iiko does not "
+                "report are not carried over."
             ),
             _(
                 "If the POS does not take the new order, or the kitchen begins meanwhile, this one stays "
@@ -611,8 +611,10 @@ class DiscountForm(ActForm):
             ),
         ]
         if self.first.courier_name:
-            told.append(_("Courier %(name)s must be assigned again.") % {"name": self.first.courier_name})
-        return told
+            consequences.append(
+                _("Courier %(name)s must be assigned again.") % {"name": self.first.courier_name}
+            )
+        return consequences
 
     def clean_percent(self) -> Decimal | None:
         text = self.cleaned_data["percent"].strip().rstrip("%").strip().replace(",", ".")
@@ -646,7 +648,7 @@ def _percent_text(entry: DictionaryEntry) -> str:
     return format(Decimal(entry.data.get("percent") or 0).normalize(), "f").replace(".", ",")
 
 
-FORMS: dict[str, type[ActForm]] = {
+FORMS: dict[str, type[ActionForm]] = {
     "status": StatusForm,
     "courier": CourierForm,
     "payment": PaymentForm,

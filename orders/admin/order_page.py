@@ -16,6 +16,7 @@ from core.display import field_title
 from orders.actions.discount.replacement import original_of, replacement_of
 from orders.admin.bill import Bill
 from orders.admin.display import (
+    acknowledged_text,
     address_text,
     badges,
     blacklist_text,
@@ -27,7 +28,6 @@ from orders.admin.display import (
     phone_line,
     pos_silent_since,
     restaurant_text,
-    seen_text,
     status_badge,
     type_text,
 )
@@ -80,7 +80,7 @@ def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, A
     timeline = displayed_timeline(order, now=now, others=others)
     return {
         "badges": badges(order, now),
-        "seen_to": page.seen_to(),
+        "acknowledged": page.acknowledged(),
         "headline": page.headline(),
         "replacements": [
             (which, order_link(replacement)) for which, replacement in replacements if replacement is not None
@@ -122,7 +122,7 @@ class _Page(Bill):
         return format_html("{}, {}", promised, _("as soon as possible")) if self._order.is_asap else promised
 
     def notices(self, *, is_replaced: bool) -> list[tuple[str, str, str]]:
-        """What needs a person's eye: severity, title, words."""
+        """List what needs attention: severity, title, words."""
         order = self._order
         notices: list[tuple[str, str, str]] = []
         if order.has_unknown_status:
@@ -137,12 +137,12 @@ class _Page(Bill):
             notices.append(("bad", title, error_text(order.error_info)))
         if (silent := pos_silent_since(order)) is not None:
             title = format_html(_("The POS does not answer since {}"), self.clock(silent))
-            words = _("It hears of this order, and of what is asked of it here, when it is back.")
+            words = _("It receives this order, and what is requested here, when it is online again.")
             notices.append(("bad", title, words))
         if order.unknown_to_iiko_at is not None:
             words = _(
-                "Asked by id, iiko no longer lists it (since {}). It is off the open list, and comes "
-                "back if iiko speaks of it again. Look for it on the POS."
+                "Read by id, iiko no longer lists it (since {}). It is off the open list, and comes back "
+                "if iiko reports it again. Look for it on the POS."
             )
             when = self.clock(order.unknown_to_iiko_at)
             notices.append(("warn", _("Unknown to iiko"), format_html(words, when)))
@@ -150,21 +150,21 @@ class _Page(Bill):
             notices.append(
                 ("warn", _("Problem"), order.problem or _("iiko marked a problem and gave no words."))
             )
-        # Of an order that another stands for it is said above, with the way there.
+        # For a replaced order the page says so above, with a link.
         return notices if is_replaced else notices + self._outcome_notices()
 
-    def seen_to(self) -> str | SafeString:
-        """Who has seen to it that the POS did not take the order; empty text: nobody yet."""
+    def acknowledged(self) -> str | SafeString:
+        """Say who acknowledged that the POS did not take the order; empty text: nobody yet."""
         order = self._order
         if order.refusal_acknowledged_at is None:
             return ""
-        return seen_text(order.refusal_acknowledged_by, self.clock(order.refusal_acknowledged_at))
+        return acknowledged_text(order.refusal_acknowledged_by, self.clock(order.refusal_acknowledged_at))
 
     def _outcome_notices(self) -> list[tuple[str, str, str]]:
         order = self._order
         notices: list[tuple[str, str, str]] = []
         if order.is_deleted:
-            over = _("It is over here, and nothing can be asked of it.")
+            over = _("It is over here, and nothing can be requested for it.")
             notices.append(("info", _("Deleted in iiko"), over))
         if order.cancel_cause or order.cancel_comment or order.when_cancelled:
             words = [order.cancel_cause or _("no cause named"), order.cancel_comment or ""]
@@ -218,12 +218,10 @@ class _Page(Bill):
         return [(title, str(value)) for title, value in known if value not in (None, "")]
 
     def kept_events(self, timeline: DisplayedTimeline) -> frozenset[int]:
-        """Which events of the timeline are still in the inbox; old ones are forgotten."""
-        told = {
-            displayed_entry.event_id for displayed_entry in timeline.displayed if displayed_entry.event_id
-        }
+        """Return which events of the timeline are still in the inbox; old ones are deleted."""
+        named = {entry.event_id for entry in timeline.entries if entry.event_id}
         inbox = self._order.events.model._default_manager
-        return frozenset(inbox.filter(pk__in=told).values_list("pk", flat=True)) if told else frozenset()
+        return frozenset(inbox.filter(pk__in=named).values_list("pk", flat=True)) if named else frozenset()
 
     def events(self) -> list[dict[str, Any]]:
         newest = self._order.events.order_by("-id").only(*_OF_EVENTS).all()[:EVENTS_SHOWN]
@@ -238,7 +236,7 @@ class _Page(Bill):
 
 
 def related_row(relative: Relative) -> dict[str, Any]:
-    """Another related order, as its list shows it."""
+    """Return a related order as its list shows it."""
     order = relative.order
     row: dict[str, Any] = {"relation": RELATIONS[relative.relation], "iiko_order_id": relative.iiko_order_id}
     if order is None:

@@ -1,4 +1,4 @@
-"""The orders in the admin: the mirror to be watched and searched, and what may be asked of iiko.
+"""The orders in the admin: the mirror to watch and search, and the actions to request.
 
 Nothing here changes an order: an action stores a command, and the mirror changes once iiko confirms.
 """
@@ -23,13 +23,13 @@ from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import choices_filter, states_filter
 from core.display import EMPTY, ago_text, clock, clock_text, stacked, truncated
-from orders.admin.action_views import Acting
-from orders.admin.command_panel import asked_note, commands_of
+from orders.admin.action_views import ActionViews
+from orders.admin.command_panel import commands_of, requested_note
 from orders.admin.display import amount_text, badges, courier_cell, restaurant_text, type_text
 from orders.admin.filters import ORDER_STATES, FirstSeenFilter, couriers_under_way
 from orders.admin.order_page import order_page
 from orders.models.order import Order, OrderQuerySet, OrderType, Status
-from orders.permissions import may_ask_any
+from orders.permissions import may_request_any
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
@@ -75,7 +75,7 @@ class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
         return naming_zones(orders.only(*_LISTED).with_replacement())
 
     def get_ordering_field_columns(self) -> dict[int, str]:
-        """Where the arrow stands; Django looks for it in the order of all lists."""
+        """Say where the arrow stands; Django looks for it in the order of all lists."""
         if ORDER_VAR not in self.params and self.params.get("state", "") in _UNDER_WAY:
             return {self.list_display.index("promised"): "asc"}
         columns: dict[int, str] = super().get_ordering_field_columns()
@@ -83,7 +83,7 @@ class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
 
 
 @admin.register(Order)
-class OrderAdmin(Acting, MirrorAdmin):
+class OrderAdmin(ActionViews, MirrorAdmin):
     list_display = ("number", "state", "promised", "amount", "courier", "restaurant", "changed")
     list_select_related = ("organization",)
     list_filter = (
@@ -105,13 +105,13 @@ class OrderAdmin(Acting, MirrorAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         urls: list[URLPattern] = super().get_urls()
-        return self.acting_urls() + urls
+        return self.action_urls() + urls
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[OrderChangeList]:
         return OrderChangeList
 
     def get_ordering(self, request: HttpRequest) -> Sequence[str]:
-        """Of orders under way the most late stand first, then the next to be handed over."""
+        """Put the latest of the orders under way first, then the next to be handed over."""
         is_open = request.GET.get("state", "") in _UNDER_WAY
         return ("promised_time", "-id") if is_open else ("-id",)
 
@@ -142,15 +142,15 @@ class OrderAdmin(Acting, MirrorAdmin):
         order, now = context["original"], db_clock.now()
         context |= order_page(order, now=now, sees_events=sees_events)
         context |= commands_of(order, user=request.user, now=now)
-        context["asked"] = asked_note(order, request.GET, user=request.user, now=now)
+        context["requested"] = requested_note(order, request.GET, user=request.user, now=now)
         context |= {"title": str(order), "subtitle": None, "sees_events": sees_events}
-        context["may_acknowledge"] = order.is_refused and may_ask_any(request.user)
+        context["may_acknowledge"] = order.is_refused and may_request_any(request.user)
         context["sees_calls"] = request.user.has_perm("organizations.view_apicall")
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Order | None:
-        """The order; the number of a row that was joined with it leads there, too."""
+        """Return the order; the number of a row that was merged into it leads there, too."""
         order: Order | None = super().get_object(request, object_id, from_field)
         if order is None and object_id.isdecimal():
             order = self.get_queryset(request).filter(former_rows__pk=object_id).first()

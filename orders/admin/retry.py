@@ -1,4 +1,4 @@
-"""Asking for the same once more, after a refusal or an end that nobody was happy with."""
+"""Retry a command that was refused or that expired."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from orders.commands.submission import Requester
 from orders.models.command import CommandKind, OrderCommand
 
 StoredParams = Mapping[str, Any]
-Retry = Callable[[int, StoredParams, Requester, datetime], OrderCommand]
+RequestAgain = Callable[[int, StoredParams, Requester, datetime], OrderCommand]
 
 
-def ask_again(command: OrderCommand, *, by: Requester, now: datetime) -> tuple[OrderCommand, bool]:
-    """Store the command of a command again; the same person asking twice gets the same command and False.
+def retry(command: OrderCommand, *, by: Requester, now: datetime) -> tuple[OrderCommand, bool]:
+    """Store the same command again; a person who retries twice gets the first new command and False.
 
     Raises:
         HubError: it was refused, and nothing was stored.
     """
-    again = _AGAIN[CommandKind(command.kind)]
+    request = _REQUESTS[CommandKind(command.kind)]
     return once(
-        lambda: again(command.order_id, command.params, by, now),
+        lambda: request(command.order_id, command.params, by, now),
         owner=by.owner,
         key=f"retry:{command.pk}",
         fingerprint=f"retry:{command.pk}",
@@ -89,7 +89,7 @@ def _discount(order_id: int, params: StoredParams, by: Requester, now: datetime)
     return submission.request_discount(order_id=order_id, asked=asked, by=by, now=now)
 
 
-_AGAIN: dict[CommandKind, Retry] = {
+_REQUESTS: dict[CommandKind, RequestAgain] = {
     CommandKind.UPDATE_STATUS: _status,
     CommandKind.ASSIGN_COURIER: _courier,
     CommandKind.UPDATE_PAYMENT: _payment,

@@ -60,16 +60,16 @@ class DisplayedEntry:
     event_id: int | None
     order: Order
     at: tuple[datetime, int]
-    """Its place in the timeline: when it happened, and the first of its lines."""
+    """Its place in the timeline: when it happened, and the first of its rows."""
     changes: list[Change] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayedTimeline:
-    displayed: list[DisplayedEntry]
+    entries: list[DisplayedEntry]
     is_cut: bool
     of_many: bool = False
-    """Told of several orders; then each entry is shown under the name of its own."""
+    """Of several orders; then each entry is shown under the number of its own."""
 
 
 def displayed_timeline(order: Order, *, now: datetime, others: Sequence[Order] = ()) -> DisplayedTimeline:
@@ -81,10 +81,8 @@ def displayed_timeline(order: Order, *, now: datetime, others: Sequence[Order] =
     zones = {each.organization.timezone for each in orders}
     clocks = _Clocks(now, with_offset=len(zones) > 1)
     parts = [_of_one(each, newest[each.pk], named, frozenset(newest), clocks) for each in orders]
-    displayed = sorted(
-        (one for part in parts for one in part.displayed), key=lambda one: one.at, reverse=True
-    )
-    return DisplayedTimeline(displayed, is_cut=any(part.is_cut for part in parts), of_many=bool(others))
+    shown = sorted((one for part in parts for one in part.entries), key=lambda one: one.at, reverse=True)
+    return DisplayedTimeline(shown, is_cut=any(part.is_cut for part in parts), of_many=bool(others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +96,21 @@ def _of_one(
 ) -> DisplayedTimeline:
     words = Words(order.organization.currency, order.organization.zone(), clocks.now, named)
     entries = _without_duplicates(newest[:SHOWN][::-1], shown)
-    displayed = [
-        words.displayed_entry(order, list(group), with_offset=clocks.with_offset)
+    shown_entries = [
+        words.entry(order, list(group), with_offset=clocks.with_offset)
         for _source, group in groupby(entries, key=lambda entry: (entry.source_event_id, entry.recorded_at))
     ]
-    return DisplayedTimeline(displayed, is_cut=len(newest) > SHOWN)
+    return DisplayedTimeline(shown_entries, is_cut=len(newest) > SHOWN)
 
 
 def _without_duplicates(entries: list[TimelineEntry], shown: frozenset[int]) -> list[TimelineEntry]:
-    """Leave out what is told of a reissue already: by the hub, and by the old order where both are shown."""
+    """Leave out what the entry of a reissue says already: the hub's, or the old order's where both show."""
     reissues = [(entry.pk, _object(entry)) for entry in entries if entry.what == REISSUED]
-    replacements = {_replacement_of(told).get("iiko_order_id") for _pk, told in reissues}
+    replacements = {_replacement_of(value).get("iiko_order_id") for _pk, value in reissues}
     repeats = {
-        pk for pk, told in reissues if "made_for" in told and _replacement_of(told).get("order_id") in shown
+        pk
+        for pk, value in reissues
+        if "made_for" in value and _replacement_of(value).get("order_id") in shown
     }
     repeats |= {entry.pk for entry in entries if entry.what == "moved" and _named_by(entry) <= replacements}
     return [entry for entry in entries if entry.pk not in repeats]
@@ -121,20 +121,22 @@ def _object(entry: TimelineEntry) -> dict[str, Any]:
 
 
 def _named_by(entry: TimelineEntry) -> set[Any]:
-    """The ids of the orders that a move names; one that names none repeats nothing."""
+    """Return the ids of the orders that a move names; one that names none repeats nothing."""
     named = {value for name, value in _object(entry).items() if name.endswith("order_id")}
     return named or {entry.pk}
 
 
 def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order]) -> Named:
-    """Find the orders that these lines name, in one query where there are others than those shown."""
-    told = [entry.to_value for entry in entries if entry.what == REISSUED]
-    told += [value for entry in entries if entry.what == "moved" for value in _values(entry)]
-    pairs = [value for one in told if isinstance(one, Mapping) for value in _replacement_of(one).values()]
+    """Find the orders that these entries name, in one query where there are others than those shown."""
+    values = [entry.to_value for entry in entries if entry.what == REISSUED]
+    values += [
+        value for entry in entries if entry.what == "moved" for value in (entry.from_value, entry.to_value)
+    ]
+    pairs = [value for one in values if isinstance(one, Mapping) for value in _replacement_of(one).values()]
     ids = {one for one in pairs if isinstance(one, int)} - {order.pk for order in orders}
     moved = {
         value
-        for one in told
+        for one in values
         if isinstance(one, Mapping)
         for name, value in one.items()
         if name.endswith("order_id") and isinstance(value, str)
@@ -145,12 +147,8 @@ def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order]) -> Name
     return Named({each.pk: each for each in found}, {each.iiko_order_id or "": each for each in found})
 
 
-def _values(entry: TimelineEntry) -> list[Any]:
-    return [entry.from_value, entry.to_value]
-
-
-def _replacement_of(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    replacement = told.get("made_as") or told.get("made_for")
+def _replacement_of(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    replacement = value.get("made_as") or value.get("made_for")
     return replacement if isinstance(replacement, Mapping) else {}
 
 
@@ -163,7 +161,7 @@ class Named:
 
 
 class Words:
-    """Puts changes of an order in words, on the clock and in the currency of its restaurant."""
+    """Put changes of an order in words, on the clock and in the currency of its restaurant."""
 
     def __init__(self, currency: str, zone: tzinfo, now: datetime, named: Named | None = None) -> None:
         self._named = named or Named()
@@ -189,9 +187,7 @@ class Words:
             "order_type": _order_type,
         }
 
-    def displayed_entry(
-        self, order: Order, entries: list[TimelineEntry], *, with_offset: bool
-    ) -> DisplayedEntry:
+    def entry(self, order: Order, entries: list[TimelineEntry], *, with_offset: bool) -> DisplayedEntry:
         first = entries[0]
         happened = first.happened_at or first.recorded_at
         return DisplayedEntry(
@@ -210,17 +206,17 @@ class Words:
         if entry.what == REISSUED and isinstance(entry.to_value, dict):
             return self._reissued(entry.to_value)
         if entry.what == ACKNOWLEDGED and isinstance(entry.to_value, dict):
-            return Change(str(TITLES[ACKNOWLEDGED]), "", _seen_to(entry.to_value))
+            return Change(str(TITLES[ACKNOWLEDGED]), "", _acknowledged(entry.to_value))
         if entry.what == UNKNOWN_TO_IIKO:
             is_unknown = entry.to_value is not None
-            words = _("asked by id, iiko no longer lists it") if is_unknown else _("iiko speaks of it again")
+            words = _("read by id, iiko no longer lists it") if is_unknown else _("iiko reports it again")
             return Change(str(TITLES[UNKNOWN_TO_IIKO]), "", words)
         if entry.what == MERGED:
             return Change(str(TITLES[MERGED]), f"#{entry.from_value}", f"#{entry.to_value}")
         return self.change_of(entry.what, entry.from_value, entry.to_value)
 
     def change_of(self, what: str, from_value: Any, to_value: Any) -> Change:
-        """Tell a field's change, its values as the timeline keeps them."""
+        """Put a field's change in words, its values as the timeline keeps them."""
         title = str(TITLES.get(what, what))
         if what == "items" and (note := item_changes(from_value, to_value)):
             return Change(title, "", "", note)
@@ -229,13 +225,13 @@ class Words:
             return Change(title, "", "", _("%(value)s, details changed") % {"value": after})
         return Change(title, "" if from_value is None else before, after)
 
-    def _command(self, told: Mapping[str, Any]) -> Change:
-        """A step of a command: what is asked for, how it stands now, and why if it went wrong."""
-        kind, params = str(told.get("kind")), told.get("params") or {}
+    def _command(self, value: Mapping[str, Any]) -> Change:
+        """Put a step of a command in words: the request, its state, and why if it went wrong."""
+        kind, params = str(value.get("kind")), value.get("params") or {}
         text = params_text(kind, params, currency=self._currency, zone=self._zone, now=self._now)
-        state = state_badge(str(told.get("state")))
-        trouble = trouble_text(str(told.get("code") or ""), str(told.get("error") or ""))
-        phase = phase_text(str(told.get("phase") or ""))
+        state = state_badge(str(value.get("state")))
+        trouble = trouble_text(str(value.get("code") or ""), str(value.get("error") or ""))
+        phase = phase_text(str(value.get("phase") or ""))
         step = f"({phase})" if phase else ""
         words = format_html("{} {} {} {}", text, state, step, trouble[:_LONGEST])
         return Change(title_text(kind), "", words)
@@ -253,9 +249,9 @@ class Words:
             return text
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
-    def _reissued(self, told: Mapping[str, Any]) -> Change:
+    def _reissued(self, value: Mapping[str, Any]) -> Change:
         """Lead from one of two orders to the other; which of them stands its status says."""
-        replacement, is_old = _replacement_of(told), "made_as" in told
+        replacement, is_old = _replacement_of(value), "made_as" in value
         other = self._named.by_pk.get(replacement.get("order_id") or 0)
         number = replacement.get("readable_number")
         link = order_link(other) if other else (f"№{number}" if number else _("another order"))
@@ -288,10 +284,10 @@ def _status(value: str) -> SafeString:
     return badge("unknown", f"? {value[:60]}")
 
 
-def _seen_to(told: Mapping[str, Any]) -> str | SafeString:
-    if told.get("what") != "command":
+def _acknowledged(value: Mapping[str, Any]) -> str | SafeString:
+    if value.get("what") != "command":
         return _("the POS did not take the order")
-    return format_html("{} {}", title_text(str(told.get("kind"))), state_badge(str(told.get("state"))))
+    return format_html("{} {}", title_text(str(value.get("kind"))), state_badge(str(value.get("state"))))
 
 
 def _order_type(value: str) -> str:
@@ -314,19 +310,19 @@ def _item(row: Mapping[str, Any]) -> str:
     return f"{name}{size}{amount}{deleted}"
 
 
-# --- lines that changed ------------------------------------------------------------------------------
+# --- items that changed ------------------------------------------------------------------------------
 
 
 def item_changes(before: Any, after: Any) -> str:
-    """Say what became of the lines, if they can be told apart; empty text if all of it must be shown."""
+    """Say how the items changed, if they can be matched; empty text if all of them must be shown."""
     if not isinstance(before, list) or not isinstance(after, list) or not before:
         return ""
     kept = len(before) if _same_products(before, after[: len(before)]) else None
     if kept is None:
         return ""
-    told = _line_changes(before, after)
-    told += [_("added: %(item)s") % {"item": _item(row)} for row in after[kept:]]
-    return "; ".join(told)
+    changes = _line_changes(before, after)
+    changes += [_("added: %(item)s") % {"item": _item(row)} for row in after[kept:]]
+    return "; ".join(changes)
 
 
 def _same_products(before: list[Any], after: list[Any]) -> bool:
@@ -338,17 +334,17 @@ def _same_products(before: list[Any], after: list[Any]) -> bool:
 
 def _line_changes(before: list[Any], after: list[Any]) -> list[str]:
     statuses: dict[str, list[str]] = {}
-    told = []
+    changes = []
     for was, row in zip(before, after, strict=False):
         if row.get("is_deleted") and not was.get("is_deleted"):
-            told.append(_("deleted: %(item)s") % {"item": _item(row | {"is_deleted": False})})
+            changes.append(_("deleted: %(item)s") % {"item": _item(row | {"is_deleted": False})})
             continue
         if row.get("amount") != was.get("amount"):
             amounts = {"item": row.get("name") or "", "was": was.get("amount"), "now": row.get("amount")}
-            told.append(_("%(item)s: amount %(was)s → %(now)s") % amounts)
+            changes.append(_("%(item)s: amount %(was)s → %(now)s") % amounts)
         if row.get("status") != was.get("status"):
             statuses.setdefault(row.get("status") or "", []).append(_item(row))
-    told += [
+    changes += [
         f"{item_status_text(status)}: {', '.join(names)}" for status, names in statuses.items() if status
     ]
-    return told
+    return changes

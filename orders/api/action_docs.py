@@ -173,7 +173,6 @@ REQUESTS: dict[str, dict[str, Any]] = {
             "discount_id": "51111111-2222-4333-8444-555555555556",
             "reissue": True,
         },
-        "in a draft, where there is one": {"discount_percent": 10},
     },
 }
 

@@ -1,4 +1,4 @@
-"""``POST orders/{id}/…``: what iiko is asked to do with an order, and what became of it."""
+"""``POST orders/{id}/…``: requests of actions on an order, and their outcome."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
         )
 
     @extend_schema(
-        summary="What was asked of the order, newest first",
+        summary="Commands of the order, newest first",
         responses=CommandSerializer(many=True),
         filters=False,
     )
@@ -160,6 +160,6 @@ class CommandViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[OrderCom
     def get_queryset(self) -> QuerySet[OrderCommand]:
         return in_scope(self.request, super().get_queryset(), path="order__organization_id")
 
-    @extend_schema(summary="What became of a command")
+    @extend_schema(summary="One command and its outcome")
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().retrieve(request, *args, **kwargs)

@@ -35,7 +35,7 @@ FOLLOWING = (
 
 
 class ChangesFilter(filters.FilterSet):
-    """For rows whose ``updated_at`` comes from ``services.horizon``; with ``ChangesPagination``."""
+    """For rows whose ``updated_at`` comes from ``core.mirror.change_feed``; with ``ChangesPagination``."""
 
     updated_since = MomentFilter(
         method="by_updated_since", help_text="ISO 8601; changed at or after, the oldest change first."

@@ -16,8 +16,8 @@ class ChangesPagination(SkipLimitPagination):
 
     def get_next_link(self) -> str | None:
         link: str | None = super().get_next_link()
-        asked = self.request.query_params.get("updated_since") if self.request else None
-        if link is None or self.page_edges is None or not asked:
+        since_given = self.request.query_params.get("updated_since") if self.request else None
+        if link is None or self.page_edges is None or not since_given:
             return link
         first, following = self.page_edges
         if first.updated_at == following.updated_at:

@@ -31,7 +31,7 @@ _WAIT = re.compile(r"(?:^|[;,\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 
 
 def requester_of(request: Request) -> Requester:
-    """Name who asks: a key by its name, a person by the account's."""
+    """Name the requester: a key by its name, a person by the account's."""
     if isinstance(request.auth, ApiKey):
         return Requester(f"API: {request.auth.name}", f"key:{request.auth.pk}")
     user = request.user
@@ -39,7 +39,7 @@ def requester_of(request: Request) -> Requester:
 
 
 def requested_once(request: Request, ask: Callable[[Requester], OrderCommand]) -> OrderCommand:
-    """Ask for a command; see ``made_once``."""
+    """Request a command; see ``made_once``."""
     return made_once(request, COMMANDS, lambda by: lambda: ask(by))
 
 
@@ -76,7 +76,7 @@ def idempotency_key_of(request: Request) -> str:
 
 
 def fingerprint_of(request: Request) -> str:
-    """Digest what is asked for: address and content, however the JSON was laid out."""
+    """Digest the request: address and content, however the JSON was laid out."""
     content = json.dumps(request.data, sort_keys=True, default=str)
     address = request.path_info.rstrip("/")
     return hashlib.sha256(f"{address}\0{content}".encode()).hexdigest()
@@ -111,7 +111,7 @@ def wait_for_end(request: Request, command: E) -> tuple[E, dict[str, str]]:
 
 def _wait(command: Ends, *, until: float) -> None:
     while not command.is_final and time.monotonic() < until:
-        time.sleep(_LOOK_AGAIN_S)  # the thread waits for its caller, who asked for it
+        time.sleep(_LOOK_AGAIN_S)  # the caller requested the wait
         command.refresh_from_db()
 
 

@@ -107,7 +107,7 @@ class PendingCommandSerializer(serializers.ModelSerializer[OrderCommand]):
 
 class AllowedActionSerializer(serializers.Serializer[Any]):
     action = serializers.CharField(help_text="The last part of the address: `update-status`.")
-    status = serializers.CharField(allow_null=True, help_text="For `update-status`: the status to ask for.")
+    status = serializers.CharField(allow_null=True, help_text="For `update-status`: the status to request.")
     allowed = serializers.BooleanField()
     code = serializers.CharField(
         help_text="Why not, for programs; empty when allowed, or `needs_reissue`: allowed with "
@@ -158,12 +158,12 @@ class RelatedOrderSerializer(serializers.Serializer[Relative]):
 class OrderDetailSerializer(OrderSerializer):
     paid_minor = serializers.SerializerMethodField(
         help_text="What the guest has paid, by iiko's total and the flags of the payments: the larger of "
-        "the two. Null: iiko has told neither."
+        "the two. Null: iiko has reported neither."
     )
     due_minor = serializers.SerializerMethodField(
         help_text="What remains to be collected, never below 0. Null: not known."
     )
-    allowed_actions = serializers.SerializerMethodField(help_text="What may be asked of the order now.")
+    allowed_actions = serializers.SerializerMethodField(help_text="What may be requested of the order now.")
     related_orders = serializers.SerializerMethodField(
         help_text="Related orders, the nearest first: what it was moved from or to, split from or "
         "into. Each has a timeline of its own."

@@ -42,7 +42,7 @@ _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 class OrderViewSet(
     OrderActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]
 ):
-    """Delivery orders as iiko last told of them."""
+    """Delivery orders as iiko last reported them."""
 
     queryset = Order.objects.select_related("organization").prefetch_related(OPEN_COMMANDS)
     filterset_class = OrderFilter
@@ -57,7 +57,7 @@ class OrderViewSet(
         return orders
 
     def get_object(self) -> Order:
-        """The order; the number of a row that was joined with it leads there, too."""
+        """Return the order; the number of a row that was merged into it leads there, too."""
         try:
             return super().get_object()
         except Http404:
@@ -66,7 +66,7 @@ class OrderViewSet(
             return super().get_object()
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """All that is told of the order is told as of one moment."""
+        """Read all of the order as of one moment."""
         with one_snapshot():
             return super().retrieve(request, *args, **kwargs)
 

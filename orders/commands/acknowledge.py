@@ -1,4 +1,4 @@
-"""Somebody has seen to what went wrong: it is counted no more, and the timeline says who and when."""
+"""Acknowledge what went wrong: it is counted no more, and the timeline says by whom and when."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orders.models.order import Order, TimelineEntry
 
 @transaction.atomic
 def acknowledge_refusal(*, order_id: int, by: str, now: datetime) -> bool:
-    """Note that somebody has seen to an order that the POS did not take. False: somebody had before.
+    """Acknowledge an order that the POS did not take. False: somebody had before.
 
     Raises:
         UnknownOrder: there is no such order.
@@ -33,13 +33,13 @@ def acknowledge_refusal(*, order_id: int, by: str, now: datetime) -> bool:
         return False
     order.refusal_acknowledged_at, order.refusal_acknowledged_by = now, by[:200]
     order.save(update_fields=["refusal_acknowledged_at", "refusal_acknowledged_by"])
-    _tell(order.pk, {"what": "refusal"}, by, now)
+    _record(order.pk, {"what": "refusal"}, by, now)
     return True
 
 
 @transaction.atomic
 def acknowledge_command(*, command_id: int, by: str, now: datetime) -> bool:
-    """Note that somebody has seen to a command that failed. False: somebody had before.
+    """Acknowledge a command that failed. False: somebody had before.
 
     Raises:
         UnknownOrder: there is no such command.
@@ -54,12 +54,12 @@ def acknowledge_command(*, command_id: int, by: str, now: datetime) -> bool:
         return False
     command.acknowledged_at, command.acknowledged_by = now, by[:200]
     command.save(update_fields=["acknowledged_at", "acknowledged_by"])
-    told = {"what": "command", "command_id": command.pk, "kind": command.kind, "state": command.state}
-    _tell(command.order_id, told, by, now)
+    about = {"what": "command", "command_id": command.pk, "kind": command.kind, "state": command.state}
+    _record(command.order_id, about, by, now)
     return True
 
 
-def _tell(order_id: int, told: dict[str, Any], by: str, now: datetime) -> None:
+def _record(order_id: int, about: dict[str, Any], by: str, now: datetime) -> None:
     TimelineEntry.objects.create(
-        order_id=order_id, what=ACKNOWLEDGED, to_value=told, recorded_at=now, actor=by[:100]
+        order_id=order_id, what=ACKNOWLEDGED, to_value=about, recorded_at=now, actor=by[:100]
     )

@@ -1,8 +1,8 @@
-"""Carrying a command to iiko and following it until iiko says yes or no, one step at a time.
+"""Send a command to iiko and follow it to its outcome, one step at a time.
 
-A step is claimed and written down before iiko is asked, and no transaction is open meanwhile. Whoever
-dies in between leaves a command that was *sent* as far as anybody knows: it is never sent again, the
-order itself is asked what became of it.
+A step is claimed and written down before the call, and no transaction is open meanwhile. A worker that
+dies in between leaves a command that counts as *sent*: it is never sent again, and the order itself
+shows the outcome.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from iiko_client.json_reader import JsonObject
 from iiko_client.models.commands import VendorCommandState as VendorState
 from iiko_client.models.order import read_order_info
 from orders.actions.discount import replacement, saga
-from orders.commands.fulfilment import came_true, fields_of, proves_itself, shows
+from orders.commands.fulfilment import fields_of, is_fulfilled, is_fulfilled_unsent, is_status_proof
 from orders.commands.outcome import (
     FOLLOW_FOR,
-    LOOK_FOR,
     PAUSES,
+    RECOVER_FOR,
     SEND_WITHIN,
     Clock,
     StepOutcome,
@@ -36,7 +36,7 @@ from orders.commands.outcome import (
     since,
 )
 from orders.commands.refusals import NOT_SHOWN
-from orders.commands.send import OLDER_COURIER_CALL, client_of, may_go_the_older_way, order_of, send, zone_of
+from orders.commands.send import OLDER_COURIER_CALL, client_of, may_use_older_call, order_of, send, zone_of
 from orders.commands.transitions import HUB, enter, finish, lock, record
 from orders.mirror.unlisted import note_absent
 from orders.models.command import CommandState, OrderCommand, Phase
@@ -46,13 +46,13 @@ from orders.signals import command_due, order_read
 logger = structlog.stdlib.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)
-"""About as long as a call with its retries takes; then the one who held the command is taken for dead."""
+"""About as long as a call with its retries takes; then the worker that holds the command counts as dead."""
 
 
 class Step(Enum):
     SEND = "send"
-    POLL = "ask"
-    RECOVER = "look"
+    POLL = "poll"
+    RECOVER = "recover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ class Claim:
 def advance(command_id: int, *, clock: Clock) -> datetime | None:
     """Take the next step of a command; returns when the one after it is due, None when there is none.
 
-    Safe to call at any time and from many workers: who comes too early or second does nothing. The next
-    step is announced (``command_due``) together with what this one found. ``clock`` must be the same for
-    all workers and for whoever calls them.
+    Safe to call at any time and from many workers: a call that is too early, or the second of two, does
+    nothing. The next step is announced (``command_due``) together with what this one found. ``clock`` must
+    be the same for all workers and for whoever calls them.
     """
     claim = _claim(command_id, clock())
     if claim is None:
@@ -88,7 +88,9 @@ def _claim(command_id: int, now: datetime) -> Claim | None:
     if command.next_attempt_at and command.next_attempt_at > now:
         return None
     if command.state == CommandState.PENDING:
-        return _claim_step(command, now) if _is_midway(command) else _claim_sending(command, order, now)
+        return (
+            _claim_step(command, now) if command.phase in saga.MIDWAY else _claim_sending(command, order, now)
+        )
     if not command.phase and now - since(command) > FOLLOW_FOR:
         finish(command, CommandState.EXPIRED, now=now, code="no_answer", error=command.error)
         return None
@@ -101,14 +103,10 @@ def _claim(command_id: int, now: datetime) -> Claim | None:
     return Claim(command, Step.POLL if command.state == CommandState.SENT else Step.RECOVER)
 
 
-def _is_midway(command: OrderCommand) -> bool:
-    return command.phase in saga.MIDWAY
-
-
 def _claim_step(command: OrderCommand, now: datetime) -> Claim | None:
     """Claim the sending of a step that follows on others: it must be done, however the order stands."""
     if now - (command.phase_at or now) > SEND_WITHIN:
-        settle_saga(command, saga.overdue(command), now)
+        record_phase(command, saga.overdue(command), now)
         return None
     return _claimed(command, now)
 
@@ -116,7 +114,7 @@ def _claim_step(command: OrderCommand, now: datetime) -> Claim | None:
 def _claimed(command: OrderCommand, now: datetime) -> Claim:
     command.next_attempt_at = now + LEASE
     if command.phase == Phase.READ:
-        # Nothing is sent in it: whoever comes after a dead worker reads once more.
+        # Nothing is sent in it: the worker after a dead one reads once more.
         command.poll_count += 1
     else:
         command.state, command.sent_at = CommandState.SENT, now
@@ -130,10 +128,9 @@ def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim 
     is_settled = not earlier or is_over(fields_of(order))
     if code := _why_overtaken(command):
         finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
-    elif is_settled and came_true(command, fields_of(order)):
-        finish(
-            command, CommandState.CONFIRMED, now=now, confirmed_by="event"
-        )  # somebody else did it meanwhile
+    elif is_settled and is_fulfilled_unsent(command, fields_of(order)):
+        # Somebody else did it meanwhile.
+        finish(command, CommandState.CONFIRMED, now=now, confirmed_by="event")
     elif code := _why_not_sent(order):
         finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
     elif now - command.created_at > SEND_WITHIN:
@@ -147,13 +144,13 @@ def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim 
 def _why_overtaken(command: OrderCommand) -> str:
     """Name the other command for this order that leaves nothing to do; empty: there is none."""
     if replacement.is_reissued(command.order_id):
-        # Cancelled is not what somebody wanted who asked to cancel: the meal is cooked under the new order.
+        # Not what whoever requested a cancellation wanted: the meal is cooked under the new order.
         return "order_made_anew"
-    return "cancel_asked" if command.phase and saga.is_cancel_asked(command) else ""
+    return "cancel_asked" if command.phase and saga.is_cancel_requested(command) else ""
 
 
 def _why_not_sent(order: Order) -> str:
-    """Name what changed since it was asked and forbids sending; empty: nothing did."""
+    """Name what changed since the request and forbids sending; empty: nothing did."""
     if order.is_deleted:
         return "order_deleted"
     if order.status in TERMINAL:
@@ -181,7 +178,7 @@ def _send(command: OrderCommand, clock: Clock) -> StepOutcome:
     return StepOutcome(CommandState.SENT, PAUSES[0], correlation_id=correlation_id)
 
 
-# --- following ---------------------------------------------------------------------------------------
+# --- polling and recovering --------------------------------------------------------------------------
 
 
 def _poll(command: OrderCommand, clock: Clock) -> StepOutcome:
@@ -199,12 +196,12 @@ def _poll(command: OrderCommand, clock: Clock) -> StepOutcome:
     match status.state:
         case VendorState.SUCCESS:
             fields = _refresh(client, order, command, clock())
-            if not proves_itself(command) and not (fields and shows(command, fields)):
+            if not is_status_proof(command) and not (fields and is_fulfilled(command, fields)):
                 return StepOutcome(CommandState.UNKNOWN, PAUSES[0], NOT_SHOWN)
             return StepOutcome(CommandState.CONFIRMED, confirmed_by="status")
         case VendorState.ERROR:
             outcome = refused(status)
-            if may_go_the_older_way(command, outcome.code, clock()):
+            if may_use_older_call(command, outcome.code, clock()):
                 return StepOutcome(CommandState.PENDING, PAUSES[0], facts={OLDER_COURIER_CALL: True})
             return outcome
         case VendorState.FORGOTTEN:
@@ -213,7 +210,7 @@ def _poll(command: OrderCommand, clock: Clock) -> StepOutcome:
 
 
 def _refresh(client: IikoClient, order: Order, command: OrderCommand, now: datetime) -> JsonObject | None:
-    """Read the order: a webhook may tell of this change, or not (docs/iiko.md#changes-without-a-webhook)."""
+    """Read the order: a webhook may report this change, or not (docs/iiko.md#changes-without-a-webhook)."""
     try:
         return _read_order(client, order, now)
     except (IikoError, HubError) as error:
@@ -223,7 +220,7 @@ def _refresh(client: IikoClient, order: Order, command: OrderCommand, now: datet
 
 
 def _recover(command: OrderCommand, clock: Clock) -> StepOutcome:
-    """Look at the order itself: the answer to the command was lost."""
+    """Read the order itself: the answer to the command was lost."""
     if command.phase:
         return saga.recover(command, clock)
     order = order_of(command)
@@ -231,17 +228,17 @@ def _recover(command: OrderCommand, clock: Clock) -> StepOutcome:
         fields = _read_order(client_of(order.organization, command), order, clock())
     except (IikoError, HubError) as error:
         return later(command, CommandState.UNKNOWN, error)
-    if fields is not None and shows(command, fields):
+    if fields is not None and is_fulfilled(command, fields):
         return StepOutcome(CommandState.CONFIRMED, confirmed_by="order")
     if fields is not None and is_over(fields):
         return _without_a_trace(command, "over_without_it")
-    if clock() - since(command) > LOOK_FOR:
+    if clock() - since(command) > RECOVER_FOR:
         return _without_a_trace(command, "not_done")
     return later(command, CommandState.UNKNOWN, None)
 
 
 def _without_a_trace(command: OrderCommand, code: str) -> StepOutcome:
-    """``code`` says that the answer was lost; where iiko said that it is done, that is told instead."""
+    """Let a command expire: the answer was lost (``code``), or iiko said *done* and nothing shows it."""
     if command.error_code == NOT_SHOWN:
         code = NOT_SHOWN
     return StepOutcome(CommandState.EXPIRED, None, code, command.error)
@@ -279,7 +276,7 @@ def _record(claim: Claim, outcome: StepOutcome, now: datetime) -> datetime | Non
     if command.phase:
         if not saga.is_same_claim(command, claim.command):
             return None  # somebody has taken a later step meanwhile
-        settle_saga(command, outcome, now)
+        record_phase(command, outcome, now)
         return command.next_attempt_at
     is_second = claim.step is not Step.SEND and command.poll_count != claim.command.poll_count
     if is_second and outcome.wait is not None:
@@ -302,7 +299,7 @@ def _record(claim: Claim, outcome: StepOutcome, now: datetime) -> datetime | Non
     return command.next_attempt_at
 
 
-def settle_saga(command: OrderCommand, outcome: StepOutcome, now: datetime) -> None:
+def record_phase(command: OrderCommand, outcome: StepOutcome, now: datetime) -> None:
     """Write down what a step of a discount came to: the next phase, the same one, or the end."""
     command.state_data |= dict(outcome.facts)
     if outcome.phase:

@@ -1,4 +1,4 @@
-"""Whether an order shows what was asked for: the proof that needs no answer of iiko's."""
+"""Whether an order shows what was requested: proof without an answer of iiko's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LATER: dict[DeliveryStatus, set[DeliveryStatus]] = {
     DeliveryStatus.ON_WAY: _AFTER_SENDING,
     DeliveryStatus.DELIVERED: {DeliveryStatus.CLOSED},
 }
-"""Where an order has come further than was asked for, the command is fulfilled as well."""
+"""Where an order has come further than requested, the command is fulfilled as well."""
 
 _SAME_TIME = timedelta(minutes=1)
 """A guess: no source says to what a POS rounds the time of delivery it was given."""
@@ -33,28 +33,28 @@ def fields_of(order: Order) -> dict[str, Any]:
     return {name: getattr(order, name) for name in FIELDS}
 
 
-def shows(command: OrderCommand, fields: Fields) -> bool:
-    """Whether the fields of an order, named as in the mirror, fulfil what was asked."""
+def is_fulfilled(command: OrderCommand, fields: Fields) -> bool:
+    """Whether the fields of an order, named as in the mirror, fulfil a command."""
     if command.kind == CommandKind.APPLY_DISCOUNT:
         return False  # two orders say what became of it, not one
     return is_so(command.kind, command.params, fields) or _has_come_further(command, fields)
 
 
-def proves_itself(command: OrderCommand) -> bool:
+def is_status_proof(command: OrderCommand) -> bool:
     """Whether iiko's word that a command is done is enough.
 
-    Not where it is a guess that iiko does what was asked: a courier taken off by a null.
+    Not where it is a guess that iiko does what was requested: a courier taken off by a null.
     """
     return command.kind != CommandKind.ASSIGN_COURIER or command.params["courier_id"] is not None
 
 
-def came_true(command: OrderCommand, fields: Fields) -> bool:
+def is_fulfilled_unsent(command: OrderCommand, fields: Fields) -> bool:
     """Whether the mirror fulfils a command for which nothing was sent.
 
     Another change sent since the command was made may not be in the mirror yet: what it shows is then not
     what the order will be.
     """
-    if not shows(command, fields):
+    if not is_fulfilled(command, fields):
         return False
     is_exact = is_so(command.kind, command.params, fields)
     if not is_exact or is_over(fields):
@@ -62,12 +62,12 @@ def came_true(command: OrderCommand, fields: Fields) -> bool:
     return not _earlier(command).filter(finished_at__gt=command.created_at).exists()
 
 
-def is_told_of(command: OrderCommand, fields: Fields) -> bool:
-    """Whether news of an order prove a command under way.
+def is_confirmed_by(command: OrderCommand, fields: Fields) -> bool:
+    """Whether a change that iiko reports of an order confirms a command under way.
 
-    Where the same was sent before, they may be late news of that: iiko's status decides then.
+    Where the same was sent before, it may be a late report of that: iiko's status decides then.
     """
-    if not shows(command, fields):
+    if not is_fulfilled(command, fields):
         return False
     if command.state != CommandState.SENT or is_over(fields):
         return True
@@ -75,7 +75,7 @@ def is_told_of(command: OrderCommand, fields: Fields) -> bool:
 
 
 def _earlier(command: OrderCommand) -> OrderCommandQuerySet:
-    """Earlier commands of the same kind for the same order that iiko may have carried out."""
+    """Return earlier commands of the same kind for the same order that iiko may have carried out."""
     others = OrderCommand.objects.filter(
         order_id=command.order_id, kind=command.kind, pk__lt=command.pk, sent_at__isnull=False
     )
@@ -83,12 +83,12 @@ def _earlier(command: OrderCommand) -> OrderCommandQuerySet:
 
 
 def is_so(kind: str, params: Fields, fields: Fields) -> bool:
-    """Whether an order is just as asked for."""
+    """Whether an order is exactly as requested."""
     return _FULFILMENT[CommandKind(kind)](params, fields)
 
 
 def _has_come_further(command: OrderCommand, fields: Fields) -> bool:
-    """Whether the order is past what was asked for, and not because the hub had asked for that before."""
+    """Whether the order is past what was requested, and not because of an earlier command."""
     if command.kind != CommandKind.UPDATE_STATUS or not _is_at_its_time(command.params, fields):
         return False
     later = _LATER.get(DeliveryStatus(command.params["status"]), set())
@@ -118,9 +118,9 @@ def _courier(params: Fields, fields: Fields) -> bool:
 
 def _payments(params: Fields, fields: Fields) -> bool:
     wanted, shown = params["payments"], fields.get("payments") or []
-    # A POS may tell nothing of receipts: then they prove nothing, either way.
-    are_receipts_told = all(one.get("is_fiscalized_externally") is not None for one in shown)
-    flags = ("is_processed_externally", *(["is_fiscalized_externally"] if are_receipts_told else []))
+    # A POS may report nothing of receipts: then they prove nothing, either way.
+    are_receipts_reported = all(one.get("is_fiscalized_externally") is not None for one in shown)
+    flags = ("is_processed_externally", *(["is_fiscalized_externally"] if are_receipts_reported else []))
     return _sums(wanted, "payment_type_id", flags) == _sums(shown, "type_id", flags)
 
 

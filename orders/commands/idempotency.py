@@ -14,5 +14,5 @@ COMMANDS: IdempotencyKeys[OrderCommand] = IdempotencyKeys(IdempotencyKey, "comma
 def once(
     request: Callable[[], OrderCommand], *, owner: str, key: str, fingerprint: str, now: datetime
 ) -> tuple[OrderCommand, bool]:
-    """Ask for a command unless its key was used already; see ``Repeats.once``."""
+    """Request a command unless its key was used already; see ``IdempotencyKeys.once``."""
     return COMMANDS.once(lambda: request, owner=owner, key=key, fingerprint=fingerprint, now=now)

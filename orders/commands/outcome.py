@@ -27,13 +27,13 @@ logger = structlog.stdlib.get_logger(__name__)
 Clock = Callable[[], datetime]
 
 SEND_WITHIN = timedelta(minutes=15)
-"""A command that could not be sent for so long is abandoned: nobody expects it any more."""
+"""A command that could not be sent for so long expires: nobody waits for it any more."""
 
-LOOK_FOR = timedelta(minutes=10)
-"""How long an order is looked at after a lost answer. One that then shows nothing was not changed."""
+RECOVER_FOR = timedelta(minutes=10)
+"""How long an order is read after a lost answer. One that then shows nothing was not changed."""
 
 FOLLOW_FOR = timedelta(hours=24)
-"""A POS may be offline and carry a command out later; after so long it is abandoned."""
+"""A POS may be offline and carry a command out later; after so long it expires."""
 
 # iiko wants 2–5 s between two questions (docs/iiko.md#command-status).
 PAUSES = (timedelta(seconds=2), timedelta(seconds=3), timedelta(seconds=5))
@@ -45,7 +45,7 @@ _LONG_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=5)
 class StepOutcome:
     """What a step found: an end, or the state to go on in and how long to wait.
 
-    ``phase``: the step led to another phase, where it goes on at once; ``facts`` are kept in the saga.
+    ``phase``: the step led to another phase, where it goes on at once; ``facts`` are kept in ``state_data``.
     """
 
     state: CommandState
@@ -79,7 +79,7 @@ def of_failed_sending(command: OrderCommand, error: IikoError | HubError) -> Ste
 
 
 def later(command: OrderCommand, state: CommandState, error: IikoError | HubError | None) -> StepOutcome:
-    """Go on asking, a little later; ``error`` is why nothing was learned this time."""
+    """Poll again, a little later; ``error`` is why nothing was learned this time."""
     wait = pause(command.poll_count)
     if isinstance(error, IikoBusy):
         wait = max(wait, busy(error))
@@ -88,11 +88,11 @@ def later(command: OrderCommand, state: CommandState, error: IikoError | HubErro
     if state == CommandState.UNKNOWN:
         return StepOutcome(state, wait, command.error_code, command.error)
     return (
-        StepOutcome(state, wait) if error is None else StepOutcome(state, wait, _not_told(error), str(error))
+        StepOutcome(state, wait) if error is None else StepOutcome(state, wait, _code_of(error), str(error))
     )
 
 
-def _not_told(error: IikoError | HubError) -> str:
+def _code_of(error: IikoError | HubError) -> str:
     if isinstance(error, IikoBusy):
         return "iiko_busy"
     return error.code or "iiko_unreachable"
@@ -113,12 +113,12 @@ def since(command: OrderCommand) -> datetime:
 
 
 def busy(error: IikoBusy) -> timedelta:
-    # Asked earlier, the client itself says no; a command that grows too old meanwhile is abandoned in time.
+    # An earlier call is stopped by the client itself; a command that grows too old meanwhile expires in time.
     return timedelta(seconds=min(max(error.retry_after_s, 1), _LONGEST_BUSY_S))
 
 
-def pause(looks: int) -> timedelta:
-    """2, 3 and then 5 seconds; after two minutes half a minute, after half an hour five minutes."""
-    if looks < 24:
-        return PAUSES[min(looks, len(PAUSES) - 1)]
-    return _LONG_PAUSE if looks < 80 else _LONGEST_PAUSE
+def pause(poll_count: int) -> timedelta:
+    """Return 2, 3 and then 5 seconds; after two minutes half a minute, after half an hour five minutes."""
+    if poll_count < 24:
+        return PAUSES[min(poll_count, len(PAUSES) - 1)]
+    return _LONG_PAUSE if poll_count < 80 else _LONGEST_PAUSE

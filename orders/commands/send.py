@@ -23,12 +23,12 @@ from organizations.models.organization import Organization
 
 
 def order_of(command: OrderCommand) -> Order:
-    """Read the order of a command again: its row may have been joined with another since the claim."""
+    """Read the order of a command again: its row may have been merged since the claim."""
     return Order.objects.select_related("organization__api_login").get(commands=command.pk)
 
 
 def client_of(organization: Organization, command: OrderCommand) -> IikoClient:
-    """Return a client whose calls are logged under the name of who asked.
+    """Return a client whose calls are logged under the name of who requested the command.
 
     Raises:
         NoApiLogin, BadApiLogin: see ``iiko_for``.
@@ -40,7 +40,7 @@ def send(command: OrderCommand) -> str:
     """Make the call that a command stands for; returns iiko's correlation id.
 
     Raises:
-        IikoError, HubError: it was not done, or nobody knows (``IikoNoAnswer``, ``IikoUnreadable``).
+        IikoError, HubError: it was not done, or nothing is known (``IikoNoAnswer``, ``IikoUnreadable``).
     """
     order = order_of(command)
     call = _CALLS[CommandKind(command.kind)]
@@ -48,7 +48,7 @@ def send(command: OrderCommand) -> str:
 
 
 def zone_of(order: Order) -> tzinfo:
-    """The clock on which iiko reads the times of an order."""
+    """Return the clock on which iiko reads the times of an order."""
     group = order.organization.terminal_group(order.terminal_group_id)
     return vendor_time.zone(group.timezone) if group and group.timezone else order.organization.zone()
 
@@ -81,8 +81,8 @@ OLDER_COURIER_CALL = "older_courier_call"
 def _courier(client: IikoClient, order: Order, command: OrderCommand) -> str:
     """Change the courier by the call that the POS knows.
 
-    A version that nobody knows gets the older call, which every POS takes; only that one cannot take a
-    courier off. Where iiko surely did nothing because it does not know the newer call, the older follows.
+    An unknown version gets the older call, which every POS takes; only that one cannot take a
+    courier off. Where iiko certainly did nothing because it does not know the newer call, the older follows.
     """
     courier_id: str | None = command.params["courier_id"]
     is_new = is_pos_from(subject_of(order), DRIVER_FROM) and not command.state_data.get(OLDER_COURIER_CALL)
@@ -114,7 +114,7 @@ def _is_unknown_call(error: IikoError) -> bool:
     return is_missing or code_of(error.code, error.description) == TOO_OLD
 
 
-def may_go_the_older_way(command: OrderCommand, code: str, now: datetime) -> bool:
+def may_use_older_call(command: OrderCommand, code: str, now: datetime) -> bool:
     """Whether a courier that iiko refused because of the POS's age may be sent by the older call."""
     return (
         command.kind == CommandKind.ASSIGN_COURIER
@@ -132,7 +132,7 @@ def _payment(client: IikoClient, order: Order, command: OrderCommand) -> str:
             one["payment_type_id"],
             MinorUnits(one["sum_minor"]),
             is_processed_externally=one.get("is_processed_externally", False),
-            # POS terminals know it from 7.6.3, as they do this operation; what is not so needs no word.
+            # A POS knows it from 7.6.3, as it does this operation; false is left out.
             is_fiscalized_externally=one.get("is_fiscalized_externally") or None,
         )
         for one in command.params["payments"]

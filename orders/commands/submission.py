@@ -20,7 +20,7 @@ from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.discount import calculation
 from orders.actions.discount.reissue_request import check_payments
 from orders.actions.discount.replacement import discounts_about
-from orders.actions.discount.saga import MIDWAY, drafts_are_on
+from orders.actions.discount.saga import MIDWAY
 from orders.actions.rules import Subject, check, check_courier_off, check_discount, check_status, subject_of
 from orders.commands import resolve
 from orders.commands.fulfilment import fields_of, is_so
@@ -147,7 +147,7 @@ def request_cancel(
 def request_discount(
     *, order_id: int, asked: calculation.AskedDiscount, by: Requester, now: datetime
 ) -> OrderCommand:
-    """Ask for a discount: in a draft of the order, or with ``asked.reissue`` by reissuing it.
+    """Ask for a discount; iiko gives none to an order it has, so ``asked.reissue`` must allow a new one.
 
     Raises:
         UnknownOrder, NotAllowed, InvalidParams: nothing was stored.
@@ -155,12 +155,10 @@ def request_discount(
 
     def params(subject: Subject) -> dict[str, Any]:
         order = subject.order
-        has_drafts = not asked.reissue and drafts_are_on(order.organization_id)
-        check_discount(subject, reissue=asked.reissue, has_drafts=has_drafts)
+        check_discount(subject, reissue=asked.reissue)
         _check_no_other_discount(order)
         wanted = calculation.discount(order, asked)
-        if asked.reissue:
-            check_payments(order, wanted)
+        check_payments(order, wanted)
         return wanted
 
     return _request(order_id, CommandKind.APPLY_DISCOUNT, params, by, now, phase=Phase.READ)

@@ -1,4 +1,4 @@
-"""The steps of a command that people are told, and its end.
+"""Record the steps of a command for people, and end it.
 
 Whoever changes a command has locked its order first and then the command, as the mirror does.
 """
@@ -22,7 +22,7 @@ _SAID_BY_IIKO = (CommandState.CONFIRMED, CommandState.REJECTED)
 
 
 def lock(command_id: int) -> tuple[Order, OrderCommand] | None:
-    """Lock the order of a command and then the command; within a transaction. None: there is no such one."""
+    """Lock the order of a command and then the command; within a transaction. None: there is none."""
     row = OrderCommand.objects.filter(pk=command_id)
     orders = Order.objects.select_for_update(no_key=True).only(
         "status",
@@ -34,7 +34,7 @@ def lock(command_id: int) -> tuple[Order, OrderCommand] | None:
         "organization",
     )
     while (order_id := _first(row.values_list("order_id", flat=True))) is not None:
-        # Rows that turned out to be one order may have been joined since it was looked up.
+        # Rows that turned out to be one order may have been merged since the lookup.
         if (order := orders.filter(pk=order_id).order_by().first()) is not None:
             return order, row.select_for_update(no_key=True).get()
     return None
@@ -56,8 +56,8 @@ def enter(command: OrderCommand, phase: str, *, now: datetime) -> None:
     command_due.send(OrderCommand, command_id=command.pk, at=None)
 
 
-_ONLY_ON_THE_WAY = ("body", "draft", "draft_before")
-"""What a saga holds of the guest; nobody needs it after the end."""
+_ONLY_ON_THE_WAY = ("body",)
+"""What ``state_data`` holds of the guest; nobody needs it after the end."""
 
 
 def finish(
@@ -103,7 +103,7 @@ def finish(
         correlation_id=command.correlation_id,
     )
     if command.new_order_id:
-        # Once iiko has told of the new order, both timelines name each other.
+        # Once iiko has reported the new order, both timelines name each other.
         command_due.send(OrderCommand, command_id=command.pk, at=None)
     following = OrderCommand.objects.filter(order_id=command.order_id, state=CommandState.PENDING)
     if (after := following.order_by("id").first()) is not None:

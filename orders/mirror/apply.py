@@ -1,4 +1,4 @@
-"""What iiko says becomes the mirror: one way in for webhooks, reconciliation and replay.
+"""What iiko reports becomes the mirror: one way in for webhooks, reconciliation and replay.
 
 A batch of reports is applied in one transaction: rows that are missing are inserted empty, all rows
 of the batch are locked in the order of their ids, read, changed in memory and written back in bulk.
@@ -48,7 +48,7 @@ _WRITTEN = (
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:
-    """What one event says of one order. ``rank`` decides field by field whether it still counts."""
+    """What one event reports of one order. ``precedence`` decides field by field whether it still counts."""
 
     event_id: int
     organization_id: str
@@ -74,7 +74,7 @@ class Applied:
 
 
 class _Row(PrecedenceRow[Order]):
-    """One order of the batch, and what it will tell."""
+    """One order of the batch, with its timeline."""
 
     def __init__(self, order: Order, *, now: datetime | None = None) -> None:
         super().__init__(order, now=now)
@@ -82,7 +82,7 @@ class _Row(PrecedenceRow[Order]):
         self.timeline = TimelineBuilder(order, self.precedences)
 
     def identify(self, iiko_order_id: str) -> None:
-        """An id is told once and never changes, so the oldest message may bring it."""
+        """Set iiko's id, which never changes, so that the oldest message may bring it."""
         if self.order.iiko_order_id != iiko_order_id:
             self.order.iiko_order_id = iiko_order_id
             self.is_changed = self.is_touched = True
@@ -119,7 +119,7 @@ class _Rows:
         return self.by_iiko_id.get((report.organization_id, report.iiko_order_id or ""))
 
     def named(self, report: OrderReport, *, nameless: bool = False) -> _Row | None:
-        """The newest row with the report's external id; ``nameless``: only one without iiko's id."""
+        """Return the newest row with the report's external id; ``nameless``: only one without iiko's id."""
         rows = self.by_external_id.get((report.organization_id, report.external_order_id or ""), [])
         if nameless:
             rows = [row for row in rows if row.order.iiko_order_id is None]
@@ -183,7 +183,7 @@ def _known(wanted: Q) -> _Rows:
 
 
 def _unsettled(known: _Rows, reports: Sequence[OrderReport]) -> list[OrderReport]:
-    """The reports that bring an external id by which their row cannot be found yet."""
+    """Return the reports that bring an external id by which their row cannot be found yet."""
     unsettled = []
     for report in reports:
         if report.external_order_id is None:
@@ -198,7 +198,7 @@ def _unsettled(known: _Rows, reports: Sequence[OrderReport]) -> list[OrderReport
 
 
 def _lock_names(reports: Sequence[OrderReport]) -> None:
-    """Let nobody else decide meanwhile whose these external ids are; until the transaction ends."""
+    """Lock these external ids until the transaction ends, so that one worker decides whose they are."""
     names = {f"{report.organization_id}\0{report.external_order_id}" for report in reports}
     buckets = sorted({zlib.crc32(name.encode()) % _NAME_BUCKETS for name in names})
     with connection.cursor() as cursor:
@@ -231,7 +231,7 @@ def _matching(reports: Sequence[OrderReport]) -> Q:
 
 
 def _missing(known: _Rows, reports: Sequence[OrderReport], times: Iterator[datetime]) -> list[Order]:
-    """Empty rows for the orders seen for the first time, in the order in which every worker inserts."""
+    """Return empty rows for the orders that are new, in the order in which every worker inserts."""
     stubs: list[Order] = []
     for report in reports:
         if _find(known, report) is not None:
@@ -254,7 +254,7 @@ def _find(rows: _Rows, report: OrderReport) -> _Row | None:
 
 
 def _identify(rows: _Rows, report: OrderReport) -> tuple[_Row, _Row | None]:
-    """Return the report's row and, where two rows turn out to be one order, the one to abandon."""
+    """Return the report's row and, where two rows turn out to be one order, the duplicate."""
     row = _find(rows, report)
     if row is None:
         raise OrderRowGone(f"The row of event {report.event_id} went away while it was being locked.")
@@ -271,7 +271,7 @@ def _identify(rows: _Rows, report: OrderReport) -> tuple[_Row, _Row | None]:
 
 
 def _merge(survivor: _Row, duplicate: _Row) -> None:
-    """Give the keeper every field in which the other row knew better."""
+    """Give the survivor every field for which the duplicate's message takes precedence."""
     for name in MIRRORED:
         precedence = duplicate.precedences.of(name)
         if precedence > survivor.precedences.of(name):
@@ -292,15 +292,15 @@ def _apply(row: _Row, report: OrderReport) -> Outcome:
     refusal = (row.order.creation_status, row.order.error_info)
     counts = row.take(report.fields, report.precedence)
     if refusal != (row.order.creation_status, row.order.error_info):
-        row.order.refusal_acknowledged_at = None  # another refusal wants to be seen to
+        row.order.refusal_acknowledged_at = None  # another refusal is acknowledged on its own
     _guess_restaurant(row, report)
-    _hear(row, report)
+    _note_known(row, report)
     row.note_revision(report.revision)
     return Outcome.APPLIED if counts else Outcome.OLDER
 
 
-def _hear(row: _Row, report: OrderReport) -> None:
-    """iiko speaks of the order, so it knows it; a replay and late news of old are no proof."""
+def _note_known(row: _Row, report: OrderReport) -> None:
+    """Note that iiko knows the order, for it reports it; a replay or a late old message proves nothing."""
     order = row.order
     is_old = report.revision is not None and report.revision < (order.revision or 0)
     if order.not_listed_since is None or report.is_replay or is_old:
@@ -329,7 +329,7 @@ def _write(rows: _Rows, duplicates: dict[int, int], times: Iterator[datetime]) -
         Order.objects.filter(pk=duplicate_id).delete()
     touched = [row for row in rows.all.values() if row.is_touched]
     update_rows(Order, _WRITTEN, [_columns(row, times) for row in touched])
-    insert_rows(TimelineEntry, TIMELINE_COLUMNS, [told for row in touched for told in row.timeline.rows()])
+    insert_rows(TimelineEntry, TIMELINE_COLUMNS, [entry for row in touched for entry in row.timeline.rows()])
 
 
 def _columns(row: _Row, times: Iterator[datetime]) -> dict[str, Any]:

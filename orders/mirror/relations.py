@@ -1,4 +1,4 @@
-"""Orders that iiko tells to be related: moved to another restaurant, reissued, split.
+"""Orders that iiko reports as related: moved to another restaurant, reissued, split.
 
 iiko cancels a moved order and makes another in its place; either names the other, or only one of them
 does (``movedFrom…Id``, ``movedTo…Id``, ``parentDeliveryId`` of a delivery). So both directions are
@@ -60,7 +60,7 @@ class Relative:
 
 
 def relatives_of(order: Order, *, visible: QuerySet[Order]) -> list[Relative]:
-    """Its related orders, the nearest first, found among ``visible`` and through them.
+    """Return the related orders, the nearest first, found among ``visible`` and through them.
 
     A query for each step away; one for an order that is alone.
     """
@@ -69,7 +69,7 @@ def relatives_of(order: Order, *, visible: QuerySet[Order]) -> list[Relative]:
     for _ in range(MOST_STEPS):
         if not frontier:
             break
-        rows = _look(frontier, visible)
+        rows = _related_rows(frontier, visible)
         reached = [step for each, so_far in frontier for step in _steps(each, so_far, rows)]
         frontier = []
         for relative in reached:
@@ -89,7 +89,7 @@ _ABOUT_THEN = timedelta(hours=12)
 
 
 def _in_its_place(order: Order, visible: QuerySet[Order]) -> Iterator[Relative]:
-    """The order that the POS made in place of a deleted one: iiko names it nowhere."""
+    """Find the order that the POS made in place of a deleted one: iiko names it nowhere."""
     began = order.when_created or order.created_at
     same = visible.filter(
         organization_id=order.organization_id, readable_number=order.readable_number
@@ -104,8 +104,8 @@ def _in_its_place(order: Order, visible: QuerySet[Order]) -> Iterator[Relative]:
         yield Relative(Relation.IN_ITS_PLACE, row.iiko_order_id or "", row.organization_id, row)
 
 
-def _look(frontier: Sequence[tuple[Order, Relation | None]], visible: QuerySet[Order]) -> list[Order]:
-    """The orders that these name, and those that name these."""
+def _related_rows(frontier: Sequence[tuple[Order, Relation | None]], visible: QuerySet[Order]) -> list[Order]:
+    """Return the orders that these name, and those that name these."""
     wanted = Q(iiko_order_id__in={step.iiko_order_id for each, _ in frontier for step in _named_by(each)})
     for each, _so_far in frontier:
         for name in _NAMING:
@@ -144,7 +144,7 @@ def _named_by(order: Order) -> list[_Step]:
 
 
 def _choose(rows: Sequence[Order], step: _Step, each: Order) -> Order | None:
-    """iiko's ids are unique; should two restaurants share one, the named restaurant's is meant."""
+    """Choose the order of a step; should two restaurants share an id, the named restaurant's is meant."""
     same = [row for row in rows if row.iiko_order_id == step.iiko_order_id]
     if step.organization_id:
         same = [row for row in same if row.organization_id == step.organization_id]

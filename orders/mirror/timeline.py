@@ -1,4 +1,4 @@
-"""The timeline of an order: which changes people are told, and how they are put."""
+"""The timeline of an order: which changes it records, and in which form."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from core.mirror.precedence import NOTHING, FieldPrecedence
 from iiko_client.models.order_lines import iso
 from orders.models.order import Order
 
-# What a change is called, in the order in which the changes of one message are told. Fields that are
+# The title of each change, in the order in which the changes of one message are recorded. Fields that are
 # not here change along with one of these, or say little to a person; they are in the event itself.
-TOLD = {
+TRACKED = {
     "unknown_to_iiko_at": _("Unknown to iiko"),
     "creation_status": _("Creation"),
     "error_info": _("Creation error"),
@@ -48,14 +48,14 @@ UNKNOWN_TO_IIKO = "unknown_to_iiko_at"
 ACKNOWLEDGED = "acknowledged"
 MERGED = "merged"
 REISSUED = "reissued"
-TITLES = TOLD | {
-    ACKNOWLEDGED: _("Seen to"),
-    MERGED: _("Joined with another row of the same order"),
+TITLES = TRACKED | {
+    ACKNOWLEDGED: _("Acknowledged"),
+    MERGED: _("Merged with another row of the same order"),
     REISSUED: _("Reissued"),
 }
 
-# What is said for the first time is no change; only these are told even so.
-_AT_BIRTH = frozenset(
+# The first value of a field is no change; only these are recorded even so.
+_TRACKED_AT_FIRST = frozenset(
     {
         "status",
         "is_deleted",
@@ -76,8 +76,8 @@ _BRIEF = {
     "discounts": ("name", "sum_minor"),
 }
 
-# Which time orders a timeline: the one that is shown. iiko's own where it said one, so that an event that
-# comes late stands where it belongs; of one moment the line that was written first.
+# Which time orders a timeline: the one that is shown. iiko's own where it named one, so that an event that
+# comes late stands where it belongs; of one moment the entry that was written first.
 SHOWN_AT = Coalesce("happened_at", "recorded_at")
 
 TIMELINE_COLUMNS = (
@@ -93,35 +93,35 @@ TIMELINE_COLUMNS = (
 
 
 class TimelineBuilder:
-    """Collects the timeline rows of one order while messages are applied to it."""
+    """Collect the timeline entries of one order while messages are applied to it."""
 
     def __init__(self, order: Order, precedences: FieldPrecedence) -> None:
         self._order = order
         self._precedences = precedences
         self._rows: list[dict[str, Any]] = []
         self._before: dict[str, Any] = {}
-        self._unsaid: frozenset[str] = frozenset()
+        self._unset: frozenset[str] = frozenset()
         self._source: dict[str, Any] = {}
 
     def open(self, happened_at: datetime | None, event_id: int, now: datetime) -> None:
         """Begin one message: remember how things stand."""
-        self._before = {name: _told(self._order, name) for name in TOLD}
-        self._unsaid = frozenset(name for name in TOLD if self._precedences.of(name) == NOTHING)
+        self._before = {name: _value_of(self._order, name) for name in TRACKED}
+        self._unset = frozenset(name for name in TRACKED if self._precedences.of(name) == NOTHING)
         self._source = {"happened_at": happened_at, "recorded_at": now, "source_event_id": event_id}
 
     def close(self) -> None:
-        """End the message: tell what is different now."""
+        """End the message: record what is different now."""
         for name, before in self._before.items():
-            after = _told(self._order, name)
-            if after != before and (name not in self._unsaid or name in _AT_BIRTH):
-                self._tell(name, before, after)
+            after = _value_of(self._order, name)
+            if after != before and (name not in self._unset or name in _TRACKED_AT_FIRST):
+                self._record(name, before, after)
 
     def merge(self, other: TimelineBuilder, *, duplicate_id: int) -> None:
-        """Take over the timeline of a row that is abandoned; between ``open`` and ``close``."""
+        """Take over the timeline of the duplicate row; between ``open`` and ``close``."""
         self._rows += other._rows
-        self._tell(MERGED, duplicate_id, self._order.pk)
+        self._record(MERGED, duplicate_id, self._order.pk)
 
-    def _tell(self, name: str, before: Any, after: Any) -> None:
+    def _record(self, name: str, before: Any, after: Any) -> None:
         self._rows.append(
             {"what": name, "from_value": kept(name, before), "to_value": kept(name, after), "actor": "iiko"}
             | self._source
@@ -131,21 +131,21 @@ class TimelineBuilder:
         return [{"order_id": self._order.pk} | row for row in self._rows]
 
 
-def _told(order: Order, name: str) -> Any:
-    """A status nobody knows is told as iiko wrote it; that an order is not deleted is no news."""
+def _value_of(order: Order, name: str) -> Any:
+    """Return a field as the timeline records it: an unknown status as iiko wrote it, no deletion as False."""
     if name == "status":
         return order.status or order.raw_status
     return bool(order.is_deleted) if name == "is_deleted" else getattr(order, name)
 
 
 def _outside(line: Mapping[str, Any]) -> dict[str, bool]:
-    """That a payment was taken, or its receipt printed, outside iiko; nothing where it was not."""
+    """Return that a payment was taken, or its receipt printed, outside iiko; nothing where it was not."""
     names = ("is_processed_externally", "is_fiscalized_externally")
     return {name: True for name in names if line.get(name)}
 
 
 def kept(name: str, value: Any) -> Any:
-    """The form in which the timeline keeps a field's value."""
+    """Return the form in which the timeline keeps a field's value."""
     if isinstance(value, datetime):
         return iso(value)
     if name in _BRIEF and isinstance(value, list):

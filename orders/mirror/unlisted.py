@@ -1,9 +1,9 @@
-"""Open orders that iiko no longer lists when it is asked for them by id.
+"""Open orders that iiko no longer lists when they are read by id.
 
 One answer proves little: it may be partial, and an order that was just made may not be listed yet. So an
 order that an answer leaves out is noted (``not_listed_since``), and ends as *unknown to iiko* only when
-a later answer that can be trusted leaves it out as well. All that iiko told of it stays as it was.
-Whatever iiko says of it again, in a webhook or in an answer, makes it open again.
+a later answer that can be trusted leaves it out as well. All that iiko reported of it stays as it was.
+Whatever iiko reports of it again, in a webhook or in an answer, makes it open again.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _named(organization_id: str, iiko_order_ids: Collection[str]) -> OrderQueryS
 
 
 def _set(orders: OrderQuerySet, unknown_since: datetime | None, *, now: datetime) -> int:
-    """Write it down as a change that integrators read, with its line of the timeline."""
+    """Write it down as a change that integrators read, with its entry in the timeline."""
     locked = list(orders.select_for_update().order_by("pk"))
     times = change_times()
     for order in locked:

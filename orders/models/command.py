@@ -1,4 +1,4 @@
-"""Commands: what people and programs asked iiko to do with an order, and what became of it.
+"""Commands: what people and programs request of iiko for an order, and the outcome.
 
 Imported by ``orders.models.order``, so that Django finds these models there.
 """
@@ -25,9 +25,6 @@ class Phase(models.TextChoices):
     """Where a discount stands on its way (docs/adr/0007); other commands have none."""
 
     READ = "read", _("reading the order")
-    SAVE_DRAFT = "save_draft", _("changing the draft")
-    COMMIT_DRAFT = "commit_draft", _("sending the draft to the POS")
-    RESTORE_DRAFT = "restore_draft", _("putting the draft back as it was")
     CREATE = "create", _("making the new order")
     CANCEL_OLD = "cancel_old", _("cancelling the old order")
     CANCEL_NEW = "cancel_new", _("taking the new order back")
@@ -43,7 +40,7 @@ class CommandState(models.TextChoices):
     REJECTED = "rejected", _("refused")
     EXPIRED = "expired", _("abandoned")
     NEEDS_ATTENTION = "attention", _("needs attention")
-    """The hub does nothing more by itself; what iiko tells may still settle it."""
+    """The hub does nothing more by itself; what iiko reports may still settle it."""
 
 
 OPEN_STATES = (CommandState.PENDING, CommandState.SENT, CommandState.UNKNOWN)
@@ -62,33 +59,32 @@ class OrderCommandQuerySet(models.QuerySet["OrderCommand"]):
         return self.filter(state__in=OPEN_STATES)
 
     def hanging(self, now: datetime) -> OrderCommandQuerySet:
-        """Asked for a minute ago or longer, and still without an answer."""
+        """Without an answer a minute after the request or longer."""
         return self.open().filter(created_at__lte=now - HANGS_AFTER)
 
     def failed_lately(self, now: datetime) -> OrderCommandQuerySet:
-        """Refused or not done not long ago, and nobody has seen to it or gave it up."""
+        """Refused or expired lately, and neither acknowledged nor abandoned."""
         failed = self.filter(state__in=FAILED_STATES, acknowledged_at__isnull=True)
         return failed.filter(finished_at__gte=now - FAILED_WITHIN).exclude(error_code__in=ABANDONED_CODES)
 
     def unsettled_lately(self, now: datetime) -> OrderCommandQuerySet:
-        """Left to a person not long ago, and not seen to."""
+        """Left to a person lately, and still open."""
         return self.filter(state=CommandState.NEEDS_ATTENTION, created_at__gte=now - UNSETTLED_WITHIN)
 
     def under_way(self) -> OrderCommandQuerySet:
-        """iiko may be carrying them out."""
+        """Sent, or perhaps sent: iiko may carry them out."""
         return self.filter(state__in=(CommandState.SENT, CommandState.UNKNOWN))
 
 
 class OrderCommand(models.Model):
-    """A command, written before anything is sent. Changed by ``orders.commands`` and its neighbours alone.
+    """A command, written before anything is sent. Changed by ``commands`` and ``actions`` alone.
 
-    ``params`` holds what was asked, by the hub's names, sums in 1/100 (``*_minor``); ``order_snapshot`` how
-    the order stood at that moment. ``correlation_id`` is iiko's name of the command. Nothing is sent while
-    ``next_attempt_at`` is in the future: a worker has it in hand, or iiko asked to wait.
+    ``params`` holds what was requested, by the hub's names, sums in 1/100 (``*_minor``);
+    ``order_snapshot`` how the order stood at that moment. ``correlation_id`` is iiko's name of the command.
+    Nothing is sent while ``next_attempt_at`` is in the future: a worker holds it, or iiko asked to wait.
 
     A discount takes several steps: ``phase`` is the present one (``state`` then says how far that one is),
-    ``new_order_id`` iiko's id of the order made in place of this one, ``state_data`` what the steps must
-    know.
+    ``new_order_id`` iiko's id of the replacement, ``state_data`` what the steps must know.
     """
 
     order = models.ForeignKey(
@@ -97,11 +93,11 @@ class OrderCommand(models.Model):
     kind = models.CharField(_("what"), max_length=20, choices=CommandKind)
     state = models.CharField(_("state"), max_length=12, choices=CommandState, default=CommandState.PENDING)
     params = models.JSONField(_("params"), default=dict)
-    order_snapshot = models.JSONField(_("the order then"), default=dict)
+    order_snapshot = models.JSONField(_("order snapshot"), default=dict)
     correlation_id = models.CharField(_("correlation id"), max_length=200, blank=True)
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     error = models.TextField(_("error"), blank=True)
-    requested_by = models.CharField(_("asked by"), max_length=200)
+    requested_by = models.CharField(_("requested by"), max_length=200)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -110,18 +106,18 @@ class OrderCommand(models.Model):
         verbose_name=_("user"),
         db_index=False,
     )
-    confirmed_by = models.CharField(_("proved by"), max_length=20, blank=True)
-    poll_count = models.PositiveIntegerField(_("times asked"), default=0)
+    confirmed_by = models.CharField(_("confirmed by"), max_length=20, blank=True)
+    poll_count = models.PositiveIntegerField(_("polls"), default=0)
     phase = models.CharField(_("phase"), max_length=20, choices=Phase, blank=True)
     phase_at = models.DateTimeField(_("in this phase since"), null=True)
     new_order_id = models.CharField(_("iiko id of the new order"), max_length=200, blank=True)
     state_data = models.JSONField(default=dict, editable=False)
     next_attempt_at = models.DateTimeField(_("next step"), null=True)
-    created_at = models.DateTimeField(_("asked"))
+    created_at = models.DateTimeField(_("requested"))
     sent_at = models.DateTimeField(_("sent"), null=True)
     finished_at = models.DateTimeField(_("ended"), null=True)
-    acknowledged_at = models.DateTimeField(_("seen to"), null=True, editable=False)
-    acknowledged_by = models.CharField(_("seen to by"), max_length=200, blank=True, editable=False)
+    acknowledged_at = models.DateTimeField(_("acknowledged"), null=True, editable=False)
+    acknowledged_by = models.CharField(_("acknowledged by"), max_length=200, blank=True, editable=False)
 
     objects = OrderCommandQuerySet.as_manager()
 
@@ -161,22 +157,6 @@ class OrderCommand(models.Model):
     @property
     def is_final(self) -> bool:
         return self.state not in OPEN_STATES
-
-
-class DraftUse(models.Model):
-    """Whether a restaurant has iiko's drafts switched on, as iiko last told when it was asked for one."""
-
-    organization = models.OneToOneField(
-        "organizations.Organization", models.CASCADE, to_field="iiko_id", primary_key=True, related_name="+"
-    )
-    is_on = models.BooleanField()
-    learned_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "draft_uses"
-
-    def __str__(self) -> str:
-        return f"{self.organization_id}: {self.is_on}"
 
 
 class IdempotencyKey(models.Model):

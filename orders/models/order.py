@@ -62,7 +62,7 @@ class OrderType(models.TextChoices):
     HALL = "HALL", _("hall")
 
 
-SEEN_TO_WITHIN = timedelta(hours=24)
+COUNTED_FOR = timedelta(hours=24)
 """What went wrong is counted for so long, unless somebody acknowledges it before."""
 
 
@@ -79,10 +79,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(status__isnull=True, creation_status=CreationStatus.ERROR)
 
     def refused_lately(self, now: datetime) -> OrderQuerySet:
-        """Not taken by the POS not long ago, and nobody has seen to it yet."""
-        return self.refused().filter(
-            updated_at__gte=now - SEEN_TO_WITHIN, refusal_acknowledged_at__isnull=True
-        )
+        """Not taken by the POS lately, and not acknowledged."""
+        return self.refused().filter(updated_at__gte=now - COUNTED_FOR, refusal_acknowledged_at__isnull=True)
 
     def listed_nowhere(self) -> OrderQuerySet:
         """Unknown to iiko, or left out by one answer so far."""
@@ -113,7 +111,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             status__isnull=True,
             creation_status=CreationStatus.ERROR,
             unknown_to_iiko_at__isnull=True,
-            updated_at__gte=now - SEEN_TO_WITHIN,
+            updated_at__gte=now - COUNTED_FOR,
         )
         since = Case(
             When(matters & Exists(own), then=Subquery(one)),
@@ -156,7 +154,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 
 class Order(models.Model):
-    """A delivery order as iiko last told it. Written by ``mirror.apply`` alone.
+    """A delivery order as iiko last reported it. Written by ``mirror.apply`` alone.
 
     ``field_precedence`` says of each mirrored field which message set it (see ``core.mirror.precedence``), so
     that late, repeated and partial messages end in the same order whatever way they arrive.
@@ -252,13 +250,13 @@ class Order(models.Model):
     )
     field_precedence = models.JSONField(default=dict, editable=False)
     created_at = StampField(_("first seen"), auto_now_add=True)
-    # What the hub found itself (see ``services.unlisted``); no message sets them.
+    # What the hub found itself (see ``mirror.unlisted``); no message sets them.
     not_listed_since = models.DateTimeField(null=True, editable=False)
     unknown_to_iiko_at = models.DateTimeField(_("unknown to iiko since"), null=True, editable=False)
-    # Who has seen to it that the POS did not take the order (see ``services.acknowledging``).
+    # Who acknowledged that the POS did not take the order (see ``commands.acknowledge``).
     refusal_acknowledged_at = models.DateTimeField(null=True, editable=False)
     refusal_acknowledged_by = models.CharField(max_length=200, blank=True, editable=False)
-    # From services.horizon alone: integrators read the changes in its order.
+    # From core.mirror.change_feed alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
 
     objects = OrderQuerySet.as_manager()
@@ -315,7 +313,7 @@ class Order(models.Model):
             models.Index(
                 "updated_at", name="orders_refused", condition=Q(status__isnull=True, creation_status="Error")
             ),
-            # Few orders are moved: the index costs nothing but with those (see services.relations).
+            # Few orders are moved: the index costs nothing but with those (see mirror.relations).
             GinIndex(
                 fields=["moved"],
                 opclasses=["jsonb_path_ops"],

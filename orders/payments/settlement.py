@@ -1,6 +1,6 @@
-"""What of an order is paid, and what remains to be collected, by all that iiko tells of it.
+"""What of an order is paid, and what remains to be collected, by all that iiko reports.
 
-iiko tells it twice: a flag or more at each payment, and ``processedPaymentsSum`` beside them (OpenAPI,
+iiko reports it twice: a flag or more at each payment, and ``processedPaymentsSum`` beside them (OpenAPI,
 Response.Order.PaymentItem, read 2026-11). ``isPreliminary`` alone does not mean unpaid: what another system
 took (``isProcessedExternally``) and what was paid ahead (``isPrepay``) stay preliminary until the order is
 closed. That the larger of the two totals is what the guest paid is a guess, which keeps him from paying
@@ -25,11 +25,10 @@ class Paid(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Sums in 1/100; None where iiko has not told enough.
+    """Sums in 1/100; None where iiko has not reported enough.
 
-    ``expected_minor`` is promised by payments that are put down and not taken yet, ``uncovered_minor``
-    by none.
-    ``flagged_minor`` is what the payments say was taken, where iiko's own total says otherwise.
+    ``expected_minor`` is covered by payments that are entered and not taken yet, ``uncovered_minor`` by
+    none. ``flagged_minor`` is what the payments say was taken, where iiko's own total says otherwise.
     """
 
     paid_minor: int | None
@@ -48,19 +47,19 @@ def is_taken(payment: Mapping[str, Any]) -> bool:
 
 def settlement_of(row: Paid) -> Settlement:
     """Work out what is paid and what is due; by the flags alone where a POS names no total."""
-    told = row.payments if is_told(row.field_precedence, "payments") else None
-    flagged = None if told is None else sum(_sum(one) for one in told if is_taken(one))
-    put_down = sum(_sum(one) for one in told or [])
+    payments = row.payments if is_told(row.field_precedence, "payments") else None
+    flagged = None if payments is None else sum(_sum(one) for one in payments if is_taken(one))
+    entered = sum(_sum(one) for one in payments or [])
     processed = row.processed_payments_minor
     known = [total for total in (flagged, processed) if total is not None]
     if not known:
         return Settlement(None)
     paid = max(known)
-    agree = len(known) == 1 or processed in (flagged, put_down)
+    agree = len(known) == 1 or processed in (flagged, entered)
     contradicted = None if agree else flagged
     if row.amount_minor is None:
         return Settlement(paid, flagged_minor=contradicted)
-    due, expected = max(0, row.amount_minor - paid), max(0, put_down - paid)
+    due, expected = max(0, row.amount_minor - paid), max(0, entered - paid)
     return Settlement(
         paid_minor=paid,
         due_minor=due,

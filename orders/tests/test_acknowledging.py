@@ -1,4 +1,4 @@
-"""What went wrong is counted until somebody has seen to it, or a day is over."""
+"""What went wrong is counted until it is acknowledged, or a day is over."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_refused_order_is_acknowledged_on_its_page(chief: Client) -> None:
     arrive(refused())
     order = Order.objects.get()
     page = f"{ORDERS}{order.pk}/change/"
-    assert "I have seen to it" in text(chief.get(page, headers=ENGLISH))
+    assert "Acknowledge" in text(chief.get(page, headers=ENGLISH))
 
     assert chief.get(f"{ORDERS}{order.pk}/seen/").status_code == 302
     assert timeline() == []  # nothing happens on GET
@@ -87,9 +87,9 @@ def test_refused_order_is_acknowledged_on_its_page(chief: Client) -> None:
     assert timeline() == [("chief", {"what": "refusal"})]
     assert overview(chief)[NONE_NOT_ACCEPTED][0] == "0"
     told = text(chief.get(page, headers=ENGLISH))
-    assert "chief has seen to it" in told
+    assert "Acknowledged by chief" in told
     assert "the POS did not take the order" in told
-    assert "I have seen to it" not in told
+    assert not re.search(r"\bAcknowledge\b", told)
     order.refresh_from_db()
     assert order.refusal_acknowledged_at is not None
 
@@ -135,7 +135,7 @@ def test_chosen_orders_are_acknowledged_at_once(chief: Client) -> None:
         ORDERS, {"action": "acknowledge_refusals", "_selected_action": chosen}, follow=True, headers=ENGLISH
     )
 
-    assert "2 are seen to." in text(answer)
+    assert "2 acknowledged." in text(answer)
     assert len(timeline()) == 2
     assert overview(chief)[NONE_NOT_ACCEPTED][0] == "0"
 
@@ -153,7 +153,7 @@ def test_who_may_only_look_acknowledges_nothing(client: Client) -> None:
     client.post(COMMANDS, {"action": "acknowledge", "_selected_action": [command.pk]})
 
     assert timeline() == []
-    assert "I have seen to it" not in text(client.get(f"{ORDERS}{order.pk}/change/", headers=ENGLISH))
+    assert "Acknowledge" not in text(client.get(f"{ORDERS}{order.pk}/change/", headers=ENGLISH))
 
 
 def made(order: Order, state: CommandState, *, hours: float = 1, **changes: Any) -> OrderCommand:
@@ -218,8 +218,8 @@ def test_failed_command_is_acknowledged_on_the_page_of_its_order(chief: Client, 
         )
     ]
     assert "commands refused or not done, 24 h" not in overview(chief)
-    assert "chief has seen to it" in text(chief.get(page, headers=ENGLISH))
-    assert "chief has seen to it" in text(chief.get(f"{COMMANDS}{command.pk}/change/", headers=ENGLISH))
+    assert "Acknowledged by chief" in text(chief.get(page, headers=ENGLISH))
+    assert "Acknowledged by chief" in text(chief.get(f"{COMMANDS}{command.pk}/change/", headers=ENGLISH))
 
 
 def test_chosen_commands_are_acknowledged_at_once(chief: Client, order: Order) -> None:
@@ -231,7 +231,7 @@ def test_chosen_commands_are_acknowledged_at_once(chief: Client, order: Order) -
         COMMANDS, {"action": "acknowledge", "_selected_action": chosen}, follow=True, headers=ENGLISH
     )
 
-    assert "2 are seen to." in text(answer)
+    assert "2 acknowledged." in text(answer)
     assert len(timeline()) == 2
 
 

@@ -243,7 +243,7 @@ def outcomes(acting: Acting) -> dict[str, str]:
 
 
 def matrix(stands: str) -> dict[str, str]:
-    """What the vendor's rules make of an order by courier that is paid for, payment on closing."""
+    """Return what the vendor's rules say of a paid order by courier, payment on closing."""
     if stands in ("Closed", "Cancelled"):
         over = "order_closed" if stands == "Closed" else "order_cancelled"
         return dict.fromkeys((*ALL[:-1], *OTHERS), over)

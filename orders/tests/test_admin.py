@@ -306,7 +306,7 @@ class TestScale:
         assert '"orders"."items"' not in told
         assert '"orders"."customer"' not in told
 
-    def test_list_that_takes_too_long_is_abandoned(
+    def test_list_that_takes_too_long_is_stopped(
         self, chief: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         arrive(cloud_event())

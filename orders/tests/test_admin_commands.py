@@ -69,7 +69,7 @@ def organization() -> Organization:
 
 @pytest.fixture
 def chief(client: Client) -> Client:
-    """Reads English, in which the texts stand in the code."""
+    """Sign in and read English, in which the texts stand in the code."""
     sign_in_superuser(client)
     client.cookies["django_language"] = "en"
     return client
@@ -137,7 +137,7 @@ def ask_many(client: Client, act: str, orders: list[Order], **fields: Any) -> An
 
 
 def stored(order: Order, by: str = "somebody", **changes: Any) -> OrderCommand:
-    """A command that somebody asked for by the service, brought to another state."""
+    """Store a command, brought to another state."""
     command = submission.request_courier(
         order_id=order.pk, courier_id=COURIER_ID, by=Requester(by, by), now=timezone.now()
     )
@@ -303,7 +303,7 @@ class TestAsking:
         ask(chief, order, "courier", courier=COURIER_ID)
         command = OrderCommand.objects.get()
         page = text(chief.get(page_url(order)))
-        assert "Asked of iiko, not confirmed yet Waiting to be sent Assign a courier: Орлова Вера" in page
+        assert "Requested, not confirmed yet Waiting to be sent Assign a courier: Орлова Вера" in page
 
         now = timezone.now()
         dispatch.advance(command.pk, clock=lambda: now)
@@ -567,7 +567,7 @@ class TestRefusals:
 
         page = text(ask(chief, order, "courier", courier=COURIER_ID))
 
-        assert "This restaurant has no working API login, so nothing can be asked of iiko." in page
+        assert "This restaurant has no working API login, so nothing can be sent to iiko." in page
         assert_nothing_happened()
 
     def test_the_same_command_under_way_is_not_asked_again(self, chief: Client) -> None:
@@ -614,8 +614,8 @@ class TestMany:
 
         assert OrderCommand.objects.count() == 2
         assert "№1 Waiting to be sent Орлова Вера" in page
-        assert "№2 Not asked The order is closed" in page
-        assert "№3 Not asked This was asked already" in page
+        assert "№2 Not requested The order is closed" in page
+        assert "№3 Not requested This was asked already" in page
         assert "1 is waiting for iiko 2 are not done" in page
 
     def test_result_follows_what_becomes_of_it(self, chief: Client) -> None:
@@ -958,13 +958,15 @@ class TestCommandList:
 
     def test_page_of_a_command(self, chief: Client) -> None:
         order = arrive()
-        command = refused_command(order, correlation_id="abc-1")
+        then = {"status": "OnWay", "courier_name": "Жуков Лев"}
+        command = refused_command(order, correlation_id="abc-1", order_snapshot=then)
 
         response = chief.get(f"{COMMANDS}{command.pk}/change/")
 
         page = text(response)
         assert f"Assign a courier #{command.pk} Refused" in page
         assert "Correlation id abc-1" in page
+        assert "Status On the way Courier Жуков Лев" in page
         assert f'href="{page_url(order)}"' in markup(response)
         assert f'href="{COMMANDS}{command.pk}/retry/"' in markup(response)
 
@@ -1292,7 +1294,9 @@ class TestCouriers:
 
         response = ask(chief, order, "courier", courier=SECOND_COURIER)
 
-        assert "Ветров Илья is not on shift, as far as iiko has told. Assign all the same?" in text(response)
+        assert "Ветров Илья is not on shift, as far as iiko has reported. Assign all the same?" in text(
+            response
+        )
         assert_nothing_happened()
         ask(chief, order, "courier", courier=SECOND_COURIER, agreed=SECOND_COURIER)
         assert OrderCommand.objects.get().params["courier_id"] == SECOND_COURIER
@@ -1332,7 +1336,7 @@ class TestCouriers:
 
         assert "nobody: take the courier off" in page
         assert "has not been seen on a POS yet" in page
-        assert "Asked: Assign a courier – nobody: the courier is taken off." in answer
+        assert "Requested: Assign a courier – nobody: the courier is taken off." in answer
         assert OrderCommand.objects.get().params == {"courier_id": None, "courier_name": None}
 
     def test_courier_is_taken_off_many(self, chief: Client) -> None:
@@ -1444,7 +1448,7 @@ class TestCancelling:
 
         page = text(choose(chief, "cancel_orders", [mine, other]))
 
-        assert "This cannot be asked now. None of the orders can be cancelled here" in page
+        assert "This cannot be requested now. None of the orders can be cancelled here" in page
         assert "A cancelled order cannot be brought back." not in page
 
     def test_restaurant_without_removal_types_says_what_to_do(self, chief: Client) -> None:
@@ -1468,7 +1472,7 @@ class TestPaying:
         [payment] = OrderCommand.objects.get().params["payments"]
         assert (payment["is_processed_externally"], payment["is_fiscalized_externally"]) == (True, True)
         told = "Картой 1,651.00 ₽ (taken outside iiko, receipt printed outside iiko)"
-        assert f"Asked: Change the payment – {told}." in answer
+        assert f"Requested: Change the payment – {told}." in answer
 
     def test_present_payments_are_shown_as_people_read_them(self, chief: Client) -> None:
         order = arrive(

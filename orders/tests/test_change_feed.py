@@ -170,7 +170,7 @@ def test_list_that_asks_for_no_changes_is_paged_as_before(key: str) -> None:
 
 @contextmanager
 def batch_in_work(*, fails: bool = False) -> Iterator[None]:
-    """A worker on a connection of its own that has applied what is due and has not committed it yet."""
+    """Run a worker on a connection of its own that has applied what is due and not committed it yet."""
     applied, go_on = threading.Event(), threading.Event()
 
     def work() -> None:

@@ -31,7 +31,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def acting(iiko: SimulatedIiko) -> Acting:
-    """A POS that knows the newer call, and an order without a courier."""
+    """Make a POS that knows the newer call, and an order without a courier."""
     one = Acting(iiko, pos_version="8.6.6")
     make_courier()
     one.has(status="Waiting", courierInfo=None)

@@ -198,7 +198,7 @@ def test_bulk_action_leaves_it_out_with_the_reason(acting: Acting, client: Clien
     fields = {"key": str(uuid.uuid4()), "order": [order.pk], "courier": COURIER_ID}
     page = client.post(f"{ORDERS}ask/courier/", fields, follow=True)
 
-    assert "Not asked The order is deleted in iiko." in text(page)
+    assert "Not requested The order is deleted in iiko." in text(page)
     assert OrderCommand.objects.count() == 0
 
 

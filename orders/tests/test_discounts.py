@@ -10,7 +10,7 @@ from django.utils import translation
 
 from orders.commands import dispatch
 from orders.commands.submission import Requester, abandon
-from orders.models.command import CommandKind, CommandState, DraftUse, OrderCommand
+from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
 from orders.tests.test_action_api import _no_jobs_left, at_once, named
 from orders.tests.test_action_matrix import ALL, PICKUP
@@ -25,7 +25,7 @@ from tests.acting import (
     told,
     wire_payment,
 )
-from tests.builders import ORGANIZATION_ID, product
+from tests.builders import product
 from tests.simulated_iiko import SimulatedIiko
 
 __all__ = ["_no_jobs_left"]
@@ -39,7 +39,7 @@ OVER = {"Closed": "order_closed", "Cancelled": "order_cancelled"}
 
 @pytest.fixture
 def acting(iiko: SimulatedIiko) -> Acting:
-    """A restaurant with one discount of a free sum, and an order that the kitchen has not got."""
+    """Make a restaurant with one discount of a free sum, and an order that the kitchen does not have."""
     one = Acting(iiko)
     make_discount()
     return one
@@ -129,7 +129,6 @@ def test_empty_loyalty_and_deleted_items_stand_in_no_way(acting: Acting) -> None
 
 def test_order_deleted_at_the_pos_meanwhile_is_not_made_again(acting: Acting) -> None:
     acting.has(**FRESH)
-    DraftUse.objects.create(organization_id=ORGANIZATION_ID, is_on=False, learned_at=acting.clock.now)
     command = acting.asked("apply-discount", BY_SUM)
     acting.shows(**FRESH | {"isDeleted": True})
 
@@ -168,13 +167,6 @@ def test_reason_says_whether_it_can_be_reissued(acting: Acting) -> None:
     assert "reissue: true" in early
     assert "reissue: true" not in late
     assert "on the POS" in late
-
-
-def test_restaurant_with_drafts_is_asked_for_one(acting: Acting) -> None:
-    acting.has(**FRESH)
-    DraftUse.objects.create(organization_id=ORGANIZATION_ID, is_on=True, learned_at=acting.clock.now)
-
-    assert acting.ask("apply-discount", {"discount_sum": 100}).status_code == 202
 
 
 # --- how much ----------------------------------------------------------------------------------------

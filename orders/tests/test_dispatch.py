@@ -60,7 +60,7 @@ NO_ANSWERS: list[Any] = [
 
 @pytest.fixture
 def acting(iiko: SimulatedIiko) -> Acting:
-    """An order that waits for dispatch."""
+    """Make an order that waits for dispatch."""
     one = Acting(iiko)
     one.has(status="Waiting")
     return one
@@ -68,7 +68,7 @@ def acting(iiko: SimulatedIiko) -> Acting:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client's own tries of reads come at once."""
+    """Let the client's own retries of reads come at once."""
     monkeypatch.setattr(Retries, "pause_s", lambda *_: 0.0)
 
 
@@ -398,7 +398,7 @@ def test_what_was_not_sent_is_sent_when_iiko_can_be_reached(acting: Acting) -> N
     assert command.state == "sent"
 
 
-def test_command_that_could_not_be_sent_in_time_is_abandoned(acting: Acting) -> None:
+def test_command_that_could_not_be_sent_in_time_expires(acting: Acting) -> None:
     acting.iiko.answers(STATUS, requests.ConnectTimeout())
     command = on_way(acting)
     acting.step(command)
@@ -774,7 +774,7 @@ def test_answer_that_comes_after_the_claim_ran_out_still_counts(acting: Acting) 
     assert (command.state, command.correlation_id) == ("sent", QUEUED["correlationId"])
 
 
-def test_pos_that_never_answers_is_abandoned_after_a_day(acting: Acting) -> None:
+def test_command_of_a_pos_that_never_answers_expires_after_a_day(acting: Acting) -> None:
     acting.iiko.answers("commands/status", IN_PROGRESS)
     command = sent_on_way(acting)
     for _ in range(100):
@@ -919,7 +919,7 @@ def test_other_orders_do_not_wait(acting: Acting) -> None:
     assert command.state == "sent"
 
 
-def test_command_behind_one_that_takes_long_is_abandoned_in_time(acting: Acting) -> None:
+def test_command_behind_one_that_takes_long_expires_in_time(acting: Acting) -> None:
     make_courier()
     acting.iiko.answers("deliveries/update_order_courier", QUEUED)
     first = acting.asked("assign-courier", {"courier_id": COURIER_ID})

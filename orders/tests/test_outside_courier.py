@@ -27,7 +27,7 @@ def acting(iiko: SimulatedIiko) -> Acting:
 
 
 def aggregators(acting: Acting, **changes: Any) -> Order:
-    """An order of an aggregator: its switchboard's phone, its own courier."""
+    """Make an order of an aggregator: its switchboard's phone, its own courier."""
     told: dict[str, Any] = {
         "status": "Waiting",
         "phoneExtension": "9876",

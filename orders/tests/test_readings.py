@@ -38,7 +38,7 @@ def arrive(message: Any) -> Order:
 
 
 def exactly(event: dict[str, Any], written: str) -> str:
-    """The body with every "@" replaced by a number just as it is written."""
+    """Return the body with every "@" replaced by a number just as it is written."""
     return json.dumps([event]).replace('"@"', written)
 
 

@@ -105,8 +105,8 @@ JUDGES: dict[CommandKind, list[Callable[[Subject], None]]] = {
     CommandKind.UPDATE_PAYMENT: [lambda one: check(one, CommandKind.UPDATE_PAYMENT)],
     CommandKind.CANCEL: [lambda one: check(one, CommandKind.CANCEL)],
     CommandKind.APPLY_DISCOUNT: [
-        lambda one: check_discount(one, reissue=False, has_drafts=False),
-        lambda one: check_discount(one, reissue=True, has_drafts=False),
+        lambda one: check_discount(one, reissue=False),
+        lambda one: check_discount(one, reissue=True),
     ],
 }
 

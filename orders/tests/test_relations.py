@@ -47,7 +47,7 @@ def _english() -> Iterator[None]:
 
 
 def arrive(order_id: str, *, elsewhere: bool = False, **changes: Any) -> Order:
-    """An order comes; its restaurant is the second one where it is ``elsewhere``."""
+    """Receive an order, of the second restaurant where it is ``elsewhere``."""
     where: dict[str, Any] = {"organization_id": OTHER_ORGANIZATION_ID} if elsewhere else {}
     event = cloud_event(order_id=order_id, external_number=None, **where, **changes)
     post(Client(), event, **({"token": OTHER_TOKEN} if elsewhere else {}))
@@ -316,7 +316,7 @@ def test_page_needs_the_permission_to_see_orders(client: Client) -> None:
 
 
 def joined() -> tuple[int, Order]:
-    """The number of a row that was abandoned, and the order that stayed."""
+    """Return the number of a row that was merged, and the order that survived."""
     post(Client(), cloud_event(order_id=A, external_number=None))
     post(Client(), soi_message(order_id=None, external_id="S-1"))
     drain()

@@ -139,5 +139,5 @@ def test_what_iiko_never_told_is_not_known(client: Client) -> None:
     post(Client(), soi_message())
     drain()
 
-    assert payments_card(client) == "Payments iiko has told nothing of the payments yet."
+    assert payments_card(client) == "Payments iiko has reported no payments yet."
     assert sums_of_api() == (None, None)

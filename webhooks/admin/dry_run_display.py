@@ -28,7 +28,7 @@ from hall.models import HallRow
 from hall.permissions import sees_people
 from iiko_client.models.order_lines import iso
 from orders.admin.timeline_display import Change, Words
-from orders.mirror.timeline import TOLD, kept
+from orders.mirror.timeline import TRACKED, kept
 from orders.models.order import Order
 from organizations.admin.filters import ORGANIZATION_PARAMETER
 from organizations.models.dictionaries import Courier
@@ -239,7 +239,7 @@ class _RowDisplay:
 
     def change(self, one: FieldChange) -> Change:
         model = type(self._row)
-        if model is Order and one.name in TOLD:
+        if model is Order and one.name in TRACKED:
             words = Words(self._currency, self._zone, self._now)
             return words.change_of(one.name, kept(one.name, one.before), kept(one.name, one.after))
         return Change(

@@ -135,8 +135,8 @@ def test_page_list_and_api_say_so(iiko: SimulatedIiko, client: Client) -> None:
     sign_in_superuser(client)
 
     page = text(client.get(f"{ORDERS}{order().pk}/change/", headers={"Accept-Language": "en"}))
-    assert "Unknown to iiko. Asked by id, iiko no longer lists it" in page
-    assert "asked by id, iiko no longer lists it" in page
+    assert "Unknown to iiko. Read by id, iiko no longer lists it" in page
+    assert "read by id, iiko no longer lists it" in page
     assert "№142" not in text(client.get(f"{ORDERS}?state=open"))
     assert "№142" in text(client.get(f"{ORDERS}?state=unknown_to_iiko"))
     told = client.get(f"/api/v1/orders/{order().pk}", headers=authorized(make_key())).json()

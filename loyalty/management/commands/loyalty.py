@@ -33,7 +33,7 @@ _KINDS = {
 _HELP = {
     "topup": "add to a wallet",
     "withdraw": "take from a wallet",
-    "hold": "put money of a wallet aside",
+    "hold": "hold money of a wallet",
 }
 UNDER_WAY = 3
 """Exit code: neither done nor refused when the waiting ended."""
@@ -57,11 +57,11 @@ class Command(BaseCommand):
             one.add_argument("--comment", required=True, help="the reason, kept and sent to iiko")
             one.add_argument("--order", type=int, metavar="ID", help="the hub's id of the order it is for")
             _add_wait(one)
-        cancel = verbs.add_parser("cancel-hold", help="give back what was put aside")
+        cancel = verbs.add_parser("cancel-hold", help="release a hold")
         cancel.add_argument("transaction", metavar="TRANSACTION", help="transaction id of the hold")
         cancel.add_argument("--comment", default="", help="the reason, kept")
         _add_wait(cancel)
-        call_off = verbs.add_parser("cancel", help="call off an operation that was not sent yet")
+        call_off = verbs.add_parser("cancel", help="cancel an operation that was not sent yet")
         call_off.add_argument("number", type=int)
         call_off.add_argument("--comment", required=True, help="the reason, kept")
         show = verbs.add_parser("show", help="an operation with its steps")
@@ -89,7 +89,7 @@ class Command(BaseCommand):
             amount = text_to_minor(options["amount"])
         except NotMoney as error:
             raise CommandError(f"{error}. Write an amount such as 1520.50.") from error
-        asked = TransferRequest(
+        transfer = TransferRequest(
             organization=_organization(options["organization"]),
             customer_id=options["customer"],
             wallet_id=options["wallet"],
@@ -97,7 +97,9 @@ class Command(BaseCommand):
             comment=options["comment"],
             order_id=options["order"],
         )
-        self._follow(submission.request(kind, asked=asked, by=SHELL, now=db_clock.now()), options["wait"])
+        self._follow(
+            submission.request(kind, transfer=transfer, by=SHELL, now=db_clock.now()), options["wait"]
+        )
 
     def _cancel_hold(self, options: dict[str, Any]) -> None:
         operation = submission.request_cancel_hold(
@@ -161,12 +163,12 @@ class Command(BaseCommand):
         if operation.state in ("rejected", "expired"):
             raise CommandError(operation.trouble)
         if operation.state == "cancelled":
-            raise CommandError(f"{operation.cancelled_by} called it off. {operation.cancel_comment}".strip())
+            raise CommandError(f"{operation.cancelled_by} cancelled it. {operation.cancel_comment}".strip())
         if not operation.is_final:
-            told = (
+            words = (
                 f"Not over yet; the worker goes on with it. Look with: manage.py loyalty show {operation.pk}"
             )
-            raise CommandError(told, returncode=UNDER_WAY)
+            raise CommandError(words, returncode=UNDER_WAY)
 
     def _tell(self, operation: LoyaltyOperation) -> None:
         amount = to_major(MinorUnits(operation.amount_minor))

@@ -1,7 +1,7 @@
-"""Two orders for one meal: the one that was asked about, and the one made in its place with a discount.
+"""Two orders for one meal: the original, and the replacement made with a discount.
 
-What iiko tells of either after the command ended may still change what has to be done: a POS that was
-away takes a new order that nobody waits for any more (docs/iiko.md#lost-creation).
+What iiko reports of either after the command ended may still change what has to be done: a POS that was
+offline takes a new order that nobody waits for any more (docs/iiko.md#lost-creation).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TAKEN = (CreationStatus.SUCCESS, CreationStatus.OK)
 
 
 def notice_replacements(orders: Collection[Order]) -> None:
-    """Call the commands to which news of these orders matters; within the transaction that wrote them."""
+    """Call a worker for the commands to which these changed orders matter; within the transaction."""
     new_ids = {order.iiko_order_id for order in orders if order.iiko_order_id}
     matters = Q(new_order_id__in=new_ids) & ~Q(new_order_id="")
     matters |= Q(order_id__in=[order.pk for order in orders], state=CommandState.NEEDS_ATTENTION)
@@ -31,7 +31,7 @@ def notice_replacements(orders: Collection[Order]) -> None:
 
 
 def new_order_of(command: OrderCommand, order: Order) -> Order | None:
-    """Return the mirror's row of the order made in place of ``order``, once iiko has told of it."""
+    """Return the mirror's row of the order made in place of ``order``, once iiko has reported it."""
     if not command.new_order_id:
         return None
     return Order.objects.filter(
@@ -59,7 +59,7 @@ def revise(old: Order, command: OrderCommand, now: datetime) -> bool:
     if not is_taken or new.status in TERMINAL or new.is_deleted or not _is_still_ours(command):
         return False
     if command.error_code == "given_up_midway":
-        # A person took it over; that there are two orders now is theirs to know.
+        # A person took it over, and must know that there are two orders now.
         finish(command, CommandState.NEEDS_ATTENTION, now=now, code="two_orders")
         return False
     command.state_data |= {"why": "undone_late", "why_error": command.error}
@@ -70,7 +70,7 @@ def revise(old: Order, command: OrderCommand, now: datetime) -> bool:
 def _is_still_ours(command: OrderCommand) -> bool:
     """Whether a new order that lives is the hub's to take back.
 
-    An order that iiko showed cancelled lives no more, whatever the mirror has not heard of yet.
+    An order that iiko showed cancelled lives no more, even where the mirror does not show it yet.
     """
     if command.state == CommandState.NEEDS_ATTENTION:
         return command.error_code == "new_not_proved"
@@ -79,7 +79,7 @@ def _is_still_ours(command: OrderCommand) -> bool:
 
 
 def _hand_over(old: Order, new: Order, command: OrderCommand) -> None:
-    """What belongs to the old order is the new one's from now on."""
+    """Give what belongs to the old order to the new one, once."""
     if not command.state_data.get("is_handed_over"):
         command.state_data["is_handed_over"] = True
         command.save(update_fields=["state_data"])
@@ -89,7 +89,7 @@ def _hand_over(old: Order, new: Order, command: OrderCommand) -> None:
 def _revise_needs_attention(
     old: Order, new: Order, command: OrderCommand, now: datetime, *, stands: bool
 ) -> None:
-    """One of the two is gone by now, so nobody needs to look any more."""
+    """End *needs attention* where one of the two orders is gone by now."""
     if stands and _is_gone(old):
         finish(command, CommandState.CONFIRMED, now=now, confirmed_by="event")
     elif _is_gone(new) and not _is_gone(old):
@@ -110,10 +110,10 @@ def _link(old: Order, new: Order, command: OrderCommand, now: datetime) -> None:
         return
     command.state_data["is_linked"] = True
     command.save(update_fields=["state_data"])
-    told = {"command_id": command.pk}
+    about = {"command_id": command.pk}
     rows = [
-        TimelineEntry(order=old, to_value=told | {"made_as": _named(new)}),
-        TimelineEntry(order=new, to_value=told | {"made_for": _named(old)}),
+        TimelineEntry(order=old, to_value=about | {"made_as": _named(new)}),
+        TimelineEntry(order=new, to_value=about | {"made_for": _named(old)}),
     ]
     for row in rows:
         row.what, row.recorded_at, row.actor = REISSUED, now, HUB
@@ -129,9 +129,9 @@ def _named(order: Order) -> dict[str, Any]:
 
 
 def discounts_about(order: Order) -> QuerySet[OrderCommand]:
-    """The discounts asked of this order, and those by which it was made."""
-    asked = Q(order=order, kind=CommandKind.APPLY_DISCOUNT)
-    return OrderCommand.objects.filter(asked | made_by(order) if order.iiko_order_id else asked)
+    """Return the discounts requested for this order, and those by which it was made."""
+    requested = Q(order=order, kind=CommandKind.APPLY_DISCOUNT)
+    return OrderCommand.objects.filter(requested | made_by(order) if order.iiko_order_id else requested)
 
 
 def is_reissued(order_id: int) -> bool:
@@ -142,7 +142,7 @@ def is_reissued(order_id: int) -> bool:
 def replacement_of(order: Order) -> Order | None:
     """Return the order of the same restaurant that stands in the place of this cancelled one, if it is here.
 
-    By what iiko tells, else by the reissue that the hub made itself. A guest may be served on by several
+    By what iiko reports, else by the reissue that the hub made itself. A guest may be served on by several
     such steps; this is the next of them.
     """
     if order.status != Status.CANCELLED:

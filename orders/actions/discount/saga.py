@@ -1,7 +1,7 @@
-"""A discount on its way: the draft changed and sent, or the order reissued and the old one cancelled.
+"""A discount on its way: the order is reissued, and the old one cancelled.
 
-Each phase is sent, asked about and looked for like any command (``commands.dispatch``); its outcome ends
-the command or leads to the next phase. See docs/adr/0007 for what may go wrong between two phases.
+Each phase is sent, polled and recovered like any command (``commands.dispatch``); its outcome ends the
+command or leads to the next phase. See docs/adr/0007 for what may go wrong between two phases.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -20,7 +20,6 @@ from django.utils.translation import gettext as _
 from core.errors import HubError
 from iiko_client import json_reader, json_writer
 from iiko_client.client import IikoClient
-from iiko_client.endpoints.registry import DRAFTS_DISABLED
 from iiko_client.http.errors import (
     IikoAuthFailed,
     IikoBusy,
@@ -33,14 +32,14 @@ from iiko_client.http.errors import (
 from iiko_client.json_reader import JsonObject
 from iiko_client.models.commands import VendorCommandState as VendorState
 from iiko_client.models.order import read_order_info
-from iiko_client.models.statuses import DeliveryStatus, normalise_creation_status
+from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.discount import reissue_request
 from orders.actions.rules import subject_of, version_of
 from orders.commands import resolve
 from orders.commands.outcome import (
     FOLLOW_FOR,
-    LOOK_FOR,
     PAUSES,
+    RECOVER_FOR,
     Clock,
     StepOutcome,
     later,
@@ -51,23 +50,21 @@ from orders.commands.outcome import (
 from orders.commands.send import client_of, order_of, zone_of
 from orders.commands.transitions import lock
 from orders.mirror.unlisted import note_absent
-from orders.models.command import CommandKind, CommandState, DraftUse, OrderCommand, Phase
+from orders.models.command import CommandKind, CommandState, OrderCommand, Phase
 from orders.models.order import CreationStatus, Order
 from orders.signals import order_read
 
 SEND_AGAIN_AFTER = timedelta(seconds=30)
 """A cancellation whose answer was lost, and of which the order shows nothing, is sent again: an order is
-cancelled once, however often it is asked. With a draft it is the same."""
+cancelled once, however often that is requested."""
 
 MOST_SENDS = 3
-DRAFTS_OFF_FOR = timedelta(days=1)
-"""So long a restaurant without drafts is not asked for one again."""
 
-MIDWAY = frozenset({Phase.CANCEL_OLD, Phase.CANCEL_NEW, Phase.COMMIT_DRAFT, Phase.RESTORE_DRAFT})
+MIDWAY = frozenset({Phase.CANCEL_OLD, Phase.CANCEL_NEW})
 """Phases in which something was done already that must come to an end."""
 
 _MAY_BE_TWO = MIDWAY | {Phase.CREATE}
-"""Steps after which two orders may live: a person is told when iiko cannot be asked for long."""
+"""Steps after which two orders may live: they need attention when iiko cannot be read for long."""
 
 Facts = Mapping[str, Any]
 T = TypeVar("T")
@@ -136,7 +133,7 @@ def poll(command: OrderCommand, clock: Clock) -> StepOutcome:
 
 
 def recover(command: OrderCommand, clock: Clock) -> StepOutcome:
-    """Look at the orders themselves: the answer to a step was lost."""
+    """Read the orders themselves: the answer to a step was lost."""
     return _watched(_RECOVER, command, CommandState.UNKNOWN, clock)
 
 
@@ -164,15 +161,13 @@ def overdue(command: OrderCommand) -> StepOutcome:
 
 
 def _refused_in_phase(command: OrderCommand, failed: StepOutcome) -> StepOutcome:
-    """iiko refused a step: nothing of it was done."""
+    """Judge a step that iiko refused: nothing of it was done."""
     match command.phase:
         case Phase.CREATE:
             return _rejected("reissue_refused", failed.error)
         case Phase.CANCEL_OLD:
             return _old_refused(command, failed.error, sends=_sends(command))
-        case Phase.COMMIT_DRAFT:
-            return _on(Phase.RESTORE_DRAFT, why="draft_refused", why_error=failed.error)
-        case Phase.CANCEL_NEW | Phase.RESTORE_DRAFT:
+        case Phase.CANCEL_NEW:
             return _needs_attention(command, failed.error)
     return failed
 
@@ -185,14 +180,14 @@ def _on(phase: Phase, **facts: Any) -> StepOutcome:
 
 
 def _undo(why: str, error: str = "", facts: Facts | None = None) -> StepOutcome:
-    """The old order cannot be cancelled for the new one: take the new one back."""
+    """Take the new order back: the old one cannot be cancelled for it."""
     return _on(Phase.CANCEL_NEW, why=why, why_error=error, **(facts or {}))
 
 
 def _old_refused(command: OrderCommand, error: str, *, sends: int) -> StepOutcome:
-    """iiko refused to cancel the old order.
+    """Judge that iiko refused to cancel the old order.
 
-    ``sends``: earlier tries of which nobody knows. A POS that was away may still carry one out, and with
+    ``sends``: earlier tries whose outcome is unknown. A POS that was away may still carry one out, and with
     the new order taken back nothing would be left.
     """
     if sends:
@@ -212,7 +207,7 @@ def _undone(command: OrderCommand) -> StepOutcome:
 
 
 def _done(command: OrderCommand, new: RemoteOrder | None, confirmed_by: str = "order") -> StepOutcome:
-    """The old order is cancelled for the new one, which must stand."""
+    """End the command: the old order is cancelled for the new one, which must stand."""
     if new is not None and new.is_cancelled:
         return _needs_attention(command, code="both_cancelled")
     return StepOutcome(CommandState.CONFIRMED, confirmed_by=confirmed_by)
@@ -223,25 +218,19 @@ _STUCK = {
     Phase.CREATE: "new_not_proved",
     Phase.CANCEL_OLD: "old_not_proved",
     Phase.CANCEL_NEW: "two_orders",
-    Phase.COMMIT_DRAFT: "draft_unproved",
-    Phase.RESTORE_DRAFT: "draft_left",
 }
 
 
 def _needs_attention(command: OrderCommand, error: str = "", *, code: str = "") -> StepOutcome:
-    words = ". ".join(filter(None, (command.state_data.get("why_error", ""), error)))
-    return StepOutcome(CommandState.NEEDS_ATTENTION, None, code or _STUCK[Phase(command.phase)], words)
-
-
-def _wait(command: OrderCommand) -> StepOutcome:
-    return later(command, CommandState.UNKNOWN, None)
+    errors = ". ".join(filter(None, (command.state_data.get("why_error", ""), error)))
+    return StepOutcome(CommandState.NEEDS_ATTENTION, None, code or _STUCK[Phase(command.phase)], errors)
 
 
 def _is_late(command: OrderCommand, clock: Clock) -> bool:
-    return clock() - since(command) > LOOK_FOR
+    return clock() - since(command) > RECOVER_FOR
 
 
-# --- looking at the orders ---------------------------------------------------------------------------
+# --- reading both orders -----------------------------------------------------------------------------
 
 
 class _NotRead(Exception):
@@ -254,14 +243,14 @@ class _NotRead(Exception):
 
 @contextmanager
 def _only_reading() -> Iterator[None]:
-    """Tell a read that brought no answer from a step whose answer was lost."""
+    """Distinguish a read that brought no answer from a step whose answer was lost."""
     try:
         yield
     except (IikoNoAnswer, IikoBusy, IikoUnreadable) as error:
         raise _NotRead(error) from error
 
 
-def _see(context: StepContext, *order_ids: str) -> dict[str, RemoteOrder]:
+def _read_orders(context: StepContext, *order_ids: str) -> dict[str, RemoteOrder]:
     """Read orders from iiko, give them to the mirror, and return those that it has, by id."""
     found = context.client.orders_by_id(
         organization_id=context.order.organization_id, order_ids=order_ids
@@ -275,9 +264,9 @@ def _see(context: StepContext, *order_ids: str) -> dict[str, RemoteOrder]:
     return seen
 
 
-def _see_both(context: StepContext) -> tuple[RemoteOrder | None, RemoteOrder | None]:
+def _read_both(context: StepContext) -> tuple[RemoteOrder | None, RemoteOrder | None]:
     old_id, new_id = context.ids["order_id"], context.command.new_order_id
-    seen = _see(context, old_id, new_id)
+    seen = _read_orders(context, old_id, new_id)
     return seen.get(old_id), seen.get(new_id)
 
 
@@ -287,7 +276,7 @@ def _sends(command: OrderCommand) -> int:
 
 @transaction.atomic
 def _note_sending(command: OrderCommand, by: int) -> bool:
-    """Write down how often a step was sent; False: the command is somebody else's by now."""
+    """Write down how often a step was sent; False: another worker has the command by now."""
     locked = lock(command.pk)
     if locked is None or not is_same_claim(locked[1], command):
         return False
@@ -310,7 +299,7 @@ def _sent_once(context: StepContext, call: Callable[[], T]) -> T:
 
 
 class LeaseLost(Exception):
-    """Somebody else has taken a later step of this command; what this one found does not count."""
+    """Another worker has taken a later step of this command; what this one found does not count."""
 
 
 def is_same_claim(current: OrderCommand, claimed: OrderCommand) -> bool:
@@ -323,22 +312,13 @@ def is_same_claim(current: OrderCommand, claimed: OrderCommand) -> bool:
     )
 
 
-# --- reading -----------------------------------------------------------------------------------------
+# --- preparing ---------------------------------------------------------------------------------------
 
 
-def _read(context: StepContext) -> StepOutcome:
-    """Find the draft of the order; without one, write the new order. Nothing is changed at iiko yet."""
-    draft = _draft(context)
-    if draft is not None:
-        return draft
-    if not context.command.params["reissue"]:
-        return _rejected("no_draft")
-    return _new_order(context)
-
-
-def _new_order(context: StepContext) -> StepOutcome:
+def _prepare(context: StepContext) -> StepOutcome:
+    """Write the new order from what iiko shows of the old one. Nothing is changed at iiko yet."""
     with _only_reading():
-        seen = _see(context, context.ids["order_id"]).get(context.ids["order_id"])
+        seen = _read_orders(context, context.ids["order_id"]).get(context.ids["order_id"])
     if seen is None or not seen.is_taken:
         return _rejected("order_not_shown")
     if seen.fields.get("is_deleted"):
@@ -368,10 +348,10 @@ def _new_order(context: StepContext) -> StepOutcome:
 def _pos_answers(context: StepContext, terminal_group_id: str) -> bool:
     """Ask whether the POS is there: one that comes back late takes orders that nobody waits for."""
     with _only_reading():
-        told = context.client.terminal_groups_alive(
+        groups = context.client.terminal_groups_alive(
             organization_ids=[context.order.organization_id], terminal_group_ids=[terminal_group_id]
         )
-    return all(one.is_alive for one in told)
+    return all(one.is_alive for one in groups)
 
 
 # --- the new order -----------------------------------------------------------------------------------
@@ -408,7 +388,7 @@ def _error_words(info: JsonObject) -> str:
 def _watch_new(state: CommandState) -> Callable[[StepContext], StepOutcome]:
     def watch(context: StepContext) -> StepOutcome:
         new_id = context.command.new_order_id
-        seen = _see(context, new_id).get(new_id)
+        seen = _read_orders(context, new_id).get(new_id)
         if seen is not None:
             return _judge_new(context, seen.info, state)
         if _is_late(context.command, context.clock):
@@ -439,7 +419,7 @@ def _judge_new(context: StepContext, info: JsonObject, state: CommandState) -> S
 
 def _cancel_old(context: StepContext) -> StepOutcome:
     with _only_reading():
-        old, new = _see_both(context)
+        old, new = _read_both(context)
     if old is None or new is None:
         return _not_shown(context)
     if (settled := _before_cancelling_old(context.command, old, new)) is not None:
@@ -463,7 +443,7 @@ def _not_shown(context: StepContext) -> StepOutcome:
 
 
 def _before_cancelling_old(command: OrderCommand, old: RemoteOrder, new: RemoteOrder) -> StepOutcome | None:
-    """What is settled already, or must not be done any more; None: the old order may be cancelled."""
+    """Return what is settled already, or must not be done any more; None: the old order may be cancelled."""
     if old.is_cancelled and _sends(command):
         return _done(command, new)
     if new.is_cancelled:
@@ -474,24 +454,24 @@ def _before_cancelling_old(command: OrderCommand, old: RemoteOrder, new: RemoteO
         return _undo("undone_cancelled")
     if old.is_closed:
         return _undo("undone_closed")
-    if is_cancel_asked(command):
+    if is_cancel_requested(command):
         return _undo("undone_cancel_asked")
     return None if reissue_request.is_before_kitchen(old.fields) else _undo("undone_cooking")
 
 
-def is_cancel_asked(command: OrderCommand) -> bool:
-    """Whether somebody wants no meal any more: a cancellation of the old order waits behind."""
+def is_cancel_requested(command: OrderCommand) -> bool:
+    """Whether a cancellation of the old order waits behind: nobody wants the meal any more."""
     behind = OrderCommand.objects.open().filter(order_id=command.order_id, kind=CommandKind.CANCEL)
     return behind.filter(pk__gt=command.pk).exists()
 
 
-def _ask_cancel_old(context: StepContext) -> StepOutcome:
+def _poll_cancel_old(context: StepContext) -> StepOutcome:
     status = _status(context)
     if status.state == VendorState.SUCCESS:
         _old, new = _refresh(context)
         return _done(context.command, new, "status")
     if status.state == VendorState.ERROR:
-        old, new = _see_both(context)
+        old, new = _read_both(context)
         if old is not None and old.is_cancelled:
             return _cancelled_by_whom(context.command, old, new)
         return _old_refused(context.command, refused(status).error, sends=_sends(context.command) - 1)
@@ -499,7 +479,7 @@ def _ask_cancel_old(context: StepContext) -> StepOutcome:
 
 
 def _cancelled_by_whom(command: OrderCommand, old: RemoteOrder, new: RemoteOrder | None) -> StepOutcome:
-    """iiko refused to cancel an order that is cancelled: an earlier try of ours did it, or somebody else."""
+    """Judge a refusal for an order that is cancelled: an earlier try of ours did it, or somebody else."""
     moved = (old.fields.get("moved") or {}).get("to_order_id")
     if _sends(command) > 1 or moved == command.new_order_id:
         return _done(command, new)
@@ -523,13 +503,13 @@ def _status(context: StepContext) -> Any:
 def _refresh(context: StepContext) -> tuple[RemoteOrder | None, RemoteOrder | None]:
     """Read both orders for the mirror; it is done all the same where that fails."""
     try:
-        return _see_both(context)
+        return _read_both(context)
     except (IikoError, HubError):
         return None, None  # reconciliation brings what changed
 
 
 def _recover_cancel_old(context: StepContext) -> StepOutcome:
-    old, new = _see_both(context)
+    old, new = _read_both(context)
     if old is not None and old.is_cancelled:
         return _done(context.command, new) if _sends(context.command) else _undo("undone_cancelled")
     return _again_or_stuck(context)
@@ -550,7 +530,7 @@ def _again_or_stuck(context: StepContext) -> StepOutcome:
 def _cancel_new(context: StepContext) -> StepOutcome:
     command = context.command
     with _only_reading():
-        old, new = _see_both(context)
+        old, new = _read_both(context)
     if new is None:
         return _not_shown(context)
     if (settled := _before_cancelling_new(command, old, new)) is not None:
@@ -575,14 +555,13 @@ def _is_printed(seen: RemoteOrder) -> bool:
 def _before_cancelling_new(
     command: OrderCommand, old: RemoteOrder | None, new: RemoteOrder
 ) -> StepOutcome | None:
-    """What is settled already; None: the new order may be taken back."""
+    """Return what is settled already; None: the new order may be taken back."""
     was_ours = _is_cancelled_by_us(command, old)
     if new.is_cancelled:
         return _taken_back(command, old)
     if was_ours and not _sends(command):
-        return StepOutcome(
-            CommandState.CONFIRMED, confirmed_by="order"
-        )  # a cancellation abandoned for lost was done
+        # A cancellation that counted as lost was carried out.
+        return StepOutcome(CommandState.CONFIRMED, confirmed_by="order")
     if new.is_closed:
         return _needs_attention(command)
     return None
@@ -593,13 +572,13 @@ def _is_cancelled_by_us(command: OrderCommand, old: RemoteOrder | None) -> bool:
 
 
 def _taken_back(command: OrderCommand, old: RemoteOrder | None) -> StepOutcome:
-    """The new order is cancelled; the old one must stand, unless others cancelled it."""
+    """End the command: the new order is cancelled; the old one must stand, unless others cancelled it."""
     if _is_cancelled_by_us(command, old):
         return _needs_attention(command, code="both_cancelled")
     return _undone(command)
 
 
-def _ask_cancel_new(context: StepContext) -> StepOutcome:
+def _poll_cancel_new(context: StepContext) -> StepOutcome:
     status = _status(context)
     if status.state == VendorState.SUCCESS:
         old, _new = _refresh(context)
@@ -610,7 +589,7 @@ def _ask_cancel_new(context: StepContext) -> StepOutcome:
 
 
 def _refused_cancel_new(context: StepContext, words: str) -> StepOutcome:
-    old, new = _see_both(context)
+    old, new = _read_both(context)
     if new is not None and (settled := _before_cancelling_new(context.command, old, new)) is not None:
         return settled
     if new is not None and _is_printed(new) and _sends(context.command) < MOST_SENDS:
@@ -619,190 +598,25 @@ def _refused_cancel_new(context: StepContext, words: str) -> StepOutcome:
 
 
 def _recover_cancel_new(context: StepContext) -> StepOutcome:
-    old, new = _see_both(context)
+    old, new = _read_both(context)
     if new is not None and (settled := _before_cancelling_new(context.command, old, new)) is not None:
         return settled
     return _again_or_stuck(context)
 
 
-# --- drafts ------------------------------------------------------------------------------------------
-
-
-def drafts_are_on(organization_id: str) -> bool:
-    """Whether iiko has told that a restaurant uses drafts."""
-    return DraftUse.objects.filter(organization_id=organization_id, is_on=True).exists()
-
-
-def _draft(context: StepContext) -> StepOutcome | None:
-    """Find a draft of the order and write it with the discount; None: there is none."""
-    organization_id = context.order.organization_id
-    fresh = context.clock() - DRAFTS_OFF_FOR
-    if DraftUse.objects.filter(organization_id=organization_id, is_on=False, learned_at__gt=fresh).exists():
-        return None
-    try:
-        with _only_reading():
-            draft = context.client.draft(**context.ids)
-    except IikoRejected as error:
-        if error.http_status != 400:
-            raise
-        _learn(organization_id, is_on=error.code != DRAFTS_DISABLED, now=context.clock())
-        return None
-    _learn(organization_id, is_on=True, now=context.clock())
-    if draft.locked_by is not None:
-        return _rejected("draft_locked")
-    employee = draft.order.get("operatorId")
-    if not isinstance(employee, str):
-        return _rejected("draft_needs_employee")
-    return _on(
-        Phase.SAVE_DRAFT,
-        draft_before=json_writer.dumps(draft.order),
-        draft=json_writer.dumps(_with_discount(draft.order, context.command.params)),
-        employee_id=employee,
-        terminal_group_id=draft.terminal_group_id,
-    )
-
-
-def _learn(organization_id: str, *, is_on: bool, now: datetime) -> None:
-    DraftUse.objects.update_or_create(
-        organization_id=organization_id, defaults={"is_on": is_on, "learned_at": now}
-    )
-
-
-def _with_discount(order: JsonObject, params: Facts) -> dict[str, Any]:
-    info = dict(order.get("discountsInfo") or {})
-    others = [
-        one
-        for one in info.get("discounts") or []
-        if str(one.get("discountTypeId") or "").lower() != params["discount_id"]
-    ]
-    return dict(order) | {
-        "discountsInfo": info | {"discounts": [*others, reissue_request.asked_discount(params)]}
-    }
-
-
-def _save(context: StepContext, text: str) -> None:
-    state_data = context.command.state_data
-    context.client.save_draft(
-        organization_id=context.order.organization_id,
-        employee_id=state_data["employee_id"],
-        terminal_group_id=state_data["terminal_group_id"],
-        order=json_reader.loads(text),
-    )
-
-
-def _save_draft(context: StepContext) -> StepOutcome:
-    _save(context, context.command.state_data["draft"])
-    return _on(Phase.COMMIT_DRAFT)
-
-
-def _draft_now(context: StepContext) -> Any:
-    """Return the draft of the order, None where there is none any more."""
-    try:
-        return context.client.draft(**context.ids).order
-    except IikoRejected as error:
-        if error.http_status != 400:
-            raise
-        return None
-
-
-def _recover_save_draft(context: StepContext) -> StepOutcome:
-    """Find out by the draft itself; one that is as it was is written again."""
-    state_data = context.command.state_data
-    now = _draft_now(context)
-    if now == json_reader.loads(state_data["draft"]):
-        return _on(Phase.COMMIT_DRAFT)
-    if now == json_reader.loads(state_data["draft_before"]):
-        return StepOutcome(CommandState.PENDING, PAUSES[0], "answer_lost", context.command.error)
-    return _rejected("draft_changed")
-
-
-def _commit_draft(context: StepContext) -> StepOutcome:
-    ids, group = context.ids, context.command.state_data["terminal_group_id"]
-    committed = _sent_once(
-        context,
-        lambda: context.client.commit_draft(
-            organization_id=ids["organization_id"], order_id=ids["order_id"], terminal_group_id=group
-        ),
-    )
-    outcome = _judge_committed(context, committed.order_info, CommandState.SENT)
-    if outcome.state == CommandState.SENT:
-        return StepOutcome(CommandState.SENT, PAUSES[0], correlation_id=committed.correlation_id)
-    return outcome
-
-
-def _judge_committed(context: StepContext, info: JsonObject, state: CommandState) -> StepOutcome:
-    command = context.command
-    if str(normalise_creation_status(str(info.get("creationStatus")))) == CreationStatus.ERROR:
-        return _rejected("reissue_refused", _error_words(info))
-    if isinstance(info.get("order"), Mapping) and not reissue_request.differs(info, command.params, None, 0):
-        return StepOutcome(CommandState.CONFIRMED, confirmed_by="order")
-    if _is_late(command, context.clock):
-        return _needs_attention(command)
-    return later(command, state, None)
-
-
-def _watch_committed(state: CommandState) -> Callable[[StepContext], StepOutcome]:
-    def watch(context: StepContext) -> StepOutcome:
-        order_id = context.ids["order_id"]
-        seen = _see(context, order_id).get(order_id)
-        if seen is not None:
-            outcome = _judge_committed(context, seen.info, state)
-            if outcome.wait is None or state == CommandState.SENT:
-                return outcome
-        if state == CommandState.UNKNOWN and context.clock() - since(context.command) > SEND_AGAIN_AFTER:
-            return _commit_again(context)
-        return later(context.command, state, None)
-
-    return watch
-
-
-def _commit_again(context: StepContext) -> StepOutcome:
-    """A draft that is still there was not sent: send it again; one that is gone was."""
-    if _draft_now(context) is None:
-        return (
-            _needs_attention(context.command)
-            if _is_late(context.command, context.clock)
-            else _wait(context.command)
-        )
-    if _sends(context.command) < MOST_SENDS:
-        return StepOutcome(CommandState.PENDING, timedelta(), "answer_lost", context.command.error)
-    return _on(Phase.RESTORE_DRAFT, why="draft_refused", why_error=context.command.error)
-
-
-def _restore_draft(context: StepContext) -> StepOutcome:
-    _save(context, context.command.state_data["draft_before"])
-    return _undone(context.command)
-
-
-def _recover_restore_draft(context: StepContext) -> StepOutcome:
-    now = _draft_now(context)
-    if now == json_reader.loads(context.command.state_data["draft_before"]):
-        return _undone(context.command)
-    if now == json_reader.loads(context.command.state_data["draft"]):
-        return StepOutcome(CommandState.PENDING, PAUSES[0], "answer_lost", context.command.error)
-    return _undone(context.command)  # somebody else's version stays
-
-
 _SEND: dict[Phase, Callable[[StepContext], StepOutcome]] = {
-    Phase.READ: _read,
-    Phase.SAVE_DRAFT: _save_draft,
-    Phase.COMMIT_DRAFT: _commit_draft,
-    Phase.RESTORE_DRAFT: _restore_draft,
+    Phase.READ: _prepare,
     Phase.CREATE: _create,
     Phase.CANCEL_OLD: _cancel_old,
     Phase.CANCEL_NEW: _cancel_new,
 }
 _POLL: dict[Phase, Callable[[StepContext], StepOutcome]] = {
     Phase.CREATE: _watch_new(CommandState.SENT),
-    Phase.CANCEL_OLD: _ask_cancel_old,
-    Phase.CANCEL_NEW: _ask_cancel_new,
-    Phase.COMMIT_DRAFT: _watch_committed(CommandState.SENT),
+    Phase.CANCEL_OLD: _poll_cancel_old,
+    Phase.CANCEL_NEW: _poll_cancel_new,
 }
 _RECOVER: dict[Phase, Callable[[StepContext], StepOutcome]] = {
     Phase.CREATE: _watch_new(CommandState.UNKNOWN),
     Phase.CANCEL_OLD: _recover_cancel_old,
     Phase.CANCEL_NEW: _recover_cancel_new,
-    Phase.SAVE_DRAFT: _recover_save_draft,
-    Phase.COMMIT_DRAFT: _watch_committed(CommandState.UNKNOWN),
-    Phase.RESTORE_DRAFT: _recover_restore_draft,
 }
