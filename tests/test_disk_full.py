@@ -49,6 +49,9 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
+FULL = (503, "the database has no room left: its disk is full")
+
+
 def readiness(hub: Hub) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{hub.port}/readyz", timeout=10) as answer:
@@ -66,8 +69,7 @@ def test_full_disk_is_told_and_receiving_goes_on_when_there_is_room(disk: Path) 
         assert readiness(hub) == (200, "")
 
         ballast = fill(disk)
-        wait_until(lambda: readiness(hub)[0] == 503, seconds=10)
-        assert readiness(hub)[1] == "the database has no room left: its disk is full"
+        wait_until(lambda: readiness(hub) == FULL, seconds=20)
         assert hub.answers("/healthz")
         refused = [hub.post([cloud_event(order_id=str(uuid4()), comment=os.urandom(200_000).hex())])]
         assert refused == [False]
