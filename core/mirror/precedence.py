@@ -1,4 +1,4 @@
-"""Precedence: which message decides the value of a field (docs/adr/0002-rank-every-field.md).
+"""Precedence: which message decides the value of a field (docs/adr/0002-precedence-of-every-field.md).
 
 Every message has a *precedence*, a text that sorts by how much the message counts. A field takes a
 message's value only if the precedence is at least that of the message that set the field before. Taking the
