@@ -98,7 +98,9 @@ def details(hub: Hub) -> list[dict[str, Any]]:
     return [hub.get(f"/api/v1/orders/{row['id']}") for row in hub.rows("/api/v1/orders?open=true")]
 
 
-def allowing(hub: Hub, action: str, *, used: set[int], **wanted: tuple[Any, ...]) -> dict[str, Any]:
+def allowing(
+    hub: Hub, action: str, *, used: set[int], with_courier: bool = False, **wanted: tuple[Any, ...]
+) -> dict[str, Any]:
     """Find an order on which nobody acted yet, that allows an action (a status or the address's last part).
 
     One to cancel is in the kitchen already: whether the POS wants a removal type must not change on the way.
@@ -112,6 +114,7 @@ def allowing(hub: Hub, action: str, *, used: set[int], **wanted: tuple[Any, ...]
             order
             for order in details(hub)
             if order["id"] not in used
+            and (order["courier_id"] is not None or not with_courier)
             and all(order[name] in values for name, values in wanted.items())
             and any(
                 one["allowed"] and action in (one["status"], one["action"])
@@ -269,7 +272,9 @@ def test_courier_is_taken_off_where_the_pos_can(hub: Hub, iiko: SandboxControl) 
     iiko.create_orders(10)
     # Nobody else puts a courier on one that is on its way.
     where = restaurants(hub, is_new=True)
-    new = allowing(hub, "assign-courier", used=set(), organization_id=where, status=("OnWay",))
+    new = allowing(
+        hub, "assign-courier", used=set(), with_courier=True, organization_id=where, status=("OnWay",)
+    )
 
     end = ended(hub, ask(hub, new["id"], "assign-courier", {"courier_id": None}))
 
