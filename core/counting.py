@@ -1,3 +1,3 @@
-"""How far lists count their rows: past it, counting would be slower than the list."""
+"""How far lists and overviews count rows: past it, counting would be slower than the page."""
 
 COUNT_UP_TO = 10_000

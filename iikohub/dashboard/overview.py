@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from core import db_clock
+from core.counting import COUNT_UP_TO
 from core.display import ago_text, badge, clock, offset_text, span_text
 from iiko_client.models.events import EVENT_TYPES, OLDER_EVENT_TYPES, SOI_TYPES
 from iikohub.dashboard.connection import events_url, link_row
@@ -41,7 +42,6 @@ from webhooks.processing.handlers import HANDLERS, KEPT
 from webhooks.receiving.configs import receive_url
 from webhooks.reconciliation.missed_webhooks import missed_orders
 
-COUNT_UP_TO = 10_000
 RESTAURANTS_SHOWN = 100
 STUCK_S = 60
 """An event that waits so long means that no worker runs, or that it cannot keep up."""

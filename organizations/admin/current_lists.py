@@ -16,7 +16,7 @@ from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.export import Exporting
 from core.admin.filters import States
-from core.display import clock, stacked
+from core.display import clock, local_text, stacked
 from organizations.admin.zones import naming_zones
 from organizations.name_annotations import with_group_names
 
@@ -24,6 +24,11 @@ from organizations.name_annotations import with_group_names
 def moment_text(moment: datetime | None, row: Any) -> SafeString:
     """Write a time of a row on the clock of its restaurant, with the zone where the list has several."""
     return clock(moment, row.organization.zone(), now=db_clock.now(), with_offset=row.is_many_zones)
+
+
+def exported_moment(moment: datetime | None, row: Any) -> str:
+    """Write a time of a row on the clock of its restaurant, as spreadsheets read it."""
+    return local_text(moment, row.organization.zone())
 
 
 def group_text(row: Any) -> str:

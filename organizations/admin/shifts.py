@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from core import db_clock
 from core.admin.filters import States, states_filter
-from core.display import EMPTY, badge, local_text, span_text, stacked
-from organizations.admin.current_lists import CurrentListAdmin, group_text, moment_text
+from core.display import EMPTY, badge, span_text, stacked
+from organizations.admin.current_lists import CurrentListAdmin, exported_moment, group_text, moment_text
 from organizations.admin.filters import GroupOfRestaurantFilter, moment_range_filter, restaurant_filter
 from organizations.models.shifts import Shift
 from organizations.name_annotations import employee_named, with_employee_names
@@ -37,10 +37,6 @@ def state_text(shift: Shift) -> str:
     if shift.is_open:
         return gettext("on shift")
     return gettext("ended") if shift.closed_at is not None else gettext("its end is not known")
-
-
-def _moment(moment: datetime | None, shift: Shift) -> str:
-    return local_text(moment, shift.organization.zone())
 
 
 @admin.register(Shift)
@@ -71,8 +67,8 @@ class ShiftAdmin(CurrentListAdmin):
         (_("Employee"), employee_text),
         (_("Role"), lambda shift: shift.role_id),
         (_("State"), state_text),
-        (_("Opened at"), lambda shift: _moment(shift.opened_at, shift)),
-        (_("Closed at"), lambda shift: _moment(shift.closed_at, shift)),
+        (_("Opened at"), lambda shift: exported_moment(shift.opened_at, shift)),
+        (_("Closed at"), lambda shift: exported_moment(shift.closed_at, shift)),
         (_("Minutes"), lambda shift: _minutes(shift)),
     )
 

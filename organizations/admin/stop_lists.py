@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -21,8 +21,8 @@ from core import db_clock
 from core.admin.filters import States, states_filter
 from core.admin.list_links import list_url
 from core.csv_export import sheet_response
-from core.display import EMPTY, badge, local_text, span_text, stacked
-from organizations.admin.current_lists import CurrentListAdmin, group_text, moment_text
+from core.display import EMPTY, badge, span_text, stacked
+from organizations.admin.current_lists import CurrentListAdmin, exported_moment, group_text, moment_text
 from organizations.admin.filters import (
     ORGANIZATION_PARAMETER,
     GroupOfRestaurantFilter,
@@ -61,10 +61,6 @@ def balance_text(item: StopListItem) -> str:
     return EMPTY if item.balance is None else number_format(item.balance.normalize())
 
 
-def _moment(moment: datetime | None, item: StopListItem) -> str:
-    return local_text(moment, item.organization.zone())
-
-
 @admin.register(StopListItem)
 class StopListItemAdmin(CurrentListAdmin):
     states = STOP_LIST_STATES
@@ -96,8 +92,8 @@ class StopListItemAdmin(CurrentListAdmin):
         (_("SKU"), lambda item: item.sku),
         (_("Left"), balance_text),
         (_("Out of stock"), lambda item: gettext("yes") if item.is_out_of_stock else gettext("no")),
-        (_("On the list since"), lambda item: _moment(item.since, item)),
-        (_("On the list until"), lambda item: _moment(item.until, item)),
+        (_("On the list since"), lambda item: exported_moment(item.since, item)),
+        (_("On the list until"), lambda item: exported_moment(item.until, item)),
         (_("Out of stock, minutes"), lambda item: _out_minutes(item)),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from core.counting import COUNT_UP_TO
 from webhooks.models.inbox import WebhookEvent
 
 _STATE = """
@@ -15,7 +16,6 @@ SELECT count(*) FILTER (WHERE status = 'pending'),
            statement_timestamp() - min(received_at) FILTER (WHERE status = 'pending')), 0)
 FROM webhook_events WHERE status IN ('pending', 'failed')
 """
-COUNT_UP_TO = 10_000
 _UNKNOWN_TYPES = """
 SELECT count(*) FROM (
     SELECT FROM webhook_events
