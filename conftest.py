@@ -14,7 +14,7 @@ from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from core import db_clock
+from core.database import db_clock
 from iiko_client.tests.harness import SCHEMA
 from iikohub.operations.health import readiness
 from organizations.connection.call_log import call_log

@@ -73,7 +73,7 @@ def post_worker_init(_worker: Any) -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     # Here and not at the top: Django is set up by now.
-    from core import db_clock
+    from core.database import db_clock
 
     db_clock.clock.keep("web")
 

@@ -29,7 +29,7 @@ from django.db import connection
 from django.test import Client, override_settings
 from werkzeug.serving import make_server
 
-from core import db_clock
+from core.database import db_clock
 from iiko_client.http.transport import Retries
 from loyalty.models import LoyaltyOperation, OperationKind, OperationState, OperationStep
 from loyalty.wallets import dispatch, submission

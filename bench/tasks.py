@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from core.jobs import TIMETABLE
+from core.jobs.scheduling import TIMETABLE
 from iiko_client.json_reader import loads
 from webhooks.models.inbox import EventStatus, WebhookEvent
 from webhooks.processing.handlers import HANDLERS

@@ -1,6 +1,25 @@
+"""Loading of modules that register themselves: pages, receivers, schema extensions."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
 from django.apps import AppConfig
 
-from core.registering import SelfRegistering
+
+class SelfRegistering:
+    """Imports the modules named in ``registers`` once the app is ready; each registers itself.
+
+    Admin pages are among them, and not in the package ``admin`` itself: template tags read its
+    ``display`` while Unfold is still loading.
+    """
+
+    name: str
+    registers: tuple[str, ...] = ()
+
+    def ready(self) -> None:
+        for module in self.registers:
+            import_module(f"{self.name}.{module}")
 
 
 class CoreConfig(SelfRegistering, AppConfig):

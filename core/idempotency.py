@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from core.advisory_locks import AdvisoryLock, acquire
+from core.database.advisory_locks import AdvisoryLock, acquire
 from core.errors import HubError
 
 KEYS_KEPT = timedelta(hours=24)

@@ -15,9 +15,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from core.database.sql_bulk import update_rows
 from core.mirror.change_feed import change_times
 from core.mirror.precedence import PrecedenceRow
-from core.sql_bulk import update_rows
 from hall.models import HallRow, Reserve, TableOrder
 from iiko_client.models.hall import HallFields, ReserveFields, TableOrderFields
 

@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from core.registering import SelfRegistering
+from core.apps import SelfRegistering
 
 
 class IikohubConfig(SelfRegistering, AppConfig):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.jobs import scheduled
+from core.jobs.scheduling import scheduled
 from iikohub.pages.sign_in import forget_old_failures
 
 

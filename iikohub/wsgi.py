@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iikohub.settings")
 _django = get_wsgi_application()
 
 # These need the apps that the line above loads.
-from core.database_limits import WEB, limit_connections  # noqa: E402
+from core.database.limits import WEB, limit_connections  # noqa: E402
 from webhooks.receiving.wsgi import ReceiveFirst  # noqa: E402
 
 limit_connections(WEB)

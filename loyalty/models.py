@@ -9,8 +9,8 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
-from core.name_keys import name_key
-from core.phones import phone_key
+from core.values.name_keys import name_key
+from core.values.phones import phone_key
 from iiko_client.models.statuses import DeliveryStatus
 from loyalty.failure_texts import explain
 from orders.models.order import CreationStatus, Order

@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef, Q
 from procrastinate.contrib.django import app
 
-from core import db_clock
-from core.jobs import scheduled
+from core.database import db_clock
+from core.jobs.scheduling import scheduled
 from loyalty.models import LoyaltyOperation
 from loyalty.wallets import balance_check, customers, dispatch, holds, jobs, submission
 

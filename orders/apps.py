@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from core.registering import SelfRegistering
+from core.apps import SelfRegistering
 
 
 class OrdersConfig(SelfRegistering, AppConfig):

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from procrastinate.contrib.django import app
 
-from core import db_clock
-from core.jobs import scheduled
+from core.database import db_clock
+from core.jobs.scheduling import scheduled
 from orders.commands import dispatch
 from orders.commands.idempotency import COMMANDS
 from orders.models.command import OrderCommand

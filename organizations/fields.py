@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
-from core import db_clock
+from core.database import db_clock
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 
-from core.name_keys import has_words
+from core.values.name_keys import has_words
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
 from organizations.models.organization import TerminalGroup
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from core.ids import searchable_id
+from core.values.ids import searchable_id
 from iiko_client import vendor_time
 from organizations.errors import BadOrganization, BadTimeZone, OrganizationExists, UnknownOrganization
 from organizations.models.api_keys import ApiKey

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.conf import settings
 from procrastinate.contrib.django import app
 
-from core import db_clock
-from core.job_maintenance import forget_old_jobs, resume_stalled_jobs_one_at_a_time
-from core.jobs import BACKGROUND, scheduled
+from core.database import db_clock
+from core.jobs.maintenance import forget_old_jobs, resume_stalled_jobs_one_at_a_time
+from core.jobs.scheduling import BACKGROUND, scheduled
 from organizations.connection.call_log import forget_old_calls
 from organizations.connection.client_state_store import forget_old_circuits
 from organizations.connection.clients import ensure_environment_login

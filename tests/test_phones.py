@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from core.phones import normal_phone
+from core.values.phones import normal_phone
 from hall.models import Reserve
 from loyalty.models import Customer
 from loyalty.tests.played_loyalty import INFO, loyal_restaurant

@@ -10,8 +10,8 @@ from django.conf import settings
 from procrastinate import exceptions
 from procrastinate.contrib.django import app
 
-from core import db_clock
-from core.jobs import scheduled
+from core.database import db_clock
+from core.jobs.scheduling import scheduled
 from webhooks.monitoring.link_monitor import watch_links
 from webhooks.monitoring.pos_watch import ask_login, logins_to_ask
 from webhooks.processing.retention import forget_old_events

@@ -21,10 +21,10 @@ from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from core.counting import COUNT_UP_TO
+from core.database.counting import COUNT_UP_TO
+from core.database.snapshots import one_snapshot
 from core.display import EMPTY
-from core.name_keys import has_words
-from core.snapshots import one_snapshot
+from core.values.name_keys import has_words
 
 M = TypeVar("M", bound=Model)
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from core.moments import NO_MOMENT, checked_moment
+from core.values.moments import NO_MOMENT, checked_moment
 from iiko_client.json_reader import LONGEST_ID, is_no_id
 
 NO_ID_GIVEN = _("The empty GUID is no id. Leave the field out where there is none.")

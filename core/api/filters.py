@@ -18,8 +18,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from core.api.fields import NO_ID_GIVEN
-from core.ids import searchable_id
-from core.moments import NO_MOMENT, checked_moment
+from core.values.ids import searchable_id
+from core.values.moments import NO_MOMENT, checked_moment
 from iiko_client.json_reader import external_id, is_no_id
 from iiko_client.models.statuses import normaliser
 

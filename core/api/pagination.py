@@ -11,7 +11,7 @@ from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.counting import COUNT_UP_TO
+from core.database.counting import COUNT_UP_TO
 
 if TYPE_CHECKING:
     # DRF loads this module while it is loading its views.

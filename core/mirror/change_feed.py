@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from core.advisory_locks import AdvisoryLock
+from core.database.advisory_locks import AdvisoryLock
 
 # A key is the number of the lock in 16 bits and milliseconds since 1970 in 48.
 _NUMBER = int(AdvisoryLock.CHANGE_FEED)

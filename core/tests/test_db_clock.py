@@ -14,8 +14,8 @@ import time_machine
 from django.db import DataError, OperationalError, connection, transaction
 from structlog.testing import capture_logs
 
-from core import db_clock
-from core.db_clock import DatabaseClock, Reading
+from core.database import db_clock
+from core.database.db_clock import DatabaseClock, Reading
 from organizations.models.clock_skews import ClockSkew
 from organizations.models.organization import Organization
 from tests.builders import make_organization

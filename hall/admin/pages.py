@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.views import ChangeList
 
-from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import States, choices_filter, states_filter
+from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
 from hall.admin.display import (
     badges,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from core import db_clock
+from core.database import db_clock
 from core.display import EMPTY, ago_text, badge
 from organizations.admin.organizations import USUAL_TYPE_FIELDS
 from organizations.admin.organizations import OrganizationAdmin as BaseOrganizationAdmin

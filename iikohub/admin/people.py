@@ -21,7 +21,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from core.admin.base import BoundedPaginator, ListedLookups, MirrorAdmin, Worded
-from core.name_keys import folded, has_words
+from core.values.name_keys import folded, has_words
 
 GROUP_NAMES = (gettext_noop("Dispatcher"), gettext_noop("Operator"), gettext_noop("Administrator"))
 """The groups that the migrations make. They are stored in English and shown in the reader's language."""

@@ -20,8 +20,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from core import db_clock
-from core.counting import COUNT_UP_TO
+from core.database import db_clock
+from core.database.counting import COUNT_UP_TO
 from core.display import ago_text, badge, clock, offset_text, span_text
 from iiko_client.models.events import EVENT_TYPES, OLDER_EVENT_TYPES, SOI_TYPES
 from iikohub.dashboard.connection import events_url, link_row

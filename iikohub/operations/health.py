@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from core import db_clock
+from core.database import db_clock
 from iikohub.operations.connection_metrics import link_metrics
 from orders.models.command import CommandState, OrderCommand
 from organizations.models.clock_skews import ClockSkew

@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, ngettext
 from unfold.forms import AuthenticationForm
 
-from core import db_clock
 from core.client_address import client_address as address_of
+from core.database import db_clock
 
 PASSWORD_CHECKS = threading.BoundedSemaphore(2)
 """Of one web process: hashing a password takes a core for a third of a second, and webhooks need it, too."""

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from core import db_clock
+from core.database import db_clock
 from core.tests.test_db_clock import machine_off_by
 from iikohub.operations.health import readiness
 from organizations.models.clock_skews import ClockSkew

@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from core import db_clock
+from core.database import db_clock
 from core.errors import HubError
 from loyalty.admin.display import moved_text
 from loyalty.admin.forms import CancelForm

@@ -14,14 +14,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import States, choices_filter, states_filter
+from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
-from core.ids import searchable_id
-from core.name_keys import has_words
-from core.phones import has_phone, phone_key
 from core.redaction import masked_card, masked_email
+from core.values.ids import searchable_id
+from core.values.name_keys import has_words
+from core.values.phones import has_phone, phone_key
 from loyalty.admin.cancel_page import CancelPage, may_cancel
 from loyalty.admin.display import (
     actor_text,

@@ -15,8 +15,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from core import db_clock
 from core.admin.list_links import keep_filters
+from core.database import db_clock
 from core.display import clock, money
 from core.errors import HubError
 from core.idempotency import IdempotencyKeyReused

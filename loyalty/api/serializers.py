@@ -8,9 +8,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core import db_clock
 from core.api.fields import IikoIdField
 from core.api.strict import StrictSerializer
+from core.database import db_clock
 from core.redaction import masked_card, masked_email, masked_phone
 from loyalty.models import Customer, LoyaltyOperation, Wallet, WalletKind
 from loyalty.wallets.queue import ANSWER_LOST, BEING_SENT, IN_TURN, Wait, waits_of

@@ -16,11 +16,11 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from core import db_clock
 from core.api.fields import NO_ID_GIVEN
 from core.api.filters import refuse_repeats
 from core.api.schema import RefusalsSerializer
-from core.ids import searchable_id
+from core.database import db_clock
+from core.values.ids import searchable_id
 from iiko_client.json_reader import is_no_id
 from loyalty.api.filters import OperationFilter
 from loyalty.api.serializers import (

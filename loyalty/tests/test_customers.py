@@ -9,8 +9,8 @@ from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
 
-from core.phones import normal_phone
 from core.redaction import masked_card, masked_email, masked_phone
+from core.values.phones import normal_phone
 from loyalty.models import Customer, Wallet
 from loyalty.tests.played_loyalty import (
     GUEST_ID,

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone, translation
 
-from core.phones import normal_phone
+from core.values.phones import normal_phone
 from loyalty.models import Customer, LoyaltyOperation, OperationState
 from loyalty.tests.played_loyalty import (
     BY_DATE,

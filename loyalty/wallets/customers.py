@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.errors import HubError
-from core.ids import searchable_id
-from core.phones import normal_phone
+from core.values.ids import searchable_id
+from core.values.phones import normal_phone
 from iiko_client.client import IikoClient
 from iiko_client.http.circuit_breaker import Priority
 from iiko_client.http.errors import IikoAuthFailed, IikoError, IikoRejected, IikoRequestInvalid

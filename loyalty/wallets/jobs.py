@@ -10,7 +10,7 @@ from typing import Any
 
 from procrastinate.contrib.django import app
 
-from core import db_clock
+from core.database import db_clock
 
 
 def call_worker(operation_id: int, at: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from core.advisory_locks import AdvisoryLock, acquire
+from core.database.advisory_locks import AdvisoryLock, acquire
 from loyalty.failure_texts import detail_of
 from loyalty.models import LoyaltyOperation, OperationState, OperationStep, Wallet
 from loyalty.wallets import jobs

@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from core.idempotency import IdempotencyKeys
-from core.ids import searchable_id
+from core.values.ids import searchable_id
 from iiko_client.units import MinorUnits, to_major
 from loyalty.errors import (
     BadRequest,

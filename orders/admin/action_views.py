@@ -18,8 +18,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from core import db_clock
 from core.admin.list_links import FILTERS, keep_filters, list_url
+from core.database import db_clock
 from core.display import money
 from core.errors import HubError
 from orders.actions.rules import check, subject_of

@@ -11,7 +11,7 @@ from django.db.models import Count
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from core.name_keys import NAME_ORDER, fold
+from core.values.name_keys import NAME_ORDER, fold
 from iiko_client.models.payments import PaymentKind
 from orders.commands.resolve import fits, removal_types, write_off_text
 from orders.models.order import Order

@@ -17,14 +17,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import Choice, States, choices_filter, states_filter
 from core.admin.list_links import FILTERS
+from core.database import db_clock
 from core.display import EMPTY, clock, span_text, stacked, truncated
 from core.errors import HubError
-from core.ids import searchable_id
-from core.name_keys import fold
+from core.values.ids import searchable_id
+from core.values.name_keys import fold
 from orders.admin.action_views import AT_ONCE, order_url, report_acknowledged, requested_url, requester_of
 from orders.admin.command_display import (
     command_text,

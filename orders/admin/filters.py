@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from core import db_clock
 from core.admin.filters import Choice, States
-from core.name_keys import fold
+from core.database import db_clock
+from core.values.name_keys import fold
 from orders.models.order import Order
 from organizations.admin.filters import MomentRangeFilter
 

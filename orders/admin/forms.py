@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from core import db_clock
+from core.database import db_clock
 from core.display import currency_sign, money
 from core.mirror.precedence import is_told
 from iiko_client.endpoints.deliveries import LONGEST_COMMENT

@@ -19,9 +19,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
-from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import choices_filter, states_filter
+from core.database import db_clock
 from core.display import EMPTY, ago_text, clock, clock_text, stacked, truncated
 from orders.admin.action_views import ActionViews
 from orders.admin.command_panel import commands_of, requested_note

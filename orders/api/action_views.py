@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from core import db_clock
+from core.database import db_clock
 from iiko_client.models.statuses import DeliveryStatus
 from orders.api.action_docs import describes
 from orders.api.command_serializers import (

@@ -8,7 +8,6 @@ from typing import TypeVar
 import django_filters as filters
 from django.db.models import Model, QuerySet
 
-from core import db_clock
 from core.api.filters import (
     ExternalIdFilter,
     IikoIdFilter,
@@ -17,6 +16,7 @@ from core.api.filters import (
     TextsFilter,
     WordsFilter,
 )
+from core.database import db_clock
 from core.mirror.change_feed import settled_before
 from iiko_client.models.statuses import order_type as known_type
 from orders.models.order import Order, OrderQuerySet, Status

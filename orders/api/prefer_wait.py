@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from core import db_clock
+from core.database import db_clock
 from core.idempotency import LONGEST_KEY, IdempotencyKeys, R
 from orders.commands.idempotency import COMMANDS
 from orders.commands.submission import Requester

@@ -8,7 +8,7 @@ from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core import db_clock
+from core.database import db_clock
 from orders.actions.rules import allowed_actions
 from orders.mirror.relations import Relation, Relative, relatives_of
 from orders.models.command import OrderCommand

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.api.pagination import SkipLimitPagination
-from core.snapshots import one_snapshot
+from core.database.snapshots import one_snapshot
 from orders.api.action_views import OrderActions
 from orders.api.filters import FOLLOWING, OrderFilter
 from orders.api.pagination import ChangesPagination

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from core.display import money
 from core.errors import HubError
-from core.name_keys import NAME_ORDER, fold
+from core.values.name_keys import NAME_ORDER, fold
 from iiko_client.json_reader import canonical_id
 from iiko_client.models.payments import PaymentKind
 from iiko_client.models.statuses import DeliveryStatus

@@ -18,10 +18,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Q
 
-from core.advisory_locks import AdvisoryLock
+from core.database.advisory_locks import AdvisoryLock
+from core.database.sql_bulk import insert_rows, update_rows
 from core.mirror.change_feed import change_times
 from core.mirror.precedence import FALLBACK, PrecedenceRow
-from core.sql_bulk import insert_rows, update_rows
 from iiko_client.models.order import OrderFields
 from orders.commands.settle import settle
 from orders.errors import OrderRowGone

@@ -16,8 +16,8 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from core.ids import searchable_id
-from core.phones import has_phone, phone_key, visible
+from core.values.ids import searchable_id
+from core.values.phones import has_phone, phone_key, visible
 from iiko_client.json_reader import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.models.statuses import TERMINAL_STATUSES, DeliveryStatus
 from organizations.fields import StampField

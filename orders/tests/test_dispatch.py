@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from core import db_clock
+from core.database import db_clock
 from core.errors import HubError
 from iiko_client.http.transport import Retries
 from iiko_client.tests.harness import document, needs_schema

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from core import db_clock
+from core.database import db_clock
 from orders.models.command import OrderCommand
 from orders.models.order import Order, TimelineEntry
 from tests.builders import make_organization

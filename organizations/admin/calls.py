@@ -19,12 +19,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
-from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import Choice, HubDropdownFilter, States, choices_filter, states_filter
 from core.admin.json_text import pretty_json
+from core.database import db_clock
 from core.display import EMPTY, badge, clock, stacked, truncated
-from core.ids import searchable_id
+from core.values.ids import searchable_id
 from iiko_client import vendor_time
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones

@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.export import Exporting
 from core.admin.filters import States
+from core.database import db_clock
 from core.display import clock, local_text, stacked
 from organizations.admin.zones import naming_zones
 from organizations.name_annotations import with_group_names

@@ -11,10 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import HubDropdownFilter, States, choices_filter, states_filter
 from core.admin.json_text import pretty_json
+from core.database import db_clock
 from core.display import badge
 from organizations.admin.filters import restaurant_filter
 from organizations.admin.pos_display import answers_text

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import INPUT_CLASSES
 
 from core.admin.filters import Choice, HubDropdownFilter, choices_filter
-from core.moments import checked_moment
-from core.name_keys import NAME_ORDER
+from core.values.moments import checked_moment
+from core.values.name_keys import NAME_ORDER
 from iiko_client import vendor_time
 from organizations.models.organization import Organization, TerminalGroup
 

@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from core import db_clock
 from core.admin.base import HubAdmin
 from core.admin.list_links import keep_filters
+from core.database import db_clock
 from core.display import EMPTY, ago_text
-from core.jobs import enqueue
+from core.jobs.scheduling import enqueue
 from organizations.admin.connection_display import check_words, notices, state_badge, token_words
 from organizations.admin.login_form import V2, ApiLoginForm, EnvironmentLoginForm, kind_of
 from organizations.connection.clients import ENVIRONMENT_LOGIN

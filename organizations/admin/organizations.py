@@ -21,10 +21,10 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from core import db_clock
 from core.admin.base import HubAdmin
+from core.database import db_clock
 from core.display import EMPTY, ago_text
-from core.ids import searchable_id
+from core.values.ids import searchable_id
 from organizations.admin.pos_display import answers_text
 from organizations.models.api_keys import ApiKey
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind

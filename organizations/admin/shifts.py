@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core import db_clock
 from core.admin.filters import States, states_filter
+from core.database import db_clock
 from core.display import EMPTY, badge, span_text, stacked
 from organizations.admin.current_lists import CurrentListAdmin, exported_moment, group_text, moment_text
 from organizations.admin.filters import GroupOfRestaurantFilter, moment_range_filter, restaurant_filter

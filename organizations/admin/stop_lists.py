@@ -17,10 +17,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from core import db_clock
 from core.admin.filters import States, states_filter
 from core.admin.list_links import list_url
 from core.csv_export import sheet_response
+from core.database import db_clock
 from core.display import EMPTY, badge, span_text, stacked
 from organizations.admin.current_lists import CurrentListAdmin, exported_moment, group_text, moment_text
 from organizations.admin.filters import (

@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from core import db_clock
+from core.database import db_clock
 from organizations.models.api_keys import ApiKey
 
 KEYWORD = "api-key"

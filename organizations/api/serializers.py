@@ -8,7 +8,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from core import db_clock
+from core.database import db_clock
 from organizations.models.connection import CALL_BODIES, ApiCall
 from organizations.models.dictionaries import Courier
 from organizations.models.organization import Organization, TerminalGroup

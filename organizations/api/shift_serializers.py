@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from core import db_clock
+from core.database import db_clock
 from organizations.api.stop_list_serializers import NULL_NAME
 from organizations.models.shifts import Shift
 

@@ -9,8 +9,8 @@ import django_filters as filters
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from core import db_clock
 from core.api.filters import IikoIdFilter, MomentFilter, StrictBooleanFilter
+from core.database import db_clock
 from organizations.models.stop_lists import StopListItem, StopListItemQuerySet
 from organizations.name_annotations import product_named
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from core import db_clock
+from core.database import db_clock
 from organizations.models.stop_lists import StopListItem
 
 NULL_NAME = "null where the dictionaries do not know it."

@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from core import db_clock
 from core.api.csv_lists import FORMAT, CsvListViewSet
+from core.database import db_clock
 from organizations.api.permissions import in_scope
 from organizations.api.stop_list_filters import StopListFilter, TimeOutOfStockFilter
 from organizations.api.stop_list_serializers import StopListItemSerializer, TimeOutOfStockSerializer

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.api.filters import StrictBooleanField
-from core.name_keys import NAME_ORDER
+from core.values.name_keys import NAME_ORDER
 from organizations.api.filters import CallFilter, CourierFilter, OrganizationFilter, TerminalGroupFilter
 from organizations.api.permissions import in_scope
 from organizations.api.serializers import (

@@ -21,7 +21,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
-from core import db_clock
+from core.database import db_clock
 from core.redaction import mask
 from iiko_client import json_reader
 from iiko_client.http.call_record import CallRecord

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_noop as _
 
-from core import db_clock
+from core.database import db_clock
 from core.errors import HubError
 from iiko_client.client import IikoClient
 from iiko_client.endpoints.base import AnswerReader, Body

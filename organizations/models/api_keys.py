@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from core.name_keys import NAME_ORDER, name_key
+from core.values.name_keys import NAME_ORDER, name_key
 from organizations.fields import StampField
 from organizations.models.organization import Organization
 

@@ -21,7 +21,7 @@ class ClockSkewQuerySet(models.QuerySet["ClockSkew"]):
 class ClockSkew(models.Model):
     """A machine whose clock differs from the database's by more than ``db_clock.SKEWED_S``.
 
-    ``role``: the process (web, worker). Written by ``core.db_clock``; a clock that is right has no row.
+    ``role``: the process (web, worker). Written by ``core.database.db_clock``; a right clock has no row.
     """
 
     host = models.CharField(max_length=200)

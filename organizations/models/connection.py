@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from core.name_keys import NAME_ORDER, name_key
+from core.values.name_keys import NAME_ORDER, name_key
 from organizations.fields import EncryptedTextField, StampField
 
 SLOW_MS = 1000

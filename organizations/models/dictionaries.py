@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from core.name_keys import NAME_ORDER, name_key
+from core.values.name_keys import NAME_ORDER, name_key
 from organizations.fields import StampField
 
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from core.name_keys import NAME_ORDER, name_key
+from core.values.name_keys import NAME_ORDER, name_key
 from iiko_client import vendor_time
 from organizations.fields import StampField
 

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from core.sql_bulk import encode
+from core.database.sql_bulk import encode
 from organizations.models.shifts import Shift
 
 Key = tuple[str, str, str]

@@ -19,8 +19,8 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from procrastinate.contrib.django import app
 
+from core.database.sql_bulk import encode
 from core.errors import HubError
-from core.sql_bulk import encode
 from iiko_client.http.errors import IikoBusy, IikoError
 from iiko_client.json_reader import is_uuid
 from iiko_client.models.dictionaries import StopLists

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 from django.test import Client
 from django.utils import timezone
 
-from core.name_keys import fold, folded
+from core.values.name_keys import fold, folded
 from orders.admin.choices import couriers
 from organizations.models.api_keys import ApiKey
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind

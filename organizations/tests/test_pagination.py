@@ -14,7 +14,7 @@ from rest_framework.test import APIRequestFactory
 
 from core.api import pagination
 from core.api.pagination import SkipLimitPagination
-from core.counting import COUNT_UP_TO
+from core.database.counting import COUNT_UP_TO
 from organizations.models.organization import Organization
 
 pytestmark = pytest.mark.django_db

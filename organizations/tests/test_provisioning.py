@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
 
-from core.ids import searchable_id
+from core.values.ids import searchable_id
 from organizations.errors import BadOrganization, BadTimeZone, OrganizationExists
 from organizations.models.organization import Organization
 from organizations.provisioning import add_organization

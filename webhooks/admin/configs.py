@@ -15,9 +15,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from core import db_clock
 from core.admin.base import HubAdmin
 from core.admin.list_links import keep_filters
+from core.database import db_clock
 from core.display import EMPTY, ago_text
 from core.errors import HubError
 from iiko_client.http.circuit_breaker import Priority

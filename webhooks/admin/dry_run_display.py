@@ -21,9 +21,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from core.database.sql_bulk import encode
 from core.display import EMPTY, badge, clock_text, money
 from core.redaction import MASK
-from core.sql_bulk import encode
 from hall.models import HallRow
 from hall.permissions import sees_people
 from iiko_client.models.order_lines import iso

@@ -19,12 +19,12 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
-from core import db_clock
 from core.admin.base import MirrorAdmin
 from core.admin.filters import choices_filter
 from core.admin.list_links import keep_filters
+from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
-from core.ids import searchable_id
+from core.values.ids import searchable_id
 from hall.models import HallRow, Reserve, TableOrder
 from iiko_client import vendor_time
 from iiko_client.json_reader import external_id

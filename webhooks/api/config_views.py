@@ -11,9 +11,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core import db_clock
 from core.api.schema import RefusalsSerializer
-from core.ids import searchable_id
+from core.database import db_clock
+from core.values.ids import searchable_id
 from iiko_client.http.circuit_breaker import Priority
 from organizations.api.permissions import in_scope
 from organizations.errors import UnknownOrganization

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
-from core.ids import searchable_id
+from core.values.ids import searchable_id
 from iiko_client.json_reader import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.models import events as wire
 from orders.models.order import Order

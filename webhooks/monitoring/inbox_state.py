@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from core.counting import COUNT_UP_TO
+from core.database.counting import COUNT_UP_TO
 from webhooks.models.inbox import WebhookEvent
 
 _STATE = """

@@ -24,7 +24,7 @@ from typing import Any
 import structlog
 from django.db import connection
 
-from core.advisory_locks import AdvisoryLock
+from core.database.advisory_locks import AdvisoryLock
 from iiko_client.json_reader import loads
 from webhooks.models.inbox import PARTITIONS
 from webhooks.processing.handlers.base import Claimed

@@ -18,8 +18,8 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 
-from core.job_maintenance import SILENT_S
-from core.jobs import TIMETABLE, tasks_at_start
+from core.jobs.maintenance import SILENT_S
+from core.jobs.scheduling import TIMETABLE, tasks_at_start
 from webhooks.processing.timekeeper import Timekeeper
 
 logger = structlog.stdlib.get_logger(__name__)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from core import db_clock
+from core.database import db_clock
 
 # An original stays while a replay of it exists: the replay stands in its place (``arrival_id``).
 # A replay stays while an attempt before it is dead: without it that one would count as abandoned again.

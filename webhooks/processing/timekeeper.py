@@ -13,7 +13,7 @@ import structlog
 from procrastinate.contrib.django import app
 from procrastinate.periodic import PeriodicDeferrer, PeriodicRegistry
 
-from core import db_clock
+from core.database import db_clock
 
 logger = structlog.stdlib.get_logger(__name__)
 

@@ -17,8 +17,8 @@ from typing import Any
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
-from core import db_clock
-from core.sql_bulk import update_rows
+from core.database import db_clock
+from core.database.sql_bulk import update_rows
 from webhooks.models.inbox import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
 from webhooks.processing.claims import Batch, Large, busy_partitions, claim, claim_large
 from webhooks.processing.event_log import log_applied

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from core import db_clock
+from core.database import db_clock
 from core.errors import HubError
 from webhooks.reconciliation.lease import SyncRunning
 from webhooks.reconciliation.sync import LoginWork, NothingToSync, SyncOptions, sync_login, work_by_login

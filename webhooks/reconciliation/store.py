@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from django.db import connection
 
-from core import db_clock
+from core.database import db_clock
 from core.mirror.precedence import AHEAD, milliseconds
 from iiko_client import json_writer
 from iiko_client.json_reader import JsonObject

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from core.errors import HubError
-from core.ids import searchable_id
+from core.values.ids import searchable_id
 from iiko_client.client import IikoClient
 from iiko_client.http import responses
 from iiko_client.http.errors import (

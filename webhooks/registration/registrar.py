@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from core.errors import HubError
-from core.ids import searchable_id
+from core.values.ids import searchable_id
 from iiko_client.client import IikoClient
 from iiko_client.http.circuit_breaker import Priority
 from iiko_client.http.errors import IikoAuthFailed, IikoBusy, IikoError, IikoNoAnswer

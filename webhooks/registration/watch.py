@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from core import db_clock
+from core.database import db_clock
 from core.errors import HubError
 from iiko_client.http.errors import IikoError
 from organizations.connection.clients import iiko_for

@@ -21,7 +21,7 @@ from django.db.models import BooleanField, F, Func, IntegerField, Model, Q
 from django.db.models.expressions import ExpressionWrapper
 from structlog.contextvars import bound_contextvars
 
-from core import db_clock
+from core.database import db_clock
 from webhooks.errors import ReplayBusy
 from webhooks.models.inbox import EventStatus, Reason, WebhookEventQuerySet
 from webhooks.processing.claims import Batch, read_events

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from core import db_clock
+from core.database import db_clock
 from core.display import clock
 from hall.admin.display import status_words
 from hall.models import HallRow

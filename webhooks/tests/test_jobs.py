@@ -15,8 +15,8 @@ from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from core.job_maintenance import resume_stalled_jobs
-from core.jobs import TIMETABLE, ScheduledTask, enqueue, tasks_at_start
+from core.jobs.maintenance import resume_stalled_jobs
+from core.jobs.scheduling import TIMETABLE, ScheduledTask, enqueue, tasks_at_start
 from organizations.tasks import resume_jobs
 from tests.hub_process import wait_until
 from webhooks.management.commands import worker

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from core.jobs import tasks_at_start
+from core.jobs.scheduling import tasks_at_start
 from tests.builders import ORGANIZATION_ID, inbox, make_organization, make_other_organization
 from tests.simulated_iiko import SimulatedIiko, linked, make_login, refusal
 from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
-from core import db_clock
+from core.database import db_clock
 from core.errors import HubError
-from core.ids import searchable_id
+from core.values.ids import searchable_id
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_major
 from loyalty.admin.display import balance_text, kind_text, wait_text
 from loyalty.failure_texts import explain_detail

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from core.name_keys import NAME_ORDER
+from core.values.name_keys import NAME_ORDER
 from iiko_client.json_reader import canonical_id
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
 from orders.commands.request_refusals import refusal

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
-from core import db_clock
+from core.database import db_clock
 from organizations.connection.clients import ensure_environment_login
 from organizations.dictionaries.sync import SyncResult, sync_login
 from organizations.models.connection import ApiLogin

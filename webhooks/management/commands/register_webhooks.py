@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from core import db_clock
+from core.database import db_clock
 from core.errors import HubError
 from organizations.models.organization import Organization
 from webhooks.reconciliation.sync import NO_LOGIN_ANYWHERE

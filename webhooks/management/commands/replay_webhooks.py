@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from core import db_clock
-from core.ids import searchable_id
-from core.moments import moment_option
+from core.database import db_clock
+from core.values.ids import searchable_id
+from core.values.moments import moment_option
 from iiko_client.models.events import event_type_of
 from webhooks.admin.dry_run_display import EVERYTHING, WITHOUT_PEOPLE, Viewer, lines, summary
 from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
-from core import db_clock
+from core.database import db_clock
 from core.errors import HubError
-from core.moments import moment_option
+from core.values.moments import moment_option
 from webhooks.reconciliation.sync import LoginWork, SyncOptions, SyncResult, sync_login, work_by_login
 
 PATIENCE_S = 60.0

@@ -15,8 +15,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 from django.template.defaultfilters import pluralize
 
-from core import db_clock
-from core.database_limits import WORKER, limit_connections
+from core.database import db_clock
+from core.database.limits import WORKER, limit_connections
 from organizations.connection.call_log import call_log
 from webhooks.models.inbox import WebhookEvent
 from webhooks.processing.claims import end_stalled_claims

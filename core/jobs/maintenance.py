@@ -11,8 +11,8 @@ from procrastinate import exceptions
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job, Status
 
-from core import db_clock
-from core.advisory_locks import AdvisoryLock, acquire
+from core.database import db_clock
+from core.database.advisory_locks import AdvisoryLock, acquire
 
 logger = structlog.stdlib.get_logger(__name__)
 

@@ -41,6 +41,6 @@ def limit_connections(limits: Limits) -> None:
         with connection.cursor() as cursor:
             cursor.execute(_SET, values)
 
-    connection_created.connect(apply, weak=False, dispatch_uid="core.database_limits")
+    connection_created.connect(apply, weak=False, dispatch_uid="core.database.limits")
     if connection.connection is not None:
         apply(connection)
