@@ -23,8 +23,7 @@ from tests import database
 from tests.hub_process import hub  # noqa: F401  # a fixture for all
 from tests.sandbox_restaurant import sandbox  # noqa: F401  # the same
 from tests.simulated_iiko import iiko  # noqa: F401  # the same
-from webhooks.receiving.tokens import webhook_tokens
-from webhooks.receiving.wrong_tokens import wrong_tokens
+from webhooks.receiving.tokens import webhook_tokens, wrong_tokens
 
 # The same examples in every run, so that a red run can be had again;
 # HYPOTHESIS_PROFILE=search looks for new ones.

@@ -9,7 +9,7 @@ _django = get_wsgi_application()
 
 # These need the apps that the line above loads.
 from core.database.limits import WEB, limit_connections  # noqa: E402
-from webhooks.receiving.wsgi import ReceiveFirst  # noqa: E402
+from webhooks.receiving.view import ReceiveFirst  # noqa: E402
 
 limit_connections(WEB)
 

@@ -23,7 +23,7 @@ from organizations.admin.pos_display import answers_text, silent_pos_badges
 from organizations.models.organization import Organization, TerminalGroup
 from webhooks.admin.display import heard_text
 from webhooks.models.inbox import WebhookConfig
-from webhooks.monitoring.last_received import last_received
+from webhooks.monitoring.inbox_state import last_received
 from webhooks.receiving.configs import receive_url
 
 # procrastinate's list of jobs is not made for this admin.

@@ -34,10 +34,8 @@ from organizations.models.organization import Organization, TerminalGroup
 from organizations.models.shifts import Shift
 from organizations.models.stop_lists import StopListItem, StopListReading
 from webhooks.admin.display import type_text
-from webhooks.admin.filters import NO_TYPE, types_met
 from webhooks.models.inbox import EventStatus, Reason, WebhookConfig, WebhookEvent
-from webhooks.monitoring.inbox_state import inbox_state
-from webhooks.monitoring.last_received import last_received
+from webhooks.monitoring.inbox_state import NO_TYPE, inbox_state, last_received, types_met
 from webhooks.processing.handlers import HANDLERS, KEPT
 from webhooks.receiving.configs import receive_url
 from webhooks.reconciliation.missed_webhooks import missed_orders

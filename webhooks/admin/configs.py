@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -14,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from core.admin.base import HubAdmin
 from core.admin.list_links import keep_filters
@@ -21,23 +23,77 @@ from core.database import db_clock
 from core.display import EMPTY, ago_text
 from core.errors import HubError
 from iiko_client.http.circuit_breaker import Priority
-from webhooks.admin.display import heard_text
-from webhooks.admin.forms import WebhookConfigForm
-from webhooks.admin.registration_display import (
+from webhooks.admin.display import (
     drift_words,
+    heard_text,
     notices,
     outcome_words,
     refusal_words,
     registration_badge,
 )
 from webhooks.models.inbox import WebhookConfig
-from webhooks.monitoring.last_received import last_received
-from webhooks.receiving.configs import new_token, receive_url, set_webhook_token
+from webhooks.monitoring.inbox_state import last_received
+from webhooks.receiving.configs import BadToken, check_token, new_token, receive_url, set_webhook_token
 from webhooks.receiving.tokens import webhook_tokens
-from webhooks.registration.registrar import FOREIGN, register_webhook
+from webhooks.registration import FOREIGN, register_webhook
 
 _SHOWN_FROM = 16
 """A token at least so long shows its first letters, so that two can be told apart."""
+
+
+class WebhookConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    new_token = forms.CharField(
+        label=_("New token"),
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    forgets_previous = forms.BooleanField(
+        label=_("Refuse the previous token"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Once iiko shows the new one. Until then both are accepted."),
+    )
+
+    class Meta:
+        model = WebhookConfig
+        fields = ("organization", "is_active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Somebody who may only look gets no fields.
+        if (token := self.fields.get("new_token")) is None:
+            return
+        if self.instance.pk is None:
+            token.help_text = _("Leave it empty and the hub makes one. It is shown once.")
+        else:
+            token.help_text = _(
+                "Leave it empty to keep the present one. The present one stays valid beside it."
+            )
+
+    def clean_new_token(self) -> str:
+        token: str = self.cleaned_data["new_token"].strip()
+        if not token:
+            return ""
+        try:
+            return check_token(token)
+        except BadToken as error:
+            raise forms.ValidationError(
+                _("A token has at least 8 printable ASCII characters: it travels in a header.")
+            ) from error
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        organization = (
+            self.instance.organization if self.instance.pk else self.cleaned_data.get("organization")
+        )
+        first = WebhookConfig.objects.filter(organization=organization).order_by("id").first()
+        is_token_given = self.instance.pk is None or self.cleaned_data.get("new_token")
+        if first is not None and is_token_given and first.pk != self.instance.pk:
+            raise forms.ValidationError(
+                _("This restaurant has its webhook settings already. Change the token there.")
+            )
+        return cleaned
 
 
 @admin.register(WebhookConfig)

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
 from core.admin.base import MirrorAdmin
-from core.admin.filters import choices_filter
+from core.admin.filters import Choice, HubDropdownFilter, choices_filter
 from core.admin.list_links import keep_filters
 from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
@@ -42,14 +42,18 @@ from webhooks.admin.display import (
 )
 from webhooks.admin.dry_run_display import shown, staff
 from webhooks.admin.event_page import event_page, is_replayable, payload_text
-from webhooks.admin.filters import MetTypeFilter, ReasonFilter
-from webhooks.errors import NotReplayable, ReplayBusy
 from webhooks.event_subjects import HALL
 from webhooks.masking import masked_words, sees_all_people, sees_people
 from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
-from webhooks.processing.dead_letters import GROUPS_SHOWN, dead_letter_groups, dead_letters_like
+from webhooks.monitoring.inbox_state import (
+    GROUPS_SHOWN,
+    NO_TYPE,
+    dead_letter_groups,
+    dead_letters_like,
+    types_met,
+)
+from webhooks.replay import REPLAY_AT_ONCE, NotReplayable, ReplayBusy, ReplayCount, replay_all, replay_event
 from webhooks.replay.dry_run import dry_run_of
-from webhooks.replay.replay import REPLAY_AT_ONCE, ReplayCount, replay_all, replay_event
 
 DRY_RUN = "dry_run"
 """The button that asks what would change."""
@@ -94,6 +98,42 @@ class EventChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
 
 def _sees_orders(request: HttpRequest) -> bool:
     return request.user.has_perm("orders.view_order")
+
+
+class MetTypeFilter(HubDropdownFilter):
+    title = _("type")
+    parameter_name = "type"
+    column = "event_type"
+
+    def offered(self, request: HttpRequest) -> list[Choice]:
+        return [(name or NO_TYPE, type_text(name)) for name in types_met()]
+
+    def queryset(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[WebhookEvent],
+    ) -> QuerySet[WebhookEvent]:
+        if self.value() == NO_TYPE:
+            return queryset.filter(event_type="")
+        return super().queryset(request, queryset)
+
+
+class ReasonFilter(HubDropdownFilter):
+    title = _("reason")
+    parameter_name = "reason"
+    column = "reason"
+
+    def offered(self, request: HttpRequest) -> list[Choice]:
+        return list(Reason.choices)
+
+    def queryset(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[WebhookEvent],
+    ) -> QuerySet[WebhookEvent]:
+        # An applied event has no reason; without them the index of the others answers.
+        chosen = super().queryset(request, queryset)
+        return chosen.exclude(status=EventStatus.PROCESSED) if self.value() else chosen
 
 
 @admin.register(WebhookEvent)

@@ -1,4 +1,4 @@
-"""``POST webhooks/iiko`` for servers that pass ``webhooks.receiving.wsgi`` by, and for the schema."""
+"""``POST webhooks/iiko`` for servers that pass ``webhooks.receiving.view`` by, and for the schema."""
 
 from __future__ import annotations
 

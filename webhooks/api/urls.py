@@ -1,9 +1,8 @@
 from django.urls import re_path
 
 from core.api.routers import OptionalSlashRouter
-from webhooks.api.config_views import ConfigViewSet
 from webhooks.api.receive_view import ReceiveView
-from webhooks.api.views import EventViewSet
+from webhooks.api.views import ConfigViewSet, EventViewSet
 
 router = OptionalSlashRouter()
 router.register("webhooks/events", EventViewSet, basename="event")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.db import connection
+from django.db.models import Count, F, Func, Max, Min, OuterRef, Subquery, TextField, Value
+from django.db.models.functions import Left
 
 from core.database.counting import COUNT_UP_TO
-from webhooks.models.inbox import WebhookEvent
+from webhooks.models.inbox import EventSource, WebhookEvent, WebhookEventQuerySet
 
 _STATE = """
 SELECT count(*) FILTER (WHERE status = 'pending'),
@@ -57,3 +61,85 @@ def registration_state() -> tuple[int, int]:
         cursor.execute(_NOT_OURS)
         drifted, failed = cursor.fetchone()
     return drifted, failed
+
+
+def last_received(iiko_id: str) -> Subquery:
+    """When iiko's last webhook came for the organization in that column. A replay is no sign of life."""
+    events = WebhookEvent.objects.filter(organization_id=OuterRef(iiko_id), source=EventSource.WEBHOOK)
+    return Subquery(events.order_by("-received_at").values("received_at")[:1])
+
+
+GROUPS_SHOWN = 100
+_LONGEST = 200
+
+# What differs from event to event in an otherwise equal error.
+_PARTICULARS = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d+"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterGroup:
+    """Events of one type that failed of the same. ``alike`` is their error without its particulars."""
+
+    event_type: str
+    reason: str
+    alike: str
+    count: int
+    first: datetime
+    last: datetime
+    example_id: int
+    """The newest of them."""
+
+
+def dead_letter_groups() -> list[DeadLetterGroup]:
+    """List the groups, the largest first, at most ``GROUPS_SHOWN``."""
+    rows = (
+        _with_alike(WebhookEvent.objects.abandoned())
+        .order_by()
+        .values("event_type", "reason", "alike")
+        .annotate(count=Count("pk"), first=Min("received_at"), last=Max("received_at"), example_id=Max("pk"))
+        .order_by("-count", "event_type", "alike")
+    )
+    return [DeadLetterGroup(**row) for row in rows[:GROUPS_SHOWN]]
+
+
+def dead_letters_like(*, event_type: str, reason: str, alike: str) -> WebhookEventQuerySet:
+    """Select the events of one group."""
+    events = WebhookEvent.objects.abandoned().filter(event_type=event_type, reason=reason)
+    alike_events: WebhookEventQuerySet = _with_alike(events).filter(alike=alike)
+    return alike_events
+
+
+def _with_alike(events: WebhookEventQuerySet) -> Any:
+    """Add a column ``alike`` to the events."""
+    without = Func(
+        F("processing_error"),
+        Value(_PARTICULARS),
+        Value("…"),
+        Value("gi"),
+        function="regexp_replace",
+        output_field=TextField(),
+    )
+    return events.annotate(alike=Left(without, _LONGEST))
+
+
+NO_TYPE = "-"
+"""How an address names events without a type."""
+
+# One probe of the index for each type, however many events there are.
+_TYPES_MET = """
+WITH RECURSIVE met(event_type, number) AS (
+    (SELECT event_type, 1 FROM webhook_events ORDER BY event_type LIMIT 1)
+    UNION ALL
+    SELECT (SELECT event_type FROM webhook_events e WHERE e.event_type > met.event_type
+            ORDER BY event_type LIMIT 1), number + 1
+    FROM met WHERE met.event_type IS NOT NULL AND number < 200
+)
+SELECT event_type FROM met WHERE event_type IS NOT NULL
+"""
+
+
+def types_met() -> list[str]:
+    """Every type of event that ever came, at most 200; the empty text for messages without one."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TYPES_MET)
+        return [event_type for (event_type,) in cursor.fetchall()]

@@ -25,7 +25,7 @@ from organizations.connection.clients import credentials_of, login_of
 from organizations.models.organization import Organization
 from webhooks.models.inbox import WebhookConfig
 from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync
-from webhooks.monitoring.last_received import last_received
+from webhooks.monitoring.inbox_state import last_received
 from webhooks.monitoring.pos_watch import ask_pos, pos_answers, unanswered
 from webhooks.reconciliation.missed_webhooks import missed_since
 

@@ -19,7 +19,7 @@ from organizations.connection.clients import iiko_for
 from organizations.models.organization import Organization
 from webhooks.models.inbox import Drift, RegistrationStatus, WebhookConfig
 from webhooks.receiving.configs import receive_url
-from webhooks.registration.registrar import (
+from webhooks.registration import (
     PASSING,
     Comparison,
     check_address,

@@ -22,12 +22,12 @@ from django.db.models.expressions import ExpressionWrapper
 from structlog.contextvars import bound_contextvars
 
 from core.database import db_clock
-from webhooks.errors import ReplayBusy
 from webhooks.models.inbox import EventStatus, Reason, WebhookEventQuerySet
 from webhooks.processing.claims import Batch, read_events
 from webhooks.processing.handlers import handler_of
 from webhooks.processing.handlers.base import Claimed, EventResult, Handler, Mirror, mirrors_of
 from webhooks.processing.worker import apply_events
+from webhooks.replay import ReplayBusy
 
 AT_ONCE = 200
 """Events of a transaction, unless one entity has more."""

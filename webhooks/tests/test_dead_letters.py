@@ -14,10 +14,9 @@ from tests.builders import cloud_event, drain, inbox, make_organization, post
 from tests.pages import EVENTS, markup, sign_in, sign_in_superuser, text
 from webhooks.admin import events as admin_events
 from webhooks.models.inbox import WebhookEvent
-from webhooks.monitoring.inbox_state import inbox_state
-from webhooks.processing.dead_letters import DeadLetterGroup, dead_letter_groups
+from webhooks.monitoring.inbox_state import DeadLetterGroup, dead_letter_groups, inbox_state
 from webhooks.processing.retention import forget_old_events
-from webhooks.replay.replay import replay_event
+from webhooks.replay import replay_event
 
 pytestmark = pytest.mark.django_db
 

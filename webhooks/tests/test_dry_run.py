@@ -39,8 +39,8 @@ from tests.builders import (
 )
 from tests.pages import EVENTS, sign_in, sign_in_superuser, text
 from tests.simulated_iiko import SimulatedIiko
-from webhooks.errors import ReplayBusy
 from webhooks.models.inbox import WebhookEvent
+from webhooks.replay import ReplayBusy
 from webhooks.replay import dry_run as service
 from webhooks.replay.dry_run import dry_run_of
 

@@ -31,8 +31,8 @@ from tests.builders import (
 from tests.test_every_event_type import random_event
 from tests.test_payloads import PAYLOADS
 from webhooks.models.inbox import WebhookEvent
+from webhooks.replay import replay_all
 from webhooks.replay.dry_run import DryRun, compared_fields, dry_run_of
-from webhooks.replay.replay import replay_all
 
 pytestmark = pytest.mark.django_db
 

@@ -34,7 +34,7 @@ from webhooks.models.inbox import WebhookEvent
 from webhooks.receiving import inbox as inbox_service
 from webhooks.receiving.inbox import dedup_key, store
 from webhooks.receiving.insert import NewEvent
-from webhooks.replay.replay import replay_event
+from webhooks.replay import replay_event
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,7 @@ from tests.builders import ORGANIZATION_ID, inbox, make_organization, make_other
 from tests.simulated_iiko import SimulatedIiko, linked, make_login, refusal
 from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync
 from webhooks.reconciliation.lease import Lease
-from webhooks.reconciliation.schedule import sync_login_by_clock
-from webhooks.tasks import sync_login_orders, sync_orders, watch_the_links
+from webhooks.tasks import sync_login_by_clock, sync_login_orders, sync_orders, watch_the_links
 from webhooks.tests.test_reconcile import BY_REVISION, at, info, page
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +65,7 @@ def test_refused_restaurant_is_left_alone_for_a_while(
     iiko.answers(BY_REVISION, refusal("not bound to this ApiLogin"), status=403)
     assert restaurant.api_login_id is not None
 
-    with caplog.at_level(logging.WARNING, logger="webhooks.reconciliation.schedule"):
+    with caplog.at_level(logging.WARNING, logger="webhooks.tasks"):
         sync_login_by_clock(restaurant.api_login_id)
         sync_login_by_clock(restaurant.api_login_id)
 

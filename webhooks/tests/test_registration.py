@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from requests import ConnectTimeout
 
+import webhooks.registration as registrar
 from iiko_client.models.webhook_settings import WebhookFilter
 from organizations.connection.call_log import call_log
 from organizations.models.connection import ApiCall
@@ -33,8 +34,7 @@ from tests.builders import (
 from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked, make_login, refusal
 from webhooks.models.inbox import RegistrationStatus, WebhookConfig
 from webhooks.receiving.configs import retire_previous_tokens, set_webhook_token
-from webhooks.registration import registrar
-from webhooks.registration.registrar import Outcome, register_webhook
+from webhooks.registration import Outcome, register_webhook
 
 pytestmark = pytest.mark.django_db
 

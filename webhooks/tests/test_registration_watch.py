@@ -16,7 +16,7 @@ from tests.builders import ORGANIZATION_ID, TOKEN, cloud_event, make_organizatio
 from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked, refusal
 from webhooks.models.inbox import RegistrationStatus, WebhookConfig
 from webhooks.receiving.configs import set_webhook_token
-from webhooks.registration.registrar import register_webhook
+from webhooks.registration import register_webhook
 from webhooks.registration.watch import register_all, register_new, watch_webhooks
 
 pytestmark = pytest.mark.django_db

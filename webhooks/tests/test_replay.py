@@ -390,7 +390,7 @@ def test_command_leaves_what_waits(stored: dict[str, int]) -> None:
 
 
 def test_command_goes_through_more_than_one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webhooks.replay.replay._CHUNK", 2)
+    monkeypatch.setattr("webhooks.replay._CHUNK", 2)
     make_organization()
     deliver([cloud_event(order_id=f"o{at}", order=None) for at in range(5)])
     drain()

@@ -27,7 +27,7 @@ from tests.pages import EVENTS, ORDERS, markup, sign_in_superuser, text
 from webhooks import tasks
 from webhooks.models.inbox import EventStatus, WebhookEvent
 from webhooks.processing.retention import forget_old_events
-from webhooks.replay.replay import replay_event
+from webhooks.replay import replay_event
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 OLD = NOW - timedelta(days=91)

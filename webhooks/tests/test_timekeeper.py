@@ -12,7 +12,7 @@ from procrastinate.periodic import PeriodicRegistry
 
 from core.tests.test_db_clock import HOUR, machine_off_by
 from tests.hub_process import wait_until
-from webhooks.processing import job_runner, timekeeper
+from webhooks.processing import job_runner
 from webhooks.processing.job_runner import JobRunner
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,7 +74,7 @@ def test_runs_queued_ahead_of_time_do_not_silence_the_next(
     runs: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a worker of a former version leaves them that was an hour ahead."""
-    monkeypatch.setattr(timekeeper, "_AHEAD_S", 2)  # those of the next minute may be another worker's
+    monkeypatch.setattr(job_runner, "_AHEAD_S", 2)  # those of the next minute may be another worker's
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO procrastinate_periodic_defers (task_name, periodic_id, defer_timestamp) "

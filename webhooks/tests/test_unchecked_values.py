@@ -43,7 +43,7 @@ from tests.builders import (
 )
 from tests.pages import ORDERS, text
 from webhooks.models.inbox import WebhookEvent
-from webhooks.replay.replay import replay_event
+from webhooks.replay import replay_event
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from core.client_address import client_network
 from tests.builders import OTHER_TOKEN, TOKEN, cloud_event, make_organization, make_other_organization, post
 from webhooks.models.inbox import WebhookEvent
-from webhooks.receiving import wrong_tokens as module
-from webhooks.receiving.wrong_tokens import MOST_LINES, WrongTokens, wrong_tokens
+from webhooks.receiving import tokens as module
+from webhooks.receiving.tokens import MOST_LINES, WrongTokens, wrong_tokens
 
 pytestmark = pytest.mark.django_db
 LIMIT = 3

@@ -10,7 +10,7 @@ from core.database import db_clock
 from core.errors import HubError
 from organizations.models.organization import Organization
 from webhooks.reconciliation.sync import NO_LOGIN_ANYWHERE
-from webhooks.registration.registrar import (
+from webhooks.registration import (
     Outcome,
     Registration,
     check_address,

@@ -12,8 +12,8 @@ from core.values.moments import moment_option
 from iiko_client.models.events import event_type_of
 from webhooks.admin.dry_run_display import EVERYTHING, WITHOUT_PEOPLE, Viewer, lines, summary
 from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
+from webhooks.replay import ReplayCount, once_each, replay_all
 from webhooks.replay.dry_run import Tally, dry_run_in_parts
-from webhooks.replay.replay import ReplayCount, once_each, replay_all
 
 
 class Command(BaseCommand):

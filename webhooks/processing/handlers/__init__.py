@@ -11,8 +11,7 @@ from webhooks.models.inbox import Reason
 from webhooks.processing.handlers.base import Handler
 from webhooks.processing.handlers.deliveries import apply_deliveries
 from webhooks.processing.handlers.hall import apply_reserves, apply_table_orders
-from webhooks.processing.handlers.shifts import apply_shifts
-from webhooks.processing.handlers.stop_lists import apply_stop_lists
+from webhooks.processing.handlers.organizations import apply_shifts, apply_stop_lists
 
 HANDLERS: dict[str, Handler] = {
     "DeliveryOrderUpdate": apply_deliveries,

@@ -18,14 +18,19 @@ from orders.models.command import OrderCommand
 from orders.models.order import CreationStatus, Order
 from organizations.models.organization import Organization
 from webhooks.models.inbox import EventStatus, Reason
-from webhooks.processing.handlers.base import Claimed, EventResult, Mirror, facts_of, ignored, writes
-from webhooks.processing.handlers.common import (
+from webhooks.processing.handlers.base import (
+    Claimed,
     Directory,
+    EventResult,
+    Mirror,
     check_named_organization,
     content_of,
     dated,
+    facts_of,
     happened_at,
+    ignored,
     precedence_of,
+    writes,
 )
 
 

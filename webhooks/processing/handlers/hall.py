@@ -14,20 +14,18 @@ from iiko_client.models.statuses import ReserveStatus, TableOrderStatus
 from webhooks.models.inbox import EventStatus, Reason
 from webhooks.processing.handlers.base import (
     Claimed,
+    Directory,
     EventFacts,
     EventResult,
     Mirror,
     by_entity,
-    facts_of,
-    ignored,
-    writes,
-)
-from webhooks.processing.handlers.common import (
-    Directory,
     check_named_organization,
     content_of,
     dated,
+    facts_of,
+    ignored,
     precedence_of,
+    writes,
 )
 
 Read = Callable[[Mapping[str, Any], Callable[[str | None], tzinfo]], HallReading[Any]]
