@@ -1,21 +1,30 @@
-"""The writer of the lines that the log holds for each event, for whoever reads along.
+"""The lines that the log holds for each event, for whoever reads along.
 
-What is logged at receipt stands in ``receiving.event_log``, what is logged at applying in
-``processing.event_log``. The form of the lines is that of the first description of the hub, so they are
-Russian whoever reads. They hold ids, types, statuses and amounts, nothing of a person. They are written
-when the event is committed.
+The form of the lines is that of the first description of the hub, so they are Russian whoever reads. They
+hold ids, types, statuses and amounts, nothing of a person. They are written when the event is committed.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from structlog.typing import EventDict
 
-NONE = "-"
-"""What stands for a value that is not known."""
+from iiko_client.models.events import SOI, Envelope
+from iiko_client.units import MinorUnits, to_major
+
+_SUBJECTS = {
+    "TableOrderUpdate": "заказ стола",
+    "TableOrderError": "заказ стола",
+    "ReserveUpdate": "резерв",
+    "ReserveError": "резерв",
+    "PersonalShift": "сотрудник",
+    "StopListUpdate": "стоп-лист",
+}
 
 _logger = logging.getLogger(__name__)
 _add_moment = structlog.processors.TimeStamper(fmt="iso", utc=True)
@@ -32,17 +41,70 @@ _COMMON = vars(logging.LogRecord(__name__, logging.INFO, __file__, 0, None, (), 
 """What all records have in common."""
 
 
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """What an event says of whom; empty where it does not."""
+
+    external_id: str | None = None
+    iiko_id: str | None = None
+    status: str | None = None
+    amount_minor: MinorUnits | None = None
+
+
+def facts_of(fields: Mapping[str, Any], external_id: str | None, iiko_id: str | None) -> EventFacts:
+    """Take from the fields of a reading what the log tells."""
+    status = fields.get("status") or (fields.get("raw_status") or "")[:60] or None
+    return EventFacts(external_id, iiko_id, status, fields.get("amount_minor"))
+
+
 def is_enabled() -> bool:
     return _logger.isEnabledFor(logging.INFO)
 
 
-def write(event: EventDict) -> None:
+def log_received(envelopes: Iterable[Envelope]) -> None:
+    """Log the events that a body brought."""
+    if not is_enabled():
+        return
+    for one in envelopes:
+        _write(
+            event_type=one.event_type,
+            format=one.format,
+            external_id=one.order_external_id,
+            iiko_id="" if one.entity_key.startswith("ext:") else one.entity_key,
+            organization_id=one.organization_id,
+            event=f"[WEBHOOK] Получено событие: {one.event_type or one.format}, "
+            f"external_id: {one.order_external_id or '-'}",
+        )
+
+
+def log_applied(
+    facts: EventFacts, *, event_pk: int, event_type: str, event_format: str, organization_id: str
+) -> None:
+    """Log an event that changed the mirror."""
+    amount = None if facts.amount_minor is None else f"{to_major(facts.amount_minor):.2f}"
+    prefix = "[SOI WEBHOOK]" if event_format == SOI else "[WEBHOOK]"
+    _write(
+        event_pk=event_pk,
+        event_type=event_type,
+        format=event_format,
+        external_id=facts.external_id,
+        iiko_id=facts.iiko_id,
+        organization_id=organization_id,
+        status=facts.status,
+        amount=amount,
+        amount_minor=facts.amount_minor,
+        event=f"{prefix} {event_type} - {_SUBJECTS.get(event_type, 'заказ')} "
+        f"{facts.external_id or '-'} (iiko: {facts.iiko_id or '-'}), "
+        f"статус: {facts.status or '-'}, сумма: {amount or '-'}",
+    )
+
+
+def _write(**event: object) -> None:
     """Hand over the record that structlog would make, without its chain: there is a line for each webhook.
 
     Level, name and caller are known here, nothing is bound around it, and it has no query string.
     """
-    event["level"] = "info"
-    event["logger"] = __name__
+    event |= {"level": "info", "logger": __name__}
     record = logging.LogRecord.__new__(logging.LogRecord)
     vars(record).update(_COMMON, msg=_add_moment(_logger, "info", event), created=time.time())  # noqa: TID251  # a log tells the machine's time
     _logger.handle(record)

@@ -121,6 +121,10 @@ ORDER BY id
 """  # noqa: S608  # constants
 
 
+Row = tuple[Any, ...]
+"""The columns of ``Claimed`` in their order; the last is the payload as text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Large:
     """An event too large to be read beside others."""
@@ -139,10 +143,6 @@ class Batch:
     unreadable: dict[int, str] = field(default_factory=dict)
     """The error by id of what could not be read back."""
     large: list[Large] = field(default_factory=list)
-
-
-class Unreadable(Exception):
-    """A stored payload that cannot be read back."""
 
 
 def end_stalled_claims(*, silent_s: float = STALLED_S) -> int:
@@ -170,20 +170,23 @@ def busy_partitions() -> list[int]:
 
 def claim(partitions: list[int], *, limit: int) -> Batch:
     """Lock partitions and read up to ``limit`` due events; call it inside a transaction."""
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Row] = []
     large: list[Large] = []
     count, room = limit, BATCH_BYTES
-    for partition in partitions:
-        if count <= 0 or room <= 0:
-            break
-        if not _lock(partition):
-            continue
-        for *row, size in _due(partition, count, room):
-            count, room = count - 1, room - size
-            if size > LARGE_BYTES:
-                large.append(Large(row[0], partition, row[8], size))
-            else:
-                rows.append(tuple(row))
+    with connection.cursor() as cursor:
+        for partition in partitions:
+            if count <= 0 or room <= 0:
+                break
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_NAMESPACE, partition])
+            if not cursor.fetchone()[0]:
+                continue
+            cursor.execute(_DUE, [partition, count, room])
+            for *row, size in cursor.fetchall():
+                count, room = count - 1, room - size
+                if size > LARGE_BYTES:
+                    large.append(Large(row[0], partition, row[8], size))
+                else:
+                    rows.append(tuple(row))
     return _read(rows, large)
 
 
@@ -207,33 +210,15 @@ def read_events(ids: Sequence[int]) -> Batch:
     return _read([row[:-1] for row in found if row[-1] <= LARGE_BYTES], large)
 
 
-def _read(rows: Iterable[tuple[Any, ...]], large: list[Large]) -> Batch:
+def _read(rows: Iterable[Row], large: list[Large]) -> Batch:
     batch = Batch(large=large)
-    for row in sorted(rows):
+    for pk, *facts, text in sorted(rows):
         try:
-            batch.events.append(_claimed(row))
-        except (ValueError, RecursionError, Unreadable) as error:
-            batch.unreadable[row[0]] = f"The stored payload cannot be read: {error}"
+            payload = loads(text or "null")
+            if isinstance(payload, dict):
+                batch.events.append(Claimed(pk, *facts, payload=payload))
+            else:
+                batch.unreadable[pk] = "The stored payload cannot be read: it is not an object"
+        except (ValueError, RecursionError) as error:
+            batch.unreadable[pk] = f"The stored payload cannot be read: {error}"
     return batch
-
-
-def _lock(partition: int) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_NAMESPACE, partition])
-        return bool(cursor.fetchone()[0])
-
-
-def _due(partition: int, limit: int, room: int) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_DUE, [partition, limit, room])
-        return list(cursor.fetchall())
-
-
-def _claimed(row: tuple[Any, ...]) -> Claimed:
-    (pk, arrival, event_type, kind, organization, revision, moment, digest, attempts, received, text) = row
-    payload = loads(text or "null")
-    if not isinstance(payload, dict):
-        raise Unreadable("it is not an object")
-    return Claimed(
-        pk, arrival, event_type, kind, organization, revision, moment, digest, attempts, received, payload
-    )

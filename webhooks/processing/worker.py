@@ -12,16 +12,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from core.database import db_clock
 from core.database.sql_bulk import update_rows
+from webhooks import event_log
 from webhooks.models.inbox import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
 from webhooks.processing.claims import Batch, Large, busy_partitions, claim, claim_large
-from webhooks.processing.event_log import log_applied
 from webhooks.processing.handlers import HANDLERS, KEPT, handler_of
 from webhooks.processing.handlers.base import Claimed, EventResult, Handler, ignored
 
@@ -68,11 +67,24 @@ def _run_batch(limit: int) -> int:
         attempts = {event.id: event.attempts for event in batch.events}
         attempts |= {large.id: large.attempts for large in batch.large}
         _write_results(results, attempts, now)
-    log_applied(batch.events, results)
+    _log_applied(batch.events, results)
     for large in batch.large:
         _apply_large(large)
     logger.debug("inbox.batch_applied", events=len(results))
     return len(results)
+
+
+def _log_applied(events: Sequence[Claimed], results: dict[int, EventResult]) -> None:
+    for event in events if event_log.is_enabled() else ():
+        result = results.get(event.id)
+        if result is not None and result.status == EventStatus.PROCESSED:
+            event_log.log_applied(
+                result.facts,
+                event_pk=event.id,
+                event_type=event.event_type,
+                event_format=event.format,
+                organization_id=event.organization_id,
+            )
 
 
 def _limit_waiting() -> None:
@@ -111,7 +123,7 @@ def _apply_large(large: Large) -> None:
             now = db_clock.now()
             results = _end(batch, now)
             _write_results(results, {large.id: large.attempts}, now)
-        log_applied(batch.events, results)
+        _log_applied(batch.events, results)
     except (MemoryError, DatabaseError) as error:  # the driver's memory runs out as a DatabaseError
         _reraise_if_disconnected(error)
         logger.warning("inbox.large_event_failed", event_pk=large.id, error=_first_line(error))
@@ -130,55 +142,44 @@ def apply_events(events: Sequence[Claimed], now: datetime) -> dict[int, EventRes
     by_handler: dict[Handler, list[Claimed]] = defaultdict(list)
     for event in events:
         handler = handler_of(event.event_type, event.format)
-        if handler is None:
-            results[event.id] = _kept(event)
-        else:
+        if handler is not None:
             by_handler[handler].append(event)
+        elif event.event_type:
+            results[event.id] = ignored(KEPT.get(event.event_type, Reason.UNKNOWN_TYPE))
+        else:
+            words = "The message has neither eventType nor a known type."
+            results[event.id] = ignored(Reason.UNKNOWN_TYPE, words)
     # Always in the same order: two workers must not lock the rows of two handlers crosswise.
     for handler in dict.fromkeys(HANDLERS.values()):
         if batch := by_handler.get(handler):
-            results |= _apply_batch(handler, batch, now)
+            results |= _apply(handler, batch, now)
     return results
 
 
-def _kept(event: Claimed) -> EventResult:
-    if not event.event_type:
-        return ignored(Reason.UNKNOWN_TYPE, "The message has neither eventType nor a known type.")
-    return ignored(KEPT.get(event.event_type, Reason.UNKNOWN_TYPE))
-
-
-def _apply_batch(handler: Handler, batch: list[Claimed], now: datetime) -> dict[int, EventResult]:
+def _apply(
+    handler: Handler, events: Sequence[Claimed], now: datetime, *, one_by_one: bool = False
+) -> dict[int, EventResult]:
     try:
         with transaction.atomic():
-            return handler(batch, now)
+            return handler(events, now)
     except Exception as error:  # noqa: BLE001  # whatever it is, the events are tried one by one and keep it
         _reraise_if_disconnected(error)
-        logger.warning("inbox.batch_failed", events=len(batch), error=_first_line(error))
+        if one_by_one:
+            (event,) = events
+            logger.warning("inbox.event_failed", event_pk=event.id, error_type=type(error).__name__)
+            words = f"{type(error).__name__}: {_first_line(error)}"
+            return {event.id: EventResult(_status_after_failure(event.attempts), Reason.ERROR, words)}
+        logger.warning("inbox.batch_failed", events=len(events), error=_first_line(error))
     results: dict[int, EventResult] = {}
-    for event in batch:
-        results |= _apply_one(handler, event, now)
+    for event in events:
+        results |= _apply(handler, [event], now, one_by_one=True)
     return results
-
-
-def _apply_one(handler: Handler, event: Claimed, now: datetime) -> dict[int, EventResult]:
-    try:
-        with transaction.atomic():
-            return handler([event], now)
-    except Exception as error:  # noqa: BLE001  # recorded on the row
-        _reraise_if_disconnected(error)
-        logger.warning("inbox.event_failed", event_pk=event.id, error_type=type(error).__name__)
-        status = _status_after_failure(event.attempts)
-        return {event.id: EventResult(status, Reason.ERROR, f"{type(error).__name__}: {_first_line(error)}")}
 
 
 def _reraise_if_disconnected(error: Exception) -> None:
-    if isinstance(error, DatabaseError | InterfaceError) and not _is_connected():
-        raise error
-
-
-def _is_connected() -> bool:
     raw = connection.connection
-    return raw is not None and not raw.closed
+    if isinstance(error, DatabaseError | InterfaceError) and (raw is None or raw.closed):
+        raise error
 
 
 def _first_line(error: Exception) -> str:
@@ -186,20 +187,21 @@ def _first_line(error: Exception) -> str:
 
 
 def _write_results(results: dict[int, EventResult], attempts: dict[int, int], now: datetime) -> None:
-    rows = [_row(pk, result, attempts.get(pk, 0) + 1, now) for pk, result in results.items()]
+    rows: list[dict[str, object]] = []
+    for pk, result in results.items():
+        is_put_off = result.status == EventStatus.FAILED
+        before = attempts.get(pk, 0)
+        rows.append(
+            {
+                "id": pk,
+                "status": str(result.status),
+                "reason": str(result.reason),
+                "processing_error": result.error.replace("\0", ""),
+                "notes": list(result.notes),
+                "order_id": result.order_id,
+                "attempts": before + 1,
+                "due_at": now + RETRY_PAUSES[before] if is_put_off else now,
+                "processed_at": None if is_put_off else now,
+            }
+        )
     update_rows(WebhookEvent, _RESULT_COLUMNS, rows)
-
-
-def _row(pk: int, result: EventResult, attempts: int, now: datetime) -> dict[str, Any]:
-    is_put_off = result.status == EventStatus.FAILED
-    return {
-        "id": pk,
-        "status": str(result.status),
-        "reason": str(result.reason),
-        "processing_error": result.error.replace("\0", ""),
-        "notes": list(result.notes),
-        "order_id": result.order_id,
-        "attempts": attempts,
-        "due_at": now + RETRY_PAUSES[attempts - 1] if is_put_off else now,
-        "processed_at": None if is_put_off else now,
-    }

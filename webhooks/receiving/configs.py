@@ -53,7 +53,7 @@ def set_webhook_token(*, organization: Organization, token: str) -> WebhookConfi
     """Accept ``token`` for the organization from now on; the one before stays valid beside it."""
     token = check_token(token)
     locked = Organization.objects.select_for_update().get(pk=organization.pk)
-    config = WebhookConfig.objects.filter(organization=locked).order_by("id").first()
+    config = WebhookConfig.objects.first_of(locked)
     if config is None:
         config = WebhookConfig(organization=locked, auth_token=token)
     elif config.auth_token != token:
@@ -84,7 +84,7 @@ def _replace_token(config: WebhookConfig, token: str) -> None:
 def ensure_config(organization: Organization) -> WebhookConfig:
     """Return the organization's row, made with a new token where there is none."""
     locked = Organization.objects.select_for_update().get(pk=organization.pk)
-    config = WebhookConfig.objects.filter(organization=locked).order_by("id").first()
+    config = WebhookConfig.objects.first_of(locked)
     return config or set_webhook_token(organization=locked, token=new_token())
 
 

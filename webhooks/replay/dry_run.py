@@ -25,7 +25,7 @@ from core.database import db_clock
 from webhooks.models.inbox import EventStatus, Reason, WebhookEventQuerySet
 from webhooks.processing.claims import Batch, read_events
 from webhooks.processing.handlers import handler_of
-from webhooks.processing.handlers.base import Claimed, EventResult, Handler, Mirror, mirrors_of
+from webhooks.processing.handlers.base import MIRRORS, Claimed, EventResult, Handler, Mirror
 from webhooks.processing.worker import apply_events
 from webhooks.replay import ReplayBusy
 
@@ -312,7 +312,7 @@ def _abouts(events: Sequence[Claimed]) -> list[tuple[Mirror, Q]]:
     return [
         (mirror, mirror.about(batch))
         for handler, batch in by_handler.items()
-        for mirror in mirrors_of(handler)
+        for mirror in MIRRORS.get(handler, ())
     ]
 
 

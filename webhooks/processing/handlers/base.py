@@ -1,20 +1,27 @@
-"""What the worker hands to a handler and what it gets back."""
+"""What the worker hands to a handler, what it gets back, and what handlers share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TypeVar
 
 from django.db.models import Model, Q
 
-from core.mirror.precedence import AHEAD, cloud_precedence, milliseconds, soi_precedence
+from core.mirror import precedence
 from iiko_client import vendor_time
+from iiko_client.json_reader import JsonObject
 from iiko_client.models.events import read_envelope
-from iiko_client.units import MinorUnits
 from organizations.models.organization import Organization, TerminalGroup
+from webhooks.event_log import EventFacts
 from webhooks.models.inbox import EventStatus, Reason
+
+R = TypeVar("R")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Before iiko had a cloud: seconds, written where milliseconds belong, lie in 1970.
+_EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +39,7 @@ class Claimed:
     attempts: int
     received_at: datetime
     """When it came; of a replay, when its original did."""
-    payload: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class EventFacts:
-    """What an event says of whom, for the log; empty where it does not."""
-
-    external_id: str | None = None
-    iiko_id: str | None = None
-    status: str | None = None
-    amount_minor: MinorUnits | None = None
+    payload: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +54,16 @@ class EventResult:
     facts: EventFacts = field(default_factory=EventFacts, compare=False)
 
 
-def facts_of(fields: Mapping[str, Any], external_id: str | None, iiko_id: str | None) -> EventFacts:
-    """Take from the fields of a reading what the log tells."""
-    status = fields.get("status") or (fields.get("raw_status") or "")[:60] or None
-    return EventFacts(external_id, iiko_id, status, fields.get("amount_minor"))
-
-
 def ignored(reason: Reason, error: str = "") -> EventResult:
     return EventResult(EventStatus.IGNORED, reason, error)
+
+
+class NotApplied(Exception):
+    """Nothing is applied for the event that is being read; ``result`` says why."""
+
+    def __init__(self, reason: Reason, error: str = "") -> None:
+        super().__init__(error)
+        self.result = ignored(reason, error)
 
 
 Handler = Callable[[Sequence[Claimed], datetime], dict[int, EventResult]]
@@ -90,21 +89,18 @@ class Mirror:
     fields: tuple[str, ...] = ()
 
 
+MIRRORS: dict[Handler, tuple[Mirror, ...]] = {}
+"""The rows that each handler writes; none for one that does not say."""
+
+
 def writes(*mirrors: Mirror) -> Callable[[Handler], Handler]:
     """Say which rows a handler writes, so that a dry run can tell what a replay would change."""
 
     def decorate(handler: Handler) -> Handler:
-        _MIRRORS[handler] = mirrors
+        MIRRORS[handler] = mirrors
         return handler
 
     return decorate
-
-
-def mirrors_of(handler: Handler) -> tuple[Mirror, ...]:
-    return _MIRRORS.get(handler, ())
-
-
-_MIRRORS: dict[Handler, tuple[Mirror, ...]] = {}
 
 
 def by_entity(column: str) -> Callable[[Sequence[Claimed]], Q]:
@@ -118,70 +114,93 @@ def by_entity(column: str) -> Callable[[Sequence[Claimed]], Q]:
     return about
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Before iiko had a cloud: seconds, written where milliseconds belong, lie in 1970.
-_EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
+# --- reading -------------------------------------------------------------------------------------------
 
 
 class Directory:
     """The organizations and terminal groups that a batch of events names."""
 
-    def __init__(self, organization_ids: Iterable[str]) -> None:
-        ids = set(organization_ids)
+    def __init__(self, events: Iterable[Claimed]) -> None:
+        ids = {event.organization_id for event in events}
         self.organizations = {one.iiko_id: one for one in Organization.objects.filter(iiko_id__in=ids)}
         self._terminal_groups = {
             (group.organization_id, group.iiko_id): group
             for group in TerminalGroup.objects.filter(organization_id__in=ids)
         }
 
-    def zone(self, organization: Organization, terminal_group_id: str | None) -> tzinfo:
-        """Return the time zone of a terminal group, or the organization's where it is unknown."""
-        group = self.group(organization, terminal_group_id)
-        return vendor_time.zone(group.timezone) if group and group.timezone else organization.zone()
+    def zones(self, organization_id: str) -> Callable[[str | None], tzinfo]:
+        """Give the time zone of a terminal group, or the organization's where it is unknown."""
 
-    def group(self, organization: Organization, terminal_group_id: str | None) -> TerminalGroup | None:
-        return self._terminal_groups.get((organization.iiko_id, (terminal_group_id or "").lower()))
+        def zone(terminal_group_id: str | None) -> tzinfo:
+            group = self.group(organization_id, terminal_group_id)
+            if group and group.timezone:
+                return vendor_time.zone(group.timezone)
+            return self.organizations[organization_id].zone()
+
+        return zone
+
+    def group(self, organization_id: str, terminal_group_id: str | None) -> TerminalGroup | None:
+        return self._terminal_groups.get((organization_id, (terminal_group_id or "").lower()))
 
     def group_ids(self, organization_id: str) -> list[str]:
         """List the terminal groups of a restaurant that iiko still has."""
-        return [
-            group.iiko_id
-            for (owner, _), group in self._terminal_groups.items()
-            if owner == organization_id and not group.is_deleted
-        ]
+        groups = self._terminal_groups.items()
+        return [one.iiko_id for (owner, _), one in groups if owner == organization_id and not one.is_deleted]
 
-    def serving(self, event: Claimed) -> Organization | EventResult:
-        """Return the organization of an event, or why nothing is applied for it."""
+    def check_served(self, event: Claimed) -> None:
+        """Raise ``NotApplied`` for an event of an organization that is not set up here or switched off."""
         organization = self.organizations.get(event.organization_id)
         if not event.organization_id:
-            return ignored(Reason.NO_ORGANIZATION)
+            raise NotApplied(Reason.NO_ORGANIZATION)
         if organization is None:
-            return ignored(
+            raise NotApplied(
                 Reason.UNKNOWN_ORGANIZATION,
                 f"Organization {event.organization_id} is not set up. Add it (manage.py add_organization), "
                 "then replay this event.",
             )
-        return organization if organization.is_active else ignored(Reason.INACTIVE_ORGANIZATION)
+        if not organization.is_active:
+            raise NotApplied(Reason.INACTIVE_ORGANIZATION)
 
 
-def content_of(event: Claimed, *, otherwise: Reason) -> Mapping[str, Any] | EventResult:
+def read_each(
+    events: Sequence[Claimed], read: Callable[[Claimed, Directory], R]
+) -> tuple[dict[int, R], dict[int, EventResult]]:
+    """Read the events of organizations that are served; returns what they say, and how the others end.
+
+    ``read`` raises ``NotApplied`` for an event of which nothing is applied.
+    """
+    directory = Directory(events)
+    readings: dict[int, R] = {}
+    results: dict[int, EventResult] = {}
+    for event in events:
+        try:
+            directory.check_served(event)
+            readings[event.id] = read(event, directory)
+        except NotApplied as refusal:
+            results[event.id] = refusal.result
+    return readings, results
+
+
+def content_of(event: Claimed, *, otherwise: Reason) -> JsonObject:
     """Return the ``eventInfo`` of a Cloud event; ``otherwise``: why nothing is applied if it is no object."""
-    info: Any = event.payload.get("eventInfo")
+    info = event.payload.get("eventInfo")
     if info is None:
-        return ignored(Reason.NO_CONTENT, "eventInfo is missing or null.")
+        raise NotApplied(Reason.NO_CONTENT, "eventInfo is missing or null.")
     if not isinstance(info, Mapping):
-        return ignored(otherwise, "eventInfo is not an object.")
+        raise NotApplied(otherwise, "eventInfo is not an object.")
     return info
 
 
-def check_named_organization(event: Claimed, named: str | None) -> EventResult | None:
+def check_named_organization(event: Claimed, named: str | None) -> None:
     """Refuse an event whose content names another organization than its envelope."""
-    if named is None or named == event.organization_id:
-        return None
-    return ignored(
-        Reason.ORGANIZATION_MISMATCH,
-        f"The envelope says organization {event.organization_id}, its content {named}.",
-    )
+    if named is not None and named != event.organization_id:
+        raise NotApplied(
+            Reason.ORGANIZATION_MISMATCH,
+            f"The envelope says organization {event.organization_id}, its content {named}.",
+        )
+
+
+# --- where its news stands among others ----------------------------------------------------------------
 
 
 def dated(event: Claimed) -> tuple[Claimed, tuple[str, ...]]:
@@ -191,29 +210,24 @@ def dated(event: Claimed) -> tuple[Claimed, tuple[str, ...]]:
 
     Returns the event as it is to be applied, and what to note on it.
     """
-    latest = event.received_at + AHEAD
+    latest = event.received_at + precedence.AHEAD
     notes: list[str] = []
     if event.event_time is not None and event.event_time > latest:
         notes.append(f"eventTime: {event.event_time:%Y-%m-%d %H:%M} UTC lies ahead of its receipt")
         event = replace(event, event_time=None)
-    if event.revision is not None and event.revision > milliseconds(latest):
-        notes.append(f"timestamp: {event.revision} lies ahead of its receipt; {_placed(event)}")
+    problem = ""
+    if event.revision is not None and event.revision > precedence.milliseconds(latest):
+        problem = f"{event.revision} lies ahead of its receipt"
+    elif event.revision is not None and event.revision < precedence.milliseconds(_EARLIEST):
+        problem = f"{event.revision} lies before 2010"
+    elif event.revision is None:
+        info = event.payload.get("eventInfo")
+        problem = "no moment" if isinstance(info, Mapping) and info.get("timestamp") is not None else ""
+    if problem:
+        placed_by = "arrival" if event.event_time is None else "eventTime"
+        notes.append(f"timestamp: {problem}; placed by {placed_by}")
         event = replace(event, revision=None)
-    elif event.revision is not None and event.revision < milliseconds(_EARLIEST):
-        notes.append(f"timestamp: {event.revision} lies before 2010; {_placed(event)}")
-        event = replace(event, revision=None)
-    elif event.revision is None and _info(event).get("timestamp") is not None:
-        notes.append(f"timestamp: no moment; {_placed(event)}")
     return event, tuple(notes)
-
-
-def _placed(event: Claimed) -> str:
-    return f"placed by {'arrival' if event.event_time is None else 'eventTime'}"
-
-
-def _info(event: Claimed) -> Mapping[str, Any]:
-    info: Any = event.payload.get("eventInfo")
-    return info if isinstance(info, Mapping) else {}
 
 
 def precedence_of(event: Claimed, *, progress: int) -> str:
@@ -221,10 +235,10 @@ def precedence_of(event: Claimed, *, progress: int) -> str:
     revision = event.revision
     if revision is None and event.event_time is not None:
         # Both count milliseconds since the epoch; the notification follows the change at once.
-        revision = milliseconds(event.event_time)
+        revision = precedence.milliseconds(event.event_time)
     if revision is None or revision < 0:
-        return soi_precedence(is_update=True, arrival_id=event.arrival_id)
-    return cloud_precedence(revision=revision, progress=progress, digest=event.digest)
+        return precedence.soi_precedence(is_update=True, arrival_id=event.arrival_id)
+    return precedence.cloud_precedence(revision=revision, progress=progress, digest=event.digest)
 
 
 def happened_at(event: Claimed) -> datetime | None:

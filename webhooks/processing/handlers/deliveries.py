@@ -16,22 +16,10 @@ from loyalty.wallets.holds import notice_orders
 from orders.mirror.apply import Applied, OrderReport, Outcome, apply_reports
 from orders.models.command import OrderCommand
 from orders.models.order import CreationStatus, Order
-from organizations.models.organization import Organization
+from webhooks.event_log import facts_of
 from webhooks.models.inbox import EventStatus, Reason
-from webhooks.processing.handlers.base import (
-    Claimed,
-    Directory,
-    EventResult,
-    Mirror,
-    check_named_organization,
-    content_of,
-    dated,
-    facts_of,
-    happened_at,
-    ignored,
-    precedence_of,
-    writes,
-)
+from webhooks.processing.handlers import base
+from webhooks.processing.handlers.base import Claimed, Directory, EventResult, Mirror, writes
 
 
 def _orders_about(events: Sequence[Claimed]) -> Q:
@@ -51,20 +39,11 @@ def _commands_about(events: Sequence[Claimed]) -> Q:
 @writes(Mirror(Order, _orders_about), Mirror(OrderCommand, _commands_about, ("state",)))
 def apply_deliveries(events: Sequence[Claimed], now: datetime) -> dict[int, EventResult]:
     """Apply delivery events of any format to the mirror."""
-    directory = Directory(event.organization_id for event in events)
-    results: dict[int, EventResult] = {}
-    reports: list[OrderReport] = []
-    notes: dict[int, tuple[str, ...]] = {}
-    for event, dating in map(dated, events):
-        read = _read(event, directory)
-        if isinstance(read, EventResult):
-            results[event.id] = read
-            continue
-        reports.append(read[0])
-        notes[event.id] = (*dating, *read[1])
-    by_event = {report.event_id: report for report in reports}
-    for event_id, applied in (apply_reports(reports, now=now) if reports else {}).items():
-        results[event_id] = _result(applied, notes[event_id], by_event[event_id])
+    readings, results = base.read_each(events, _read)
+    reports = [report for report, _ in readings.values()]
+    applied = apply_reports(reports, now=now) if reports else {}
+    for report, notes in readings.values():
+        results[report.event_id] = _result(applied[report.event_id], notes, report)
     _notice_cancelled_or_refused(reports, results)
     return results
 
@@ -90,56 +69,39 @@ def _result(applied: Applied, notes: tuple[str, ...], report: OrderReport) -> Ev
     return EventResult(EventStatus.PROCESSED, notes=notes, order_id=applied.order_id, facts=facts)
 
 
-def _read(event: Claimed, directory: Directory) -> tuple[OrderReport, tuple[str, ...]] | EventResult:
-    organization = directory.serving(event)
-    if isinstance(organization, EventResult):
-        return organization
+def _read(event: Claimed, directory: Directory) -> tuple[OrderReport, tuple[str, ...]]:
+    event, dating = base.dated(event)
     if event.format == wire.SOI:
         reading = read_soi_order(event.payload)
     else:
-        info = content_of(event, otherwise=Reason.NOT_AN_ORDER)
-        if isinstance(info, EventResult):
-            return info
+        info = base.content_of(event, otherwise=Reason.NOT_AN_ORDER)
         if event.event_type in wire.OLDER_EVENT_TYPES and not looks_like_order_info(info):
-            return ignored(Reason.NOT_AN_ORDER, f"{event.event_type} whose eventInfo is not an order.")
-        reading = read_order_info(info, lambda group: directory.zone(organization, group))
-    if (refusal := _check_identity(event, reading)) is not None:
-        return refusal
-    return _report(event, reading, directory, organization), reading.issues
-
-
-def _check_identity(event: Claimed, reading: OrderReading) -> EventResult | None:
-    if (refusal := check_named_organization(event, reading.organization_id)) is not None:
-        return refusal
+            words = f"{event.event_type} whose eventInfo is not an order."
+            raise base.NotApplied(Reason.NOT_AN_ORDER, words)
+        reading = read_order_info(info, directory.zones(event.organization_id))
+    base.check_named_organization(event, reading.organization_id)
     if reading.iiko_order_id is None and (event.format == wire.CLOUD or reading.external_order_id is None):
-        return ignored(Reason.NO_ORDER_ID, "; ".join(reading.issues)[:500])
-    return None
+        raise base.NotApplied(Reason.NO_ORDER_ID, "; ".join(reading.issues)[:500])
+    return _report(event, reading, directory), (*dating, *reading.issues)
 
 
-def _report(
-    event: Claimed, reading: OrderReading, directory: Directory, organization: Organization
-) -> OrderReport:
+def _report(event: Claimed, reading: OrderReading, directory: Directory) -> OrderReport:
     fields = reading.fields
-    _name_restaurant(fields, directory, organization)
+    # No Cloud event names the restaurant; the terminal group does.
+    if group := directory.group(event.organization_id, fields.get("terminal_group_id")):
+        fields["restaurant_name"] = group.name
     return OrderReport(
         event_id=event.id,
-        organization_id=organization.iiko_id,
+        organization_id=event.organization_id,
         iiko_order_id=reading.iiko_order_id,
         external_order_id=reading.external_order_id,
         precedence=_precedence(event, fields),
         revision=event.revision,
         fields=fields,
-        happened_at=happened_at(event),
-        fallback_restaurant_name=organization.name,
+        happened_at=base.happened_at(event),
+        fallback_restaurant_name=directory.organizations[event.organization_id].name,
         is_replay=event.arrival_id != event.id,
     )
-
-
-def _name_restaurant(fields: OrderFields, directory: Directory, organization: Organization) -> None:
-    """No Cloud event names the restaurant; the terminal group does."""
-    group = directory.group(organization, fields.get("terminal_group_id"))
-    if group is not None:
-        fields["restaurant_name"] = group.name
 
 
 def _precedence(event: Claimed, fields: OrderFields) -> str:
@@ -148,4 +110,4 @@ def _precedence(event: Claimed, fields: OrderFields) -> str:
     progress = progress_of(
         fields.get("creation_status"), fields.get("status"), is_deleted=fields.get("is_deleted")
     )
-    return precedence_of(event, progress=progress)
+    return base.precedence_of(event, progress=progress)
