@@ -21,7 +21,8 @@ from tests.sandbox_restaurant import SandboxRestaurant
 from webhooks.models.reconciliation import LinkState, OrderSync
 from webhooks.monitoring.link_monitor import watch_links
 from webhooks.monitoring.pos_watch import ask_login, logins_to_ask
-from webhooks.reconciliation.sync import SyncOptions, sync_login, work_by_login
+from webhooks.reconciliation.run import SyncOptions
+from webhooks.reconciliation.sync import sync_login, work_by_login
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
-from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
@@ -13,20 +12,22 @@ from procrastinate import exceptions
 from procrastinate.contrib.django import app
 
 from core.database import db_clock
-from core.errors import HubError
 from core.jobs.scheduling import scheduled
 from webhooks.monitoring.link_monitor import watch_links
 from webhooks.monitoring.pos_watch import ask_login, logins_to_ask
 from webhooks.processing.retention import forget_old_events
-from webhooks.reconciliation.lease import SyncRunning
 from webhooks.reconciliation.missed_webhooks import count_missed
-from webhooks.reconciliation.sync import LoginWork, NothingToSync, SyncOptions, sync_login, work_by_login
+from webhooks.reconciliation.run import SyncOptions, SyncRunning
+from webhooks.reconciliation.sync import active_organizations, by_login, sync_login
 from webhooks.registration.watch import register_all, register_new, watch_webhooks
+
+logger = logging.getLogger(__name__)
 
 REGISTRATION = "webhook registration"
 _BY_LOGIN = "sync"
 # Not every hub in the country at the first second of the minute.
 _SPREAD_S = 5
+_OPTIONS = SyncOptions(wait_s=10.0, requested_by="sync_orders (by the clock)")
 
 
 @scheduled(at_start=True, lock=REGISTRATION)
@@ -36,7 +37,7 @@ def register_at_start() -> None:
 
 @scheduled("3-59/5 * * * *", lock=REGISTRATION)
 def register_new_webhooks() -> None:
-    register_new(now=db_clock.now())
+    register_new()
 
 
 @scheduled("11-59/15 * * * *", lock=REGISTRATION)
@@ -47,17 +48,32 @@ def watch_registered_webhooks() -> None:
 # Every minute: by_revision was asked every 20 s in the field (docs/iiko.md#by-revision).
 @scheduled("* * * * *", at_start=True)
 def sync_orders() -> None:
-    for login_id in logins_to_sync():
-        name = f"sync_orders/{login_id}"
+    """Queue a reading for every login, each on its own, so that a slow one holds up no other."""
+    for work in by_login(active_organizations()):
+        name = f"sync_orders/{work.login.pk}"
         pause = timedelta(seconds=random.randint(0, _SPREAD_S))  # noqa: S311  # jitter
         task = sync_login_orders.configure(queueing_lock=name, schedule_at=db_clock.now() + pause)
         with contextlib.suppress(exceptions.AlreadyEnqueued):
-            task.defer(login_id=login_id)
+            task.defer(login_id=work.login.pk)
 
 
 @app.task(name="webhooks.tasks.sync_login_orders", queue=_BY_LOGIN)
 def sync_login_orders(login_id: int) -> None:
-    sync_login_by_clock(login_id)
+    """Read the orders of one login; what goes wrong is logged, on the rows, and tried again next time."""
+    work = next((work for work in by_login(active_organizations()) if work.login.pk == login_id), None)
+    if work is None:
+        return
+    try:
+        done = sync_login(work, now=db_clock.now, report=lambda line: logger.debug(line), options=_OPTIONS)
+    except SyncRunning:
+        logger.info("sync.under_way_elsewhere", extra={"api_login": login_id})
+        return
+    for failure in done.failures:
+        logger.warning("sync.failed", extra={"api_login": login_id, "reason": failure})
+    if done.news.total():
+        logger.info(
+            "sync.done", extra={"api_login": login_id, "read": done.read.total(), "news": dict(done.news)}
+        )
 
 
 @scheduled("* * * * *")
@@ -84,41 +100,3 @@ def ask_login_about_pos(login_id: int) -> None:
 @scheduled("53 * * * *")
 def forget_events() -> None:
     forget_old_events(days=settings.INBOX_RETENTION_DAYS)
-
-
-logger = logging.getLogger(__name__)
-
-OPTIONS = SyncOptions(wait_s=10.0, requested_by="sync_orders (by the clock)")
-
-
-def logins_to_sync() -> Iterator[int]:
-    """Give the key of every login that an active organization is asked with."""
-    try:
-        yield from (work.login.pk for work in work_by_login())
-    except NothingToSync:
-        return
-
-
-def sync_login_by_clock(login_id: int) -> None:
-    """Read the orders of one login; what goes wrong is logged, on the rows, and tried again next time."""
-    work = _work_of(login_id)
-    if work is None:
-        return
-    try:
-        done = sync_login(work, now=db_clock.now, report=lambda line: logger.debug(line), options=OPTIONS)
-    except SyncRunning:
-        logger.info("sync.under_way_elsewhere", extra={"api_login": login_id})
-        return
-    for failure in done.failures:
-        logger.warning("sync.failed", extra={"api_login": login_id, "reason": failure})
-    if done.news.total():
-        logger.info(
-            "sync.done", extra={"api_login": login_id, "read": done.read.total(), "news": dict(done.news)}
-        )
-
-
-def _work_of(login_id: int) -> LoginWork | None:
-    try:
-        return next((work for work in work_by_login() if work.login.pk == login_id), None)
-    except HubError:
-        return None

@@ -87,7 +87,7 @@ class WebhookConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subsc
         organization = (
             self.instance.organization if self.instance.pk else self.cleaned_data.get("organization")
         )
-        first = WebhookConfig.objects.filter(organization=organization).order_by("id").first()
+        first = WebhookConfig.objects.first_of(organization)
         is_token_given = self.instance.pk is None or self.cleaned_data.get("new_token")
         if first is not None and is_token_given and first.pk != self.instance.pk:
             raise forms.ValidationError(

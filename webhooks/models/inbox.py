@@ -223,6 +223,10 @@ class WebhookConfigQuerySet(models.QuerySet["WebhookConfig"]):
     def registered(self) -> WebhookConfigQuerySet:
         return self.filter(registration_status__in=TOLD)
 
+    def first_of(self, organization: Organization | None) -> WebhookConfig | None:
+        """Return the row of an organization; of several, which only old data has, the oldest."""
+        return self.filter(organization=organization).order_by("id").first()
+
 
 class Drift(models.TextChoices):
     """In what iiko's settings differ from ours."""

@@ -11,8 +11,7 @@ where those were busy and iiko cannot be asked, the watch says that it is blind.
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,6 +42,8 @@ _LONGEST_GAP = timedelta(hours=3)
 _SYNC_IS_FRESH = timedelta(minutes=10)
 _AROUND_NOW = timedelta(hours=2)
 _COUNT_UP_TO = 20
+_KEPT = ["state", "since", "checked_at", "last_webhook_at", "usual_events", "missed"]
+_ALARMS = (LinkState.DEAD_WEBHOOK, LinkState.OFFLINE_POS, LinkState.BLIND)
 
 # One short look into the index (organization_id, received_at) for each past day.
 _IN_PAST = f"""
@@ -89,11 +90,7 @@ def judge(evidence: Evidence) -> LinkState:
         return LinkState.RECEIVING
     if is_unusual and not evidence.is_synced:
         return LinkState.BLIND
-    return _why_silent(evidence)
-
-
-def _why_silent(evidence: Evidence) -> LinkState:
-    """Without a login the webhook cannot be registered either, so that is said first."""
+    # Without a login the webhook cannot be registered either, so that is said first.
     if not evidence.has_login:
         return LinkState.NO_LOGIN
     return LinkState.QUIET if evidence.is_registered else LinkState.NOT_REGISTERED
@@ -101,70 +98,45 @@ def _why_silent(evidence: Evidence) -> LinkState:
 
 def watch_links(*, now: datetime) -> list[LinkHealth]:
     """Look at every active organization, keep what was found, and log where it changed."""
-    organizations = list(
+    registered = WebhookConfig.objects.active().registered().filter(organization=OuterRef("iiko_id"))
+    organizations = (
         Organization.objects.filter(is_active=True)
         .select_related("api_login", "order_sync", "link_health")
-        .annotate(last_webhook_at=last_received("iiko_id"), is_registered=_registered())
+        .annotate(last_webhook_at=last_received("iiko_id"), is_registered=Exists(registered))
         .order_by("pk")
     )
-    observations = [_Observation.at(organization, now) for organization in organizations]
-    ask_pos([observation.organization for observation in observations if observation.wants_pos], now=now)
-    answers = pos_answers([observation.organization.iiko_id for observation in observations], now=now)
+    found = [(one, _look_at(one, now)) for one in organizations]
+    ask_pos([one for one, seen in found if seen.has_work or seen.usual >= BUSY_FROM], now=now)
+    answers = pos_answers([one.iiko_id for one, _ in found], now=now)
     waiting = unanswered(now)
-    return [_keep(observation, observation.evidence(answers, waiting), now) for observation in observations]
-
-
-def _registered() -> Exists:
-    configs = WebhookConfig.objects.active().registered()
-    return Exists(configs.filter(organization=OuterRef("iiko_id")))
+    kept = []
+    for organization, seen in found:
+        ident = organization.iiko_id
+        evidence = replace(seen, pos_answers=answers.get(ident), is_unanswered=ident in waiting)
+        kept.append(_keep(organization, evidence, now))
+    return kept
 
 
 # --- evidence ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Observation:
-    organization: Organization
-    last_webhook_at: datetime | None
-    gap: timedelta | None
-    missed: int
-    usual: int
-    has_work: bool
-    is_synced: bool
-
-    @classmethod
-    def at(cls, organization: Organization, now: datetime) -> _Observation:
-        last: datetime | None = getattr(organization, "last_webhook_at")  # noqa: B009  # an annotation
-        gap = None if last is None else max(now - last, timedelta())
-        is_silent = gap is None or gap >= SILENT_AFTER
-        ident = organization.iiko_id
-        return cls(
-            organization=organization,
-            last_webhook_at=last,
-            gap=gap,
-            missed=missed_since(ident, max(last or now - _LOOK_BACK, now - _LOOK_BACK), now=now),
-            usual=usual_events(organization, gap, now) if gap is not None and is_silent else 0,
-            has_work=is_silent and _has_work(ident, now),
-            is_synced=_is_synced(organization, now),
-        )
-
-    @property
-    def wants_pos(self) -> bool:
-        return self.has_work or self.usual >= BUSY_FROM
-
-    def evidence(self, answers: Mapping[str, bool], waiting: Container[str]) -> Evidence:
-        organization: Any = self.organization
-        return Evidence(
-            gap=self.gap,
-            missed=self.missed,
-            usual=self.usual,
-            has_work=self.has_work,
-            pos_answers=answers.get(organization.iiko_id),
-            is_synced=self.is_synced,
-            is_unanswered=organization.iiko_id in waiting,
-            has_login=_has_login(organization),
-            is_registered=organization.is_registered or self.gap is not None,
-        )
+def _look_at(organization: Any, now: datetime) -> Evidence:
+    """Collect what is known before the POS is asked; ``organization`` as ``watch_links`` annotates it."""
+    last: datetime | None = organization.last_webhook_at
+    gap = None if last is None else max(now - last, timedelta())
+    is_silent = gap is None or gap >= SILENT_AFTER
+    since = max(last or now - _LOOK_BACK, now - _LOOK_BACK)
+    sync: OrderSync | None = getattr(organization, "order_sync", None)
+    return Evidence(
+        gap=gap,
+        missed=missed_since(organization.iiko_id, since, now=now),
+        usual=usual_events(organization, gap, now) if gap is not None and is_silent else 0,
+        has_work=is_silent and _has_work(organization.iiko_id, now),
+        pos_answers=None,
+        is_synced=bool(sync and sync.synced_at and now - sync.synced_at < _SYNC_IS_FRESH),
+        has_login=_has_login(organization),
+        is_registered=organization.is_registered or gap is not None,
+    )
 
 
 def usual_events(organization: Organization, gap: timedelta, now: datetime) -> int:
@@ -174,31 +146,21 @@ def usual_events(organization: Organization, gap: timedelta, now: datetime) -> i
     """
     local = now.astimezone(organization.zone())
     length = min(gap, _LONGEST_GAP)
-    first = _first_webhook(organization.iiko_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST, [organization.iiko_id])
+        (first,) = cursor.fetchone() or (None,)
     # The same hour on the wall, whatever the clocks did in between.
     ends = [(local - timedelta(days=day)).astimezone(UTC) for day in range(1, HISTORY_DAYS + 1)]
     ends = [end for end in ends if first is not None and end - length >= first]
     if len(ends) < ENOUGH_DAYS:
         return 0
-    counts = _counts(organization.iiko_id, [(end - length, end) for end in ends])
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_PAST, [organization.iiko_id, [end - length for end in ends], ends])
+        counts: list[int] = [count for (count,) in cursor.fetchall()]
     same_weekday = counts[6::7]
     if same_weekday and not any(same_weekday):
         return 0
     return sorted(counts)[len(counts) // 4]
-
-
-def _counts(organization_id: str, windows: Sequence[tuple[datetime, datetime]]) -> list[int]:
-    since, until = [list(column) for column in zip(*windows, strict=True)]
-    with connection.cursor() as cursor:
-        cursor.execute(_IN_PAST, [organization_id, since, until])
-        return [count for (count,) in cursor.fetchall()]
-
-
-def _first_webhook(organization_id: str) -> datetime | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_FIRST, [organization_id])
-        row = cursor.fetchone()
-        return row[0] if row else None
 
 
 def _has_work(organization_id: str, now: datetime) -> bool:
@@ -215,49 +177,35 @@ def _has_login(organization: Organization) -> bool:
     return True
 
 
-def _is_synced(organization: Organization, now: datetime) -> bool:
-    sync: OrderSync | None = getattr(organization, "order_sync", None)
-    return bool(sync and sync.synced_at and now - sync.synced_at < _SYNC_IS_FRESH)
-
-
 # --- what becomes of it ----------------------------------------------------------------------------------
 
 
-def _keep(observation: _Observation, evidence: Evidence, now: datetime) -> LinkHealth:
+def _keep(organization: Any, evidence: Evidence, now: datetime) -> LinkHealth:
     state = judge(evidence)
-    before: LinkHealth | None = getattr(observation.organization, "link_health", None)
+    before: LinkHealth | None = getattr(organization, "link_health", None)
     is_same = before is not None and before.state == state
     health = LinkHealth(
-        organization=observation.organization,
+        organization=organization,
         state=state,
         since=before.since if before is not None and is_same else now,
         checked_at=now,
-        last_webhook_at=observation.last_webhook_at,
-        usual_events=observation.usual,
-        missed=observation.missed,
+        last_webhook_at=organization.last_webhook_at,
+        usual_events=evidence.usual,
+        missed=evidence.missed,
     )
     LinkHealth.objects.bulk_create(
         [health], update_conflicts=True, unique_fields=["organization"], update_fields=_KEPT
     )
     if not is_same:
-        _log_change(health, before)
+        logger.log(
+            logging.WARNING if state in _ALARMS else logging.INFO,
+            "link.state_changed",
+            extra={
+                "organization_id": health.organization_id,
+                "state": str(state),
+                "was": str(before.state) if before else "",
+                "missed": health.missed,
+                "usual_events": health.usual_events,
+            },
+        )
     return health
-
-
-_KEPT = ["state", "since", "checked_at", "last_webhook_at", "usual_events", "missed"]
-_ALARMS = (LinkState.DEAD_WEBHOOK, LinkState.OFFLINE_POS, LinkState.BLIND)
-
-
-def _log_change(health: LinkHealth, before: LinkHealth | None) -> None:
-    level = logging.WARNING if health.state in _ALARMS else logging.INFO
-    logger.log(
-        level,
-        "link.state_changed",
-        extra={
-            "organization_id": health.organization_id,
-            "state": str(health.state),
-            "was": str(before.state) if before else "",
-            "missed": health.missed,
-            "usual_events": health.usual_events,
-        },
-    )

@@ -20,9 +20,10 @@ from iiko_client.http.errors import IikoError, IikoRejected
 from iiko_client.models.dictionaries import TerminalGroupAlive
 from orders.models.command import OrderCommand
 from orders.models.order import CreationStatus, Order
-from organizations.connection.clients import client_for, login_of
+from organizations.connection.clients import client_for
 from organizations.models.connection import ApiLogin
 from organizations.models.organization import POS_NEWS_LASTS, Organization, TerminalGroup
+from webhooks.reconciliation.sync import by_login
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -65,20 +66,20 @@ def unanswered(now: datetime) -> dict[str, datetime]:
 
 def logins_to_ask(*, now: datetime) -> list[int]:
     """Return the logins with a restaurant that iiko is to be asked about now."""
-    return sorted({login.pk for login, _organizations in _by_login(_wanted(now))})
+    return sorted({work.login.pk for work in by_login(_wanted(now))})
 
 
 def ask_login(login_id: int, *, now: datetime) -> None:
     """Ask about the restaurants of a login; what goes wrong is logged, and tried again next time."""
-    for login, organizations in _by_login(_wanted(now)):
-        if login.pk == login_id:
-            _ask(login, _claim(organizations, unanswered(now), now), now)
+    for work in by_login(_wanted(now)):
+        if work.login.pk == login_id:
+            _ask(work.login, _claim(work.organizations, unanswered(now), now), now)
 
 
 def ask_pos(organizations: Iterable[Organization], *, now: datetime) -> None:
     """Ask about these restaurants, each unless that was done a moment ago."""
-    for login, some in _by_login(organizations):
-        _ask(login, _claim(some, {}, now), now)
+    for work in by_login(organizations):
+        _ask(work.login, _claim(work.organizations, {}, now), now)
 
 
 def pos_answers(organization_ids: Collection[str], *, now: datetime) -> dict[str, bool]:
@@ -99,16 +100,6 @@ def _wanted(now: datetime) -> list[Organization]:
     wanted = Q(iiko_id__in=unanswered(now)) | Q(iiko_id__in=silent.values("organization_id"))
     active = Organization.objects.filter(wanted, is_active=True, terminal_groups__isnull=False)
     return list(active.distinct().select_related("api_login").order_by("pk"))
-
-
-def _by_login(organizations: Iterable[Organization]) -> list[tuple[ApiLogin, list[Organization]]]:
-    found: dict[ApiLogin, list[Organization]] = {}
-    for organization in organizations:
-        try:
-            found.setdefault(login_of(organization), []).append(organization)
-        except HubError:  # without a login nobody can be asked
-            continue
-    return list(found.items())
 
 
 @transaction.atomic
@@ -140,31 +131,19 @@ def _is_due(group: TerminalGroup, waiting: dict[str, datetime], now: datetime) -
 def _ask(login: ApiLogin, groups: list[TerminalGroup], now: datetime) -> None:
     if not groups:
         return
+    owners = sorted({group.organization_id for group in groups})
     try:
-        told = _is_alive(login, groups)
-    except IikoRejected as error:
-        owners = {group.organization_id for group in groups}
-        if len(owners) == 1:
-            _log_unknown(login, error)
-            return
-        for owner in sorted(owners):  # one of them is the reason; the others must not go unasked
-            _ask(login, [group for group in groups if group.organization_id == owner], now)
-        return
+        told = client_for(login, requested_by="pos watch").terminal_groups_alive(
+            organization_ids=owners, terminal_group_ids=sorted(group.iiko_id for group in groups)
+        )
     except (IikoError, HubError) as error:
-        _log_unknown(login, error)
+        if isinstance(error, IikoRejected) and len(owners) > 1:
+            for owner in owners:  # one of them is the reason; the others must not go unasked
+                _ask(login, [group for group in groups if group.organization_id == owner], now)
+        else:
+            logger.warning("pos.not_told", api_login=login.pk, error=str(error))
         return
     _keep(groups, told, now)
-
-
-def _is_alive(login: ApiLogin, groups: list[TerminalGroup]) -> tuple[TerminalGroupAlive, ...]:
-    return client_for(login, requested_by="pos watch").terminal_groups_alive(
-        organization_ids=sorted({group.organization_id for group in groups}),
-        terminal_group_ids=sorted(group.iiko_id for group in groups),
-    )
-
-
-def _log_unknown(login: ApiLogin, error: Exception) -> None:
-    logger.warning("pos.not_told", api_login=login.pk, error=str(error))
 
 
 def _keep(groups: list[TerminalGroup], told: Iterable[TerminalGroupAlive], now: datetime) -> None:
@@ -176,13 +155,9 @@ def _keep(groups: list[TerminalGroup], told: Iterable[TerminalGroupAlive], now: 
         since = None if is_alive else before or now
         TerminalGroup.objects.filter(pk=group.pk).update(alive_told_at=now, not_answering_since=since)
         if (before is None) != is_alive:
-            _log_change(group, is_alive=is_alive)
-
-
-def _log_change(group: TerminalGroup, *, is_alive: bool) -> None:
-    log = logger.info if is_alive else logger.warning
-    log(
-        "pos.answers_again" if is_alive else "pos.does_not_answer",
-        organization_id=group.organization_id,
-        terminal_group_id=group.iiko_id,
-    )
+            log = logger.info if is_alive else logger.warning
+            log(
+                "pos.answers_again" if is_alive else "pos.does_not_answer",
+                organization_id=group.organization_id,
+                terminal_group_id=group.iiko_id,
+            )

@@ -7,19 +7,18 @@ that are open here and were in none of them: moved to another time, or due long 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from iiko_client import vendor_time
-from iiko_client.client import IikoClient
 from iiko_client.endpoints.retrieval import MOST_IDS
 from iiko_client.http.errors import IikoTooMuchData
-from iiko_client.json_reader import JsonObject, is_uuid
+from iiko_client.json_reader import is_uuid
 from iiko_client.models.commands import OrdersPage
+from orders.mirror.unlisted import note_absent
 from orders.models.order import Order
-from organizations.models.organization import Organization
 from webhooks.models.reconciliation import OrderSync
+from webhooks.reconciliation.run import Run
 
 GUARANTEED = timedelta(days=7)  # docs/iiko.md#by-date
 DAY = timedelta(days=1)
@@ -31,22 +30,17 @@ _FRESH = timedelta(hours=2)
 Window = tuple[datetime, datetime | None]
 
 
-@dataclass(slots=True)
 class DateReading:
-    """One reading of one organization. ``keep`` stores orders, ``save`` writes the row."""
+    """One reading of one organization."""
 
-    organization: Organization
-    row: OrderSync
-    client: IikoClient
-    now: Callable[[], datetime]
-    before_call: Callable[[], None]
-    keep: Callable[[str, Sequence[JsonObject]], None]
-    save: Callable[[OrderSync], None]
-    report: Callable[[str], None]
-    note_absent: Callable[[str, Sequence[str]], None]
-    _seen: set[str] = field(default_factory=set)
+    def __init__(self, run: Run, row: OrderSync) -> None:
+        self._run = run
+        self._row = row
+        self._organization = run.organizations[row.organization_id]
+        self._zone = self._organization.zone()
+        self._seen: set[str] = set()
 
-    def run(self, *, since: datetime, is_exact: bool = False) -> None:
+    def read(self, *, since: datetime, is_exact: bool) -> None:
         """Read from ``since`` to the farthest promise, then set the revision to follow.
 
         ``is_exact``: somebody named ``since``; it may reach further back than iiko guarantees.
@@ -54,20 +48,20 @@ class DateReading:
         Raises:
             IikoError: iiko refused; the row says where to go on.
         """
-        row, now = self.row, self.now()
+        row, now = self._row, self._run.now()
         if row.read_began_at is None or now - row.read_began_at > _FRESH or is_exact:
             row.read_began_at, row.read_revision = now, None
             row.read_from = since if is_exact else max(since, now - GUARANTEED)
         for window in _windows(row.read_from or since, now):
-            self._read(window)
+            self._read_window(window)
             row.read_from = window[1] or row.read_from
-            self.save(row)
+            self._run.save(row)
         self._read_left_out(now - GUARANTEED)
         row.revision, row.synced_at = row.read_revision, row.read_began_at
         row.read_from = row.read_revision = row.read_began_at = None
-        self.save(row)
+        self._run.save(row)
 
-    def _read(self, window: Window) -> None:
+    def _read_window(self, window: Window) -> None:
         found = 0
         left = [window]
         while left:
@@ -79,66 +73,53 @@ class DateReading:
                 if not parts:
                     raise
                 left += parts
-                continue
-            found += self._take(page)
-        self.report(f"{self.organization.name}: {self._words(window)}, {found} orders")
+            else:
+                found += self._take(page)
+        first, last = (f"{one.astimezone(self._zone):%d.%m %H:%M}" if one else "later" for one in window)
+        self._run.report(f"{self._organization.name}: promised {first} to {last}, {found} orders")
 
     def _ask(self, since: datetime, until: datetime | None) -> OrdersPage:
-        self.before_call()
+        self._run.renew()
         margin = self._margin(since)
-        return self.client.orders_by_date(
-            organization_ids=[self.organization.iiko_id],
+        return self._run.client.orders_by_date(
+            organization_ids=[self._organization.iiko_id],
             since=since - margin,
             until=until + margin if until else None,
-            zone=self.organization.zone(),
+            zone=self._zone,
         )
 
     def _margin(self, moment: datetime) -> timedelta:
         """How far the clocks of the POS terminals are from the organization's, whose clock is asked on."""
-        zones = self.organization.terminal_groups.exclude(timezone="").values_list("timezone", flat=True)
-        home = moment.astimezone(self.organization.zone()).utcoffset() or timedelta()
-        offsets = [
-            moment.astimezone(vendor_time.zone(zone)).utcoffset() or timedelta() for zone in set(zones)
-        ]
-        return max((abs(offset - home) for offset in offsets), default=timedelta())
+        names = self._organization.terminal_groups.exclude(timezone="").values_list("timezone", flat=True)
+        home = moment.astimezone(self._zone).utcoffset() or timedelta()
+        clocks = (moment.astimezone(vendor_time.zone(name)) for name in set(names))
+        return max((abs((one.utcoffset() or timedelta()) - home) for one in clocks), default=timedelta())
 
     def _take(self, page: OrdersPage) -> int:
         # The first answer's: whatever changes while we read is told again by revision.
-        known = self.row.read_revision
-        self.row.read_revision = page.max_revision if known is None else min(known, page.max_revision)
-        found = 0
+        known = self._row.read_revision
+        self._row.read_revision = page.max_revision if known is None else min(known, page.max_revision)
         for orders in page.orders.values():
             self._seen.update(str(order.get("id", "")).lower() for order in orders)
-            self.keep(self.organization.iiko_id, orders)
-            found += len(orders)
-        return found
+            self._run.keep(self._organization.iiko_id, orders)
+        return sum(len(orders) for orders in page.orders.values())
 
     def _read_left_out(self, since: datetime) -> None:
-        ids = [ident for ident in self._open_here(since) if ident not in self._seen]
-        for at in range(0, len(ids), MOST_IDS):
-            self.before_call()
-            answer = self.client.orders_by_id(
-                organization_id=self.organization.iiko_id, order_ids=ids[at : at + MOST_IDS]
-            )
-            self.keep(self.organization.iiko_id, answer.orders)
-            listed = {str(order.get("id", "")).lower() for order in answer.orders}
-            absent = [ident for ident in ids[at : at + MOST_IDS] if ident not in listed]
-            self.note_absent(self.organization.iiko_id, absent)
-        if ids:
-            self.report(f"{self.organization.name}: {len(ids)} open orders asked for by id")
-
-    def _open_here(self, since: datetime) -> Iterator[str]:
+        """Ask by id for orders that are open here and were in no window."""
+        organization_id = self._organization.iiko_id
         rows = Order.objects.open().filter(
-            organization=self.organization, iiko_order_id__isnull=False, created_at__gte=since
+            organization_id=organization_id, iiko_order_id__isnull=False, created_at__gte=since
         )
-        for ident in rows.order_by("-id").values_list("iiko_order_id", flat=True)[:MOST_ASKED_BY_ID]:
-            if ident and is_uuid(ident):
-                yield ident
-
-    def _words(self, window: Window) -> str:
-        zone = self.organization.zone()
-        first, last = (f"{one.astimezone(zone):%d.%m %H:%M}" if one else "later" for one in window)
-        return f"promised {first} to {last}"
+        newest = rows.order_by("-id").values_list("iiko_order_id", flat=True)[:MOST_ASKED_BY_ID]
+        ids = [ident for ident in newest if ident and is_uuid(ident) and ident not in self._seen]
+        for at in range(0, len(ids), MOST_IDS):
+            asked = ids[at : at + MOST_IDS]
+            listed = self._run.keep_by_id(organization_id, asked)
+            if not self._run.options.dry_run:
+                absent = [ident for ident in asked if ident not in listed]
+                note_absent(organization_id, absent, now=self._run.now())
+        if ids:
+            self._run.report(f"{self._organization.name}: {len(ids)} open orders asked for by id")
 
 
 def _windows(since: datetime, now: datetime) -> Iterator[Window]:

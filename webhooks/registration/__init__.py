@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,16 +16,15 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from core.errors import HubError
-from core.values.ids import searchable_id
 from iiko_client.client import IikoClient
 from iiko_client.http.circuit_breaker import Priority
 from iiko_client.http.errors import IikoAuthFailed, IikoBusy, IikoError, IikoNoAnswer
 from iiko_client.models.webhook_settings import WebhookFilter, WebhookSettings
-from organizations.connection.clients import NoApiLogin, iiko_for, login_of
-from organizations.errors import UnknownOrganization
+from organizations.connection.clients import iiko_for
 from organizations.models.organization import Organization
 from webhooks.models.inbox import Drift, RegistrationStatus, WebhookConfig
 from webhooks.receiving.configs import ensure_config, receive_url
+from webhooks.reconciliation.sync import active_organizations, by_login
 
 logger = logging.getLogger(__name__)
 
@@ -34,26 +33,29 @@ MASK = "***"
 # Why a registration failed, in ``registration_code``; the first two pass by themselves.
 BUSY, NO_ANSWER, FOREIGN, AUTH, REFUSED = "busy", "no_answer", "foreign", "auth", "refused"
 PASSING = (BUSY, NO_ANSWER)
+_CODES = ((IikoBusy, BUSY), (IikoNoAnswer, NO_ANSWER), (IikoAuthFailed, AUTH), (IikoError, REFUSED))
+
+_WRITTEN = (
+    "registration_status",
+    "registration_error",
+    "registration_code",
+    "updated_at",
+    "checked_at",
+    "drift",
+    "seen_url",
+)
 
 
 class NoWebhookAddress(HubError):
     code = "no_webhook_address"
 
 
-class OtherIntegration(HubError):
-    code = "foreign_webhook"
+class NotRegistered(HubError):
+    """A registration that somebody asked for by itself did not succeed; ``code`` says in which way."""
 
-
-class RegistrationBusy(HubError):
-    code = "iiko_busy"
-
-
-class RegistrationFailed(HubError):
-    code = "registration_failed"
-
-
-class WebhookSwitchedOff(HubError):
-    code = "webhook_switched_off"
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(words)
+        self.code = code
 
 
 class Outcome(StrEnum):
@@ -72,6 +74,15 @@ class Outcome(StrEnum):
         return self in (Outcome.UNCHANGED, Outcome.UPDATED, Outcome.WOULD_UPDATE, Outcome.SWITCHED_OFF)
 
 
+REFUSAL_CODES = {
+    Outcome.FOREIGN: "foreign_webhook",
+    Outcome.BUSY: "iiko_busy",
+    Outcome.FAILED: "registration_failed",
+    Outcome.SWITCHED_OFF: "webhook_switched_off",
+}
+"""Of ``NotRegistered``, for programs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """What became of one restaurant; ``changes`` are lines for people, without tokens."""
@@ -82,22 +93,14 @@ class Registration:
     changes: tuple[str, ...] = ()
 
 
-_REFUSALS: dict[Outcome, type[HubError]] = {
-    Outcome.FOREIGN: OtherIntegration,
-    Outcome.BUSY: RegistrationBusy,
-    Outcome.FAILED: RegistrationFailed,
-    Outcome.SWITCHED_OFF: WebhookSwitchedOff,
-}
-
-
 def demand_success(done: Registration) -> None:
     """Raise what became of a registration that somebody asked for by itself.
 
     Raises:
-        HubError: one kind for each way to fail.
+        NotRegistered: with a code for each way to fail.
     """
-    if refusal := _REFUSALS.get(done.outcome):
-        raise refusal(done.detail)
+    if code := REFUSAL_CODES.get(done.outcome):
+        raise NotRegistered(code, done.detail)
 
 
 def check_address() -> str:
@@ -122,22 +125,9 @@ def organizations_to_register(organization_id: str | None = None) -> list[Organi
         UnknownOrganization: the one that is named is not here, or switched off.
         NoApiLogin: it has no login to register with.
     """
-    active = Organization.objects.filter(is_active=True).select_related("api_login")
-    if organization_id is None:
-        return [one for one in active if _has_login(one)]
-    named = active.filter(iiko_id=searchable_id(organization_id)).first()
-    if named is None:
-        raise UnknownOrganization(f"No active organization {searchable_id(organization_id)} here.")
-    login_of(named)
-    return [named]
-
-
-def _has_login(organization: Organization) -> bool:
-    try:
-        login_of(organization)
-    except NoApiLogin:
-        return False
-    return True
+    active = active_organizations(organization_id)
+    with_login = {one.pk for work in by_login(active) for one in work.organizations}
+    return [one for one in active if one.pk in with_login]
 
 
 def register_webhook(
@@ -160,90 +150,105 @@ def register_webhook(
     """
     url = check_address()
     client = iiko_for(organization, priority=priority, requested_by=requested_by)
-    first = WebhookConfig.objects.filter(organization=organization).order_by("id").first()
-    if first is not None and not first.is_active:
+    config = WebhookConfig.objects.first_of(organization)
+    if config is not None and not config.is_active:
         return Registration(organization, Outcome.SWITCHED_OFF, "its webhook is switched off here")
-    config = first or (None if dry_run else ensure_config(organization))
-    try:
-        theirs = client.webhook_settings(organization_id=organization.iiko_id)
-    except IikoError as error:
-        return _failed(organization, config, error, now(), dry_run=dry_run, was_sent=False)
-    attempt = _Attempt(organization, client, config, Comparison(config, theirs, url), url, now)
-    return attempt.plan(force=force) if dry_run else attempt.carry_out(force=force)
+    if config is None:
+        config = WebhookConfig(organization=organization) if dry_run else ensure_config(organization)
+    return _Attempt(organization, client, config, url, now, dry_run).run(force=force)
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One restaurant, after iiko's settings were read. Without a config nothing is stored."""
+    """One restaurant. A dry run stores nothing."""
 
     organization: Organization
     client: IikoClient
-    config: WebhookConfig | None
-    found: Comparison
+    config: WebhookConfig
     url: str
     now: Callable[[], datetime]
+    dry_run: bool
 
-    def plan(self, *, force: bool) -> Registration:
-        changes = self.found.changes()
+    def run(self, *, force: bool) -> Registration:
+        try:
+            theirs = self.client.webhook_settings(organization_id=self.organization.iiko_id)
+        except IikoError as error:
+            # What could not be read may well be as we left it.
+            stands = RegistrationStatus(self.config.registration_status)
+            return self._failed(error, stands if self.config.is_registered else RegistrationStatus.FAILED)
+        found = Comparison(self.config, theirs, self.url)
+        changes = found.changes()
         if not changes:
+            at = self.config.last_registration or self.now()
+            self._keep(RegistrationStatus.REGISTERED, found, at=at)
             return Registration(self.organization, Outcome.UNCHANGED)
-        if self.found.is_of_other_integration() and not force:
-            return Registration(self.organization, Outcome.FOREIGN, self._other_integration_text(), changes)
-        return Registration(self.organization, Outcome.WOULD_UPDATE, changes=changes)
+        if found.is_of_other_integration() and not force:
+            words = (
+                f"iiko sends the webhooks of this login to {found.shown_url()}, which is not the hub. "
+                "Another integration may need them. To take over: register_webhooks --force, or Take over "
+                "in the admin."
+            )
+            self._keep(RegistrationStatus.FAILED, found, error=words, code=FOREIGN)
+            return Registration(self.organization, Outcome.FOREIGN, words, changes)
+        if self.dry_run:
+            return Registration(self.organization, Outcome.WOULD_UPDATE, changes=changes)
+        return self._update(found, changes)
 
-    def carry_out(self, *, force: bool) -> Registration:
-        planned = self.plan(force=force)
-        if planned.outcome is Outcome.UNCHANGED:
-            self._keep(RegistrationStatus.REGISTERED, at=self._known_since())
-            return planned
-        if planned.outcome is Outcome.FOREIGN:
-            self._keep(RegistrationStatus.FAILED, error=planned.detail, code=FOREIGN)
-            return planned
-        return self._update(planned.changes)
-
-    def _update(self, changes: tuple[str, ...]) -> Registration:
+    def _update(self, found: Comparison, changes: tuple[str, ...]) -> Registration:
+        organization_id = self.organization.iiko_id
         try:
             self.client.update_webhook_settings(
-                organization_id=self.organization.iiko_id, uri=self.url, auth_token=self._token()
+                organization_id=organization_id, uri=self.url, auth_token=self.config.auth_token
             )
         except IikoError as error:
-            return _failed(self.organization, self.config, error, self.now(), dry_run=False, was_sent=True)
-        self._keep(RegistrationStatus.REGISTERED, at=self.now())
-        logger.info(
-            "webhooks.registered", extra={"organization_id": self.organization.iiko_id, "count": len(changes)}
-        )
+            return self._failed(error, RegistrationStatus.FAILED)
+        self._keep(RegistrationStatus.REGISTERED, found, at=self.now())
+        logger.info("webhooks.registered", extra={"organization_id": organization_id, "count": len(changes)})
         return Registration(self.organization, Outcome.UPDATED, changes=changes)
 
-    def _token(self) -> str | None:
-        return self.config.auth_token if self.config else None
-
-    def _known_since(self) -> datetime:
-        return (self.config.last_registration if self.config else None) or self.now()
-
-    def _other_integration_text(self) -> str:
-        return (
-            f"iiko sends the webhooks of this login to {self.found.shown_url()}, which is not the hub. "
-            "Another integration may need them. To take over: register_webhooks --force, or Take over in "
-            "the admin."
+    def _failed(self, error: IikoError, status: RegistrationStatus) -> Registration:
+        detail, outcome = str(error), Outcome.FAILED
+        if isinstance(error, IikoBusy):
+            again = (self.now() + timedelta(seconds=error.retry_after_s + 1)).astimezone(UTC)
+            detail, outcome = f"{error}. Try again at {again:%Y-%m-%d %H:%M:%S} UTC.", Outcome.BUSY
+        code = next(code for kind, code in _CODES if isinstance(error, kind))
+        self._keep(status, None, error=detail, code=code)
+        logger.warning(
+            "webhooks.not_registered",
+            extra={"organization_id": self.organization.iiko_id, "error": type(error).__name__},
         )
+        return Registration(self.organization, outcome, detail)
 
     def _keep(
-        self, status: RegistrationStatus, *, error: str = "", code: str = "", at: datetime | None = None
+        self,
+        status: RegistrationStatus,
+        found: Comparison | None,
+        *,
+        error: str = "",
+        code: str = "",
+        at: datetime | None = None,
     ) -> None:
-        if self.config is None:
+        """Store how it went; the tokens are left alone, somebody may be changing them."""
+        if self.dry_run:
             return
-        is_ours = status == RegistrationStatus.REGISTERED
-        self.config.checked_at = self.now()
-        self.config.drift = [] if is_ours else list(self.found.drift())
-        self.config.seen_url = self.url if is_ours else self.found.shown_url()
-        _keep(self.config, status, error=error, code=code, url=self.url if at else None, at=at)
+        config, written = self.config, list(_WRITTEN)
+        config.registration_status, config.registration_error, config.registration_code = status, error, code
+        if found is not None:
+            is_ours = status == RegistrationStatus.REGISTERED
+            config.checked_at = self.now()
+            config.drift = [] if is_ours else list(found.drift())
+            config.seen_url = self.url if is_ours else found.shown_url()
+        if at is not None:
+            config.webhook_url, config.last_registration = self.url, at
+            written += ["webhook_url", "last_registration"]
+        config.save(update_fields=written)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What iiko has beside what we want; without a config there is no token yet."""
+    """What iiko has beside what we want; a config that is not stored has no token yet."""
 
-    config: WebhookConfig | None
+    config: WebhookConfig
     theirs: WebhookSettings
     url: str
 
@@ -251,8 +256,10 @@ class Comparison:
         found = []
         if (self.theirs.uri or "") != self.url:
             found.append(Drift.ADDRESS)
-        if self.config is None or self.theirs.auth_token != self.config.auth_token:
-            found.append(Drift.FORMER_TOKEN if self._has_former_token() else Drift.TOKEN)
+        if self.config._state.adding or self.theirs.auth_token != self.config.auth_token:
+            former = self.config.previous_auth_token
+            is_former = bool(former) and self.theirs.auth_token == former
+            found.append(Drift.FORMER_TOKEN if is_former else Drift.TOKEN)
         if not WebhookFilter().equals(self.theirs.filter):
             found.append(Drift.FILTER)
         return tuple(found)
@@ -266,78 +273,21 @@ class Comparison:
         if not theirs or _place(theirs) == _place(self.url):
             return False
         # Where we registered ourselves under a former WEBHOOK_BASE_URL is ours too.
-        was_ours = self.config is not None and self.config.last_registration is not None
-        return not (was_ours and self.config is not None and theirs == self.config.webhook_url)
+        return self.config.last_registration is None or theirs != self.config.webhook_url
 
     def shown_url(self) -> str:
+        """Show iiko's address to people: what may be secret in it is left out."""
         return _shown(self.theirs.uri)[:500]
-
-    def _has_former_token(self) -> bool:
-        former = self.config.previous_auth_token if self.config else ""
-        return bool(former) and self.theirs.auth_token == former
 
     def _line(self, drift: Drift) -> str:
         if drift is Drift.ADDRESS:
             return f"address: {_shown(self.theirs.uri)} → {self.url}"
         if drift is Drift.FILTER:
-            return f"filter: {', '.join(_filters_that_differ(self.theirs))}"
+            known, ours = self.theirs.filter or {}, WebhookFilter()
+            names = [name for name in ours.wire() if not ours.equals({**ours.wire(), name: known.get(name)})]
+            return f"filter: {', '.join(names)}"
         before = MASK if self.theirs.auth_token else "none"
-        return f"token: {before} → {MASK if self.config else 'a new one'}"
-
-
-def _keep(
-    config: WebhookConfig,
-    status: RegistrationStatus,
-    *,
-    error: str = "",
-    code: str = "",
-    url: str | None = None,
-    at: datetime | None = None,
-) -> None:
-    """Store how it went; the tokens are left alone, somebody may be changing them."""
-    config.registration_status, config.registration_error, config.registration_code = status, error, code
-    written = ["registration_status", "registration_error", "registration_code", "updated_at"]
-    written += ["checked_at", "drift", "seen_url"]
-    if url is not None:
-        config.webhook_url = url
-        written.append("webhook_url")
-    if at is not None:
-        config.last_registration = at
-        written.append("last_registration")
-    config.save(update_fields=written)
-
-
-def _failed(
-    organization: Organization,
-    config: WebhookConfig | None,
-    error: IikoError,
-    now: datetime,
-    *,
-    dry_run: bool,
-    was_sent: bool,
-) -> Registration:
-    detail, outcome = str(error), Outcome.FAILED
-    if isinstance(error, IikoBusy):
-        again = (now + timedelta(seconds=error.retry_after_s + 1)).astimezone(UTC)
-        detail, outcome = f"{error}. Try again at {again:%Y-%m-%d %H:%M:%S} UTC.", Outcome.BUSY
-    if config is not None and not dry_run:
-        # What could not be read may well be as we left it.
-        stands = not was_sent and config.is_registered
-        status = RegistrationStatus(config.registration_status) if stands else RegistrationStatus.FAILED
-        _keep(config, status, error=detail, code=_code_of(error))
-    logger.warning(
-        "webhooks.not_registered",
-        extra={"organization_id": organization.iiko_id, "error": type(error).__name__},
-    )
-    return Registration(organization, outcome, detail)
-
-
-def _code_of(error: IikoError) -> str:
-    if isinstance(error, IikoBusy):
-        return BUSY
-    if isinstance(error, IikoNoAnswer):
-        return NO_ANSWER
-    return AUTH if isinstance(error, IikoAuthFailed) else REFUSED
+        return f"token: {before} → {'a new one' if self.config._state.adding else MASK}"
 
 
 def _place(url: str) -> tuple[str, int | None, str]:
@@ -351,15 +301,8 @@ def _place(url: str) -> tuple[str, int | None, str]:
 
 
 def _shown(url: str | None) -> str:
-    """Show an address to people: what may be secret in it is left out."""
     if not url:
         return "none"
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" + ("?…" if parts.query else "")
-
-
-def _filters_that_differ(theirs: WebhookSettings) -> Iterable[str]:
-    known = theirs.filter or {}
-    names = WebhookFilter().wire()
-    return [name for name in names if not WebhookFilter().equals({**names, name: known.get(name)})]

@@ -7,7 +7,7 @@ somebody says to take it over.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -16,7 +16,6 @@ from core.database import db_clock
 from core.errors import HubError
 from iiko_client.http.errors import IikoError
 from organizations.connection.clients import iiko_for
-from organizations.models.organization import Organization
 from webhooks.models.inbox import Drift, RegistrationStatus, WebhookConfig
 from webhooks.receiving.configs import receive_url
 from webhooks.registration import (
@@ -37,30 +36,15 @@ def register_all(*, now: datetime) -> int:
 
     Does nothing unless WEBHOOK_AUTO_REGISTER is on.
     """
-    return _register(one for one in _candidates() if not _is_settled(_config_of(one), now))
+    return _register(lambda config: not _is_settled(config, now))
 
 
-def register_new(*, now: datetime) -> int:  # noqa: ARG001  # asked like register_all
+def register_new() -> int:
     """Register what never was, has a new token, or met an iiko without time; returns how many restaurants.
 
     Does nothing unless WEBHOOK_AUTO_REGISTER is on. While iiko asked to be left alone nothing is sent.
     """
-    return _register(one for one in _candidates() if _is_to_be_tried(_config_of(one)))
-
-
-def _candidates() -> list[Organization]:
-    if not settings.WEBHOOK_AUTO_REGISTER:
-        return []
-    try:
-        check_address()
-    except HubError as error:
-        logger.error("webhooks.no_address", extra={"reason": str(error)})
-        return []
-    return organizations_to_register()
-
-
-def _config_of(organization: Organization) -> WebhookConfig | None:
-    return WebhookConfig.objects.filter(organization=organization).order_by("id").first()
+    return _register(_is_to_be_tried)
 
 
 def _is_settled(config: WebhookConfig | None, now: datetime) -> bool:
@@ -80,9 +64,18 @@ def _is_to_be_tried(config: WebhookConfig | None) -> bool:
     return config.registration_code in PASSING or config.drift == [Drift.FORMER_TOKEN]
 
 
-def _register(organizations: Iterable[Organization]) -> int:
+def _register(is_chosen: Callable[[WebhookConfig | None], bool]) -> int:
+    if not settings.WEBHOOK_AUTO_REGISTER:
+        return 0
+    try:
+        check_address()
+    except HubError as error:
+        logger.error("webhooks.no_address", extra={"reason": str(error)})
+        return 0
     count = 0
-    for organization in organizations:
+    for organization in organizations_to_register():
+        if not is_chosen(WebhookConfig.objects.first_of(organization)):
+            continue
         count += 1
         try:
             register_webhook(organization, now=db_clock.now, requested_by="automatic registration")
@@ -113,22 +106,16 @@ def _watch(config: WebhookConfig, now: datetime) -> bool:
         return config.registration_status == RegistrationStatus.DRIFTED
     # After a change of WEBHOOK_BASE_URL iiko still has the former address: that is news too.
     url = receive_url() if settings.WEBHOOK_BASE_URL else config.webhook_url
-    return _note(config, Comparison(config, theirs, url), now)
-
-
-def _note(config: WebhookConfig, found: Comparison, now: datetime) -> bool:
+    found = Comparison(config, theirs, url)
     drift = list(found.drift())
-    status = RegistrationStatus.DRIFTED if drift else RegistrationStatus.REGISTERED
     if drift and drift != config.drift:
-        logger.warning(
-            "webhooks.drifted", extra={"organization_id": config.organization_id, "differs": drift}
-        )
+        logger.warning("webhooks.drifted", extra={"organization_id": organization.iiko_id, "differs": drift})
     elif not drift and config.registration_status == RegistrationStatus.DRIFTED:
-        logger.info("webhooks.as_registered_again", extra={"organization_id": config.organization_id})
+        logger.info("webhooks.as_registered_again", extra={"organization_id": organization.iiko_id})
     # Registered again while iiko was read: then what was read is old.
     untouched = WebhookConfig.objects.filter(pk=config.pk, last_registration=config.last_registration)
     untouched.update(
-        registration_status=status,
+        registration_status=RegistrationStatus.DRIFTED if drift else RegistrationStatus.REGISTERED,
         registration_error="",
         registration_code="",
         drift=drift,

@@ -32,8 +32,8 @@ from tests.simulated_iiko import IIKO, SimulatedIiko, linked, make_login, refusa
 from webhooks.management.commands.sync_orders import PATIENCE_S
 from webhooks.models.inbox import EventSource
 from webhooks.models.reconciliation import OrderSync, SyncLease
-from webhooks.reconciliation.lease import Lease, SyncRunning
 from webhooks.reconciliation.missed_webhooks import count_missed, missed_orders
+from webhooks.reconciliation.run import SyncRunning, lease
 
 pytestmark = pytest.mark.django_db
 
@@ -474,7 +474,7 @@ class TestTrouble:
     ) -> None:
         at(restaurant)
         assert restaurant.api_login is not None
-        with Lease(restaurant.api_login, wait_s=0), pytest.raises(CommandError, match="by another process"):
+        with lease(restaurant.api_login, wait_s=0), pytest.raises(CommandError, match="by another process"):
             run()
         assert iiko.operations() == []
 
@@ -484,10 +484,10 @@ class TestTrouble:
     def test_hold_of_a_killed_run_is_told_no_shorter_than_it_is(self, restaurant: Organization) -> None:
         assert restaurant.api_login is not None
 
-        with Lease(restaurant.api_login, wait_s=PATIENCE_S):
+        with lease(restaurant.api_login, wait_s=PATIENCE_S):
             until = SyncLease.objects.get().until
             with pytest.raises(SyncRunning) as refused:
-                Lease(restaurant.api_login, wait_s=PATIENCE_S).__enter__()
+                lease(restaurant.api_login, wait_s=PATIENCE_S).__enter__()
 
         assert "within three minutes" in refused.value.detail
         assert until is not None

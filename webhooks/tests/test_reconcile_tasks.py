@@ -13,8 +13,8 @@ from core.jobs.scheduling import tasks_at_start
 from tests.builders import ORGANIZATION_ID, inbox, make_organization, make_other_organization
 from tests.simulated_iiko import SimulatedIiko, linked, make_login, refusal
 from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync
-from webhooks.reconciliation.lease import Lease
-from webhooks.tasks import sync_login_by_clock, sync_login_orders, sync_orders, watch_the_links
+from webhooks.reconciliation.run import lease
+from webhooks.tasks import sync_login_orders, sync_orders, watch_the_links
 from webhooks.tests.test_reconcile import BY_REVISION, at, info, page
 
 pytestmark = pytest.mark.django_db
@@ -66,13 +66,13 @@ def test_refused_restaurant_is_left_alone_for_a_while(
     assert restaurant.api_login_id is not None
 
     with caplog.at_level(logging.WARNING, logger="webhooks.tasks"):
-        sync_login_by_clock(restaurant.api_login_id)
-        sync_login_by_clock(restaurant.api_login_id)
+        sync_login_orders(login_id=restaurant.api_login_id)
+        sync_login_orders(login_id=restaurant.api_login_id)
 
     assert len(iiko.bodies(BY_REVISION)) == 1
     assert [record.getMessage() for record in caplog.records] == ["sync.failed"]
     OrderSync.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
-    sync_login_by_clock(restaurant.api_login_id)
+    sync_login_orders(login_id=restaurant.api_login_id)
     assert len(iiko.bodies(BY_REVISION)) == 2
 
 
@@ -81,8 +81,8 @@ def test_job_gives_way_to_a_run_under_way(iiko: SimulatedIiko) -> None:
     at(restaurant)
     assert restaurant.api_login is not None
 
-    with Lease(restaurant.api_login, wait_s=0):
-        sync_login_by_clock(restaurant.api_login.pk)
+    with lease(restaurant.api_login, wait_s=0):
+        sync_login_orders(login_id=restaurant.api_login.pk)
 
     assert iiko.operations() == []
 

@@ -14,7 +14,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from requests import ConnectTimeout
 
-import webhooks.registration as registrar
 from iiko_client.models.webhook_settings import WebhookFilter
 from organizations.connection.call_log import call_log
 from organizations.models.connection import ApiCall
@@ -32,6 +31,7 @@ from tests.builders import (
     post,
 )
 from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked, make_login, refusal
+from webhooks import registration
 from webhooks.models.inbox import RegistrationStatus, WebhookConfig
 from webhooks.receiving.configs import retire_previous_tokens, set_webhook_token
 from webhooks.registration import Outcome, register_webhook
@@ -586,4 +586,4 @@ def test_address_is_needed_over_the_api_too(
 def test_every_failure_has_a_code() -> None:
     failures = {one for one in Outcome if not one.is_success} | {Outcome.SWITCHED_OFF}
 
-    assert set(registrar._REFUSALS) == failures
+    assert set(registration.REFUSAL_CODES) == failures

@@ -62,7 +62,7 @@ def test_nothing_is_registered_unless_it_is_wanted(
 ) -> None:
     settings.WEBHOOK_AUTO_REGISTER = False
 
-    assert (register_all(now=NOW), register_new(now=NOW)) == (0, 0)
+    assert (register_all(now=NOW), register_new()) == (0, 0)
 
     assert iiko.operations() == []
 
@@ -115,21 +115,21 @@ def test_after_429_iiko_is_left_alone_for_minutes_and_tried_again(
     assert (config.registration_status, config.registration_code) == (RegistrationStatus.FAILED, "busy")
     pause = IikoPause.objects.get()
     assert pause.refusals == 1
-    assert register_new(now=NOW) == 1
+    assert register_new() == 1
     assert updates(iiko) == 1  # the pause holds: nothing was sent
 
     IikoPause.objects.all().delete()
     iiko.forget("webhooks/update_settings")
     iiko.answers("webhooks/update_settings", {"correlationId": CORRELATION})
-    assert register_new(now=NOW) == 1
+    assert register_new() == 1
     assert WebhookConfig.objects.get().registration_status == RegistrationStatus.REGISTERED
-    assert register_new(now=NOW) == 0
+    assert register_new() == 0
 
 
 def test_foreign_address_is_not_tried_again_and_again(iiko: SimulatedIiko, restaurant: Organization) -> None:
     iiko.answers("webhooks/settings", OURS | {"webHooksUri": FOREIGN})
 
-    assert (register_all(now=NOW), register_new(now=NOW)) == (1, 0)
+    assert (register_all(now=NOW), register_new()) == (1, 0)
 
     assert updates(iiko) == 0
     config = WebhookConfig.objects.get()
@@ -227,7 +227,7 @@ def test_new_token_is_registered_by_itself_where_that_is_wanted(
     set_webhook_token(organization=restaurant, token="the-second-token")
     iiko.answers("webhooks/settings", OURS)
 
-    assert (register_new(now=NOW), register_new(now=NOW)) == (1, 0)
+    assert (register_new(), register_new()) == (1, 0)
 
     [sent] = iiko.bodies("webhooks/update_settings")
     assert sent["authToken"] == "the-second-token"

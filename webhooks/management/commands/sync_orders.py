@@ -10,7 +10,8 @@ from django.template.defaultfilters import pluralize
 from core.database import db_clock
 from core.errors import HubError
 from core.values.moments import moment_option
-from webhooks.reconciliation.sync import LoginWork, SyncOptions, SyncResult, sync_login, work_by_login
+from webhooks.reconciliation.run import SyncOptions, SyncResult
+from webhooks.reconciliation.sync import LoginWork, sync_login, work_by_login
 
 PATIENCE_S = 60.0
 
