@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, User
+from rest_framework.request import Request
 
 from core.redaction import MASK, mask
 from hall.permissions import SEES_PEOPLE as HALL_PEOPLE
@@ -24,27 +26,19 @@ _ORDERS = ("orders.view_order", CUSTOMERS)
 _ALL = (*_ORDERS, HALL_PEOPLE)
 
 
-def sees_all_people(user: Any) -> bool:
-    return bool(user.has_perms(_ALL))
-
-
-def sees_people(user: Any, event: WebhookEvent) -> bool:
-    """Tell whether a user is shown the people whom ``event`` names."""
-    return bool(user.has_perms(_needed(event)))
-
-
-def caller_sees_people(request: Any, event: WebhookEvent) -> bool:
-    """Tell whether a caller of the API is shown the people whom ``event`` names."""
-    if isinstance(request.auth, ApiKey):
-        return request.auth.may_act
-    return sees_people(request.user, event)
-
-
-def _needed(event: WebhookEvent) -> tuple[str, ...]:
+def sees_people(user: User | AnonymousUser, event: WebhookEvent | None = None) -> bool:
+    """Tell whether a user is shown the people whom ``event`` names; without one, those of all events."""
+    if event is None:
+        return user.has_perms(_ALL)
     if event.event_type in HALL:
-        return (HALL_PEOPLE,)
+        return user.has_perms((HALL_PEOPLE,))
     is_known = event.event_type in (*EVENT_TYPES, *OLDER_EVENT_TYPES) or event.format == EventFormat.SOI
-    return _ORDERS if is_known else _ALL
+    return user.has_perms(_ORDERS if is_known else _ALL)
+
+
+def caller_sees_people(request: Request, event: WebhookEvent | None = None) -> bool:
+    """Tell the same of a caller of the API."""
+    return request.auth.may_act if isinstance(request.auth, ApiKey) else sees_people(request.user, event)
 
 
 def masked_payload(text: str) -> str:

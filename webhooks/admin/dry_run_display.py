@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Field, Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import strip_tags
@@ -25,7 +26,7 @@ from core.database.sql_bulk import encode
 from core.display import EMPTY, badge, clock_text, money
 from core.redaction import MASK
 from hall.models import HallRow
-from hall.permissions import sees_people
+from hall.permissions import sees_people as sees_hall_people
 from iiko_client.models.order_lines import iso
 from orders.admin.timeline_display import Change, Words
 from orders.mirror.timeline import TRACKED, kept
@@ -35,10 +36,10 @@ from organizations.models.dictionaries import Courier
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.models.stop_lists import StopListGroup, StopListItem
 from webhooks.admin.display import type_text
-from webhooks.masking import masked_words, sees_all_people
+from webhooks.masking import masked_words, sees_people
 from webhooks.models.inbox import EventStatus, Reason
 from webhooks.processing.handlers.base import EventResult
-from webhooks.replay.dry_run import DryRun, FieldChange, RowChange, Tally
+from webhooks.replay.dry_run import DryRun, FieldChange, RowChange
 
 CHANGES_SHOWN = 200
 FAILURES_SHOWN = 50
@@ -66,18 +67,17 @@ class Viewer:
         return self.sees(model) and (self.sees_people(model) or not _PERSONAL.search(name))
 
 
-def staff(user: Any) -> Viewer:
+def staff(user: User | AnonymousUser) -> Viewer:
     """Build the viewer of a member of staff, by the permissions of each row's page."""
 
     def sees(model: type[Model]) -> bool:
         meta = _SHOWN_AS.get(model, model)._meta
-        may: bool = user.has_perm(f"{meta.app_label}.view_{meta.model_name}")
-        return may
+        return user.has_perm(f"{meta.app_label}.view_{meta.model_name}")
 
     def sees_guests(model: type[Model]) -> bool:
-        return not issubclass(model, HallRow) or sees_people(user)
+        return not issubclass(model, HallRow) or sees_hall_people(user)
 
-    return Viewer(sees, sees_guests, sees_all_people(user))
+    return Viewer(sees, sees_guests, sees_people(user))
 
 
 EVERYTHING = Viewer(lambda _model: True, lambda _model: True, sees_errors=True)
@@ -106,14 +106,13 @@ class ResultRow:
 
 
 def as_json(dry_run: DryRun, viewer: Viewer) -> dict[str, Any]:
-    tally = dry_run.tally()
     return {
-        "events": tally.events,
+        "events": dry_run.events,
         "impossible": dry_run.impossible,
         "untried": dry_run.untried,
         "results": [
             {"status": str(status), "reason": reason, "count": count}
-            for (status, reason), count in tally.results.most_common()
+            for (status, reason), count in dry_run.ends.most_common()
         ],
         "failures": [
             {"event_id": one.event_id, "error": viewer.error(one.result.error)}
@@ -278,7 +277,7 @@ def _title(model: type[Model], name: str) -> str:
 def result_rows(dry_run: DryRun) -> list[ResultRow]:
     return [
         ResultRow(count, badge(status, str(EventStatus(status).label)), _reason(reason))
-        for (status, reason), count in dry_run.tally().results.most_common()
+        for (status, reason), count in dry_run.ends.most_common()
     ]
 
 
@@ -331,12 +330,12 @@ def _plain_text(change: Change) -> str:
     return f"{change.title}: {change.note or f'{before or EMPTY} → {after}'}"
 
 
-def summary(tally: Tally) -> str:
+def summary(tally: DryRun) -> str:
     """Describe the whole in a few sentences."""
     told = ngettext("%(count)d event would be replayed", "%(count)d events would be replayed", tally.events)
     ends = [
         f"{EventStatus(status).label} {count}" + (f" ({_reason(reason)})" if reason else "")
-        for (status, reason), count in tally.results.most_common()
+        for (status, reason), count in tally.ends.most_common()
     ]
     sentences = [told % {"count": tally.events} + (f": {', '.join(ends)}." if ends else ".")]
     if tally.untried:

@@ -32,6 +32,7 @@ from orders.models.order import Order
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 from organizations.models.organization import Organization
+from webhooks import replay
 from webhooks.admin.display import (
     dead_letter_row,
     left_text,
@@ -43,7 +44,7 @@ from webhooks.admin.display import (
 from webhooks.admin.dry_run_display import shown, staff
 from webhooks.admin.event_page import event_page, is_replayable, payload_text
 from webhooks.event_subjects import HALL
-from webhooks.masking import masked_words, sees_all_people, sees_people
+from webhooks.masking import masked_words, sees_people
 from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
 from webhooks.monitoring.inbox_state import (
     GROUPS_SHOWN,
@@ -52,7 +53,6 @@ from webhooks.monitoring.inbox_state import (
     dead_letters_like,
     types_met,
 )
-from webhooks.replay import REPLAY_AT_ONCE, NotReplayable, ReplayBusy, ReplayCount, replay_all, replay_event
 from webhooks.replay.dry_run import dry_run_of
 
 DRY_RUN = "dry_run"
@@ -90,7 +90,7 @@ class EventChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
             restaurant_name=Subquery(restaurant.values("name")[:1]),
             restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
             links_orders=Value(_sees_orders(request)),
-            shows_people=Value(sees_all_people(request.user)),
+            shows_people=Value(sees_people(request.user)),
             table_order_pk=_hall_pk(request, TableOrder),
             reserve_pk=_hall_pk(request, Reserve),
         )
@@ -108,14 +108,9 @@ class MetTypeFilter(HubDropdownFilter):
     def offered(self, request: HttpRequest) -> list[Choice]:
         return [(name or NO_TYPE, type_text(name)) for name in types_met()]
 
-    def queryset(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[WebhookEvent],
-    ) -> QuerySet[WebhookEvent]:
-        if self.value() == NO_TYPE:
-            return queryset.filter(event_type="")
-        return super().queryset(request, queryset)
+    def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
+        is_none = self.value() == NO_TYPE
+        return queryset.filter(event_type="") if is_none else super().queryset(request, queryset)
 
 
 class ReasonFilter(HubDropdownFilter):
@@ -126,11 +121,7 @@ class ReasonFilter(HubDropdownFilter):
     def offered(self, request: HttpRequest) -> list[Choice]:
         return list(Reason.choices)
 
-    def queryset(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[WebhookEvent],
-    ) -> QuerySet[WebhookEvent]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
         # An applied event has no reason; without them the index of the others answers.
         chosen = super().queryset(request, queryset)
         return chosen.exclude(status=EventStatus.PROCESSED) if self.value() else chosen
@@ -178,16 +169,14 @@ class WebhookEventAdmin(MirrorAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
-        own = [
-            path("dead/", view(self.dead_letters_view), name="webhooks_webhookevent_dead"),
-            path(
-                "dead/replay/", view(self.dead_letters_replay_view), name="webhooks_webhookevent_dead_replay"
-            ),
-            path("<int:event_id>/replay/", view(self.replay_view), name="webhooks_webhookevent_replay"),
-            path("<int:event_id>/payload/", view(self.payload_view), name="webhooks_webhookevent_payload"),
-        ]
-        urls: list[URLPattern] = super().get_urls()
-        return own + urls
+        pages = (
+            ("dead/", self.dead_letters_view, "dead"),
+            ("dead/replay/", self.dead_letters_replay_view, "dead_replay"),
+            ("<int:event_id>/replay/", self.replay_view, "replay"),
+            ("<int:event_id>/payload/", self.payload_view, "payload"),
+        )
+        own = [path(url, view(page), name=f"webhooks_webhookevent_{name}") for url, page, name in pages]
+        return [*own, *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -247,8 +236,8 @@ class WebhookEventAdmin(MirrorAdmin):
 
     def _replay_one(self, request: HttpRequest, event: WebhookEvent) -> None:
         try:
-            replayed = replay_event(event_id=event.pk)
-        except NotReplayable:
+            replayed = replay.replay_event(event_id=event.pk)
+        except replay.NotReplayable:
             words = gettext("This event could not be read when it came; there is nothing to apply.")
             messages.error(request, words)
             return
@@ -262,27 +251,29 @@ class WebhookEventAdmin(MirrorAdmin):
     @admin.action(description=_("Replay"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> HttpResponse | None:
         """Ask first; the answer comes as a second POST with ``confirmed``."""
-        ids = list(queryset.order_by().values_list("pk", flat=True)[: REPLAY_AT_ONCE + 1])
-        if len(ids) > REPLAY_AT_ONCE:
+        try:
+            ids = replay.ids_at_once(queryset)
+        except replay.TooManyEvents:
             words = gettext(
                 "%(selected)s events are selected; here at most %(most)s are replayed at once, so none was. "
                 "Select fewer, or use the command that takes any number: %(command)s"
             )
             details = {
                 "selected": number_format(queryset.order_by().count()),
-                "most": number_format(REPLAY_AT_ONCE),
+                "most": number_format(replay.REPLAY_AT_ONCE),
                 "command": "manage.py replay_webhooks",
             }
             messages.error(request, words % details)
             return None
-        # By id: the replays themselves might answer the same filter.
         events = WebhookEvent.objects.filter(pk__in=ids)
         if "confirmed" not in request.POST or DRY_RUN in request.POST:
             unreadable = Q(payload__isnull=True, replay_of__isnull=True)
             impossible = events.filter(unreadable | Q(reason=Reason.WRONG_TENANT)).count()
-            hidden = _chosen(request)
+            # What the list's form sent, to be sent again with the confirmation.
+            names = ("action", "select_across", "index", helpers.ACTION_CHECKBOX_NAME)
+            hidden = [(name, value) for name in names for value in request.POST.getlist(name)]
             return self._ask(request, events, total=len(ids), impossible=impossible, hidden=hidden)
-        count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
+        count = replay.replay_now(events)
         level = messages.WARNING if count.impossible else messages.SUCCESS
         messages.add_message(request, level, replay_text(count))
         return None
@@ -293,7 +284,7 @@ class WebhookEventAdmin(MirrorAdmin):
         """Show what failed for good, by its cause."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        shows_people = sees_all_people(request.user)
+        shows_people = sees_people(request.user)
         now = db_clock.now()
         groups = [
             dead_letter_row(group, shows_people=shows_people, now=now) for group in dead_letter_groups()
@@ -315,14 +306,14 @@ class WebhookEventAdmin(MirrorAdmin):
         names = ("event_type", "reason", "alike")
         chosen = {name: request.GET.get(name, "").replace("\0", "") for name in names}
         alike = dead_letters_like(**chosen)
-        ids = list(alike.order_by("pk").values_list("pk", flat=True)[:REPLAY_AT_ONCE])
+        ids = list(alike.order_by("pk").values_list("pk", flat=True)[: replay.REPLAY_AT_ONCE])
         events = WebhookEvent.objects.filter(pk__in=ids)
         back_url = reverse("admin:webhooks_webhookevent_dead")
         if request.method == "POST" and DRY_RUN not in request.POST:
-            count = [ReplayCount(0, 0, 0), *replay_all(events)][-1]
+            count = replay.replay_now(events)
             messages.success(request, f"{replay_text(count)} {left_text(alike.count())}".strip())
             return HttpResponseRedirect(back_url)
-        left = alike.count() - len(ids) if len(ids) == REPLAY_AT_ONCE else 0
+        left = alike.count() - len(ids) if len(ids) == replay.REPLAY_AT_ONCE else 0
         asking = {"total": len(ids), "impossible": 0, "left": left}
         return self._ask(request, events, hidden=[], back_url=back_url, **asking)
 
@@ -353,17 +344,14 @@ class WebhookEventAdmin(MirrorAdmin):
             or (request.get_full_path() if hidden else keep_filters(request, "../change/")),
         }
         if request.method == "POST" and DRY_RUN in request.POST:
-            context |= self._dry_run(request, events)
+            try:
+                found = dry_run_of(events)
+            except replay.ReplayBusy:
+                words = gettext("The orders are being changed at this moment. Ask again.")
+                messages.warning(request, words)
+            else:
+                context["dry_run"] = shown(found, staff(request.user), now=db_clock.now())
         return TemplateResponse(request, "admin/webhooks/webhookevent/replay.html", context)
-
-    def _dry_run(self, request: HttpRequest, events: WebhookEventQuerySet) -> dict[str, Any]:
-        try:
-            found = dry_run_of(events)
-        except ReplayBusy:
-            words = gettext("The orders are being changed at this moment. Ask again.")
-            messages.warning(request, words)
-            return {}
-        return {"dry_run": shown(found, staff(request.user), now=db_clock.now())}
 
     # --- columns ---------------------------------------------------------------------------------------
     #
@@ -447,9 +435,3 @@ def _found(text: str) -> Q:
     if WebhookEvent.objects.filter(of_order).exists():
         return of_order
     return Q(correlation_id=ident)
-
-
-def _chosen(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return what the list's form sent, to be sent again with the confirmation."""
-    names = ("action", "select_across", "index", helpers.ACTION_CHECKBOX_NAME)
-    return [(name, value) for name in names for value in request.POST.getlist(name)]

@@ -84,7 +84,7 @@ class EventDetailSerializer(EventSerializer):
         return None if event.raw_body is None else base64.b64encode(event.raw_body).decode()
 
 
-def valid(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+def valid(serializer: serializers.Serializer[object]) -> dict[str, Any]:
     """Return what was given, checked.
 
     Raises:
@@ -121,7 +121,7 @@ class ManyReplaysSerializer(DryRunSerializer):
         return attrs
 
 
-class ReplayCountSerializer(serializers.Serializer[Any]):
+class ReplayCountSerializer(serializers.Serializer[object]):
     queued = serializers.IntegerField(help_text="New events of the inbox (`source: replay`).")
     waiting = serializers.IntegerField(help_text="Were waiting to be applied already.")
     impossible = serializers.IntegerField(
@@ -129,18 +129,18 @@ class ReplayCountSerializer(serializers.Serializer[Any]):
     )
 
 
-class _ResultSerializer(serializers.Serializer[Any]):
+class _ResultSerializer(serializers.Serializer[object]):
     status = serializers.ChoiceField(EventStatus.choices)
     reason = serializers.CharField(help_text="Empty where it would be applied.")
     count = serializers.IntegerField()
 
 
-class _FailureSerializer(serializers.Serializer[Any]):
+class _FailureSerializer(serializers.Serializer[object]):
     event_id = serializers.IntegerField()
     error = serializers.CharField()
 
 
-class _FieldChangeSerializer(serializers.Serializer[Any]):
+class _FieldChangeSerializer(serializers.Serializer[object]):
     name = serializers.CharField()
 
     def get_fields(self) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class _FieldChangeSerializer(serializers.Serializer[Any]):
         return super().get_fields() | changed
 
 
-class _RowChangeSerializer(serializers.Serializer[Any]):
+class _RowChangeSerializer(serializers.Serializer[object]):
     kind = serializers.CharField(help_text="order, ordercommand, …")
     id = serializers.IntegerField(allow_null=True, help_text="Ours; null where the row would be new.")
     name = serializers.CharField()
@@ -163,7 +163,7 @@ class _RowChangeWithFields(_RowChangeSerializer):
         return super().get_fields() | {"fields": _FieldChangeSerializer(many=True)}
 
 
-class DryRunResultSerializer(serializers.Serializer[Any]):
+class DryRunResultSerializer(serializers.Serializer[object]):
     """What a replay would do."""
 
     events = serializers.IntegerField(help_text="Those that would be replayed.")
@@ -237,7 +237,7 @@ class RegisterSerializer(StrictSerializer):
     dry_run = serializers.BooleanField(default=False, help_text="Only tell what would change.")
 
 
-class RegistrationSerializer(serializers.Serializer[WebhookConfig]):
+class RegistrationSerializer(serializers.Serializer[object]):
     outcome = serializers.ChoiceField(choices=["unchanged", "updated", "would_update"])
     changes = serializers.ListField(child=serializers.CharField(), help_text="For people; without tokens.")
     config = ConfigSerializer()

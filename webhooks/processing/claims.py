@@ -212,11 +212,12 @@ def read_events(ids: Sequence[int]) -> Batch:
 
 def _read(rows: Iterable[Row], large: list[Large]) -> Batch:
     batch = Batch(large=large)
-    for pk, *facts, text in sorted(rows):
+    for row in sorted(rows):
+        pk, *_, text = row
         try:
             payload = loads(text or "null")
             if isinstance(payload, dict):
-                batch.events.append(Claimed(pk, *facts, payload=payload))
+                batch.events.append(Claimed(*(*row[:-1], payload)))
             else:
                 batch.unreadable[pk] = "The stored payload cannot be read: it is not an object"
         except (ValueError, RecursionError) as error:

@@ -8,7 +8,6 @@ event may be what it dies of, that is a large one, which has been charged with t
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -21,7 +20,7 @@ from core.database.sql_bulk import update_rows
 from webhooks import event_log
 from webhooks.models.inbox import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
 from webhooks.processing.claims import Batch, Large, busy_partitions, claim, claim_large
-from webhooks.processing.handlers import HANDLERS, KEPT, handler_of
+from webhooks.processing.handlers import HANDLERS, KEPT, by_handler
 from webhooks.processing.handlers.base import Claimed, EventResult, Handler, ignored
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -139,19 +138,13 @@ def _status_after_failure(attempts: int) -> EventStatus:
 def apply_events(events: Sequence[Claimed], now: datetime) -> dict[int, EventResult]:
     """Hand events to their handlers and say how each ends; call it inside a transaction."""
     results: dict[int, EventResult] = {}
-    by_handler: dict[Handler, list[Claimed]] = defaultdict(list)
-    for event in events:
-        handler = handler_of(event.event_type, event.format)
-        if handler is not None:
-            by_handler[handler].append(event)
-        elif event.event_type:
-            results[event.id] = ignored(KEPT.get(event.event_type, Reason.UNKNOWN_TYPE))
-        else:
-            words = "The message has neither eventType nor a known type."
-            results[event.id] = ignored(Reason.UNKNOWN_TYPE, words)
+    parts = by_handler(events)
+    for event in parts.get(None, ()):
+        words = "" if event.event_type else "The message has neither eventType nor a known type."
+        results[event.id] = ignored(KEPT.get(event.event_type, Reason.UNKNOWN_TYPE), words)
     # Always in the same order: two workers must not lock the rows of two handlers crosswise.
     for handler in dict.fromkeys(HANDLERS.values()):
-        if batch := by_handler.get(handler):
+        if batch := parts.get(handler):
             results |= _apply(handler, batch, now)
     return results
 

@@ -1,12 +1,17 @@
-"""Errors of the inbox."""
+"""Bringing stored events in once more, by the same way in.
+
+A replay is a row of its own (``source=replay``) that stands in the place of its original: it counts
+by the original's revision or arrival, so repeating old news changes nothing that is newer.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from enum import Enum
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from core.errors import HubError
 from iiko_client.models.events import Envelope
@@ -47,9 +52,9 @@ REPLAY_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ReplayCount:
-    queued: int
-    waiting: int
-    impossible: int
+    queued: int = 0
+    waiting: int = 0
+    impossible: int = 0
 
 
 def replay_event(*, event_id: int) -> WebhookEvent:
@@ -68,7 +73,9 @@ def _replay(event_id: int) -> tuple[WebhookEvent, bool]:
     found = WebhookEvent.objects.select_for_update().filter(pk=event_id).first()
     if found is None:
         raise UnknownEvent(f"There is no event {event_id}.")
-    original = found if found.replay_of_id is None else _original(found)
+    original = found
+    if found.replay_of_id is not None:
+        original = WebhookEvent.objects.select_for_update().get(replays=found)
     if original.payload is None:
         raise NotReplayable(f"Event {event_id} could not be read when it came; only its raw bytes are kept.")
     if original.status in DUE_STATUSES:
@@ -79,10 +86,6 @@ def _replay(event_id: int) -> tuple[WebhookEvent, bool]:
         return latest, False
     store([_again(original, after=latest.pk if latest else 0)])
     return WebhookEvent.objects.filter(replay_of=original).latest("id"), True
-
-
-def _original(replay: WebhookEvent) -> WebhookEvent:
-    return WebhookEvent.objects.select_for_update().get(replays=replay)
 
 
 def _again(original: WebhookEvent, *, after: int) -> NewEvent:
@@ -118,12 +121,32 @@ def once_each(events: WebhookEventQuerySet, *, statuses: Collection[str]) -> Web
     return events.exclude(source=EventSource.REPLAY)
 
 
+def ids_at_once(events: QuerySet[WebhookEvent]) -> list[int]:
+    """Return the ids of a selection: the replays themselves might answer the same filters.
+
+    Raises:
+        TooManyEvents: more than are replayed at once.
+    """
+    ids = list(events.order_by().values_list("pk", flat=True)[: REPLAY_AT_ONCE + 1])
+    if len(ids) > REPLAY_AT_ONCE:
+        raise TooManyEvents(
+            f"More than {REPLAY_AT_ONCE} events answer these filters. Choose fewer (since, until), or "
+            "run manage.py replay_webhooks, which takes any number."
+        )
+    return ids
+
+
+def replay_now(events: WebhookEventQuerySet) -> ReplayCount:
+    """Queue every event of a selection that is not large; see ``replay_all``."""
+    return [ReplayCount(), *replay_all(events)][-1]
+
+
 def replay_all(events: WebhookEventQuerySet) -> Iterator[ReplayCount]:
     """Queue every event of a selection again, oldest first; yields the running count after each chunk.
 
     Events brought with another organization's token are left out: somebody has to look at each.
     """
-    queued = waiting = impossible = 0
+    count: Counter[str] = Counter()
     # What is queued meanwhile may match the selection too; it is not replayed in turn.
     newest = events.order_by("-pk").values_list("pk", flat=True).first() or 0
     last = 0
@@ -131,23 +154,14 @@ def replay_all(events: WebhookEventQuerySet) -> Iterator[ReplayCount]:
         events.filter(pk__gt=last, pk__lte=newest).order_by("pk").values_list("pk", "reason")[:_CHUNK]
     ):
         for pk, reason in chunk:
-            outcome = _Outcome.IMPOSSIBLE if reason == Reason.WRONG_TENANT else _try_replay(pk)
-            queued += outcome is _Outcome.QUEUED
-            waiting += outcome is _Outcome.WAITING
-            impossible += outcome is _Outcome.IMPOSSIBLE
+            count["impossible" if reason == Reason.WRONG_TENANT else _try_replay(pk)] += 1
         last = chunk[-1][0]
-        yield ReplayCount(queued, waiting, impossible)
+        yield ReplayCount(**count)
 
 
-class _Outcome(Enum):
-    QUEUED = "queued"
-    WAITING = "waiting"
-    IMPOSSIBLE = "impossible"
-
-
-def _try_replay(event_id: int) -> _Outcome:
+def _try_replay(event_id: int) -> str:
     try:
         _, is_new = _replay(event_id)
     except NotReplayable:
-        return _Outcome.IMPOSSIBLE
-    return _Outcome.QUEUED if is_new else _Outcome.WAITING
+        return "impossible"
+    return "queued" if is_new else "waiting"

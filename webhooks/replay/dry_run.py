@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -24,8 +23,8 @@ from structlog.contextvars import bound_contextvars
 from core.database import db_clock
 from webhooks.models.inbox import EventStatus, Reason, WebhookEventQuerySet
 from webhooks.processing.claims import Batch, read_events
-from webhooks.processing.handlers import handler_of
-from webhooks.processing.handlers.base import MIRRORS, Claimed, EventResult, Handler, Mirror
+from webhooks.processing.handlers import by_handler
+from webhooks.processing.handlers.base import MIRRORS, Claimed, EventResult, Mirror
 from webhooks.processing.worker import apply_events
 from webhooks.replay import ReplayBusy
 
@@ -71,10 +70,13 @@ class ReplayResult:
 
 
 @dataclass(slots=True)
-class Tally:
-    """A dry run in numbers: how many events would end how (status, reason), how many rows change."""
+class DryRun:
+    """How the events would end and which rows would change; and the same in numbers."""
 
-    results: Counter[tuple[EventStatus, str]] = field(default_factory=Counter)
+    results: list[ReplayResult] = field(default_factory=list)
+    changes: list[RowChange] = field(default_factory=list)
+    ends: Counter[tuple[EventStatus, str]] = field(default_factory=Counter)
+    """How many events would end how (status, reason)."""
     rows: int = 0
     impossible: int = 0
     """Could not be read when they came, or came with another restaurant's token."""
@@ -83,35 +85,15 @@ class Tally:
 
     @property
     def events(self) -> int:
-        """Those that would be replayed."""
-        return self.results.total() + self.untried
+        """How many would be replayed."""
+        return self.ends.total() + self.untried
 
-    def add(self, part: DryRun) -> None:
-        self.results.update((one.result.status, str(one.result.reason)) for one in part.results)
-        self.rows += len(part.changes)
+    def count(self, part: DryRun) -> None:
+        """Add the numbers of a part, not its rows: of a selection of any length."""
+        self.ends.update(part.ends)
+        self.rows += part.rows
         self.impossible += part.impossible
         self.untried += part.untried
-
-
-@dataclass(slots=True)
-class DryRun:
-    """How the events would end and which rows would change; the numbers are those of ``Tally``."""
-
-    results: list[ReplayResult] = field(default_factory=list)
-    changes: list[RowChange] = field(default_factory=list)
-    impossible: int = 0
-    untried: int = 0
-
-    def add(self, other: DryRun) -> None:
-        self.results += other.results
-        self.changes += other.changes
-        self.impossible += other.impossible
-        self.untried += other.untried
-
-    def tally(self) -> Tally:
-        tally = Tally()
-        tally.add(self)
-        return tally
 
     def failures(self) -> list[ReplayResult]:
         """Events that would fail."""
@@ -122,7 +104,9 @@ def dry_run_of(events: WebhookEventQuerySet) -> DryRun:
     """Try a selection at once; for one that is not large."""
     whole = DryRun()
     for part in dry_run_in_parts(events):
-        whole.add(part)
+        whole.count(part)
+        whole.results += part.results
+        whole.changes += part.changes
     return whole
 
 
@@ -150,42 +134,30 @@ class _Chosen:
     id: int
     """Of the original: a replay of a replay is one of its original."""
     names: tuple[str, ...]
+    """What ties it to others: its ids; where it has none, its type."""
     size: int
 
 
 def _choose(events: WebhookEventQuerySet) -> tuple[list[_Chosen], int]:
-    rows = (
-        events.order_by("pk")
-        .annotate(
-            is_empty=ExpressionWrapper(Q(payload__isnull=True), output_field=BooleanField()),
-            stored=Func(F("payload"), function="pg_column_size", output_field=IntegerField()),
-        )
-        .values_list(
-            "pk",
-            "replay_of_id",
-            "reason",
-            "is_empty",
-            "stored",
-            "event_type",
-            "entity_key",
-            "order_external_id",
-        )
+    """List the originals in their order, and count what cannot be replayed."""
+    rows = events.order_by("pk").annotate(
+        is_empty=ExpressionWrapper(Q(payload__isnull=True), output_field=BooleanField()),
+        stored=Func(F("payload"), function="pg_column_size", output_field=IntegerField()),
     )
+    columns = ("pk", "replay_of_id", "reason", "is_empty", "stored", "event_type", "entity_key")
     chosen: dict[int, _Chosen] = {}
     impossible = 0
-    for pk, replay_of, reason, is_empty, stored, *names in rows.iterator(chunk_size=2000):
+    for pk, replay_of, reason, is_empty, stored, event_type, entity, external in rows.values_list(
+        *columns, "order_external_id"
+    ).iterator(chunk_size=2000):
         if is_empty or reason == Reason.WRONG_TENANT:
             impossible += 1
-        else:
-            chosen.setdefault(replay_of or pk, _Chosen(replay_of or pk, _names(*names), stored or 0))
+            continue
+        names = [f"entity {entity}"] if entity else []
+        names += [f"external {external}"] if external else []
+        original = _Chosen(replay_of or pk, tuple(names) or (f"type {event_type}",), stored or 0)
+        chosen.setdefault(original.id, original)
     return [chosen[pk] for pk in sorted(chosen)], impossible
-
-
-def _names(event_type: str, entity_key: str, external_id: str) -> tuple[str, ...]:
-    """Name what ties an event to others: its ids; where it has none, its type."""
-    names = [f"entity {entity_key}"] if entity_key else []
-    names += [f"external {external_id}"] if external_id else []
-    return tuple(names) or (f"type {event_type}",)
 
 
 def _by_entity(chosen: Sequence[_Chosen]) -> list[list[_Chosen]]:
@@ -252,9 +224,12 @@ def _apply_and_compare(ids: list[int]) -> DryRun:
             for pk, error in batch.unreadable.items()
         ]
         rows.look_before(batch.events)
-        found.results += _applied(batch.events, now)
+        ends = apply_events(batch.events, now)
+        found.results += [ReplayResult(one.id, one.event_type, ends[one.id]) for one in batch.events]
         rows.look_after(batch.events)
     found.changes = rows.changes()
+    found.rows = len(found.changes)
+    found.ends.update((one.result.status, str(one.result.reason)) for one in found.results)
     return found
 
 
@@ -266,11 +241,6 @@ def _batches(ids: list[int]) -> Iterator[Batch]:
         yield batch
         last = max(read, default=ids[-1])  # none: they were deleted meanwhile
         ids = [pk for pk in ids if pk > last]
-
-
-def _applied(events: Sequence[Claimed], now: datetime) -> list[ReplayResult]:
-    results = apply_events(events, now)
-    return [ReplayResult(event.id, event.event_type, results[event.id]) for event in events]
 
 
 class _Rows:
@@ -297,21 +267,18 @@ class _Rows:
     def changes(self) -> list[RowChange]:
         changes: list[RowChange] = []
         for model, fields in self._fields.items():
-            before = {pk: row for (one, pk), row in sorted(self._before.items(), key=_pk_of) if one is model}
+            before = {pk: row for (one, pk), row in self._before.items() if one is model}
             after = model._default_manager.in_bulk(list(before))
-            for pk, was in before.items():
-                changes += _change(was, after.get(pk), fields)
+            for pk in sorted(before):
+                changes += _change(before[pk], after.get(pk), fields)
         return changes
 
 
 def _abouts(events: Sequence[Claimed]) -> list[tuple[Mirror, Q]]:
-    by_handler: dict[Handler, list[Claimed]] = {}
-    for event in events:
-        if (handler := handler_of(event.event_type, event.format)) is not None:
-            by_handler.setdefault(handler, []).append(event)
     return [
         (mirror, mirror.about(batch))
-        for handler, batch in by_handler.items()
+        for handler, batch in by_handler(events).items()
+        if handler is not None
         for mirror in MIRRORS.get(handler, ())
     ]
 
@@ -322,17 +289,10 @@ def _change(was: Model | None, now: Model | None, fields: Sequence[str]) -> list
         return [] if was is None else [RowChange(was, "gone", ())]
     if was is None:
         told = [FieldChange(name, None, getattr(now, name)) for name in fields]
-        return [RowChange(now, "new", tuple(one for one in told if one.after not in _NOTHING))]
+        return [RowChange(now, "new", tuple(one for one in told if one.after not in (None, "", [], {})))]
     told = [FieldChange(name, getattr(was, name), getattr(now, name)) for name in fields]
     changed = tuple(one for one in told if one.before != one.after)
     return [RowChange(now, "changed", changed)] if changed else []
-
-
-def _pk_of(item: tuple[tuple[type[Model], int], Model | None]) -> int:
-    return item[0][1]
-
-
-_NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 def compared_fields(model: type[Model]) -> tuple[str, ...]:

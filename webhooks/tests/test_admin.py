@@ -28,7 +28,7 @@ from tests.builders import (
     post,
 )
 from tests.pages import CONFIGS, EVENTS, markup, rows, sign_in, sign_in_superuser, text
-from webhooks.admin import events as admin_events
+from webhooks import replay
 from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookConfig, WebhookEvent
 from webhooks.receiving.tokens import webhook_tokens
 
@@ -436,7 +436,7 @@ class TestReplay:
     def test_too_many_at_once_are_left_to_the_command(
         self, chief: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(admin_events, "REPLAY_AT_ONCE", 2)
+        monkeypatch.setattr(replay, "REPLAY_AT_ONCE", 2)
         arrive([cloud_event(order_id=f"order-{number}") for number in range(3)])
         form = {
             "action": "replay",

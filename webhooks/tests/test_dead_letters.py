@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from orders.models.order import Order
 from tests.builders import cloud_event, drain, inbox, make_organization, post
 from tests.pages import EVENTS, markup, sign_in, sign_in_superuser, text
-from webhooks.admin import events as admin_events
+from webhooks import replay
 from webhooks.models.inbox import WebhookEvent
 from webhooks.monitoring.inbox_state import DeadLetterGroup, dead_letter_groups, inbox_state
 from webhooks.processing.retention import forget_old_events
@@ -127,7 +127,7 @@ def test_retry_of_a_kind_replays_all_of_it_and_nothing_else(client: Client, dead
 def test_more_of_a_kind_than_are_taken_at_once_are_told_and_taken_next(
     client: Client, dead: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin_events, "REPLAY_AT_ONCE", 1)
+    monkeypatch.setattr(replay, "REPLAY_AT_ONCE", 1)
     sign_in_superuser(client)
     url = retry_url(client, "IntegrityError: row … of …")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
@@ -27,13 +25,13 @@ class Command(BaseCommand):
 
     def handle(
         self,
-        *_: Any,
+        *_: object,
         iiko_id: str,
         name: str,
         timezone: str,
         currency: str,
         webhook_token: str | None,
-        **__: Any,
+        **__: object,
     ) -> None:
         try:
             with transaction.atomic():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.database import db_clock
@@ -42,7 +40,7 @@ class Command(BaseCommand):
             "--force", action="store_true", help="take over where iiko sends to another address now"
         )
 
-    def handle(self, *_: Any, organization: str | None, dry_run: bool, force: bool, **__: Any) -> None:
+    def handle(self, *_: object, organization: str | None, dry_run: bool, force: bool, **__: object) -> None:
         try:
             check_address()
             wanted = organizations_to_register(organization)

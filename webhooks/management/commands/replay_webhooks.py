@@ -13,7 +13,7 @@ from iiko_client.models.events import event_type_of
 from webhooks.admin.dry_run_display import EVERYTHING, WITHOUT_PEOPLE, Viewer, lines, summary
 from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
 from webhooks.replay import ReplayCount, once_each, replay_all
-from webhooks.replay.dry_run import Tally, dry_run_in_parts
+from webhooks.replay.dry_run import DryRun, dry_run_in_parts
 
 
 class Command(BaseCommand):
@@ -48,13 +48,13 @@ class Command(BaseCommand):
             "--show-people", action="store_true", help="with --dry-run: phones, names, addresses in full"
         )
 
-    def handle(self, *_: Any, dry_run: bool, show_people: bool, verbosity: int, **options: Any) -> None:
+    def handle(self, *_: object, dry_run: bool, show_people: bool, verbosity: int, **options: Any) -> None:
         events = self._selection(options)
         if dry_run:
             self._tell(events, EVERYTHING if show_people else WITHOUT_PEOPLE, each=verbosity > 1)
             return
         total = events.count()
-        count = ReplayCount(0, 0, 0)
+        count = ReplayCount()
         for count in replay_all(events):
             done = count.queued + count.waiting + count.impossible
             self.stderr.write(f"{done} of {max(done, total)}")
@@ -63,9 +63,9 @@ class Command(BaseCommand):
         )
 
     def _tell(self, events: WebhookEventQuerySet, viewer: Viewer, *, each: bool) -> None:
-        tally, total = Tally(), events.count()
+        tally, total = DryRun(), events.count()
         for part in dry_run_in_parts(events):
-            tally.add(part)
+            tally.count(part)
             for line in lines(part, viewer, now=db_clock.now(), each_event=each):
                 self.stdout.write(line)
             self.stderr.write(f"{tally.events + tally.impossible} of {total}")

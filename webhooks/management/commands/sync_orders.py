@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
@@ -31,7 +29,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="only count, store nothing")
 
-    def handle(self, *_: Any, organization: str | None, since: str | None, dry_run: bool, **__: Any) -> None:
+    def handle(
+        self, *_: object, organization: str | None, since: str | None, dry_run: bool, **__: object
+    ) -> None:
         options = SyncOptions(
             since=moment_option("--since", since) if since else None,
             dry_run=dry_run,

@@ -8,7 +8,6 @@ import signal
 import time
 from threading import Event
 from types import FrameType
-from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandParser
@@ -48,7 +47,7 @@ class Command(BaseCommand):
             help=f"how long tasks may take to finish after SIGTERM (default {GRACE_S:.0f})",
         )
 
-    def handle(self, *_: Any, drain: bool, batch: int, grace: float, **__: Any) -> None:
+    def handle(self, *_: object, drain: bool, batch: int, grace: float, **__: object) -> None:
         self.stopping = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)

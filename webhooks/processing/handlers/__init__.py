@@ -6,9 +6,11 @@ To handle a new type write one module with a ``Handler`` and add one line to ``H
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from iiko_client.models.events import SOI, SOI_TYPES
 from webhooks.models.inbox import Reason
-from webhooks.processing.handlers.base import Handler
+from webhooks.processing.handlers.base import Claimed, Handler
 from webhooks.processing.handlers.deliveries import apply_deliveries
 from webhooks.processing.handlers.hall import apply_reserves, apply_table_orders
 from webhooks.processing.handlers.organizations import apply_shifts, apply_stop_lists
@@ -43,3 +45,11 @@ def handler_of(event_type: str, event_format: str) -> Handler | None:
     if event_type in SOI_TYPES and event_format != SOI:
         return None
     return HANDLERS.get(event_type)
+
+
+def by_handler(events: Iterable[Claimed]) -> dict[Handler | None, list[Claimed]]:
+    """Part events by who applies them, each part in their order; None for those that are only kept."""
+    parts: dict[Handler | None, list[Claimed]] = {}
+    for event in events:
+        parts.setdefault(handler_of(event.event_type, event.format), []).append(event)
+    return parts
