@@ -4,8 +4,6 @@ The form of the lines is that of the first description of the hub, so they are R
 hold ids, types, statuses and amounts, nothing of a person. They are written when the event is committed.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterable, Mapping

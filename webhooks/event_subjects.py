@@ -3,8 +3,6 @@
 Rows of the hall are found by organization and entity, a shift by its person and the moment of an end.
 """
 
-from __future__ import annotations
-
 from django.db.models import Q, QuerySet
 
 from hall.models import HallRow, Reserve, TableOrder

@@ -5,8 +5,6 @@ the hall's pages ask for, any other needs to see orders, and phones and cards of
 cannot be read may be either. A key that may only read is not told of people.
 """
 
-from __future__ import annotations
-
 import json
 from decimal import Decimal
 

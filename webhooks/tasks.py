@@ -1,7 +1,5 @@
 """What webhooks need by the clock."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import random

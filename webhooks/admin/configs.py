@@ -1,7 +1,5 @@
 """Letting iiko in: one address for all restaurants, a token for each."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django import forms
@@ -82,7 +80,7 @@ class WebhookConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subsc
                 _("A token has at least 8 printable ASCII characters: it travels in a header.")
             ) from error
 
-    def clean(self) -> dict[str, Any] | None:
+    def clean(self) -> dict[str, object] | None:
         cleaned = super().clean()
         organization = (
             self.instance.organization if self.instance.pk else self.cleaned_data.get("organization")
@@ -121,7 +119,7 @@ class WebhookConfigAdmin(HubAdmin):
         fixed = ("address", "token", "previous", "heard_of")
         return ("organization", *fixed) if obj else fixed
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, object]:
         return {"organization": request.GET.get("organization", ""), "is_active": True}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookConfig]:
@@ -129,11 +127,11 @@ class WebhookConfigAdmin(HubAdmin):
         return configs.select_related("organization").annotate(last_received=last_received("organization_id"))
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+        self, request: HttpRequest, context: dict[str, object], *args: object, **kwargs: object
     ) -> HttpResponse:
         context |= {"receive_url": receive_url()}
-        config: WebhookConfig | None = kwargs.get("obj")
-        if config is not None:
+        config = kwargs.get("obj")
+        if isinstance(config, WebhookConfig):
             context |= self._registration(request, config)
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
@@ -166,7 +164,7 @@ class WebhookConfigAdmin(HubAdmin):
 
     # --- registration ----------------------------------------------------------------------------------
 
-    def _registration(self, request: HttpRequest, config: WebhookConfig) -> dict[str, Any]:
+    def _registration(self, request: HttpRequest, config: WebhookConfig) -> dict[str, object]:
         now = db_clock.now()
         moments = [config.last_registration, config.checked_at]
         told, compared = (ago_text(one, now) if one else EMPTY for one in moments)

@@ -1,10 +1,7 @@
 """An event in words, and its payload as JSON that a person can read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
-from typing import Any
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -47,7 +44,7 @@ def reason_text(event: WebhookEvent) -> str:
     return str(event.get_reason_display()) if event.reason else ""
 
 
-def dead_letter_row(group: DeadLetterGroup, *, shows_people: bool, now: datetime) -> dict[str, Any]:
+def dead_letter_row(group: DeadLetterGroup, *, shows_people: bool, now: datetime) -> dict[str, object]:
     """Put a group of events that failed of the same thing into words."""
     query = urlencode({"event_type": group.event_type, "reason": group.reason, "alike": group.alike})
     return {

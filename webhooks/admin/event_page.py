@@ -1,9 +1,6 @@
 """Everything the page of one event shows, ready for its template."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, tzinfo
-from typing import Any
 
 from django.db.models import TextField
 from django.db.models.functions import Cast
@@ -34,10 +31,10 @@ REPLAYS_SHOWN = 20
 COLLAPSED_FROM = 20_000
 """A payload of so many characters is shown folded."""
 
-Fact = tuple[str, str | SafeString]
+Fact = tuple[str, object]
 
 
-def event_page(event: WebhookEvent, *, shows_people: bool, now: datetime) -> dict[str, Any]:
+def event_page(event: WebhookEvent, *, shows_people: bool, now: datetime) -> dict[str, object]:
     """Collect what the template shows; four queries, five or six for an event that is about no delivery."""
     page = _Page(event, now, shows_people=shows_people)
     payload, raw = _content(event, shows_people=shows_people)
@@ -102,7 +99,7 @@ class _Page:
             (_("Outcome"), reason_text(event) or str(event.get_status_display())),
         ]
 
-    def subject(self) -> dict[str, Any] | None:
+    def subject(self) -> dict[str, object] | None:
         """Describe the event's subject where it is no delivery: a row, or the restaurant's stop lists."""
         event = self._event
         if event.event_type == STOP_LIST and self._organization is not None:
@@ -155,7 +152,7 @@ class _Page:
 
     def facts(self) -> list[Fact]:
         event = self._event
-        facts: list[tuple[str, Any]] = [
+        facts: list[Fact] = [
             (_("Type"), type_text(event.event_type)),
             (_("Format"), event.get_format_display()),
             (_("Event time, by iiko"), self.clock(event.event_time) if event.event_time else None),
@@ -170,7 +167,7 @@ class _Page:
         ]
         return [(title, value) for title, value in facts if value not in (None, "")]
 
-    def replays(self) -> list[dict[str, Any]]:
+    def replays(self) -> list[dict[str, object]]:
         newest = (
             self._event.replays.order_by("-id")
             .only("replay_of", "event_type", "format", "status", "reason", "received_at")

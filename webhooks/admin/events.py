@@ -1,7 +1,5 @@
 """The inbox in the admin: what came, what became of it, and bringing it in once more."""
 
-from __future__ import annotations
-
 from datetime import UTC
 from typing import Any
 
@@ -79,6 +77,10 @@ _LISTED = (
 )
 
 
+ListedEvent = Any
+"""A ``WebhookEvent`` with what ``EventChangeList`` adds to it."""
+
+
 class EventChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str] | None = None
@@ -151,7 +153,7 @@ class WebhookEventAdmin(MirrorAdmin):
         may_replay: bool = request.user.has_perm("webhooks.replay_webhookevent")
         return may_replay and self.has_view_permission(request)
 
-    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[EventChangeList]:
+    def get_changelist(self, request: HttpRequest, **_kwargs: object) -> type[EventChangeList]:
         return EventChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
@@ -179,17 +181,17 @@ class WebhookEventAdmin(MirrorAdmin):
         return [*own, *super().get_urls()]
 
     def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         chosen = request.GET.get("status", "")
-        chips: list[tuple[str, Any, bool]] = [("", _("All"), not chosen)]
+        chips: list[tuple[str, object, bool]] = [("", _("All"), not chosen)]
         chips += [(status.value, status.label, chosen == status) for status in CHIPS]
         context = {"chips": chips, "shows_dead": chosen == EventStatus.DEAD} | (extra_context or {})
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+        self, request: HttpRequest, context: dict[str, Any], *args: object, **kwargs: object
     ) -> HttpResponse:
         event: WebhookEvent = context["original"]
         context |= event_page(event, shows_people=sees_people(request.user, event), now=db_clock.now())
@@ -344,21 +346,21 @@ class WebhookEventAdmin(MirrorAdmin):
             or (request.get_full_path() if hidden else keep_filters(request, "../change/")),
         }
         if request.method == "POST" and DRY_RUN in request.POST:
-            try:
-                found = dry_run_of(events)
-            except replay.ReplayBusy:
-                words = gettext("The orders are being changed at this moment. Ask again.")
-                messages.warning(request, words)
-            else:
-                context["dry_run"] = shown(found, staff(request.user), now=db_clock.now())
+            context |= self._dry_run(request, events)
         return TemplateResponse(request, "admin/webhooks/webhookevent/replay.html", context)
 
+    def _dry_run(self, request: HttpRequest, events: WebhookEventQuerySet) -> dict[str, object]:
+        try:
+            found = dry_run_of(events)
+        except replay.ReplayBusy:
+            messages.warning(request, gettext("The orders are being changed at this moment. Ask again."))
+            return {}
+        return {"dry_run": shown(found, staff(request.user), now=db_clock.now())}
+
     # --- columns ---------------------------------------------------------------------------------------
-    #
-    # A row is a WebhookEvent with what EventChangeList added.
 
     @admin.display(description=_("received"), ordering="received_at")
-    def received(self, event: Any) -> SafeString:
+    def received(self, event: ListedEvent) -> SafeString:
         zone = vendor_time.zone(event.restaurant_zone) if event.restaurant_zone else UTC
         is_shifted = event.is_many_zones or not event.restaurant_zone
         return clock(event.received_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
@@ -369,14 +371,14 @@ class WebhookEventAdmin(MirrorAdmin):
         return stacked(type_text(event.event_type), "" if is_webhook else event.get_source_display())
 
     @admin.display(description=_("outcome"))
-    def outcome(self, event: Any) -> SafeString:
+    def outcome(self, event: ListedEvent) -> SafeString:
         reason = reason_text(event)
         error = event.processing_error if event.shows_people else masked_words(event.processing_error)
         told = format_html('<span title="{}">{}</span>', f"{reason}. {error[:300]}", reason) if reason else ""
         return stacked(status_badge(event), told)
 
     @admin.display(description=_("restaurant"))
-    def restaurant(self, event: Any) -> SafeString:
+    def restaurant(self, event: ListedEvent) -> SafeString:
         if event.restaurant_name:
             return truncated(event.restaurant_name)
         return format_html(
@@ -384,7 +386,7 @@ class WebhookEventAdmin(MirrorAdmin):
         )
 
     @admin.display(description=_("order"))
-    def order_link(self, event: Any) -> SafeString:
+    def order_link(self, event: ListedEvent) -> SafeString:
         if event.order is None:
             return _hall_link(event) or stacked(event.order_external_id or EMPTY, "")
         number: str | SafeString = str(event.order)
@@ -399,7 +401,7 @@ class WebhookEventAdmin(MirrorAdmin):
         return str(event.duplicates or "")
 
 
-def _hall_link(event: Any) -> SafeString | None:
+def _hall_link(event: ListedEvent) -> SafeString | None:
     """Lead to the table order or reserve of an event; ``EventChangeList`` knows those that may be seen."""
     for model, pk, words in (
         (TableOrder, event.table_order_pk, _("table order")),
@@ -412,7 +414,7 @@ def _hall_link(event: Any) -> SafeString | None:
     return None
 
 
-def _hall_pk(request: HttpRequest, model: type[HallRow]) -> Any:
+def _hall_pk(request: HttpRequest, model: type[HallRow]) -> Value | Subquery:
     """Find the row of the hall that an event is about, for those who may see it."""
     if not request.user.has_perm(f"hall.view_{model._meta.model_name}"):
         return Value(None, output_field=BigIntegerField())

@@ -1,9 +1,5 @@
 """``POST webhooks/iiko`` for servers that pass ``webhooks.receiving.view`` by, and for the schema."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -13,11 +9,11 @@ from rest_framework.views import APIView
 from webhooks.receiving import view
 
 
-class StoredSerializer(serializers.Serializer[Any]):
+class StoredSerializer(serializers.Serializer[object]):
     status = serializers.ChoiceField(["OK", "ignored"], help_text="`ignored`: it held no messages.")
 
 
-class RefusedSerializer(serializers.Serializer[Any]):
+class RefusedSerializer(serializers.Serializer[object]):
     status = serializers.CharField(help_text="A stable code.")
     detail = serializers.CharField()
 
@@ -83,7 +79,7 @@ class ReceiveView(APIView):
     parser_classes = ()
     schema = AutoSchema()  # the usual one adds answers that are not given here
 
-    def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: object, **options: object) -> HttpResponse:
         answer = view.answer_webhook(request)
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 

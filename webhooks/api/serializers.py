@@ -1,7 +1,5 @@
 """Events of the inbox, as the API shows them."""
 
-from __future__ import annotations
-
 import base64
 from typing import Any
 

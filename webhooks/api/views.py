@@ -1,7 +1,5 @@
 """``webhooks/events``: the inbox, and replaying from it. ``webhooks/configs``: whom we let in."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any

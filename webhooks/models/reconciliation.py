@@ -3,8 +3,6 @@
 Imported by ``webhooks.models.inbox``, so that Django finds these models there.
 """
 
-from __future__ import annotations
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 

@@ -1,7 +1,5 @@
 """How the inbox is doing, in numbers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

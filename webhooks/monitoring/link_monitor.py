@@ -8,8 +8,6 @@ Silence alone proves nothing: it is compared with as long a time at the same hou
 where those were busy and iiko cannot be asked, the watch says that it is blind.
 """
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta

@@ -5,11 +5,8 @@ creation or a command that has no answer for a minute is the sign; then ``termin
 asked, and again until every POS of the restaurant answers. One call for all restaurants of a login.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from django.db import transaction
@@ -53,7 +50,7 @@ def unanswered(now: datetime) -> dict[str, datetime]:
     )
     commands = OrderCommand.objects.under_way().filter(sent_at__range=waiting)
     found: dict[str, datetime] = {}
-    rows: QuerySet[Any]
+    rows: QuerySet[Order] | QuerySet[OrderCommand]
     for rows, owner, moment in (
         (sending, "organization_id", "created_at"),
         (timed_out, "organization_id", "updated_at"),

@@ -14,8 +14,6 @@ The rows are locked as well, so that the worker never waits for one later: a rep
 a row at this moment leaves it to the next batch instead of meeting us in a deadlock.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

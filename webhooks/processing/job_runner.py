@@ -1,7 +1,5 @@
 """procrastinate's worker on a thread of its own, beside the loop that applies the inbox."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import random
@@ -135,7 +133,7 @@ class JobRunner:
                     timing.cancel()
 
 
-def _on_its_own_connection(call_next: Callable[[], Any], _context: Any, _worker: Any) -> Any:
+def _on_its_own_connection(call_next: Callable[[], object], _context: object, _worker: object) -> object:
     """Give Django's connection back after each task: threads that wait for work hold none."""
     try:
         return call_next()

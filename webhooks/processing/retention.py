@@ -1,7 +1,5 @@
 """Forgetting events that ended long ago, so that the inbox does not grow for ever."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction

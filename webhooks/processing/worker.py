@@ -6,8 +6,6 @@ in the end, listed for a person. A process that dies in between leaves everythin
 event may be what it dies of, that is a large one, which has been charged with the attempt before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime

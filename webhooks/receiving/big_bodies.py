@@ -4,8 +4,6 @@ A body of many small values takes forty times its size while it is read apart an
 at once took 3.6 GB. Usual bodies of a few kilobytes pass without a look at the others.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

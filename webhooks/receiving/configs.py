@@ -1,7 +1,5 @@
 """The tokens iiko must show, one row per organization."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable
 

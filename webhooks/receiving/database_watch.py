@@ -8,14 +8,12 @@ While the database is away new requests are refused at once and a thread of ours
 of the process stay free for those who ask how it is doing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +46,7 @@ class _Waiting:
     wrapper: Any
     began: float
     until: float
-    ended: Any = None
+    ended: object = None
     """The connection that was shut; the thread may have made another since."""
 
     @property
@@ -98,7 +96,7 @@ class DatabaseWatch:
         with self.within(seconds):
             mine: _Waiting = self._own.waiting
 
-            def timed(execute: Any, *arguments: Any) -> Any:
+            def timed(execute: Callable[..., object], *arguments: object) -> object:
                 mine.until = time.monotonic() + seconds
                 try:
                     return execute(*arguments)

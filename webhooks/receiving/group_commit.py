@@ -5,8 +5,6 @@ caller works at once; those who come meanwhile are gathered, and one of them tak
 database. Nobody waits for company, and nobody is answered before the commit of his own row.
 """
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence

@@ -4,8 +4,6 @@ iiko sends no event id, so the key is made of organization, type, entity, revisi
 digest of the content. A repeat of a key is counted on the row it duplicates.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +21,11 @@ from webhooks.receiving.tokens import Scope
 _CHUNK = 500
 _SOI_MARKER = "soi"
 _WRONG_TENANT_PREFIX = "foreign:"
+
+_Name = tuple[str, str, str]
+"""A column that names an order, the organization, the value."""
+_Latest = dict[_Name, tuple[int, str]]
+"""The id and the key of the latest message under a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +168,10 @@ def _store_all(events: Sequence[NewEvent]) -> int:
     with transaction.atomic():
         ids = _take_ids(len(events))
         _give_soi_keys(events, ids)
-        unique = _fold(events, ids)
-        return sum(
-            insert([event for _, event in chunk], ids=[pk for pk, _ in chunk]) for chunk in _chunks(unique)
-        )
-
-
-def _chunks(rows: list[tuple[int, NewEvent]]) -> list[list[tuple[int, NewEvent]]]:
-    # Sorted by key, so that two bodies with the same events lock them in the same order.
-    rows = sorted(rows, key=lambda row: row[1].dedup_key)
-    return [rows[at : at + _CHUNK] for at in range(0, len(rows), _CHUNK)]
+        # Sorted by key, so that two bodies with the same events lock them in the same order.
+        rows = sorted(_fold(events, ids), key=lambda row: row[1].dedup_key)
+        chunks = (rows[at : at + _CHUNK] for at in range(0, len(rows), _CHUNK))
+        return sum(insert([event for _, event in chunk], ids=[pk for pk, _ in chunk]) for chunk in chunks)
 
 
 def _fold(events: Sequence[NewEvent], ids: list[int]) -> list[tuple[int, NewEvent]]:
@@ -259,11 +256,6 @@ def _latest_stored(events: Sequence[NewEvent]) -> _Latest:
             latest |= {(column, row[0], row[1]): (row[2], row[3]) for row in cursor.fetchall()}
     return latest
 
-
-_Name = tuple[str, str, str]
-"""A column that names an order, the organization, the value."""
-_Latest = dict[_Name, tuple[int, str]]
-"""The id and the key of the latest message under a name."""
 
 _LATEST_STORED = {
     column: f"""

@@ -1,7 +1,5 @@
 """Rows of the inbox and the statements that insert them."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,6 +51,8 @@ class NewEvent:
         )
 
 
+Connection = psycopg.Connection[Any]
+
 _NO_SUCH_STATEMENT = b"26000"
 
 
@@ -62,7 +62,7 @@ class PreparedStatement:
     def __init__(self, name: str, sql: str) -> None:
         self._name = name.encode()
         self._sql = sql.encode()
-        self._prepared_on: WeakSet[psycopg.Connection[Any]] = WeakSet()
+        self._prepared_on: WeakSet[Connection] = WeakSet()
 
     def run(self, values: Sequence[object]) -> list[tuple[bytes | None, ...]]:
         """Run it on Django's connection, in autocommit or in its transaction; returns the rows as text.
@@ -71,7 +71,7 @@ class PreparedStatement:
             django.db.DatabaseError, InterfaceError: as any query of Django's would.
         """
         connection.ensure_connection()
-        raw: psycopg.Connection[Any] = connection.connection
+        raw: Connection = connection.connection
         with connection.wrap_database_errors:
             result = self._execute(raw, values)
             if result.error_field(pq.DiagnosticField.SQLSTATE) == _NO_SUCH_STATEMENT:
@@ -81,7 +81,7 @@ class PreparedStatement:
         columns = range(result.nfields)
         return [tuple(result.get_value(row, at) for at in columns) for row in range(result.ntuples)]
 
-    def _execute(self, raw: psycopg.Connection[Any], values: Sequence[object]) -> pq.abc.PGresult:
+    def _execute(self, raw: Connection, values: Sequence[object]) -> pq.abc.PGresult:
         if raw not in self._prepared_on:
             _check(raw.pgconn.prepare(self._name, self._sql), raw)
             self._prepared_on.add(raw)
@@ -198,7 +198,7 @@ def _encode(value: object) -> bytes | None:
     return (value.isoformat() if isinstance(value, datetime) else str(value)).encode()
 
 
-def _check(result: pq.abc.PGresult, raw: psycopg.Connection[Any]) -> None:
+def _check(result: pq.abc.PGresult, raw: Connection) -> None:
     if raw.pgconn.status == pq.ConnStatus.BAD:
         raise psycopg.OperationalError(raw.pgconn.get_error_message())
     if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):

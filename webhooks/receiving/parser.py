@@ -5,15 +5,13 @@ way to jsonb. What jsonb refuses (``\u0000``, lone surrogates, bytes that are no
 by U+FFFD in the payload, and the bytes as they came are kept beside it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import isinf
-from typing import Any
+from typing import NoReturn
 
 import orjson
 
@@ -74,7 +72,7 @@ class Message:
     """Why the payload, though JSON, cannot be kept as such."""
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
@@ -177,7 +175,7 @@ def _decode(body: bytes) -> tuple[str, bool]:
     return body.decode(encoding), False
 
 
-def _members(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[str, Any]]:
+def _members(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[str, object]]:
     start = _skip(text, 0)
     if text[start : start + 1] not in ("[", "{"):
         raise ValueError("neither an object nor an array")
@@ -195,7 +193,9 @@ def _members(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[str, Any]]:
         yield from _pieces(text, start + 1, value, decoder)
 
 
-def _pieces(text: str, at: int, values: list[Any], decoder: json.JSONDecoder) -> Iterator[tuple[str, Any]]:
+def _pieces(
+    text: str, at: int, values: list[object], decoder: json.JSONDecoder
+) -> Iterator[tuple[str, object]]:
     for value in values:
         at = _skip(text, at)
         _, end = decoder.raw_decode(text, at)
@@ -217,7 +217,7 @@ def _check_depth(text: str) -> None:
         raise RecursionError
 
 
-def _message(piece: str, value: Any, is_clean: bool, body: bytes | None) -> Message:
+def _message(piece: str, value: object, is_clean: bool, body: bytes | None) -> Message:
     raw = None
     if not is_clean:
         cleaned = clean(piece)

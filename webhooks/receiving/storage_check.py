@@ -1,7 +1,5 @@
 """Whether a webhook could be stored now: found out by storing one, and taking it away again."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os
@@ -53,25 +51,12 @@ def why_nothing_can_be_stored() -> str:
 
 def _store_and_delete() -> None:
     row_id = -secrets.randbelow(2**62) - 1
+    content = json.dumps(base64.b64encode(os.urandom(_SIZE)).decode())
+    envelope = Envelope(EventFormat.UNKNOWN, "", "", "", "", "", None, None, "")
+    event = NewEvent(envelope, payload=content, dedup_key=f"storage-check:{row_id}")
     with transaction.atomic(), connection.cursor() as cursor:
-        insert([_event(row_id)], ids=[row_id])
+        insert([event], ids=[row_id])
         cursor.execute("DELETE FROM webhook_events WHERE id = %s", [row_id])
-
-
-def _event(row_id: int) -> NewEvent:
-    content = base64.b64encode(os.urandom(_SIZE)).decode()
-    envelope = Envelope(
-        format=EventFormat.UNKNOWN,
-        event_type="",
-        organization_id="",
-        entity_key="",
-        order_external_id="",
-        correlation_id="",
-        event_time=None,
-        revision=None,
-        digest="",
-    )
-    return NewEvent(envelope, payload=json.dumps(content), dedup_key=f"storage-check:{row_id}")
 
 
 def why(error: Exception) -> str:

@@ -3,8 +3,6 @@
 The digest's key is random and the process's own, so that the time of a look-up tells nothing of a token.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hmac
 import secrets
@@ -23,6 +21,16 @@ from webhooks.models.inbox import WebhookConfig
 
 FRESH_S = 5.0
 """A token that was switched off may still be taken for so long by a process that had read it."""
+
+
+# Names the present state of all that says whose token is taken: xmin changes with every write of a row.
+_VERSION = """
+SELECT coalesce(md5(string_agg(
+    concat_ws(':', config.id, config.xmin, config.is_active, organization.is_active), ',' ORDER BY config.id
+)), '')
+FROM webhook_configs AS config
+JOIN organizations AS organization ON organization.iiko_id = config.organization_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +105,17 @@ class WebhookTokens:
 
     def reread(self) -> None:
         asked_at = time.monotonic()
-        version = _version()
+        with connection.cursor() as cursor:
+            cursor.execute(_VERSION)
+            version = f"version {cursor.fetchone()[0]}"
         if version != self._version:
             configs, unreadable = _readable_configs()
             known = defaultdict(list)
             for config in configs:
-                for one in _accepted(config):
-                    if one.token:
+                introduces = config.pk if config.previous_auth_token else None
+                for token, row in ((config.auth_token, introduces), (config.previous_auth_token, None)):
+                    if token:
+                        one = _Known(token.encode(), config.organization_id, row)
                         known[self._digest(one.token)].append(one)
             with self._lock:
                 self._known = dict(known)
@@ -132,31 +144,6 @@ class WebhookTokens:
             introduced,
             token.decode() if introduced else "",
         )
-
-
-# xmin changes with every write of a row, whoever writes it.
-_VERSION = """
-SELECT coalesce(md5(string_agg(
-    concat_ws(':', config.id, config.xmin, config.is_active, organization.is_active), ',' ORDER BY config.id
-)), '')
-FROM webhook_configs AS config
-JOIN organizations AS organization ON organization.iiko_id = config.organization_id
-"""
-
-
-def _version() -> str:
-    """Name the present state of everything that says whose token is taken."""
-    with connection.cursor() as cursor:
-        cursor.execute(_VERSION)
-        return f"version {cursor.fetchone()[0]}"
-
-
-def _accepted(config: WebhookConfig) -> tuple[_Known, _Known]:
-    introduces = config.pk if config.previous_auth_token else None
-    return (
-        _Known(config.auth_token.encode(), config.organization_id, introduces),
-        _Known(config.previous_auth_token.encode(), config.organization_id),
-    )
 
 
 def _readable_configs() -> tuple[list[WebhookConfig], str]:

@@ -3,8 +3,6 @@
 A server that does not come through ``ReceiveFirst`` gets the same answers from ``webhooks.api.receive_view``.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ in it is halved. Its dates are on the POS terminals' clock. Beside the windows i
 that are open here and were in none of them: moved to another time, or due long ago.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 

@@ -8,8 +8,6 @@ answer does, stands beside it with the same revision. So a row is judged some ti
 SOI has no revisions: an order that an SOI message named counts as brought.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 

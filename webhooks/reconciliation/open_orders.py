@@ -6,8 +6,6 @@ left out (``orders.mirror.unlisted``). The vendor does not recommend ``by_id`` f
 (docs/iiko.md#by-id), hence no oftener.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 

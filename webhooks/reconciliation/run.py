@@ -1,13 +1,12 @@
 """One reading of a login's orders: who asks, whose turn it is, and where what was found goes."""
 
-from __future__ import annotations
-
 import contextlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Self
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -91,7 +90,7 @@ class SyncResult:
     news: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
-    def add(self, other: SyncResult) -> None:
+    def add(self, other: Self) -> None:
         self.read.update(other.read)
         self.news.update(other.news)
         self.failures += other.failures

@@ -7,8 +7,6 @@ a repeat. They need not: a webhook may carry the shop's own data (``externalData
 leaves out. So a state is known when the hub has heard of that order at that revision or a later one.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

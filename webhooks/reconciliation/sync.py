@@ -6,8 +6,6 @@ followed. How far an organization was read is written after what was found is st
 killed between any two lines: the next one reads a little twice and stores it once.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +18,7 @@ from core.errors import HubError
 from core.values.ids import searchable_id
 from iiko_client.http import errors, responses
 from iiko_client.http.errors import IikoError, IikoRejected
+from iiko_client.models.commands import OrdersPage
 from orders.mirror.unlisted import forget_absent
 from organizations.connection.clients import NoApiLogin, client_for, login_of
 from organizations.errors import UnknownOrganization
@@ -187,11 +186,7 @@ class _Sync:
             else:
                 self._refused(rows, error)
             return
-        for organization_id, orders in page.orders.items():
-            if organization_id in self._run.organizations:
-                self._run.keep(organization_id, orders)
-            elif orders:
-                logger.warning("sync.orders_of_a_stranger", extra={"organization_id": organization_id})
+        self._keep(page)
         for row in rows:
             # An empty answer may carry no number of its own; going back would ask for all again. A number
             # below ours says that ours cannot be: kept, it would let nothing through any more.
@@ -199,6 +194,13 @@ class _Sync:
             row.synced_at, row.error, row.refusals, row.retry_at = asked_at, "", 0, None
             self._run.save(row)
             self._ask_for_open(row)
+
+    def _keep(self, page: OrdersPage) -> None:
+        for organization_id, orders in page.orders.items():
+            if organization_id in self._run.organizations:
+                self._run.keep(organization_id, orders)
+            elif orders:
+                logger.warning("sync.orders_of_a_stranger", extra={"organization_id": organization_id})
 
     def _ask_for_open(self, row: OrderSync) -> None:
         """Ask by id for open orders without news. The reading by revision is done, however that ends."""

@@ -4,8 +4,6 @@
 (docs/iiko.md#webhook-settings), so a foreign address stays unless somebody says to take it over.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -159,6 +157,52 @@ def register_webhook(
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """What iiko has beside what we want; a config that is not stored has no token yet."""
+
+    config: WebhookConfig
+    theirs: WebhookSettings
+    url: str
+
+    def drift(self) -> tuple[Drift, ...]:
+        found = []
+        if (self.theirs.uri or "") != self.url:
+            found.append(Drift.ADDRESS)
+        if self.config._state.adding or self.theirs.auth_token != self.config.auth_token:
+            former = self.config.previous_auth_token
+            is_former = bool(former) and self.theirs.auth_token == former
+            found.append(Drift.FORMER_TOKEN if is_former else Drift.TOKEN)
+        if not WebhookFilter().equals(self.theirs.filter):
+            found.append(Drift.FILTER)
+        return tuple(found)
+
+    def changes(self) -> tuple[str, ...]:
+        """Lines for people, without tokens."""
+        return tuple(self._line(one) for one in self.drift())
+
+    def is_of_other_integration(self) -> bool:
+        theirs = (self.theirs.uri or "").strip()
+        if not theirs or _place(theirs) == _place(self.url):
+            return False
+        # Where we registered ourselves under a former WEBHOOK_BASE_URL is ours too.
+        return self.config.last_registration is None or theirs != self.config.webhook_url
+
+    def shown_url(self) -> str:
+        """Show iiko's address to people: what may be secret in it is left out."""
+        return _shown(self.theirs.uri)[:500]
+
+    def _line(self, drift: Drift) -> str:
+        if drift is Drift.ADDRESS:
+            return f"address: {_shown(self.theirs.uri)} → {self.url}"
+        if drift is Drift.FILTER:
+            known, ours = self.theirs.filter or {}, WebhookFilter()
+            names = [name for name in ours.wire() if not ours.equals({**ours.wire(), name: known.get(name)})]
+            return f"filter: {', '.join(names)}"
+        before = MASK if self.theirs.auth_token else "none"
+        return f"token: {before} → {'a new one' if self.config._state.adding else MASK}"
+
+
+@dataclass(frozen=True, slots=True)
 class _Attempt:
     """One restaurant. A dry run stores nothing."""
 
@@ -242,52 +286,6 @@ class _Attempt:
             config.webhook_url, config.last_registration = self.url, at
             written += ["webhook_url", "last_registration"]
         config.save(update_fields=written)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What iiko has beside what we want; a config that is not stored has no token yet."""
-
-    config: WebhookConfig
-    theirs: WebhookSettings
-    url: str
-
-    def drift(self) -> tuple[Drift, ...]:
-        found = []
-        if (self.theirs.uri or "") != self.url:
-            found.append(Drift.ADDRESS)
-        if self.config._state.adding or self.theirs.auth_token != self.config.auth_token:
-            former = self.config.previous_auth_token
-            is_former = bool(former) and self.theirs.auth_token == former
-            found.append(Drift.FORMER_TOKEN if is_former else Drift.TOKEN)
-        if not WebhookFilter().equals(self.theirs.filter):
-            found.append(Drift.FILTER)
-        return tuple(found)
-
-    def changes(self) -> tuple[str, ...]:
-        """Lines for people, without tokens."""
-        return tuple(self._line(one) for one in self.drift())
-
-    def is_of_other_integration(self) -> bool:
-        theirs = (self.theirs.uri or "").strip()
-        if not theirs or _place(theirs) == _place(self.url):
-            return False
-        # Where we registered ourselves under a former WEBHOOK_BASE_URL is ours too.
-        return self.config.last_registration is None or theirs != self.config.webhook_url
-
-    def shown_url(self) -> str:
-        """Show iiko's address to people: what may be secret in it is left out."""
-        return _shown(self.theirs.uri)[:500]
-
-    def _line(self, drift: Drift) -> str:
-        if drift is Drift.ADDRESS:
-            return f"address: {_shown(self.theirs.uri)} → {self.url}"
-        if drift is Drift.FILTER:
-            known, ours = self.theirs.filter or {}, WebhookFilter()
-            names = [name for name in ours.wire() if not ours.equals({**ours.wire(), name: known.get(name)})]
-            return f"filter: {', '.join(names)}"
-        before = MASK if self.theirs.auth_token else "none"
-        return f"token: {before} → {'a new one' if self.config._state.adding else MASK}"
 
 
 def _place(url: str) -> tuple[str, int | None, str]:

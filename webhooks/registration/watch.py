@@ -4,8 +4,6 @@ The watch reads and never writes to iiko: an address that another integration ha
 somebody says to take it over.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta

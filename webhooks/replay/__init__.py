@@ -4,8 +4,6 @@ A replay is a row of its own (``source=replay``) that stands in the place of its
 by the original's revision or arrival, so repeating old news changes nothing that is newer.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass

@@ -8,12 +8,10 @@ Events of one entity are tried in their order in one transaction, so that each m
 it have made. Entities are tried a few at a time: nobody waits long for the rows that are locked.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Self
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import BooleanField, F, Func, IntegerField, Model, Q
@@ -43,8 +41,8 @@ _OURS = frozenset({"id", "created_at", "updated_at", "first_seen_at", "synced_at
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     name: str
-    before: Any
-    after: Any
+    before: object
+    after: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class DryRun:
         """How many would be replayed."""
         return self.ends.total() + self.untried
 
-    def count(self, part: DryRun) -> None:
+    def count(self, part: Self) -> None:
         """Add the numbers of a part, not its rows: of a selection of any length."""
         self.ends.update(part.ends)
         self.rows += part.rows

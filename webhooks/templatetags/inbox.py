@@ -1,9 +1,5 @@
 """The inbox on pages of apps below it, which cannot ask for it themselves."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from django import template
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
@@ -24,7 +20,7 @@ register = template.Library()
 
 
 @register.inclusion_tag("admin/includes/events.html")
-def events_about(row: HallRow | Shift) -> dict[str, Any]:
+def events_about(row: HallRow | Shift) -> dict[str, object]:
     """List the newest events about a table order, reserve or shift, each with what it told."""
     zone, now = row.organization.zone(), db_clock.now()
     told = Coalesce(

@@ -397,7 +397,7 @@ def test_api_refuses_a_field_that_it_does_not_know(disagreeing: Order) -> None:
 
 
 def test_api_takes_a_bounded_number(disagreeing: Order, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webhooks.api.views.REPLAY_AT_ONCE", 1)
+    monkeypatch.setattr("webhooks.replay.REPLAY_AT_ONCE", 1)
 
     answer = ask(organization_id=ORGANIZATION_ID)
 

@@ -1,7 +1,5 @@
 """A restaurant by hand."""
 
-from __future__ import annotations
-
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction

@@ -1,7 +1,5 @@
 """Point iiko's webhooks here."""
 
-from __future__ import annotations
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.database import db_clock

@@ -1,7 +1,5 @@
 """Stored events once more."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser

@@ -1,7 +1,5 @@
 """Orders that no webhook brought."""
 
-from __future__ import annotations
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 

@@ -1,7 +1,5 @@
 """The process that applies the inbox to the mirror and does what is to be done later."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

@@ -4,8 +4,6 @@ To handle a new type write one module with a ``Handler`` and add one line to ``H
 (docs/adding-an-event-type.md).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from iiko_client.models.events import SOI, SOI_TYPES

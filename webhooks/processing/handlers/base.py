@@ -1,7 +1,5 @@
 """What the worker hands to a handler, what it gets back, and what handlers share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo

@@ -1,7 +1,5 @@
 """Delivery orders: Cloud events and SOI messages to reports for the mirror."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Table orders and reserves: Cloud events to reports for the mirror of the hall."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 

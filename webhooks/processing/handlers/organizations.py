@@ -4,8 +4,6 @@ PersonalShift: somebody came or went; only the envelope says when. StopListUpdat
 What is on it iiko has to be asked, which a task does later.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 
