@@ -138,8 +138,13 @@ def notices(config: WebhookConfig, now: datetime) -> Iterator[Notice]:
         if config.drift == [Drift.FORMER_TOKEN]:
             title = _("iiko has the former token still")
         yield "bad", title, _drifted_words(config, now)
+    failures = {
+        BUSY: _("iiko asked to be left alone for a while"),
+        NO_ANSWER: _("iiko did not answer"),
+        AUTH: _("iiko refused the API login; check its connection"),
+    }
     if config.registration_code not in ("", FOREIGN):
-        yield "warn", _failure_words(config.registration_code), config.registration_error
+        yield "warn", failures.get(config.registration_code, _("iiko refused")), config.registration_error
     if config.registration_status == RegistrationStatus.NOT_REGISTERED:
         words = _("Register it, or set the address and the token in iikoWeb by hand.")
         yield "info", _("The hub has not told iiko of this webhook"), words
@@ -158,14 +163,6 @@ def other_integration_text(config: WebhookConfig) -> str:
         "iiko has the address %(url)s for this login. iiko keeps one address for each restaurant and login, "
         "so whoever listens there would get nothing any more. Give the hub a login of its own, or take over."
     ) % {"url": config.seen_url}
-
-
-def _failure_words(code: str) -> str:
-    return {
-        BUSY: _("iiko asked to be left alone for a while"),
-        NO_ANSWER: _("iiko did not answer"),
-        AUTH: _("iiko refused the API login; check its connection"),
-    }.get(code, _("iiko refused"))
 
 
 def outcome_words(done: Registration) -> str:

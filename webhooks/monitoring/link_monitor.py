@@ -125,11 +125,13 @@ def _look_at(organization: Any, now: datetime) -> Evidence:
     is_silent = gap is None or gap >= SILENT_AFTER
     since = max(last or now - _LOOK_BACK, now - _LOOK_BACK)
     sync: OrderSync | None = getattr(organization, "order_sync", None)
+    around = (now - _AROUND_NOW, now + _AROUND_NOW)
+    open_now = Order.objects.open().filter(organization=organization, promised_time__range=around)
     return Evidence(
         gap=gap,
         missed=missed_since(organization.iiko_id, since, now=now),
         usual=usual_events(organization, gap, now) if gap is not None and is_silent else 0,
-        has_work=is_silent and _has_work(organization.iiko_id, now),
+        has_work=is_silent and open_now.exists(),
         pos_answers=None,
         is_synced=bool(sync and sync.synced_at and now - sync.synced_at < _SYNC_IS_FRESH),
         has_login=_has_login(organization),
@@ -159,12 +161,6 @@ def usual_events(organization: Organization, gap: timedelta, now: datetime) -> i
     if same_weekday and not any(same_weekday):
         return 0
     return sorted(counts)[len(counts) // 4]
-
-
-def _has_work(organization_id: str, now: datetime) -> bool:
-    """Whether something is open that is promised for about now."""
-    around = (now - _AROUND_NOW, now + _AROUND_NOW)
-    return Order.objects.open().filter(organization_id=organization_id, promised_time__range=around).exists()
 
 
 def _has_login(organization: Organization) -> bool:

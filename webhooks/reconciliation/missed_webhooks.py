@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import F
 
+from core.mirror.precedence import milliseconds
 from webhooks.models.reconciliation import OrderSync
 
 GRACE = timedelta(minutes=2)
@@ -61,7 +62,7 @@ def count_missed(*, now: datetime) -> None:
     for row in OrderSync.objects.filter(judged_until__lt=until):
         if _count(_NOT_APPLIED, row.judged_until, until, row.organization_id):
             continue  # what it changed is not known yet
-        missed = _count(_MISSED, row.judged_until, until, row.organization_id, _ms(row.created_at))
+        missed = _count(_MISSED, row.judged_until, until, row.organization_id, milliseconds(row.created_at))
         # Another process that counted the same span was first, or this one is.
         OrderSync.objects.filter(pk=row.pk, judged_until=row.judged_until).update(
             missed_total=F("missed_total") + missed, judged_until=until
@@ -84,7 +85,3 @@ def _count(statement: str, *parameters: str | int | datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return int(cursor.fetchone()[0])
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -78,8 +78,8 @@ def command(state: CommandState, *, seconds: int) -> OrderCommand:
     )
 
 
-def watch(*, later_s: int = 0) -> None:
-    now = timezone.now() + timedelta(seconds=later_s)
+def watch(*, later_s: int = 0, began: datetime | None = None) -> None:
+    now = (began or timezone.now()) + timedelta(seconds=later_s)
     for login_id in logins_to_ask(now=now):
         ask_login(login_id, now=now)
 
@@ -180,14 +180,15 @@ def test_silent_pos_is_seen_and_seen_to_come_back(restaurant: Organization, iiko
 def test_restaurant_is_not_asked_about_again_at_once(restaurant: Organization, iiko: SimulatedIiko) -> None:
     order(seconds=61)
     iiko.answers(IS_ALIVE, alive(first=True))
+    began = timezone.now()
 
     for later_s in (0, 0, 20, 24):
-        watch(later_s=later_s)
+        watch(later_s=later_s, began=began)
     assert len(iiko.bodies(IS_ALIVE)) == 1
-    watch(later_s=40)
+    watch(later_s=40, began=began)
     assert len(iiko.bodies(IS_ALIVE)) == 2
     for later_s in (1000, 1020, 1040):  # an old sign: once a minute will do
-        watch(later_s=later_s)
+        watch(later_s=later_s, began=began)
     assert len(iiko.bodies(IS_ALIVE)) == 3
 
 

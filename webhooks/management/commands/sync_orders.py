@@ -43,7 +43,9 @@ class Command(BaseCommand):
         total = SyncResult()
         for work in wanted:
             total.add(self._sync(work, options))
-        self.stdout.write(_summary(total, dry_run=dry_run))
+        read, news = total.read.total(), total.news.total()
+        verb = "would be put" if dry_run else "was put" if news == 1 else "were put"
+        self.stdout.write(f"{read} order{pluralize(read)} read, {news} {verb} into the inbox.")
         if total.failures:
             raise CommandError(
                 "Not everything could be read. Run it again when this is mended:\n  "
@@ -64,9 +66,3 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(f"  {line}")
         self.stdout.flush()
-
-
-def _summary(total: SyncResult, *, dry_run: bool) -> str:
-    read, news = total.read.total(), total.news.total()
-    verb = "would be put" if dry_run else "was put" if news == 1 else "were put"
-    return f"{read} order{pluralize(read)} read, {news} {verb} into the inbox."
