@@ -5,7 +5,6 @@ from datetime import UTC, datetime, tzinfo
 
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -46,7 +45,7 @@ def reason_text(event: WebhookEvent) -> str:
 
 def dead_letter_row(group: DeadLetterGroup, *, shows_people: bool, now: datetime) -> dict[str, object]:
     """Put a group of events that failed of the same thing into words."""
-    query = urlencode({"event_type": group.event_type, "reason": group.reason, "alike": group.alike})
+    query = {"event_type": group.event_type, "reason": group.reason, "alike": group.alike}
     return {
         "type": type_text(group.event_type),
         "reason": str(Reason(group.reason).label) if group.reason in Reason.values else group.reason,
@@ -55,7 +54,7 @@ def dead_letter_row(group: DeadLetterGroup, *, shows_people: bool, now: datetime
         "first": clock(group.first, UTC, now=now, with_offset=True),
         "last": clock(group.last, UTC, now=now, with_offset=True),
         "example_id": group.example_id,
-        "replay_url": f"{reverse('admin:webhooks_webhookevent_dead_replay')}?{query}",
+        "replay_url": reverse("admin:webhooks_webhookevent_dead_replay", query=query),
     }
 
 

@@ -14,8 +14,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
-from django.utils import html, http
-from django.utils.safestring import SafeString
+from django.utils import html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -205,8 +204,8 @@ class _RowDisplay:
         if not self._viewer.sees(self._model):
             return ""
         if isinstance(self._row, StopListGroup):
-            query = http.urlencode({ORGANIZATION_PARAMETER: self._row.organization_id})
-            return f"{reverse('admin:organizations_stoplistitem_changelist')}?{query}"
+            query = {ORGANIZATION_PARAMETER: self._row.organization_id}
+            return reverse("admin:organizations_stoplistitem_changelist", query=query)
         if self._change.pk is None:
             return ""
         meta = self._model._meta
@@ -253,7 +252,11 @@ def shown(dry_run: DryRun, viewer: Viewer, *, now: datetime) -> dict[str, object
     failures = dry_run.failures()
     return {
         "results": [
-            {"count": count, "badge": _status_badge(status), "reason": _reason(reason)}
+            {
+                "count": count,
+                "badge": badge(status, str(EventStatus(status).label)),
+                "reason": _reason(reason),
+            }
             for (status, reason), count in dry_run.ends.most_common()
         ],
         "rows": displayed_rows(dry_run.changes[:CHANGES_SHOWN], viewer, now=now),
@@ -264,10 +267,6 @@ def shown(dry_run: DryRun, viewer: Viewer, *, now: datetime) -> dict[str, object
         "failures_left_out": max(0, len(failures) - FAILURES_SHOWN),
         "untried": dry_run.untried,
     }
-
-
-def _status_badge(status: EventStatus) -> SafeString:
-    return badge(status, str(EventStatus(status).label))
 
 
 # --- for a terminal ------------------------------------------------------------------------------------

@@ -2,11 +2,9 @@
 
 from datetime import UTC, datetime, tzinfo
 
-from django.db.models import TextField
-from django.db.models.functions import Cast
+from django.db.models import TextField, functions
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -15,14 +13,7 @@ from core.display import EMPTY, clock
 from core.redaction import MASK
 from organizations.admin.filters import ORGANIZATION_PARAMETER
 from organizations.models.organization import Organization
-from webhooks.admin.display import (
-    LONGEST_PAYLOAD,
-    payload_html,
-    raw_text,
-    reason_text,
-    status_badge,
-    type_text,
-)
+from webhooks.admin import display
 from webhooks.event_subjects import STOP_LIST, hall_row_of, shift_of
 from webhooks.masking import masked_payload, masked_words
 from webhooks.models.inbox import EventStatus, Reason, WebhookEvent
@@ -39,16 +30,16 @@ def event_page(event: WebhookEvent, *, shows_people: bool, now: datetime) -> dic
     page = _Page(event, now, shows_people=shows_people)
     payload, raw = _content(event, shows_people=shows_people)
     return {
-        "badge": status_badge(event),
+        "badge": display.status_badge(event),
         "subject": page.subject(),
         "headline": page.headline(),
         "notices": page.notices(),
         "facts": page.facts(),
-        "payload": None if payload is None else payload_html(payload),
+        "payload": None if payload is None else display.payload_html(payload),
         "payload_size": filesizeformat(len((payload or "").encode())),
-        "is_payload_cut": payload is not None and len(payload) > LONGEST_PAYLOAD,
+        "is_payload_cut": payload is not None and len(payload) > display.LONGEST_PAYLOAD,
         "is_payload_folded": payload is not None and len(payload) > COLLAPSED_FROM,
-        "raw": None if raw is None else raw_text(raw),
+        "raw": None if raw is None else display.raw_text(raw),
         "raw_size": filesizeformat(len(raw or b"")),
         "replays": page.replays(),
         "is_replayable": is_replayable(event, has_payload=payload is not None),
@@ -67,7 +58,7 @@ def _content(event: WebhookEvent, *, shows_people: bool) -> tuple[str | None, by
     # As text: numbers beyond a float's reach must not change on their way to the page.
     row = (
         WebhookEvent.objects.filter(pk=event.pk)
-        .annotate(payload_as_text=Cast("payload", TextField()))
+        .annotate(payload_as_text=functions.Cast("payload", TextField()))
         .values_list("payload_as_text", "raw_body")
         .get()
     )
@@ -96,19 +87,19 @@ class _Page:
             (_("Restaurant"), restaurant or EMPTY),
             (_("Source"), str(event.get_source_display())),
             (_("Repeats"), str(event.duplicates)),
-            (_("Outcome"), reason_text(event) or str(event.get_status_display())),
+            (_("Outcome"), display.reason_text(event) or str(event.get_status_display())),
         ]
 
     def subject(self) -> dict[str, object] | None:
         """Describe the event's subject where it is no delivery: a row, or the restaurant's stop lists."""
         event = self._event
         if event.event_type == STOP_LIST and self._organization is not None:
-            query = urlencode({ORGANIZATION_PARAMETER: event.organization_id})
+            query = {ORGANIZATION_PARAMETER: event.organization_id}
             return {
                 "title": _("Stop lists"),
                 "row": self._organization,
                 "permission": "organizations.view_stoplistitem",
-                "url": f"{reverse('admin:organizations_stoplistitem_changelist')}?{query}",
+                "url": reverse("admin:organizations_stoplistitem_changelist", query=query),
             }
         row = hall_row_of(event) or shift_of(event)
         if row is None:
@@ -135,7 +126,9 @@ class _Page:
             title = _("Could not be applied, and will not be tried again. Replay it once the cause is gone")
             notices.append(("bad", title, self.quoted(event.processing_error)))
         elif event.processing_error:
-            notices.append(("info", reason_text(event) or _("Error"), self.quoted(event.processing_error)))
+            notices.append(
+                ("info", display.reason_text(event) or _("Error"), self.quoted(event.processing_error))
+            )
         if event.reason == Reason.UNKNOWN_ORGANIZATION:
             title = _("Nobody has set up this restaurant here")
             words = _("Add it with this iiko id, then replay the event: %(id)s") % {
@@ -153,7 +146,7 @@ class _Page:
     def facts(self) -> list[Fact]:
         event = self._event
         facts: list[Fact] = [
-            (_("Type"), type_text(event.event_type)),
+            (_("Type"), display.type_text(event.event_type)),
             (_("Format"), event.get_format_display()),
             (_("Event time, by iiko"), self.clock(event.event_time) if event.event_time else None),
             (_("Ended"), self.clock(event.processed_at) if event.processed_at else None),
@@ -178,8 +171,8 @@ class _Page:
                 "event": replay,
                 "url": reverse("admin:webhooks_webhookevent_change", args=[replay.pk]),
                 "received": self.clock(replay.received_at),
-                "badge": status_badge(replay),
-                "reason": reason_text(replay),
+                "badge": display.status_badge(replay),
+                "reason": display.reason_text(replay),
             }
             for replay in newest
         ]

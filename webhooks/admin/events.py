@@ -31,16 +31,7 @@ from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 from organizations.models.organization import Organization
 from webhooks import replay
-from webhooks.admin.display import (
-    dead_letter_row,
-    left_text,
-    reason_text,
-    replay_text,
-    status_badge,
-    type_text,
-)
-from webhooks.admin.dry_run_display import shown, staff
-from webhooks.admin.event_page import event_page, is_replayable, payload_text
+from webhooks.admin import display, dry_run_display, event_page
 from webhooks.event_subjects import HALL
 from webhooks.masking import masked_words, sees_people
 from webhooks.models.inbox import EventSource, EventStatus, Reason, WebhookEvent, WebhookEventQuerySet
@@ -108,7 +99,7 @@ class MetTypeFilter(HubDropdownFilter):
     column = "event_type"
 
     def offered(self, request: HttpRequest) -> list[Choice]:
-        return [(name or NO_TYPE, type_text(name)) for name in types_met()]
+        return [(name or NO_TYPE, display.type_text(name)) for name in types_met()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
         is_none = self.value() == NO_TYPE
@@ -194,8 +185,10 @@ class WebhookEventAdmin(MirrorAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: object, **kwargs: object
     ) -> HttpResponse:
         event: WebhookEvent = context["original"]
-        context |= event_page(event, shows_people=sees_people(request.user, event), now=db_clock.now())
-        context |= {"title": f"{type_text(event.event_type)} #{event.pk}", "subtitle": None}
+        context |= event_page.event_page(
+            event, shows_people=sees_people(request.user, event), now=db_clock.now()
+        )
+        context |= {"title": f"{display.type_text(event.event_type)} #{event.pk}", "subtitle": None}
         subject = context["subject"]
         context["sees_subject"] = subject is not None and request.user.has_perm(subject["permission"])
         context |= {"may_replay": self.has_replay_permission(request), "sees_orders": _sees_orders(request)}
@@ -205,7 +198,7 @@ class WebhookEventAdmin(MirrorAdmin):
     def payload_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
         """Send the payload alone, as a file: for tools, and for payloads too big for a page."""
         event = self._event(request, event_id)
-        text = payload_text(event, shows_people=sees_people(request.user, event))
+        text = event_page.payload_text(event, shows_people=sees_people(request.user, event))
         if text is None:
             raise Http404
         response = HttpResponse(text, content_type="application/json; charset=utf-8")
@@ -231,8 +224,8 @@ class WebhookEventAdmin(MirrorAdmin):
             self._replay_one(request, event)
             url = reverse("admin:webhooks_webhookevent_change", args=[event_id])
             return HttpResponseRedirect(keep_filters(request, url))
-        has_payload = payload_text(event, shows_people=True) is not None
-        impossible = 0 if is_replayable(event, has_payload=has_payload) else 1
+        has_payload = event_page.payload_text(event, shows_people=True) is not None
+        impossible = 0 if event_page.is_replayable(event, has_payload=has_payload) else 1
         one = WebhookEvent.objects.filter(pk=event_id)
         return self._ask(request, one, total=1, impossible=impossible, hidden=[])
 
@@ -277,7 +270,7 @@ class WebhookEventAdmin(MirrorAdmin):
             return self._ask(request, events, total=len(ids), impossible=impossible, hidden=hidden)
         count = replay.replay_now(events)
         level = messages.WARNING if count.impossible else messages.SUCCESS
-        messages.add_message(request, level, replay_text(count))
+        messages.add_message(request, level, display.replay_text(count))
         return None
 
     # --- those that failed for good ----------------------------------------------------------------------
@@ -289,7 +282,8 @@ class WebhookEventAdmin(MirrorAdmin):
         shows_people = sees_people(request.user)
         now = db_clock.now()
         groups = [
-            dead_letter_row(group, shows_people=shows_people, now=now) for group in dead_letter_groups()
+            display.dead_letter_row(group, shows_people=shows_people, now=now)
+            for group in dead_letter_groups()
         ]
         context = self.admin_site.each_context(request) | {
             "title": gettext("Failed for good"),
@@ -313,7 +307,9 @@ class WebhookEventAdmin(MirrorAdmin):
         back_url = reverse("admin:webhooks_webhookevent_dead")
         if request.method == "POST" and DRY_RUN not in request.POST:
             count = replay.replay_now(events)
-            messages.success(request, f"{replay_text(count)} {left_text(alike.count())}".strip())
+            messages.success(
+                request, f"{display.replay_text(count)} {display.left_text(alike.count())}".strip()
+            )
             return HttpResponseRedirect(back_url)
         left = alike.count() - len(ids) if len(ids) == replay.REPLAY_AT_ONCE else 0
         asking = {"total": len(ids), "impossible": 0, "left": left}
@@ -355,7 +351,9 @@ class WebhookEventAdmin(MirrorAdmin):
         except replay.ReplayBusy:
             messages.warning(request, gettext("The orders are being changed at this moment. Ask again."))
             return {}
-        return {"dry_run": shown(found, staff(request.user), now=db_clock.now())}
+        return {
+            "dry_run": dry_run_display.shown(found, dry_run_display.staff(request.user), now=db_clock.now())
+        }
 
     # --- columns ---------------------------------------------------------------------------------------
 
@@ -368,14 +366,14 @@ class WebhookEventAdmin(MirrorAdmin):
     @admin.display(description=_("type"))
     def kind(self, event: WebhookEvent) -> SafeString:
         is_webhook = event.source == "webhook"
-        return stacked(type_text(event.event_type), "" if is_webhook else event.get_source_display())
+        return stacked(display.type_text(event.event_type), "" if is_webhook else event.get_source_display())
 
     @admin.display(description=_("outcome"))
     def outcome(self, event: ListedEvent) -> SafeString:
-        reason = reason_text(event)
+        reason = display.reason_text(event)
         error = event.processing_error if event.shows_people else masked_words(event.processing_error)
         told = format_html('<span title="{}">{}</span>', f"{reason}. {error[:300]}", reason) if reason else ""
-        return stacked(status_badge(event), told)
+        return stacked(display.status_badge(event), told)
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, event: ListedEvent) -> SafeString:
