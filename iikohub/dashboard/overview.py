@@ -5,26 +5,28 @@ Cheap however much is stored: counts stop at a limit, and each is answered by an
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, ngettext_lazy
 
 from core.database import db_clock
 from core.database.counting import COUNT_UP_TO
 from core.display import ago_text, badge, clock, offset_text, span_text
 from iiko_client.models.events import EVENT_TYPES, OLDER_EVENT_TYPES, SOI_TYPES
-from iikohub.dashboard.connection import events_url, link_row
+from iikohub.dashboard.connection import Row, events_url, link_row
 from orders.admin.display import status_text
 from orders.models.command import OrderCommand, OrderCommandQuerySet
 from orders.models.order import Order, Status
@@ -43,6 +45,7 @@ from webhooks.receiving.configs import receive_url
 from webhooks.reconciliation.missed_webhooks import missed_orders
 
 RESTAURANTS_SHOWN = 100
+A_DAY = timedelta(days=1)
 STUCK_S = 60
 """An event that waits so long means that no worker runs, or that it cannot keep up."""
 
@@ -80,26 +83,25 @@ def count_text(count: int) -> str:
     return f"{number}+" if count > COUNT_UP_TO else number
 
 
-def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+def fill(request: HttpRequest, context: Row) -> Row:
     """Add to the index page what the person may see (Unfold's DASHBOARD_CALLBACK)."""
-    now = db_clock.now()
-    user: Any = request.user
-    sees_orders = user.has_perm("orders.view_order")
-    sees_events = user.has_perm("webhooks.view_webhookevent")
-    sees_restaurants = user.has_perm("organizations.view_organization")
+    now, sees = db_clock.now(), request.user.has_perm
+    sees_orders = sees("orders.view_order")
+    sees_events = sees("webhooks.view_webhookevent")
+    sees_restaurants = sees("organizations.view_organization")
     open_orders = _OpenOrders(now) if sees_orders else None
-    since = _a_day_ago(now) if sees_events else ""
+    since = f"{now.astimezone(UTC) - A_DAY:%Y-%m-%dT%H:%MZ}"  # as the filter of the list of events reads it
     context |= {
         "title": _("Overview"),
-        "order_tiles": [*(open_orders.tiles(now) if open_orders else ()), *command_tiles(user, now)],
+        "order_tiles": [*(open_orders.tiles(now) if open_orders else ()), *command_tiles(request.user, now)],
         "status_tiles": open_orders.statuses() if open_orders else None,
         "inbox_tiles": inbox_tiles(now, since) if sees_events else None,
         "wrong_clocks": wrong_clocks() if sees_events else None,
         "types": event_types(now, since) if sees_events else None,
-        "stop_list_and_shift_tiles": stop_list_and_shift_tiles(user),
+        "stop_list_and_shift_tiles": stop_list_and_shift_tiles(request.user),
         "restaurants": restaurants(now, open_orders, sees_events=sees_events) if sees_restaurants else None,
         "sees_nothing": not (
-            sees_orders or user.has_perm("orders.view_ordercommand") or sees_events or sees_restaurants
+            sees_orders or sees("orders.view_ordercommand") or sees_events or sees_restaurants
         ),
     }
     if sees_restaurants and not Organization.objects.exists():
@@ -108,6 +110,51 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 # --- orders ----------------------------------------------------------------------------------------------
+
+# Per count: the words after the number, the state of the list that the tile leads to, its colour.
+_ORDER_TILES = {
+    "number": (ngettext_lazy("open order", "open orders"), "open", ""),
+    "late": (ngettext_lazy("order late now", "orders late now"), "late_now", "bad"),
+    "sending": (
+        ngettext_lazy("order being sent to the POS", "orders being sent to the POS"),
+        "sending",
+        "",
+    ),
+    "refused": (
+        ngettext_lazy("order not accepted by the POS, 24 h", "orders not accepted by the POS, 24 h"),
+        "refused",
+        "warn",
+    ),
+    "with_problem": (
+        ngettext_lazy("open order with a problem", "open orders with a problem"),
+        "problem",
+        "warn",
+    ),
+    "unknown": (
+        ngettext_lazy("order with an unknown status", "orders with an unknown status"),
+        "unknown",
+        "bad",
+    ),
+}
+
+# Per state of the list of commands: which they are, the words after their number, the colour.
+_COMMAND_TILES = {
+    "unsettled": (
+        OrderCommandQuerySet.unsettled_lately,
+        ngettext_lazy("command needs attention", "commands need attention"),
+        "bad",
+    ),
+    "failed": (
+        OrderCommandQuerySet.failed_lately,
+        ngettext_lazy("command refused or not done, 24 h", "commands refused or not done, 24 h"),
+        "warn",
+    ),
+    "hanging": (
+        OrderCommandQuerySet.hanging,
+        ngettext_lazy("command without an answer", "commands without an answer"),
+        "warn",
+    ),
+}
 
 
 class _OpenOrders:
@@ -129,60 +176,19 @@ class _OpenOrders:
             )
         )
 
-    def total(self, name: str, **conditions: Any) -> int:
-        return sum(
-            group[name]
-            for group in self._groups
-            if all(group[column] == value for column, value in conditions.items())
-        )
+    def total(self, name: str, **conditions: str) -> int:
+        return sum(group[name] for group in self._groups if conditions.items() <= group.items())
 
     def tiles(self, now: datetime) -> list[Tile]:
         refused = bounded(Order.objects.refused_lately(now))
-        number, late, sending = self.total("number"), self.total("late"), self.total("sending")
-        with_problem, unknown = self.total("with_problem"), self.total("unknown")
-        # A title is read after its number.
+        counts = {name: refused if name == "refused" else self.total(name) for name in _ORDER_TILES}
         return [
-            Tile(ngettext("open order", "open orders", _shown(number)), number, orders_url(state="open")),
-            Tile(
-                ngettext("order late now", "orders late now", _shown(late)),
-                late,
-                orders_url(state="late_now"),
-                "bad",
-            ),
-            Tile(
-                ngettext("order being sent to the POS", "orders being sent to the POS", _shown(sending)),
-                sending,
-                orders_url(state="sending"),
-            ),
-            Tile(
-                ngettext(
-                    "order not accepted by the POS, 24 h",
-                    "orders not accepted by the POS, 24 h",
-                    _shown(refused),
-                ),
-                refused,
-                orders_url(state="refused"),
-                "warn",
-            ),
-            Tile(
-                ngettext("open order with a problem", "open orders with a problem", _shown(with_problem)),
-                with_problem,
-                orders_url(state="problem"),
-                "warn",
-            ),
-            Tile(
-                ngettext("order with an unknown status", "orders with an unknown status", _shown(unknown)),
-                unknown,
-                orders_url(state="unknown"),
-                "bad",
-            ),
+            Tile(words % shown(counts[name]), counts[name], orders_url(state=state), tone)
+            for name, (words, state, tone) in _ORDER_TILES.items()
         ]
 
     def statuses(self) -> list[Tile]:
         """Count the open orders by status, in the usual course; the two final statuses are never open."""
-        open_statuses = [
-            status for status in Status.values if status not in {Status.CLOSED, Status.CANCELLED}
-        ]
         return [
             Tile(
                 status,
@@ -190,52 +196,30 @@ class _OpenOrders:
                 orders_url(state="open", status=status),
                 note=badge(status, status_text(status)),
             )
-            for status in open_statuses
+            for status in Status.values
+            if status not in {Status.CLOSED, Status.CANCELLED}
         ]
 
 
-def command_tiles(user: Any, now: datetime) -> list[Tile]:
+def command_tiles(user: User | AnonymousUser, now: datetime) -> list[Tile]:
     """Commands that want a look: a guest may get two meals, or none. Rare, so nothing stands for 0."""
     if not user.has_perm("orders.view_ordercommand"):
         return []
     url = reverse("admin:orders_ordercommand_changelist")
-    commands = OrderCommand.objects.all()
-    unsettled = bounded(OrderCommandQuerySet.unsettled_lately(commands, now))
-    failed = bounded(OrderCommandQuerySet.failed_lately(commands, now))
-    hanging = bounded(OrderCommandQuerySet.hanging(commands, now))
-    tiles = [
-        Tile(
-            ngettext("command needs attention", "commands need attention", _shown(unsettled)),
-            unsettled,
-            f"{url}?state=unsettled",
-            "bad",
-        ),
-        Tile(
-            ngettext(
-                "command refused or not done, 24 h", "commands refused or not done, 24 h", _shown(failed)
-            ),
-            failed,
-            f"{url}?state=failed",
-            "warn",
-        ),
-        Tile(
-            ngettext("command without an answer", "commands without an answer", _shown(hanging)),
-            hanging,
-            f"{url}?state=hanging",
-            "warn",
-        ),
+    return [
+        Tile(words % shown(count), count, f"{url}?state={state}", tone)
+        for state, (chosen, words, tone) in _COMMAND_TILES.items()
+        if (count := bounded(chosen(OrderCommand.objects.all(), now)))
     ]
-    return [tile for tile in tiles if tile.count]
 
 
-def _shown(number: int) -> int:
+def shown(number: int) -> int:
     """Give the number that stands before the words, which have to go with it."""
     return min(number, COUNT_UP_TO)
 
 
-def bounded(rows: Any) -> int:
-    counted: int = rows.order_by()[: COUNT_UP_TO + 1].count()
-    return counted
+def bounded(rows: QuerySet[Any]) -> int:
+    return rows.order_by()[: COUNT_UP_TO + 1].count()
 
 
 def orders_url(**parameters: str) -> str:
@@ -245,7 +229,7 @@ def orders_url(**parameters: str) -> str:
 # --- stop lists and shifts -----------------------------------------------------------------------------
 
 
-def stop_list_and_shift_tiles(user: Any) -> list[Tile]:
+def stop_list_and_shift_tiles(user: User | AnonymousUser) -> list[Tile]:
     """Tell what is not to be had and who is at work, as far as the person may see either."""
     tiles = []
     if user.has_perm("organizations.view_stoplistitem"):
@@ -260,14 +244,13 @@ def stop_list_and_shift_tiles(user: Any) -> list[Tile]:
 
 def _unread_text() -> str:
     failing = StopListReading.objects.filter(failing_since__isnull=False, organization__is_active=True)
-    if not (count := bounded(failing)):
-        return ""
+    count = bounded(failing)
     words = ngettext(
         "the lists of %(count)d restaurant cannot be read",
         "the lists of %(count)d restaurants cannot be read",
         count,
     )
-    return words % {"count": count}
+    return words % {"count": count} if count else ""
 
 
 # --- the inbox ---------------------------------------------------------------------------------------------
@@ -282,59 +265,36 @@ def inbox_tiles(now: datetime, since: str) -> list[Tile]:
     if is_stuck:
         waits += ". " + _("Does a worker run?")
     strangers = WebhookEvent.objects.filter(
-        status=EventStatus.IGNORED,
-        reason=Reason.UNKNOWN_ORGANIZATION,
-        received_at__gte=now - timedelta(days=1),
+        status=EventStatus.IGNORED, reason=Reason.UNKNOWN_ORGANIZATION, received_at__gte=now - A_DAY
     )
+    of_strangers = events_url(reason=Reason.UNKNOWN_ORGANIZATION.value, received_from=since)
+    of_unknown_types = events_url(reason=Reason.UNKNOWN_TYPE.value, received_from=since)
+    dead = reverse("admin:webhooks_webhookevent_dead")
+    tone = "bad" if is_stuck else ""
     return [
-        Tile(
-            _("waiting to be applied"),
-            state.waiting,
-            events_url(status="pending"),
-            "bad" if is_stuck else "",
-            waits,
-        ),
+        Tile(_("waiting to be applied"), state.waiting, events_url(status="pending"), tone, waits),
         Tile(_("failed, will be retried"), state.failed, events_url(status="failed"), "warn"),
-        Tile(_("failed for good"), state.dead, reverse("admin:webhooks_webhookevent_dead"), "bad"),
-        Tile(
-            _("of unknown restaurants, 24 h"),
-            bounded(strangers),
-            events_url(reason=Reason.UNKNOWN_ORGANIZATION.value, received_from=since),
-            "warn",
-        ),
-        Tile(
-            _("of unknown types, 24 h"),
-            state.unknown_types,
-            events_url(reason=Reason.UNKNOWN_TYPE.value, received_from=since),
-            "warn",
-        ),
+        Tile(_("failed for good"), state.dead, dead, "bad"),
+        Tile(_("of unknown restaurants, 24 h"), bounded(strangers), of_strangers, "warn"),
+        Tile(_("of unknown types, 24 h"), state.unknown_types, of_unknown_types, "warn"),
     ]
 
 
 def wrong_clocks() -> list[str]:
     """Machines whose clocks are wrong, the worst first, each in a sentence."""
-    return [_wrong_clock(row) for row in ClockSkew.objects.current()[:RESTAURANTS_SHOWN]]
+    ahead = _("The clock of %(machine)s (%(role)s) is ahead by %(span)s.")
+    behind = _("The clock of %(machine)s (%(role)s) is behind by %(span)s.")
+    return [
+        (ahead if row.skew_s > 0 else behind)
+        % {"machine": row.host, "role": row.role, "span": span_text(timedelta(seconds=abs(row.skew_s)))}
+        for row in ClockSkew.objects.current()[:RESTAURANTS_SHOWN]
+    ]
 
 
-def _wrong_clock(row: ClockSkew) -> str:
-    words = (
-        _("The clock of %(machine)s (%(role)s) is ahead by %(span)s.")
-        if row.skew_s > 0
-        else _("The clock of %(machine)s (%(role)s) is behind by %(span)s.")
-    )
-    span = span_text(timedelta(seconds=abs(row.skew_s)))
-    return words % {"machine": row.host, "role": row.role, "span": span}
-
-
-def _a_day_ago(now: datetime) -> str:
-    """As the filter of the list of events reads it."""
-    return f"{now.astimezone(UTC) - timedelta(days=1):%Y-%m-%dT%H:%MZ}"
-
-
-def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
+def event_types(now: datetime, since: str) -> list[Row]:
     """Count the events of the last 24 hours by type, the commonest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_OF_TYPE, [now - timedelta(days=1), COUNT_UP_TO + 1, types_met()])
+        cursor.execute(_OF_TYPE, [now - A_DAY, COUNT_UP_TO + 1, types_met()])
         counts = sorted(((count, kind) for kind, count in cursor.fetchall() if count), reverse=True)
     most = max((min(count, COUNT_UP_TO) for count, _kind in counts), default=1)
     return [
@@ -353,33 +313,38 @@ def event_types(now: datetime, since: str) -> list[dict[str, Any]]:
 # --- restaurants -----------------------------------------------------------------------------------------
 
 
-def restaurants(now: datetime, open_orders: _OpenOrders | None, *, sees_events: bool) -> list[dict[str, Any]]:
+def restaurants(now: datetime, open_orders: _OpenOrders | None, *, sees_events: bool) -> list[Row]:
     silent = TerminalGroup.objects.silent(now).select_related("organization")
     rows = Organization.objects.prefetch_related(
         Prefetch("terminal_groups", queryset=silent, to_attr="silent_groups")
     )
     if not sees_events:
-        return [_restaurant(organization, now, open_orders) for organization in rows[:RESTAURANTS_SHOWN]]
+        return [_restaurant(one, one.silent_groups, now, open_orders) for one in rows[:RESTAURANTS_SHOWN]]
     configs = WebhookConfig.objects.only("pk", "organization").order_by("id")
-    rows = rows.select_related("link_health", "order_sync").annotate(last_received=last_received("iiko_id"))
-    rows = rows.prefetch_related(Prefetch("webhook_configs", queryset=configs, to_attr="configs"))
-    shown = list(rows[:RESTAURANTS_SHOWN])
-    missed = missed_orders([one.iiko_id for one in shown], since=now - timedelta(days=1), now=now)
+    heard = rows.select_related("link_health", "order_sync").annotate(last_received=last_received("iiko_id"))
+    heard = heard.prefetch_related(Prefetch("webhook_configs", queryset=configs, to_attr="configs"))
+    shown = list(heard[:RESTAURANTS_SHOWN])
+    missed = missed_orders([one.iiko_id for one in shown], since=now - A_DAY, now=now)
     return [
-        _restaurant(organization, now, open_orders)
-        | _heard(organization, now)
-        | link_row(organization, missed.get(organization.iiko_id, 0), now)
-        for organization in shown
+        _restaurant(one, one.silent_groups, now, open_orders)
+        | _heard(one, one.last_received, now)
+        | link_row(one, one.configs, missed.get(one.iiko_id, 0), now)
+        for one in shown
     ]
 
 
-def _restaurant(organization: Any, now: datetime, open_orders: _OpenOrders | None) -> dict[str, Any]:
+def _restaurant(
+    organization: Organization,
+    silent: Iterable[TerminalGroup],
+    now: datetime,
+    open_orders: _OpenOrders | None,
+) -> Row:
     ident = organization.iiko_id
-    row: dict[str, Any] = {
+    row: Row = {
         "name": organization.name,
         "url": reverse("admin:organizations_organization_change", args=[organization.pk]),
         "is_active": organization.is_active,
-        "pos": silent_pos_badges(organization.silent_groups, now) if organization.is_active else "",
+        "pos": silent_pos_badges(silent, now) if organization.is_active else "",
         "clock": f"{now.astimezone(organization.zone()):%H:%M}",
         "offset": offset_text(now, organization.zone()),
     }
@@ -393,8 +358,7 @@ def _restaurant(organization: Any, now: datetime, open_orders: _OpenOrders | Non
     return row
 
 
-def _heard(organization: Any, now: datetime) -> dict[str, Any]:
-    received = organization.last_received
+def _heard(organization: Organization, received: datetime | None, now: datetime) -> Row:
     return {
         "events_url": events_url(organization=organization.iiko_id),
         "heard": ago_text(received, now) if received else "",
