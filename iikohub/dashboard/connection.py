@@ -13,12 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from core.display import badge, span_text
+from iikohub.dashboard.tiles import Row, events_url
 from organizations.models.organization import Organization
 from webhooks.models.inbox import EventSource, WebhookConfig
 from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync
-
-Row = dict[str, object]
-"""What a template is given of one row."""
 
 WATCH_IS_FRESH = timedelta(minutes=10)
 
@@ -46,10 +44,6 @@ _STATES = {
         gettext_lazy("Nothing comes, and without an API login iiko cannot be asked why."),
     ),
 }
-
-
-def events_url(**parameters: str) -> str:
-    return f"{reverse('admin:webhooks_webhookevent_changelist')}?{urlencode(parameters)}"
 
 
 def link_row(organization: Organization, configs: Sequence[WebhookConfig], missed: int, now: datetime) -> Row:
