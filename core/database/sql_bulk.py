@@ -10,12 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection, models
 from psycopg import sql
 
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
 
 
 def _plain(value: object) -> object:

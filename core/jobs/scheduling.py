@@ -15,6 +15,7 @@ from procrastinate import exceptions
 from procrastinate.contrib.django import app
 from procrastinate.periodic import PeriodicRegistry
 from procrastinate.tasks import Task
+from procrastinate.types import JSONValue
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -60,7 +61,7 @@ def tasks_at_start() -> tuple[ScheduledTask, ...]:
     return tuple(_at_start)
 
 
-def enqueue(task: ScheduledTask, **arguments: Any) -> bool:
+def enqueue(task: ScheduledTask, **arguments: JSONValue) -> bool:
     """Queue a task; inside a transaction it is queued by the commit. Return False where one waits already."""
     try:
         task.defer(**arguments)
