@@ -23,7 +23,7 @@ from bench.__main__ import PROJECT
 from bench.bodies import ORGANIZATION_ID, Moment, body
 from bench.load import LoadResult
 from bench.processes import ProcessFailed, web
-from iikohub.embedded_postgres.cluster import BINARIES
+from iikohub.embedded_postgres.programs import BINARIES
 
 CONNECTIONS = 64
 PGBENCH_CLIENTS = 16

@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -23,19 +22,7 @@ class CannotBeFilled(Exception):
     """A full disk cannot be made on this machine; the message says why."""
 
 
-class Disk(ABC):
-    """Where the database lies; ``what`` says how the disk gets full."""
-
-    what: str
-
-    @abstractmethod
-    def fill(self) -> None: ...
-
-    @abstractmethod
-    def free(self) -> None: ...
-
-
-class SmallFileSystem(Disk):
+class SmallFileSystem:
     """A tmpfs that is shrunk to what lies on it: the next page is refused with ENOSPC."""
 
     what = "a file system of its own without a free page (ENOSPC)"
@@ -76,7 +63,7 @@ class SmallFileSystem(Disk):
             raise CannotBeFilled(done.stderr.strip().partition("\n")[0])
 
 
-class FileSizeLimit(Disk):
+class FileSizeLimit:
     """A limit on the files of the server's processes: what is written behind it is refused with EFBIG."""
 
     def __init__(self, why_not_mounted: str, server: Callable[[], Iterable[psutil.Process]]) -> None:
@@ -98,3 +85,7 @@ class FileSizeLimit(Disk):
                 continue
             except psutil.AccessDenied as error:
                 raise CannotBeFilled(f"{self.what}, and the limit is refused too") from error
+
+
+Disk = SmallFileSystem | FileSizeLimit
+"""Where the database lies; ``what`` says how the disk gets full."""

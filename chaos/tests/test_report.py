@@ -67,9 +67,9 @@ def test_clean_report_says_so_and_can_be_read_by_a_program() -> None:
     evidence = clean()
 
     report = Report(1.5, 7, 12.3, "a file system of its own", evidence, judge(evidence))
-    told = json.loads(json.dumps(report.as_json()))
+    written = json.loads(json.dumps(report.as_json()))
 
     assert str(report).splitlines()[-1] == "All holds."
-    assert told["is_clean"] is True
-    assert told["counts"]["commands confirmed"] == 5
-    assert told["statuses"] == {"GET orders": {"200": 1, "503": 1}}
+    assert written["is_clean"] is True
+    assert written["counts"]["commands confirmed"] == 5
+    assert written["statuses"] == {"GET orders": {"200": 1, "503": 1}}

@@ -25,7 +25,7 @@ from django.db.migrations.loader import MigrationLoader
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
-from iikohub.embedded_postgres.cluster import BINARIES
+from iikohub.embedded_postgres.programs import BINARIES
 from organizations.fields import EncryptedTextField
 
 Say = Callable[[str], None]
@@ -132,13 +132,7 @@ def restore(file: Path, *, replaces: bool, say: Say) -> None:
         say("Reading the backup…")
         _run([program, "--no-owner", "--no-privileges", f"--file={script}", str(file)])
         say("Bringing it in…")
-        steps = [f"--command={statement}" for statement in (EMPTY if tables else ())]
-        _run(
-            [
-                *(_program("psql"), "--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1"),
-                *("--single-transaction", *steps, f"--file={script}", f"--dbname={_target()}"),
-            ]
-        )
+        _run_script(script, first=EMPTY if tables else ())
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("ANALYZE")
@@ -252,6 +246,17 @@ def _server_version() -> int:
         return int(cursor.fetchone()[0]) // 10000
 
 
+def _run_script(script: Path, *, first: Sequence[str]) -> None:
+    """Run the statements ``first`` and then a script as one transaction."""
+    steps = [f"--command={statement}" for statement in first]
+    _run(
+        [
+            *(_program("psql"), "--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1"),
+            *("--single-transaction", *steps, f"--file={script}", f"--dbname={_target()}"),
+        ]
+    )
+
+
 def _target() -> str:
     """How to reach the database, without the password: a command line is read by everybody."""
     known = {keyword.keyword.decode() for keyword in Conninfo.get_defaults()} - {"password", "options"}
@@ -275,7 +280,7 @@ def _run(command: list[str], *, output: IO[bytes] | None = None, say: Say = lamb
             stderr=subprocess.PIPE if output else errors,
             env={**environment, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "15"},
         ) as process:
-            last_words = deque(_told(process, say), maxlen=3)
+            last_words = deque(_output_of(process, say), maxlen=3)
         code = process.returncode
         if not output:
             errors.seek(0)
@@ -286,7 +291,7 @@ def _run(command: list[str], *, output: IO[bytes] | None = None, say: Say = lamb
         return own.read().decode(errors="replace")
 
 
-def _told(process: subprocess.Popen[bytes], say: Say) -> Iterator[str]:
+def _output_of(process: subprocess.Popen[bytes], say: Say) -> Iterator[str]:
     """Yield what a program says, and tell of each table that it comes to."""
     for raw in process.stderr or ():
         line = raw.decode(errors="replace").strip()

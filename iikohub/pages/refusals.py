@@ -99,16 +99,12 @@ def _claimed_origin(request: HttpRequest, reason: str) -> str | None:
         origin = request.META.get("HTTP_ORIGIN", "")
         return "" if origin == "null" else origin
     if reason.startswith("Referer checking failed"):
-        return _origin_of(request.META.get("HTTP_REFERER", ""))
+        try:
+            parts = urlsplit(request.META.get("HTTP_REFERER", ""))
+        except ValueError:
+            return ""
+        return f"{parts.scheme}://{parts.netloc}" if parts.scheme in DEFAULT_PORTS and parts.netloc else ""
     return None
-
-
-def _origin_of(referer: str) -> str:
-    try:
-        parts = urlsplit(referer)
-    except ValueError:
-        return ""
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in DEFAULT_PORTS and parts.netloc else ""
 
 
 def _stale_form(request: HttpRequest) -> tuple[str, str, str]:

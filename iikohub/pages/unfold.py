@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -13,27 +11,19 @@ from django.utils.translation import gettext_lazy as _
 Entry = dict[str, object]
 
 
-def _sees(*models: str) -> Callable[[HttpRequest], bool]:
-    """Whether the person may look at one of ``app.model``."""
-    needed = [
-        f"{app}.{verb}_{name}"
-        for app, name in (one.split(".") for one in models)
-        for verb in ("view", "change")
-    ]
-
-    def may_see(request: HttpRequest) -> bool:
-        return any(request.user.has_perm(permission) for permission in needed)
-
-    return may_see
-
-
 def _section(title: str | Promise, *items: Entry, separator: bool = True) -> Entry:
     return {"title": title, "separator": separator, "items": items}
 
 
 def _page(title: str | Promise, icon: str, model: str) -> Entry:
-    link = reverse_lazy(f"admin:{model.replace('.', '_')}_changelist")
-    return {"title": title, "icon": icon, "link": link, "permission": _sees(model)}
+    """Lead to the list of ``app.model``, for those who may look at it."""
+    app, name = model.split(".")
+
+    def may_see(request: HttpRequest) -> bool:
+        return any(request.user.has_perm(f"{app}.{verb}_{name}") for verb in ("view", "change"))
+
+    link = reverse_lazy(f"admin:{app}_{name}_changelist")
+    return {"title": title, "icon": icon, "link": link, "permission": may_see}
 
 
 UNFOLD: Entry = {

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db.backends.postgresql import base, client
 
-from iikohub.embedded_postgres.cluster import BINARIES
+from iikohub.embedded_postgres.programs import BINARIES
 from iikohub.embedded_postgres.server import ensure_running
 
 
