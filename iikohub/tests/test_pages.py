@@ -164,7 +164,7 @@ def test_expired_form_leads_back() -> None:
     assert_is_a_page_with_a_way_back(response, 403, "The form has expired")
 
 
-def test_error_of_ours_is_told_without_details(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_ours_is_shown_without_details(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("a secret of the inside")
 
