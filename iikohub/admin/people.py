@@ -195,7 +195,7 @@ class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-a
     )
     readonly_fields = ("last_login", "date_joined")
 
-    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:  # noqa: ANN401  # nested TypedDicts
         """Only a superuser makes superusers; a password that cannot be changed is not mentioned."""
         hidden = set() if request.user.is_superuser else {"is_superuser"}
         note: str | Promise = ""

@@ -1,7 +1,5 @@
 """The hub's own addresses as the environment names them: read whole, refused in a sentence."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit

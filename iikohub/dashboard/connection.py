@@ -1,7 +1,5 @@
 """How each restaurant's webhooks come, for the overview."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 

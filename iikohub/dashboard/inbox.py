@@ -1,7 +1,5 @@
 """The inbox, for the overview: what waits, what failed, what comes. Beside it: machines with wrong clocks."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from django.db import connection

@@ -1,7 +1,5 @@
 """Open orders and the commands that want a look, for the overview."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser, User

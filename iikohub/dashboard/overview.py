@@ -3,8 +3,6 @@
 Cheap however much is stored: counts stop at a limit, and each is answered by an index.
 """
 
-from __future__ import annotations
-
 from datetime import UTC
 
 from django.conf import settings

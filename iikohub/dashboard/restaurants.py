@@ -1,7 +1,5 @@
 """The table of restaurants of the overview."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import UTC, datetime
 

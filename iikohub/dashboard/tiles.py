@@ -1,7 +1,5 @@
 """What the parts of the overview share: tiles, numbers that stop at a limit, addresses of lists."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import timedelta
 

@@ -6,8 +6,6 @@ takes any living process with the old id for the server, abandons crash recovery
 cannot put a socket into a path with a space.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

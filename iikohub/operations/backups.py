@@ -4,8 +4,6 @@ The programs are those that came with the embedded server, or for a server of yo
 ``PATH`` where they are not older than it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

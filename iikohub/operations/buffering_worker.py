@@ -10,8 +10,6 @@ What a slow client holds is a place among ``worker_connections`` and memory. Bot
 that has waited longest goes first.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import io

@@ -1,7 +1,5 @@
 """The metrics that are read from the database at every scrape."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import datetime
 

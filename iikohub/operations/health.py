@@ -1,7 +1,5 @@
 """For the machine that watches the hub: is it up, can it work, how is it doing."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -1,7 +1,5 @@
 """One line per happening: a dotted name and fields; people read it on a terminal, machines as JSON."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """Pages for requests that no view answers: 400, the check of forms (403), 503 without the database."""
 
-from __future__ import annotations
-
 import sys
 from urllib.parse import urlsplit
 

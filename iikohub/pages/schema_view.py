@@ -1,7 +1,5 @@
 """``/api/schema/``: made once by each process for each language and format, then served as bytes."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import threading

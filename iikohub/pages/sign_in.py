@@ -1,7 +1,5 @@
 """Signing in with a password: few checks at once, and a lock after wrong ones (django-axes)."""
 
-from __future__ import annotations
-
 import threading
 from datetime import timedelta
 

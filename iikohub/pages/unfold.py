@@ -1,7 +1,5 @@
 """How the admin looks and what its sidebar holds (the ``UNFOLD`` setting)."""
 
-from __future__ import annotations
-
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy

@@ -1,7 +1,5 @@
 """Django's PostgreSQL backend on the embedded server, which the first connection starts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

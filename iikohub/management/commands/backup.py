@@ -1,7 +1,5 @@
 """``manage.py backup FILE``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from django.conf import settings

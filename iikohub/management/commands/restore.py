@@ -1,7 +1,5 @@
 """``manage.py restore FILE``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
