@@ -102,7 +102,7 @@ def test_client_repeats_a_request_under_one_key_until_it_is_answered(monkeypatch
         (requests.JSONDecodeError("?", "{", 1), ["orders: an answer that makes no sense, JSONDecodeError("]),
     ],
 )
-def test_client_tells_an_answer_that_makes_no_sense_from_none(
+def test_answer_that_makes_no_sense_is_not_taken_for_none(
     monkeypatch: pytest.MonkeyPatch, error: Exception, reported: list[str]
 ) -> None:
     client = Load(cast("Installation", SimpleNamespace(url=HUB, key="secret")), seed=1)

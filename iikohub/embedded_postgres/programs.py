@@ -94,7 +94,7 @@ def admit_account(owned: Path) -> None:
 
 
 def _open_to_pass(folder: Path) -> bool:
-    """Let everybody pass through ``folder`` without listing it; tell whether that was a change."""
+    """Let everybody pass through ``folder`` without listing it; return whether that was a change."""
     mode = folder.stat().st_mode
     if mode & stat.S_IXOTH:
         return False

@@ -173,7 +173,7 @@ def _refuse_later_version(program: str, file: Path) -> None:
     rows = _run([program, "--data-only", "--table=django_migrations", "--file=-", str(file)])
     applied = re.findall(r"^\d+\t(\w+)\t(\w+)\t", rows, flags=re.MULTILINE)
     if not applied:
-        raise BackupError(f"{file} is no backup of a hub: it tells of no migrations.")
+        raise BackupError(f"{file} is no backup of a hub: it lists no migrations.")
     loader = MigrationLoader(None)
     known_apps = {app for app, _name in loader.disk_migrations}
     known = set(loader.disk_migrations).union(*(one.replaces for one in loader.disk_migrations.values()))
@@ -290,7 +290,7 @@ def _run(command: list[str], *, output: IO[bytes] | None = None, say: Say = lamb
 
 
 def _output_of(process: subprocess.Popen[bytes], say: Say) -> Iterator[str]:
-    """Yield what a program says, and tell of each table that it comes to."""
+    """Yield what a program writes, and report each table that it comes to."""
     for raw in process.stderr or ():
         line = raw.decode(errors="replace").strip()
         if table := re.search(r'dumping contents of table "?([\w.]+)', line):

@@ -101,7 +101,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
                 self.flush()
         except RecursionError:
             raise
-        except Exception:  # noqa: BLE001  # as every handler: logging tells of it and the caller goes on
+        except Exception:  # noqa: BLE001  # as every handler: logging reports it and the caller goes on
             self.handleError(record)
 
     def flush(self) -> None:
@@ -129,7 +129,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
             try:
                 self.flush()
             except (OSError, ValueError):
-                # Nobody reads any more; the next line that does not wait tells of it as logging does.
+                # Nobody reads any more; the next line that does not wait reports it as logging does.
                 continue
 
 

@@ -88,7 +88,7 @@ def test_state_is_for_those_who_may_see_events(restaurant: Organization, client:
     assert "webhooks do not arrive" not in in_english(client)
 
 
-def test_metrics_tell_state_silence_and_what_was_missed(restaurant: Organization, client: Client) -> None:
+def test_metrics_show_state_silence_and_what_was_missed(restaurant: Organization, client: Client) -> None:
     health(restaurant, LinkState.OFFLINE_POS)
     missed_order(restaurant, client)
 

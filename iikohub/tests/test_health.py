@@ -36,7 +36,7 @@ def unreachable(error: Exception) -> Any:
 
 
 @pytest.mark.parametrize("url", ["/healthz", "/healthz/"])
-def test_healthz_asks_nothing_of_the_database(client: Client, url: str) -> None:
+def test_healthz_needs_nothing_of_the_database(client: Client, url: str) -> None:
     response = client.get(url)  # no database in this test: a query would fail it
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
@@ -251,7 +251,7 @@ def metrics(client: Client) -> dict[str, float]:
 
 
 @pytest.mark.django_db
-def test_metrics_tell_the_state_of_the_inbox(client: Client) -> None:
+def test_metrics_show_the_state_of_the_inbox(client: Client) -> None:
     make_organization()
     post(client, [cloud_event(order_id=f"o{at}", order=None) for at in range(6)])
     pks = [event.pk for event in inbox()]
@@ -313,7 +313,7 @@ def test_metrics_count_what_comes_in_and_how_it_ends(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_metrics_without_database_tell_what_the_process_knows(client: Client) -> None:
+def test_metrics_without_database_show_what_the_process_knows(client: Client) -> None:
     assert metrics(client)["iikohub_database_up"] == 1
 
     with unreachable(OperationalError("no")):

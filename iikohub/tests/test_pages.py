@@ -190,7 +190,7 @@ def test_page_says_that_the_database_is_away(client: Client) -> None:
     assert "secret" not in response.content.decode()
 
 
-def test_pages_of_errors_take_no_address_from_the_asker(client: Client) -> None:
+def test_pages_of_errors_take_no_address_from_the_request(client: Client) -> None:
     response = client.get("/nowhere/<script>alert(1)</script>", headers=ENGLISH)
 
     assert response.status_code == 404
