@@ -1,7 +1,5 @@
 """``python -m chaos``: a whole hub under load while everything that can break breaks; then it is judged."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """What must hold after a run, each as a function of the evidence that returns the breaches it sees."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal

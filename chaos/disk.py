@@ -1,7 +1,5 @@
 """A disk that can be full: a small file system of our own, else a limit on the size of files."""
 
-from __future__ import annotations
-
 import os
 import resource
 import subprocess

@@ -1,7 +1,5 @@
 """What is known after a run, from both sides: what iiko has and did, what the hub has and showed."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from typing import Any

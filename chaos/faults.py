@@ -1,7 +1,5 @@
 """What goes wrong: a table of faults, each with how it begins, how it ends and how long it lasts."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time

@@ -1,7 +1,5 @@
 """The hub under trial with everything it needs: a database and the way to it, web, workers, the sandbox."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -3,8 +3,6 @@
 A client repeats a request under its key until it is answered, as the documentation says.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable
@@ -187,7 +185,7 @@ class Load:
 
 
 def find_wallets(iiko: SandboxControl, random: Random) -> list[Wallet]:
-    """Choose wallets of points and money of guests, from the customers that iiko tells of."""
+    """Choose wallets of points and money of guests, from the customers of iiko's orders."""
     phones = {
         (order["organizationId"], order["order"]["phone"])
         for order in iiko.orders()

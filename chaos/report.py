@@ -1,7 +1,5 @@
 """What a run came to, readable in a minute: what each fault cost, what people saw, what was breached."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass

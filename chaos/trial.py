@@ -1,7 +1,5 @@
 """One run: load goes on while faults come and go; then all is repaired, settles and is compared."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -114,7 +112,7 @@ class Trial:
         try:
             wait_for(happened, what, seconds=_SETTLE_S)
         except ProcessFailed as late:
-            self.say(str(late))  # the checks tell what is missing
+            self.say(str(late))  # the checks show what is missing
 
     def _is_iiko_quiet(self) -> bool:
         state = self.hub.iiko.state()

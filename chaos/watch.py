@@ -1,7 +1,5 @@
 """What people and programs are shown meanwhile: pages and answers, asked for again and again."""
 
-from __future__ import annotations
-
 import re
 import threading
 import time

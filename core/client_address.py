@@ -1,7 +1,5 @@
 """The address of a client, which the sender cannot forge."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Mapping
 

@@ -3,8 +3,6 @@
 In the log a field of such a kind is masked unless it is known to be harmless, also one that is not listed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import TypeVar, cast

@@ -5,8 +5,6 @@ between us and each child, so that a ``kill -9`` of ours would leave all of them
 fails on a Ctrl-C that comes while they start.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import queue

@@ -4,8 +4,6 @@
 than everything else together. ``json_populate_recordset`` takes types from the table itself.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -4,8 +4,6 @@ Tasks stand in ``tasks.py`` of each app, take primary keys only and call one use
 twice: another worker starts again what a dying one left half done.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any
