@@ -14,8 +14,6 @@ from django.utils.translation import get_language
 
 M = TypeVar("M", bound=Model)
 
-Cells = Sequence[object]
-
 _CHUNK = 1000
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -29,12 +27,16 @@ class _Echo:
         return text
 
 
-def csv_response(name: str, header: Cells, rows: Iterable[Cells]) -> StreamingHttpResponse:
+def csv_response(
+    name: str, header: Sequence[object], rows: Iterable[Sequence[object]]
+) -> StreamingHttpResponse:
     """Answer with rows for a program: commas, UTF-8, values as they are, nothing put before any text."""
     return _respond(name, _lines(chain([header], rows), delimiter=","))
 
 
-def sheet_response(name: str, header: Cells, rows: Iterable[Cells]) -> StreamingHttpResponse:
+def sheet_response(
+    name: str, header: Sequence[object], rows: Iterable[Sequence[object]]
+) -> StreamingHttpResponse:
     """Answer with rows for a person's spreadsheet.
 
     Excel knows UTF-8 by its mark, and expects semicolons where the comma divides whole from fraction. A
@@ -58,7 +60,7 @@ def in_chunks(rows: QuerySet[M]) -> Iterator[M]:
         yield from (found[pk] for pk in pks if pk in found)
 
 
-def _lines(rows: Iterable[Cells], *, delimiter: str) -> Iterator[str]:
+def _lines(rows: Iterable[Sequence[object]], *, delimiter: str) -> Iterator[str]:
     writer = csv.writer(_Echo(), delimiter=delimiter)
     return (writer.writerow(row) for row in rows)  # it returns what write() does
 
