@@ -126,7 +126,7 @@ class MomentRangeFilter(ListFilter):
         yield {"form": self.form_class(name=self.name, data=data)}
 
     def _shown(self, end: str) -> str:
-        """What the browser's field can show."""
+        """Return what the browser's field can show."""
         try:
             since, until = read_moment(self.texts.get(end, ""), UTC)
         except ValueError:
@@ -186,7 +186,7 @@ def moment_range_filter(
 
 
 def clocks_for(request: HttpRequest) -> dict[tzinfo, list[str]]:
-    """The clocks of a list's rows, each with the restaurants that run on it; UTC is for rows of none.
+    """List the time zones of a list's rows, each with its restaurants; UTC is for rows of none.
 
     One clock alone counts for all rows.
     """

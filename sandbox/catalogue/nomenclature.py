@@ -52,7 +52,7 @@ def _modifier_groups(menu: Menu) -> list[ModifierGroup]:
 
 
 def _groups(menu: Menu) -> list[Json]:
-    """The sections of the menu, and the groups of modifiers, which are no sections."""
+    """List the sections of the menu, and the groups of modifiers, which are no sections."""
     parts = [(named(each), False) for each in menu.sections]
     parts += [(named(each), True) for each in _modifier_groups(menu)]
     return [

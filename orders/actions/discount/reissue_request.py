@@ -177,7 +177,7 @@ def _entries(organization_id: str, kind: DictionaryKind) -> dict[str, Dictionary
 def _kept_discounts(
     wire: JsonObject, params: Mapping[str, Any], organization_id: str
 ) -> list[dict[str, Any]]:
-    """The discounts of other types; one of the requested type is replaced."""
+    """Return the discounts of other types; one of the requested type is replaced."""
     known = _entries(organization_id, DictionaryKind.DISCOUNT)
     kept = []
     for told in wire.get("discounts") or []:
