@@ -63,9 +63,6 @@ class Body:
             self.refuse(f"{key}: {len(value)} characters, at most {most} are allowed")
         return self.put(key, value)
 
-    def texts(self, key: str, values: Iterable[str] | None) -> Self:
-        return self.put(key, None if values is None else [str(value) for value in values])
-
     def utc(self, key: str, moment: datetime | None) -> Self:
         return self.local(key, moment, UTC)
 

@@ -9,7 +9,6 @@ from iiko_client.endpoints.base import AnswerReader, Body, OperationGroup, membe
 from iiko_client.endpoints.registry import Operation
 from iiko_client.json_reader import BadValue, Reader
 from iiko_client.models.dictionaries import (
-    Awakened,
     CancelCause,
     CourierInfo,
     DiscountType,
@@ -40,28 +39,17 @@ from iiko_client.models.statuses import (
 class Dictionaries(OperationGroup):
     """Reads what changes rarely in a restaurant, and its stop lists."""
 
-    def organizations(
-        self,
-        *,
-        organization_ids: Iterable[str] | None = None,
-        with_details: bool = True,
-        include_disabled: bool = False,
-    ) -> tuple[OrganizationInfo, ...]:
-        """Return the restaurants of the login; None asks for all of them."""
-        body = Body(registry.ORGANIZATIONS).idents("organizationIds", organization_ids)
-        body.put("returnAdditionalInfo", with_details).put("includeDisabled", include_disabled)
-        reading = self._call(body)
+    def organizations(self) -> tuple[OrganizationInfo, ...]:
+        """Return all restaurants of the login."""
+        body = Body(registry.ORGANIZATIONS).put("returnAdditionalInfo", True)
+        reading = self._call(body.put("includeDisabled", False))
         return reading.done(reading.list_of(_organization, "organizations"))
 
-    def terminal_groups(
-        self, *, organization_ids: Iterable[str], include_disabled: bool = False
-    ) -> tuple[TerminalGroupInfo, ...]:
-        """Return the terminal groups, sleeping ones marked.
-
-        Those not granted to the login come only with ``include_disabled`` (docs/iiko.md#hidden-rows).
-        """
+    def terminal_groups(self, *, organization_ids: Iterable[str]) -> tuple[TerminalGroupInfo, ...]:
+        """Return the terminal groups, sleeping ones marked."""
         body = Body(registry.TERMINAL_GROUPS).idents("organizationIds", organization_ids)
-        reading = self._call(body.put("includeDisabled", include_disabled))
+        # True would bring those that are not granted to the login, too (docs/iiko.md#hidden-rows).
+        reading = self._call(body.put("includeDisabled", False))
         awake = reading.grouped(_terminal_group, "terminalGroups")
         asleep: tuple[TerminalGroupInfo, ...] = ()
         if reading.reader.wire.get("terminalGroupsInSleep") is not None:
@@ -75,17 +63,6 @@ class Dictionaries(OperationGroup):
         body = Body(registry.TERMINAL_GROUPS_ALIVE).idents("organizationIds", organization_ids)
         reading = self._call(body.idents("terminalGroupIds", terminal_group_ids))
         return reading.done(reading.list_of(_alive, "isAliveStatus"))
-
-    def awaken_terminal_groups(
-        self, *, organization_ids: Iterable[str], terminal_group_ids: Iterable[str]
-    ) -> Awakened:
-        """Wake terminal groups that sleep for lack of activity; a repeat does no harm."""
-        body = Body(registry.TERMINAL_GROUPS_AWAKE).idents("organizationIds", organization_ids)
-        reading = self._call(body.idents("terminalGroupIds", terminal_group_ids))
-        wire = reading.reader
-        return reading.done(
-            Awakened(awake=_ids(wire, "successfullyProcessed"), failed=_ids(wire, "failedProcessed"))
-        )
 
     def couriers(self, *, organization_ids: Iterable[str]) -> tuple[CourierInfo, ...]:
         reading = self._of(registry.COURIERS, organization_ids)

@@ -19,12 +19,10 @@ from iiko_client.models.loyalty import (
     Program,
     Transaction,
     TransactionPage,
-    TransactionsSince,
     Wallet,
 )
 
 LARGEST_PAGE = 1000  # a guess: the schema says only that more than the server's maximum is ignored
-_INT64 = 2**63 - 1
 
 
 class Loyalty(OperationGroup):
@@ -56,9 +54,9 @@ class Loyalty(OperationGroup):
         guest_id = reading.need("id", Reader.ident)
         return reading.done(_guest(reading.reader, guest_id))
 
-    def programs(self, *, organization_id: str, without_campaigns: bool = True) -> tuple[Program, ...]:
+    def programs(self, *, organization_id: str) -> tuple[Program, ...]:
         body = Body(registry.PROGRAMS).ident("organizationId", organization_id)
-        reading = self._call(body.put("withoutMarketingCampaigns", without_campaigns))
+        reading = self._call(body.put("withoutMarketingCampaigns", True))
         # A capital P in the schema and in the answers seen (docs/iiko.md#kinds-of-wallets).
         return reading.done(reading.list_of(_program, "Programs", "programs"))
 
@@ -120,29 +118,6 @@ class Loyalty(OperationGroup):
                 transactions=reading.list_of(_transaction, "transactions"),
                 page_number=reading.reader.read("pageNumber", Reader.integer),
                 page_size=reading.reader.read("pageSize", Reader.integer),
-            )
-        )
-
-    def transactions_by_revision(
-        self,
-        *,
-        organization_id: str,
-        customer_id: str,
-        revision: int | None = None,
-        last_transaction_id: str | None = None,
-        page_size: int = 100,
-    ) -> TransactionsSince:
-        """Return a customer's movements since a revision; ``last_transaction_id`` is itself left out."""
-        body = _of_customer(registry.TRANSACTIONS_BY_REVISION, organization_id, customer_id)
-        if last_transaction_id is not None and revision is None:
-            body.refuse("lastTransactionId needs a revision beside it")
-        body.whole("revision", revision, least=0, most=_INT64).ident("lastTransactionId", last_transaction_id)
-        reading = self._call(body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE))
-        return reading.done(
-            TransactionsSince(
-                transactions=reading.list_of(_transaction, "transactions"),
-                last_revision=reading.reader.read("lastRevision", Reader.integer),
-                last_transaction_id=reading.reader.read("lastTransactionId", Reader.ident),
             )
         )
 

@@ -85,7 +85,6 @@ _ORGANIZATION_SETTINGS = "Organizations: settings"
 _STATUS = "Order status: changing"
 _PAYMENTS = "Order payments: changing"
 _DRIVER = "Order driver: changing"
-_CHANGING = "Orders: changing"
 _RECEIVING = "Orders: receiving"
 _WALLETS = "Loyalty: wallets"
 _GUESTS = "Guests: info"
@@ -98,7 +97,6 @@ NO_SUCH_CUSTOMER = ("Validation_IncorrectPhone", "Transport_WrongCustomerNumber"
 ORGANIZATIONS = _read("organizations", _DICTIONARIES)
 TERMINAL_GROUPS = _read("terminal_groups", _DICTIONARIES)
 TERMINAL_GROUPS_ALIVE = _read("terminal_groups/is_alive", "POS: availability")
-TERMINAL_GROUPS_AWAKE = _write("terminal_groups/awake", _ORGANIZATION_SETTINGS)
 COURIERS = _read("employees/couriers", "Drivers: dictionaries")
 CANCEL_CAUSES = _read("cancel_causes", _DICTIONARIES)
 REMOVAL_TYPES = _read("removal_types", _DICTIONARIES)
@@ -125,13 +123,10 @@ UPDATE_STATUS = _command("deliveries/update_order_delivery_status", _STATUS)
 CHANGE_DRIVER = _command("deliveries/change_driver_info", _DRIVER)
 UPDATE_COURIER = _command("deliveries/update_order_courier", _DRIVER)
 CHANGE_PAYMENTS = _command("deliveries/change_payments", _PAYMENTS)
-ADD_PAYMENTS = _command("deliveries/add_payments", _PAYMENTS)
 CANCEL = _command("deliveries/cancel", _STATUS)
 CLOSE = _command("deliveries/close", _STATUS)
 CONFIRM = _command("deliveries/confirm", _STATUS)
 CANCEL_CONFIRMATION = _command("deliveries/cancel_confirmation", _STATUS)
-CHANGE_COMMENT = _command("deliveries/change_comment", _CHANGING)
-UPDATE_PROBLEM = _command("deliveries/update_order_problem", _STATUS)
 CREATE_DELIVERY = _command("deliveries/create", "Orders: creating")
 
 CUSTOMER_INFO = _read("loyalty/iiko/customer/info", _GUESTS, refusals=NO_SUCH_CUSTOMER)
@@ -141,7 +136,6 @@ CHARGEOFF = _of_wallet("loyalty/iiko/customer/wallet/chargeoff", "customerId", "
 HOLD = _of_wallet("loyalty/iiko/customer/wallet/hold", "customerId", "walletId", may_be_empty=False)
 CANCEL_HOLD = _of_wallet("loyalty/iiko/customer/wallet/cancel_hold", "transactionId")
 TRANSACTIONS_BY_DATE = _read("loyalty/iiko/customer/transactions/by_date", _GUESTS)
-TRANSACTIONS_BY_REVISION = _read("loyalty/iiko/customer/transactions/by_revision", _GUESTS)
 
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation for operation in list(globals().values()) if isinstance(operation, Operation)

@@ -53,14 +53,6 @@ class TerminalGroupAlive:
 
 
 @dataclass(frozen=True, slots=True)
-class Awakened:
-    """Which terminal groups woke up and which did not."""
-
-    awake: tuple[str, ...]
-    failed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class CourierInfo:
     id: str
     organization_id: str

@@ -94,12 +94,3 @@ class TransactionPage:
     transactions: tuple[Transaction, ...]
     page_number: int | None
     page_size: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class TransactionsSince:
-    """Pass both cursors to the next request; they stay as they were where nothing came."""
-
-    transactions: tuple[Transaction, ...]
-    last_revision: int | None
-    last_transaction_id: str | None

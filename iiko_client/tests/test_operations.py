@@ -23,7 +23,6 @@ from iiko_client.models.commands import (
     VendorCommandState,
 )
 from iiko_client.models.dictionaries import (
-    Awakened,
     CancelCause,
     CourierInfo,
     DiscountType,
@@ -47,7 +46,6 @@ from iiko_client.models.loyalty import (
     Program,
     Transaction,
     TransactionPage,
-    TransactionsSince,
     Wallet,
 )
 from iiko_client.models.payments import Payment, PaymentKind
@@ -70,7 +68,7 @@ def uid(number: int) -> str:
 
 
 ORG, ORDER, GROUP, CAUSE, TYPE = uid(1), uid(2), uid(3), uid(4), uid(5)
-COURIER, USER, GUEST, WALLET, MOVE = uid(6), uid(7), uid(8), uid(9), uid(10)
+COURIER, GUEST, WALLET, MOVE = uid(6), uid(8), uid(9), uid(10)
 MOSCOW = timezone(timedelta(hours=3))
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 ORDER_INFO = {
@@ -274,8 +272,8 @@ DICTIONARIES = (
     ),
     Case(
         "terminal_groups",
-        lambda client: client.terminal_groups(organization_ids=[ORG], include_disabled=True),
-        {"organizationIds": [ORG], "includeDisabled": True},
+        lambda client: client.terminal_groups(organization_ids=[ORG]),
+        {"organizationIds": [ORG], "includeDisabled": False},
         QUEUED
         | {
             "terminalGroups": of([TERMINAL_GROUP | {"posVersion": "9.2"}]),
@@ -292,13 +290,6 @@ DICTIONARIES = (
         {"organizationIds": [ORG], "terminalGroupIds": [GROUP]},
         QUEUED | {"isAliveStatus": [{"isAlive": False, "terminalGroupId": GROUP, "organizationId": ORG}]},
         (TerminalGroupAlive(GROUP, ORG, is_alive=False),),
-    ),
-    Case(
-        "terminal_groups/awake",
-        lambda client: client.awaken_terminal_groups(organization_ids=[ORG], terminal_group_ids=[GROUP]),
-        {"organizationIds": [ORG], "terminalGroupIds": [GROUP]},
-        {"successfullyProcessed": [GROUP], "failedProcessed": None},
-        Awakened(awake=(GROUP,), failed=()),
     ),
     Case(
         "employees/couriers",
@@ -530,8 +521,8 @@ SETTINGS = (
 RETRIEVAL = (
     Case(
         "deliveries/by_id",
-        lambda client: client.orders_by_id(organization_id=ORG, order_ids=[ORDER], external_data_keys=["k"]),
-        {"organizationId": ORG, "orderIds": [ORDER], "returnExternalDataKeys": ["k"]},
+        lambda client: client.orders_by_id(organization_id=ORG, order_ids=[ORDER]),
+        {"organizationId": ORG, "orderIds": [ORDER]},
         QUEUED | {"orders": [ORDER_INFO]},
         OrdersById((ORDER_INFO,)),
     ),
@@ -550,17 +541,11 @@ RETRIEVAL = (
             since=NOON,
             until=NOON + timedelta(hours=2),
             zone=MOSCOW,
-            statuses=[DeliveryStatus.ON_WAY],
-            courier_ids=[COURIER],
-            source_keys=["shop"],
         ),
         {
             "organizationIds": [ORG],
             "deliveryDateFrom": "2026-11-23 15:00:00.123",
             "deliveryDateTo": "2026-11-23 17:00:00.123",
-            "statuses": ["OnWay"],
-            "courierIds": [COURIER],
-            "sourceKeys": ["shop"],
         },
         QUEUED | {"maxRevision": 9, "ordersByOrganizations": []},
         OrdersPage(9, {}),
@@ -604,13 +589,6 @@ COMMANDS = (
         Accepted(CORRELATION),
     ),
     Case(
-        "deliveries/add_payments",
-        to_order("add_payments", payments=PAYMENTS),
-        ORDER_IDS | {"payments": PAYMENTS_WIRE},
-        QUEUED,
-        Accepted(CORRELATION),
-    ),
-    Case(
         "deliveries/cancel",
         to_order(
             "cancel",
@@ -618,7 +596,6 @@ COMMANDS = (
             comment="Гость отказался",
             removal_type_id=TYPE,
             removal_comment="Порча",
-            write_off_user_id=USER,
             moved_order_id=uid(13),
         ),
         ORDER_IDS
@@ -628,7 +605,6 @@ COMMANDS = (
             "cancelComment": "Гость отказался",
             "removalTypeId": TYPE,
             "removalComment": "Порча",
-            "userIdForWriteoff": USER,
         },
         QUEUED,
         Accepted(CORRELATION),
@@ -643,31 +619,15 @@ COMMANDS = (
         Accepted(CORRELATION),
     ),
     Case(
-        "deliveries/change_comment",
-        to_order("change_comment", comment="Домофон 7"),
-        ORDER_IDS | {"comment": "Домофон 7"},
-        QUEUED,
-        Accepted(CORRELATION),
-    ),
-    Case(
-        "deliveries/update_order_problem",
-        to_order("update_problem", problem=None),
-        ORDER_IDS | {"hasProblem": False, "problem": None},
-        QUEUED,
-        Accepted(CORRELATION),
-    ),
-    Case(
         "deliveries/create",
         lambda client: client.create_delivery(
             organization_id=ORG,
             order=NEW_ORDER,
             terminal_group_id=GROUP,
-            settings={"transportToFrontTimeout": 8},
         ),
         {
             "organizationId": ORG,
             "terminalGroupId": GROUP,
-            "createOrderSettings": {"transportToFrontTimeout": 8},
             "order": NEW_ORDER
             | {"items": [{"type": "Product", "productId": uid(20), "price": 199.9, "amount": 0.5}]},
         },
@@ -761,21 +721,6 @@ LOYALTY = (
         },
         {"transactions": [MOVEMENT], "pageNumber": 2, "pageSize": 50},
         TransactionPage((MOVED,), 2, 50),
-    ),
-    Case(
-        "loyalty/iiko/customer/transactions/by_revision",
-        lambda client: client.transactions_by_revision(
-            organization_id=ORG, customer_id=GUEST, revision=69, last_transaction_id=uid(17)
-        ),
-        {
-            "organizationId": ORG,
-            "customerId": GUEST,
-            "revision": 69,
-            "lastTransactionId": uid(17),
-            "pageSize": 100,
-        },
-        {"transactions": [MOVEMENT], "lastRevision": 70, "lastTransactionId": MOVE, "pageSize": 100},
-        TransactionsSince((MOVED,), 70, MOVE),
     ),
 )
 

@@ -53,16 +53,13 @@ REFUSED: dict[str, tuple[Callable[[IikoClient], Any], str]] = {
     ),
     "201 ids": (by_id(order_ids=[ORDER] * 201), "orderIds: 201 ids, at most 200"),
     "no ids": (by_id(order_ids=[]), "orderIds is empty"),
-    "no way": (by_id(), "either orderIds or posOrderIds"),
-    "two ways": (by_id(order_ids=[ORDER], pos_order_ids=[ORDER]), "either orderIds or posOrderIds"),
     "no organization": (lambda client: client.couriers(organization_ids=[]), "organizationIds is empty"),
     "status of cooking": (
         to_order("update_delivery_status", status=DeliveryStatus.COOKING_STARTED, zone=UTC),
         "deliveryStatus: CookingStarted is not one of",
     ),
     "removal comment": (to_order("cancel", removal_comment="я" * 256), "removalComment: 256 characters"),
-    "comment": (to_order("change_comment", comment="я" * 256), "comment: 256 characters"),
-    "problem": (to_order("update_problem", problem="я" * 1001), "problem: 1001 characters"),
+    "comment": (to_order("cancel", comment="я" * 256), "cancelComment: 256 characters"),
     "sum": (to_order("change_payments", payments=TOO_MUCH), "sum: 10000000000.01 is not between"),
     "nothing to add": (top_up("0"), "sum must be above zero"),
     "less than nothing": (top_up("-1"), "sum must be above zero"),
@@ -89,12 +86,6 @@ REFUSED: dict[str, tuple[Callable[[IikoClient], Any], str]] = {
     "negative revision": (
         lambda client: client.orders_by_revision(organization_ids=[ORG], after_revision=-1),
         "startRevision: -1",
-    ),
-    "transaction without revision": (
-        lambda client: client.transactions_by_revision(
-            organization_id=ORG, customer_id=ORDER, last_transaction_id=ORDER
-        ),
-        "needs a revision",
     ),
 }
 
