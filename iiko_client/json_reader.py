@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
@@ -140,10 +140,12 @@ def plain(value: Any) -> Any:
 class Reader:
     """One JSON object being read; ``issues`` collects what could not be read, with its path."""
 
-    def __init__(self, wire: JsonObject, *, zone: tzinfo, issues: list[str], path: str = "") -> None:
+    def __init__(
+        self, wire: JsonObject, *, zone: tzinfo = UTC, issues: list[str] | None = None, path: str = ""
+    ) -> None:
         self.wire = wire
         self.zone = zone
-        self.issues = issues
+        self.issues: list[str] = [] if issues is None else issues
         self.path = path
 
     def has(self, key: str) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from iiko_client.endpoints import registry
-from iiko_client.endpoints.base import Body, OperationGroup
+from iiko_client.endpoints.base import AnswerReader, Body, OperationGroup
 from iiko_client.endpoints.registry import Operation
 from iiko_client.json_reader import JsonObject, Reader
 from iiko_client.models.commands import Accepted, CreatedDelivery
@@ -125,13 +125,15 @@ class Deliveries(OperationGroup):
         """
         body = Body(registry.CREATE_DELIVERY).ident("organizationId", organization_id)
         body.ident("order.id", order.get("id") or "").wire.pop("order.id")
-        reading = self._call(body.ident("terminalGroupId", terminal_group_id).put("order", dict(order)))
-        info = reading.need("orderInfo", Reader.child).wire
-        return CreatedDelivery(reading.correlation_id(), info)
+        return self._ask(body.ident("terminalGroupId", terminal_group_id).put("order", dict(order)), _created)
 
     def _command(self, body: Body) -> Accepted:
-        reading = self._call(body)
-        return Accepted(reading.correlation_id())
+        return self._ask(body, AnswerReader.accepted)
+
+
+def _created(answer: AnswerReader) -> CreatedDelivery:
+    info = answer.need("orderInfo", Reader.child).wire
+    return CreatedDelivery(answer.correlation_id(), info)
 
 
 def _of_order(operation: Operation, organization_id: str, order_id: str) -> Body:

@@ -20,8 +20,8 @@ class Retrieval(OperationGroup):
     def orders_by_id(self, *, organization_id: str, order_ids: Iterable[str]) -> OrdersById:
         """Return up to 200 orders by the cloud's ids."""
         body = Body(registry.ORDERS_BY_ID).ident("organizationId", organization_id)
-        reading = self._call(body.idents("orderIds", order_ids, most=MOST_IDS))
-        return reading.done(OrdersById(reading.list_of(_as_received, "orders")))
+        body.idents("orderIds", order_ids, most=MOST_IDS)
+        return self._ask(body, lambda answer: OrdersById(answer.list_of(_as_received, "orders")))
 
     def orders_by_revision(self, *, organization_ids: Iterable[str], after_revision: int) -> OrdersPage:
         """Return what changed after a revision.
@@ -30,7 +30,7 @@ class Retrieval(OperationGroup):
             IikoRevisionTooOld: it is more than 3 hours back.
         """
         body = Body(registry.ORDERS_BY_REVISION).idents("organizationIds", organization_ids)
-        return _page(self._call(body.whole("startRevision", after_revision, least=0, most=2**63 - 1)))
+        return self._ask(body.whole("startRevision", after_revision, least=0, most=2**63 - 1), _page)
 
     def orders_by_date(
         self, *, organization_ids: Iterable[str], since: datetime, until: datetime | None, zone: tzinfo
@@ -44,14 +44,14 @@ class Retrieval(OperationGroup):
         if until is not None and until < since:
             body.refuse("the window ends before it begins")
         body.local("deliveryDateFrom", since, zone).local("deliveryDateTo", until, zone)
-        return _page(self._call(body))
+        return self._ask(body, _page)
 
 
 def _page(reading: AnswerReader) -> OrdersPage:
     orders: dict[str, tuple[JsonObject, ...]] = {}
     for organization_id, found in reading.list_of(_group, "ordersByOrganizations"):
         orders[organization_id] = orders.get(organization_id, ()) + found
-    return reading.done(OrdersPage(reading.need("maxRevision", Reader.integer), orders))
+    return OrdersPage(reading.need("maxRevision", Reader.integer), orders)
 
 
 def _group(group: Reader) -> tuple[str, tuple[JsonObject, ...]]:

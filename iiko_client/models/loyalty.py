@@ -5,86 +5,94 @@ Balances and sums are exact decimals as iiko keeps them: points of a programme n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NewType
 
+from iiko_client.json_reader import Reader
+from iiko_client.records import column, essential, flag, many, text, wire
+
 Points = NewType("Points", Decimal)
 """An amount in a wallet: money of a deposit, or points of a bonus programme."""
+
+
+def points(reader: Reader, key: str) -> Points | None:
+    value = reader.decimal(key)
+    return None if value is None else Points(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
     """``type``: 0 deposit or corporate nutrition, 1 bonus, 2 products, 3 discount, 4 certificate."""
 
-    id: str
-    name: str
-    type: int | None
-    balance: Points | None
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
+    type: int | None = wire("type", Reader.integer)
+    balance: Points | None = wire("balance", points)
 
 
 @dataclass(frozen=True, slots=True)
 class GuestCard:
-    id: str | None
-    number: str | None = field(repr=False)
-    track: str | None = field(repr=False)
+    id: str | None = wire("id", Reader.ident)
+    number: str | None = wire("number", Reader.label, repr=False)
+    track: str | None = wire("track", Reader.label, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Guest:
     """A customer of the loyalty programme; ``birthday`` is the text iiko gave, a date without a clock."""
 
-    id: str
-    name: str | None = field(repr=False)
-    surname: str | None = field(repr=False)
-    middle_name: str | None = field(repr=False)
-    phone: str | None = field(repr=False)
-    email: str | None = field(repr=False)
-    birthday: str | None = field(repr=False)
-    comment: str | None = field(repr=False)
-    sex: int | None
+    id: str = essential("id", Reader.ident)
+    name: str | None = wire("name", Reader.label, repr=False)
+    surname: str | None = wire("surname", Reader.label, repr=False)
+    middle_name: str | None = wire("middleName", Reader.label, repr=False)
+    phone: str | None = wire("phone", Reader.label, repr=False)
+    email: str | None = wire("email", Reader.label, repr=False)
+    birthday: str | None = wire("birthday", Reader.label, repr=False)
+    comment: str | None = wire("comment", Reader.label, repr=False)
+    sex: int | None = wire("sex", Reader.integer)
     """0 not said, 1 male, 2 female."""
-    consent: int | None
+    consent: int | None = wire("consentStatus", Reader.integer)
     """To the use of personal data: 0 unknown, 1 given, 2 withdrawn."""
-    is_anonymized: bool
-    is_deleted: bool
-    cards: tuple[GuestCard, ...]
-    categories: tuple[str, ...]
-    wallets: tuple[Wallet, ...]
+    is_anonymized: bool = flag("anonymized")
+    is_deleted: bool = flag("isDeleted")
+    cards: tuple[GuestCard, ...] = many("cards", GuestCard)
+    categories: tuple[str, ...] = column("categories", "name", Reader.label)
+    wallets: tuple[Wallet, ...] = many("walletBalances", Wallet)
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """A loyalty programme; ``type`` is numbered as a wallet's."""
 
-    id: str
-    name: str
-    description: str | None
-    type: int | None
-    wallet_id: str | None
-    is_active: bool
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
+    description: str | None = wire("description", Reader.label)
+    type: int | None = wire("programType", Reader.integer)
+    wallet_id: str | None = wire("walletId", Reader.ident)
+    is_active: bool = flag("isActive")
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """A movement in a wallet. The schema numbers ``type`` without naming the numbers; ``type_name`` does."""
 
-    id: str
-    revision: int
-    organization_id: str | None
-    wallet_id: str | None
-    program_id: str | None
-    type: int | None
-    type_name: str | None
-    sum: Points | None
-    balance_before: Points | None
-    balance_after: Points | None
-    comment: str | None
-    order_number: int | None
-    pos_order_id: str | None
-    is_ignored: bool
-    created_at: datetime | None
+    id: str = essential("id", Reader.ident)
+    revision: int = essential("revision", Reader.integer)
+    organization_id: str | None = wire("organizationId", Reader.ident)
+    wallet_id: str | None = wire("walletId", Reader.ident)
+    program_id: str | None = wire("programId", Reader.ident)
+    type: int | None = wire("type", Reader.integer)
+    type_name: str | None = wire("typeName", Reader.label)
+    sum: Points | None = wire("sum", points)
+    balance_before: Points | None = wire("balanceBefore", points)
+    balance_after: Points | None = wire("balanceAfter", points)
+    comment: str | None = wire("comment", Reader.label)
+    order_number: int | None = wire("orderNumber", Reader.integer)
+    pos_order_id: str | None = wire("posOrderId", Reader.ident)
+    is_ignored: bool = flag("isIgnored")
+    created_at: datetime | None = wire("whenCreated", Reader.utc_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +100,5 @@ class TransactionPage:
     """``page_size`` is the server's own where we asked for more."""
 
     transactions: tuple[Transaction, ...]
-    page_number: int | None
-    page_size: int | None
+    page_number: int | None = wire("pageNumber", Reader.integer)
+    page_size: int | None = wire("pageSize", Reader.integer)

@@ -253,10 +253,11 @@ DICTIONARIES = (
             ]
         },
         (
-            OrganizationInfo(id=ORG, name="Beryozka", code="1"),
+            OrganizationInfo(ORG, "Beryozka", "1", *[None] * 10),
             OrganizationInfo(
                 id=uid(11),
                 name="",
+                code=None,
                 currency="RUB",
                 version="9.2.6",
                 country="Россия",
@@ -280,8 +281,8 @@ DICTIONARIES = (
             "terminalGroupsInSleep": of([TERMINAL_GROUP | {"id": uid(12), "timeZone": "Europe/Moscow"}]),
         },
         (
-            TerminalGroupInfo(GROUP, ORG, "Hall", "+03:00", None, "9.2", is_in_sleep=False),
-            TerminalGroupInfo(uid(12), ORG, "Hall", "Europe/Moscow", None, None, is_in_sleep=True),
+            TerminalGroupInfo(ORG, False, GROUP, "Hall", "+03:00", None, "9.2"),
+            TerminalGroupInfo(ORG, True, uid(12), "Hall", "Europe/Moscow", None, None),
         ),
     ),
     Case(
@@ -296,7 +297,7 @@ DICTIONARIES = (
         lambda client: client.couriers(organization_ids=[ORG]),
         {"organizationIds": [ORG]},
         QUEUED | {"employees": of([{"id": COURIER, "displayName": "Иван", "isDeleted": True}])},
-        (CourierInfo(COURIER, ORG, "Иван", None, None, None, None, is_deleted=True),),
+        (CourierInfo(ORG, COURIER, "Иван", None, None, None, None, is_deleted=True),),
     ),
     Case(
         "cancel_causes",
@@ -355,8 +356,8 @@ DICTIONARIES = (
         },
         (
             DiscountType(
-                TYPE,
                 ORG,
+                TYPE,
                 "Другу",
                 "Percent",
                 Decimal("7.5"),
@@ -414,7 +415,7 @@ DICTIONARIES = (
         {"organizationIds": [ORG]},
         QUEUED
         | {"orderTypes": of([{"id": TYPE, "name": "Самовывоз", "orderServiceType": "DeliveryPickUp"}])},
-        (OrderTypeInfo(TYPE, ORG, "Самовывоз", "DeliveryPickUp", is_default=False, is_deleted=False),),
+        (OrderTypeInfo(ORG, TYPE, "Самовывоз", "DeliveryPickUp", is_default=False, is_deleted=False),),
     ),
     Case(
         "stop_lists",
