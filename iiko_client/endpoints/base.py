@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import partial
-from typing import Any, NoReturn, Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 from uuid import UUID
 
 from iiko_client import records, units, vendor_time
@@ -36,12 +36,12 @@ class Body:
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
-        self.wire: dict[str, Any] = {}
+        self.wire: dict[str, object] = {}
 
     def refuse(self, problem: str) -> NoReturn:
         raise IikoRequestInvalid(problem, operation=self.operation.name)
 
-    def put(self, key: str, value: Any) -> Self:
+    def put(self, key: str, value: object) -> Self:
         if value is not None:
             self.wire[key] = value
         return self

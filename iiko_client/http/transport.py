@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from iiko_client import json_writer
-from iiko_client.endpoints.registry import Operation
+from iiko_client.endpoints.registry import Kind, Operation
 from iiko_client.http import responses
 from iiko_client.http.addresses import check_public_url
 from iiko_client.http.auth import (
@@ -132,7 +132,7 @@ class Transport:
         self._tokens = TokenCache(
             key=self.key, store=tokens or InMemoryTokenStore(), clock=clock, lifetime=token_lifetime
         )
-        self._token_operation = Operation("access_token", "Auth", is_read=True, path=credentials.path)
+        self._token_operation = Operation("access_token", "Auth", Kind.READ, own_path=credentials.path)
         self._exchange = HttpExchange(
             base_url=self.base_url,
             secrets=credentials.secrets(),
@@ -235,8 +235,7 @@ class Transport:
         return error.retry_after_s + late
 
     def _may_retry(self, call: _Call, error: IikoNoAnswer) -> bool:
-        is_retried_here = call.operation.is_read and not call.operation.is_polled
-        is_safe = is_retried_here or isinstance(error, IikoNotSent)
+        is_safe = call.operation.kind is Kind.READ or isinstance(error, IikoNotSent)
         has_time = self._timer() - call.began < self._retries.patience_s
         return is_safe and has_time and call.attempt < self._retries.tries
 

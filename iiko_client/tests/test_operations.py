@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from iiko_client.client import IikoClient
-from iiko_client.endpoints.registry import OPERATIONS
+from iiko_client.endpoints.registry import OPERATIONS, Kind
 from iiko_client.http.auth import V1, V2
 from iiko_client.models.commands import (
     Accepted,
@@ -791,7 +791,7 @@ def test_registry_agrees_with_the_schema(name: str) -> None:
     description = document()["paths"][operation.path]["post"]["description"]
 
     assert f"Restriction group: `{operation.group}`" in description
-    assert operation.is_command == ("This method is a command" in description)
+    assert (operation.kind is Kind.COMMAND) == ("This method is a command" in description)
 
 
 DEPRECATED = {
