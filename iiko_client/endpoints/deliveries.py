@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
-from typing import Any
 
 from iiko_client.endpoints import registry
 from iiko_client.endpoints.base import AnswerReader, Body, OperationGroup
@@ -145,7 +144,7 @@ def _payments(operation: Operation, organization_id: str, order_id: str, payment
     return body.put("payments", [_payment(body, payment) for payment in payments])
 
 
-def _payment(body: Body, payment: Payment) -> dict[str, Any]:
+def _payment(body: Body, payment: Payment) -> dict[str, object]:
     wire = Body(body.operation).text("paymentTypeKind", str(payment.kind))
     wire.put("sum", body.sum_of("sum", payment.sum_minor)).ident("paymentTypeId", payment.payment_type_id)
     wire.put("isProcessedExternally", payment.is_processed_externally)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from iiko_client import json_reader
 from iiko_client.http.errors import IikoError
@@ -30,7 +30,7 @@ class V1:
 
     path = "/api/1/access_token"
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> dict[str, str]:
         return {"apiLogin": self.api_login}
 
     def secrets(self) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ class V2:
 
     path = "/api/v2/access_token"
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> dict[str, str]:
         return {"apiKey": self.api_key, "appId": self.app_id, "clientSecret": self.client_secret}
 
     def secrets(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class IikoError(Exception):
         known += [self.code] if self.code else []
         return f"{', '.join(known)}: {self.description or type(self).__name__}"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _restore, (type(self), self.__dict__.copy())
 
 

@@ -57,7 +57,7 @@ def parse(raw: bytes) -> Any:
         return json_reader.sanitize(raw.decode("utf-8", "replace"))
 
 
-def correlation_of(body: Any) -> str | None:
+def correlation_of(body: object) -> str | None:
     value = body.get("correlationId") if isinstance(body, Mapping) else None
     if not isinstance(value, str) or not 0 < len(value) <= json_reader.LONGEST_ID:
         return None
@@ -65,7 +65,7 @@ def correlation_of(body: Any) -> str | None:
     return None if found == json_reader.NO_ID else found
 
 
-def refusal(body: Any, secrets: Collection[str]) -> Refusal:
+def refusal(body: object, secrets: Collection[str]) -> Refusal:
     """Read ``{correlationId, errorDescription, error}``, ``{message, details}``, ``{code, message}`` or text.
 
     The schema has only the first; the others were seen (docs/iiko.md#error-bodies).
