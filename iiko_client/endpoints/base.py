@@ -1,7 +1,5 @@
 """What all groups of operations share: writing a body within the vendor's limits, reading the answer."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
@@ -13,7 +11,7 @@ from uuid import UUID
 from iiko_client import records, units, vendor_time
 from iiko_client.endpoints.registry import Operation
 from iiko_client.http.circuit_breaker import Priority
-from iiko_client.http.errors import IikoRequestInvalid, IikoUnreadable
+from iiko_client.http.errors import IikoRequestInvalid
 from iiko_client.http.responses import Answer
 from iiko_client.http.transport import Transport
 from iiko_client.json_reader import NO_ID, Reader, is_uuid
@@ -111,12 +109,7 @@ class AnswerReader:
         self.reader = Reader(answer.body, issues=self.issues)
 
     def fail(self, problem: str) -> NoReturn:
-        raise IikoUnreadable(
-            problem,
-            operation=self._operation.name,
-            http_status=self._answer.http_status,
-            correlation_id=self._answer.correlation_id,
-        )
+        raise self._answer.unreadable(self._operation, problem)
 
     def need(self, key: str, parse: Callable[[Reader, str], T | None]) -> T:
         """Return an essential field of the answer."""

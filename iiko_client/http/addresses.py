@@ -3,8 +3,6 @@
 A person who may change the address of a login must not make the hub call what only the hub can reach.
 """
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address

@@ -1,7 +1,5 @@
 """The record of one physical HTTP call, for a log. It holds no secret."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Redact secrets in errors, logs and the record of calls."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Mapping
 
