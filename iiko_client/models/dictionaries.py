@@ -3,8 +3,6 @@
 Ids are iiko's, in canonical form; names and codes may be empty, unknown values are kept as they came.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,24 +16,17 @@ from iiko_client.units import MinorUnits
 
 @dataclass(frozen=True, slots=True)
 class OrganizationInfo:
-    """A restaurant of the login; below ``code`` only what ``returnAdditionalInfo`` brings."""
+    """A restaurant of the login; below ``name`` only what ``returnAdditionalInfo`` brings."""
 
     id: str = essential("id", Reader.ident)
     name: str = text("name")
-    code: str | None = wire("code", Reader.label)
     currency: str | None = wire("currencyIsoName", Reader.short)
     version: str | None = wire("version", Reader.short)
-    country: str | None = wire("country", Reader.label)
-    address: str | None = wire("restaurantAddress", Reader.label)
-    country_phone_code: str | None = wire("countryPhoneCode", Reader.short)
-    delivery_service_type: str | None = wire("deliveryServiceType", word(statuses.delivery_service_type))
     delivery_order_payment_settings: str | None = wire(
         "deliveryOrderPaymentSettings", word(statuses.payment_moment)
     )
     """``WhenOrderClosed`` or ``WhenOrderOnTheWay``: decides which status changes the POS accepts."""
     is_confirmation_enabled: bool | None = wire("isConfirmationEnabled", Reader.boolean)
-    is_anonymous_guests_allowed: bool | None = wire("isAnonymousGuestsAllowed", Reader.boolean)
-    is_cloud: bool | None = wire("isCloud", Reader.boolean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +38,6 @@ class TerminalGroupInfo:
     id: str = essential("id", Reader.ident)
     name: str = text("name")
     time_zone: str | None = wire("timeZone", Reader.short)
-    address: str | None = wire("address", Reader.label)
     pos_version: str | None = wire("posVersion", Reader.short)
 
 

@@ -4,8 +4,6 @@ Reads anything without raising: what is missing or of the wrong type is left emp
 is stored beside it as it came.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -3,15 +3,13 @@
 Balances and sums are exact decimals as iiko keeps them: points of a programme need not be money.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NewType
 
 from iiko_client.json_reader import Reader
-from iiko_client.records import column, essential, flag, many, text, wire
+from iiko_client.records import essential, flag, many, text, wire
 
 Points = NewType("Points", Decimal)
 """An amount in a wallet: money of a deposit, or points of a bonus programme."""
@@ -41,57 +39,40 @@ class GuestCard:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A customer of the loyalty programme; ``birthday`` is the text iiko gave, a date without a clock."""
+    """A customer of the loyalty programme."""
 
     id: str = essential("id", Reader.ident)
     name: str | None = wire("name", Reader.label, repr=False)
     surname: str | None = wire("surname", Reader.label, repr=False)
-    middle_name: str | None = wire("middleName", Reader.label, repr=False)
     phone: str | None = wire("phone", Reader.label, repr=False)
     email: str | None = wire("email", Reader.label, repr=False)
-    birthday: str | None = wire("birthday", Reader.label, repr=False)
-    comment: str | None = wire("comment", Reader.label, repr=False)
-    sex: int | None = wire("sex", Reader.integer)
-    """0 not said, 1 male, 2 female."""
-    consent: int | None = wire("consentStatus", Reader.integer)
-    """To the use of personal data: 0 unknown, 1 given, 2 withdrawn."""
-    is_anonymized: bool = flag("anonymized")
     is_deleted: bool = flag("isDeleted")
     cards: tuple[GuestCard, ...] = many("cards", GuestCard)
-    categories: tuple[str, ...] = column("categories", "name", Reader.label)
     wallets: tuple[Wallet, ...] = many("walletBalances", Wallet)
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A loyalty programme; ``type`` is numbered as a wallet's."""
+    """A loyalty programme."""
 
     id: str = essential("id", Reader.ident)
     name: str = text("name")
-    description: str | None = wire("description", Reader.label)
-    type: int | None = wire("programType", Reader.integer)
-    wallet_id: str | None = wire("walletId", Reader.ident)
-    is_active: bool = flag("isActive")
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A movement in a wallet. The schema numbers ``type`` without naming the numbers; ``type_name`` does."""
+    """A movement in a wallet."""
 
     id: str = essential("id", Reader.ident)
     revision: int = essential("revision", Reader.integer)
     organization_id: str | None = wire("organizationId", Reader.ident)
     wallet_id: str | None = wire("walletId", Reader.ident)
-    program_id: str | None = wire("programId", Reader.ident)
-    type: int | None = wire("type", Reader.integer)
-    type_name: str | None = wire("typeName", Reader.label)
     sum: Points | None = wire("sum", points)
     balance_before: Points | None = wire("balanceBefore", points)
     balance_after: Points | None = wire("balanceAfter", points)
     comment: str | None = wire("comment", Reader.label)
     order_number: int | None = wire("orderNumber", Reader.integer)
     pos_order_id: str | None = wire("posOrderId", Reader.ident)
-    is_ignored: bool = flag("isIgnored")
     created_at: datetime | None = wire("whenCreated", Reader.utc_time)
 
 

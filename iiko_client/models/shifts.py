@@ -1,7 +1,5 @@
 """``eventInfo`` of a PersonalShift (docs/iiko.md#stop-lists-and-shifts); the envelope has the time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from iiko_client.json_reader import JsonObject, Reader

@@ -4,8 +4,6 @@ Known only from the format's own examples (docs/iiko.md#soi), so it is read leni
 ids need not be UUIDs, ``errorInfo`` may be text or an object.
 """
 
-from __future__ import annotations
-
 from iiko_client.json_reader import JsonObject, Reader
 from iiko_client.message_fields import Around, At, Plan, plan_of
 from iiko_client.models.order import OrderFields, OrderReading

@@ -1,7 +1,5 @@
 """``eventInfo`` of a StopListUpdate: whose lists changed, not how (docs/iiko.md#stop-lists-and-shifts)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

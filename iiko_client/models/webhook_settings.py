@@ -1,7 +1,5 @@
 """Where iiko sends its webhooks, and which of them (docs/iiko.md#webhook-settings)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
