@@ -16,9 +16,8 @@ from iiko_client.http.auth import V1, InMemoryTokenStore, Token
 from iiko_client.http.errors import IikoError, IikoNoAnswer, IikoNotSent, IikoUnreadable
 from iiko_client.http.exchange import Timeouts
 from iiko_client.http.transport import Retries, Transport
-from iiko_client.tests.harness import CORRELATION, LOGIN, Clock
+from iiko_client.tests.harness import CORRELATION, LOGIN, ORG, Clock
 
-ORG = "00000000-0000-4000-8000-000000000001"
 Behaviour = Callable[[socket.socket], Any]
 
 
