@@ -1,7 +1,5 @@
 """JSON for iiko with exact numbers: money leaves as the literal it is, never through a float."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from decimal import Decimal

@@ -10,8 +10,6 @@ A missing key: the message lacks the field. None: it is empty, or could not be r
 fields inside an object that is null or unreadable. Flat records: see ``iiko_client.records``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast, get_type_hints

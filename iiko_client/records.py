@@ -5,9 +5,7 @@ noted with its path and left empty, and the rest of the object stays. Each reade
 Orders and what is like them tell an absent field from an empty one: see ``iiko_client.models.shared``.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import field, fields
 from functools import cache, partial
 from typing import TypeVar
@@ -52,7 +50,12 @@ def many(key: str, kind: Callable[..., T]) -> tuple[T, ...]:
 
 def column(key: str, inner: str, parse: Parse[T]) -> tuple[T, ...]:
     """Declare the values that the members of a list have under ``inner``."""
-    return _field(lambda reader: tuple(_column(reader.read(key, Reader.children) or [], inner, parse)))
+
+    def read_column(reader: Reader) -> tuple[T, ...]:
+        found = (member.read(inner, parse) for member in reader.read(key, Reader.children) or [])
+        return tuple(value for value in found if value is not None)
+
+    return _field(read_column)
 
 
 def ids(key: str) -> tuple[str, ...]:
@@ -101,9 +104,3 @@ def members(read_one: Callable[[Reader], T], readers: Iterable[Reader]) -> tuple
         except BadValue as error:
             reader.note("", error)
     return tuple(found)
-
-
-def _column(readers: Iterable[Reader], inner: str, parse: Parse[T]) -> Iterator[T]:
-    for reader in readers:
-        if (value := reader.read(inner, parse)) is not None:
-            yield value

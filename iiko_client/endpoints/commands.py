@@ -1,7 +1,5 @@
 """Ask for the status of a command (docs/iiko.md#command-status)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from iiko_client.endpoints import registry

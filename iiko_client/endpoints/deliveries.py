@@ -4,8 +4,6 @@ Every change is a command: the answer is "queued" (docs/iiko.md#queued-not-done)
 versions and which states accept what: docs/iiko.md#actions-on-orders.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
@@ -79,7 +77,8 @@ class Deliveries(OperationGroup):
         self, *, organization_id: str, order_id: str, payments: Iterable[Payment]
     ) -> Accepted:
         """Replace all payments (POS 7.6.3); fails at the POS if one of them was processed."""
-        return self._command(_payments(registry.CHANGE_PAYMENTS, organization_id, order_id, payments))
+        body = _of_order(registry.CHANGE_PAYMENTS, organization_id, order_id)
+        return self._command(body.put("payments", [_payment(body, payment) for payment in payments]))
 
     def cancel(
         self,
@@ -137,11 +136,6 @@ def _created(answer: AnswerReader) -> CreatedDelivery:
 
 def _of_order(operation: Operation, organization_id: str, order_id: str) -> Body:
     return Body(operation).ident("organizationId", organization_id).ident("orderId", order_id)
-
-
-def _payments(operation: Operation, organization_id: str, order_id: str, payments: Iterable[Payment]) -> Body:
-    body = _of_order(operation, organization_id, order_id)
-    return body.put("payments", [_payment(body, payment) for payment in payments])
 
 
 def _payment(body: Body, payment: Payment) -> dict[str, object]:

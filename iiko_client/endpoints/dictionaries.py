@@ -1,7 +1,5 @@
 """Restaurants, their dictionaries and their stop lists."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 

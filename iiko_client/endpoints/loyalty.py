@@ -3,12 +3,10 @@
 Where the restaurant has no loyalty every call is refused with 400 (docs/iiko.md#restaurants-without-loyalty).
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from iiko_client.endpoints import registry
-from iiko_client.endpoints.base import AnswerReader, Body, OperationGroup
+from iiko_client.endpoints.base import Body, OperationGroup
 from iiko_client.endpoints.registry import NO_SUCH_CUSTOMER, Operation
 from iiko_client.http.errors import IikoRejected
 from iiko_client.json_reader import Reader
@@ -39,7 +37,10 @@ class Loyalty(OperationGroup):
             body.refuse("a customer is looked for in exactly one way")
         [(way, value)] = given.items()
         try:
-            return self._ask(body.text("type", way).text(way, value), _guest)
+            return self._ask(
+                body.text("type", way).text(way, value),
+                lambda answer: read(Guest, answer.reader, id=answer.need("id", Reader.ident)),
+            )
         except IikoRejected as error:
             if error.code in NO_SUCH_CUSTOMER:
                 return None
@@ -106,15 +107,13 @@ class Loyalty(OperationGroup):
         body = _of_customer(registry.TRANSACTIONS_BY_DATE, organization_id, customer_id)
         body.utc("dateFrom", since).utc("dateTo", until)
         body.whole("pageNumber", page_number, least=0, most=2**31 - 1)
-        return self._ask(body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE), _page)
-
-
-def _guest(answer: AnswerReader) -> Guest:
-    return read(Guest, answer.reader, id=answer.need("id", Reader.ident))
-
-
-def _page(answer: AnswerReader) -> TransactionPage:
-    return read(TransactionPage, answer.reader, transactions=answer.records(Transaction, "transactions"))
+        body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE)
+        return self._ask(
+            body,
+            lambda answer: read(
+                TransactionPage, answer.reader, transactions=answer.records(Transaction, "transactions")
+            ),
+        )
 
 
 def _of_customer(operation: Operation, organization_id: str, customer_id: str) -> Body:

@@ -3,8 +3,6 @@
 Paths, groups and which operation is a command: OpenAPI, read 2026-11; a test compares them with it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial

@@ -8,8 +8,6 @@ say so before (docs/iiko.md#making-an-order-again). Names, limits and versions: 
 CreateOrder.DeliveryOrder and Response.Order, read 2026-11.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NoReturn
@@ -58,19 +56,16 @@ def reissued_order(
     reissued: dict[str, object] = {
         "id": order_id,
         "externalNumber": external_number,
-        "completeBefore": order.get("completeBefore"),
         "phone": _phone(order),
-        "orderTypeId": _of(order, "orderType").get("id"),
         "deliveryPoint": _delivery_point(order),
-        "comment": order.get("comment"),
         "customer": _customer(order),
         "guests": _guests(order),
-        "marketingSourceId": _of(order, "marketingSource").get("id"),
-        "operatorId": _of(order, "operator").get("id"),
-        "menuId": order.get("menuId"),
-        "sourceKey": order.get("sourceKey"),
         "items": [_item(item, positions) for item in _goods(order.get("items"))],
         "payments": payments or None,
+    }
+    reissued |= {key: order.get(key) for key in ("completeBefore", "comment", "menuId", "sourceKey")}
+    reissued |= {
+        f"{key}Id": _of(order, key).get("id") for key in ("orderType", "marketingSource", "operator")
     }
     reissued |= _of_newer_versions(order, pos_version)
     reissued["discountsInfo"] = {"discounts": [_discount(one, positions) for one in discounts]}

@@ -1,10 +1,7 @@
 """Reading delivery orders, for reconciliation; they are returned as received, and the inbox stores them."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
-from typing import Any
 
 from iiko_client.endpoints import registry
 from iiko_client.endpoints.base import AnswerReader, Body, OperationGroup
@@ -57,11 +54,8 @@ def _page(reading: AnswerReader) -> OrdersPage:
 def _group(group: Reader) -> tuple[str, tuple[JsonObject, ...]]:
     # A group may lack its organization; each order names it too, so none is dropped.
     orders = tuple(map(_as_received, group.read("orders", Reader.children) or []))
-    return group.read("organizationId", Reader.ident) or _owner(orders), orders
-
-
-def _owner(orders: tuple[Mapping[str, Any], ...]) -> str:
-    return next((str(order["organizationId"]) for order in orders if order.get("organizationId")), "")
+    named = (str(order["organizationId"]) for order in orders if order.get("organizationId"))
+    return group.read("organizationId", Reader.ident) or next(named, ""), orders
 
 
 def _as_received(order: Reader) -> JsonObject:

@@ -1,7 +1,5 @@
 """Where iiko sends webhooks. Strictly rate-limited: read first, and change only what differs."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 from iiko_client.endpoints import registry
