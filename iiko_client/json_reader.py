@@ -324,3 +324,8 @@ class Reader:
     def inner_named(self, key: str, text_is: str = "name") -> Reader:
         """Like ``inner``, with text taken as ``named`` takes it."""
         return self.read(key, lambda reader, at: reader.named(at, text_is)) or self._inner({}, f"{key}.")
+
+
+def word(known: Callable[[str], str | None]) -> Callable[[Reader, str], str | None]:
+    """Make a parser of a listed value; see ``Reader.word``."""
+    return lambda reader, key: reader.word(key, known)

@@ -26,8 +26,8 @@ class At:
     is_list: bool = False
 
 
-class Around(At):
-    """A field of the object around the content."""
+class AtWrapper(At):
+    """A field of the wrapper around the content."""
 
 
 _TEXT_IS = {

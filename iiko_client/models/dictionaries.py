@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from iiko_client.json_reader import Reader
+from iiko_client.json_reader import Reader, word
 from iiko_client.models import statuses
-from iiko_client.models.order_lines import word
 from iiko_client.records import column, essential, flag, ids, text, wire
 from iiko_client.units import MinorUnits
 

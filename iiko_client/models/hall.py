@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
-from iiko_client.json_reader import JsonObject, Reader
-from iiko_client.message_fields import Around, At, Plan, plan_of
+from iiko_client.json_reader import JsonObject, Reader, word
+from iiko_client.message_fields import At, AtWrapper, Plan, plan_of
 from iiko_client.models import shared, statuses
-from iiko_client.models.order_lines import word
 
 
 class BanquetFields(shared.BillFields, total=False):
@@ -27,7 +26,7 @@ class HallFields(shared.InfoFields, BanquetFields, total=False):
 
 
 class TableOrderFields(HallFields, total=False):
-    pos_id: Annotated[str | None, Around("posId", Reader.ident)]
+    pos_id: Annotated[str | None, AtWrapper("posId", Reader.ident)]
     tab_name: Annotated[str | None, At("tabName", Reader.label)]
     split_between_registers: Annotated[
         str | None, At("splitOrderBetweenCashRegisters", word(statuses.split_between_registers))
@@ -58,8 +57,9 @@ class ReserveFields(HallFields, total=False):
     customer: Annotated[dict[str, object] | None, At("customer", shared.read_customer)]
 
 
-_AROUND_TABLE_ORDER, _AROUND_RESERVE = plan_of(TableOrderFields, Around), plan_of(ReserveFields, Around)
+_TABLE_ORDER_WRAPPER = plan_of(TableOrderFields, AtWrapper)
 _TABLE_ORDER = plan_of(TableOrderFields)
+_RESERVE_WRAPPER = plan_of(ReserveFields, AtWrapper)
 _RESERVE = plan_of(ReserveFields, without=BanquetFields)
 _BANQUET = plan_of(BanquetFields)
 
@@ -80,7 +80,7 @@ def read_table_order_info(wire: JsonObject, zone_of: shared.ZoneOf) -> HallReadi
     """Read a ``TableOrderInfo``; never raise for bad content (see ``HallReading.issues``)."""
     zone = zone_of(shared.terminal_group_in(wire.get("order")))
     info = Reader(wire, zone=zone)
-    return _read(info, TableOrderFields(), _AROUND_TABLE_ORDER, "order", _read_table_order)
+    return _read(info, TableOrderFields(), _TABLE_ORDER_WRAPPER, "order", _read_table_order)
 
 
 def read_reserve_info(wire: JsonObject, zone_of: shared.ZoneOf) -> HallReading[ReserveFields]:
@@ -91,13 +91,13 @@ def read_reserve_info(wire: JsonObject, zone_of: shared.ZoneOf) -> HallReading[R
     reserve = wire.get("reserve")
     banquet = reserve.get("order") if isinstance(reserve, Mapping) else None
     info = Reader(wire, zone=zone_of(shared.terminal_group_in(banquet)))
-    return _read(info, ReserveFields(), _AROUND_RESERVE, "reserve", _read_reserve)
+    return _read(info, ReserveFields(), _RESERVE_WRAPPER, "reserve", _read_reserve)
 
 
 def _read(
-    info: Reader, fields: F, around: Plan, key: str, read_content: Callable[[Reader, F], None]
+    info: Reader, fields: F, wrapper: Plan, key: str, read_content: Callable[[Reader, F], None]
 ) -> HallReading[F]:
-    around.read(info, fields)
+    wrapper.read(info, fields)
     # iiko sends null where it was given no number; one that it named before stays.
     if (external := info.read("externalNumber", Reader.external_id)) is not None:
         fields["external_number"] = external

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from iiko_client.json_reader import JsonObject, Reader
-from iiko_client.message_fields import Around, At, plan_of
+from iiko_client.json_reader import JsonObject, Reader, word
+from iiko_client.message_fields import At, AtWrapper, plan_of
 from iiko_client.models import shared
-from iiko_client.models.order_lines import exact, word
+from iiko_client.models.order_lines import exact
 from iiko_client.models.statuses import normalise_status, order_type
 
 
@@ -56,7 +56,7 @@ class OrderFields(shared.InfoFields, shared.BillFields, total=False):
     ``courierInfo`` null: there is no courier, or no longer one (docs/iiko.md#couriers).
     """
 
-    pos_id: Annotated[str | None, Around("posId", Reader.ident)]
+    pos_id: Annotated[str | None, AtWrapper("posId", Reader.ident)]
     external_order_id: str
     soi_external_id: str
     restaurant_name: str | None
@@ -97,7 +97,7 @@ class OrderFields(shared.InfoFields, shared.BillFields, total=False):
     address: Annotated[dict[str, object] | None, At("deliveryPoint", _read_address)]
 
 
-_AROUND, _ORDER = plan_of(OrderFields, Around), plan_of(OrderFields)
+_WRAPPER, _ORDER = plan_of(OrderFields, AtWrapper), plan_of(OrderFields)
 _MOVED = {
     "parentDeliveryId": "parent_order_id",
     "movedFromDeliveryId": "from_order_id",
@@ -128,7 +128,7 @@ def read_order_info(wire: JsonObject, zone_of: shared.ZoneOf) -> OrderReading:
     """
     info = Reader(wire, zone=zone_of(shared.terminal_group_in(wire.get("order"))))
     fields = OrderFields()
-    _AROUND.read(info, fields)
+    _WRAPPER.read(info, fields)
     # iiko sends null where it was given no number; the number we know from elsewhere stays.
     external = info.read("externalNumber", Reader.external_id)
     if external is not None:

@@ -1,19 +1,13 @@
 """The lines of an order: items with modifiers, payments, tips, discounts."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypedDict, cast
 
-from iiko_client.json_reader import Reader
+from iiko_client.json_reader import Reader, word
 from iiko_client.message_fields import At, Plan, plan_of
 from iiko_client.models.statuses import item_kind, item_status, payment_kind
 from iiko_client.units import MinorUnits, without_noise
-
-
-def word(known: Callable[[str], str | None]) -> Callable[[Reader, str], str | None]:
-    """Make a parser of a listed value; see ``Reader.word``."""
-    return lambda reader, key: reader.word(key, known)
 
 
 class ItemRow(TypedDict):

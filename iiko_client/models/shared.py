@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Annotated, Any, TypedDict
 
-from iiko_client.json_reader import Reader
-from iiko_client.message_fields import Around, At, Plan
+from iiko_client.json_reader import Reader, word
+from iiko_client.message_fields import At, AtWrapper, Plan
 from iiko_client.models import order_lines as lines
-from iiko_client.models.order_lines import word
 from iiko_client.models.statuses import customer_type, gender, normalise_creation_status
 from iiko_client.units import MinorUnits
 
@@ -25,8 +24,8 @@ class InfoFields(TypedDict, total=False):
 
     status: str | None
     raw_status: str | None
-    creation_status: Annotated[str | None, Around("creationStatus", word(normalise_creation_status))]
-    error_info: Annotated[object, Around("errorInfo", Reader.raw)]
+    creation_status: Annotated[str | None, AtWrapper("creationStatus", word(normalise_creation_status))]
+    error_info: Annotated[object, AtWrapper("errorInfo", Reader.raw)]
 
 
 class BillFields(TypedDict, total=False):

@@ -4,15 +4,14 @@ Known only from the format's own examples (docs/iiko.md#soi), so it is read leni
 ids need not be UUIDs, ``errorInfo`` may be text or an object.
 """
 
-from iiko_client.json_reader import JsonObject, Reader
-from iiko_client.message_fields import Around, At, Plan, plan_of
+from iiko_client.json_reader import JsonObject, Reader, word
+from iiko_client.message_fields import At, AtWrapper, Plan, plan_of
 from iiko_client.models.order import OrderFields, OrderReading
-from iiko_client.models.order_lines import word
 from iiko_client.models.shared import InfoFields, read_status
 from iiko_client.models.statuses import normalise_status, order_type
 
 _NUMBER = Plan({"readable_number": At("readableNumber", Reader.short)})
-_CREATION = plan_of(InfoFields, Around)
+_CREATION = plan_of(InfoFields, AtWrapper)
 _DETAILS = Plan(
     {
         "restaurant_name": At("restaurantName", Reader.label),
