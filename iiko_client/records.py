@@ -2,7 +2,7 @@
 
 Own code: attrs with cattrs, msgspec, pydantic and mashumaro check an object as a whole. Here a bad field is
 noted with its path and left empty, and the rest of the object stays. Each reader would be ours there as well.
-Orders and what is like them tell an absent field from an empty one: see ``iiko_client.models.shared``.
+Orders and what is like them tell an absent field from an empty one: see ``iiko_client.message_fields``.
 """
 
 from collections.abc import Callable, Iterable
