@@ -108,12 +108,7 @@ class Loyalty(OperationGroup):
         body.utc("dateFrom", since).utc("dateTo", until)
         body.whole("pageNumber", page_number, least=0, most=2**31 - 1)
         body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE)
-        return self._ask(
-            body,
-            lambda answer: read(
-                TransactionPage, answer.reader, transactions=answer.records(Transaction, "transactions")
-            ),
-        )
+        return self._ask(body, lambda answer: TransactionPage(answer.records(Transaction, "transactions")))
 
 
 def _of_customer(operation: Operation, organization_id: str, customer_id: str) -> Body:

@@ -78,8 +78,6 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class TransactionPage:
-    """``page_size`` is the server's own where we asked for more."""
+    """Its length does not tell the last page: the server's largest page is not known."""
 
     transactions: tuple[Transaction, ...]
-    page_number: int | None = wire("pageNumber", Reader.integer)
-    page_size: int | None = wire("pageSize", Reader.integer)

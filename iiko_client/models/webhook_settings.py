@@ -75,7 +75,6 @@ def _object(reader: Reader, key: str) -> JsonObject | None:
 class WebhookSettings:
     """What is set for one organization and login; a change replaces all of it."""
 
-    api_login_name: str | None = wire("apiLoginName", Reader.label)
     uri: str | None = wire("webHooksUri", Reader.label)
     auth_token: str | None = wire("authToken", Reader.text, repr=False)
     filter: JsonObject | None = wire("webHooksFilter", _object)

@@ -488,7 +488,7 @@ SETTINGS = (
             "authToken": "t0ken",
             "webHooksFilter": FILTER,
         },
-        WebhookSettings("hub", "https://hub.example/x", "t0ken", FILTER),
+        WebhookSettings("https://hub.example/x", "t0ken", FILTER),
     ),
     Case(
         "webhooks/update_settings",
@@ -689,7 +689,7 @@ LOYALTY = (
             "pageSize": 100,
         },
         {"transactions": [MOVEMENT], "pageNumber": 2, "pageSize": 50},
-        TransactionPage((MOVED,), 2, 50),
+        TransactionPage((MOVED,)),
     ),
 )
 
