@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _API_PATH = re.compile(r"/*(/api(/v?\d+)?)?/*$")
 _SLOW_HOOK_S = 0.1
+_CONNECTIONS = 10
 
 ADDRESS_REFUSED = "address_refused"
 
@@ -201,14 +202,14 @@ class HttpExchange:
         )
 
 
-def session_of(connections: int, *, only_public: bool) -> requests.Session:
+def session_of(*, only_public: bool) -> requests.Session:
     session = requests.Session()
     session.headers.update(
         {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "iikohub"}
     )
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # threads share no state but sockets
     kind = PublicAdapter if only_public else HTTPAdapter
-    adapter = kind(pool_connections=1, pool_maxsize=connections, max_retries=0)
+    adapter = kind(pool_connections=1, pool_maxsize=_CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Self
 
 from iiko_client import json_writer
 from iiko_client.endpoints.registry import Kind, Operation
@@ -87,7 +85,6 @@ class Transport:
     timeouts: Timeouts = field(default_factory=Timeouts)
     retries: Retries = field(default_factory=Retries)
     token_lifetime: timedelta = auth.USUAL_LIFETIME
-    connections: int = 10
     only_public: bool = False
     """Refuse addresses that are not public, and those without https."""
     clock: Callable[[], datetime] = _utc_now
@@ -108,7 +105,7 @@ class Transport:
             base_url=self.base_url,
             secrets=self.credentials.secrets(),
             timeouts=self.timeouts,
-            session=session_of(self.connections, only_public=self.only_public),
+            session=session_of(only_public=self.only_public),
             refused=self._rate_limits.refused,
             on_call=self.on_call,
             clock=self.clock,
@@ -121,14 +118,6 @@ class Transport:
 
     def __repr__(self) -> str:
         return f"<Transport to {self.base_url}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._exchange.close()

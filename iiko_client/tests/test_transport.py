@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, timedelta
 from decimal import Decimal
 from functools import partial
@@ -602,7 +603,7 @@ def test_vendor_stops_waiting_before_we_do(iiko: Stub) -> None:
 
 
 def test_body_that_cannot_be_written_is_found_before_any_request(iiko: Stub) -> None:
-    with iiko.transport() as transport, pytest.raises(TypeError):
+    with closing(iiko.transport()) as transport, pytest.raises(TypeError):
         transport.call(CLOSE, {"sum": 0.1})
 
     assert len(iiko.mock.calls) == 0
