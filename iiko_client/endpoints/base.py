@@ -105,8 +105,7 @@ class AnswerReader:
     def __init__(self, operation: Operation, answer: Answer) -> None:
         self._operation = operation
         self._answer = answer
-        self.issues: list[str] = []
-        self.reader = Reader(answer.body, issues=self.issues)
+        self.reader = Reader(answer.body)
 
     def fail(self, problem: str) -> NoReturn:
         raise self._answer.unreadable(self._operation, problem)
@@ -158,11 +157,11 @@ class AnswerReader:
 
     def done(self, result: T) -> T:
         """Log which fields could not be read (their names only) and return the result."""
-        if self.issues:
-            fields = sorted({issue.split(": ", 1)[0] for issue in self.issues})[:10]
+        if issues := self.reader.issues:
+            fields = sorted({issue.split(": ", 1)[0] for issue in issues})[:10]
             logger.warning(
                 "iiko.answer_partly_unreadable",
-                extra={"iiko_operation": self._operation.name, "count": len(self.issues), "fields": fields},
+                extra={"iiko_operation": self._operation.name, "count": len(issues), "fields": fields},
             )
         return result
 
