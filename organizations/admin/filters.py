@@ -81,7 +81,7 @@ class MomentRangeFilter(ListFilter):
     rows, so that nobody takes the whole list for an answer.
     """
 
-    template = "admin/includes/moment_range.html"
+    template = "admin/organizations/moment_range.html"
     form_class = MomentRangeForm
     name: str
     label: Any
