@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.db.models import Model
 from django.utils import formats
@@ -13,6 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from iiko_client.units import MinorUnits, to_major
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+Text: TypeAlias = "str | _StrPromise"
+"""A text, or one that is translated when it is shown."""
 
 EMPTY = "—"
 _SYMBOLS = {"RUB": "₽", "KZT": "₸", "BYN": "Br", "AMD": "֏", "GEL": "₾", "USD": "$", "EUR": "€"}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet, Value
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.views import ChangeList
 
-from core.admin.base import MirrorAdmin
-from core.admin.filters import States, choices_filter, states_filter
+from core.admin.base import Context, MirrorAdmin
+from core.admin.filters import choices_filter, state_choices, states_filter
 from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
 from hall.admin.display import (
@@ -27,7 +27,7 @@ from hall.admin.display import (
 )
 from hall.admin.filters import RESERVE_STATES, TABLE_STATES
 from hall.admin.row_page import hall_page
-from hall.models import HallRow, Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
+from hall.models import H, HallRow, Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
 from hall.permissions import sees_people
 from orders.admin.display import money_text
 from organizations.admin.filters import moment_range_filter, restaurant_filter
@@ -48,7 +48,7 @@ class HallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
         return naming_zones(rows.defer(*_HEAVY))
 
 
-class HallAdmin(MirrorAdmin):
+class HallAdmin(MirrorAdmin[H]):
     list_before_template = "admin/orders/order/above_list.html"
     change_form_template = "admin/hall/change_form.html"
     change_list_template = "admin/orders/order/change_list.html"
@@ -58,41 +58,27 @@ class HallAdmin(MirrorAdmin):
         "phone"
     )
     fields = ()
-    states: ClassVar[States]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request)
+    def get_queryset(self, request: HttpRequest) -> QuerySet[H]:
         # The columns need to know who looks, and one admin serves many people at once.
-        rows = rows.annotate(sees_people=Value(sees_people(request.user)))
-        return rows.select_related("organization")
+        shown = Value(sees_people(request.user))
+        rows = super().get_queryset(request).select_related("organization")
+        seen: QuerySet[H] = rows.annotate(sees_people=shown)
+        return seen
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[HallChangeList]:
         return HallChangeList
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+        self, request: HttpRequest, queryset: QuerySet[H], search_term: str
+    ) -> tuple[QuerySet[H], bool]:
         if not search_term.strip():
             return queryset, False
         return searched(queryset, search_term, by_last_digits=sees_people(request.user)), False
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        chosen = request.GET.get("state", "")
-        chips = [("", _("All"), not chosen)]
-        chips += [(name, title, chosen == name) for name, (title, _choose) in self.states.items()]
-        response: HttpResponse = super().changelist_view(request, {"chips": chips} | (extra_context or {}))
-        return response
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        row = context["original"]
-        context |= hall_page(row, now=db_clock.now(), shown=sees_people(request.user))
-        context |= {"title": f"{self.opts.verbose_name} {row}", "subtitle": None}
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
+    def page_context(self, request: HttpRequest, row: H) -> Context:
+        page = hall_page(row, now=db_clock.now(), shown=sees_people(request.user))
+        return page | {"title": f"{self.opts.verbose_name} {row}"}
 
     # --- columns ---------------------------------------------------------------------------------------
     #
@@ -114,7 +100,7 @@ class HallAdmin(MirrorAdmin):
 
 
 @admin.register(TableOrder)
-class TableOrderAdmin(HallAdmin):
+class TableOrderAdmin(HallAdmin[TableOrder]):
     list_display = ("order", "state", "amount", "tables", "waiter", "opened", "restaurant")
     list_filter = (
         states_filter(TABLE_STATES),
@@ -124,7 +110,7 @@ class TableOrderAdmin(HallAdmin):
     )
     sortable_by = ("order", "opened")
     empty_words = _("Table orders appear once iiko sends its webhooks of them here.")
-    states = TABLE_STATES
+    quick_choices = state_choices(TABLE_STATES)
 
     @admin.display(description=_("number"), ordering="id")
     def order(self, order: TableOrder) -> SafeString:
@@ -149,7 +135,7 @@ class TableOrderAdmin(HallAdmin):
 
 
 @admin.register(Reserve)
-class ReserveAdmin(HallAdmin):
+class ReserveAdmin(HallAdmin[Reserve]):
     list_display = ("expected", "state", "guest", "tables", "about", "restaurant")
     list_filter = (
         states_filter(RESERVE_STATES),
@@ -159,7 +145,7 @@ class ReserveAdmin(HallAdmin):
     )
     sortable_by = ("expected",)
     empty_words = _("Reserves appear once iiko sends its webhooks of them here.")
-    states = RESERVE_STATES
+    quick_choices = state_choices(RESERVE_STATES)
 
     @admin.display(description=pgettext_lazy("reserve", "expected"), ordering="estimated_start_time")
     def expected(self, reserve: Any) -> SafeString:

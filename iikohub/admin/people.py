@@ -101,7 +101,7 @@ def offered_groups(user: Any) -> QuerySet[Group]:
 _LINKS = (User.groups, User.user_permissions, Group.permissions)
 
 
-class Giving(ListedLookups, Worded):
+class Giving(ListedLookups[Any], Worded[Any]):
     """An admin that offers rights and groups; only those of the person who gives them."""
 
     paginator = BoundedPaginator
@@ -114,14 +114,14 @@ class Giving(ListedLookups, Worded):
         }
         if db_field.name in offered:
             kwargs["queryset"] = offered[db_field.name](request.user)
-        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]  # the admin's
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        may: bool = super().has_change_permission(request, obj)  # type: ignore[misc]
+        may: bool = super().has_change_permission(request, obj)
         return may and (obj is None or self.is_within_reach(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        may: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]
+        may: bool = super().has_delete_permission(request, obj)
         return may and (obj is None or self.is_within_reach(request, obj))
 
     def is_within_reach(self, request: HttpRequest, obj: Any) -> bool:
@@ -129,7 +129,7 @@ class Giving(ListedLookups, Worded):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Name the rows alone; Django lists each of their links to groups and rights by its number."""
-        _rows, counts, lacking, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        _rows, counts, lacking, protected = super().get_deleted_objects(objs, request)
         links = {str(one.through._meta.verbose_name_plural) for one in _LINKS}
         told = {name: count for name, count in counts.items() if str(name) not in links}
         return [str(one) for one in objs], told, lacking, protected
@@ -289,7 +289,7 @@ _AXES_TEXTS = (gettext_noop("access failure"), gettext_noop("access failures"))
 
 
 @admin.register(AccessFailureLog)
-class SignInFailureAdmin(MirrorAdmin):
+class SignInFailureAdmin(MirrorAdmin[AccessFailureLog]):
     """Who tried a wrong password, from where: written by django-axes, kept for ``SIGN_IN_FAILURES_DAYS``."""
 
     list_display = ("attempt_time", "username", "ip_address", "locked_out", "user_agent")

@@ -67,7 +67,7 @@ def sees_people(request: HttpRequest) -> bool:
 
 
 @admin.register(Customer)
-class CustomerAdmin(WalletPages, MirrorAdmin):
+class CustomerAdmin(WalletPages, MirrorAdmin[Customer]):
     list_display = ("guest", "restaurant", "balances", "read")
     list_filter = (restaurant_filter(),)
     list_before_template = "admin/loyalty/customer/above_list.html"
@@ -230,7 +230,7 @@ def _actions(request: HttpRequest, customer: Customer, wallet: Wallet) -> list[t
 
 
 @admin.register(LoyaltyOperation)
-class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
+class LoyaltyOperationAdmin(CancelPage, MirrorAdmin[LoyaltyOperation]):
     list_display = (
         "requested",
         "what",
@@ -391,7 +391,7 @@ def _mono(text: str) -> SafeString | str:
 
 
 @admin.register(BalanceDifference)
-class BalanceDifferenceAdmin(MirrorAdmin):
+class BalanceDifferenceAdmin(MirrorAdmin[BalanceDifference]):
     list_display = ("kind_shown", "guest", "expected", "found", "detail", "found_when", "seen_when")
     list_display_links = None
     sortable_by = ()

@@ -65,7 +65,7 @@ def newest_askers() -> Iterable[Choice]:
 
 
 @admin.register(OrderCommand)
-class OrderCommandAdmin(MirrorAdmin):
+class OrderCommandAdmin(MirrorAdmin[OrderCommand]):
     list_display = ("requested", "what", "order_link", "restaurant", "outcome", "requester")
     list_select_related = ("order__organization",)
     list_filter = (

@@ -5,7 +5,6 @@ Nothing here changes an order: an action stores a command, and the mirror change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin
@@ -83,7 +82,7 @@ class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
 
 
 @admin.register(Order)
-class OrderAdmin(ActionViews, MirrorAdmin):
+class OrderAdmin(ActionViews, MirrorAdmin[Order]):
     list_display = ("number", "state", "promised", "amount", "courier", "restaurant", "changed")
     list_select_related = ("organization",)
     list_filter = (
@@ -110,7 +109,7 @@ class OrderAdmin(ActionViews, MirrorAdmin):
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[OrderChangeList]:
         return OrderChangeList
 
-    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Put the latest of the orders under way first, then the next to be handed over."""
         is_open = request.GET.get("state", "") in _UNDER_WAY
         return ("promised_time", "-id") if is_open else ("-id",)
@@ -129,7 +128,7 @@ class OrderAdmin(ActionViews, MirrorAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         chosen = request.GET.get("state", "")
-        chips = [("", _("All"), not chosen)]
+        chips: list[tuple[str, Any, bool]] = [("", _("All"), not chosen)]
         chips += [(name, ORDER_STATES[name][0], chosen == name) for name in CHIPS]
         context = {"chips": chips} | (extra_context or {})
         response: HttpResponse = super().changelist_view(request, context)
@@ -157,7 +156,7 @@ class OrderAdmin(ActionViews, MirrorAdmin):
         return order
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        orders: OrderQuerySet = super().get_queryset(request)
+        orders = cast("OrderQuerySet", super().get_queryset(request))
         return orders.select_related("organization").with_pos_silence(db_clock.now())
 
     # --- columns ---------------------------------------------------------------------------------------

@@ -8,13 +8,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.base import MirrorAdmin
+from core.admin.base import Context, M, MirrorAdmin
 from core.admin.export import Exporting
-from core.admin.filters import States
 from core.database import db_clock
 from core.display import clock, local_text, stacked
 from organizations.admin.zones import naming_zones
@@ -35,34 +34,26 @@ def group_text(row: Any) -> str:
     return str(row.terminal_group_name or row.terminal_group_id)
 
 
-class CurrentListAdmin(Exporting, MirrorAdmin):
+class CurrentListAdmin(Exporting[M], MirrorAdmin[M]):
     """``named`` says whose id is searched, ``product`` or ``employee``, and ``by_name`` finds its name."""
 
-    states: States
     named: str
     by_name: Callable[[str], Q]
     list_select_related = ("organization",)
     sortable_by = ()
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         return naming_zones(with_group_names(super().get_queryset(request).select_related("organization")))
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
+    ) -> tuple[QuerySet[M], bool]:
         if not (text := search_term.replace("\0", "").strip()):
             return queryset, False
         return queryset.filter(self.by_name(text) | Q(**{f"{self.named}_id": text.lower()})), False
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        chosen = request.GET.get("state", "")
-        context = {
-            "chips": [(value, text, chosen == value) for value, (text, _rows) in self.states.items()],
-            "export_url": self.export_url(request),
-        }
-        return super().changelist_view(request, context | (extra_context or {}))
+    def list_context(self, request: HttpRequest) -> Context:
+        return {"export_url": self.export_url(request)}
 
     @admin.display(description=_("terminal group"))
     def group(self, row: Any) -> SafeString:

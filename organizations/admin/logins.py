@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.base import HubAdmin
+from core.admin.base import Context, HubAdmin
 from core.admin.list_links import keep_filters
 from core.database import db_clock
 from core.display import EMPTY, ago_text
@@ -30,7 +30,7 @@ _CREDENTIALS = ("kind", "api_login", "api_key", "app_id", "client_secret")
 
 
 @admin.register(ApiLogin)
-class ApiLoginAdmin(HubAdmin):
+class ApiLoginAdmin(HubAdmin[ApiLogin]):
     accusative = pgettext_lazy("accusative", "API login")
     form = ApiLoginForm
     list_display = ("sorted_name", "state", "kind", "restaurants", "used", "read")
@@ -76,8 +76,7 @@ class ApiLoginAdmin(HubAdmin):
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiLogin]:
-        logins: QuerySet[ApiLogin] = super().get_queryset(request)
-        return logins.annotate(restaurant_count=Count("organizations"))
+        return super().get_queryset(request).annotate(restaurant_count=Count("organizations"))
 
     def save_model(self, request: HttpRequest, obj: ApiLogin, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -86,31 +85,22 @@ class ApiLoginAdmin(HubAdmin):
             words = gettext("The hub reads the restaurants of this login now; reload the page in a moment.")
             messages.info(request, words)
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        login: ApiLogin | None = kwargs.get("obj")
-        if login is not None:
-            context |= self._state(request, login)
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
-
-    def _state(self, request: HttpRequest, login: ApiLogin) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, row: ApiLogin) -> Context:
         now = db_clock.now()
-        state = login_status(login, now=now)
-        read = ago_text(login.synced_at, now) if login.synced_at else gettext("not yet")
+        state = login_status(row, now=now)
+        read = ago_text(row.synced_at, now) if row.synced_at else gettext("not yet")
         return {
-            "login": login,
-            "badge": state_badge(login, state),
-            "notices": list(notices(login, state, now)),
+            "login": row,
+            "badge": state_badge(row, state),
+            "notices": list(notices(row, state, now)),
             "headline": [
                 (gettext("Token"), token_words(state, now)),
-                (gettext("Last used"), ago_text(login.last_used_at, now) if login.last_used_at else EMPTY),
+                (gettext("Last used"), ago_text(row.last_used_at, now) if row.last_used_at else EMPTY),
                 (gettext("Dictionaries read"), read),
             ],
-            "restaurants": login.organizations.all(),
-            "is_of_environment": is_of_environment(login),
-            "may_act": self.has_change_permission(request, login),
+            "restaurants": row.organizations.all(),
+            "is_of_environment": is_of_environment(row),
+            "may_act": self.has_change_permission(request, row),
             "sees_calls": request.user.has_perm("organizations.view_apicall"),
             "sees_restaurants": request.user.has_perm("organizations.view_organization"),
         }

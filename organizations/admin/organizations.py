@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -107,7 +108,7 @@ def _usual_type_shown(kind: str) -> Callable[[Any, Organization], str]:
     return shown
 
 
-class OrganizationAdmin(HubAdmin):
+class OrganizationAdmin(HubAdmin[Organization]):
     """The page of a restaurant; ``iikohub.admin.organizations`` adds its webhooks and registers it."""
 
     accusative = pgettext_lazy("accusative", "restaurant")
@@ -117,7 +118,7 @@ class OrganizationAdmin(HubAdmin):
     search_fields = ("name_key", "iiko_id")
     search_help_text = _("A part of the name or of the id")
     empty_words = _("Add a restaurant, then set its token and point iiko here.")
-    fieldsets: tuple[tuple[Any, dict[str, Any]], ...] = (
+    fieldsets: ClassVar[tuple[Any, ...]] = (
         (None, {"fields": ("iiko_id", "name", "timezone", "currency", "api_login", "is_active")}),
     )
     inlines = (TerminalGroupInline,)
@@ -204,7 +205,7 @@ class NewApiKeyForm(ApiKeyForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(HubAdmin):
+class ApiKeyAdmin(HubAdmin[ApiKey]):
     accusative = pgettext_lazy("accusative", "API key")
     list_display = ("sorted_name", "beginning", "is_active", "scope", "may_act", "used", "created_at")
     list_filter_submit = False
@@ -251,7 +252,7 @@ class ApiKeyAdmin(HubAdmin):
         words = gettext("The key, shown this once. Copy it now; the hub keeps only its digest:")
         messages.warning(request, format_html('{} <code class="hub-secret">{}</code>', words, key))
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         return super().get_queryset(request).prefetch_related("organizations")
 
     # --- columns ---------------------------------------------------------------------------------------

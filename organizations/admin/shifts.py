@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.filters import States, states_filter
+from core.admin.filters import States, state_choices, states_filter
 from core.database import db_clock
 from core.display import EMPTY, badge, span_text, stacked
 from organizations.admin.current_lists import CurrentListAdmin, exported_moment, group_text, moment_text
@@ -40,8 +41,8 @@ def state_text(shift: Shift) -> str:
 
 
 @admin.register(Shift)
-class ShiftAdmin(CurrentListAdmin):
-    states = SHIFT_STATES
+class ShiftAdmin(CurrentListAdmin[Shift]):
+    quick_choices = state_choices(SHIFT_STATES)
     named = "employee"
     by_name = staticmethod(employee_named)
     list_display = ("employee", "state", "group", "opened", "closed", "lasted")
@@ -58,8 +59,7 @@ class ShiftAdmin(CurrentListAdmin):
     empty_words = _(
         "Nobody is on shift, as far as iiko has reported. It reports when a shift is opened or closed."
     )
-    readonly_fields = ("employee", "identifier", "role", "state", "group", "opened", "closed", "lasted")
-    fields = readonly_fields
+    fields = ("employee", "identifier", "role", "state", "group", "opened", "closed", "lasted")
     export_name = "shifts"
     export_columns = (
         (_("Restaurant"), lambda shift: shift.organization.name),
@@ -72,7 +72,7 @@ class ShiftAdmin(CurrentListAdmin):
         (_("Minutes"), lambda shift: _minutes(shift)),
     )
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Shift]:
         return with_employee_names(super().get_queryset(request))
 
     # --- columns -----------------------------------------------------------------------------------------

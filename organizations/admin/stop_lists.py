@@ -17,7 +17,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.filters import States, states_filter
+from core.admin.base import Context
+from core.admin.filters import States, state_choices, states_filter
 from core.admin.list_links import list_url
 from core.csv_export import sheet_response
 from core.database import db_clock
@@ -62,8 +63,8 @@ def balance_text(item: StopListItem) -> str:
 
 
 @admin.register(StopListItem)
-class StopListItemAdmin(CurrentListAdmin):
-    states = STOP_LIST_STATES
+class StopListItemAdmin(CurrentListAdmin[StopListItem]):
+    quick_choices = state_choices(STOP_LIST_STATES)
     named = "product"
     by_name = staticmethod(product_named)
     list_display = ("product", "state", "group", "started", "ended", "lasted")
@@ -81,8 +82,7 @@ class StopListItemAdmin(CurrentListAdmin):
         "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko reports a change, "
         "and every half hour, from restaurants that have an API login."
     )
-    readonly_fields = ("product", "identifier", "state", "group", "started", "ended", "lasted")
-    fields = readonly_fields
+    fields = ("product", "identifier", "state", "group", "started", "ended", "lasted")
     export_name = "stop-lists"
     export_columns = (
         (_("Restaurant"), lambda item: item.organization.name),
@@ -97,17 +97,14 @@ class StopListItemAdmin(CurrentListAdmin):
         (_("Out of stock, minutes"), lambda item: _out_minutes(item)),
     )
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StopListItem]:
         return with_product_names(super().get_queryset(request))
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {
+    def list_context(self, request: HttpRequest) -> Context:
+        return super().list_context(request) | {
             "notes": freshness_notes(request.GET.get(ORGANIZATION_PARAMETER, ""), now=db_clock.now()),
             "may_refresh": request.user.has_perm("organizations.refresh_stoplistitem"),
         }
-        return super().changelist_view(request, context | (extra_context or {}))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

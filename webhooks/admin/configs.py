@@ -41,7 +41,7 @@ _SHOWN_FROM = 16
 
 
 @admin.register(WebhookConfig)
-class WebhookConfigAdmin(HubAdmin):
+class WebhookConfigAdmin(HubAdmin[WebhookConfig]):
     accusative = pgettext_lazy("accusative", "webhook")
     form = WebhookConfigForm
     list_display = ("restaurant", "is_active", "registration", "token", "previous", "heard_of")

@@ -97,7 +97,7 @@ def _sees_orders(request: HttpRequest) -> bool:
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(MirrorAdmin):
+class WebhookEventAdmin(MirrorAdmin[WebhookEvent]):
     list_display = ("received", "kind", "outcome", "restaurant", "order_link", "repeats")
     list_select_related = ("order",)
     list_filter = (
