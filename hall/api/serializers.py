@@ -40,7 +40,7 @@ RESERVE_FIELDS = (
 RESERVE_DETAIL = (*_DETAIL, "comment", "should_remind")
 
 
-class HallSerializer(serializers.ModelSerializer[Any]):
+class HallSerializer(serializers.ModelSerializer[HallRow]):
     organization_id = serializers.CharField(read_only=True, help_text="iiko's organization id.")
     currency = serializers.CharField(read_only=True, source="organization.currency")
     table_ids = serializers.ListField(
@@ -66,7 +66,7 @@ class ReserveSerializer(HallSerializer):
         read_only_fields = fields
 
 
-class GuestMixin(serializers.Serializer[Any]):
+class GuestMixin(serializers.Serializer[HallRow]):
     """Masks who the guests are for a person without the permission; context ``sees_people``."""
 
     customer = serializers.SerializerMethodField()
@@ -81,11 +81,11 @@ class GuestMixin(serializers.Serializer[Any]):
         return bool(self.context.get("sees_people"))
 
     @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
-    def get_customer(self, row: HallRow) -> dict[str, Any] | None:
-        if self._shown or row.customer is None:
-            customer: dict[str, Any] | None = row.customer
+    def get_customer(self, row: HallRow) -> dict[str, object] | None:
+        customer: dict[str, object] | None = row.customer
+        if self._shown or customer is None:
             return customer
-        return {"id": row.customer.get("id"), "name": guest_name(row, shown=False)}
+        return {"id": customer.get("id"), "name": guest_name(row, shown=False)}
 
     @extend_schema_field({})
     def get_external_data(self, row: HallRow) -> Any:

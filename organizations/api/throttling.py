@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection
@@ -56,5 +56,4 @@ class SearchThrottle(ActionThrottle):
 def _caller(request: Request) -> str:
     if isinstance(request.auth, ApiKey):
         return f"key:{request.auth.pk}"
-    user: Any = request.user
-    return f"user:{user.pk}"
+    return f"user:{request.user.pk}"
