@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from django.db.models import Model
 from django.utils import formats
@@ -123,7 +123,7 @@ def truncated(text: str) -> SafeString:
     return format_html('<span class="hub-cut" title="{}">{}</span>', text, text)
 
 
-def stacked(first: Any, second: Any) -> SafeString:
+def stacked(first: object, second: object) -> SafeString:
     """Write a cell of two lines, the second small and muted."""
     lines = [("", first)] + ([("hub-muted hub-small", second)] if second else [])
     return format_html(

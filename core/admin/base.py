@@ -184,9 +184,9 @@ class HubAdmin(ListedLookups[M], Worded[M], ModelAdmin[M]):
         return queryset.filter(has_words(search_term, *self.search_fields)), False
 
     @admin.display(description=_("name"), ordering="name_key")
-    def sorted_name(self, row: Any) -> str:
+    def sorted_name(self, row: M) -> str:
         """Show the name; a click on the title of the column sorts alphabetically (``name_key``)."""
-        return str(row.name)
+        return str(row.name)  # type: ignore[attr-defined]  # lists that show it are of rows with a name
 
 
 class MirrorAdmin(HubAdmin[M]):
@@ -199,11 +199,17 @@ class MirrorAdmin(HubAdmin[M]):
     stopped and says so, instead of keeping the database busy for somebody who has left.
     """
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Context | None = None,
+    ) -> HttpResponse:
         """Show one row with all that belongs to it as of one moment."""
         is_read = request.method in ("GET", "HEAD")
         with one_snapshot() if is_read else nullcontext():
-            response = super().changeform_view(request, *args, **kwargs)
+            response = super().changeform_view(request, object_id, form_url, extra_context)
             if is_read and isinstance(response, TemplateResponse):
                 response.render()  # its template may ask for more
         return response

@@ -19,12 +19,15 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from core.display import Text
 
+Rows = QuerySet[Any]
+"""Rows of the list that a filter narrows, of whatever model."""
+
 _STATE = gettext_lazy("state")
 
 Choice = tuple[str, Text]
 """A value that an address names, and its text."""
 
-States = Mapping[str, tuple[Text, Callable[[Any], QuerySet[Any]]]]
+States = Mapping[str, tuple[Text, Callable[[Any], Rows]]]
 """Sets of rows by the name that an address gives them, each with its text and how it is chosen.
 
 The one named "" is shown without a choice, and for a name that stands for nothing. Without it all rows are
@@ -70,7 +73,7 @@ class HubDropdownFilter(DropdownFilter):  # type: ignore[misc]  # Unfold is unty
     def has_output(self) -> bool:
         return True
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         chosen = self.value()
         if not chosen:
             return queryset
@@ -120,7 +123,7 @@ def states_filter(
         def offered(self, request: HttpRequest) -> list[Choice]:
             return [*((name, text) for name, (text, _rows) in states.items() if name), *values]
 
-        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
             chosen = self.value() or ""
             state = states.get(chosen) or states.get("")
             if state:

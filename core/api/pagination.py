@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
 
+Schema = dict[str, Any]
+
 LONGEST_PAGE = 200
 
 
@@ -61,7 +63,7 @@ class SkipLimitPagination(LimitOffsetPagination):
             raise ValidationError({name: words % {"lowest": lowest, "text": text[:40]}})
         return int(text)
 
-    def get_paginated_response(self, data: Any) -> Response:
+    def get_paginated_response(self, data: object) -> Response:
         return Response(
             {
                 "count": self.shown_count,
@@ -71,15 +73,15 @@ class SkipLimitPagination(LimitOffsetPagination):
             }
         )
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        shape: dict[str, Any] = super().get_paginated_response_schema(schema)
+    def get_paginated_response_schema(self, schema: Schema) -> Schema:
+        shape: Schema = super().get_paginated_response_schema(schema)
         shape["properties"]["count"] |= {
             "nullable": True,
             "description": "Exact up to 10 000; null when there are more.",
         }
         return shape
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: APIView) -> list[Schema]:
         integer = {"type": "integer"}
         return [
             {

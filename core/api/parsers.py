@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -30,7 +30,7 @@ class ExactJSONParser(JSONParser):
 
     def parse(
         self,
-        stream: IO[Any],
+        stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
@@ -48,20 +48,20 @@ class ExactJSONParser(JSONParser):
         return value
 
 
-def _read(stream: IO[Any]) -> bytes:
+def _read(stream: IO[bytes]) -> bytes:
     limit = settings.API_MAX_BODY_BYTES
-    body: bytes = stream.read(limit + 1)
+    body = stream.read(limit + 1)
     if len(body) > limit:
         words = _("The body is larger than %(limit)d bytes. Send less at once.")
         raise BodyTooLarge(words % {"limit": limit})
     return body
 
 
-def _refuse(name: str) -> Any:
+def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _refuse_lone_surrogates(text: str, value: Any) -> None:
+def _refuse_lone_surrogates(text: str, value: object) -> None:
     r"""``"\ud83d"`` alone is no character: it can be neither stored nor returned."""
     if _MAY_BE_SURROGATE.search(text):
         json.dumps(value, ensure_ascii=False, default=str).encode()

@@ -27,7 +27,9 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-def _unknown(serializer: serializers.Serializer[Any], data: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def _unknown(
+    serializer: serializers.Serializer[Any], data: object, path: str = ""
+) -> Iterator[tuple[str, str]]:
     """Name the fields that an object must not have, each with those it may."""
     if not isinstance(data, Mapping):
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from django.contrib import admin
 from django.db.models import QuerySet, Value
@@ -33,6 +33,9 @@ from orders.admin.display import money_text
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
 # What a list does not show.
 _HEAVY = (
     *("items", "payments", "tips", "discounts", "loyalty", "external_data", "field_precedence", "error_info"),
@@ -40,11 +43,18 @@ _HEAVY = (
 )
 
 
+class Listed(TypedDict):
+    """What a row of the list has besides."""
+
+    sees_people: bool
+    is_many_zones: bool
+
+
 class HallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str] | None = None
-    ) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+    ) -> QuerySet[HallRow]:
+        rows: QuerySet[HallRow] = super().get_queryset(request, exclude_parameters)
         return naming_zones(rows.defer(*_HEAVY))
 
 
@@ -66,7 +76,7 @@ class HallAdmin(MirrorAdmin[H]):
         seen: QuerySet[H] = rows.annotate(sees_people=shown)
         return seen
 
-    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[HallChangeList]:
+    def get_changelist(self, request: HttpRequest, **_kwargs: object) -> type[HallChangeList]:
         return HallChangeList
 
     def get_search_results(
@@ -89,7 +99,7 @@ class HallAdmin(MirrorAdmin[H]):
         return badges(row)
 
     @admin.display(description=_("guest"))
-    def guest(self, row: Any) -> SafeString:
+    def guest(self, row: WithAnnotations[Reserve, Listed]) -> SafeString:
         name = guest_name(row, shown=row.sees_people)
         phone = phone_text(row, shown=row.sees_people)
         return stacked(truncated(name or phone or EMPTY), phone if name else "")
@@ -129,7 +139,7 @@ class TableOrderAdmin(HallAdmin[TableOrder]):
         return truncated(order.waiter_name or EMPTY)
 
     @admin.display(description=_("opened"), ordering="when_created")
-    def opened(self, order: Any) -> SafeString:
+    def opened(self, order: WithAnnotations[TableOrder, Listed]) -> SafeString:
         zone, is_shifted = order.organization.zone(), order.is_many_zones
         return clock(order.when_created, zone, now=db_clock.now(), with_offset=is_shifted)
 
@@ -148,7 +158,7 @@ class ReserveAdmin(HallAdmin[Reserve]):
     quick_choices = state_choices(RESERVE_STATES)
 
     @admin.display(description=pgettext_lazy("reserve", "expected"), ordering="estimated_start_time")
-    def expected(self, reserve: Any) -> SafeString:
+    def expected(self, reserve: WithAnnotations[Reserve, Listed]) -> SafeString:
         zone, is_shifted = reserve.organization.zone(), reserve.is_many_zones
         moment = clock(reserve.estimated_start_time, zone, now=db_clock.now(), with_offset=is_shifted)
         return stacked(moment, minutes_text(reserve.duration_minutes) if reserve.duration_minutes else "")

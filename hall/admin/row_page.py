@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from core.admin.base import Context
 from core.display import EMPTY, field_title
 from hall.admin.display import badges, cancel_text, guest_name, minutes_text, phone_text, said, split_text
 from hall.models import HallRow, Reserve, TableOrder
@@ -34,7 +34,7 @@ _IDS = (
 )
 
 
-def hall_page(row: HallRow, *, now: datetime, shown: bool) -> dict[str, Any]:
+def hall_page(row: HallRow, *, now: datetime, shown: bool) -> Context:
     """Collect what the template shows; ``shown``: whoever looks may see who the guests are."""
     page = _Page(row, now, shown=shown)
     return {

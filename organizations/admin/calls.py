@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from django.contrib import admin
 from django.db import connection
@@ -20,7 +20,15 @@ from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
 from core.admin.base import Context, MirrorAdmin
-from core.admin.filters import Choice, HubDropdownFilter, States, choices_filter, state_choices, states_filter
+from core.admin.filters import (
+    Choice,
+    HubDropdownFilter,
+    Rows,
+    States,
+    choices_filter,
+    state_choices,
+    states_filter,
+)
 from core.admin.json_text import pretty_json
 from core.database import db_clock
 from core.display import EMPTY, badge, clock, stacked, truncated
@@ -30,6 +38,9 @@ from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 from organizations.models.connection import CALL_BODIES, SLOW_MS, ApiCall, ApiLogin
 from organizations.models.organization import Organization
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 # Written as the partial indexes are, so that they answer.
 OUTCOMES: States = {
@@ -79,11 +90,19 @@ class LoginFilter(HubDropdownFilter):
     def offered(self, request: HttpRequest) -> list[Choice]:
         return [(str(pk), name) for pk, name in ApiLogin.objects.values_list("pk", "name")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         chosen = self.value() or ""
         if chosen and not (chosen.isascii() and chosen.isdigit() and len(chosen) < 19):
             return queryset.none()
         return super().queryset(request, queryset)
+
+
+class Placed(TypedDict):
+    """What a row has besides; ``is_many_zones`` in the list alone."""
+
+    restaurant_name: str | None
+    restaurant_zone: str | None
+    is_many_zones: bool
 
 
 class CallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
@@ -125,7 +144,7 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
             restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
         )
 
-    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[CallChangeList]:
+    def get_changelist(self, request: HttpRequest, **_kwargs: object) -> type[CallChangeList]:
         return CallChangeList
 
     def get_search_results(
@@ -139,7 +158,8 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
         of_order = Q(order_id=ident) & ~Q(order_id="")
         return queryset.filter(of_order | Q(correlation_id=ident) & ~Q(correlation_id="")), False
 
-    def page_context(self, request: HttpRequest, row: Any) -> Context:
+    def page_context(self, request: HttpRequest, row: ApiCall) -> Context:
+        placed = cast("WithAnnotations[ApiCall, Placed]", row)
         order = row.order_id
         if order and request.user.has_perm("orders.view_order"):
             url = f"{reverse('admin:orders_order_changelist')}?{urlencode({'q': order})}"
@@ -157,9 +177,9 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
             "title": row.operation,
             "badge": outcome_badge(row),
             "headline": [
-                (gettext("Made"), _made(row, with_offset=True)),
+                (gettext("Made"), _made(placed, with_offset=True)),
                 (gettext("Took"), _took(row)),
-                (gettext("Restaurant"), _restaurant(row)),
+                (gettext("Restaurant"), _restaurant(placed)),
                 (gettext("Asked by"), asked_by_text(row)),
                 (gettext("Attempt"), row.attempt),
             ],
@@ -171,7 +191,7 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
     # --- columns; a row is an ApiCall with what the querysets added --------------------------------------
 
     @admin.display(description=_("made"))
-    def started(self, call: Any) -> SafeString:
+    def started(self, call: WithAnnotations[ApiCall, Placed]) -> SafeString:
         return _made(call, with_offset=call.is_many_zones or not call.restaurant_zone)
 
     @admin.display(description=_("outcome"))
@@ -183,7 +203,7 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
         return badge("pending", _took(call), gettext("slow")) if call.duration_ms >= SLOW_MS else _took(call)
 
     @admin.display(description=_("restaurant"))
-    def restaurant(self, call: ApiCall) -> SafeString:
+    def restaurant(self, call: WithAnnotations[ApiCall, Placed]) -> SafeString:
         return truncated(_restaurant(call))
 
     @admin.display(description=_("asked by"))
@@ -191,7 +211,7 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
         return truncated(asked_by_text(call))
 
 
-def _made(call: Any, *, with_offset: bool) -> SafeString:
+def _made(call: WithAnnotations[ApiCall, Placed], *, with_offset: bool) -> SafeString:
     zone = vendor_time.zone(call.restaurant_zone) if call.restaurant_zone else UTC
     return clock(call.started_at, zone, now=db_clock.now(), seconds=True, with_offset=with_offset)
 
@@ -200,7 +220,7 @@ def _took(call: ApiCall) -> str:
     return gettext("%(count)d ms") % {"count": call.duration_ms}
 
 
-def _restaurant(call: Any) -> str:
+def _restaurant(call: WithAnnotations[ApiCall, Placed]) -> str:
     return call.restaurant_name or call.organization_id or EMPTY
 
 

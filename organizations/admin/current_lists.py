@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -17,20 +17,35 @@ from core.admin.export import Exporting
 from core.database import db_clock
 from core.display import clock, local_text, stacked
 from organizations.admin.zones import naming_zones
+from organizations.models.shifts import Shift
+from organizations.models.stop_lists import StopListItem
 from organizations.name_annotations import with_group_names
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
-def moment_text(moment: datetime | None, row: Any) -> SafeString:
+
+class Named(TypedDict):
+    """What a row of each of these lists has besides."""
+
+    terminal_group_name: str | None
+    is_many_zones: bool
+
+
+Row: TypeAlias = "WithAnnotations[Shift, Named] | WithAnnotations[StopListItem, Named]"
+
+
+def moment_text(moment: datetime | None, row: Row) -> SafeString:
     """Write a time of a row on the clock of its restaurant, with the zone where the list has several."""
     return clock(moment, row.organization.zone(), now=db_clock.now(), with_offset=row.is_many_zones)
 
 
-def exported_moment(moment: datetime | None, row: Any) -> str:
+def exported_moment(moment: datetime | None, row: Row) -> str:
     """Write a time of a row on the clock of its restaurant, as spreadsheets read it."""
     return local_text(moment, row.organization.zone())
 
 
-def group_text(row: Any) -> str:
+def group_text(row: Row) -> str:
     return str(row.terminal_group_name or row.terminal_group_id)
 
 
@@ -56,5 +71,5 @@ class CurrentListAdmin(Exporting[M], MirrorAdmin[M]):
         return {"export_url": self.export_url(request)}
 
     @admin.display(description=_("terminal group"))
-    def group(self, row: Any) -> SafeString:
+    def group(self, row: Row) -> SafeString:
         return stacked(group_text(row), row.organization.name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
+from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -25,6 +26,14 @@ from organizations.connection.clients import ENVIRONMENT_LOGIN
 from organizations.connection.status import check_login, login_status
 from organizations.models.connection import ApiLogin
 from organizations.tasks import sync_one_login
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+
+class Counted(TypedDict):
+    restaurant_count: int
+
 
 _CREDENTIALS = ("kind", "api_login", "api_key", "app_id", "client_secret")
 
@@ -69,7 +78,7 @@ class ApiLoginAdmin(HubAdmin[ApiLogin]):
 
     def get_form(
         self, request: HttpRequest, obj: ApiLogin | None = None, change: bool = False, **kwargs: Any
-    ) -> Any:
+    ) -> type[ModelForm[ApiLogin]]:
         if obj is not None and is_of_environment(obj):
             # Its credentials come from the environment, so the form requires none.
             kwargs["form"] = EnvironmentLoginForm
@@ -78,7 +87,9 @@ class ApiLoginAdmin(HubAdmin[ApiLogin]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiLogin]:
         return super().get_queryset(request).annotate(restaurant_count=Count("organizations"))
 
-    def save_model(self, request: HttpRequest, obj: ApiLogin, form: Any, change: bool) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: ApiLogin, form: ModelForm[ApiLogin], change: bool
+    ) -> None:
         super().save_model(request, obj, form, change)
         if obj.is_active and (not change or {"base_url", *_CREDENTIALS} & set(form.changed_data)):
             enqueue(sync_one_login, login_pk=obj.pk)
@@ -166,7 +177,7 @@ class ApiLoginAdmin(HubAdmin[ApiLogin]):
         return gettext("key, v2") if kind_of(login) == V2 else gettext("login, v1")
 
     @admin.display(description=_("restaurants"))
-    def restaurants(self, login: Any) -> str:
+    def restaurants(self, login: WithAnnotations[ApiLogin, Counted]) -> str:
         return str(login.restaurant_count or EMPTY)
 
     @admin.display(description=_("last used"))

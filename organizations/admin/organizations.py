@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -24,7 +25,7 @@ from unfold.widgets import (
 
 from core.admin.base import HubAdmin
 from core.database import db_clock
-from core.display import EMPTY, ago_text
+from core.display import EMPTY, Text, ago_text
 from core.values.ids import searchable_id
 from organizations.admin.pos_display import answers_text
 from organizations.models.api_keys import ApiKey
@@ -33,7 +34,7 @@ from organizations.models.organization import Organization, TerminalGroup
 from organizations.provisioning import create_api_key
 
 
-def _usual_type_field(label: Any) -> forms.ChoiceField:
+def _usual_type_field(label: Text) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, required=False, widget=UnfoldAdminSelectWidget)
 
 
@@ -96,10 +97,10 @@ class TerminalGroupInline(TabularInline):  # type: ignore[misc]  # Unfold is unt
         return answers_text(group, db_clock.now())
 
 
-def _usual_type_shown(kind: str) -> Callable[[Any, Organization], str]:
+def _usual_type_shown(kind: str) -> Callable[[object, Organization], str]:
     """Make what a person without the right to change sees in place of the field of that name."""
 
-    def shown(_self: Any, organization: Organization) -> str:
+    def shown(_self: object, organization: Organization) -> str:
         type_id = organization.default_payment_types.get(kind)
         types = DictionaryEntry.objects.filter(organization=organization, kind=DictionaryKind.PAYMENT_TYPE)
         entry = types.filter(iiko_id=type_id).first() if type_id else None
@@ -169,13 +170,13 @@ def key_acts() -> set[str]:
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """Grants a key no right that its giver lacks; rights can always be removed."""
 
-    user: Any
+    user: User
 
     class Meta:
         model = ApiKey
         fields: tuple[str, ...] = ("name", "is_active", "organizations", "sees_all", "may_act")
 
-    def clean(self) -> dict[str, Any] | None:
+    def clean(self) -> dict[str, object] | None:
         cleaned = super().clean()
         given = self.cleaned_data
         grows = any(given.get(name) for name in self.changed_data if name != "name")
@@ -196,7 +197,7 @@ class NewApiKeyForm(ApiKeyForm):
     class Meta(ApiKeyForm.Meta):
         fields: tuple[str, ...] = ("name", "organizations", "sees_all", "may_act")
 
-    def clean(self) -> dict[str, Any] | None:
+    def clean(self) -> dict[str, object] | None:
         cleaned = super().clean()
         # An explicit choice, so that a forgotten one does not grant access to all.
         if bool(self.cleaned_data.get("organizations")) == bool(self.cleaned_data.get("sees_all")):

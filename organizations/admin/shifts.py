@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -15,10 +15,19 @@ from django.utils.translation import gettext_lazy as _
 from core.admin.filters import States, state_choices, states_filter
 from core.database import db_clock
 from core.display import EMPTY, badge, span_text, stacked
-from organizations.admin.current_lists import CurrentListAdmin, exported_moment, group_text, moment_text
+from organizations.admin.current_lists import (
+    CurrentListAdmin,
+    Named,
+    exported_moment,
+    group_text,
+    moment_text,
+)
 from organizations.admin.filters import GroupOfRestaurantFilter, moment_range_filter, restaurant_filter
 from organizations.models.shifts import Shift
 from organizations.name_annotations import employee_named, with_employee_names
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 SHIFT_STATES: States = {
     "": (_("On shift now"), lambda shifts: shifts.filter(is_open=True)),
@@ -30,7 +39,11 @@ LONG = timedelta(hours=24)
 """The closing of an open shift as long as this may not have arrived. The limit is our guess."""
 
 
-def employee_text(shift: Any) -> str:
+class NamedShift(Named):
+    employee_name: str | None
+
+
+def employee_text(shift: WithAnnotations[Shift, NamedShift]) -> str:
     return str(shift.employee_name or shift.employee_id)
 
 
@@ -78,7 +91,7 @@ class ShiftAdmin(CurrentListAdmin[Shift]):
     # --- columns -----------------------------------------------------------------------------------------
 
     @admin.display(description=_("employee"))
-    def employee(self, shift: Any) -> SafeString:
+    def employee(self, shift: WithAnnotations[Shift, NamedShift]) -> SafeString:
         name = shift.employee_name
         return stacked(name or shift.employee_id, "" if name else gettext("not among the couriers"))
 
@@ -104,13 +117,13 @@ class ShiftAdmin(CurrentListAdmin[Shift]):
         return badge("off" if shift.closed_at else "problem", state_text(shift))
 
     @admin.display(description=_("opened at"))
-    def opened(self, shift: Shift) -> SafeString:
+    def opened(self, shift: WithAnnotations[Shift, NamedShift]) -> SafeString:
         if shift.opened_at is None:
             return SafeString(gettext("not known"))
         return moment_text(shift.opened_at, shift)
 
     @admin.display(description=_("closed at"))
-    def closed(self, shift: Shift) -> SafeString:
+    def closed(self, shift: WithAnnotations[Shift, NamedShift]) -> SafeString:
         if shift.closed_at is None and not shift.is_open:
             return SafeString(gettext("not known"))
         return moment_text(shift.closed_at, shift)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import number_format
@@ -23,7 +23,13 @@ from core.admin.list_links import list_url
 from core.csv_export import sheet_response
 from core.database import db_clock
 from core.display import EMPTY, badge, span_text, stacked
-from organizations.admin.current_lists import CurrentListAdmin, exported_moment, group_text, moment_text
+from organizations.admin.current_lists import (
+    CurrentListAdmin,
+    Named,
+    exported_moment,
+    group_text,
+    moment_text,
+)
 from organizations.admin.filters import (
     ORGANIZATION_PARAMETER,
     GroupOfRestaurantFilter,
@@ -36,6 +42,9 @@ from organizations.models.stop_lists import StopListItem, StopListItemQuerySet
 from organizations.name_annotations import product_named, with_product_names
 from organizations.stop_lists.refresh import want_lists
 from organizations.stop_lists.totals import time_out_of_stock
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 STOP_LIST_STATES: States = {
     "": (_("On a list now"), lambda items: items.filter(until__isnull=True)),
@@ -50,11 +59,16 @@ PERIODS = (1, 7, 30)
 _MOST_TOTALS = 500
 
 
-def product_text(item: Any) -> str:
+class NamedItem(Named):
+    product_name: str | None
+    size_name: str | None
+
+
+def product_text(item: WithAnnotations[StopListItem, NamedItem]) -> str:
     return str(item.product_name or item.product_id)
 
 
-def size_text(item: Any) -> str:
+def size_text(item: WithAnnotations[StopListItem, NamedItem]) -> str:
     return str(item.size_name or item.size_id)
 
 
@@ -151,7 +165,7 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
 
     # --- time out of stock -------------------------------------------------------------------------------
 
-    def totals_view(self, request: HttpRequest) -> Any:
+    def totals_view(self, request: HttpRequest) -> HttpResponseBase:
         """Show how long each product was out of stock in the last days; with ``format=csv`` as a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -181,7 +195,7 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
     # --- columns -----------------------------------------------------------------------------------------
 
     @admin.display(description=_("product"))
-    def product(self, item: Any) -> SafeString:
+    def product(self, item: WithAnnotations[StopListItem, NamedItem]) -> SafeString:
         return stacked(product_text(item), size_text(item) or item.sku)
 
     @admin.display(description=_("iiko id"))
@@ -203,13 +217,13 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
         return badge("problem", gettext("%(balance)s left") % {"balance": balance_text(item)})
 
     @admin.display(description=_("since"))
-    def started(self, item: StopListItem) -> SafeString:
+    def started(self, item: WithAnnotations[StopListItem, NamedItem]) -> SafeString:
         return stacked(
             moment_text(item.since, item), "" if item.is_since_told else gettext("or earlier: seen then")
         )
 
     @admin.display(description=_("until"))
-    def ended(self, item: StopListItem) -> SafeString:
+    def ended(self, item: WithAnnotations[StopListItem, NamedItem]) -> SafeString:
         return moment_text(item.until, item)
 
     @admin.display(description=_("how long"))
@@ -250,7 +264,7 @@ def _totals_header() -> list[str]:
     return [*map(str, titles), gettext("Out of stock, minutes")]
 
 
-def _total_cells(row: dict[str, Any]) -> list[Any]:
+def _total_cells(row: dict[str, Any]) -> list[object]:
     total = _total(row)
     minutes = int(row["out_for"].total_seconds()) // 60
     return [total["restaurant"], total["group"], total["product"], total["size"], row["times"], minutes]

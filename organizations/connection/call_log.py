@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
@@ -205,7 +204,7 @@ def _call(note: _Note) -> ApiCall:
     )
 
 
-def _kept(body: Any) -> tuple[Any, str]:
+def _kept(body: object) -> tuple[object, str]:
     """Return a body as it is stored, as JSON or as text, masked and cut."""
     if body is None:
         return None, ""
@@ -233,7 +232,7 @@ def _update_logins(notes: Sequence[_Note]) -> None:
     """Store on each login when it was last used and what is wrong with it."""
     for login_id in {note.login_id for note in notes}:
         records = [note.record for note in notes if note.login_id == login_id]
-        changes: dict[str, Any] = {"last_used_at": max(record.started_at for record in records)}
+        changes: dict[str, object] = {"last_used_at": max(record.started_at for record in records)}
         for record in records:
             if record.error_code == ADDRESS_REFUSED:
                 changes["last_error"] = (
