@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin import FieldListFilter, ShowFacets, SimpleListFilter
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
     class AdminMixin(admin.ModelAdmin[M]): ...
 
+    UnfoldChangeList = ChangeList
 else:
+    from unfold.views import ChangeList as UnfoldChangeList
 
     class ModelAdmin(UnfoldAdmin, Generic[M]): ...
 
@@ -126,6 +128,14 @@ class ListedLookups(AdminMixin[M]):
         return parameters
 
 
+class HubChangeList(UnfoldChangeList):
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
+    ) -> QuerySet[Model]:
+        hub_admin = cast("HubAdmin[Model]", self.model_admin)
+        return hub_admin.listed(super().get_queryset(request, exclude_parameters))
+
+
 class HubAdmin(ListedLookups[M], Worded[M], ModelAdmin[M]):
     """Lists that count no further than they show; pages get what they show by ``page_context``."""
 
@@ -175,13 +185,22 @@ class HubAdmin(ListedLookups[M], Worded[M], ModelAdmin[M]):
         changelist.full_result_count = changelist.result_count
         return changelist
 
+    def listed(self, rows: QuerySet[M]) -> QuerySet[M]:
+        """Add to the rows of the list what it alone shows, and leave out what it does not."""
+        return rows
+
+    def found(self, request: HttpRequest, rows: QuerySet[M], text: str) -> QuerySet[M]:
+        """Find rows by parts of names and ids: the key of a name (``name_keys``), an id as it is."""
+        return rows.filter(has_words(text, *self.search_fields))
+
+    def get_changelist(self, request: HttpRequest, **_options: object) -> type[ChangeList]:
+        return HubChangeList
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
     ) -> tuple[QuerySet[M], bool]:
-        """Find rows by parts of names and ids: the key of a name (``name_keys``), an id as it is."""
-        if not search_term.strip():
-            return queryset, False
-        return queryset.filter(has_words(search_term, *self.search_fields)), False
+        text = search_term.strip()
+        return self.found(request, queryset, text) if text else queryset, False
 
     @admin.display(description=_("name"), ordering="name_key")
     def sorted_name(self, row: M) -> str:

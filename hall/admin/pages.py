@@ -10,7 +10,6 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-from unfold.views import ChangeList
 
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import choices_filter, state_choices, states_filter
@@ -50,19 +49,11 @@ class Listed(TypedDict):
     is_many_zones: bool
 
 
-class HallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
-    def get_queryset(
-        self, request: HttpRequest, exclude_parameters: list[str] | None = None
-    ) -> QuerySet[HallRow]:
-        rows: QuerySet[HallRow] = super().get_queryset(request, exclude_parameters)
-        return naming_zones(rows.defer(*_HEAVY))
-
-
 class HallAdmin(MirrorAdmin[H]):
     list_before_template = "admin/orders/order/above_list.html"
     change_form_template = "admin/hall/change_form.html"
     change_list_template = "admin/orders/order/change_list.html"
-    search_fields = ("number",)  # shows the box; see get_search_results
+    search_fields = ("number",)  # shows the box; see found
     search_help_text = _(
         "A number, an id or a phone, exactly; or, for those who see the guests, the last four digits of a "
         "phone"
@@ -76,15 +67,11 @@ class HallAdmin(MirrorAdmin[H]):
         seen: QuerySet[H] = rows.annotate(sees_people=shown)
         return seen
 
-    def get_changelist(self, request: HttpRequest, **_kwargs: object) -> type[HallChangeList]:
-        return HallChangeList
+    def listed(self, rows: QuerySet[H]) -> QuerySet[H]:
+        return naming_zones(rows.defer(*_HEAVY))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[H], search_term: str
-    ) -> tuple[QuerySet[H], bool]:
-        if not search_term.strip():
-            return queryset, False
-        return searched(queryset, search_term, by_last_digits=sees_people(request.user)), False
+    def found(self, request: HttpRequest, rows: QuerySet[H], text: str) -> QuerySet[H]:
+        return searched(rows, text, by_last_digits=sees_people(request.user))
 
     def page_context(self, request: HttpRequest, row: H) -> Context:
         page = hall_page(row, now=db_clock.now(), shown=sees_people(request.user))

@@ -28,7 +28,7 @@ from iikohub.dashboard.connection import events_url, link_row
 from orders.admin.display import status_text
 from orders.models.command import OrderCommand, OrderCommandQuerySet
 from orders.models.order import Order, Status
-from organizations.admin.pos_display import silent_pos_badges
+from organizations.admin.display import silent_pos_badges
 from organizations.models.clock_skews import ClockSkew
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.models.shifts import Shift

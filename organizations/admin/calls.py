@@ -17,7 +17,6 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.views import ChangeList
 
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import (
@@ -105,15 +104,6 @@ class Placed(TypedDict):
     is_many_zones: bool
 
 
-class CallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
-    def get_queryset(
-        self, request: HttpRequest, exclude_parameters: list[str] | None = None
-    ) -> QuerySet[ApiCall]:
-        """Rows without their bodies."""
-        calls: QuerySet[ApiCall] = super().get_queryset(request, exclude_parameters)
-        return naming_zones(calls.defer(*CALL_BODIES))
-
-
 @admin.register(ApiCall)
 class ApiCallAdmin(MirrorAdmin[ApiCall]):
     list_display = ("started", "operation", "outcome", "took", "restaurant", "asked_by")
@@ -127,7 +117,7 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
         moment_range_filter(_("made"), "started", "started_at"),
     )
     list_before_template = "admin/organizations/apicall/above_list.html"
-    search_fields = ("order_id",)  # shows the box; see get_search_results
+    search_fields = ("order_id",)  # shows the box; see found
     search_help_text = _("iiko's id of an order, or a correlation id")
     sortable_by = ()
     empty_words = _(
@@ -144,19 +134,14 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
             restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
         )
 
-    def get_changelist(self, request: HttpRequest, **_kwargs: object) -> type[CallChangeList]:
-        return CallChangeList
+    def listed(self, rows: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
+        return naming_zones(rows.defer(*CALL_BODIES))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[ApiCall], search_term: str
-    ) -> tuple[QuerySet[ApiCall], bool]:
-        text = search_term.strip()
-        if not text or "\0" in text:
-            return (queryset.none() if text else queryset), False
+    def found(self, request: HttpRequest, rows: QuerySet[ApiCall], text: str) -> QuerySet[ApiCall]:
         ident = searchable_id(text)
         # The exclusions let the partial indexes answer.
         of_order = Q(order_id=ident) & ~Q(order_id="")
-        return queryset.filter(of_order | Q(correlation_id=ident) & ~Q(correlation_id="")), False
+        return rows.filter(of_order | Q(correlation_id=ident) & ~Q(correlation_id=""))
 
     def page_context(self, request: HttpRequest, row: ApiCall) -> Context:
         placed = cast("WithAnnotations[ApiCall, Placed]", row)

@@ -60,12 +60,10 @@ class CurrentListAdmin(Exporting[M], MirrorAdmin[M]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         return naming_zones(with_group_names(super().get_queryset(request).select_related("organization")))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
-    ) -> tuple[QuerySet[M], bool]:
-        if not (text := search_term.replace("\0", "").strip()):
-            return queryset, False
-        return queryset.filter(self.by_name(text) | Q(**{f"{self.named}_id": text.lower()})), False
+    def found(self, request: HttpRequest, rows: QuerySet[M], text: str) -> QuerySet[M]:
+        text = text.replace("\0", "").strip()
+        by_id = Q(**{f"{self.named}_id": text.lower()})
+        return rows.filter(self.by_name(text) | by_id) if text else rows
 
     def list_context(self, request: HttpRequest) -> Context:
         return {"export_url": self.export_url(request)}

@@ -15,8 +15,8 @@ from core.admin.filters import HubDropdownFilter, States, choices_filter, states
 from core.admin.json_text import pretty_json
 from core.database import db_clock
 from core.display import badge
+from organizations.admin.display import answers_text
 from organizations.admin.filters import restaurant_filter
-from organizations.admin.pos_display import answers_text
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
 from organizations.models.organization import TerminalGroup
 

@@ -20,7 +20,7 @@ from core.admin.list_links import keep_filters
 from core.database import db_clock
 from core.display import EMPTY, ago_text
 from core.jobs.scheduling import enqueue
-from organizations.admin.connection_display import check_words, notices, state_badge, token_words
+from organizations.admin.display import check_words, notices, state_badge, token_words
 from organizations.admin.login_form import V2, ApiLoginForm, EnvironmentLoginForm, kind_of
 from organizations.connection.clients import ENVIRONMENT_LOGIN
 from organizations.connection.status import check_login, login_status
@@ -67,7 +67,7 @@ class ApiLoginAdmin(HubAdmin[ApiLogin]):
         # Switched off instead: the log of calls tells with which login they were made.
         return False
 
-    def get_fieldsets(self, request: HttpRequest, obj: ApiLogin | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: ApiLogin | None = None) -> list[Any] | tuple[Any, ...]:
         if obj is not None and (is_of_environment(obj) or not self.has_change_permission(request, obj)):
             return ((None, {"fields": ("name", "base_url", "is_active")}),)
         return super().get_fieldsets(request, obj)

@@ -9,7 +9,7 @@ from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Field, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -27,7 +27,7 @@ from core.admin.base import HubAdmin
 from core.database import db_clock
 from core.display import EMPTY, Text, ago_text
 from core.values.ids import searchable_id
-from organizations.admin.pos_display import answers_text
+from organizations.admin.display import answers_text
 from organizations.models.api_keys import ApiKey
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
 from organizations.models.organization import Organization, TerminalGroup
@@ -234,7 +234,9 @@ class ApiKeyAdmin(HubAdmin[ApiKey]):
         own: type[ModelForm[ApiKey]] = form
         return own
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
         if db_field.name == "organizations":
             # Checkboxes, without Django's menu that adds a restaurant.
             return db_field.formfield(widget=UnfoldAdminCheckboxSelectMultipleWidget())

@@ -30,13 +30,13 @@ from organizations.admin.current_lists import (
     group_text,
     moment_text,
 )
+from organizations.admin.display import freshness_notes
 from organizations.admin.filters import (
     ORGANIZATION_PARAMETER,
     GroupOfRestaurantFilter,
     moment_range_filter,
     restaurant_filter,
 )
-from organizations.admin.stop_list_display import freshness_notes
 from organizations.models.organization import Organization
 from organizations.models.stop_lists import StopListItem, StopListItemQuerySet
 from organizations.name_annotations import product_named, with_product_names
@@ -90,7 +90,7 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
     )
     list_before_template = "admin/organizations/stoplistitem/above_list.html"
     change_form_after_template = "admin/organizations/stoplistitem/events.html"
-    search_fields = ("product_id",)  # shows the box; see get_search_results
+    search_fields = ("product_id",)  # shows the box; see found
     search_help_text = _("A part of the product's name, or iiko's id")
     empty_words = _(
         "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko reports a change, "
