@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError as BadValue
@@ -53,7 +53,7 @@ class StrictBooleanFilter(BooleanFilter):
 
 
 class _MomentFormField(IsoDateTimeField):
-    def to_python(self, value: Any) -> datetime | None:
+    def to_python(self, value: str | datetime | date | None) -> datetime | None:
         moment: datetime | None = super().to_python(value)
         try:
             return checked_moment(moment) if moment else None
@@ -103,7 +103,7 @@ class ChoicesFilter(MultipleChoiceFilter):
 
     field_class = _ChoicesField
 
-    def filter(self, qs: QuerySet[M], value: Any) -> QuerySet[M]:
+    def filter(self, qs: QuerySet[M], value: Sequence[str]) -> QuerySet[M]:
         return qs.filter(**{f"{self.field_name}__in": value}) if value else qs
 
 
@@ -118,7 +118,7 @@ class TextsFilter(CharFilter, ChoicesFilter):
 
     field_class = _TextsField  # type: ignore[assignment]  # several texts where the base has one
 
-    def filter(self, qs: QuerySet[M], value: Any) -> QuerySet[M]:
+    def filter(self, qs: QuerySet[M], value: Sequence[str]) -> QuerySet[M]:
         return ChoicesFilter.filter(self, qs, value)
 
 
@@ -127,7 +127,7 @@ class IikoIdFilter(TextsFilter):
 
     field_class = _IdsField
 
-    def filter(self, qs: QuerySet[M], value: Any) -> QuerySet[M]:
+    def filter(self, qs: QuerySet[M], value: Sequence[str]) -> QuerySet[M]:
         return super().filter(qs, [searchable_id(text) for text in value])
 
 
@@ -144,7 +144,7 @@ def refuse_repeats(query: QueryDict, several: Collection[str] = ()) -> None:
 class ExternalIdFilter(CharFilter):
     """A number of the shop's own: exactly as given, with its case and dashes."""
 
-    def filter(self, qs: QuerySet[M], value: Any) -> QuerySet[M]:
+    def filter(self, qs: QuerySet[M], value: str | None) -> QuerySet[M]:
         found: QuerySet[M] = super().filter(qs, external_id(value) if value else value)
         return found
 
