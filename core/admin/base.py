@@ -185,6 +185,11 @@ class HubAdmin(ListedLookups[M], Worded[M], ModelAdmin[M]):
         changelist.full_result_count = changelist.result_count
         return changelist
 
+    def ask_first(self, request: HttpRequest, **shown: object) -> TemplateResponse:
+        """Ask before something is done: ``title``, ``words_template``, ``verb``, and ``back`` to where."""
+        context = self.admin_site.each_context(request) | {"opts": self.opts} | shown
+        return TemplateResponse(request, "admin/confirm.html", context)
+
     def listed(self, rows: QuerySet[M]) -> QuerySet[M]:
         """Add to the rows of the list what it alone shows, and leave out what it does not."""
         return rows

@@ -25,11 +25,6 @@ Schema = dict[str, Any]
 LONGEST_PAGE = 200
 
 
-def _count(queryset: QuerySet[M, R]) -> int | None:
-    counted = queryset.order_by()[: COUNT_UP_TO + 1].count()
-    return counted if counted <= COUNT_UP_TO else None
-
-
 class SkipLimitPagination(LimitOffsetPagination):
     """``count`` is exact up to 10 000 and null past it; ``limit`` is cut to 200."""
 
@@ -51,7 +46,8 @@ class SkipLimitPagination(LimitOffsetPagination):
         # The parent links to a next page by its count; ours may be unknown while there is one.
         self.count = skip + limit + 1 if has_more else skip + len(rows)
         is_whole = not has_more and (bool(rows) or skip == 0)
-        self.shown_count = skip + len(rows) if is_whole else _count(queryset)
+        counted = skip + len(rows) if is_whole else queryset.order_by()[: COUNT_UP_TO + 1].count()
+        self.shown_count = counted if is_whole or counted <= COUNT_UP_TO else None
         return rows[:limit]
 
     def _number(self, request: Request, name: str, *, default: int, lowest: int) -> int:

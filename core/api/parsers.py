@@ -44,7 +44,8 @@ class ExactJSONParser(JSONParser):
             _refuse_lone_surrogates(text, value)
         # Decimal raises for exponents beyond its own.
         except (ValueError, RecursionError, ArithmeticError) as error:
-            raise ParseError(_("The body is not JSON: %s") % _reason(error)) from error
+            reason = str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            raise ParseError(_("The body is not JSON: %s") % reason) from error
         return value
 
 
@@ -65,7 +66,3 @@ def _refuse_lone_surrogates(text: str, value: object) -> None:
     r"""``"\ud83d"`` alone is no character: it can be neither stored nor returned."""
     if _MAY_BE_SURROGATE.search(text):
         json.dumps(value, ensure_ascii=False, default=str).encode()
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from django.contrib import admin
@@ -43,6 +43,10 @@ def moment_text(moment: datetime | None, row: Row) -> SafeString:
 def exported_moment(moment: datetime | None, row: Row) -> str:
     """Write a time of a row on the clock of its restaurant, as spreadsheets read it."""
     return local_text(moment, row.organization.zone())
+
+
+def whole_minutes(span: timedelta | None) -> int | str:
+    return "" if span is None else int(span.total_seconds()) // 60
 
 
 def group_text(row: Row) -> str:

@@ -181,29 +181,21 @@ def freshness_notes(organization_id: str, *, now: datetime) -> list[Notice]:
 
 def _failure(reading: StopListReading, now: datetime) -> Notice:
     organization = reading.organization
-    since = clock_text(reading.failing_since or now, organization.zone(), now=now)
     title = _("%(restaurant)s: the stop lists could not be read since %(since)s") % {
         "restaurant": organization.name,
-        "since": since,
+        "since": clock_text(reading.failing_since or now, organization.zone(), now=now),
     }
-    return "warn", title, f"{_reason(reading)} {_next(reading, now)} {_shown(reading, now)}".strip()
-
-
-def _reason(reading: StopListReading) -> str:
+    words = [f"{reading.error.rstrip('.')}."]
     if reading.error_code in WITHOUT_LOGIN:
-        return _("The restaurant has no API login that works; choose one (Organizations).")
-    return f"{reading.error.rstrip('.')}."
-
-
-def _next(reading: StopListReading, now: datetime) -> str:
-    if reading.retry_at is None:
-        return ""
-    if reading.retry_at - now < timedelta(seconds=1):
-        return _("The hub tries again now.")
-    return _("The hub tries again in %(span)s.") % {"span": span_text(reading.retry_at - now)}
-
-
-def _shown(reading: StopListReading, now: datetime) -> str:
+        words = [_("The restaurant has no API login that works; choose one (Organizations).")]
+    if reading.retry_at is not None:
+        wait = reading.retry_at - now
+        if wait < timedelta(seconds=1):
+            words.append(_("The hub tries again now."))
+        else:
+            words.append(_("The hub tries again in %(span)s.") % {"span": span_text(wait)})
     if reading.read_at is None:
-        return _("They were never read.")
-    return _("What is shown was read %(ago)s.") % {"ago": ago_text(reading.read_at, now)}
+        words.append(_("They were never read."))
+    else:
+        words.append(_("What is shown was read %(ago)s.") % {"ago": ago_text(reading.read_at, now)})
+    return "warn", title, " ".join(words)

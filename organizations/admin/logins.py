@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext, pgettext_lazy
@@ -139,7 +138,13 @@ class ApiLoginAdmin(HubAdmin[ApiLogin]):
         """Ask for confirmation on GET; on POST queue the reading of restaurants and dictionaries."""
         login = self._login(request, pk)
         if request.method != "POST":
-            return self._ask_to_read(request)
+            return self.ask_first(
+                request,
+                title=gettext("Read restaurants and dictionaries?"),
+                words_template="admin/organizations/apilogin/read_words.html",
+                verb=pgettext("button", "Read"),
+                back=keep_filters(request, "../change/"),
+            )
         if not login.is_active:
             messages.error(request, gettext("The login is switched off; nothing is read with it."))
             return _back(request, login)
@@ -147,16 +152,6 @@ class ApiLoginAdmin(HubAdmin[ApiLogin]):
         words = gettext("The hub reads the restaurants of this login now; reload the page in a moment.")
         messages.success(request, words)
         return _back(request, login)
-
-    def _ask_to_read(self, request: HttpRequest) -> TemplateResponse:
-        context = self.admin_site.each_context(request) | {
-            "title": gettext("Read restaurants and dictionaries?"),
-            "opts": self.opts,
-            "words_template": "admin/organizations/apilogin/read_words.html",
-            "verb": pgettext("button", "Read"),
-            "back": keep_filters(request, "../change/"),
-        }
-        return TemplateResponse(request, "admin/confirm.html", context)
 
     def _login(self, request: HttpRequest, pk: int) -> ApiLogin:
         login = self.get_queryset(request).filter(pk=pk).first()

@@ -21,6 +21,7 @@ from organizations.admin.current_lists import (
     exported_moment,
     group_text,
     moment_text,
+    whole_minutes,
 )
 from organizations.admin.filters import GroupOfRestaurantFilter, moment_range_filter, restaurant_filter
 from organizations.models.shifts import Shift
@@ -82,7 +83,7 @@ class ShiftAdmin(CurrentListAdmin[Shift]):
         (_("State"), state_text),
         (_("Opened at"), lambda shift: exported_moment(shift.opened_at, shift)),
         (_("Closed at"), lambda shift: exported_moment(shift.closed_at, shift)),
-        (_("Minutes"), lambda shift: _minutes(shift)),
+        (_("Minutes"), lambda shift: whole_minutes(shift.span(db_clock.now()))),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Shift]:
@@ -132,8 +133,3 @@ class ShiftAdmin(CurrentListAdmin[Shift]):
     def lasted(self, shift: Shift) -> str:
         span = shift.span(db_clock.now())
         return EMPTY if span is None else span_text(span)
-
-
-def _minutes(shift: Shift) -> int | str:
-    span = shift.span(db_clock.now())
-    return "" if span is None else int(span.total_seconds()) // 60

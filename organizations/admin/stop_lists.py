@@ -29,6 +29,7 @@ from organizations.admin.current_lists import (
     exported_moment,
     group_text,
     moment_text,
+    whole_minutes,
 )
 from organizations.admin.display import freshness_notes
 from organizations.admin.filters import (
@@ -57,6 +58,15 @@ STOP_LIST_STATES: States = {
 }
 PERIODS = (1, 7, 30)
 _MOST_TOTALS = 500
+TOTAL_COLUMNS = (
+    (_("Restaurant"), "restaurant"),
+    (_("Terminal group"), "group"),
+    (_("Product"), "product"),
+    (_("Size"), "size"),
+    (_("How often"), "times"),
+    (_("Out of stock, minutes"), "minutes"),
+)
+"""Of the file of the time out of stock; see ``_total``."""
 
 
 class NamedItem(Named):
@@ -108,7 +118,10 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
         (_("Out of stock"), lambda item: gettext("yes") if item.is_out_of_stock else gettext("no")),
         (_("On the list since"), lambda item: exported_moment(item.since, item)),
         (_("On the list until"), lambda item: exported_moment(item.until, item)),
-        (_("Out of stock, minutes"), lambda item: _out_minutes(item)),
+        (
+            _("Out of stock, minutes"),
+            lambda item: whole_minutes(item.span(db_clock.now())) if item.is_out_of_stock else 0,
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StopListItem]:
@@ -134,12 +147,20 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
         """Ask for confirmation on GET; on POST queue the reading of the lists of one restaurant or all."""
         if not request.user.has_perm("organizations.refresh_stoplistitem"):
             raise PermissionDenied
+        back = list_url(request, reverse("admin:organizations_stoplistitem_changelist"))
         restaurant = request.GET.get(ORGANIZATION_PARAMETER, "")
         organizations = Organization.objects.filter(is_active=True)
         if restaurant and "\0" not in restaurant:
             organizations = organizations.filter(iiko_id=restaurant)
         if request.method != "POST":
-            return self._ask_to_refresh(request, list(organizations.values_list("name", flat=True)[:6]))
+            return self.ask_first(
+                request,
+                title=gettext("Read the stop lists from iiko now?"),
+                words_template="admin/organizations/stoplistitem/refresh_words.html",
+                names=list(organizations.values_list("name", flat=True)[:6]),
+                verb=pgettext("button", "Read"),
+                back=back,
+            )
         count = want_lists(organizations.values_list("iiko_id", flat=True), now=db_clock.now())
         words = ngettext(
             "The hub asks iiko for the stop lists of %(count)d restaurant; reload the page in a moment.",
@@ -147,21 +168,7 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
             count,
         )
         messages.success(request, words % {"count": count})
-        return HttpResponseRedirect(self._list_url(request))
-
-    def _list_url(self, request: HttpRequest) -> str:
-        return list_url(request, reverse("admin:organizations_stoplistitem_changelist"))
-
-    def _ask_to_refresh(self, request: HttpRequest, names: list[str]) -> TemplateResponse:
-        context = self.admin_site.each_context(request) | {
-            "title": gettext("Read the stop lists from iiko now?"),
-            "opts": self.opts,
-            "words_template": "admin/organizations/stoplistitem/refresh_words.html",
-            "names": names,
-            "verb": pgettext("button", "Read"),
-            "back": self._list_url(request),
-        }
-        return TemplateResponse(request, "admin/confirm.html", context)
+        return HttpResponseRedirect(back)
 
     # --- time out of stock -------------------------------------------------------------------------------
 
@@ -178,13 +185,22 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
             items = items.filter(organization_id=restaurant)
         totals = time_out_of_stock(items, since=now - timedelta(days=days), until=now)
         if request.GET.get("format") == "csv":
-            return sheet_response("time-out-of-stock", _totals_header(), map(_total_cells, totals))
+            header = [str(title) for title, _name in TOTAL_COLUMNS]
+            cells = ([row[name] for _title, name in TOTAL_COLUMNS] for row in map(_total, totals))
+            return sheet_response("time-out-of-stock", header, cells)
         chosen: dict[str, str | int] = {ORGANIZATION_PARAMETER: restaurant} if restaurant else {}
         context = self.admin_site.each_context(request) | {
             "title": gettext("Time out of stock"),
             "opts": self.opts,
             "rows": [_total(row) for row in totals[:_MOST_TOTALS]],
-            "periods": [(urlencode(chosen | {"days": one}), _days_text(one), one == days) for one in PERIODS],
+            "periods": [
+                (
+                    urlencode(chosen | {"days": one}),
+                    ngettext("%(count)d day", "%(count)d days", one) % {"count": one},
+                    one == days,
+                )
+                for one in PERIODS
+            ],
             "restaurants": Organization.objects.values_list("iiko_id", "name"),
             "restaurant": restaurant,
             "days": days,
@@ -231,14 +247,6 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
         return span_text(item.span(db_clock.now()))
 
 
-def _out_minutes(item: StopListItem) -> int:
-    return int(item.span(db_clock.now()).total_seconds()) // 60 if item.is_out_of_stock else 0
-
-
-def _days_text(days: int) -> str:
-    return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
-
-
 def _total(row: dict[str, Any]) -> dict[str, Any]:
     return row | {
         "product": row["product_name"] or row["product_id"],
@@ -246,6 +254,7 @@ def _total(row: dict[str, Any]) -> dict[str, Any]:
         "group": row["terminal_group_name"] or row["terminal_group_id"],
         "restaurant": row["organization__name"],
         "spent": exact_span_text(row["out_for"]),
+        "minutes": whole_minutes(row["out_for"]),
         "is_now": bool(row["now"]),
     }
 
@@ -257,14 +266,3 @@ def exact_span_text(span: timedelta) -> str:
     if not hours:
         return gettext("%(count)d min") % {"count": rest}
     return gettext("%(hours)d h %(minutes)02d min") % {"hours": hours, "minutes": rest}
-
-
-def _totals_header() -> list[str]:
-    titles = (_("Restaurant"), _("Terminal group"), _("Product"), _("Size"), _("How often"))
-    return [*map(str, titles), gettext("Out of stock, minutes")]
-
-
-def _total_cells(row: dict[str, Any]) -> list[object]:
-    total = _total(row)
-    minutes = int(row["out_for"].total_seconds()) // 60
-    return [total["restaurant"], total["group"], total["product"], total["size"], row["times"], minutes]

@@ -39,7 +39,9 @@ class ActionThrottle(BaseThrottle):
         if not limit:
             return True
         with connection.cursor() as cursor:
-            cursor.execute(_COUNT, [self.counted + _caller(request)])
+            key = request.auth
+            caller = f"key:{key.pk}" if isinstance(key, ApiKey) else f"user:{request.user.pk}"
+            cursor.execute(_COUNT, [self.counted + caller])
             count, self._wait_s = cursor.fetchone()
         return bool(count <= limit)
 
@@ -51,9 +53,3 @@ class SearchThrottle(ActionThrottle):
     """The same limit for searches in iiko, counted apart: nobody tries all phones."""
 
     counted = "search:"
-
-
-def _caller(request: Request) -> str:
-    if isinstance(request.auth, ApiKey):
-        return f"key:{request.auth.pk}"
-    return f"user:{request.user.pk}"

@@ -158,26 +158,23 @@ def _write(notes: Sequence[_Note]) -> int:
     except (DatabaseError, ValueError) as error:
         if isinstance(error, InterfaceError) or not connection.is_usable():
             raise
-        calls = [call for call in calls if _is_written(call) or _is_written(_without_bodies(call))]
+        calls = [call for call in calls if _is_written(call) or _is_written(call, with_bodies=False)]
         if lost := len(notes) - len(calls):
             logger.warning("call_log.refused", extra={"count": lost, "error": type(error).__name__})
     _update_logins(notes)
     return len(calls)
 
 
-def _is_written(call: ApiCall) -> bool:
+def _is_written(call: ApiCall, *, with_bodies: bool = True) -> bool:
+    if not with_bodies:
+        call.request = call.response = None
+        call.response_text = NOT_KEPT
     try:
         with transaction.atomic():
             call.save(force_insert=True)
     except (DatabaseError, ValueError):
         return False
     return True
-
-
-def _without_bodies(call: ApiCall) -> ApiCall:
-    call.request = call.response = None
-    call.response_text = NOT_KEPT
-    return call
 
 
 def _call(note: _Note) -> ApiCall:
