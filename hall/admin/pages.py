@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.db.models import QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from core.admin.base import Context, MirrorAdmin
-from core.admin.filters import choices_filter, state_choices, states_filter
+from core.admin.filters import States, choices_filter, state_choices, states_filter
 from core.database import db_clock
-from core.display import EMPTY, clock, stacked, truncated
+from core.display import EMPTY, stacked, truncated
 from hall.admin.display import (
     badges,
     cancel_text,
@@ -24,13 +24,12 @@ from hall.admin.display import (
     phone_text,
     tables_text,
 )
-from hall.admin.filters import RESERVE_STATES, TABLE_STATES
 from hall.admin.row_page import hall_page
 from hall.models import H, HallRow, Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
 from hall.permissions import sees_people
 from orders.admin.display import money_text
 from organizations.admin.filters import moment_range_filter, restaurant_filter
-from organizations.admin.zones import naming_zones
+from organizations.admin.zones import InZones, moment_text, naming_zones
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -42,11 +41,34 @@ _HEAVY = (
 )
 
 
-class Listed(TypedDict):
+TABLE_STATES: States = {
+    "open": (_("open"), lambda rows: rows.filter(is_open=True)),
+    "unknown": (
+        _("with an unknown status"),
+        lambda rows: rows.filter(is_open=True, status=None, raw_status__isnull=False),
+    ),
+    "refused": (
+        _("not accepted by the POS"),
+        lambda rows: rows.filter(status=None, creation_status="Error"),
+    ),
+    "deleted": (
+        pgettext_lazy("reserves", "deleted in iiko"),
+        lambda rows: rows.filter(Q(is_deleted=True) | Q(status="Deleted")),
+    ),
+}
+RESERVE_STATES: States = {
+    **TABLE_STATES,
+    "cancelled": (
+        pgettext_lazy("reserves", "cancelled"),
+        lambda rows: rows.filter(cancel_reason__isnull=False),
+    ),
+}
+
+
+class Listed(InZones):
     """What a row of the list has besides."""
 
     sees_people: bool
-    is_many_zones: bool
 
 
 class HallAdmin(MirrorAdmin[H]):
@@ -91,6 +113,10 @@ class HallAdmin(MirrorAdmin[H]):
         phone = phone_text(row, shown=row.sees_people)
         return stacked(truncated(name or phone or EMPTY), phone if name else "")
 
+    @admin.display(description=_("tables"))
+    def tables(self, row: HallRow) -> SafeString:
+        return stacked(tables_text(row.table_ids), guests_text(row.guests_count))
+
     @admin.display(description=_("restaurant"))
     def restaurant(self, row: HallRow) -> SafeString:
         return truncated(row.organization.name)
@@ -117,18 +143,13 @@ class TableOrderAdmin(HallAdmin[TableOrder]):
     def amount(self, order: TableOrder) -> SafeString:
         return money_text(order.amount_minor, order.organization.currency)
 
-    @admin.display(description=_("tables"))
-    def tables(self, order: TableOrder) -> SafeString:
-        return stacked(tables_text(order.table_ids), guests_text(order.guests_count))
-
     @admin.display(description=_("waiter"))
     def waiter(self, order: TableOrder) -> SafeString:
         return truncated(order.waiter_name or EMPTY)
 
     @admin.display(description=_("opened"), ordering="when_created")
     def opened(self, order: WithAnnotations[TableOrder, Listed]) -> SafeString:
-        zone, is_shifted = order.organization.zone(), order.is_many_zones
-        return clock(order.when_created, zone, now=db_clock.now(), with_offset=is_shifted)
+        return moment_text(order.when_created, order)
 
 
 @admin.register(Reserve)
@@ -146,13 +167,8 @@ class ReserveAdmin(HallAdmin[Reserve]):
 
     @admin.display(description=pgettext_lazy("reserve", "expected"), ordering="estimated_start_time")
     def expected(self, reserve: WithAnnotations[Reserve, Listed]) -> SafeString:
-        zone, is_shifted = reserve.organization.zone(), reserve.is_many_zones
-        moment = clock(reserve.estimated_start_time, zone, now=db_clock.now(), with_offset=is_shifted)
+        moment = moment_text(reserve.estimated_start_time, reserve)
         return stacked(moment, minutes_text(reserve.duration_minutes) if reserve.duration_minutes else "")
-
-    @admin.display(description=_("tables"))
-    def tables(self, reserve: Reserve) -> SafeString:
-        return stacked(tables_text(reserve.table_ids), guests_text(reserve.guests_count))
 
     @admin.display(description=_("about"))
     def about(self, reserve: Reserve) -> SafeString:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, TypeAlias
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -14,9 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from core.admin.base import Context, M, MirrorAdmin
 from core.admin.export import Exporting
-from core.database import db_clock
-from core.display import clock, local_text, stacked
-from organizations.admin.zones import naming_zones
+from core.display import local_text, stacked
+from organizations.admin.zones import InZones, naming_zones
 from organizations.models.shifts import Shift
 from organizations.models.stop_lists import StopListItem
 from organizations.name_annotations import with_group_names
@@ -25,19 +24,13 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 
-class Named(TypedDict):
+class Named(InZones):
     """What a row of each of these lists has besides."""
 
     terminal_group_name: str | None
-    is_many_zones: bool
 
 
 Row: TypeAlias = "WithAnnotations[Shift, Named] | WithAnnotations[StopListItem, Named]"
-
-
-def moment_text(moment: datetime | None, row: Row) -> SafeString:
-    """Write a time of a row on the clock of its restaurant, with the zone where the list has several."""
-    return clock(moment, row.organization.zone(), now=db_clock.now(), with_offset=row.is_many_zones)
 
 
 def exported_moment(moment: datetime | None, row: Row) -> str:

@@ -20,10 +20,10 @@ from organizations.admin.current_lists import (
     Named,
     exported_moment,
     group_text,
-    moment_text,
     whole_minutes,
 )
 from organizations.admin.filters import GroupOfRestaurantFilter, moment_range_filter, restaurant_filter
+from organizations.admin.zones import moment_text
 from organizations.models.shifts import Shift
 from organizations.name_annotations import employee_named, with_employee_names
 

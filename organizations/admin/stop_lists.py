@@ -28,7 +28,6 @@ from organizations.admin.current_lists import (
     Named,
     exported_moment,
     group_text,
-    moment_text,
     whole_minutes,
 )
 from organizations.admin.display import freshness_notes
@@ -38,6 +37,7 @@ from organizations.admin.filters import (
     moment_range_filter,
     restaurant_filter,
 )
+from organizations.admin.zones import moment_text
 from organizations.models.organization import Organization
 from organizations.models.stop_lists import StopListItem, StopListItemQuerySet
 from organizations.name_annotations import product_named, with_product_names
