@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.utils.safestring import SafeString
@@ -43,10 +43,12 @@ def hall_page(row: HallRow, *, now: datetime, shown: bool) -> Context:
         "headline": page.headline(),
         "notices": page.notices(),
         "guest": page.known(page.guest()),
-        "tables": page.tables(),
+        "tables": [(_("Table"), one) for one in row.table_ids],
         "has_bill": isinstance(row, TableOrder) or row.amount_minor is not None or bool(row.items),
         "times": page.times(),
-        "ids": page.known((field_title(type(row), name), getattr(row, name)) for name in page.names(_IDS)),
+        "ids": page.known(
+            (field_title(type(row), name), getattr(row, name)) for name in _IDS if hasattr(row, name)
+        ),
         "zone": row.organization.timezone,
         **page.bill(row),
     }
@@ -119,17 +121,10 @@ class _Page(Bill):
             facts += [(_("Comment"), said(row.comment, shown=self._shown)), (_("Remind the staff"), remind)]
         return [*facts, (_("Source"), row.source_key)]
 
-    def tables(self) -> list[Fact]:
-        return [(_("Table"), one) for one in self._row.table_ids]
-
     def times(self) -> list[Fact]:
-        moments = [(name, getattr(self._row, name)) for name in self.names(_TIMES)]
+        moments = ((name, getattr(self._row, name, None)) for name in _TIMES)
         known = sorted(((name, at) for name, at in moments if at is not None), key=lambda fact: fact[1])
         return [(field_title(type(self._row), name), self.clock(at, seconds=True)) for name, at in known]
-
-    def names(self, names: Sequence[str]) -> list[str]:
-        """Return those of ``names`` that a row of this kind has."""
-        return [name for name in names if hasattr(self._row, name)]
 
     def known(self, facts: Iterable[tuple[str, object]]) -> list[Fact]:
         return [(title, str(value)) for title, value in facts if value not in (None, "")]
