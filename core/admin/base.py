@@ -205,7 +205,8 @@ class HubAdmin(ListedLookups[M], Worded[M], ModelAdmin[M]):
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
     ) -> tuple[QuerySet[M], bool]:
         text = search_term.strip()
-        return self.found(request, queryset, text) if text else queryset, False
+        rows = self.found(request, queryset, text) if text else queryset
+        return rows, False
 
     @admin.display(description=_("name"), ordering="name_key")
     def sorted_name(self, row: M) -> str:
