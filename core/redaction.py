@@ -91,7 +91,7 @@ _WORD_OR_EMAIL = re.compile(r"[\w.+-]++(@[\w-]++\.[\w.-]++)?")
 _QUOTING = frozenset({"errordescription", "message", "description", "details", "exception", "errorreason"})
 
 
-def mask(value: object, *, keep_personal: bool = False) -> Any:
+def mask(value: object, *, keep_personal: bool = False) -> Any:  # noqa: ANN401  # a JSON value of the kind that was given
     """Return a copy of a JSON value for the log, without people unless ``keep_personal``."""
     if isinstance(value, str):
         return sanitize(value if keep_personal else _mask_text(value))

@@ -117,7 +117,7 @@ class ListedLookups(AdminMixin[M]):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:  # type: ignore[override]  # Django always gives the request
         return any(lookup in self._parameters(one, request) for one in self.get_list_filter(request))
 
-    def _parameters(self, listed: Any, request: HttpRequest) -> Collection[str | None]:
+    def _parameters(self, listed: Any, request: HttpRequest) -> Collection[str | None]:  # noqa: ANN401  # a field, a filter, or one of Unfold's, which has no type
         if isinstance(listed, str):
             field: Any = get_fields_from_path(self.model, listed)[-1]
             spec = FieldListFilter.create(field, request, {}, self.model, self, field_path=listed)

@@ -33,7 +33,7 @@ class ExactJSONParser(JSONParser):
         stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
+    ) -> Any:  # noqa: ANN401  # any JSON
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
         # JSON is UTF-8 (RFC 8259). Not all of Python's codecs are of texts: zlib makes 200 MB of 200 bytes.
         if codecs.lookup(encoding).name != "utf-8":

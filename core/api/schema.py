@@ -43,7 +43,7 @@ class HubSchema(StandardErrorsSchema):
             isinstance(body, type) and issubclass(body, StrictSerializer)
         )
 
-    def _map_serializer_field(self, field: Any, direction: Direction, bypass_extensions: bool = False) -> Any:
+    def _map_serializer_field(self, field: Any, direction: Direction, bypass_extensions: bool = False) -> Any:  # noqa: ANN401  # the library declares no types
         if isinstance(field, serializers.ChoiceField) and field.read_only and _is_blank_in_its_model(field):
             field.allow_blank = True
         return super()._map_serializer_field(  # type: ignore[no-untyped-call]  # the library declares no types

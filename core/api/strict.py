@@ -19,7 +19,7 @@ class UnknownField(HubError):
 class StrictSerializer(serializers.Serializer[Any]):
     """The body of an action, checked with the objects in its lists before anything else is."""
 
-    def to_internal_value(self, data: object) -> Any:
+    def to_internal_value(self, data: object) -> Any:  # noqa: ANN401  # as its base: what the fields make
         if self.root is self and (unknown := list(_unknown(self, data))):
             names = ", ".join(path for path, _known in unknown)
             words = _("No such field: %(unknown)s. Nothing was done. There are: %(known)s.")

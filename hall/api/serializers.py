@@ -88,7 +88,7 @@ class GuestMixin(serializers.Serializer[HallRow]):
         return {"id": customer.get("id"), "name": guest_name(row, shown=False)}
 
     @extend_schema_field({})
-    def get_external_data(self, row: HallRow) -> Any:
+    def get_external_data(self, row: HallRow) -> Any:  # noqa: ANN401  # any JSON; ``object`` would be a text in OpenAPI
         return row.external_data if self._shown else None
 
     def get_phone(self, row: HallRow) -> str | None:
