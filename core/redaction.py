@@ -3,13 +3,13 @@
 In the log a field of such a kind is masked unless it is known to be harmless, also one that is not listed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar, cast
 
 from iiko_client.json_reader import sanitize
+
+J = TypeVar("J")
 
 MASK = "***"
 
@@ -91,11 +91,11 @@ _WORD_OR_EMAIL = re.compile(r"[\w.+-]++(@[\w-]++\.[\w.-]++)?")
 _QUOTING = frozenset({"errordescription", "message", "description", "details", "exception", "errorreason"})
 
 
-def mask(value: object, *, keep_personal: bool = False) -> Any:  # noqa: ANN401  # a JSON value of the kind that was given
+def mask(value: J, *, keep_personal: bool = False) -> J:
     """Return a copy of a JSON value for the log, without people unless ``keep_personal``."""
     if isinstance(value, str):
-        return sanitize(value if keep_personal else _mask_text(value))
-    return _copy(value, "", keep_personal)
+        return cast("J", sanitize(value if keep_personal else _mask_text(value)))
+    return cast("J", _copy(value, "", keep_personal))
 
 
 def _copy(value: object, owner: str, keep_personal: bool) -> object:

@@ -133,7 +133,7 @@ class HubChangeList(UnfoldChangeList):
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
     ) -> QuerySet[Model]:
         hub_admin = cast("HubAdmin[Model]", self.model_admin)
-        return hub_admin.listed(super().get_queryset(request, exclude_parameters))
+        return hub_admin.list_rows(super().get_queryset(request, exclude_parameters))
 
 
 class HubAdmin(ListedLookups[M], Worded[M], ModelAdmin[M]):
@@ -190,11 +190,11 @@ class HubAdmin(ListedLookups[M], Worded[M], ModelAdmin[M]):
         context = self.admin_site.each_context(request) | {"opts": self.opts} | shown
         return TemplateResponse(request, "admin/confirm.html", context)
 
-    def listed(self, rows: QuerySet[M]) -> QuerySet[M]:
+    def list_rows(self, rows: QuerySet[M]) -> QuerySet[M]:
         """Add to the rows of the list what it alone shows, and leave out what it does not."""
         return rows
 
-    def found(self, request: HttpRequest, rows: QuerySet[M], text: str) -> QuerySet[M]:
+    def search_rows(self, request: HttpRequest, rows: QuerySet[M], text: str) -> QuerySet[M]:
         """Find rows by parts of names and ids: the key of a name (``name_keys``), an id as it is."""
         return rows.filter(has_words(text, *self.search_fields))
 
@@ -205,7 +205,7 @@ class HubAdmin(ListedLookups[M], Worded[M], ModelAdmin[M]):
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
     ) -> tuple[QuerySet[M], bool]:
         text = search_term.strip()
-        rows = self.found(request, queryset, text) if text else queryset
+        rows = self.search_rows(request, queryset, text) if text else queryset
         return rows, False
 
     @admin.display(description=_("name"), ordering="name_key")

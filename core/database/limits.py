@@ -5,8 +5,6 @@ may not. What bounds a server that does not answer stands in the settings (TCP) 
 in ``webhooks.receiving.database_watch``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from django.db import connection

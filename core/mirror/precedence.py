@@ -21,8 +21,6 @@ Once the Cloud has set a field SOI no longer changes it: a message without a rev
 is newer.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Moments as people and programs write them, checked."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 from django.core.management import CommandError

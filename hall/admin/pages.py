@@ -75,7 +75,7 @@ class HallAdmin(MirrorAdmin[H]):
     list_before_template = "admin/orders/order/above_list.html"
     change_form_template = "admin/hall/change_form.html"
     change_list_template = "admin/orders/order/change_list.html"
-    search_fields = ("number",)  # shows the box; see found
+    search_fields = ("number",)  # shows the box; see search_rows
     search_help_text = _(
         "A number, an id or a phone, exactly; or, for those who see the guests, the last four digits of a "
         "phone"
@@ -89,10 +89,10 @@ class HallAdmin(MirrorAdmin[H]):
         seen: QuerySet[H] = rows.annotate(sees_people=shown)
         return seen
 
-    def listed(self, rows: QuerySet[H]) -> QuerySet[H]:
+    def list_rows(self, rows: QuerySet[H]) -> QuerySet[H]:
         return naming_zones(rows.defer(*_HEAVY))
 
-    def found(self, request: HttpRequest, rows: QuerySet[H], text: str) -> QuerySet[H]:
+    def search_rows(self, request: HttpRequest, rows: QuerySet[H], text: str) -> QuerySet[H]:
         return searched(rows, text, by_last_digits=sees_people(request.user))
 
     def page_context(self, request: HttpRequest, row: H) -> Context:

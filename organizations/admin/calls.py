@@ -117,7 +117,7 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
         moment_range_filter(_("made"), "started", "started_at"),
     )
     list_before_template = "admin/organizations/apicall/above_list.html"
-    search_fields = ("order_id",)  # shows the box; see found
+    search_fields = ("order_id",)  # shows the box; see search_rows
     search_help_text = _("iiko's id of an order, or a correlation id")
     sortable_by = ()
     empty_words = _(
@@ -134,10 +134,10 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
             restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
         )
 
-    def listed(self, rows: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
+    def list_rows(self, rows: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
         return naming_zones(rows.defer(*CALL_BODIES))
 
-    def found(self, request: HttpRequest, rows: QuerySet[ApiCall], text: str) -> QuerySet[ApiCall]:
+    def search_rows(self, request: HttpRequest, rows: QuerySet[ApiCall], text: str) -> QuerySet[ApiCall]:
         ident = searchable_id(text)
         # The exclusions let the partial indexes answer.
         of_order = Q(order_id=ident) & ~Q(order_id="")

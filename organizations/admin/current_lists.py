@@ -57,7 +57,7 @@ class CurrentListAdmin(Exporting[M], MirrorAdmin[M]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         return naming_zones(with_group_names(super().get_queryset(request).select_related("organization")))
 
-    def found(self, request: HttpRequest, rows: QuerySet[M], text: str) -> QuerySet[M]:
+    def search_rows(self, request: HttpRequest, rows: QuerySet[M], text: str) -> QuerySet[M]:
         text = text.replace("\0", "").strip()
         by_id = Q(**{f"{self.named}_id": text.lower()})
         return rows.filter(self.by_name(text) | by_id) if text else rows

@@ -68,7 +68,7 @@ class ShiftAdmin(CurrentListAdmin[Shift]):
     )
     list_before_template = "admin/organizations/shift/above_list.html"
     change_form_after_template = "admin/organizations/shift/events.html"
-    search_fields = ("employee_id",)  # shows the box; see found
+    search_fields = ("employee_id",)  # shows the box; see search_rows
     search_help_text = _("A part of the name, or iiko's id")
     empty_words = _(
         "Nobody is on shift, as far as iiko has reported. It reports when a shift is opened or closed."

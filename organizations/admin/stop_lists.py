@@ -100,7 +100,7 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
     )
     list_before_template = "admin/organizations/stoplistitem/above_list.html"
     change_form_after_template = "admin/organizations/stoplistitem/events.html"
-    search_fields = ("product_id",)  # shows the box; see found
+    search_fields = ("product_id",)  # shows the box; see search_rows
     search_help_text = _("A part of the product's name, or iiko's id")
     empty_words = _(
         "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko reports a change, "
