@@ -19,9 +19,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from core.database import db_clock
 from core.display import EMPTY, ago_text, badge
+from organizations.admin.display import answers_text, silent_pos_badges
 from organizations.admin.organizations import USUAL_TYPE_FIELDS
 from organizations.admin.organizations import OrganizationAdmin as BaseOrganizationAdmin
-from organizations.admin.pos_display import answers_text, silent_pos_badges
 from organizations.models.organization import Organization, TerminalGroup
 from webhooks.admin.display import heard_text
 from webhooks.models.inbox import WebhookConfig

@@ -111,7 +111,7 @@ _OFFERED = {"permissions": offered_rights, "user_permissions": offered_rights, "
 _LINKS = (User.groups, User.user_permissions, Group.permissions)
 
 
-class Giving(ListedLookups, Worded):
+class Giving(ListedLookups[Any], Worded[Any]):
     """An admin that offers rights and groups; only those of the person who gives them."""
 
     paginator = BoundedPaginator
@@ -121,22 +121,22 @@ class Giving(ListedLookups, Worded):
     ) -> ModelMultipleChoiceField[Model]:
         if offered := _OFFERED.get(db_field.name):
             kwargs["queryset"] = offered(request.user)
-        field: ModelMultipleChoiceField[Model] = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]  # the admin's
+        field: ModelMultipleChoiceField[Model] = super().formfield_for_manytomany(db_field, request, **kwargs)
         return field
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        may: bool = super().has_change_permission(request, obj)  # type: ignore[misc]  # the admin's
+        may: bool = super().has_change_permission(request, obj)
         return may and (obj is None or is_within_reach(request.user, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        may: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]  # the admin's
+        may: bool = super().has_delete_permission(request, obj)
         return may and (obj is None or is_within_reach(request.user, obj))
 
     def get_deleted_objects(
         self, objs: QuerySet[Model] | Sequence[Model], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Name the rows alone; Django lists each of their links to groups and rights by its number."""
-        _rows, counts, lacking, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]  # the admin's
+        _rows, counts, lacking, protected = super().get_deleted_objects(objs, request)
         links = {str(one.through._meta.verbose_name_plural) for one in _LINKS}
         counted = {name: count for name, count in counts.items() if str(name) not in links}
         return [str(one) for one in objs], counted, lacking, protected
@@ -290,7 +290,7 @@ _AXES_TEXTS = (gettext_noop("access failure"), gettext_noop("access failures"))
 
 
 @admin.register(AccessFailureLog)
-class SignInFailureAdmin(MirrorAdmin):
+class SignInFailureAdmin(MirrorAdmin[AccessFailureLog]):
     """Who tried a wrong password, from where: written by django-axes, kept for ``SIGN_IN_FAILURES_DAYS``."""
 
     list_display = ("attempt_time", "username", "ip_address", "locked_out", "user_agent")

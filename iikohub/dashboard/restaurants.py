@@ -10,7 +10,7 @@ from core.display import ago_text, clock, offset_text
 from iikohub.dashboard.connection import link_row
 from iikohub.dashboard.orders import OpenOrders
 from iikohub.dashboard.tiles import A_DAY, Row, count_text, events_url, orders_url
-from organizations.admin.pos_display import silent_pos_badges
+from organizations.admin.display import silent_pos_badges
 from organizations.models.organization import Organization, TerminalGroup
 from webhooks.models.inbox import WebhookConfig
 from webhooks.monitoring.last_received import last_received

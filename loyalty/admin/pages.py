@@ -7,14 +7,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Prefetch, Q, QuerySet, Value
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.base import MirrorAdmin
+from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import States, choices_filter, states_filter
 from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
@@ -67,7 +67,7 @@ def sees_people(request: HttpRequest) -> bool:
 
 
 @admin.register(Customer)
-class CustomerAdmin(WalletPages, MirrorAdmin):
+class CustomerAdmin(WalletPages, MirrorAdmin[Customer]):
     list_display = ("guest", "restaurant", "balances", "read")
     list_filter = (restaurant_filter(),)
     list_before_template = "admin/loyalty/customer/above_list.html"
@@ -103,21 +103,11 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
         found |= has_phone("phone_key", text, by_last_digits=sees_people(request))
         return queryset.alias(phone_key=phone_key("phone")).filter(found), False
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {"find_form": FindGuestForm(auto_id="find_%s")} | (extra_context or {})
-        response: HttpResponse = super().changelist_view(request, context)
-        return response
+    def list_context(self, request: HttpRequest) -> Context:
+        return {"find_form": FindGuestForm(auto_id="find_%s")}
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        customer: Customer = context["original"]
-        context |= customer_page(request, customer)
-        context |= {"title": str(customer), "subtitle": None}
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
+    def page_context(self, request: HttpRequest, row: Customer) -> Context:
+        return customer_page(request, row) | {"title": str(row)}
 
     # --- columns ---------------------------------------------------------------------------------------
 
@@ -230,7 +220,7 @@ def _actions(request: HttpRequest, customer: Customer, wallet: Wallet) -> list[t
 
 
 @admin.register(LoyaltyOperation)
-class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
+class LoyaltyOperationAdmin(CancelPage, MirrorAdmin[LoyaltyOperation]):
     list_display = (
         "requested",
         "what",
@@ -282,14 +272,8 @@ class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
         found |= has_phone("phone_key", text)
         return queryset.alias(phone_key=phone_key("wallet__customer__phone")).filter(found), False
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        operation: LoyaltyOperation = context["original"]
-        context |= operation_page(request, operation)
-        context |= {"title": str(operation), "subtitle": None}
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
+    def page_context(self, request: HttpRequest, row: LoyaltyOperation) -> Context:
+        return operation_page(request, row) | {"title": str(row)}
 
     # --- columns ---------------------------------------------------------------------------------------
 
@@ -391,7 +375,7 @@ def _mono(text: str) -> SafeString | str:
 
 
 @admin.register(BalanceDifference)
-class BalanceDifferenceAdmin(MirrorAdmin):
+class BalanceDifferenceAdmin(MirrorAdmin[BalanceDifference]):
     list_display = ("kind_shown", "guest", "expected", "found", "detail", "found_when", "seen_when")
     list_display_links = None
     sortable_by = ()

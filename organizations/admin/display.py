@@ -1,21 +1,30 @@
-"""The state of the connection to iiko as texts, each with the next step."""
+"""The connection to iiko, the POS and the readings of stop lists in words, each with the next step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from core.display import badge, clock_text, span_text
+from core.display import EMPTY, ago_text, badge, clock_text, span_text
+from iiko_client import vendor_time
 from iiko_client.http import responses
 from iiko_client.http.errors import IikoAuthFailed, IikoBlocked, IikoBusy, IikoNoAnswer, IikoUnreadable
 from organizations.connection.status import CircuitState, LoginCheck, LoginStatus
 from organizations.models.connection import ApiLogin
+from organizations.models.organization import POS_NEWS_LASTS, TerminalGroup
+from organizations.models.stop_lists import StopListReading
+from organizations.stop_lists.refresh import WITHOUT_LOGIN
 
 Notice = tuple[str, str, str]
+"""Its severity, its title and its words."""
+
+
+# --- API logins --------------------------------------------------------------------------------------
 
 
 def state_badge(login: ApiLogin, state: LoginStatus) -> SafeString:
@@ -117,3 +126,76 @@ def _auth_advice(code: str) -> str:
         return _("Another server is meant: correct the address of iiko.")
     refused = _("iiko does not accept this login.")
     return f"{refused} {_login_advice()}"
+
+
+# --- POS ---------------------------------------------------------------------------------------------
+
+
+def answers_text(group: TerminalGroup, now: datetime) -> str | SafeString:
+    """Say whether the POS of a terminal group answers, by iiko's last answer."""
+    if (since := group.silent_since(now)) is not None:
+        zone = vendor_time.zone(group.timezone) if group.timezone else group.organization.zone()
+        when = clock_text(since, zone, now=now)
+        return badge("problem", _("does not answer since %(when)s") % {"when": when})
+    is_recent = group.alive_told_at is not None and now - group.alive_told_at < POS_NEWS_LASTS
+    return badge("on", _("answers")) if is_recent else EMPTY
+
+
+def silent_pos_badges(groups: Iterable[TerminalGroup], now: datetime) -> SafeString:
+    """Write a badge for each POS that does not answer; ``groups`` are those of one restaurant."""
+    badges = (
+        badge(
+            "problem",
+            _("POS is silent since %(when)s")
+            % {"when": clock_text(group.not_answering_since or now, group.organization.zone(), now=now)},
+            group.name,
+        )
+        for group in groups
+    )
+    return format_html_join(" ", "{}", ((one,) for one in badges))
+
+
+# --- stop lists --------------------------------------------------------------------------------------
+
+
+_SHOWN = 5
+
+
+def freshness_notes(organization_id: str, *, now: datetime) -> list[Notice]:
+    """Say which lists could not be read and why; where all could, when the oldest was."""
+    readings = StopListReading.objects.filter(organization__is_active=True).select_related("organization")
+    if organization_id and "\0" not in organization_id:
+        readings = readings.filter(organization_id=organization_id)
+    failing = list(readings.filter(failing_since__isnull=False).order_by("failing_since")[: _SHOWN + 1])
+    notes = [_failure(reading, now) for reading in failing[:_SHOWN]]
+    if len(failing) > _SHOWN:
+        rest = readings.filter(failing_since__isnull=False).count() - _SHOWN
+        words = ngettext("%(count)d restaurant more", "%(count)d restaurants more", rest)
+        notes.append(("warn", words % {"count": rest}, _("Choose one to see why its lists cannot be read.")))
+    oldest = readings.filter(read_at__isnull=False, failing_since__isnull=True).order_by("read_at").first()
+    if oldest is not None and oldest.read_at is not None:
+        words = _("The longest unread list was read %(ago)s")
+        notes.append(("", words % {"ago": ago_text(oldest.read_at, now)}, ""))
+    return notes
+
+
+def _failure(reading: StopListReading, now: datetime) -> Notice:
+    organization = reading.organization
+    title = _("%(restaurant)s: the stop lists could not be read since %(since)s") % {
+        "restaurant": organization.name,
+        "since": clock_text(reading.failing_since or now, organization.zone(), now=now),
+    }
+    words = [f"{reading.error.rstrip('.')}."]
+    if reading.error_code in WITHOUT_LOGIN:
+        words = [_("The restaurant has no API login that works; choose one (Organizations).")]
+    if reading.retry_at is not None:
+        wait = reading.retry_at - now
+        if wait < timedelta(seconds=1):
+            words.append(_("The hub tries again now."))
+        else:
+            words.append(_("The hub tries again in %(span)s.") % {"span": span_text(wait)})
+    if reading.read_at is None:
+        words.append(_("They were never read."))
+    else:
+        words.append(_("What is shown was read %(ago)s.") % {"ago": ago_text(reading.read_at, now)})
+    return "warn", title, " ".join(words)
