@@ -4,8 +4,6 @@ Shaped like ``DeliveryOrderUpdate`` of the vendor's schema; ids are counted, so 
 order and its step.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

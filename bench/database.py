@@ -1,7 +1,5 @@
 """What the measurements do to the throw-away database beside measuring."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.db import connection

@@ -5,8 +5,6 @@ are held at a locked table until both are up, so that nobody's start-up counts. 
 deferred beforehand. Both must end with the same orders.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -4,8 +4,6 @@ The rate to compare with is what ``pgbench`` commits on the same server: one row
 transaction, 16 clients, no Python. Every webhook is committed before it is answered as well.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

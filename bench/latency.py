@@ -7,8 +7,6 @@ the applying, and up to one interval between two questions (a pause of 5 ms and 
 the questions load the same web processes.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -5,8 +5,6 @@ The sandbox answers over real HTTP and loses answers before and after the effect
 serves the hub and the sandbox, so that waiting costs no time.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import logging

@@ -1,7 +1,5 @@
 """The hub's own processes, started for a measurement and ended after it, however it ends."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

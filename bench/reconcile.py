@@ -6,8 +6,6 @@ moment when every order is equal, field by field. *Away*: the hub is off while f
 sandbox; from its start (or the last change, if later) to equality.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

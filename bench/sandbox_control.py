@@ -1,7 +1,5 @@
 """The sandbox as a process, and what is asked of it beside the vendor's API."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from typing import Any

@@ -4,8 +4,6 @@ Does what the hub's worker does for one event, through the same handler, and not
 needed: no claiming (the queue hands out each job once), no partition, no falling back.
 """
 
-from __future__ import annotations
-
 from dataclasses import fields
 
 from django.db import transaction

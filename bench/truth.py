@@ -3,8 +3,6 @@
 Shares no code with ``iiko_client``: an error of the reader must not be made again here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """``python -m sandbox``: the sandbox without Django; ``manage.py iiko_sandbox`` starts it in the same way."""
 
-from __future__ import annotations
-
 import os
 import sys
 from argparse import ArgumentParser

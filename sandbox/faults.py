@@ -1,7 +1,5 @@
 """Faults of webhooks and of API calls, with their probabilities."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The hall: table orders and reserves, and what the vendor writes about them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """The options of the sandbox, checked, with messages that say what to change."""
 
-from __future__ import annotations
-
 import math
 from argparse import ArgumentParser
 from collections.abc import Mapping

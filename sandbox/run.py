@@ -1,7 +1,5 @@
 """Runs the sandbox as a process: binds the port, runs until a signal, closes in good order."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import socket

@@ -1,7 +1,5 @@
 """The simulation as a whole: restaurants, engine and webhooks; may be read from several threads."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The vendor's dictionaries: restaurants, POS, couriers and their shifts, lists of the back office."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from uuid import UUID

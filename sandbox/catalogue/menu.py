@@ -1,7 +1,5 @@
 """What the simulated restaurants cook, and at which price."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal

@@ -3,8 +3,6 @@
 All phones start with +7904000, so that none is taken for a real one.
 """
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 from random import Random

@@ -1,7 +1,5 @@
 """The vendor's nomenclature: products, modifiers and sizes of a restaurant's menu, by revision."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID

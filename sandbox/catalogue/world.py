@@ -3,8 +3,6 @@
 The same seed gives the same world, down to every id.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

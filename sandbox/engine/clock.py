@@ -1,7 +1,5 @@
 """The clocks of the sandbox, and what is scheduled by them."""
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass

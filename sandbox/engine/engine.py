@@ -5,8 +5,6 @@ The same seed and opening give the same events, however often it ticks; a client
 orders it names, and of the others at most the numbers at the POS.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

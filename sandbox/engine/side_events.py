@@ -1,7 +1,5 @@
 """Events beside the deliveries: stop lists, couriers' shifts, table orders and reserves."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -6,8 +6,6 @@ an hour, as the vendor's are. It is a JWT, so that a client may read its expiry;
 kept here.
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import json

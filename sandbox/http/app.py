@@ -1,7 +1,5 @@
 """The web application: the vendor's API, the control API and a page."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 from flask import Flask, render_template, request

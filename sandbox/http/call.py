@@ -1,7 +1,5 @@
 """One call of the vendor's API, and the registry of the operations that answer it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime

@@ -3,8 +3,6 @@
 ``/sandbox/…`` is no part of the vendor's API. A form is answered by a redirect to the page.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import asdict

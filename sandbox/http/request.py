@@ -5,8 +5,6 @@ and ``Choice`` narrow what its type allows. What does not fit is the vendor's 40
 Dates are read without a zone: which one they are in depends on the field, see ``instant``.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Collection

@@ -1,7 +1,5 @@
 """The vendor's HTTP API as far as it is simulated: tokens, rights and faults, then the operation."""
 
-from __future__ import annotations
-
 import socket
 import struct
 import time

@@ -3,8 +3,6 @@
 A double renders every sum of a restaurant to the kopeck.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal

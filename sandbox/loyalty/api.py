@@ -1,7 +1,5 @@
 """The loyalty operations: who a customer is, what lies in the wallets, and the transactions."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID

@@ -3,8 +3,6 @@
 Money is exact. Nothing here recognises a repeat: a top-up that is sent twice is made twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -5,8 +5,6 @@ vendor's article on order creation (REFERENCE 2.1). What it leaves open is decid
 order may be cancelled, commented, paid or given a courier.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus

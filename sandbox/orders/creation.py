@@ -4,8 +4,6 @@ What the cloud can see is refused at once; what only the POS knows (dishes, paym
 an order whose creation failed. Prices are the menu's: those of the request are read and not used.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta

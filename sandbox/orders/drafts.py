@@ -6,8 +6,6 @@ not there, that saving needs no lock of one's own but respects another's, that a
 that is not cooked yet, and that committing it then changes that order.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4

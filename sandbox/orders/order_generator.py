@@ -1,7 +1,5 @@
 """Generates orders: who orders what, where to, for when and how it is paid."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """The order of ``deliveries/create`` as a client writes it, and what the cloud checks of it at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """The POS: what it refuses, and the commands it carries out a little later, while it is online."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """How a client reads orders: by id, by what changed since, by when they are due."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus

@@ -4,8 +4,6 @@
 terminal (vendor's OpenAPI document).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import UTC, timedelta
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """A hub that tests send webhooks to: an HTTP server that keeps what it receives."""
 
-from __future__ import annotations
-
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
 

@@ -1,7 +1,5 @@
 """Events without a schema are simulated, each for logins that subscribe to it."""
 
-from __future__ import annotations
-
 import pytest
 
 from sandbox.http.control_api import ON_DEMAND_EVENTS

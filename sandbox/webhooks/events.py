@@ -1,7 +1,5 @@
 """The events of the restaurants that webhooks announce."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

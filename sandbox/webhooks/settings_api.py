@@ -1,7 +1,5 @@
 """``webhooks/settings`` and ``webhooks/update_settings``: which events a login receives, and where."""
 
-from __future__ import annotations
-
 from functools import partial
 from http import HTTPStatus
 

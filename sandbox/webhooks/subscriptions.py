@@ -5,8 +5,6 @@ these let everything through. A filter, or a list in it, that is null asks for n
 does not say, so this is a guess (register with one null and see).
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Set
 from dataclasses import dataclass

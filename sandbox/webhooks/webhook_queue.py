@@ -1,7 +1,5 @@
 """Turns events into deliveries: the webhooks to send, with their receivers and bodies."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The measuring itself; ``python -m bench`` starts it and gives it a database of its own."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from types import FrameType

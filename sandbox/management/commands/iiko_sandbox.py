@@ -1,7 +1,5 @@
 """``manage.py iiko_sandbox``: simulate restaurants of iiko; uses no database."""
 
-from __future__ import annotations
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sandbox.__main__ import start
