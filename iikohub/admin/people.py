@@ -118,11 +118,10 @@ class Giving(ListedLookups[Any], Worded[Any]):
 
     def formfield_for_manytomany(
         self, db_field: ManyToManyField[Model, Model], request: HttpRequest, **kwargs: object
-    ) -> ModelMultipleChoiceField[Model]:
+    ) -> ModelMultipleChoiceField[Any] | None:
         if offered := _OFFERED.get(db_field.name):
             kwargs["queryset"] = offered(request.user)
-        field: ModelMultipleChoiceField[Model] = super().formfield_for_manytomany(db_field, request, **kwargs)
-        return field
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         may: bool = super().has_change_permission(request, obj)

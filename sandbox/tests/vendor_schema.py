@@ -4,8 +4,6 @@ Four adaptations make JSON Schema of it: ``nullable``, the vendor's date format,
 subtypes that close their properties although they inherit (REFERENCE, head).
 """
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""Table orders and reserves."""
-
-from __future__ import annotations
+"""The hall: table orders and reserves, and what the vendor writes about them."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,8 +11,9 @@ from sandbox.catalogue import names
 from sandbox.catalogue.menu import MakeId
 from sandbox.catalogue.money import ZERO, percent_of
 from sandbox.catalogue.world import Employee, Organization, RegularGuest, TerminalGroup
-from sandbox.orders.cart import take_discount
-from sandbox.orders.order import CreationError, Discount, Dish, ItemStatus
+from sandbox.http.vendor_json import Json, falses, named, nulls, pick, render
+from sandbox.orders.order import CreationError, Discount, Dish, ItemStatus, take_discounts
+from sandbox.orders.serializer import creation_error, customer, discount_item, dish, employee
 
 _SHARE_REFUSED_BY_GUEST = 0.25
 _SHARE_REFUSED_BY_POS = 0.12
@@ -120,7 +119,7 @@ def _with_card(order: TableOrder, rng: Random) -> TableOrder:
     kind = order.organization.dictionaries.discounts[0]
     dishes = sum((charge for line in order.lines for charge in line.charges), ZERO)
     discount = Discount(kind, percent_of(dishes, kind.percent or ZERO))
-    lines = take_discount(order.lines, discount)
+    lines = take_discounts(order.lines, discount)
     return replace(
         order,
         guest=rng.choice(order.organization.regulars),
@@ -182,3 +181,100 @@ def end_of_reserve(reserve: Reserve, at: datetime, random: Random) -> Reserve:
         reason = random.choice(("ClientNotAppeared", "ClientRefused", "Other"))
         return replace(reserve, status=ReserveStatus.CLOSED, cancel_reason=reason)
     return replace(reserve, status=ReserveStatus.STARTED, came=at)
+
+
+# --- as the vendor writes them ---
+
+
+def table_order_info(order: TableOrder) -> Json:
+    info = {
+        **_wrapper(order, order.error),
+        "posId": None if order.error else order.pos_id,
+        "order": None if order.error else _table_order(order),
+    }
+    return render(info, order.organization.zone)
+
+
+def _wrapper(row: TableOrder | Reserve, error: CreationError | None) -> Json:
+    return {
+        **pick(row, "id external_number"),
+        "organizationId": row.organization.id,
+        "timestamp": row.revision,
+        "creationStatus": "Error" if error else "Success",
+        "errorInfo": creation_error(error),
+    }
+
+
+def _table_order(order: TableOrder) -> Json:
+    return {
+        "tableIds": [order.table],
+        "customer": customer(order.guest),
+        "phone": order.guest.phone if order.guest else None,
+        "status": order.status,
+        "whenCreated": order.created,
+        "waiter": employee(order.waiter),
+        **nulls("tabName priceCategory"),
+        "splitOrderBetweenCashRegisters": "Disabled",
+        **_bill(order),
+    }
+
+
+def _bill(order: TableOrder) -> Json:
+    """Render what a table order and the order of a banquet have in common."""
+    is_closed = order.status is TableStatus.CLOSED
+    return {
+        **nulls("menuId sourceKey conception loyaltyInfo externalData"),
+        **pick(order, "sum number"),
+        "whenBillPrinted": order.bill_printed,
+        "whenClosed": order.closed,
+        "guestsInfo": {"count": order.guests_count, "splitBetweenPersons": False},
+        "items": [
+            {
+                **pick(line, "status amount comment"),
+                **nulls("deleted comboInformation"),
+                "whenPrinted": order.created,
+                **dish(line, is_deleted=False),
+            }
+            for line in order.lines
+        ],
+        "combos": [],
+        "payments": [_payment(order)] if is_closed else [],
+        "tips": [],
+        "discounts": [discount_item(order.discount)] if order.discount else [],
+        "orderType": {**named(order.organization.dictionaries.in_the_hall), "orderServiceType": "Common"},
+        "terminalGroupId": order.terminal_group.id,
+        "processedPaymentsSum": order.sum if is_closed else 0.0,
+    }
+
+
+def _payment(order: TableOrder) -> Json:
+    return {
+        "paymentType": pick(order.organization.dictionaries.card_to_courier, "id name kind"),
+        "sum": order.sum,
+        **falses("isPreliminary isExternal isProcessedExternally isFiscalizedExternally isPrepay"),
+    }
+
+
+def reserve_info(reserve: Reserve) -> Json:
+    info = {
+        **_wrapper(reserve, reserve.error),
+        "isDeleted": False,
+        "reserve": None if reserve.error else _reserve(reserve),
+    }
+    return render(info, reserve.organization.zone)
+
+
+def _reserve(reserve: Reserve) -> Json:
+    return {
+        **pick(reserve, "guests_count status cancel_reason"),
+        **nulls("comment eventType"),
+        "customer": customer(reserve.guest),
+        "phone": reserve.guest.phone,
+        "durationInMinutes": reserve.minutes,
+        "shouldRemind": True,
+        "tableIds": [reserve.table],
+        # Which clock these two follow is not stated (OpenAPI, Reserve): the terminal's is a guess.
+        "estimatedStartTime": reserve.starts,
+        "guestsComingTime": reserve.came,
+        "order": _bill(reserve.banquet) if reserve.banquet else None,
+    }
