@@ -20,7 +20,7 @@ from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.discount.reissue_request import check as check_reissue
 from orders.actions.discount.reissue_request import checked_fields
 from orders.actions.discount.replacement import replacement_of
-from orders.commands.request_refusals import refusal
+from orders.commands.refusals import refusal
 from orders.errors import NotAllowed
 from orders.models.command import CommandKind
 from orders.models.order import CreationStatus, Order, OrderType

@@ -14,8 +14,7 @@ from core.api.strict import UnknownField
 from core.errors import HubError
 from core.idempotency import IdempotencyKeyReused
 from orders.api.command_serializers import CommandSerializer
-from orders.commands.refusals import MEANINGS
-from orders.commands.request_refusals import OF_ACTION, code_of_entry
+from orders.commands.refusals import MEANINGS, OF_ACTION, code_of_entry
 from orders.models.command import CommandKind
 from organizations.connection.clients import BadApiLogin, NoApiLogin
 

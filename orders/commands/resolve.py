@@ -17,7 +17,7 @@ from iiko_client.models.payments import PaymentKind
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits
 from orders.actions.rules import Subject, version_of
-from orders.commands.request_refusals import refusal
+from orders.commands.refusals import refusal
 from orders.models.order import Order
 from orders.payments.kinds import KIND_IN_DICTIONARY, kind_of
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind

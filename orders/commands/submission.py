@@ -24,7 +24,7 @@ from orders.actions.discount.saga import MIDWAY
 from orders.actions.rules import Subject, check, check_courier_off, check_discount, check_status, subject_of
 from orders.commands import resolve
 from orders.commands.fulfilment import fields_of, is_so
-from orders.commands.request_refusals import refusal
+from orders.commands.refusals import refusal
 from orders.commands.transitions import finish, lock, record
 from orders.errors import NotAllowed, UnknownOrder
 from orders.models.command import OPEN_STATES, CommandKind, CommandState, OrderCommand, Phase

@@ -17,8 +17,7 @@ from iiko_client.endpoints import reissue
 from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.discount.reissue_request import HINDRANCES
 from orders.actions.rules import Subject, check, check_courier_off, check_discount, check_status
-from orders.commands.refusals import MEANINGS
-from orders.commands.request_refusals import CATALOGUE, OF_ACTION, code_of_entry, refusal
+from orders.commands.refusals import CATALOGUE, MEANINGS, OF_ACTION, code_of_entry, refusal
 from orders.errors import NotAllowed
 from orders.models.command import CommandKind
 from orders.models.order import Order

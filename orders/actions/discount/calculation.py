@@ -10,7 +10,7 @@ from typing import Any
 from core.values.name_keys import NAME_ORDER
 from iiko_client.json_reader import canonical_id
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
-from orders.commands.request_refusals import refusal
+from orders.commands.refusals import refusal
 from orders.models.order import Order
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
 

@@ -19,7 +19,7 @@ from iiko_client.models.payments import PaymentKind
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits, to_major
 from orders.actions.discount.calculation import FIXED, FLEXIBLE, base_of
-from orders.commands.request_refusals import refusal
+from orders.commands.refusals import refusal
 from orders.models.order import Order
 from orders.payments.kinds import kind_of
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
