@@ -21,6 +21,7 @@ from iiko_client.http.errors import IikoError
 from iiko_client.json_reader import JsonObject
 from iiko_client.models.commands import VendorCommandState as VendorState
 from iiko_client.models.order import read_order_info
+from orders.actions.base import zone_of
 from orders.actions.discount import replacement, saga
 from orders.commands.fulfilment import fields_of, is_fulfilled, is_fulfilled_unsent, is_status_proof
 from orders.commands.outcome import (
@@ -36,7 +37,7 @@ from orders.commands.outcome import (
     since,
 )
 from orders.commands.refusals import NOT_SHOWN
-from orders.commands.send import OLDER_COURIER_CALL, client_of, may_use_older_call, order_of, send, zone_of
+from orders.commands.send import client_of, facts_for_second_try, order_of, send
 from orders.commands.transitions import HUB, enter, finish, lock, record
 from orders.mirror.unlisted import note_absent
 from orders.models.command import CommandState, OrderCommand, Phase
@@ -201,8 +202,8 @@ def _poll(command: OrderCommand, clock: Clock) -> StepOutcome:
             return StepOutcome(CommandState.CONFIRMED, confirmed_by="status")
         case VendorState.ERROR:
             outcome = refused(status)
-            if may_use_older_call(command, outcome.code, clock()):
-                return StepOutcome(CommandState.PENDING, PAUSES[0], facts={OLDER_COURIER_CALL: True})
+            if (facts := facts_for_second_try(command, outcome.code, clock())) is not None:
+                return StepOutcome(CommandState.PENDING, PAUSES[0], facts=facts)
             return outcome
         case VendorState.FORGOTTEN:
             return StepOutcome(CommandState.UNKNOWN, PAUSES[0], "forgotten")

@@ -18,7 +18,6 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from orders.errors import InvalidParams, NotAllowed
-from orders.models.command import CommandKind
 from organizations.models.dictionaries import DictionaryKind
 
 
@@ -612,15 +611,6 @@ TO_PEOPLE: Catalogue = {
     "not_failed": Refusal(_("This command was not refused or abandoned.")),
 }
 """Of what is asked in the admin alone."""
-
-OF_ACTION: dict[CommandKind, Catalogue] = {
-    CommandKind.UPDATE_STATUS: ANY | CHANGES | BY_COURIER | OF_STATUS | OF_FOOD,
-    CommandKind.ASSIGN_COURIER: ANY | CHANGES | BY_COURIER | OF_COURIER,
-    CommandKind.UPDATE_PAYMENT: ANY | CHANGES | OF_PAYMENT,
-    CommandKind.CANCEL: ANY | OF_CANCELLATION | OF_FOOD,
-    CommandKind.APPLY_DISCOUNT: ANY | OF_DISCOUNT_ASKED | OF_REBUILDING,
-}
-"""All that an action can be refused with when it is asked for."""
 
 CATALOGUE = ChainMap(
     ANY,

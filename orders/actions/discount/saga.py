@@ -33,9 +33,11 @@ from iiko_client.json_reader import JsonObject
 from iiko_client.models.commands import VendorCommandState as VendorState
 from iiko_client.models.order import read_order_info
 from iiko_client.models.statuses import DeliveryStatus
+from orders.actions.base import zone_of
+from orders.actions.cancel import words_of_cancellation
 from orders.actions.discount import reissue_request
-from orders.actions.rules import subject_of, version_of
-from orders.commands import resolve
+from orders.actions.discount.calculation import DiscountParams
+from orders.actions.rules import subject_of
 from orders.commands.outcome import (
     FOLLOW_FOR,
     PAUSES,
@@ -47,7 +49,7 @@ from orders.commands.outcome import (
     refused,
     since,
 )
-from orders.commands.send import client_of, order_of, zone_of
+from orders.commands.send import client_of, order_of
 from orders.commands.transitions import lock
 from orders.mirror.unlisted import note_absent
 from orders.models.command import CommandKind, CommandState, OrderCommand, Phase
@@ -326,10 +328,10 @@ def _prepare(context: StepContext) -> StepOutcome:
     new_id = str(uuid4())
     request = reissue_request.reissue_request(
         seen.info,
-        context.command.params,
+        DiscountParams.from_json(context.command.params),
         organization_id=context.order.organization_id,
         order_id=new_id,
-        pos_version=version_of(subject_of(context.order).pos_version),
+        pos_version=subject_of(context.order).version,
         zone=zone_of(context.order),
         now=context.clock(),
     )
@@ -406,7 +408,10 @@ def _judge_new(context: StepContext, info: JsonObject, state: CommandState) -> S
     if creation == CreationStatus.SUCCESS and isinstance(info.get("order"), Mapping):
         state_data = command.state_data
         problem = reissue_request.differs(
-            info, command.params, state_data["expected_minor"], state_data["tolerance_minor"]
+            info,
+            DiscountParams.from_json(command.params),
+            state_data["expected_minor"],
+            state_data["tolerance_minor"],
         )
         return _undo("undone_differs", problem) if problem else _on(Phase.CANCEL_OLD)
     if _is_late(command, context.clock):
@@ -427,7 +432,7 @@ def _cancel_old(context: StepContext) -> StepOutcome:
     if not new.is_taken:
         return _not_shown(context)
     number = new.fields.get("readable_number") or context.command.new_order_id[:8]
-    words = resolve.words_of_cancellation(
+    words = words_of_cancellation(
         subject_of(context.order), _("Discount: reissued as order %(number)s") % {"number": number}
     )
     cancel = partial(
@@ -537,7 +542,7 @@ def _cancel_new(context: StepContext) -> StepOutcome:
         return settled
     if not new.is_taken:
         return _not_shown(context)  # the mirror knows better, or iiko does: that shows in a moment
-    words = resolve.words_of_cancellation(
+    words = words_of_cancellation(
         subject_of(context.order),
         _("The discount could not be given; the first order stays"),
         is_printed=_is_printed(new),
