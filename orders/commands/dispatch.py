@@ -38,7 +38,7 @@ from orders.commands.outcome import (
 )
 from orders.commands.refusals import NOT_SHOWN
 from orders.commands.send import client_of, facts_for_second_try, order_of, send
-from orders.commands.transitions import HUB, enter, finish, lock, record
+from orders.commands.transitions import HUB, enter, finish, is_same_claim, lock, record
 from orders.mirror.unlisted import note_absent
 from orders.models.command import CommandState, OrderCommand, Phase
 from orders.models.order import TERMINAL, Order, Status, is_over
@@ -275,7 +275,7 @@ def _record(claim: Claim, outcome: StepOutcome, now: datetime) -> datetime | Non
         return None  # the mirror, or a person, was faster
     command = locked[1]
     if command.phase:
-        if not saga.is_same_claim(command, claim.command):
+        if not is_same_claim(command, claim.command):
             return None  # somebody has taken a later step meanwhile
         record_phase(command, outcome, now)
         return command.next_attempt_at
