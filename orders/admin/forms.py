@@ -668,6 +668,13 @@ def _percent_text(entry: DictionaryEntry) -> str:
 
 
 FORMS: dict[str, type[ActionForm]] = {
-    form.slug: form for form in (StatusForm, CourierForm, PaymentForm, DiscountForm, CancelForm)
+    form.slug: form
+    for form in (
+        StatusForm,
+        CourierForm,
+        PaymentForm,
+        DiscountForm,
+        CancelForm,
+    )
 }
 """By the last part of their addresses, in the order of their buttons."""
