@@ -19,11 +19,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
-from typing import Any, ClassVar, Generic, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, cast
 
 from core.display import clock_text, money
 from iiko_client import vendor_time
 from iiko_client.client import IikoClient
+from iiko_client.json_reader import JsonObject
 from orders.actions.params import Params
 from orders.actions.rules import ALWAYS, Check, Subject, run
 from orders.commands.refusals import Catalogue
@@ -31,10 +32,13 @@ from orders.errors import NotAllowed
 from orders.models.command import CommandKind, OrderCommandQuerySet
 from orders.models.order import Order
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 A = TypeVar("A")
 P = TypeVar("P", bound=Params)
 
-Fields = Mapping[str, Any]
+Fields = JsonObject
 """Of an order, named as in the mirror."""
 
 
@@ -93,7 +97,7 @@ class Action(ABC, Generic[A, P]):
     """
 
     kind: ClassVar[CommandKind]
-    title: ClassVar[Any]
+    title: ClassVar[StrOrPromise]
     """What buttons and lists call it; translated when it is read."""
     permission: ClassVar[str]
     params: type[P]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
@@ -13,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from core.display import money
 from core.errors import HubError
 from core.values.name_keys import NAME_ORDER
-from iiko_client.json_reader import canonical_id
+from iiko_client.json_reader import JsonObject, canonical_id
 from iiko_client.models.payments import Payment, PaymentKind
 from iiko_client.units import MinorUnits
 from orders.actions.base import Action, Display, Fields, Target
@@ -122,9 +121,7 @@ class UpdatePayment(Action[Sequence[AskedPayment], PaymentParams]):
         )
 
 
-def _sums(
-    payments: Iterable[Mapping[str, Any]], type_key: str, flags: Sequence[str]
-) -> Counter[tuple[object, ...]]:
+def _sums(payments: Iterable[JsonObject], type_key: str, flags: Sequence[str]) -> Counter[tuple[object, ...]]:
     return Counter(
         (one.get(type_key), one.get("sum_minor"), *(bool(one.get(flag)) for flag in flags))
         for one in payments

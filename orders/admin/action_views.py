@@ -5,7 +5,7 @@ Nothing happens on GET. A form sent twice requests once: its key and content nam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -146,18 +146,28 @@ class ActionViews:
         return FORMS[slug]
 
     def form_page(self, request: HttpRequest, form: ActionForm, *, refused: str = "") -> TemplateResponse:
-        order = form.first
-        context = {
+        order, now = form.first, db_clock.now()
+        context: dict[str, object] = {
             "title": form.action.title,
-            "subtitle": None if form.is_bulk else str(order),
+            "subtitle": None,
             "form": form,
             "refused": refused,
             "rows": _form_rows(form),
-            "headline": [] if form.is_bulk else _headline(order),
-            "badges": badges(order, db_clock.now()),
-            "open_commands": [] if form.is_bulk else _open_rows(order),
-            "back_url": _orders_url(request) if form.is_bulk else keep_filters(request, order_url(order)),
+            "badges": badges(order, now),
+            "back_url": _orders_url(request),
         }
+        if not form.is_bulk:
+            commands = order.commands.open().order_by("id")
+            context |= {
+                "subtitle": str(order),
+                "headline": [
+                    (gettext("Amount"), money(order.amount_minor, order.organization.currency)),
+                    (gettext("Courier"), courier_text(order)),
+                    (gettext("Restaurant"), restaurant_text(order)),
+                ],
+                "open_commands": [command_row(one, order=order, now=now) for one in commands],
+                "back_url": keep_filters(request, order_url(order)),
+            }
         context = self.admin_site.each_context(request) | {"opts": self.opts} | context
         return TemplateResponse(request, "admin/orders/order/ask.html", context)
 
@@ -175,7 +185,9 @@ class ActionViews:
             return self.many_page(request, slug, form)
         run = str(form.cleaned_data["key"])
         results = [self._result(request, form, order) for order in orders]
-        _keep_run(request, run, {"kind": form.action.kind.value, "results": results})
+        runs = {name: one for name, one in request.session.get(_RUNS, {}).items() if name != run}
+        newest = dict(list(runs.items())[-(RUNS_KEPT - 1) :])
+        request.session[_RUNS] = newest | {run: {"kind": form.action.kind.value, "results": results}}
         return HttpResponseRedirect(keep_filters(request, reverse("admin:orders_order_asked", args=[run])))
 
     def many_page(self, request: HttpRequest, slug: str, form: ActionForm) -> TemplateResponse:
@@ -279,26 +291,6 @@ def _form_rows(form: ActionForm) -> list[dict[str, Any]]:
         }
         for order in form.orders
     ]
-
-
-def _headline(order: Order) -> list[tuple[str, str]]:
-    return [
-        (gettext("Amount"), money(order.amount_minor, order.organization.currency)),
-        (gettext("Courier"), courier_text(order)),
-        (gettext("Restaurant"), restaurant_text(order)),
-    ]
-
-
-def _open_rows(order: Order) -> list[dict[str, Any]]:
-    commands = order.commands.open().order_by("id")
-    now = db_clock.now()
-    return [command_row(command, order=order, now=now) for command in commands]
-
-
-def _keep_run(request: HttpRequest, run: str, kept: Mapping[str, Any]) -> None:
-    runs = {name: one for name, one in request.session.get(_RUNS, {}).items() if name != run}
-    newest = dict(list(runs.items())[-(RUNS_KEPT - 1) :])
-    request.session[_RUNS] = newest | {run: dict(kept)}
 
 
 def _result_rows(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

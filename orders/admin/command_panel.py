@@ -56,7 +56,11 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
     over = order.commands.filter(finished_at__isnull=False).exclude(state=CommandState.NEEDS_ATTENTION)
     finished = list(over.order_by("-id")[: FINISHED_SHOWN + 1])
     return context | {
-        "under_way": [command_row(one, order=_own(one, order), now=now, user=user) for one in under_way],
+        "under_way": [
+            # The order that is shown, or the one that it replaced.
+            command_row(one, order=order if one.order_id == order.pk else one.order, now=now, user=user)
+            for one in under_way
+        ],
         "finished": [command_row(one, order=order, now=now, user=user) for one in finished[:FINISHED_SHOWN]],
         "links_commands": user.has_perm("orders.view_ordercommand"),
         "has_more_commands": len(finished) > FINISHED_SHOWN,
@@ -96,11 +100,6 @@ def requested_note(
         # What it waits for stands below, with the commands that are under way.
         "words": "" if row["is_done"] else " ".join(str(text) for _title, text in row["lines"][:2]),
     }
-
-
-def _own(command: OrderCommand, order: Order) -> Order:
-    """Return the order of a command: the one shown, or the one that it replaced."""
-    return order if command.order_id == order.pk else command.order
 
 
 def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
@@ -167,17 +166,17 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
         "url": reverse("admin:orders_ordercommand_change", args=[command.pk]),
         "retry_url": _url("retry", command) if is_permitted and may_be_retried(command) else "",
         "acknowledge_url": _url("seen", command) if is_permitted and may_be_acknowledged(command) else "",
-        "acknowledged": _acknowledged(command, clock(command.acknowledged_at, zone, now=now)),
+        "acknowledged": acknowledged_text(
+            command.acknowledged_by, clock(command.acknowledged_at, zone, now=now)
+        )
+        if command.acknowledged_at
+        else "",
         "abandon_url": _url("abandon", command) if is_permitted and may_be_abandoned(command) else "",
     }
 
 
 def may_be_abandoned(command: OrderCommand) -> bool:
     return not command.is_final or command.state == CommandState.NEEDS_ATTENTION
-
-
-def _acknowledged(command: OrderCommand, when: str) -> str:
-    return acknowledged_text(command.acknowledged_by, when) if command.acknowledged_at else ""
 
 
 def may_be_acknowledged(command: OrderCommand) -> bool:

@@ -9,14 +9,16 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
+from functools import partial
 from itertools import takewhile
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -36,7 +38,7 @@ from orders.actions.payment import AskedPayment, UpdatePayment
 from orders.actions.rules import subject_of
 from orders.actions.status import HANDED_OVER, StatusParams, UpdateStatus
 from orders.admin.bill import Bill
-from orders.admin.choices import CourierChoice, cancel_causes, couriers, payment_types, removal_choices
+from orders.admin.choices import cancel_causes, couriers, payment_types, removal_choices
 from orders.admin.command_display import reason_text
 from orders.errors import NotAllowed
 from orders.models.order import Order, Status
@@ -54,6 +56,9 @@ SETTABLE = tuple(
     for status in DeliveryStatus
     if status not in _BY_KITCHEN and status is not DeliveryStatus.CANCELLED
 )
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 _COURSE = list(DeliveryStatus)
 
 _AMOUNT = re.compile(r"(?P<whole>\d+|\d{1,3}([,.])\d{3}(\2\d{3})*)([,.](?P<part>\d{1,2}))?")
@@ -72,7 +77,7 @@ class MoneyFormField(forms.CharField):
         attrs = {"inputmode": "decimal", "autocomplete": "off"}
         super().__init__(widget=UnfoldAdminTextInputWidget(attrs=attrs), max_length=30, **kwargs)
 
-    def clean(self, value: Any) -> MinorUnits | None:
+    def clean(self, value: object) -> MinorUnits | None:
         text = "".join(super().clean(value).split()).removesuffix(self.sign)
         if not text:
             return None
@@ -102,13 +107,12 @@ class ActionForm(forms.Form):
     action: ClassVar[AnyAction]
     slug: ClassVar[str]
     """The last part of its address."""
-    bulk: ClassVar[tuple[str, Any] | None] = None
+    bulk: ClassVar[tuple[str, StrOrPromise] | None] = None
     """Name and title of the action on many orders at once; None: each order has a form of its own."""
     template = "admin/orders/order/ask_fields.html"
-    hint: Any = ""
     key = forms.UUIDField(widget=forms.HiddenInput)
 
-    def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
+    def __init__(self, orders: Sequence[Order], data: QueryDict | None = None) -> None:
         super().__init__(data, initial={"key": uuid.uuid4()})
         self.orders = orders
         self.first = orders[0]
@@ -116,6 +120,16 @@ class ActionForm(forms.Form):
 
     def set_up(self) -> None:
         """Fill in what may be chosen."""
+
+    @property
+    def hint(self) -> str:
+        """What to know before filling it in."""
+        return ""
+
+    def offer(self, name: str, choices: Sequence[tuple[str, str]], *, help_text: str = "") -> None:
+        """Say what may be chosen in a field."""
+        field = cast("forms.ChoiceField", self.fields[name])
+        field.choices, field.help_text = choices, help_text or field.help_text
 
     @property
     def is_bulk(self) -> bool:
@@ -136,13 +150,14 @@ class ActionForm(forms.Form):
         """Whether there is nothing to choose from."""
         return False
 
+    def why_refused(self, judge: Callable[[], None]) -> str:
+        """Say in a person's words what a check of the action refuses; empty: nothing."""
+        offer = self.action.offer(judge)
+        return reason_text(offer["code"], offer["reason"])
+
     def why_not(self, order: Order) -> str:
         """Say why it cannot be requested of an order, as far as is known before it is; empty: it can."""
-        try:
-            self.action.check(subject_of(order))
-        except NotAllowed as refusal:
-            return reason_text(refusal.code, refusal.detail)
-        return self.why_none(order)
+        return self.why_refused(partial(self.action.check, subject_of(order))) or self.why_none(order)
 
     def why_none(self, order: Order) -> str:
         """Say why this form cannot request it though the order would allow it; empty: it can."""
@@ -167,7 +182,7 @@ _TECHNICAL = frozenset({"key", "csrfmiddlewaretoken", "order"})
 class StatusField(forms.ChoiceField):
     """Takes statuses that are not offered any more: they are refused later, with the reason."""
 
-    def valid_value(self, value: Any) -> bool:
+    def valid_value(self, value: object) -> bool:
         return value in Status.values and value != Status.CANCELLED
 
 
@@ -183,10 +198,13 @@ class StatusForm(ActionForm):
     )
 
     def set_up(self) -> None:
-        self.refused_statuses = {order.pk: _refusals(order) for order in self.orders}
-        field: Any = self.fields["status"]
-        offered = [one for one in SETTABLE if self._fitting(one)] if self.is_bulk else self._allowed()
-        field.choices = [(status.value, self._label(status)) for status in offered]
+        self.refused_statuses = {order.pk: self._refusals(order) for order in self.orders}
+        if self.is_bulk:
+            offered: list[DeliveryStatus] = [one for one in SETTABLE if self._fitting(one)]
+        else:
+            not_here = {*self.refused_statuses[self.first.pk], DeliveryStatus.CANCELLED}
+            offered = [one for one in DeliveryStatus if one not in not_here]
+        self.offer("status", [(status.value, self._label(status)) for status in offered])
         if not self.is_bulk:
             self.initial["status"] = self._next([status.value for status in offered])
         takes_moment = self.data.get("delivered_at") or HANDED_OVER.intersection(offered)
@@ -197,16 +215,20 @@ class StatusForm(ActionForm):
             "Only with Delivered and Closed; empty: now. On the restaurant's clock, %(zone)s."
         ) % {"zone": self.zone}
 
+    def _refusals(self, order: Order) -> dict[DeliveryStatus, str]:
+        """Return the statuses that an order cannot take now, each with the reason."""
+        subject, action = subject_of(order), StatusForm.action
+        reasons = {
+            status: self.why_refused(partial(action.check_status, subject, status))
+            for status in DeliveryStatus
+        }
+        return {status: reason for status, reason in reasons.items() if reason}
+
     @property
     def refused(self) -> list[tuple[str, str]]:
         """Return the statuses that one order cannot take, and why."""
         found = {} if self.is_bulk else self.refused_statuses[self.first.pk]
         return [(str(Status(status).label), reason) for status, reason in found.items()]
-
-    def _allowed(self) -> list[DeliveryStatus]:
-        refused = self.refused_statuses[self.first.pk]
-        not_here = {*refused, DeliveryStatus.CANCELLED}
-        return [status for status in DeliveryStatus if status not in not_here]
 
     def _fitting(self, status: DeliveryStatus) -> int:
         return sum(status not in refused for refused in self.refused_statuses.values())
@@ -244,7 +266,7 @@ class StatusForm(ActionForm):
     def has_no_choices(self) -> bool:
         return not self.fields["status"].choices  # type: ignore[attr-defined]
 
-    def clean_delivered_at(self) -> Any:
+    def clean_delivered_at(self) -> datetime | None:
         text = self.cleaned_data["delivered_at"].strip()
         if not text:
             return None
@@ -257,18 +279,6 @@ class StatusForm(ActionForm):
     def asked(self, order: Order) -> StatusParams:
         status = DeliveryStatus(self.cleaned_data["status"])
         return StatusParams(status, self.cleaned_data.get("delivered_at"))
-
-
-def _refusals(order: Order) -> dict[DeliveryStatus, str]:
-    """Return the statuses that an order cannot take now, each with the reason."""
-    subject = subject_of(order)
-    refused = {}
-    for status in DeliveryStatus:
-        try:
-            StatusForm.action.check_status(subject, status)
-        except NotAllowed as refusal:
-            refused[status] = reason_text(refusal.code, refusal.detail)
-    return refused
 
 
 class CourierForm(ActionForm):
@@ -285,16 +295,17 @@ class CourierForm(ActionForm):
 
     def set_up(self) -> None:
         offered = couriers(self.one_restaurant) if self.one_restaurant else []
-        self.couriers = [one for one in offered if not self._has_all(one)]
+        self.couriers = [
+            one for one in offered if any(order.courier_id != one.iiko_id for order in self.orders)
+        ]
         self.off_shift = {one.iiko_id: one.name for one in self.couriers if one.is_off_shift}
         self.asks_about = ""
-        self.offers_nobody = any(map(_may_lose_courier, self.orders))
-        field: Any = self.fields["courier"]
+        check_off = CourierForm.action.check_off
+        self.offers_nobody = not all(
+            self.why_refused(partial(check_off, subject_of(one))) for one in self.orders
+        )
         nobody = [(self.NOBODY, _("nobody: take the courier off"))] if self.offers_nobody else []
-        field.choices = [*((one.iiko_id, one.label) for one in self.couriers), *nobody]
-
-    def _has_all(self, courier: CourierChoice) -> bool:
-        return all(order.courier_id == courier.iiko_id for order in self.orders)
+        self.offer("courier", [*((one.iiko_id, one.label) for one in self.couriers), *nobody])
 
     @property
     def has_no_choices(self) -> bool:
@@ -319,7 +330,7 @@ class CourierForm(ActionForm):
             )
         return ""
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         cleaned = self.cleaned_data
         chosen = cleaned.get("courier", "")
         if chosen in self.off_shift and cleaned.get("agreed") != chosen:
@@ -331,14 +342,6 @@ class CourierForm(ActionForm):
     def asked(self, order: Order) -> CourierParams:
         chosen = self.cleaned_data["courier"]
         return CourierParams(None if chosen == self.NOBODY else chosen)
-
-
-def _may_lose_courier(order: Order) -> bool:
-    try:
-        CourierForm.action.check_off(subject_of(order))
-    except NotAllowed:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,12 +407,12 @@ class PaymentForm(ActionForm):
         only_type = known.pop() if len(known) == 1 else ""
         return [_Row(first_type or only_type, self.first.amount_minor)]
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, forms.BoundField]]:
         """Return the fields of each row, for the template."""
         names = ("type", "sum", "outside", "fiscal")
         return [{name: self[f"{name}_{row}"] for name in names} for row in range(PAYMENT_ROWS)]
 
-    def present(self) -> dict[str, Any]:
+    def present(self) -> dict[str, object]:
         """Return the amount of the order and its present payments, for the template."""
         bill = Bill(self.first.organization, db_clock.now())
         return {
@@ -431,7 +434,7 @@ class PaymentForm(ActionForm):
             "(API logins, or manage.py sync_dictionaries)."
         )
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         cleaned = self.cleaned_data
         self.payments: list[AskedPayment] = []
         for row in range(PAYMENT_ROWS):
@@ -478,21 +481,24 @@ class CancelForm(ActionForm):
     )
 
     def set_up(self) -> None:
-        self.made = {order.pk for order in self.orders if _loses_food(order)}
+        subjects = [subject_of(order) for order in self.orders]
+        self.made = {
+            one.order.pk
+            for one in subjects
+            if not self.why_refused(partial(self.action.check, one)) and needs_removal_type(one)
+        }
+        """The orders whose cancellation is possible and removes food."""
         restaurant = self.one_restaurant
         if restaurant is None:
             # Each restaurant has causes of its own; the reason finds those of the same name.
             del self.fields["cause"], self.fields["removal_type"]
             return
-        cause: Any = self.fields["cause"]
-        cause.choices = cancel_causes(restaurant)
+        self.offer("cause", cancel_causes(restaurant))
         offered = removal_choices(restaurant)
         if not self.made or len(offered) == 1:
             del self.fields["removal_type"]
             return
-        removal_type: Any = self.fields["removal_type"]
-        removal_type.choices = offered
-        removal_type.help_text = self._about_removal()
+        self.offer("removal_type", offered, help_text=self._about_removal())
 
     def _about_removal(self) -> str:
         if not self.is_bulk:
@@ -530,7 +536,7 @@ class CancelForm(ActionForm):
             "dictionaries read again (API logins, or manage.py sync_dictionaries)."
         )
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         cleaned = self.cleaned_data
         is_said = (cleaned.get("reason") or "").strip() or cleaned.get("cause")
         if not is_said and not {"reason", "cause"} & self.errors.keys():
@@ -546,16 +552,6 @@ class CancelForm(ActionForm):
             cause_id=cleaned.get("cause") or None,
             removal_type_id=(cleaned.get("removal_type") or None) if order.pk in self.made else None,
         )
-
-
-def _loses_food(order: Order) -> bool:
-    """Whether a cancellation of the order is possible and removes food."""
-    subject = subject_of(order)
-    try:
-        CancelForm.action.check(subject)
-    except NotAllowed:
-        return False
-    return needs_removal_type(subject)
 
 
 class DiscountForm(ActionForm):
@@ -579,11 +575,9 @@ class DiscountForm(ActionForm):
 
     def set_up(self) -> None:
         self.types = types_of(self.first.organization_id)
-        field: Any = self.fields["type"]
-        field.choices = [(entry.iiko_id, _size_text(entry)) for entry in self.types]
+        self.offer("type", [(entry.iiko_id, _size_text(entry)) for entry in self.types])
         self.takes_sum = any(takes_sum(entry) for entry in self.types)
-        sum_field: Any = self.fields["sum"]
-        sum_field.sign = currency_sign(self.first.organization.currency)
+        cast("MoneyFormField", self.fields["sum"]).sign = currency_sign(self.first.organization.currency)
         words = _("With discounts of a free sum only. The dishes cost %(base)s before discounts.")
         base = base_of(self.first.amount_minor, self.first.discounts, self.first.items)
         self.fields["sum"].help_text = words % {
@@ -659,12 +653,9 @@ def _size_text(entry: DictionaryEntry) -> str:
         case "FixedSum":
             size = str(to_major(MinorUnits(entry.data.get("sum_minor") or 0)))
         case _other:
-            size = "" if entry.data.get("is_categorised") else f"{_percent_text(entry)} %"
+            percent = format(Decimal(entry.data.get("percent") or 0).normalize(), "f").replace(".", ",")
+            size = "" if entry.data.get("is_categorised") else f"{percent} %"
     return f"{entry} – {size}" if size and size not in entry.name.replace("\u00a0", " ") else str(entry)
-
-
-def _percent_text(entry: DictionaryEntry) -> str:
-    return format(Decimal(entry.data.get("percent") or 0).normalize(), "f").replace(".", ",")
 
 
 FORMS: dict[str, type[ActionForm]] = {

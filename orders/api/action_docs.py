@@ -72,7 +72,7 @@ _SENT = {
 _CONFIRMED = _COMMAND | _SENT | {"state": "confirmed", "confirmed_by": "status"}
 
 
-def _error(code: str, message: str = "") -> dict[str, Any]:
+def _error(code: str, message: str = "") -> dict[str, object]:
     with translation.override("en"):
         cause, next_step = str(MEANINGS[code].cause), str(MEANINGS[code].next_step)
     return {"code": code, "message": message or cause, "cause": cause, "next_step": next_step}
@@ -102,24 +102,24 @@ def refusals(kind: CommandKind, http_status: int) -> list[OpenApiExample]:
     ]
 
 
-def _answer(name: str, command: dict[str, Any]) -> OpenApiExample:
+def _answer(name: str, command: dict[str, object]) -> OpenApiExample:
     return OpenApiExample(name, command, response_only=True)
 
 
 def _answers(kind: CommandKind) -> dict[int, OpenApiResponse]:
-    is_discount = kind == CommandKind.APPLY_DISCOUNT
-    over = _DISCOUNT_OVER if is_discount else {"confirmed": _CONFIRMED, "rejected by iiko": _REJECTED}
+    in_phases = bool(action_of(kind).first_phase)
+    over = _DISCOUNT_OVER if in_phases else {"confirmed": _CONFIRMED, "rejected by iiko": _REJECTED}
     told = "confirmed, rejected, expired, or needs attention (`attention`)"
     return {
         200: OpenApiResponse(
             CommandSerializer,
-            f"It is over: {told if is_discount else 'confirmed, rejected or expired'}.",
+            f"It is over: {told if in_phases else 'confirmed, rejected or expired'}.",
             examples=[_answer(name, one) for name, one in over.items()],
         ),
         202: OpenApiResponse(
             CommandSerializer,
             "Stored and on its way. Follow it at GET commands/{id}.",
-            examples=[_answer("on its way", _DISCOUNT if is_discount else _COMMAND)],
+            examples=[_answer("on its way", _DISCOUNT if in_phases else _COMMAND)],
         ),
         409: OpenApiResponse(
             RefusalsSerializer,
@@ -152,7 +152,7 @@ _DISCOUNT = _COMMAND | {
 _REISSUED = {"phase": "cancel_old", "new_iiko_order_id": "9c5e7a91-b2d4-4f60-8172-93a4b5c6d7e9"}
 
 
-def _ended(state: str, code: str, message: str, **more: Any) -> dict[str, Any]:
+def _ended(state: str, code: str, message: str, **more: object) -> dict[str, object]:
     return _DISCOUNT | _SENT | _REISSUED | {"state": state, "error": _error(code, message)} | more
 
 

@@ -45,7 +45,7 @@ class MoneyField(serializers.Field[MinorUnits, Any, Any, Any]):
         "too_large": _("The amount must not be more than 10000000000."),
     }
 
-    def to_internal_value(self, data: Any) -> MinorUnits:
+    def to_internal_value(self, data: object) -> MinorUnits:
         try:
             minor = text_to_minor(data) if isinstance(data, str) else to_minor(data)
         except NotMoney:
@@ -56,7 +56,7 @@ class MoneyField(serializers.Field[MinorUnits, Any, Any, Any]):
             self.fail("too_large")
         return minor
 
-    def to_representation(self, value: Any) -> Any:
+    def to_representation(self, value: object) -> object:
         return value
 
 
@@ -69,7 +69,7 @@ class NamedChoiceField(serializers.ChoiceField):
         known = normaliser(map(str, self.choices))
         return super().to_internal_value((known(data) or data) if isinstance(data, str) else data)
 
-    def fail(self, key: str, **facts: Any) -> NoReturn:
+    def fail(self, key: str, **facts: object) -> NoReturn:
         if "input" in facts:
             facts |= {"input": str(facts["input"])[:60], "known": ", ".join(map(str, self.choices))}
         super().fail(key, **facts)
@@ -79,7 +79,7 @@ class NamedChoiceField(serializers.ChoiceField):
 class StatusField(NamedChoiceField):
     """One of iiko's ten; SOI's spelling is taken too."""
 
-    def to_internal_value(self, data: Any) -> DeliveryStatus:
+    def to_internal_value(self, data: object) -> DeliveryStatus:
         known = normalise_status(data) if isinstance(data, str) else None
         if known is None:
             self.fail("invalid_choice", input=data)
@@ -154,7 +154,7 @@ class PaymentSerializer(StrictSerializer):
         default=False, help_text="The receipt was printed outside iiko (POS 7.6.3)."
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Validated) -> Validated:
         if not attrs.get("paymentTypeKind") and not attrs.get("paymentTypeId"):
             raise serializers.ValidationError(_("Each payment needs paymentTypeId or paymentTypeKind."))
         return attrs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -46,7 +45,7 @@ class OrderActions(viewsets.GenericViewSet[Order]):
         filters=False,
     )
     @action(detail=True, url_path="commands", serializer_class=CommandSerializer, filterset_class=None)
-    def commands(self, request: Request, **_: Any) -> Response:
+    def commands(self, request: Request, **_: object) -> Response:
         rows = self.get_object().commands.order_by("-id")
         page = self.paginate_queryset(rows)  # type: ignore[arg-type]  # rows of another model than the view's
         return self.get_paginated_response(CommandSerializer(page, many=True).data)
@@ -86,5 +85,5 @@ class CommandViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[OrderCom
         return in_scope(self.request, super().get_queryset(), path="order__organization_id")
 
     @extend_schema(summary="One command and its outcome")
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def retrieve(self, request: Request, *args: object, **kwargs: object) -> Response:
         return super().retrieve(request, *args, **kwargs)

@@ -51,14 +51,14 @@ class CommandSerializer(serializers.ModelSerializer[OrderCommand]):
         )
         read_only_fields = fields
 
-    def to_representation(self, instance: OrderCommand) -> dict[str, Any]:
-        shown: dict[str, Any] = super().to_representation(instance)
+    def to_representation(self, instance: OrderCommand) -> dict[str, object]:
+        shown: dict[str, object] = super().to_representation(instance)
         if not action_of(instance.kind).first_phase:
             del shown["phase"], shown["new_iiko_order_id"]
         return shown
 
     @extend_schema_field(CommandErrorSerializer(allow_null=True))
-    def get_error(self, command: OrderCommand) -> dict[str, Any] | None:
+    def get_error(self, command: OrderCommand) -> dict[str, object] | None:
         if not (command.error_code or command.error):
             return None
         known = meaning(command.error_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Prefetch
@@ -137,7 +138,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         return order.late_at(db_clock.now())
 
     @extend_schema_field(PendingCommandSerializer(many=True))
-    def get_pending_commands(self, order: Order) -> list[dict[str, Any]]:
+    def get_pending_commands(self, order: Order) -> Sequence[dict[str, object]]:
         open_commands: list[OrderCommand] = order.open_commands  # type: ignore[attr-defined]  # by OPEN_COMMANDS
         return list(PendingCommandSerializer(open_commands, many=True).data)
 
@@ -188,7 +189,7 @@ class OrderDetailSerializer(OrderSerializer):
         return settlement_of(order).due_minor
 
     @extend_schema_field(RelatedOrderSerializer(many=True))
-    def get_related_orders(self, order: Order) -> list[dict[str, Any]]:
+    def get_related_orders(self, order: Order) -> Sequence[dict[str, object]]:
         visible = in_scope(self.context["request"], Order.objects.only(*_OF_RELATED))
         relatives: Any = relatives_of(order, visible=visible)
         return list(RelatedOrderSerializer(relatives, many=True).data)

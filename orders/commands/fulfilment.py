@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from orders.actions.base import Fields
 from orders.actions.registry import ACTIONS, action_of
 from orders.models.command import CommandState, OrderCommand, OrderCommandQuerySet
@@ -12,7 +10,7 @@ from orders.models.order import Order, is_over
 FIELDS = frozenset({"status", "is_deleted"}.union(*(action.shown_by for action in ACTIONS)))
 
 
-def fields_of(order: Order) -> dict[str, Any]:
+def fields_of(order: Order) -> dict[str, object]:
     return {name: getattr(order, name) for name in FIELDS}
 
 

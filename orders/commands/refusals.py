@@ -13,12 +13,15 @@ import re
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
 from orders.errors import InvalidParams, NotAllowed
 from organizations.models.dictionaries import DictionaryKind
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,12 @@ class Refusal:
     ``http_status`` answers the request; ``example`` fills in the placeholders of a description.
     """
 
-    cause: Any
-    next_step: Any = ""
+    cause: StrOrPromise
+    next_step: StrOrPromise = ""
     http_status: int = 409
-    example: Mapping[str, Any] = field(default_factory=dict)
+    example: Mapping[str, object] = field(default_factory=dict)
 
-    def detail(self, facts: Mapping[str, Any]) -> str:
+    def detail(self, facts: Mapping[str, object]) -> str:
         text = f"{self.cause} {self.next_step}".rstrip()
         return text % facts if facts else text
 
@@ -402,7 +405,7 @@ def meaning(code: str) -> Refusal | None:
 # --- why what is asked is not taken -------------------------------------------------------------------
 
 
-def _invalid(cause: Any, **example: object) -> Refusal:
+def _invalid(cause: StrOrPromise, **example: object) -> Refusal:
     """Make an entry of what cannot be understood or does not fit the restaurant; ``example`` fills it in."""
     return Refusal(cause, "", 422, example)
 

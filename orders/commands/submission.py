@@ -25,7 +25,6 @@ from orders.models.command import CommandState, OrderCommand
 from orders.models.order import Order
 from orders.signals import command_due
 from organizations.connection.clients import credentials_of, login_of
-from organizations.models.organization import Organization
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -51,7 +50,7 @@ def request(action: Action[A, P], asked: A, *, order_id: int, by: Requester, now
     meant, asked = action.meant(asked)
     with transaction.atomic():
         order = _locked(order_id)
-        _check_link(order.organization)
+        credentials_of(login_of(order.organization))  # what could never be sent is refused at once
         command = OrderCommand.objects.create(
             order=order,
             kind=meant.kind,
@@ -108,11 +107,6 @@ def _locked(order_id: int) -> Order:
     if order is None:
         raise UnknownOrder(_("There is no such order."))
     return order
-
-
-def _check_link(organization: Organization) -> None:
-    """Refuse at once what could never be sent."""
-    credentials_of(login_of(organization))
 
 
 def abandon(*, command_id: int, by: Requester, now: datetime) -> OrderCommand:

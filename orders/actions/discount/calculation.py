@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
 
 from core.values.name_keys import NAME_ORDER
-from iiko_client.json_reader import canonical_id
+from iiko_client.json_reader import JsonObject, canonical_id
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
 from orders.actions.params import Params
 from orders.commands.refusals import refusal
@@ -54,7 +53,7 @@ def takes_sum(entry: DictionaryEntry) -> bool:
 
 
 def base_of(
-    amount_minor: int | None, discounts: Iterable[Mapping[str, Any]], items: Iterable[Mapping[str, Any]]
+    amount_minor: int | None, discounts: Iterable[JsonObject], items: Iterable[JsonObject]
 ) -> int | None:
     """Return what the dishes cost before any discount; None where iiko did not tell what the order costs.
 
@@ -85,10 +84,13 @@ def discount(order: Order, asked: AskedDiscount) -> DiscountParams:
     base = base_of(order.amount_minor, order.discounts, order.items)
     if base is None:
         raise refusal("amount_unknown")
-    _check_minimum(entry, base)
+    if base < (least := entry.data.get("min_order_sum_minor") or 0):
+        raise refusal("order_below_minimum", name=entry.name, least=_major(least), base=_major(base))
     others = sum(one.get("sum_minor") or 0 for one in order.discounts if one.get("type_id") != entry.iiko_id)
     sum_minor = _sum(entry, asked, base, base - others)
-    _check_new(order, entry, sum_minor)
+    same = [one for one in order.discounts if one.get("type_id") == entry.iiko_id]
+    if any(sum_minor is None or one.get("sum_minor") == sum_minor for one in same):
+        raise refusal("already_so.discount")
     return DiscountParams(
         discount_id=entry.iiko_id,
         name=entry.name,
@@ -127,12 +129,6 @@ def _flexible(order: Order, asked: AskedDiscount) -> DictionaryEntry:
     raise refusal("discount_type_ambiguous", discounts=listed)
 
 
-def _check_minimum(entry: DictionaryEntry, base: int) -> None:
-    least = entry.data.get("min_order_sum_minor") or 0
-    if base < least:
-        raise refusal("order_below_minimum", name=entry.name, least=_major(least), base=_major(base))
-
-
 def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> MinorUnits | None:
     """Return the sum that iiko is told: of flexible types alone, others have their own.
 
@@ -154,7 +150,8 @@ def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> 
 
 
 def _of_percent(percent: Decimal | None, base: int) -> MinorUnits:
-    exact = _exact_percent(percent or Decimal(0), base)
+    # Four places of a percentage of 1/100, and at most eight digits before: far within 28 digits.
+    exact = to_major(MinorUnits(base)) * (percent or Decimal(0)) / 100
     try:
         return to_minor(exact)
     except NotMoney as error:
@@ -167,17 +164,6 @@ def _of_percent(percent: Decimal | None, base: int) -> MinorUnits:
             lower=lower,
             upper=lower + Decimal("0.01"),
         ) from error
-
-
-def _exact_percent(percent: Decimal, base: int) -> Decimal:
-    # Four places of a percentage of 1/100, and at most eight digits before: far within 28 digits.
-    return to_major(MinorUnits(base)) * percent / 100
-
-
-def _check_new(order: Order, entry: DictionaryEntry, sum_minor: int | None) -> None:
-    same = [one for one in order.discounts if one.get("type_id") == entry.iiko_id]
-    if any(sum_minor is None or one.get("sum_minor") == sum_minor for one in same):
-        raise refusal("already_so.discount")
 
 
 def _major(minor: int) -> Decimal:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
 
 from iiko_client.endpoints.reissue import NotReissuable, reissued_order
 from iiko_client.json_reader import JsonObject, without_no_ids
@@ -24,7 +23,7 @@ from orders.models.order import Order
 from orders.payments.kinds import kind_of
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
 
-Fields = Mapping[str, Any]
+Fields = JsonObject
 Version = tuple[int, ...]
 
 BEFORE_KITCHEN = frozenset({DeliveryStatus.UNCONFIRMED, DeliveryStatus.WAIT_COOKING})
@@ -51,13 +50,13 @@ _PLAIN_PAYMENTS = frozenset({PaymentKind.CASH, PaymentKind.CARD})
 class ReissueRequest:
     """``expected_minor``: what the new order must cost, give or take ``tolerance_minor``; None: not known."""
 
-    order: dict[str, Any]
+    order: dict[str, object]
     terminal_group_id: str
     expected_minor: int | None
     tolerance_minor: int
 
 
-def checked_fields(order: Order) -> dict[str, Any]:
+def checked_fields(order: Order) -> dict[str, object]:
     return {name: getattr(order, name) for name in CHECKED}
 
 
@@ -99,12 +98,12 @@ def check(fields: Fields) -> None:
         raise refusal("has_loyalty")
 
 
-def _is_processed(payment: Mapping[str, Any]) -> bool:
+def _is_processed(payment: JsonObject) -> bool:
     named = ("is_processed_externally", "is_fiscalized_externally", "is_prepay")
     return any(payment.get(name) for name in named) or payment.get("is_preliminary") is False
 
 
-def _check_items(items: list[Mapping[str, Any]]) -> None:
+def _check_items(items: list[JsonObject]) -> None:
     if any(item.get("combo_id") for item in items):
         raise refusal("has_combo")
     if any(item.get("kind") == "Compound" for item in items):
@@ -113,7 +112,7 @@ def _check_items(items: list[Mapping[str, Any]]) -> None:
         raise refusal("no_items")
 
 
-def _has_loyalty(loyalty: Any) -> bool:
+def _has_loyalty(loyalty: object) -> bool:
     # iiko sends the object empty, too: nothing works on the order then.
     return any(loyalty.values()) if isinstance(loyalty, Mapping) else bool(loyalty)
 
@@ -161,9 +160,9 @@ def reissue_request(
     return ReissueRequest(order, str(wire["terminalGroupId"]), expected, tolerance)
 
 
-def asked_discount(params: DiscountParams) -> dict[str, Any]:
+def asked_discount(params: DiscountParams) -> dict[str, object]:
     """Write the discount as a request has it: a sum with flexible types alone."""
-    written: dict[str, Any] = {"type": "RMS", "discountTypeId": params.discount_id}
+    written: dict[str, object] = {"type": "RMS", "discountTypeId": params.discount_id}
     if params.sum_minor is not None:
         written["sum"] = to_major(params.sum_minor)
     return written
@@ -174,7 +173,9 @@ def _entries(organization_id: str, kind: DictionaryKind) -> dict[str, Dictionary
     return {entry.iiko_id: entry for entry in entries}
 
 
-def _kept_discounts(wire: JsonObject, params: DiscountParams, organization_id: str) -> list[dict[str, Any]]:
+def _kept_discounts(
+    wire: JsonObject, params: DiscountParams, organization_id: str
+) -> list[dict[str, object]]:
     """The discounts of other types; one of the requested type is replaced."""
     known = _entries(organization_id, DictionaryKind.DISCOUNT)
     kept = []
@@ -225,7 +226,7 @@ def check_payments(order: Order, params: DiscountParams) -> None:
     _payments(fields, expected, order.organization_id)
 
 
-def _payments(fields: Fields, expected: int | None, organization_id: str) -> list[dict[str, Any]]:
+def _payments(fields: Fields, expected: int | None, organization_id: str) -> list[dict[str, object]]:
     """Enter the promised payments again; one that would pay too much pays for the order instead."""
     told = fields.get("payments") or []
     known = _entries(organization_id, DictionaryKind.PAYMENT_TYPE)
@@ -239,7 +240,7 @@ def _payments(fields: Fields, expected: int | None, organization_id: str) -> lis
     return [_payment(one, minor, known) for one, minor in zip(told, sums, strict=True) if minor > 0]
 
 
-def _payment(told: Mapping[str, Any], minor: int, known: Mapping[str, DictionaryEntry]) -> dict[str, Any]:
+def _payment(told: JsonObject, minor: int, known: Mapping[str, DictionaryEntry]) -> dict[str, object]:
     entry = known.get(str(told.get("type_id")))
     kind = kind_of(entry) if entry else None
     if entry is None or kind not in _PLAIN_PAYMENTS:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -55,8 +54,11 @@ def revise(old: Order, command: OrderCommand, now: datetime) -> bool:
     is_taken = new.creation_status in _TAKEN or new.raw_status is not None
     if command.state == CommandState.NEEDS_ATTENTION:
         _revise_needs_attention(old, new, command, now, stands=is_taken and not _is_gone(new))
-    if command.state == CommandState.CONFIRMED:
-        _hand_over(old, new, command)
+    if command.state == CommandState.CONFIRMED and not state_of(command).is_handed_over:
+        # What belongs to the old order is given to the new one, once.
+        command.state_data["is_handed_over"] = True
+        command.save(update_fields=["state_data"])
+        order_reissued.send(Order, old_id=old.pk, new_id=new.pk)
     if not is_taken or new.status in TERMINAL or new.is_deleted or not _is_still_ours(command):
         return False
     if command.error_code == "given_up_midway":
@@ -77,14 +79,6 @@ def _is_still_ours(command: OrderCommand) -> bool:
         return command.error_code == "new_not_proved"
     is_over = command.state == CommandState.CONFIRMED or command.error_code == "seen_to"
     return not is_over and not state_of(command).is_new_gone
-
-
-def _hand_over(old: Order, new: Order, command: OrderCommand) -> None:
-    """Give what belongs to the old order to the new one, once."""
-    if not state_of(command).is_handed_over:
-        command.state_data["is_handed_over"] = True
-        command.save(update_fields=["state_data"])
-        order_reissued.send(Order, old_id=old.pk, new_id=new.pk)
 
 
 def _revise_needs_attention(
@@ -120,7 +114,7 @@ def _link(old: Order, new: Order, command: OrderCommand, now: datetime) -> None:
     TimelineEntry.objects.bulk_create(rows)
 
 
-def _named(order: Order) -> dict[str, Any]:
+def _named(order: Order) -> dict[str, object]:
     return {
         "order_id": order.pk,
         "iiko_order_id": order.iiko_order_id,

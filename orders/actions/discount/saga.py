@@ -153,15 +153,15 @@ class DiscountPhase(ABC):
     @abstractmethod
     def send(self, context: StepContext) -> StepOutcome: ...
 
-    @abstractmethod
-    def poll(self, context: StepContext) -> StepOutcome: ...
+    def poll(self, context: StepContext) -> StepOutcome:
+        raise NotImplementedError("Nothing is sent in this phase.")
 
-    @abstractmethod
-    def recover(self, context: StepContext) -> StepOutcome: ...
+    def recover(self, context: StepContext) -> StepOutcome:
+        raise NotImplementedError("Nothing is sent in this phase.")
 
-    @abstractmethod
     def refused(self, command: OrderCommand, failed: StepOutcome) -> StepOutcome:
         """Judge that iiko refused the step: nothing of it was done."""
+        return failed
 
 
 class ReadOld(DiscountPhase):
@@ -203,15 +203,6 @@ class ReadOld(DiscountPhase):
             )
         return all(one.is_alive for one in groups)
 
-    def poll(self, context: StepContext) -> StepOutcome:
-        raise NotImplementedError("Nothing is sent in this phase.")
-
-    def recover(self, context: StepContext) -> StepOutcome:
-        raise NotImplementedError("Nothing is sent in this phase.")
-
-    def refused(self, command: OrderCommand, failed: StepOutcome) -> StepOutcome:
-        return failed
-
 
 class CreateNew(DiscountPhase):
     """Send the new order, and wait until the POS has taken it."""
@@ -225,7 +216,7 @@ class CreateNew(DiscountPhase):
             order=json_reader.loads(context.state.body),
         )
         info = created.order_info
-        if _error_code(info) == "DuplicatedOrderId":
+        if _error_of(info).get("code") == "DuplicatedOrderId":
             # Under an id that nobody else has: this is the order itself, of a first try.
             return StepOutcome(CommandState.UNKNOWN, PAUSES[0], "answer_lost")
         outcome = self._judge(context, info, CommandState.SENT)
@@ -254,7 +245,9 @@ class CreateNew(DiscountPhase):
     def _judge(self, context: StepContext, info: JsonObject, state: CommandState) -> StepOutcome:
         creation = info.get("creationStatus")
         if creation == CreationStatus.ERROR:
-            return _rejected("reissue_refused", _error_words(info))
+            error = _error_of(info)
+            said = ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))
+            return _rejected("reissue_refused", said)
         if creation == CreationStatus.SUCCESS and isinstance(info.get("order"), Mapping):
             expected, tolerance = context.state.expected_minor, context.state.tolerance_minor
             problem = reissue_request.differs(info, context.params, expected, tolerance)
@@ -264,15 +257,9 @@ class CreateNew(DiscountPhase):
         return context.later(state)
 
 
-def _error_code(info: JsonObject) -> str:
+def _error_of(info: JsonObject) -> JsonObject:
     error = info.get("errorInfo")
-    return str(error.get("code") or "") if isinstance(error, Mapping) else ""
-
-
-def _error_words(info: JsonObject) -> str:
-    error = info.get("errorInfo")
-    said = [error.get("code"), error.get("message")] if isinstance(error, Mapping) else []
-    return ": ".join(str(one) for one in said if one)
+    return error if isinstance(error, Mapping) else {}
 
 
 class Cancelling(DiscountPhase):

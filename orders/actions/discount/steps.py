@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import transaction
 
@@ -42,7 +42,7 @@ class RemoteOrder:
     """An order as iiko shows it now; ``fields`` by the mirror's names."""
 
     info: JsonObject
-    fields: Mapping[str, Any]
+    fields: JsonObject
 
     @property
     def status(self) -> str | None:
