@@ -113,6 +113,11 @@ class Deliveries(OperationGroup):
         """Make the order Unconfirmed again (POS 7.6.1)."""
         return self._command(_of_order(registry.CANCEL_CONFIRMATION, organization_id, order_id))
 
+    def change_comment(self, *, organization_id: str, order_id: str, comment: str) -> Accepted:
+        """Replace the order's comment (POS 7.6.1)."""
+        body = _of_order(registry.CHANGE_COMMENT, organization_id, order_id)
+        return self._command(body.text("comment", comment, most=LONGEST_COMMENT))
+
     def create_delivery(
         self, *, organization_id: str, order: JsonObject, terminal_group_id: str | None = None
     ) -> CreatedDelivery:

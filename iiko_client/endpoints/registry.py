@@ -52,6 +52,7 @@ class Operation:
 _DICTIONARIES = "Data: dictionaries"
 _ORGANIZATION_SETTINGS = "Organizations: settings"
 _STATUS = "Order status: changing"
+_CHANGING = "Orders: changing"
 _PAYMENTS = "Order payments: changing"
 _DRIVER = "Order driver: changing"
 _RECEIVING = "Orders: receiving"
@@ -97,6 +98,7 @@ CANCEL = Operation("deliveries/cancel", _STATUS, Kind.COMMAND)
 CLOSE = Operation("deliveries/close", _STATUS, Kind.COMMAND)
 CONFIRM = Operation("deliveries/confirm", _STATUS, Kind.COMMAND)
 CANCEL_CONFIRMATION = Operation("deliveries/cancel_confirmation", _STATUS, Kind.COMMAND)
+CHANGE_COMMENT = Operation("deliveries/change_comment", _CHANGING, Kind.COMMAND)
 CREATE_DELIVERY = Operation("deliveries/create", "Orders: creating", Kind.COMMAND)
 
 CUSTOMER_INFO = Operation(

@@ -594,6 +594,11 @@ COMMANDS = (
     command("deliveries/close", to_order("close", zone=MOSCOW)),
     command("deliveries/confirm", to_order("confirm")),
     command("deliveries/cancel_confirmation", to_order("cancel_confirmation")),
+    command(
+        "deliveries/change_comment",
+        to_order("change_comment", comment="Домофон 7"),
+        {"comment": "Домофон 7"},
+    ),
     Case(
         "deliveries/create",
         lambda client: client.create_delivery(

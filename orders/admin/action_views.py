@@ -74,16 +74,18 @@ class ActionViews:
     opts: Any
     model: Any
 
-    def get_actions(self, request: HttpRequest) -> dict[str, tuple[BulkAction, str, Any]]:
+    def get_actions(self, request: HttpRequest) -> dict[str, tuple[Callable[..., Any], str, str] | None]:
         """Offer what may be requested of many orders at once, then what Django finds."""
         bulk = [
             (form, *form.bulk)
             for form in FORMS.values()
             if form.bulk and may_request(request.user, form.action.kind)
         ]
-        offered = {name: (partial(_choose, slug=form.slug), name, title) for form, name, title in bulk}
-        others: dict[str, tuple[BulkAction, str, Any]] = super().get_actions(request)  # type: ignore[misc]  # mixed into an admin
-        return offered | others
+        offered: dict[str, tuple[Callable[..., Any], str, Any]] = {
+            name: (partial(_choose, slug=form.slug), name, title) for form, name, title in bulk
+        }
+        others: dict[str, tuple[Callable[..., Any], str, str] | None] = super().get_actions(request)  # type: ignore[misc]  # mixed into an admin
+        return {**offered, **others}
 
     def has_acknowledge_permission(self, request: HttpRequest) -> bool:
         return may_request_any(request.user)
