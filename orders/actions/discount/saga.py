@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core.errors import HubError
+from core.outbox import Clock, LeaseLost, StepOutcome
 from iiko_client import json_reader, json_writer
 from iiko_client.client import IikoClient
 from iiko_client.http.errors import (
@@ -36,17 +37,7 @@ from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.discount import reissue_request
 from orders.actions.rules import subject_of, version_of
 from orders.commands import resolve
-from orders.commands.outcome import (
-    FOLLOW_FOR,
-    PAUSES,
-    RECOVER_FOR,
-    Clock,
-    StepOutcome,
-    later,
-    of_failed_sending,
-    refused,
-    since,
-)
+from orders.commands.outcome import FOLLOW_FOR, PAUSES, RECOVER_FOR, later, refused
 from orders.commands.send import client_of, order_of, zone_of
 from orders.commands.transitions import lock
 from orders.mirror.unlisted import note_absent
@@ -118,13 +109,8 @@ def send(command: OrderCommand, clock: Clock) -> StepOutcome:
     """Take the step that changes something at iiko; what must be read before is read now."""
     try:
         return _SEND[Phase(command.phase)](_context(command, clock))
-    except LeaseLost:
-        return StepOutcome(CommandState.PENDING, PAUSES[0])
     except _NotRead as unread:
         return later(command, CommandState.PENDING, unread.error)
-    except (IikoError, HubError) as error:
-        failed = of_failed_sending(command, error)
-        return _refused_in_phase(command, failed) if failed.wait is None else failed
 
 
 def poll(command: OrderCommand, clock: Clock) -> StepOutcome:
@@ -148,7 +134,7 @@ def _watched(
     except (IikoError, HubError) as error:
         if command.phase in _MAY_BE_TWO and _is_late(command, clock):
             return _needs_attention(command, str(error))
-        if clock() - since(command) > FOLLOW_FOR:
+        if clock() - command.asked_at > FOLLOW_FOR:
             return StepOutcome(CommandState.EXPIRED, None, "reissue_not_done", str(error))
         return later(command, state, error)
 
@@ -160,7 +146,7 @@ def overdue(command: OrderCommand) -> StepOutcome:
     return _needs_attention(command, command.error)
 
 
-def _refused_in_phase(command: OrderCommand, failed: StepOutcome) -> StepOutcome:
+def refused_in_phase(command: OrderCommand, failed: StepOutcome) -> StepOutcome:
     """Judge a step that iiko refused: nothing of it was done."""
     match command.phase:
         case Phase.CREATE:
@@ -227,7 +213,7 @@ def _needs_attention(command: OrderCommand, error: str = "", *, code: str = "") 
 
 
 def _is_late(command: OrderCommand, clock: Clock) -> bool:
-    return clock() - since(command) > RECOVER_FOR
+    return clock() - command.asked_at > RECOVER_FOR
 
 
 # --- reading both orders -----------------------------------------------------------------------------
@@ -298,10 +284,6 @@ def _sent_once(context: StepContext, call: Callable[[], T]) -> T:
         raise
 
 
-class LeaseLost(Exception):
-    """Another worker has taken a later step of this command; what this one found does not count."""
-
-
 def is_same_claim(current: OrderCommand, claimed: OrderCommand) -> bool:
     """Whether nobody took another step since ``claimed`` was: each claim ends at another moment."""
     return (
@@ -370,7 +352,7 @@ def _create(context: StepContext) -> StepOutcome:
         return StepOutcome(CommandState.UNKNOWN, PAUSES[0], "answer_lost")
     outcome = _judge_new(context, info, CommandState.SENT)
     if outcome.state == CommandState.SENT:
-        return StepOutcome(CommandState.SENT, PAUSES[0], correlation_id=created.correlation_id)
+        return StepOutcome(CommandState.SENT, PAUSES[0], iiko_id=created.correlation_id)
     return outcome
 
 
@@ -434,7 +416,7 @@ def _cancel_old(context: StepContext) -> StepOutcome:
         context.client.cancel, **context.ids, **words, moved_order_id=context.command.new_order_id
     )
     accepted = _sent_once(context, cancel)
-    return StepOutcome(CommandState.SENT, PAUSES[0], correlation_id=accepted.correlation_id)
+    return StepOutcome(CommandState.SENT, PAUSES[0], iiko_id=accepted.correlation_id)
 
 
 def _not_shown(context: StepContext) -> StepOutcome:
@@ -517,7 +499,7 @@ def _recover_cancel_old(context: StepContext) -> StepOutcome:
 
 def _again_or_stuck(context: StepContext) -> StepOutcome:
     command = context.command
-    if context.clock() - since(command) <= SEND_AGAIN_AFTER:
+    if context.clock() - command.asked_at <= SEND_AGAIN_AFTER:
         return later(command, CommandState.UNKNOWN, None)
     if _sends(command) < MOST_SENDS:
         return StepOutcome(CommandState.PENDING, timedelta(), "answer_lost", command.error)
@@ -544,7 +526,7 @@ def _cancel_new(context: StepContext) -> StepOutcome:
     )
     ids = context.ids | {"order_id": command.new_order_id}
     accepted = _sent_once(context, partial(context.client.cancel, **ids, **words))
-    return StepOutcome(CommandState.SENT, PAUSES[0], correlation_id=accepted.correlation_id)
+    return StepOutcome(CommandState.SENT, PAUSES[0], iiko_id=accepted.correlation_id)
 
 
 def _is_printed(seen: RemoteOrder) -> bool:
