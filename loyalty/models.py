@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import ROUND_FLOOR, Decimal
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
+from core.outbox import OutboxQuerySet, OutboxRow
 from core.values.name_keys import name_key
 from core.values.phones import phone_key
 from iiko_client.models.statuses import DeliveryStatus
@@ -178,10 +178,7 @@ NOT_KNOWN = ("no_answer", "other_sum")
 """Why an operation expired while money may have moved: it needs attention."""
 
 
-class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
-    def open(self) -> LoyaltyOperationQuerySet:
-        return self.filter(state__in=OPEN_STATES)
-
+class LoyaltyOperationQuerySet(OutboxQuerySet["LoyaltyOperation"]):
     def counted(self) -> LoyaltyOperationQuerySet:
         """Done, perhaps done, or still to be done: what counts against a limit.
 
@@ -215,7 +212,7 @@ class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
         return int(self.aggregate(total=Sum("amount_minor"))["total"] or 0)
 
 
-class LoyaltyOperation(models.Model):
+class LoyaltyOperation(OutboxRow):
     """A line of the ledger, written before anything is sent. Changed by ``wallets`` alone, step by step.
 
     ``marker`` is what iiko's transaction is found again by; ``transaction_id`` of a hold is of our own
@@ -257,25 +254,9 @@ class LoyaltyOperation(models.Model):
     state = models.CharField(
         _("state"), max_length=12, choices=OperationState, default=OperationState.PENDING
     )
-    error_code = models.CharField(_("error code"), max_length=100, blank=True)
-    error = models.TextField(_("error"), blank=True)
-    confirmed_by = models.CharField(_("confirmed by"), max_length=20, blank=True)
-    requested_by = models.CharField(_("requested by"), max_length=200)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        related_name="+",
-        verbose_name=_("user"),
-        db_index=False,
-    )
     sends = models.PositiveIntegerField(_("times sent"), default=0)
     poll_count = models.PositiveIntegerField(_("look-ups"), default=0)
     baseline_revision = models.BigIntegerField(_("last revision before"), null=True)
-    next_attempt_at = models.DateTimeField(_("next step"), null=True)
-    created_at = models.DateTimeField(_("requested"))
-    sent_at = models.DateTimeField(_("sent"), null=True)
-    finished_at = models.DateTimeField(_("ended"), null=True)
     released_at = models.DateTimeField(_("released"), null=True)
     cancelled_by = models.CharField(_("called off by"), max_length=200, blank=True, default="", db_default="")
     cancel_comment = models.CharField(
@@ -320,10 +301,6 @@ class LoyaltyOperation(models.Model):
     def currency(self) -> str | None:
         """Return the currency; None where the wallet holds no money."""
         return self.organization.currency if self.wallet.holds_money else None
-
-    @property
-    def is_final(self) -> bool:
-        return self.state not in OPEN_STATES
 
     @property
     def is_unsent(self) -> bool:

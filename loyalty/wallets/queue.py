@@ -80,7 +80,7 @@ def _wait(first: LoyaltyOperation, ahead: int, now: datetime) -> Wait:
         first=first,
         ahead=ahead,
         reason=_reason(first),
-        since=first.sent_at or first.created_at,
+        since=first.asked_at,
         next_step_at=first.next_attempt_at,
         look_every=look_pause(first, now) if is_lost else None,
         settled_by=_settled_by(first, is_late=is_late),
@@ -98,5 +98,5 @@ def _settled_by(first: LoyaltyOperation, *, is_late: bool) -> datetime | None:
     if first.state == OperationState.PENDING or first.kind == OperationKind.CANCEL_HOLD:
         return None  # a release that iiko does not show is sent again
     if is_late:
-        return (first.sent_at or first.created_at) + FOLLOW_FOR
+        return first.asked_at + FOLLOW_FOR
     return absent_at(first)
