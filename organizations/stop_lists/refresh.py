@@ -3,14 +3,14 @@
 What is due is a row first; a worker then asks iiko once for all that is due in a restaurant. It waits until
 no message has come for ``QUIET``, for ten products make ten messages, but not longer than ``LONGEST_WAIT``.
 One worker at a time asks for a restaurant (a lease on ``StopListReading``); what changes meanwhile is read
-once more afterwards. ``sweep`` finds what is overdue because a job or a worker was lost. What a message
-says: docs/iiko.md#stop-lists-and-shifts.
+once more afterwards. ``sweep`` finds what is overdue because a job or a worker was lost. Why it is no
+``core.outbox``: docs/adr/0011. What a message says: docs/iiko.md#stop-lists-and-shifts.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from procrastinate.contrib.django import app
 
 from core.database.sql_bulk import encode
 from core.errors import HubError
+from core.outbox import Clock, pause_after
 from iiko_client.http.errors import IikoBusy, IikoError
 from iiko_client.json_reader import is_uuid
 from iiko_client.models.dictionaries import StopLists
@@ -30,8 +31,6 @@ from organizations.models.stop_lists import StopListGroup, StopListReading
 from organizations.stop_lists.intervals import keep_lists
 
 logger = structlog.stdlib.get_logger(__name__)
-
-Clock = Callable[[], datetime]
 
 QUIET = timedelta(seconds=2)
 """Our choice, as is ``LONGEST_WAIT``: iiko does not document the pace of its messages."""
@@ -313,7 +312,7 @@ def _store_failure(reading: StopListReading, error: IikoError | HubError, now: d
 
 
 def _pause(error: IikoError | HubError, failures: int) -> timedelta:
-    usual = _PAUSES[min(failures, len(_PAUSES)) - 1]
+    usual = pause_after(_PAUSES, failures - 1)
     return max(usual, timedelta(seconds=error.retry_after_s)) if isinstance(error, IikoBusy) else usual
 
 
