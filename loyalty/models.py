@@ -12,7 +12,7 @@ from core.outbox import OutboxQuerySet, OutboxRow
 from core.values.name_keys import name_key
 from core.values.phones import phone_key
 from iiko_client.models.statuses import DeliveryStatus
-from loyalty.failure_texts import explain
+from loyalty.refusals import explain
 from orders.models.order import CreationStatus, Order
 from organizations.models.organization import Organization
 
@@ -139,11 +139,22 @@ class Wallet(models.Model):
         return self.kind in IN_MONEY
 
     @property
+    def money_minor(self) -> int | None:
+        return self.balance_minor if self.holds_money else None
+
+    @property
+    def currency(self) -> str | None:
+        """Return the currency; None where the wallet holds no money."""
+        return self.customer.organization.currency if self.holds_money else None
+
+    @property
+    def is_movable(self) -> bool:
+        return self.kind in _MOVABLE
+
+    @property
     def why_not_moved(self) -> str:
-        """Return the code of why no money can move (``loyalty.failure_texts``); empty where it can."""
-        if self.kind in _MOVABLE:
-            return ""
-        return _WHY_NOT_MOVED.get(self.kind, "wallet_of_unknown_kind")
+        """Return the code of why no money can move (``loyalty.refusals``); empty where it can."""
+        return "" if self.is_movable else _WHY_NOT_MOVED.get(self.kind, "wallet_of_unknown_kind")
 
 
 def minor_floor(balance: Decimal) -> int:
@@ -221,7 +232,7 @@ class LoyaltyOperation(OutboxRow):
     made; more than one only for the release of a hold, which cannot be made twice. ``baseline_revision`` is
     the last revision of the guest's transactions before a release, whose own transaction has no marker.
     ``cancelled_by`` and ``cancel_comment`` belong to one that was called off before it was sent.
-    ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.failure_texts``).
+    ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.refusals``).
     """
 
     organization = models.ForeignKey(

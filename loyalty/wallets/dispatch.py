@@ -26,8 +26,8 @@ from iiko_client.http.circuit_breaker import Priority
 from iiko_client.http.errors import IikoAuthFailed, IikoBusy, IikoError, IikoRejected
 from iiko_client.models.loyalty import Points, Transaction
 from iiko_client.units import MinorUnits, to_major
-from loyalty.failure_texts import detail_of
 from loyalty.models import SPENDING, LoyaltyOperation, OperationKind, OperationState, cancelled_or_refused
+from loyalty.refusals import detail_of
 from loyalty.wallets import jobs
 from loyalty.wallets.customers import store
 from loyalty.wallets.ledger_transitions import finish, lock_operation, record
@@ -163,7 +163,13 @@ class WalletOutbox(Outbox[LoyaltyOperation]):
                 )
         if mine:
             return StepOutcome(OperationState.EXPIRED, None, "other_sum", str(mine[0].sum))
-        return self.later(operation, began) if began < absent_at(operation) else _absent(operation)
+        if began < absent_at(operation):
+            return self.later(operation, began)
+        if operation.error_code == "refused":
+            return StepOutcome(OperationState.REJECTED, None, "refused", operation.error)
+        if is_release:
+            return StepOutcome(OperationState.PENDING, timedelta(), "answer_lost")
+        return StepOutcome(OperationState.EXPIRED, None, "not_done")
 
     def later(
         self, operation: LoyaltyOperation, began: datetime, error: IikoError | HubError | None = None
@@ -226,7 +232,8 @@ def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Ste
     """Read what sending depends on; returns the outcome where it must not be sent."""
     if operation.kind != OperationKind.CANCEL_HOLD and (code := operation.wallet.why_not_moved):
         return _unsendable(code)
-    if operation.kind == OperationKind.HOLD and _order_is_cancelled_or_refused(operation):
+    over = Order.objects.filter(cancelled_or_refused(), loyalty_operations=operation)
+    if operation.kind == OperationKind.HOLD and over.exists():
         return _unsendable("order_over")
     if operation.kind in SPENDING:
         return _guard_balance(client, operation, clock)
@@ -237,11 +244,6 @@ def _guard(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Ste
 
 def _unsendable(code: str, said: str = "") -> StepOutcome:
     return StepOutcome(OperationState.REJECTED, None, code, said)
-
-
-def _order_is_cancelled_or_refused(operation: LoyaltyOperation) -> bool:
-    order_id = operation.order_id
-    return order_id is not None and Order.objects.filter(cancelled_or_refused(), pk=order_id).exists()
 
 
 def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> StepOutcome | None:
@@ -300,14 +302,6 @@ def _call(client: IikoClient, operation: LoyaltyOperation) -> str:
 
 
 # --- looking for a lost one --------------------------------------------------------------------------
-
-
-def _absent(operation: LoyaltyOperation) -> StepOutcome:
-    if operation.error_code == "refused":
-        return StepOutcome(OperationState.REJECTED, None, "refused", operation.error)
-    if operation.kind == OperationKind.CANCEL_HOLD:
-        return StepOutcome(OperationState.PENDING, timedelta(), "answer_lost")
-    return StepOutcome(OperationState.EXPIRED, None, "not_done")
 
 
 def _transactions(client: IikoClient, operation: LoyaltyOperation, clock: Clock) -> Iterator[Transaction]:

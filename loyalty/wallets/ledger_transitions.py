@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.database.advisory_locks import AdvisoryLock, acquire
-from loyalty.failure_texts import detail_of
 from loyalty.models import LoyaltyOperation, OperationState, OperationStep, Wallet
+from loyalty.refusals import detail_of
 from loyalty.wallets import jobs
 
 
