@@ -134,13 +134,10 @@ def sweep(*, now: datetime) -> None:
         Exists(changed) | Q(stop_list_reading__wanted_at__lt=late), is_free, is_past, is_active=True
     ).select_related("api_login", "stop_list_reading")
     for organization in waiting.order_by("iiko_id")[:500]:
-        if not _lacks_login(organization) or _has_login(organization):
+        reading = getattr(organization, "stop_list_reading", None)
+        lacked_login = reading is not None and reading.error_code in WITHOUT_LOGIN
+        if not lacked_login or _has_login(organization):
             _queue_reading(organization.iiko_id, now)
-
-
-def _lacks_login(organization: Organization) -> bool:
-    reading = getattr(organization, "stop_list_reading", None)
-    return reading is not None and reading.error_code in WITHOUT_LOGIN
 
 
 def _has_login(organization: Organization) -> bool:
@@ -179,11 +176,11 @@ def read_lists(organization_id: str, *, clock: Clock) -> None:
     claim = _claim(organization_id, clock())
     if claim is None:
         return
+    answer: StopLists | IikoError | HubError
     try:
         answer = _ask(claim)
     except (IikoError, HubError) as error:
-        _fail(claim, error, clock())
-        return
+        answer = error
     _record(claim, answer, clock())
 
 
@@ -263,10 +260,13 @@ class PartlyUnreadable(HubError):
 
 
 @transaction.atomic
-def _record(claim: _Claim, answer: StopLists, now: datetime) -> None:
+def _record(claim: _Claim, answer: StopLists | IikoError | HubError, now: datetime) -> None:
     reading = _locked(claim.organization.iiko_id)
     if reading.holder != claim.holder:
         return  # the lease was lost, and another worker has asked since
+    if not isinstance(answer, StopLists):
+        _store_failure(reading, answer, now)
+        return
     read = keep_lists(answer, asked=claim.asked, at=claim.at)
     reading.read_at = claim.at
     if answer.is_whole and all(one.is_whole for one in answer.lists):
@@ -276,13 +276,6 @@ def _record(claim: _Claim, answer: StopLists, now: datetime) -> None:
         _store_failure(reading, PartlyUnreadable("A part of iiko's answer could not be read."), now)
         _mark_read(claim, read, read, now)
     logger.info("stop_lists.read", organization=claim.organization.iiko_id, lists=len(read))
-
-
-@transaction.atomic
-def _fail(claim: _Claim, error: IikoError | HubError, now: datetime) -> None:
-    reading = _locked(claim.organization.iiko_id)
-    if reading.holder == claim.holder:
-        _store_failure(reading, error, now)
 
 
 def _store_success(reading: StopListReading, claim: _Claim) -> None:
