@@ -62,11 +62,11 @@ REPEATED_SHARE = 0.1
 _WORKERS = 4
 _BURST = 24
 _STEPS = (
-    (dispatch, "_claim"),
+    (dispatch.OUTBOX, "claim"),
     (dispatch, "_guard"),
-    (dispatch, "_begin"),
+    (dispatch.OUTBOX, "begin"),
     (dispatch, "_call"),
-    (dispatch, "_record"),
+    (dispatch.OUTBOX, "record"),
     (dispatch, "finish"),
     (dispatch, "record"),
     (submission, "record"),

@@ -80,9 +80,7 @@ def finish(
 
     ``error`` holds iiko's own words; the hub's are found by ``code`` (``commands.refusals``).
     """
-    before, command.state = command.state, state
-    command.error_code, command.error, command.confirmed_by = code[:100], error, confirmed_by
-    command.finished_at, command.next_attempt_at = now, None
+    before = command.end(state, now=now, code=code, error=error, confirmed_by=confirmed_by)
     command.state_data = {
         key: value for key, value in command.state_data.items() if key not in _ONLY_ON_THE_WAY
     }

@@ -16,6 +16,7 @@ from uuid import uuid4
 from django.utils.translation import gettext as _
 
 from core.errors import HubError
+from core.outbox import Clock, StepOutcome
 from iiko_client import json_reader, json_writer
 from iiko_client.http.errors import IikoError
 from iiko_client.json_reader import JsonObject
@@ -25,7 +26,6 @@ from orders.actions.cancel import words_of_cancellation
 from orders.actions.discount import reissue_request
 from orders.actions.discount.state import sends_of, state_of
 from orders.actions.discount.steps import (
-    LeaseLost,
     NotRead,
     RemoteOrder,
     StepContext,
@@ -33,16 +33,7 @@ from orders.actions.discount.steps import (
     only_reading,
 )
 from orders.actions.rules import subject_of
-from orders.commands.outcome import (
-    FOLLOW_FOR,
-    PAUSES,
-    Clock,
-    StepOutcome,
-    later,
-    of_failed_sending,
-    refused,
-    since,
-)
+from orders.commands.outcome import FOLLOW_FOR, PAUSES, later, refused
 from orders.commands.send import client_of, order_of
 from orders.models.command import CommandKind, CommandState, OrderCommand, Phase
 from orders.models.order import CreationStatus
@@ -62,13 +53,8 @@ def send(command: OrderCommand, clock: Clock) -> StepOutcome:
     phase = _PHASES[Phase(command.phase)]
     try:
         return phase.send(_context(command, clock))
-    except LeaseLost:
-        return StepOutcome(CommandState.PENDING, PAUSES[0])
     except NotRead as unread:
         return later(command, CommandState.PENDING, unread.error)
-    except (IikoError, HubError) as error:
-        failed = of_failed_sending(command, error)
-        return phase.refused(command, failed) if failed.wait is None else failed
 
 
 def poll(command: OrderCommand, clock: Clock) -> StepOutcome:
@@ -89,7 +75,7 @@ def _watched(command: OrderCommand, state: CommandState, clock: Clock) -> StepOu
     except (IikoError, HubError) as error:
         if phase.stuck and is_late(command, clock):
             return _needs_attention(command, str(error))
-        if clock() - since(command) > FOLLOW_FOR:
+        if clock() - command.asked_at > FOLLOW_FOR:
             return StepOutcome(CommandState.EXPIRED, None, "reissue_not_done", str(error))
         return later(command, state, error)
 
@@ -99,6 +85,11 @@ def overdue(command: OrderCommand) -> StepOutcome:
     if command.phase == Phase.CANCEL_OLD and not state_of(command).sends_cancel_old:
         return _undo("undone_unsent", command.error)
     return _needs_attention(command, command.error)
+
+
+def refused_in_phase(command: OrderCommand, failed: StepOutcome) -> StepOutcome:
+    """Judge a step that iiko refused: nothing of it was done."""
+    return _PHASES[Phase(command.phase)].refused(command, failed)
 
 
 def is_cancel_requested(command: OrderCommand) -> bool:
@@ -221,7 +212,7 @@ class CreateNew(DiscountPhase):
             return StepOutcome(CommandState.UNKNOWN, PAUSES[0], "answer_lost")
         outcome = self._judge(context, info, CommandState.SENT)
         if outcome.state == CommandState.SENT:
-            return StepOutcome(CommandState.SENT, PAUSES[0], correlation_id=created.correlation_id)
+            return StepOutcome(CommandState.SENT, PAUSES[0], iiko_id=created.correlation_id)
         return outcome
 
     def poll(self, context: StepContext) -> StepOutcome:
@@ -288,7 +279,7 @@ class Cancelling(DiscountPhase):
 
     def again_or_stuck(self, context: StepContext) -> StepOutcome:
         command = context.command
-        if context.clock() - since(command) <= SEND_AGAIN_AFTER:
+        if context.clock() - command.asked_at <= SEND_AGAIN_AFTER:
             return context.later(CommandState.UNKNOWN)
         if context.sends < MOST_SENDS:
             return StepOutcome(CommandState.PENDING, timedelta(), "answer_lost", command.error)
@@ -306,7 +297,7 @@ class Cancelling(DiscountPhase):
         said = words_of_cancellation(subject_of(context.order), words, is_printed=is_printed)
         ids = context.ids | {"order_id": order_id}
         accepted = context.sent_once(partial(context.client.cancel, **ids, **said, moved_order_id=moved_to))
-        return StepOutcome(CommandState.SENT, PAUSES[0], correlation_id=accepted.correlation_id)
+        return StepOutcome(CommandState.SENT, PAUSES[0], iiko_id=accepted.correlation_id)
 
 
 def _not_shown(context: StepContext) -> StepOutcome:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from django.db import transaction
 
 from core.errors import HubError
+from core.outbox import Clock, LeaseLost, StepOutcome
 from iiko_client.client import IikoClient
 from iiko_client.http.errors import (
     IikoAuthFailed,
@@ -27,7 +28,7 @@ from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.base import zone_of
 from orders.actions.discount.calculation import DiscountParams
 from orders.actions.discount.state import DiscountState, sends_of, state_of
-from orders.commands.outcome import RECOVER_FOR, Clock, StepOutcome, later, since
+from orders.commands.outcome import RECOVER_FOR, later
 from orders.commands.transitions import is_same_claim, lock
 from orders.mirror.unlisted import note_absent
 from orders.models.command import CommandState, OrderCommand
@@ -151,7 +152,7 @@ class StepContext:
 
 
 def is_late(command: OrderCommand, clock: Clock) -> bool:
-    return clock() - since(command) > RECOVER_FOR
+    return clock() - command.asked_at > RECOVER_FOR
 
 
 @transaction.atomic
@@ -165,10 +166,6 @@ def _note_sending(command: OrderCommand, by: int) -> bool:
     current.save(update_fields=["state_data"])
     command.state_data = current.state_data
     return True
-
-
-class LeaseLost(Exception):
-    """Another worker has taken a later step of this command; what this one found does not count."""
 
 
 class NotRead(Exception):
