@@ -9,9 +9,13 @@ import os
 import re
 import resource
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import environ
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
 
 # As the settings do: what is set in the environment wins over the file.
 environ.Env.read_env(Path(__file__).resolve().parent / ".env")
@@ -44,7 +48,7 @@ control_socket_disable = True
 accesslog = None
 
 
-def on_starting(server: Any) -> None:
+def on_starting(server: Arbiter) -> None:
     """Give the workers one fresh folder to add up their metrics in.
 
     An inherited folder of ours belongs to the master that is re-executing itself and will remove it.
@@ -67,7 +71,7 @@ def allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
-def post_worker_init(_worker: Any) -> None:
+def post_worker_init(_worker: Worker) -> None:
     """Pass by what lives as long as the process when collecting garbage; keep the database's clock."""
     gc.collect()
     gc.freeze()
@@ -78,13 +82,13 @@ def post_worker_init(_worker: Any) -> None:
     db_clock.clock.keep("web")
 
 
-def child_exit(_server: Any, worker: Any) -> None:
+def child_exit(_server: Arbiter, worker: Worker) -> None:
     # Here and not at the top: the library looks for the folder when it is first imported.
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # partly typed library
 
 
-def on_exit(server: Any) -> None:
+def on_exit(server: Arbiter) -> None:
     if folder := getattr(server, "metrics_folder", None):
         folder.remove()

@@ -4,8 +4,6 @@ The measuring itself is the management command ``bench`` in a process of its own
 settings are read once and have to find the new database in the environment.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets

@@ -4,13 +4,10 @@ Shaped like ``DeliveryOrderUpdate`` of the vendor's schema; ids are counted, so 
 order and its step.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 ORGANIZATION_ID = "7b3c2f60-0d55-4c59-9a39-3f1d6a4be001"
 TERMINAL_GROUP_ID = "7b3c2f60-0d55-4c59-9a39-3f1d6a4be002"
@@ -54,7 +51,7 @@ def body(moments: list[Moment]) -> bytes:
     return json.dumps(events, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def event(moment: Moment) -> dict[str, Any]:
+def event(moment: Moment) -> dict[str, object]:
     return {
         "eventType": "DeliveryOrderUpdate",
         "eventTime": _clock(moment.at),
@@ -72,7 +69,7 @@ def event(moment: Moment) -> dict[str, Any]:
     }
 
 
-def _order(moment: Moment) -> dict[str, Any]:
+def _order(moment: Moment) -> dict[str, object]:
     sent = moment.step >= STEPS.index("OnWay")
     courier = {"courier": {"id": COURIER_ID, "name": "Гульнара", "phone": "+79040000203"}}
     return {
@@ -99,7 +96,7 @@ def _order(moment: Moment) -> dict[str, Any]:
     }
 
 
-def _item(name: str, price: float, amount: int) -> dict[str, Any]:
+def _item(name: str, price: float, amount: int) -> dict[str, object]:
     return {
         "type": "Product",
         "status": "Added",

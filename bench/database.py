@@ -1,7 +1,5 @@
 """What the measurements do to the throw-away database beside measuring."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.db import connection
@@ -43,7 +41,7 @@ def analyse() -> None:
         cursor.execute(f"VACUUM ANALYZE {_EMPTIED}")
 
 
-def value(statement: str, *parameters: Any) -> Any:
+def value(statement: str, *parameters: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         row = cursor.fetchone()
@@ -58,6 +56,6 @@ def conninfo() -> str:
     return make_conninfo(host=info.host, port=info.port, user=info.user, dbname=info.dbname, **password)
 
 
-def facts() -> dict[str, Any]:
+def facts() -> dict[str, str]:
     settings = ("server_version", "synchronous_commit", "fsync", "full_page_writes", "shared_buffers")
     return {name: value(f"SHOW {name}") for name in settings}

@@ -5,19 +5,17 @@ are held at a locked table until both are up, so that nobody's start-up counts. 
 deferred beforehand. Both must end with the same orders.
 """
 
-from __future__ import annotations
-
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from django.db import connection, transaction
 from procrastinate.types import JSONDict
 
 from bench import database
 from bench.bodies import STEPS, Moment, body, evening
-from bench.processes import HUB, ProcessFailed, Running, manage, running
+from bench.processes import HUB, Running, manage, running, wait_for
+from bench.report import TENTHS, Comparison, JsonObject, Length, Row, Section
 from bench.tasks import QUEUE, apply_event
 from orders.models.order import Order
 from webhooks.models.inbox import EventStatus, WebhookEvent
@@ -67,14 +65,34 @@ class DrainRun:
     def is_equal(self) -> bool:
         return self.hub.orders_digest == self.jobs.orders_digest
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"ratio": self.ratio, "lost": self.lost, "is_equal": self.is_equal}
 
-
-def measure(*, runs: int, orders: int) -> Iterator[DrainRun]:
+def section(length: Length) -> Section:
+    orders = 150 if length.quick else 1500
     moments = evening(run=0, orders=orders)
-    for _ in range(runs):
-        yield DrainRun(hub=_by_hub(moments), jobs=_by_jobs(moments))
+    runs = [DrainRun(hub=_by_hub(moments), jobs=_by_jobs(moments)) for _ in range(length.runs)]
+    how = (
+        f"{orders * len(STEPS)} events of {orders} orders by {PROCESSES} processes, "
+        f"jobs by procrastinate (concurrency {CONCURRENCY})"
+    )
+    found = Section.of("drain", how, runs, _ROWS, _as_json)
+    found.comparisons = [
+        Comparison("ratio at least 8", found.medians["ratio"] >= 8),
+        Comparison("no event lost", all(run.lost == 0 for run in runs)),
+        Comparison("both sides end with equal orders", all(run.is_equal for run in runs)),
+    ]
+    return found
+
+
+_ROWS: tuple[Row[DrainRun], ...] = (
+    Row("events/s", lambda run: run.hub.per_s),
+    Row("one job an event, events/s", lambda run: run.jobs.per_s),
+    Row("ratio", lambda run: run.ratio, TENTHS),
+    Row("lost", lambda run: run.lost),
+)
+
+
+def _as_json(run: DrainRun) -> JsonObject:
+    return {**asdict(run), "ratio": run.ratio, "lost": run.lost, "is_equal": run.is_equal}
 
 
 def _by_hub(moments: Sequence[Moment]) -> Drained:
@@ -104,7 +122,10 @@ def _drained(moments: Sequence[Moment], command: Sequence[str], *, env: dict[str
     database.analyse()
     with running([command] * PROCESSES, env=env) as workers:
         seconds = _time(workers, gate)
-    lost = _events_not_applied(len(moments)) + _orders_not_finished(moments)
+    ended = WebhookEvent.objects.filter(status__in=(EventStatus.PROCESSED, EventStatus.STALE))
+    expected = {(one.order_id, STEPS[-1], one.revision) for one in moments if one.step == len(STEPS) - 1}
+    stored = set(Order.objects.values_list("iiko_order_id", "status", "revision"))
+    lost = len(moments) - ended.count() + len(expected ^ stored)
     return Drained(seconds, len(moments) / seconds, lost, database.value(_ORDERS_DIGEST))
 
 
@@ -113,29 +134,13 @@ def _time(workers: Sequence[Running], gate: str) -> float:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {gate} IN ACCESS EXCLUSIVE MODE")
-        _wait_until_blocked(workers, gate)
+        wait_for(
+            lambda: database.value(_BLOCKED, gate) >= len(workers),
+            f"the workers to come to {gate}",
+            seconds=_START_S,
+            watched=workers,
+        )
     started = time.monotonic()
     for worker in workers:
         worker.wait(_LONGEST_S)
     return time.monotonic() - started
-
-
-def _wait_until_blocked(workers: Sequence[Running], gate: str) -> None:
-    deadline = time.monotonic() + _START_S
-    while database.value(_BLOCKED, gate) < len(workers):
-        for worker in workers:
-            worker.check_alive()
-        if time.monotonic() > deadline:
-            raise ProcessFailed(f"A worker did not come to {gate}:\n{workers[0].last_words()}")
-        time.sleep(0.02)
-
-
-def _events_not_applied(count: int) -> int:
-    ended = WebhookEvent.objects.filter(status__in=(EventStatus.PROCESSED, EventStatus.STALE))
-    return count - ended.count()
-
-
-def _orders_not_finished(moments: Sequence[Moment]) -> int:
-    expected = {(one.order_id, STEPS[-1], one.revision) for one in moments if one.step == len(STEPS) - 1}
-    stored = set(Order.objects.values_list("iiko_order_id", "status", "revision"))
-    return len(expected ^ stored)

@@ -1,7 +1,5 @@
 """The hub's API as a client sees it."""
 
-from __future__ import annotations
-
 import json
 import urllib.error
 import urllib.request

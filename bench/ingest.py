@@ -4,17 +4,13 @@ The rate to compare with is what ``pgbench`` commits on the same server: one row
 transaction, 16 clients, no Python. Every webhook is committed before it is answered as well.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from django.db import connection
 
@@ -23,7 +19,8 @@ from bench.__main__ import PROJECT
 from bench.bodies import ORGANIZATION_ID, Moment, body
 from bench.load import LoadResult
 from bench.processes import ProcessFailed, web
-from iikohub.embedded_postgres.cluster import BINARIES
+from bench.report import HUNDREDTHS, MS, Comparison, Length, Row, Section
+from iikohub.embedded_postgres.programs import BINARIES
 
 CONNECTIONS = 64
 PGBENCH_CLIENTS = 16
@@ -62,21 +59,45 @@ class IngestRun:
         """Webhooks that were answered with 200 and are not in the inbox."""
         return max(0, self.load.answered - self.rows)
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"ratio": self.ratio, "lost": self.lost}
 
-
-def measure(*, runs: int, seconds: float, token: str) -> Iterator[IngestRun]:
+def section(length: Length) -> Section:
+    seconds = 2 if length.quick else 8
     with connection.cursor() as cursor:
         cursor.execute(_PLAIN_TABLE)
-    for run in range(runs):
-        # Half of it before and half after: what else the machine does changes meanwhile.
-        before = _pgbench(seconds / 2)
-        database.empty()
-        with web() as port:
-            load = _send(port, run=run, seconds=seconds, token=token)
-        rows = database.value("SELECT count(*) FROM webhook_events")
-        yield IngestRun((before + _pgbench(seconds / 2)) / 2, load, rows)
+    runs = [_measure(run, seconds=seconds, token=length.token) for run in range(length.runs)]
+    how = f"{CONNECTIONS} connections to gunicorn, pgbench with {PGBENCH_CLIENTS} clients, {seconds} s each"
+    found = Section.of(
+        "ingest", how, runs, _ROWS, lambda run: {**asdict(run), "ratio": run.ratio, "lost": run.lost}
+    )
+    ratio = found.medians["ratio"]
+    found.comparisons = [
+        Comparison("ratio at least 0.15", ratio >= 0.15),
+        Comparison("ratio at least 0.25", ratio >= 0.25, is_goal=False),
+        Comparison("every 200 is a row", all(run.lost == 0 for run in runs)),
+        Comparison("no errors", not any(run.load.errors for run in runs)),
+    ]
+    return found
+
+
+_ROWS: tuple[Row[IngestRun], ...] = (
+    Row("webhooks/s", lambda run: run.load.per_s),
+    Row("pgbench commits/s", lambda run: run.pgbench_per_s),
+    Row("ratio", lambda run: run.ratio, HUNDREDTHS),
+    Row("answered in, p50", lambda run: run.load.p50_ms, MS),
+    Row("answered in, p99", lambda run: run.load.p99_ms, MS),
+    Row("errors", lambda run: sum(run.load.errors.values())),
+    Row("lost", lambda run: run.lost),
+)
+
+
+def _measure(run: int, *, seconds: float, token: str) -> IngestRun:
+    # Half of it before and half after: what else the machine does changes meanwhile.
+    before = _pgbench(seconds / 2)
+    database.empty()
+    with web() as port:
+        load = _send(port, run=run, seconds=seconds, token=token)
+    rows = database.value("SELECT count(*) FROM webhook_events")
+    return IngestRun((before + _pgbench(seconds / 2)) / 2, load, rows)
 
 
 def _pgbench(seconds: float) -> float:

@@ -7,12 +7,10 @@ the applying, and up to one interval between two questions (a pause of 5 ms and 
 the questions load the same web processes.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
@@ -22,6 +20,7 @@ from bench import database
 from bench.bodies import STEPS, Moment, body, evening
 from bench.load import PATH
 from bench.processes import HUB, ProcessFailed, manage, running, web
+from bench.report import MS, Comparison, JsonObject, Length, Row, Section
 from webhooks.models.inbox import EventStatus, WebhookEvent
 
 RATE = 100
@@ -42,15 +41,36 @@ class LatencyRun:
     def percentile(self, share: float) -> float:
         return self.visible_ms[min(len(self.visible_ms) - 1, int(len(self.visible_ms) * share))]
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"p50_ms": self.percentile(0.50), "p99_ms": self.percentile(0.99)}
+
+def section(length: Length) -> Section:
+    seconds = 5 if length.quick else 20
+    runs = [_measure(seconds, length) for _ in range(length.runs)]
+    how = f"{RATE} webhooks/s for {seconds} s, one worker; from sending to GET orders/{{id}}"
+    found = Section.of("latency", how, runs, _ROWS, _as_json)
+    found.comparisons = [
+        Comparison("p99 at most 300 ms", found.medians["visible in, p99"] <= 300, is_goal=False),
+        Comparison("no event lost", all(run.lost == 0 for run in runs)),
+    ]
+    return found
 
 
-def measure(*, runs: int, seconds: float, token: str, key: str) -> Iterator[LatencyRun]:
-    for _ in range(runs):
-        database.empty()
-        with web() as port, running([manage("worker")], env=HUB):
-            yield _run(Caller(port, token=token, key=key), seconds)
+_ROWS: tuple[Row[LatencyRun], ...] = (
+    Row("sent/s", lambda run: run.sent_per_s),
+    Row("watched", lambda run: len(run.visible_ms)),
+    Row("visible in, p50", lambda run: run.percentile(0.50), MS),
+    Row("visible in, p99", lambda run: run.percentile(0.99), MS),
+    Row("lost", lambda run: run.lost),
+)
+
+
+def _as_json(run: LatencyRun) -> JsonObject:
+    return {**asdict(run), "p50_ms": run.percentile(0.50), "p99_ms": run.percentile(0.99)}
+
+
+def _measure(seconds: float, length: Length) -> LatencyRun:
+    database.empty()
+    with web() as port, running([manage("worker")], env=HUB):
+        return _run(Caller(port, token=length.token, key=length.key), seconds)
 
 
 class Caller:

@@ -5,8 +5,6 @@ it takes its time from the same cores as what it measures: no HTTP library, no e
 selector, bodies made by filling in numbers.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import selectors

@@ -5,23 +5,21 @@ The sandbox answers over real HTTP and loses answers before and after the effect
 serves the hub and the sandbox, so that waiting costs no time.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import logging
-import queue
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import wraps
+from functools import partial, wraps
 from random import Random
-from typing import Any, Self
+from typing import ParamSpec, TypeVar
 from unittest import mock
 from uuid import UUID
 
@@ -29,6 +27,7 @@ from django.db import connection
 from django.test import Client, override_settings
 from werkzeug.serving import make_server
 
+from bench.report import Comparison, Length, Row, Section
 from core.database import db_clock
 from iiko_client.http.transport import Retries
 from loyalty.models import LoyaltyOperation, OperationKind, OperationState, OperationStep
@@ -41,6 +40,7 @@ from sandbox.http.app import create_app
 from sandbox.journal import Journal
 from sandbox.loyalty.wallets import Customer
 from sandbox.options import Options
+from sandbox.run import serving
 from sandbox.simulator import Simulator
 
 WALLET_CALLS = "loyalty/iiko/customer/wallet"
@@ -62,11 +62,11 @@ REPEATED_SHARE = 0.1
 _WORKERS = 4
 _BURST = 24
 _STEPS = (
-    (dispatch, "_claim"),
+    (dispatch.OUTBOX, "claim"),
     (dispatch, "_guard"),
-    (dispatch, "_begin"),
+    (dispatch.OUTBOX, "begin"),
     (dispatch, "_call"),
-    (dispatch, "_record"),
+    (dispatch.OUTBOX, "record"),
     (dispatch, "finish"),
     (dispatch, "record"),
     (submission, "record"),
@@ -74,6 +74,8 @@ _STEPS = (
 
 
 Task = Callable[[], None]
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 class Crash(BaseException):
@@ -98,9 +100,6 @@ class Outcome:
     overdrawn: list[str] = field(default_factory=list)
     unfinished: int = 0
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
     @property
     def is_exact(self) -> bool:
         wrong = (self.wrong_balances, self.carried_out_twice, self.not_as_told, self.overdrawn)
@@ -115,45 +114,31 @@ class ManualClock:
         return self.instant
 
 
-class Workers:
-    """Threads that do a list of things side by side."""
+def _survive(task: Task) -> None:
+    with suppress(Crash):  # another worker finds what this one left
+        task()
 
-    def __init__(self) -> None:
-        self._tasks: queue.Queue[Task | None] = queue.Queue()
-        self._failures: list[Exception] = []
-        self._threads = [threading.Thread(target=self._work_off, daemon=True) for _ in range(_WORKERS)]
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
+def _work(pool: ThreadPoolExecutor, tasks: list[Task]) -> None:
+    """Wait for the last of the tasks; raise what one of them raised, unless it just died."""
+    wait(futures := [pool.submit(_survive, task) for task in tasks])
+    for future in futures:
+        future.result()
 
-    def __exit__(self, *_: object) -> None:
-        for _thread in self._threads:
-            self._tasks.put(None)
-        for thread in self._threads:
-            thread.join(30)
 
-    def work(self, tasks: list[Task]) -> None:
-        """Wait for the last of the tasks; raise what one of them raised, unless it just died."""
-        for task in tasks:
-            self._tasks.put(task)
-        self._tasks.join()
-        if self._failures:
-            raise self._failures[0]
+@contextmanager
+def _workers() -> Iterator[ThreadPoolExecutor]:
+    met = threading.Barrier(_WORKERS)
 
-    def _work_off(self) -> None:
-        while (task := self._tasks.get()) is not None:
-            self._do(task)
-            self._tasks.task_done()
+    def leave() -> None:
         connection.close()
+        met.wait(30)  # nobody takes a second of these tasks before all have taken one
 
-    def _do(self, task: Task) -> None:
+    with ThreadPoolExecutor(_WORKERS) as pool:
         try:
-            with suppress(Crash):  # another worker finds what this one left
-                task()
-        except Exception as error:  # noqa: BLE001  # told to whoever waits
-            self._failures.append(error)
+            yield pool
+        finally:
+            _work(pool, [leave] * _WORKERS)
 
 
 class Trial:
@@ -188,16 +173,17 @@ class Trial:
             logging.disable(logging.CRITICAL)
             stack.callback(logging.disable, logging.NOTSET)
             stack.enter_context(override_settings(IIKO_ALLOW_PRIVATE_ADDRESSES=True))
-            base_url = stack.enter_context(_served(self._simulator))
-            self._set_up(base_url)
+            server = make_server("127.0.0.1", 0, create_app(self._simulator), threaded=True)
+            stack.enter_context(serving(server))
+            self._set_up(f"http://127.0.0.1:{server.server_port}")
             stack.enter_context(mock.patch.object(db_clock.clock, "now", self._clock.now))
             stack.enter_context(mock.patch.object(db_clock, "exactly_now", self._clock.now))
             # Waiting between reads that failed would cost real time and prove nothing.
             stack.enter_context(mock.patch.object(Retries, "pause_s", return_value=0.0))
             for owner, name in _STEPS:
                 stack.enter_context(mock.patch.object(owner, name, self._crashing(getattr(owner, name))))
-            with Workers() as workers:
-                self._play(workers.work)
+            with _workers() as pool:
+                self._play(partial(_work, pool))
         self._compare()
         self._outcome.duration_s = round(time.monotonic() - began, 1)
         return self._outcome
@@ -211,11 +197,11 @@ class Trial:
 
     # --- dying ---------------------------------------------------------------------------------------
 
-    def _crashing(self, step: Callable[..., Any]) -> Callable[..., Any]:
+    def _crashing(self, step: Callable[Given, Result]) -> Callable[Given, Result]:
         """Mark a step before or after which the process may end."""
 
         @wraps(step)
-        def run(*args: Any, **kwargs: Any) -> Any:
+        def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
             self._crash_perhaps()
             result = step(*args, **kwargs)
             self._crash_perhaps()
@@ -271,7 +257,7 @@ class Trial:
 
         return post
 
-    def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> None:
+    def _post(self, path: str, body: dict[str, str], headers: dict[str, str]) -> None:
         client = Client(SERVER_NAME="127.0.0.1", raise_request_exception=False)
         for _ in range(20):
             try:
@@ -286,7 +272,7 @@ class Trial:
                 self._outcome.refused += 1
                 return
 
-    def _next_request(self) -> tuple[str, dict[str, Any]]:
+    def _next_request(self) -> tuple[str, dict[str, str]]:
         holds = list(LoyaltyOperation.objects.open_holds().order_by("?")[:1])
         if holds and self._random.random() < 0.25:
             return f"holds/{holds[0].transaction_id}/cancel", {}
@@ -341,14 +327,33 @@ def _effect_minor(operation: LoyaltyOperation) -> int:
     return operation.amount_minor if adds else -operation.amount_minor
 
 
-@contextmanager
-def _served(simulator: Simulator) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(simulator), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
+def _always(count: float) -> Callable[[Outcome], float]:
+    return lambda _: count
+
+
+def section(length: Length) -> Section:
+    operations, wallets = (100, 10) if length.quick else (1000, 50)
+    outcome = Trial(operations=operations, wallets=wallets, seed=1).run()
+    how = (
+        f"{operations} random operations on {wallets} wallets of the sandbox; answers lost before and "
+        "after the effect, resets, 408, 429, 500, workers that die between any two steps"
+    )
+    counts = {
+        "operations": outcome.operations,
+        "refused at once": outcome.refused,
+        **outcome.states,
+        "answers lost": outcome.lost_answers,
+        "deaths": outcome.crashes,
+        "repeats": outcome.repeats,
+        "seconds": outcome.duration_s,
+    }
+    rows = [Row(name, _always(count)) for name, count in counts.items()]
+    found = Section.of("loyalty", how, [outcome], rows, asdict)
+    found.comparisons = [
+        Comparison("every wallet equals the ledger", not outcome.wrong_balances),
+        Comparison("nothing carried out twice", not outcome.carried_out_twice),
+        Comparison("every outcome is as told", not outcome.not_as_told),
+        Comparison("no wallet overdrawn", not outcome.overdrawn),
+        Comparison("nothing left open", not outcome.unfinished),
+    ]
+    return found

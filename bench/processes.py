@@ -1,7 +1,5 @@
 """The hub's own processes, started for a measurement and ended after it, however it ends."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
@@ -10,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from bench.__main__ import PROJECT
 HUB = {"DJANGO_SETTINGS_MODULE": "iikohub.settings"}
 _GRACE_S = 15.0
 _START_S = 60.0
+_PAUSE_S = 0.05
 
 
 class ProcessFailed(Exception):
@@ -56,11 +55,10 @@ class Running:
     def wait(self, timeout_s: float) -> None:
         """Wait for its end in good order."""
         try:
-            code = self.process.wait(timeout_s)
+            if self.process.wait(timeout_s):
+                self.check_alive()
         except subprocess.TimeoutExpired as error:
             raise ProcessFailed(f"{' '.join(self.command)} does not end:\n{self.last_words()}") from error
-        if code:
-            raise ProcessFailed(f"{' '.join(self.command)} ended with {code}:\n{self.last_words()}")
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -91,13 +89,22 @@ def web(*, port: int | None = None, env: dict[str, str] | None = None) -> Iterat
     port = port or free_port()
     command = (sys.executable, "-m", "gunicorn", "iikohub.wsgi")
     with running([command], env=HUB | (env or {}) | {"GUNICORN_BIND": f"127.0.0.1:{port}"}) as (server,):
-        deadline = time.monotonic() + _START_S
-        while not _is_ready(port):
-            server.check_alive()
-            if time.monotonic() > deadline:
-                raise ProcessFailed(f"gunicorn does not answer:\n{server.last_words()}")
-            time.sleep(0.1)
+        wait_for(lambda: _is_ready(port), "gunicorn", seconds=_START_S, watched=[server])
         yield port
+
+
+def wait_for(
+    is_so: Callable[[], bool], what: str, *, seconds: float, watched: Sequence[Running] = ()
+) -> None:
+    """Wait until ``is_so``; fail when it takes longer, or when one of the ``watched`` ends meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        for one in watched:
+            one.check_alive()
+        if time.monotonic() > deadline:
+            words = "".join(f"\n{one.last_words()}" for one in watched[:1])
+            raise ProcessFailed(f"Waited {seconds:.0f} s for {what} in vain.{words}")
+        time.sleep(_PAUSE_S)
 
 
 def manage(*arguments: str) -> tuple[str, ...]:

@@ -6,8 +6,6 @@ moment when every order is equal, field by field. *Away*: the hub is off while f
 sandbox; from its start (or the last change, if later) to equality.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench import database
-from bench.processes import HUB, ProcessFailed, Running, free_port, manage, running, web
+from bench.processes import HUB, free_port, manage, running, wait_for, web
+from bench.report import SECONDS, Comparison, Length, Row, Section
 from bench.sandbox_control import STORM, SandboxControl, arguments
 from bench.truth import differences
 from orders.api.serializers import OrderDetailSerializer
@@ -53,21 +52,45 @@ class ReconcileRun:
     calls: dict[str, Any]
     webhooks: dict[str, int]
 
-    def busiest_minute(self, operation: str) -> int:
-        return int(self.calls.get(operation, {}).get("busiest_minute", 0))
 
-    @property
-    def refused_by_limits(self) -> int:
-        """A 429 that no fault made: iiko's own limits."""
-        return sum(int(one["answers"].get("429", 0)) for one in self.calls.values())
+def section(length: Length) -> Section:
+    orders = 80 if length.quick else 2000
+    # One run takes minutes, and its goals are far from what a noisy machine changes.
+    run = _Trial(orders).run()
+    how = (
+        f"{orders} orders twice: 20 % of webhooks dropped, 20 % twice, the rest shuffled and batched, "
+        f"5 % of calls failing; then {AWAY_S // 3600} h of the sandbox's clock without the hub"
+    )
+    found = Section.of("reconcile", how, [run], _ROWS, asdict)
+    found.comparisons = [
+        Comparison("storm: equal within 2 minutes", run.storm.seconds <= 120),
+        Comparison("away: equal within 10 minutes", run.away.seconds <= 600),
+        Comparison("equal field by field", found.medians["orders that differ"] == 0),
+        Comparison("no limit exceeded", found.medians["refused by iiko's limits"] == 0),
+    ]
+    return found
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+
+def _busiest_minute(operation: str) -> Row[ReconcileRun]:
+    return Row(
+        f"{operation}, busiest minute",
+        lambda run: run.calls.get(f"deliveries/{operation}", {}).get("busiest_minute", 0),
+    )
 
 
-def measure(*, runs: int, orders: int) -> Iterator[ReconcileRun]:
-    for _ in range(runs):
-        yield _Trial(orders).run()
+_ROWS: tuple[Row[ReconcileRun], ...] = (
+    Row("storm: equal after", lambda run: run.storm.seconds, SECONDS),
+    Row("away: equal after", lambda run: run.away.seconds, SECONDS),
+    Row("orders that differ", lambda run: run.storm.different + run.away.different),
+    Row("read, not brought (storm)", lambda run: run.storm.found_by_reading),
+    Row("webhooks dropped or lost", lambda run: run.webhooks["dropped"] + run.webhooks["lost"]),
+    *map(_busiest_minute, ("by_revision", "by_delivery_date_and_status", "by_id")),
+    # A 429 that no fault made: iiko's own limits.
+    Row(
+        "refused by iiko's limits",
+        lambda run: sum(int(one["answers"].get("429", 0)) for one in run.calls.values()),
+    ),
+)
 
 
 class _Trial:
@@ -90,17 +113,13 @@ class _Trial:
     def run(self) -> ReconcileRun:
         database.empty()
         with running([(manage()[0], *self._sandbox)], env={}) as (sandbox,):
-            _wait_for(lambda: self._is_up(sandbox), "the sandbox", seconds=_START_S)
+            wait_for(self._iiko.is_up, "the sandbox", seconds=_START_S, watched=[sandbox])
             self._zones = self._iiko.zones()
             self._discover()
             self._iiko.set_faults(STORM)
             storm = self._run_storm()
             away = self._run_away()
             return ReconcileRun(storm, away, self._iiko.calls(), self._iiko.state()["webhooks"])
-
-    def _is_up(self, sandbox: Running) -> bool:
-        sandbox.check_alive()
-        return self._iiko.is_up()
 
     def _discover(self) -> None:
         OrderSync.objects.all().delete()
@@ -111,7 +130,7 @@ class _Trial:
 
     def _run_storm(self) -> PhaseResult:
         with self._hub():
-            _wait_for(self._is_followed, "the first reading", seconds=_LONGEST_S)
+            wait_for(self._is_followed, "the first reading", seconds=_LONGEST_S)
             self._iiko.create_orders(self._orders)
             self._wait_until_over()
             return self._time_to_equality("storm", self._last_change(), self._orders)
@@ -139,7 +158,7 @@ class _Trial:
         return OrderSync.objects.filter(revision__isnull=False).count() == len(self._zones)
 
     def _wait_until_over(self) -> None:
-        _wait_for(lambda: not self._iiko.state()["orders"], "the last order", seconds=_LONGEST_S)
+        wait_for(lambda: not self._iiko.state()["orders"], "the last order", seconds=_LONGEST_S)
 
     def _last_change(self) -> float:
         return max(int(told["timestamp"]) for told in self._iiko.orders()) / 1000
@@ -164,11 +183,3 @@ class _Trial:
             bool(differences(told, shown.get(ident), self._zones[told["organizationId"]]))
             for ident, told in truth.items()
         )
-
-
-def _wait_for(happened: Any, what: str, *, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > deadline:
-            raise ProcessFailed(f"Waited {seconds:.0f} s for {what} in vain.")
-        time.sleep(_PAUSE_S)

@@ -1,7 +1,5 @@
 """The sandbox as a process, and what is asked of it beside the vendor's API."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from typing import Any
@@ -24,6 +22,9 @@ def arguments(
     )  # fmt: skip
 
 
+Rows = list[dict[str, Any]]
+
+
 class SandboxControl:
     """The control API of a running sandbox."""
 
@@ -44,9 +45,8 @@ class SandboxControl:
     def zones(self) -> dict[str, str]:
         return {each["id"]: each["time_zone"] for each in self.state()["restaurants"]}
 
-    def orders(self) -> list[dict[str, Any]]:
-        told: list[dict[str, Any]] = self._ask("orders")["orders"]
-        return told
+    def orders(self) -> Rows:
+        return self._rows("orders", "orders")
 
     def calls(self) -> dict[str, Any]:
         return self._ask("calls")
@@ -67,32 +67,28 @@ class SandboxControl:
         """Let something happen in a restaurant that is told by an event of this type."""
         self._ask("events", {"event_type": event_type, "organization_id": organization_id})
 
-    def webhooks(self) -> list[dict[str, Any]]:
+    def webhooks(self) -> Rows:
         """List the last tries to bring webhooks, the newest first."""
-        told: list[dict[str, Any]] = self._ask("webhooks?limit=500")["webhooks"]
-        return told
+        return self._rows("webhooks?limit=500", "webhooks")
 
-    def sent(self, since: int) -> list[dict[str, Any]]:
+    def sent(self, since: int) -> Rows:
         """List the tries to bring webhooks after number ``since``, the oldest first; 500 at most are kept."""
-        told: list[dict[str, Any]] = self._ask(f"webhooks?limit=500&since={since}")["webhooks"]
-        return told[::-1]
+        return self._rows(f"webhooks?limit=500&since={since}", "webhooks")[::-1]
 
-    def history(self, since: int) -> list[dict[str, Any]]:
+    def history(self, since: int) -> Rows:
         """List the states that orders went through after number ``since``; 5 000 at most are kept."""
-        told: list[dict[str, Any]] = self._ask(f"orders/history?since={since}")["states"]
-        return told
+        return self._rows(f"orders/history?since={since}", "states")
 
-    def commands(self) -> list[dict[str, Any]]:
+    def commands(self) -> Rows:
         """List the commands that iiko took, with what became of them."""
-        told: list[dict[str, Any]] = self._ask("commands")["commands"]
-        return told
+        return self._rows("commands", "commands")
 
     def set_speed(self, speed: float) -> None:
         self._ask("clock", {"speed": speed})
 
     # --- the vendor's own API ---
 
-    def vendor(self, operation: str, **body: Any) -> Any:
+    def vendor(self, operation: str, **body: object) -> Any:
         """Ask as any client of iiko may."""
         if self._token is None:
             self._token = self._post("/api/1/access_token", {"apiLogin": "demo"}, {})["token"]
@@ -107,11 +103,15 @@ class SandboxControl:
             for item in group["items"]
         }
 
-    def _ask(self, path: str, body: Any = None) -> dict[str, Any]:
+    def _rows(self, path: str, key: str) -> Rows:
+        rows: Rows = self._ask(path)[key]
+        return rows
+
+    def _ask(self, path: str, body: object = None) -> dict[str, Any]:
         told: dict[str, Any] = self._post(f"/sandbox/{path}", body, {})
         return told
 
-    def _post(self, path: str, body: Any, headers: dict[str, str]) -> Any:
+    def _post(self, path: str, body: object, headers: dict[str, str]) -> Any:
         request = urllib.request.Request(
             f"{self.url}{path}",
             data=None if body is None else json.dumps(body).encode(),

@@ -4,7 +4,7 @@ Does what the hub's worker does for one event, through the same handler, and not
 needed: no claiming (the queue hands out each job once), no partition, no falling back.
 """
 
-from __future__ import annotations
+from dataclasses import fields
 
 from django.db import transaction
 from django.db.models import TextField
@@ -35,19 +35,8 @@ def apply_event(event_pk: int) -> None:
         )
         text: str = getattr(event, "text")  # noqa: B009  # an annotation that the type checker does not see
         now = timezone.now()
-        claimed = Claimed(
-            id=event.pk,
-            arrival_id=event.arrival_id,
-            event_type=event.event_type,
-            format=event.format,
-            organization_id=event.organization_id,
-            revision=event.revision,
-            event_time=event.event_time,
-            digest=event.digest,
-            attempts=event.attempts,
-            received_at=event.received_at,
-            payload=loads(text),
-        )
+        names = [each.name for each in fields(Claimed) if each.name != "payload"]
+        claimed = Claimed(**{name: getattr(event, name) for name in names}, payload=loads(text))
         result = HANDLERS[event.event_type]([claimed], now)[event.pk]
         _end(event, result)
 

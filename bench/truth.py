@@ -3,10 +3,8 @@
 Shares no code with ``iiko_client``: an error of the reader must not be made again here.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -38,7 +36,7 @@ _PLAIN = {
 _ORDER_TYPES = {"DeliveryByCourier": "DELIVERY", "DeliveryByClient": "PICKUP", "Common": "HALL"}
 
 
-def differences(told: Json, shown: Json | None, zone: str) -> dict[str, tuple[Any, Any]]:
+def differences(told: Json, shown: Json | None, zone: str) -> dict[str, tuple[object, object]]:
     """Compare an order of the sandbox with the hub's detail of it: what differs, as (truth, hub)."""
     if shown is None:
         return {"order": (told["id"], None)}
@@ -47,9 +45,9 @@ def differences(told: Json, shown: Json | None, zone: str) -> dict[str, tuple[An
     return {name: (wanted[name], found[name]) for name in wanted if wanted[name] != found[name]}
 
 
-def expected(told: Json, zone: str) -> dict[str, Any]:
+def expected(told: Json, zone: str) -> dict[str, object]:
     """Read the hub's order detail: times as instants, items and payments as what counts of them."""
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         "organization_id": told["organizationId"],
         "iiko_order_id": told["id"],
         "pos_id": told["posId"],
@@ -64,7 +62,7 @@ def expected(told: Json, zone: str) -> dict[str, Any]:
     return fields
 
 
-def _order(order: Json, zone: ZoneInfo) -> dict[str, Any]:
+def _order(order: Json, zone: ZoneInfo) -> dict[str, object]:
     courier = (order["courierInfo"] or {}).get("courier") or {}
     cancel = order["cancelInfo"] or {}
     problem = order["problem"] or {}
@@ -103,7 +101,7 @@ def _address(point: Json | None) -> list[str | None]:
     return [(street.get("city") or {}).get("name"), street.get("name"), place.get("house"), place.get("flat")]
 
 
-def _item(item: Json) -> tuple[Any, ...]:
+def _item(item: Json) -> tuple[object, ...]:
     components = [item[key] for key in ("primaryComponent", "secondaryComponent") if item.get(key)]
     parts = components or [item]
     names = [(part.get("product") or part.get("service") or {}).get("name") for part in parts]
@@ -122,7 +120,7 @@ def _item(item: Json) -> tuple[Any, ...]:
 # --- the hub's side ------------------------------------------------------------------------------------
 
 
-def _plain(name: str, value: Any) -> Any:
+def _plain(name: str, value: Any) -> object:
     """Reduce a value of the hub's API to the form in which it is compared."""
     if name in _READERS:
         return _READERS[name](value)
@@ -131,14 +129,14 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-def _shown_item(item: Json) -> tuple[Any, ...]:
+def _shown_item(item: Json) -> tuple[object, ...]:
     return (
         item["kind"], item["name"], item["status"], Decimal(item["amount"]), item["result_minor"],
         len(item["modifiers"]), item["is_deleted"],
     )  # fmt: skip
 
 
-_READERS: dict[str, Any] = {
+_READERS: dict[str, Callable[[Any], object]] = {
     "customer": lambda shown: [(shown or {}).get(name) for name in ("name", "surname")],
     "address": lambda shown: [(shown or {}).get(name) for name in ("city", "street", "house", "flat")],
     "items": lambda shown: [_shown_item(item) for item in shown],
@@ -154,5 +152,5 @@ def _minor(amount: float | None) -> int | None:
     return None if amount is None else int(Decimal(str(amount)) * 100)
 
 
-def _instant(text: str | None, zone: ZoneInfo | Any) -> datetime | None:
+def _instant(text: str | None, zone: tzinfo) -> datetime | None:
     return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC) if text else None

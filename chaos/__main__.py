@@ -1,7 +1,5 @@
 """``python -m chaos``: a whole hub under load while everything that can break breaks; then it is judged."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -13,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import NoReturn
 
 from bench.processes import ProcessFailed
 from chaos.checks import judge
@@ -21,7 +19,7 @@ from chaos.faults import FAULTS
 from chaos.installation import Installation
 from chaos.report import Report
 from chaos.trial import Trial
-from iikohub.embedded_postgres.cluster import EmbeddedPostgresError
+from iikohub.embedded_postgres.programs import EmbeddedPostgresError
 
 _OWN_MOUNTS = "CHAOS_HAS_OWN_MOUNTS"
 
@@ -96,7 +94,7 @@ def _leave_mounts_to_the_kernel() -> None:
         os.execvp("unshare", ["unshare", "--mount", sys.executable, "-m", "chaos", *sys.argv[1:]])
 
 
-def _leave(number: int, _frame: FrameType | None) -> Any:
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(128 + number)
 
 

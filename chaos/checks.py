@@ -1,9 +1,7 @@
 """What must hold after a run, each as a function of the evidence that returns the breaches it sees."""
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +25,7 @@ _LATER = {
     "OnWay": {"Delivered", "Closed"},
     "Delivered": {"Closed"},
 }  # fmt: skip
-"""An order that has come further has done what was asked."""
+"""An order that has come further has done what was requested."""
 
 
 # --- nothing received is lost -------------------------------------------------------------------------
@@ -63,18 +61,18 @@ def inbox_is_applied(evidence: Evidence) -> list[str]:
 
 def orders_equal(evidence: Evidence) -> list[str]:
     return [
-        f"order {told['id']}: {_describe(found)}"
-        for told in evidence.orders
+        f"order {order['id']}: {_describe(found)}"
+        for order in evidence.orders
         if (
             found := differences(
-                told, evidence.shown_orders.get(told["id"]), evidence.zones[told["organizationId"]]
+                order, evidence.shown_orders.get(order["id"]), evidence.zones[order["organizationId"]]
             )
         )
     ]
 
 
 def no_order_invented(evidence: Evidence) -> list[str]:
-    known = {told["id"] for told in evidence.orders}
+    known = {order["id"] for order in evidence.orders}
     return [f"order {ident} is shown, iiko has none" for ident in evidence.shown_orders if ident not in known]
 
 
@@ -87,12 +85,13 @@ def stop_lists_equal(evidence: Evidence) -> list[str]:
 def acknowledged_actions_are_over(evidence: Evidence) -> list[str]:
     """Each action answered 200 or 202 is there, and has an end."""
     breaches = []
-    for asked in filter(lambda one: one.is_acknowledged, evidence.asked):
-        row = _row_of(asked, evidence)
+    for request in filter(lambda one: one.is_acknowledged, evidence.requests):
+        rows = evidence.commands if request.order_id else evidence.operations
+        row = None if request.id is None else rows.get(request.id)
         if row is None:
-            breaches.append(f"{asked.path} was acknowledged as {asked.id} and is gone")
+            breaches.append(f"{request.path} was acknowledged as {request.id} and is gone")
         elif row["state"] not in FINAL:
-            breaches.append(f"{asked.path} ({asked.id}) is still {row['state']}")
+            breaches.append(f"{request.path} ({request.id}) is still {row['state']}")
     return breaches
 
 
@@ -100,7 +99,7 @@ def acknowledged_actions_are_over(evidence: Evidence) -> list[str]:
 
 
 def commands_done_once(evidence: Evidence) -> list[str]:
-    """iiko took no command oftener than clients asked for it."""
+    """iiko took no command oftener than clients requested it."""
     taken = Counter((one["operation"], canonical(one["body"])) for one in evidence.taken)
     return [
         f"{operation} {body} was taken {times} times"
@@ -111,16 +110,16 @@ def commands_done_once(evidence: Evidence) -> list[str]:
 
 def one_command_a_key(evidence: Evidence) -> list[str]:
     """Demand one command of a request repeated under its key, and one at most of a request never answered."""
-    on_orders = [asked for asked in evidence.asked if asked.order_id]
-    mine = Counter(asked.id for asked in on_orders if asked.id is not None)
+    on_orders = [request for request in evidence.requests if request.order_id]
+    mine = Counter(request.id for request in on_orders if request.id is not None)
     extra = set(evidence.commands) - set(mine)
     breaches = [f"{times} requests share command {ident}" for ident, times in mine.items() if times > 1]
-    if len(extra) > sum(asked.status == 0 for asked in on_orders):
-        breaches.append(f"commands {sorted(extra)} were asked for by nobody")
+    if len(extra) > sum(request.status == 0 for request in on_orders):
+        breaches.append(f"commands {sorted(extra)} were requested by nobody")
     return breaches
 
 
-def money_moved_as_told(evidence: Evidence) -> list[str]:
+def money_moved_as_shown(evidence: Evidence) -> list[str]:
     """Each operation is in iiko's book once if it is confirmed, and not if it was refused or not done."""
     booked = Counter(_booked_key(one) for one in evidence.transactions)
     breaches = []
@@ -132,10 +131,10 @@ def money_moved_as_told(evidence: Evidence) -> list[str]:
             breaches.append(f"operation {operation['id']} was booked {times} times")
         elif bool(times) != (state == "confirmed"):
             breaches.append(f"operation {operation['id']} is {state} and was booked {times} times")
-    return breaches + _releases_as_told(evidence)
+    return breaches + _releases_as_shown(evidence)
 
 
-def _releases_as_told(evidence: Evidence) -> list[str]:
+def _releases_as_shown(evidence: Evidence) -> list[str]:
     """iiko's book does not say which hold was released: they are counted by wallet and sum."""
     booked = Counter(
         (one["customerId"], one["walletId"], _minor(one["sum"]))
@@ -171,16 +170,17 @@ def wallets_equal(evidence: Evidence) -> list[str]:
 
 
 def confirmed_commands_were_done(evidence: Evidence) -> list[str]:
-    """iiko's orders went through what commands shown as confirmed asked for, meanwhile or in the end."""
+    """iiko's orders went through what commands shown as confirmed are for, meanwhile or in the end."""
     final = {ident for ident, one in evidence.commands.items() if one["state"] == "confirmed"}
-    by_id = {one.id: one for one in evidence.asked if one.order_id and one.id}
+    by_id = {one.id: one for one in evidence.requests if one.order_id and one.id}
     history: dict[str, list[Json]] = {}
     for state in evidence.history:
         history.setdefault(state["id"], []).append(state)
     return [
-        f"command {ident} ({by_id[ident].path} {by_id[ident].body}) is shown as confirmed, iiko did not do it"
+        f"command {ident} ({request.path} {request.body}) is shown as confirmed, iiko did not do it"
         for ident in sorted(final | evidence.shown_confirmed)
-        if ident in by_id and not _was_done(by_id[ident], history.get(by_id[ident].order_id or "", []))
+        if (request := by_id.get(ident))
+        and not any(_fulfils(request, state) for state in history.get(request.order_id or "", []))
     ]
 
 
@@ -194,7 +194,7 @@ def order_states_were_iikos(evidence: Evidence) -> list[str]:
 
 
 def nobody_met_an_internal_error(evidence: Evidence) -> list[str]:
-    """While something is away people are told so (503) or reach nothing; 500 tells them nothing true."""
+    """While something is away the answer says so (503) or nobody answers; a 500 is wrong at any time."""
     unexpected = Counter(
         (one.endpoint, one.status) for one in evidence.samples if one.status not in _EXPECTED
     )
@@ -232,7 +232,7 @@ CHECKS: dict[str, Check] = {
     "every action acknowledged came to an end": acknowledged_actions_are_over,
     "no command was taken twice": commands_done_once,
     "a repeated request made one command": one_command_a_key,
-    "money moved once, and as told": money_moved_as_told,
+    "money moved once, and as shown": money_moved_as_shown,
     "commands shown as confirmed were done": confirmed_commands_were_done,
     "orders were shown in states that iiko had": order_states_were_iikos,
     "nobody met an internal error": nobody_met_an_internal_error,
@@ -262,25 +262,16 @@ def _revision_of(message: Json) -> tuple[Any, ...]:
     return (message.get("organizationId"), message.get("eventType"), info.get("id"), info.get("timestamp"))
 
 
-def _row_of(asked: ClientRequest, evidence: Evidence) -> Json | None:
-    rows = evidence.commands if asked.order_id else evidence.operations
-    return None if asked.id is None else rows.get(asked.id)
-
-
-def _was_done(asked: ClientRequest, states: Iterable[Json]) -> bool:
-    return any(_fulfils(asked, state) for state in states)
-
-
-def _fulfils(asked: ClientRequest, state: Json) -> bool:
-    action = asked.path.rsplit("/", 1)[1]
+def _fulfils(request: ClientRequest, state: Json) -> bool:
+    action = request.path.rsplit("/", 1)[1]
     if action == "update-status":
-        wanted = asked.body["status"]
+        wanted = request.body["status"]
         return state["status"] in {wanted} | _LATER.get(wanted, set())
     if action == "assign-courier":
-        return bool(state["courier_id"] == asked.body["courier_id"])
+        return bool(state["courier_id"] == request.body["courier_id"])
     if action == "cancel":
         return bool(state["status"] == "Cancelled")
-    wanted_payments = [(one["paymentTypeKind"], Decimal(one["sum"])) for one in asked.body["payments"]]
+    wanted_payments = [(one["paymentTypeKind"], Decimal(one["sum"])) for one in request.body["payments"]]
     return sorted(wanted_payments) == sorted((kind, Decimal(total)) for kind, total in state["payments"])
 
 

@@ -1,12 +1,9 @@
 """A disk that can be full: a small file system of our own, else a limit on the size of files."""
 
-from __future__ import annotations
-
 import os
 import resource
 import subprocess
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -23,19 +20,7 @@ class CannotBeFilled(Exception):
     """A full disk cannot be made on this machine; the message says why."""
 
 
-class Disk(ABC):
-    """Where the database lies; ``what`` says how the disk gets full."""
-
-    what: str
-
-    @abstractmethod
-    def fill(self) -> None: ...
-
-    @abstractmethod
-    def free(self) -> None: ...
-
-
-class SmallFileSystem(Disk):
+class SmallFileSystem:
     """A tmpfs that is shrunk to what lies on it: the next page is refused with ENOSPC."""
 
     what = "a file system of its own without a free page (ENOSPC)"
@@ -76,7 +61,7 @@ class SmallFileSystem(Disk):
             raise CannotBeFilled(done.stderr.strip().partition("\n")[0])
 
 
-class FileSizeLimit(Disk):
+class FileSizeLimit:
     """A limit on the files of the server's processes: what is written behind it is refused with EFBIG."""
 
     def __init__(self, why_not_mounted: str, server: Callable[[], Iterable[psutil.Process]]) -> None:
@@ -98,3 +83,7 @@ class FileSizeLimit(Disk):
                 continue
             except psutil.AccessDenied as error:
                 raise CannotBeFilled(f"{self.what}, and the limit is refused too") from error
+
+
+Disk = SmallFileSystem | FileSizeLimit
+"""Where the database lies; ``what`` says how the disk gets full."""

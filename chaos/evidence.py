@@ -1,7 +1,5 @@
 """What is known after a run, from both sides: what iiko has and did, what the hub has and showed."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 Json = dict[str, Any]
 
 
-def canonical(message: Any) -> str:
+def canonical(message: object) -> str:
     """Write a message so that equal content is equal text."""
     return json.dumps(message, sort_keys=True, ensure_ascii=False)
 
@@ -30,7 +28,7 @@ class InboxRow:
 
 @dataclass(frozen=True, slots=True)
 class ClientRequest:
-    """What a client asked the hub to do, and the last answer; ``id`` is of the command or operation."""
+    """What a client requested of the hub, and the last answer; ``id`` is of the command or operation."""
 
     path: str
     body: Json
@@ -99,7 +97,7 @@ class Evidence:
     commands: dict[int, Json] = field(default_factory=dict)
     operations: dict[int, Json] = field(default_factory=dict)
     # clients of the hub
-    asked: list[ClientRequest] = field(default_factory=list)
+    requests: list[ClientRequest] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     states_shown: set[tuple[str, int | None, str | None]] = field(default_factory=set)
     """Of orders, meanwhile: iiko's id, revision, status."""

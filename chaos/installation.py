@@ -1,7 +1,5 @@
 """The hub under trial with everything it needs: a database and the way to it, web, workers, the sandbox."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
@@ -19,7 +17,8 @@ from bench.hub_api import HubApi
 from bench.processes import HUB, ProcessFailed, Running, free_port, manage
 from bench.sandbox_control import SandboxControl, arguments
 from chaos.disk import CannotBeFilled, Disk, FileSizeLimit, SmallFileSystem
-from iikohub.embedded_postgres.cluster import PORT, Cluster, EmbeddedPostgresError
+from iikohub.embedded_postgres.cluster import PORT, Cluster
+from iikohub.embedded_postgres.programs import EmbeddedPostgresError
 from tests.cut_off import Way
 
 WORKERS = 2
@@ -157,14 +156,14 @@ class Installation(HubApi):
     def replace_dead(self) -> list[str]:
         """Start again what ended by itself; returns what that was."""
         dead = [one for one in self.workers if one.process.poll() is not None]
-        told = [f"a worker ended with {one.process.returncode}" for one in dead]
+        ended = [f"a worker ended with {one.process.returncode}" for one in dead]
         for one in dead:
             self.workers.remove(one)
             self.start_worker()
         if self.web is not None and self.web.process.poll() is not None:
-            told.append(f"gunicorn ended with {self.web.process.returncode}")
+            ended.append(f"gunicorn ended with {self.web.process.returncode}")
             self.start_web()
-        return told
+        return ended
 
     def _run(self, *command: str, shift_s: float = 0) -> Running:
         self._started += 1
@@ -196,7 +195,7 @@ class Installation(HubApi):
 
     # --- the database, past the way that can be cut off ---
 
-    def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    def query(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(
             **self.cluster.connection_params(), dbname=DATABASE, autocommit=True, connect_timeout=5
         ) as connection:

@@ -1,9 +1,7 @@
 """What goes on meanwhile: guests order, kitchens run out of dishes, clients act on orders and wallets.
 
-A client repeats a request under its key until it is answered, as clients are told to.
+A client repeats a request under its key until it is answered, as the documentation says.
 """
-
-from __future__ import annotations
 
 import threading
 import time
@@ -48,12 +46,12 @@ class Wallet:
 
 @dataclass
 class Load:
-    """Threads that act until ``stop``; ``asked`` is what clients know afterwards."""
+    """Threads that act until ``stop``; ``requested`` is what clients know afterwards."""
 
     hub: Installation
     seed: int
     wallets: list[Wallet] = field(default_factory=list)
-    asked: list[ClientRequest] = field(default_factory=list)
+    requested: list[ClientRequest] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -64,10 +62,12 @@ class Load:
     def start(self) -> None:
         self.hub.iiko.create_orders(_FIRST_ORDERS)
         wait_for(self._find_wallets, "guests with wallets", seconds=_TIMEOUT_S)
-        self.couriers = self._couriers_by_restaurant()
+        self.couriers: dict[str, list[str]] = {}
+        for row in self.hub.rows("/api/v1/couriers"):
+            self.couriers.setdefault(row["organization_id"], []).append(row["courier_id"])
         self.hub.iiko.set_faults(UNRULY)
         for name, act, pause_s in (
-            ("orders", self._order, _BETWEEN_ORDERS_S),
+            ("orders", lambda _random: self.hub.iiko.create_orders(1), _BETWEEN_ORDERS_S),
             ("side events", self._side_event, _BETWEEN_SIDE_EVENTS_S),
             ("actions", self._act, _BETWEEN_ACTIONS_S),
             ("money", self._move_money, _BETWEEN_MONEY_S),
@@ -97,24 +97,15 @@ class Load:
             except (HTTPException, OSError):
                 # The hub is away: nothing was read to act on.
                 self._stopping.wait(_PAUSE_S)
-            except Exception as error:  # noqa: BLE001  # told in the report: a client that died acts no more
+            except Exception as error:  # noqa: BLE001  # named in the report: a client that died acts no more
                 self.failures.append(f"{name}: {error!r}")
                 return
 
     # --- iiko's side ---
 
-    def _order(self, _random: Random) -> None:
-        self.hub.iiko.create_orders(1)
-
     def _side_event(self, random: Random) -> None:
         cloud = [one["id"] for one in self.hub.iiko.state()["restaurants"] if one["webhooks"] == "Cloud"]
         self.hub.iiko.tell(random.choice(_SIDE_EVENTS), random.choice(cloud))
-
-    def _couriers_by_restaurant(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for row in self.hub.rows("/api/v1/couriers"):
-            found.setdefault(row["organization_id"], []).append(row["courier_id"])
-        return found
 
     # --- clients ---
 
@@ -149,7 +140,8 @@ class Load:
         wallet = random.choice(self.wallets)
         path = random.choices(("topup", "withdraw", "hold", "release"), (4, 3, 2, 1))[0]
         if path == "release":
-            held = [one for one in self._holds() if one["released_at"] is None]
+            confirmed = "/api/v1/loyalty/operations?kind=hold&state=confirmed&limit=50"
+            held = [one for one in self.hub.get(confirmed)["results"] if one["released_at"] is None]
             if not held:
                 return
             hold = random.choice(held)
@@ -168,12 +160,6 @@ class Load:
         }
         self._ask(f"/api/v1/loyalty/{path}", body)
 
-    def _holds(self) -> list[Json]:
-        found: list[Json] = self.hub.get("/api/v1/loyalty/operations?kind=hold&state=confirmed&limit=50")[
-            "results"
-        ]
-        return found
-
     def _ask(self, path: str, body: Json, order_id: str | None = None) -> None:
         """Repeat a request until it is answered."""
         key, tries = f"chaos-{self.seed}-{time.monotonic_ns()}", 0
@@ -186,7 +172,7 @@ class Load:
             if status not in _ANSWERED_LATER or (self._stopping.is_set() and tries > 3):
                 break
             time.sleep(_PAUSE_S)
-        self.asked.append(ClientRequest(path, body, key, status, tries, ident, order_id))
+        self.requested.append(ClientRequest(path, body, key, status, tries, ident, order_id))
 
     def _post(self, path: str, body: Json, key: str) -> tuple[int, int | None]:
         headers = {"Authorization": f"Api-Key {self.hub.key}", "Idempotency-Key": key}
@@ -194,12 +180,12 @@ class Load:
             answer = requests.post(f"{self.hub.url}{path}", json=body, headers=headers, timeout=_TIMEOUT_S)
         except requests.RequestException:
             return 0, None
-        told: Any = answer.json() if answer.status_code in (200, 202) else {}
-        return answer.status_code, told.get("id")
+        info: Any = answer.json() if answer.status_code in (200, 202) else {}
+        return answer.status_code, info.get("id")
 
 
 def find_wallets(iiko: SandboxControl, random: Random) -> list[Wallet]:
-    """Choose wallets of points and money of guests, from the customers that iiko tells of."""
+    """Choose wallets of points and money of guests, from the customers of iiko's orders."""
     phones = {
         (order["organizationId"], order["order"]["phone"])
         for order in iiko.orders()

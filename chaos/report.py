@@ -1,7 +1,5 @@
 """What a run came to, readable in a minute: what each fault cost, what people saw, what was breached."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -61,10 +59,10 @@ class Report:
 
     def _head(self) -> list[str]:
         counted = len(self.evidence.injected)
-        told = ", ".join(f"{count} {name}" for name, count in counts(self.evidence).items())
+        counted_up = ", ".join(f"{count} {name}" for name, count in counts(self.evidence).items())
         return [
             f"chaos, seed {self.seed}: {counted} faults; caught up in {self.settle_s:.0f} s.",
-            f"{told}.",
+            f"{counted_up}.",
         ]
 
     def _faults(self) -> list[str]:
@@ -111,10 +109,10 @@ def counts(evidence: Evidence) -> dict[str, int]:
         "lost by iiko after its tries": evidence.webhooks_lost,
         "events in the inbox": len(evidence.inbox),
         "orders": len(evidence.orders),
-        "actions asked": len(evidence.asked),
-        "of them acknowledged": sum(one.is_acknowledged for one in evidence.asked),
-        "asked again under their key": sum(one.tries > 1 for one in evidence.asked),
-        "never answered": sum(one.status == 0 for one in evidence.asked),
+        "actions requested": len(evidence.requests),
+        "of them acknowledged": sum(one.is_acknowledged for one in evidence.requests),
+        "repeated under their key": sum(one.tries > 1 for one in evidence.requests),
+        "never answered": sum(one.status == 0 for one in evidence.requests),
         **_by_state("commands", evidence.commands),
         **_by_state("wallet operations", evidence.operations),
     }

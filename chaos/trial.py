@@ -1,7 +1,5 @@
 """One run: load goes on while faults come and go; then all is repaired, settles and is compared."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -55,7 +53,9 @@ class Trial:
         self.random = Random(f"{self.seed}/faults")
         self.load = Load(self.hub, self.seed)
         self.watch = Watch(self.hub, self.seed)
-        self.watch.command_ids = lambda: [one.id for one in self.load.asked[-50:] if one.order_id and one.id]
+        self.watch.command_ids = lambda: [
+            one.id for one in self.load.requested[-50:] if one.order_id and one.id
+        ]
         self.load.start()
         self.watch.start()
         self.injected: list[Injected] = []
@@ -112,7 +112,7 @@ class Trial:
         try:
             wait_for(happened, what, seconds=_SETTLE_S)
         except ProcessFailed as late:
-            self.say(str(late))  # the checks tell what is missing
+            self.say(str(late))  # the checks show what is missing
 
     def _is_iiko_quiet(self) -> bool:
         state = self.hub.iiko.state()
@@ -146,8 +146,8 @@ class Trial:
 
     def _is_equal(self) -> bool:
         shown = {row["iiko_order_id"]: row["revision"] for row in self.hub.rows("/api/v1/orders")}
-        told = {one["id"]: one["timestamp"] for one in self.hub.iiko.orders()}
-        return shown == told and self.hub.stop_lists() == self.hub.iiko.stop_lists()
+        known = {one["id"]: one["timestamp"] for one in self.hub.iiko.orders()}
+        return shown == known and self.hub.stop_lists() == self.hub.iiko.stop_lists()
 
     # --- collecting ---
 
@@ -164,7 +164,7 @@ class Trial:
             inbox=read_inbox(self.hub),
             shown_stop_lists=self.hub.stop_lists(),
             operations={row["id"]: row for row in self.hub.rows("/api/v1/loyalty/operations")},
-            asked=self.load.asked,
+            requests=self.load.requested,
             samples=self.watch.samples + self.load.samples,
             states_shown=self.watch.states_shown,
             shown_confirmed=self.watch.shown_confirmed,
@@ -196,17 +196,17 @@ class Trial:
 
     def _collect_wallets(self, evidence: Evidence) -> None:
         guests = {(one.organization_id, one.customer_id) for one in self.load.wallets}
-        asked_for = {(one.customer_id, one.wallet_id): one.opening for one in self.load.wallets}
-        evidence.opening_balances = asked_for
+        opening = {(one.customer_id, one.wallet_id): one.opening for one in self.load.wallets}
+        evidence.opening_balances = opening
         for organization_id, customer_id in sorted(guests):
-            told = self.hub.iiko.vendor(
+            info = self.hub.iiko.vendor(
                 "loyalty/iiko/customer/info", organizationId=organization_id, type="id", id=customer_id
             )
-            evidence.balances |= _balances(customer_id, told["walletBalances"], "id", asked_for)
+            evidence.balances |= _balances(customer_id, info["walletBalances"], "id", opening)
             shown = self.hub.get(
                 f"/api/v1/loyalty/customers?organization_id={organization_id}&id={customer_id}"
             )
-            evidence.shown_balances |= _balances(customer_id, shown["wallets"], "wallet_id", asked_for)
+            evidence.shown_balances |= _balances(customer_id, shown["wallets"], "wallet_id", opening)
             book = self.hub.iiko.vendor(
                 "loyalty/iiko/customer/transactions/by_revision",
                 organizationId=organization_id, customerId=customer_id, revision=0, pageSize=1000,
@@ -217,10 +217,10 @@ class Trial:
 
 
 def _balances(
-    customer_id: str, rows: list[Json], name: str, asked_for: dict[tuple[str, str], str]
+    customer_id: str, rows: list[Json], name: str, opening: dict[tuple[str, str], str]
 ) -> dict[tuple[str, str], str]:
     found = {(customer_id, row[name]): str(row["balance"]) for row in rows}
-    return {wallet: balance for wallet, balance in found.items() if wallet in asked_for}
+    return {wallet: balance for wallet, balance in found.items() if wallet in opening}
 
 
 def read_inbox(hub: Installation) -> list[InboxRow]:

@@ -1,10 +1,7 @@
 """The address of a client, which the sender cannot forge."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Mapping
-from typing import Any
 
 from django.conf import settings
 
@@ -12,7 +9,7 @@ _IPV6_PREFIX = 64
 """The smallest network that a provider gives one customer, who then has all of its addresses."""
 
 
-def client_address(meta: Mapping[str, Any]) -> str | None:
+def client_address(meta: Mapping[str, str]) -> str | None:
     """Return the address of the client, as the outermost of ``TRUSTED_PROXIES`` saw it.
 
     Each proxy adds the address it was called from to the end of ``X-Forwarded-For``. What stands further left
@@ -28,7 +25,7 @@ def client_address(meta: Mapping[str, Any]) -> str | None:
         return peer
 
 
-def client_network(meta: Mapping[str, Any]) -> str:
+def client_network(meta: Mapping[str, str]) -> str:
     """Return the network one sender controls: an IPv4 address, or the /64 of an IPv6 address.
 
     Empty where the server names none (a Unix socket): those senders are one.

@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
@@ -27,12 +27,16 @@ class _Echo:
         return text
 
 
-def csv_response(name: str, header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
+def csv_response(
+    name: str, header: Sequence[object], rows: Iterable[Sequence[object]]
+) -> StreamingHttpResponse:
     """Answer with rows for a program: commas, UTF-8, values as they are, nothing put before any text."""
     return _respond(name, _lines(chain([header], rows), delimiter=","))
 
 
-def sheet_response(name: str, header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
+def sheet_response(
+    name: str, header: Sequence[object], rows: Iterable[Sequence[object]]
+) -> StreamingHttpResponse:
     """Answer with rows for a person's spreadsheet.
 
     Excel knows UTF-8 by its mark, and expects semicolons where the comma divides whole from fraction. A
@@ -56,12 +60,12 @@ def in_chunks(rows: QuerySet[M]) -> Iterator[M]:
         yield from (found[pk] for pk in pks if pk in found)
 
 
-def _lines(rows: Iterable[Sequence[Any]], *, delimiter: str) -> Iterator[str]:
+def _lines(rows: Iterable[Sequence[object]], *, delimiter: str) -> Iterator[str]:
     writer = csv.writer(_Echo(), delimiter=delimiter)
     return (writer.writerow(row) for row in rows)  # it returns what write() does
 
 
-def _harmless(cell: Any) -> Any:
+def _harmless(cell: object) -> object:
     if not (isinstance(cell, str) and cell.startswith(_FORMULA)) or _NUMBER.fullmatch(cell):
         return cell
     return f"'{cell}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from django.db.models import Model
 from django.utils import formats
@@ -13,6 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from iiko_client.units import MinorUnits, to_major
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+Text: TypeAlias = "str | _StrPromise"
+"""A text, or one that is translated when it is shown."""
 
 EMPTY = "—"
 _SYMBOLS = {"RUB": "₽", "KZT": "₸", "BYN": "Br", "AMD": "֏", "GEL": "₾", "USD": "$", "EUR": "€"}
@@ -117,7 +123,7 @@ def truncated(text: str) -> SafeString:
     return format_html('<span class="hub-cut" title="{}">{}</span>', text, text)
 
 
-def stacked(first: Any, second: Any) -> SafeString:
+def stacked(first: object, second: object) -> SafeString:
     """Write a cell of two lines, the second small and muted."""
     lines = [("", first)] + ([("hub-muted hub-small", second)] if second else [])
     return format_html(

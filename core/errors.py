@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 class HubError(Exception):
     """A request the hub understands and refuses.
 
-    ``code`` is stable and for programs; ``detail`` tells people what is wrong and what to do. A text with
+    ``code`` is stable and for programs; ``detail`` says to people what is wrong and what to do. A text with
     ``facts`` to fill in is translated in ``detail``; ``str`` is in English, for logs and commands.
     """
 

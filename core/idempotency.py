@@ -1,7 +1,5 @@
 """Idempotency keys: a repeated request is answered with what the first one made."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -3,13 +3,13 @@
 In the log a field of such a kind is masked unless it is known to be harmless, also one that is not listed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar, cast
 
 from iiko_client.json_reader import sanitize
+
+J = TypeVar("J")
 
 MASK = "***"
 
@@ -91,14 +91,14 @@ _WORD_OR_EMAIL = re.compile(r"[\w.+-]++(@[\w-]++\.[\w.-]++)?")
 _QUOTING = frozenset({"errordescription", "message", "description", "details", "exception", "errorreason"})
 
 
-def mask(value: Any, *, keep_personal: bool = False) -> Any:
+def mask(value: J, *, keep_personal: bool = False) -> J:
     """Return a copy of a JSON value for the log, without people unless ``keep_personal``."""
     if isinstance(value, str):
-        return sanitize(value if keep_personal else _mask_text(value))
-    return _copy(value, "", keep_personal)
+        return cast("J", sanitize(value if keep_personal else _mask_text(value)))
+    return cast("J", _copy(value, "", keep_personal))
 
 
-def _copy(value: Any, owner: str, keep_personal: bool) -> Any:
+def _copy(value: object, owner: str, keep_personal: bool) -> object:
     """``owner`` is the nearest field name above, through lists and ``items``."""
     if isinstance(value, Mapping):
         return {sanitize(key): _field(key, inner, owner, keep_personal) for key, inner in value.items()}
@@ -107,7 +107,7 @@ def _copy(value: Any, owner: str, keep_personal: bool) -> Any:
     return sanitize(value) if isinstance(value, str) else value
 
 
-def _field(key: str, value: Any, owner: str, keep_personal: bool) -> Any:
+def _field(key: str, value: object, owner: str, keep_personal: bool) -> object:
     name = key.lower()
     if not keep_personal:
         if value is not None and _is_personal(name, owner, value):
@@ -117,7 +117,7 @@ def _field(key: str, value: Any, owner: str, keep_personal: bool) -> Any:
     return _copy(value, owner if name == "items" else name, keep_personal)
 
 
-def _is_personal(name: str, owner: str, value: Any) -> bool:
+def _is_personal(name: str, owner: str, value: object) -> bool:
     if name == "name" and owner in _THINGS:
         return False
     if name in _NAMES_OF_THINGS:

@@ -1,7 +1,5 @@
 """What `make run` starts with: the sandbox's restaurants and somebody who may sign in."""
 
-from __future__ import annotations
-
 import secrets
 from pathlib import Path
 

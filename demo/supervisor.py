@@ -5,8 +5,6 @@ between us and each child, so that a ``kill -9`` of ours would leave all of them
 fails on a Ctrl-C that comes while they start.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import queue
@@ -18,7 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO, TypeAlias
 
 from honcho.colour import get_colours
 from honcho.printer import Message, Printer
@@ -27,9 +25,10 @@ from honcho.process import Process
 PROJECT = Path(__file__).resolve().parent.parent
 # Kept-alive connections get two seconds from gunicorn, a batch in the worker about one.
 GRACE_S = 8.0
-# A machine that takes longer is told the address all the same.
+# On a slower machine the address is shown all the same.
 LONGEST_START_S = 60.0
-REMIND = object()
+REMIND = None
+Event: TypeAlias = signal.Signals | Message | None
 
 
 class Supervisor:
@@ -42,7 +41,7 @@ class Supervisor:
         self._grace_s = grace_s
         self._colours = get_colours()
         # Simple: the only queue that a signal handler may put into.
-        self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._processes: dict[str, Process] = {}
         self._pids: dict[str, int] = {}
         self._deadline: float | None = None
@@ -99,7 +98,7 @@ class Supervisor:
                 self._printer.write(event)
         return 1 if self._failed else 0
 
-    def _next_event(self) -> Any:
+    def _next_event(self) -> Event:
         while True:
             try:
                 left_s = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())

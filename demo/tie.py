@@ -1,7 +1,5 @@
 """``python -m demo.tie PARENT COMMAND …``: run a command that ends when the process PARENT ends."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

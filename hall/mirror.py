@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
-from core.database.sql_bulk import update_rows
+from core.database.sql_bulk import Row, update_rows
 from core.mirror.change_feed import change_times
 from core.mirror.precedence import PrecedenceRow
 from hall.models import HallRow, Reserve, TableOrder
@@ -85,7 +84,7 @@ def _lock_rows(
 def _write(model: type[HallRow], rows: Sequence[PrecedenceRow[HallRow]], times: Iterator[datetime]) -> None:
     mirrored = MIRRORED[model]
     written = (*mirrored, "revision", "field_precedence", "updated_at")
-    columns: list[dict[str, Any]] = []
+    columns: list[Row] = []
     for with_precedence in rows:
         row = with_precedence.row
         row.field_precedence = with_precedence.precedences.packed(mirrored)

@@ -18,7 +18,7 @@ from iiko_client.models.statuses import ReserveStatus as WireReserveStatus
 from iiko_client.models.statuses import TableOrderStatus as WireTableOrderStatus
 from orders.models.order import CreationStatus
 from organizations.fields import StampField
-from organizations.models.organization import Organization
+from organizations.models.organization import organization_key
 
 H = TypeVar("H", bound="HallRow")
 
@@ -65,14 +65,7 @@ class HallRow(models.Model):
     status: models.CharField[str | None, str | None]
     is_open: models.GeneratedField
 
-    organization = models.ForeignKey(
-        Organization,
-        models.PROTECT,
-        to_field="iiko_id",
-        related_name="+",
-        verbose_name=_("organization"),
-        db_index=False,
-    )
+    organization = organization_key("+", on_delete=models.PROTECT, db_index=False)
     iiko_id = models.CharField(_("id in iiko"), max_length=200)
     raw_status = models.TextField(_("status as sent"), null=True)
     external_number = models.CharField(_("external number"), max_length=LONGEST_EXTERNAL_ID, null=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from django.contrib.auth.models import AnonymousUser, User
 
 SEES_PEOPLE = "hall.view_personal_data"
 
 
-def sees_people(user: Any) -> bool:
-    """Whether a person may see who the guests are."""
-    return bool(user.has_perm(SEES_PEOPLE))
+def sees_people(user: User | AnonymousUser) -> bool:
+    """Tell whether a person may see who the guests are."""
+    return user.has_perm(SEES_PEOPLE)

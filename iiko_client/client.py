@@ -1,7 +1,5 @@
 """Everything the hub asks of iiko, by name."""
 
-from __future__ import annotations
-
 from iiko_client.endpoints.commands import Commands
 from iiko_client.endpoints.deliveries import Deliveries
 from iiko_client.endpoints.dictionaries import Dictionaries

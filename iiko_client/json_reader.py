@@ -10,9 +10,9 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 from iiko_client import units, vendor_time
@@ -42,7 +42,7 @@ def _number(text: str) -> int | Decimal:
     return int(text) if len(text) < 40 else Decimal(text)
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
@@ -67,7 +67,7 @@ def loads_sanitized(raw: bytes) -> Any:
     return _sanitized(value) if _MAY_BE_UNSTORABLE.search(raw) else value
 
 
-def _sanitized(value: Any) -> Any:
+def _sanitized(value: object) -> object:
     if isinstance(value, str):
         return sanitize(value)
     if isinstance(value, dict):
@@ -126,7 +126,7 @@ def is_uuid(text: str) -> bool:
     return True
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Turn exact numbers inside a JSON value into floats where that loses nothing, else into text."""
     if isinstance(value, Decimal):
         return float(value) if Decimal(repr(float(value))) == value else format(value, "f")
@@ -140,10 +140,12 @@ def plain(value: Any) -> Any:
 class Reader:
     """One JSON object being read; ``issues`` collects what could not be read, with its path."""
 
-    def __init__(self, wire: JsonObject, *, zone: tzinfo, issues: list[str], path: str = "") -> None:
+    def __init__(
+        self, wire: JsonObject, *, zone: tzinfo = UTC, issues: list[str] | None = None, path: str = ""
+    ) -> None:
         self.wire = wire
         self.zone = zone
-        self.issues = issues
+        self.issues: list[str] = [] if issues is None else issues
         self.path = path
 
     def has(self, key: str) -> bool:
@@ -152,7 +154,7 @@ class Reader:
     def note(self, key: str, problem: object) -> None:
         self.issues.append(f"{self.path}{key}: {problem}")
 
-    def raw(self, key: str) -> Any:
+    def raw(self, key: str) -> object:
         """Return the JSON as received, for fields whose shape iiko does not describe; empty ones are None."""
         return plain(self.wire.get(key)) or None
 
@@ -304,7 +306,7 @@ class Reader:
         found = (members.read(at, Reader.ident) for at in members.wire)
         return [one for one in found if one is not None]
 
-    def _members(self, key: str) -> list[Any]:
+    def _members(self, key: str) -> list[object]:
         value = self.wire.get(key)
         if value is None:
             return []
@@ -322,3 +324,8 @@ class Reader:
     def inner_named(self, key: str, text_is: str = "name") -> Reader:
         """Like ``inner``, with text taken as ``named`` takes it."""
         return self.read(key, lambda reader, at: reader.named(at, text_is)) or self._inner({}, f"{key}.")
+
+
+def word(known: Callable[[str], str | None]) -> Callable[[Reader, str], str | None]:
+    """Make a parser of a listed value; see ``Reader.word``."""
+    return lambda reader, key: reader.word(key, known)

@@ -1,15 +1,12 @@
 """JSON for iiko with exact numbers: money leaves as the literal it is, never through a float."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 
-def dumps(value: Any) -> str:
+def dumps(value: object) -> str:
     """Write a JSON value; ``Decimal`` becomes a number literal, ``UUID`` its text.
 
     Raises:
@@ -29,7 +26,7 @@ def dumps(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no exact form in JSON")
 
 
-def _key(key: Any) -> str:
+def _key(key: object) -> str:
     if not isinstance(key, str):
         raise TypeError(f"a field's name is text, not {type(key).__name__}")
     return json.dumps(key)

@@ -5,8 +5,6 @@ Amounts from people and programs are exact or refused (``to_minor``). iiko compu
 written, a half away from zero, one number at a time. 117.549 is 117.55, 0.005 is 0.01, -0.005 is -0.01.
 """
 
-from __future__ import annotations
-
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
 from typing import NewType

@@ -4,8 +4,6 @@ Which field is on which clock: docs/iiko.md#which-clock. There is no "parse a da
 whose clock it reads.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -50,17 +48,8 @@ def terminal_local(text: str, zone: tzinfo) -> datetime:
     return _read(text, zone)
 
 
-def write_utc(moment: datetime) -> str:
-    """Write an instant for a field that iiko reads in UTC, to the millisecond (the rest is cut off).
-
-    Raises:
-        NotATime: ``moment`` has no zone.
-    """
-    return write_local(moment, UTC)
-
-
 def write_local(moment: datetime, zone: tzinfo) -> str:
-    """Write an instant for a field that iiko reads on the terminal's clock.
+    """Write an instant for a field that iiko reads on this clock, to the millisecond (the rest is cut off).
 
     Other forms than ``yyyy-MM-dd HH:mm:ss.fff`` were refused (docs/iiko.md#date-format).
 

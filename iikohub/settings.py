@@ -4,8 +4,6 @@
 sentence that says what to do.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What the whole hub does by the clock."""
 
-from __future__ import annotations
-
 from core.jobs.scheduling import scheduled
 from iikohub.pages.sign_in import forget_old_failures
 

@@ -1,7 +1,5 @@
 """Every address of the hub."""
 
-from __future__ import annotations
-
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from decimal import ROUND_FLOOR, Decimal
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
+from core.outbox import OutboxQuerySet, OutboxRow
 from core.values.name_keys import name_key
 from core.values.phones import phone_key
 from iiko_client.models.statuses import DeliveryStatus
-from loyalty.failure_texts import explain
+from loyalty.refusals import explain
 from orders.models.order import CreationStatus, Order
 from organizations.models.organization import Organization
 
@@ -139,11 +139,22 @@ class Wallet(models.Model):
         return self.kind in IN_MONEY
 
     @property
+    def money_minor(self) -> int | None:
+        return self.balance_minor if self.holds_money else None
+
+    @property
+    def currency(self) -> str | None:
+        """Return the currency; None where the wallet holds no money."""
+        return self.customer.organization.currency if self.holds_money else None
+
+    @property
+    def is_movable(self) -> bool:
+        return self.kind in _MOVABLE
+
+    @property
     def why_not_moved(self) -> str:
-        """Return the code of why no money can move (``loyalty.failure_texts``); empty where it can."""
-        if self.kind in _MOVABLE:
-            return ""
-        return _WHY_NOT_MOVED.get(self.kind, "wallet_of_unknown_kind")
+        """Return the code of why no money can move (``loyalty.refusals``); empty where it can."""
+        return "" if self.is_movable else _WHY_NOT_MOVED.get(self.kind, "wallet_of_unknown_kind")
 
 
 def minor_floor(balance: Decimal) -> int:
@@ -178,10 +189,7 @@ NOT_KNOWN = ("no_answer", "other_sum")
 """Why an operation expired while money may have moved: it needs attention."""
 
 
-class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
-    def open(self) -> LoyaltyOperationQuerySet:
-        return self.filter(state__in=OPEN_STATES)
-
+class LoyaltyOperationQuerySet(OutboxQuerySet["LoyaltyOperation"]):
     def counted(self) -> LoyaltyOperationQuerySet:
         """Done, perhaps done, or still to be done: what counts against a limit.
 
@@ -215,7 +223,7 @@ class LoyaltyOperationQuerySet(models.QuerySet["LoyaltyOperation"]):
         return int(self.aggregate(total=Sum("amount_minor"))["total"] or 0)
 
 
-class LoyaltyOperation(models.Model):
+class LoyaltyOperation(OutboxRow):
     """A line of the ledger, written before anything is sent. Changed by ``wallets`` alone, step by step.
 
     ``marker`` is what iiko's transaction is found again by; ``transaction_id`` of a hold is of our own
@@ -224,7 +232,7 @@ class LoyaltyOperation(models.Model):
     made; more than one only for the release of a hold, which cannot be made twice. ``baseline_revision`` is
     the last revision of the guest's transactions before a release, whose own transaction has no marker.
     ``cancelled_by`` and ``cancel_comment`` belong to one that was called off before it was sent.
-    ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.failure_texts``).
+    ``error`` holds iiko's own words, or a number for those of the hub (``loyalty.refusals``).
     """
 
     organization = models.ForeignKey(
@@ -257,25 +265,9 @@ class LoyaltyOperation(models.Model):
     state = models.CharField(
         _("state"), max_length=12, choices=OperationState, default=OperationState.PENDING
     )
-    error_code = models.CharField(_("error code"), max_length=100, blank=True)
-    error = models.TextField(_("error"), blank=True)
-    confirmed_by = models.CharField(_("confirmed by"), max_length=20, blank=True)
-    requested_by = models.CharField(_("requested by"), max_length=200)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        related_name="+",
-        verbose_name=_("user"),
-        db_index=False,
-    )
     sends = models.PositiveIntegerField(_("times sent"), default=0)
     poll_count = models.PositiveIntegerField(_("look-ups"), default=0)
     baseline_revision = models.BigIntegerField(_("last revision before"), null=True)
-    next_attempt_at = models.DateTimeField(_("next step"), null=True)
-    created_at = models.DateTimeField(_("requested"))
-    sent_at = models.DateTimeField(_("sent"), null=True)
-    finished_at = models.DateTimeField(_("ended"), null=True)
     released_at = models.DateTimeField(_("released"), null=True)
     cancelled_by = models.CharField(_("called off by"), max_length=200, blank=True, default="", db_default="")
     cancel_comment = models.CharField(
@@ -320,10 +312,6 @@ class LoyaltyOperation(models.Model):
     def currency(self) -> str | None:
         """Return the currency; None where the wallet holds no money."""
         return self.organization.currency if self.wallet.holds_money else None
-
-    @property
-    def is_final(self) -> bool:
-        return self.state not in OPEN_STATES
 
     @property
     def is_unsent(self) -> bool:

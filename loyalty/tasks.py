@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 from procrastinate.contrib.django import app
 
 from core.database import db_clock
@@ -35,10 +35,7 @@ def read_guest(customer_id: int) -> None:
 def sweep_operations() -> None:
     """Call operations whose worker died, release what was left behind, forget old idempotency keys."""
     now = db_clock.now()
-    late = now - timedelta(seconds=15)
-    stuck = LoyaltyOperation.objects.open().filter(
-        Q(next_attempt_at__lt=late) | Q(next_attempt_at__isnull=True, created_at__lt=late)
-    )
+    stuck = LoyaltyOperation.objects.overdue(now - timedelta(seconds=15))
     # Those in a queue are called by whoever is before them.
     earlier = LoyaltyOperation.objects.open().filter(wallet=OuterRef("wallet"), pk__lt=OuterRef("pk"))
     for operation_id in stuck.filter(~Exists(earlier)).order_by("id").values_list("pk", flat=True)[:500]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.dispatch import receiver
 
@@ -12,5 +11,5 @@ from orders.tasks import enqueue
 
 
 @receiver(command_due)
-def hand_to_a_worker(*, command_id: int, at: datetime | None, **_: Any) -> None:
+def hand_to_a_worker(*, command_id: int, at: datetime | None, **_: object) -> None:
     enqueue(command_id, at)

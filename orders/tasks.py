@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
 from procrastinate.contrib.django import app
 
 from core.database import db_clock
@@ -32,10 +31,7 @@ def enqueue(command_id: int, at: datetime | None = None) -> None:
 def sweep_commands() -> None:
     """Call commands whose worker died, and forget old idempotency keys."""
     now = db_clock.now()
-    late = now - OVERDUE
-    stuck = OrderCommand.objects.open().filter(
-        Q(next_attempt_at__lt=late) | Q(next_attempt_at__isnull=True, created_at__lt=late)
-    )
+    stuck = OrderCommand.objects.overdue(now - OVERDUE)
     for command_id in stuck.order_by("id").values_list("pk", flat=True)[:500]:
         enqueue(command_id)
     COMMANDS.forget_old(now=now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -34,7 +36,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # not sub
         text: str | None = super().get_prep_value(value)
         return cipher().encrypt(text.encode()).decode() if text else text
 
-    def from_db_value(self, value: str | None, *_: Any) -> str | None:
+    def from_db_value(self, value: str | None, *_: object) -> str | None:
         if not value:
             return value
         try:
@@ -52,13 +54,14 @@ class StampField(models.DateTimeField):  # type: ignore[type-arg]  # not subscri
     Django takes that of the machine. To migrations it is a plain ``DateTimeField``.
     """
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+    def pre_save(self, model_instance: models.Model, add: bool) -> datetime | None:
         if not (self.auto_now or (self.auto_now_add and add)):
-            return super().pre_save(model_instance, add)
+            kept: datetime | None = super().pre_save(model_instance, add)
+            return kept
         moment = db_clock.now()
         setattr(model_instance, self.attname, moment)
         return moment
 
-    def deconstruct(self) -> Any:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, _path, arguments, options = super().deconstruct()
         return name, "django.db.models.DateTimeField", arguments, options

@@ -1,11 +1,8 @@
-"""Names from the dictionaries for the ids that iiko's events carry; null where there is none.
-
-Each function returns annotated rows, for which the type checker has no type.
-"""
+"""Names from the dictionaries for the ids that iiko's events carry; null where there is none."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 
@@ -16,29 +13,34 @@ from organizations.models.organization import TerminalGroup
 M = TypeVar("M", bound=Model)
 
 
-def with_group_names(rows: QuerySet[M]) -> Any:
+def with_group_names(rows: QuerySet[M]) -> QuerySet[M]:
     """Add ``terminal_group_name``."""
-    return rows.annotate(terminal_group_name=_named(TerminalGroup.objects.all(), "terminal_group_id"))
+    named: QuerySet[M] = rows.annotate(
+        terminal_group_name=_named(TerminalGroup.objects.all(), "terminal_group_id")
+    )
+    return named
 
 
-def with_product_names(rows: QuerySet[M]) -> Any:
+def with_product_names(rows: QuerySet[M]) -> QuerySet[M]:
     """Add ``product_name`` with its ``product_key``, and ``size_name``, as the menu has them now."""
     entries = DictionaryEntry.objects.all()
     products = entries.filter(kind=DictionaryKind.PRODUCT)
-    return rows.annotate(
+    named: QuerySet[M] = rows.annotate(
         product_name=_named(products, "product_id"),
         product_key=_named(products, "product_id", "name_key"),
         size_name=_named(entries.filter(kind=DictionaryKind.SIZE), "size_id"),
     )
+    return named
 
 
-def with_employee_names(rows: QuerySet[M]) -> Any:
+def with_employee_names(rows: QuerySet[M]) -> QuerySet[M]:
     """Add ``employee_name`` and ``employee_key``. iiko lists couriers only: others on shift have none."""
     couriers = Courier.objects.all()
-    return rows.annotate(
+    named: QuerySet[M] = rows.annotate(
         employee_name=_named(couriers, "employee_id"),
         employee_key=_named(couriers, "employee_id", "name_key"),
     )
+    return named
 
 
 def product_named(text: str) -> Q:

@@ -1,9 +1,9 @@
 """Faults of webhooks and of API calls, with their probabilities."""
 
-from __future__ import annotations
-
 import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from random import Random
 from threading import Lock
@@ -24,38 +24,24 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Say how likely each fault is, from 0 to 1.
+    """Say how likely each fault of a webhook and of a call of the API is, from 0 to 1."""
 
-    That a webhook …
+    duplicate: float = 0.0  # is sent twice
+    delay: float = 0.0  # is held for some seconds, and so are all behind it
+    reorder: float = 0.0  # is held alone, so that later ones overtake it
+    drop: float = 0.0  # is not sent at all
+    batch: float = 0.0  # waits for others of its restaurant to go with it in one array
 
-    duplicate: is sent twice.
-    delay: is held for some seconds, and so are all behind it.
-    reorder: is held alone, so that later ones overtake it.
-    drop: is not sent at all.
-    batch: waits for others of its restaurant to go with it in one array.
-
-    … and that a call of the API …
-
-    http_402: finds the licence expired, http_429: is one too many.
-    http_408_before, http_500_before, reset_before: fails before anything was done.
-    http_408_after, http_500_after, reset_after: fails after all was done.
-    slow: is answered late.
-    """
-
-    duplicate: float = 0.0
-    delay: float = 0.0
-    reorder: float = 0.0
-    drop: float = 0.0
-    batch: float = 0.0
-    http_402: float = 0.0
-    http_429: float = 0.0
+    http_402: float = 0.0  # the licence has expired
+    http_429: float = 0.0  # there were too many
+    # Before anything was done, or after all was done.
     http_408_before: float = 0.0
     http_408_after: float = 0.0
     http_500_before: float = 0.0
     http_500_after: float = 0.0
     reset_before: float = 0.0
     reset_after: float = 0.0
-    slow: float = 0.0
+    slow: float = 0.0  # is answered late
     aims: tuple[Aim, ...] = ()
 
     def share(self, name: str) -> float:
@@ -104,13 +90,12 @@ def parse_faults(text: str) -> Faults:
 
 def _parse_value(name: str, text: str) -> tuple[float, Aim]:
     found = _FORM.fullmatch(text)
-    try:
+    with suppress(ValueError):
         share = float(found["share"]) if found else -1.0
-    except ValueError:
-        share = -1.0
-    if not found or not 0 <= share <= 1:
-        raise ValueError(f"{name} must be a probability from 0 to 1, as in {name}=0.1, not {text!r}")
-    return share, Aim(name, found["operation"] or "", int(found["times"]) if found["times"] else None)
+        if found and 0 <= share <= 1:
+            times = int(found["times"]) if found["times"] else None
+            return share, Aim(name, found["operation"] or "", times)
+    raise ValueError(f"{name} must be a probability from 0 to 1, as in {name}=0.1, not {text!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +117,7 @@ class FaultInjector:
         self._faults = faults
         self._random = Random(f"{seed}/faults")
         self._calls = Random(f"{seed}/faults of calls")
-        self._happened: dict[str, int] = {}
+        self._happened: Counter[str] = Counter()
         self._lock = Lock()
 
     @property
@@ -164,13 +149,12 @@ class FaultInjector:
         with self._lock:
             chosen = [name for name in CALL_FAULTS if self._is_aimed_at(name, operation)]
             failing = [name for name in chosen if name != "slow"][:1]
-            for name in failing:
-                self._happened[name] = self._happened.get(name, 0) + 1
+            self._happened.update(failing)
             return failing + (["slow"] if "slow" in chosen else [])
 
     def _is_aimed_at(self, name: str, operation: str) -> bool:
         aim = self._faults.aim(name)
-        is_used_up = aim.times is not None and self._happened.get(name, 0) >= aim.times
+        is_used_up = aim.times is not None and self._happened[name] >= aim.times
         return not is_used_up and operation.startswith(aim.operation) and self._happens(name, self._calls)
 
     def _happens(self, name: str, random: Random) -> bool:

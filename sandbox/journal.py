@@ -1,7 +1,5 @@
 """The sandbox's own log: one short line per event, for a person to watch."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from datetime import datetime
 from threading import Lock

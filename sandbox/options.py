@@ -1,15 +1,13 @@
 """The options of the sandbox, checked, with messages that say what to change."""
 
-from __future__ import annotations
-
 import math
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from sandbox.catalogue.world import DEFAULT_SEED
 from sandbox.faults import FAULT_NAMES, NO_FAULTS, Faults, parse_faults
+from sandbox.http.request import is_address
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_RATE = 6.0
@@ -39,44 +37,43 @@ class Options:
     token_lifetime_s: float = DEFAULT_TOKEN_LIFETIME_S
 
 
+_FAULTS_EXAMPLE = "duplicate=0.1,http_408_after=1@deliveries/cancelx2"
+_ARGUMENTS: dict[str, tuple[object, str]] = {
+    "--host": (DEFAULT_HOST, "Address to listen on (default: %(default)s)."),
+    "--seed": (DEFAULT_SEED, "Same seed, same restaurants and events (default: %(default)s)."),
+    "--rate": (
+        DEFAULT_RATE,
+        "New orders a minute over all restaurants; 0 creates none (default: %(default)s).",
+    ),
+    "--speed": (
+        DEFAULT_SPEED,
+        "How many times faster than the wall clock the restaurants work (default: %(default)s).",
+    ),
+    "--webhook-url": (
+        "",
+        f"Where webhooks go (default: WEBHOOK_BASE_URL or {_HUB}, and {_WEBHOOK_PATH}).",
+    ),
+    "--webhook-token": (
+        "",
+        "Sent as the Authorization header (default: IIKO_SANDBOX_WEBHOOK_TOKEN or WEBHOOK_SECRET_KEY).",
+    ),
+    "--faults": (
+        "",
+        f"Faults, as in {_FAULTS_EXAMPLE} (share, operation, times): {', '.join(FAULT_NAMES)}.",
+    ),
+    "--token-lifetime": (
+        DEFAULT_TOKEN_LIFETIME_S,
+        "Seconds that an access token is good for (default: %(default)s).",
+    ),
+}
+"""The default and the help of each."""
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options; all are read as text, so that ``read_options`` can explain what is wrong."""
     parser.add_argument("--port", required=True, help="Port to listen on; 0 takes any free one.")
-    parser.add_argument("--host", default=DEFAULT_HOST, help="Address to listen on (default: %(default)s).")
-    parser.add_argument(
-        "--seed", default=DEFAULT_SEED, help="Same seed, same restaurants and events (default: %(default)s)."
-    )
-    parser.add_argument(
-        "--rate",
-        default=DEFAULT_RATE,
-        help="New orders a minute over all restaurants; 0 creates none (default: %(default)s).",
-    )
-    parser.add_argument(
-        "--speed",
-        default=DEFAULT_SPEED,
-        help="How many times faster than the wall clock the restaurants work (default: %(default)s).",
-    )
-    parser.add_argument(
-        "--webhook-url",
-        default="",
-        help=f"Where webhooks go (default: WEBHOOK_BASE_URL or {_HUB}, and {_WEBHOOK_PATH}).",
-    )
-    parser.add_argument(
-        "--webhook-token",
-        default="",
-        help="Sent as the Authorization header (default: IIKO_SANDBOX_WEBHOOK_TOKEN or WEBHOOK_SECRET_KEY).",
-    )
-    parser.add_argument(
-        "--faults",
-        default="",
-        help="Faults, as in duplicate=0.1,http_408_after=1@deliveries/cancelx2 "
-        f"(share, operation, times): {', '.join(FAULT_NAMES)}.",
-    )
-    parser.add_argument(
-        "--token-lifetime",
-        default=DEFAULT_TOKEN_LIFETIME_S,
-        help="Seconds that an access token is good for (default: %(default)s).",
-    )
+    for name, (default, text) in _ARGUMENTS.items():
+        parser.add_argument(name, default=default, help=text)
 
 
 def read_options(given: Mapping[str, object], environ: Mapping[str, str]) -> Options:
@@ -85,6 +82,11 @@ def read_options(given: Mapping[str, object], environ: Mapping[str, str]) -> Opt
     Raises:
         UsageError: an option is not valid.
     """
+    lifetime = given.get("token_lifetime", DEFAULT_TOKEN_LIFETIME_S)
+    try:
+        faults = parse_faults(str(given["faults"]))
+    except ValueError as error:
+        raise UsageError(f"--faults: {error}.") from error
     return Options(
         port=_whole("--port", given["port"], 0, 65535),
         host=str(given["host"]),
@@ -93,10 +95,8 @@ def read_options(given: Mapping[str, object], environ: Mapping[str, str]) -> Opt
         speed=_number("--speed", given["speed"], 0.01, MAX_SPEED, "times the wall clock"),
         webhook_url=_webhook_url(str(given["webhook_url"]), environ),
         webhook_token=_webhook_token(str(given["webhook_token"]), environ),
-        faults=_faults(str(given["faults"])),
-        token_lifetime_s=_number(
-            "--token-lifetime", given.get("token_lifetime", DEFAULT_TOKEN_LIFETIME_S), 1, 86400, "seconds"
-        ),
+        faults=faults,
+        token_lifetime_s=_number("--token-lifetime", lifetime, 1, 86400, "seconds"),
     )
 
 
@@ -123,12 +123,7 @@ def _number(name: str, value: object, lowest: float, highest: float, unit: str) 
 def _webhook_url(given: str, environ: Mapping[str, str]) -> str:
     hub = environ.get("WEBHOOK_BASE_URL", "").rstrip("/") or _HUB
     url = given or hub + _WEBHOOK_PATH
-    try:
-        parts = urlsplit(url)
-        is_fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_fine = False
-    if not is_fine:
+    if not is_address(url):
         raise UsageError(f"Webhooks cannot be sent to {url!r}: write it as {_HUB}{_WEBHOOK_PATH}.")
     return url
 
@@ -143,10 +138,3 @@ def _webhook_token(given: str, environ: Mapping[str, str]) -> str:
     if not (token.isascii() and token.isprintable() and token == token.strip()):
         raise UsageError("The webhook token may hold only Latin letters, digits and signs, no line breaks.")
     return token
-
-
-def _faults(text: str) -> Faults:
-    try:
-        return parse_faults(text)
-    except ValueError as error:
-        raise UsageError(f"--faults: {error}.") from error

@@ -1,16 +1,16 @@
 """Runs the sandbox as a process: binds the port, runs until a signal, closes in good order."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import socket
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from socketserver import BaseServer
 from threading import Event, Thread
 from types import FrameType
 from typing import TextIO
 
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import make_server
 
 from sandbox.engine.clock import WallClock
 from sandbox.http.app import create_app
@@ -36,7 +36,9 @@ def run(options: Options, out: TextIO) -> None:
             options.host, options.port, create_app(simulator), threaded=True, fd=bound.fileno()
         )
         _introduce(simulator, bound.getsockname()[1], journal)
-        _serve(simulator, server, stopping)
+        with closing(simulator.sender), serving(server, poll_s=_TICK_S):
+            while not stopping.wait(_TICK_S):
+                simulator.run_due()
     journal.line("iiko sandbox stopped")
 
 
@@ -84,14 +86,14 @@ def _introduce(simulator: Simulator, port: int, journal: Journal) -> None:
     )
 
 
-def _serve(simulator: Simulator, server: BaseWSGIServer, stopping: Event) -> None:
-    serving = Thread(target=server.serve_forever, kwargs={"poll_interval": _TICK_S}, name="http", daemon=True)
-    serving.start()
+@contextmanager
+def serving(server: BaseServer, *, poll_s: float = 0.05) -> Iterator[None]:
+    """Let a server answer in a thread of its own, and close it in the end."""
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": poll_s}, name="http", daemon=True)
+    thread.start()
     try:
-        while not stopping.wait(_TICK_S):
-            simulator.run_due()
+        yield
     finally:
         server.shutdown()
-        serving.join()
+        thread.join()
         server.server_close()
-        simulator.sender.close()

@@ -1,11 +1,8 @@
 """The simulation as a whole: restaurants, engine and webhooks; may be read from several threads."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from random import Random
 from threading import RLock
 from typing import Any
 from uuid import UUID
@@ -14,15 +11,14 @@ from sandbox.catalogue.world import Organization, build_world
 from sandbox.engine.clock import Clock, ForwardClock, Pace
 from sandbox.engine.engine import Engine
 from sandbox.faults import FAULT_NAMES, FaultInjector
+from sandbox.http.access import Logins, Tokens
 from sandbox.http.call_meter import CallMeter
-from sandbox.http.logins import Logins
-from sandbox.http.tokens import Tokens
 from sandbox.http.vendor_json import Json, vendor_date
 from sandbox.journal import Journal
 from sandbox.loyalty.wallets import Loyalty
 from sandbox.options import Options
-from sandbox.orders.command_statuses import CommandStatuses
 from sandbox.orders.order import CreationStatus, Order
+from sandbox.orders.pos import Commands
 from sandbox.webhooks.sender import Answer, Sender, Settings
 from sandbox.webhooks.subscriptions import Subscriptions
 from sandbox.webhooks.webhook_queue import WebhookQueue
@@ -52,8 +48,7 @@ class Simulator:
             pace=Pace(options.speed),
             orders_per_minute=options.rate,
         )
-        self.commands = CommandStatuses()
-        self.command_rng = Random(f"{options.seed}/commands")
+        self.commands = Commands(self.engine, options.seed)
         self.logins = Logins()
         self.tokens = Tokens(self._clock.now, timedelta(seconds=options.token_lifetime_s))
         self.loyalty = Loyalty(self.world, self.started_at)
@@ -76,7 +71,7 @@ class Simulator:
             paused = now - self._last_run_at
             if paused > _LONGEST_PAUSE:
                 # The machine was suspended: do not catch up with the hours in between.
-                self.engine.postpone(paused)
+                self.engine.scheduler.postpone(paused)
             self._last_run_at = now
             self._run_until(now)
 

@@ -29,13 +29,14 @@ KILLED_AFTER_SENDING = """
 import os, signal
 from datetime import timedelta
 from django.core.management import call_command
+from core.outbox import Step
 from orders.commands import dispatch
-record = dispatch._record
+record = dispatch.OUTBOX.record
 def die(claim, outcome, now):
-    if claim.step is dispatch.Step.SEND:
+    if claim.step is Step.SEND:
         os.kill(os.getpid(), signal.SIGKILL)
     return record(claim, outcome, now)
-dispatch._record, dispatch.LEASE = die, timedelta(seconds=1)
+dispatch.OUTBOX.record, dispatch.OUTBOX.lease = die, timedelta(seconds=1)
 call_command("worker")
 """
 

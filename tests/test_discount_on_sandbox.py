@@ -438,12 +438,12 @@ def test_attention_ends_when_iiko_shows_that_one_order_is_left(
 def lost_records(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Kill the worker of chosen steps before it writes down what it found."""
     doomed: list[int] = []
-    record, taken = dispatch._record, iter(range(1, 1000))
+    record, taken = dispatch.OUTBOX.record, iter(range(1, 1000))
 
     def die(*args: Any) -> Any:
         return None if next(taken) in doomed else record(*args)
 
-    monkeypatch.setattr(dispatch, "_record", die)
+    monkeypatch.setattr(dispatch.OUTBOX, "record", die)
     return doomed
 
 

@@ -29,8 +29,8 @@ from sandbox.orders.commands import (
     SetStatus,
 )
 from sandbox.orders.order import Cancellation, DeliveryStatus, Order, Payment, ServiceType, Stamps
-from sandbox.orders.payments import RequestedPayment
-from sandbox.orders.rules import Refused, check_open
+from sandbox.orders.order_request import RequestedPayment
+from sandbox.orders.pos import Refused, check_open
 from sandbox.orders.serializer import order_info
 from sandbox.orders.transitions import TransitionContext
 from sandbox.tests.builders import OPENED_AT, beryozka, make_order

@@ -39,12 +39,12 @@ def message(number: int) -> dict[str, Any]:
 
 
 def row_of(number: int) -> InboxRow:
-    told = message(number)
-    info = told["eventInfo"]
-    return InboxRow(CAFE, told["eventType"], info["id"], info["timestamp"], canonical(told), "processed")
+    sent = message(number)
+    info = sent["eventInfo"]
+    return InboxRow(CAFE, sent["eventType"], info["id"], info["timestamp"], canonical(sent), "processed")
 
 
-def told_order() -> dict[str, Any]:
+def iikos_order() -> dict[str, Any]:
     """Make an order that the POS refused: iiko says little of it."""
     return {
         "id": ORDER,
@@ -105,7 +105,7 @@ def transaction(ident: int, kind: str, amount_minor: int) -> dict[str, Any]:
 
 def clean() -> Evidence:
     """Make the evidence of a run in which all holds."""
-    asked = [
+    requests = [
         ClientRequest(f"/api/v1/orders/1/{name}", body, f"key {ident}", 202, 1, ident, ORDER)
         for ident, (name, body) in enumerate(ACTIONS, 1)
     ]
@@ -115,7 +115,7 @@ def clean() -> Evidence:
     ]
     end = f"{(10_000 + sum(SIGNS[kind] * amount for kind, amount in MONEY)) / 100:.2f}"
     return Evidence(
-        orders=[told_order()],
+        orders=[iikos_order()],
         zones={CAFE: "Asia/Yekaterinburg"},
         history=went_through(),
         taken=[{"operation": name, "body": body, "state": "Success"} for name, body in ACTIONS],
@@ -128,9 +128,9 @@ def clean() -> Evidence:
         shown_orders={ORDER: shown_order()},
         shown_balances={(GUEST, WALLET): end},
         shown_stop_lists={STOP},
-        commands={one.id: {"id": one.id, "state": "confirmed"} for one in asked if one.id},
+        commands={one.id: {"id": one.id, "state": "confirmed"} for one in requests if one.id},
         operations={ident: operation(ident, *one) for ident, one in enumerate(MONEY, 1)},
-        asked=asked + moved,
+        requests=requests + moved,
         samples=[Sample(0.0, "GET orders", 200, 0.1), Sample(0.2, "GET orders", 503, 0.1)],
         states_shown={(ORDER, 1, "OnWay"), (ORDER, 1, "Waiting")},
         shown_confirmed={1},
@@ -217,7 +217,7 @@ def make_two_commands_of_one_request(evidence: Evidence) -> None:
 
 
 def answer_two_requests_with_one_command(evidence: Evidence) -> None:
-    evidence.asked[1] = replace(evidence.asked[1], id=1)
+    evidence.requests[1] = replace(evidence.requests[1], id=1)
     del evidence.commands[2]
 
 
@@ -258,7 +258,7 @@ APPLIED = "every event of the inbox is applied"
 EQUAL = "orders equal iiko's, field by field"
 NOT_INVENTED = "no order that iiko has not"
 STOPS = "stop lists equal iiko's"
-MONEY_ONCE = "money moved once, and as told"
+MONEY_ONCE = "money moved once, and as shown"
 WALLETS = "wallets equal iiko's and the ledger"
 ENDED = "every action acknowledged came to an end"
 ONCE = "no command was taken twice"
@@ -289,7 +289,7 @@ SPOILED: list[tuple[Spoil, str, str]] = [
     (leave_a_command_open, ENDED, "(2) is still sent"),
     (lose_a_wallet_operation, ENDED, "was acknowledged as 6 and is gone"),
     (send_a_command_twice, ONCE, "was taken 2 times"),
-    (make_two_commands_of_one_request, ONE_A_KEY, "commands [99] were asked for by"),
+    (make_two_commands_of_one_request, ONE_A_KEY, "commands [99] were requested by"),
     (answer_two_requests_with_one_command, ONE_A_KEY, "2 requests share command 1"),
     (confirm_a_courier_that_iiko_never_had, DONE, "command 1 (/api/v1/orders/1/as"),
     (show_as_confirmed_for_a_moment, DONE, "command 5 (/api/v1/orders/1/cancel"),
@@ -331,7 +331,7 @@ def test_repeats_that_reconciliation_had_brought_count_for_the_webhook() -> None
 def test_request_that_was_never_answered_may_have_made_a_command() -> None:
     evidence = clean()
     evidence.commands[99] = {"id": 99, "state": "rejected"}
-    evidence.asked.append(ClientRequest("/api/v1/orders/2/cancel", {}, "key 99", 0, 4, None, "another"))
+    evidence.requests.append(ClientRequest("/api/v1/orders/2/cancel", {}, "key 99", 0, 4, None, "another"))
 
     assert judge(evidence) == {name: [] for name in CHECKS}
 

@@ -25,7 +25,7 @@ from chaos.faults import FAULTS, plan
 from chaos.installation import Installation
 from chaos.load import Load
 from chaos.watch import Watch
-from iikohub.embedded_postgres.cluster import EmbeddedPostgresError
+from iikohub.embedded_postgres.programs import EmbeddedPostgresError
 
 HUB = "http://127.0.0.1:1"
 
@@ -38,9 +38,9 @@ def test_clock_of_a_process_is_shifted_and_goes_on(shift_s: int) -> None:
     )
     env = os.environ | {"PYTHONPATH": str(PROJECT / "chaos" / "clock"), "CLOCK_SHIFT_S": str(shift_s)}
 
-    told = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
 
-    began, now, passed = map(float, told.stdout.split())
+    began, now, passed = map(float, done.stdout.split())
     assert abs(began - time.time() - shift_s) < 30
     assert 0.05 <= now - began < 10
     assert 0.05 <= passed < 10
@@ -87,14 +87,14 @@ def test_client_repeats_a_request_under_one_key_until_it_is_answered(monkeypatch
         client._ask(path, body, "iiko's order")
         keys = [call.request.headers["Idempotency-Key"] for call in hub.calls]
 
-    [asked] = client.asked
-    assert (asked.status, asked.tries, asked.id, asked.order_id) == (202, 3, 42, "iiko's order")
-    assert keys == [asked.key] * 3
+    [request] = client.requested
+    assert (request.status, request.tries, request.id, request.order_id) == (202, 3, 42, "iiko's order")
+    assert keys == [request.key] * 3
     assert [sample.status for sample in client.samples] == [0, 503, 202]
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reported"),
     [
         (URLError("refused"), []),
         (IncompleteRead(b""), []),
@@ -102,8 +102,8 @@ def test_client_repeats_a_request_under_one_key_until_it_is_answered(monkeypatch
         (requests.JSONDecodeError("?", "{", 1), ["orders: an answer that makes no sense, JSONDecodeError("]),
     ],
 )
-def test_client_tells_an_answer_that_makes_no_sense_from_none(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, told: list[str]
+def test_answer_that_makes_no_sense_is_not_taken_for_none(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reported: list[str]
 ) -> None:
     client = Load(cast("Installation", SimpleNamespace(url=HUB, key="secret")), seed=1)
     waits = iter([False, False, True])
@@ -114,7 +114,9 @@ def test_client_tells_an_answer_that_makes_no_sense_from_none(
 
     client._repeat("orders", act, 0.1)
 
-    assert [failure[: len(words)] for failure, words in zip(client.failures, told, strict=True)] == told
+    assert [
+        failure[: len(words)] for failure, words in zip(client.failures, reported, strict=True)
+    ] == reported
 
 
 @pytest.fixture
@@ -128,18 +130,18 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 @responses.activate
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reported"),
     [
         ('{"results": [', "GET orders: a whole answer that is no JSON"),
         ('{"count": 0}', "GET orders: KeyError('results')"),
     ],
 )
-def test_an_answer_that_makes_no_sense_is_told(watch: Watch, body: str, told: str) -> None:
+def test_an_answer_that_makes_no_sense_is_reported(watch: Watch, body: str, reported: str) -> None:
     responses.get(f"{HUB}/api/v1/orders", body=body)
 
     watch._poll("GET orders", watch._orders, 0.1)
 
-    assert [gap[: len(told)] for gap in watch.gaps] == [told]
+    assert [gap[: len(reported)] for gap in watch.gaps] == [reported]
     assert watch.samples == []
 
 

@@ -35,7 +35,7 @@ def test_unavailable_is_from_the_first_bad_question_to_the_next_good_answer() ->
     assert unavailable(evidence, KILL) == {"webhooks": 0.2, "API": 0.0, "admin": 0.0, "readyz": 0.0}
 
 
-def test_readyz_history_tells_its_changes() -> None:
+def test_readyz_history_lists_its_changes() -> None:
     evidence = watched(
         (5.0, "GET readyz", 200, 0.1),
         (6.0, "GET readyz", 200, 0.1),
@@ -47,7 +47,7 @@ def test_readyz_history_tells_its_changes() -> None:
     assert readyz_history(evidence) == [(0.0, 200), (6.0, 503), (14.0, 200)]
 
 
-def test_report_tells_breaches_and_what_each_fault_cost() -> None:
+def test_report_lists_breaches_and_what_each_fault_cost() -> None:
     evidence = watched((11.0, "GET orders", 503, 2.0), (14.0, "GET orders", 200, 0.5))
     answer_with_an_internal_error(evidence)
 
@@ -67,9 +67,9 @@ def test_clean_report_says_so_and_can_be_read_by_a_program() -> None:
     evidence = clean()
 
     report = Report(1.5, 7, 12.3, "a file system of its own", evidence, judge(evidence))
-    told = json.loads(json.dumps(report.as_json()))
+    written = json.loads(json.dumps(report.as_json()))
 
     assert str(report).splitlines()[-1] == "All holds."
-    assert told["is_clean"] is True
-    assert told["counts"]["commands confirmed"] == 5
-    assert told["statuses"] == {"GET orders": {"200": 1, "503": 1}}
+    assert written["is_clean"] is True
+    assert written["counts"]["commands confirmed"] == 5
+    assert written["statuses"] == {"GET orders": {"200": 1, "503": 1}}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin import FieldListFilter, ShowFacets, SimpleListFilter
 from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model, QuerySet
@@ -19,14 +20,32 @@ from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin as UnfoldAdmin
 
+from core.admin.filters import Choice
 from core.database.counting import COUNT_UP_TO
 from core.database.snapshots import one_snapshot
-from core.display import EMPTY
+from core.display import EMPTY, Text
 from core.values.name_keys import has_words
 
 M = TypeVar("M", bound=Model)
+Context = dict[str, Any]
+"""What a template is given."""
+
+if TYPE_CHECKING:
+    # Unfold declares no types, and a mixin none of what it is mixed into: to the checker they are Django's.
+    class ModelAdmin(admin.ModelAdmin[M]): ...
+
+    class AdminMixin(admin.ModelAdmin[M]): ...
+
+    UnfoldChangeList = ChangeList
+else:
+    from unfold.views import ChangeList as UnfoldChangeList
+
+    class ModelAdmin(UnfoldAdmin, Generic[M]): ...
+
+    class AdminMixin(Generic[M]): ...
+
 
 PATIENCE_S = 8
 _CANCELLED = "57014"
@@ -56,54 +75,52 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptabl
         return gettext("more than %(number)s") % {"number": number} if self.counted > COUNT_UP_TO else number
 
 
-class Worded:
+class Worded(AdminMixin[M]):
     """Puts the name of what is added or deleted in the case that a sentence needs: Russian has cases."""
 
     empty_value_display = EMPTY
-    accusative: Any = ""
+    accusative: Text = ""
     """The name of one row after a verb; lists where nothing is added or deleted need none."""
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         """Title a list as the menu does: Django's "Select shift to view" fits no Russian case."""
-        own = {"title": capfirst(self.opts.verbose_name_plural)}  # type: ignore[attr-defined]  # the admin's
-        return super().changelist_view(request, own | (extra_context or {}))  # type: ignore[misc]  # the admin's
+        own = {"title": capfirst(str(self.opts.verbose_name_plural))}
+        return super().changelist_view(request, own | (extra_context or {}))
 
     def changeform_view(
         self,
         request: HttpRequest,
         object_id: str | None = None,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
+        extra_context: Context | None = None,
+    ) -> HttpResponse:
         name = {"name": self.accusative}
         own = {"delete_words": pgettext("accusative", "Delete %(name)s") % name}
         if object_id is None:
             own["title"] = pgettext("accusative", "Add %(name)s") % name
-        return super().changeform_view(request, object_id, form_url, own | (extra_context or {}))  # type: ignore[misc]  # the admin's
+        return super().changeform_view(request, object_id, form_url, own | (extra_context or {}))
 
     def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> Any:
+        self, request: HttpRequest, object_id: str, extra_context: Context | None = None
+    ) -> HttpResponse:
         own = {"object_name": self.accusative}
-        return super().delete_view(request, object_id, own | (extra_context or {}))  # type: ignore[misc]  # the admin's
+        return super().delete_view(request, object_id, own | (extra_context or {}))
 
 
-class ListedLookups:
+class ListedLookups(AdminMixin[M]):
     """Takes from the address of a list only what its filters offer.
 
     Django's own takes any lookup of the model's fields, and ``?phone__startswith=`` finds a masked phone
     digit by digit.
     """
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        listed: Any = self.get_list_filter(request)  # type: ignore[attr-defined]  # the admin's
-        return any(lookup in self._parameters(one, request) for one in listed)
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:  # type: ignore[override]  # Django always gives the request
+        return any(lookup in self._parameters(one, request) for one in self.get_list_filter(request))
 
-    def _parameters(self, listed: Any, request: HttpRequest) -> Collection[str | None]:
+    def _parameters(self, listed: Any, request: HttpRequest) -> Collection[str | None]:  # noqa: ANN401  # a field, a filter, or one of Unfold's, which has no type
         if isinstance(listed, str):
-            model: type[Model] = self.model  # type: ignore[attr-defined]  # the admin's
-            field: Any = get_fields_from_path(model, listed)[-1]
-            spec = FieldListFilter.create(field, request, {}, model, self, field_path=listed)  # type: ignore[arg-type]
+            field: Any = get_fields_from_path(self.model, listed)[-1]
+            spec = FieldListFilter.create(field, request, {}, self.model, self, field_path=listed)
             return spec.expected_parameters()
         if issubclass(listed, SimpleListFilter):
             return (listed.parameter_name,)
@@ -111,61 +128,124 @@ class ListedLookups:
         return parameters
 
 
-class HubAdmin(ListedLookups, Worded, ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
+class HubChangeList(UnfoldChangeList):
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
+    ) -> QuerySet[Model]:
+        hub_admin = cast("HubAdmin[Model]", self.model_admin)
+        return hub_admin.list_rows(super().get_queryset(request, exclude_parameters))
+
+
+class HubAdmin(ListedLookups[M], Worded[M], ModelAdmin[M]):
+    """Lists that count no further than they show; pages get what they show by ``page_context``."""
+
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER  # each would count the whole table
     list_per_page = 50
     list_filter_submit = True
     list_horizontal_scrollbar_top = True  # below the list it is under the fold
-    empty_words: Any = ""
+    empty_words: Text = ""
     """What to do for the first row to appear."""
+    quick_choices: Sequence[Choice] = ()
+    """What ``chips.html`` offers above the list: values of the filter ``quick_parameter``."""
+    quick_parameter = "state"
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def list_context(self, request: HttpRequest) -> Context:
+        """Return what the page of the list shows beside its rows."""
+        return {}
+
+    def page_context(self, request: HttpRequest, row: M) -> Context:
+        """Return what the page of a row shows beside its fields; with a ``title`` it has no subtitle."""
+        return {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
+        chosen = request.GET.get(self.quick_parameter, "")
+        chips = [(value, text, chosen == value) for value, text in self.quick_choices]
+        own = {"chips": chips} | self.list_context(request)
+        return super().changelist_view(request, own | (extra_context or {}))
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: Context,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: M | None = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            own = self.page_context(request, obj)
+            context |= ({"subtitle": None} if "title" in own else {}) | own
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
         # The header would show the bounded count as if it were all; the count stands below the list.
         changelist.full_result_count = changelist.result_count
         return changelist
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+    def ask_first(self, request: HttpRequest, **shown: object) -> TemplateResponse:
+        """Ask before something is done: ``title``, ``words_template``, ``verb``, and ``back`` to where."""
+        context = self.admin_site.each_context(request) | {"opts": self.opts} | shown
+        return TemplateResponse(request, "admin/confirm.html", context)
+
+    def list_rows(self, rows: QuerySet[M]) -> QuerySet[M]:
+        """Add to the rows of the list what it alone shows, and leave out what it does not."""
+        return rows
+
+    def search_rows(self, request: HttpRequest, rows: QuerySet[M], text: str) -> QuerySet[M]:
         """Find rows by parts of names and ids: the key of a name (``name_keys``), an id as it is."""
-        if not search_term.strip():
-            return queryset, False
-        return queryset.filter(has_words(search_term, *self.search_fields)), False
+        return rows.filter(has_words(text, *self.search_fields))
+
+    def get_changelist(self, request: HttpRequest, **_options: object) -> type[ChangeList]:
+        return HubChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
+    ) -> tuple[QuerySet[M], bool]:
+        text = search_term.strip()
+        rows = self.search_rows(request, queryset, text) if text else queryset
+        return rows, False
 
     @admin.display(description=_("name"), ordering="name_key")
-    def sorted_name(self, row: Any) -> str:
+    def sorted_name(self, row: M) -> str:
         """Show the name; a click on the title of the column sorts alphabetically (``name_key``)."""
-        return str(row.name)
+        return str(row.name)  # type: ignore[attr-defined]  # lists that show it are of rows with a name
 
 
-class MirrorAdmin(HubAdmin):
+class MirrorAdmin(HubAdmin[M]):
     """Rows that iiko writes; read-only.
+
+    The page of a row is Unfold's, with its ``fieldsets``; one that shows more has no ``fields`` and extends
+    ``admin/record.html``.
 
     No index answers every combination of filters. A list that takes longer than ``PATIENCE_S`` is
     stopped and says so, instead of keeping the database busy for somebody who has left.
     """
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Context | None = None,
+    ) -> HttpResponse:
         """Show one row with all that belongs to it as of one moment."""
         is_read = request.method in ("GET", "HEAD")
         with one_snapshot() if is_read else nullcontext():
-            response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+            response = super().changeform_view(request, object_id, form_url, extra_context)
             if is_read and isinstance(response, TemplateResponse):
                 response.render()  # its template may ask for more
         return response
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         if request.method != "GET":
-            return self._list(request, extra_context)
+            return super().changelist_view(request, extra_context)
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{PATIENCE_S}s"])
-                response = self._list(request, extra_context)
+                response = super().changelist_view(request, extra_context)
                 # Here, because the rows are read while the page is made.
                 return response.render() if isinstance(response, TemplateResponse) else response
         except OperationalError as error:
@@ -177,15 +257,11 @@ class MirrorAdmin(HubAdmin):
             messages.warning(request, text)
             return HttpResponseRedirect(request.path)
 
-    def _list(self, request: HttpRequest, extra_context: dict[str, Any] | None) -> HttpResponse:
-        response: HttpResponse = super().changelist_view(request, extra_context)
-        return response
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False

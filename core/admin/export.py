@@ -10,27 +10,27 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
+from core.admin.base import AdminMixin, M
 from core.csv_export import in_chunks, sheet_response
+from core.display import Text
 
-ExportColumn = tuple[Any, Callable[[Any], Any]]
+ExportColumn = tuple[Text, Callable[[Any], object]]
 """Its title, and the value of a row in it."""
 
 
-class Exporting:
+class Exporting(AdminMixin[M]):
     """Adds an export to an admin; ``above_list.html`` links to ``export_url``. It changes nothing: GET."""
 
     export_name: str
     export_columns: Sequence[ExportColumn]
 
     def get_urls(self) -> list[URLPattern]:
-        mine: Any = self
-        own = [path("export/", mine.admin_site.admin_view(self.export_view), name=f"{self._name}_export")]
-        return [*own, *super().get_urls()]  # type: ignore[misc]  # the admin's
+        view = self.admin_site.admin_view(self.export_view)
+        return [path("export/", view, name=f"{self._name}_export"), *super().get_urls()]
 
     @property
     def _name(self) -> str:
-        opts: Any = self.opts  # type: ignore[attr-defined]  # the admin's
-        return f"{opts.app_label}_{opts.model_name}"
+        return f"{self.opts.app_label}_{self.opts.model_name}"
 
     def export_url(self, request: HttpRequest) -> str:
         query = request.GET.copy()
@@ -39,11 +39,10 @@ class Exporting:
         return reverse(f"admin:{self._name}_export") + tail
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        mine: Any = self
-        if not mine.has_view_permission(request):
+        if not self.has_view_permission(request):
             raise PermissionDenied
         try:
-            rows = mine.get_changelist_instance(request).queryset
+            rows = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
             return HttpResponseRedirect(reverse(f"admin:{self._name}_changelist"))
         header = [str(title) for title, _value in self.export_columns]

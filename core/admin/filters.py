@@ -17,17 +17,28 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from core.display import Text
+
+Rows = QuerySet[Any]
+"""Rows of the list that a filter narrows, of whatever model."""
+
 _STATE = gettext_lazy("state")
 
-Choice = tuple[str, Any]
+Choice = tuple[str, Text]
 """A value that an address names, and its text."""
 
-States = Mapping[str, tuple[Any, Callable[[Any], QuerySet[Any]]]]
+States = Mapping[str, tuple[Text, Callable[[Any], Rows]]]
 """Sets of rows by the name that an address gives them, each with its text and how it is chosen.
 
 The one named "" is shown without a choice, and for a name that stands for nothing. Without it all rows are
 shown in the first case, and none in the second.
 """
+
+
+def state_choices(states: States, *names: str) -> list[Choice]:
+    """Return the ``names`` of ``states``, or all of them, as choices; first that of all rows."""
+    offered = [(name, states[name][0]) for name in names or states]
+    return offered if "" in states else [("", gettext_lazy("All")), *offered]
 
 
 class PlainDropdownForm(forms.Form):
@@ -62,7 +73,7 @@ class HubDropdownFilter(DropdownFilter):  # type: ignore[misc]  # Unfold is unty
     def has_output(self) -> bool:
         return True
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         chosen = self.value()
         if not chosen:
             return queryset
@@ -71,7 +82,7 @@ class HubDropdownFilter(DropdownFilter):  # type: ignore[misc]  # Unfold is unty
 
 
 def choices_filter(
-    label: Any,
+    label: Text,
     parameter: str,
     choices: Sequence[Choice] | Callable[[], Iterable[Choice]],
     *,
@@ -96,7 +107,7 @@ def choices_filter(
 
 def states_filter(
     states: States,
-    label: Any = _STATE,
+    label: Text = _STATE,
     parameter: str = "state",
     *,
     values: Sequence[Choice] = (),
@@ -112,7 +123,7 @@ def states_filter(
         def offered(self, request: HttpRequest) -> list[Choice]:
             return [*((name, text) for name, (text, _rows) in states.items() if name), *values]
 
-        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
             chosen = self.value() or ""
             state = states.get(chosen) or states.get("")
             if state:

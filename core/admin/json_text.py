@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -19,7 +18,7 @@ def pretty_json(text: str) -> SafeString:
     return mark_safe("".join(_json(value, "\n")))  # noqa: S308  # every piece is escaped where it is made
 
 
-def _json(value: Any, line: str) -> Iterator[str]:
+def _json(value: object, line: str) -> Iterator[str]:
     if isinstance(value, dict) and value:
         members = [(_quoted("k", key) + ": ", inner) for key, inner in value.items()]
         yield from _group("{", "}", members, line)
@@ -35,7 +34,7 @@ def _json(value: Any, line: str) -> Iterator[str]:
         yield f'<span class="n">{escape(value)}</span>'
 
 
-def _group(opening: str, closing: str, members: list[tuple[str, Any]], line: str) -> Iterator[str]:
+def _group(opening: str, closing: str, members: list[tuple[str, object]], line: str) -> Iterator[str]:
     yield opening
     for number, (name, inner) in enumerate(members):
         yield ("," if number else "") + line + _INDENT + name

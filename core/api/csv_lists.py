@@ -34,7 +34,7 @@ class CsvRenderer(BaseRenderer):
     media_type = "text/csv"
     format = "csv"
 
-    def render(self, data: Any, *_: Any, **__: Any) -> bytes:
+    def render(self, data: object, *_: object, **__: object) -> bytes:
         return json.dumps(data).encode()
 
 
@@ -44,7 +44,7 @@ class CsvListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[M]):
     renderer_classes = (JSONRenderer, CsvRenderer)
     file_name: str
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    def list(self, request: Request, *args: object, **kwargs: object) -> Any:  # noqa: ANN401  # a response of DRF, or a stream of Django's
         if request.accepted_renderer.format != CsvRenderer.format:
             return super().list(request, *args, **kwargs)
         serializer: Any = self.get_serializer()
@@ -53,10 +53,10 @@ class CsvListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[M]):
         shown = (serializer.to_representation(row) for row in rows)
         return csv_response(self.file_name, names, ([row[name] for name in names] for row in shown))
 
-    def all_rows(self, rows: QuerySet[M]) -> Iterable[Any]:
+    def all_rows(self, rows: QuerySet[M]) -> Iterable[object]:
         return in_chunks(rows)
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(self, request: Request, response: Any, *args: object, **kwargs: object) -> Response:  # noqa: ANN401  # the same
         if isinstance(response, Response) and response.exception:
             request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
         return super().finalize_response(request, response, *args, **kwargs)

@@ -22,7 +22,7 @@ class IikoIdField(serializers.CharField):
     def __init__(self, **options: Any) -> None:
         super().__init__(**({"max_length": LONGEST_ID} | options))
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: str) -> str:
         text: str = super().to_internal_value(data)
         if is_no_id(text):
             self.fail("no_id")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError as BadValue
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django_filters import BooleanFilter, CharFilter, IsoDateTimeFilter, MultipleChoiceFilter
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     # DRF loads this module while it is loading its views.
     from rest_framework.views import APIView
 
+M = TypeVar("M", bound=Model)
+
 PAGING = frozenset({"skip", "limit", "format"})
 
 
@@ -35,7 +37,7 @@ class StrictBooleanField(forms.NullBooleanField):
 
     widget = forms.TextInput
 
-    def to_python(self, value: Any) -> bool | None:  # type: ignore[override]  # three-valued, as its base is
+    def to_python(self, value: object) -> bool | None:  # type: ignore[override]  # three-valued, as its base is
         word = str(value or "").strip().lower()
         if word in {"true", "1"}:
             return True
@@ -51,7 +53,7 @@ class StrictBooleanFilter(BooleanFilter):
 
 
 class _MomentFormField(IsoDateTimeField):
-    def to_python(self, value: Any) -> datetime | None:
+    def to_python(self, value: str | datetime | date | None) -> datetime | None:
         moment: datetime | None = super().to_python(value)
         try:
             return checked_moment(moment) if moment else None
@@ -68,12 +70,12 @@ class MomentFilter(IsoDateTimeFilter):
 class _ChoicesField(forms.MultipleChoiceField):
     """Values of a list; an empty one asks for nothing, as in a filter of one value."""
 
-    def to_python(self, value: Any) -> list[str]:
+    def to_python(self, value: object) -> list[str]:
         return [text.strip() for text in super().to_python(value) if text.strip()]
 
 
 class _WordsField(_ChoicesField):
-    def to_python(self, value: Any) -> list[str]:
+    def to_python(self, value: object) -> list[str]:
         known = normaliser(choice for choice, _label in self.widget.choices)
         return [known(text) or text for text in super().to_python(value)]
 
@@ -81,15 +83,15 @@ class _WordsField(_ChoicesField):
 class _TextsField(_ChoicesField):
     """Values of any text that PostgreSQL can hold."""
 
-    def to_python(self, value: Any) -> list[str]:
+    def to_python(self, value: object) -> list[str]:
         return [forms.CharField().clean(text) for text in super().to_python(value)]
 
-    def valid_value(self, value: Any) -> bool:
+    def valid_value(self, value: object) -> bool:
         return True
 
 
 class _IdsField(_TextsField):
-    def to_python(self, value: Any) -> list[str]:
+    def to_python(self, value: object) -> list[str]:
         ids = super().to_python(value)
         if any(is_no_id(text) for text in ids):
             raise BadValue(NO_ID_GIVEN, code="no_id")
@@ -101,7 +103,7 @@ class ChoicesFilter(MultipleChoiceFilter):
 
     field_class = _ChoicesField
 
-    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+    def filter(self, qs: QuerySet[M], value: Sequence[str]) -> QuerySet[M]:
         return qs.filter(**{f"{self.field_name}__in": value}) if value else qs
 
 
@@ -116,7 +118,7 @@ class TextsFilter(CharFilter, ChoicesFilter):
 
     field_class = _TextsField  # type: ignore[assignment]  # several texts where the base has one
 
-    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+    def filter(self, qs: QuerySet[M], value: Sequence[str]) -> QuerySet[M]:
         return ChoicesFilter.filter(self, qs, value)
 
 
@@ -125,7 +127,7 @@ class IikoIdFilter(TextsFilter):
 
     field_class = _IdsField
 
-    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+    def filter(self, qs: QuerySet[M], value: Sequence[str]) -> QuerySet[M]:
         return super().filter(qs, [searchable_id(text) for text in value])
 
 
@@ -142,15 +144,15 @@ def refuse_repeats(query: QueryDict, several: Collection[str] = ()) -> None:
 class ExternalIdFilter(CharFilter):
     """A number of the shop's own: exactly as given, with its case and dashes."""
 
-    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().filter(qs, external_id(value) if value else value)
+    def filter(self, qs: QuerySet[M], value: str | None) -> QuerySet[M]:
+        found: QuerySet[M] = super().filter(qs, external_id(value) if value else value)
         return found
 
 
 class StrictFilterBackend(DjangoFilterBackend):
     def filter_queryset(  # type: ignore[override]  # DRF hands its own Request
-        self, request: Request, queryset: QuerySet[Any], view: APIView
-    ) -> QuerySet[Any]:
+        self, request: Request, queryset: QuerySet[M], view: APIView
+    ) -> QuerySet[M]:
         filters = self.get_filterset_class(view, queryset)
         offered = filters.base_filters if filters else {}
         known = set(offered)
@@ -161,5 +163,5 @@ class StrictFilterBackend(DjangoFilterBackend):
             request.query_params,
             [name for name, one in offered.items() if isinstance(one, MultipleChoiceFilter)],
         )
-        filtered: QuerySet[Any] = super().filter_queryset(request, queryset, view)
+        filtered: QuerySet[M] = super().filter_queryset(request, queryset, view)
         return filtered

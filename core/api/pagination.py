@@ -20,12 +20,9 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
 
+Schema = dict[str, Any]
+
 LONGEST_PAGE = 200
-
-
-def _count(queryset: QuerySet[M, R]) -> int | None:
-    counted = queryset.order_by()[: COUNT_UP_TO + 1].count()
-    return counted if counted <= COUNT_UP_TO else None
 
 
 class SkipLimitPagination(LimitOffsetPagination):
@@ -49,7 +46,8 @@ class SkipLimitPagination(LimitOffsetPagination):
         # The parent links to a next page by its count; ours may be unknown while there is one.
         self.count = skip + limit + 1 if has_more else skip + len(rows)
         is_whole = not has_more and (bool(rows) or skip == 0)
-        self.shown_count = skip + len(rows) if is_whole else _count(queryset)
+        counted = skip + len(rows) if is_whole else queryset.order_by()[: COUNT_UP_TO + 1].count()
+        self.shown_count = counted if is_whole or counted <= COUNT_UP_TO else None
         return rows[:limit]
 
     def _number(self, request: Request, name: str, *, default: int, lowest: int) -> int:
@@ -61,7 +59,7 @@ class SkipLimitPagination(LimitOffsetPagination):
             raise ValidationError({name: words % {"lowest": lowest, "text": text[:40]}})
         return int(text)
 
-    def get_paginated_response(self, data: Any) -> Response:
+    def get_paginated_response(self, data: object) -> Response:
         return Response(
             {
                 "count": self.shown_count,
@@ -71,15 +69,15 @@ class SkipLimitPagination(LimitOffsetPagination):
             }
         )
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        shape: dict[str, Any] = super().get_paginated_response_schema(schema)
+    def get_paginated_response_schema(self, schema: Schema) -> Schema:
+        shape: Schema = super().get_paginated_response_schema(schema)
         shape["properties"]["count"] |= {
             "nullable": True,
             "description": "Exact up to 10 000; null when there are more.",
         }
         return shape
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: APIView) -> list[Schema]:
         integer = {"type": "integer"}
         return [
             {

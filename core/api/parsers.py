@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -30,10 +30,10 @@ class ExactJSONParser(JSONParser):
 
     def parse(
         self,
-        stream: IO[Any],
+        stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
+    ) -> Any:  # noqa: ANN401  # any JSON
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
         # JSON is UTF-8 (RFC 8259). Not all of Python's codecs are of texts: zlib makes 200 MB of 200 bytes.
         if codecs.lookup(encoding).name != "utf-8":
@@ -44,28 +44,25 @@ class ExactJSONParser(JSONParser):
             _refuse_lone_surrogates(text, value)
         # Decimal raises for exponents beyond its own.
         except (ValueError, RecursionError, ArithmeticError) as error:
-            raise ParseError(_("The body is not JSON: %s") % _reason(error)) from error
+            reason = str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            raise ParseError(_("The body is not JSON: %s") % reason) from error
         return value
 
 
-def _read(stream: IO[Any]) -> bytes:
+def _read(stream: IO[bytes]) -> bytes:
     limit = settings.API_MAX_BODY_BYTES
-    body: bytes = stream.read(limit + 1)
+    body = stream.read(limit + 1)
     if len(body) > limit:
         words = _("The body is larger than %(limit)d bytes. Send less at once.")
         raise BodyTooLarge(words % {"limit": limit})
     return body
 
 
-def _refuse(name: str) -> Any:
+def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _refuse_lone_surrogates(text: str, value: Any) -> None:
+def _refuse_lone_surrogates(text: str, value: object) -> None:
     r"""``"\ud83d"`` alone is no character: it can be neither stored nor returned."""
     if _MAY_BE_SURROGATE.search(text):
         json.dumps(value, ensure_ascii=False, default=str).encode()
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__

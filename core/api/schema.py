@@ -6,19 +6,20 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction
 from drf_standardized_errors.openapi import AutoSchema as StandardErrorsSchema
 from rest_framework import serializers
 
 from core.api.strict import StrictSerializer
 
 
-class RefusalSerializer(serializers.Serializer[Any]):
+class RefusalSerializer(serializers.Serializer[object]):
     code = serializers.CharField(help_text="Stable, for programs.")
     detail = serializers.CharField(help_text="The reason, and what to do instead.")
     attr = serializers.CharField(allow_null=True, help_text="The field or parameter that is meant.")
 
 
-class RefusalsSerializer(serializers.Serializer[Any]):
+class RefusalsSerializer(serializers.Serializer[object]):
     type = serializers.ChoiceField(["client_error", "validation_error", "server_error"])
     errors = RefusalSerializer(many=True)  # type: ignore[assignment]  # as drf-standardized-errors names it
 
@@ -26,7 +27,7 @@ class RefusalsSerializer(serializers.Serializer[Any]):
 class HubSchema(StandardErrorsSchema):
     """Adds what every operation of its kind may answer; an operation names only what is its own."""
 
-    def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
+    def _should_add_error_response(self, responses: dict[str, object], status_code: str) -> bool:
         if status_code in ("413", "415") and not self._takes_a_body():
             return False
         if status_code == "422" and not self._takes_a_strict_body():
@@ -42,7 +43,7 @@ class HubSchema(StandardErrorsSchema):
             isinstance(body, type) and issubclass(body, StrictSerializer)
         )
 
-    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+    def _map_serializer_field(self, field: Any, direction: Direction, bypass_extensions: bool = False) -> Any:  # noqa: ANN401  # the library declares no types
         if isinstance(field, serializers.ChoiceField) and field.read_only and _is_blank_in_its_model(field):
             field.allow_blank = True
         return super()._map_serializer_field(  # type: ignore[no-untyped-call]  # the library declares no types
@@ -50,7 +51,7 @@ class HubSchema(StandardErrorsSchema):
         )
 
 
-def _is_blank_in_its_model(field: Any) -> bool:
+def _is_blank_in_its_model(field: serializers.ChoiceField) -> bool:
     """Tell whether the column may be empty: the serializer of a read-only field does not know."""
     model = getattr(getattr(field.parent, "Meta", None), "model", None)
     columns = {one.name: one for one in model._meta.get_fields()} if model else {}
@@ -74,13 +75,13 @@ class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     target_class = "core.api.strict.StrictSerializer"
     match_subclasses = True
 
-    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         described = auto_schema._map_serializer(  # type: ignore[no-untyped-call]  # noqa: SLF001  # as its guide shows
             self.target, direction, bypass_extensions=True
         )
         return {**described, "additionalProperties": False}
 
 
-def without_slash(endpoints: list[tuple[Any, ...]], **_: Any) -> list[tuple[Any, ...]]:
+def without_slash(endpoints: list[tuple[Any, ...]], **_: object) -> list[tuple[Any, ...]]:
     """Describe the addresses without the slash at their end, which may be left out."""
     return [(path.rstrip("/"), *rest) for path, *rest in endpoints]

@@ -19,7 +19,7 @@ class UnknownField(HubError):
 class StrictSerializer(serializers.Serializer[Any]):
     """The body of an action, checked with the objects in its lists before anything else is."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:  # noqa: ANN401  # as its base: what the fields make
         if self.root is self and (unknown := list(_unknown(self, data))):
             names = ", ".join(path for path, _known in unknown)
             words = _("No such field: %(unknown)s. Nothing was done. There are: %(known)s.")
@@ -27,7 +27,9 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-def _unknown(serializer: serializers.Serializer[Any], data: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def _unknown(
+    serializer: serializers.Serializer[Any], data: object, path: str = ""
+) -> Iterator[tuple[str, str]]:
     """Name the fields that an object must not have, each with those it may."""
     if not isinstance(data, Mapping):
         return

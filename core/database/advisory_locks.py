@@ -4,8 +4,6 @@ A lock ends with the transaction that holds it, also where its process dies. Tha
 too, where locks of a session do not.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum, unique
 
 from django.db import connection

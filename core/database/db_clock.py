@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -91,7 +92,7 @@ class Reading:
     clock: float
 
     @classmethod
-    def take(cls, cursor: Any) -> Reading:
+    def take(cls, cursor: CursorWrapper) -> Reading:
         """Ask the database. The moments are those of the answer, so that nothing counted from it is ahead."""
         at = _ask(cursor)
         return cls(at, time.monotonic(), _machine_s())
@@ -211,7 +212,7 @@ class SkewReport:
         # What an earlier process left behind goes with the first good reading.
         self._may_have_row = True
 
-    def report(self, skew: float, own: Any) -> None:
+    def report(self, skew: float, own: BaseDatabaseWrapper) -> None:
         if is_skewed(skew):
             self._warn(skew)
         elif self._warn_at is not None:
@@ -225,7 +226,7 @@ class SkewReport:
             self._warn_at = time.monotonic() + WARN_EVERY_S
             logger.warning("clock.skewed", skew_s=round(skew, 1), host=host(), next_step=NEXT_STEP)
 
-    def _note(self, skew: float, own: Any) -> None:
+    def _note(self, skew: float, own: BaseDatabaseWrapper) -> None:
         try:
             with own.cursor() as cursor:
                 if is_skewed(skew):
@@ -245,14 +246,14 @@ def _machine_s() -> float:
     return time.time()  # noqa: TID251  # the one place that may
 
 
-def _ask(cursor: Any) -> datetime:
+def _ask(cursor: CursorWrapper) -> datetime:
     cursor.execute("SELECT clock_timestamp()")
     moment: datetime = cursor.fetchone()[0]
     return moment
 
 
 @contextmanager
-def _own_connection() -> Iterator[Any]:
+def _own_connection() -> Iterator[BaseDatabaseWrapper]:
     own = connections.create_connection("default")
     try:
         yield own

@@ -5,12 +5,10 @@ may not. What bounds a server that does not answer stands in the settings (TCP) 
 in ``webhooks.receiving.database_watch``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 
@@ -37,7 +35,7 @@ def limit_connections(limits: Limits) -> None:
     """Set these limits on the connections of this process, the open one and all later ones."""
     values = [f"{seconds}s" for seconds in (limits.statement_s, limits.lock_s, limits.idle_in_transaction_s)]
 
-    def apply(connection: Any, **_: Any) -> None:
+    def apply(connection: BaseDatabaseWrapper, **_: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute(_SET, values)
 

@@ -1,7 +1,5 @@
 """Reading a page as of one moment: several queries would otherwise see what was committed between them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -4,18 +4,15 @@
 than everything else together. ``json_populate_recordset`` takes types from the table itself.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection, models
 from psycopg import sql
 
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
 
 
 def _plain(value: object) -> object:

@@ -1,7 +1,5 @@
 """Maintenance of the job queue: what a dead worker left, and what is old."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import structlog

@@ -4,8 +4,6 @@ Tasks stand in ``tasks.py`` of each app, take primary keys only and call one use
 twice: another worker starts again what a dying one left half done.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +13,7 @@ from procrastinate import exceptions
 from procrastinate.contrib.django import app
 from procrastinate.periodic import PeriodicRegistry
 from procrastinate.tasks import Task
+from procrastinate.types import JSONValue
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -60,7 +59,7 @@ def tasks_at_start() -> tuple[ScheduledTask, ...]:
     return tuple(_at_start)
 
 
-def enqueue(task: ScheduledTask, **arguments: Any) -> bool:
+def enqueue(task: ScheduledTask, **arguments: JSONValue) -> bool:
     """Queue a task; inside a transaction it is queued by the commit. Return False where one waits already."""
     try:
         task.defer(**arguments)

@@ -7,8 +7,6 @@ before the oldest such lock are complete; later ones are not. Advisory locks, be
 them, they work behind pgbouncer, and they end with the transaction however it ends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 

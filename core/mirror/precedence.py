@@ -21,8 +21,6 @@ Once the Cloud has set a field SOI no longer changes it: a message without a rev
 is newer.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -138,14 +136,14 @@ class PrecedenceRow(Generic[R]):
         self.is_changed = not row.field_precedence
         self.is_touched = self.is_changed
 
-    def take(self, fields: Mapping[str, Any], precedence: str) -> bool:
+    def take(self, fields: Mapping[str, object], precedence: str) -> bool:
         """Set the fields in which a message of this precedence wins; return whether it wins in any."""
         won = [name for name in fields if precedence >= self.precedences.of(name)]
         for name in won:
             self.set(name, fields[name], precedence)
         return bool(won) or not fields
 
-    def set(self, name: str, value: Any, precedence: str) -> None:
+    def set(self, name: str, value: object, precedence: str) -> None:
         if getattr(self.row, name) != value:
             setattr(self.row, name, value)
             self.is_changed = self.is_touched = True

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import template
+from django.template import Context
 
 from core.admin import list_links
 
@@ -12,10 +11,10 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def keep_filters(context: dict[str, Any], url: str, name: str = list_links.FILTERS) -> str:
+def keep_filters(context: Context, url: str, name: str = list_links.FILTERS) -> str:
     return list_links.keep_filters(context["request"], url, name=name)
 
 
 @register.simple_tag(takes_context=True)
-def list_url(context: dict[str, Any], url: str) -> str:
+def list_url(context: Context, url: str) -> str:
     return list_links.list_url(context["request"], url)

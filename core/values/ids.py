@@ -1,7 +1,5 @@
 """iiko's ids as people and programs type them."""
 
-from __future__ import annotations
-
 from uuid import UUID
 
 from iiko_client.json_reader import sanitize

@@ -1,9 +1,6 @@
 """Moments as people and programs write them, checked."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.core.management import CommandError
 from django.utils import timezone
@@ -13,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 _YEARS = range(1900, 2200)
 _FURTHEST = timedelta(hours=14)
 
-NO_MOMENT: Any = _("No such moment: write a year from 1900 to 2199, and an offset of at most 14 hours.")
+NO_MOMENT = _("No such moment: write a year from 1900 to 2199, and an offset of at most 14 hours.")
 
 
 def checked_moment(moment: datetime) -> datetime:

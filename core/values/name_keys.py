@@ -5,8 +5,6 @@ any server: the collation and the character type of the database have no part in
 with Е, digits and Latin letters stand before Russian ones, and names of one key follow their exact text.
 """
 
-from __future__ import annotations
-
 import unicodedata
 
 from django.db import models

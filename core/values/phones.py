@@ -4,8 +4,6 @@ A phone is ``+`` and digits. Its extension (``доб. 12``, ``ext. 12``, ``x12``
 is not a part of it: a search finds a phone with any extension, and without one.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from urllib.parse import unquote

@@ -191,7 +191,7 @@ def test_sandbox_takes_the_next_free_port() -> None:
         assert demo.next_free(port) > port
 
 
-def test_second_run_in_one_checkout_is_told_of_the_first(tmp_path: Path) -> None:
+def test_second_run_in_one_checkout_names_the_first(tmp_path: Path) -> None:
     demo.claim_checkout(tmp_path / "demo.lock", "http://127.0.0.1:8000/admin/")
 
     with pytest.raises(CommandError, match=f"127.0.0.1:8000/admin/ \\(process {os.getpid()}\\)"):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.db.models import QuerySet, Value
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet, Value
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-from unfold.views import ChangeList
 
-from core.admin.base import MirrorAdmin
-from core.admin.filters import States, choices_filter, states_filter
+from core.admin.base import Context, MirrorAdmin
+from core.admin.filters import States, choices_filter, state_choices, states_filter
 from core.database import db_clock
-from core.display import EMPTY, clock, stacked, truncated
+from core.display import EMPTY, stacked, truncated
 from hall.admin.display import (
     badges,
     cancel_text,
@@ -25,13 +24,15 @@ from hall.admin.display import (
     phone_text,
     tables_text,
 )
-from hall.admin.filters import RESERVE_STATES, TABLE_STATES
 from hall.admin.row_page import hall_page
-from hall.models import HallRow, Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
+from hall.models import H, HallRow, Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
 from hall.permissions import sees_people
 from orders.admin.display import money_text
 from organizations.admin.filters import moment_range_filter, restaurant_filter
-from organizations.admin.zones import naming_zones
+from organizations.admin.zones import InZones, moment_text, naming_zones
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 # What a list does not show.
 _HEAVY = (
@@ -40,59 +41,63 @@ _HEAVY = (
 )
 
 
-class HallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
-    def get_queryset(
-        self, request: HttpRequest, exclude_parameters: list[str] | None = None
-    ) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
-        return naming_zones(rows.defer(*_HEAVY))
+TABLE_STATES: States = {
+    "open": (_("open"), lambda rows: rows.filter(is_open=True)),
+    "unknown": (
+        _("with an unknown status"),
+        lambda rows: rows.filter(is_open=True, status=None, raw_status__isnull=False),
+    ),
+    "refused": (
+        _("not accepted by the POS"),
+        lambda rows: rows.filter(status=None, creation_status="Error"),
+    ),
+    "deleted": (
+        pgettext_lazy("reserves", "deleted in iiko"),
+        lambda rows: rows.filter(Q(is_deleted=True) | Q(status="Deleted")),
+    ),
+}
+RESERVE_STATES: States = {
+    **TABLE_STATES,
+    "cancelled": (
+        pgettext_lazy("reserves", "cancelled"),
+        lambda rows: rows.filter(cancel_reason__isnull=False),
+    ),
+}
 
 
-class HallAdmin(MirrorAdmin):
+class Listed(InZones):
+    """What a row of the list has besides."""
+
+    sees_people: bool
+
+
+class HallAdmin(MirrorAdmin[H]):
     list_before_template = "admin/orders/order/above_list.html"
     change_form_template = "admin/hall/change_form.html"
     change_list_template = "admin/orders/order/change_list.html"
-    search_fields = ("number",)  # shows the box; see get_search_results
+    search_fields = ("number",)  # shows the box; see search_rows
     search_help_text = _(
         "A number, an id or a phone, exactly; or, for those who see the guests, the last four digits of a "
         "phone"
     )
     fields = ()
-    states: ClassVar[States]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request)
+    def get_queryset(self, request: HttpRequest) -> QuerySet[H]:
         # The columns need to know who looks, and one admin serves many people at once.
-        rows = rows.annotate(sees_people=Value(sees_people(request.user)))
-        return rows.select_related("organization")
+        shown = Value(sees_people(request.user))
+        rows = super().get_queryset(request).select_related("organization")
+        seen: QuerySet[H] = rows.annotate(sees_people=shown)
+        return seen
 
-    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[HallChangeList]:
-        return HallChangeList
+    def list_rows(self, rows: QuerySet[H]) -> QuerySet[H]:
+        return naming_zones(rows.defer(*_HEAVY))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        if not search_term.strip():
-            return queryset, False
-        return searched(queryset, search_term, by_last_digits=sees_people(request.user)), False
+    def search_rows(self, request: HttpRequest, rows: QuerySet[H], text: str) -> QuerySet[H]:
+        return searched(rows, text, by_last_digits=sees_people(request.user))
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        chosen = request.GET.get("state", "")
-        chips = [("", _("All"), not chosen)]
-        chips += [(name, title, chosen == name) for name, (title, _choose) in self.states.items()]
-        response: HttpResponse = super().changelist_view(request, {"chips": chips} | (extra_context or {}))
-        return response
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        row = context["original"]
-        context |= hall_page(row, now=db_clock.now(), shown=sees_people(request.user))
-        context |= {"title": f"{self.opts.verbose_name} {row}", "subtitle": None}
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
+    def page_context(self, request: HttpRequest, row: H) -> Context:
+        page = hall_page(row, now=db_clock.now(), shown=sees_people(request.user))
+        return page | {"title": f"{self.opts.verbose_name} {row}"}
 
     # --- columns ---------------------------------------------------------------------------------------
     #
@@ -103,10 +108,14 @@ class HallAdmin(MirrorAdmin):
         return badges(row)
 
     @admin.display(description=_("guest"))
-    def guest(self, row: Any) -> SafeString:
+    def guest(self, row: WithAnnotations[Reserve, Listed]) -> SafeString:
         name = guest_name(row, shown=row.sees_people)
         phone = phone_text(row, shown=row.sees_people)
         return stacked(truncated(name or phone or EMPTY), phone if name else "")
+
+    @admin.display(description=_("tables"))
+    def tables(self, row: HallRow) -> SafeString:
+        return stacked(tables_text(row.table_ids), guests_text(row.guests_count))
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, row: HallRow) -> SafeString:
@@ -114,7 +123,7 @@ class HallAdmin(MirrorAdmin):
 
 
 @admin.register(TableOrder)
-class TableOrderAdmin(HallAdmin):
+class TableOrderAdmin(HallAdmin[TableOrder]):
     list_display = ("order", "state", "amount", "tables", "waiter", "opened", "restaurant")
     list_filter = (
         states_filter(TABLE_STATES),
@@ -124,7 +133,7 @@ class TableOrderAdmin(HallAdmin):
     )
     sortable_by = ("order", "opened")
     empty_words = _("Table orders appear once iiko sends its webhooks of them here.")
-    states = TABLE_STATES
+    quick_choices = state_choices(TABLE_STATES)
 
     @admin.display(description=_("number"), ordering="id")
     def order(self, order: TableOrder) -> SafeString:
@@ -134,22 +143,17 @@ class TableOrderAdmin(HallAdmin):
     def amount(self, order: TableOrder) -> SafeString:
         return money_text(order.amount_minor, order.organization.currency)
 
-    @admin.display(description=_("tables"))
-    def tables(self, order: TableOrder) -> SafeString:
-        return stacked(tables_text(order.table_ids), guests_text(order.guests_count))
-
     @admin.display(description=_("waiter"))
     def waiter(self, order: TableOrder) -> SafeString:
         return truncated(order.waiter_name or EMPTY)
 
     @admin.display(description=_("opened"), ordering="when_created")
-    def opened(self, order: Any) -> SafeString:
-        zone, is_shifted = order.organization.zone(), order.is_many_zones
-        return clock(order.when_created, zone, now=db_clock.now(), with_offset=is_shifted)
+    def opened(self, order: WithAnnotations[TableOrder, Listed]) -> SafeString:
+        return moment_text(order.when_created, order)
 
 
 @admin.register(Reserve)
-class ReserveAdmin(HallAdmin):
+class ReserveAdmin(HallAdmin[Reserve]):
     list_display = ("expected", "state", "guest", "tables", "about", "restaurant")
     list_filter = (
         states_filter(RESERVE_STATES),
@@ -159,17 +163,12 @@ class ReserveAdmin(HallAdmin):
     )
     sortable_by = ("expected",)
     empty_words = _("Reserves appear once iiko sends its webhooks of them here.")
-    states = RESERVE_STATES
+    quick_choices = state_choices(RESERVE_STATES)
 
     @admin.display(description=pgettext_lazy("reserve", "expected"), ordering="estimated_start_time")
-    def expected(self, reserve: Any) -> SafeString:
-        zone, is_shifted = reserve.organization.zone(), reserve.is_many_zones
-        moment = clock(reserve.estimated_start_time, zone, now=db_clock.now(), with_offset=is_shifted)
+    def expected(self, reserve: WithAnnotations[Reserve, Listed]) -> SafeString:
+        moment = moment_text(reserve.estimated_start_time, reserve)
         return stacked(moment, minutes_text(reserve.duration_minutes) if reserve.duration_minutes else "")
-
-    @admin.display(description=_("tables"))
-    def tables(self, reserve: Reserve) -> SafeString:
-        return stacked(tables_text(reserve.table_ids), guests_text(reserve.guests_count))
 
     @admin.display(description=_("about"))
     def about(self, reserve: Reserve) -> SafeString:

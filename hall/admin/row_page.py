@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from core.admin.base import Context
 from core.display import EMPTY, field_title
 from hall.admin.display import badges, cancel_text, guest_name, minutes_text, phone_text, said, split_text
-from hall.models import Reserve, TableOrder
+from hall.models import HallRow, Reserve, TableOrder
 from orders.admin.bill import Bill
 from orders.admin.display import blacklist_text, error_text
 from orders.models.order import CreationStatus
@@ -34,53 +34,55 @@ _IDS = (
 )
 
 
-def hall_page(row: TableOrder | Reserve, *, now: datetime, shown: bool) -> dict[str, Any]:
+def hall_page(row: HallRow, *, now: datetime, shown: bool) -> Context:
     """Collect what the template shows; ``shown``: whoever looks may see who the guests are."""
     page = _Page(row, now, shown=shown)
     return {
-        "badges": badges(row),
+        "live": "order",
+        "badge": badges(row),
         "headline": page.headline(),
         "notices": page.notices(),
         "guest": page.known(page.guest()),
-        "tables": page.tables(),
+        "tables": [(_("Table"), one) for one in row.table_ids],
         "has_bill": isinstance(row, TableOrder) or row.amount_minor is not None or bool(row.items),
         "times": page.times(),
-        "ids": page.known((field_title(type(row), name), getattr(row, name)) for name in page.names(_IDS)),
+        "ids": page.known(
+            (field_title(type(row), name), getattr(row, name)) for name in _IDS if hasattr(row, name)
+        ),
         "zone": row.organization.timezone,
         **page.bill(row),
     }
 
 
 class _Page(Bill):
-    def __init__(self, row: TableOrder | Reserve, now: datetime, *, shown: bool) -> None:
+    def __init__(self, row: HallRow, now: datetime, *, shown: bool) -> None:
         super().__init__(row.organization, now)
         self._row = row
         self._shown = shown
 
     def headline(self) -> list[Fact]:
-        own = self._of_reserve(self._row) if isinstance(self._row, Reserve) else self._of_table(self._row)
+        row, own = self._row, list[Fact]()
+        guests = (_("Guests"), EMPTY if row.guests_count is None else str(row.guests_count))
+        if isinstance(row, TableOrder):
+            own = [
+                (_("Amount"), self.money(row.amount_minor)),
+                (_("Waiter"), row.waiter_name or EMPTY),
+                guests,
+                (_("Opened"), self.clock(row.when_created)),
+            ]
+        elif isinstance(row, Reserve):
+            own = [
+                (pgettext("reserve", "Expected"), self.clock(row.estimated_start_time)),
+                (_("Duration"), minutes_text(row.duration_minutes)),
+                guests,
+                (_("Occasion"), row.occasion or EMPTY),
+            ]
         # Named like an order's: by the terminal group where one is known.
-        group = self._row.organization.terminal_group(self._row.terminal_group_id)
+        group = row.organization.terminal_group(row.terminal_group_id)
         return [
             *own,
-            (_("Restaurant"), group.name if group else self._row.organization.name),
-            (_("Changed"), self.clock(self._row.updated_at, seconds=True)),
-        ]
-
-    def _of_table(self, order: TableOrder) -> list[Fact]:
-        return [
-            (_("Amount"), self.money(order.amount_minor)),
-            (_("Waiter"), order.waiter_name or EMPTY),
-            (_("Guests"), _number(order.guests_count)),
-            (_("Opened"), self.clock(order.when_created)),
-        ]
-
-    def _of_reserve(self, reserve: Reserve) -> list[Fact]:
-        return [
-            (pgettext("reserve", "Expected"), self.clock(reserve.estimated_start_time)),
-            (_("Duration"), minutes_text(reserve.duration_minutes)),
-            (_("Guests"), _number(reserve.guests_count)),
-            (_("Occasion"), reserve.occasion or EMPTY),
+            (_("Restaurant"), group.name if group else row.organization.name),
+            (_("Changed"), self.clock(row.updated_at, seconds=True)),
         ]
 
     def notices(self) -> list[tuple[str, str, str]]:
@@ -101,7 +103,7 @@ class _Page(Bill):
             notices.append(("info", _("The guest is masked"), words))
         return notices
 
-    def guest(self) -> list[tuple[str, Any]]:
+    def guest(self) -> list[tuple[str, str | None]]:
         row, customer = self._row, self._row.customer or {}
         facts = [
             (pgettext("person", "Name"), guest_name(row, shown=self._shown)),
@@ -110,35 +112,19 @@ class _Page(Bill):
             (_("Blacklist"), said(blacklist_text(customer), shown=self._shown)),
         ]
         if isinstance(row, TableOrder):
-            return [
-                *facts,
+            facts += [
                 (_("Tab"), said(row.tab_name, shown=self._shown)),
                 (_("Split between registers"), split_text(row.split_between_registers)),
-                (_("Source"), row.source_key),
             ]
-        remind = {True: _("yes"), False: _("no"), None: None}[row.should_remind]
-        return [
-            *facts,
-            (_("Comment"), said(row.comment, shown=self._shown)),
-            (_("Remind the staff"), remind),
-            (_("Source"), row.source_key),
-        ]
-
-    def tables(self) -> list[Fact]:
-        return [(_("Table"), one) for one in self._row.table_ids]
+        elif isinstance(row, Reserve):
+            remind = {True: _("yes"), False: _("no"), None: ""}[row.should_remind]
+            facts += [(_("Comment"), said(row.comment, shown=self._shown)), (_("Remind the staff"), remind)]
+        return [*facts, (_("Source"), row.source_key)]
 
     def times(self) -> list[Fact]:
-        moments = [(name, getattr(self._row, name)) for name in self.names(_TIMES)]
+        moments = ((name, getattr(self._row, name, None)) for name in _TIMES)
         known = sorted(((name, at) for name, at in moments if at is not None), key=lambda fact: fact[1])
         return [(field_title(type(self._row), name), self.clock(at, seconds=True)) for name, at in known]
 
-    def names(self, names: Sequence[str]) -> list[str]:
-        """Return those of ``names`` that a row of this kind has."""
-        return [name for name in names if hasattr(self._row, name)]
-
-    def known(self, facts: Any) -> list[Fact]:
+    def known(self, facts: Iterable[tuple[str, object]]) -> list[Fact]:
         return [(title, str(value)) for title, value in facts if value not in (None, "")]
-
-
-def _number(count: int | None) -> str:
-    return EMPTY if count is None else str(count)

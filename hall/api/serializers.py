@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from hall.admin.display import guest_name, phone_text, said
-from hall.models import HallRow, Reserve, TableOrder
+from hall.models import H, HallRow, Reserve, TableOrder
 
 _WRAPPER = (
     "external_number",
@@ -40,7 +40,7 @@ RESERVE_FIELDS = (
 RESERVE_DETAIL = (*_DETAIL, "comment", "should_remind")
 
 
-class HallSerializer(serializers.ModelSerializer[Any]):
+class HallSerializer(serializers.ModelSerializer[H]):
     organization_id = serializers.CharField(read_only=True, help_text="iiko's organization id.")
     currency = serializers.CharField(read_only=True, source="organization.currency")
     table_ids = serializers.ListField(
@@ -48,7 +48,7 @@ class HallSerializer(serializers.ModelSerializer[Any]):
     )
 
 
-class TableOrderSerializer(HallSerializer):
+class TableOrderSerializer(HallSerializer[TableOrder]):
     iiko_order_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
 
     class Meta:
@@ -57,7 +57,7 @@ class TableOrderSerializer(HallSerializer):
         read_only_fields = fields
 
 
-class ReserveSerializer(HallSerializer):
+class ReserveSerializer(HallSerializer[Reserve]):
     iiko_reserve_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
 
     class Meta:
@@ -66,7 +66,7 @@ class ReserveSerializer(HallSerializer):
         read_only_fields = fields
 
 
-class GuestMixin(serializers.Serializer[Any]):
+class GuestMixin(serializers.Serializer[H]):
     """Masks who the guests are for a person without the permission; context ``sees_people``."""
 
     customer = serializers.SerializerMethodField()
@@ -81,14 +81,14 @@ class GuestMixin(serializers.Serializer[Any]):
         return bool(self.context.get("sees_people"))
 
     @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
-    def get_customer(self, row: HallRow) -> dict[str, Any] | None:
-        if self._shown or row.customer is None:
-            customer: dict[str, Any] | None = row.customer
+    def get_customer(self, row: HallRow) -> dict[str, object] | None:
+        customer: dict[str, object] | None = row.customer
+        if self._shown or customer is None:
             return customer
-        return {"id": row.customer.get("id"), "name": guest_name(row, shown=False)}
+        return {"id": customer.get("id"), "name": guest_name(row, shown=False)}
 
     @extend_schema_field({})
-    def get_external_data(self, row: HallRow) -> Any:
+    def get_external_data(self, row: HallRow) -> Any:  # noqa: ANN401  # any JSON; ``object`` would be a text in OpenAPI
         return row.external_data if self._shown else None
 
     def get_phone(self, row: HallRow) -> str | None:
@@ -98,7 +98,7 @@ class GuestMixin(serializers.Serializer[Any]):
         return said(text, shown=self._shown) or None
 
 
-class TableOrderDetailSerializer(GuestMixin, TableOrderSerializer):
+class TableOrderDetailSerializer(GuestMixin[TableOrder], TableOrderSerializer):
     tab_name = serializers.SerializerMethodField()
 
     class Meta(TableOrderSerializer.Meta):
@@ -109,7 +109,7 @@ class TableOrderDetailSerializer(GuestMixin, TableOrderSerializer):
         return self._said(order.tab_name)
 
 
-class ReserveDetailSerializer(GuestMixin, ReserveSerializer):
+class ReserveDetailSerializer(GuestMixin[Reserve], ReserveSerializer):
     comment = serializers.SerializerMethodField()
 
     class Meta(ReserveSerializer.Meta):

@@ -6,63 +6,55 @@ from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import mixins, viewsets
+from rest_framework import mixins
 
-from hall.api.filters import ReserveFilter, TableOrderFilter
-from hall.api.serializers import (
-    RESERVE_DETAIL,
-    TABLE_ORDER_DETAIL,
-    ReserveDetailSerializer,
-    ReserveSerializer,
-    TableOrderDetailSerializer,
-    TableOrderSerializer,
-)
-from hall.models import Reserve, TableOrder
-from hall.permissions import sees_people
+from hall.api import filters, serializers
+from hall.models import H, Reserve, TableOrder
 from orders.api.filters import FOLLOWING
 from orders.api.pagination import ChangesPagination
-from organizations.api.permissions import in_scope
-from organizations.models.api_keys import ApiKey
+from organizations.api.scope import ScopedListViewSet
 
 
-class HallViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Any]):
+class HallViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[H]):
     pagination_class = ChangesPagination
     lookup_value_regex = r"\d{1,18}"
     detail_fields: tuple[str, ...]
 
-    def get_queryset(self) -> QuerySet[Any]:
-        rows = in_scope(self.request, super().get_queryset())
+    def get_queryset(self) -> QuerySet[H]:
+        rows = super().get_queryset()
         return rows.defer(*self.detail_fields, "field_precedence") if self.action == "list" else rows
 
     def get_serializer_context(self) -> dict[str, Any]:
-        is_key = isinstance(self.request.auth, ApiKey)
-        shown = is_key or sees_people(self.request.user)
-        return super().get_serializer_context() | {"sees_people": shown}
+        return super().get_serializer_context() | {"sees_people": filters.shows_people(self.request)}
 
 
 @extend_schema_view(
     list=extend_schema(summary="Table orders, newest first", description=FOLLOWING),
     retrieve=extend_schema(summary="One table order with its items, payments and guest"),
 )
-class TableOrderViewSet(HallViewSet):
+class TableOrderViewSet(HallViewSet[TableOrder]):
     queryset = TableOrder.objects.select_related("organization")
-    filterset_class = TableOrderFilter
+    filterset_class = filters.TableOrderFilter
     staff_permission = "hall.view_tableorder"
-    detail_fields = TABLE_ORDER_DETAIL
+    detail_fields = serializers.TABLE_ORDER_DETAIL
 
-    def get_serializer_class(self) -> type[TableOrderSerializer]:
-        return TableOrderSerializer if self.action == "list" else TableOrderDetailSerializer
+    def get_serializer_class(self) -> type[serializers.TableOrderSerializer]:
+        return (
+            serializers.TableOrderSerializer
+            if self.action == "list"
+            else serializers.TableOrderDetailSerializer
+        )
 
 
 @extend_schema_view(
     list=extend_schema(summary="Reserves, newest first", description=FOLLOWING),
     retrieve=extend_schema(summary="One reserve with its guest, and its bill if it is a banquet"),
 )
-class ReserveViewSet(HallViewSet):
+class ReserveViewSet(HallViewSet[Reserve]):
     queryset = Reserve.objects.select_related("organization")
-    filterset_class = ReserveFilter
+    filterset_class = filters.ReserveFilter
     staff_permission = "hall.view_reserve"
-    detail_fields = RESERVE_DETAIL
+    detail_fields = serializers.RESERVE_DETAIL
 
-    def get_serializer_class(self) -> type[ReserveSerializer]:
-        return ReserveSerializer if self.action == "list" else ReserveDetailSerializer
+    def get_serializer_class(self) -> type[serializers.ReserveSerializer]:
+        return serializers.ReserveSerializer if self.action == "list" else serializers.ReserveDetailSerializer

@@ -1,22 +1,21 @@
 """What all groups of operations share: writing a body within the vendor's limits, reading the answer."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import partial
-from typing import Any, NoReturn, Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 from uuid import UUID
 
-from iiko_client import units, vendor_time
+from iiko_client import records, units, vendor_time
 from iiko_client.endpoints.registry import Operation
 from iiko_client.http.circuit_breaker import Priority
-from iiko_client.http.errors import IikoRequestInvalid, IikoUnreadable
+from iiko_client.http.errors import IikoRequestInvalid
 from iiko_client.http.responses import Answer
 from iiko_client.http.transport import Transport
-from iiko_client.json_reader import NO_ID, BadValue, Reader, is_uuid
+from iiko_client.json_reader import NO_ID, Reader, is_uuid
+from iiko_client.models.commands import Accepted
 from iiko_client.units import MinorUnits
 from iiko_client.vendor_time import NotATime
 
@@ -35,12 +34,12 @@ class Body:
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
-        self.wire: dict[str, Any] = {}
+        self.wire: dict[str, object] = {}
 
     def refuse(self, problem: str) -> NoReturn:
         raise IikoRequestInvalid(problem, operation=self.operation.name)
 
-    def put(self, key: str, value: Any) -> Self:
+    def put(self, key: str, value: object) -> Self:
         if value is not None:
             self.wire[key] = value
         return self
@@ -62,9 +61,6 @@ class Body:
         if value is not None and most is not None and len(value) > most:
             self.refuse(f"{key}: {len(value)} characters, at most {most} are allowed")
         return self.put(key, value)
-
-    def texts(self, key: str, values: Iterable[str] | None) -> Self:
-        return self.put(key, None if values is None else [str(value) for value in values])
 
     def utc(self, key: str, moment: datetime | None) -> Self:
         return self.local(key, moment, UTC)
@@ -109,16 +105,10 @@ class AnswerReader:
     def __init__(self, operation: Operation, answer: Answer) -> None:
         self._operation = operation
         self._answer = answer
-        self.issues: list[str] = []
-        self.reader = Reader(answer.body, zone=UTC, issues=self.issues)
+        self.reader = Reader(answer.body)
 
     def fail(self, problem: str) -> NoReturn:
-        raise IikoUnreadable(
-            problem,
-            operation=self._operation.name,
-            http_status=self._answer.http_status,
-            correlation_id=self._answer.correlation_id,
-        )
+        raise self._answer.unreadable(self._operation, problem)
 
     def need(self, key: str, parse: Callable[[Reader, str], T | None]) -> T:
         """Return an essential field of the answer."""
@@ -134,6 +124,14 @@ class AnswerReader:
             self.fail("correlationId is not an id of iiko (a UUID)")
         return correlation_id
 
+    def accepted(self) -> Accepted:
+        """Return what an operation answers that was taken and is carried out later."""
+        return Accepted(self.correlation_id())
+
+    def records(self, kind: Callable[..., T], *keys: str) -> tuple[T, ...]:
+        """Return the records of a list; see ``list_of``."""
+        return self.list_of(partial(records.read, kind), *keys)
+
     def list_of(self, read: Callable[[Reader], T], *keys: str) -> tuple[T, ...]:
         """Return the members of the list under the first of ``keys`` that is present.
 
@@ -142,54 +140,30 @@ class AnswerReader:
         key = next((key for key in keys if isinstance(self.reader.wire.get(key), list)), None)
         if key is None:
             self.fail(f"{keys[0]} is missing or no list")
-        return members(read, self.reader.children(key))
+        return records.members(read, self.reader.children(key))
 
     def grouped(self, read: Callable[[Reader, str], T], key: str) -> tuple[T, ...]:
-        """Return the items of a list grouped by organization: ``[{organizationId, items: […]}]``."""
-        return tuple(item for group in self.list_of(partial(_group, read), key) for item in group)
+        """Return the items of a list grouped by organization: ``[{organizationId, items: […]}]``.
+
+        ``read`` gets an item and the id of its organization.
+        """
+
+        def of_group(group: Reader) -> tuple[T, ...]:
+            owner = records.need(group, "organizationId", Reader.ident)
+            items = group.read("items", Reader.children) or []
+            return records.members(lambda item: read(item, owner), items)
+
+        return tuple(item for group in self.list_of(of_group, key) for item in group)
 
     def done(self, result: T) -> T:
         """Log which fields could not be read (their names only) and return the result."""
-        if self.issues:
-            fields = sorted({issue.split(": ", 1)[0] for issue in self.issues})[:10]
+        if issues := self.reader.issues:
+            fields = sorted({issue.split(": ", 1)[0] for issue in issues})[:10]
             logger.warning(
                 "iiko.answer_partly_unreadable",
-                extra={"iiko_operation": self._operation.name, "count": len(self.issues), "fields": fields},
+                extra={"iiko_operation": self._operation.name, "count": len(issues), "fields": fields},
             )
         return result
-
-
-def _group(read: Callable[[Reader, str], T], group: Reader) -> tuple[T, ...]:
-    owner = need(group, "organizationId", Reader.ident)
-    return members(lambda item: read(item, owner), group.read("items", Reader.children) or [])
-
-
-def members(read: Callable[[Reader], T], readers: Iterable[Reader]) -> tuple[T, ...]:
-    """Read the members of a list; one without an essential is noted and left out."""
-    found = []
-    for reader in readers:
-        try:
-            found.append(read(reader))
-        except BadValue as error:
-            reader.note("", error)
-    return tuple(found)
-
-
-def need(reader: Reader, key: str, parse: Callable[[Reader, str], T | None]) -> T:
-    """Return an essential field of a member of a list.
-
-    Raises:
-        BadValue: it is missing or unreadable.
-    """
-    value = parse(reader, key)
-    if value is None:
-        raise BadValue(f"{key} is missing")
-    return value
-
-
-def name_of(reader: Reader) -> str:
-    """Return the name of a member of a dictionary; empty where there is none."""
-    return reader.read("name", Reader.label) or ""
 
 
 class OperationGroup:
@@ -221,3 +195,7 @@ class OperationGroup:
             before_sending=self._before_write if body.operation.is_write else None,
         )
         return AnswerReader(body.operation, answer)
+
+    def _ask(self, body: Body, read: Callable[[AnswerReader], T]) -> T:
+        reading = self._call(body)
+        return reading.done(read(reading))

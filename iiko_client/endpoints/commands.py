@@ -1,9 +1,6 @@
 """Ask for the status of a command (docs/iiko.md#command-status)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any
 
 from iiko_client.endpoints import registry
 from iiko_client.endpoints.base import Body, OperationGroup
@@ -37,7 +34,7 @@ class Commands(OperationGroup):
         return reading.done(CommandStatus(state, message, raw[:100], reason))
 
 
-def failure_text(exception: Any) -> str | None:
+def failure_text(exception: object) -> str | None:
     """Return the text of ``exception``: a text or an object with a message, the schema leaves it untyped."""
     if isinstance(exception, Mapping):
         for key in ("message", "Message", "description", "errorDescription", "code"):

@@ -4,14 +4,11 @@ Every change is a command: the answer is "queued" (docs/iiko.md#queued-not-done)
 versions and which states accept what: docs/iiko.md#actions-on-orders.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
-from typing import Any
 
 from iiko_client.endpoints import registry
-from iiko_client.endpoints.base import Body, OperationGroup
+from iiko_client.endpoints.base import AnswerReader, Body, OperationGroup
 from iiko_client.endpoints.registry import Operation
 from iiko_client.json_reader import JsonObject, Reader
 from iiko_client.models.commands import Accepted, CreatedDelivery
@@ -19,7 +16,6 @@ from iiko_client.models.payments import Payment
 from iiko_client.models.statuses import DeliveryStatus
 
 LONGEST_REMOVAL_COMMENT = 255
-LONGEST_PROBLEM = 1000
 # The schema sets no limit; the POS complained of longer ones (docs/iiko.md#lengths-of-texts).
 LONGEST_COMMENT = 255
 
@@ -81,11 +77,8 @@ class Deliveries(OperationGroup):
         self, *, organization_id: str, order_id: str, payments: Iterable[Payment]
     ) -> Accepted:
         """Replace all payments (POS 7.6.3); fails at the POS if one of them was processed."""
-        return self._command(_payments(registry.CHANGE_PAYMENTS, organization_id, order_id, payments))
-
-    def add_payments(self, *, organization_id: str, order_id: str, payments: Iterable[Payment]) -> Accepted:
-        """Add payments (POS 8.4.6); a repeat adds them twice."""
-        return self._command(_payments(registry.ADD_PAYMENTS, organization_id, order_id, payments))
+        body = _of_order(registry.CHANGE_PAYMENTS, organization_id, order_id)
+        return self._command(body.put("payments", [_payment(body, payment) for payment in payments]))
 
     def cancel(
         self,
@@ -96,7 +89,6 @@ class Deliveries(OperationGroup):
         comment: str | None = None,
         removal_type_id: str | None = None,
         removal_comment: str | None = None,
-        write_off_user_id: str | None = None,
         moved_order_id: str | None = None,
     ) -> Accepted:
         """Cancel the order (POS 7.5.4); printed items are deleted only with a removal type (7.7.1)."""
@@ -104,7 +96,7 @@ class Deliveries(OperationGroup):
         body.ident("movedOrderId", moved_order_id).ident("cancelCauseId", cause_id)
         body.text("cancelComment", comment, most=LONGEST_COMMENT).ident("removalTypeId", removal_type_id)
         body.text("removalComment", removal_comment, most=LONGEST_REMOVAL_COMMENT)
-        return self._command(body.ident("userIdForWriteoff", write_off_user_id))
+        return self._command(body)
 
     def close(
         self, *, organization_id: str, order_id: str, zone: tzinfo, delivered_at: datetime | None = None
@@ -126,57 +118,32 @@ class Deliveries(OperationGroup):
         body = _of_order(registry.CHANGE_COMMENT, organization_id, order_id)
         return self._command(body.text("comment", comment, most=LONGEST_COMMENT))
 
-    def update_problem(self, *, organization_id: str, order_id: str, problem: str | None) -> Accepted:
-        """Mark the order as a problem, or with None as one no longer."""
-        body = _of_order(registry.UPDATE_PROBLEM, organization_id, order_id)
-        body.put("hasProblem", problem is not None).text("problem", problem, most=LONGEST_PROBLEM)
-        body.wire.setdefault("problem", None)  # required, though it may be null
-        return self._command(body)
-
     def create_delivery(
-        self,
-        *,
-        organization_id: str,
-        order: JsonObject,
-        terminal_group_id: str | None = None,
-        settings: JsonObject | None = None,
+        self, *, organization_id: str, order: JsonObject, terminal_group_id: str | None = None
     ) -> CreatedDelivery:
         """Send a new order, written as the schema has it, money as ``Decimal``.
 
         ``order["id"]`` is the caller's, so that the order can be found after a lost answer
         (docs/iiko.md#lost-creation).
         """
-        body = _new(registry.CREATE_DELIVERY, organization_id, order, terminal_group_id)
+        body = Body(registry.CREATE_DELIVERY).ident("organizationId", organization_id)
         body.ident("order.id", order.get("id") or "").wire.pop("order.id")
-        return self._created(body.put("createOrderSettings", settings))
+        return self._ask(body.ident("terminalGroupId", terminal_group_id).put("order", dict(order)), _created)
 
     def _command(self, body: Body) -> Accepted:
-        reading = self._call(body)
-        return Accepted(reading.correlation_id())
+        return self._ask(body, AnswerReader.accepted)
 
-    def _created(self, body: Body) -> CreatedDelivery:
-        reading = self._call(body)
-        info = reading.need("orderInfo", Reader.child).wire
-        return CreatedDelivery(reading.correlation_id(), info)
+
+def _created(answer: AnswerReader) -> CreatedDelivery:
+    info = answer.need("orderInfo", Reader.child).wire
+    return CreatedDelivery(answer.correlation_id(), info)
 
 
 def _of_order(operation: Operation, organization_id: str, order_id: str) -> Body:
     return Body(operation).ident("organizationId", organization_id).ident("orderId", order_id)
 
 
-def _new(
-    operation: Operation, organization_id: str, order: JsonObject, terminal_group_id: str | None
-) -> Body:
-    body = Body(operation).ident("organizationId", organization_id)
-    return body.ident("terminalGroupId", terminal_group_id).put("order", dict(order))
-
-
-def _payments(operation: Operation, organization_id: str, order_id: str, payments: Iterable[Payment]) -> Body:
-    body = _of_order(operation, organization_id, order_id)
-    return body.put("payments", [_payment(body, payment) for payment in payments])
-
-
-def _payment(body: Body, payment: Payment) -> dict[str, Any]:
+def _payment(body: Body, payment: Payment) -> dict[str, object]:
     wire = Body(body.operation).text("paymentTypeKind", str(payment.kind))
     wire.put("sum", body.sum_of("sum", payment.sum_minor)).ident("paymentTypeId", payment.payment_type_id)
     wire.put("isProcessedExternally", payment.is_processed_externally)

@@ -3,28 +3,17 @@
 Where the restaurant has no loyalty every call is refused with 400 (docs/iiko.md#restaurants-without-loyalty).
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from iiko_client.endpoints import registry
-from iiko_client.endpoints.base import Body, OperationGroup, members, name_of, need
+from iiko_client.endpoints.base import Body, OperationGroup
 from iiko_client.endpoints.registry import NO_SUCH_CUSTOMER, Operation
 from iiko_client.http.errors import IikoRejected
 from iiko_client.json_reader import Reader
-from iiko_client.models.loyalty import (
-    Guest,
-    GuestCard,
-    Points,
-    Program,
-    Transaction,
-    TransactionPage,
-    TransactionsSince,
-    Wallet,
-)
+from iiko_client.models.loyalty import Guest, Points, Program, Transaction, TransactionPage
+from iiko_client.records import read
 
 LARGEST_PAGE = 1000  # a guess: the schema says only that more than the server's maximum is ignored
-_INT64 = 2**63 - 1
 
 
 class Loyalty(OperationGroup):
@@ -48,19 +37,22 @@ class Loyalty(OperationGroup):
             body.refuse("a customer is looked for in exactly one way")
         [(way, value)] = given.items()
         try:
-            reading = self._call(body.text("type", way).text(way, value))
+            return self._ask(
+                body.text("type", way).text(way, value),
+                lambda answer: read(Guest, answer.reader, id=answer.need("id", Reader.ident)),
+            )
         except IikoRejected as error:
             if error.code in NO_SUCH_CUSTOMER:
                 return None
             raise
-        guest_id = reading.need("id", Reader.ident)
-        return reading.done(_guest(reading.reader, guest_id))
 
-    def programs(self, *, organization_id: str, without_campaigns: bool = True) -> tuple[Program, ...]:
+    def programs(self, *, organization_id: str) -> tuple[Program, ...]:
         body = Body(registry.PROGRAMS).ident("organizationId", organization_id)
-        reading = self._call(body.put("withoutMarketingCampaigns", without_campaigns))
         # A capital P in the schema and in the answers seen (docs/iiko.md#kinds-of-wallets).
-        return reading.done(reading.list_of(_program, "Programs", "programs"))
+        return self._ask(
+            body.put("withoutMarketingCampaigns", True),
+            lambda answer: answer.records(Program, "Programs", "programs"),
+        )
 
     def top_up(
         self, *, organization_id: str, customer_id: str, wallet_id: str, amount: Points, comment: str
@@ -91,9 +83,10 @@ class Loyalty(OperationGroup):
         What iiko does with an id it has already is not documented; a test on a real account would show it.
         """
         body = _wallet_change(registry.HOLD, organization_id, customer_id, wallet_id, amount, comment)
-        reading = self._call(body.ident("transactionId", transaction_id))
-        kept = reading.reader.read("transactionId", Reader.ident)
-        return reading.done(kept or transaction_id)
+        return self._ask(
+            body.ident("transactionId", transaction_id),
+            lambda answer: answer.reader.read("transactionId", Reader.ident) or transaction_id,
+        )
 
     def cancel_hold(self, *, organization_id: str, transaction_id: str) -> None:
         """Release a hold."""
@@ -114,37 +107,8 @@ class Loyalty(OperationGroup):
         body = _of_customer(registry.TRANSACTIONS_BY_DATE, organization_id, customer_id)
         body.utc("dateFrom", since).utc("dateTo", until)
         body.whole("pageNumber", page_number, least=0, most=2**31 - 1)
-        reading = self._call(body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE))
-        return reading.done(
-            TransactionPage(
-                transactions=reading.list_of(_transaction, "transactions"),
-                page_number=reading.reader.read("pageNumber", Reader.integer),
-                page_size=reading.reader.read("pageSize", Reader.integer),
-            )
-        )
-
-    def transactions_by_revision(
-        self,
-        *,
-        organization_id: str,
-        customer_id: str,
-        revision: int | None = None,
-        last_transaction_id: str | None = None,
-        page_size: int = 100,
-    ) -> TransactionsSince:
-        """Return a customer's movements since a revision; ``last_transaction_id`` is itself left out."""
-        body = _of_customer(registry.TRANSACTIONS_BY_REVISION, organization_id, customer_id)
-        if last_transaction_id is not None and revision is None:
-            body.refuse("lastTransactionId needs a revision beside it")
-        body.whole("revision", revision, least=0, most=_INT64).ident("lastTransactionId", last_transaction_id)
-        reading = self._call(body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE))
-        return reading.done(
-            TransactionsSince(
-                transactions=reading.list_of(_transaction, "transactions"),
-                last_revision=reading.reader.read("lastRevision", Reader.integer),
-                last_transaction_id=reading.reader.read("lastTransactionId", Reader.ident),
-            )
-        )
+        body.whole("pageSize", page_size, least=1, most=LARGEST_PAGE)
+        return self._ask(body, lambda answer: TransactionPage(answer.records(Transaction, "transactions")))
 
 
 def _of_customer(operation: Operation, organization_id: str, customer_id: str) -> Body:
@@ -161,77 +125,3 @@ def _wallet_change(
 ) -> Body:
     body = _of_customer(operation, organization_id, customer_id).ident("walletId", wallet_id)
     return body.positive("sum", amount).text("comment", comment)
-
-
-def _points(reader: Reader, key: str) -> Points | None:
-    value = reader.read(key, Reader.decimal)
-    return None if value is None else Points(value)
-
-
-def _guest(wire: Reader, guest_id: str) -> Guest:
-    categories = wire.read("categories", Reader.children) or []
-    return Guest(
-        id=guest_id,
-        name=wire.read("name", Reader.label),
-        surname=wire.read("surname", Reader.label),
-        middle_name=wire.read("middleName", Reader.label),
-        phone=wire.read("phone", Reader.label),
-        email=wire.read("email", Reader.label),
-        birthday=wire.read("birthday", Reader.label),
-        comment=wire.read("comment", Reader.label),
-        sex=wire.read("sex", Reader.integer),
-        consent=wire.read("consentStatus", Reader.integer),
-        is_anonymized=bool(wire.read("anonymized", Reader.boolean)),
-        is_deleted=bool(wire.read("isDeleted", Reader.boolean)),
-        cards=members(_card, wire.read("cards", Reader.children) or []),
-        categories=tuple(name for category in categories if (name := category.read("name", Reader.label))),
-        wallets=members(_wallet, wire.read("walletBalances", Reader.children) or []),
-    )
-
-
-def _card(wire: Reader) -> GuestCard:
-    return GuestCard(
-        id=wire.read("id", Reader.ident),
-        number=wire.read("number", Reader.label),
-        track=wire.read("track", Reader.label),
-    )
-
-
-def _wallet(wire: Reader) -> Wallet:
-    return Wallet(
-        id=need(wire, "id", Reader.ident),
-        name=name_of(wire),
-        type=wire.read("type", Reader.integer),
-        balance=_points(wire, "balance"),
-    )
-
-
-def _program(wire: Reader) -> Program:
-    return Program(
-        id=need(wire, "id", Reader.ident),
-        name=name_of(wire),
-        description=wire.read("description", Reader.label),
-        type=wire.read("programType", Reader.integer),
-        wallet_id=wire.read("walletId", Reader.ident),
-        is_active=bool(wire.read("isActive", Reader.boolean)),
-    )
-
-
-def _transaction(wire: Reader) -> Transaction:
-    return Transaction(
-        id=need(wire, "id", Reader.ident),
-        revision=need(wire, "revision", Reader.integer),
-        organization_id=wire.read("organizationId", Reader.ident),
-        wallet_id=wire.read("walletId", Reader.ident),
-        program_id=wire.read("programId", Reader.ident),
-        type=wire.read("type", Reader.integer),
-        type_name=wire.read("typeName", Reader.label),
-        sum=_points(wire, "sum"),
-        balance_before=_points(wire, "balanceBefore"),
-        balance_after=_points(wire, "balanceAfter"),
-        comment=wire.read("comment", Reader.label),
-        order_number=wire.read("orderNumber", Reader.integer),
-        pos_order_id=wire.read("posOrderId", Reader.ident),
-        is_ignored=bool(wire.read("isIgnored", Reader.boolean)),
-        created_at=wire.read("whenCreated", Reader.utc_time),
-    )

@@ -8,11 +8,9 @@ say so before (docs/iiko.md#making-an-order-again). Names, limits and versions: 
 CreateOrder.DeliveryOrder and Response.Order, read 2026-11.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import NoReturn
 from uuid import uuid4
 
 from iiko_client.json_reader import JsonObject
@@ -40,10 +38,10 @@ def reissued_order(
     *,
     order_id: str,
     external_number: str | None,
-    discounts: list[dict[str, Any]],
-    payments: list[dict[str, Any]],
+    discounts: Iterable[JsonObject],
+    payments: Sequence[JsonObject],
     pos_version: Version,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write the order of a request under an id of our own; ``pos_version`` empty: it is not known.
 
     ``discounts`` are those of type RMS with their old ``selectivePositions``; positions get new ids, which
@@ -55,26 +53,28 @@ def reissued_order(
     _check(order)
     _check_length({"externalNumber": external_number}, {"externalNumber": 50})
     positions: dict[str, str] = {}
-    reissued: dict[str, Any] = {
+    reissued: dict[str, object] = {
         "id": order_id,
         "externalNumber": external_number,
-        "completeBefore": order.get("completeBefore"),
         "phone": _phone(order),
-        "orderTypeId": _of(order, "orderType").get("id"),
         "deliveryPoint": _delivery_point(order),
-        "comment": order.get("comment"),
         "customer": _customer(order),
         "guests": _guests(order),
-        "marketingSourceId": _of(order, "marketingSource").get("id"),
-        "operatorId": _of(order, "operator").get("id"),
-        "menuId": order.get("menuId"),
-        "sourceKey": order.get("sourceKey"),
         "items": [_item(item, positions) for item in _goods(order.get("items"))],
         "payments": payments or None,
     }
+    reissued |= {key: order.get(key) for key in ("completeBefore", "comment", "menuId", "sourceKey")}
+    reissued |= {
+        f"{key}Id": _of(order, key).get("id") for key in ("orderType", "marketingSource", "operator")
+    }
     reissued |= _of_newer_versions(order, pos_version)
     reissued["discountsInfo"] = {"discounts": [_discount(one, positions) for one in discounts]}
-    return {key: value for key, value in reissued.items() if value is not None}
+    return _present(reissued)
+
+
+def _present(fields: JsonObject) -> dict[str, object]:
+    """Leave out what is null: a request has it absent."""
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _refuse(code: str) -> NoReturn:
@@ -86,12 +86,12 @@ def _of(wire: JsonObject, key: str) -> JsonObject:
     return inner if isinstance(inner, Mapping) else {}
 
 
-def _not_deleted(rows: Any) -> list[JsonObject]:
+def _not_deleted(rows: object) -> list[JsonObject]:
     listed = rows if isinstance(rows, list) else []
     return [row for row in listed if isinstance(row, Mapping) and row.get("deleted") in (None, False)]
 
 
-def _goods(items: Any) -> list[JsonObject]:
+def _goods(items: object) -> list[JsonObject]:
     return [item for item in _not_deleted(items) if item.get("type") != "Service"]
 
 
@@ -104,14 +104,10 @@ def _check(order: JsonObject) -> None:
         _refuse("item_not_rebuildable")
 
 
-def _of_newer_versions(order: JsonObject, pos_version: Version) -> dict[str, Any]:
+def _of_newer_versions(order: JsonObject, pos_version: Version) -> dict[str, object]:
     """Write fields of newer POS versions. Older ones find zone and duration by themselves."""
-    reissued: dict[str, Any] = {}
-    if not pos_version or pos_version >= (8, 8, 6):
-        reissued |= {
-            "deliveryZone": order.get("deliveryZone"),
-            "deliveryDuration": order.get("deliveryDuration"),
-        }
+    is_new = not pos_version or pos_version >= (8, 8, 6)
+    reissued = {key: order.get(key) for key in ("deliveryZone", "deliveryDuration") if is_new}
     if extension := order.get("phoneExtension"):
         if pos_version and pos_version < (9, 2, 5):
             _refuse("guest_not_rebuildable")
@@ -134,7 +130,7 @@ def _phone(order: JsonObject) -> str:
     return phone
 
 
-def _customer(order: JsonObject) -> dict[str, Any] | None:
+def _customer(order: JsonObject) -> dict[str, object] | None:
     customer = _of(order, "customer")
     if not customer:
         return None
@@ -145,12 +141,11 @@ def _customer(order: JsonObject) -> dict[str, Any] | None:
     _check_length(customer, _CUSTOMER_LIMITS)
     if customer.get("gender") not in (None, *_GENDERS):
         _refuse("guest_not_rebuildable")
-    keys = (*_CUSTOMER_LIMITS, "gender", "birthdate")
-    kept = {key: customer[key] for key in keys if customer.get(key) is not None}
-    return {"type": "regular", "id": customer["id"]} | kept
+    kept = {key: customer.get(key) for key in (*_CUSTOMER_LIMITS, "gender", "birthdate")}
+    return _present({"type": "regular", "id": customer["id"]} | kept)
 
 
-def _guests(order: JsonObject) -> dict[str, Any] | None:
+def _guests(order: JsonObject) -> dict[str, object] | None:
     guests = _of(order, "guestsInfo")
     if not guests:
         return None
@@ -159,7 +154,7 @@ def _guests(order: JsonObject) -> dict[str, Any] | None:
     return {"count": guests["count"], "splitBetweenPersons": bool(guests.get("splitBetweenPersons"))}
 
 
-def _delivery_point(order: JsonObject) -> dict[str, Any] | None:
+def _delivery_point(order: JsonObject) -> dict[str, object] | None:
     point = _of(order, "deliveryPoint")
     if not point:
         if _of(order, "orderType").get("orderServiceType") == "DeliveryByCourier":
@@ -167,11 +162,10 @@ def _delivery_point(order: JsonObject) -> dict[str, Any] | None:
         return None
     _check_length(point, {"externalCartographyId": 100, "comment": 500})
     kept = {key: point.get(key) for key in ("coordinates", "externalCartographyId", "comment")}
-    written = {"address": _address(_of(point, "address"))} | kept
-    return {key: value for key, value in written.items() if value is not None}
+    return _present({"address": _address(_of(point, "address"))} | kept)
 
 
-def _address(address: JsonObject) -> dict[str, Any]:
+def _address(address: JsonObject) -> dict[str, object]:
     region = _of(address, "region").get("id")
     street = _of(address, "street").get("id")
     if street and address.get("house"):
@@ -197,7 +191,7 @@ def _check_length(wire: JsonObject, limits: Mapping[str, int]) -> None:
 # --- what was ordered --------------------------------------------------------------------------------
 
 
-def _item(item: JsonObject, positions: dict[str, str]) -> dict[str, Any]:
+def _item(item: JsonObject, positions: dict[str, str]) -> dict[str, object]:
     product = _of(item, "product").get("id")
     if item.get("type") != "Product" or not product or item.get("price") is None:
         _refuse("has_compound_item" if item.get("type") == "Compound" else "item_not_rebuildable")
@@ -216,16 +210,16 @@ def _item(item: JsonObject, positions: dict[str, str]) -> dict[str, Any]:
         "modifiers": [_modifier(one) for one in _not_deleted(item.get("modifiers"))] or None,
         "positionId": _new_position(item.get("positionId"), positions),
     }
-    return {key: value for key, value in written.items() if value is not None}
+    return _present(written)
 
 
-def _number(amount: Any) -> Decimal:
+def _number(amount: object) -> Decimal:
     if isinstance(amount, bool) or not isinstance(amount, (int, float, Decimal)):
         _refuse("item_not_rebuildable")
     return Decimal(str(amount))
 
 
-def _modifier(modifier: JsonObject) -> dict[str, Any]:
+def _modifier(modifier: JsonObject) -> dict[str, object]:
     """Write a modifier. That its amount means the same in a request as in an answer is a guess."""
     product = _of(modifier, "product").get("id")
     if not product or modifier.get("amount") is None or modifier.get("codes"):
@@ -237,20 +231,20 @@ def _modifier(modifier: JsonObject) -> dict[str, Any]:
         "price": modifier.get("price"),
         "positionId": str(uuid4()),
     }
-    return {key: value for key, value in written.items() if value is not None}
+    return _present(written)
 
 
-def _new_position(old: Any, positions: dict[str, str]) -> str:
+def _new_position(old: object, positions: dict[str, str]) -> str:
     fresh = str(uuid4())
     if isinstance(old, str):
         positions[old.lower()] = fresh
     return fresh
 
 
-def _discount(discount: dict[str, Any], positions: Mapping[str, str]) -> dict[str, Any]:
+def _discount(discount: JsonObject, positions: Mapping[str, str]) -> dict[str, object]:
     chosen = discount.get("selectivePositions")
     if not chosen:
         return {key: value for key, value in discount.items() if key != "selectivePositions"}
     if not all(isinstance(one, str) and one.lower() in positions for one in chosen):
         _refuse("discount_not_rebuildable")
-    return discount | {"selectivePositions": [positions[one.lower()] for one in chosen]}
+    return {**discount, "selectivePositions": [positions[one.lower()] for one in chosen]}

@@ -3,9 +3,8 @@
 A person who may change the address of a login must not make the hub call what only the hub can reach.
 """
 
-from __future__ import annotations
-
 import socket
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,7 +81,7 @@ class _PublicConnection(HTTPSConnection):
             raise
         return connected
 
-    def _check(self, addresses: Any) -> None:
+    def _check(self, addresses: Iterable[str]) -> None:
         if not all(is_public(address) for address in addresses):
             raise AddressRefused(self, "the address is not public")
 

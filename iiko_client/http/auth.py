@@ -1,7 +1,5 @@
 """Credentials, and one token for each credential, shared by all callers."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib
@@ -11,7 +9,7 @@ from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from iiko_client import json_reader
 from iiko_client.http.errors import IikoError
@@ -30,7 +28,7 @@ class V1:
 
     path = "/api/1/access_token"
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> dict[str, str]:
         return {"apiLogin": self.api_login}
 
     def secrets(self) -> tuple[str, ...]:
@@ -47,7 +45,7 @@ class V2:
 
     path = "/api/v2/access_token"
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> dict[str, str]:
         return {"apiKey": self.api_key, "appId": self.app_id, "clientSecret": self.client_secret}
 
     def secrets(self) -> tuple[str, ...]:
@@ -106,24 +104,19 @@ class InMemoryTokenStore:
             return self._locks.setdefault(key, threading.Lock())
 
 
+@dataclass(slots=True)
 class TokenCache:
     """The current token of one credential: renewed early, by one caller at a time."""
 
-    def __init__(
-        self,
-        *,
-        key: str,
-        store: TokenStore,
-        clock: Callable[[], datetime],
-        lifetime: timedelta = USUAL_LIFETIME,
-    ) -> None:
-        if not timedelta(0) < lifetime <= LONGEST_LIFETIME:
-            raise ValueError(f"a token is kept for up to {LONGEST_LIFETIME}, not {lifetime}")
-        self._key = key
-        self._store = store
-        self._clock = clock
-        self._lifetime = lifetime
-        self._last_error: IikoError | None = None
+    key: str
+    store: TokenStore
+    clock: Callable[[], datetime]
+    lifetime: timedelta = USUAL_LIFETIME
+    _last_error: IikoError | None = None
+
+    def __post_init__(self) -> None:
+        if not timedelta(0) < self.lifetime <= LONGEST_LIFETIME:
+            raise ValueError(f"a token is kept for up to {LONGEST_LIFETIME}, not {self.lifetime}")
 
     def current(self, *, ask: Callable[[], str], refused: str | None = None) -> str:
         """Return a token other than ``refused``; request one only if the store has none.
@@ -136,7 +129,7 @@ class TokenCache:
         if held := self._held(refused):
             return held
         seen = self._last_error
-        with self._store.lock(self._key):
+        with self.store.lock(self.key):
             if held := self._held(refused):
                 return held
             if self._last_error is not None and self._last_error is not seen:
@@ -144,8 +137,8 @@ class TokenCache:
             return self._renew(ask)
 
     def _held(self, refused: str | None) -> str | None:
-        token = self._store.get(self._key)
-        if token is None or token.text == refused or self._clock() >= token.renew_at:
+        token = self.store.get(self.key)
+        if token is None or token.text == refused or self.clock() >= token.renew_at:
             return None
         return token.text
 
@@ -155,7 +148,7 @@ class TokenCache:
         except IikoError as error:
             self._last_error = error
             raise
-        self._store.put(self._key, Token(text, renew_at(text, self._clock(), self._lifetime)))
+        self.store.put(self.key, Token(text, renew_at(text, self.clock(), self.lifetime)))
         return text
 
 

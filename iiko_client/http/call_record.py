@@ -1,7 +1,5 @@
 """The record of one physical HTTP call, for a log. It holds no secret."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,7 +36,7 @@ def safe_request(body: JsonObject, known: Collection[str]) -> JsonObject:
     return {key: redaction.scrub_field(key, value, known) for key, value in body.items()}
 
 
-def safe_response(raw: bytes | None, known: Collection[str]) -> Any:
+def safe_response(raw: bytes | None, known: Collection[str]) -> object:
     """Return an answer's body without secrets; a big one that holds none is not copied."""
     if raw is None:
         return None

@@ -29,13 +29,18 @@ class IikoError(Exception):
         self.correlation_id = correlation_id
         self.code = code
 
+    def recast(self, kind: type[IikoError], description: str = "", **changes: str | None) -> IikoError:
+        """Return an error of another kind with the facts of this one, but for ``changes``."""
+        facts = {name: getattr(self, name) for name in ("operation", "http_status", "correlation_id", "code")}
+        return kind(description or self.description, **facts | changes)
+
     def __str__(self) -> str:
         known = [self.operation]
         known += [f"HTTP {self.http_status}"] if self.http_status else []
         known += [self.code] if self.code else []
         return f"{', '.join(known)}: {self.description or type(self).__name__}"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _restore, (type(self), self.__dict__.copy())
 
 

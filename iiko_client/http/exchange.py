@@ -1,7 +1,5 @@
 """One physical request to iiko: send it, read the answer, pass on its record."""
 
-from __future__ import annotations
-
 import logging
 import re
 import ssl
@@ -31,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _API_PATH = re.compile(r"/*(/api(/v?\d+)?)?/*$")
 _SLOW_HOOK_S = 0.1
+_CONNECTIONS = 10
 
 ADDRESS_REFUSED = "address_refused"
 
@@ -103,34 +102,23 @@ class _Bearer(AuthBase):
         return request
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class HttpExchange:
     """Sends requests for one credential over a pool of connections; safe to share between threads."""
 
-    def __init__(  # noqa: PLR0913  # what Transport was given, passed on by name
-        self,
-        *,
-        base_url: str,
-        secrets: tuple[str, ...],
-        timeouts: Timeouts,
-        connections: int,
-        only_public: bool,
-        refused: Callable[[Operation, AskedPause, Refusal], IikoBusy],
-        on_call: Callable[[CallRecord], None] | None,
-        clock: Callable[[], datetime],
-        timer: Callable[[], float],
-    ) -> None:
-        self._base_url = base_url
-        self._secrets = secrets
-        self._timeouts = timeouts
-        self._refused = refused
-        self._on_call = on_call
-        self._clock, self._timer = clock, timer
-        self._session = _session(connections, only_public=only_public)
-        self._counting = threading.Lock()
-        self.hook_failures = 0
+    base_url: str
+    secrets: tuple[str, ...]
+    timeouts: Timeouts
+    session: requests.Session
+    refused: Callable[[Operation, AskedPause, Refusal], IikoBusy]
+    on_call: Callable[[CallRecord], None] | None
+    clock: Callable[[], datetime]
+    timer: Callable[[], float]
+    hook_failures: int = 0
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
-        self._session.close()
+        self.session.close()
 
     def send(self, request: Request) -> Answer:
         """Make one physical request.
@@ -139,7 +127,7 @@ class HttpExchange:
             IikoError: anything but a 2xx with a JSON object.
         """
         exchange = self._exchange(request)
-        known = (*self._secrets, *([request.token] if request.token else []))
+        known = (*self.secrets, *([request.token] if request.token else []))
         outcome = self._outcome(request.operation, exchange, known)
         self._report(request, exchange, outcome, known)
         if isinstance(outcome, IikoError):
@@ -147,22 +135,22 @@ class HttpExchange:
         return outcome
 
     def _exchange(self, request: Request) -> _Exchange:
-        started_at, began = self._clock(), self._timer()
+        started_at, began = self.clock(), self.timer()
         status, raw, asked, failure = None, None, AskedPause(), None
         try:
-            response = self._session.post(
-                self._base_url + request.operation.path,
+            response = self.session.post(
+                self.base_url + request.operation.path,
                 data=json_writer.dumps(request.body).encode(),
-                headers={"Timeout": str(self._timeouts.vendor_s())},
+                headers={"Timeout": str(self.timeouts.vendor_s())},
                 auth=_Bearer(request.token),
-                timeout=(self._timeouts.connect_s, self._timeouts.read_s),
+                timeout=(self.timeouts.connect_s, self.timeouts.read_s),
                 allow_redirects=False,
             )
             status, raw = response.status_code, response.content
             asked = AskedPause(response.headers.get("Retry-After"), response.headers.get("Date"))
         except (OSError, urllib3.exceptions.HTTPError) as error:  # requests' own are OSError
             failure = error
-        return _Exchange(status, raw, asked, failure, started_at, self._timer() - began)
+        return _Exchange(status, raw, asked, failure, started_at, self.timer() - began)
 
     def _outcome(
         self, operation: Operation, exchange: _Exchange, known: tuple[str, ...]
@@ -176,22 +164,22 @@ class HttpExchange:
                 return error
         refusal = responses.refusal(responses.parse(exchange.raw), known)
         if exchange.status == 429:
-            return self._refused(operation, exchange.asked, refusal)
+            return self.refused(operation, exchange.asked, refusal)
         return responses.error_of(operation, exchange.status, refusal)
 
     def _report(
         self, request: Request, exchange: _Exchange, outcome: Answer | IikoError, known: tuple[str, ...]
     ) -> None:
-        if self._on_call is None:
+        if self.on_call is None:
             return
-        began = self._timer()
+        began = self.timer()
         try:
-            self._on_call(self._record(request, exchange, outcome, known))
+            self.on_call(self._record(request, exchange, outcome, known))
         except Exception as error:  # noqa: BLE001  # a log that fails must not change the outcome of the call
             with self._counting:
                 self.hook_failures += 1
             _warn("iiko.call_hook_failed", request.operation, error=type(error).__name__)
-        if (spent := self._timer() - began) > _SLOW_HOOK_S:
+        if (spent := self.timer() - began) > _SLOW_HOOK_S:
             _warn("iiko.call_hook_slow", request.operation, duration_ms=round(spent * 1000))
 
     def _record(
@@ -200,7 +188,7 @@ class HttpExchange:
         error = outcome if isinstance(outcome, IikoError) else None
         return CallRecord(
             operation=request.operation.name,
-            url=self._base_url + request.operation.path,
+            url=self.base_url + request.operation.path,
             organization_id=call_record.organization_of(request.body),
             request=call_record.safe_request(request.body, known),
             response=call_record.safe_response(exchange.raw, known),
@@ -214,14 +202,14 @@ class HttpExchange:
         )
 
 
-def _session(connections: int, *, only_public: bool) -> requests.Session:
+def session_of(*, only_public: bool) -> requests.Session:
     session = requests.Session()
     session.headers.update(
         {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "iikohub"}
     )
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # threads share no state but sockets
     kind = PublicAdapter if only_public else HTTPAdapter
-    adapter = kind(pool_connections=1, pool_maxsize=connections, max_retries=0)
+    adapter = kind(pool_connections=1, pool_maxsize=_CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -5,9 +5,6 @@ header (docs/iiko.md#rate-limits): the header is followed where it is present, e
 were reported to work.
 """
 
-from __future__ import annotations
-
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -49,15 +46,12 @@ class InMemoryPauses:
 
     def __init__(self) -> None:
         self._pauses: dict[str, Pause] = {}
-        self._lock = threading.Lock()
 
     def get(self, restriction_group: str) -> Pause | None:
-        with self._lock:
-            return self._pauses.get(restriction_group)
+        return self._pauses.get(restriction_group)
 
     def put(self, restriction_group: str, pause: Pause) -> None:
-        with self._lock:
-            self._pauses[restriction_group] = pause
+        self._pauses[restriction_group] = pause
 
 
 def next_pause(

@@ -1,10 +1,7 @@
 """Redact secrets in errors, logs and the record of calls."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 MASK = "***"
 LONGEST_DESCRIPTION = 500
@@ -49,7 +46,7 @@ def clean(text: str, secrets: Collection[str]) -> str:
     return line if len(line) <= LONGEST_DESCRIPTION else f"{line[: LONGEST_DESCRIPTION - 1]}…"
 
 
-def scrub(value: Any, secrets: Collection[str]) -> Any:
+def scrub(value: object, secrets: Collection[str]) -> object:
     """Return a copy of a JSON value without secrets: fields that hold one, and their text anywhere else."""
     if isinstance(value, str):
         return hide(value, secrets)
@@ -60,7 +57,7 @@ def scrub(value: Any, secrets: Collection[str]) -> Any:
     return value
 
 
-def scrub_field(key: str, value: Any, secrets: Collection[str]) -> Any:
+def scrub_field(key: str, value: object, secrets: Collection[str]) -> object:
     """Return one field of an object without secrets; null stays, it tells that there was none."""
     if key.lower() in SECRET_FIELDS and value is not None:
         return MASK

@@ -1,22 +1,12 @@
 """Turn an HTTP answer into a JSON object, or into the error that tells the caller what to do next."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from iiko_client import json_reader
 from iiko_client.endpoints.registry import REVISION_TOO_OLD, TOO_MUCH_DATA, Operation
-from iiko_client.http.errors import (
-    IikoAuthFailed,
-    IikoError,
-    IikoNoAnswer,
-    IikoRejected,
-    IikoRevisionTooOld,
-    IikoTooMuchData,
-    IikoUnreadable,
-)
+from iiko_client.http import errors
 from iiko_client.http.redaction import clean
 from iiko_client.json_reader import JsonObject
 
@@ -39,6 +29,15 @@ class Answer:
     correlation_id: str | None
     http_status: int = 200
 
+    def unreadable(self, operation: Operation, problem: str) -> errors.IikoUnreadable:
+        """Return the error for an answer that lacks what it must have."""
+        return errors.IikoUnreadable(
+            problem,
+            operation=operation.name,
+            http_status=self.http_status,
+            correlation_id=self.correlation_id,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -57,7 +56,7 @@ def parse(raw: bytes) -> Any:
         return json_reader.sanitize(raw.decode("utf-8", "replace"))
 
 
-def correlation_of(body: Any) -> str | None:
+def correlation_of(body: object) -> str | None:
     value = body.get("correlationId") if isinstance(body, Mapping) else None
     if not isinstance(value, str) or not 0 < len(value) <= json_reader.LONGEST_ID:
         return None
@@ -65,7 +64,7 @@ def correlation_of(body: Any) -> str | None:
     return None if found == json_reader.NO_ID else found
 
 
-def refusal(body: Any, secrets: Collection[str]) -> Refusal:
+def refusal(body: object, secrets: Collection[str]) -> Refusal:
     """Read ``{correlationId, errorDescription, error}``, ``{message, details}``, ``{code, message}`` or text.
 
     The schema has only the first; the others were seen (docs/iiko.md#error-bodies).
@@ -89,18 +88,18 @@ def _first_text(wire: JsonObject, *keys: str) -> str:
     return ""
 
 
-def error_of(operation: Operation, status: int, refusal: Refusal) -> IikoError:
+def error_of(operation: Operation, status: int, refusal: Refusal) -> errors.IikoError:
     """Return the error for an answer that is neither 2xx nor 429."""
-    kind: type[IikoError] = IikoRejected
+    kind: type[errors.IikoError] = errors.IikoRejected
     code = refusal.code
     if status in (401, 402):
-        kind, code = IikoAuthFailed, LICENCE_EXPIRED if status == 402 else _why_401(refusal)
+        kind, code = errors.IikoAuthFailed, LICENCE_EXPIRED if status == 402 else _why_401(refusal)
     elif status == 408 or status >= 500 or code == _EXTERNAL_TIMEOUT:
-        kind = IikoNoAnswer
+        kind = errors.IikoNoAnswer
     elif code == REVISION_TOO_OLD:
-        kind = IikoRevisionTooOld
+        kind = errors.IikoRevisionTooOld
     elif code == TOO_MUCH_DATA or (status == 422 and code is None):
-        kind = IikoTooMuchData
+        kind = errors.IikoTooMuchData
     elif status < 400:
         code = REDIRECT
     return kind(
@@ -129,9 +128,6 @@ def answer_of(operation: Operation, status: int, raw: bytes) -> Answer:
         return Answer({}, None, status)
     body = parse(raw)
     if not isinstance(body, Mapping):
-        raise IikoUnreadable(
-            "iiko answered with something else than a JSON object",
-            operation=operation.name,
-            http_status=status,
-        )
+        problem = "iiko answered with something else than a JSON object"
+        raise Answer({}, None, status).unreadable(operation, problem)
     return Answer(body, correlation_of(body), status)

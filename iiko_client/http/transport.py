@@ -6,42 +6,20 @@ answered once by a new token, and a circuit stops calls before iiko blocks the k
 are parameters, for tests.
 """
 
-from __future__ import annotations
-
 import random
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Self
 
 from iiko_client import json_writer
-from iiko_client.endpoints.registry import Operation
-from iiko_client.http import responses
+from iiko_client.endpoints.registry import Kind, Operation
+from iiko_client.http import auth, errors, responses
 from iiko_client.http.addresses import check_public_url
-from iiko_client.http.auth import (
-    USUAL_LIFETIME,
-    Credentials,
-    InMemoryTokenStore,
-    TokenCache,
-    TokenStore,
-    credential_key,
-)
 from iiko_client.http.call_record import CallRecord
 from iiko_client.http.circuit_breaker import Breaker, InMemoryBreaker, Priority
-from iiko_client.http.errors import (
-    IikoAuthFailed,
-    IikoBlocked,
-    IikoBusy,
-    IikoError,
-    IikoNoAnswer,
-    IikoNotSent,
-    IikoRejected,
-    IikoUnreadable,
-)
-from iiko_client.http.exchange import HttpExchange, Request, Timeouts, normalise_base_url
+from iiko_client.http.exchange import HttpExchange, Request, Timeouts, normalise_base_url, session_of
 from iiko_client.http.gates import CircuitGate, RateLimitGate
 from iiko_client.http.rate_limits import InMemoryPauses, Pauses
 from iiko_client.http.responses import Answer
@@ -81,8 +59,8 @@ class _Call:
     refused: str | None = field(default=None, repr=False)
     """The token that got a 401: a second 401 is final."""
 
-    def is_curable_by_new_token(self, error: IikoError | None) -> bool:
-        is_refusal = isinstance(error, IikoAuthFailed) and error.code == responses.TOKEN_REFUSED
+    def is_curable_by_new_token(self, error: errors.IikoError | None) -> bool:
+        is_refusal = isinstance(error, errors.IikoAuthFailed) and error.code == responses.TOKEN_REFUSED
         return is_refusal and self.refused is None
 
 
@@ -90,59 +68,48 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  # for a lone process; the hub passes its own clock
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Transport:
     """Sends calls for one credential; safe to share between threads, and meant to be kept."""
 
-    def __init__(  # noqa: PLR0913  # each is a choice of the caller's, and named
-        self,
-        *,
-        base_url: str,
-        credentials: Credentials,
-        key: str | None = None,
-        tokens: TokenStore | None = None,
-        pauses: Pauses | None = None,
-        breaker: Breaker | None = None,
-        on_call: Callable[[CallRecord], None] | None = None,
-        timeouts: Timeouts | None = None,
-        retries: Retries | None = None,
-        token_lifetime: timedelta = USUAL_LIFETIME,
-        connections: int = 10,
-        only_public: bool = False,
-        clock: Callable[[], datetime] = _utc_now,
-        timer: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        chance: Callable[[], float] = random.random,
-    ) -> None:
-        """``key`` names the credential in shared stores; by default a digest that should not be stored.
+    base_url: str
+    credentials: auth.Credentials
+    key: str = ""
+    """Names the credential in shared stores; by default a digest that should not be stored."""
+    tokens: auth.TokenStore = field(default_factory=auth.InMemoryTokenStore)
+    pauses: Pauses = field(default_factory=InMemoryPauses)
+    breaker: Breaker = field(default_factory=InMemoryBreaker)
+    on_call: Callable[[CallRecord], None] | None = None
+    """Gets a record of every physical call, in the calling thread: it should hand over and return. What it
+    raises is logged and counted in ``hook_failures``, and goes no further."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retries: Retries = field(default_factory=Retries)
+    token_lifetime: timedelta = auth.USUAL_LIFETIME
+    only_public: bool = False
+    """Refuse addresses that are not public, and those without https."""
+    clock: Callable[[], datetime] = _utc_now
+    timer: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
 
-        ``only_public`` refuses addresses that are not public, and those without https.
-
-        ``on_call`` gets a record of every physical call, in the calling thread: it should hand over and
-        return. What it raises is logged and counted in ``hook_failures``, and goes no further.
-        """
-        self.base_url = normalise_base_url(base_url)
-        if only_public:
+    def __post_init__(self) -> None:
+        self.base_url = normalise_base_url(self.base_url)
+        if self.only_public:
             check_public_url(self.base_url)
-        self.key = key or credential_key(self.base_url, credentials)
-        self._credentials = credentials
-        self._retries = retries or Retries()
-        self._timer, self._sleep, self._chance = timer, sleep, chance
-        self._rate_limits = RateLimitGate(key=self.key, pauses=pauses or InMemoryPauses(), clock=clock)
-        self._circuits = CircuitGate(key=self.key, breaker=breaker or InMemoryBreaker(), clock=clock)
-        self._tokens = TokenCache(
-            key=self.key, store=tokens or InMemoryTokenStore(), clock=clock, lifetime=token_lifetime
-        )
-        self._token_operation = Operation("access_token", "Auth", is_read=True, path=credentials.path)
+        self.key = self.key or auth.credential_key(self.base_url, self.credentials)
+        self._rate_limits = RateLimitGate(self.key, self.pauses, self.clock)
+        self._circuits = CircuitGate(self.key, self.breaker, self.clock)
+        self._tokens = auth.TokenCache(self.key, self.tokens, self.clock, self.token_lifetime)
+        self._token_operation = Operation("access_token", "Auth", Kind.READ, own_path=self.credentials.path)
         self._exchange = HttpExchange(
             base_url=self.base_url,
-            secrets=credentials.secrets(),
-            timeouts=timeouts or Timeouts(),
-            connections=connections,
-            only_public=only_public,
+            secrets=self.credentials.secrets(),
+            timeouts=self.timeouts,
+            session=session_of(only_public=self.only_public),
             refused=self._rate_limits.refused,
-            on_call=on_call,
-            clock=clock,
-            timer=timer,
+            on_call=self.on_call,
+            clock=self.clock,
+            timer=self.timer,
         )
 
     @property
@@ -151,14 +118,6 @@ class Transport:
 
     def __repr__(self) -> str:
         return f"<Transport to {self.base_url}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._exchange.close()
@@ -182,15 +141,15 @@ class Transport:
             IikoError: see ``iiko_client.http.errors`` for what each kind asks of the caller.
         """
         json_writer.dumps(body)  # a body that cannot be written is found before any request
-        call = _Call(operation, body, priority, wait_s, self._timer(), before_sending)
+        call = _Call(operation, body, priority, wait_s, self.timer(), before_sending)
         while True:
             try:
                 return self._attempt(call)
-            except IikoError as error:
+            except errors.IikoError as error:
                 pause_s = self._before_next(call, error)
                 if pause_s is None:
                     raise
-            self._sleep(pause_s)
+            self.sleep(pause_s)
 
     def _attempt(self, call: _Call) -> Answer:
         self._rate_limits.admit(call.operation)
@@ -201,86 +160,63 @@ class Transport:
             if call.before_sending is not None:
                 call.before_sending()
             answer = self._exchange.send(Request(call.operation, call.body, call.token, call.attempt))
-        except IikoError as error:
+        except errors.IikoError as error:
             self._record(call, error)
             raise
         self._record(call, None)
         return answer
 
-    def _record(self, call: _Call, error: IikoError | None) -> None:
+    def _record(self, call: _Call, error: errors.IikoError | None) -> None:
         curable = call.is_curable_by_new_token(error)
         self._circuits.record(call.operation, call.body, error, curable=curable)
 
     # Whether to try again
 
-    def _before_next(self, call: _Call, error: IikoError) -> float | None:
+    def _before_next(self, call: _Call, error: errors.IikoError) -> float | None:
         """Return how long to pause before the next try; None: there is none."""
-        if isinstance(error, IikoBlocked):
+        if isinstance(error, errors.IikoBlocked):
             return None
-        if isinstance(error, IikoBusy):
+        if isinstance(error, errors.IikoBusy):
             return self._wait_out(call, error)
         if call.is_curable_by_new_token(error):
             call.refused = call.token
             return 0.0
-        if not isinstance(error, IikoNoAnswer) or not self._may_retry(call, error):
+        if not isinstance(error, errors.IikoNoAnswer) or not self._may_retry(call, error):
             return None
-        return self._retries.pause_s(call.attempt, self._chance())
+        return self.retries.pause_s(call.attempt, self.chance())
 
-    def _wait_out(self, call: _Call, error: IikoBusy) -> float | None:
+    def _wait_out(self, call: _Call, error: errors.IikoBusy) -> float | None:
         # Operators go first when the pause ends: background calls come back a little later.
-        late = self._chance() * (0.25 if call.priority is Priority.OPERATOR else 2.0)
+        late = self.chance() * (0.25 if call.priority is Priority.OPERATOR else 2.0)
         if error.retry_after_s > call.wait_left_s:
             return None
         call.wait_left_s -= error.retry_after_s + late
         return error.retry_after_s + late
 
-    def _may_retry(self, call: _Call, error: IikoNoAnswer) -> bool:
-        is_retried_here = call.operation.is_read and not call.operation.is_polled
-        is_safe = is_retried_here or isinstance(error, IikoNotSent)
-        has_time = self._timer() - call.began < self._retries.patience_s
-        return is_safe and has_time and call.attempt < self._retries.tries
+    def _may_retry(self, call: _Call, error: errors.IikoNoAnswer) -> bool:
+        is_safe = call.operation.kind is Kind.READ or isinstance(error, errors.IikoNotSent)
+        has_time = self.timer() - call.began < self.retries.patience_s
+        return is_safe and has_time and call.attempt < self.retries.tries
 
     # The token
 
     def _token(self, call: _Call) -> str:
         try:
             return self._tokens.current(ask=self._ask_token, refused=call.refused)
-        except (IikoNoAnswer, IikoUnreadable) as error:
-            raise IikoNotSent(
-                f"no token to call with: {error.description}",
-                operation=call.operation.name,
-                http_status=error.http_status,
-                correlation_id=error.correlation_id,
-            ) from error
+        except (errors.IikoNoAnswer, errors.IikoUnreadable) as error:
+            words = f"no token to call with: {error.description}"
+            raise error.recast(errors.IikoNotSent, words, operation=call.operation.name, code=None) from error
 
     def _ask_token(self) -> str:
         self._rate_limits.admit(self._token_operation)
         try:
-            answer = self._exchange.send(Request(self._token_operation, self._credentials.body()))
-        except (IikoRejected, IikoAuthFailed) as error:
-            raise _login_refused(error) from error
+            answer = self._exchange.send(Request(self._token_operation, self.credentials.body()))
+        except (errors.IikoRejected, errors.IikoAuthFailed) as error:
+            # It is about the credential (or the address: a redirect).
+            is_told = error.code in (responses.LICENCE_EXPIRED, responses.REDIRECT)
+            code = error.code if is_told else responses.LOGIN_REFUSED
+            raise error.recast(errors.IikoAuthFailed, code=code) from error
         token = answer.body.get("token")
         if not isinstance(token, str) or not _TOKEN_TEXT.fullmatch(token):
-            raise IikoUnreadable(
-                "no token in the answer",
-                operation=self._token_operation.name,
-                http_status=answer.http_status,
-                correlation_id=answer.correlation_id,
-            )
+            raise answer.unreadable(self._token_operation, "no token in the answer")
         return token
-
-
-def _login_refused(error: IikoError) -> IikoAuthFailed:
-    """Make the error of a refused token request: it is about the credential (or the address: a redirect)."""
-    kept = (
-        error.code
-        if error.code in (responses.LICENCE_EXPIRED, responses.REDIRECT)
-        else responses.LOGIN_REFUSED
-    )
-    return IikoAuthFailed(
-        error.description,
-        operation=error.operation,
-        http_status=error.http_status,
-        correlation_id=error.correlation_id,
-        code=kept,
-    )

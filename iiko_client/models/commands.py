@@ -1,7 +1,5 @@
 """What became of a command: iiko answers "queued" first, the POS carries it out later."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

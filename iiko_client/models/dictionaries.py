@@ -3,114 +3,101 @@
 Ids are iiko's, in canonical form; names and codes may be empty, unknown values are kept as they came.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from iiko_client.json_reader import Reader, word
+from iiko_client.models import statuses
+from iiko_client.records import column, essential, flag, ids, text, wire
 from iiko_client.units import MinorUnits
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationInfo:
-    """A restaurant of the login; below ``code`` only what ``returnAdditionalInfo`` brings."""
+    """A restaurant of the login; below ``name`` only what ``returnAdditionalInfo`` brings."""
 
-    id: str
-    name: str
-    code: str | None = None
-    currency: str | None = None
-    version: str | None = None
-    country: str | None = None
-    address: str | None = None
-    country_phone_code: str | None = None
-    delivery_service_type: str | None = None
-    delivery_order_payment_settings: str | None = None
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
+    currency: str | None = wire("currencyIsoName", Reader.short)
+    version: str | None = wire("version", Reader.short)
+    delivery_order_payment_settings: str | None = wire(
+        "deliveryOrderPaymentSettings", word(statuses.payment_moment)
+    )
     """``WhenOrderClosed`` or ``WhenOrderOnTheWay``: decides which status changes the POS accepts."""
-    is_confirmation_enabled: bool | None = None
-    is_anonymous_guests_allowed: bool | None = None
-    is_cloud: bool | None = None
+    is_confirmation_enabled: bool | None = wire("isConfirmationEnabled", Reader.boolean)
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalGroupInfo:
     """A terminal group; ``time_zone`` is the clock of its orders, in whatever form iiko wrote it."""
 
-    id: str
     organization_id: str
-    name: str
-    time_zone: str | None
-    address: str | None
-    pos_version: str | None
     is_in_sleep: bool
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
+    time_zone: str | None = wire("timeZone", Reader.short)
+    pos_version: str | None = wire("posVersion", Reader.short)
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalGroupAlive:
-    terminal_group_id: str
-    organization_id: str | None
-    is_alive: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Awakened:
-    """Which terminal groups woke up and which did not."""
-
-    awake: tuple[str, ...]
-    failed: tuple[str, ...]
+    terminal_group_id: str = essential("terminalGroupId", Reader.ident)
+    organization_id: str | None = wire("organizationId", Reader.ident)
+    is_alive: bool = essential("isAlive", Reader.boolean)
 
 
 @dataclass(frozen=True, slots=True)
 class CourierInfo:
-    id: str
     organization_id: str
-    display_name: str | None
-    first_name: str | None
-    middle_name: str | None
-    last_name: str | None
-    code: str | None
-    is_deleted: bool
+    id: str = essential("id", Reader.ident)
+    display_name: str | None = wire("displayName", Reader.label)
+    first_name: str | None = wire("firstName", Reader.label)
+    middle_name: str | None = wire("middleName", Reader.label)
+    last_name: str | None = wire("lastName", Reader.label)
+    code: str | None = wire("code", Reader.label)
+    is_deleted: bool = flag("isDeleted")
 
 
 @dataclass(frozen=True, slots=True)
 class CancelCause:
-    id: str
-    name: str
-    is_deleted: bool
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
+    is_deleted: bool = flag("isDeleted")
 
 
 @dataclass(frozen=True, slots=True)
 class RemovalType:
-    id: str
-    name: str
-    comment: str | None
-    is_reason_required: bool
-    can_write_off_to_cafe: bool
-    can_write_off_to_waiter: bool
-    can_write_off_to_user: bool
-    is_manual: bool
-    is_deleted: bool
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
+    comment: str | None = wire("comment", Reader.label)
+    is_reason_required: bool = flag("reasonRequired")
+    can_write_off_to_cafe: bool = flag("canWriteoffToCafe")
+    can_write_off_to_waiter: bool = flag("canWriteoffToWaiter")
+    can_write_off_to_user: bool = flag("canWriteoffToUser")
+    is_manual: bool = flag("manual")
+    is_deleted: bool = flag("isDeleted")
 
 
 @dataclass(frozen=True, slots=True)
 class DiscountType:
     """``mode``: Percent, FlexibleSum (only this one takes a sum of ours) or FixedSum."""
 
-    id: str
     organization_id: str
-    name: str
-    mode: str | None
-    percent: Decimal | None
-    sum_minor: MinorUnits | None
-    min_order_sum_minor: MinorUnits | None
-    comment: str | None
-    is_categorised: bool
-    can_be_applied_selectively: bool
-    can_apply_by_card_number: bool
-    is_manual: bool
-    is_card: bool
-    is_automatic: bool
-    is_deleted: bool
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
+    mode: str | None = wire("mode", word(statuses.discount_mode))
+    percent: Decimal | None = wire("percent", Reader.decimal)
+    sum_minor: MinorUnits | None = wire("sum", Reader.money)
+    min_order_sum_minor: MinorUnits | None = wire("minOrderSum", Reader.money)
+    comment: str | None = wire("comment", Reader.label)
+    is_categorised: bool = flag("isCategorisedDiscount")
+    can_be_applied_selectively: bool = flag("canBeAppliedSelectively")
+    can_apply_by_card_number: bool = flag("canApplyByCardNumber")
+    is_manual: bool = flag("isManual")
+    is_card: bool = flag("isCard")
+    is_automatic: bool = flag("isAutomatic")
+    is_deleted: bool = flag("isDeleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,38 +108,38 @@ class PaymentType:
     or Both; null is common, and refused then (docs/iiko.md#payments-processed-outside).
     """
 
-    id: str
-    name: str
-    code: str | None
-    kind: str | None
-    processing: str | None
-    comment: str | None
-    is_combinable: bool
-    prints_cheque: bool
-    is_deleted: bool
-    terminal_group_ids: tuple[str, ...]
-    marketing_campaign_ids: tuple[str, ...]
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
+    code: str | None = wire("code", Reader.label)
+    kind: str | None = wire("paymentTypeKind", word(statuses.payment_kind))
+    processing: str | None = wire("paymentProcessingType", word(statuses.payment_processing))
+    comment: str | None = wire("comment", Reader.label)
+    is_combinable: bool = flag("combinable")
+    prints_cheque: bool = flag("printCheque")
+    is_deleted: bool = flag("isDeleted")
+    terminal_group_ids: tuple[str, ...] = column("terminalGroups", "id", Reader.ident)
+    marketing_campaign_ids: tuple[str, ...] = ids("applicableMarketingCampaigns")
 
 
 @dataclass(frozen=True, slots=True)
 class OrderTypeInfo:
     """``service_type``: Common (hall), DeliveryByCourier, or DeliveryPickUp (DeliveryByClient in orders)."""
 
-    id: str
     organization_id: str
-    name: str
-    service_type: str | None
-    is_default: bool
-    is_deleted: bool
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
+    service_type: str | None = wire("orderServiceType", word(statuses.service_type))
+    is_default: bool = flag("isDefault")
+    is_deleted: bool = flag("isDeleted")
 
 
 @dataclass(frozen=True, slots=True)
 class StopListEntry:
-    product_id: str
-    size_id: str | None
-    sku: str | None
-    balance: Decimal | None
-    added_at: datetime | None
+    product_id: str = essential("productId", Reader.ident)
+    size_id: str | None = wire("sizeId", Reader.ident)
+    sku: str | None = wire("sku", Reader.label)
+    balance: Decimal | None = wire("balance", Reader.decimal)
+    added_at: datetime | None = wire("dateAdd", Reader.utc_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,17 +167,17 @@ class StopLists:
 class ProductInfo:
     """A dish, good, modifier or service of the menu; ``kind`` is the vendor's free text."""
 
-    id: str
-    name: str
-    code: str | None
-    kind: str | None
-    is_deleted: bool
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
+    code: str | None = wire("code", Reader.label)
+    kind: str | None = wire("type", Reader.short)
+    is_deleted: bool = flag("isDeleted")
 
 
 @dataclass(frozen=True, slots=True)
 class ProductSize:
-    id: str
-    name: str
+    id: str = essential("id", Reader.ident)
+    name: str = text("name")
     is_deleted: bool = False
 
 

@@ -4,19 +4,16 @@ Reads anything without raising: what is missing or of the wrong type is left emp
 is stored beside it as it came.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import orjson
 
 from iiko_client import vendor_time
-from iiko_client.json_reader import LONGEST_ID, NO_ID, BadValue, canonical_id, external_id
+from iiko_client.json_reader import LONGEST_ID, NO_ID, BadValue, JsonObject, canonical_id, external_id
 from iiko_client.models.statuses import letters
 
 # The vendor's enum `WebHooks.WebHookEventType` (OpenAPI, read 2026-11).
@@ -50,14 +47,14 @@ class Envelope:
     """What stands on the outside of a message. Ids longer than we index are shortened with a digest."""
 
     format: str
-    event_type: str
-    organization_id: str
-    entity_key: str
-    order_external_id: str
-    correlation_id: str
-    event_time: datetime | None
-    revision: int | None
-    digest: str
+    event_type: str = ""
+    organization_id: str = ""
+    entity_key: str = ""
+    order_external_id: str = ""
+    correlation_id: str = ""
+    event_time: datetime | None = None
+    revision: int | None = None
+    digest: str = ""
     """Of the part that identifies the event: ``eventInfo`` of a Cloud event, else the whole message.
 
     The whole message also where a Cloud event has no content or no moment: nothing else distinguishes it from
@@ -65,31 +62,40 @@ class Envelope:
     """
 
 
-def read_envelope(message: Any) -> Envelope:
-    if not isinstance(message, Mapping):
-        return _unknown(message)
-    is_soi = _soi_type(message) in SOI_TYPES
-    if "eventType" in message and not (message["eventType"] is None and is_soi):
-        return _cloud(message)
-    return _soi(message) if is_soi else _unknown(message)
+def read_envelope(message: object) -> Envelope:
+    fields = _object(message)
+    is_soi = _soi_type(fields) in SOI_TYPES
+    if "eventType" in fields and not (fields["eventType"] is None and is_soi):
+        return _cloud(fields)
+    if is_soi:
+        return _soi(fields)
+    return Envelope(
+        UNKNOWN,
+        organization_id=_ident(fields.get("organizationId")),
+        correlation_id=_ident(fields.get("correlationId")),
+        digest=digest_of(message),
+    )
 
 
-def _soi_type(message: Mapping[str, Any]) -> str:
+def _object(value: object) -> JsonObject:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _soi_type(message: JsonObject) -> str:
     return str(message.get("type")).strip().upper()
 
 
-def _cloud(message: Mapping[str, Any]) -> Envelope:
-    info = message.get("eventInfo")
-    inner: Mapping[str, Any] = info if isinstance(info, Mapping) else {}
-    event_time, revision = _time(message.get("eventTime")), _revision(inner.get("timestamp"))
-    is_identified = bool(inner) and (event_time is not None or revision is not None)
+def _cloud(message: JsonObject) -> Envelope:
+    info = _object(message.get("eventInfo"))
+    event_time, revision = _time(message.get("eventTime")), _revision(info.get("timestamp"))
+    is_identified = bool(info) and (event_time is not None or revision is not None)
     return Envelope(
-        format=CLOUD,
+        CLOUD,
         event_type=event_type_of(message.get("eventType")),
         # ``eventInfo`` of orders and reserves names the organization once more (OpenAPI, read 2026-11).
-        organization_id=_ident(message.get("organizationId")) or _ident(inner.get("organizationId")),
-        entity_key=_ident(inner.get("id")),
-        order_external_id=_external(inner.get("externalNumber")),
+        organization_id=_ident(message.get("organizationId")) or _ident(info.get("organizationId")),
+        entity_key=_ident(info.get("id")),
+        order_external_id=_external(info.get("externalNumber")),
         correlation_id=_ident(message.get("correlationId")),
         event_time=event_time,
         revision=revision,
@@ -97,42 +103,25 @@ def _cloud(message: Mapping[str, Any]) -> Envelope:
     )
 
 
-def _soi(message: Mapping[str, Any]) -> Envelope:
-    transaction = message.get("transactionDetails")
-    outer: Mapping[str, Any] = transaction if isinstance(transaction, Mapping) else {}
-    details = message.get("iikoOrderDetails")
-    inner: Mapping[str, Any] = details if isinstance(details, Mapping) else {}
+def _soi(message: JsonObject) -> Envelope:
+    transaction, details = (
+        _object(message.get("transactionDetails")),
+        _object(message.get("iikoOrderDetails")),
+    )
     external = _external(message.get("orderExternalId"))
     return Envelope(
-        format=SOI,
+        SOI,
         event_type=_soi_type(message),
         # Where the format's examples have it; an imitation may put it outside, as the Cloud does.
-        organization_id=_ident(outer.get("organizationId")) or _ident(message.get("organizationId")),
-        entity_key=_ident(inner.get("iikoOrderId")) or (f"ext:{external}" if external else ""),
+        organization_id=_ident(transaction.get("organizationId")) or _ident(message.get("organizationId")),
+        entity_key=_ident(details.get("iikoOrderId")) or (f"ext:{external}" if external else ""),
         order_external_id=external,
-        correlation_id=_ident(outer.get("correlationId")),
-        event_time=None,
-        revision=None,
+        correlation_id=_ident(transaction.get("correlationId")),
         digest=digest_of(message),
     )
 
 
-def _unknown(message: Any) -> Envelope:
-    fields: Mapping[str, Any] = message if isinstance(message, Mapping) else {}
-    return Envelope(
-        format=UNKNOWN,
-        event_type="",
-        organization_id=_ident(fields.get("organizationId")),
-        entity_key="",
-        order_external_id="",
-        correlation_id=_ident(fields.get("correlationId")),
-        event_time=None,
-        revision=None,
-        digest=digest_of(message),
-    )
-
-
-def digest_of(part: Any) -> str:
+def digest_of(part: object) -> str:
     """Return 32 hexadecimal digits that are equal for equal JSON, whatever the order of its keys."""
     try:
         text = orjson.dumps(part, option=orjson.OPT_SORT_KEYS)
@@ -141,19 +130,19 @@ def digest_of(part: Any) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def event_type_of(value: Any) -> str:
+def event_type_of(value: object) -> str:
     """Return the name of a type as the hub stores it, in whatever spelling it was written."""
     name = value.strip()[:100] if isinstance(value, str) else ""
     return _TYPES_BY_LETTERS.get(letters(name), name)
 
 
-def _external(value: Any) -> str:
+def _external(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return external_id(str(value))
 
 
-def _ident(value: Any) -> str:
+def _ident(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     text = str(value).strip()
@@ -164,7 +153,7 @@ def _ident(value: Any) -> str:
         return f"{text[: LONGEST_ID - 40]}…{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
-def _time(value: Any) -> datetime | None:
+def _time(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
@@ -173,7 +162,7 @@ def _time(value: Any) -> datetime | None:
         return None
 
 
-def _revision(value: Any) -> int | None:
+def _revision(value: object) -> int | None:
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 40:
         value = int(value)
     if isinstance(value, float) and value.is_integer():

@@ -1,13 +1,11 @@
 """The lines of an order: items with modifiers, payments, tips, discounts."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict, cast
 
-from iiko_client.json_reader import Reader
+from iiko_client.json_reader import Reader, word
+from iiko_client.message_fields import At, Plan, plan_of
 from iiko_client.models.statuses import item_kind, item_status, payment_kind
 from iiko_client.units import MinorUnits, without_noise
 
@@ -32,8 +30,8 @@ class ItemRow(TypedDict):
     cost_minor: MinorUnits | None
     result_minor: MinorUnits | None
     comment: str | None
-    modifiers: list[dict[str, Any]]
-    components: list[dict[str, Any]]
+    modifiers: list[dict[str, object]]
+    components: list[dict[str, object]]
     template_id: str | None
     template_name: str | None
     combo_id: str | None
@@ -44,21 +42,32 @@ class ItemRow(TypedDict):
 
 
 class PaymentRow(TypedDict):
-    type_id: str | None
-    name: str | None
-    kind: str | None
-    sum_minor: MinorUnits | None
-    is_preliminary: bool | None
-    is_external: bool | None
-    is_processed_externally: bool | None
-    is_fiscalized_externally: bool | None
-    is_prepay: bool | None
+    type_id: Annotated[str | None, At("paymentType.id", Reader.ident)]
+    name: Annotated[str | None, At("paymentType.name", Reader.label)]
+    kind: Annotated[str | None, At("paymentType.kind", word(payment_kind))]
+    sum_minor: Annotated[MinorUnits | None, At("sum", Reader.money)]
+    is_preliminary: Annotated[bool | None, At("isPreliminary", Reader.boolean)]
+    is_external: Annotated[bool | None, At("isExternal", Reader.boolean)]
+    is_processed_externally: Annotated[bool | None, At("isProcessedExternally", Reader.boolean)]
+    is_fiscalized_externally: Annotated[bool | None, At("isFiscalizedExternally", Reader.boolean)]
+    is_prepay: Annotated[bool | None, At("isPrepay", Reader.boolean)]
 
 
 class MoneyRow(TypedDict):
-    type_id: str | None
-    name: str | None
-    sum_minor: MinorUnits | None
+    type_id: Annotated[str | None, At("discountType.id", Reader.ident)]
+    name: Annotated[str | None, At("discountType.name", Reader.label)]
+    sum_minor: Annotated[MinorUnits | None, At("sum", Reader.money)]
+
+
+_PAYMENT, _MONEY = plan_of(PaymentRow), plan_of(MoneyRow)
+
+
+def read_payments(reader: Reader, key: str) -> list[PaymentRow]:
+    return [cast("PaymentRow", _PAYMENT.row(payment)) for payment in reader.children(key)]
+
+
+def read_discounts(reader: Reader, key: str) -> list[MoneyRow]:
+    return [cast("MoneyRow", _MONEY.row(discount)) for discount in reader.children(key)]
 
 
 def exact(number: Decimal | None) -> str | None:
@@ -74,14 +83,7 @@ def iso(instant: datetime | None) -> str | None:
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def word(known: Callable[[str], str | None]) -> Callable[[Reader, str], str | None]:
-    """Make a parser of a listed value; see ``Reader.word``."""
-    return lambda reader, key: reader.word(key, known)
-
-
-_KIND, _STATUS, _PAYMENT_KIND = word(item_kind), word(item_status), word(payment_kind)
-
-
+_KIND, _STATUS = word(item_kind), word(item_status)
 _COMPONENTS = ("primaryComponent", "secondaryComponent")
 
 
@@ -99,7 +101,7 @@ def _read_item(item: Reader, combos: dict[str | None, str | None]) -> ItemRow:
     kind = item.read("type", _KIND)
     # Compound has one or two components and no product of its own, Service has a service in its place.
     components = [item.inner_named(key, "product") for key in _COMPONENTS if item.wire.get(key)]
-    parts = [_read_component(component) for component in components]
+    parts = [_COMPONENT.row(component) for component in components]
     template = _read_product(item.inner_named("template"))
     product = _read_product(item.inner_named("service" if kind == "Service" else "product"))
     if components:
@@ -115,32 +117,32 @@ def _read_item(item: Reader, combos: dict[str | None, str | None]) -> ItemRow:
         product_id=product["id"],
         name=product["name"],
         size=item.inner_named("size").read("name", Reader.label),
-        amount=_amount(item),
+        amount=item.read("amount", _amount),
         price_minor=_sum(money, "price"),
         cost_minor=_sum(money, "cost"),
         result_minor=_sum(money, "resultSum"),
         comment=item.read("comment", Reader.label),
-        modifiers=_read_modifiers(item, "modifiers") + _read_modifiers(item, "commonModifiers"),
+        modifiers=_modifiers(item, "modifiers") + _modifiers(item, "commonModifiers"),
         components=parts,
         template_id=template["id"],
         template_name=template["name"],
         combo_id=combo_id,
         combo_name=combos.get(combo_id) if combo_id else None,
-        is_deleted=_is_deleted(item),
+        is_deleted=_is_deleted(item, "deleted"),
         deletion_reason=deletion.read("comment", Reader.label)
         or deletion.inner_named("removalType").read("name", Reader.label),
         when_printed=iso(item.read("whenPrinted", Reader.local_time)),
     )
 
 
-def _amount(wire: Reader) -> str | None:
-    number = wire.read("amount", Reader.decimal)
+def _amount(reader: Reader, key: str) -> str | None:
+    number = reader.decimal(key)
     return None if number is None else exact(without_noise(number))
 
 
-def _is_deleted(wire: Reader) -> bool:
+def _is_deleted(reader: Reader, key: str) -> bool:
     """Tell whether a line is deleted: by the schema ``deleted`` is null where it is not."""
-    return wire.wire.get("deleted") not in (None, False)
+    return reader.wire.get(key) not in (None, False)
 
 
 def _deletion(item: Reader) -> Reader:
@@ -172,59 +174,28 @@ def _sum(parts: list[Reader], key: str) -> MinorUnits | None:
     return MinorUnits(sum(one for one in sums if one is not None)) if None not in sums else None
 
 
-def _read_component(component: Reader) -> dict[str, Any]:
-    product = component.inner_named("product")
-    return {
-        "product_id": product.read("id", Reader.ident),
-        "name": product.read("name", Reader.label),
-        "price_minor": component.read("price", Reader.money),
-        "result_minor": component.read("resultSum", Reader.money),
-        "modifiers": _read_modifiers(component, "modifiers"),
+_MODIFIER = Plan(
+    {
+        "product_id": At("product.id", Reader.ident),
+        "name": At("product.name", Reader.label),
+        "amount": At("amount", _amount),
+        "price_minor": At("price", Reader.money),
+        "result_minor": At("resultSum", Reader.money),
+        "is_deleted": At("deleted", _is_deleted),
     }
+)
 
 
-def _read_modifiers(item: Reader, key: str) -> list[dict[str, Any]]:
-    return [_read_modifier(modifier) for modifier in item.read(key, Reader.children) or []]
+def _modifiers(item: Reader, key: str) -> list[dict[str, object]]:
+    return [_MODIFIER.row(modifier) for modifier in item.read(key, Reader.children) or []]
 
 
-def _read_modifier(modifier: Reader) -> dict[str, Any]:
-    product = modifier.inner_named("product")
-    return {
-        "product_id": product.read("id", Reader.ident),
-        "name": product.read("name", Reader.label),
-        "amount": _amount(modifier),
-        "price_minor": modifier.read("price", Reader.money),
-        "result_minor": modifier.read("resultSum", Reader.money),
-        "is_deleted": _is_deleted(modifier),
+_COMPONENT = Plan(
+    {
+        "product_id": At("product.id", Reader.ident),
+        "name": At("product.name", Reader.label),
+        "price_minor": At("price", Reader.money),
+        "result_minor": At("resultSum", Reader.money),
+        "modifiers": At("modifiers", _modifiers),
     }
-
-
-def read_payments(reader: Reader, key: str) -> list[PaymentRow]:
-    return [_read_payment(payment) for payment in reader.children(key)]
-
-
-def _read_payment(payment: Reader) -> PaymentRow:
-    kind = payment.inner_named("paymentType")
-    return PaymentRow(
-        type_id=kind.read("id", Reader.ident),
-        name=kind.read("name", Reader.label),
-        kind=kind.read("kind", _PAYMENT_KIND),
-        sum_minor=payment.read("sum", Reader.money),
-        is_preliminary=payment.read("isPreliminary", Reader.boolean),
-        is_external=payment.read("isExternal", Reader.boolean),
-        is_processed_externally=payment.read("isProcessedExternally", Reader.boolean),
-        is_fiscalized_externally=payment.read("isFiscalizedExternally", Reader.boolean),
-        is_prepay=payment.read("isPrepay", Reader.boolean),
-    )
-
-
-def read_discounts(reader: Reader, key: str) -> list[MoneyRow]:
-    return [
-        MoneyRow(
-            type_id=kind.read("id", Reader.ident),
-            name=kind.read("name", Reader.label),
-            sum_minor=row.read("sum", Reader.money),
-        )
-        for row in reader.children(key)
-        for kind in (row.inner_named("discountType"),)
-    ]
+)

@@ -1,7 +1,5 @@
 """A payment as a request carries it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 

@@ -1,33 +1,21 @@
 """``eventInfo`` of a PersonalShift (docs/iiko.md#stop-lists-and-shifts); the envelope has the time."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from typing import Any
 
-from iiko_client.json_reader import Reader
+from iiko_client.json_reader import JsonObject, Reader
+from iiko_client.records import issues, read, wire
 
 
 @dataclass(frozen=True, slots=True)
 class ShiftReading:
     """What could be read; None is missing or unreadable."""
 
-    employee_id: str | None
-    terminal_group_id: str | None
-    role_id: str | None
-    is_opened: bool | None
-    issues: tuple[str, ...]
+    employee_id: str | None = wire("id", Reader.ident)
+    terminal_group_id: str | None = wire("terminalGroupId", Reader.ident)
+    role_id: str | None = wire("roleId", Reader.ident)
+    is_opened: bool | None = wire("opened", Reader.boolean)
+    issues: tuple[str, ...] = issues()
 
 
-def read_shift(info: Mapping[str, Any]) -> ShiftReading:
-    issues: list[str] = []
-    reader = Reader(info, zone=UTC, issues=issues)
-    return ShiftReading(
-        employee_id=reader.read("id", Reader.ident),
-        terminal_group_id=reader.read("terminalGroupId", Reader.ident),
-        role_id=reader.read("roleId", Reader.ident),
-        is_opened=reader.read("opened", Reader.boolean),
-        issues=tuple(issues),
-    )
+def read_shift(info: JsonObject) -> ShiftReading:
+    return read(ShiftReading, Reader(info))

@@ -4,40 +4,42 @@ Known only from the format's own examples (docs/iiko.md#soi), so it is read leni
 ids need not be UUIDs, ``errorInfo`` may be text or an object.
 """
 
-from __future__ import annotations
-
-from datetime import UTC
-
-from iiko_client.json_reader import JsonObject, Reader
+from iiko_client.json_reader import JsonObject, Reader, word
+from iiko_client.message_fields import At, AtWrapper, Plan, plan_of
 from iiko_client.models.order import OrderFields, OrderReading
-from iiko_client.models.order_lines import word
-from iiko_client.models.shared import FieldMap, read_creation, read_fields, read_status
+from iiko_client.models.shared import InfoFields, read_status
 from iiko_client.models.statuses import normalise_status, order_type
 
-_DETAILS: FieldMap = (
-    ("restaurantName", "restaurant_name", Reader.label),
-    ("orderAmount", "amount_minor", Reader.money),
-    ("orderType", "order_type", word(order_type)),
-    ("problem", "problem", Reader.label),
-    # With an offset in every example; without one it is taken as UTC.
-    ("receivedAt", "when_created", Reader.local_time),
-    ("promisedTime", "promised_time", Reader.local_time),
+_NUMBER = Plan({"readable_number": At("readableNumber", Reader.short)})
+_CREATION = plan_of(InfoFields, AtWrapper)
+_DETAILS = Plan(
+    {
+        "restaurant_name": At("restaurantName", Reader.label),
+        "amount_minor": At("orderAmount", Reader.money),
+        "order_type": At("orderType", word(order_type)),
+        "problem": At("problem", Reader.label),
+        # With an offset in every example; without one it is taken as UTC.
+        "when_created": At("receivedAt", Reader.local_time),
+        "promised_time": At("promisedTime", Reader.local_time),
+    }
 )
 
 
 def read_soi_order(wire: JsonObject) -> OrderReading:
     """Read a SOI message; never raise for bad content (see ``OrderReading.issues``)."""
-    issues: list[str] = []
-    message = Reader(wire, zone=UTC, issues=issues)
+    message = Reader(wire)
     fields = OrderFields()
     external = message.read("orderExternalId", Reader.external_id)
     if external is not None:
         fields["external_order_id"] = external
         fields["soi_external_id"] = external
-    read_fields(message, (("readableNumber", "readable_number", Reader.short),), fields)
-    read_creation(message, fields)
+    _NUMBER.read(message, fields)
+    _CREATION.read(message, fields)
     details = message.inner("iikoOrderDetails")
-    _read_details(details, fields)
+    _DETAILS.read(details, fields)
+    read_status(details, "orderStatus", fields, normalise_status)
+    if "readable_number" not in fields and details.wire.get("iikoOrderNumber"):
+        fields["readable_number"] = details.read("iikoOrderNumber", Reader.short)
     for place in (message, details):
         _read_courier(place, fields)
     return OrderReading(
@@ -46,15 +48,8 @@ def read_soi_order(wire: JsonObject) -> OrderReading:
         external_order_id=external,
         revision=None,
         fields=fields,
-        issues=tuple(issues),
+        issues=tuple(message.issues),
     )
-
-
-def _read_details(details: Reader, fields: OrderFields) -> None:
-    read_fields(details, _DETAILS, fields)
-    read_status(details, "orderStatus", fields, normalise_status)
-    if "readable_number" not in fields and details.wire.get("iikoOrderNumber"):
-        fields["readable_number"] = details.read("iikoOrderNumber", Reader.short)
 
 
 def _read_courier(place: Reader, fields: OrderFields) -> None:

@@ -1,7 +1,5 @@
 """The vendor's delivery and creation statuses, and the spellings they arrive in."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
@@ -94,7 +92,6 @@ reserve_cancel_reason = normaliser(("ClientNotAppeared", "ClientRefused", "Other
 split_between_registers = normaliser(("Disabled", "Allowed", "Required"))
 gender = normaliser(("NotSpecified", "Male", "Female"))
 customer_type = normaliser(("regular", "one-time"))
-delivery_service_type = normaliser(("CourierOnly", "SelfServiceOnly", "CourierAndSelfService"))
 payment_moment = normaliser(("WhenOrderOnTheWay", "WhenOrderClosed"))
 
 # Orders say DeliveryByClient, their dictionary DeliveryPickUp (docs/iiko.md#names-of-service-types).

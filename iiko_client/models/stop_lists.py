@@ -1,10 +1,7 @@
 """``eventInfo`` of a StopListUpdate: whose lists changed, not how (docs/iiko.md#stop-lists-and-shifts)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
 
 from iiko_client.json_reader import BadValue, Reader
 
@@ -30,15 +27,12 @@ class StopListChange:
 
 def read_stop_list_change(info: object) -> StopListChange:
     """Read the content of the event, whatever stands in its place."""
-    issues: list[str] = []
-    wire = info if isinstance(info, Mapping) else {}
+    reader = Reader(info if isinstance(info, Mapping) else {})
     if not isinstance(info, Mapping):
-        issues.append("eventInfo: missing, or no object")
-    reader = Reader(wire, zone=UTC, issues=issues)
-    updates = reader.read(_LIST, Reader.children) or []
+        reader.note("eventInfo", "missing, or no object")
     found: dict[str, bool] = {}
     named = 0
-    for update in updates:
+    for update in reader.read(_LIST, Reader.children) or []:
         ident = update.read("id", Reader.ident)
         if ident is None:
             update.note("id", BadValue("names no terminal group"))
@@ -47,5 +41,6 @@ def read_stop_list_change(info: object) -> StopListChange:
         # Unreadable is taken for "only a part": nothing is concluded from it.
         is_full = bool(update.read("isFull", Reader.boolean))
         found[ident] = found.get(ident, False) or is_full
-    is_complete = bool(found) and named == len(wire[_LIST])
-    return StopListChange(tuple(ChangedStopList(*one) for one in found.items()), is_complete, tuple(issues))
+    is_complete = bool(found) and named == len(reader.wire[_LIST])
+    lists = tuple(ChangedStopList(*one) for one in found.items())
+    return StopListChange(lists, is_complete, tuple(reader.issues))

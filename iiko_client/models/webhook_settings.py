@@ -1,13 +1,12 @@
 """Where iiko sends its webhooks, and which of them (docs/iiko.md#webhook-settings)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from iiko_client.json_reader import JsonObject
+from iiko_client.json_reader import JsonObject, Reader
 from iiko_client.models.statuses import DeliveryStatus
+from iiko_client.records import wire
 
 # Enums of the filter (OpenAPI, read 2026-11).
 ORDER_STATUSES = tuple(status.value for status in DeliveryStatus)
@@ -58,7 +57,7 @@ class WebhookFilter:
         return _covers(self.wire(), settings)
 
 
-def _covers(ours: Any, theirs: Any) -> bool:
+def _covers(ours: object, theirs: object) -> bool:
     if isinstance(ours, Mapping):
         known = theirs if isinstance(theirs, Mapping) else {}
         return all(_covers(value, known.get(key)) for key, value in ours.items())
@@ -67,11 +66,15 @@ def _covers(ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs)
 
 
+def _object(reader: Reader, key: str) -> JsonObject | None:
+    value = reader.wire.get(key)
+    return value if isinstance(value, Mapping) else None
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
     """What is set for one organization and login; a change replaces all of it."""
 
-    api_login_name: str | None
-    uri: str | None
-    auth_token: str | None = field(repr=False)
-    filter: JsonObject | None
+    uri: str | None = wire("webHooksUri", Reader.label)
+    auth_token: str | None = wire("authToken", Reader.text, repr=False)
+    filter: JsonObject | None = wire("webHooksFilter", _object)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import requests
 import responses
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no stubs
 
+from iiko_client.client import IikoClient
 from iiko_client.http.auth import V1, Credentials
 from iiko_client.http.call_record import CallRecord
 from iiko_client.http.transport import Transport
@@ -24,15 +25,25 @@ LOGIN = "login-5ecret"
 SCHEMA = Path(__file__).resolve().parents[2].parent / "shared" / "iiko" / "cloud-openapi.json"
 needs_schema = pytest.mark.vendor
 
+ORG, ORDER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CORRELATION = "11111111-1111-4111-8111-111111111111"
 QUEUED = {"correlationId": CORRELATION}
+
+
+Play = Callable[[IikoClient], Any]
+
+
+def to_order(method: str, **more: Any) -> Play:
+    """Make a call about one order."""
+    return lambda client: getattr(client, method)(organization_id=ORG, order_id=ORDER, **more)
 
 
 class Clock:
     """Time that passes only by ``sleep`` and ``pass_s``; one for all three kinds of clock."""
 
     def __init__(self) -> None:
-        self.now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+        self.now = NOON
         self.slept: list[float] = []
 
     def __call__(self) -> datetime:

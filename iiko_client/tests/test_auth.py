@@ -6,7 +6,7 @@ import base64
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -16,10 +16,8 @@ import responses
 from iiko_client.client import IikoClient
 from iiko_client.http.auth import V1, V2, InMemoryTokenStore, Token, credential_key, renew_at
 from iiko_client.http.errors import IikoAuthFailed, IikoError, IikoNotSent
-from iiko_client.tests.harness import BASE, CORRELATION, LOGIN, Stub, error_body
+from iiko_client.tests.harness import BASE, CORRELATION, LOGIN, NOON, ORG, Stub, error_body
 
-ORG = "00000000-0000-4000-8000-000000000001"
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
 ORGANIZATIONS: dict[str, Any] = {"organizations": []}
 

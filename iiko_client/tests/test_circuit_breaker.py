@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from iiko_client.http.circuit_breaker import CLOSED, CallResult, InMemoryBreaker, Limits, Priority
+from iiko_client.tests.harness import NOON
 
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OPERATOR, BACKGROUND = Priority.OPERATOR, Priority.BACKGROUND
 
 

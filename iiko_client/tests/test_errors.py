@@ -18,9 +18,7 @@ from iiko_client.http.errors import (
     IikoRejected,
     IikoUnreadable,
 )
-from iiko_client.tests.harness import CORRELATION, LOGIN, Stub, error_body
-
-ORG = "00000000-0000-4000-8000-000000000001"
+from iiko_client.tests.harness import CORRELATION, LOGIN, ORG, Stub, error_body
 
 
 def failure(iiko: Stub, client: IikoClient, body: Any, status: int) -> IikoError:

@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -16,9 +16,8 @@ from iiko_client.http.auth import V1, InMemoryTokenStore, Token
 from iiko_client.http.errors import IikoError, IikoNoAnswer, IikoNotSent, IikoUnreadable
 from iiko_client.http.exchange import Timeouts
 from iiko_client.http.transport import Retries, Transport
-from iiko_client.tests.harness import CORRELATION, LOGIN, Clock
+from iiko_client.tests.harness import CORRELATION, LOGIN, ORG, Clock
 
-ORG = "00000000-0000-4000-8000-000000000001"
 Behaviour = Callable[[socket.socket], Any]
 
 
@@ -93,7 +92,7 @@ def transport_to(url: str, **options: Any) -> Transport:
 
 
 def outcome(url: str) -> IikoError:
-    with transport_to(url) as transport, pytest.raises(IikoError) as failed:
+    with closing(transport_to(url)) as transport, pytest.raises(IikoError) as failed:
         IikoClient(transport).confirm(organization_id=ORG, order_id=ORG)
     return failed.value
 
@@ -143,7 +142,7 @@ def test_no_cookie_and_no_password_of_the_machine_is_sent(
         heads.append(connection.recv(65536, socket.MSG_PEEK))
         good(connection)
 
-    with server(listen) as url, transport_to(url) as transport:
+    with server(listen) as url, closing(transport_to(url)) as transport:
         for _ in range(2):
             IikoClient(transport).confirm(organization_id=ORG, order_id=ORG)
 

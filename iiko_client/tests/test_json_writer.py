@@ -71,13 +71,15 @@ def test_instant_past_the_calendar_of_a_clock_is_refused(moment: datetime, hours
 def test_instants_are_written_on_the_clock_of_the_field() -> None:
     moment = datetime(2026, 11, 23, 21, 30, 5, 999_999, tzinfo=UTC)
 
-    assert vendor_time.write_utc(moment) == "2026-11-23 21:30:05.999"
+    assert vendor_time.write_local(moment, UTC) == "2026-11-23 21:30:05.999"
     assert vendor_time.write_local(moment, timezone(timedelta(hours=5))) == "2026-11-24 02:30:05.999"
     assert vendor_time.write_local(moment, ZoneInfo("Europe/Moscow")) == "2026-11-24 00:30:05.999"
-    assert vendor_time.write_utc(moment.astimezone(ZoneInfo("Asia/Tokyo"))) == "2026-11-23 21:30:05.999"
-    assert vendor_time.write_utc(datetime(26, 1, 1, tzinfo=UTC)) == "0026-01-01 00:00:00.000"
+    assert (
+        vendor_time.write_local(moment.astimezone(ZoneInfo("Asia/Tokyo")), UTC) == "2026-11-23 21:30:05.999"
+    )
+    assert vendor_time.write_local(datetime(26, 1, 1, tzinfo=UTC), UTC) == "0026-01-01 00:00:00.000"
 
 
 def test_time_without_a_zone_is_no_instant() -> None:
     with pytest.raises(vendor_time.NotATime):
-        vendor_time.write_utc(datetime(2026, 11, 23))  # noqa: DTZ001
+        vendor_time.write_local(datetime(2026, 11, 23), UTC)  # noqa: DTZ001

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from iiko_client.http.rate_limits import Pause, next_pause, remaining_s, retry_after_s
+from iiko_client.tests.harness import NOON
 
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STEPS = (5.0, 10.0, 20.0)
 
 

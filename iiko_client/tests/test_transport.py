@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, timedelta
 from decimal import Decimal
 from functools import partial
@@ -30,9 +30,9 @@ from iiko_client.http.exchange import Timeouts, normalise_base_url
 from iiko_client.http.rate_limits import InMemoryPauses
 from iiko_client.http.transport import Retries
 from iiko_client.models.loyalty import Points
-from iiko_client.tests.harness import BASE, CORRELATION, LOGIN, QUEUED, Stub, error_body
+from iiko_client.tests.harness import BASE, CORRELATION, LOGIN, ORG, QUEUED, Play, Stub, error_body
 
-ORG, OTHER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000009"
+OTHER = "00000000-0000-4000-8000-000000000009"
 EMPTY: dict[str, Any] = {"organizations": []}
 NO_RIGHT = error_body("Right api/1/deliveries/close is not allowed for this ApiLogin.")
 REFUSED = requests.ConnectionError(NewConnectionError(None, "refused"))  # type: ignore[arg-type]  # any connection
@@ -55,9 +55,6 @@ def charge_off(client: IikoClient, wallet: int = 0) -> None:
 
 def read(client: IikoClient) -> Any:
     return client.organizations()
-
-
-Play = Callable[[IikoClient], Any]
 
 
 class TestRetries:
@@ -606,7 +603,7 @@ def test_vendor_stops_waiting_before_we_do(iiko: Stub) -> None:
 
 
 def test_body_that_cannot_be_written_is_found_before_any_request(iiko: Stub) -> None:
-    with iiko.transport() as transport, pytest.raises(TypeError):
+    with closing(iiko.transport()) as transport, pytest.raises(TypeError):
         transport.call(CLOSE, {"sum": 0.1})
 
     assert len(iiko.mock.calls) == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
@@ -17,14 +19,24 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from core.database import db_clock
 from core.display import EMPTY, ago_text, badge
+from organizations.admin.display import answers_text, silent_pos_badges
 from organizations.admin.organizations import USUAL_TYPE_FIELDS
 from organizations.admin.organizations import OrganizationAdmin as BaseOrganizationAdmin
-from organizations.admin.pos_display import answers_text, silent_pos_badges
 from organizations.models.organization import Organization, TerminalGroup
 from webhooks.admin.display import heard_text
 from webhooks.models.inbox import WebhookConfig
 from webhooks.monitoring.inbox_state import last_received
 from webhooks.receiving.configs import receive_url
+
+if TYPE_CHECKING:
+
+    class ListedOrganization(Organization):
+        """A row with what ``get_queryset`` adds."""
+
+        is_open_to_iiko: bool
+        last_received: datetime | None
+        silent_groups: list[TerminalGroup]
+
 
 # procrastinate's list of jobs is not made for this admin.
 admin.site.unregister(ProcrastinateJob)
@@ -52,16 +64,9 @@ class OrganizationAdmin(BaseOrganizationAdmin):
     add_fieldsets = BaseOrganizationAdmin.fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
-        shown = (
-            "webhook_address",
-            "webhook_links",
-            "heard_of",
-            "dictionaries_read",
-            "pos_version",
-            "pos_state",
-            "from_iiko",
-        )
-        return (*super().get_readonly_fields(request, obj), *shown)
+        of_iiko = ("dictionaries_read", "pos_version", "pos_state", "from_iiko")
+        of_webhook = ("webhook_address", "webhook_links", "heard_of")
+        return (*super().get_readonly_fields(request, obj), *of_iiko, *of_webhook)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         organizations: QuerySet[Organization] = super().get_queryset(request)
@@ -74,22 +79,22 @@ class OrganizationAdmin(BaseOrganizationAdmin):
     # --- columns; a row is an Organization with what get_queryset added -----------------------------------
 
     @admin.display(description=_("webhook"))
-    def webhook(self, organization: Any) -> SafeString:
+    def webhook(self, organization: ListedOrganization) -> SafeString:
         is_open = organization.is_open_to_iiko
         token = badge("on", gettext("token set")) if is_open else badge("off", gettext("no token"))
         silent = silent_pos_badges(organization.silent_groups, db_clock.now())
         return format_html("{} {}", token, silent)
 
     @admin.display(description=_("POS"), empty_value=EMPTY)
-    def pos_state(self, organization: Any) -> str | SafeString:
+    def pos_state(self, organization: ListedOrganization) -> str | SafeString:
         now = db_clock.now()
         if silent := silent_pos_badges(organization.silent_groups, now):
             return silent
-        told = (answers_text(group, now) for group in organization.terminal_groups.all())
-        return next((one for one in told if one != EMPTY), EMPTY)
+        answers = (answers_text(group, now) for group in organization.terminal_groups.all())
+        return next((one for one in answers if one != EMPTY), EMPTY)
 
     @admin.display(description=_("last event"))
-    def heard_of(self, organization: Any) -> str | SafeString:
+    def heard_of(self, organization: ListedOrganization) -> str | SafeString:
         return heard_text(organization.last_received, organization.zone(), db_clock.now())
 
     @admin.display(description=_("dictionaries read"))
@@ -99,17 +104,17 @@ class OrganizationAdmin(BaseOrganizationAdmin):
 
     @admin.display(description=_("what iiko says"))
     def from_iiko(self, organization: Organization) -> SafeString:
+        titles = {
+            "courier": gettext("Couriers"),
+            "terminalgroup": gettext("Terminal groups"),
+            "dictionaryentry": gettext("Dictionaries"),
+            "apicall": gettext("Calls to iiko"),
+        }
         query = urlencode({"organization": organization.iiko_id})
-        links = [
+        return _links(
             (f"{reverse(f'admin:organizations_{name}_changelist')}?{query}", title)
-            for name, title in (
-                ("courier", gettext("Couriers")),
-                ("terminalgroup", gettext("Terminal groups")),
-                ("dictionaryentry", gettext("Dictionaries")),
-                ("apicall", gettext("Calls to iiko")),
-            )
-        ]
-        return format_html_join(", ", '<a class="hub-link" href="{}">{}</a>', links)
+            for name, title in titles.items()
+        )
 
     @admin.display(description=_("address for iiko"))
     def webhook_address(self, _organization: Organization) -> SafeString:
@@ -117,13 +122,15 @@ class OrganizationAdmin(BaseOrganizationAdmin):
 
     @admin.display(description=_("token"))
     def webhook_links(self, organization: Organization) -> SafeString:
-        configs = list(organization.webhook_configs.order_by("id"))
-        if not configs:
-            query = urlencode({"organization": organization.iiko_id})
-            url = f"{reverse('admin:webhooks_webhookconfig_add')}?{query}"
-            return format_html('<a class="hub-link" href="{}">{}</a>', url, gettext("Set the token"))
-        links = [
+        query = urlencode({"organization": organization.iiko_id})
+        to_add = (f"{reverse('admin:webhooks_webhookconfig_add')}?{query}", gettext("Set the token"))
+        pages = [
             (reverse("admin:webhooks_webhookconfig_change", args=[config.pk]), gettext("Webhook settings"))
-            for config in configs
+            for config in organization.webhook_configs.order_by("id")
         ]
-        return format_html_join(", ", '<a class="hub-link" href="{}">{}</a>', links)
+        return _links(pages or [to_add])
+
+
+def _links(links: Iterable[tuple[str, str]]) -> SafeString:
+    """Write addresses with their titles."""
+    return format_html_join(", ", '<a class="hub-link" href="{}">{}</a>', links)

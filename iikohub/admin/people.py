@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from axes.models import AccessFailureLog
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import Exists, F, ManyToManyField, Model, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
+from django.forms import BaseFormSet, ModelForm, ModelMultipleChoiceField
 from django.http import HttpRequest
+from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_noop, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +24,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from core.admin.base import BoundedPaginator, ListedLookups, MirrorAdmin, Worded
 from core.values.name_keys import folded, has_words
+
+AnyUser = User | AnonymousUser
 
 GROUP_NAMES = (gettext_noop("Dispatcher"), gettext_noop("Operator"), gettext_noop("Administrator"))
 """The groups that the migrations make. They are stored in English and shown in the reader's language."""
@@ -68,71 +72,73 @@ Group.add_to_class("__str__", group_title)
 Permission.add_to_class("__str__", permission_title)
 
 
-def rights_of(user: Any) -> QuerySet[Permission]:
+def rights_of(user: AnyUser) -> QuerySet[Permission]:
     """All that a person was given, be the account active or not."""
     if user.is_superuser:
         return Permission.objects.all()
     return Permission.objects.filter(Q(user=user) | Q(group__user=user)).distinct()
 
 
-def may_give(user: Any, rights: QuerySet[Permission]) -> bool:
+def may_give(user: AnyUser, rights: QuerySet[Permission]) -> bool:
     return user.is_superuser or not rights.exclude(pk__in=rights_of(user).values("pk")).exists()
 
 
-def may_touch(user: Any, other: User) -> bool:
-    """Whether ``other`` can do nothing that ``user`` cannot: who sets a password can sign in with it."""
-    return user.is_superuser or (not other.is_superuser and may_give(user, rights_of(other)))
+def is_within_reach(user: AnyUser, obj: Model) -> bool:
+    """Whether an account or group can do nothing that ``user`` cannot.
+
+    Who sets a password can sign in with it, and who changes a group changes all in it.
+    """
+    if isinstance(obj, User):
+        return user.is_superuser or (not obj.is_superuser and may_give(user, rights_of(obj)))
+    return may_give(user, Permission.objects.filter(group=obj.pk))
 
 
-def offered_rights(user: Any) -> QuerySet[Permission]:
+def offered_rights(user: AnyUser) -> QuerySet[Permission]:
     """List the rights that a person may give, of what has a page here."""
     kinds = ContentType.objects.get_for_models(*admin.site._registry).values()  # noqa: SLF001  # has no other name
     rights = rights_of(user).filter(content_type__in=kinds).select_related("content_type")
     return rights.order_by("content_type__app_label", "content_type__model", "pk")
 
 
-def offered_groups(user: Any) -> QuerySet[Group]:
+def offered_groups(user: AnyUser) -> QuerySet[Group]:
     if user.is_superuser:
         return Group.objects.order_by("name")
     beyond = Permission.objects.filter(group=OuterRef("pk")).exclude(pk__in=rights_of(user).values("pk"))
     return Group.objects.filter(~Exists(beyond)).order_by("name")
 
 
+_OFFERED = {"permissions": offered_rights, "user_permissions": offered_rights, "groups": offered_groups}
 _LINKS = (User.groups, User.user_permissions, Group.permissions)
 
 
-class Giving(ListedLookups, Worded):
+class Giving(ListedLookups[Any], Worded[Any]):
     """An admin that offers rights and groups; only those of the person who gives them."""
 
     paginator = BoundedPaginator
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        offered: dict[str, Any] = {
-            "permissions": offered_rights,
-            "user_permissions": offered_rights,
-            "groups": offered_groups,
-        }
-        if db_field.name in offered:
-            kwargs["queryset"] = offered[db_field.name](request.user)
-        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]  # the admin's
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField[Model, Model], request: HttpRequest, **kwargs: object
+    ) -> ModelMultipleChoiceField[Any] | None:
+        if offered := _OFFERED.get(db_field.name):
+            kwargs["queryset"] = offered(request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        may: bool = super().has_change_permission(request, obj)  # type: ignore[misc]
-        return may and (obj is None or self.is_within_reach(request, obj))
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        may: bool = super().has_change_permission(request, obj)
+        return may and (obj is None or is_within_reach(request.user, obj))
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        may: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]
-        return may and (obj is None or self.is_within_reach(request, obj))
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        may: bool = super().has_delete_permission(request, obj)
+        return may and (obj is None or is_within_reach(request.user, obj))
 
-    def is_within_reach(self, request: HttpRequest, obj: Any) -> bool:
-        raise NotImplementedError
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+    def get_deleted_objects(
+        self, objs: QuerySet[Model] | Sequence[Model], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Name the rows alone; Django lists each of their links to groups and rights by its number."""
-        _rows, counts, lacking, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        _rows, counts, lacking, protected = super().get_deleted_objects(objs, request)
         links = {str(one.through._meta.verbose_name_plural) for one in _LINKS}
-        told = {name: count for name, count in counts.items() if str(name) not in links}
-        return [str(one) for one in objs], told, lacking, protected
+        counted = {name: count for name, count in counts.items() if str(name) not in links}
+        return [str(one) for one in objs], counted, lacking, protected
 
 
 _STAFF_WORDS = _(
@@ -180,25 +186,20 @@ class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-a
                 "classes": ("wide",),
                 "description": _STAFF_WORDS,
                 "fields": (
-                    "username",
-                    "first_name",
-                    "last_name",
-                    "usable_password",
-                    "password1",
-                    "password2",
-                    "groups",
+                    *("username", "first_name", "last_name"),
+                    *("usable_password", "password1", "password2", "groups"),
                 ),
             },
         ),
     )
     readonly_fields = ("last_login", "date_joined")
 
-    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:  # noqa: ANN401  # nested TypedDicts
         """Only a superuser makes superusers; a password that cannot be changed is not mentioned."""
         hidden = set() if request.user.is_superuser else {"is_superuser"}
-        note: Any = ""
+        note: str | Promise = ""
         if obj is not None and not self.has_change_permission(request, obj):
-            hidden, note = {"password"}, "" if may_touch(request.user, obj) else _STRONGER_WORDS
+            hidden, note = {"password"}, "" if is_within_reach(request.user, obj) else _STRONGER_WORDS
         sets = super().get_fieldsets(request, obj)
         shown = [
             (title, options | {"fields": tuple(name for name in options["fields"] if name not in hidden)})
@@ -220,15 +221,17 @@ class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-a
         people = queryset.alias(person_key=folded(Concat(*parts, output_field=TextField())))
         return people.filter(has_words(search_term, "person_key")), False
 
-    def is_within_reach(self, request: HttpRequest, obj: User) -> bool:
-        return may_touch(request.user, obj)
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: ModelForm[User],
+        formsets: Sequence[BaseFormSet[ModelForm[Model]]],
+        change: bool,
+    ) -> None:
         super().save_related(request, form, formsets, change)
-        user: User = form.instance
-        let_sign_in([user])
-        if not user.is_staff:
-            words = gettext("%(name)s cannot sign in: choose a group.") % {"name": user}
+        let_sign_in([form.instance])
+        if not form.instance.is_staff:
+            words = gettext("%(name)s cannot sign in: choose a group.") % {"name": form.instance}
             messages.warning(request, words)
 
     # --- columns ---------------------------------------------------------------------------------------
@@ -264,9 +267,6 @@ class GroupAdmin(Giving, BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # U
         ),
     )
 
-    def is_within_reach(self, request: HttpRequest, obj: Group) -> bool:
-        return may_give(request.user, Permission.objects.filter(group=obj))
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         groups: QuerySet[Group] = super().get_queryset(request)
         return groups.prefetch_related("user_set")
@@ -289,7 +289,7 @@ _AXES_TEXTS = (gettext_noop("access failure"), gettext_noop("access failures"))
 
 
 @admin.register(AccessFailureLog)
-class SignInFailureAdmin(MirrorAdmin):
+class SignInFailureAdmin(MirrorAdmin[AccessFailureLog]):
     """Who tried a wrong password, from where: written by django-axes, kept for ``SIGN_IN_FAILURES_DAYS``."""
 
     list_display = ("attempt_time", "username", "ip_address", "locked_out", "user_agent")

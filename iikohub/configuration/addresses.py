@@ -1,7 +1,5 @@
 """The hub's own addresses as the environment names them: read whole, refused in a sentence."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
@@ -45,8 +43,16 @@ def host_names(texts: Iterable[str]) -> list[str]:
 
 def trusted_origins(texts: Iterable[str]) -> list[str]:
     """Read ``CSRF_TRUSTED_ORIGINS``: ``scheme://host[:port]``, where ``*.`` stands for any name before it."""
-    texts = [text.strip() for text in texts if text.strip()]
-    return [_trusted_origin(text) for text in texts]
+    found = []
+    for text in (text.strip() for text in texts if text.strip()):
+        parts = _split(text)
+        if parts is None or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ImproperlyConfigured(
+                "CSRF_TRUSTED_ORIGINS takes addresses with scheme and without path, such as "
+                f"https://hub.example.com:8443, separated by commas, not {text!r}."
+            )
+        found.append(_origin(parts))
+    return found
 
 
 def origins_of(*, hosts: Iterable[str], address: str) -> list[str]:
@@ -58,16 +64,6 @@ def origins_of(*, hosts: Iterable[str], address: str) -> list[str]:
         if host.startswith("."):
             found.append(f"https://*{host}")
     return list(dict.fromkeys(found))
-
-
-def _trusted_origin(text: str) -> str:
-    parts = _split(text)
-    if parts is None or parts.path.strip("/") or parts.query or parts.fragment:
-        raise ImproperlyConfigured(
-            "CSRF_TRUSTED_ORIGINS takes addresses with scheme and without path, such as "
-            f"https://hub.example.com:8443, separated by commas, not {text!r}."
-        )
-    return _origin(parts)
 
 
 def _split(text: str) -> SplitResult | None:

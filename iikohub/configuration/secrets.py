@@ -1,7 +1,5 @@
 """Secrets of this installation: from the environment, else made once and kept in the data folder."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Callable

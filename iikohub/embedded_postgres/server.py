@@ -11,8 +11,6 @@ Starting, joining and stopping happen under ``startup.lock``, so that ten proces
 make one server, and nobody joins a server that is being stopped.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import fcntl
@@ -25,7 +23,8 @@ from pathlib import Path
 
 from psycopg.pq import Ping
 
-from iikohub.embedded_postgres.cluster import Cluster, ConnectionParams, EmbeddedPostgresError
+from iikohub.embedded_postgres.cluster import Cluster, ConnectionParams
+from iikohub.embedded_postgres.programs import EmbeddedPostgresError
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +124,9 @@ _memberships: dict[Path, Membership] = {}
 _ending = False
 
 
-def _leave_all() -> None:
+@atexit.register
+def leave_all() -> None:
+    """Leave the servers as the process ends."""
     # A thread that still works while the process ends must not start the server again.
     global _ending
     _ending = True
@@ -136,12 +137,11 @@ def _leave_all() -> None:
             logger.warning("embedded_postgres.not_stopped", extra={"reason": str(error)})
 
 
-def _forget_parents_memberships() -> None:
-    # A forked child shares the parent's lock. It joins for itself when it first connects.
+def forget_parents_memberships() -> None:
+    """Let go of the parent's lock, which a forked child shares; it joins for itself when it connects."""
     for membership in _memberships.values():
         membership.forget()
     _memberships.clear()
 
 
-atexit.register(_leave_all)
-os.register_at_fork(after_in_child=_forget_parents_memberships)
+os.register_at_fork(after_in_child=forget_parents_memberships)

@@ -4,8 +4,6 @@ The programs are those that came with the embedded server, or for a server of yo
 ``PATH`` where they are not older than it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re
@@ -25,7 +23,7 @@ from django.db.migrations.loader import MigrationLoader
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
-from iikohub.embedded_postgres.cluster import BINARIES
+from iikohub.embedded_postgres.programs import BINARIES
 from organizations.fields import EncryptedTextField
 
 Say = Callable[[str], None]
@@ -132,13 +130,7 @@ def restore(file: Path, *, replaces: bool, say: Say) -> None:
         say("Reading the backup…")
         _run([program, "--no-owner", "--no-privileges", f"--file={script}", str(file)])
         say("Bringing it in…")
-        steps = [f"--command={statement}" for statement in (EMPTY if tables else ())]
-        _run(
-            [
-                *(_program("psql"), "--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1"),
-                *("--single-transaction", *steps, f"--file={script}", f"--dbname={_target()}"),
-            ]
-        )
+        _run_script(script, first=EMPTY if tables else ())
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("ANALYZE")
@@ -181,7 +173,7 @@ def _refuse_later_version(program: str, file: Path) -> None:
     rows = _run([program, "--data-only", "--table=django_migrations", "--file=-", str(file)])
     applied = re.findall(r"^\d+\t(\w+)\t(\w+)\t", rows, flags=re.MULTILINE)
     if not applied:
-        raise BackupError(f"{file} is no backup of a hub: it tells of no migrations.")
+        raise BackupError(f"{file} is no backup of a hub: it lists no migrations.")
     loader = MigrationLoader(None)
     known_apps = {app for app, _name in loader.disk_migrations}
     known = set(loader.disk_migrations).union(*(one.replaces for one in loader.disk_migrations.values()))
@@ -252,6 +244,17 @@ def _server_version() -> int:
         return int(cursor.fetchone()[0]) // 10000
 
 
+def _run_script(script: Path, *, first: Sequence[str]) -> None:
+    """Run the statements ``first`` and then a script as one transaction."""
+    steps = [f"--command={statement}" for statement in first]
+    _run(
+        [
+            *(_program("psql"), "--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1"),
+            *("--single-transaction", *steps, f"--file={script}", f"--dbname={_target()}"),
+        ]
+    )
+
+
 def _target() -> str:
     """How to reach the database, without the password: a command line is read by everybody."""
     known = {keyword.keyword.decode() for keyword in Conninfo.get_defaults()} - {"password", "options"}
@@ -275,7 +278,7 @@ def _run(command: list[str], *, output: IO[bytes] | None = None, say: Say = lamb
             stderr=subprocess.PIPE if output else errors,
             env={**environment, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "15"},
         ) as process:
-            last_words = deque(_told(process, say), maxlen=3)
+            last_words = deque(_output_of(process, say), maxlen=3)
         code = process.returncode
         if not output:
             errors.seek(0)
@@ -286,8 +289,8 @@ def _run(command: list[str], *, output: IO[bytes] | None = None, say: Say = lamb
         return own.read().decode(errors="replace")
 
 
-def _told(process: subprocess.Popen[bytes], say: Say) -> Iterator[str]:
-    """Yield what a program says, and tell of each table that it comes to."""
+def _output_of(process: subprocess.Popen[bytes], say: Say) -> Iterator[str]:
+    """Yield what a program writes, and report each table that it comes to."""
     for raw in process.stderr or ():
         line = raw.decode(errors="replace").strip()
         if table := re.search(r'dumping contents of table "?([\w.]+)', line):

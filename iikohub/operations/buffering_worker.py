@@ -10,8 +10,6 @@ What a slow client holds is a place among ``worker_connections`` and memory. Bot
 that has waited longest goes first.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import io
@@ -23,10 +21,10 @@ import time
 from concurrent.futures import Future
 from enum import Enum, auto
 from functools import partial
-from typing import IO, Any
+from typing import IO
 
 from django.conf import settings
-from gunicorn import http
+from gunicorn import config, glogging, http
 from gunicorn.workers import gthread
 
 LONGEST_HEAD = 64 * 1024
@@ -131,14 +129,16 @@ class Arriving:
         return True
 
     def _chunks_end(self) -> bool:
-        while (line_end := self._line_end()) >= 0:
+        while (line_end := self.data.find(b"\r\n", self._looked, self._looked + _LONGEST_LINE)) >= 0:
             found = _CHUNK_SIZE.match(self.data, self._looked, line_end)
             if found is None:
                 return True  # not for us to refuse
             size = int(found[0], 16)
             if size == 0:
-                return self._trailers_end(line_end)
-            self._note_content(size)
+                return self.data.find(b"\r\n\r\n", line_end) >= 0 or len(self.data) - line_end > LONGEST_HEAD
+            # The chunk under way counts by what is here of it: its size is only announced.
+            here = min(size, len(self.data) - self._looked)
+            self.is_too_large = self._content + here > self._largest_body
             if self.is_too_large or line_end + size + 4 > len(self.data):
                 break
             self._content += size
@@ -146,22 +146,7 @@ class Arriving:
         else:
             if len(self.data) - self._looked >= _LONGEST_LINE:
                 return True
-        return self._is_swollen()
-
-    def _line_end(self) -> int:
-        return self.data.find(b"\r\n", self._looked, self._looked + _LONGEST_LINE)
-
-    def _trailers_end(self, start: int) -> bool:
-        return self.data.find(b"\r\n\r\n", start) >= 0 or len(self.data) - start > LONGEST_HEAD
-
-    def _note_content(self, size: int) -> None:
-        # The chunk under way counts by what is here of it: its size is only announced.
-        here = min(size, len(self.data) - self._looked)
-        self.is_too_large = self._content + here > self._largest_body
-
-    def _is_swollen(self) -> bool:
-        if len(self.data) - self._head > 2 * self._largest_body + LONGEST_HEAD:
-            self.is_too_large = True
+        self.is_too_large |= len(self.data) - self._head > 2 * self._largest_body + LONGEST_HEAD
         return self.is_too_large
 
 
@@ -273,14 +258,14 @@ class Connection:
     initialized = data_ready = True
     is_http2 = False
 
-    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
+    def __init__(self, cfg: config.Config, sock: socket.socket, client: object, server: object) -> None:
         sock.setblocking(False)
         self.cfg = cfg
         self.client = client
         self.server = server
         self.raw = sock
         self.sock = BufferedSocket(sock)
-        self.parser: Any = None
+        self.parser: http.RequestParser | None = None
         self.arriving = Arriving(0)
         self.state = State.READING
         self.deadline = 0.0
@@ -308,7 +293,7 @@ class Connection:
 
     def let_request_go(self) -> None:
         """Keep of the request that is answered only what came behind it: a client may stay for long."""
-        if self.keeps_alive:
+        if self.keeps_alive and self.parser is not None:
             self.behind = self.parser.unreader.take_buffered() + self.sock.rest()
         self.parser = None
         self.sock.give(b"")
@@ -321,7 +306,7 @@ class Connection:
 class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn declares no types
     """gunicorn's threaded worker, whose loop reads the requests and finishes the answers."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.cfg.set("sendfile", False)  # it would write to the socket past us
         self._waiting: dict[Connection, None] = {}
@@ -336,10 +321,11 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         self._is_stopping = False
         # The settings are there once the application is loaded (``run``).
         self._largest_body = 0
+        self._most_received = MOST_RECEIVED
         self._read_within_s = STALLED_S
 
     @classmethod
-    def check_config(cls, cfg: Any, log: Any) -> None:
+    def check_config(cls, cfg: config.Config, log: glogging.Logger) -> None:
         super().check_config(cfg, log)
         if cfg.is_ssl:
             raise RuntimeError(
@@ -352,12 +338,14 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
             settings.API_MAX_BODY_BYTES,
             settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0,
         )
+        # One request that is allowed fits in any case; in chunks it may be twice its content.
+        self._most_received = max(MOST_RECEIVED, 2 * self._largest_body + 2 * LONGEST_HEAD)
         self._read_within_s = settings.REQUEST_ARRIVES_WITHIN_S
         super().run()
 
     # --- a request comes in -----------------------------------------------------------------------------
 
-    def accept(self, listener: Any) -> None:
+    def accept(self, listener: socket.socket) -> None:
         try:
             sock, client = listener.accept()
         except OSError as error:
@@ -373,7 +361,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         conn.arriving = Arriving(self._largest_body)
         self._wait(conn, State.READING, self._read_within_s)
 
-    def _on_ready(self, conn: Connection, _sock: Any) -> None:
+    def _on_ready(self, conn: Connection, _sock: socket.socket) -> None:
         if conn not in self._waiting:
             return  # let go of since the poller spoke
         try:
@@ -422,14 +410,15 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         conn.hand_over()
         self.enqueue_req(conn)
 
-    def handle_request(self, req: Any, conn: Connection) -> Any:
+    def handle_request(self, req: http.Request, conn: Connection) -> bool:
         if conn.is_cut_short:
             req.force_close()
-        return super().handle_request(req, conn)
+        stays_open: bool = super().handle_request(req, conn)
+        return stays_open
 
     # --- an answer goes out -----------------------------------------------------------------------------
 
-    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+    def finish_request(self, conn: Connection, fs: Future[bool]) -> None:
         """Take over from the thread; called in the loop."""
         self._queued -= conn.queued
         try:
@@ -544,17 +533,12 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
                 break
             unsent -= conn.sock.left
             self._let_go_of_oldest(State.WRITING)
-        self._tell()
-
-    @property
-    def _most_received(self) -> int:
-        # One request that is allowed fits in any case; in chunks it may be twice its content.
-        return max(MOST_RECEIVED, 2 * self._largest_body + 2 * LONGEST_HEAD)
+        self._log_and_reset_counts()
 
     def murder_pending(self) -> None:
         """Do nothing: there is one list of those who wait."""
 
-    def _tell(self) -> None:
+    def _log_and_reset_counts(self) -> None:
         if self._let_go:
             self.log.warning(
                 "Let go of %d connections that had waited longest: too many clients are slow.", self._let_go

@@ -1,11 +1,8 @@
 """For the machine that watches the hub: is it up, can it work, how is it doing."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time
-from collections.abc import Iterator
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
@@ -14,15 +11,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
 
 from core.database import db_clock
-from iikohub.operations.connection_metrics import link_metrics
-from orders.models.command import CommandState, OrderCommand
-from organizations.models.clock_skews import ClockSkew
-from webhooks.monitoring.inbox_state import InboxState, inbox_state, registration_state
+from iikohub.operations.gauges import DatabaseGauges
 from webhooks.receiving.database_watch import ANSWER_WITHIN_S, database_watch
 from webhooks.receiving.storage_check import why, why_nothing_can_be_stored
 
@@ -59,7 +51,7 @@ def _clock_warning() -> dict[str, object]:
 
 
 class Readiness:
-    """Why the hub cannot work now, looked into once a second at most, however often it is asked."""
+    """Why the hub cannot work now, looked into once a second at most, however often it is called."""
 
     def __init__(self) -> None:
         self.forget()
@@ -102,78 +94,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library declares no types here
-    body = generate_latest(registry) + generate_latest(_database_gauges())
+    of_database = CollectorRegistry()
+    of_database.register(DatabaseGauges(readiness.reason))
+    body = generate_latest(registry) + generate_latest(of_database)
     return HttpResponse(body, content_type=CONTENT_TYPE_LATEST)
-
-
-def _database_gauges() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(_DatabaseGauges())
-    return registry
-
-
-class _DatabaseGauges(Collector):
-    """What the database tells at the moment of the scrape.
-
-    Not ``Gauge`` objects: those keep their values in the files the processes share, and every process
-    that was ever asked would go on telling its own old sample beside the true one.
-    """
-
-    def collect(self) -> Iterator[Metric]:
-        # Without its database the hub still tells how many webhooks it had to turn away.
-        try:
-            now = db_clock.now()
-            yield from [
-                *_inbox_gauges(inbox_state()),
-                *_registration_gauges(),
-                *_command_gauges(),
-                *link_metrics(now=now),
-                _clock_gauge(),
-            ]
-            is_up = 1
-        except (DatabaseError, InterfaceError):
-            logger.exception("health.database_unreachable")
-            is_up = 0
-        yield GaugeMetricFamily("iikohub_database_up", "Whether the database answered", is_up)
-        is_ready = 0 if not is_up or readiness.reason() else 1
-        yield GaugeMetricFamily("iikohub_ready", "Whether webhooks can be stored, as /readyz says", is_ready)
-
-
-def _inbox_gauges(state: InboxState) -> list[Metric]:
-    return [
-        GaugeMetricFamily("iikohub_inbox_waiting", "Events waiting to be applied", state.waiting),
-        GaugeMetricFamily("iikohub_inbox_failed", "Events that failed and will be retried", state.failed),
-        GaugeMetricFamily(
-            "iikohub_inbox_dead", "Events that failed for good and were not replayed since", state.dead
-        ),
-        GaugeMetricFamily(
-            "iikohub_inbox_unknown_types", "Events of unknown types, last 24 hours", state.unknown_types
-        ),
-        GaugeMetricFamily("iikohub_inbox_oldest_seconds", "Age of the oldest waiting event", state.oldest_s),
-    ]
-
-
-def _command_gauges() -> list[Metric]:
-    waiting = OrderCommand.objects.filter(state=CommandState.NEEDS_ATTENTION).count()
-    return [GaugeMetricFamily("iikohub_commands_attention", "Commands that need attention", waiting)]
-
-
-def _clock_gauge() -> Metric:
-    skew = GaugeMetricFamily(
-        "iikohub_clock_skew_seconds",
-        "By how much a machine's clock is ahead of the database's: always of the machine that is asked, of "
-        "others where it is wrong",
-        labels=["host", "role"],
-    )
-    known = {(row.host, row.role): row.skew_s for row in ClockSkew.objects.current()}
-    for labels, seconds in (known | {(db_clock.host(), "web"): db_clock.skew_s()}).items():
-        skew.add_metric(list(labels), seconds)
-    return skew
-
-
-def _registration_gauges() -> list[Metric]:
-    drifted, failed = registration_state()
-    return [
-        GaugeMetricFamily("iikohub_webhooks_drifted", "Webhooks that were changed in iiko", drifted),
-        GaugeMetricFamily("iikohub_webhooks_failed", "Webhooks that could not be registered", failed),
-    ]

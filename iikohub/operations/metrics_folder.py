@@ -4,8 +4,6 @@ A master that is killed removes nothing. So each holds a lock on its folder, whi
 when the master and all its workers are gone, and the next one to start removes what nobody holds.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """What is checked and sent for the pages people open, and not for machines."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect

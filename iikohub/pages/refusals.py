@@ -1,7 +1,5 @@
 """Pages for requests that no view answers: 400, the check of forms (403), 503 without the database."""
 
-from __future__ import annotations
-
 import sys
 from urllib.parse import urlsplit
 
@@ -99,16 +97,12 @@ def _claimed_origin(request: HttpRequest, reason: str) -> str | None:
         origin = request.META.get("HTTP_ORIGIN", "")
         return "" if origin == "null" else origin
     if reason.startswith("Referer checking failed"):
-        return _origin_of(request.META.get("HTTP_REFERER", ""))
+        try:
+            parts = urlsplit(request.META.get("HTTP_REFERER", ""))
+        except ValueError:
+            return ""
+        return f"{parts.scheme}://{parts.netloc}" if parts.scheme in DEFAULT_PORTS and parts.netloc else ""
     return None
-
-
-def _origin_of(referer: str) -> str:
-    try:
-        parts = urlsplit(referer)
-    except ValueError:
-        return ""
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in DEFAULT_PORTS and parts.netloc else ""
 
 
 def _stale_form(request: HttpRequest) -> tuple[str, str, str]:

@@ -1,7 +1,5 @@
 """``/api/schema/``: made once by each process for each language and format, then served as bytes."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import threading
@@ -45,5 +43,5 @@ class SchemaView(SpectacularAPIView):
         # Kept by the browser and asked about each time: an update of the hub shows at once.
         response.headers["ETag"] = described.etag
         response.headers["Cache-Control"] = "no-cache"
-        asked: HttpRequest = request._request  # noqa: SLF001  # Django's own, that DRF wraps
-        return get_conditional_response(asked, etag=described.etag, response=response) or response
+        plain: HttpRequest = request._request  # noqa: SLF001  # Django's own, that DRF wraps
+        return get_conditional_response(plain, etag=described.etag, response=response) or response

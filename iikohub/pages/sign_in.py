@@ -1,10 +1,7 @@
 """Signing in with a password: few checks at once, and a lock after wrong ones (django-axes)."""
 
-from __future__ import annotations
-
 import threading
 from datetime import timedelta
-from typing import Any
 
 from axes.backends import AxesStandaloneBackend
 from axes.handlers.proxy import AxesProxyHandler
@@ -29,7 +26,7 @@ def client_address(request: HttpRequest) -> str | None:
 class LockingBackend(AxesStandaloneBackend):  # type: ignore[misc]  # axes is untyped
     """Stand before Django's own: a locked name is refused before its password is hashed."""
 
-    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
+    def authenticate(self, request: HttpRequest | None, **credentials: object) -> None:
         # Without a request somebody is at the machine itself.
         if request is not None:
             # Axes would take the clock of this machine; the attempts it counts are those of all machines.
@@ -39,12 +36,12 @@ class LockingBackend(AxesStandaloneBackend):  # type: ignore[misc]  # axes is un
 
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc]  # Unfold is untyped
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         if not PASSWORD_CHECKS.acquire(blocking=False):
             words = gettext("Several people are signing in at this moment. Try again in a few seconds.")
             raise ValidationError(words, code="busy")
         try:
-            cleaned: dict[str, Any] = super().clean()
+            cleaned: dict[str, object] = super().clean()
         except ValidationError as error:
             if getattr(self.request, "axes_locked_out", False):
                 raise ValidationError(_locked_words(), code="locked") from error
@@ -66,7 +63,7 @@ def _locked_words() -> str:
     ) % {"minutes": minutes}
 
 
-def locked_out(_request: HttpRequest, response: HttpResponse, _credentials: Any) -> HttpResponse:
+def locked_out(_request: HttpRequest, response: HttpResponse, _credentials: object) -> HttpResponse:
     """Answer 429 with the page that the form has made; django-axes calls it."""
     response.status_code = 429
     response.headers["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME.total_seconds()))

@@ -1,36 +1,30 @@
 """How the admin looks and what its sidebar holds (the ``UNFOLD`` setting)."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+Entry = dict[str, object]
 
-def _sees(*models: str) -> Callable[[HttpRequest], bool]:
-    """Whether the person may look at one of ``app.model``."""
-    needed = [
-        f"{app}.{verb}_{name}"
-        for app, name in (one.split(".") for one in models)
-        for verb in ("view", "change")
-    ]
+
+def _section(title: str | Promise, *items: Entry, separator: bool = True) -> Entry:
+    return {"title": title, "separator": separator, "items": items}
+
+
+def _page(title: str | Promise, icon: str, model: str) -> Entry:
+    """Lead to the list of ``app.model``, for those who may look at it."""
+    app, name = model.split(".")
 
     def may_see(request: HttpRequest) -> bool:
-        return any(request.user.has_perm(permission) for permission in needed)
+        return any(request.user.has_perm(f"{app}.{verb}_{name}") for verb in ("view", "change"))
 
-    return may_see
-
-
-def _page(title: Any, icon: str, model: str) -> dict[str, Any]:
-    link = reverse_lazy(f"admin:{model.replace('.', '_')}_changelist")
-    return {"title": title, "icon": icon, "link": link, "permission": _sees(model)}
+    link = reverse_lazy(f"admin:{app}_{name}_changelist")
+    return {"title": title, "icon": icon, "link": link, "permission": may_see}
 
 
-UNFOLD: dict[str, Any] = {
+UNFOLD: Entry = {
     "LOGIN": {"form": "iikohub.pages.sign_in.SignInForm"},
     "SITE_TITLE": "iikohub",
     "SITE_HEADER": "iikohub",
@@ -70,68 +64,48 @@ UNFOLD: dict[str, Any] = {
         "show_search": False,
         "show_all_applications": False,
         "navigation": [
-            {
-                "title": _("Work"),
-                "items": [
-                    {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
-                    _page(_("Orders"), "receipt_long", "orders.order"),
-                    _page(_("Commands"), "send", "orders.ordercommand"),
-                    _page(_("Stop lists"), "remove_shopping_cart", "organizations.stoplistitem"),
-                    _page(_("Shifts"), "badge", "organizations.shift"),
-                    _page(_("Events"), "inbox", "webhooks.webhookevent"),
-                    _page(_("Calls to iiko"), "swap_vert", "organizations.apicall"),
-                ],
-            },
-            {
-                "title": _("Hall"),
-                "separator": True,
-                "items": [
-                    _page(_("Reserves"), "event_seat", "hall.reserve"),
-                    _page(_("Table orders"), "table_restaurant", "hall.tableorder"),
-                ],
-            },
-            {
-                "title": _("Loyalty"),
-                "separator": True,
-                "items": [
-                    _page(_("Customers"), "loyalty", "loyalty.customer"),
-                    _page(_("Loyalty operations"), "account_balance_wallet", "loyalty.loyaltyoperation"),
-                    _page(_("Differences"), "difference", "loyalty.balancedifference"),
-                ],
-            },
-            {
-                "title": _("Set-up"),
-                "separator": True,
-                "items": [
-                    _page(_("API logins"), "login", "organizations.apilogin"),
-                    _page(_("Organizations"), "storefront", "organizations.organization"),
-                    _page(_("Webhook settings"), "webhook", "webhooks.webhookconfig"),
-                    _page(_("API keys"), "key", "organizations.apikey"),
-                ],
-            },
-            {
-                "title": _("From iiko"),
-                "separator": True,
-                "items": [
-                    _page(_("Couriers"), "delivery_dining", "organizations.courier"),
-                    _page(_("Terminal groups"), "point_of_sale", "organizations.terminalgroup"),
-                    _page(_("Dictionary entries"), "menu_book", "organizations.dictionaryentry"),
-                ],
-            },
-            {
-                "title": _("People"),
-                "separator": True,
-                "items": [
-                    _page(_("Users"), "person", "auth.user"),
-                    _page(_("Groups"), "group", "auth.group"),
-                    _page(_("Access failures"), "gpp_maybe", "axes.accessfailurelog"),
-                ],
-            },
-            {
-                "title": _("Help"),
-                "separator": True,
-                "items": [{"title": _("API reference"), "icon": "api", "link": reverse_lazy("docs")}],
-            },
+            _section(
+                _("Work"),
+                {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
+                _page(_("Orders"), "receipt_long", "orders.order"),
+                _page(_("Commands"), "send", "orders.ordercommand"),
+                _page(_("Stop lists"), "remove_shopping_cart", "organizations.stoplistitem"),
+                _page(_("Shifts"), "badge", "organizations.shift"),
+                _page(_("Events"), "inbox", "webhooks.webhookevent"),
+                _page(_("Calls to iiko"), "swap_vert", "organizations.apicall"),
+                separator=False,
+            ),
+            _section(
+                _("Hall"),
+                _page(_("Reserves"), "event_seat", "hall.reserve"),
+                _page(_("Table orders"), "table_restaurant", "hall.tableorder"),
+            ),
+            _section(
+                _("Loyalty"),
+                _page(_("Customers"), "loyalty", "loyalty.customer"),
+                _page(_("Loyalty operations"), "account_balance_wallet", "loyalty.loyaltyoperation"),
+                _page(_("Differences"), "difference", "loyalty.balancedifference"),
+            ),
+            _section(
+                _("Set-up"),
+                _page(_("API logins"), "login", "organizations.apilogin"),
+                _page(_("Organizations"), "storefront", "organizations.organization"),
+                _page(_("Webhook settings"), "webhook", "webhooks.webhookconfig"),
+                _page(_("API keys"), "key", "organizations.apikey"),
+            ),
+            _section(
+                _("From iiko"),
+                _page(_("Couriers"), "delivery_dining", "organizations.courier"),
+                _page(_("Terminal groups"), "point_of_sale", "organizations.terminalgroup"),
+                _page(_("Dictionary entries"), "menu_book", "organizations.dictionaryentry"),
+            ),
+            _section(
+                _("People"),
+                _page(_("Users"), "person", "auth.user"),
+                _page(_("Groups"), "group", "auth.group"),
+                _page(_("Access failures"), "gpp_maybe", "axes.accessfailurelog"),
+            ),
+            _section(_("Help"), {"title": _("API reference"), "icon": "api", "link": reverse_lazy("docs")}),
         ],
     },
 }

@@ -3,8 +3,6 @@
 Left out is what this hub never shows: sliders, images, files, nested forms.
 """
 
-from __future__ import annotations
-
 from django.utils.translation import gettext_noop, ngettext_lazy
 
 UNFOLD_TEXTS = (

@@ -100,17 +100,17 @@ def test_machine_address_answers_under_any_name_through_the_web_server(tmp_path:
         hub.settings = {"ALLOWED_HOSTS": "127.0.0.1"}
         hub.start_web()
 
-        told = {
-            (method, path): asked(hub.port, method, path)
+        statuses = {
+            (method, path): status_of(hub.port, method, path)
             for path in ("/healthz", "/readyz", "/metrics", LOGIN)
             for method in ("GET", "HEAD")
         }
 
-    assert {key for key, status in told.items() if status == 400} == {("GET", LOGIN), ("HEAD", LOGIN)}
-    assert set(told.values()) == {200, 400}
+    assert {key for key, status in statuses.items() if status == 400} == {("GET", LOGIN), ("HEAD", LOGIN)}
+    assert set(statuses.values()) == {200, 400}
 
 
-def asked(port: int, method: str, path: str) -> int:
+def status_of(port: int, method: str, path: str) -> int:
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request(method, path, headers={"Host": "iikohub_web:8000"})
     answer = connection.getresponse()
@@ -193,7 +193,7 @@ def test_refused_form_says_why(
 
 
 @pytest.mark.usefixtures("on_a_port")
-def test_form_without_its_cookie_over_http_is_told_to_use_https() -> None:
+def test_form_without_its_cookie_over_http_says_to_use_https() -> None:
     page = Client(enforce_csrf_checks=True).post(LOGIN, {}, headers={"host": "hub.example.com"} | ENGLISH)
 
     assert HTTP in text(page)
@@ -209,7 +209,7 @@ def test_stale_form_is_said_in_its_own_words() -> None:
 
 
 @pytest.mark.usefixtures("on_a_port")
-def test_refused_address_is_told_in_russian_and_cannot_inject(django_user_model: Any) -> None:
+def test_refused_address_is_named_in_russian_and_cannot_inject(django_user_model: Any) -> None:
     client = Client(enforce_csrf_checks=True)
     origin = "https://<script>alert(1)</script>"
 

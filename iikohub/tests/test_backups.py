@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from iikohub.embedded_postgres.cluster import BINARIES
+from iikohub.embedded_postgres.programs import BINARIES
 from iikohub.operations import backups
 from orders.models.order import Order
 from organizations.models.organization import Organization
@@ -80,13 +80,13 @@ def test_what_was_backed_up_comes_back_and_ids_go_on(tmp_path: Path) -> None:
     Organization.objects.update(name="changed")
     assert facts() != before
 
-    told = run("restore", tmp_path / "hub.dump", "--force")
+    output = run("restore", tmp_path / "hub.dump", "--force")
 
     assert facts() == before
     assert Order.objects.earliest("id").comment == COMMENT
     assert "  orders\n" in said
     assert "Not in it: CREDENTIALS_KEYS and SECRET_KEY" in said
-    assert told.endswith(f"The database is that of {tmp_path / 'hub.dump'}.\n")
+    assert output.endswith(f"The database is that of {tmp_path / 'hub.dump'}.\n")
     call_command("migrate", "--check", verbosity=0)
     post(Client(), [cloud_event(order_id="one more")])
     drain()
@@ -94,7 +94,7 @@ def test_what_was_backed_up_comes_back_and_ids_go_on(tmp_path: Path) -> None:
     assert Order.objects.count() == 21
 
 
-def test_file_is_the_owners_alone_and_never_overwritten_unasked(file: Path, tmp_path: Path) -> None:
+def test_file_is_the_owners_alone_and_never_overwritten_without_force(file: Path, tmp_path: Path) -> None:
     file.write_text("precious")
 
     assert "exists already" in refused("backup", file)
@@ -117,7 +117,7 @@ def test_backup_that_fails_leaves_what_there_was(file: Path, monkeypatch: pytest
     assert [one.name for one in file.parent.iterdir()] == ["hub.dump"]
 
 
-def test_database_with_contents_is_not_replaced_unasked(file: Path) -> None:
+def test_database_with_contents_is_not_replaced_without_force(file: Path) -> None:
     said = refused("restore", file)
 
     assert "The database is not empty" in said
@@ -175,7 +175,7 @@ def test_database_in_use_is_not_restored(file: Path) -> None:
     run("restore", file, "--force")
 
 
-def test_keys_that_do_not_open_the_tokens_are_told(file: Path, settings: LazySettings) -> None:
+def test_keys_that_do_not_open_the_tokens_are_named(file: Path, settings: LazySettings) -> None:
     settings.CREDENTIALS_KEYS = [Fernet.generate_key().decode()]
 
     assert "CREDENTIALS_KEYS do not open the tokens in webhook_configs" in run("restore", file, "--force")

@@ -1,4 +1,4 @@
-"""The state of the link as people and machines are told it."""
+"""The state of the link as people and machines are shown it."""
 
 from __future__ import annotations
 
@@ -88,16 +88,16 @@ def test_state_is_for_those_who_may_see_events(restaurant: Organization, client:
     assert "webhooks do not arrive" not in in_english(client)
 
 
-def test_metrics_tell_state_silence_and_what_was_missed(restaurant: Organization, client: Client) -> None:
+def test_metrics_show_state_silence_and_what_was_missed(restaurant: Organization, client: Client) -> None:
     health(restaurant, LinkState.OFFLINE_POS)
     missed_order(restaurant, client)
 
-    told = client.get("/metrics").content.decode()
+    metrics = client.get("/metrics").content.decode()
 
     label = f'organization="{ORGANIZATION_ID}"'
-    assert f'iikohub_link_state{{{label},state="offline_till"}} 1.0' in told
-    assert f"iikohub_webhooks_missed_total{{{label}}} 7.0" in told
-    samples = dict(line.rsplit(" ", 1) for line in told.splitlines() if not line.startswith("#"))
+    assert f'iikohub_link_state{{{label},state="offline_till"}} 1.0' in metrics
+    assert f"iikohub_webhooks_missed_total{{{label}}} 7.0" in metrics
+    samples = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if not line.startswith("#"))
     assert 730 <= float(samples[f"iikohub_link_state_seconds{{{label}}}"]) < 800
     assert 1200 <= float(samples[f"iikohub_last_webhook_seconds{{{label}}}"]) < 1300
     assert 0 <= float(samples[f"iikohub_orders_synced_seconds{{{label}}}"]) < 60

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from iikohub.dashboard import overview
+from core.database import counting
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
 from organizations.models.clock_skews import ClockSkew
@@ -103,9 +103,9 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
             since=timezone.now(),
         )
 
-    told = tiles(chief)
+    shown = tiles(chief)
 
-    assert {name: number for name, (number, _url) in told.items()} == {
+    assert {name: number for name, (number, _url) in shown.items()} == {
         "открытых заказов": "5",
         "заказ опаздывает сейчас": "1",
         "заказ передаётся на кассу": "1",
@@ -128,11 +128,11 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
         "от неизвестных организаций, за 24 ч": "0",
         "неизвестных типов, за 24 ч": "0",
     }
-    for name, (number, url) in told.items():
+    for name, (number, url) in shown.items():
         assert len(rows(chief.get(url))) == int(number), name
 
 
-def test_inbox_that_stands_still_is_told(chief: Client) -> None:
+def test_inbox_that_stands_still_is_pointed_out(chief: Client) -> None:
     make_organization()
     post(Client(), [cloud_event(), cloud_event(order_id="2"), cloud_event(order_id="3")])
     late = timezone.now() - timedelta(minutes=7)
@@ -200,7 +200,7 @@ def test_events_of_unknown_types_are_counted_and_listed(chief: Client) -> None:
     assert len(rows(chief.get(url))) == 2
 
 
-def test_types_that_are_only_kept_are_told_apart(chief: Client) -> None:
+def test_types_that_are_only_kept_are_distinguished(chief: Client) -> None:
     make_organization()
     arrive(cloud_event(event_type="NomenclatureUpdate"))
 
@@ -223,7 +223,7 @@ def test_events_of_strangers_are_pointed_out(chief: Client, settings: Settings) 
 
 
 def test_counts_stop_at_their_limit(chief: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview, "COUNT_UP_TO", 3)
+    monkeypatch.setattr(counting, "COUNT_UP_TO", 3)
     make_organization()
     arrive(*(cloud_event(order_id=f"order-{number}") for number in range(6)))
 
@@ -264,7 +264,7 @@ def test_tile_of_commands_is_for_those_who_see_commands(client: Client) -> None:
     assert "действие требует внимания" in text(client.get(HOME))
 
 
-def test_wrong_clocks_are_told_with_the_next_step(chief: Client) -> None:
+def test_wrong_clocks_are_shown_with_the_next_step(chief: Client) -> None:
     for host, skew_s, minutes in (("web-1", -1230.0, 1), ("web-2", 3700.0, 1), ("gone", 3600.0, 10)):
         seen_at = timezone.now() - timedelta(minutes=minutes)
         ClockSkew.objects.create(host=host, role="worker", skew_s=skew_s, seen_at=seen_at)

@@ -51,7 +51,7 @@ for line in sys.stdin:
 
 
 class User:
-    """A process with the hub's settings that evaluates what it is told."""
+    """A process with the hub's settings that evaluates what it is given."""
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(
@@ -326,7 +326,7 @@ def test_socket_folder_of_a_killed_server_goes_once_its_data_are_gone(tmp_path: 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to open folders for another user")
-def test_root_is_told_once_which_folders_were_opened(tmp_path: Path) -> None:
+def test_root_learns_once_which_folders_were_opened(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
     first, second = (

@@ -64,12 +64,12 @@ def test_compose_passes_every_setting(name: str) -> None:
 
 
 def test_compose_asks_for_nothing_that_is_not_explained() -> None:
-    asked = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text()))
+    named = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text()))
 
-    assert asked == OF_COMPOSE_ALONE | SHARED_SECRETS
+    assert named == OF_COMPOSE_ALONE | SHARED_SECRETS
 
 
-def test_what_compose_sets_itself_is_told() -> None:
+def test_what_compose_sets_itself_is_explained() -> None:
     head = (ROOT / ".env.example").read_text().split("\n# ---")[0]
 
     assert f"it sets {', '.join(['DATABASE_URL', 'PORT'])} and GUNICORN_BIND itself" in head

@@ -36,7 +36,7 @@ def unreachable(error: Exception) -> Any:
 
 
 @pytest.mark.parametrize("url", ["/healthz", "/healthz/"])
-def test_healthz_asks_nothing_of_the_database(client: Client, url: str) -> None:
+def test_healthz_needs_nothing_of_the_database(client: Client, url: str) -> None:
     response = client.get(url)  # no database in this test: a query would fail it
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
@@ -199,10 +199,10 @@ def test_metrics_say_whether_webhooks_can_be_stored(client: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
         try:
-            told = metrics(client)
+            samples = metrics(client)
         finally:
             cursor.execute("SET default_transaction_read_only = off")
-    assert (told["iikohub_database_up"], told["iikohub_ready"]) == (1, 0)
+    assert (samples["iikohub_database_up"], samples["iikohub_ready"]) == (1, 0)
 
 
 @pytest.mark.parametrize("url", ["/healthz", "/readyz", "/metrics", "/healthz/"])
@@ -219,9 +219,9 @@ def test_readyz_is_ok_and_warns_where_the_clock_is_wrong(client: Client) -> None
     with machine_off_by(-1200):
         response = client.get("/readyz")
 
-    told = response.json()
-    assert (response.status_code, told["status"], round(told["clock_skew_s"])) == (200, "ok", -1200)
-    assert told["warning"].startswith("This machine's clock is wrong. Have this machine's clock set by NTP")
+    answer = response.json()
+    assert (response.status_code, answer["status"], round(answer["clock_skew_s"])) == (200, "ok", -1200)
+    assert answer["warning"].startswith("This machine's clock is wrong. Have this machine's clock set by NTP")
 
 
 @pytest.mark.django_db
@@ -230,10 +230,10 @@ def test_clocks_are_measured(client: Client) -> None:
     ClockSkew.objects.create(host="web-2", role="worker", skew_s=3600.5, seen_at=seen_at)
     ClockSkew.objects.create(host=db_clock.host(), role="web", skew_s=77, seen_at=seen_at)  # not any more
 
-    told = {name: value for name, value in metrics(client).items() if "clock_skew" in name}
+    samples = {name: value for name, value in metrics(client).items() if "clock_skew" in name}
 
     own = f'iikohub_clock_skew_seconds{{host="{db_clock.host()}",role="web"}}'
-    assert told == {
+    assert samples == {
         'iikohub_clock_skew_seconds{host="web-2",role="worker"}': 3600.5,
         own: pytest.approx(0, abs=1),
     }
@@ -251,7 +251,7 @@ def metrics(client: Client) -> dict[str, float]:
 
 
 @pytest.mark.django_db
-def test_metrics_tell_the_state_of_the_inbox(client: Client) -> None:
+def test_metrics_show_the_state_of_the_inbox(client: Client) -> None:
     make_organization()
     post(client, [cloud_event(order_id=f"o{at}", order=None) for at in range(6)])
     pks = [event.pk for event in inbox()]
@@ -259,22 +259,26 @@ def test_metrics_tell_the_state_of_the_inbox(client: Client) -> None:
     WebhookEvent.objects.filter(pk__in=pks[1:3]).update(status="dead")
     WebhookEvent.objects.filter(pk=pks[5]).update(received_at=timezone.now() - timedelta(seconds=90))
 
-    told = metrics(client)
+    samples = metrics(client)
 
-    assert (told["iikohub_inbox_waiting"], told["iikohub_inbox_failed"], told["iikohub_inbox_dead"]) == (
+    assert (
+        samples["iikohub_inbox_waiting"],
+        samples["iikohub_inbox_failed"],
+        samples["iikohub_inbox_dead"],
+    ) == (
         3,
         1,
         2,
     )
-    assert 90 <= told["iikohub_inbox_oldest_seconds"] < 120
+    assert 90 <= samples["iikohub_inbox_oldest_seconds"] < 120
 
 
 @pytest.mark.django_db
 def test_metrics_of_an_empty_inbox_are_zero(client: Client) -> None:
-    told = metrics(client)
+    samples = metrics(client)
 
     names = ["waiting", "failed", "dead", "oldest_seconds", "unknown_types"]
-    assert [told[f"iikohub_inbox_{name}"] for name in names] == [0, 0, 0, 0, 0]
+    assert [samples[f"iikohub_inbox_{name}"] for name in names] == [0, 0, 0, 0, 0]
 
 
 @pytest.mark.django_db
@@ -309,20 +313,20 @@ def test_metrics_count_what_comes_in_and_how_it_ends(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_metrics_without_database_tell_what_the_process_knows(client: Client) -> None:
+def test_metrics_without_database_show_what_the_process_knows(client: Client) -> None:
     assert metrics(client)["iikohub_database_up"] == 1
 
     with unreachable(OperationalError("no")):
         assert post(client, [cloud_event()]).status_code == 503
-        told = metrics(client)
+        samples = metrics(client)
 
-    assert told["iikohub_database_up"] == 0
-    assert told['iikohub_webhook_receipts_total{outcome="unavailable"}'] >= 1
-    assert "iikohub_inbox_waiting" not in told
+    assert samples["iikohub_database_up"] == 0
+    assert samples['iikohub_webhook_receipts_total{outcome="unavailable"}'] >= 1
+    assert "iikohub_inbox_waiting" not in samples
 
 
 @pytest.mark.process
-def test_every_sample_is_told_once_whichever_process_is_asked(
+def test_every_sample_is_given_once_whichever_process_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "3")
@@ -337,12 +341,12 @@ def test_every_sample_is_told_once_whichever_process_is_asked(
 
     for names in (list(sample) for sample in read):
         assert sorted(name for name, _ in names) == sorted({name for name, _ in names})
-    told = [dict(sample) for sample in read]
-    assert {one["iikohub_inbox_waiting"] for one in told[:30]} == {1}
-    assert {one["iikohub_inbox_waiting"] for one in told[30:]} == {2}
-    assert {one["iikohub_database_up"] for one in told} == {1}
-    assert {one['iikohub_inbox_events_total{kind="new"}'] for one in told[30:]} == {2}
-    assert not [name for name in told[-1] if "pid=" in name]
+    samples = [dict(sample) for sample in read]
+    assert {one["iikohub_inbox_waiting"] for one in samples[:30]} == {1}
+    assert {one["iikohub_inbox_waiting"] for one in samples[30:]} == {2}
+    assert {one["iikohub_database_up"] for one in samples} == {1}
+    assert {one['iikohub_inbox_events_total{kind="new"}'] for one in samples[30:]} == {2}
+    assert not [name for name in samples[-1] if "pid=" in name]
 
 
 def samples_of(hub: Hub) -> list[tuple[str, float]]:

@@ -171,5 +171,5 @@ def test_json_takes_every_value(value: Any) -> None:
 
     handler.handle(record("odd", value=value))
 
-    told = json.loads(written(handler)[0])["value"]
-    assert told == {"1": "a"} if value == {1: "a"} else told == (repr(value) if value == {"a"} else value)
+    read = json.loads(written(handler)[0])["value"]
+    assert read == {"1": "a"} if value == {1: "a"} else read == (repr(value) if value == {"a"} else value)

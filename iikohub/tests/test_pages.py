@@ -164,7 +164,7 @@ def test_expired_form_leads_back() -> None:
     assert_is_a_page_with_a_way_back(response, 403, "The form has expired")
 
 
-def test_error_of_ours_is_told_without_details(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_ours_is_shown_without_details(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("a secret of the inside")
 
@@ -190,7 +190,7 @@ def test_page_says_that_the_database_is_away(client: Client) -> None:
     assert "secret" not in response.content.decode()
 
 
-def test_pages_of_errors_take_no_address_from_the_asker(client: Client) -> None:
+def test_pages_of_errors_take_no_address_from_the_request(client: Client) -> None:
     response = client.get("/nowhere/<script>alert(1)</script>", headers=ENGLISH)
 
     assert response.status_code == 404

@@ -308,26 +308,26 @@ def test_deleting_is_said_in_the_right_case(client: Client) -> None:
     operators, vera = group("Operator"), User.objects.create_user("vera")
 
     form = text(client.get(f"{GROUPS}{operators.pk}/change/", headers=RUSSIAN))
-    asked = text(client.get(f"{GROUPS}{operators.pk}/delete/", headers=RUSSIAN))
+    page = text(client.get(f"{GROUPS}{operators.pk}/delete/", headers=RUSSIAN))
     person = text(client.get(reverse("admin:auth_user_delete", args=[vera.pk]), headers=RUSSIAN))
 
     assert "Удалить группу" in form
-    assert "удалить группу «Оператор»?" in asked
-    assert "object (" not in asked
-    assert "Группы: 1" in asked
+    assert "удалить группу «Оператор»?" in page
+    assert "object (" not in page
+    assert "Группы: 1" in page
     assert "удалить пользователя «vera»?" in person
 
 
 # --- finding -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("asked", ["семенова", "СЕМЁНОВА", "алена семен", "семен ale", "ale@", "late"])
-def test_person_is_found_as_names_are_found(client: Client, asked: str) -> None:
+@pytest.mark.parametrize("search", ["семенова", "СЕМЁНОВА", "алена семен", "семен ale", "ale@", "late"])
+def test_person_is_found_as_names_are_found(client: Client, search: str) -> None:
     User.objects.create_user("late", first_name="Алёна", last_name="Семёнова", email="ale@hub.example")
     User.objects.create_user("early", first_name="Пётр", last_name="Иванов")
     sign_in_superuser(client)
 
-    page = client.get(USERS, {"q": asked})
+    page = client.get(USERS, {"q": search})
 
     assert [user.username for user in page.context["cl"].result_list] == ["late"]
 
@@ -348,18 +348,18 @@ def survivor(client: Client, *lacking: str) -> User:
 
 
 def test_key_reads_what_the_lists_of_the_api_ask_for() -> None:
-    asked: set[str] = set()
+    used: set[str] = set()
     pending: list[Any] = [get_resolver()]
     while pending:
         one = pending.pop()
         pending += getattr(one, "url_patterns", [])
         view = getattr(getattr(one, "callback", None), "cls", None)
         needed = getattr(view, "staff_permission", None)
-        asked |= {needed} if isinstance(needed, str) else set()
+        used |= {needed} if isinstance(needed, str) else set()
 
-    assert asked <= KEY_READS
+    assert used <= KEY_READS
     # The settings of webhooks ask by method; the hall shows its guests to every key.
-    assert KEY_READS - asked == {"hall.view_personal_data", "webhooks.view_webhookconfig"}
+    assert KEY_READS - used == {"hall.view_personal_data", "webhooks.view_webhookconfig"}
 
 
 def test_key_that_may_more_is_not_made(client: Client) -> None:

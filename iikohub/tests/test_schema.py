@@ -207,7 +207,7 @@ ACTIONS = ("update-status", "assign-courier", "update-payment", "cancel")
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_actions_have_examples_of_what_is_asked_and_answered(schema: dict[str, Any], name: str) -> None:
+def test_actions_have_examples_of_requests_and_answers(schema: dict[str, Any], name: str) -> None:
     operation = schema["paths"][f"/api/v1/orders/{{id}}/{name}"]["post"]
 
     assert operation["requestBody"]["content"]["application/json"]["examples"]
@@ -284,15 +284,15 @@ def test_refusals_are_described_where_they_occur_with_their_body(schema: dict[st
 def test_schema_is_made_once_and_kept_by_the_browser(
     client: Client, monkeypatch: pytest.MonkeyPatch, accept: str, language: str
 ) -> None:
-    asked = {"Accept": accept, "Accept-Language": language}
-    first = client.get("/api/schema/", headers=asked)
+    headers = {"Accept": accept, "Accept-Language": language}
+    first = client.get("/api/schema/", headers=headers)
 
     def generated(*_: Any, **__: Any) -> None:
         raise AssertionError("it was made again")
 
     monkeypatch.setattr(SchemaGenerator, "get_schema", generated)
-    again = client.get("/api/schema/", headers=asked)
-    kept = client.get("/api/schema/", headers=asked | {"If-None-Match": first["ETag"]})
+    again = client.get("/api/schema/", headers=headers)
+    kept = client.get("/api/schema/", headers=headers | {"If-None-Match": first["ETag"]})
 
     assert (again.status_code, again.content, again["ETag"]) == (200, first.content, first["ETag"])
     assert again["Cache-Control"] == "no-cache"

@@ -181,7 +181,7 @@ def test_complaint_does_not_show_the_keys() -> None:
     assert "a-key-that-is-too-short" not in done.stderr
 
 
-def test_iiko_is_asked_in_russia_unless_told_otherwise() -> None:
+def test_iiko_is_called_in_russia_unless_set_otherwise() -> None:
     read = settings()
 
     assert read["IIKO_API_URL"] == "https://api-ru.iiko.services"

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from core.display import EMPTY, badge, clock_text, money, on_clock, span_text
 from core.redaction import masked_phone
 from iiko_client.models.statuses import DeliveryStatus
-from loyalty.failure_texts import explain
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet, WalletKind
+from loyalty.refusals import explain
 from loyalty.wallets.queue import ANSWER_LOST, BEING_SENT, IN_TURN, Wait
+from orders.models.order import Order
 
 _COLOURS = {
     OperationState.PENDING: "pending",
@@ -133,10 +134,12 @@ def hold_text(hold: LoyaltyOperation, now: datetime) -> str:
     return _("held for %(span)s") % {"span": span_text(now - (hold.finished_at or hold.created_at))}
 
 
+def row_link(row: Customer | LoyaltyOperation | Order) -> SafeString:
+    """Link to the page of a row, by its name."""
+    url = reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_change", args=[row.pk])
+    return format_html('<a class="hub-link" href="{}">{}</a>', url, row)
+
+
 def order_link(operation: LoyaltyOperation, *, sees_orders: bool) -> SafeString | str:
-    if operation.order is None:
-        return EMPTY
-    if not sees_orders:
-        return str(operation.order)
-    url = reverse("admin:orders_order_change", args=[operation.order_id])
-    return format_html('<a class="hub-link" href="{}">{}</a>', url, operation.order)
+    order = operation.order
+    return EMPTY if order is None else row_link(order) if sees_orders else str(order)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -21,6 +19,10 @@ _WAYS = [
 ]
 
 
+def _text(**attributes: str) -> UnfoldAdminTextInputWidget:
+    return UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", **attributes})
+
+
 class FindGuestForm(forms.Form):
     organization = forms.ModelChoiceField(
         Organization.objects.filter(is_active=True),
@@ -30,9 +32,7 @@ class FindGuestForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
     )
     way = forms.ChoiceField(label=_("by"), choices=_WAYS, widget=UnfoldAdminSelectWidget)
-    value = forms.CharField(
-        label=_("value"), max_length=200, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})
-    )
+    value = forms.CharField(label=_("value"), max_length=200, widget=_text())
 
 
 class ReasonForm(forms.Form):
@@ -41,7 +41,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("reason"),
         max_length=LONGEST_COMMENT,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        widget=_text(),
         help_text=_("Kept in the ledger and sent to iiko."),
     )
     token = forms.CharField(max_length=60, widget=forms.HiddenInput)
@@ -51,7 +51,7 @@ class CancelForm(forms.Form):
     reason = forms.CharField(
         label=_("reason"),
         max_length=LONGEST_COMMENT,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        widget=_text(),
         help_text=_("Kept in the ledger, with your name."),
     )
 
@@ -60,14 +60,14 @@ class MoveMoneyForm(ReasonForm):
     amount = forms.CharField(
         label=_("amount"),
         max_length=20,
-        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        widget=_text(inputmode="decimal"),
         help_text=_("With at most two decimal places: 1520.50"),
     )
     order_number = forms.CharField(
         label=_("order"),
         max_length=200,
         required=False,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        widget=_text(),
         help_text=_("Its number or id, if it is for one."),
     )
     field_order = ("amount", "reason", "order_number", "token")
@@ -82,6 +82,6 @@ class MoveMoneyForm(ReasonForm):
             raise forms.ValidationError(_("The amount must be more than 0."))
         return minor
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> dict[str, str]:
         """Return what was typed, to be sent again with the confirmation."""
         return {name: self.data.get(name, "") for name in self.fields}

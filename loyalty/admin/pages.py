@@ -6,39 +6,25 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Prefetch, Q, QuerySet, Value
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, reverse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.base import MirrorAdmin
+from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import States, choices_filter, states_filter
 from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
 from core.redaction import masked_card, masked_email
 from core.values.ids import searchable_id
 from core.values.name_keys import has_words
-from core.values.phones import has_phone, phone_key
-from loyalty.admin.cancel_page import CancelPage, may_cancel
-from loyalty.admin.display import (
-    actor_text,
-    amount_text,
-    balance_text,
-    hold_text,
-    kind_text,
-    minor_text,
-    moved_text,
-    order_link,
-    phone_text,
-    state_badge,
-    wait_text,
-)
+from core.values.phones import has_phone
+from loyalty.admin import display, wallet_pages
 from loyalty.admin.forms import FindGuestForm
-from loyalty.admin.wallet_pages import WalletPages, may, words_of
-from loyalty.failure_texts import explain, explain_detail
 from loyalty.models import (
     BalanceDifference,
     Customer,
@@ -48,6 +34,7 @@ from loyalty.models import (
     Wallet,
 )
 from loyalty.permissions import SEES_PEOPLE
+from loyalty.refusals import explain, explain_detail
 from loyalty.wallets.queue import wait_of, waits_of
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
@@ -66,13 +53,28 @@ def sees_people(request: HttpRequest) -> bool:
     return request.user.has_perm(SEES_PEOPLE)
 
 
+def sees_orders(request: HttpRequest) -> bool:
+    return request.user.has_perm("orders.view_order")
+
+
+@admin.display(description=_("guest"))
+def guest(row: LoyaltyOperation | BalanceDifference) -> SafeString:
+    return stacked(display.row_link(row.wallet.customer), str(row.wallet))
+
+
+@admin.display(description=_("restaurant"))
+def restaurant(row: LoyaltyOperation | Customer) -> SafeString:
+    return truncated(row.organization.name)
+
+
 @admin.register(Customer)
-class CustomerAdmin(WalletPages, MirrorAdmin):
-    list_display = ("guest", "restaurant", "balances", "read")
+class CustomerAdmin(wallet_pages.WalletPages):
+    list_display = ("guest", restaurant, "balances", "read")
     list_filter = (restaurant_filter(),)
     list_before_template = "admin/loyalty/customer/above_list.html"
     change_form_template = "admin/loyalty/customer/change_form.html"
-    search_fields = ("iiko_id",)  # shows the box; see get_search_results
+    search_fields = ("iiko_id",)  # shows the box; see matches
+    phone_path = "phone"
     search_help_text = _(
         "A phone, an e-mail, a card or an id, exactly; a part of the name; or, for those who see phones, the "
         "last four digits of one"
@@ -81,10 +83,6 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
     empty_words = _("Guests appear here once they were looked for in iiko.")
     fields = ()
 
-    def get_urls(self) -> list[URLPattern]:
-        urls: list[URLPattern] = super().get_urls()
-        return self.wallet_urls() + urls
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         customers: QuerySet[Customer] = super().get_queryset(request)
         wallets = Prefetch("wallets", Wallet.objects.order_by("id"))
@@ -92,47 +90,27 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
         customers = customers.annotate(sees_people=Value(sees_people(request)))
         return naming_zones(customers).select_related("organization").prefetch_related(wallets)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
-    ) -> tuple[QuerySet[Customer], bool]:
-        text = search_term.strip()
-        if not text or "\0" in text:
-            return (queryset.none() if text else queryset), False
+    def matches(self, request: HttpRequest, text: str) -> Q:
         found = Q(iiko_id=searchable_id(text)) | Q(email__iexact=text) | has_words(text, "name_key")
         found |= Q(cards__contains=[{"number": text}]) | Q(cards__contains=[{"track": text}])
-        found |= has_phone("phone_key", text, by_last_digits=sees_people(request))
-        return queryset.alias(phone_key=phone_key("phone")).filter(found), False
+        return found | has_phone("phone_key", text, by_last_digits=sees_people(request))
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {"find_form": FindGuestForm(auto_id="find_%s")} | (extra_context or {})
-        response: HttpResponse = super().changelist_view(request, context)
-        return response
+    def list_context(self, request: HttpRequest) -> Context:
+        return {"find_form": FindGuestForm(auto_id="find_%s")}
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        customer: Customer = context["original"]
-        context |= customer_page(request, customer)
-        context |= {"title": str(customer), "subtitle": None}
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
+    def page_context(self, request: HttpRequest, row: Customer) -> Context:
+        return customer_page(request, row) | {"title": str(row)}
 
     # --- columns ---------------------------------------------------------------------------------------
 
     @admin.display(description=_("guest"))
     def guest(self, customer: Any) -> SafeString:
-        return stacked(str(customer), phone_text(customer, sees_people=customer.sees_people))
-
-    @admin.display(description=_("restaurant"))
-    def restaurant(self, customer: Customer) -> SafeString:
-        return truncated(customer.organization.name)
+        return stacked(str(customer), display.phone_text(customer, sees_people=customer.sees_people))
 
     @admin.display(description=_("balances when last read"))
     def balances(self, customer: Customer) -> SafeString | str:
         currency = customer.organization.currency
-        lines = [(str(wallet), balance_text(wallet, currency)) for wallet in customer.wallets.all()]
+        lines = [(str(wallet), display.balance_text(wallet, currency)) for wallet in customer.wallets.all()]
         return format_html_join("", "<div>{}: {}</div>", lines) or EMPTY
 
     @admin.display(description=_("read"))
@@ -141,62 +119,80 @@ class CustomerAdmin(WalletPages, MirrorAdmin):
         return clock(customer.read_at, zone, now=db_clock.now(), with_offset=is_shifted)
 
 
-def customer_page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
+def customer_page(request: HttpRequest, customer: Customer) -> dict[str, object]:
     """Collect what the page of a guest shows."""
-    now, zone, currency = db_clock.now(), customer.organization.zone(), customer.organization.currency
+    now, zone = db_clock.now(), customer.organization.zone()
     shown = sees_people(request)
     rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related(
         "organization", "wallet__customer", "order"
     )
-    shown_rows = list(rows.order_by("-id")[:_SHOWN_OPERATIONS])
-    waits = waits_of(shown_rows, now=now)
     return {
         "headline": [
             (_("Restaurant"), customer.organization.name),
-            (_("Phone"), phone_text(customer, sees_people=shown)),
+            (_("Phone"), display.phone_text(customer, sees_people=shown)),
             (_("E-mail"), (customer.email if shown else masked_email(customer.email)) or EMPTY),
             (_("Cards"), _cards(customer, shown=shown) or EMPTY),
             (_("Read from iiko"), clock(customer.read_at, zone, now=now, seconds=True)),
         ],
-        "wallets": [
-            {
-                "wallet": wallet,
-                "kind": kind_text(wallet),
-                "balance": balance_text(wallet, currency),
-                "read": clock(wallet.read_at, zone, now=now, seconds=True),
-                "actions": _actions(request, customer, wallet),
-                "refusal": explain(wallet.why_not_moved, ""),
-            }
-            for wallet in customer.wallets.order_by("id")
-        ],
+        "wallets": _wallets(request, customer, now),
         "holds": [
             {
-                "amount": moved_text(hold),
-                "age": hold_text(hold, now),
-                "order": order_link(hold, sees_orders=request.user.has_perm("orders.view_order")),
-                "wallet": hold.wallet,
+                "hold": hold,
+                "amount": display.moved_text(hold),
+                "age": display.hold_text(hold, now),
+                "order": display.order_link(hold, sees_orders=sees_orders(request)),
                 "url": reverse("admin:loyalty_customer_release", args=[hold.pk]),
             }
             for hold in rows.open_holds().order_by("id")
         ],
         "requested_now": _requested_now(request, rows),
-        "may_release": may(request, OperationKind.CANCEL_HOLD),
+        "may_release": wallet_pages.may(request, OperationKind.CANCEL_HOLD),
         "is_under_way": rows.open().exists(),
         "is_older": rows.filter(state=OperationState.CONFIRMED, finished_at__gte=customer.read_at).exists(),
-        "operations": [
-            {
-                "operation": operation,
-                "url": reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk]),
-                "requested": clock(operation.created_at, zone, now=now, seconds=True),
-                "badge": state_badge(operation),
-                "wait": wait_text(waits.get(operation.pk), zone, now=now),
-                "amount": amount_text(operation),
-                "order": order_link(operation, sees_orders=request.user.has_perm("orders.view_order")),
-            }
-            for operation in shown_rows
-        ],
+        "operations": _operations(request, customer, rows, now),
         "read_url": reverse("admin:loyalty_customer_read", args=[customer.pk]),
     }
+
+
+def _wallets(request: HttpRequest, customer: Customer, now: datetime) -> list[dict[str, object]]:
+    currency, zone = customer.organization.currency, customer.organization.zone()
+    kinds = [kind for kind in wallet_pages.MOVES if wallet_pages.may(request, kind)]
+    return [
+        {
+            "wallet": wallet,
+            "kind": display.kind_text(wallet),
+            "balance": display.balance_text(wallet, currency),
+            "read": clock(wallet.read_at, zone, now=now, seconds=True),
+            "actions": [
+                (
+                    wallet_pages.words_of(kind)[0],
+                    reverse("admin:loyalty_customer_move", args=[customer.pk, wallet.pk, kind.value]),
+                )
+                for kind in kinds
+            ],
+            "refusal": explain(wallet.why_not_moved, ""),
+        }
+        for wallet in customer.wallets.order_by("id")
+    ]
+
+
+def _operations(
+    request: HttpRequest, customer: Customer, rows: QuerySet[LoyaltyOperation], now: datetime
+) -> list[dict[str, object]]:
+    zone, shown = customer.organization.zone(), list(rows.order_by("-id")[:_SHOWN_OPERATIONS])
+    waits = waits_of(shown, now=now)
+    return [
+        {
+            "operation": operation,
+            "link": display.row_link(operation),
+            "requested": clock(operation.created_at, zone, now=now, seconds=True),
+            "badge": display.state_badge(operation),
+            "wait": display.wait_text(waits.get(operation.pk), zone, now=now),
+            "amount": display.amount_text(operation),
+            "order": display.order_link(operation, sees_orders=sees_orders(request)),
+        }
+        for operation in shown
+    ]
 
 
 def _requested_now(request: HttpRequest, rows: QuerySet[LoyaltyOperation]) -> str | SafeString:
@@ -206,10 +202,8 @@ def _requested_now(request: HttpRequest, rows: QuerySet[LoyaltyOperation]) -> st
     operation = rows.filter(pk=number).first() if is_number else None
     if operation is None:
         return ""
-    url = reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk])
-    link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation)
-    words = format_html(gettext("Requested: {}. This page shows the outcome."), link)
-    return format_html("{} {}", words, state_badge(operation))
+    words = gettext("Requested: {}. This page shows the outcome.")
+    return format_html(f"{words} {{}}", display.row_link(operation), display.state_badge(operation))
 
 
 def _cards(customer: Customer, *, shown: bool) -> str:
@@ -217,30 +211,9 @@ def _cards(customer: Customer, *, shown: bool) -> str:
     return ", ".join(number if shown else masked_card(number) for number in numbers if number)
 
 
-def _actions(request: HttpRequest, customer: Customer, wallet: Wallet) -> list[tuple[str, str]]:
-    kinds = (OperationKind.TOPUP, OperationKind.WITHDRAW, OperationKind.HOLD)
-    return [
-        (
-            words_of(kind)[0],
-            reverse("admin:loyalty_customer_move", args=[customer.pk, wallet.pk, kind.value]),
-        )
-        for kind in kinds
-        if may(request, kind)
-    ]
-
-
 @admin.register(LoyaltyOperation)
-class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
-    list_display = (
-        "requested",
-        "what",
-        "amount",
-        "outcome",
-        "guest",
-        "restaurant",
-        "order_shown",
-        "requester",
-    )
+class LoyaltyOperationAdmin(wallet_pages.CancelPage):
+    list_display = ("requested", "what", "amount", "outcome", guest, restaurant, "order_shown", "requester")
     list_filter = (
         states_filter(OPERATION_STATES, values=OperationState.choices),
         choices_filter(_("what"), "kind", OperationKind.choices),
@@ -248,19 +221,16 @@ class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
         moment_range_filter(_("asked"), "asked", "created_at"),
     )
     change_form_template = "admin/loyalty/loyaltyoperation/change_form.html"
-    search_fields = ("transaction_id",)  # shows the box; see get_search_results
+    search_fields = ("transaction_id",)  # shows the box; see matches
+    phone_path = "wallet__customer__phone"
     search_help_text = _("A transaction id, a marker, or the guest's id or phone, exactly")
     sortable_by = ()
     empty_words = _("Money moved in wallets is listed here.")
     fields = ()
 
-    def get_urls(self) -> list[URLPattern]:
-        urls: list[URLPattern] = super().get_urls()
-        return self.cancel_urls() + urls
-
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Add to each row of the page what it waits for, in one query."""
-        changelist = super().get_changelist_instance(request)
+        changelist: ChangeList = super().get_changelist_instance(request)
         waits = waits_of(changelist.result_list, now=db_clock.now())
         for operation in changelist.result_list:
             operation.wait = waits.get(operation.pk)
@@ -268,28 +238,16 @@ class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LoyaltyOperation]:
         rows: QuerySet[LoyaltyOperation] = super().get_queryset(request)
-        rows = rows.annotate(sees_orders=Value(request.user.has_perm("orders.view_order")))
+        rows = rows.annotate(sees_orders=Value(sees_orders(request)))
         return naming_zones(rows).select_related("organization", "wallet__customer", "order", "hold")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[LoyaltyOperation], search_term: str
-    ) -> tuple[QuerySet[LoyaltyOperation], bool]:
-        text = search_term.strip()
-        if not text or "\0" in text:
-            return (queryset.none() if text else queryset), False
+    def matches(self, request: HttpRequest, text: str) -> Q:
         found = Q(transaction_id=searchable_id(text)) | Q(marker=text)
         found |= Q(wallet__customer__iiko_id=searchable_id(text))
-        found |= has_phone("phone_key", text)
-        return queryset.alias(phone_key=phone_key("wallet__customer__phone")).filter(found), False
+        return found | has_phone("phone_key", text)
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        operation: LoyaltyOperation = context["original"]
-        context |= operation_page(request, operation)
-        context |= {"title": str(operation), "subtitle": None}
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
+    def page_context(self, request: HttpRequest, row: LoyaltyOperation) -> Context:
+        return operation_page(request, row) | {"title": str(row)}
 
     # --- columns ---------------------------------------------------------------------------------------
 
@@ -304,86 +262,74 @@ class LoyaltyOperationAdmin(CancelPage, MirrorAdmin):
 
     @admin.display(description=_("amount"))
     def amount(self, operation: LoyaltyOperation) -> SafeString:
-        return amount_text(operation)
+        return display.amount_text(operation)
 
     @admin.display(description=_("state"))
     def outcome(self, operation: Any) -> SafeString:
         now = db_clock.now()
-        if waits := wait_text(operation.wait, operation.organization.zone(), now=now):
-            return stacked(state_badge(operation), truncated(waits))
+        if waits := display.wait_text(operation.wait, operation.organization.zone(), now=now):
+            return stacked(display.state_badge(operation), truncated(waits))
         is_hold = operation.kind == OperationKind.HOLD
-        return stacked(state_badge(operation), hold_text(operation, now) if is_hold else "")
-
-    @admin.display(description=_("guest"))
-    def guest(self, operation: LoyaltyOperation) -> SafeString:
-        url = reverse("admin:loyalty_customer_change", args=[operation.wallet.customer_id])
-        link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation.wallet.customer)
-        return stacked(link, str(operation.wallet))
-
-    @admin.display(description=_("restaurant"))
-    def restaurant(self, operation: LoyaltyOperation) -> SafeString:
-        return truncated(operation.organization.name)
+        return stacked(display.state_badge(operation), display.hold_text(operation, now) if is_hold else "")
 
     @admin.display(description=_("order"))
     def order_shown(self, operation: Any) -> SafeString | str:
-        return order_link(operation, sees_orders=operation.sees_orders)
+        return display.order_link(operation, sees_orders=operation.sees_orders)
 
     @admin.display(description=_("requested by"))
     def requester(self, operation: LoyaltyOperation) -> SafeString:
         return truncated(operation.requested_by)
 
 
-def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[str, Any]:
+def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[str, object]:
     """Collect what the page of an operation shows: its facts and every step."""
     now, zone = db_clock.now(), operation.organization.zone()
-    customer = operation.wallet.customer
-    url = reverse("admin:loyalty_customer_change", args=[customer.pk])
-    sees_orders = request.user.has_perm("orders.view_order")
-    is_hold = operation.kind == OperationKind.HOLD
-    facts: list[tuple[Any, Any]] = [
-        (_("Guest"), format_html('<a class="hub-link" href="{}">{}</a>', url, customer)),
+    wait = wait_of(operation, now=now)
+    first = wait.first if wait and wait.ahead else None
+    return {
+        "wait": display.wait_text(wait, zone, now=now),
+        "first": first and display.row_link(first),
+        "is_guessed": wait is not None and wait.is_guessed,
+        "cancel_url": wallet_pages.may_cancel(request, operation)
+        and reverse("admin:loyalty_loyaltyoperation_cancel", args=[operation.pk]),
+        "badge": display.state_badge(operation),
+        "headline": [
+            (pgettext("operation", "Hold"), display.hold_text(operation, now) or EMPTY)
+            if operation.kind == OperationKind.HOLD
+            else (_("Wallet"), operation.wallet),
+            (_("Amount"), display.amount_text(operation)),
+            (_("Requested"), clock(operation.created_at, zone, now=now, seconds=True)),
+        ],
+        "facts": _facts(request, operation),
+        "steps": [
+            (
+                clock(step.recorded_at, zone, now=now, seconds=True),
+                str(OperationState(step.after).label),
+                explain_detail(step.detail),
+                display.actor_text(step.actor),
+            )
+            for step in operation.steps.order_by("id")
+        ],
+    }
+
+
+def _facts(request: HttpRequest, operation: LoyaltyOperation) -> list[tuple[object, object]]:
+    facts: list[tuple[object, object]] = [
+        (_("Guest"), display.row_link(operation.wallet.customer)),
         (_("Wallet"), operation.wallet),
         (_("Restaurant"), operation.organization.name),
-        (_("Order"), order_link(operation, sees_orders=sees_orders)),
+        (_("Order"), display.order_link(operation, sees_orders=sees_orders(request))),
         (_("Reason"), operation.comment or EMPTY),
         (_("Requested by"), operation.requested_by),
         (_("Transaction in iiko"), _mono(operation.transaction_id)),
         (_("Marker"), _mono(operation.marker)),
-    ]
-    steps = [
-        (
-            clock(step.recorded_at, zone, now=now, seconds=True),
-            str(OperationState(step.after).label),
-            explain_detail(step.detail),
-            actor_text(step.actor),
-        )
-        for step in operation.steps.order_by("id")
     ]
     if operation.state == OperationState.CANCELLED:
         facts += [
             (_("Called off by"), operation.cancelled_by),
             (_("Why it was called off"), operation.cancel_comment or EMPTY),
         ]
-    wait = wait_of(operation, now=now)
-    first = wait.first if wait and wait.ahead else None
-    return {
-        "wait": wait_text(wait, zone, now=now),
-        "first": first,
-        "first_url": first and reverse("admin:loyalty_loyaltyoperation_change", args=[first.pk]),
-        "is_guessed": wait is not None and wait.is_guessed,
-        "cancel_url": may_cancel(request, operation)
-        and reverse("admin:loyalty_loyaltyoperation_cancel", args=[operation.pk]),
-        "badge": state_badge(operation),
-        "headline": [
-            (pgettext("operation", "Hold"), hold_text(operation, now) or EMPTY)
-            if is_hold
-            else (_("Wallet"), operation.wallet),
-            (_("Amount"), amount_text(operation)),
-            (_("Requested"), clock(operation.created_at, zone, now=now, seconds=True)),
-        ],
-        "facts": facts,
-        "steps": steps,
-    }
+    return facts
 
 
 def _mono(text: str) -> SafeString | str:
@@ -391,8 +337,8 @@ def _mono(text: str) -> SafeString | str:
 
 
 @admin.register(BalanceDifference)
-class BalanceDifferenceAdmin(MirrorAdmin):
-    list_display = ("kind_shown", "guest", "expected", "found", "detail", "found_when", "seen_when")
+class BalanceDifferenceAdmin(MirrorAdmin[BalanceDifference]):
+    list_display = ("kind_shown", guest, "expected", "found", "detail", "found_when", "seen_when")
     list_display_links = None
     sortable_by = ()
     empty_words = _("The daily check found nothing that does not agree.")
@@ -405,25 +351,15 @@ class BalanceDifferenceAdmin(MirrorAdmin):
     @admin.display(description=_("what"))
     def kind_shown(self, difference: BalanceDifference) -> SafeString:
         operation = difference.operation
-        if operation is None:
-            return stacked(difference.get_kind_display(), "")
-        url = reverse("admin:loyalty_loyaltyoperation_change", args=[operation.pk])
-        link = format_html('<a class="hub-link" href="{}">{}</a>', url, operation)
-        return stacked(difference.get_kind_display(), link)
-
-    @admin.display(description=_("guest"))
-    def guest(self, difference: BalanceDifference) -> SafeString:
-        url = reverse("admin:loyalty_customer_change", args=[difference.wallet.customer_id])
-        link = format_html('<a class="hub-link" href="{}">{}</a>', url, difference.wallet.customer)
-        return stacked(link, str(difference.wallet))
+        return stacked(difference.get_kind_display(), display.row_link(operation) if operation else "")
 
     @admin.display(description=_("expected"))
     def expected(self, difference: BalanceDifference) -> str:
-        return _difference_text(difference, difference.expected_minor)
+        return display.minor_text(difference.expected_minor, difference.wallet.currency)
 
     @admin.display(description=_("found"))
     def found(self, difference: BalanceDifference) -> str:
-        return _difference_text(difference, difference.found_minor)
+        return display.minor_text(difference.found_minor, difference.wallet.currency)
 
     @admin.display(description=_("found"))
     def found_when(self, difference: BalanceDifference) -> SafeString:
@@ -437,8 +373,3 @@ class BalanceDifferenceAdmin(MirrorAdmin):
 def _when(moment: datetime, difference: Any) -> SafeString:
     zone = difference.wallet.customer.organization.zone()
     return clock(moment, zone, now=db_clock.now(), with_offset=difference.is_many_zones)
-
-
-def _difference_text(difference: BalanceDifference, minor: int | None) -> str:
-    wallet = difference.wallet
-    return minor_text(minor, wallet.customer.organization.currency if wallet.holds_money else None)

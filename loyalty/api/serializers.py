@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -15,7 +14,7 @@ from core.redaction import masked_card, masked_email, masked_phone
 from loyalty.models import Customer, LoyaltyOperation, Wallet, WalletKind
 from loyalty.wallets.queue import ANSWER_LOST, BEING_SENT, IN_TURN, Wait, waits_of
 from loyalty.wallets.submission import LONGEST_COMMENT
-from orders.api.command_serializers import MoneyField
+from orders.api.action_serializers import MoneyField
 from organizations.api.permissions import in_scope
 
 
@@ -39,12 +38,17 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
         help_text="As iiko gave it: an amount of the currency, pieces of products, or of an unknown kind a "
         "plain number. null: a discount, which has no balance."
     )
-    balance_minor = serializers.SerializerMethodField(
-        help_text="Of money: whole 1/100; a smaller rest cannot be spent. Else null."
+    balance_minor = serializers.IntegerField(
+        source="money_minor",
+        read_only=True,
+        allow_null=True,
+        help_text="Of money: whole 1/100; a smaller rest cannot be spent. Else null.",
     )
-    currency = serializers.SerializerMethodField(help_text="null where the wallet holds no money.")
-    is_movable = serializers.SerializerMethodField(
-        help_text="Whether top-up, withdrawal and hold are taken: for deposits and bonuses."
+    currency = serializers.CharField(
+        read_only=True, allow_null=True, help_text="null where the wallet holds no money."
+    )
+    is_movable = serializers.BooleanField(
+        read_only=True, help_text="Whether top-up, withdrawal and hold are taken: for deposits and bonuses."
     )
 
     class Meta:
@@ -70,17 +74,8 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
             return None
         return format(wallet.balance.normalize(), "f")
 
-    def get_balance_minor(self, wallet: Wallet) -> int | None:
-        return wallet.balance_minor if wallet.holds_money else None
 
-    def get_currency(self, wallet: Wallet) -> str | None:
-        return wallet.customer.organization.currency if wallet.holds_money else None
-
-    def get_is_movable(self, wallet: Wallet) -> bool:
-        return not wallet.why_not_moved
-
-
-class CardSerializer(serializers.Serializer[Any]):
+class CardSerializer(serializers.Serializer[object]):
     number = serializers.CharField(read_only=True)
     track = serializers.CharField(read_only=True)
 
@@ -128,15 +123,16 @@ class CustomerSerializer(serializers.ModelSerializer[Customer]):
         return [{name: masked_card(value) for name, value in card.items()} for card in customer.cards]
 
 
-class OperationErrorSerializer(serializers.Serializer[Any]):
+class OperationErrorSerializer(serializers.Serializer[object]):
     code = serializers.CharField(help_text="iiko's code, or one of the hub's.")
     message = serializers.CharField(help_text="What went wrong, in iiko's own words where it said any.")
 
 
-class WaitingSerializer(serializers.Serializer[Any]):
+class WaitingSerializer(serializers.Serializer[object]):
     """Operations of a wallet go one after the other: what the first that is not over waits for."""
 
     operation_id = serializers.IntegerField(
+        source="first.pk",
         allow_null=True,
         help_text="The first operation of the wallet that is not over, this one perhaps. null: it was "
         "requested through a restaurant the caller does not see.",
@@ -163,7 +159,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
 
 class _OperationListSerializer(serializers.ListSerializer[LoyaltyOperation]):
     def to_representation(self, data: Any) -> Any:
-        rows: Iterable[LoyaltyOperation] = list(data)
+        rows: list[LoyaltyOperation] = list(data)
         self.context["waits"] = waits_of(rows, now=db_clock.now())
         return super().to_representation(rows)
 
@@ -222,23 +218,17 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
         read_only_fields = fields
 
     @extend_schema_field(WaitingSerializer(allow_null=True))
-    def get_waiting(self, operation: LoyaltyOperation) -> dict[str, Any] | None:
+    def get_waiting(self, operation: LoyaltyOperation) -> dict[str, object] | None:
         waits: dict[int, Wait] | None = self.context.get("waits")
         if waits is None:
             waits = waits_of([operation], now=db_clock.now())
         wait = waits.get(operation.pk)
         if wait is None:
             return None
-        facts = {
-            "operation_id": wait.first.pk if self._sees(wait.first, operation) else None,
-            "ahead": wait.ahead,
-            "reason": wait.reason,
-            "since": wait.since,
-            "next_step_at": wait.next_step_at,
-            "look_every_s": None if wait.look_every is None else round(wait.look_every.total_seconds()),
-            "settled_by": wait.settled_by,
-        }
-        return dict(WaitingSerializer(facts).data)
+        shown: dict[str, object] = dict(WaitingSerializer(wait).data)
+        if not self._sees(wait.first, operation):
+            shown["operation_id"] = None
+        return shown
 
     def _sees(self, first: LoyaltyOperation, operation: LoyaltyOperation) -> bool:
         """Whether the caller sees an operation: a chain has one wallet for all its restaurants."""
@@ -254,14 +244,22 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
         return {"code": operation.error_code, "message": operation.trouble}
 
 
+def _comment() -> serializers.CharField:
+    return serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT, help_text="The reason."
+    )
+
+
+class ReasonSerializer(StrictSerializer):
+    comment = _comment()
+
+
 class WalletActionSerializer(StrictSerializer):
     organization_id = IikoIdField()
     customer_id = IikoIdField(help_text="iiko's id, see GET loyalty/customers.")
     wallet_id = IikoIdField(help_text="iiko's id, see GET loyalty/customers.")
     amount = AmountField(help_text="Major units: 1520.50.")
-    comment = serializers.CharField(
-        required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT, help_text="The reason."
-    )
+    comment = _comment()
     order_id = serializers.IntegerField(
         required=False,
         allow_null=True,
@@ -269,10 +267,4 @@ class WalletActionSerializer(StrictSerializer):
         min_value=1,
         max_value=2**63 - 1,
         help_text="The hub's id of the order it is for. A hold goes back when that order is cancelled.",
-    )
-
-
-class ReasonSerializer(StrictSerializer):
-    comment = serializers.CharField(
-        required=False, allow_blank=True, default="", max_length=LONGEST_COMMENT, help_text="The reason."
     )

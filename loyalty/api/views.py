@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from functools import partial
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, viewsets
-from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework import decorators, exceptions, mixins, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from core.api.fields import NO_ID_GIVEN
-from core.api.filters import refuse_repeats
-from core.api.schema import RefusalsSerializer
+from core.api import fields, filters, schema, strict
 from core.database import db_clock
 from core.values.ids import searchable_id
 from iiko_client.json_reader import is_no_id
+from loyalty.api import serializers
 from loyalty.api.filters import OperationFilter
-from loyalty.api.serializers import (
-    CustomerSerializer,
-    OperationSerializer,
-    ReasonSerializer,
-    WalletActionSerializer,
-)
 from loyalty.models import Customer, LoyaltyOperation, OperationKind
 from loyalty.permissions import PERMISSIONS, SEES_PEOPLE
 from loyalty.wallets import submission
 from loyalty.wallets.customers import Way, find_customer
-from loyalty.wallets.submission import IDEMPOTENCY_KEYS, TransferRequest
 from orders.api.prefer_wait import made_once, requester_of, status_of, wait_for_end
-from organizations.api.permissions import check_may_act, in_scope
-from organizations.api.throttling import ActionThrottle, SearchThrottle
+from organizations.api import permissions, throttling
 from organizations.errors import UnknownOrganization
 from organizations.models.api_keys import ApiKey
 from organizations.models.organization import Organization
+
+
+def _refused(words: str) -> OpenApiResponse:
+    return OpenApiResponse(schema.RefusalsSerializer, words)
+
 
 _HEADERS = [
     OpenApiParameter(
@@ -50,32 +43,31 @@ _HEADERS = [
     ),
 ]
 _ANSWERS = {
-    200: OpenApiResponse(OperationSerializer, "It is over: confirmed, rejected or expired."),
+    200: OpenApiResponse(serializers.OperationSerializer, "It is over: confirmed, rejected or expired."),
     202: OpenApiResponse(
-        OperationSerializer,
+        serializers.OperationSerializer,
         "Stored and on its way; `waiting` tells what it waits for and how long that can take. Follow it at "
         "GET loyalty/operations/{id}.",
     ),
-    404: OpenApiResponse(RefusalsSerializer, "No such organization, guest, wallet or hold."),
+    404: _refused("No such organization, guest, wallet or hold."),
     409: OpenApiResponse(
-        RefusalsSerializer,
+        schema.RefusalsSerializer,
         "Not possible as things stand: `insufficient_balance`, `limit_operation`, `limit_day`, "
         "`loyalty_not_provisioned`, `hold_released`, `already_asked`, or a wallet without money or points: "
         "`wallet_of_products`, `wallet_of_discount`, `wallet_of_certificate`, `wallet_of_unknown_kind`, …",
     ),
     422: OpenApiResponse(
-        RefusalsSerializer,
+        schema.RefusalsSerializer,
         "It makes no sense, has an unknown field (`unknown_field`), or its Idempotency-Key was "
         "used for another request.",
     ),
-    503: OpenApiResponse(
-        RefusalsSerializer, "iiko could not be read (`iiko_unreachable`); nothing was stored."
-    ),
+    503: _refused("iiko could not be read (`iiko_unreachable`); nothing was stored."),
 }
 
 
-def describes(summary: str, body: type[Serializer[Any]]) -> Callable[[Any], Any]:
-    return extend_schema(summary=summary, request=body, responses=_ANSWERS, parameters=_HEADERS)
+def describes(summary: str, body: type[strict.StrictSerializer]) -> Callable[[type[APIView]], type[APIView]]:
+    post = extend_schema(summary=summary, request=body, responses=_ANSWERS, parameters=_HEADERS)
+    return extend_schema_view(post=post)
 
 
 def organization_of(request: Request, organization_id: str) -> Organization:
@@ -85,8 +77,8 @@ def organization_of(request: Request, organization_id: str) -> Organization:
         UnknownOrganization: 404, for one that is there and not the caller's too.
     """
     if is_no_id(organization_id):
-        raise ValidationError({"organization_id": NO_ID_GIVEN})
-    rows = in_scope(request, Organization.objects.all(), path="iiko_id")
+        raise exceptions.ValidationError({"organization_id": fields.NO_ID_GIVEN})
+    rows = permissions.in_scope(request, Organization.objects.all(), path="iiko_id")
     found = rows.filter(iiko_id=searchable_id(organization_id)).first()
     if found is None:
         raise UnknownOrganization(_("There is no such organization."))
@@ -95,22 +87,22 @@ def organization_of(request: Request, organization_id: str) -> Organization:
 
 def answered(request: Request, operation: LoyaltyOperation) -> Response:
     ended, headers = wait_for_end(request, operation)
-    shown = OperationSerializer(ended, context={"request": request})
+    shown = serializers.OperationSerializer(ended, context={"request": request})
     return Response(shown.data, status=status_of(ended), headers=headers)
 
 
 class _WalletAction(APIView):
     """Money to move in a wallet."""
 
-    throttle_classes = (ActionThrottle,)
+    throttle_classes = (throttling.ActionThrottle,)
     kind: OperationKind
 
-    def _carry(self, request: Request) -> Response:
-        check_may_act(request, PERMISSIONS[self.kind])
-        serializer = WalletActionSerializer(data=request.data)
+    def post(self, request: Request) -> Response:
+        permissions.check_may_act(request, PERMISSIONS[self.kind])
+        serializer = serializers.WalletActionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         requested = serializer.validated_data
-        transfer = TransferRequest(
+        transfer = submission.TransferRequest(
             organization=organization_of(request, requested["organization_id"]),
             customer_id=searchable_id(requested["customer_id"]),
             wallet_id=searchable_id(requested["wallet_id"]),
@@ -120,56 +112,46 @@ class _WalletAction(APIView):
         )
         operation = made_once(
             request,
-            IDEMPOTENCY_KEYS,
+            submission.IDEMPOTENCY_KEYS,
             lambda by: submission.prepare(self.kind, transfer=transfer, by=by, now=db_clock.now()),
         )
         return answered(request, operation)
 
 
+@describes("Add to a wallet", serializers.WalletActionSerializer)
 class TopUpView(_WalletAction):
     kind = OperationKind.TOPUP
 
-    @describes("Add to a wallet", WalletActionSerializer)
-    def post(self, request: Request) -> Response:
-        return self._carry(request)
 
-
+@describes("Take from a wallet", serializers.WalletActionSerializer)
 class WithdrawView(_WalletAction):
     kind = OperationKind.WITHDRAW
 
-    @describes("Take from a wallet", WalletActionSerializer)
-    def post(self, request: Request) -> Response:
-        return self._carry(request)
 
-
+@describes("Hold money of a wallet", serializers.WalletActionSerializer)
 class HoldView(_WalletAction):
     kind = OperationKind.HOLD
 
-    @describes("Hold money of a wallet", WalletActionSerializer)
-    def post(self, request: Request) -> Response:
-        return self._carry(request)
 
-
+@describes("Release a hold", serializers.ReasonSerializer)
 class CancelHoldView(APIView):
-    throttle_classes = (ActionThrottle,)
+    throttle_classes = (throttling.ActionThrottle,)
 
-    @describes("Release a hold", ReasonSerializer)
     def post(self, request: Request, transaction_id: str) -> Response:
-        check_may_act(request, PERMISSIONS[OperationKind.CANCEL_HOLD])
-        serializer = ReasonSerializer(data=request.data or {})
+        permissions.check_may_act(request, PERMISSIONS[OperationKind.CANCEL_HOLD])
+        serializer = serializers.ReasonSerializer(data=request.data or {})
         serializer.is_valid(raise_exception=True)
-        seen = in_scope(request, LoyaltyOperation.objects.all())
+        seen = permissions.in_scope(request, LoyaltyOperation.objects.all())
         operation = made_once(
             request,
-            IDEMPOTENCY_KEYS,
-            lambda by: (
-                lambda: submission.request_cancel_hold(
-                    transaction_id=transaction_id,
-                    by=by,
-                    now=db_clock.now(),
-                    comment=serializer.validated_data["comment"],
-                    may_see=Q(pk__in=seen.values("pk")),
-                )
+            submission.IDEMPOTENCY_KEYS,
+            lambda by: partial(
+                submission.request_cancel_hold,
+                transaction_id=transaction_id,
+                by=by,
+                now=db_clock.now(),
+                comment=serializer.validated_data["comment"],
+                may_see=Q(pk__in=seen.values("pk")),
             ),
         )
         return answered(request, operation)
@@ -179,7 +161,7 @@ class CustomerView(APIView):
     """One guest, looked for in exactly one way."""
 
     staff_permission = "loyalty.view_customer"
-    throttle_classes = (SearchThrottle,)
+    throttle_classes = (throttling.SearchThrottle,)
 
     @extend_schema(
         summary="A guest with live balances",
@@ -193,13 +175,11 @@ class CustomerView(APIView):
             OpenApiParameter("id", str, description="iiko's id of the guest."),
         ],
         responses={
-            200: CustomerSerializer,
-            404: OpenApiResponse(RefusalsSerializer, "iiko knows no such guest (`customer_not_found`)."),
-            409: OpenApiResponse(
-                RefusalsSerializer, "`loyalty_not_provisioned`, or iiko refused the question."
-            ),
-            422: OpenApiResponse(RefusalsSerializer, "No guest can be looked for so (`bad_search`)."),
-            503: OpenApiResponse(RefusalsSerializer, "iiko could not be read (`iiko_unreachable`)."),
+            200: serializers.CustomerSerializer,
+            404: _refused("iiko knows no such guest (`customer_not_found`)."),
+            409: _refused("`loyalty_not_provisioned`, or iiko refused the question."),
+            422: _refused("No guest can be looked for so (`bad_search`)."),
+            503: _refused("iiko could not be read (`iiko_unreachable`)."),
         },
     )
     def get(self, request: Request) -> Response:
@@ -214,19 +194,20 @@ class CustomerView(APIView):
         )
         shown = Customer.objects.select_related("organization").prefetch_related("wallets")
         context = {"sees_people": _sees_people(request)}
-        return Response(CustomerSerializer(shown.get(pk=customer.pk), context=context).data)
+        return Response(serializers.CustomerSerializer(shown.get(pk=customer.pk), context=context).data)
 
     def _way(self, request: Request) -> tuple[Way, str]:
         known = {way.value for way in Way} | {"organization_id", "format"}
         if unknown := sorted(set(request.query_params) - known):
             words = _("No such parameter. There are: %s.") % ", ".join(sorted(known))
-            raise ValidationError(dict.fromkeys(unknown, words))
-        refuse_repeats(request.query_params)
+            raise exceptions.ValidationError(dict.fromkeys(unknown, words))
+        filters.refuse_repeats(request.query_params)
         if not request.query_params.get("organization_id"):
-            raise ValidationError({"organization_id": _("It is needed.")})
+            raise exceptions.ValidationError({"organization_id": _("It is needed.")})
         given = [(way, request.query_params[way]) for way in Way if request.query_params.get(way)]
         if len(given) != 1:
-            raise ValidationError({"non_field_errors": _("Give exactly one of %s.") % ", ".join(Way)})
+            words = _("Give exactly one of %s.") % ", ".join(Way)
+            raise exceptions.ValidationError({"non_field_errors": words})
         return given[0]
 
 
@@ -234,7 +215,7 @@ def _sees_people(request: Request) -> bool:
     """Whether the caller sees who guests are: a key that may act on wallets does, one that reads does not."""
     if isinstance(request.auth, ApiKey):
         return request.auth.may_act
-    return bool(cast("Any", request.user).has_perm(SEES_PEOPLE))
+    return request.user.has_perm(SEES_PEOPLE)
 
 
 @extend_schema_view(
@@ -247,33 +228,34 @@ class OperationViewSet(
     queryset = LoyaltyOperation.objects.select_related("organization", "wallet__customer", "hold").order_by(
         "-id"
     )
-    serializer_class = OperationSerializer
+    serializer_class = serializers.OperationSerializer
     filterset_class = OperationFilter
     staff_permission = "loyalty.view_loyaltyoperation"
     lookup_value_regex = r"\d{1,18}"
 
     def get_queryset(self) -> QuerySet[LoyaltyOperation]:
-        return in_scope(self.request, super().get_queryset())
+        return permissions.in_scope(self.request, super().get_queryset())
 
     @extend_schema(
         summary="Cancel an operation that was not sent yet",
         description="The rights are those of requesting it. A repeat answers with the operation as it is.",
-        request=ReasonSerializer,
+        request=serializers.ReasonSerializer,
         responses={
-            200: OpenApiResponse(OperationSerializer, "It is cancelled (`cancelled`) and moves no money."),
-            404: OpenApiResponse(RefusalsSerializer, "No such operation."),
-            409: OpenApiResponse(
-                RefusalsSerializer,
-                "It was sent to iiko (`already_sent`), or has ended in another way (`already_over`).",
+            200: OpenApiResponse(
+                serializers.OperationSerializer, "It is cancelled (`cancelled`) and moves no money."
+            ),
+            404: _refused("No such operation."),
+            409: _refused(
+                "It was sent to iiko (`already_sent`), or has ended in another way (`already_over`)."
             ),
         },
     )
-    @action(detail=True, methods=["post"], throttle_classes=[ActionThrottle])
-    def cancel(self, request: Request, **_: Any) -> Response:
-        serializer = ReasonSerializer(data=request.data or {})
+    @decorators.action(detail=True, methods=["post"], throttle_classes=[throttling.ActionThrottle])
+    def cancel(self, request: Request, **_: object) -> Response:
+        serializer = serializers.ReasonSerializer(data=request.data or {})
         serializer.is_valid(raise_exception=True)
         operation = self.get_object()
-        check_may_act(request, PERMISSIONS[OperationKind(operation.kind)])
+        permissions.check_may_act(request, PERMISSIONS[OperationKind(operation.kind)])
         cancelled = submission.cancel(
             operation.pk,
             by=requester_of(request),

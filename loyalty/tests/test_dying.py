@@ -266,7 +266,7 @@ def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: Si
     def sender() -> None:
         """Make the first call: others look for it meanwhile; then it turns out to be refused as busy."""
         clock.forward(seconds=ABSENT_AFTER.total_seconds() + 1)
-        said.append(dispatch._claim(newest().pk, clock()))  # the look begins
+        said.append(dispatch.OUTBOX.claim(newest().pk, clock()))  # the look begins
 
     calls_back(iiko, TOPUP, sender, body=_json(refusal("Too many", None)), status=429)
     work(clock)
@@ -277,9 +277,9 @@ def test_look_from_before_a_second_sending_ends_nothing(client: Client, iiko: Si
     def look_ends() -> None:
         claim = said[0]
         assert claim is not None
-        outcome = dispatch._recover(claim.operation, clock)
+        outcome = dispatch.OUTBOX.recover(claim.row, clock)
         assert outcome.state == OperationState.EXPIRED
-        assert dispatch._record(claim, outcome, clock()) is None
+        assert dispatch.OUTBOX.record(claim, outcome, clock()) is None
 
     calls_back(iiko, TOPUP, look_ends)
     clock.forward(minutes=2)

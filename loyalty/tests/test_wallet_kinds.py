@@ -36,7 +36,7 @@ from loyalty.tests.played_loyalty import (
 )
 from loyalty.tests.played_loyalty import WALLET_ID as DEPOSIT
 from loyalty.wallets import balance_check
-from loyalty.wallets.submission import TransferRequest, request
+from loyalty.wallets.submission import TransferRequest, prepare
 from orders.commands.submission import Requester
 from tests.builders import ORGANIZATION_ID, authorized, make_key
 from tests.pages import markup, sign_in_superuser, text
@@ -244,7 +244,8 @@ def test_daily_check_compares_balances_of_money_alone(iiko: SimulatedIiko) -> No
 def test_older_operation_of_another_wallet_names_no_currency(client: Client) -> None:
     find()
     asked = TransferRequest(Customer.objects.get().organization, GUEST_ID, DEPOSIT, MinorUnits(400))
-    operation = request(OperationKind.TOPUP, transfer=asked, by=Requester("shop", "x"), now=timezone.now())
+    by = Requester("shop", "x")
+    operation = prepare(OperationKind.TOPUP, transfer=asked, by=by, now=timezone.now())()
     LoyaltyOperation.objects.update(wallet=Wallet.objects.get(iiko_id=PRODUCTS))
     headers = authorized(make_key(name="another"))
 

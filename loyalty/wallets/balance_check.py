@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 
 import structlog
 from django.db import transaction
@@ -16,21 +17,12 @@ from django.utils.translation import gettext as _
 from core.errors import HubError
 from iiko_client.http.errors import IikoError
 from iiko_client.models.loyalty import Transaction
-from loyalty.models import (
-    BalanceDifference,
-    Customer,
-    DifferenceKind,
-    LoyaltyOperation,
-    OperationKind,
-    OperationState,
-    Wallet,
-    minor_floor,
-)
+from loyalty import models
+from loyalty.models import Customer, DifferenceKind, LoyaltyOperation, OperationKind, OperationState, Wallet
 from loyalty.wallets.customers import store
 from loyalty.wallets.dispatch import ABSENT_AFTER
 from loyalty.wallets.ledger_transitions import finish, lock_operation
-from loyalty.wallets.markers import marker_in
-from loyalty.wallets.transactions import is_of, is_same, is_sum_of, transactions_of
+from loyalty.wallets.transactions import is_of, is_same, is_sum_of, marker_in, transactions_of
 from organizations.connection.clients import iiko_for
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -117,12 +109,8 @@ def _differences(
     wallet: Wallet, found: list[Transaction], *, since: datetime, now: datetime, result: CheckResult
 ) -> list[_Found]:
     operations = wallet.operations.filter(created_at__gte=since).select_related("hold", "wallet")
-    differences = [
-        difference
-        for operation in operations
-        for difference in _check_operation(operation, found, now, result)
-    ]
-    return [*differences, *_foreign_markers(found)]
+    checked = (_check_operation(operation, found, now, result) for operation in operations)
+    return [*chain.from_iterable(checked), *_foreign_markers(found)]
 
 
 def _check_operation(
@@ -138,25 +126,17 @@ def _check_operation(
     for one in mine:
         if not is_sum_of(one, operation):
             yield _Found(DifferenceKind.OTHER_SUM, operation, operation.amount_minor, _minor(one.sum))
-    if operation.state == OperationState.CONFIRMED and not mine and _is_settled(operation, now):
+    is_confirmed = operation.state == OperationState.CONFIRMED
+    if is_confirmed and not mine and operation.finished_at and now - operation.finished_at > ABSENT_AFTER:
         yield _Found(DifferenceKind.MISSING, operation, operation.amount_minor)
-    if mine and operation.state == OperationState.CONFIRMED and not operation.transaction_id:
+    if mine and is_confirmed and not operation.transaction_id:
         LoyaltyOperation.objects.filter(pk=operation.pk).update(transaction_id=mine[0].id)
     of_this_sum = [one for one in mine if is_sum_of(one, operation)]
     if of_this_sum and operation.state in _NOT_DONE:
         _confirm_late(operation, of_this_sum[0], now)
         result.found_late += 1
-        yield _Found(
-            DifferenceKind.UNEXPECTED,
-            operation,
-            None,
-            operation.amount_minor,
-            _("It counted as not done and is confirmed now."),
-        )
-
-
-def _is_settled(operation: LoyaltyOperation, now: datetime) -> bool:
-    return operation.finished_at is not None and now - operation.finished_at > ABSENT_AFTER
+        words = _("It counted as not done and is confirmed now.")
+        yield _Found(DifferenceKind.UNEXPECTED, operation, None, operation.amount_minor, words)
 
 
 @transaction.atomic
@@ -207,7 +187,7 @@ def _check_stillness(wallet: Wallet, since: datetime) -> list[_Found]:
 
 
 def _minor(amount: Decimal | None) -> int | None:
-    return None if amount is None else minor_floor(amount)
+    return None if amount is None else models.minor_floor(amount)
 
 
 @transaction.atomic
@@ -215,7 +195,7 @@ def _write(wallet: Wallet, differences: list[_Found], *, now: datetime) -> None:
     wallet.checked_at, wallet.checked_balance = now, wallet.balance
     wallet.save(update_fields=["checked_at", "checked_balance"])
     for one in differences:
-        BalanceDifference.objects.update_or_create(
+        models.BalanceDifference.objects.update_or_create(
             wallet=wallet,
             operation=one.operation,
             kind=one.kind,

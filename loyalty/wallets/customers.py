@@ -10,8 +10,7 @@ from typing import TypeVar
 import structlog
 from django.db import transaction
 from django.db.models import Q
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from core.errors import HubError
 from core.values.ids import searchable_id
@@ -21,8 +20,8 @@ from iiko_client.http.circuit_breaker import Priority
 from iiko_client.http.errors import IikoAuthFailed, IikoError, IikoRejected, IikoRequestInvalid
 from iiko_client.json_reader import is_no_id, is_uuid, sanitize
 from iiko_client.models.loyalty import Guest
-from loyalty.errors import BadRequest, IikoRefused, IikoUnreachable, LoyaltyNotProvisioned, UnknownCustomer
 from loyalty.models import Customer, LoyaltyOperation, Wallet
+from loyalty.refusals import NotMoved, refusal
 from organizations.connection.clients import iiko_for
 from organizations.models.organization import Organization
 
@@ -44,10 +43,17 @@ class Way(StrEnum):
 
 
 _EXPECTED = {
-    Way.PHONE: gettext_lazy("Write the phone with its code, such as +7 904 000-10-04."),
-    Way.CARD: gettext_lazy("Write the number of the card, or its track."),
-    Way.EMAIL: gettext_lazy("Write the guest's e-mail."),
-    Way.ID: gettext_lazy("Write iiko's id of the guest, a UUID."),
+    Way.PHONE: _("Write the phone with its code, such as +7 904 000-10-04."),
+    Way.CARD: _("Write the number of the card, or its track."),
+    Way.EMAIL: _("Write the guest's e-mail."),
+    Way.ID: _("Write iiko's id of the guest, a UUID."),
+}
+
+_PARAMETERS = {
+    Way.PHONE: ("phone",),
+    Way.CARD: ("card_number", "card_track"),
+    Way.EMAIL: ("email",),
+    Way.ID: ("id",),
 }
 
 
@@ -57,8 +63,7 @@ def find_customer(
     """Return a guest with balances no older than ``FRESH_FOR``.
 
     Raises:
-        UnknownCustomer, LoyaltyNotProvisioned, IikoRefused, IikoUnreachable: in place of iiko's errors.
-        BadRequest: the value cannot be what it is said to be.
+        NotMoved: in place of iiko's errors, or where the value cannot be what it is said to be.
     """
     value = _canonical(way, value)
     if (known := _fresh(organization, way, value, now)) is not None:
@@ -94,7 +99,7 @@ def _canonical(way: Way, value: str) -> str:
         return searchable_id(value)
     if way in (Way.EMAIL, Way.CARD) and (text := value.strip()) and text.isprintable():
         return text
-    raise BadRequest("bad_search", str(_EXPECTED[way]))
+    raise NotMoved("bad_search", str(_EXPECTED[way]), 422)
 
 
 # --- asking iiko -------------------------------------------------------------------------------------
@@ -104,24 +109,19 @@ def read_from_iiko(organization: Organization, requested_by: str, ask: Callable[
     """Read from iiko on behalf of a person who waits.
 
     Raises:
-        LoyaltyNotProvisioned, IikoRefused, IikoUnreachable, BadRequest: in place of iiko's errors.
+        NotMoved: in place of iiko's errors.
     """
     client = iiko_for(organization, priority=Priority.OPERATOR, requested_by=requested_by)
     try:
         return ask(client)
     except IikoRequestInvalid as error:
-        raise BadRequest("bad_search", error.description) from error
-    except IikoAuthFailed as error:
-        raise IikoRefused(error.description or str(error)) from error
-    except IikoRejected as error:
-        if not _is_provisioned(client, organization):
-            raise LoyaltyNotProvisioned(
-                _("%s has no loyalty in iiko. Have iikoCard switched on for it, then try again.")
-                % organization.name
-            ) from error
-        raise IikoRefused(error.description or str(error)) from error
+        raise NotMoved("bad_search", error.description, 422) from error
+    except (IikoAuthFailed, IikoRejected) as error:
+        if isinstance(error, IikoRejected) and not _is_provisioned(client, organization):
+            raise refusal("loyalty_not_provisioned", organization.name) from error
+        raise NotMoved("iiko_refused", error.description or str(error)) from error
     except IikoError as error:
-        raise IikoUnreachable(_("iiko does not answer just now. Try again in a minute.")) from error
+        raise refusal("iiko_unreachable") from error
 
 
 def _is_provisioned(client: IikoClient, organization: Organization) -> bool:
@@ -140,20 +140,15 @@ def _read(organization: Organization, way: Way, value: str, requested_by: str, n
         organization, requested_by, lambda client: _guest(client, organization, way, value)
     )
     if guest is None:
-        raise UnknownCustomer(_("iiko knows no such guest at %s.") % organization.name)
+        raise refusal("customer_not_found", organization.name)
     return store(organization, guest, read_at=now)
 
 
 def _guest(client: IikoClient, organization: Organization, way: Way, value: str) -> Guest | None:
-    ident = organization.iiko_id
-    if way is Way.PHONE:
-        return client.guest(organization_id=ident, phone=value)
-    if way is Way.EMAIL:
-        return client.guest(organization_id=ident, email=value)
-    if way is Way.ID:
-        return client.guest(organization_id=ident, id=value)
-    by_number = client.guest(organization_id=ident, card_number=value)
-    return by_number or client.guest(organization_id=ident, card_track=value)
+    for name in _PARAMETERS[way]:
+        if (found := client.guest(organization_id=organization.iiko_id, **{name: value})) is not None:
+            return found
+    return None
 
 
 # --- the mirror --------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from procrastinate.contrib.django import app
 
@@ -28,5 +27,5 @@ def release_holds(order_id: int) -> None:
     _queue("release_of_order", order_id=order_id)
 
 
-def _queue(task: str, at: datetime | None = None, **arguments: Any) -> None:
+def _queue(task: str, at: datetime | None = None, **arguments: int) -> None:
     app.configure_task(f"loyalty.{task}", allow_unknown=False, schedule_at=at).defer(**arguments)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.database.advisory_locks import AdvisoryLock, acquire
-from loyalty.failure_texts import detail_of
 from loyalty.models import LoyaltyOperation, OperationState, OperationStep, Wallet
+from loyalty.refusals import detail_of
 from loyalty.wallets import jobs
 
 
@@ -62,10 +62,8 @@ def finish(  # noqa: PLR0913  # all but two are named
     ``actor`` and ``detail`` are of the step that is written down: iiko or the hub, and the error, unless
     they are given.
     """
-    before, operation.state = operation.state, state
-    operation.error_code, operation.error, operation.confirmed_by = code[:100], error, confirmed_by
+    before = operation.end(state, now=now, code=code, error=error, confirmed_by=confirmed_by)
     operation.transaction_id = transaction_id or operation.transaction_id
-    operation.finished_at, operation.next_attempt_at = now, None
     operation.save()
     is_iikos_word = operation.sends > 0 and state != OperationState.EXPIRED
     actor = actor or ("iiko" if is_iikos_word else "hub")

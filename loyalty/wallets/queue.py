@@ -36,6 +36,10 @@ class Wait:
     """Whether iiko could not be read in time for the outcome of the first one."""
 
     @property
+    def look_every_s(self) -> int | None:
+        return None if self.look_every is None else round(self.look_every.total_seconds())
+
+    @property
     def is_guessed(self) -> bool:
         """Whether the first one counts as not done if iiko does not show it by then."""
         return self.reason == ANSWER_LOST and self.settled_by is not None and not self.is_late
@@ -74,13 +78,13 @@ def _wallet_of(operation: LoyaltyOperation) -> tuple[str, str]:
 
 
 def _wait(first: LoyaltyOperation, ahead: int, now: datetime) -> Wait:
-    is_lost = first.state == OperationState.UNKNOWN
+    is_lost, is_pending = first.state == OperationState.UNKNOWN, first.state == OperationState.PENDING
     is_late = is_lost and now > absent_at(first) + look_pause(first, now)
     return Wait(
         first=first,
         ahead=ahead,
-        reason=_reason(first),
-        since=first.sent_at or first.created_at,
+        reason=(first.error_code or IN_TURN) if is_pending else ANSWER_LOST if is_lost else BEING_SENT,
+        since=first.asked_at,
         next_step_at=first.next_attempt_at,
         look_every=look_pause(first, now) if is_lost else None,
         settled_by=_settled_by(first, is_late=is_late),
@@ -88,15 +92,9 @@ def _wait(first: LoyaltyOperation, ahead: int, now: datetime) -> Wait:
     )
 
 
-def _reason(first: LoyaltyOperation) -> str:
-    if first.state == OperationState.PENDING:
-        return first.error_code or IN_TURN
-    return ANSWER_LOST if first.state == OperationState.UNKNOWN else BEING_SENT
-
-
 def _settled_by(first: LoyaltyOperation, *, is_late: bool) -> datetime | None:
     if first.state == OperationState.PENDING or first.kind == OperationKind.CANCEL_HOLD:
         return None  # a release that iiko does not show is sent again
     if is_late:
-        return (first.sent_at or first.created_at) + FOLLOW_FOR
+        return first.asked_at + FOLLOW_FOR
     return absent_at(first)

@@ -14,32 +14,16 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.utils.translation import gettext as _
 
 from core.idempotency import IdempotencyKeys
 from core.values.ids import searchable_id
 from iiko_client.units import MinorUnits, to_major
-from loyalty.errors import (
-    BadRequest,
-    IikoUnreachable,
-    NotPossible,
-    UnknownHold,
-    UnknownOperation,
-    UnknownWallet,
-)
-from loyalty.failure_texts import explain
-from loyalty.models import (
-    SPENDING,
-    LoyaltyKey,
-    LoyaltyOperation,
-    OperationKind,
-    OperationState,
-    Wallet,
-)
+from loyalty.models import SPENDING, LoyaltyKey, LoyaltyOperation, OperationKind, OperationState, Wallet
+from loyalty.refusals import NotMoved, explain, refusal
 from loyalty.wallets import jobs
 from loyalty.wallets.customers import read_customer
 from loyalty.wallets.ledger_transitions import finish, lock_operation, lock_wallet, record
-from loyalty.wallets.markers import PREFIX, new_marker
+from loyalty.wallets.transactions import PREFIX, new_marker
 from orders.commands.submission import Requester
 from orders.models.order import Order
 from organizations.connection.clients import credentials_of, login_of
@@ -68,25 +52,17 @@ class TransferRequest:
 # --- the actions -------------------------------------------------------------------------------------
 
 
-def request(
-    kind: OperationKind, *, transfer: TransferRequest, by: Requester, now: datetime
-) -> LoyaltyOperation:
-    """Store an operation; raises as ``prepare`` and what it returns do."""
-    return prepare(kind, transfer=transfer, by=by, now=now)()
-
-
 def prepare(kind: OperationKind, *, transfer: TransferRequest, by: Requester, now: datetime) -> Write:
     """Read guest and balance from iiko (not inside a transaction); what is returned stores the operation.
 
     Raises:
-        UnknownCustomer, UnknownWallet, NotPossible, BadRequest, LoyaltyNotProvisioned, IikoRefused,
-        IikoUnreachable: nothing was stored. The same two, ``NotPossible`` and ``BadRequest``, on writing.
+        NotMoved: it is refused, or iiko could not be read; nothing was stored. On writing, too.
     """
     _check_link(transfer.organization)
-    _check_words(transfer)
-    _check_limit_of_one(transfer)
+    _check_transfer(transfer)
     wallet, is_live = _wallet(kind, transfer, by, now)
-    _check_kind(wallet)
+    if code := wallet.why_not_moved:
+        raise NotMoved(code, explain(code, ""))
 
     @transaction.atomic
     def write() -> LoyaltyOperation:
@@ -111,12 +87,12 @@ def request_cancel_hold(
     """Request the release of a hold; ``may_see`` limits which operations the caller knows of.
 
     Raises:
-        UnknownHold, NotPossible: nothing was stored.
+        NotMoved: nothing was stored.
     """
     holds = LoyaltyOperation.objects.filter(kind=OperationKind.HOLD)
     found = holds.filter(may_see or Q(), transaction_id=searchable_id(transaction_id)).first()
     if found is None:
-        raise UnknownHold(_("The hub knows no hold with this transaction id."))
+        raise refusal("hold_not_found")
     _check_link(found.organization)
     with transaction.atomic():
         hold = lock_operation(found.pk) or found
@@ -134,15 +110,18 @@ def cancel(operation_id: int, *, by: Requester, now: datetime, comment: str = ""
     A worker that holds it and did not send it yet sends it no more.
 
     Raises:
-        UnknownOperation, NotPossible: nothing was changed.
+        NotMoved: nothing was changed.
     """
     _check_length(comment)
     operation = lock_operation(operation_id)
     if operation is None:
-        raise UnknownOperation(_("The hub knows no operation with this number."))
+        raise refusal("operation_not_found")
     if operation.state == OperationState.CANCELLED:
         return operation
-    _check_unsent(operation)
+    if operation.is_final:
+        raise refusal("already_over", operation.get_state_display())
+    if not operation.is_unsent:
+        raise refusal("already_sent")
     operation.cancelled_by, operation.cancel_comment = by.name[:200], comment.strip()
     finish(operation, OperationState.CANCELLED, now=now, actor=by.name, detail=operation.cancel_comment)
     return operation
@@ -154,23 +133,25 @@ def cancel(operation_id: int, *, by: Requester, now: datetime, comment: str = ""
 def _check_link(organization: Organization) -> None:
     """Refuse at once what could never be sent."""
     if not organization.is_active:
-        raise NotPossible("restaurant_off", _("This restaurant is switched off in the hub."))
+        raise refusal("restaurant_off")
     credentials_of(login_of(organization))
 
 
-def _check_words(transfer: TransferRequest) -> None:
+def _check_transfer(transfer: TransferRequest) -> None:
     _check_length(transfer.comment)
     if PREFIX in transfer.comment:
-        raise BadRequest("comment_reserved", _("The reason must not contain “%s”.") % PREFIX)
+        raise refusal("comment_reserved", PREFIX)
     if transfer.amount_minor <= 0:
-        raise BadRequest("amount_not_positive", _("The amount must be more than 0."))
+        raise refusal("amount_not_positive")
     if transfer.amount_minor > _LARGEST_MINOR:
-        raise BadRequest("amount_too_large", _("The amount is larger than any wallet's."))
+        raise refusal("amount_too_large")
+    if 0 < (most := settings.LOYALTY_MAX_OPERATION_MINOR) < transfer.amount_minor:
+        raise refusal("limit_operation", {"most": to_major(MinorUnits(most))})
 
 
 def _check_length(comment: str) -> None:
     if len(comment) > LONGEST_COMMENT:
-        raise BadRequest("comment_too_long", _("The reason has more than %d characters.") % LONGEST_COMMENT)
+        raise refusal("comment_too_long", LONGEST_COMMENT)
 
 
 def _wallet(
@@ -191,19 +172,14 @@ def _wallet(
             requested_by=by.name,
             now=now,
         )
-    except IikoUnreachable:
-        if known is None:
+    except NotMoved as error:
+        if known is None or error.code != "iiko_unreachable":
             raise
         return known, False  # the worker reads it again before it sends
     wallet = customer.wallets.filter(iiko_id=searchable_id(transfer.wallet_id)).first()
     if wallet is None:
-        raise UnknownWallet(_("This guest has no such wallet."))
+        raise refusal("wallet_not_found")
     return wallet, True
-
-
-def _check_kind(wallet: Wallet) -> None:
-    if code := wallet.why_not_moved:
-        raise NotPossible(code, explain(code, ""))
 
 
 def _order(kind: OperationKind, transfer: TransferRequest) -> Order | None:
@@ -211,20 +187,10 @@ def _order(kind: OperationKind, transfer: TransferRequest) -> Order | None:
         return None
     order = Order.objects.filter(pk=transfer.order_id, organization=transfer.organization).first()
     if order is None:
-        raise BadRequest("unknown_order", _("%s has no order with this id.") % transfer.organization.name)
+        raise refusal("unknown_order", transfer.organization.name)
     if kind == OperationKind.HOLD and not order.is_open:
-        raise NotPossible("order_over", _("This order is over; nothing can be held for it."))
+        raise refusal("order_over")
     return order
-
-
-def _check_limit_of_one(transfer: TransferRequest) -> None:
-    most = settings.LOYALTY_MAX_OPERATION_MINOR
-    if most and transfer.amount_minor > most:
-        raise NotPossible(
-            "limit_operation",
-            _("At most %(most)s may be moved at once. (LOYALTY_MAX_OPERATION)")
-            % {"most": to_major(MinorUnits(most))},
-        )
 
 
 def _check_limit_of_day(
@@ -238,11 +204,8 @@ def _check_limit_of_day(
     kinds = SPENDING if kind in SPENDING else (kind,)
     today = LoyaltyOperation.objects.counted().of_wallet(wallet).filter(kind__in=kinds, created_at__gte=begin)
     if (moved := today.total_minor()) + transfer.amount_minor > most:
-        raise NotPossible(
-            "limit_day",
-            _("At most %(most)s may be moved in a day, %(moved)s are already. (LOYALTY_MAX_DAY)")
-            % {"most": to_major(MinorUnits(most)), "moved": to_major(MinorUnits(moved))},
-        )
+        facts = {"most": to_major(MinorUnits(most)), "moved": to_major(MinorUnits(moved))}
+        raise refusal("limit_day", facts)
 
 
 def _check_balance(transfer: TransferRequest, wallet: Wallet) -> None:
@@ -254,45 +217,19 @@ def _check_balance(transfer: TransferRequest, wallet: Wallet) -> None:
     balance = wallet.balance_minor
     if balance is None or transfer.amount_minor <= balance - reserved:
         return
-    raise _insufficient(balance, reserved)
-
-
-def _insufficient(balance_minor: int, reserved_minor: int) -> NotPossible:
-    balance = str(to_major(MinorUnits(balance_minor)))
-    if not reserved_minor:
-        return NotPossible("insufficient_balance", explain("insufficient_balance", balance))
-    return NotPossible(
-        "insufficient_balance",
-        _("The wallet holds %(balance)s, of which %(reserved)s are reserved by operations under way.")
-        % {"balance": balance, "reserved": to_major(MinorUnits(reserved_minor))},
-    )
+    facts = {"balance": to_major(MinorUnits(balance)), "reserved": to_major(MinorUnits(reserved))}
+    if reserved:
+        raise refusal("insufficient_balance", facts)
+    raise NotMoved("insufficient_balance", explain("insufficient_balance", str(facts["balance"])))
 
 
 def _check_releasable(hold: LoyaltyOperation) -> None:
     if hold.released_at is not None:
-        raise NotPossible("hold_released", _("This hold is released already."))
+        raise refusal("hold_released")
     if hold.state != OperationState.CONFIRMED:
-        raise NotPossible(
-            "hold_not_done", _("This hold is not in force: its state is “%s”.") % hold.get_state_display()
-        )
+        raise refusal("hold_not_done", hold.get_state_display())
     if LoyaltyOperation.objects.open().filter(hold=hold).exists():
-        raise NotPossible("already_asked", _("The release was requested already and is not over yet."))
-
-
-def _check_unsent(operation: LoyaltyOperation) -> None:
-    if operation.is_unsent:
-        return
-    if operation.is_final:
-        raise NotPossible(
-            "already_over", _("This operation is over: its state is “%s”.") % operation.get_state_display()
-        )
-    raise NotPossible(
-        "already_sent",
-        _(
-            "This operation was sent to iiko already and cannot be called off. Wait for its end; what it "
-            "moved is moved back by an operation the other way."
-        ),
-    )
+        raise refusal("already_asked")
 
 
 # --- writing -----------------------------------------------------------------------------------------

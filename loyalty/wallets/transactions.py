@@ -1,7 +1,9 @@
-"""Find an operation among the transactions of a guest's wallets."""
+"""Find an operation among the transactions of a guest's wallets: by its marker, or by all else."""
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,17 +14,28 @@ from iiko_client.endpoints.loyalty import LARGEST_PAGE
 from iiko_client.models.loyalty import Transaction
 from iiko_client.units import MinorUnits, to_major
 from loyalty.models import LoyaltyOperation, OperationKind
-from loyalty.wallets.markers import PREFIX
 
 CLOCK_SKEW = timedelta(days=1)
 """Our clock may be wrong by so much, as one that keeps local time for UTC; more is only a longer list."""
 
+PREFIX = "hub:"
+_MARKED = re.compile(r"\[(hub:[0-9a-f]{16})\]")
 _MOST_PAGES = 200
 _KEPT = Decimal("0.000001")
 
 
 class TooManyTransactions(HubError):
     code = "too_many_transactions"
+
+
+def new_marker() -> str:
+    """Return 64 random bits: iiko's top-up and charge-off know no key of the caller's own."""
+    return f"{PREFIX}{secrets.token_hex(8)}"
+
+
+def marker_in(comment: str | None) -> str | None:
+    found = _MARKED.search(comment or "")
+    return found[1] if found else None
 
 
 def transactions_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from core.display import EMPTY, clock, money
 from core.mirror.precedence import is_told
 from iiko_client import vendor_time
+from iiko_client.json_reader import JsonObject
 from orders.admin.display import item_status_text, payment_kind_text
-from orders.payments.settlement import Settlement, is_taken, settlement_of
+from orders.payments.settlement import Paid, Settlement, is_taken, settlement_of
 from organizations.models.organization import Organization
 
 
@@ -53,16 +54,12 @@ class Sum:
     amount: str
 
 
-class Billed(Protocol):
+class Billed(Paid, Protocol):
     """What has a bill: a delivery, a table order, a banquet."""
 
-    amount_minor: Any
-    processed_payments_minor: Any
     items: Any
-    payments: Any
     tips: Any
     discounts: Any
-    field_precedence: Any
     when_closed: Any
 
 
@@ -74,7 +71,7 @@ class Bill:
         self._zone: tzinfo = organization.zone()
         self._now = now
 
-    def bill(self, row: Billed) -> dict[str, Any]:
+    def bill(self, row: Billed) -> dict[str, object]:
         settled = settlement_of(row)
         return {
             "lines": [self.line(item) for item in row.items],
@@ -88,8 +85,9 @@ class Bill:
         }
 
     def payments(self, row: Billed, settled: Settlement) -> list[Sum]:
+        entered = sum(one.get("sum_minor") or 0 for one in row.payments)
         # Where iiko's total covers all that is entered, each payment is taken, whatever its flags say.
-        is_all_taken = settled.paid_minor is not None and settled.paid_minor >= _entered(row.payments)
+        is_all_taken = settled.paid_minor is not None and settled.paid_minor >= entered
         return [self.payment(one, is_taken=is_all_taken or is_taken(one)) for one in row.payments]
 
     def _settled(self, row: Billed, settled: Settlement) -> Iterable[tuple[str, str]]:
@@ -124,7 +122,7 @@ class Bill:
     def clock(self, moment: datetime | None, *, seconds: bool = False) -> SafeString:
         return clock(moment, self._zone, now=self._now, seconds=seconds)
 
-    def line(self, item: Mapping[str, Any]) -> Line:
+    def line(self, item: JsonObject) -> Line:
         printed = item.get("when_printed")
         return Line(
             name=item.get("name") or _("unnamed"),
@@ -142,7 +140,7 @@ class Bill:
             parts=list(self._parts(item)),
         )
 
-    def _parts(self, item: Mapping[str, Any]) -> Iterable[Part]:
+    def _parts(self, item: JsonObject) -> Iterable[Part]:
         components = item.get("components") or []
         for component in components:
             if len(components) > 1:  # else the line has its name
@@ -152,7 +150,7 @@ class Bill:
         for modifier in item.get("modifiers") or []:
             yield self._part(modifier)
 
-    def _part(self, part: Mapping[str, Any], *, is_component: bool = False) -> Part:
+    def _part(self, part: JsonObject, *, is_component: bool = False) -> Part:
         return Part(
             name=part.get("name") or _("unnamed"),
             amount="" if part.get("amount") in (None, "1") else str(part["amount"]),
@@ -161,7 +159,7 @@ class Bill:
             is_component=is_component,
         )
 
-    def payment(self, row: Mapping[str, Any], *, is_taken: bool) -> Sum:
+    def payment(self, row: JsonObject, *, is_taken: bool) -> Sum:
         name = row.get("name") or _("unnamed")
         notes = [payment_kind_text(row.get("kind")), _how_paid(row, is_taken=is_taken)]
         if row.get("is_fiscalized_externally"):
@@ -169,17 +167,13 @@ class Bill:
         detail = ", ".join(mark for mark in notes if mark and mark != name.lower())
         return Sum(name, detail, self.money(row.get("sum_minor")))
 
-    def discount(self, row: Mapping[str, Any]) -> Sum:
+    def discount(self, row: JsonObject) -> Sum:
         return Sum(row.get("name") or _("unnamed"), "", self.money(row.get("sum_minor")))
 
 
-def _how_paid(row: Mapping[str, Any], *, is_taken: bool) -> str:
+def _how_paid(row: JsonObject, *, is_taken: bool) -> str:
     if row.get("is_prepay"):
         return _("prepaid")
     if row.get("is_processed_externally"):
         return _("paid outside iiko")
     return _("paid") if is_taken else _("to be paid")
-
-
-def _entered(payments: Iterable[Mapping[str, Any]]) -> int:
-    return sum(one.get("sum_minor") or 0 for one in payments)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,7 +14,8 @@ from django.utils.translation import ngettext
 
 from core.values.name_keys import NAME_ORDER, fold
 from iiko_client.models.payments import PaymentKind
-from orders.commands.resolve import fits, removal_types, write_off_text
+from orders.actions.cancel import removal_types, write_off_text
+from orders.actions.payment import fits
 from orders.models.order import Order
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
 from organizations.models.shifts import Shift
@@ -65,7 +67,7 @@ def couriers(organization_id: str) -> list[CourierChoice]:
     shifts = _shifts(organization_id, known)
     open_orders = Order.objects.open().filter(organization_id=organization_id, courier_id__isnull=False)
     on_hand = dict(open_orders.values_list("courier_id").annotate(count=Count("id")).order_by())
-    namesakes = _repeated(str(courier) for courier in known)
+    namesakes = {name for name, count in Counter(map(str, known)).items() if count > 1}
     choices = [
         CourierChoice(
             courier.iiko_id,
@@ -75,7 +77,7 @@ def couriers(organization_id: str) -> list[CourierChoice]:
         )
         for courier in known
     ]
-    return sorted(choices, key=_sort_key)
+    return sorted(choices, key=lambda one: (one.is_off_shift, one.on_hand, fold(one.name)))
 
 
 def _shifts(organization_id: str, known: Iterable[Courier]) -> dict[str, OnShift]:
@@ -86,22 +88,10 @@ def _shifts(organization_id: str, known: Iterable[Courier]) -> dict[str, OnShift
     return {employee_id: OnShift.YES if is_open else OnShift.NO for employee_id, is_open in reported}
 
 
-def _sort_key(choice: CourierChoice) -> tuple[bool, int, str]:
-    return choice.is_off_shift, choice.on_hand, fold(choice.name)
-
-
-def _named(courier: Courier, namesakes: frozenset[str]) -> str:
+def _named(courier: Courier, namesakes: Container[str]) -> str:
     """Name a courier; two of one name differ by their code or id."""
     name = str(courier)
     return f"{name} ({courier.code or courier.iiko_id[:8]})" if name in namesakes else name
-
-
-def _repeated(names: Iterable[str]) -> frozenset[str]:
-    seen: set[str] = set()
-    repeated: set[str] = set()
-    for name in names:
-        (repeated if name in seen else seen).add(name)
-    return frozenset(repeated)
 
 
 def payment_types(order: Order) -> list[DictionaryEntry]:
@@ -111,18 +101,14 @@ def payment_types(order: Order) -> list[DictionaryEntry]:
 
 
 def cancel_causes(organization_id: str) -> list[Choice]:
-    return _choices(organization_id, DictionaryKind.CANCEL_CAUSE, _("no cause"))
+    causes = _entries(organization_id, DictionaryKind.CANCEL_CAUSE)
+    return [("", f"— {_('no cause')} —"), *((cause.iiko_id, str(cause)) for cause in causes)]
 
 
 def removal_choices(organization_id: str) -> list[Choice]:
     """List each with who bears the cost; none is preselected."""
     types = removal_types(organization_id)
     return [("", "—"), *((entry.iiko_id, f"{entry} – {write_off_text(entry)}") for entry in types)]
-
-
-def _choices(organization_id: str, kind: DictionaryKind, none: str) -> list[Choice]:
-    entries = _entries(organization_id, kind)
-    return [("", f"— {none} —"), *((entry.iiko_id, str(entry)) for entry in entries)]
 
 
 def _entries(organization_id: str, kind: DictionaryKind) -> list[DictionaryEntry]:

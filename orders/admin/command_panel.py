@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.display import ago_text, clock
+from orders.actions.base import Offer
 from orders.actions.discount.replacement import made_by, new_order_of
-from orders.actions.rules import allowed_actions
+from orders.actions.registry import allowed_actions
 from orders.admin.command_display import (
-    TITLES,
     command_text,
     outcome_lines,
     phase_text,
@@ -25,12 +25,12 @@ from orders.admin.command_display import (
     title_text,
 )
 from orders.admin.display import acknowledged_text
+from orders.admin.forms import FORMS
 from orders.commands.refusals import meaning
 from orders.models.command import (
     ABANDONED_CODES,
     FAILED_STATES,
     OPEN_STATES,
-    CommandKind,
     CommandState,
     OrderCommand,
 )
@@ -39,15 +39,6 @@ from orders.permissions import may_request, sees_commands
 
 FINISHED_SHOWN = 10
 
-ACTION_SLUGS = {
-    CommandKind.UPDATE_STATUS: "status",
-    CommandKind.ASSIGN_COURIER: "courier",
-    CommandKind.UPDATE_PAYMENT: "payment",
-    CommandKind.APPLY_DISCOUNT: "discount",
-    CommandKind.CANCEL: "cancel",
-}
-
-_DESTRUCTIVE = (CommandKind.CANCEL, CommandKind.APPLY_DISCOUNT)
 _OBVIOUS = frozenset({"already_so", "set_by_kitchen"})
 """Reasons that say nothing about why no status at all can be set."""
 
@@ -65,7 +56,11 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
     over = order.commands.filter(finished_at__isnull=False).exclude(state=CommandState.NEEDS_ATTENTION)
     finished = list(over.order_by("-id")[: FINISHED_SHOWN + 1])
     return context | {
-        "under_way": [command_row(one, order=_own(one, order), now=now, user=user) for one in under_way],
+        "under_way": [
+            # The order that is shown, or the one that it replaced.
+            command_row(one, order=order if one.order_id == order.pk else one.order, now=now, user=user)
+            for one in under_way
+        ],
         "finished": [command_row(one, order=order, now=now, user=user) for one in finished[:FINISHED_SHOWN]],
         "links_commands": user.has_perm("orders.view_ordercommand"),
         "has_more_commands": len(finished) > FINISHED_SHOWN,
@@ -107,25 +102,20 @@ def requested_note(
     }
 
 
-def _own(command: OrderCommand, order: Order) -> Order:
-    """Return the order of a command: the one shown, or the one that it replaced."""
-    return order if command.order_id == order.pk else command.order
-
-
 def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
     """List the actions that a person may request; ``refused`` says why one cannot work now."""
-    permitted = [kind for kind in ACTION_SLUGS if may_request(user, kind)]
+    permitted = [form for form in FORMS.values() if may_request(user, form.action.kind)]
     if not permitted:
         return []
-    outcomes = allowed_actions(order)
+    offers = allowed_actions(order)
     return [
         {
-            "title": TITLES[kind],
-            "url": reverse("admin:orders_order_ask", args=[order.pk, ACTION_SLUGS[kind]]),
-            "refused": _refused(outcomes, kind),
-            "is_destructive": kind in _DESTRUCTIVE,
+            "title": form.action.title,
+            "url": reverse("admin:orders_order_ask", args=[order.pk, form.slug]),
+            "refused": _refused([offer for offer in offers if offer["action"] == form.action.slug]),
+            "is_destructive": form.action.is_destructive,
         }
-        for kind in permitted
+        for form in permitted
     ]
 
 
@@ -144,13 +134,11 @@ def _refusals(offered: list[dict[str, Any]]) -> list[dict[str, str]]:
     return list(groups.values())
 
 
-def _refused(outcomes: list[dict[str, Any]], kind: CommandKind) -> str:
+def _refused(offers: list[Offer]) -> str:
     """Say why none of the ways to do it is open; empty text if one is."""
-    name = kind.value.replace("_", "-")
-    own = [outcome for outcome in outcomes if outcome["action"] == name]
-    if any(outcome["allowed"] for outcome in own):
+    if any(offer["allowed"] for offer in offers):
         return ""
-    telling = [outcome for outcome in own if outcome["code"] not in _OBVIOUS] or own
+    telling = [offer for offer in offers if offer["code"] not in _OBVIOUS] or offers
     return reason_text(telling[0]["code"], telling[0]["reason"]) if telling else ""
 
 
@@ -178,17 +166,17 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
         "url": reverse("admin:orders_ordercommand_change", args=[command.pk]),
         "retry_url": _url("retry", command) if is_permitted and may_be_retried(command) else "",
         "acknowledge_url": _url("seen", command) if is_permitted and may_be_acknowledged(command) else "",
-        "acknowledged": _acknowledged(command, clock(command.acknowledged_at, zone, now=now)),
+        "acknowledged": acknowledged_text(
+            command.acknowledged_by, clock(command.acknowledged_at, zone, now=now)
+        )
+        if command.acknowledged_at
+        else "",
         "abandon_url": _url("abandon", command) if is_permitted and may_be_abandoned(command) else "",
     }
 
 
 def may_be_abandoned(command: OrderCommand) -> bool:
     return not command.is_final or command.state == CommandState.NEEDS_ATTENTION
-
-
-def _acknowledged(command: OrderCommand, when: str) -> str:
-    return acknowledged_text(command.acknowledged_by, when) if command.acknowledged_at else ""
 
 
 def may_be_acknowledged(command: OrderCommand) -> bool:

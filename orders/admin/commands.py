@@ -17,8 +17,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.base import MirrorAdmin
-from core.admin.filters import Choice, States, choices_filter, states_filter
+from core.admin.base import Context, MirrorAdmin
+from core.admin.filters import Choice, States, choices_filter, state_choices, states_filter
 from core.admin.list_links import FILTERS
 from core.database import db_clock
 from core.display import EMPTY, clock, span_text, stacked, truncated
@@ -36,9 +36,8 @@ from orders.admin.command_display import (
 )
 from orders.admin.command_panel import call_log_url, command_row, may_be_abandoned, may_be_retried
 from orders.admin.display import badges, restaurant_text
-from orders.admin.retry import retry
 from orders.commands.acknowledge import acknowledge_command
-from orders.commands.submission import abandon
+from orders.commands.submission import abandon, retry
 from orders.models.command import FAILED_STATES, CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
 from orders.permissions import may_request, may_request_any
@@ -65,7 +64,14 @@ def newest_askers() -> Iterable[Choice]:
 
 
 @admin.register(OrderCommand)
-class OrderCommandAdmin(MirrorAdmin):
+class OrderCommandAdmin(MirrorAdmin[OrderCommand]):
+    quick_choices = (
+        *state_choices(COMMAND_STATES, OPEN, "hanging", "failed"),
+        *(
+            (one.value, one.label)
+            for one in (CommandState.NEEDS_ATTENTION, CommandState.REJECTED, CommandState.EXPIRED)
+        ),
+    )
     list_display = ("requested", "what", "order_link", "restaurant", "outcome", "requester")
     list_select_related = ("order__organization",)
     list_filter = (
@@ -113,37 +119,15 @@ class OrderCommandAdmin(MirrorAdmin):
 
     # --- pages -----------------------------------------------------------------------------------------
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        chosen = request.GET.get("state", "")
-        offered: list[tuple[str, Any]] = [
-            ("", _("All")),
-            *((name, COMMAND_STATES[name][0]) for name in (OPEN, "hanging", "failed")),
-            (CommandState.NEEDS_ATTENTION.value, CommandState.NEEDS_ATTENTION.label),
-            (CommandState.REJECTED.value, CommandState.REJECTED.label),
-            (CommandState.EXPIRED.value, CommandState.EXPIRED.label),
-        ]
-        chips = [(value, text, chosen == value) for value, text in offered]
-        response: HttpResponse = super().changelist_view(request, {"chips": chips} | (extra_context or {}))
-        return response
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        command: OrderCommand = context["original"]
-        now = db_clock.now()
-        row = command_row(command, order=command.order, now=now, user=request.user)
-        context |= {
-            "title": f"{row['title']} #{command.pk}",
-            "subtitle": None,
-            "row": row,
-            "headline": _headline(command, request),
-            "facts": _facts(command, request),
-            "order_snapshot": _order_snapshot(command),
+    def page_context(self, request: HttpRequest, row: OrderCommand) -> Context:
+        shown = command_row(row, order=row.order, now=db_clock.now(), user=request.user)
+        return {
+            "title": f"{shown['title']} #{row.pk}",
+            "row": shown,
+            "headline": _headline(row, request),
+            "facts": _facts(row, request),
+            "order_snapshot": _order_snapshot(row),
         }
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
 
     def retry_view(self, request: HttpRequest, command_id: int) -> HttpResponse:
         """Show the question on GET; on POST store the same command again, as a new one."""

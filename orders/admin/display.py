@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -14,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from core.display import EMPTY, badge, clock_text, money, span_text, stacked, truncated
+from iiko_client.json_reader import JsonObject
 from orders.models.order import CreationStatus, Order, OrderType, Status
 
 ITEM_STATUSES = {
@@ -155,13 +155,6 @@ def item_status_text(status: str | None) -> str:
     return str(ITEM_STATUSES.get(status or "", status or ""))
 
 
-def outside_text(payment: Mapping[str, Any]) -> str:
-    """Say in brackets what of a payment was done outside iiko; empty where nothing was."""
-    notes = [_("taken outside iiko")] if payment.get("is_processed_externally") else []
-    notes += [_("receipt printed outside iiko")] if payment.get("is_fiscalized_externally") else []
-    return f" ({', '.join(notes)})" if notes else ""
-
-
 def payment_kind_text(kind: str | None) -> str:
     return str(PAYMENT_KINDS.get(kind or "", kind or ""))
 
@@ -217,23 +210,23 @@ def phone_line(phone: str | None, extension: str | None) -> str | None:
     return _("%(phone)s ext. %(extension)s") % {"phone": phone or EMPTY, "extension": extension}
 
 
-def deletion_text(is_deleted: Any) -> str:
+def deletion_text(is_deleted: object) -> str:
     return _("deleted in iiko") if is_deleted else _("not deleted")
 
 
-def customer_text(customer: Mapping[str, Any] | None) -> str:
+def customer_text(customer: JsonObject | None) -> str:
     if not customer:
         return EMPTY
     return _joined(" ", customer.get("name"), customer.get("surname")) or EMPTY
 
 
-def blacklist_text(customer: Mapping[str, Any]) -> str | None:
+def blacklist_text(customer: JsonObject) -> str | None:
     if not customer.get("is_in_blacklist"):
         return None
     return customer.get("blacklist_reason") or _("in the blacklist")
 
 
-def address_text(address: Mapping[str, Any] | None) -> str:
+def address_text(address: JsonObject | None) -> str:
     """Write one line: where the house stands, in parts or as iiko's one line, then the way to the door.
 
     Where iiko reports both, a part that stands in the line is not repeated.
@@ -254,21 +247,21 @@ def address_text(address: Mapping[str, Any] | None) -> str:
     return _joined(", ", *place, line, *way) or EMPTY
 
 
-def _numbered(address: Mapping[str, Any], forms: tuple[tuple[str, str], ...]) -> list[str]:
+def _numbered(address: JsonObject, forms: tuple[tuple[str, str], ...]) -> list[str]:
     return [form % {"number": address[name]} for form, name in forms if address.get(name)]
 
 
-def _stands_in(part: Any, line: str) -> bool:
+def _stands_in(part: object, line: str) -> bool:
     """Whether a text is in a line as words of its own."""
     words = rf"(?<!\w){re.escape(str(part).casefold())}(?!\w)"
     return bool(part) and re.search(words, line.casefold()) is not None
 
 
-def _joined(glue: str, *parts: Any) -> str:
+def _joined(glue: str, *parts: object) -> str:
     return glue.join(str(part) for part in parts if part)
 
 
-def error_text(error: Any) -> str:
+def error_text(error: object) -> str:
     """Say why the POS did not take the order: in our words where we have them, then in iiko's."""
     if not isinstance(error, Mapping):
         return str(error) if error else ""
@@ -281,7 +274,7 @@ def error_text(error: Any) -> str:
     return _joined(" ", ours, theirs, f"({code})" if code else "")
 
 
-def moved_text(moved: Mapping[str, Any], known: Mapping[str, Order]) -> SafeString:
+def moved_text(moved: JsonObject, known: Mapping[str, Order]) -> SafeString:
     """Say where an order was moved from or to; ``known`` are orders by iiko's id."""
     titles = {
         "parent_order_id": _("split from {}"),

@@ -53,7 +53,7 @@ def couriers_under_way() -> Iterable[Choice]:
     """Couriers of the newest open orders; any other is found by the link on an order's page."""
     couriers = Order.objects.open().order_by("-id").values_list("courier_id", "courier_name")[:_COURIERS_OF]
     named = {courier_id: name or courier_id for courier_id, name in couriers if courier_id}
-    return sorted(named.items(), key=lambda courier: (fold(courier[1]), courier))
+    return sorted(named.items(), key=lambda courier: (fold(str(courier[1])), courier))
 
 
 class FirstSeenFilter(MomentRangeFilter):

@@ -1,4 +1,7 @@
-"""What a person fills in to request an action; ``commands.submission`` judges it."""
+"""The admin's door to each action: what a person fills in; the action itself judges it.
+
+A form names its action, and ``asked`` makes of its input what the action takes. ``FORMS`` lists them.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
+from functools import partial
 from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -24,16 +29,18 @@ from core.mirror.precedence import is_told
 from iiko_client.endpoints.deliveries import LONGEST_COMMENT
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
+from orders.actions.base import AnyAction
+from orders.actions.cancel import CancelOrder, CancelParams, needs_removal_type
+from orders.actions.courier import AssignCourier, CourierParams
+from orders.actions.discount.action import ApplyDiscount
 from orders.actions.discount.calculation import AskedDiscount, base_of, takes_sum, types_of
-from orders.actions.rules import check, check_courier_off, check_status, subject_of
+from orders.actions.payment import AskedPayment, UpdatePayment
+from orders.actions.rules import subject_of
+from orders.actions.status import HANDED_OVER, StatusParams, UpdateStatus
 from orders.admin.bill import Bill
-from orders.admin.choices import CourierChoice, cancel_causes, couriers, payment_types, removal_choices
+from orders.admin.choices import cancel_causes, couriers, payment_types, removal_choices
 from orders.admin.command_display import reason_text
-from orders.commands import submission
-from orders.commands.resolve import AskedPayment, needs_removal_type
-from orders.commands.submission import Requester
 from orders.errors import NotAllowed
-from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import Order, Status
 from orders.payments.settlement import settlement_of
 from organizations.admin.filters import read_moment
@@ -49,9 +56,10 @@ SETTABLE = tuple(
     for status in DeliveryStatus
     if status not in _BY_KITCHEN and status is not DeliveryStatus.CANCELLED
 )
-_COURSE = list(DeliveryStatus)
-_HANDED_OVER = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED})
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+_COURSE = list(DeliveryStatus)
 
 _AMOUNT = re.compile(r"(?P<whole>\d+|\d{1,3}([,.])\d{3}(\2\d{3})*)([,.](?P<part>\d{1,2}))?")
 
@@ -69,7 +77,7 @@ class MoneyFormField(forms.CharField):
         attrs = {"inputmode": "decimal", "autocomplete": "off"}
         super().__init__(widget=UnfoldAdminTextInputWidget(attrs=attrs), max_length=30, **kwargs)
 
-    def clean(self, value: Any) -> MinorUnits | None:
+    def clean(self, value: object) -> MinorUnits | None:
         text = "".join(super().clean(value).split()).removesuffix(self.sign)
         if not text:
             return None
@@ -96,11 +104,15 @@ class ActionForm(forms.Form):
     ``key`` is drawn when the form is shown, so that a form sent twice requests once.
     """
 
-    kind: CommandKind
-    hint: Any = ""
+    action: ClassVar[AnyAction]
+    slug: ClassVar[str]
+    """The last part of its address."""
+    bulk: ClassVar[tuple[str, StrOrPromise] | None] = None
+    """Name and title of the action on many orders at once; None: each order has a form of its own."""
+    template = "admin/orders/order/ask_fields.html"
     key = forms.UUIDField(widget=forms.HiddenInput)
 
-    def __init__(self, orders: Sequence[Order], data: Any = None) -> None:
+    def __init__(self, orders: Sequence[Order], data: QueryDict | None = None) -> None:
         super().__init__(data, initial={"key": uuid.uuid4()})
         self.orders = orders
         self.first = orders[0]
@@ -108,6 +120,16 @@ class ActionForm(forms.Form):
 
     def set_up(self) -> None:
         """Fill in what may be chosen."""
+
+    @property
+    def hint(self) -> str:
+        """What to know before filling it in."""
+        return ""
+
+    def offer(self, name: str, choices: Sequence[tuple[str, str]], *, help_text: str = "") -> None:
+        """Say what may be chosen in a field."""
+        field = cast("forms.ChoiceField", self.fields[name])
+        field.choices, field.help_text = choices, help_text or field.help_text
 
     @property
     def is_bulk(self) -> bool:
@@ -128,6 +150,15 @@ class ActionForm(forms.Form):
         """Whether there is nothing to choose from."""
         return False
 
+    def why_refused(self, judge: Callable[[], None]) -> str:
+        """Say in a person's words what a check of the action refuses; empty: nothing."""
+        offer = self.action.offer(judge)
+        return reason_text(offer["code"], offer["reason"])
+
+    def why_not(self, order: Order) -> str:
+        """Say why it cannot be requested of an order, as far as is known before it is; empty: it can."""
+        return self.why_refused(partial(self.action.check, subject_of(order))) or self.why_none(order)
+
     def why_none(self, order: Order) -> str:
         """Say why this form cannot request it though the order would allow it; empty: it can."""
         return ""
@@ -136,11 +167,11 @@ class ActionForm(forms.Form):
         params = {name: value for name, value in self.data.items() if name not in _TECHNICAL}
         return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
-        """Store the command for one of the orders.
+    def asked(self, order: Order) -> Any:
+        """Return what the valid form asks of one of its orders, as its action takes it.
 
         Raises:
-            HubError: it was refused, and nothing was stored.
+            NotAllowed: this form cannot request it.
         """
         raise NotImplementedError
 
@@ -151,12 +182,14 @@ _TECHNICAL = frozenset({"key", "csrfmiddlewaretoken", "order"})
 class StatusField(forms.ChoiceField):
     """Takes statuses that are not offered any more: they are refused later, with the reason."""
 
-    def valid_value(self, value: Any) -> bool:
+    def valid_value(self, value: object) -> bool:
         return value in Status.values and value != Status.CANCELLED
 
 
 class StatusForm(ActionForm):
-    kind = CommandKind.UPDATE_STATUS
+    action = UpdateStatus()
+    slug = "status"
+    bulk = ("change_status", gettext_lazy("Change the status"))
     status = StatusField(label=gettext_lazy("New status"), widget=forms.RadioSelect)
     delivered_at = forms.CharField(
         label=gettext_lazy("When the guest had it"),
@@ -165,34 +198,40 @@ class StatusForm(ActionForm):
     )
 
     def set_up(self) -> None:
-        self.why_not = {order.pk: _refusals(order) for order in self.orders}
-        field: Any = self.fields["status"]
-        offered = [one for one in SETTABLE if self._fitting(one)] if self.is_bulk else self._allowed()
-        field.choices = [(status.value, self._label(status)) for status in offered]
+        self.refused_statuses = {order.pk: self._refusals(order) for order in self.orders}
+        if self.is_bulk:
+            offered: list[DeliveryStatus] = [one for one in SETTABLE if self._fitting(one)]
+        else:
+            not_here = {*self.refused_statuses[self.first.pk], DeliveryStatus.CANCELLED}
+            offered = [one for one in DeliveryStatus if one not in not_here]
+        self.offer("status", [(status.value, self._label(status)) for status in offered])
         if not self.is_bulk:
             self.initial["status"] = self._next([status.value for status in offered])
-        self.takes_moment = bool(self.data.get("delivered_at") or _HANDED_OVER.intersection(offered))
-        if self.one_restaurant is None:  # each has a clock of its own
+        takes_moment = self.data.get("delivered_at") or HANDED_OVER.intersection(offered)
+        if not takes_moment or self.one_restaurant is None:  # each restaurant has a clock of its own
             del self.fields["delivered_at"]
-            self.takes_moment = False
             return
         self.fields["delivered_at"].help_text = _(
             "Only with Delivered and Closed; empty: now. On the restaurant's clock, %(zone)s."
         ) % {"zone": self.zone}
 
+    def _refusals(self, order: Order) -> dict[DeliveryStatus, str]:
+        """Return the statuses that an order cannot take now, each with the reason."""
+        subject, action = subject_of(order), StatusForm.action
+        reasons = {
+            status: self.why_refused(partial(action.check_status, subject, status))
+            for status in DeliveryStatus
+        }
+        return {status: reason for status, reason in reasons.items() if reason}
+
     @property
     def refused(self) -> list[tuple[str, str]]:
         """Return the statuses that one order cannot take, and why."""
-        found = {} if self.is_bulk else self.why_not[self.first.pk]
+        found = {} if self.is_bulk else self.refused_statuses[self.first.pk]
         return [(str(Status(status).label), reason) for status, reason in found.items()]
 
-    def _allowed(self) -> list[DeliveryStatus]:
-        refused = self.why_not[self.first.pk]
-        not_here = {*refused, DeliveryStatus.CANCELLED}
-        return [status for status in DeliveryStatus if status not in not_here]
-
     def _fitting(self, status: DeliveryStatus) -> int:
-        return sum(status not in refused for refused in self.why_not.values())
+        return sum(status not in refused for refused in self.refused_statuses.values())
 
     def _label(self, status: DeliveryStatus) -> str:
         """Name a status, and how many of the orders can take it where not all can."""
@@ -203,9 +242,14 @@ class StatusForm(ActionForm):
         words = ngettext("fits %(count)d order of %(all)d", "fits %(count)d orders of %(all)d", fitting)
         return f"{name} – {words % {'count': fitting, 'all': len(self.orders)}}"
 
+    def why_not(self, order: Order) -> str:
+        if self.is_bulk:
+            return self.why_none(order)
+        return _("No status can be set now.") if self.has_no_choices else ""
+
     def why_none(self, order: Order) -> str:
         """Say why an order can take none of the statuses; empty text if it can take one."""
-        refused = self.why_not[order.pk]
+        refused = self.refused_statuses[order.pk]
         if any(status not in refused for status in SETTABLE):
             return ""
         return next(refused[status] for status in SETTABLE if status != order.status)
@@ -222,7 +266,7 @@ class StatusForm(ActionForm):
     def has_no_choices(self) -> bool:
         return not self.fields["status"].choices  # type: ignore[attr-defined]
 
-    def clean_delivered_at(self) -> Any:
+    def clean_delivered_at(self) -> datetime | None:
         text = self.cleaned_data["delivered_at"].strip()
         if not text:
             return None
@@ -232,32 +276,18 @@ class StatusForm(ActionForm):
             words = _("“%(text)s” is not a date. Write 31.12.2026 or 31.12.2026 18:00.")
             raise forms.ValidationError(words % {"text": text[:40]}) from error
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
-        return submission.request_status(
-            order_id=order.pk,
-            status=DeliveryStatus(self.cleaned_data["status"]),
-            delivered_at=self.cleaned_data.get("delivered_at"),
-            by=by,
-            now=db_clock.now(),
-        )
-
-
-def _refusals(order: Order) -> dict[DeliveryStatus, str]:
-    """Return the statuses that an order cannot take now, each with the reason."""
-    subject = subject_of(order)
-    refused = {}
-    for status in DeliveryStatus:
-        try:
-            check_status(subject, status)
-        except NotAllowed as refusal:
-            refused[status] = reason_text(refusal.code, refusal.detail)
-    return refused
+    def asked(self, order: Order) -> StatusParams:
+        status = DeliveryStatus(self.cleaned_data["status"])
+        return StatusParams(status, self.cleaned_data.get("delivered_at"))
 
 
 class CourierForm(ActionForm):
     """A courier, or nobody. One who is not on shift must be confirmed once more."""
 
-    kind = CommandKind.ASSIGN_COURIER
+    action = AssignCourier()
+    slug = "courier"
+    bulk = ("assign_courier", gettext_lazy("Assign a courier"))
+    template = "admin/orders/order/ask_assign_courier.html"
     NOBODY = "nobody"
     courier = forms.ChoiceField(label=gettext_lazy("Courier"), widget=forms.RadioSelect)
     agreed = forms.CharField(required=False)
@@ -265,16 +295,17 @@ class CourierForm(ActionForm):
 
     def set_up(self) -> None:
         offered = couriers(self.one_restaurant) if self.one_restaurant else []
-        self.couriers = [one for one in offered if not self._has_all(one)]
+        self.couriers = [
+            one for one in offered if any(order.courier_id != one.iiko_id for order in self.orders)
+        ]
         self.off_shift = {one.iiko_id: one.name for one in self.couriers if one.is_off_shift}
         self.asks_about = ""
-        self.offers_nobody = any(map(_may_lose_courier, self.orders))
-        field: Any = self.fields["courier"]
+        check_off = CourierForm.action.check_off
+        self.offers_nobody = not all(
+            self.why_refused(partial(check_off, subject_of(one))) for one in self.orders
+        )
         nobody = [(self.NOBODY, _("nobody: take the courier off"))] if self.offers_nobody else []
-        field.choices = [*((one.iiko_id, one.label) for one in self.couriers), *nobody]
-
-    def _has_all(self, courier: CourierChoice) -> bool:
-        return all(order.courier_id == courier.iiko_id for order in self.orders)
+        self.offer("courier", [*((one.iiko_id, one.label) for one in self.couriers), *nobody])
 
     @property
     def has_no_choices(self) -> bool:
@@ -299,7 +330,7 @@ class CourierForm(ActionForm):
             )
         return ""
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         cleaned = self.cleaned_data
         chosen = cleaned.get("courier", "")
         if chosen in self.off_shift and cleaned.get("agreed") != chosen:
@@ -308,18 +339,9 @@ class CourierForm(ActionForm):
             self.add_error("agreed", words % {"name": self.off_shift[chosen]})
         return cleaned
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
+    def asked(self, order: Order) -> CourierParams:
         chosen = self.cleaned_data["courier"]
-        courier_id = None if chosen == self.NOBODY else chosen
-        return submission.request_courier(order_id=order.pk, courier_id=courier_id, by=by, now=db_clock.now())
-
-
-def _may_lose_courier(order: Order) -> bool:
-    try:
-        check_courier_off(subject_of(order))
-    except NotAllowed:
-        return False
-    return True
+        return CourierParams(None if chosen == self.NOBODY else chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +357,9 @@ class _Row:
 class PaymentForm(ActionForm):
     """Rows of a type and a sum; rows without a sum are left out."""
 
-    kind = CommandKind.UPDATE_PAYMENT
+    action = UpdatePayment()
+    slug = "payment"
+    template = "admin/orders/order/ask_update_payment.html"
 
     def set_up(self) -> None:
         types = payment_types(self.first)
@@ -383,12 +407,12 @@ class PaymentForm(ActionForm):
         only_type = known.pop() if len(known) == 1 else ""
         return [_Row(first_type or only_type, self.first.amount_minor)]
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, forms.BoundField]]:
         """Return the fields of each row, for the template."""
         names = ("type", "sum", "outside", "fiscal")
         return [{name: self[f"{name}_{row}"] for name in names} for row in range(PAYMENT_ROWS)]
 
-    def present(self) -> dict[str, Any]:
+    def present(self) -> dict[str, object]:
         """Return the amount of the order and its present payments, for the template."""
         bill = Bill(self.first.organization, db_clock.now())
         return {
@@ -410,7 +434,7 @@ class PaymentForm(ActionForm):
             "(API logins, or manage.py sync_dictionaries)."
         )
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         cleaned = self.cleaned_data
         self.payments: list[AskedPayment] = []
         for row in range(PAYMENT_ROWS):
@@ -432,14 +456,14 @@ class PaymentForm(ActionForm):
             self.add_error(None, _("Write at least one payment with its sum."))
         return cleaned
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
-        return submission.request_payment(
-            order_id=order.pk, payments=self.payments, by=by, now=db_clock.now()
-        )
+    def asked(self, order: Order) -> list[AskedPayment]:
+        return self.payments
 
 
 class CancelForm(ActionForm):
-    kind = CommandKind.CANCEL
+    action = CancelOrder()
+    slug = "cancel"
+    bulk = ("cancel_orders", gettext_lazy("Cancel the orders"))
     reason = forms.CharField(
         label=gettext_lazy("In your own words"),
         required=False,
@@ -457,21 +481,24 @@ class CancelForm(ActionForm):
     )
 
     def set_up(self) -> None:
-        self.made = {order.pk for order in self.orders if _loses_food(order)}
+        subjects = [subject_of(order) for order in self.orders]
+        self.made = {
+            one.order.pk
+            for one in subjects
+            if not self.why_refused(partial(self.action.check, one)) and needs_removal_type(one)
+        }
+        """The orders whose cancellation is possible and removes food."""
         restaurant = self.one_restaurant
         if restaurant is None:
             # Each restaurant has causes of its own; the reason finds those of the same name.
             del self.fields["cause"], self.fields["removal_type"]
             return
-        cause: Any = self.fields["cause"]
-        cause.choices = cancel_causes(restaurant)
+        self.offer("cause", cancel_causes(restaurant))
         offered = removal_choices(restaurant)
         if not self.made or len(offered) == 1:
             del self.fields["removal_type"]
             return
-        removal_type: Any = self.fields["removal_type"]
-        removal_type.choices = offered
-        removal_type.help_text = self._about_removal()
+        self.offer("removal_type", offered, help_text=self._about_removal())
 
     def _about_removal(self) -> str:
         if not self.is_bulk:
@@ -509,41 +536,30 @@ class CancelForm(ActionForm):
             "dictionaries read again (API logins, or manage.py sync_dictionaries)."
         )
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         cleaned = self.cleaned_data
         is_said = (cleaned.get("reason") or "").strip() or cleaned.get("cause")
         if not is_said and not {"reason", "cause"} & self.errors.keys():
             self.add_error("reason", _("Write why, or choose a cause: the order is not cancelled without."))
         return cleaned
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
+    def asked(self, order: Order) -> CancelParams:
         if refusal := self.why_none(order):
             raise NotAllowed("removal_type_not_chosen", refusal)
         cleaned = self.cleaned_data
-        return submission.request_cancel(
-            order_id=order.pk,
+        return CancelParams(
             reason=cleaned["reason"],
             cause_id=cleaned.get("cause") or None,
             removal_type_id=(cleaned.get("removal_type") or None) if order.pk in self.made else None,
-            by=by,
-            now=db_clock.now(),
         )
-
-
-def _loses_food(order: Order) -> bool:
-    """Whether a cancellation of the order is possible and removes food."""
-    subject = subject_of(order)
-    try:
-        check(subject, CommandKind.CANCEL)
-    except NotAllowed:
-        return False
-    return needs_removal_type(subject)
 
 
 class DiscountForm(ActionForm):
     """A type and, where it takes one, a sum or a percentage; with the consequences agreed to."""
 
-    kind = CommandKind.APPLY_DISCOUNT
+    action = ApplyDiscount()
+    slug = "discount"
+    template = "admin/orders/order/ask_apply_discount.html"
     type = forms.ChoiceField(label=gettext_lazy("Discount"), widget=UnfoldAdminSelectWidget)
     sum = MoneyFormField(label=gettext_lazy("Sum"), required=False)
     percent = forms.CharField(
@@ -559,11 +575,9 @@ class DiscountForm(ActionForm):
 
     def set_up(self) -> None:
         self.types = types_of(self.first.organization_id)
-        field: Any = self.fields["type"]
-        field.choices = [(entry.iiko_id, _size_text(entry)) for entry in self.types]
+        self.offer("type", [(entry.iiko_id, _size_text(entry)) for entry in self.types])
         self.takes_sum = any(takes_sum(entry) for entry in self.types)
-        sum_field: Any = self.fields["sum"]
-        sum_field.sign = currency_sign(self.first.organization.currency)
+        cast("MoneyFormField", self.fields["sum"]).sign = currency_sign(self.first.organization.currency)
         words = _("With discounts of a free sum only. The dishes cost %(base)s before discounts.")
         base = base_of(self.first.amount_minor, self.first.discounts, self.first.items)
         self.fields["sum"].help_text = words % {
@@ -624,12 +638,11 @@ class DiscountForm(ActionForm):
             raise forms.ValidationError(_("Write a percentage such as 10 or 12,5."))
         return Decimal(text)
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
+    def asked(self, order: Order) -> AskedDiscount:
         cleaned = self.cleaned_data
-        asked = AskedDiscount(
+        return AskedDiscount(
             type_id=cleaned["type"], sum_minor=cleaned["sum"], percent=cleaned["percent"], reissue=True
         )
-        return submission.request_discount(order_id=order.pk, asked=asked, by=by, now=db_clock.now())
 
 
 def _size_text(entry: DictionaryEntry) -> str:
@@ -640,19 +653,19 @@ def _size_text(entry: DictionaryEntry) -> str:
         case "FixedSum":
             size = str(to_major(MinorUnits(entry.data.get("sum_minor") or 0)))
         case _other:
-            size = "" if entry.data.get("is_categorised") else f"{_percent_text(entry)} %"
+            percent = format(Decimal(entry.data.get("percent") or 0).normalize(), "f").replace(".", ",")
+            size = "" if entry.data.get("is_categorised") else f"{percent} %"
     return f"{entry} – {size}" if size and size not in entry.name.replace("\u00a0", " ") else str(entry)
 
 
-def _percent_text(entry: DictionaryEntry) -> str:
-    return format(Decimal(entry.data.get("percent") or 0).normalize(), "f").replace(".", ",")
-
-
 FORMS: dict[str, type[ActionForm]] = {
-    "status": StatusForm,
-    "courier": CourierForm,
-    "payment": PaymentForm,
-    "cancel": CancelForm,
-    "discount": DiscountForm,
+    form.slug: form
+    for form in (
+        StatusForm,
+        CourierForm,
+        PaymentForm,
+        DiscountForm,
+        CancelForm,
+    )
 }
-"""By the last part of their addresses."""
+"""By the last part of their addresses, in the order of their buttons."""

@@ -5,13 +5,12 @@ Nothing here changes an order: an action stores a command, and the mirror change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -19,8 +18,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
-from core.admin.base import MirrorAdmin
-from core.admin.filters import choices_filter, states_filter
+from core.admin.base import Context, MirrorAdmin
+from core.admin.filters import choices_filter, state_choices, states_filter
 from core.database import db_clock
 from core.display import EMPTY, ago_text, clock, clock_text, stacked, truncated
 from orders.admin.action_views import ActionViews
@@ -83,7 +82,8 @@ class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
 
 
 @admin.register(Order)
-class OrderAdmin(ActionViews, MirrorAdmin):
+class OrderAdmin(ActionViews, MirrorAdmin[Order]):
+    quick_choices = state_choices(ORDER_STATES, *CHIPS)
     list_display = ("number", "state", "promised", "amount", "courier", "restaurant", "changed")
     list_select_related = ("organization",)
     list_filter = (
@@ -100,7 +100,7 @@ class OrderAdmin(ActionViews, MirrorAdmin):
     search_help_text = _("A number, an id or a phone, exactly; or the last four digits of a phone")
     sortable_by = ("number", "promised", "changed")
     empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
-    actions = ("assign_courier", "change_status", "cancel_orders", "acknowledge_refusals")
+    actions = ("acknowledge_refusals",)
     fields = ()
 
     def get_urls(self) -> list[URLPattern]:
@@ -110,7 +110,7 @@ class OrderAdmin(ActionViews, MirrorAdmin):
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[OrderChangeList]:
         return OrderChangeList
 
-    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Put the latest of the orders under way first, then the next to be handed over."""
         is_open = request.GET.get("state", "") in _UNDER_WAY
         return ("promised_time", "-id") if is_open else ("-id",)
@@ -125,29 +125,18 @@ class OrderAdmin(ActionViews, MirrorAdmin):
             return queryset, False
         return cast("OrderQuerySet", queryset).searched(search_term, by_last_digits=True), False
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        chosen = request.GET.get("state", "")
-        chips = [("", _("All"), not chosen)]
-        chips += [(name, ORDER_STATES[name][0], chosen == name) for name in CHIPS]
-        context = {"chips": chips} | (extra_context or {})
-        response: HttpResponse = super().changelist_view(request, context)
-        return response
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def page_context(self, request: HttpRequest, row: Order) -> Context:
         sees_events = request.user.has_perm("webhooks.view_webhookevent")
-        order, now = context["original"], db_clock.now()
-        context |= order_page(order, now=now, sees_events=sees_events)
-        context |= commands_of(order, user=request.user, now=now)
-        context["requested"] = requested_note(order, request.GET, user=request.user, now=now)
-        context |= {"title": str(order), "subtitle": None, "sees_events": sees_events}
-        context["may_acknowledge"] = order.is_refused and may_request_any(request.user)
-        context["sees_calls"] = request.user.has_perm("organizations.view_apicall")
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
+        now = db_clock.now()
+        return {
+            **order_page(row, now=now, sees_events=sees_events),
+            **commands_of(row, user=request.user, now=now),
+            "requested": requested_note(row, request.GET, user=request.user, now=now),
+            "title": str(row),
+            "sees_events": sees_events,
+            "may_acknowledge": row.is_refused and may_request_any(request.user),
+            "sees_calls": request.user.has_perm("organizations.view_apicall"),
+        }
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Order | None:
         """Return the order; the number of a row that was merged into it leads there, too."""
@@ -157,7 +146,7 @@ class OrderAdmin(ActionViews, MirrorAdmin):
         return order
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        orders: OrderQuerySet = super().get_queryset(request)
+        orders = cast("OrderQuerySet", super().get_queryset(request))
         return orders.select_related("organization").with_pos_silence(db_clock.now())
 
     # --- columns ---------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby
@@ -13,8 +13,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from core.display import EMPTY, badge, clock, clock_text, money
+from core.display import EMPTY, badge, clock
 from iiko_client import vendor_time
+from iiko_client.json_reader import JsonObject
+from orders.actions.base import Display
 from orders.admin.command_display import params_text, phase_text, state_badge, title_text, trouble_text
 from orders.admin.display import (
     address_text,
@@ -25,18 +27,15 @@ from orders.admin.display import (
     item_status_text,
     moved_text,
     order_link,
-    outside_text,
     status_text,
 )
 from orders.commands.transitions import HUB
 from orders.mirror.timeline import ACKNOWLEDGED, MERGED, REISSUED, SHOWN_AT, TITLES, UNKNOWN_TO_IIKO
 from orders.models.order import Order, Status, TimelineEntry
+from orders.payments.kinds import outside_text
 
 SHOWN = 300
 """Entries of a page, the newest ones."""
-
-COMMAND = "command"
-"""What ``commands.transitions.record`` calls its rows."""
 
 _LONGEST = 300
 _NAMES = ("readable_number", "external_order_id", "iiko_order_id")
@@ -78,78 +77,64 @@ def displayed_timeline(order: Order, *, now: datetime, others: Sequence[Order] =
     newest = {each.pk: list(each.timeline.order_by(SHOWN_AT.desc(), "-id")[: SHOWN + 1]) for each in orders}
     named = _named_in([entry for entries in newest.values() for entry in entries], orders)
     # Several clocks on one page: each says which it is.
-    zones = {each.organization.timezone for each in orders}
-    clocks = _Clocks(now, with_offset=len(zones) > 1)
-    parts = [_of_one(each, newest[each.pk], named, frozenset(newest), clocks) for each in orders]
-    shown = sorted((one for part in parts for one in part.entries), key=lambda one: one.at, reverse=True)
-    return DisplayedTimeline(shown, is_cut=any(part.is_cut for part in parts), of_many=bool(others))
+    with_offset = len({each.organization.timezone for each in orders}) > 1
+    shown = []
+    for each in orders:
+        words = Words(each.organization.currency, each.organization.zone(), now, named)
+        entries = _without_duplicates(newest[each.pk][:SHOWN][::-1], newest.keys())
+        for _source, group in groupby(entries, key=lambda entry: (entry.source_event_id, entry.recorded_at)):
+            shown.append(words.entry(each, list(group), with_offset=with_offset))
+    shown.sort(key=lambda one: one.at, reverse=True)
+    is_cut = any(len(entries) > SHOWN for entries in newest.values())
+    return DisplayedTimeline(shown, is_cut=is_cut, of_many=bool(others))
 
 
-@dataclass(frozen=True, slots=True)
-class _Clocks:
-    now: datetime
-    with_offset: bool
-
-
-def _of_one(
-    order: Order, newest: list[TimelineEntry], named: Named, shown: frozenset[int], clocks: _Clocks
-) -> DisplayedTimeline:
-    words = Words(order.organization.currency, order.organization.zone(), clocks.now, named)
-    entries = _without_duplicates(newest[:SHOWN][::-1], shown)
-    shown_entries = [
-        words.entry(order, list(group), with_offset=clocks.with_offset)
-        for _source, group in groupby(entries, key=lambda entry: (entry.source_event_id, entry.recorded_at))
-    ]
-    return DisplayedTimeline(shown_entries, is_cut=len(newest) > SHOWN)
-
-
-def _without_duplicates(entries: list[TimelineEntry], shown: frozenset[int]) -> list[TimelineEntry]:
+def _without_duplicates(entries: list[TimelineEntry], shown: Container[int]) -> list[TimelineEntry]:
     """Leave out what the entry of a reissue says already: the hub's, or the old order's where both show."""
-    reissues = [(entry.pk, _object(entry)) for entry in entries if entry.what == REISSUED]
+    reissues = [(entry.pk, _object(entry.to_value)) for entry in entries if entry.what == REISSUED]
     replacements = {_replacement_of(value).get("iiko_order_id") for _pk, value in reissues}
     repeats = {
         pk
         for pk, value in reissues
         if "made_for" in value and _replacement_of(value).get("order_id") in shown
     }
-    repeats |= {entry.pk for entry in entries if entry.what == "moved" and _named_by(entry) <= replacements}
+    for entry in entries:
+        # A move that names no order repeats nothing.
+        if entry.what == "moved" and (named := _orders_named_by(entry.to_value)) and named <= replacements:
+            repeats.add(entry.pk)
     return [entry for entry in entries if entry.pk not in repeats]
 
 
-def _object(entry: TimelineEntry) -> dict[str, Any]:
-    return entry.to_value if isinstance(entry.to_value, dict) else {}
+def _object(value: object) -> JsonObject:
+    return value if isinstance(value, Mapping) else {}
 
 
-def _named_by(entry: TimelineEntry) -> set[Any]:
-    """Return the ids of the orders that a move names; one that names none repeats nothing."""
-    named = {value for name, value in _object(entry).items() if name.endswith("order_id")}
-    return named or {entry.pk}
+def _orders_named_by(moved: object) -> set[object]:
+    """Return iiko's ids of the orders that a move names."""
+    return {value for name, value in _object(moved).items() if name.endswith("order_id")}
+
+
+def _replacement_of(value: JsonObject) -> JsonObject:
+    return _object(value.get("made_as") or value.get("made_for"))
 
 
 def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order]) -> Named:
     """Find the orders that these entries name, in one query where there are others than those shown."""
-    values = [entry.to_value for entry in entries if entry.what == REISSUED]
-    values += [
-        value for entry in entries if entry.what == "moved" for value in (entry.from_value, entry.to_value)
-    ]
-    pairs = [value for one in values if isinstance(one, Mapping) for value in _replacement_of(one).values()]
-    ids = {one for one in pairs if isinstance(one, int)} - {order.pk for order in orders}
-    moved = {
-        value
-        for one in values
-        if isinstance(one, Mapping)
-        for name, value in one.items()
-        if name.endswith("order_id") and isinstance(value, str)
-    } - {order.iiko_order_id for order in orders}
+    pks: set[int] = set()
+    iiko_ids: set[str] = set()
+    for entry in entries:
+        if entry.what == REISSUED:
+            replacement = _replacement_of(_object(entry.to_value))
+            pks |= {value for value in replacement.values() if isinstance(value, int)}
+        elif entry.what == "moved":
+            values = _orders_named_by(entry.from_value) | _orders_named_by(entry.to_value)
+            iiko_ids |= {value for value in values if isinstance(value, str)}
+    pks -= {order.pk for order in orders}
+    iiko_ids -= {order.iiko_order_id or "" for order in orders}
     found = list(orders)
-    if ids or moved:
-        found += Order.objects.filter(Q(pk__in=ids) | Q(iiko_order_id__in=moved)).only(*_NAMES)
+    if pks or iiko_ids:
+        found += Order.objects.filter(Q(pk__in=pks) | Q(iiko_order_id__in=iiko_ids)).only(*_NAMES)
     return Named({each.pk: each for each in found}, {each.iiko_order_id or "": each for each in found})
-
-
-def _replacement_of(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    replacement = value.get("made_as") or value.get("made_for")
-    return replacement if isinstance(replacement, Mapping) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +149,9 @@ class Words:
     """Put changes of an order in words, on the clock and in the currency of its restaurant."""
 
     def __init__(self, currency: str, zone: tzinfo, now: datetime, named: Named | None = None) -> None:
+        self._display = Display(currency, zone, now)
         self._named = named or Named()
-        self._currency = currency
-        self._zone = zone
-        self._now = now
+        types = dict(Order._meta.get_field("order_type").flatchoices)
         self._put: Mapping[str, Callable[[Any], str | SafeString]] = {
             "status": _status,
             "is_deleted": deletion_text,
@@ -175,24 +159,29 @@ class Words:
             "error_info": error_text,
             "promised_time": self._time,
             "estimated_time": self._time,
-            "amount_minor": self._money,
-            "problem": _problem,
+            "amount_minor": self._display.money,
+            "problem": lambda words: words or _("a problem without words"),
             "payments": self._sums,
             "tips": self._sums,
             "discounts": self._sums,
-            "items": _items,
+            "items": lambda items: ", ".join(map(_item, items)),
             "customer": customer_text,
             "address": address_text,
-            "moved": self._moved,
-            "order_type": _order_type,
+            "moved": lambda moved: moved_text(moved, self._named.by_iiko_id),
+            "order_type": lambda kind: str(types.get(kind, kind)),
+        }
+        self._of_the_hub: Mapping[str, Callable[[JsonObject], Change]] = {
+            "command": self._command,
+            REISSUED: self._reissued,
+            ACKNOWLEDGED: lambda value: Change(str(TITLES[ACKNOWLEDGED]), "", _acknowledged(value)),
         }
 
     def entry(self, order: Order, entries: list[TimelineEntry], *, with_offset: bool) -> DisplayedEntry:
-        first = entries[0]
+        first, zone, now = entries[0], self._display.zone, self._display.now
         happened = first.happened_at or first.recorded_at
         return DisplayedEntry(
-            when=clock(happened, self._zone, now=self._now, seconds=True, with_offset=with_offset),
-            recorded=clock(first.recorded_at, self._zone, now=self._now, seconds=True),
+            when=clock(happened, zone, now=now, seconds=True, with_offset=with_offset),
+            recorded=clock(first.recorded_at, zone, now=now, seconds=True),
             actor=_("the hub") if first.actor == HUB else first.actor,
             event_id=first.source_event_id,
             order=order,
@@ -201,21 +190,17 @@ class Words:
         )
 
     def change(self, entry: TimelineEntry) -> Change:
-        if entry.what == COMMAND and isinstance(entry.to_value, dict):
-            return self._command(entry.to_value)
-        if entry.what == REISSUED and isinstance(entry.to_value, dict):
-            return self._reissued(entry.to_value)
-        if entry.what == ACKNOWLEDGED and isinstance(entry.to_value, dict):
-            return Change(str(TITLES[ACKNOWLEDGED]), "", _acknowledged(entry.to_value))
-        if entry.what == UNKNOWN_TO_IIKO:
-            is_unknown = entry.to_value is not None
-            words = _("read by id, iiko no longer lists it") if is_unknown else _("iiko reports it again")
-            return Change(str(TITLES[UNKNOWN_TO_IIKO]), "", words)
-        if entry.what == MERGED:
-            return Change(str(TITLES[MERGED]), f"#{entry.from_value}", f"#{entry.to_value}")
-        return self.change_of(entry.what, entry.from_value, entry.to_value)
+        what, value = entry.what, entry.to_value
+        if isinstance(value, dict) and what in self._of_the_hub:
+            return self._of_the_hub[what](value)
+        if what == UNKNOWN_TO_IIKO:
+            words = _("read by id, iiko no longer lists it") if value else _("iiko reports it again")
+            return Change(str(TITLES[what]), "", words)
+        if what == MERGED:
+            return Change(str(TITLES[what]), f"#{entry.from_value}", f"#{value}")
+        return self.change_of(what, entry.from_value, value)
 
-    def change_of(self, what: str, from_value: Any, to_value: Any) -> Change:
+    def change_of(self, what: str, from_value: object, to_value: object) -> Change:
         """Put a field's change in words, its values as the timeline keeps them."""
         title = str(TITLES.get(what, what))
         if what == "items" and (note := item_changes(from_value, to_value)):
@@ -225,10 +210,10 @@ class Words:
             return Change(title, "", "", _("%(value)s, details changed") % {"value": after})
         return Change(title, "" if from_value is None else before, after)
 
-    def _command(self, value: Mapping[str, Any]) -> Change:
+    def _command(self, value: JsonObject) -> Change:
         """Put a step of a command in words: the request, its state, and why if it went wrong."""
         kind, params = str(value.get("kind")), value.get("params") or {}
-        text = params_text(kind, params, currency=self._currency, zone=self._zone, now=self._now)
+        text = params_text(kind, params, self._display)
         state = state_badge(str(value.get("state")))
         trouble = trouble_text(str(value.get("code") or ""), str(value.get("error") or ""))
         phase = phase_text(str(value.get("phase") or ""))
@@ -236,7 +221,7 @@ class Words:
         words = format_html("{} {} {} {}", text, state, step, trouble[:_LONGEST])
         return Change(title_text(kind), "", words)
 
-    def _words(self, what: str, value: Any) -> str | SafeString:
+    def _words(self, what: str, value: object) -> str | SafeString:
         if value is None or value in ([], {}):
             return EMPTY
         put = self._put.get(what)
@@ -249,7 +234,7 @@ class Words:
             return text
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
-    def _reissued(self, value: Mapping[str, Any]) -> Change:
+    def _reissued(self, value: JsonObject) -> Change:
         """Lead from one of two orders to the other; which of them stands its status says."""
         replacement, is_old = _replacement_of(value), "made_as" in value
         other = self._named.by_pk.get(replacement.get("order_id") or 0)
@@ -258,24 +243,18 @@ class Words:
         title = _("New order made in place of this one") if is_old else _("Made in place of")
         return Change(title, "", link)
 
-    def _moved(self, moved: Mapping[str, Any]) -> SafeString:
-        return moved_text(moved, self._named.by_iiko_id)
-
     def _time(self, value: str) -> str:
-        return clock_text(vendor_time.terminal_local(value, UTC), self._zone, now=self._now)
+        return self._display.clock(vendor_time.terminal_local(value, UTC))
 
-    def _money(self, value: int) -> str:
-        return money(value, self._currency)
-
-    def _sums(self, rows: Iterable[Mapping[str, Any]]) -> str:
+    def _sums(self, rows: Iterable[JsonObject]) -> str:
         return ", ".join(
-            f"{row.get('name') or row.get('kind') or _('unnamed')} {self._money_or_nothing(row)}".strip()
+            f"{row.get('name') or row.get('kind') or _('unnamed')} {self._sum(row)}".strip()
             + outside_text(row)
             for row in rows
         )
 
-    def _money_or_nothing(self, row: Mapping[str, Any]) -> str:
-        return "" if row.get("sum_minor") is None else self._money(row["sum_minor"])
+    def _sum(self, row: JsonObject) -> str:
+        return "" if row.get("sum_minor") is None else self._display.money(row["sum_minor"])
 
 
 def _status(value: str) -> SafeString:
@@ -284,25 +263,13 @@ def _status(value: str) -> SafeString:
     return badge("unknown", f"? {value[:60]}")
 
 
-def _acknowledged(value: Mapping[str, Any]) -> str | SafeString:
+def _acknowledged(value: JsonObject) -> str | SafeString:
     if value.get("what") != "command":
         return _("the POS did not take the order")
     return format_html("{} {}", title_text(str(value.get("kind"))), state_badge(str(value.get("state"))))
 
 
-def _order_type(value: str) -> str:
-    return str(dict(Order._meta.get_field("order_type").flatchoices).get(value, value))
-
-
-def _problem(value: str) -> str:
-    return value or _("a problem without words")
-
-
-def _items(rows: Iterable[Mapping[str, Any]]) -> str:
-    return ", ".join(_item(row) for row in rows)
-
-
-def _item(row: Mapping[str, Any]) -> str:
+def _item(row: JsonObject) -> str:
     name = row.get("name") or _("unnamed")
     size = f" ({row['size']})" if row.get("size") else ""
     amount = f" × {row['amount']}" if row.get("amount") not in (None, "1") else ""
@@ -313,28 +280,14 @@ def _item(row: Mapping[str, Any]) -> str:
 # --- items that changed ------------------------------------------------------------------------------
 
 
-def item_changes(before: Any, after: Any) -> str:
+def item_changes(before: object, after: object) -> str:
     """Say how the items changed, if they can be matched; empty text if all of them must be shown."""
     if not isinstance(before, list) or not isinstance(after, list) or not before:
         return ""
-    kept = len(before) if _same_products(before, after[: len(before)]) else None
-    if kept is None:
+    kept = len(before)
+    if [_product(row) for row in before] != [_product(row) for row in after[:kept]]:
         return ""
-    changes = _line_changes(before, after)
-    changes += [_("added: %(item)s") % {"item": _item(row)} for row in after[kept:]]
-    return "; ".join(changes)
-
-
-def _same_products(before: list[Any], after: list[Any]) -> bool:
-    def products(rows: list[Any]) -> list[Any]:
-        return [(row.get("name"), row.get("size")) for row in rows]
-
-    return products(before) == products(after)
-
-
-def _line_changes(before: list[Any], after: list[Any]) -> list[str]:
-    statuses: dict[str, list[str]] = {}
-    changes = []
+    changes, statuses = [], dict[str, list[str]]()
     for was, row in zip(before, after, strict=False):
         if row.get("is_deleted") and not was.get("is_deleted"):
             changes.append(_("deleted: %(item)s") % {"item": _item(row | {"is_deleted": False})})
@@ -347,4 +300,9 @@ def _line_changes(before: list[Any], after: list[Any]) -> list[str]:
     changes += [
         f"{item_status_text(status)}: {', '.join(names)}" for status, names in statuses.items() if status
     ]
-    return changes
+    changes += [_("added: %(item)s") % {"item": _item(row)} for row in after[kept:]]
+    return "; ".join(changes)
+
+
+def _product(row: JsonObject) -> tuple[object, object]:
+    return row.get("name"), row.get("size")

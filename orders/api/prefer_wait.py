@@ -102,17 +102,14 @@ def wait_for_end(request: Request, command: E) -> tuple[E, dict[str, str]]:
     wait_s = _preferred_wait_s(request)
     if wait_s is None or not WAITERS.acquire(blocking=False):
         return command, {}
+    until = time.monotonic() + wait_s
     try:
-        _wait(command, until=time.monotonic() + wait_s)
+        while not command.is_final and time.monotonic() < until:
+            time.sleep(_LOOK_AGAIN_S)  # the caller requested the wait
+            command.refresh_from_db()
     finally:
         WAITERS.release()
     return command, {"Preference-Applied": f"wait={wait_s:.0f}"}
-
-
-def _wait(command: Ends, *, until: float) -> None:
-    while not command.is_final and time.monotonic() < until:
-        time.sleep(_LOOK_AGAIN_S)  # the caller requested the wait
-        command.refresh_from_db()
 
 
 def _preferred_wait_s(request: Request) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Prefetch
@@ -9,7 +10,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.database import db_clock
-from orders.actions.rules import allowed_actions
+from orders.actions.base import Offer
+from orders.actions.registry import allowed_actions
 from orders.mirror.relations import Relation, Relative, relatives_of
 from orders.models.command import OrderCommand
 from orders.models.order import Order, TimelineEntry
@@ -136,7 +138,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         return order.late_at(db_clock.now())
 
     @extend_schema_field(PendingCommandSerializer(many=True))
-    def get_pending_commands(self, order: Order) -> list[dict[str, Any]]:
+    def get_pending_commands(self, order: Order) -> Sequence[dict[str, object]]:
         open_commands: list[OrderCommand] = order.open_commands  # type: ignore[attr-defined]  # by OPEN_COMMANDS
         return list(PendingCommandSerializer(open_commands, many=True).data)
 
@@ -187,13 +189,13 @@ class OrderDetailSerializer(OrderSerializer):
         return settlement_of(order).due_minor
 
     @extend_schema_field(RelatedOrderSerializer(many=True))
-    def get_related_orders(self, order: Order) -> list[dict[str, Any]]:
+    def get_related_orders(self, order: Order) -> Sequence[dict[str, object]]:
         visible = in_scope(self.context["request"], Order.objects.only(*_OF_RELATED))
         relatives: Any = relatives_of(order, visible=visible)
         return list(RelatedOrderSerializer(relatives, many=True).data)
 
     @extend_schema_field(AllowedActionSerializer(many=True))
-    def get_allowed_actions(self, order: Order) -> list[dict[str, Any]]:
+    def get_allowed_actions(self, order: Order) -> list[Offer]:
         return allowed_actions(order)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -65,7 +63,7 @@ class OrderViewSet(
             self.kwargs["pk"] = str(former.order_id)
             return super().get_object()
 
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def retrieve(self, request: Request, *args: object, **kwargs: object) -> Response:
         """Read all of the order as of one moment."""
         with one_snapshot():
             return super().retrieve(request, *args, **kwargs)
@@ -85,7 +83,7 @@ class OrderViewSet(
         filterset_class=None,
         pagination_class=SkipLimitPagination,
     )
-    def timeline(self, request: Request, **_: Any) -> Response:
+    def timeline(self, request: Request, **_: object) -> Response:
         entries = self.get_object().timeline.order_by(SHOWN_AT, "id")
         page = self.paginate_queryset(entries)  # type: ignore[arg-type]  # rows of another model than the view's
         return self.get_paginated_response(TimelineEntrySerializer(page, many=True).data)

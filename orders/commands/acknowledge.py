@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from orders.commands.request_refusals import refusal
+from orders.commands.refusals import refusal
 from orders.commands.transitions import lock
 from orders.errors import UnknownOrder
 from orders.mirror.timeline import ACKNOWLEDGED
@@ -59,7 +58,7 @@ def acknowledge_command(*, command_id: int, by: str, now: datetime) -> bool:
     return True
 
 
-def _record(order_id: int, about: dict[str, Any], by: str, now: datetime) -> None:
+def _record(order_id: int, about: dict[str, object], by: str, now: datetime) -> None:
     TimelineEntry.objects.create(
         order_id=order_id, what=ACKNOWLEDGED, to_value=about, recorded_at=now, actor=by[:100]
     )

@@ -1,26 +1,23 @@
-"""Send a command to iiko and follow it to its outcome, one step at a time.
+"""Send a command to iiko and follow it to its outcome, one step at a time (``core.outbox``).
 
-A step is claimed and written down before the call, and no transaction is open meanwhile. A worker that
-dies in between leaves a command that counts as *sent*: it is never sent again, and the order itself
+A worker that dies between claiming and recording leaves a command that counts as *sent*: the order itself
 shows the outcome.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
 import structlog
-from django.db import transaction
 
 from core.errors import HubError
+from core.outbox import Claim, Clock, Outbox, Step, StepOutcome
 from iiko_client.client import IikoClient
-from iiko_client.http.errors import IikoError
+from iiko_client.http.errors import IikoAuthFailed, IikoBusy, IikoError, IikoRejected
 from iiko_client.json_reader import JsonObject
 from iiko_client.models.commands import VendorCommandState as VendorState
 from iiko_client.models.order import read_order_info
+from orders.actions.base import zone_of
 from orders.actions.discount import replacement, saga
 from orders.commands.fulfilment import fields_of, is_fulfilled, is_fulfilled_unsent, is_status_proof
 from orders.commands.outcome import (
@@ -28,16 +25,14 @@ from orders.commands.outcome import (
     PAUSES,
     RECOVER_FOR,
     SEND_WITHIN,
-    Clock,
-    StepOutcome,
+    busy_pause,
     later,
-    of_failed_sending,
+    of_refusal,
     refused,
-    since,
 )
 from orders.commands.refusals import NOT_SHOWN
-from orders.commands.send import OLDER_COURIER_CALL, client_of, may_use_older_call, order_of, send, zone_of
-from orders.commands.transitions import HUB, enter, finish, lock, record
+from orders.commands.send import client_of, facts_for_second_try, order_of, send
+from orders.commands.transitions import HUB, enter, finish, is_same_claim, lock, record
 from orders.mirror.unlisted import note_absent
 from orders.models.command import CommandState, OrderCommand, Phase
 from orders.models.order import TERMINAL, Order, Status, is_over
@@ -49,96 +44,148 @@ LEASE = timedelta(seconds=90)
 """About as long as a call with its retries takes; then the worker that holds the command counts as dead."""
 
 
-class Step(Enum):
-    SEND = "send"
-    POLL = "poll"
-    RECOVER = "recover"
+class CommandOutbox(Outbox[OrderCommand]):
+    """Commands on orders. One is *sent* from its claim on, for it makes one call and reads nothing before.
 
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    command: OrderCommand
-    step: Step
-
-
-def advance(command_id: int, *, clock: Clock) -> datetime | None:
-    """Take the next step of a command; returns when the one after it is due, None when there is none.
-
-    Safe to call at any time and from many workers: a call that is too early, or the second of two, does
-    nothing. The next step is announced (``command_due``) together with what this one found. ``clock`` must
-    be the same for all workers and for whoever calls them.
+    A discount takes several steps (``saga``), each of them sent and followed like a command of its own. What
+    one of them found counts only while its claim is the last: the next phase depends on it.
     """
-    claim = _claim(command_id, clock())
-    if claim is None:
-        return None
-    outcome = _STEPS[claim.step](claim.command, clock)
-    return _record(claim, outcome, clock())
 
+    lease = LEASE
+    pauses = PAUSES
 
-# --- claiming ----------------------------------------------------------------------------------------
+    def lock(self, row_id: int) -> OrderCommand | None:
+        if (locked := lock(row_id)) is None:
+            return None
+        order, command = locked
+        command.order = order
+        return command
 
+    # --- claiming ----------------------------------------------------------------------------------------
 
-@transaction.atomic
-def _claim(command_id: int, now: datetime) -> Claim | None:
-    if (locked := lock(command_id)) is None:
-        return None
-    order, command = locked
-    if command.is_final and not (command.phase and replacement.revise(order, command, now)):
-        return None
-    if command.next_attempt_at and command.next_attempt_at > now:
-        return None
-    if command.state == CommandState.PENDING:
-        return (
-            _claim_step(command, now) if command.phase in saga.MIDWAY else _claim_sending(command, order, now)
-        )
-    if not command.phase and now - since(command) > FOLLOW_FOR:
+    def is_over(self, command: OrderCommand, now: datetime) -> bool:
+        """Whether it ended, and what the mirror shows of the two orders of a discount asks for no more."""
+        return command.is_final and not (command.phase and replacement.revise(command.order, command, now))
+
+    def may_send(self, command: OrderCommand, now: datetime) -> bool:
+        if command.phase in saga.MIDWAY:
+            # It must be done, however the order stands.
+            if now - (command.phase_at or now) <= SEND_WITHIN:
+                return True
+            self.settle(command, saga.overdue(command), now)
+            return False
+        order = command.order
+        earlier = OrderCommand.objects.open().filter(order_id=command.order_id, pk__lt=command.pk).exists()
+        # What an open one may still change proves nothing yet; nothing changes an order that is over.
+        is_settled = not earlier or is_over(fields_of(order))
+        if code := _why_overtaken(command):
+            finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
+        elif is_settled and is_fulfilled_unsent(command, fields_of(order)):
+            # Somebody else did it meanwhile.
+            finish(command, CommandState.CONFIRMED, now=now, confirmed_by="event")
+        elif code := _why_not_sent(order):
+            finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
+        elif now - command.created_at > SEND_WITHIN:
+            code = "waited_too_long" if earlier else "not_sent"
+            finish(command, CommandState.EXPIRED, now=now, code=code, error=command.error)
+        else:
+            return not earlier  # whoever ends that one calls this one
+        return False
+
+    def may_follow(self, command: OrderCommand, now: datetime) -> bool:
+        if command.phase or now - command.asked_at <= FOLLOW_FOR:
+            return True
         finish(command, CommandState.EXPIRED, now=now, code="no_answer", error=command.error)
-        return None
-    if command.state == CommandState.SENT and not command.correlation_id:
-        # Whoever sent it did not come back.
-        _go_on(command, StepOutcome(CommandState.UNKNOWN, code="answer_lost"), now)
-    command.poll_count += 1
-    command.next_attempt_at = now + LEASE
-    command.save(update_fields=["poll_count", "next_attempt_at"])
-    return Claim(command, Step.POLL if command.state == CommandState.SENT else Step.RECOVER)
+        return False
+
+    def is_taken(self, command: OrderCommand) -> bool:
+        return bool(command.correlation_id)
+
+    def claimed(self, claim: Claim[OrderCommand], now: datetime) -> None:
+        if claim.step is not Step.SEND:
+            return
+        if claim.row.phase == Phase.READ:
+            # Nothing is sent in it: the worker after a dead one reads once more.
+            claim.row.poll_count += 1
+        else:
+            claim.row.state, claim.row.sent_at, claim.is_begun = CommandState.SENT, now, True
+
+    # --- taking a step -----------------------------------------------------------------------------------
+
+    def send(self, claim: Claim[OrderCommand], clock: Clock) -> StepOutcome:
+        if claim.row.phase:
+            return saga.send(claim.row, clock)
+        return StepOutcome(CommandState.SENT, PAUSES[0], iiko_id=send(claim.row))
+
+    def refused(
+        self, claim: Claim[OrderCommand], error: IikoAuthFailed | IikoRejected | HubError
+    ) -> StepOutcome:
+        outcome = of_refusal(error)
+        return saga.refused_in_phase(claim.row, outcome) if claim.row.phase else outcome
+
+    def lost(self, command: OrderCommand, error: IikoError) -> StepOutcome:
+        logger.warning("command.answer_lost", command_pk=command.pk, error_type=type(error).__name__)
+        return StepOutcome(CommandState.UNKNOWN, PAUSES[0], "answer_lost", str(error))
+
+    def busy_pause(self, error: IikoBusy) -> timedelta:
+        return busy_pause(error)
+
+    def poll(self, command: OrderCommand, clock: Clock) -> StepOutcome:
+        return saga.poll(command, clock) if command.phase else _poll(command, clock)
+
+    def recover(self, command: OrderCommand, clock: Clock) -> StepOutcome:
+        return saga.recover(command, clock) if command.phase else _recover(command, clock)
+
+    def later(self, command: OrderCommand, began: datetime, error: IikoError | HubError) -> StepOutcome:
+        return later(command, command.state, error)
+
+    # --- recording ---------------------------------------------------------------------------------------
+
+    def counts(self, claim: Claim[OrderCommand], outcome: StepOutcome, command: OrderCommand) -> bool:
+        if command.phase:
+            return is_same_claim(command, claim.row)
+        return super().counts(claim, outcome, command)
+
+    def keep(self, command: OrderCommand, outcome: StepOutcome) -> None:
+        command.state_data |= dict(outcome.facts)
+        command.correlation_id = outcome.iiko_id or command.correlation_id
+        if outcome.state == CommandState.PENDING:
+            # What is sent again must not be followed by the name of what was refused.
+            command.sent_at, command.correlation_id = None, ""
+
+    def settle(self, command: OrderCommand, outcome: StepOutcome, now: datetime) -> None:
+        if not outcome.phase:
+            return super().settle(command, outcome, now)
+        self.keep(command, outcome)
+        return enter(command, outcome.phase, now=now)
+
+    def finish(self, command: OrderCommand, outcome: StepOutcome, now: datetime) -> None:
+        finish(
+            command,
+            CommandState(outcome.state),
+            now=now,
+            code=outcome.code,
+            error=outcome.error,
+            confirmed_by=outcome.confirmed_by,
+        )
+
+    def note(
+        self, command: OrderCommand, before: tuple[str, str], outcome: StepOutcome, now: datetime
+    ) -> None:
+        if outcome.iiko_id:
+            record(command, CommandState.PENDING, outcome.state, now=now, actor=HUB)
+        elif outcome.state == CommandState.UNKNOWN != before[0]:
+            record(command, before[0], outcome.state, now=now, actor=HUB)
+
+    def wake(self, command: OrderCommand) -> None:
+        command_due.send(OrderCommand, command_id=command.pk, at=command.next_attempt_at)
 
 
-def _claim_step(command: OrderCommand, now: datetime) -> Claim | None:
-    """Claim the sending of a step that follows on others: it must be done, however the order stands."""
-    if now - (command.phase_at or now) > SEND_WITHIN:
-        record_phase(command, saga.overdue(command), now)
-        return None
-    return _claimed(command, now)
+OUTBOX = CommandOutbox()
+advance = OUTBOX.advance
 
 
-def _claimed(command: OrderCommand, now: datetime) -> Claim:
-    command.next_attempt_at = now + LEASE
-    if command.phase == Phase.READ:
-        # Nothing is sent in it: the worker after a dead one reads once more.
-        command.poll_count += 1
-    else:
-        command.state, command.sent_at = CommandState.SENT, now
-    command.save(update_fields=["state", "sent_at", "next_attempt_at", "poll_count"])
-    return Claim(command, Step.SEND)
-
-
-def _claim_sending(command: OrderCommand, order: Order, now: datetime) -> Claim | None:
-    earlier = OrderCommand.objects.open().filter(order_id=command.order_id, pk__lt=command.pk).exists()
-    # What an open one may still change proves nothing yet; nothing changes an order that is over.
-    is_settled = not earlier or is_over(fields_of(order))
-    if code := _why_overtaken(command):
-        finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
-    elif is_settled and is_fulfilled_unsent(command, fields_of(order)):
-        # Somebody else did it meanwhile.
-        finish(command, CommandState.CONFIRMED, now=now, confirmed_by="event")
-    elif code := _why_not_sent(order):
-        finish(command, CommandState.REJECTED, now=now, code=code, actor=HUB)
-    elif now - command.created_at > SEND_WITHIN:
-        code = "waited_too_long" if earlier else "not_sent"
-        finish(command, CommandState.EXPIRED, now=now, code=code, error=command.error)
-    elif not earlier:  # else whoever ends that one calls this one
-        return _claimed(command, now)
-    return None
+# --- what keeps a command from being sent ------------------------------------------------------------
 
 
 def _why_overtaken(command: OrderCommand) -> str:
@@ -162,37 +209,16 @@ def _why_not_sent(order: Order) -> str:
     return "" if order.organization.is_active else "restaurant_off"
 
 
-# --- sending -----------------------------------------------------------------------------------------
-
-
-def _send(command: OrderCommand, clock: Clock) -> StepOutcome:
-    if command.next_attempt_at and clock() >= command.next_attempt_at:
-        # This process slept over its claim. Others take the command for sent; it was not.
-        return StepOutcome(CommandState.PENDING, PAUSES[0])
-    if command.phase:
-        return saga.send(command, clock)
-    try:
-        correlation_id = send(command)
-    except (IikoError, HubError) as error:
-        return of_failed_sending(command, error)
-    return StepOutcome(CommandState.SENT, PAUSES[0], correlation_id=correlation_id)
-
-
 # --- polling and recovering --------------------------------------------------------------------------
 
 
 def _poll(command: OrderCommand, clock: Clock) -> StepOutcome:
     """Ask for the command's status."""
-    if command.phase:
-        return saga.poll(command, clock)
     order = order_of(command)
-    try:
-        client = client_of(order.organization, command)
-        status = client.command_status(
-            organization_id=order.organization_id, correlation_id=command.correlation_id
-        )
-    except (IikoError, HubError) as error:
-        return later(command, CommandState.SENT, error)
+    client = client_of(order.organization, command)
+    status = client.command_status(
+        organization_id=order.organization_id, correlation_id=command.correlation_id
+    )
     match status.state:
         case VendorState.SUCCESS:
             fields = _refresh(client, order, command, clock())
@@ -201,8 +227,8 @@ def _poll(command: OrderCommand, clock: Clock) -> StepOutcome:
             return StepOutcome(CommandState.CONFIRMED, confirmed_by="status")
         case VendorState.ERROR:
             outcome = refused(status)
-            if may_use_older_call(command, outcome.code, clock()):
-                return StepOutcome(CommandState.PENDING, PAUSES[0], facts={OLDER_COURIER_CALL: True})
+            if (facts := facts_for_second_try(command, outcome.code, clock())) is not None:
+                return StepOutcome(CommandState.PENDING, PAUSES[0], facts=facts)
             return outcome
         case VendorState.FORGOTTEN:
             return StepOutcome(CommandState.UNKNOWN, PAUSES[0], "forgotten")
@@ -221,18 +247,13 @@ def _refresh(client: IikoClient, order: Order, command: OrderCommand, now: datet
 
 def _recover(command: OrderCommand, clock: Clock) -> StepOutcome:
     """Read the order itself: the answer to the command was lost."""
-    if command.phase:
-        return saga.recover(command, clock)
     order = order_of(command)
-    try:
-        fields = _read_order(client_of(order.organization, command), order, clock())
-    except (IikoError, HubError) as error:
-        return later(command, CommandState.UNKNOWN, error)
+    fields = _read_order(client_of(order.organization, command), order, clock())
     if fields is not None and is_fulfilled(command, fields):
         return StepOutcome(CommandState.CONFIRMED, confirmed_by="order")
     if fields is not None and is_over(fields):
         return _without_a_trace(command, "over_without_it")
-    if clock() - since(command) > RECOVER_FOR:
+    if clock() - command.asked_at > RECOVER_FOR:
         return _without_a_trace(command, "not_done")
     return later(command, CommandState.UNKNOWN, None)
 
@@ -255,84 +276,3 @@ def _read_order(client: IikoClient, order: Order, now: datetime) -> JsonObject |
     order_read.send(Order, organization=order.organization, infos=found)
     zone = zone_of(order)
     return dict(read_order_info(found[0], lambda _group: zone).fields)
-
-
-_STEPS: dict[Step, Callable[[OrderCommand, Clock], StepOutcome]] = {
-    Step.SEND: _send,
-    Step.POLL: _poll,
-    Step.RECOVER: _recover,
-}
-
-
-# --- recording ---------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def _record(claim: Claim, outcome: StepOutcome, now: datetime) -> datetime | None:
-    locked = lock(claim.command.pk)
-    if locked is None or locked[1].is_final:
-        return None  # the mirror, or a person, was faster
-    command = locked[1]
-    if command.phase:
-        if not saga.is_same_claim(command, claim.command):
-            return None  # somebody has taken a later step meanwhile
-        record_phase(command, outcome, now)
-        return command.next_attempt_at
-    is_second = claim.step is not Step.SEND and command.poll_count != claim.command.poll_count
-    if is_second and outcome.wait is not None:
-        return None  # this step took longer than its lease, and somebody has taken a later one
-    if outcome.wait is None:
-        finish(
-            command,
-            outcome.state,
-            now=now,
-            code=outcome.code,
-            error=outcome.error,
-            confirmed_by=outcome.confirmed_by,
-        )
-        return None
-    command.state_data |= dict(outcome.facts)
-    _go_on(command, outcome, now)
-    if claim.step is Step.SEND and outcome.state == CommandState.SENT:
-        record(command, CommandState.PENDING, outcome.state, now=now, actor=HUB)
-    command_due.send(OrderCommand, command_id=command.pk, at=command.next_attempt_at)
-    return command.next_attempt_at
-
-
-def record_phase(command: OrderCommand, outcome: StepOutcome, now: datetime) -> None:
-    """Write down what a step of a discount came to: the next phase, the same one, or the end."""
-    command.state_data |= dict(outcome.facts)
-    if outcome.phase:
-        enter(command, outcome.phase, now=now)
-    elif outcome.wait is None:
-        finish(
-            command,
-            outcome.state,
-            now=now,
-            code=outcome.code,
-            error=outcome.error,
-            confirmed_by=outcome.confirmed_by,
-        )
-    else:
-        before = command.state
-        _go_on(command, outcome, now)
-        if before == outcome.state == CommandState.SENT and outcome.correlation_id:
-            record(command, CommandState.PENDING, outcome.state, now=now, actor=HUB)
-        command_due.send(OrderCommand, command_id=command.pk, at=command.next_attempt_at)
-
-
-def _go_on(command: OrderCommand, outcome: StepOutcome, now: datetime) -> None:
-    before = command.state
-    command.state = outcome.state
-    command.correlation_id = outcome.correlation_id or command.correlation_id
-    command.error_code, command.error = outcome.code[:100], outcome.error
-    command.next_attempt_at = now + (outcome.wait or timedelta())
-    if outcome.state == CommandState.PENDING:
-        # What is sent again must not be followed by the name of what was refused.
-        command.sent_at, command.correlation_id = None, ""
-        command.poll_count += 1
-    elif outcome.correlation_id:
-        command.poll_count = 0  # what was counted so far are tries to send
-    command.save()
-    if outcome.state == CommandState.UNKNOWN and before != outcome.state:
-        record(command, before, outcome.state, now=now, actor=HUB)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import datetime
 
 import structlog
-from django.db.models import QuerySet
 
 from orders.models.command import CommandState, OrderCommand
 from orders.models.order import Order, TimelineEntry
@@ -33,15 +32,22 @@ def lock(command_id: int) -> tuple[Order, OrderCommand] | None:
         "when_delivered",
         "organization",
     )
-    while (order_id := _first(row.values_list("order_id", flat=True))) is not None:
+    ids = row.order_by().values_list("order_id", flat=True)
+    while (order_id := ids.all().first()) is not None:
         # Rows that turned out to be one order may have been merged since the lookup.
         if (order := orders.filter(pk=order_id).order_by().first()) is not None:
             return order, row.select_for_update(no_key=True).get()
     return None
 
 
-def _first(ids: QuerySet[OrderCommand, int]) -> int | None:
-    return ids.order_by().first()
+def is_same_claim(current: OrderCommand, claimed: OrderCommand) -> bool:
+    """Whether nobody took another step since ``claimed`` was: each claim ends at another moment."""
+    return (
+        not current.is_final
+        and current.phase == claimed.phase
+        and current.state == claimed.state
+        and current.next_attempt_at == claimed.next_attempt_at
+    )
 
 
 def enter(command: OrderCommand, phase: str, *, now: datetime) -> None:
@@ -74,9 +80,7 @@ def finish(
 
     ``error`` holds iiko's own words; the hub's are found by ``code`` (``commands.refusals``).
     """
-    before, command.state = command.state, state
-    command.error_code, command.error, command.confirmed_by = code[:100], error, confirmed_by
-    command.finished_at, command.next_attempt_at = now, None
+    before = command.end(state, now=now, code=code, error=error, confirmed_by=confirmed_by)
     command.state_data = {
         key: value for key, value in command.state_data.items() if key not in _ONLY_ON_THE_WAY
     }

@@ -293,7 +293,8 @@ def _apply(row: _Row, report: OrderReport) -> Outcome:
     counts = row.take(report.fields, report.precedence)
     if refusal != (row.order.creation_status, row.order.error_info):
         row.order.refusal_acknowledged_at = None  # another refusal is acknowledged on its own
-    _guess_restaurant(row, report)
+    if report.fallback_restaurant_name and row.precedences.of("restaurant_name") <= FALLBACK:
+        row.set("restaurant_name", report.fallback_restaurant_name, FALLBACK)
     _note_known(row, report)
     row.note_revision(report.revision)
     return Outcome.APPLIED if counts else Outcome.OLDER
@@ -308,11 +309,6 @@ def _note_known(row: _Row, report: OrderReport) -> None:
     row.is_touched = True
     row.is_changed |= order.unknown_to_iiko_at is not None
     order.not_listed_since = order.unknown_to_iiko_at = None
-
-
-def _guess_restaurant(row: _Row, report: OrderReport) -> None:
-    if report.fallback_restaurant_name and row.precedences.of("restaurant_name") <= FALLBACK:
-        row.set("restaurant_name", report.fallback_restaurant_name, FALLBACK)
 
 
 # --- writing ---------------------------------------------------------------------------------------

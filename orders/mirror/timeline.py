@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
@@ -76,6 +74,9 @@ _BRIEF = {
     "discounts": ("name", "sum_minor"),
 }
 
+# That a payment was taken, or its receipt printed, outside iiko is kept only where it was.
+_WHERE_TRUE = ("is_processed_externally", "is_fiscalized_externally")
+
 # Which time orders a timeline: the one that is shown. iiko's own where it named one, so that an event that
 # comes late stands where it belongs; of one moment the entry that was written first.
 SHOWN_AT = Coalesce("happened_at", "recorded_at")
@@ -98,10 +99,10 @@ class TimelineBuilder:
     def __init__(self, order: Order, precedences: FieldPrecedence) -> None:
         self._order = order
         self._precedences = precedences
-        self._rows: list[dict[str, Any]] = []
-        self._before: dict[str, Any] = {}
+        self._rows: list[dict[str, object]] = []
+        self._before: dict[str, object] = {}
         self._unset: frozenset[str] = frozenset()
-        self._source: dict[str, Any] = {}
+        self._source: dict[str, object] = {}
 
     def open(self, happened_at: datetime | None, event_id: int, now: datetime) -> None:
         """Begin one message: remember how things stand."""
@@ -121,33 +122,31 @@ class TimelineBuilder:
         self._rows += other._rows
         self._record(MERGED, duplicate_id, self._order.pk)
 
-    def _record(self, name: str, before: Any, after: Any) -> None:
+    def _record(self, name: str, before: object, after: object) -> None:
         self._rows.append(
             {"what": name, "from_value": kept(name, before), "to_value": kept(name, after), "actor": "iiko"}
             | self._source
         )
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, object]]:
         return [{"order_id": self._order.pk} | row for row in self._rows]
 
 
-def _value_of(order: Order, name: str) -> Any:
+def _value_of(order: Order, name: str) -> object:
     """Return a field as the timeline records it: an unknown status as iiko wrote it, no deletion as False."""
     if name == "status":
         return order.status or order.raw_status
     return bool(order.is_deleted) if name == "is_deleted" else getattr(order, name)
 
 
-def _outside(line: Mapping[str, Any]) -> dict[str, bool]:
-    """Return that a payment was taken, or its receipt printed, outside iiko; nothing where it was not."""
-    names = ("is_processed_externally", "is_fiscalized_externally")
-    return {name: True for name in names if line.get(name)}
-
-
-def kept(name: str, value: Any) -> Any:
+def kept(name: str, value: object) -> object:
     """Return the form in which the timeline keeps a field's value."""
     if isinstance(value, datetime):
         return iso(value)
     if name in _BRIEF and isinstance(value, list):
-        return [{key: line.get(key) for key in _BRIEF[name]} | _outside(line) for line in value]
+        return [
+            {key: line.get(key) for key in _BRIEF[name]}
+            | {flag: True for flag in _WHERE_TRUE if line.get(flag)}
+            for line in value
+        ]
     return value

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from core.outbox import OutboxQuerySet, OutboxRow
 
 
 class CommandKind(models.TextChoices):
@@ -54,10 +55,7 @@ UNSETTLED_WITHIN = timedelta(days=7)
 """Counts of what went wrong have an end: after so long it is history."""
 
 
-class OrderCommandQuerySet(models.QuerySet["OrderCommand"]):
-    def open(self) -> OrderCommandQuerySet:
-        return self.filter(state__in=OPEN_STATES)
-
+class OrderCommandQuerySet(OutboxQuerySet["OrderCommand"]):
     def hanging(self, now: datetime) -> OrderCommandQuerySet:
         """Without an answer a minute after the request or longer."""
         return self.open().filter(created_at__lte=now - HANGS_AFTER)
@@ -76,7 +74,7 @@ class OrderCommandQuerySet(models.QuerySet["OrderCommand"]):
         return self.filter(state__in=(CommandState.SENT, CommandState.UNKNOWN))
 
 
-class OrderCommand(models.Model):
+class OrderCommand(OutboxRow):
     """A command, written before anything is sent. Changed by ``commands`` and ``actions`` alone.
 
     ``params`` holds what was requested, by the hub's names, sums in 1/100 (``*_minor``);
@@ -95,27 +93,10 @@ class OrderCommand(models.Model):
     params = models.JSONField(_("params"), default=dict)
     order_snapshot = models.JSONField(_("order snapshot"), default=dict)
     correlation_id = models.CharField(_("correlation id"), max_length=200, blank=True)
-    error_code = models.CharField(_("error code"), max_length=100, blank=True)
-    error = models.TextField(_("error"), blank=True)
-    requested_by = models.CharField(_("requested by"), max_length=200)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        related_name="+",
-        verbose_name=_("user"),
-        db_index=False,
-    )
-    confirmed_by = models.CharField(_("confirmed by"), max_length=20, blank=True)
-    poll_count = models.PositiveIntegerField(_("polls"), default=0)
     phase = models.CharField(_("phase"), max_length=20, choices=Phase, blank=True)
     phase_at = models.DateTimeField(_("in this phase since"), null=True)
     new_order_id = models.CharField(_("iiko id of the new order"), max_length=200, blank=True)
     state_data = models.JSONField(default=dict, editable=False)
-    next_attempt_at = models.DateTimeField(_("next step"), null=True)
-    created_at = models.DateTimeField(_("requested"))
-    sent_at = models.DateTimeField(_("sent"), null=True)
-    finished_at = models.DateTimeField(_("ended"), null=True)
     acknowledged_at = models.DateTimeField(_("acknowledged"), null=True, editable=False)
     acknowledged_by = models.CharField(_("acknowledged by"), max_length=200, blank=True, editable=False)
 
@@ -153,10 +134,6 @@ class OrderCommand(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} #{self.pk}"
-
-    @property
-    def is_final(self) -> bool:
-        return self.state not in OPEN_STATES
 
 
 class IdempotencyKey(models.Model):

@@ -9,11 +9,11 @@ twice; where they contradict each other both are shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.mirror.precedence import is_told
+from iiko_client.json_reader import JsonObject
 
 
 class Paid(Protocol):
@@ -39,7 +39,7 @@ class Settlement:
     flagged_minor: int | None = None
 
 
-def is_taken(payment: Mapping[str, Any]) -> bool:
+def is_taken(payment: JsonObject) -> bool:
     """Whether the money of a payment is there, by its own flags."""
     is_outside = payment.get("is_processed_externally") or payment.get("is_prepay")
     return bool(is_outside) or payment.get("is_preliminary") is False
@@ -70,5 +70,5 @@ def settlement_of(row: Paid) -> Settlement:
     )
 
 
-def _sum(payment: Mapping[str, Any]) -> int:
+def _sum(payment: JsonObject) -> int:
     return payment.get("sum_minor") or 0

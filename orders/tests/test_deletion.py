@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from iikohub.dashboard.overview import _OpenOrders
+from iikohub.dashboard.orders import OpenOrders
 from orders.models.command import OrderCommand
 from orders.models.order import Order, TimelineEntry
 from tests.acting import Acting, make_courier, refused, timeline
@@ -128,11 +128,11 @@ def test_it_is_told_to_those_who_follow_the_changes(acting: Acting) -> None:
 
 def test_board_counts_it_no_more(acting: Acting) -> None:
     acting.has(status="OnWay", completeBefore=LATE)
-    assert (_OpenOrders(timezone.now()).total("number"), _OpenOrders(timezone.now()).total("late")) == (1, 1)
+    assert (OpenOrders(timezone.now()).total("number"), OpenOrders(timezone.now()).total("late")) == (1, 1)
 
     deleted(acting)
 
-    assert (_OpenOrders(timezone.now()).total("number"), _OpenOrders(timezone.now()).total("late")) == (0, 0)
+    assert (OpenOrders(timezone.now()).total("number"), OpenOrders(timezone.now()).total("late")) == (0, 0)
 
 
 # --- what may be asked -------------------------------------------------------------------------------

@@ -17,13 +17,14 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from core.database import db_clock
 from core.errors import HubError
+from core.outbox import StepOutcome
 from iiko_client.http.transport import Retries
 from iiko_client.tests.harness import document, needs_schema
 from orders import tasks
+from orders.actions.cancel import CancelOrder, CancelParams
 from orders.admin.command_display import outcome_lines
 from orders.api.command_serializers import CommandSerializer
 from orders.commands import dispatch, submission
-from orders.commands.outcome import StepOutcome
 from orders.commands.refusals import OF_HUB, OF_IIKO, code_of
 from orders.commands.submission import Requester
 from orders.errors import NotAllowed
@@ -415,14 +416,14 @@ def test_worker_that_slept_over_its_claim_sends_nothing(
     acting: Acting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = on_way(acting)
-    claim = dispatch._claim
+    claim = dispatch.OUTBOX.claim
 
     def sleep_after(*arguments: Any) -> Any:
         claimed = claim(*arguments)
         acting.clock.move(91)
         return claimed
 
-    monkeypatch.setattr(dispatch, "_claim", sleep_after)
+    monkeypatch.setattr(dispatch.OUTBOX, "claim", sleep_after)
     acting.step(command)
 
     assert command.state == "pending"
@@ -716,7 +717,7 @@ def test_forgotten_command_is_looked_for_in_the_order(acting: Acting) -> None:
 
 def test_worker_killed_after_sending_leaves_a_command_that_is_looked_into(acting: Acting) -> None:
     command = on_way(acting)
-    assert dispatch._claim(command.pk, acting.clock()) is not None  # and here it is killed
+    assert dispatch.OUTBOX.claim(command.pk, acting.clock()) is not None  # and here it is killed
 
     assert acting.step(command) is None
     assert command.state == "sent"
@@ -733,7 +734,7 @@ def test_worker_killed_while_asking_is_replaced(acting: Acting) -> None:
     acting.shows(status="OnWay")
     command = sent_on_way(acting)
     acting.clock.move(2)
-    assert dispatch._claim(command.pk, acting.clock()) is not None
+    assert dispatch.OUTBOX.claim(command.pk, acting.clock()) is not None
 
     acting.clock.move(91)
     acting.step(command)
@@ -745,14 +746,14 @@ def test_late_worker_does_not_undo_a_later_step(acting: Acting, monkeypatch: pyt
     acting.iiko.answers("commands/status", IN_PROGRESS)
     command = sent_on_way(acting)
     acting.clock.move(2)
-    slow = dispatch._claim(command.pk, acting.clock())
+    slow = dispatch.OUTBOX.claim(command.pk, acting.clock())
     assert slow is not None
     acting.clock.move(91)
     acting.step(command)
     due = command.next_attempt_at
 
     late = StepOutcome(CommandState.UNKNOWN, timedelta(seconds=99))
-    assert dispatch._record(slow, late, acting.clock()) is None
+    assert dispatch.OUTBOX.record(slow, late, acting.clock()) is None
 
     command.refresh_from_db()
     assert (command.state, command.next_attempt_at) == ("sent", due)
@@ -760,15 +761,15 @@ def test_late_worker_does_not_undo_a_later_step(acting: Acting, monkeypatch: pyt
 
 def test_answer_that_comes_after_the_claim_ran_out_still_counts(acting: Acting) -> None:
     command = on_way(acting)
-    slow = dispatch._claim(command.pk, acting.clock())
+    slow = dispatch.OUTBOX.claim(command.pk, acting.clock())
     assert slow is not None
     acting.clock.move(91)
     acting.shows(status="Waiting")
     acting.step(command)
     assert command.state == "unknown"
 
-    answer = StepOutcome(CommandState.SENT, timedelta(seconds=2), correlation_id=QUEUED["correlationId"])
-    dispatch._record(slow, answer, acting.clock())
+    answer = StepOutcome(CommandState.SENT, timedelta(seconds=2), iiko_id=QUEUED["correlationId"])
+    dispatch.OUTBOX.record(slow, answer, acting.clock())
 
     command.refresh_from_db()
     assert (command.state, command.correlation_id) == ("sent", QUEUED["correlationId"])
@@ -799,7 +800,7 @@ def test_command_stays_with_the_order_when_its_row_is_joined_with_an_older_one(
     command = on_way(acting)
     assert command.order_id != older.pk
     iiko.answers(STATUS, QUEUED)
-    claim = dispatch._claim
+    claim = dispatch.OUTBOX.claim
 
     def join_after(*arguments: Any) -> Any:
         claimed = claim(*arguments)
@@ -807,7 +808,7 @@ def test_command_stays_with_the_order_when_its_row_is_joined_with_an_older_one(
         drain()
         return claimed
 
-    monkeypatch.setattr(dispatch, "_claim", join_after)
+    monkeypatch.setattr(dispatch.OUTBOX, "claim", join_after)
     acting.step(command)
 
     assert Order.objects.get().pk == older.pk
@@ -870,13 +871,13 @@ def test_webhook_of_something_else_proves_nothing(acting: Acting) -> None:
 
 def test_webhook_before_the_answer_is_recorded_wins(acting: Acting) -> None:
     command = on_way(acting)
-    claim = dispatch._claim(command.pk, acting.clock())
+    claim = dispatch.OUTBOX.claim(command.pk, acting.clock())
     assert claim is not None
 
     acting.has(status="OnWay")
-    answer = StepOutcome(CommandState.SENT, timedelta(seconds=2), correlation_id="x")
+    answer = StepOutcome(CommandState.SENT, timedelta(seconds=2), iiko_id="x")
 
-    assert dispatch._record(claim, answer, acting.clock()) is None
+    assert dispatch.OUTBOX.record(claim, answer, acting.clock()) is None
     command.refresh_from_db()
     assert command.state == "confirmed"
 
@@ -911,7 +912,7 @@ def test_other_orders_do_not_wait(acting: Acting) -> None:
     by = Requester("test", "test")
     pk = Order.objects.get(iiko_order_id=other).pk
     make_removal_type()
-    command = submission.request_cancel(order_id=pk, reason="", by=by, now=timezone.now())
+    command = submission.request(CancelOrder(), CancelParams(), order_id=pk, by=by, now=timezone.now())
     acting.iiko.answers("deliveries/cancel", QUEUED)
 
     acting.step(command)
@@ -1033,8 +1034,8 @@ def test_mirror_workers_and_people_do_not_lock_each_other_out(acting: Acting) ->
 
     def ask_and_abandon() -> None:
         by = Requester("Оля", "user:1")
-        asked = submission.request_cancel(
-            order_id=command.order_id, reason="", removal_type_id=None, by=by, now=timezone.now()
+        asked = submission.request(
+            CancelOrder(), CancelParams(), order_id=command.order_id, by=by, now=timezone.now()
         )
         submission.abandon(command_id=asked.pk, by=by, now=timezone.now())
 

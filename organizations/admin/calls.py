@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from django.contrib import admin
 from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.views import ChangeList
 
-from core.admin.base import MirrorAdmin
-from core.admin.filters import Choice, HubDropdownFilter, States, choices_filter, states_filter
+from core.admin.base import Context, MirrorAdmin
+from core.admin.filters import (
+    Choice,
+    HubDropdownFilter,
+    Rows,
+    States,
+    choices_filter,
+    state_choices,
+    states_filter,
+)
 from core.admin.json_text import pretty_json
 from core.database import db_clock
 from core.display import EMPTY, badge, clock, stacked, truncated
@@ -28,8 +35,11 @@ from core.values.ids import searchable_id
 from iiko_client import vendor_time
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
-from organizations.models.connection import SLOW_MS, ApiCall, ApiLogin
+from organizations.models.connection import CALL_BODIES, SLOW_MS, ApiCall, ApiLogin
 from organizations.models.organization import Organization
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 # Written as the partial indexes are, so that they answer.
 OUTCOMES: States = {
@@ -37,8 +47,6 @@ OUTCOMES: States = {
     "failed": (_("failed"), lambda calls: calls.filter(~Q(error=""))),
     "slow": (_("slow"), lambda calls: calls.filter(duration_ms__gte=SLOW_MS)),
 }
-
-_BODIES = ("request", "response", "response_text")
 
 # Names under which the hub's own work is logged.
 _OWN_WORK = {
@@ -81,29 +89,26 @@ class LoginFilter(HubDropdownFilter):
     def offered(self, request: HttpRequest) -> list[Choice]:
         return [(str(pk), name) for pk, name in ApiLogin.objects.values_list("pk", "name")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         chosen = self.value() or ""
         if chosen and not (chosen.isascii() and chosen.isdigit() and len(chosen) < 19):
             return queryset.none()
         return super().queryset(request, queryset)
 
 
-class CallChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
-    def get_queryset(
-        self, request: HttpRequest, exclude_parameters: list[str] | None = None
-    ) -> QuerySet[ApiCall]:
-        """Rows without their bodies, each with the name of its restaurant."""
-        calls: QuerySet[ApiCall] = super().get_queryset(request, exclude_parameters)
-        restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_id"))
-        return naming_zones(calls.defer(*_BODIES)).annotate(
-            restaurant_name=Subquery(restaurant.values("name")[:1]),
-            restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
-        )
+class Placed(TypedDict):
+    """What a row has besides; ``is_many_zones`` in the list alone."""
+
+    restaurant_name: str | None
+    restaurant_zone: str | None
+    is_many_zones: bool
 
 
 @admin.register(ApiCall)
-class ApiCallAdmin(MirrorAdmin):
+class ApiCallAdmin(MirrorAdmin[ApiCall]):
     list_display = ("started", "operation", "outcome", "took", "restaurant", "asked_by")
+    quick_choices = state_choices(OUTCOMES)
+    quick_parameter = "outcome"
     list_filter = (
         states_filter(OUTCOMES, _("outcome"), "outcome"),
         choices_filter(_("operation"), "operation", operations_met),
@@ -112,7 +117,7 @@ class ApiCallAdmin(MirrorAdmin):
         moment_range_filter(_("made"), "started", "started_at"),
     )
     list_before_template = "admin/organizations/apicall/above_list.html"
-    search_fields = ("order_id",)  # shows the box; see get_search_results
+    search_fields = ("order_id",)  # shows the box; see search_rows
     search_help_text = _("iiko's id of an order, or a correlation id")
     sortable_by = ()
     empty_words = _(
@@ -120,44 +125,59 @@ class ApiCallAdmin(MirrorAdmin):
     )
     fields = ()
 
-    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[CallChangeList]:
-        return CallChangeList
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiCall]:
+        """Add the restaurant, which a call knows by its id alone."""
+        restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_id"))
+        calls = super().get_queryset(request)
+        return calls.annotate(
+            restaurant_name=Subquery(restaurant.values("name")[:1]),
+            restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
+        )
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[ApiCall], search_term: str
-    ) -> tuple[QuerySet[ApiCall], bool]:
-        text = search_term.strip()
-        if not text or "\0" in text:
-            return (queryset.none() if text else queryset), False
+    def list_rows(self, rows: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
+        return naming_zones(rows.defer(*CALL_BODIES))
+
+    def search_rows(self, request: HttpRequest, rows: QuerySet[ApiCall], text: str) -> QuerySet[ApiCall]:
         ident = searchable_id(text)
         # The exclusions let the partial indexes answer.
         of_order = Q(order_id=ident) & ~Q(order_id="")
-        return queryset.filter(of_order | Q(correlation_id=ident) & ~Q(correlation_id="")), False
+        return rows.filter(of_order | Q(correlation_id=ident) & ~Q(correlation_id=""))
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        chosen = request.GET.get("outcome", "")
-        chips = [(value, text, chosen == value) for value, (text, _calls) in OUTCOMES.items()]
-        response: HttpResponse = super().changelist_view(request, {"chips": chips} | (extra_context or {}))
-        return response
+    def page_context(self, request: HttpRequest, row: ApiCall) -> Context:
+        placed = cast("WithAnnotations[ApiCall, Placed]", row)
+        order = row.order_id
+        if order and request.user.has_perm("orders.view_order"):
+            url = f"{reverse('admin:orders_order_changelist')}?{urlencode({'q': order})}"
+            order = format_html('<a class="hub-link" href="{}">{}</a>', url, order)
+        facts = [
+            (gettext("Address"), row.url),
+            (gettext("API login"), row.api_login),
+            (gettext("Error"), row.error),
+            (gettext("Error code"), row.error_code),
+            (gettext("Order"), order),
+            (gettext("Restaurant's iiko id"), row.organization_id),
+            (gettext("Correlation id"), row.correlation_id),
+        ]
+        return {
+            "title": row.operation,
+            "badge": outcome_badge(row),
+            "headline": [
+                (gettext("Made"), _made(placed, with_offset=True)),
+                (gettext("Took"), _took(row)),
+                (gettext("Restaurant"), _restaurant(placed)),
+                (gettext("Asked by"), asked_by_text(row)),
+                (gettext("Attempt"), row.attempt),
+            ],
+            "request_json": _formatted(row.request),
+            "response_json": _formatted(row.response),
+            "facts": [(title, value) for title, value in facts if value],
+        }
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        call: ApiCall = context["original"]
-        context |= _page(call, sees_orders=request.user.has_perm("orders.view_order"))
-        context |= {"title": call.operation, "subtitle": None}
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
-
-    # --- columns; a row is an ApiCall with what CallChangeList added -------------------------------------
+    # --- columns; a row is an ApiCall with what the querysets added --------------------------------------
 
     @admin.display(description=_("made"))
-    def started(self, call: Any) -> SafeString:
-        zone = vendor_time.zone(call.restaurant_zone) if call.restaurant_zone else UTC
-        is_shifted = call.is_many_zones or not call.restaurant_zone
-        return clock(call.started_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
+    def started(self, call: WithAnnotations[ApiCall, Placed]) -> SafeString:
+        return _made(call, with_offset=call.is_many_zones or not call.restaurant_zone)
 
     @admin.display(description=_("outcome"))
     def outcome(self, call: ApiCall) -> SafeString:
@@ -165,16 +185,28 @@ class ApiCallAdmin(MirrorAdmin):
 
     @admin.display(description=_("took"))
     def took(self, call: ApiCall) -> SafeString | str:
-        text = gettext("%(count)d ms") % {"count": call.duration_ms}
-        return badge("pending", text, gettext("slow")) if call.duration_ms >= SLOW_MS else text
+        return badge("pending", _took(call), gettext("slow")) if call.duration_ms >= SLOW_MS else _took(call)
 
     @admin.display(description=_("restaurant"))
-    def restaurant(self, call: Any) -> SafeString:
-        return truncated(call.restaurant_name or call.organization_id or EMPTY)
+    def restaurant(self, call: WithAnnotations[ApiCall, Placed]) -> SafeString:
+        return truncated(_restaurant(call))
 
     @admin.display(description=_("asked by"))
     def asked_by(self, call: ApiCall) -> SafeString:
         return truncated(asked_by_text(call))
+
+
+def _made(call: WithAnnotations[ApiCall, Placed], *, with_offset: bool) -> SafeString:
+    zone = vendor_time.zone(call.restaurant_zone) if call.restaurant_zone else UTC
+    return clock(call.started_at, zone, now=db_clock.now(), seconds=True, with_offset=with_offset)
+
+
+def _took(call: ApiCall) -> str:
+    return gettext("%(count)d ms") % {"count": call.duration_ms}
+
+
+def _restaurant(call: WithAnnotations[ApiCall, Placed]) -> str:
+    return call.restaurant_name or call.organization_id or EMPTY
 
 
 def asked_by_text(call: ApiCall) -> str:
@@ -188,44 +220,5 @@ def outcome_badge(call: ApiCall) -> SafeString:
     return badge("refused", f"{call.http_status} {call.error}" if call.http_status else call.error)
 
 
-def _page(call: ApiCall, *, sees_orders: bool) -> dict[str, Any]:
-    """Collect what the page of one call shows."""
-    organization = Organization.objects.filter(iiko_id=call.organization_id).first()
-    zone = organization.zone() if organization else UTC
-    return {
-        "badge": outcome_badge(call),
-        "headline": [
-            (
-                gettext("Made"),
-                clock(call.started_at, zone, now=db_clock.now(), seconds=True, with_offset=True),
-            ),
-            (gettext("Took"), gettext("%(count)d ms") % {"count": call.duration_ms}),
-            (gettext("Restaurant"), organization or call.organization_id or EMPTY),
-            (gettext("Asked by"), asked_by_text(call)),
-            (gettext("Attempt"), str(call.attempt)),
-        ],
-        "request_json": _formatted(call.request),
-        "response_json": _formatted(call.response),
-        "facts": _facts(call, sees_orders),
-    }
-
-
-def _formatted(body: Any) -> SafeString | None:
+def _formatted(body: object) -> SafeString | None:
     return None if body is None else pretty_json(json.dumps(body, ensure_ascii=False))
-
-
-def _facts(call: ApiCall, sees_orders: bool) -> list[tuple[str, Any]]:
-    order: Any = call.order_id
-    if order and sees_orders:
-        url = f"{reverse('admin:orders_order_changelist')}?{urlencode({'q': call.order_id})}"
-        order = format_html('<a class="hub-link" href="{}">{}</a>', url, call.order_id)
-    facts = [
-        (gettext("Address"), call.url),
-        (gettext("API login"), str(call.api_login) if call.api_login else None),
-        (gettext("Error"), call.error),
-        (gettext("Error code"), call.error_code),
-        (gettext("Order"), order),
-        (gettext("Restaurant's iiko id"), call.organization_id),
-        (gettext("Correlation id"), call.correlation_id),
-    ]
-    return [(title, value) for title, value in facts if value]

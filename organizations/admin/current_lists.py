@@ -3,67 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.base import MirrorAdmin
+from core.admin.base import Context, M, MirrorAdmin
 from core.admin.export import Exporting
-from core.admin.filters import States
-from core.database import db_clock
-from core.display import clock, local_text, stacked
-from organizations.admin.zones import naming_zones
+from core.display import local_text, stacked
+from organizations.admin.zones import InZones, naming_zones
+from organizations.models.shifts import Shift
+from organizations.models.stop_lists import StopListItem
 from organizations.name_annotations import with_group_names
 
-
-def moment_text(moment: datetime | None, row: Any) -> SafeString:
-    """Write a time of a row on the clock of its restaurant, with the zone where the list has several."""
-    return clock(moment, row.organization.zone(), now=db_clock.now(), with_offset=row.is_many_zones)
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 
-def exported_moment(moment: datetime | None, row: Any) -> str:
+class Named(InZones):
+    """What a row of each of these lists has besides."""
+
+    terminal_group_name: str | None
+
+
+Row: TypeAlias = "WithAnnotations[Shift, Named] | WithAnnotations[StopListItem, Named]"
+
+
+def exported_moment(moment: datetime | None, row: Row) -> str:
     """Write a time of a row on the clock of its restaurant, as spreadsheets read it."""
     return local_text(moment, row.organization.zone())
 
 
-def group_text(row: Any) -> str:
+def whole_minutes(span: timedelta | None) -> int | str:
+    return "" if span is None else int(span.total_seconds()) // 60
+
+
+def group_text(row: Row) -> str:
     return str(row.terminal_group_name or row.terminal_group_id)
 
 
-class CurrentListAdmin(Exporting, MirrorAdmin):
+class CurrentListAdmin(Exporting[M], MirrorAdmin[M]):
     """``named`` says whose id is searched, ``product`` or ``employee``, and ``by_name`` finds its name."""
 
-    states: States
     named: str
     by_name: Callable[[str], Q]
     list_select_related = ("organization",)
     sortable_by = ()
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         return naming_zones(with_group_names(super().get_queryset(request).select_related("organization")))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        if not (text := search_term.replace("\0", "").strip()):
-            return queryset, False
-        return queryset.filter(self.by_name(text) | Q(**{f"{self.named}_id": text.lower()})), False
+    def search_rows(self, request: HttpRequest, rows: QuerySet[M], text: str) -> QuerySet[M]:
+        text = text.replace("\0", "").strip()
+        by_id = Q(**{f"{self.named}_id": text.lower()})
+        return rows.filter(self.by_name(text) | by_id) if text else rows
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        chosen = request.GET.get("state", "")
-        context = {
-            "chips": [(value, text, chosen == value) for value, (text, _rows) in self.states.items()],
-            "export_url": self.export_url(request),
-        }
-        return super().changelist_view(request, context | (extra_context or {}))
+    def list_context(self, request: HttpRequest) -> Context:
+        return {"export_url": self.export_url(request)}
 
     @admin.display(description=_("terminal group"))
-    def group(self, row: Any) -> SafeString:
+    def group(self, row: Row) -> SafeString:
         return stacked(group_text(row), row.organization.name)

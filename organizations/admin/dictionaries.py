@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import ClassVar, TypeVar
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,11 +15,12 @@ from core.admin.filters import HubDropdownFilter, States, choices_filter, states
 from core.admin.json_text import pretty_json
 from core.database import db_clock
 from core.display import badge
+from organizations.admin.display import answers_text
 from organizations.admin.filters import restaurant_filter
-from organizations.admin.pos_display import answers_text
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
 from organizations.models.organization import TerminalGroup
 
+E = TypeVar("E", Courier, TerminalGroup, DictionaryEntry)
 _EMPTY = _("Read them from iiko: API logins → a login → Read restaurants and dictionaries.")
 
 
@@ -31,25 +31,24 @@ PRESENCE: States = {
 }
 
 
-class FromIikoAdmin(MirrorAdmin):
+class FromIikoAdmin(MirrorAdmin[E]):
     list_select_related = ("organization",)
-    search_fields: tuple[str, ...] = ("name_key", "iiko_id")
+    search_fields: ClassVar[tuple[str, ...]] = ("name_key", "iiko_id")
     search_help_text = _("A part of the name, or of iiko's id")
     sortable_by = ("sorted_name",)
-    readonly_fields: tuple[str, ...] = ("presence",)
-    list_filter: tuple[type[HubDropdownFilter], ...] = (
+    list_filter: ClassVar[tuple[type[HubDropdownFilter], ...]] = (
         restaurant_filter(),
         states_filter(PRESENCE, _("in iiko"), "gone"),
     )
     empty_words = _EMPTY
 
     @admin.display(description=_("in iiko"))
-    def presence(self, row: Any) -> SafeString:
+    def presence(self, row: E) -> SafeString:
         return badge("off", gettext("deleted")) if row.is_deleted else badge("on", gettext("there"))
 
 
 @admin.register(Courier)
-class CourierAdmin(FromIikoAdmin):
+class CourierAdmin(FromIikoAdmin[Courier]):
     list_display = ("sorted_name", "organization", "code", "presence", "iiko_id")
     search_fields = ("name_key", "iiko_id", "code")
     search_help_text = _("A part of the name, of the code or of iiko's id")
@@ -57,9 +56,8 @@ class CourierAdmin(FromIikoAdmin):
 
 
 @admin.register(TerminalGroup)
-class TerminalGroupAdmin(FromIikoAdmin):
+class TerminalGroupAdmin(FromIikoAdmin[TerminalGroup]):
     list_display = ("sorted_name", "organization", "timezone", "pos_version", "sleep", "answers", "presence")
-    readonly_fields = ("sleep", "answers", "presence")
     fields = (
         "organization",
         "name",
@@ -82,21 +80,16 @@ class TerminalGroupAdmin(FromIikoAdmin):
 
 
 @admin.register(DictionaryEntry)
-class DictionaryEntryAdmin(FromIikoAdmin):
+class DictionaryEntryAdmin(FromIikoAdmin[DictionaryEntry]):
     list_display = ("sorted_name", "kind", "organization", "presence", "iiko_id")
     list_filter = (
         choices_filter(_("dictionary"), "kind", DictionaryKind.choices),
         *FromIikoAdmin.list_filter,
     )
     list_before_template = "admin/organizations/dictionaryentry/above_list.html"
+    quick_choices = (("", _("All")), *DictionaryKind.choices)
+    quick_parameter = "kind"
     fields = ("organization", "kind", "name", "iiko_id", "details", "presence", "updated_at")
-    readonly_fields = ("details", "presence")
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        chosen = request.GET.get("kind", "")
-        chips = [("", _("All"), not chosen)]
-        chips += [(value, text, chosen == value) for value, text in DictionaryKind.choices]
-        return super().changelist_view(request, {"chips": chips} | (extra_context or {}))
 
     @admin.display(description=_("details"))
     def details(self, entry: DictionaryEntry) -> SafeString:

@@ -10,13 +10,14 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import ListFilter, ModelAdmin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import INPUT_CLASSES
 
-from core.admin.filters import Choice, HubDropdownFilter, choices_filter
+from core.admin.filters import Choice, HubDropdownFilter, Rows, choices_filter
+from core.display import Text
 from core.values.moments import checked_moment
 from core.values.name_keys import NAME_ORDER
 from iiko_client import vendor_time
@@ -81,10 +82,10 @@ class MomentRangeFilter(ListFilter):
     rows, so that nobody takes the whole list for an answer.
     """
 
-    template = "admin/includes/moment_range.html"
+    template = "admin/organizations/moment_range.html"
     form_class = MomentRangeForm
     name: str
-    label: Any
+    label: Text
     field: str
     restaurant = "organization_id"
     """Where a row keeps iiko's id of its restaurant; a row of none is read in UTC, as its column is."""
@@ -126,7 +127,7 @@ class MomentRangeFilter(ListFilter):
         yield {"form": self.form_class(name=self.name, data=data)}
 
     def _shown(self, end: str) -> str:
-        """What the browser's field can show."""
+        """Return what the browser's field can show."""
         try:
             since, until = read_moment(self.texts.get(end, ""), UTC)
         except ValueError:
@@ -134,7 +135,7 @@ class MomentRangeFilter(ListFilter):
         shown = since if end.endswith("_from") else until - timedelta(minutes=1)
         return f"{shown:%Y-%m-%dT%H:%M}"
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         for end, text in self.texts.items():
             try:
                 spans = {zone: read_moment(text, zone) for zone in self.clocks or (UTC,)}
@@ -164,7 +165,7 @@ class MomentRangeFilter(ListFilter):
             )
         return matching
 
-    def narrowed(self, queryset: QuerySet[Any], since: datetime | None, until: datetime) -> QuerySet[Any]:
+    def narrowed(self, queryset: Rows, since: datetime | None, until: datetime) -> Rows:
         """Leave what is at or after ``since``; without it, what is before ``until``."""
         if since is not None:
             return queryset.filter(**{f"{self.field}__gte": since})
@@ -172,7 +173,7 @@ class MomentRangeFilter(ListFilter):
 
 
 def moment_range_filter(
-    title: Any, parameter: str, column: str, *, organization: str = "organization_id"
+    title: Text, parameter: str, column: str, *, organization: str = "organization_id"
 ) -> type[MomentRangeFilter]:
     """Make a filter of the moments in ``column``, sent as ``<parameter>_from`` and ``<parameter>_to``."""
 
@@ -186,7 +187,7 @@ def moment_range_filter(
 
 
 def clocks_for(request: HttpRequest) -> dict[tzinfo, list[str]]:
-    """The clocks of a list's rows, each with the restaurants that run on it; UTC is for rows of none.
+    """List the time zones of a list's rows, each with its restaurants; UTC is for rows of none.
 
     One clock alone counts for all rows.
     """

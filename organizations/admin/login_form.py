@@ -27,7 +27,7 @@ def kind_of(login: ApiLogin) -> str:
 class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc]  # Unfold is untyped
     """Never renders its value, not even after an error in another field."""
 
-    def format_value(self, value: Any) -> None:
+    def format_value(self, value: object) -> None:
         return None
 
 
@@ -103,7 +103,7 @@ class ApiLoginForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
             )
             raise forms.ValidationError(words) from error
 
-    def clean(self) -> dict[str, Any] | None:
+    def clean(self) -> dict[str, object]:
         """Keep what was left empty, forget the other kind, and demand that this one is complete."""
         super().clean()
         cleaned = self.cleaned_data

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
+from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.base import HubAdmin
+from core.admin.base import Context, HubAdmin
 from core.admin.list_links import keep_filters
 from core.database import db_clock
 from core.display import EMPTY, ago_text
 from core.jobs.scheduling import enqueue
-from organizations.admin.connection_display import check_words, notices, state_badge, token_words
+from organizations.admin.display import check_words, notices, state_badge, token_words
 from organizations.admin.login_form import V2, ApiLoginForm, EnvironmentLoginForm, kind_of
 from organizations.connection.clients import ENVIRONMENT_LOGIN
 from organizations.connection.status import check_login, login_status
 from organizations.models.connection import ApiLogin
 from organizations.tasks import sync_one_login
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+
+class Counted(TypedDict):
+    restaurant_count: int
+
+
 _CREDENTIALS = ("kind", "api_login", "api_key", "app_id", "client_secret")
 
 
 @admin.register(ApiLogin)
-class ApiLoginAdmin(HubAdmin):
+class ApiLoginAdmin(HubAdmin[ApiLogin]):
     accusative = pgettext_lazy("accusative", "API login")
     form = ApiLoginForm
     list_display = ("sorted_name", "state", "kind", "restaurants", "used", "read")
@@ -58,7 +66,7 @@ class ApiLoginAdmin(HubAdmin):
         # Switched off instead: the log of calls tells with which login they were made.
         return False
 
-    def get_fieldsets(self, request: HttpRequest, obj: ApiLogin | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: ApiLogin | None = None) -> list[Any] | tuple[Any, ...]:
         if obj is not None and (is_of_environment(obj) or not self.has_change_permission(request, obj)):
             return ((None, {"fields": ("name", "base_url", "is_active")}),)
         return super().get_fieldsets(request, obj)
@@ -69,48 +77,40 @@ class ApiLoginAdmin(HubAdmin):
 
     def get_form(
         self, request: HttpRequest, obj: ApiLogin | None = None, change: bool = False, **kwargs: Any
-    ) -> Any:
+    ) -> type[ModelForm[ApiLogin]]:
         if obj is not None and is_of_environment(obj):
             # Its credentials come from the environment, so the form requires none.
             kwargs["form"] = EnvironmentLoginForm
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiLogin]:
-        logins: QuerySet[ApiLogin] = super().get_queryset(request)
-        return logins.annotate(restaurant_count=Count("organizations"))
+        return super().get_queryset(request).annotate(restaurant_count=Count("organizations"))
 
-    def save_model(self, request: HttpRequest, obj: ApiLogin, form: Any, change: bool) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: ApiLogin, form: ModelForm[ApiLogin], change: bool
+    ) -> None:
         super().save_model(request, obj, form, change)
         if obj.is_active and (not change or {"base_url", *_CREDENTIALS} & set(form.changed_data)):
             enqueue(sync_one_login, login_pk=obj.pk)
             words = gettext("The hub reads the restaurants of this login now; reload the page in a moment.")
             messages.info(request, words)
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        login: ApiLogin | None = kwargs.get("obj")
-        if login is not None:
-            context |= self._state(request, login)
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
-
-    def _state(self, request: HttpRequest, login: ApiLogin) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, row: ApiLogin) -> Context:
         now = db_clock.now()
-        state = login_status(login, now=now)
-        read = ago_text(login.synced_at, now) if login.synced_at else gettext("not yet")
+        state = login_status(row, now=now)
+        read = ago_text(row.synced_at, now) if row.synced_at else gettext("not yet")
         return {
-            "login": login,
-            "badge": state_badge(login, state),
-            "notices": list(notices(login, state, now)),
+            "login": row,
+            "badge": state_badge(row, state),
+            "notices": list(notices(row, state, now)),
             "headline": [
                 (gettext("Token"), token_words(state, now)),
-                (gettext("Last used"), ago_text(login.last_used_at, now) if login.last_used_at else EMPTY),
+                (gettext("Last used"), ago_text(row.last_used_at, now) if row.last_used_at else EMPTY),
                 (gettext("Dictionaries read"), read),
             ],
-            "restaurants": login.organizations.all(),
-            "is_of_environment": is_of_environment(login),
-            "may_act": self.has_change_permission(request, login),
+            "restaurants": row.organizations.all(),
+            "is_of_environment": is_of_environment(row),
+            "may_act": self.has_change_permission(request, row),
             "sees_calls": request.user.has_perm("organizations.view_apicall"),
             "sees_restaurants": request.user.has_perm("organizations.view_organization"),
         }
@@ -138,7 +138,13 @@ class ApiLoginAdmin(HubAdmin):
         """Ask for confirmation on GET; on POST queue the reading of restaurants and dictionaries."""
         login = self._login(request, pk)
         if request.method != "POST":
-            return self._ask_to_read(request)
+            return self.ask_first(
+                request,
+                title=gettext("Read restaurants and dictionaries?"),
+                words_template="admin/organizations/apilogin/read_words.html",
+                verb=pgettext("button", "Read"),
+                back=keep_filters(request, "../change/"),
+            )
         if not login.is_active:
             messages.error(request, gettext("The login is switched off; nothing is read with it."))
             return _back(request, login)
@@ -146,16 +152,6 @@ class ApiLoginAdmin(HubAdmin):
         words = gettext("The hub reads the restaurants of this login now; reload the page in a moment.")
         messages.success(request, words)
         return _back(request, login)
-
-    def _ask_to_read(self, request: HttpRequest) -> TemplateResponse:
-        context = self.admin_site.each_context(request) | {
-            "title": gettext("Read restaurants and dictionaries?"),
-            "opts": self.opts,
-            "words_template": "admin/organizations/apilogin/read_words.html",
-            "verb": pgettext("button", "Read"),
-            "back": keep_filters(request, "../change/"),
-        }
-        return TemplateResponse(request, "admin/confirm.html", context)
 
     def _login(self, request: HttpRequest, pk: int) -> ApiLogin:
         login = self.get_queryset(request).filter(pk=pk).first()
@@ -176,7 +172,7 @@ class ApiLoginAdmin(HubAdmin):
         return gettext("key, v2") if kind_of(login) == V2 else gettext("login, v1")
 
     @admin.display(description=_("restaurants"))
-    def restaurants(self, login: Any) -> str:
+    def restaurants(self, login: WithAnnotations[ApiLogin, Counted]) -> str:
         return str(login.restaurant_count or EMPTY)
 
     @admin.display(description=_("last used"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import Field, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -23,16 +25,16 @@ from unfold.widgets import (
 
 from core.admin.base import HubAdmin
 from core.database import db_clock
-from core.display import EMPTY, ago_text
+from core.display import EMPTY, Text, ago_text
 from core.values.ids import searchable_id
-from organizations.admin.pos_display import answers_text
+from organizations.admin.display import answers_text
 from organizations.models.api_keys import ApiKey
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.provisioning import create_api_key
 
 
-def _usual_type_field(label: Any) -> forms.ChoiceField:
+def _usual_type_field(label: Text) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, required=False, widget=UnfoldAdminSelectWidget)
 
 
@@ -95,10 +97,10 @@ class TerminalGroupInline(TabularInline):  # type: ignore[misc]  # Unfold is unt
         return answers_text(group, db_clock.now())
 
 
-def _usual_type_shown(kind: str) -> Callable[[Any, Organization], str]:
+def _usual_type_shown(kind: str) -> Callable[[object, Organization], str]:
     """Make what a person without the right to change sees in place of the field of that name."""
 
-    def shown(_self: Any, organization: Organization) -> str:
+    def shown(_self: object, organization: Organization) -> str:
         type_id = organization.default_payment_types.get(kind)
         types = DictionaryEntry.objects.filter(organization=organization, kind=DictionaryKind.PAYMENT_TYPE)
         entry = types.filter(iiko_id=type_id).first() if type_id else None
@@ -107,7 +109,7 @@ def _usual_type_shown(kind: str) -> Callable[[Any, Organization], str]:
     return shown
 
 
-class OrganizationAdmin(HubAdmin):
+class OrganizationAdmin(HubAdmin[Organization]):
     """The page of a restaurant; ``iikohub.admin.organizations`` adds its webhooks and registers it."""
 
     accusative = pgettext_lazy("accusative", "restaurant")
@@ -117,7 +119,7 @@ class OrganizationAdmin(HubAdmin):
     search_fields = ("name_key", "iiko_id")
     search_help_text = _("A part of the name or of the id")
     empty_words = _("Add a restaurant, then set its token and point iiko here.")
-    fieldsets: tuple[tuple[Any, dict[str, Any]], ...] = (
+    fieldsets: ClassVar[tuple[Any, ...]] = (
         (None, {"fields": ("iiko_id", "name", "timezone", "currency", "api_login", "is_active")}),
     )
     inlines = (TerminalGroupInline,)
@@ -168,13 +170,13 @@ def key_acts() -> set[str]:
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """Grants a key no right that its giver lacks; rights can always be removed."""
 
-    user: Any
+    user: User
 
     class Meta:
         model = ApiKey
         fields: tuple[str, ...] = ("name", "is_active", "organizations", "sees_all", "may_act")
 
-    def clean(self) -> dict[str, Any] | None:
+    def clean(self) -> dict[str, object] | None:
         cleaned = super().clean()
         given = self.cleaned_data
         grows = any(given.get(name) for name in self.changed_data if name != "name")
@@ -195,7 +197,7 @@ class NewApiKeyForm(ApiKeyForm):
     class Meta(ApiKeyForm.Meta):
         fields: tuple[str, ...] = ("name", "organizations", "sees_all", "may_act")
 
-    def clean(self) -> dict[str, Any] | None:
+    def clean(self) -> dict[str, object] | None:
         cleaned = super().clean()
         # An explicit choice, so that a forgotten one does not grant access to all.
         if bool(self.cleaned_data.get("organizations")) == bool(self.cleaned_data.get("sees_all")):
@@ -204,7 +206,7 @@ class NewApiKeyForm(ApiKeyForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(HubAdmin):
+class ApiKeyAdmin(HubAdmin[ApiKey]):
     accusative = pgettext_lazy("accusative", "API key")
     list_display = ("sorted_name", "beginning", "is_active", "scope", "may_act", "used", "created_at")
     list_filter_submit = False
@@ -232,7 +234,9 @@ class ApiKeyAdmin(HubAdmin):
         own: type[ModelForm[ApiKey]] = form
         return own
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
         if db_field.name == "organizations":
             # Checkboxes, without Django's menu that adds a restaurant.
             return db_field.formfield(widget=UnfoldAdminCheckboxSelectMultipleWidget())
@@ -251,7 +255,7 @@ class ApiKeyAdmin(HubAdmin):
         words = gettext("The key, shown this once. Copy it now; the hub keeps only its digest:")
         messages.warning(request, format_html('{} <code class="hub-secret">{}</code>', words, key))
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         return super().get_queryset(request).prefetch_related("organizations")
 
     # --- columns ---------------------------------------------------------------------------------------

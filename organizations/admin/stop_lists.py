@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import number_format
@@ -17,24 +17,35 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.filters import States, states_filter
+from core.admin.base import Context
+from core.admin.filters import States, state_choices, states_filter
 from core.admin.list_links import list_url
 from core.csv_export import sheet_response
 from core.database import db_clock
 from core.display import EMPTY, badge, span_text, stacked
-from organizations.admin.current_lists import CurrentListAdmin, exported_moment, group_text, moment_text
+from organizations.admin.current_lists import (
+    CurrentListAdmin,
+    Named,
+    exported_moment,
+    group_text,
+    whole_minutes,
+)
+from organizations.admin.display import freshness_notes
 from organizations.admin.filters import (
     ORGANIZATION_PARAMETER,
     GroupOfRestaurantFilter,
     moment_range_filter,
     restaurant_filter,
 )
-from organizations.admin.stop_list_display import freshness_notes
+from organizations.admin.zones import moment_text
 from organizations.models.organization import Organization
 from organizations.models.stop_lists import StopListItem, StopListItemQuerySet
 from organizations.name_annotations import product_named, with_product_names
 from organizations.stop_lists.refresh import want_lists
 from organizations.stop_lists.totals import time_out_of_stock
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 STOP_LIST_STATES: States = {
     "": (_("On a list now"), lambda items: items.filter(until__isnull=True)),
@@ -47,13 +58,27 @@ STOP_LIST_STATES: States = {
 }
 PERIODS = (1, 7, 30)
 _MOST_TOTALS = 500
+TOTAL_COLUMNS = (
+    (_("Restaurant"), "restaurant"),
+    (_("Terminal group"), "group"),
+    (_("Product"), "product"),
+    (_("Size"), "size"),
+    (_("How often"), "times"),
+    (_("Out of stock, minutes"), "minutes"),
+)
+"""Of the file of the time out of stock; see ``_total``."""
 
 
-def product_text(item: Any) -> str:
+class NamedItem(Named):
+    product_name: str | None
+    size_name: str | None
+
+
+def product_text(item: WithAnnotations[StopListItem, NamedItem]) -> str:
     return str(item.product_name or item.product_id)
 
 
-def size_text(item: Any) -> str:
+def size_text(item: WithAnnotations[StopListItem, NamedItem]) -> str:
     return str(item.size_name or item.size_id)
 
 
@@ -62,8 +87,8 @@ def balance_text(item: StopListItem) -> str:
 
 
 @admin.register(StopListItem)
-class StopListItemAdmin(CurrentListAdmin):
-    states = STOP_LIST_STATES
+class StopListItemAdmin(CurrentListAdmin[StopListItem]):
+    quick_choices = state_choices(STOP_LIST_STATES)
     named = "product"
     by_name = staticmethod(product_named)
     list_display = ("product", "state", "group", "started", "ended", "lasted")
@@ -75,14 +100,13 @@ class StopListItemAdmin(CurrentListAdmin):
     )
     list_before_template = "admin/organizations/stoplistitem/above_list.html"
     change_form_after_template = "admin/organizations/stoplistitem/events.html"
-    search_fields = ("product_id",)  # shows the box; see get_search_results
+    search_fields = ("product_id",)  # shows the box; see search_rows
     search_help_text = _("A part of the product's name, or iiko's id")
     empty_words = _(
         "Nothing is out of stock, as far as the hub knows. It reads the lists when iiko reports a change, "
         "and every half hour, from restaurants that have an API login."
     )
-    readonly_fields = ("product", "identifier", "state", "group", "started", "ended", "lasted")
-    fields = readonly_fields
+    fields = ("product", "identifier", "state", "group", "started", "ended", "lasted")
     export_name = "stop-lists"
     export_columns = (
         (_("Restaurant"), lambda item: item.organization.name),
@@ -94,20 +118,20 @@ class StopListItemAdmin(CurrentListAdmin):
         (_("Out of stock"), lambda item: gettext("yes") if item.is_out_of_stock else gettext("no")),
         (_("On the list since"), lambda item: exported_moment(item.since, item)),
         (_("On the list until"), lambda item: exported_moment(item.until, item)),
-        (_("Out of stock, minutes"), lambda item: _out_minutes(item)),
+        (
+            _("Out of stock, minutes"),
+            lambda item: whole_minutes(item.span(db_clock.now())) if item.is_out_of_stock else 0,
+        ),
     )
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StopListItem]:
         return with_product_names(super().get_queryset(request))
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {
+    def list_context(self, request: HttpRequest) -> Context:
+        return super().list_context(request) | {
             "notes": freshness_notes(request.GET.get(ORGANIZATION_PARAMETER, ""), now=db_clock.now()),
             "may_refresh": request.user.has_perm("organizations.refresh_stoplistitem"),
         }
-        return super().changelist_view(request, context | (extra_context or {}))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -123,12 +147,20 @@ class StopListItemAdmin(CurrentListAdmin):
         """Ask for confirmation on GET; on POST queue the reading of the lists of one restaurant or all."""
         if not request.user.has_perm("organizations.refresh_stoplistitem"):
             raise PermissionDenied
+        back = list_url(request, reverse("admin:organizations_stoplistitem_changelist"))
         restaurant = request.GET.get(ORGANIZATION_PARAMETER, "")
         organizations = Organization.objects.filter(is_active=True)
         if restaurant and "\0" not in restaurant:
             organizations = organizations.filter(iiko_id=restaurant)
         if request.method != "POST":
-            return self._ask_to_refresh(request, list(organizations.values_list("name", flat=True)[:6]))
+            return self.ask_first(
+                request,
+                title=gettext("Read the stop lists from iiko now?"),
+                words_template="admin/organizations/stoplistitem/refresh_words.html",
+                names=list(organizations.values_list("name", flat=True)[:6]),
+                verb=pgettext("button", "Read"),
+                back=back,
+            )
         count = want_lists(organizations.values_list("iiko_id", flat=True), now=db_clock.now())
         words = ngettext(
             "The hub asks iiko for the stop lists of %(count)d restaurant; reload the page in a moment.",
@@ -136,25 +168,11 @@ class StopListItemAdmin(CurrentListAdmin):
             count,
         )
         messages.success(request, words % {"count": count})
-        return HttpResponseRedirect(self._list_url(request))
-
-    def _list_url(self, request: HttpRequest) -> str:
-        return list_url(request, reverse("admin:organizations_stoplistitem_changelist"))
-
-    def _ask_to_refresh(self, request: HttpRequest, names: list[str]) -> TemplateResponse:
-        context = self.admin_site.each_context(request) | {
-            "title": gettext("Read the stop lists from iiko now?"),
-            "opts": self.opts,
-            "words_template": "admin/organizations/stoplistitem/refresh_words.html",
-            "names": names,
-            "verb": pgettext("button", "Read"),
-            "back": self._list_url(request),
-        }
-        return TemplateResponse(request, "admin/confirm.html", context)
+        return HttpResponseRedirect(back)
 
     # --- time out of stock -------------------------------------------------------------------------------
 
-    def totals_view(self, request: HttpRequest) -> Any:
+    def totals_view(self, request: HttpRequest) -> HttpResponseBase:
         """Show how long each product was out of stock in the last days; with ``format=csv`` as a file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -167,13 +185,22 @@ class StopListItemAdmin(CurrentListAdmin):
             items = items.filter(organization_id=restaurant)
         totals = time_out_of_stock(items, since=now - timedelta(days=days), until=now)
         if request.GET.get("format") == "csv":
-            return sheet_response("time-out-of-stock", _totals_header(), map(_total_cells, totals))
+            header = [str(title) for title, _name in TOTAL_COLUMNS]
+            cells = ([row[name] for _title, name in TOTAL_COLUMNS] for row in map(_total, totals))
+            return sheet_response("time-out-of-stock", header, cells)
         chosen: dict[str, str | int] = {ORGANIZATION_PARAMETER: restaurant} if restaurant else {}
         context = self.admin_site.each_context(request) | {
             "title": gettext("Time out of stock"),
             "opts": self.opts,
             "rows": [_total(row) for row in totals[:_MOST_TOTALS]],
-            "periods": [(urlencode(chosen | {"days": one}), _days_text(one), one == days) for one in PERIODS],
+            "periods": [
+                (
+                    urlencode(chosen | {"days": one}),
+                    ngettext("%(count)d day", "%(count)d days", one) % {"count": one},
+                    one == days,
+                )
+                for one in PERIODS
+            ],
             "restaurants": Organization.objects.values_list("iiko_id", "name"),
             "restaurant": restaurant,
             "days": days,
@@ -184,7 +211,7 @@ class StopListItemAdmin(CurrentListAdmin):
     # --- columns -----------------------------------------------------------------------------------------
 
     @admin.display(description=_("product"))
-    def product(self, item: Any) -> SafeString:
+    def product(self, item: WithAnnotations[StopListItem, NamedItem]) -> SafeString:
         return stacked(product_text(item), size_text(item) or item.sku)
 
     @admin.display(description=_("iiko id"))
@@ -206,26 +233,18 @@ class StopListItemAdmin(CurrentListAdmin):
         return badge("problem", gettext("%(balance)s left") % {"balance": balance_text(item)})
 
     @admin.display(description=_("since"))
-    def started(self, item: StopListItem) -> SafeString:
+    def started(self, item: WithAnnotations[StopListItem, NamedItem]) -> SafeString:
         return stacked(
             moment_text(item.since, item), "" if item.is_since_told else gettext("or earlier: seen then")
         )
 
     @admin.display(description=_("until"))
-    def ended(self, item: StopListItem) -> SafeString:
+    def ended(self, item: WithAnnotations[StopListItem, NamedItem]) -> SafeString:
         return moment_text(item.until, item)
 
     @admin.display(description=_("how long"))
     def lasted(self, item: StopListItem) -> str:
         return span_text(item.span(db_clock.now()))
-
-
-def _out_minutes(item: StopListItem) -> int:
-    return int(item.span(db_clock.now()).total_seconds()) // 60 if item.is_out_of_stock else 0
-
-
-def _days_text(days: int) -> str:
-    return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
 
 
 def _total(row: dict[str, Any]) -> dict[str, Any]:
@@ -235,6 +254,7 @@ def _total(row: dict[str, Any]) -> dict[str, Any]:
         "group": row["terminal_group_name"] or row["terminal_group_id"],
         "restaurant": row["organization__name"],
         "spent": exact_span_text(row["out_for"]),
+        "minutes": whole_minutes(row["out_for"]),
         "is_now": bool(row["now"]),
     }
 
@@ -246,14 +266,3 @@ def exact_span_text(span: timedelta) -> str:
     if not hours:
         return gettext("%(count)d min") % {"count": rest}
     return gettext("%(hours)d h %(minutes)02d min") % {"hours": hours, "minutes": rest}
-
-
-def _totals_header() -> list[str]:
-    titles = (_("Restaurant"), _("Terminal group"), _("Product"), _("Size"), _("How often"))
-    return [*map(str, titles), gettext("Out of stock, minutes")]
-
-
-def _total_cells(row: dict[str, Any]) -> list[Any]:
-    total = _total(row)
-    minutes = int(row["out_for"].total_seconds()) // 60
-    return [total["restaurant"], total["group"], total["product"], total["size"], row["times"], minutes]

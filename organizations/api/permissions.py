@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from django.db.models import Model, QuerySet
 from rest_framework.exceptions import PermissionDenied
@@ -31,8 +31,8 @@ class HasApiAccess(BasePermission):
                 _check_key_may_act(request.auth)
             return True
         needed: str | None = getattr(view, "staff_permission", None)
-        user: Any = request.user
-        return bool(user and user.is_active and user.is_staff and (needed is None or user.has_perm(needed)))
+        user = request.user
+        return user.is_active and user.is_staff and (needed is None or user.has_perm(needed))
 
 
 def check_may_act(request: Request, permission: str) -> None:
@@ -44,8 +44,7 @@ def check_may_act(request: Request, permission: str) -> None:
     if isinstance(request.auth, ApiKey):
         _check_key_may_act(request.auth)
         return
-    user: Any = request.user
-    if not user.has_perm(permission):
+    if not request.user.has_perm(permission):
         raise PermissionDenied()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection
@@ -39,7 +39,9 @@ class ActionThrottle(BaseThrottle):
         if not limit:
             return True
         with connection.cursor() as cursor:
-            cursor.execute(_COUNT, [self.counted + _caller(request)])
+            key = request.auth
+            caller = f"key:{key.pk}" if isinstance(key, ApiKey) else f"user:{request.user.pk}"
+            cursor.execute(_COUNT, [self.counted + caller])
             count, self._wait_s = cursor.fetchone()
         return bool(count <= limit)
 
@@ -51,10 +53,3 @@ class SearchThrottle(ActionThrottle):
     """The same limit for searches in iiko, counted apart: nobody tries all phones."""
 
     counted = "search:"
-
-
-def _caller(request: Request) -> str:
-    if isinstance(request.auth, ApiKey):
-        return f"key:{request.auth.pk}"
-    user: Any = request.user
-    return f"user:{user.pk}"

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
@@ -159,26 +158,23 @@ def _write(notes: Sequence[_Note]) -> int:
     except (DatabaseError, ValueError) as error:
         if isinstance(error, InterfaceError) or not connection.is_usable():
             raise
-        calls = [call for call in calls if _is_written(call) or _is_written(_without_bodies(call))]
+        calls = [call for call in calls if _is_written(call) or _is_written(call, with_bodies=False)]
         if lost := len(notes) - len(calls):
             logger.warning("call_log.refused", extra={"count": lost, "error": type(error).__name__})
     _update_logins(notes)
     return len(calls)
 
 
-def _is_written(call: ApiCall) -> bool:
+def _is_written(call: ApiCall, *, with_bodies: bool = True) -> bool:
+    if not with_bodies:
+        call.request = call.response = None
+        call.response_text = NOT_KEPT
     try:
         with transaction.atomic():
             call.save(force_insert=True)
     except (DatabaseError, ValueError):
         return False
     return True
-
-
-def _without_bodies(call: ApiCall) -> ApiCall:
-    call.request = call.response = None
-    call.response_text = NOT_KEPT
-    return call
 
 
 def _call(note: _Note) -> ApiCall:
@@ -205,7 +201,7 @@ def _call(note: _Note) -> ApiCall:
     )
 
 
-def _kept(body: Any) -> tuple[Any, str]:
+def _kept(body: object) -> tuple[object, str]:
     """Return a body as it is stored, as JSON or as text, masked and cut."""
     if body is None:
         return None, ""
@@ -233,7 +229,7 @@ def _update_logins(notes: Sequence[_Note]) -> None:
     """Store on each login when it was last used and what is wrong with it."""
     for login_id in {note.login_id for note in notes}:
         records = [note.record for note in notes if note.login_id == login_id]
-        changes: dict[str, Any] = {"last_used_at": max(record.started_at for record in records)}
+        changes: dict[str, object] = {"last_used_at": max(record.started_at for record in records)}
         for record in records:
             if record.error_code == ADDRESS_REFUSED:
                 changes["last_error"] = (

@@ -153,15 +153,6 @@ def state_of(circuit: Circuit) -> dict[str, Any]:
 
 
 def circuit_of(state: dict[str, Any]) -> Circuit:
-    if not state:
-        return CLOSED
-    moments = {key: datetime.fromisoformat(state[key]) if state.get(key) else None for key in _MOMENTS}
-    return Circuit(
-        failures=state.get("failures", 0),
-        refusals=state.get("refusals", 0),
-        openings=state.get("openings", 0),
-        probed_by=Priority(state.get("probed_by", 0)),
-        last_failure_at=moments["last_failure_at"],
-        open_until=moments["open_until"],
-        probe_until=moments["probe_until"],
-    )
+    """Read a circuit; what an older version of the hub did not write has its default."""
+    read = {name: datetime.fromisoformat(state[name]) for name in _MOMENTS if state.get(name)}
+    return Circuit(**state | read | {"probed_by": Priority(state.get("probed_by", 0))})

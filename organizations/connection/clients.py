@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypedDict, Unpack
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
@@ -35,19 +36,27 @@ class BadApiLogin(HubError):
     code = "bad_api_login"
 
 
+class ClientOptions(TypedDict, total=False):
+    """How a client calls; see ``OperationGroup``."""
+
+    priority: Priority
+    wait_s: float
+    before_write: Callable[[], None] | None
+
+
+class CallOptions(ClientOptions, total=False):
+    """The same, and who asks: for the log of calls."""
+
+    requested_by: str
+
+
 class HubClient(IikoClient):
     """A client whose calls are logged with the name of who asked for them."""
 
     def __init__(
-        self,
-        transport: Transport,
-        *,
-        priority: Priority,
-        wait_s: float,
-        requested_by: str,
-        before_write: Callable[[], None] | None,
+        self, transport: Transport, *, requested_by: str = "", **options: Unpack[ClientOptions]
     ) -> None:
-        super().__init__(transport, priority=priority, wait_s=wait_s, before_write=before_write)
+        super().__init__(transport, **options)
         self._requested_by = requested_by
 
     def _call(self, body: Body) -> AnswerReader:
@@ -55,29 +64,14 @@ class HubClient(IikoClient):
             return super()._call(body)
 
 
-def iiko_for(
-    organization: Organization,
-    *,
-    priority: Priority = Priority.BACKGROUND,
-    requested_by: str = "",
-    wait_s: float = 0.0,
-    before_write: Callable[[], None] | None = None,
-) -> IikoClient:
+def iiko_for(organization: Organization, **options: Unpack[CallOptions]) -> IikoClient:
     """Return a client for a restaurant. Do not use it inside a transaction: its calls take seconds.
-
-    ``before_write``: see ``OperationGroup``.
 
     Raises:
         NoApiLogin: the restaurant has none, or a switched-off one.
         BadApiLogin: the login lacks a part of its credential, or its address is wrong.
     """
-    return client_for(
-        login_of(organization),
-        priority=priority,
-        requested_by=requested_by,
-        wait_s=wait_s,
-        before_write=before_write,
-    )
+    return client_for(login_of(organization), **options)
 
 
 def login_of(organization: Organization) -> ApiLogin:
@@ -98,26 +92,13 @@ def login_of(organization: Organization) -> ApiLogin:
     return login
 
 
-def client_for(
-    login: ApiLogin,
-    *,
-    priority: Priority = Priority.BACKGROUND,
-    requested_by: str = "",
-    wait_s: float = 0.0,
-    before_write: Callable[[], None] | None = None,
-) -> IikoClient:
+def client_for(login: ApiLogin, **options: Unpack[CallOptions]) -> IikoClient:
     """Return a client for a login; many of them share one transport.
 
     Raises:
         BadApiLogin: the login lacks a part of its credential, or its address is wrong.
     """
-    return HubClient(
-        transports.get(login),
-        priority=priority,
-        wait_s=wait_s,
-        requested_by=requested_by,
-        before_write=before_write,
-    )
+    return HubClient(transports.get(login), **options)
 
 
 def credentials_of(login: ApiLogin) -> Credentials:

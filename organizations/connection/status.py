@@ -68,7 +68,8 @@ def _circuits(key: str, now: datetime) -> list[CircuitState]:
     for row in IikoCircuit.objects.filter(name__startswith=key).exclude(state={}).order_by("name"):
         circuit = circuit_of(row.state)
         path, _, organization = row.name.removeprefix(key).strip("/").rpartition("/")
-        operation = _operation_of(path)
+        # Without the wallet that a circuit may be about.
+        operation = next((name for name in OPERATIONS if path.startswith(f"{name}/")), path)
         if circuit.open_until is None and (operation != path or not circuit.failures):
             continue  # refusals of the trade, as of an empty wallet
         found.append(
@@ -81,11 +82,6 @@ def _circuits(key: str, now: datetime) -> list[CircuitState]:
             )
         )
     return found
-
-
-def _operation_of(path: str) -> str:
-    """Return the operation of a circuit, without the wallet it may be about."""
-    return next((name for name in OPERATIONS if path.startswith(f"{name}/")), path)
 
 
 @dataclass(frozen=True, slots=True)

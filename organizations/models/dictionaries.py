@@ -7,18 +7,13 @@ from django.utils.translation import gettext_lazy as _
 
 from core.values.name_keys import NAME_ORDER, name_key
 from organizations.fields import StampField
+from organizations.models.organization import organization_key
 
 
 class Courier(models.Model):
     """A courier of a restaurant, as iiko's dictionary has it; written by the synchronisation."""
 
-    organization = models.ForeignKey(
-        "organizations.Organization",
-        models.CASCADE,
-        to_field="iiko_id",
-        related_name="couriers",
-        verbose_name=_("organization"),
-    )
+    organization = organization_key("couriers")
     iiko_id = models.CharField(_("iiko id"), max_length=200)
     name = models.CharField(_("name"), max_length=400, blank=True)
     name_key = name_key("name")
@@ -56,13 +51,7 @@ class DictionaryEntry(models.Model):
     synchronisation. What is gone from iiko stays, marked: old orders name it.
     """
 
-    organization = models.ForeignKey(
-        "organizations.Organization",
-        models.CASCADE,
-        to_field="iiko_id",
-        related_name="dictionary_entries",
-        verbose_name=_("organization"),
-    )
+    organization = organization_key("dictionary_entries")
     kind = models.CharField(_("dictionary"), max_length=20, choices=DictionaryKind)
     iiko_id = models.CharField(_("iiko id"), max_length=200)
     name = models.CharField(_("name"), max_length=400, blank=True)

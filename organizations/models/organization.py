@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 
 from django.core.exceptions import ValidationError
@@ -94,6 +95,20 @@ class Organization(models.Model):
         return TerminalGroup.objects.filter(organization_id=self.iiko_id, iiko_id=iiko_id or "").first()
 
 
+def organization_key(
+    related_name: str, *, on_delete: Callable[..., None] = models.CASCADE, db_index: bool = True
+) -> models.ForeignKey[Organization, Organization]:
+    """Declare to which restaurant a row belongs, by iiko's id of it."""
+    return models.ForeignKey(
+        Organization,
+        on_delete,
+        to_field="iiko_id",
+        related_name=related_name,
+        verbose_name=_("organization"),
+        db_index=db_index,
+    )
+
+
 POS_NEWS_LASTS = timedelta(minutes=10)
 """An older answer of iiko to whether a POS answers does not count."""
 
@@ -111,13 +126,7 @@ class TerminalGroupQuerySet(models.QuerySet["TerminalGroup"]):
 class TerminalGroup(models.Model):
     """A terminal group of a restaurant; its zone is the clock of the order's local times."""
 
-    organization = models.ForeignKey(
-        Organization,
-        models.CASCADE,
-        to_field="iiko_id",
-        related_name="terminal_groups",
-        verbose_name=_("organization"),
-    )
+    organization = organization_key("terminal_groups")
     iiko_id = models.CharField(_("iiko id"), max_length=200)
     name = models.CharField(_("name"), max_length=200)
     name_key = name_key("name")

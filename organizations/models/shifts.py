@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from organizations.fields import StampField
+from organizations.models.organization import organization_key
 
 
 class ShiftQuerySet(models.QuerySet["Shift"]):
@@ -25,14 +26,7 @@ class Shift(models.Model):
     Written by ``shifts.pairing``, which makes the same rows of the same messages in any order.
     """
 
-    organization = models.ForeignKey(
-        "organizations.Organization",
-        models.CASCADE,
-        to_field="iiko_id",
-        related_name="shifts",
-        verbose_name=_("organization"),
-        db_index=False,
-    )
+    organization = organization_key("shifts", db_index=False)
     terminal_group_id = models.CharField(_("terminal group"), max_length=200)
     employee_id = models.CharField(_("employee"), max_length=200)
     opening_role_id = models.CharField(_("role at the opening"), max_length=200, blank=True)

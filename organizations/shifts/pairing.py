@@ -95,10 +95,14 @@ _COLUMNS = ("opening_role_id", "closing_role_id", "opened_at", "closed_at", "is_
 
 def _changed_shifts(key: Key, known: Sequence[Shift], endpoints: set[_Endpoint]) -> list[Shift]:
     """Return the shifts that are new or changed; ``known`` reaches to the latest."""
-    by_key = {_key_of(shift): shift for shift in known}
+    # What identifies a shift: its opening, or its closing where the opening is not known.
+    by_key = {(shift.began_at, shift.opened_at is None): shift for shift in known}
     found = []
+    organization_id, employee_id, terminal_group_id = key
     for pair in _paired(_merged([*_endpoints_of(known), *endpoints])):
-        shift = next((by_key[one] for one in pair.keys if one in by_key), None) or _unwritten(key)
+        shift = next((by_key[one] for one in pair.keys if one in by_key), None) or Shift(
+            organization_id=organization_id, employee_id=employee_id, terminal_group_id=terminal_group_id
+        )
         if pair.write_to(shift):
             found.append(shift)
     return found
@@ -154,21 +158,9 @@ def _paired(endpoints: Iterable[_Endpoint]) -> list[_Pair]:
     return [*pairs, _Pair(opening, None, is_open=True)] if opening else pairs
 
 
-def _key_of(shift: Shift) -> EndpointKey:
-    """Return what identifies a shift: its opening, or its closing where the opening is not known."""
-    return shift.began_at, shift.opened_at is None
-
-
 def _endpoints_of(shifts: Iterable[Shift]) -> Iterable[_Endpoint]:
     for shift in shifts:
         if shift.opened_at is not None:
             yield _Endpoint(shift.opened_at, False, shift.opening_role_id)
         if shift.closed_at is not None:
             yield _Endpoint(shift.closed_at, True, shift.closing_role_id)
-
-
-def _unwritten(key: Key) -> Shift:
-    organization_id, employee_id, terminal_group_id = key
-    return Shift(
-        organization_id=organization_id, employee_id=employee_id, terminal_group_id=terminal_group_id
-    )

@@ -3,14 +3,14 @@
 What is due is a row first; a worker then asks iiko once for all that is due in a restaurant. It waits until
 no message has come for ``QUIET``, for ten products make ten messages, but not longer than ``LONGEST_WAIT``.
 One worker at a time asks for a restaurant (a lease on ``StopListReading``); what changes meanwhile is read
-once more afterwards. ``sweep`` finds what is overdue because a job or a worker was lost. What a message
-says: docs/iiko.md#stop-lists-and-shifts.
+once more afterwards. ``sweep`` finds what is overdue because a job or a worker was lost. Why it is no
+``core.outbox``: docs/adr/0011. What a message says: docs/iiko.md#stop-lists-and-shifts.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from procrastinate.contrib.django import app
 
 from core.database.sql_bulk import encode
 from core.errors import HubError
+from core.outbox import Clock, pause_after
 from iiko_client.http.errors import IikoBusy, IikoError
 from iiko_client.json_reader import is_uuid
 from iiko_client.models.dictionaries import StopLists
@@ -30,8 +31,6 @@ from organizations.models.stop_lists import StopListGroup, StopListReading
 from organizations.stop_lists.intervals import keep_lists
 
 logger = structlog.stdlib.get_logger(__name__)
-
-Clock = Callable[[], datetime]
 
 QUIET = timedelta(seconds=2)
 """Our choice, as is ``LONGEST_WAIT``: iiko does not document the pace of its messages."""
@@ -135,13 +134,10 @@ def sweep(*, now: datetime) -> None:
         Exists(changed) | Q(stop_list_reading__wanted_at__lt=late), is_free, is_past, is_active=True
     ).select_related("api_login", "stop_list_reading")
     for organization in waiting.order_by("iiko_id")[:500]:
-        if not _lacks_login(organization) or _has_login(organization):
+        reading = getattr(organization, "stop_list_reading", None)
+        lacked_login = reading is not None and reading.error_code in WITHOUT_LOGIN
+        if not lacked_login or _has_login(organization):
             _queue_reading(organization.iiko_id, now)
-
-
-def _lacks_login(organization: Organization) -> bool:
-    reading = getattr(organization, "stop_list_reading", None)
-    return reading is not None and reading.error_code in WITHOUT_LOGIN
 
 
 def _has_login(organization: Organization) -> bool:
@@ -180,11 +176,11 @@ def read_lists(organization_id: str, *, clock: Clock) -> None:
     claim = _claim(organization_id, clock())
     if claim is None:
         return
+    answer: StopLists | IikoError | HubError
     try:
         answer = _ask(claim)
     except (IikoError, HubError) as error:
-        _fail(claim, error, clock())
-        return
+        answer = error
     _record(claim, answer, clock())
 
 
@@ -264,10 +260,13 @@ class PartlyUnreadable(HubError):
 
 
 @transaction.atomic
-def _record(claim: _Claim, answer: StopLists, now: datetime) -> None:
+def _record(claim: _Claim, answer: StopLists | IikoError | HubError, now: datetime) -> None:
     reading = _locked(claim.organization.iiko_id)
     if reading.holder != claim.holder:
         return  # the lease was lost, and another worker has asked since
+    if not isinstance(answer, StopLists):
+        _store_failure(reading, answer, now)
+        return
     read = keep_lists(answer, asked=claim.asked, at=claim.at)
     reading.read_at = claim.at
     if answer.is_whole and all(one.is_whole for one in answer.lists):
@@ -277,13 +276,6 @@ def _record(claim: _Claim, answer: StopLists, now: datetime) -> None:
         _store_failure(reading, PartlyUnreadable("A part of iiko's answer could not be read."), now)
         _mark_read(claim, read, read, now)
     logger.info("stop_lists.read", organization=claim.organization.iiko_id, lists=len(read))
-
-
-@transaction.atomic
-def _fail(claim: _Claim, error: IikoError | HubError, now: datetime) -> None:
-    reading = _locked(claim.organization.iiko_id)
-    if reading.holder == claim.holder:
-        _store_failure(reading, error, now)
 
 
 def _store_success(reading: StopListReading, claim: _Claim) -> None:
@@ -313,7 +305,7 @@ def _store_failure(reading: StopListReading, error: IikoError | HubError, now: d
 
 
 def _pause(error: IikoError | HubError, failures: int) -> timedelta:
-    usual = _PAUSES[min(failures, len(_PAUSES)) - 1]
+    usual = pause_after(_PAUSES, failures - 1)
     return max(usual, timedelta(seconds=error.retry_after_s)) if isinstance(error, IikoBusy) else usual
 
 

@@ -1,18 +1,34 @@
-"""The vendor's dictionaries: restaurants, terminal groups, couriers, and the lists of the back office."""
-
-from __future__ import annotations
+"""The vendor's dictionaries: restaurants, POS, couriers and their shifts, lists of the back office."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from uuid import UUID
 
-from sandbox.catalogue.stop_lists import Stop
-from sandbox.catalogue.world import DiscountType, Employee, NamedRow, Organization, PaymentType, TerminalGroup
-from sandbox.http.call import Call, OfRestaurants, operation
-from sandbox.http.errors import answer
+from sandbox.catalogue.world import DiscountType, Employee, Organization, PaymentType, TerminalGroup, find
+from sandbox.engine.side_events import Stop
+from sandbox.http.call import Call, OfRestaurant, OfRestaurants, find_group, operation
 from sandbox.http.request import Request
-from sandbox.http.vendor_json import Json, named, nulls, pick
+from sandbox.http.vendor_json import Json, answer, falses, named, nulls, pick
+from sandbox.orders.pos import Refused
 
-_KEPT = {"isDeleted": False}
+Rows = Callable[[Organization], Iterable[Json]]
+
+
+def _by_organization(call: Call, request: OfRestaurants, rows: Rows) -> list[Json]:
+    return [{"organizationId": each.id, "items": rows(each)} for each in call.organizations(request)]
+
+
+def _dictionary(path: str, key: str, rows: Rows, *, is_flat: bool = False) -> None:
+    """Register a list that depends on nothing but the restaurants: grouped by them, or all in one."""
+
+    @operation(path)
+    def give_rows(call: Call, request: OfRestaurants) -> Json:
+        if is_flat:
+            return answer(**{key: [row for each in call.organizations(request) for row in rows(each)]})
+        return answer(**{key: _by_organization(call, request, rows)})
+
+
+# --- restaurants ---
 
 
 class OrganizationsRequest(Request):
@@ -40,32 +56,24 @@ def _extended(organization: Organization) -> Json:
         "responseType": "Extended",
         "country": "Россия",
         "restaurantAddress": organization.terminal_groups[0].address,
-        "useUaeAddressingSystem": False,
         "version": organization.pos_version,
         "currencyIsoName": "RUB",
         "currencyMinimumDenomination": 0.01,
         "countryPhoneCode": "7",
-        "marketingSourceRequiredInDelivery": False,
         "defaultDeliveryCityId": organization.city.id,
         "deliveryCityIds": [organization.city.id],
         "deliveryServiceType": "CourierAndSelfService",
         "deliveryOrderPaymentSettings": organization.paid_when,
         "defaultCallCenterPaymentTypeId": organization.dictionaries.cash.id,
-        "orderItemCommentEnabled": True,
         "inn": None,
         "addressFormatType": "Legacy",
-        "isConfirmationEnabled": True,
         "confirmAllowedIntervalInMinutes": 60,
-        "isCloud": True,
-        "isAnonymousGuestsAllowed": True,
         "addressLookup": ["DaData"],
+        **falses("useUaeAddressingSystem marketingSourceRequiredInDelivery"),
+        **dict.fromkeys(
+            ("orderItemCommentEnabled", "isConfirmationEnabled", "isCloud", "isAnonymousGuestsAllowed"), True
+        ),
     }
-
-
-def _by_organization(
-    call: Call, request: OfRestaurants, rows: Callable[[Organization], Iterable[Json]]
-) -> list[Json]:
-    return [{"organizationId": each.id, "items": rows(each)} for each in call.organizations(request)]
 
 
 # --- terminal groups ---
@@ -81,21 +89,18 @@ class StatusesRequest(OfRestaurants):
 
 @operation("terminal_groups")
 def _terminal_groups(call: Call, request: GroupsRequest) -> Json:
-    def rows(organization: Organization) -> list[Json]:
-        return [_group(organization, group) for group in organization.terminal_groups]
-
-    return answer(terminalGroups=_by_organization(call, request, rows), terminalGroupsInSleep=[])
+    return answer(terminalGroups=_by_organization(call, request, _groups), terminalGroupsInSleep=[])
 
 
-def _group(organization: Organization, group: TerminalGroup) -> Json:
+def _groups(organization: Organization) -> list[Json]:
     # The document says "date-span" of timeZone and shows no value (OpenAPI, TerminalGroup): an IANA name
     # is a guess.
-    return {
-        **pick(group, "id name address time_zone"),
+    shared = {
         "organizationId": organization.id,
         "externalData": None,
         "posVersion": organization.pos_version,
     }
+    return [{**pick(group, "id name address time_zone"), **shared} for group in organization.terminal_groups]
 
 
 @operation("terminal_groups/is_alive")
@@ -134,11 +139,6 @@ class RolesRequest(OfRestaurants):
     roles_to_check: list[str]
 
 
-@operation("employees/couriers")
-def _couriers(call: Call, request: OfRestaurants) -> Json:
-    return answer(employees=_by_organization(call, request, lambda each: map(_employee, each.couriers)))
-
-
 @operation("employees/couriers/by_role")
 def _couriers_by_role(call: Call, request: RolesRequest) -> Json:
     checked = [{"checkedRoleCode": role, "employeeHasRole": role == "CR"} for role in request.roles_to_check]
@@ -158,93 +158,109 @@ def _employee(person: Employee) -> Json:
         "lastName": last,
         "displayName": person.name,
         "code": person.phone[-3:],
-        **_KEPT,
+        "isDeleted": False,
     }
+
+
+_dictionary("employees/couriers", "employees", lambda each: map(_employee, each.couriers))
+
+
+class ShiftRequest(OfRestaurant):
+    terminal_group_id: UUID
+    employee_id: UUID
+    role_id: UUID | None = None
+
+
+def _find_courier(call: Call, request: ShiftRequest) -> tuple[Organization, TerminalGroup, Employee | None]:
+    organization = call.organization(request)
+    group = find_group(organization, request.terminal_group_id)
+    return organization, group, find(organization.couriers, request.employee_id)
+
+
+@operation("employees/shift/is_open")
+def _is_open(call: Call, request: ShiftRequest) -> Json:
+    organization, _, courier = _find_courier(call, request)
+    if courier is None:
+        return answer(isSessionOpened=None, error="Employee is not found")
+    on_shift = call.simulator.engine.couriers_on_shift(organization)
+    return answer(isSessionOpened=courier in on_shift, error=None)
+
+
+def _clock(path: str, *, is_open: bool) -> None:
+    @operation(path)
+    def clock(call: Call, request: ShiftRequest) -> Json:
+        organization, group, courier = _find_courier(call, request)
+        side_events = call.simulator.engine.side_events
+
+        def act(correlation_id: UUID, at: datetime) -> None:
+            if courier is None:
+                raise Refused("Employee is not found", "UserNotFound")
+            if (courier in side_events.couriers_on_shift(organization)) is is_open:
+                raise Refused(f"Personal session is {'already open' if is_open else 'not open'}")
+            side_events.set_shift(
+                organization, group, courier, at, is_open=is_open, operation_id=correlation_id
+            )
+
+        return {"correlationId": call.simulator.commands.submit(organization, call.now, act), "error": None}
+
+
+_clock("employees/shift/clockin", is_open=True)
+_clock("employees/shift/clockout", is_open=False)
 
 
 # --- lists of the back office ---
 
 
-@operation("cancel_causes")
-def _cancel_causes(call: Call, request: OfRestaurants) -> Json:
-    rows = [row for each in call.organizations(request) for row in each.dictionaries.cancel_causes]
-    return answer(cancelCauses=[{**named(row), **_KEPT} for row in rows])
+def _cancel_causes(organization: Organization) -> list[Json]:
+    return [{**named(row), "isDeleted": False} for row in organization.dictionaries.cancel_causes]
 
 
-@operation("removal_types")
-def _removal_types(call: Call, request: OfRestaurants) -> Json:
-    types: list[Json] = []
-    for organization in call.organizations(request):
-        dictionaries = organization.dictionaries
-        types.append(_removal_type(dictionaries.removal_without_writeoff, writes_off=False))
-        types.append(_removal_type(dictionaries.removal_with_writeoff, writes_off=True))
-    return answer(removalTypes=types)
-
-
-def _removal_type(row: NamedRow, *, writes_off: bool) -> Json:
-    return {
-        **named(row),
+def _removal_types(organization: Organization) -> list[Json]:
+    dictionaries = organization.dictionaries
+    types = ((dictionaries.removal_without_writeoff, False), (dictionaries.removal_with_writeoff, True))
+    shared = {
         "comment": None,
-        "canWriteoffToCafe": writes_off,
-        "canWriteoffToWaiter": False,
-        "canWriteoffToUser": False,
-        "reasonRequired": False,
         "manual": True,
-        **_KEPT,
+        **falses("canWriteoffToWaiter canWriteoffToUser reasonRequired isDeleted"),
     }
-
-
-@operation("discounts")
-def _discounts(call: Call, request: OfRestaurants) -> Json:
-    rows = _by_organization(call, request, lambda each: map(_discount, each.dictionaries.all_discounts))
-    return answer(discounts=rows)
+    return [{**named(row), "canWriteoffToCafe": writes_off, **shared} for row, writes_off in types]
 
 
 def _discount(row: DiscountType) -> Json:
     return {
         **pick(row, "id name mode is_manual"),
         "percent": float(row.percent or 0),
-        "isCategorisedDiscount": False,
         "productCategoryDiscounts": [],
         "comment": None,
-        "canBeAppliedSelectively": False,
         "minOrderSum": row.least,
         "sum": float(row.sum or 0),
-        "canApplyByCardNumber": False,
-        "isCard": False,
         "isAutomatic": not row.is_manual,
-        **_KEPT,
+        **falses("isCategorisedDiscount canBeAppliedSelectively canApplyByCardNumber isCard isDeleted"),
     }
 
 
-@operation("payment_types")
-def _payment_types(call: Call, request: OfRestaurants) -> Json:
-    chosen = call.organizations(request)
-    rows = [_payment_type(each, row) for each in chosen for row in each.dictionaries.payment_types]
-    return answer(paymentTypes=rows)
-
-
-def _payment_type(organization: Organization, row: PaymentType) -> Json:
-    return {
-        **pick(row, "id name code"),
+def _payment_types(organization: Organization) -> list[Json]:
+    shared = {
         "comment": None,
         "combinable": True,
         "externalRevision": 1,
         "applicableMarketingCampaigns": [],
+        "terminalGroups": _groups(organization),
+        "isDeleted": False,
+    }
+    return [{**_payment_type(row), **shared} for row in organization.dictionaries.payment_types]
+
+
+def _payment_type(row: PaymentType) -> Json:
+    return {
+        **pick(row, "id name code"),
         "printCheque": row.dictionary_kind != "IikoCard",
         "paymentProcessingType": row.processing,
         "paymentTypeKind": row.dictionary_kind,
-        "terminalGroups": [_group(organization, group) for group in organization.terminal_groups],
-        **_KEPT,
     }
 
 
-@operation("deliveries/order_types")
-def _order_types(call: Call, request: OfRestaurants) -> Json:
-    return answer(orderTypes=_by_organization(call, request, _order_types_of))
-
-
-def _order_types_of(organization: Organization) -> list[Json]:
+def _order_types(organization: Organization) -> list[Json]:
     dictionaries = organization.dictionaries
     kinds = (
         (dictionaries.in_the_hall, "Common"),
@@ -252,8 +268,15 @@ def _order_types_of(organization: Organization) -> list[Json]:
         # Spelt so in this dictionary only; orders say DeliveryByClient.
         (dictionaries.pickup, "DeliveryPickUp"),
     )
-    shared = {"externalRevision": 1, "isDefault": True, **_KEPT}
+    shared = {"externalRevision": 1, "isDefault": True, "isDeleted": False}
     return [{**named(row), "orderServiceType": kind, **shared} for row, kind in kinds]
+
+
+_dictionary("cancel_causes", "cancelCauses", _cancel_causes, is_flat=True)
+_dictionary("removal_types", "removalTypes", _removal_types, is_flat=True)
+_dictionary("discounts", "discounts", lambda each: map(_discount, each.dictionaries.all_discounts))
+_dictionary("payment_types", "paymentTypes", _payment_types, is_flat=True)
+_dictionary("deliveries/order_types", "orderTypes", _order_types)
 
 
 class StopListsRequest(OfRestaurants):

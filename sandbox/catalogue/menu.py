@@ -1,12 +1,11 @@
 """What the simulated restaurants cook, and at which price."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
+
+from sandbox.catalogue.names import Table
 
 MakeId = Callable[[str], UUID]
 
@@ -72,7 +71,7 @@ class Menu:
     sections: tuple[Section, ...] = ()
 
 
-def build_menu(given: dict[str, Any], sections: list[str], make_id: MakeId) -> Menu:
+def build_menu(given: Table, sections: list[str], make_id: MakeId) -> Menu:
     """Compose the menu of one restaurant from the named sections."""
     dishes: list[Product] = []
     parts = {key: Section(make_id(f"section/{key}"), given["sections"][key]) for key in sections}
@@ -89,7 +88,7 @@ def build_menu(given: dict[str, Any], sections: list[str], make_id: MakeId) -> M
     )
 
 
-def _modifiers(section: str, given: dict[str, Any], make_id: MakeId) -> ModifierGroup | None:
+def _modifiers(section: str, given: Table, make_id: MakeId) -> ModifierGroup | None:
     if section not in given:
         return None
     prices = given[section]["prices"].items()
@@ -97,7 +96,7 @@ def _modifiers(section: str, given: dict[str, Any], make_id: MakeId) -> Modifier
     return ModifierGroup(make_id(f"modifiers/{section}"), given[section]["name"], modifiers)
 
 
-def _pizzas(given: dict[str, Any], make_id: MakeId) -> list[Product]:
+def _pizzas(given: Table, make_id: MakeId) -> list[Product]:
     return [
         Product(
             id=make_id(f"product/pizza {name}"),

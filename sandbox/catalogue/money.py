@@ -1,7 +1,5 @@
 """Roubles, exact to the kopeck."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 

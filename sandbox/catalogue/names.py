@@ -1,50 +1,19 @@
-"""Invented people and remarks.
+"""Invented people and remarks, from the file that holds all the restaurants are made of.
 
 All phones start with +7904000, so that none is taken for a real one.
 """
 
-from __future__ import annotations
-
+import tomllib
+from pathlib import Path
 from random import Random
+from typing import Any
 
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-MALE_NAMES = _words(
-    "Алексей Антон Артём Борис Вадим Виктор Глеб Денис Егор Захар Илья Кирилл Лев Максим Никита "
-    "Олег Павел Роман Степан Тимур Фёдор Юрий"
-)
-FEMALE_NAMES = _words(
-    "Алина Анна Вера Галина Дарья Ева Жанна Зоя Инна Ксения Лидия Майя Надежда Ольга Полина Рита "
-    "Софья Тамара Ульяна Эльвира Юлия Яна"
-)
-SURNAME_STEMS = _words(
-    "Берёзов Ветров Громов Дубров Егоров Журавлёв Зимин Калинин Лесков Морозов Насыров Озеров "
-    "Полевов Ручьёв Снегов Туманов Усов Фомин Холмов Чайкин Шишкин Яблоков"
-)
-
-COMMENTS = (
-    "Позвонить за 10 минут",
-    "Домофон не работает, наберите с телефона",
-    "Сдача с 5000",
-    "Без приборов, пожалуйста",
-    "Оставить у двери",
-    "Аллергия на орехи!",
-    "Во дворе шлагбаум, код 45В",
-    "Поздравьте с днём рождения 🎂",
-    "Соус отдельно — очень просим",
-)
-DISH_COMMENTS = ("без лука", "без льда", "поострее", "нарезать на 8 частей", "погорячее")
-PROBLEMS = (
-    "Гость не отвечает на звонок",
-    "Адрес не найден, уточняем у гостя",
-    "Курьер стоит в пробке",
-    "Закончилось тесто, ждём новую партию",
-)
-CANCEL_COMMENTS = ("Гость передумал", "Дубль заказа", "Не дождались подтверждения", None)
-DELIVERY_ZONES = ("Центр", "Северный", "Заречный")
+Table = dict[str, Any]
+DATA: Table = tomllib.loads(Path(__file__).with_name("restaurants.toml").read_text("utf-8"))
+_WORDS: dict[str, list[str]] = DATA["words"]
+COMMENTS, DISH_COMMENTS = _WORDS["comments"], _WORDS["dish_comments"]
+PROBLEMS, DELIVERY_ZONES = _WORDS["problems"], _WORDS["delivery_zones"]
+CANCEL_COMMENTS = (*_WORDS["cancel_comments"], None)
 
 
 def phone(number: int) -> str:
@@ -52,9 +21,9 @@ def phone(number: int) -> str:
     return f"+7904000{number % 10_000:04d}"
 
 
-def person(random: Random) -> tuple[str, str, bool]:
-    """Invent a name, a surname and whether both are a woman's."""
+def person(random: Random) -> tuple[str, str, str]:
+    """Invent a name, a surname and the gender of both."""
     is_woman = random.random() < 0.5
-    name = random.choice(FEMALE_NAMES if is_woman else MALE_NAMES)
-    surname = random.choice(SURNAME_STEMS)
-    return name, surname + "а" if is_woman else surname, is_woman
+    name = random.choice(_WORDS["female_names" if is_woman else "male_names"])
+    surname = random.choice(_WORDS["surname_stems"])
+    return (name, surname + "а", "Female") if is_woman else (name, surname, "Male")

@@ -1,20 +1,16 @@
 """The vendor's nomenclature: products, modifiers and sizes of a restaurant's menu, by revision."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
 from sandbox.catalogue.menu import Menu, ModifierGroup, Product
 from sandbox.http.call import Call, OfRestaurant, operation
-from sandbox.http.errors import answer
 from sandbox.http.request import Range
-from sandbox.http.vendor_json import Json, named, nulls
+from sandbox.http.vendor_json import Json, answer, falses, named, nulls
 
 _REVISION = 1
 """The menus never change."""
-_KEPT = {"isDeleted": False}
 
 
 class NomenclatureRequest(OfRestaurant):
@@ -27,7 +23,7 @@ def _nomenclature(call: Call, request: NomenclatureRequest) -> Json:
     menu = call.organization(request).menu
     parts: dict[str, list[Json]] = {
         "groups": _groups(menu),
-        "productCategories": [{**named(each), **_KEPT} for each in menu.sections],
+        "productCategories": [{**named(each), "isDeleted": False} for each in menu.sections],
         "products": _products(menu),
         "sizes": _sizes(menu),
     }
@@ -52,7 +48,7 @@ def _modifier_groups(menu: Menu) -> list[ModifierGroup]:
 
 
 def _groups(menu: Menu) -> list[Json]:
-    """The sections of the menu, and the groups of modifiers, which are no sections."""
+    """List the sections of the menu, and the groups of modifiers, which are no sections."""
     parts = [(named(each), False) for each in menu.sections]
     parts += [(named(each), True) for each in _modifier_groups(menu)]
     return [
@@ -63,7 +59,7 @@ def _groups(menu: Menu) -> list[Json]:
             "order": at,
             "isIncludedInMenu": not is_modifier,
             "isGroupModifier": is_modifier,
-            **_KEPT,
+            "isDeleted": False,
         }
         for at, (row, is_modifier) in enumerate(parts)
     ]
@@ -91,19 +87,16 @@ def _product(product: Product, kind: str, order: int) -> Json:
         **named(product),
         "type": kind,
         "orderItemType": "Product",
-        "splittable": False,
         "measureUnit": "кг" if product.by_weight else "порц",
         "useBalanceForSell": product.by_weight,
-        "canSetOpenPrice": False,
         "sizePrices": sizes or [_price(None, product.price)],
-        "modifiers": [],
         "groupModifiers": _group_modifiers(product.modifiers),
-        **dict.fromkeys(("groupId", "parentGroup", "productCategoryId"), product.section_id),
         "order": order,
-        "doNotPrintInCheque": False,
-        "imageLinks": [],
         "code": None,
-        **_KEPT,
+        "modifiers": [],
+        "imageLinks": [],
+        **dict.fromkeys(("groupId", "parentGroup", "productCategoryId"), product.section_id),
+        **falses("splittable canSetOpenPrice doNotPrintInCheque isDeleted"),
     }
 
 

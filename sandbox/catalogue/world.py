@@ -3,17 +3,14 @@
 The same seed gives the same world, down to every id.
 """
 
-from __future__ import annotations
-
-import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Protocol, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -191,26 +188,32 @@ class World:
     organizations: tuple[Organization, ...]
 
     def organization(self, organization_id: UUID) -> Organization | None:
-        return next((each for each in self.organizations if each.id == organization_id), None)
+        return find(self.organizations, organization_id)
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+Row = TypeVar("Row", bound=_HasId)
+
+
+def find(rows: Iterable[Row], row_id: UUID | None) -> Row | None:
+    return next((row for row in rows if row.id == row_id), None)
 
 
 _COURIERS, _OPERATORS, _REGULARS, _TABLES = 5, 2, 30, 8
 
 
-@cache
-def _data() -> dict[str, Any]:
-    data: dict[str, Any] = tomllib.loads(Path(__file__).with_name("restaurants.toml").read_text("utf-8"))
-    return data
-
-
 def build_world(seed: int = DEFAULT_SEED) -> World:
     """Build the restaurants of ``seed``."""
-    restaurants = enumerate(_data()["restaurants"])
+    restaurants = enumerate(names.DATA["restaurants"])
     return World(seed, tuple(_build_organization(seed, number, given) for number, given in restaurants))
 
 
-def _build_organization(seed: int, position: int, given: dict[str, Any]) -> Organization:
-    make_id = partial(_make_id, seed, given["key"])
+def _build_organization(seed: int, position: int, given: names.Table) -> Organization:
+    make_id = partial(_make_id, f"iiko-sandbox/{seed}/{given['key']}")
     random = Random(f"{seed}/{given['key']}")
     city, short_name, time_zone = given["city"], given["short_name"], given["time_zone"]
     return Organization(
@@ -232,18 +235,23 @@ def _build_organization(seed: int, position: int, given: dict[str, Any]) -> Orga
         ),
         couriers=_hire("courier", _COURIERS, 100 + position * 10, make_id, random),
         operators=_hire("operator", _OPERATORS, 200 + position * 10, make_id, random),
-        regulars=_build_regulars(1000 + position * 100, make_id, random),
-        menu=build_menu(_data()["menu"], given["menu"], make_id),
-        dictionaries=_build_dictionaries(_data()["dictionaries"], make_id),
+        regulars=tuple(
+            RegularGuest(
+                make_id(f"guest/{number}"), *names.person(random), names.phone(1000 + position * 100 + number)
+            )
+            for number in range(_REGULARS)
+        ),
+        menu=build_menu(names.DATA["menu"], given["menu"], make_id),
+        dictionaries=_build_dictionaries(names.DATA["dictionaries"], make_id),
         tables=tuple(make_id(f"table/{number}") for number in range(1, _TABLES + 1)),
     )
 
 
-def _make_id(seed: int, key: str, path: str) -> UUID:
-    return uuid5(NAMESPACE_URL, f"iiko-sandbox/{seed}/{key}/{path}")
+def _make_id(owner: str, path: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"{owner}/{path}")
 
 
-def _build_city(given: dict[str, Any], make_id: MakeId, random: Random) -> City:
+def _build_city(given: names.Table, make_id: MakeId, random: Random) -> City:
     streets = tuple(
         Street(
             make_id(f"street/{name}"),
@@ -267,38 +275,24 @@ def _hire(role: str, count: int, first_phone: int, make_id: MakeId, random: Rand
     return tuple(people.values())
 
 
-def _build_regulars(first_phone: int, make_id: MakeId, random: Random) -> tuple[RegularGuest, ...]:
-    guests = []
-    for number in range(_REGULARS):
-        name, surname, is_woman = names.person(random)
-        gender, phone = "Female" if is_woman else "Male", names.phone(first_phone + number)
-        guests.append(RegularGuest(make_id(f"guest/{number}"), name, surname, gender, phone))
-    return tuple(guests)
-
-
-def _build_dictionaries(given: dict[str, Any], make_id: MakeId) -> Dictionaries:
-    rows: dict[str, Any] = {
-        name: PaymentType(make_id(f"payment/{row.get('key', name)}"), **_without_key(row))
-        for name, row in given["payment_types"].items()
-    }
-    rows |= {name: _build_discounts(given[name], make_id) for name in ("discounts", "rarer_discounts")}
+def _build_dictionaries(given: names.Table, make_id: MakeId) -> Dictionaries:
+    rows: names.Table = {}
+    for name, row in given["payment_types"].items():
+        key = row.get("key", name)
+        plain = {field: value for field, value in row.items() if field != "key"}
+        rows[name] = PaymentType(make_id(f"payment/{key}"), **plain)
+    for name in ("discounts", "rarer_discounts"):
+        discounts = given[name].items()
+        rows[name] = tuple(DiscountType(make_id(f"discount/{key}"), **_exact(row)) for key, row in discounts)
     rows |= {name: _rows(make_id, *row) for name, row in given["rows"].items()}
     rows |= {name: _rows(make_id, *row)[0] for name, row in given["single"].items()}
     return Dictionaries(**rows)
 
 
-def _without_key(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "key"}
+def _exact(row: names.Table) -> names.Table:
+    sums = ("percent", "sum", "least")
+    return {name: Decimal(value) if name in sums else value for name, value in row.items()}
 
 
 def _rows(make_id: MakeId, kind: str, *names: str) -> tuple[NamedRow, ...]:
     return tuple(NamedRow(make_id(f"{kind}/{name}"), name) for name in names)
-
-
-def _build_discounts(given: dict[str, dict[str, Any]], make_id: MakeId) -> tuple[DiscountType, ...]:
-    return tuple(DiscountType(make_id(f"discount/{key}"), **_discount(row)) for key, row in given.items())
-
-
-def _discount(row: dict[str, Any]) -> dict[str, Any]:
-    sums = ("percent", "sum", "least")
-    return {name: Decimal(value) if name in sums else value for name, value in row.items()}

@@ -5,24 +5,20 @@ The same seed and opening give the same events, however often it ticks; a client
 orders it names, and of the others at most the numbers at the POS.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 from uuid import UUID, uuid5
 
 from sandbox.catalogue.world import Employee, Organization, TerminalGroup, World
-from sandbox.engine.clock import Pace
-from sandbox.engine.scheduler import Action, Scheduler
+from sandbox.engine.clock import Action, Pace, Scheduler
 from sandbox.engine.side_events import SideEvents
 from sandbox.orders import transitions
 from sandbox.orders.order import CreationError, CreationStatus, Order
 from sandbox.orders.order_generator import OrderContext, generate_order
-from sandbox.orders.revisions import Revisions
 from sandbox.orders.scenario import TIMEOUT, Step, plan_order, plan_requested, plan_rest
 from sandbox.orders.transitions import TransitionContext
 from sandbox.webhooks.events import Event, OrderChange
@@ -39,6 +35,44 @@ _TIMEOUT_MINUTES = 1.0
 _TRANSPORT_TIMEOUT_S = 8
 _LONGEST_TIMEOUT_S = 600
 _FIRST_ON_DEMAND = 500_000
+
+
+REACHES_BACK = timedelta(hours=3)
+
+_COUNTED_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class TooOld(Exception):
+    """The revision lies further back than the vendor looks."""
+
+
+class Revisions:
+    """Numbers all changes of all restaurants in one row.
+
+    A later run starts higher than an earlier one ended, so that a client that outlived the sandbox
+    gets ``TooOld`` and does not wait for numbers that never come.
+    """
+
+    def __init__(self, opened_at: datetime) -> None:
+        self.last = int((opened_at - _COUNTED_SINCE).total_seconds()) * 1000
+        self._oldest = self.last
+        self._given: deque[tuple[datetime, int]] = deque()
+
+    def next(self, at: datetime) -> int:
+        self.last += 1
+        self._given.append((at, self.last))
+        return self.last
+
+    def check(self, start: int, now: datetime) -> None:
+        """Refuse to look back too far.
+
+        Raises:
+            TooOld: ``start`` was overtaken more than three hours ago.
+        """
+        while self._given and self._given[0][0] <= now - REACHES_BACK:
+            self._oldest = self._given.popleft()[1]
+        if start < self._oldest:
+            raise TooOld
 
 
 @dataclass(slots=True)
@@ -60,10 +94,10 @@ class Engine:
         self, world: World, *, opened_at: datetime, pace: Pace | None = None, orders_per_minute: float = 6
     ) -> None:
         self.world = world
-        self._pace = pace or Pace()
+        self.pace = pace or Pace()
         # Of the opening, so that another run with the same seed does not bring old orders back to life.
         self._ids = uuid5(world.organizations[0].id, opened_at.isoformat())
-        self._scheduler = Scheduler()
+        self.scheduler = Scheduler()
         self._tracked: dict[UUID, _Tracked] = {}
         self._finished: deque[tuple[datetime, UUID]] = deque()
         self._happened: list[Event] = []
@@ -75,37 +109,25 @@ class Engine:
         self._created = self._on_demand = 0
         self._numbers = {each.id: self._random.randint(100, 700) for each in world.organizations}
         self.side_events = SideEvents(
-            world, self._scheduler, self._happened.append, self._make_id, self.is_online
+            world, self.scheduler, self._happened.append, self._make_id, self.is_online
         )
-        self.side_events.pace = self._pace
+        self.side_events.pace = self.pace
         if orders_per_minute:
             self._mean_gap = timedelta(minutes=1) / orders_per_minute
-            self._scheduler.add(opened_at + _FIRST_ORDER_AFTER, self._on_order_due)
+            self.scheduler.add(opened_at + _FIRST_ORDER_AFTER, self._on_order_due)
             self.side_events.begin(opened_at)
 
     def tick(self, now: datetime) -> list[Event]:
         """Run all that is due and give the events, oldest first."""
-        self._scheduler.run_due(now)
+        self.scheduler.run_due(now)
         self._forget(now)
         happened = list(self._happened)
         self._happened.clear()
         return happened
 
-    def postpone(self, gap: timedelta) -> None:
-        """Let everything to come happen ``gap`` later."""
-        self._scheduler.postpone(gap)
-
-    def later(self, due: datetime, action: Action) -> None:
-        """Schedule ``action``."""
-        self._scheduler.add(due, action)
-
-    @property
-    def pace(self) -> Pace:
-        return self._pace
-
     def set_pace(self, pace: Pace) -> None:
         """Run faster or slower from the next steps on."""
-        self._pace = self.side_events.pace = pace
+        self.pace = self.side_events.pace = pace
 
     # --- reading ---
 
@@ -144,9 +166,7 @@ class Engine:
         self._create(at, organization, str(self._created), self._created)
         gap = self._random.expovariate(1) * self._mean_gap
         # The page shows something soon after the start.
-        self._scheduler.add(
-            at + (gap / 4 if self._created <= _FREQUENT_AT_START else gap), self._on_order_due
-        )
+        self.scheduler.add(at + (gap / 4 if self._created <= _FREQUENT_AT_START else gap), self._on_order_due)
 
     def create_order(self, at: datetime, organization: Organization) -> Order:
         """Create an order in this restaurant at once; the scheduled ones are created all the same."""
@@ -160,7 +180,7 @@ class Engine:
             sequence=sequence,
             number=self.next_number(organization),
             make_id=partial(self._make_id, f"order/{name}"),
-            pace=self._pace,
+            pace=self.pace,
         )
         order = generate_order(context, Random(f"{self.world.seed}/birth/{name}"))
         random = Random(f"{self.world.seed}/life/{name}")
@@ -182,14 +202,13 @@ class Engine:
         return tracked.order
 
     def _begin(self, tracked: _Tracked, at: datetime) -> None:
-        if not tracked.order.came_over_api and not self.is_online(
-            tracked.order.organization, tracked.order.terminal_group
-        ):
+        order = tracked.order
+        if not order.came_over_api and not self.is_online(order.organization, order.terminal_group):
             # Taken at a POS that is offline: the cloud gets it when the POS is back online.
-            self._when_pos_online(tracked.order, partial(self._begin, tracked))
+            self.when_online(order.organization, partial(self._begin, tracked), order.terminal_group)
             return
-        self._tracked[tracked.order.id] = tracked
-        self._announce(tracked, tracked.order, at)
+        self._tracked[order.id] = tracked
+        self._announce(tracked, order, at)
         self._plan_next_step(tracked, at)
 
     def _make_id(self, owner: str, path: str) -> UUID:
@@ -199,8 +218,8 @@ class Engine:
 
     def _plan_next_step(self, tracked: _Tracked, at: datetime) -> None:
         if tracked.steps:
-            due = at + self._pace.wall(tracked.steps[0].after_minutes)
-            self._scheduler.add(due, partial(self._run_step, tracked, tracked.plan))
+            due = at + self.pace.wall(tracked.steps[0].after_minutes)
+            self.scheduler.add(due, partial(self._run_step, tracked, tracked.plan))
         else:
             self._finished.append((at, tracked.order.id))
 
@@ -244,18 +263,15 @@ class Engine:
         revision = max(tracked.order.revision + 1, int(at.timestamp() * 1000))
         was_settled = tracked.order.revision > 0 and tracked.order.creation is not CreationStatus.IN_PROGRESS
         is_settled = changed.creation is not CreationStatus.IN_PROGRESS
-        tracked.order = self._revised(changed, revision, operation_id)
+        if not changed.came_over_api:
+            # No client asked for this change, so it is an operation of its own.
+            operation_id = operation_id or uuid5(changed.id, f"operation/{revision}")
+            changed = replace(changed, operation_id=operation_id)
+        tracked.order = replace(changed, revision=revision)
         tracked.revision = self.revisions.next(at)
         self._announced += 1
         self._history.append((self._announced, tracked.order))
         self._happened.append(OrderChange(at, tracked.order, opens=is_settled and not was_settled))
-
-    def _revised(self, order: Order, revision: int, operation_id: UUID | None) -> Order:
-        if order.came_over_api:
-            return replace(order, revision=revision)
-        # No client asked for this change, so it is an operation of its own.
-        operation_id = operation_id or uuid5(order.id, f"operation/{revision}")
-        return replace(order, revision=revision, operation_id=operation_id)
 
     def _forget(self, now: datetime) -> None:
         while self._finished and (
@@ -298,14 +314,13 @@ class Engine:
         for action in self._waiting_for_pos.pop(key, []):
             action(at)
 
-    def _when_pos_online(self, order: Order, action: Action) -> None:
-        self.when_online(order.organization, action, order.terminal_group)
-
     def _wait_for_pos(self, tracked: _Tracked, at: datetime) -> None:
-        self._when_pos_online(tracked.order, partial(self._run_step, tracked, tracked.plan))
+        order = tracked.order
+        action = partial(self._run_step, tracked, tracked.plan)
+        self.when_online(order.organization, action, order.terminal_group)
         if tracked.order.creation is CreationStatus.IN_PROGRESS:
-            wait = self._pace.wall(_TIMEOUT_MINUTES + tracked.timeout_s / 60)
-            self._scheduler.add(at + wait, partial(self._time_out_creation, tracked))
+            wait = self.pace.wall(_TIMEOUT_MINUTES + tracked.timeout_s / 60)
+            self.scheduler.add(at + wait, partial(self._time_out_creation, tracked))
 
     def _time_out_creation(self, tracked: _Tracked, at: datetime) -> None:
         """Announce that the POS did not accept the order; it may still do so when it is back online."""

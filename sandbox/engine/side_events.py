@@ -1,39 +1,67 @@
 """Events beside the deliveries: stop lists, couriers' shifts, table orders and reserves."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from random import Random
 from uuid import UUID
 
-from sandbox.catalogue.stop_lists import StopLists
+from sandbox import hall
+from sandbox.catalogue.menu import Product
 from sandbox.catalogue.world import Employee, Organization, TerminalGroup, World
-from sandbox.engine.clock import Pace
-from sandbox.engine.scheduler import Scheduler
-from sandbox.hall import tables
-from sandbox.hall.tables import Reserve, TableOrder
-from sandbox.webhooks.events import (
-    Event,
-    ReserveChange,
-    ShiftChange,
-    StopListChange,
-    TableOrderChange,
-    UndocumentedType,
-)
-from sandbox.webhooks.undocumented_events import make_undocumented_event
+from sandbox.engine.clock import Pace, Scheduler
+from sandbox.hall import Reserve, TableOrder
+from sandbox.webhooks import events
+from sandbox.webhooks.events import Event, UndocumentedType
 
 _EVERY = timedelta(minutes=2)
 _OPENING_TAKES = timedelta(minutes=1)
 """After the opening: a hub that was started at the same time receives webhooks by then."""
 _FEWEST_COURIERS = 2
+_MOST_STOPS = 4
 _UNDOCUMENTED_EVERY = timedelta(minutes=7)
 
 Announce = Callable[[Event], None]
 MakeOwnedId = Callable[[str, str], UUID]
 IsOnline = Callable[[Organization], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A product that is running out. ``balance`` is what is left, 0 is nothing."""
+
+    product: Product
+    balance: Decimal
+    since: datetime
+
+
+class StopLists:
+    """The list of every terminal group; empty at the opening."""
+
+    def __init__(self) -> None:
+        self._stops: dict[UUID, dict[UUID, Stop]] = {}
+
+    def of(self, group: TerminalGroup) -> tuple[Stop, ...]:
+        return tuple(self._stops.get(group.id, {}).values())
+
+    def has_run_out(self, group: TerminalGroup, product_id: UUID) -> bool:
+        stop = self._stops.get(group.id, {}).get(product_id)
+        return stop is not None and not stop.balance
+
+    def change(self, organization: Organization, group: TerminalGroup, at: datetime, random: Random) -> bool:
+        """Add a product or remove one; now and then replace the whole list and return True."""
+        stops = self._stops.setdefault(group.id, {})
+        is_full = random.random() < 0.1
+        if is_full:
+            stops.clear()
+        if stops and (len(stops) >= _MOST_STOPS or random.random() < 0.4):
+            del stops[random.choice(list(stops))]
+            return is_full
+        product = random.choice(organization.menu.dishes)
+        stops[product.id] = Stop(product, Decimal(random.choice((0, 0, 0, 3, 5))), at)
+        return is_full
 
 
 class SideEvents:
@@ -79,7 +107,7 @@ class SideEvents:
         if courier in self._on_shift[organization.id] and courier.id not in self._announced_couriers:
             operation = self._make_id(f"opening/{courier.id}", "operation")
             group = organization.terminal_groups[0]
-            self._announce(ShiftChange(at, organization, operation, courier, group, is_open=True))
+            self._announce(events.ShiftChange(at, organization, operation, courier, group, is_open=True))
 
     def trigger(self, event_type: str, organization: Organization, at: datetime) -> bool:
         """Cause an event of this type; False when there is no such event on demand."""
@@ -118,7 +146,7 @@ class SideEvents:
     def _change_stop_list(self, organization: Organization, at: datetime) -> None:
         group = self._random.choice(organization.terminal_groups)
         is_full = self.stops.change(organization, group, at, self._random)
-        self._announce(StopListChange(at, organization, self._new_id(), group, is_full))
+        self._announce(events.StopListChange(at, organization, self._new_id(), group, is_full))
 
     # --- events without a schema ---
 
@@ -137,7 +165,9 @@ class SideEvents:
     ) -> None:
         self._undocumented += 1
         make_id = partial(self._make_id, f"notice/{self._undocumented}")
-        self._announce(make_undocumented_event(kind, organization, at, make_id, self._undocumented_rng))
+        self._announce(
+            events.make_undocumented_event(kind, organization, at, make_id, self._undocumented_rng)
+        )
 
     # --- shifts ---
 
@@ -168,7 +198,7 @@ class SideEvents:
         on_shift = self._on_shift[organization.id]
         on_shift.append(courier) if is_open else on_shift.remove(courier)
         operation = operation_id or self._new_id()
-        self._announce(ShiftChange(at, organization, operation, courier, group, is_open))
+        self._announce(events.ShiftChange(at, organization, operation, courier, group, is_open))
 
     # --- the hall ---
 
@@ -176,40 +206,36 @@ class SideEvents:
         self._numbers[organization.id] += 1
         make_id = partial(self._make_id, f"table/{self._new_id()}")
         number = self._numbers[organization.id]
-        order = tables.seat_guests(organization, number, at, make_id, self._random)
-        if refused := tables.refused_table_order(order):
+        order = hall.seat_guests(organization, number, at, make_id, self._random)
+        if refused := hall.refused_table_order(order):
             self._announce_table(refused, at)
             return
         bill_in, paid_in = self._random.uniform(8, 20), self._random.uniform(2, 6)
         self._announce_table(order, at)
-        self._later(at, bill_in, lambda due: self._announce_table(tables.ask_for_bill(order, due), due))
         billed_at = at + self.pace.wall(bill_in)
-        self._later(
-            billed_at,
-            paid_in,
-            lambda due: self._announce_table(tables.pay(tables.ask_for_bill(order, billed_at), due), due),
-        )
+        billed = hall.ask_for_bill(order, billed_at)
+        self._later(at, bill_in, lambda due: self._announce_table(hall.ask_for_bill(order, due), due))
+        self._later(billed_at, paid_in, lambda due: self._announce_table(hall.pay(billed, due), due))
 
     def _announce_table(self, order: TableOrder, at: datetime) -> None:
         revised = replace(order, revision=int(at.timestamp() * 1000))
-        self._announce(TableOrderChange(at, self._new_id(), revised))
+        self._announce(events.TableOrderChange(at, self._new_id(), revised))
 
     def _keep_table(self, organization: Organization, at: datetime) -> None:
         make_id = partial(self._make_id, f"reserve/{self._new_id()}")
-        reserve = tables.keep_table(organization, at, make_id, self._random)
-        if refused := tables.refused_reserve(reserve):
+        reserve = hall.keep_table(organization, at, make_id, self._random)
+        if refused := hall.refused_reserve(reserve):
             self._announce_reserve(refused, at)
             return
         rng = Random(f"{reserve.id}/end")
         self._announce_reserve(reserve, at)
         wait = self._random.uniform(20, 60)
-        self._later(
-            at, wait, lambda due: self._announce_reserve(tables.end_of_reserve(reserve, due, rng), due)
-        )
+        end = partial(hall.end_of_reserve, reserve, random=rng)
+        self._later(at, wait, lambda due: self._announce_reserve(end(due), due))
 
     def _announce_reserve(self, reserve: Reserve, at: datetime) -> None:
         revised = replace(reserve, revision=int(at.timestamp() * 1000))
-        self._announce(ReserveChange(at, self._new_id(), revised))
+        self._announce(events.ReserveChange(at, self._new_id(), revised))
 
     def _later(self, at: datetime, minutes: float, action: Callable[[datetime], None]) -> None:
         self._scheduler.add(at + self.pace.wall(minutes), action)

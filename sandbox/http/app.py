@@ -1,15 +1,13 @@
 """The web application: the vendor's API, the control API and a page."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 from flask import Flask, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from sandbox.http.control_api import ON_DEMAND_EVENTS, Control
-from sandbox.http.errors import error_body
+from sandbox.http.control_api import ON_DEMAND_EVENTS, control_blueprint
+from sandbox.http.request import error_body
 from sandbox.http.vendor_api import VendorApi
 from sandbox.http.vendor_json import Json
 from sandbox.simulator import Simulator
@@ -20,7 +18,7 @@ def create_app(simulator: Simulator) -> Flask:
     app = Flask("sandbox")
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # of Flask's default provider
     app.register_blueprint(VendorApi(simulator).blueprint())
-    app.register_blueprint(Control(simulator).blueprint())
+    app.register_blueprint(control_blueprint(simulator))
 
     @app.get("/")
     def status_page() -> str:

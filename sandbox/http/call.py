@@ -1,7 +1,5 @@
 """One call of the vendor's API, and the registry of the operations that answer it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +8,8 @@ from typing import Any, TypeVar, get_type_hints
 from uuid import UUID
 
 from sandbox.catalogue.world import Organization, TerminalGroup
-from sandbox.http.errors import ApiError, bad_request
-from sandbox.http.logins import Login
-from sandbox.http.request import Content, Request
+from sandbox.http.access import Login
+from sandbox.http.request import ApiError, Content, Request, bad_request
 from sandbox.orders.order import Order
 from sandbox.simulator import Simulator
 

@@ -4,8 +4,6 @@ The vendor limits its restriction groups but publishes no numbers (REFERENCE 1.3
 are guesses: clients in the field ask by revision every 20 s, and by date one window after another.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter, deque
 from collections.abc import Callable

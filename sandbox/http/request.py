@@ -5,8 +5,6 @@ and ``Choice`` narrow what its type allows. What does not fit is the vendor's 40
 Dates are read without a zone: which one they are in depends on the field, see ``instant``.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Collection
@@ -14,17 +12,38 @@ from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
+from http import HTTPStatus
 from types import NoneType
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
-from uuid import UUID
-
-from sandbox.http.errors import bad_request
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,7})?")
 _FIRST, _LAST = datetime(1, 1, 2), datetime(9999, 12, 30)  # noqa: DTZ001  # of any zone
 
 T = TypeVar("T")
 Content = dict[str, Any]
+
+
+class ApiError(Exception):
+    """A request that the vendor refuses; ``code`` is its short name, where it has one."""
+
+    def __init__(self, status: HTTPStatus, description: str, code: str | None = None) -> None:
+        super().__init__(description)
+        self.status = status
+        self.body = error_body(description, code)
+
+
+def bad_request(description: str, code: str | None = None) -> ApiError:
+    return ApiError(HTTPStatus.BAD_REQUEST, description, code)
+
+
+def wrong(place: str, what: str) -> ApiError:
+    return bad_request(f"{place}: {what}.")
+
+
+def error_body(description: str, code: str | None = None) -> dict[str, object]:
+    return {"correlationId": str(uuid4()), "errorDescription": description, "error": code}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +134,13 @@ def instant(local: datetime, zone: tzinfo) -> datetime:
     return local.replace(tzinfo=zone).astimezone(UTC)
 
 
-def wrong(place: str, what: str) -> Exception:
-    return bad_request(f"{place}: {what}.")
+def is_address(url: str) -> bool:
+    """Whether it is an absolute http or https address."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def camel(name: str) -> str:
@@ -220,7 +244,7 @@ def _read_date(value: object, limits: None, place: str) -> datetime:
 
 
 _KINDS_OF_LISTS: dict[object, tuple[str, type]] = {UUID: ("ids", object), str: ("strings", str)}
-_READERS: dict[Any, Callable[[object, Any, str], object]] = {
+_READERS: dict[object, Callable[[object, Any, str], object]] = {
     UUID: _read_id,
     str: _read_text,
     bool: _read_flag,

@@ -3,12 +3,10 @@
 A double renders every sum of a restaurant to the kopeck.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sandbox.http.request import camel
 
@@ -45,6 +43,11 @@ def render(content: Mapping[str, object], zone: tzinfo = UTC) -> Json:
     return {key: to_json(value, zone) for key, value in content.items()}
 
 
+def answer(**content: object) -> Json:
+    """Put the id of the operation before the content of an answer."""
+    return {"correlationId": uuid4(), **content}
+
+
 def named(row: object) -> Json:
     return pick(row, "id name")
 
@@ -57,3 +60,8 @@ def pick(row: object, names: str) -> Json:
 def nulls(names: str) -> Json:
     """Give fields that the sandbox always leaves null."""
     return dict.fromkeys(names.split())
+
+
+def falses(names: str) -> Json:
+    """Give flags that the sandbox never sets."""
+    return dict.fromkeys(names.split(), False)

@@ -1,25 +1,16 @@
 """The loyalty operations: who a customer is, what lies in the wallets, and the transactions."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
 from sandbox.catalogue.money import KOPECK
 from sandbox.http.call import Call, OfRestaurant, operation
-from sandbox.http.request import Amount, Choice, Length, Range, instant, wrong
-from sandbox.http.vendor_json import Json, nulls, pick
-from sandbox.loyalty.wallets import Accounts, Customer, Posting, Program, Transaction, TransactionType
+from sandbox.http.request import Amount, Choice, Length, Range, camel, instant, wrong
+from sandbox.http.vendor_json import Json, falses, nulls, pick
+from sandbox.loyalty.wallets import Accounts, Customer, Posting, Transaction, TransactionType
 
-_SEARCHES = {
-    "phone": "phone",
-    "cardTrack": "card_track",
-    "cardNumber": "card_number",
-    "email": "email",
-    "id": "id",
-}
+_SEARCHES = {camel(name): name for name in ("phone", "card_track", "card_number", "email", "id")}
 _TYPE_NAMES = {
     TransactionType.TOP_UP: "RefillWallet",
     TransactionType.CHARGE_OFF: "PayFromWallet",
@@ -54,39 +45,32 @@ def _customer_info(call: Call, request: CustomerRequest) -> Json:
 
 def _customer(customer: Customer, accounts: Accounts, request: OfRestaurant) -> Json:
     guest = customer.guest
-    card = {
-        "id": UUID(int=guest.id.int ^ 1),
-        "track": customer.card_track,
-        "number": customer.card_number,
-        "validToDate": None,
-    }
+    card = {"id": UUID(int=guest.id.int ^ 1), "track": customer.card_track, "number": customer.card_number}
+    balances = [
+        {
+            "id": program.wallet_id,
+            "name": program.wallet_name,
+            "type": program.kind,
+            "balance": customer.balances[program.wallet_id],
+        }
+        for program in accounts.programs
+    ]
+    receives = ("shouldReceivePromoActionsInfo", "shouldReceiveLoyaltyInfo", "shouldReceiveOrderStatusInfo")
+    restaurants = ("lastVisitedOrganizationId", "registrationOrganizationId")
     return {
         **pick(guest, "id name surname phone"),
         **nulls("referrerId middleName comment birthday userData"),
+        **falses("anonymized isDeleted"),
+        **dict.fromkeys(receives, True),
+        **dict.fromkeys(restaurants, request.organization_id),
         "cultureName": "ru-RU",
         "email": customer.email,
         "sex": 2 if guest.gender == "Female" else 1,
         "consentStatus": 1,
-        "anonymized": False,
-        "cards": [card],
+        "cards": [{**card, "validToDate": None}],
         "categories": [],
-        "walletBalances": [_balance(program, customer) for program in accounts.programs],
-        "shouldReceivePromoActionsInfo": True,
-        "shouldReceiveLoyaltyInfo": True,
-        "shouldReceiveOrderStatusInfo": True,
-        "isDeleted": False,
+        "walletBalances": balances,
         "whenRegistered": customer.registered_at,
-        "lastVisitedOrganizationId": request.organization_id,
-        "registrationOrganizationId": request.organization_id,
-    }
-
-
-def _balance(program: Program, customer: Customer) -> Json:
-    return {
-        "id": program.wallet_id,
-        "name": program.wallet_name,
-        "type": program.kind,
-        "balance": customer.balances[program.wallet_id],
     }
 
 
@@ -96,27 +80,20 @@ class ProgramsRequest(OfRestaurant):
 
 @operation("loyalty/iiko/program")
 def _programs(call: Call, request: ProgramsRequest) -> Json:
-    accounts = _accounts(call, request)
-    since = call.simulator.started_at.replace(month=1, day=1, hour=0, minute=0)
-    # With a capital letter, alone among all answers.
-    return {"Programs": [_program(program, request, since) for program in accounts.programs]}
-
-
-def _program(program: Program, request: OfRestaurant, since: datetime) -> Json:
-    return {
-        **pick(program, "id name wallet_id"),
+    shared = {
         "description": "",
-        "serviceFrom": since,
+        "serviceFrom": call.simulator.started_at.replace(month=1, day=1, hour=0, minute=0),
         "serviceTo": None,
-        "notifyAboutBalanceChanges": False,
-        "programType": program.kind,
         "isActive": True,
         "marketingCampaigns": [],
         "appliedOrganizations": [request.organization_id],
-        "templateType": 0,
-        "isExchangeRateEnabled": False,
-        "refillType": 0,
+        **dict.fromkeys(("templateType", "refillType"), 0),
+        **falses("notifyAboutBalanceChanges isExchangeRateEnabled"),
     }
+    programs = _accounts(call, request).programs
+    rows = [{**pick(each, "id name wallet_id"), "programType": each.kind, **shared} for each in programs]
+    # With a capital letter, alone among all answers.
+    return {"Programs": rows}
 
 
 # --- wallets ---
@@ -134,11 +111,12 @@ class WalletRequest(_Commented):
     wallet_id: UUID
     sum: Amount
 
-    def amount(self) -> Decimal:
-        """Give the sum to the kopeck; a part of one is refused, not rounded."""
-        if self.sum != self.sum.quantize(KOPECK):
+    def move(self, call: Call, kind: TransactionType, hold_id: UUID | None = None) -> UUID:
+        """Move the sum, to the kopeck; a part of one is refused, not rounded."""
+        accounts, amount = _accounts(call, self), self.sum.quantize(KOPECK)
+        if self.sum != amount:
             raise wrong("sum", "at most two decimal places are expected")
-        return self.sum.quantize(KOPECK)
+        return accounts.move(kind, self.customer_id, self.wallet_id, amount, self.posting(call), hold_id)
 
 
 class HoldRequest(WalletRequest):
@@ -151,23 +129,19 @@ class CancelHoldRequest(_Commented):
 
 @operation("loyalty/iiko/customer/wallet/topup")
 def _top_up(call: Call, request: WalletRequest) -> Json:
-    accounts, posting = _accounts(call, request), request.posting(call)
-    accounts.top_up(request.customer_id, request.wallet_id, request.amount(), posting)
+    request.move(call, TransactionType.TOP_UP)
     return {}
 
 
 @operation("loyalty/iiko/customer/wallet/chargeoff")
 def _charge_off(call: Call, request: WalletRequest) -> Json:
-    accounts, posting = _accounts(call, request), request.posting(call)
-    accounts.charge_off(request.customer_id, request.wallet_id, request.amount(), posting)
+    request.move(call, TransactionType.CHARGE_OFF)
     return {}
 
 
 @operation("loyalty/iiko/customer/wallet/hold")
 def _hold(call: Call, request: HoldRequest) -> Json:
-    accounts, hold_id, posting = _accounts(call, request), request.transaction_id, request.posting(call)
-    hold_id = accounts.hold(request.customer_id, request.wallet_id, request.amount(), hold_id, posting)
-    return {"transactionId": hold_id}
+    return {"transactionId": request.move(call, TransactionType.HOLD, request.transaction_id)}
 
 
 @operation("loyalty/iiko/customer/wallet/cancel_hold")

@@ -3,8 +3,6 @@
 Money is exact. Nothing here recognises a repeat: a top-up that is sent twice is made twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +13,7 @@ from uuid import UUID, uuid4, uuid5
 
 from sandbox.catalogue.money import ZERO, kopecks
 from sandbox.catalogue.world import Organization, RegularGuest, World
-from sandbox.http.errors import bad_request
+from sandbox.http.request import bad_request
 
 
 class TransactionType(IntEnum):
@@ -46,6 +44,8 @@ class Transaction:
         return self.before + self.sum
 
 
+# Key, name, kind and wallet. Money and points come first; the others, whose rules are not simulated, are
+# moved as money is.
 PROGRAMS = (
     ("bonus", "Бонусы за заказ", 1, "Бонусы"),
     ("deposit", "Депозит", 0, "Депозит"),
@@ -53,8 +53,6 @@ PROGRAMS = (
     ("discount", "Скидка постоянного гостя", 3, "Скидка"),
     ("certificate", "Подарочные сертификаты", 4, "Сертификат"),
 )
-"""Key, name, kind and wallet. Money and points come first; the others, whose rules are not simulated, are
-moved as money is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +64,6 @@ class Program:
     kind: int
     wallet_id: UUID
     wallet_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Hold:
-    customer_id: UUID
-    wallet_id: UUID
-    sum: Decimal
 
 
 @dataclass(slots=True)
@@ -95,18 +86,30 @@ class Posting:
     comment: str | None
 
 
+_KNOWN_BY: dict[str, Callable[[Customer], str]] = {
+    "phone": lambda customer: _digits(customer.guest.phone),
+    "cardTrack": lambda customer: customer.card_track,
+    "cardNumber": lambda customer: customer.card_number,
+    "email": lambda customer: customer.email,
+    "id": lambda customer: str(customer.guest.id),
+}
+
+
 class Accounts:
     """The customers of one restaurant with their wallets; refuses as the vendor does: a 400 with its code."""
 
     def __init__(
         self, organization: Organization, opened_at: datetime, next_revision: Callable[[], int]
     ) -> None:
+        def make_id(kind: str, key: str) -> UUID:
+            return uuid5(organization.id, f"{kind}/{key}")
+
         self.programs = tuple(
-            Program(_id(organization, "program", key), name, kind, _id(organization, "wallet", key), wallet)
+            Program(make_id("program", key), name, kind, make_id("wallet", key), wallet)
             for key, name, kind, wallet in PROGRAMS
         )
         self._next_revision = next_revision
-        self._holds: dict[UUID, _Hold] = {}
+        self._holds: dict[UUID, tuple[Customer, UUID, Decimal]] = {}
         self._count = 0
         self._organization = organization
         self.customers = [
@@ -133,61 +136,51 @@ class Accounts:
         Raises:
             ApiError: there is none; the vendor has no empty answer.
         """
-        keys: dict[str, Callable[[Customer], str]] = {
-            "phone": lambda customer: _digits(customer.guest.phone),
-            "cardTrack": lambda customer: customer.card_track,
-            "cardNumber": lambda customer: customer.card_number,
-            "email": lambda customer: customer.email,
-            "id": lambda customer: str(customer.guest.id),
-        }
         wanted = _digits(value) if kind == "phone" else value.lower()
         if kind == "phone" and not 10 <= len(wanted) <= 15:
             raise bad_request(f"Incorrect phone: {value}", "Validation_IncorrectPhone")
         for customer in self.customers:
-            if keys[kind](customer) == wanted:
+            if _KNOWN_BY[kind](customer) == wanted:
                 return customer
         raise bad_request("Customer is not found", "Transport_WrongCustomerNumber")
 
     def customer(self, customer_id: UUID) -> Customer:
         return self.find("id", str(customer_id))
 
-    def top_up(self, customer_id: UUID, wallet_id: UUID, amount: Decimal, posting: Posting) -> None:
-        customer = self._owner(customer_id, wallet_id, amount)
-        self._book(customer, wallet_id, amount, TransactionType.TOP_UP, posting)
-
-    def charge_off(self, customer_id: UUID, wallet_id: UUID, amount: Decimal, posting: Posting) -> None:
-        customer = self._owner(customer_id, wallet_id, amount)
-        _check_balance(customer, wallet_id, amount)
-        self._book(customer, wallet_id, -amount, TransactionType.CHARGE_OFF, posting)
-
-    def hold(
-        self, customer_id: UUID, wallet_id: UUID, amount: Decimal, hold_id: UUID | None, posting: Posting
+    def move(
+        self,
+        kind: TransactionType,
+        customer_id: UUID,
+        wallet_id: UUID,
+        amount: Decimal,
+        posting: Posting,
+        hold_id: UUID | None = None,
     ) -> UUID:
-        """Take the money out of the wallet for now; one id can be held once."""
-        customer = self._owner(customer_id, wallet_id, amount)
-        if hold_id in self._holds:
-            # Whether the vendor refuses a repeat is not known: this is a guess.
-            raise bad_request("Transaction with this id already exists", "Transaction_AlreadyExists")
-        _check_balance(customer, wallet_id, amount)
-        hold_id = hold_id or uuid4()
-        self._holds[hold_id] = _Hold(customer_id, wallet_id, amount)
-        self._book(customer, wallet_id, -amount, TransactionType.HOLD, posting, hold_id)
-        return hold_id
+        """Book a top-up, a charge-off or a hold; one id can be held once.
 
-    def cancel_hold(self, hold_id: UUID, posting: Posting) -> None:
-        hold = self._holds.pop(hold_id, None)
-        if hold is None:
-            raise bad_request("Transaction is not found", "Transaction_NotFound")
-        customer = self.customer(hold.customer_id)
-        self._book(customer, hold.wallet_id, hold.sum, TransactionType.CANCEL_HOLD, posting)
-
-    def _owner(self, customer_id: UUID, wallet_id: UUID, amount: Decimal) -> Customer:
+        Returns: the id of the transaction.
+        """
         customer = self.customer(customer_id)
         if wallet_id not in customer.balances:
             raise bad_request("Wallet is not found", "Wallet_NotFound")
         if amount <= 0:
             raise bad_request("Sum should be positive", "Validation_SumShouldBePositive")
-        return customer
+        if hold_id in self._holds:
+            # Whether the vendor refuses a repeat is not known: this is a guess.
+            raise bad_request("Transaction with this id already exists", "Transaction_AlreadyExists")
+        if kind is TransactionType.TOP_UP:
+            return self._book(customer, wallet_id, amount, kind, posting)
+        if customer.balances[wallet_id] < amount:
+            raise bad_request("Not enough money in the wallet", "Wallet_NotEnoughMoney")
+        if kind is TransactionType.HOLD:
+            hold_id = hold_id or uuid4()
+            self._holds[hold_id] = customer, wallet_id, amount
+        return self._book(customer, wallet_id, -amount, kind, posting, hold_id)
+
+    def cancel_hold(self, hold_id: UUID, posting: Posting) -> None:
+        if hold_id not in self._holds:
+            raise bad_request("Transaction is not found", "Transaction_NotFound")
+        self._book(*self._holds.pop(hold_id), TransactionType.CANCEL_HOLD, posting)
 
     def _book(
         self,
@@ -197,7 +190,7 @@ class Accounts:
         kind: TransactionType,
         posting: Posting,
         transaction_id: UUID | None = None,
-    ) -> None:
+    ) -> UUID:
         self._count += 1
         booked = Transaction(
             id=transaction_id or uuid5(self._organization.id, f"{posting.at.isoformat()}/{self._count}"),
@@ -212,6 +205,7 @@ class Accounts:
         )
         customer.balances[wallet_id] = booked.after
         customer.transactions.append(booked)
+        return booked.id
 
 
 class Loyalty:
@@ -231,14 +225,5 @@ class Loyalty:
         return self._last
 
 
-def _id(organization: Organization, kind: str, key: str) -> UUID:
-    return uuid5(organization.id, f"{kind}/{key}")
-
-
 def _digits(phone: str) -> str:
     return "".join(sign for sign in phone if sign.isdigit())
-
-
-def _check_balance(customer: Customer, wallet_id: UUID, amount: Decimal) -> None:
-    if customer.balances[wallet_id] - amount < ZERO:
-        raise bad_request("Not enough money in the wallet", "Wallet_NotEnoughMoney")

@@ -5,63 +5,25 @@ vendor's article on order creation (REFERENCE 2.1). What it leaves open is decid
 order may be cancelled, commented, paid or given a courier.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from http import HTTPStatus
 from random import Random
 from typing import Annotated, ClassVar
 from uuid import UUID, uuid5
 
 from sandbox.catalogue.money import ZERO
-from sandbox.catalogue.world import NamedRow, Organization, PaidWhen, TerminalGroup
+from sandbox.catalogue.world import NamedRow, PaidWhen, find
 from sandbox.http.call import OPERATIONS, Call, OfOrder, OfRestaurant, Operation, operation
-from sandbox.http.errors import ApiError, answer
-from sandbox.http.request import Choice, Length, instant
-from sandbox.http.vendor_json import Json
+from sandbox.http.request import ApiError, Choice, Length, instant
+from sandbox.http.vendor_json import Json, answer
 from sandbox.orders.order import Cancellation, DeliveryStatus, Order, Problem, ServiceType
-from sandbox.orders.order_request import ExternalValue, Text255
-from sandbox.orders.payments import AnyPayment, check_payments
-from sandbox.orders.rules import CHANGED_AT_POS, Refused, check_open, check_version, is_version_from
+from sandbox.orders.order_request import AnyPayment, ExternalValue, Text255, check_payments
+from sandbox.orders.pos import CHANGED_AT_POS, Refused, check_open, check_version, get_row, is_version_from
 from sandbox.orders.transitions import TransitionContext, as_cancelled, close, deliver, send_out, wait
-from sandbox.simulator import Simulator
 
-_EXECUTION_MINUTES = (0.1, 0.4)
 _BEFORE_COOKED = {DeliveryStatus.UNCONFIRMED, DeliveryStatus.WAIT_COOKING, DeliveryStatus.COOKING_STARTED}
 _ON_THE_ROAD = {DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED}
-
-
-@dataclass(frozen=True, slots=True)
-class PosConnection:
-    """Carries out commands of one restaurant: after a while, and only while its POS is online."""
-
-    simulator: Simulator
-    organization: Organization
-    group: TerminalGroup | None = None
-
-    def submit(self, now: datetime, act: Callable[[UUID, datetime], None]) -> UUID:
-        """Accept a command; ``act`` is called with its correlation id when it is carried out."""
-        rng = self.simulator.command_rng
-        correlation_id = UUID(int=rng.getrandbits(128), version=4)
-        self.simulator.commands.begin(correlation_id, self.organization.id)
-        wait = self.simulator.engine.pace.wall(rng.uniform(*_EXECUTION_MINUTES))
-        self.simulator.engine.later(now + wait, partial(self._carry_out, correlation_id, act))
-        return correlation_id
-
-    def _carry_out(self, correlation_id: UUID, act: Callable[[UUID, datetime], None], at: datetime) -> None:
-        engine, commands = self.simulator.engine, self.simulator.commands
-        if not engine.is_online(self.organization, self.group):
-            engine.when_online(self.organization, partial(self._carry_out, correlation_id, act), self.group)
-            return
-        try:
-            act(correlation_id, at)
-        except Refused as refusal:
-            commands.fail(correlation_id, refusal.message, refusal.reason, at)
-        else:
-            commands.succeed(correlation_id, at)
 
 
 class Command(OfOrder):
@@ -84,33 +46,29 @@ class Command(OfOrder):
 
 
 def _submit(call: Call, request: Command) -> Json:
-    order = call.order(request)
+    """Accept a command; the order is read again when the POS carries it out."""
+    known, engine = call.order(request), call.simulator.engine
+    organization = known.organization
 
     def act(correlation_id: UUID, at: datetime) -> None:
-        check_version(order.organization.pos_version, request.since)
-        _carry_out(call.simulator, order, request, correlation_id, at)
+        check_version(organization.pos_version, request.since)
+        order = engine.order(organization, known.id)
+        if order is None:
+            raise Refused("Order is not found at the restaurant checkout", "OrderNotFound")
+        check_open(order)
+        context = TransitionContext(at, Random(str(correlation_id)), engine.couriers_on_shift(organization))
+        changed = request.apply(order, context)
+        if changed == order:
+            return
+        engine.change(changed, at, correlation_id)
+        # The target order names this one. That no webhook is sent of it is a guess.
+        target = engine.order(organization, changed.moved_to) if changed.moved_to else None
+        if target is not None:
+            engine.update_silently(replace(target, moved_from=changed.id), at)
 
-    connection = PosConnection(call.simulator, order.organization, order.terminal_group)
-    return {"correlationId": connection.submit(call.now, act)}
-
-
-def _carry_out(
-    simulator: Simulator, known: Order, command: Command, correlation_id: UUID, at: datetime
-) -> None:
-    engine, organization = simulator.engine, known.organization
-    order = engine.order(organization, known.id)
-    if order is None:
-        raise Refused("Order is not found at the restaurant checkout", "OrderNotFound")
-    check_open(order)
-    context = TransitionContext(at, Random(str(correlation_id)), engine.couriers_on_shift(organization))
-    changed = command.apply(order, context)
-    if changed == order:
-        return
-    engine.change(changed, at, correlation_id)
-    # The target order names this one. That no webhook is sent of it is a guess.
-    target = engine.order(organization, changed.moved_to) if changed.moved_to else None
-    if target is not None:
-        engine.update_silently(replace(target, moved_from=changed.id), at)
+    return {
+        "correlationId": call.simulator.commands.submit(organization, call.now, act, known.terminal_group)
+    }
 
 
 # --- statuses ---
@@ -126,7 +84,13 @@ class SetStatus(Command, path="update_order_delivery_status"):
         if order.status is DeliveryStatus.UNCONFIRMED:
             raise Refused("Order is not confirmed", "IllegalDeliveryStatus")
         if self.delivery_status == "Waiting":
-            return _to_waiting(order, context)
+            if order.organization.paid_when is PaidWhen.ON_THE_WAY:
+                # PrepareDeliveryForSending works only where payment is on closing (help centre).
+                raise Refused(
+                    "Method PrepareDeliveryForSending is available only with payment on closing",
+                    "WrongDeliveryStatus",
+                )
+            return wait(order, context).stamped(sent=None, delivered=None)
         if order.service is not ServiceType.COURIER:
             raise Refused("Order is taken away by the guest", "WrongDeliveryStatus")
         if self.delivery_status == "OnWay":
@@ -134,16 +98,6 @@ class SetStatus(Command, path="update_order_delivery_status"):
         if order.status not in _ON_THE_ROAD:
             raise Refused(CHANGED_AT_POS, "OrderStatusChangedInIikoFront")
         return _delivered_at(self.delivery_date, deliver(order, context))
-
-
-def _to_waiting(order: Order, context: TransitionContext) -> Order:
-    if order.organization.paid_when is PaidWhen.ON_THE_WAY:
-        # PrepareDeliveryForSending works only where payment is on closing (help centre).
-        raise Refused(
-            "Method PrepareDeliveryForSending is available only with payment on closing",
-            "WrongDeliveryStatus",
-        )
-    return wait(order, context).stamped(sent=None, delivered=None)
 
 
 def _to_on_way(order: Order, context: TransitionContext) -> Order:
@@ -189,26 +143,22 @@ class Cancel(Command, path="cancel", since=(7, 5, 4)):
     def apply(self, order: Order, context: TransitionContext) -> Order:
         dictionaries = order.organization.dictionaries
         removals = (dictionaries.removal_without_writeoff, dictionaries.removal_with_writeoff)
-        removal = _find(self.removal_type_id, removals, "Removal type")
+        removal_id, cause_id = self.removal_type_id, self.cancel_cause_id
+        removal = get_row(removal_id, removals, "Removal type ") if removal_id else None
         if removal is None and order.stamps.printed:
             raise Refused("Removal type is needed to delete printed items")
-        unnamed = NamedRow(uuid5(order.organization.id, "cancel-cause/none"), "Причина не указана")
+        cause = NamedRow(uuid5(order.organization.id, "cancel-cause/none"), "Причина не указана")
+        if cause_id:
+            cause = get_row(cause_id, dictionaries.cancel_causes, "Cancel cause ")
         knows_comment = is_version_from(order.organization.pos_version, (8, 7, 6))
         cancellation = Cancellation(
             at=context.at,
-            cause=_find(self.cancel_cause_id, dictionaries.cancel_causes, "Cancel cause") or unnamed,
+            cause=cause,
             # An older POS has no place for it; that it does not refuse is a guess.
             comment=self.cancel_comment if knows_comment else None,
             removal=removal or dictionaries.removal_without_writeoff,
         )
         return replace(as_cancelled(order, cancellation), moved_to=self.moved_order_id)
-
-
-def _find(row_id: UUID | None, rows: Collection[NamedRow], what: str) -> NamedRow | None:
-    row = next((each for each in rows if each.id == row_id), None)
-    if row is None and row_id:
-        raise Refused(f"{what} {row_id} is not found")
-    return row
 
 
 class Confirm(Command, path="confirm", since=(7, 6, 1)):
@@ -256,7 +206,7 @@ class ChangeDriver(Command, path="change_driver_info", since=(8, 6, 6)):
 def _driven_by(courier_id: UUID | None, order: Order) -> Order:
     if order.service is not ServiceType.COURIER:
         raise Refused("Order is taken away by the guest", "CanNotAssignCourierToOrder")
-    courier = next((each for each in order.organization.couriers if each.id == courier_id), None)
+    courier = find(order.organization.couriers, courier_id)
     if courier is None and courier_id:
         raise Refused(f"Courier {courier_id} does not exist", "CourierIdDoesNotExist")
     return replace(order, courier=courier, is_courier_chosen_by_hand=courier is not None)
@@ -344,7 +294,7 @@ class StatusRequest(OfRestaurant):
 @operation("commands/status")
 def _command_status(call: Call, request: StatusRequest) -> Json:
     organization = call.organization(request)
-    state = call.simulator.commands.state(request.correlation_id, organization.id, call.now)
+    state = call.simulator.commands.state(request.correlation_id, organization, call.now)
     if state is None:
         # Also for one never given: the vendor may well tell these apart.
         raise ApiError(

@@ -4,23 +4,19 @@ What the cloud can see is refused at once; what only the POS knows (dishes, paym
 an order whose creation failed. Prices are the menu's: those of the request are read and not used.
 """
 
-from __future__ import annotations
-
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Protocol, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 from sandbox.catalogue.menu import Product
 from sandbox.catalogue.money import ZERO, percent_of
-from sandbox.catalogue.world import DiscountType, Organization
+from sandbox.catalogue.world import DiscountType, Organization, Row
 from sandbox.http.call import Call, operation
-from sandbox.http.errors import ApiError, answer
-from sandbox.http.vendor_json import Json
-from sandbox.orders.cart import delivery_line, take_discounts
+from sandbox.http.request import ApiError
+from sandbox.http.vendor_json import Json, answer
 from sandbox.orders.order import (
     Combo,
     CreationError,
@@ -33,6 +29,8 @@ from sandbox.orders.order import (
     Order,
     ServiceType,
     Stamps,
+    delivery_line,
+    take_discounts,
 )
 from sandbox.orders.order_request import (
     CheckedOrder,
@@ -41,20 +39,12 @@ from sandbox.orders.order_request import (
     RequestedDish,
     RequestedModifier,
     check_order,
+    check_payments,
 )
-from sandbox.orders.payments import check_payments
-from sandbox.orders.rules import Refused
+from sandbox.orders.pos import Refused, get_row
 from sandbox.orders.serializer import order_info
 
 _DEFAULT_READY_IN = timedelta(minutes=60)
-
-
-class _HasId(Protocol):
-    @property
-    def id(self) -> UUID: ...
-
-
-_Row = TypeVar("_Row", bound=_HasId)
 
 
 @operation("deliveries/create")
@@ -165,20 +155,8 @@ def _as_pos_reads_it(order: Order, checked: CheckedOrder, now: datetime) -> Orde
     )
 
 
-def _find(row_id: UUID | None, rows: Collection[_Row], code: str) -> _Row | None:
-    return _get(row_id, rows, code) if row_id else None
-
-
-def _get(row_id: UUID, rows: Collection[_Row], code: str, what: str = "") -> _Row:
-    """Give the row of an id.
-
-    Raises:
-        Refused: there is none.
-    """
-    for row in rows:
-        if row.id == row_id:
-            return row
-    raise Refused(f"{what}{row_id} is not found", code)
+def _find(row_id: UUID | None, rows: Iterable[Row], code: str) -> Row | None:
+    return get_row(row_id, rows, code=code) if row_id else None
 
 
 def with_lines(order: Order, checked: CheckedOrder) -> Order:
@@ -195,20 +173,22 @@ def with_lines(order: Order, checked: CheckedOrder) -> Order:
     discounts = _discounts(checked, lines)
     return replace(
         order,
-        lines=take_discounts(tuple(lines), discounts),
+        lines=take_discounts(tuple(lines), *discounts),
         discount=discounts[0] if discounts else None,
         more_discounts=discounts[1:],
     )
 
 
 def _dish(requested: RequestedDish, organization: Organization) -> Dish:
-    product = _get(requested.product_id, organization.menu.dishes, "ProductNotFound", "Product ")
+    product = get_row(requested.product_id, organization.menu.dishes, "Product ", "ProductNotFound")
     size, size_id = product.sizes[0] if product.sizes else None, requested.product_size_id
+    if size_id:
+        size = get_row(size_id, product.sizes, "Product size ", "ProductSizeNotFound")
     position_id = requested.position_id or uuid4()
     return Dish(
         position_id=position_id,
         product=product,
-        size=_get(size_id, product.sizes, "ProductSizeNotFound", "Product size ") if size_id else size,
+        size=size,
         amount=requested.amount,
         modifiers=tuple(_modifier(each, product, position_id) for each in requested.modifiers or ()),
         comment=requested.comment,
@@ -218,7 +198,7 @@ def _dish(requested: RequestedDish, organization: Organization) -> Dish:
 
 def _modifier(requested: RequestedModifier, product: Product, dish_position: UUID) -> DishModifier:
     choices = product.modifiers.modifiers if product.modifiers else ()
-    modifier = _get(requested.product_id, choices, "ProductNotFound", "Modifier ")
+    modifier = get_row(requested.product_id, choices, "Modifier ", "ProductNotFound")
     position_id = requested.position_id or uuid5(dish_position, str(requested.product_id))
     return DishModifier(position_id, modifier, requested.amount)
 
@@ -235,7 +215,7 @@ def _discounts(checked: CheckedOrder, lines: list[Line]) -> tuple[Discount, ...]
     dishes = sum((charge for line in lines for charge in line.charges), ZERO)
     taken: list[Discount] = []
     for requested in (info.discounts if info else None) or ():
-        kind = _get(requested.discount_type_id, known, "DiscountCardNotFound", "Discount type ")
+        kind = get_row(requested.discount_type_id, known, "Discount type ", "DiscountCardNotFound")
         if not kind.is_manual:
             raise Refused(f"Discount {kind.name} can not be given by hand", "InvalidDiscountItem")
         if (kind.mode == "FlexibleSum") is (requested.sum is None):

@@ -6,18 +6,14 @@ not there, that saving needs no lock of one's own but respects another's, that a
 that is not cooked yet, and that committing it then changes that order.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from sandbox.catalogue.world import Organization
 from sandbox.http.call import Call, OfOrder, OfRestaurant, operation
-from sandbox.http.errors import answer, bad_request
-from sandbox.http.request import Content, read
-from sandbox.http.vendor_json import Json
-from sandbox.orders.commands import PosConnection
+from sandbox.http.request import Content, bad_request, read
+from sandbox.http.vendor_json import Json, answer
 from sandbox.orders.creation import create, with_lines
 from sandbox.orders.order import DeliveryStatus, Order
 from sandbox.orders.order_request import (
@@ -26,11 +22,10 @@ from sandbox.orders.order_request import (
     CreationSettings,
     RequestedOrder,
     check_order,
+    check_payments,
 )
-from sandbox.orders.payments import check_payments
-from sandbox.orders.rules import check_open
+from sandbox.orders.pos import check_open
 from sandbox.orders.serializer import order_info
-from sandbox.simulator import Simulator
 
 _BEFORE_COOKING = {DeliveryStatus.UNCONFIRMED, DeliveryStatus.WAIT_COOKING}
 
@@ -39,7 +34,6 @@ _BEFORE_COOKING = {DeliveryStatus.UNCONFIRMED, DeliveryStatus.WAIT_COOKING}
 class Draft:
     """``content`` is the order of the request, word for word."""
 
-    organization: Organization
     content: Content
     group_id: UUID | None
     created_at: datetime
@@ -86,10 +80,22 @@ def _drafts(call: Call, request: OfRestaurant) -> tuple[Organization, dict[UUID,
     return organization, call.simulator.drafts[organization.id]
 
 
-def _get(drafts: dict[UUID, Draft], order_id: UUID) -> Draft:
+def _find(call: Call, request: OfRestaurant, order_id: UUID) -> tuple[Organization, dict[UUID, Draft], Draft]:
+    """Give the restaurant, its drafts and the one of an order."""
+    organization, drafts = _drafts(call, request)
     if order_id not in drafts:
         raise bad_request("Order draft is not found.", "DraftNotFound")
-    return drafts[order_id]
+    return organization, drafts, drafts[order_id]
+
+
+def _check_not_cooked(order: Order) -> None:
+    if order.status not in _BEFORE_COOKING:
+        raise bad_request("Order is being cooked.", "IllegalDeliveryStatus")
+
+
+def _check_lock(draft: Draft, employee: UUID) -> None:
+    if draft.locked_by not in {None, employee}:
+        raise bad_request("Draft is locked by another user.", "EntityAlreadyInUse")
 
 
 @operation("deliveries/drafts/create")
@@ -103,19 +109,13 @@ def _create(call: Call, request: CreateDraftRequest) -> Json:
         _check_not_cooked(known)
     check_order(request.order, request.terminal_group_id, organization)
     content = {**call.content["order"], "id": str(order_id)}
-    drafts[order_id] = Draft(organization, content, request.terminal_group_id, call.now)
+    drafts[order_id] = Draft(content, request.terminal_group_id, call.now)
     return answer(orderId=order_id)
-
-
-def _check_not_cooked(order: Order) -> None:
-    if order.status not in _BEFORE_COOKING:
-        raise bad_request("Order is being cooked.", "IllegalDeliveryStatus")
 
 
 @operation("deliveries/drafts/by_id")
 def _by_id(call: Call, request: OfOrder) -> Json:
-    organization, drafts = _drafts(call, request)
-    draft = _get(drafts, request.order_id)
+    organization, _, draft = _find(call, request, request.order_id)
     return answer(
         order=draft.content,
         lockedByUser=draft.locked_by,
@@ -128,41 +128,30 @@ def _by_id(call: Call, request: OfOrder) -> Json:
 
 @operation("deliveries/drafts/save")
 def _save(call: Call, request: SaveRequest) -> Json:
-    organization, drafts = _drafts(call, request)
-    draft = _get(drafts, request.order.id)
+    organization, drafts, draft = _find(call, request, request.order.id)
     _check_lock(draft, request.employee_id)
     check_order(request.order, None, organization)
     drafts[request.order.id] = replace(draft, content=call.content["order"])
     return answer(orderId=request.order.id)
 
 
-def _check_lock(draft: Draft, employee: UUID) -> None:
-    if draft.locked_by not in {None, employee}:
-        raise bad_request("Draft is locked by another user.", "EntityAlreadyInUse")
+def _set_lock(path: str, *, locks: bool) -> None:
+    @operation(path)
+    def set_lock(call: Call, request: LockRequest) -> Json:
+        _, drafts, draft = _find(call, request, request.order_id)
+        _check_lock(draft, request.employee_id)
+        by, at = (request.employee_id, call.now) if locks else (None, None)
+        drafts[request.order_id] = replace(draft, locked_by=by, locked_at=at)
+        return answer()
 
 
-@operation("deliveries/drafts/lock")
-def _lock(call: Call, request: LockRequest) -> Json:
-    return _set_lock(call, request, (request.employee_id, call.now))
-
-
-@operation("deliveries/drafts/unlock")
-def _unlock(call: Call, request: LockRequest) -> Json:
-    return _set_lock(call, request, (None, None))
-
-
-def _set_lock(call: Call, request: LockRequest, lock: tuple[UUID | None, datetime | None]) -> Json:
-    _organization, drafts = _drafts(call, request)
-    draft = _get(drafts, request.order_id)
-    _check_lock(draft, request.employee_id)
-    drafts[request.order_id] = replace(draft, locked_by=lock[0], locked_at=lock[1])
-    return answer()
+_set_lock("deliveries/drafts/lock", locks=True)
+_set_lock("deliveries/drafts/unlock", locks=False)
 
 
 @operation("deliveries/drafts/delete")
 def _delete(call: Call, request: OfOrder) -> Json:
-    _organization, drafts = _drafts(call, request)
-    _get(drafts, request.order_id)
+    _, drafts, _ = _find(call, request, request.order_id)
     del drafts[request.order_id]
     return answer()
 
@@ -170,8 +159,7 @@ def _delete(call: Call, request: OfOrder) -> Json:
 @operation("deliveries/drafts/commit")
 def _commit(call: Call, request: CommitRequest) -> Json:
     """Send a draft to the POS: a new order, or the changes of one that it has."""
-    organization, drafts = _drafts(call, request)
-    draft = _get(drafts, request.order_id)
+    organization, drafts, draft = _find(call, request, request.order_id)
     creation = CreateRequest(
         organization_id=organization.id,
         order=read(RequestedOrder, draft.content, "order."),
@@ -201,13 +189,5 @@ def _change_order(call: Call, order: Order, checked: CheckedOrder) -> Json:
             engine.change(changed, at, correlation_id)
 
     _check_not_cooked(order)
-    correlation_id = PosConnection(call.simulator, organization).submit(call.now, act)
+    correlation_id = call.simulator.commands.submit(organization, call.now, act)
     return {"correlationId": correlation_id, "orderInfo": order_info(order)}
-
-
-def switch(simulator: Simulator, organization: Organization, *, is_on: bool) -> None:
-    """Switch the drafts of a restaurant on, or off with all that are there."""
-    if is_on:
-        simulator.drafts.setdefault(organization.id, {})
-    else:
-        simulator.drafts.pop(organization.id, None)

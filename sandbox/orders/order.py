@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import islice
 from uuid import UUID
 
-from sandbox.catalogue.menu import Modifier, PizzaOfHalves, Product, Size
-from sandbox.catalogue.money import ZERO, kopecks
+from sandbox.catalogue.menu import Menu, Modifier, PizzaOfHalves, Product, Size
+from sandbox.catalogue.money import ZERO, kopecks, split
 from sandbox.catalogue.world import (
     DiscountType,
     Employee,
@@ -46,6 +47,7 @@ class ItemStatus(StrEnum):
     SERVED = "Served"
 
 
+FREE_DELIVERY_FROM = Decimal(1500)
 _ITEM_STATUSES = list(ItemStatus)
 
 
@@ -212,6 +214,21 @@ class Payment:
     is_fiscalized_externally: bool = False
     is_prepay: bool = False
     tips_type: NamedRow | None = None
+
+
+def delivery_line(menu: Menu, lines: list[Line]) -> Service:
+    """Make the line of the delivery, which is free from a certain sum on."""
+    is_free = sum((line.total for line in lines), ZERO) >= FREE_DELIVERY_FROM
+    return Service(menu.delivery, ZERO if is_free else menu.delivery.price)
+
+
+def take_discounts(lines: tuple[Line, ...], *discounts: Discount) -> tuple[Line, ...]:
+    """Spread discounts, as if they were one, over the dishes in proportion to what they cost."""
+    if not discounts:
+        return lines
+    total = sum((discount.sum for discount in discounts), ZERO)
+    parts = iter(split(total, [charge for line in lines for charge in line.charges]))
+    return tuple(line.discounted(tuple(islice(parts, len(line.charges)))) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)

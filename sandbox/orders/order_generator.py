@@ -1,22 +1,25 @@
 """Generates orders: who orders what, where to, for when and how it is paid."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from random import Random
 
 from sandbox.catalogue import names
-from sandbox.catalogue.menu import MakeId
-from sandbox.catalogue.money import ZERO
-from sandbox.catalogue.world import Dictionaries, Employee, Organization, RegularGuest
+from sandbox.catalogue.menu import MakeId, Menu, ModifierGroup, PizzaOfHalves, Product
+from sandbox.catalogue.money import ZERO, percent_of
+from sandbox.catalogue.world import Dictionaries, Organization, RegularGuest
 from sandbox.engine.clock import Pace
-from sandbox.orders.cart import choose_discount, choose_lines, choose_payments, take_discount
 from sandbox.orders.order import (
     Address,
     CreationStatus,
     DeliveryStatus,
+    Discount,
+    Dish,
+    DishModifier,
+    Half,
+    HalfAndHalf,
     Line,
     Loyalty,
     OneTimeGuest,
@@ -24,13 +27,20 @@ from sandbox.orders.order import (
     Payment,
     ServiceType,
     Stamps,
+    delivery_line,
+    take_discounts,
 )
 
+_SHARE_OF_HALVES = 0.2
+_ONE_IN_SO_MANY_IS_WHOLE = 3
+_SHARE_WITH_MODIFIERS = 0.45
+_SHARE_WITH_COMMENT = 0.15
+_SHARE_WITH_DISCOUNT = 0.25
 _SHARE_OVER_API = 0.75
 _SHARE_BY_COURIER = 0.7
 _SHARE_REGULAR = 0.7
 _SHARE_UNCONFIRMED = 0.7
-_SHARE_WITH_COMMENT = 0.4
+_SHARE_WITH_REMARK = 0.4
 _SHARE_PREORDERED = 0.15
 _SHARE_TAKEN_OFFLINE = 0.3
 _SHARE_BY_SWITCHBOARD = 0.08
@@ -52,6 +62,12 @@ class OrderContext:
     make_id: MakeId
     pace: Pace
 
+    @property
+    def external_number(self) -> str:
+        """The shop's number; no two runs of the sandbox give the same one."""
+        local = self.at.astimezone(self.organization.zone)
+        return f"WEB-{local:%Y%m%d-%H%M%S}-{self.sequence}"
+
 
 @dataclass(frozen=True, slots=True)
 class _Promise:
@@ -71,14 +87,14 @@ def generate_order(context: OrderContext, random: Random) -> Order:
     service = ServiceType.COURIER if random.random() < _SHARE_BY_COURIER else ServiceType.PICKUP
     guest, phone = _choose_guest(organization, random)
     lines = choose_lines(organization.menu, service, context.make_id, random)
-    discount = choose_discount(lines, organization.dictionaries, random)
-    lines = take_discount(lines, discount)
+    discount = _choose_discount(lines, organization.dictionaries, random)
+    lines = take_discounts(lines, discount) if discount else lines
     promise = _promise(context, random, may_be_offline=not over_api)
     born = Order(
         id=context.make_id("order"),
         pos_id=context.make_id("pos"),
         number=context.number,
-        external_number=_external_number(context) if over_api else None,
+        external_number=context.external_number if over_api else None,
         operation_id=context.make_id("creation"),
         revision=0,
         organization=organization,
@@ -90,12 +106,12 @@ def generate_order(context: OrderContext, random: Random) -> Order:
         phone=phone,
         address=_choose_address(organization, random) if service is ServiceType.COURIER else None,
         guests_count=random.choices((1, 2, 4), (6, 3, 1))[0],
-        comment=random.choice(names.COMMENTS) if random.random() < _SHARE_WITH_COMMENT else None,
+        comment=random.choice(names.COMMENTS) if random.random() < _SHARE_WITH_REMARK else None,
         delivery_zone=random.choice(names.DELIVERY_ZONES) if service is ServiceType.COURIER else None,
-        operator=_choose_operator(organization, random, over_api=over_api),
+        operator=None if over_api else random.choice(organization.operators),
         lines=lines,
         discount=discount,
-        payments=choose_payments(_sum(lines), organization.dictionaries, random),
+        payments=_choose_payments(lines, organization.dictionaries, random),
         complete_before=promise.complete_before,
         is_asap=promise.is_asap,
         promised_minutes=promise.minutes,
@@ -143,16 +159,6 @@ def _tips(dictionaries: Dictionaries, random: Random) -> Payment:
     )
 
 
-def _sum(lines: tuple[Line, ...]) -> Decimal:
-    return sum((line.total for line in lines), ZERO)
-
-
-def _external_number(context: OrderContext) -> str:
-    """Make the shop's number; no two runs of the sandbox give the same one."""
-    born = context.at.astimezone(context.organization.zone)
-    return f"WEB-{born:%Y%m%d-%H%M%S}-{context.sequence}"
-
-
 def _first_status(random: Random, *, over_api: bool) -> DeliveryStatus:
     if over_api and random.random() < _SHARE_UNCONFIRMED:
         return DeliveryStatus.UNCONFIRMED
@@ -184,10 +190,6 @@ def _choose_address(organization: Organization, random: Random) -> Address:
     )
 
 
-def _choose_operator(organization: Organization, random: Random, *, over_api: bool) -> Employee | None:
-    return None if over_api else random.choice(organization.operators)
-
-
 def _promise(context: OrderContext, random: Random, *, may_be_offline: bool) -> _Promise:
     if may_be_offline and random.random() < _SHARE_TAKEN_OFFLINE:
         return _promise_of_offline_order(context, random)
@@ -210,3 +212,89 @@ def _promise_of_offline_order(context: OrderContext, random: Random) -> _Promise
 def _rounded_up(instant: datetime, *, minutes: int) -> datetime:
     step = minutes * 60
     return datetime.fromtimestamp(-(-instant.timestamp() // step) * step, tz=instant.tzinfo)
+
+
+# --- what is on the table, and how it is paid ---
+
+
+def choose_lines(menu: Menu, service: ServiceType, make_id: MakeId, random: Random) -> tuple[Line, ...]:
+    """Choose one to four different dishes, and the delivery where a courier brings them."""
+    dishes = random.sample(menu.dishes, k=random.choices((1, 2, 3, 4), (3, 5, 3, 1))[0])
+    lines: list[Line] = [_choose_dish(dish, make_id, random) for dish in dishes]
+    if menu.pizza_of_halves and random.random() < _SHARE_OF_HALVES:
+        lines.append(_choose_halves(menu.pizza_of_halves, make_id, random))
+    if service is ServiceType.COURIER:
+        lines.append(delivery_line(menu, lines))
+    return tuple(lines)
+
+
+def _choose_dish(product: Product, make_id: MakeId, random: Random) -> Dish:
+    key = f"position/{product.id}"
+    return Dish(
+        position_id=make_id(key),
+        product=product,
+        size=random.choice(product.sizes) if product.sizes else None,
+        amount=_choose_amount(product, random),
+        modifiers=_choose_modifiers(product.modifiers, key, make_id, random),
+        comment=random.choice(names.DISH_COMMENTS) if random.random() < _SHARE_WITH_COMMENT else None,
+    )
+
+
+def _choose_amount(product: Product, random: Random) -> Decimal:
+    if product.by_weight:
+        return Decimal(random.randint(250, 900)) / 1000
+    return Decimal(random.choices((1, 2, 3), (7, 2, 1))[0])
+
+
+def _choose_modifiers(
+    group: ModifierGroup | None, key: str, make_id: MakeId, random: Random
+) -> tuple[DishModifier, ...]:
+    if group is None or random.random() > _SHARE_WITH_MODIFIERS:
+        return ()
+    chosen = random.sample(group.modifiers, k=random.randint(1, 2))
+    return tuple(
+        DishModifier(make_id(f"{key}/{modifier.id}"), modifier, Decimal(random.choices((1, 2), (4, 1))[0]))
+        for modifier in chosen
+    )
+
+
+def _choose_halves(template: PizzaOfHalves, make_id: MakeId, random: Random) -> HalfAndHalf:
+    """Choose two halves, or for a part of them the first alone; both draw the same random numbers."""
+    first, second = random.sample(template.halves, k=2)
+    other = make_id("position/second half")
+    is_whole = other.int % _ONE_IN_SO_MANY_IS_WHOLE == 0
+    return HalfAndHalf(
+        template, Half(make_id("position/first half"), first), None if is_whole else Half(other, second)
+    )
+
+
+def _choose_discount(lines: tuple[Line, ...], dictionaries: Dictionaries, random: Random) -> Discount | None:
+    """Give a part of the guests a discount on the dishes."""
+    if random.random() > _SHARE_WITH_DISCOUNT:
+        return None
+    kind = random.choice(dictionaries.discounts)
+    dishes = sum((charge for line in lines for charge in line.charges), ZERO)
+    if kind.percent is None:
+        return Discount(kind, min(Decimal(100), dishes))
+    return Discount(kind, percent_of(dishes, kind.percent))
+
+
+def _choose_payments(
+    lines: tuple[Line, ...], dictionaries: Dictionaries, random: Random
+) -> tuple[Payment, ...]:
+    """Choose how the guest pays; for some that is decided only at the door."""
+    way = random.choices(("cash", "card", "online", "bonuses", "later"), (30, 20, 32, 10, 8))[0]
+    total = sum((line.total for line in lines), ZERO)
+    paid_online = partial(Payment, is_settled=True, is_processed_externally=True)
+    match way:
+        case "cash":
+            return (Payment(dictionaries.cash, total),)
+        case "card":
+            return (Payment(dictionaries.card_to_courier, total),)
+        case "online":
+            return (paid_online(dictionaries.card_online, total, is_prepay=True),)
+        case "bonuses":
+            bonuses = percent_of(total, Decimal(random.randint(5, 30)))
+            rest = Payment(dictionaries.cash, total - bonuses)
+            return paid_online(dictionaries.bonuses, bonuses), rest
+    return ()

@@ -1,20 +1,28 @@
 """The order of ``deliveries/create`` as a client writes it, and what the cloud checks of it at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID, uuid4, uuid5
 
-from sandbox.catalogue.world import NamedRow, Organization, RegularGuest, Street, TerminalGroup
+from sandbox.catalogue.world import NamedRow, Organization, RegularGuest, Street, TerminalGroup, find
 from sandbox.http.call import OfRestaurant, find_group
-from sandbox.http.errors import bad_request
-from sandbox.http.request import NOT_NULL, Amount, Choice, Length, Range, Request, Variants, instant
-from sandbox.orders.order import Address, ComboPart, Loyalty, OneTimeGuest, ServiceType
-from sandbox.orders.payments import AnyPayment, Tips
+from sandbox.http.request import (
+    NOT_NULL,
+    Amount,
+    Choice,
+    Length,
+    Range,
+    Request,
+    Variants,
+    bad_request,
+    instant,
+)
+from sandbox.orders.order import Address, ComboPart, Loyalty, OneTimeGuest, Payment, ServiceType
+from sandbox.orders.pos import Refused, get_row
 
+_SCOPES = ("Reserved", "Phone", "CardNumber", "CardTrack", "PaymentToken", "FindFaceId")
 _GENDERS = ("NotSpecified", "Male", "Female")
 Text10 = Annotated[str, Length(10)]
 Text60 = Annotated[str, Length(60)]
@@ -143,6 +151,54 @@ class Discounts(Request):
     discounts: list[Annotated[RequestedDiscount, _DISCOUNTS]] | None = None
 
 
+class CardData(Request):
+    number: str | None = None
+    custom_data: str | None = None
+    card_type: str | None = None
+
+
+class ExternalData(Request):
+    custom_data: str
+
+
+class LoyaltyCardData(Request):
+    type: Annotated[str, Choice(("Card", "External", "LoyaltyCard"))]
+    credential: str
+    search_scope: Annotated[str, Choice(_SCOPES)]
+
+
+_DATA = Variants({"Card": CardData, "External": ExternalData, "LoyaltyCard": LoyaltyCardData})
+
+
+class RequestedPayment(Request):
+    """A payment as the client wrote it; the POS may not know its type."""
+
+    payment_type_kind: str
+    payment_type_id: UUID
+    sum: Amount
+    is_processed_externally: bool = False
+    is_fiscalized_externally: bool = False
+    is_prepay: bool = False
+    number: str | None = None
+    tips_type_id: Annotated[UUID, NOT_NULL] | None = None
+    payment_additional_data: Annotated[CardData | ExternalData | LoyaltyCardData, _DATA] | None = None
+
+
+class LoyaltyPayment(RequestedPayment):
+    payment_additional_data: LoyaltyCardData | None = None
+
+
+_TIPS_KINDS: dict[str, type] = dict.fromkeys(("Cash", "Card", "External"), RequestedPayment)
+_KINDS = {
+    "Cash": RequestedPayment,
+    "Card": RequestedPayment,
+    "LoyaltyCard": LoyaltyPayment,
+    "External": RequestedPayment,
+}
+AnyPayment = Annotated[RequestedPayment, Variants(_KINDS, tag="paymentTypeKind")]
+Tips = Annotated[RequestedPayment, Variants(_TIPS_KINDS, tag="paymentTypeKind")]
+
+
 class Receipt(Request):
     need_receipt: bool
     is_internet_payment: bool = False
@@ -265,7 +321,7 @@ def _find_guest(
     """Find the guest. That the request overwrites the restaurant's card of a known one is a guess."""
     if not isinstance(given, RegularCustomer):
         return OneTimeGuest(given.name if given else "Гость")
-    known = next((each for each in organization.regulars if each.id == given.id), None)
+    known = find(organization.regulars, given.id)
     if known is None and given.name is None:
         raise bad_request("order.customer.name: a string is expected.", "CustomerNameNotSpecified")
     card = known or RegularGuest(given.id or uuid4(), "", "", "NotSpecified", "")
@@ -303,7 +359,7 @@ def _find_point(requested: RequestedOrder, organization: Organization, *, is_nee
 
 
 def _find_region(region_id: UUID | None, organization: Organization) -> NamedRow | None:
-    region = next((each for each in organization.city.regions if each.id == region_id), None)
+    region = find(organization.city.regions, region_id)
     if region_id and region is None:
         raise bad_request(f"Region {region_id} is not found.", "AddressNotFound")
     return region
@@ -317,3 +373,37 @@ def _find_street(given: RequestedStreet, organization: Organization) -> Street:
         raise bad_request("order.deliveryPoint.address.street: it is not found.", "AddressNotFound")
     made_id = uuid5(organization.city.id, f"street/{given.name}")
     return Street(made_id, given.name, organization.latitude, organization.longitude)
+
+
+def check_payments(
+    requested: list[RequestedPayment] | None, organization: Organization
+) -> tuple[Payment, ...]:
+    """Turn them into payments of the order.
+
+    Raises:
+        Refused: the POS does not know the type, or refuses the payment.
+    """
+    return tuple(_check(each, organization) for each in requested or ())
+
+
+def _check(requested: RequestedPayment, organization: Organization) -> Payment:
+    dictionaries, is_external = organization.dictionaries, requested.is_processed_externally
+    kind = find(dictionaries.payment_types, requested.payment_type_id)
+    if kind is None or kind.request_kind != requested.payment_type_kind:
+        what = f"{requested.payment_type_id} of kind {requested.payment_type_kind}"
+        raise Refused(f"Payment type {what} is not found", "PaymentTypeNotFound")
+    if not requested.sum:
+        raise Refused("Payment sum should be positive", "PaymentSumShouldBePositive")
+    if is_external and kind.processing not in {"External", "Both"}:
+        raise Refused("PaymentType should be CanBeExternalProcessed", "PaymentTypeCanNotBeUsedAsExternal")
+    tips_id, tips_types = requested.tips_type_id, dictionaries.tips_types
+    tips_type = get_row(tips_id, tips_types, "Tips type ", "TipsTypeNotApplicable") if tips_id else None
+    return Payment(
+        kind,
+        requested.sum,
+        is_settled=is_external,
+        is_processed_externally=is_external,
+        is_fiscalized_externally=requested.is_fiscalized_externally,
+        is_prepay=requested.is_prepay,
+        tips_type=tips_type,
+    )

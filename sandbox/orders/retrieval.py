@@ -1,7 +1,5 @@
 """How a client reads orders: by id, by what changed since, by when they are due."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -9,14 +7,13 @@ from typing import Annotated
 from uuid import UUID
 
 from sandbox.catalogue.world import Organization
+from sandbox.engine.engine import TooOld
 from sandbox.http.call import Call, OfRestaurant, OfRestaurants, operation
-from sandbox.http.errors import ApiError, answer, bad_request
-from sandbox.http.request import Choice, Range, Request, instant
-from sandbox.http.vendor_json import Json
+from sandbox.http.request import ApiError, Choice, Range, Request, bad_request, instant
+from sandbox.http.vendor_json import Json, answer
 from sandbox.orders.order import CreationStatus, Order
-from sandbox.orders.revisions import TooOld
 from sandbox.orders.serializer import order_info
-from sandbox.webhooks.settings_api import DELIVERY_STATUSES
+from sandbox.webhooks.subscriptions import DELIVERY_STATUSES
 
 MOST_IDS = 200
 # "About a thousand orders" is one project's guess (REFERENCE 6).

@@ -1,7 +1,5 @@
 """The scenario of an order: its steps and the simulated minutes between them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random

@@ -4,19 +4,16 @@
 terminal (vendor's OpenAPI document).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import UTC, timedelta
 from decimal import Decimal
 
 from sandbox.catalogue.money import ZERO, kopecks
 from sandbox.catalogue.world import Employee, Organization, RegularGuest
-from sandbox.http.vendor_json import Json, named, nulls, pick, render, to_json
+from sandbox.http.vendor_json import Json, falses, named, nulls, pick, render, to_json
 from sandbox.orders.order import (
     Address,
     Cancellation,
-    Combo,
     ComboPart,
     CreationError,
     CreationStatus,
@@ -72,20 +69,18 @@ def _order(order: Order, external_keys: Collection[str]) -> Json:
         "isCourierSelectedManually": order.is_courier_chosen_by_hand,
     }
     return {
-        **pick(order, "status number comment source_key menu_id marketing_source price_category"),
-        **pick(
-            order, "tracking_link is_deleted phone phone_extension delivery_zone complete_before is_asap sum"
-        ),
+        **pick(order, "status number comment source_key menu_id marketing_source price_category is_deleted"),
+        **pick(order, "tracking_link phone phone_extension delivery_zone complete_before is_asap sum"),
         **nulls("parentDeliveryId conception indexInCourierRoute"),
         "terminalGroupId": order.terminal_group.id,
         "externalCourierService": order.courier_service,
-        "loyaltyInfo": _loyalty(order.loyalty) if order.loyalty else None,
+        "loyaltyInfo": _loyalty(order.loyalty),
         "externalData": shown or None,
         "guestsInfo": {"count": order.guests_count, "splitBetweenPersons": order.splits_bill},
         "orderType": _order_type(order),
         "problem": _problem(order),
         "cancelInfo": _cancel_info(order.cancellation),
-        "customer": _customer(order),
+        "customer": customer(order.guest),
         "courierInfo": courier if order.courier else None,
         "operator": employee(order.operator),
         "deliveryPoint": _delivery_point(order.address, order.organization) if order.address else None,
@@ -94,7 +89,7 @@ def _order(order: Order, external_keys: Collection[str]) -> Json:
         **_dates(order),
         "processedPaymentsSum": order.settled_sum,
         "items": [_item(line, order) for line in order.lines],
-        "combos": [_combo(each) for each in order.combos],
+        "combos": [pick(each, "id name amount price source_id size") for each in order.combos],
         "payments": [_payment(payment, order) for payment in order.payments],
         "tips": [_tips(payment, order) for payment in order.tips],
         "discounts": [discount_item(discount) for discount in order.discounts],
@@ -108,7 +103,9 @@ def _order_type(order: Order) -> Json:
     return {**named(row), "orderServiceType": order.service}
 
 
-def _loyalty(loyalty: Loyalty) -> Json:
+def _loyalty(loyalty: Loyalty | None) -> Json | None:
+    if loyalty is None:
+        return None
     discounts = loyalty.dynamic_discounts or ()
     return {
         "coupon": loyalty.coupon,
@@ -130,13 +127,11 @@ def _cancel_info(cancellation: Cancellation | None) -> Json | None:
     return {"whenCancelled": cancellation.at, **pick(cancellation, "cause comment")}
 
 
-def _customer(order: Order) -> Json:
-    if isinstance(order.guest, OneTimeGuest):
-        return {"type": "one-time", "name": order.guest.name}
-    return regular_guest(order.guest)
-
-
-def regular_guest(guest: RegularGuest) -> Json:
+def customer(guest: RegularGuest | OneTimeGuest | None) -> Json | None:
+    if guest is None:
+        return None
+    if isinstance(guest, OneTimeGuest):
+        return {"type": "one-time", "name": guest.name}
     return {
         "type": "regular",
         **pick(guest, "id name surname comment gender"),
@@ -204,10 +199,6 @@ def discount_item(discount: Discount) -> Json:
     }
 
 
-def _combo(combo: Combo) -> Json:
-    return pick(combo, "id name amount price source_id size")
-
-
 def _payment(payment: Payment, order: Order) -> Json:
     return {
         "paymentType": pick(payment.type, "id name kind"),
@@ -230,7 +221,7 @@ def _item(line: Line, order: Order) -> Json:
         "amount": line.amount if isinstance(line, Dish) else 1.0,
         "comment": None if isinstance(line, Service) else line.comment,
         "whenPrinted": order.stamps.printed,
-        "comboInformation": _combo_part(combo) if combo else None,
+        "comboInformation": _combo_part(combo),
         **_content(line, is_deleted=order.cancellation is not None),
     }
 
@@ -252,7 +243,9 @@ def _content(line: Line, *, is_deleted: bool) -> Json:
             return {"type": "Service", "size": None, "service": named(line.product), "cost": line.cost}
 
 
-def _combo_part(part: ComboPart) -> Json:
+def _combo_part(part: ComboPart | None) -> Json | None:
+    if part is None:
+        return None
     group = {"groupId": part.combo_group_id, "groupName": part.combo_group_name}
     return {**pick(part, "combo_id combo_source_id"), **group}
 
@@ -284,13 +277,11 @@ def _modifier(chosen: DishModifier, line: Dish, *, is_deleted: bool) -> Json:
     return {
         "product": named(chosen.modifier),
         **pick(chosen, "amount position_id"),
-        "amountIndependentOfParentAmount": False,
+        **falses("amountIndependentOfParentAmount hideIfDefaultAmount"),
         "productGroup": line.product.modifiers,
         "price": chosen.modifier.price,
         "deleted": None,
-        "defaultAmount": 0,
-        "hideIfDefaultAmount": False,
-        "freeOfChargeAmount": 0,
+        **dict.fromkeys(("defaultAmount", "freeOfChargeAmount"), 0),
         **_price_marks(kopecks(chosen.price_per_portion), is_deleted=is_deleted),
     }
 

@@ -3,8 +3,6 @@
 A transition that does not fit gives back the very same order, and nothing is announced.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Data that tests share: a full run of the engine, and an order made to measure."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import replace

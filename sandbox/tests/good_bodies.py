@@ -1,7 +1,5 @@
 """Requests that the vendor would accept: one for each operation of the API."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A simulator that tests run by hand: the clock stands until it is moved, and deliveries stay here."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable

@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 from decimal import Decimal
 from functools import partial
 from random import Random
 from uuid import UUID, uuid5
 
 from sandbox.catalogue.world import build_world
-from sandbox.orders.cart import choose_lines, take_discount
-from sandbox.orders.order import Discount, Dish, HalfAndHalf, Service, ServiceType
+from sandbox.orders.order import Discount, Dish, HalfAndHalf, Service, ServiceType, take_discounts
+from sandbox.orders.order_generator import choose_lines
 from sandbox.tests.builders import beryozka, histories, make_order
 
 NOBODY = UUID(int=0)
@@ -32,7 +30,7 @@ def test_discount_is_spread_over_the_dishes_and_spares_the_delivery() -> None:
     order = make_order()
     ten_percent = Discount(beryozka().dictionaries.discounts[0], Decimal("165.10"))
 
-    pizza, drink, delivery = take_discount(order.lines, ten_percent)
+    pizza, drink, delivery = take_discounts(order.lines, ten_percent)
 
     assert (pizza.total, drink.total, delivery.total) == (Decimal("1323.90"), Decimal(162), Decimal(149))
 
@@ -50,7 +48,7 @@ def test_discount_reaches_both_halves_of_a_pizza() -> None:
     )
     discount = Discount(beryozka().dictionaries.discounts[2], Decimal(100))
 
-    (cheaper,) = take_discount((pizza,), discount)
+    (cheaper,) = take_discounts((pizza,), discount)
 
     assert isinstance(cheaper, HalfAndHalf)
     assert cheaper.total == pizza.total - 100

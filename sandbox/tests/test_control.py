@@ -1,18 +1,16 @@
-from __future__ import annotations
-
 import json
 import socket
 from collections.abc import Iterator
-from threading import Thread
 
 import pytest
 import requests
 from werkzeug.serving import make_server
 
-from sandbox.http import inject_fault
+from sandbox.http import vendor_api
 from sandbox.http.app import create_app
 from sandbox.loyalty.wallets import Customer
 from sandbox.orders.order import DeliveryStatus
+from sandbox.run import serving
 from sandbox.tests.harness import UNKNOWN_ID, Harness, ids_of, open_harness
 
 TOPUP = "loyalty/iiko/customer/wallet/topup"
@@ -22,12 +20,8 @@ TOPUP = "loyalty/iiko/customer/wallet/topup"
 def url(harness: Harness) -> Iterator[str]:
     """Serve the harness over a real connection, to see that connection reset."""
     server = make_server("127.0.0.1", 0, create_app(harness.simulator), threaded=True)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/api/1"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server, poll_s=0.01):
+        yield f"http://127.0.0.1:{server.server_port}/api/1"
 
 
 def _customer(harness: Harness) -> Customer:
@@ -84,7 +78,7 @@ def test_slow_answer_comes_late(harness: Harness, monkeypatch: pytest.MonkeyPatc
 
     harness.get(TOPUP, _topup(harness))
 
-    assert slept == [inject_fault.SLOW_S]
+    assert slept == [vendor_api.SLOW_S]
 
 
 def test_fault_is_aimed_at_an_operation_and_so_many_times(harness: Harness) -> None:

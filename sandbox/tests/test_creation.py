@@ -1,12 +1,10 @@
-from __future__ import annotations
-
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from sandbox.catalogue.menu import Product
-from sandbox.catalogue.stop_lists import Stop
+from sandbox.engine.side_events import Stop
 from sandbox.orders.order import CreationStatus
 from sandbox.tests.good_bodies import full_order
 from sandbox.tests.harness import UNKNOWN_ID, Harness

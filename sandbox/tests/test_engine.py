@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
@@ -266,7 +264,7 @@ def test_higher_speed_needs_less_time() -> None:
 def test_postponed_engine_has_nothing_to_catch_up_with() -> None:
     engine, night = make_engine(rate=60), 8 * HOUR
 
-    engine.postpone(night)
+    engine.scheduler.postpone(night)
 
     assert engine.tick(OPENED_AT + night) == []
     assert len(engine.tick(OPENED_AT + night + SECOND)) == 1

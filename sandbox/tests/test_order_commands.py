@@ -1,14 +1,11 @@
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from sandbox.catalogue.money import ZERO
-from sandbox.orders.command_statuses import KEPT
 from sandbox.orders.order import DeliveryStatus, Order, ServiceType
-from sandbox.orders.rules import CHANGED_AT_POS
+from sandbox.orders.pos import CHANGED_AT_POS, KEPT
 from sandbox.tests.harness import UNKNOWN_ID, Harness, ids_of, open_harness
 
 COOKING = (DeliveryStatus.COOKING_STARTED, DeliveryStatus.COOKING_COMPLETED)

@@ -1,14 +1,12 @@
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from sandbox.engine.engine import REACHES_BACK, Revisions, TooOld
 from sandbox.http.vendor_json import vendor_date
 from sandbox.orders import retrieval
 from sandbox.orders.order import DeliveryStatus
-from sandbox.orders.revisions import REACHES_BACK, Revisions, TooOld
 from sandbox.orders.serializer import order_info
 from sandbox.tests.builders import OPENED_AT
 from sandbox.tests.harness import Harness

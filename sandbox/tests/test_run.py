@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -10,45 +8,18 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 
 from sandbox.tests.builders import wait_until
+from sandbox.tests.hub import Hub
 
 PROJECT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, "manage.py", "iiko_sandbox"]
 MODULE = [sys.executable, "-m", "sandbox"]
 
 pytestmark = pytest.mark.process
-
-
-class _Hub(BaseHTTPRequestHandler):
-    received: list[tuple[str | None, Any]] = []
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.received.append((self.headers["Authorization"], body))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def hub_url() -> Iterator[str]:
-    _Hub.received = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Hub) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/hook"
-        server.shutdown()
-        thread.join()
 
 
 def _environ(**more: str) -> dict[str, str]:
@@ -88,12 +59,12 @@ def _read_url(process: subprocess.Popen[str]) -> str:
     ids=["manage.py", "python -m sandbox"],
 )
 def test_process_sends_webhooks_and_ends_well_when_told(
-    command: list[str], stop: signal.Signals, hub_url: str
+    command: list[str], stop: signal.Signals, hub: Hub
 ) -> None:
     arguments = ["--port", "0", "--rate", "600", "--speed", "600", "--seed", "3"]
-    with _running(command, *arguments, "--webhook-url", hub_url, "--webhook-token", "token") as process:
+    with _running(command, *arguments, "--webhook-url", hub.url, "--webhook-token", "token") as process:
         url = _read_url(process)
-        wait_until(lambda: len(_Hub.received) >= 10)
+        wait_until(lambda: len(hub.bodies) >= 10)
         with urllib.request.urlopen(f"{url}/sandbox/state") as response:
             state = json.load(response)
 
@@ -105,8 +76,9 @@ def test_process_sends_webhooks_and_ends_well_when_told(
     assert output.splitlines()[-1].endswith("iiko sandbox stopped")
     assert re.search(r"^\d\d:\d\d:\d\d \w+ №\d+ → \w+.*  200 \d+ ms$", output, re.MULTILINE)
     assert state["seed"] == 3
-    assert {token for token, _ in _Hub.received} == {"token"}
-    kinds = {event["eventType"] for _, body in _Hub.received if isinstance(body, list) for event in body}
+    assert {headers["Authorization"] for headers in hub.headers} == {"token"}
+    bodies = [json.loads(body) for body in hub.bodies]
+    kinds = {event["eventType"] for body in bodies if isinstance(body, list) for event in body}
     assert "DeliveryOrderUpdate" in kinds
 
 

@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
-from sandbox.engine.scheduler import Scheduler
+from sandbox.engine.clock import Scheduler
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

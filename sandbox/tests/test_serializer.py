@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import json
 import re
 from datetime import UTC, datetime
@@ -15,8 +13,8 @@ from sandbox.orders import serializer
 from sandbox.orders.order import CreationStatus, DeliveryStatus, Order
 from sandbox.tests import vendor_schema
 from sandbox.tests.builders import OPENED_AT, full_run, histories, make_order, order_changes, quiet_day
-from sandbox.webhooks import envelope
 from sandbox.webhooks.events import OrderChange, ShiftChange, StopListChange, UndocumentedType
+from sandbox.webhooks.webhook_queue import envelope
 
 EVENT_SCHEMAS = {
     "DeliveryOrderUpdate": "WebHooks.DeliveryOrderUpdateWebHookEventInfo",
@@ -32,7 +30,7 @@ EVENT_SCHEMAS = {
 
 def _rendered(happened: Any) -> Any:
     """Render as the hub sees it: through JSON, numbers read from their text."""
-    return json.loads(json.dumps(envelope.event(happened)), parse_float=Decimal)
+    return json.loads(json.dumps(envelope(happened)), parse_float=Decimal)
 
 
 def _order_of(order: Order) -> Any:
@@ -43,7 +41,7 @@ def _order_of(order: Order) -> Any:
 def test_every_event_fits_the_vendors_schema() -> None:
     kinds = set()
     for happened in (*full_run(), *quiet_day()):
-        event = envelope.event(happened)
+        event = envelope(happened)
         if event["eventType"] in set(UndocumentedType):
             continue  # the vendor publishes no schema for these
         kinds.add(event["eventType"])
@@ -68,7 +66,7 @@ def test_schema_check_sees_what_is_wrong(field: str, value: object) -> None:
 def test_envelope_of_an_order() -> None:
     change = OrderChange(datetime(2026, 3, 14, 13, 42, 9, 4_999, tzinfo=UTC), make_order(), opens=True)
 
-    event = envelope.event(change)
+    event = envelope(change)
 
     assert {key: value for key, value in event.items() if key != "eventInfo"} == {
         "eventType": "DeliveryOrderUpdate",
@@ -98,7 +96,7 @@ def test_failed_creation_is_an_error_event_without_order() -> None:
     failed = next(change for change in order_changes() if change.is_error and change.order.error)
     assert failed.order.error is not None
 
-    event: Any = envelope.event(failed)
+    event: Any = envelope(failed)
 
     assert event["eventType"] == "DeliveryOrderError"
     assert event["eventInfo"]["creationStatus"] == "Error"
@@ -223,7 +221,7 @@ def test_stop_list_names_the_kitchen() -> None:
     cafe = make_order().organization
     change = StopListChange(OPENED_AT, cafe, make_order().id, cafe.terminal_groups[1], is_full=True)
 
-    assert envelope.event(change)["eventInfo"] == {
+    assert envelope(change)["eventInfo"] == {
         "terminalGroupsStopListsUpdates": [{"id": str(cafe.terminal_groups[1].id), "isFull": True}]
     }
 
@@ -232,7 +230,7 @@ def test_shift_names_the_courier_by_id_only() -> None:
     cafe = make_order().organization
     change = ShiftChange(OPENED_AT, cafe, make_order().id, cafe.couriers[0], cafe.terminal_groups[0], True)
 
-    assert envelope.event(change)["eventInfo"] == {
+    assert envelope(change)["eventInfo"] == {
         "id": str(cafe.couriers[0].id),
         "roleId": str(cafe.dictionaries.courier_role.id),
         "opened": True,
@@ -241,6 +239,6 @@ def test_shift_names_the_courier_by_id_only() -> None:
 
 
 def test_no_phone_of_a_guest_looks_real() -> None:
-    text = json.dumps([envelope.event(happened) for happened in full_run()])
+    text = json.dumps([envelope(happened) for happened in full_run()])
 
     assert set(re.findall(r"\+7\d{3}\d{3}", text)) == {"+7904000"}

@@ -1,14 +1,12 @@
 """Events without a schema are simulated, each for logins that subscribe to it."""
 
-from __future__ import annotations
-
 import pytest
 
 from sandbox.http.control_api import ON_DEMAND_EVENTS
 from sandbox.tests.builders import full_run
 from sandbox.tests.harness import Harness
-from sandbox.webhooks import envelope
 from sandbox.webhooks.events import UndocumentedEvent, UndocumentedType
+from sandbox.webhooks.webhook_queue import envelope
 
 NOTHING: list[str] = []
 
@@ -23,7 +21,7 @@ def test_run_has_all_of_them() -> None:
 
     assert {each.kind for each in events} == set(UndocumentedType)
     for each in events:
-        event = envelope.event(each)
+        event = envelope(each)
         assert (event["eventType"], event["eventInfo"]) == (each.kind.value, each.info)
         assert not each.organization.uses_soi
 

@@ -1,7 +1,5 @@
 """Every answer of the API fits the vendor's schema."""
 
-from __future__ import annotations
-
 import pytest
 
 from sandbox.http.call import OPERATIONS

@@ -1,7 +1,5 @@
 """The API refuses what does not fit the vendor's schema, as the vendor does."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator
 from typing import Any

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import json
 from collections import Counter
 from dataclasses import replace
@@ -18,9 +16,8 @@ from sandbox.tests.builders import (
     make_order,
     order_changes,
 )
-from sandbox.webhooks import envelope
 from sandbox.webhooks.events import OrderChange
-from sandbox.webhooks.webhook_queue import Delivery, WebhookQueue, describe
+from sandbox.webhooks.webhook_queue import Delivery, WebhookQueue, describe, envelope
 
 SECOND = timedelta(seconds=1)
 SOPKA = str(make_engine().world.organizations[3].id)
@@ -49,7 +46,7 @@ def test_every_cloud_event_is_sent_once_and_in_the_order_of_its_restaurant() -> 
     expected: dict[str, list[object]] = {}
     for happened in full_run():
         if not happened.organization.uses_soi:
-            expected.setdefault(str(happened.organization.id), []).append(envelope.event(happened))
+            expected.setdefault(str(happened.organization.id), []).append(envelope(happened))
     assert sent == expected
 
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +5,7 @@ import pytest
 
 from sandbox.orders.order import DeliveryStatus
 from sandbox.tests.harness import Harness, open_harness
-from sandbox.webhooks.settings_api import DELIVERY_STATUSES, ITEM_STATUSES
+from sandbox.webhooks.subscriptions import DELIVERY_STATUSES, ITEM_STATUSES
 
 UPDATE = "webhooks/update_settings"
 _ITEMS = ", ".join(ITEM_STATUSES)

@@ -4,8 +4,6 @@ Four adaptations make JSON Schema of it: ``nullable``, the vendor's date format,
 subtypes that close their properties although they inherit (REFERENCE, head).
 """
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path
@@ -49,7 +47,7 @@ def request_errors(path: str, body: object) -> list[str]:
 
 
 def json_schema(name: str) -> Schema:
-    """A component without the vendor's prefix, with everything that it refers to."""
+    """Return a component without the vendor's prefix, with everything that it refers to."""
     return _schema(_PREFIX + name)
 
 
@@ -98,7 +96,7 @@ def _definition(name: str) -> Any:
 
 
 def _subtypes(schema: Schema) -> dict[str, Any]:
-    """The subtypes of a component with a discriminator, by their names."""
+    """Return the subtypes of a component with a discriminator, by their names."""
     discriminator = schema.get("discriminator", {})
     children = {child.removeprefix(_REF): tag for tag, child in discriminator.get("mapping", {}).items()}
     return {

@@ -1,14 +1,15 @@
 """The events of the restaurants that webhooks announce."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from random import Random
 from uuid import UUID
 
+from sandbox.catalogue.menu import MakeId
 from sandbox.catalogue.world import Employee, Organization, TerminalGroup
-from sandbox.hall.tables import Reserve, TableOrder
+from sandbox.hall import Reserve, TableOrder
+from sandbox.http.vendor_json import Json, named, render
 from sandbox.orders.order import CreationStatus, Order
 
 
@@ -92,13 +93,40 @@ class UndocumentedType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UndocumentedEvent:
-    """An event without a schema; ``info`` is of our own making (see ``sandbox.notices``)."""
+    """An event that the vendor names but does not document.
+
+    Its document lists the types and gives no schema (OpenAPI, ``WebHookEventType``, read 2026-11), so
+    ``info`` is of our own making: something to receive and to keep, not to learn the format from.
+    """
 
     at: datetime
     organization: Organization
     operation_id: UUID
     kind: UndocumentedType
-    info: dict[str, object]
+    info: Json
 
 
 Event = OrderChange | StopListChange | ShiftChange | TableOrderChange | ReserveChange | UndocumentedEvent
+
+
+def make_undocumented_event(
+    kind: UndocumentedType, organization: Organization, at: datetime, make_id: MakeId, random: Random
+) -> UndocumentedEvent:
+    """Make an event of a kind; what is in it is invented."""
+    group = random.choice(organization.terminal_groups)
+    info: Json
+    match kind:
+        case UndocumentedType.KITCHEN_ORDER:
+            product = named(random.choice(organization.menu.dishes))
+            info = {
+                "id": make_id("kitchen order"),
+                "terminalGroupId": group.id,
+                "number": random.randint(1, 999),
+                "items": [{"product": product, "amount": 1.0, "status": "CookingStarted"}],
+            }
+        case UndocumentedType.MENU:
+            info = {"id": make_id("menu"), "revision": random.randint(10**6, 10**7), "isFull": False}
+        case UndocumentedType.BUSINESS_HOURS:
+            day = {"from": "10:00", "to": random.choice(("22:00", "23:00"))}
+            info = {"id": group.id, "terminalGroupIds": [group.id], "businessHours": [day] * 7}
+    return UndocumentedEvent(at, organization, make_id("operation"), kind, render(info))

@@ -4,8 +4,6 @@ One object per message, no revision, instants with their offset. The format is k
 of sources only and unconfirmed; the details of a failed creation (null) are a guess.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import datetime
 

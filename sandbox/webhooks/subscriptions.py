@@ -5,108 +5,118 @@ these let everything through. A filter, or a list in it, that is null asks for n
 does not say, so this is a guess (register with one null and see).
 """
 
-from __future__ import annotations
-
 from collections import deque
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 from uuid import UUID, uuid5
 
 from sandbox.catalogue.world import Organization
-from sandbox.orders.order import CreationStatus
-from sandbox.webhooks.events import (
-    Event,
-    OrderChange,
-    ReserveChange,
-    ShiftChange,
-    StopListChange,
-    TableOrderChange,
-    UndocumentedEvent,
-    UndocumentedType,
-)
+from sandbox.http.request import Choice, Request
+from sandbox.orders.order import CreationStatus, ItemStatus
+from sandbox.webhooks import events
 
 UPDATES_AT_MOST = 3
 UPDATES_WITHIN = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFilter:
+DELIVERY_STATUSES = (
+    *("Unconfirmed", "WaitCooking", "ReadyForCooking", "CookingStarted", "CookingCompleted"),
+    *("Waiting", "OnWay", "Delivered", "Closed", "Cancelled"),
+)
+TABLE_STATUSES = ("New", "Bill", "Closed", "Deleted")
+ITEM_STATUSES = tuple(status.value for status in ItemStatus)
+
+
+class UpdatesFilter(Request):
+    updates: bool = False
+    errors: bool = False
+
+
+class _OrderFilter(Request):
     """Which order events pass; an update passes for the status of the order or of one of its items."""
 
-    order_statuses: frozenset[str] = frozenset()
-    item_statuses: frozenset[str] = frozenset()
+    item_statuses: list[Annotated[str, Choice(ITEM_STATUSES)]] | None = None
     errors: bool = False
-    external_keys: tuple[str, ...] = ()
+    returned_external_data_keys: list[str] | None = None
+    order_statuses: list[str] | None = None
 
     def passes(self, status: str, items: Set[str]) -> bool:
-        return status in self.order_statuses or bool(items & self.item_statuses)
+        return status in (self.order_statuses or ()) or not items.isdisjoint(self.item_statuses or ())
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which events are sent. ``everything`` overrides all else and is never shown to a client."""
+class DeliveryFilter(_OrderFilter):
+    order_statuses: list[Annotated[str, Choice(DELIVERY_STATUSES)]] | None = None
 
-    delivery_orders: OrderFilter = OrderFilter()
-    table_orders: OrderFilter = OrderFilter()
-    reserves: bool = False
-    reserve_errors: bool = False
-    stop_lists: bool = False
-    shifts: bool = False
-    menu: bool = False
-    business_hours: bool = False
-    everything: bool = False
+    def passes_change(self, change: events.OrderChange) -> bool:
+        if change.is_error:
+            return self.errors
+        if change.order.creation is CreationStatus.IN_PROGRESS:
+            return bool(self.order_statuses)
+        return self.passes(change.order.status, {line.status for line in change.order.lines})
 
-    def lets_through(self, event: Event) -> bool:
-        return self.everything or self._passes(event)
 
-    def _passes(self, event: Event) -> bool:
+class TableFilter(_OrderFilter):
+    order_statuses: list[Annotated[str, Choice(TABLE_STATUSES)]] | None = None
+
+
+_NO_UPDATES = UpdatesFilter()
+
+
+class Filter(Request):
+    """Which events are sent, as the request says it. A part that is null asks for nothing."""
+
+    delivery_order_filter: DeliveryFilter | None = None
+    table_order_filter: TableFilter | None = None
+    reserve_filter: UpdatesFilter | None = None
+    stop_list_update_filter: UpdatesFilter | None = None
+    personal_shift_filter: UpdatesFilter | None = None
+    nomenclature_update_filter: UpdatesFilter | None = None
+    business_hours_and_mapping_update_filter: UpdatesFilter | None = None
+
+    def lets_through(self, event: events.Event) -> bool:
         match event:
-            case OrderChange():
-                return self._passes_order(event)
-            case TableOrderChange(order=order) if order.error:
-                return self.table_orders.errors
-            case TableOrderChange(order=order):
-                return self.table_orders.passes(order.status, {line.status for line in order.lines})
-            case ReserveChange():
-                return self.reserve_errors if event.reserve.error else self.reserves
-            case StopListChange():
-                return self.stop_lists
-            case ShiftChange():
-                return self.shifts
-            case UndocumentedEvent(kind=UndocumentedType.MENU):
-                return self.menu
-            case UndocumentedEvent(kind=UndocumentedType.BUSINESS_HOURS):
-                return self.business_hours
-            case UndocumentedEvent():
+            case events.OrderChange():
+                return (self.delivery_order_filter or DeliveryFilter()).passes_change(event)
+            case events.TableOrderChange(order=order):
+                chosen = self.table_order_filter or TableFilter()
+                statuses = {line.status for line in order.lines}
+                return chosen.errors if order.error else chosen.passes(order.status, statuses)
+            case events.ReserveChange(reserve=reserve):
+                updates = self.reserve_filter or _NO_UPDATES
+                return updates.errors if reserve.error else updates.updates
+            case events.StopListChange():
+                return (self.stop_list_update_filter or _NO_UPDATES).updates
+            case events.ShiftChange():
+                return (self.personal_shift_filter or _NO_UPDATES).updates
+            case events.UndocumentedEvent(kind=events.UndocumentedType.MENU):
+                return (self.nomenclature_update_filter or _NO_UPDATES).updates
+            case events.UndocumentedEvent(kind=events.UndocumentedType.BUSINESS_HOURS):
+                return (self.business_hours_and_mapping_update_filter or _NO_UPDATES).updates
+            case events.UndocumentedEvent():
                 # The vendor's filter has no field for KitchenOrderUpdate (OpenAPI, WebHooksFilter, read
                 # 2026-11). That a filter excludes it is a guess; a real account's webhooks would settle it.
                 return False
-
-    def _passes_order(self, change: OrderChange) -> bool:
-        order = change.order
-        if change.is_error:
-            return self.delivery_orders.errors
-        if order.creation is CreationStatus.IN_PROGRESS:
-            return bool(self.delivery_orders.order_statuses)
-        return self.delivery_orders.passes(order.status, {line.status for line in order.lines})
-
-
-EVERYTHING = Filter(everything=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """One receiver of a restaurant's webhooks. Within a ``partition`` they keep their order.
 
-    ``requested_filter`` is the filter word for word as the client gave it.
+    Without a ``filter`` all events are sent; ``requested_filter`` is it word for word as the client gave it.
     """
 
     partition: UUID
     url: str
     token: str
-    filter: Filter = EVERYTHING
+    filter: Filter | None = None
     requested_filter: object = None
+
+    @property
+    def external_keys(self) -> tuple[str, ...]:
+        chosen = self.filter.delivery_order_filter if self.filter else None
+        return tuple(chosen.returned_external_data_keys or ()) if chosen else ()
 
 
 class TooManyUpdates(Exception):
@@ -133,33 +143,21 @@ class Subscriptions:
         return configured.get(login) if configured else self._initial(organization)
 
     def configure(
-        self,
-        organization: Organization,
-        login: str,
-        *,
-        at: datetime,
-        url: str,
-        token: str,
-        wanted: Filter,
-        requested_filter: object,
+        self, organization: Organization, login: str, at: datetime, wanted: Callable[[UUID], Subscription]
     ) -> None:
-        """Replace the login's settings as a whole.
+        """Replace the login's settings as a whole by those ``wanted`` in its partition.
 
         Raises:
             TooManyUpdates: it was done too often in the last minute.
         """
-        self._count_update(organization, login, at)
-        partition = uuid5(organization.id, f"webhooks/{login}")
-        configured = self._configured.setdefault(organization.id, {})
-        configured[login] = Subscription(partition, url, token, wanted, requested_filter)
-
-    def _initial(self, organization: Organization) -> Subscription:
-        return Subscription(organization.id, self._url, self._token)
-
-    def _count_update(self, organization: Organization, login: str, at: datetime) -> None:
         updates = self._updates.setdefault((organization.id, login), deque())
         while updates and updates[0] <= at - UPDATES_WITHIN:
             updates.popleft()
         if len(updates) >= UPDATES_AT_MOST:
             raise TooManyUpdates
         updates.append(at)
+        configured = self._configured.setdefault(organization.id, {})
+        configured[login] = wanted(uuid5(organization.id, f"webhooks/{login}"))
+
+    def _initial(self, organization: Organization) -> Subscription:
+        return Subscription(organization.id, self._url, self._token)

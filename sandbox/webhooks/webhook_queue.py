@@ -1,26 +1,19 @@
 """Turns events into deliveries: the webhooks to send, with their receivers and bodies."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
+from sandbox.hall import reserve_info, table_order_info
+from sandbox.http.vendor_json import Json, render
 from sandbox.orders.order import CreationStatus, DeliveryStatus, ItemStatus, Order
-from sandbox.webhooks import envelope, soi
-from sandbox.webhooks.events import (
-    Event,
-    OrderChange,
-    ReserveChange,
-    ShiftChange,
-    StopListChange,
-    TableOrderChange,
-    UndocumentedEvent,
-)
-from sandbox.webhooks.subscriptions import Subscription, Subscriptions
+from sandbox.orders.serializer import order_info
+from sandbox.webhooks import events, soi
+from sandbox.webhooks.events import Event, OrderChange
+from sandbox.webhooks.subscriptions import Subscriptions
 
 _SHARE_IN_BATCHES = 0.15
 _BATCH_WAITS = timedelta(seconds=1.5)
@@ -105,24 +98,59 @@ class WebhookQueue:
         receivers = self._subscriptions.of(happened.organization)
         return [Delivery(each.partition, title, body, 1, each.url, each.token) for each in receivers]
 
-    def _cloud_deliveries(self, events: list[Event]) -> list[Delivery]:
+    def _cloud_deliveries(self, batch: list[Event]) -> list[Delivery]:
         """Write to each receiver what its filter lets through."""
-        return [
-            _cloud_delivery(passed, receiver)
-            for receiver in self._subscriptions.of(events[0].organization)
-            if (passed := [each for each in events if receiver.filter.lets_through(each)])
-        ]
-
-
-def _cloud_delivery(events: list[Event], to: Subscription) -> Delivery:
-    keys = to.filter.delivery_orders.external_keys
-    body = [envelope.event(each, keys) for each in events]
-    title = ", ".join(describe(each) for each in events)
-    return Delivery(to.partition, title, _encoded(body), len(events), to.url, to.token)
+        deliveries = []
+        for to in self._subscriptions.of(batch[0].organization):
+            passed = [each for each in batch if to.filter is None or to.filter.lets_through(each)]
+            if passed:
+                body = _encoded([envelope(each, to.external_keys) for each in passed])
+                title = ", ".join(map(describe, passed))
+                deliveries.append(Delivery(to.partition, title, body, len(passed), to.url, to.token))
+        return deliveries
 
 
 def _encoded(body: object) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode()
+
+
+def envelope(happened: Event, external_keys: Collection[str] = ()) -> Json:
+    """Render one event of a webhook's array: its type, its restaurant and its content."""
+    kind, info = _content(happened, external_keys)
+    return render(
+        {
+            "eventType": kind,
+            "eventTime": happened.at,
+            "organizationId": happened.organization.id,
+            "correlationId": happened.operation_id,
+            "eventInfo": info,
+        }
+    )
+
+
+def _content(happened: Event, external_keys: Collection[str]) -> tuple[str, Json]:
+    match happened:
+        case OrderChange():
+            kind = "DeliveryOrderError" if happened.is_error else "DeliveryOrderUpdate"
+            return kind, order_info(happened.order, external_keys)
+        case events.StopListChange():
+            update = {"id": happened.terminal_group.id, "isFull": happened.is_full}
+            return "StopListUpdate", {"terminalGroupsStopListsUpdates": [update]}
+        case events.ShiftChange():
+            return "PersonalShift", {
+                "id": happened.courier.id,
+                "roleId": happened.organization.dictionaries.courier_role.id,
+                "opened": happened.is_open,
+                "terminalGroupId": happened.terminal_group.id,
+            }
+        case events.TableOrderChange():
+            kind = "TableOrderError" if happened.order.error else "TableOrderUpdate"
+            return kind, table_order_info(happened.order)
+        case events.ReserveChange():
+            kind = "ReserveError" if happened.reserve.error else "ReserveUpdate"
+            return kind, reserve_info(happened.reserve)
+        case events.UndocumentedEvent():
+            return happened.kind.value, happened.info
 
 
 def describe(happened: Event) -> str:
@@ -132,15 +160,15 @@ def describe(happened: Event) -> str:
             # Before the POS gives a number there is only the shop's.
             is_accepted = order.creation is CreationStatus.SUCCESS
             what = f"{f'№{order.number}' if is_accepted else order.external_number} → {_order_news(order)}"
-        case StopListChange():
+        case events.StopListChange():
             what = f"stop list{' replaced' if happened.is_full else ''}"
-        case ShiftChange():
+        case events.ShiftChange():
             what = f"shift {'opened' if happened.is_open else 'closed'}"
-        case TableOrderChange(order=table):
+        case events.TableOrderChange(order=table):
             what = f"table №{table.number} → {table.error.code if table.error else table.status.value}"
-        case ReserveChange(reserve=reserve):
+        case events.ReserveChange(reserve=reserve):
             what = f"reserve → {reserve.error.code if reserve.error else reserve.status.value}"
-        case UndocumentedEvent():
+        case events.UndocumentedEvent():
             what = happened.kind.value
     return f"{happened.organization.short_name} {what}"
 
@@ -150,16 +178,13 @@ def _order_news(order: Order) -> str:
         return f"{order.creation.value} {order.error.code}"
     if order.creation is not CreationStatus.SUCCESS:
         return order.creation.value
-    notes = [_dishes_news(order)] if order.status in _KITCHEN_STATUSES else []
-    notes += [order.courier.name] if order.courier else []
-    notes += ["problem"] if order.open_problem is not None else []
+    # How far the dishes are, where the order's status does not say it.
+    items = {line.status for line in order.lines} if order.status in _KITCHEN_STATUSES else set()
+    dishes = "dishes printed" if ItemStatus.PRINTED in items else ""
+    notes = [
+        "first dish ready" if ItemStatus.COOKED in items else dishes,
+        order.courier.name if order.courier else "",
+        "problem" if order.open_problem is not None else "",
+    ]
     shown = ", ".join(filter(None, notes))
     return f"{order.status.value} ({shown})" if shown else order.status.value
-
-
-def _dishes_news(order: Order) -> str:
-    """Say how far the dishes are where the order's status does not."""
-    statuses = {line.status for line in order.lines}
-    if ItemStatus.COOKED in statuses:
-        return "first dish ready"
-    return "dishes printed" if ItemStatus.PRINTED in statuses else ""

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from core.admin.base import HubAdmin
+from core.admin.base import Context, HubAdmin
 from core.admin.list_links import keep_filters
 from core.database import db_clock
 from core.display import EMPTY, ago_text
@@ -95,7 +95,7 @@ class WebhookConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subsc
 
 
 @admin.register(WebhookConfig)
-class WebhookConfigAdmin(HubAdmin):
+class WebhookConfigAdmin(HubAdmin[WebhookConfig]):
     accusative = pgettext_lazy("accusative", "webhook")
     form = WebhookConfigForm
     list_display = ("restaurant", "is_active", "registration", "token", "previous", "heard_of")
@@ -119,22 +119,17 @@ class WebhookConfigAdmin(HubAdmin):
         fixed = ("address", "token", "previous", "heard_of")
         return ("organization", *fixed) if obj else fixed
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, object]:
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"organization": request.GET.get("organization", ""), "is_active": True}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookConfig]:
         configs: QuerySet[WebhookConfig] = super().get_queryset(request)
         return configs.select_related("organization").annotate(last_received=last_received("organization_id"))
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, object], *args: object, **kwargs: object
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Context | None = None
     ) -> HttpResponse:
-        context |= {"receive_url": receive_url()}
-        config = kwargs.get("obj")
-        if isinstance(config, WebhookConfig):
-            context |= self._registration(request, config)
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
+        return super().add_view(request, form_url, {"receive_url": receive_url()} | (extra_context or {}))
 
     def save_model(
         self, request: HttpRequest, obj: WebhookConfig, form: WebhookConfigForm, change: bool
@@ -164,22 +159,23 @@ class WebhookConfigAdmin(HubAdmin):
 
     # --- registration ----------------------------------------------------------------------------------
 
-    def _registration(self, request: HttpRequest, config: WebhookConfig) -> dict[str, object]:
+    def page_context(self, request: HttpRequest, row: WebhookConfig) -> Context:
         now = db_clock.now()
-        moments = [config.last_registration, config.checked_at]
+        moments = [row.last_registration, row.checked_at]
         told, compared = (ago_text(one, now) if one else EMPTY for one in moments)
         return {
-            "config": config,
-            "badge": registration_badge(config),
-            "notices": list(notices(config, now)),
+            "receive_url": receive_url(),
+            "config": row,
+            "badge": registration_badge(row),
+            "notices": list(notices(row, now)),
             "headline": [
                 (gettext("Last registration"), told),
                 (gettext("Compared with iiko"), compared),
-                (gettext("Address in iiko"), config.seen_url or EMPTY),
-                (gettext("Differs in iiko"), drift_words(config) or gettext("nothing")),
+                (gettext("Address in iiko"), row.seen_url or EMPTY),
+                (gettext("Differs in iiko"), drift_words(row) or gettext("nothing")),
             ],
-            "is_of_other_integration": config.registration_code == FOREIGN or "address" in config.drift,
-            "may_register": self.has_change_permission(request, config),
+            "is_of_other_integration": row.registration_code == FOREIGN or "address" in row.drift,
+            "may_register": self.has_change_permission(request, row),
             "sees_calls": request.user.has_perm("organizations.view_apicall"),
         }
 

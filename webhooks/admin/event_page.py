@@ -1,6 +1,7 @@
 """Everything the page of one event shows, ready for its template."""
 
 from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 from django.db.models import TextField, functions
 from django.template.defaultfilters import filesizeformat
@@ -25,7 +26,7 @@ COLLAPSED_FROM = 20_000
 Fact = tuple[str, object]
 
 
-def event_page(event: WebhookEvent, *, shows_people: bool, now: datetime) -> dict[str, object]:
+def event_page(event: WebhookEvent, *, shows_people: bool, now: datetime) -> dict[str, Any]:
     """Collect what the template shows; four queries, five or six for an event that is about no delivery."""
     page = _Page(event, now, shows_people=shows_people)
     payload, raw = _content(event, shows_people=shows_people)

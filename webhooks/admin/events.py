@@ -17,7 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
-from core.admin.base import MirrorAdmin
+from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, HubDropdownFilter, choices_filter
 from core.admin.list_links import keep_filters
 from core.database import db_clock
@@ -121,7 +121,9 @@ class ReasonFilter(HubDropdownFilter):
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(MirrorAdmin):
+class WebhookEventAdmin(MirrorAdmin[WebhookEvent]):
+    quick_choices = (("", _("All")), *((status.value, status.label) for status in CHIPS))
+    quick_parameter = "status"
     list_display = ("received", "kind", "outcome", "restaurant", "order_link", "repeats")
     list_select_related = ("order",)
     list_filter = (
@@ -171,29 +173,18 @@ class WebhookEventAdmin(MirrorAdmin):
         own = [path(url, view(page), name=f"webhooks_webhookevent_{name}") for url, page, name in pages]
         return [*own, *super().get_urls()]
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, object] | None = None
-    ) -> HttpResponse:
-        chosen = request.GET.get("status", "")
-        chips: list[tuple[str, object, bool]] = [("", _("All"), not chosen)]
-        chips += [(status.value, status.label, chosen == status) for status in CHIPS]
-        context = {"chips": chips, "shows_dead": chosen == EventStatus.DEAD} | (extra_context or {})
-        response: HttpResponse = super().changelist_view(request, context)
-        return response
+    def list_context(self, request: HttpRequest) -> Context:
+        return {"shows_dead": request.GET.get("status") == EventStatus.DEAD}
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: object, **kwargs: object
-    ) -> HttpResponse:
-        event: WebhookEvent = context["original"]
-        context |= event_page.event_page(
-            event, shows_people=sees_people(request.user, event), now=db_clock.now()
-        )
-        context |= {"title": f"{display.type_text(event.event_type)} #{event.pk}", "subtitle": None}
-        subject = context["subject"]
-        context["sees_subject"] = subject is not None and request.user.has_perm(subject["permission"])
-        context |= {"may_replay": self.has_replay_permission(request), "sees_orders": _sees_orders(request)}
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
+    def page_context(self, request: HttpRequest, row: WebhookEvent) -> Context:
+        page = event_page.event_page(row, shows_people=sees_people(request.user, row), now=db_clock.now())
+        subject = page["subject"]
+        return page | {
+            "title": f"{display.type_text(row.event_type)} #{row.pk}",
+            "sees_subject": subject is not None and request.user.has_perm(subject["permission"]),
+            "may_replay": self.has_replay_permission(request),
+            "sees_orders": _sees_orders(request),
+        }
 
     def payload_view(self, request: HttpRequest, event_id: int) -> HttpResponse:
         """Send the payload alone, as a file: for tools, and for payloads too big for a page."""

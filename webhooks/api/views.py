@@ -1,5 +1,6 @@
 """``webhooks/events``: the inbox, and replaying from it. ``webhooks/configs``: whom we let in."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -46,7 +47,7 @@ def _refusals(words: str) -> OpenApiResponse:
 class EventTypeFilter(filters.TextsFilter):
     """Types in any spelling, as they are stored in one."""
 
-    def filter(self, qs: QuerySet[WebhookEvent], value: list[str]) -> QuerySet[WebhookEvent]:
+    def filter(self, qs: QuerySet[filters.M], value: Sequence[str]) -> QuerySet[filters.M]:
         return super().filter(qs, [event_type_of(text) for text in value])
 
 

@@ -11,7 +11,7 @@ from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 from django.conf import settings
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             help="stop as soon as the process that started this one ends, however it ends (Linux)",
         )
 
-    def handle(self, *, port: int, seed: int, end_with_parent: bool, **_options: Any) -> None:
+    def handle(self, *, port: int, seed: int, end_with_parent: bool, **_options: object) -> None:
         refuse_without_packages()
         if end_with_parent:
             tie_to(os.getppid())

@@ -1,14 +1,12 @@
 """Django's PostgreSQL backend on the embedded server, which the first connection starts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.db.backends.postgresql import base, client
 
-from iikohub.embedded_postgres.cluster import BINARIES
+from iikohub.embedded_postgres.programs import BINARIES
 from iikohub.embedded_postgres.server import ensure_running
 
 

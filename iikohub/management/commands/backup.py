@@ -1,9 +1,6 @@
 """``manage.py backup FILE``."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -22,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, metavar="FILE", help="where to; its folder must exist")
         parser.add_argument("--force", action="store_true", help="overwrite the file if there is one")
 
-    def handle(self, *, file: Path, force: bool, verbosity: int, **_: Any) -> None:
+    def handle(self, *, file: Path, force: bool, verbosity: int, **_: object) -> None:
         try:
             size = backup(file, overwrites=force, say=self._say if verbosity else lambda _line: None)
         except (BackupError, OperationalError) as error:

@@ -1,9 +1,6 @@
 """``manage.py restore FILE``."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
@@ -24,7 +21,7 @@ class Command(BaseCommand):
             "--force", "--yes", action="store_true", help="replace a database that is not empty"
         )
 
-    def handle(self, *, file: Path, force: bool, **_: Any) -> None:
+    def handle(self, *, file: Path, force: bool, **_: object) -> None:
         try:
             restore(file, replaces=force, say=self._say)
         except (BackupError, OperationalError) as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from argparse import ArgumentParser
 from datetime import UTC
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
@@ -13,8 +13,8 @@ from core.errors import HubError
 from core.values.ids import searchable_id
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor, to_major
 from loyalty.admin.display import balance_text, kind_text, wait_text
-from loyalty.failure_texts import explain_detail
 from loyalty.models import LoyaltyOperation, OperationKind
+from loyalty.refusals import explain_detail
 from loyalty.wallets import balance_check, dispatch, submission
 from loyalty.wallets.customers import Way, find_customer
 from loyalty.wallets.queue import wait_of
@@ -25,15 +25,10 @@ from organizations.models.organization import Organization
 
 SHELL = Requester("manage.py loyalty", "shell")
 
-_KINDS = {
-    "topup": OperationKind.TOPUP,
-    "withdraw": OperationKind.WITHDRAW,
-    "hold": OperationKind.HOLD,
-}
-_HELP = {
-    "topup": "add to a wallet",
-    "withdraw": "take from a wallet",
-    "hold": "hold money of a wallet",
+_MOVES = {
+    OperationKind.TOPUP: "add to a wallet",
+    OperationKind.WITHDRAW: "take from a wallet",
+    OperationKind.HOLD: "hold money of a wallet",
 }
 UNDER_WAY = 3
 """Exit code: neither done nor refused when the waiting ended."""
@@ -48,8 +43,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-        for verb in _KINDS:
-            one = verbs.add_parser(verb, help=_HELP[verb])
+        for kind, words in _MOVES.items():
+            one = verbs.add_parser(kind.value, help=words)
             one.add_argument("organization", metavar="ORGANIZATION", help="iiko id")
             one.add_argument("customer", metavar="CUSTOMER", help="iiko id of the guest")
             one.add_argument("wallet", metavar="WALLET", help="iiko id of the wallet")
@@ -73,48 +68,48 @@ class Command(BaseCommand):
         verbs.add_parser("check", help="compare ledger, balances and iiko's transactions now")
 
     @no_translations
-    def handle(self, *_: Any, verb: str, **options: Any) -> None:
+    def handle(self, *_: object, verb: str, **options: object) -> None:
         try:
-            if verb in _KINDS:
-                self._move(_KINDS[verb], options)
-            else:
-                getattr(self, f"_{verb.replace('-', '_')}")(options)
+            name = "move" if verb in _MOVES else verb.replace("-", "_")
+            getattr(self, f"_{name}")(verb=verb, **options)
         except HubError as error:
             raise CommandError(error.detail) from error
 
     # --- verbs ---------------------------------------------------------------------------------------
 
-    def _move(self, kind: OperationKind, options: dict[str, Any]) -> None:
+    def _move(
+        self,
+        *,
+        verb: str,
+        organization: str,
+        customer: str,
+        wallet: str,
+        amount: str,
+        comment: str,
+        order: int | None,
+        wait: float,
+        **_: object,
+    ) -> None:
         try:
-            amount = text_to_minor(options["amount"])
+            amount_minor = text_to_minor(amount)
         except NotMoney as error:
             raise CommandError(f"{error}. Write an amount such as 1520.50.") from error
-        transfer = TransferRequest(
-            organization=_organization(options["organization"]),
-            customer_id=options["customer"],
-            wallet_id=options["wallet"],
-            amount_minor=amount,
-            comment=options["comment"],
-            order_id=options["order"],
-        )
-        self._follow(
-            submission.request(kind, transfer=transfer, by=SHELL, now=db_clock.now()), options["wait"]
-        )
+        found = _organization(organization)
+        transfer = TransferRequest(found, customer, wallet, amount_minor, comment, order)
+        write = submission.prepare(OperationKind(verb), transfer=transfer, by=SHELL, now=db_clock.now())
+        self._follow(write(), wait)
 
-    def _cancel_hold(self, options: dict[str, Any]) -> None:
+    def _cancel_hold(self, *, transaction: str, comment: str, wait: float, **_: object) -> None:
         operation = submission.request_cancel_hold(
-            transaction_id=options["transaction"], by=SHELL, now=db_clock.now(), comment=options["comment"]
+            transaction_id=transaction, by=SHELL, now=db_clock.now(), comment=comment
         )
-        self._follow(operation, options["wait"])
+        self._follow(operation, wait)
 
-    def _cancel(self, options: dict[str, Any]) -> None:
-        operation = submission.cancel(
-            options["number"], by=SHELL, now=db_clock.now(), comment=options["comment"]
-        )
-        self._tell(operation)
+    def _cancel(self, *, number: int, comment: str, **_: object) -> None:
+        self._tell(submission.cancel(number, by=SHELL, now=db_clock.now(), comment=comment))
 
-    def _show(self, options: dict[str, Any]) -> None:
-        operation = LoyaltyOperation.objects.filter(pk=options["number"]).first()
+    def _show(self, *, number: int, **_: object) -> None:
+        operation = LoyaltyOperation.objects.filter(pk=number).first()
         if operation is None:
             raise CommandError("There is no such operation.")
         self._tell(operation)
@@ -124,14 +119,15 @@ class Command(BaseCommand):
                 f"{step.actor}  {explain_detail(step.detail)}".rstrip()
             )
 
-    def _customer(self, options: dict[str, Any]) -> None:
-        given = [(way, options[way.value]) for way in Way if options[way.value]]
+    def _customer(self, *, organization: str, **options: object) -> None:
+        given = [(way, str(options[way.value])) for way in Way if options[way.value]]
         if len(given) != 1:
             raise CommandError("Give exactly one of " + ", ".join(f"--{way}" for way in Way) + ".")
+        way, value = given[0]
         customer = find_customer(
-            organization=_organization(options["organization"]),
-            way=given[0][0],
-            value=given[0][1],
+            organization=_organization(organization),
+            way=way,
+            value=value,
             requested_by=SHELL.name,
             now=db_clock.now(),
         )
@@ -140,7 +136,7 @@ class Command(BaseCommand):
             balance = balance_text(wallet, customer.organization.currency)
             self.stdout.write(f"  {wallet.iiko_id}  {balance}  {wallet} ({kind_text(wallet)})")
 
-    def _check(self, _options: dict[str, Any]) -> None:
+    def _check(self, **_: object) -> None:
         result = balance_check.check_all(clock=db_clock.now)
         self.stdout.write(
             f"{result.wallets} wallets compared, {result.differences} differences, "
@@ -180,7 +176,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {waits} (UTC)")
 
 
-def _add_wait(parser: Any) -> None:
+def _add_wait(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--wait", type=float, default=20, metavar="S", help="seconds to wait for the outcome (default: 20)"
     )

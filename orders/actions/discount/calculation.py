@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
 
 from core.values.name_keys import NAME_ORDER
-from iiko_client.json_reader import canonical_id
+from iiko_client.json_reader import JsonObject, canonical_id
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
-from orders.commands.request_refusals import refusal
+from orders.actions.params import Params
+from orders.commands.refusals import refusal
 from orders.models.order import Order
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
 
@@ -27,6 +27,19 @@ class AskedDiscount:
     reissue: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class DiscountParams(Params):
+    """The type, the sum where it takes one, and what that was reckoned from."""
+
+    discount_id: str
+    name: str = ""
+    mode: str | None = None
+    sum_minor: MinorUnits | None = None
+    percent: Decimal | None = None
+    base_minor: int = 0
+    reissue: bool = False
+
+
 def types_of(organization_id: str) -> list[DictionaryEntry]:
     """List the discounts that may be given by hand."""
     entries = DictionaryEntry.objects.filter(
@@ -40,7 +53,7 @@ def takes_sum(entry: DictionaryEntry) -> bool:
 
 
 def base_of(
-    amount_minor: int | None, discounts: Iterable[Mapping[str, Any]], items: Iterable[Mapping[str, Any]]
+    amount_minor: int | None, discounts: Iterable[JsonObject], items: Iterable[JsonObject]
 ) -> int | None:
     """Return what the dishes cost before any discount; None where iiko did not tell what the order costs.
 
@@ -58,8 +71,8 @@ def base_of(
     return int(amount_minor + given - services)
 
 
-def discount(order: Order, asked: AskedDiscount) -> dict[str, Any]:
-    """Return the command: the type, the sum where it takes one, and what that was reckoned from.
+def discount(order: Order, asked: AskedDiscount) -> DiscountParams:
+    """Make a discount exact with the dictionary and with what the order costs.
 
     Raises:
         InvalidParams: it cannot be understood, or does not fit the dictionary or the order.
@@ -71,19 +84,22 @@ def discount(order: Order, asked: AskedDiscount) -> dict[str, Any]:
     base = base_of(order.amount_minor, order.discounts, order.items)
     if base is None:
         raise refusal("amount_unknown")
-    _check_minimum(entry, base)
+    if base < (least := entry.data.get("min_order_sum_minor") or 0):
+        raise refusal("order_below_minimum", name=entry.name, least=_major(least), base=_major(base))
     others = sum(one.get("sum_minor") or 0 for one in order.discounts if one.get("type_id") != entry.iiko_id)
     sum_minor = _sum(entry, asked, base, base - others)
-    _check_new(order, entry, sum_minor)
-    return {
-        "discount_id": entry.iiko_id,
-        "name": entry.name,
-        "mode": entry.data.get("mode"),
-        "sum_minor": sum_minor,
-        "percent": None if asked.percent is None else format(asked.percent.normalize(), "f"),
-        "base_minor": base,
-        "reissue": asked.reissue,
-    }
+    same = [one for one in order.discounts if one.get("type_id") == entry.iiko_id]
+    if any(sum_minor is None or one.get("sum_minor") == sum_minor for one in same):
+        raise refusal("already_so.discount")
+    return DiscountParams(
+        discount_id=entry.iiko_id,
+        name=entry.name,
+        mode=entry.data.get("mode"),
+        sum_minor=sum_minor,
+        percent=asked.percent,
+        base_minor=base,
+        reissue=asked.reissue,
+    )
 
 
 def _by_id(order: Order, type_id: str) -> DictionaryEntry:
@@ -113,13 +129,7 @@ def _flexible(order: Order, asked: AskedDiscount) -> DictionaryEntry:
     raise refusal("discount_type_ambiguous", discounts=listed)
 
 
-def _check_minimum(entry: DictionaryEntry, base: int) -> None:
-    least = entry.data.get("min_order_sum_minor") or 0
-    if base < least:
-        raise refusal("order_below_minimum", name=entry.name, least=_major(least), base=_major(base))
-
-
-def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> int | None:
+def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> MinorUnits | None:
     """Return the sum that iiko is told: of flexible types alone, others have their own.
 
     A percentage is of ``base``; ``most`` is what other discounts leave of it.
@@ -131,7 +141,7 @@ def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> 
         return None
     if not is_given:
         raise refusal("discount_sum_needed", discount=entry.name)
-    minor = int(asked.sum_minor) if asked.sum_minor is not None else _of_percent(asked.percent, base)
+    minor = asked.sum_minor if asked.sum_minor is not None else _of_percent(asked.percent, base)
     if minor <= 0:
         raise refusal("discount_too_small")
     if minor > most:
@@ -139,10 +149,11 @@ def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> 
     return minor
 
 
-def _of_percent(percent: Decimal | None, base: int) -> int:
-    exact = _exact_percent(percent or Decimal(0), base)
+def _of_percent(percent: Decimal | None, base: int) -> MinorUnits:
+    # Four places of a percentage of 1/100, and at most eight digits before: far within 28 digits.
+    exact = to_major(MinorUnits(base)) * (percent or Decimal(0)) / 100
     try:
-        return int(to_minor(exact))
+        return to_minor(exact)
     except NotMoney as error:
         lower = exact.quantize(Decimal("0.01"), rounding=ROUND_DOWN)
         raise refusal(
@@ -153,17 +164,6 @@ def _of_percent(percent: Decimal | None, base: int) -> int:
             lower=lower,
             upper=lower + Decimal("0.01"),
         ) from error
-
-
-def _exact_percent(percent: Decimal, base: int) -> Decimal:
-    # Four places of a percentage of 1/100, and at most eight digits before: far within 28 digits.
-    return to_major(MinorUnits(base)) * percent / 100
-
-
-def _check_new(order: Order, entry: DictionaryEntry, sum_minor: int | None) -> None:
-    same = [one for one in order.discounts if one.get("type_id") == entry.iiko_id]
-    if any(sum_minor is None or one.get("sum_minor") == sum_minor for one in same):
-        raise refusal("already_so.discount")
 
 
 def _major(minor: int) -> Decimal:

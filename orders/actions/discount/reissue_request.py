@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
 
 from iiko_client.endpoints.reissue import NotReissuable, reissued_order
 from iiko_client.json_reader import JsonObject, without_no_ids
@@ -18,13 +17,13 @@ from iiko_client.models.order import read_order_info
 from iiko_client.models.payments import PaymentKind
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits, to_major
-from orders.actions.discount.calculation import FIXED, FLEXIBLE, base_of
-from orders.commands.request_refusals import refusal
+from orders.actions.discount.calculation import FIXED, FLEXIBLE, DiscountParams, base_of
+from orders.commands.refusals import refusal
 from orders.models.order import Order
 from orders.payments.kinds import kind_of
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
 
-Fields = Mapping[str, Any]
+Fields = JsonObject
 Version = tuple[int, ...]
 
 BEFORE_KITCHEN = frozenset({DeliveryStatus.UNCONFIRMED, DeliveryStatus.WAIT_COOKING})
@@ -51,13 +50,13 @@ _PLAIN_PAYMENTS = frozenset({PaymentKind.CASH, PaymentKind.CARD})
 class ReissueRequest:
     """``expected_minor``: what the new order must cost, give or take ``tolerance_minor``; None: not known."""
 
-    order: dict[str, Any]
+    order: dict[str, object]
     terminal_group_id: str
     expected_minor: int | None
     tolerance_minor: int
 
 
-def checked_fields(order: Order) -> dict[str, Any]:
+def checked_fields(order: Order) -> dict[str, object]:
     return {name: getattr(order, name) for name in CHECKED}
 
 
@@ -99,12 +98,12 @@ def check(fields: Fields) -> None:
         raise refusal("has_loyalty")
 
 
-def _is_processed(payment: Mapping[str, Any]) -> bool:
+def _is_processed(payment: JsonObject) -> bool:
     named = ("is_processed_externally", "is_fiscalized_externally", "is_prepay")
     return any(payment.get(name) for name in named) or payment.get("is_preliminary") is False
 
 
-def _check_items(items: list[Mapping[str, Any]]) -> None:
+def _check_items(items: list[JsonObject]) -> None:
     if any(item.get("combo_id") for item in items):
         raise refusal("has_combo")
     if any(item.get("kind") == "Compound" for item in items):
@@ -113,7 +112,7 @@ def _check_items(items: list[Mapping[str, Any]]) -> None:
         raise refusal("no_items")
 
 
-def _has_loyalty(loyalty: Any) -> bool:
+def _has_loyalty(loyalty: object) -> bool:
     # iiko sends the object empty, too: nothing works on the order then.
     return any(loyalty.values()) if isinstance(loyalty, Mapping) else bool(loyalty)
 
@@ -123,7 +122,7 @@ def _has_loyalty(loyalty: Any) -> bool:
 
 def reissue_request(
     info: JsonObject,
-    params: Mapping[str, Any],
+    params: DiscountParams,
     *,
     organization_id: str,
     order_id: str,
@@ -140,7 +139,7 @@ def reissue_request(
     check(fields)
     if (
         base_of(fields.get("amount_minor"), fields.get("discounts") or [], fields["items"])
-        != params["base_minor"]
+        != params.base_minor
     ):
         raise refusal("order_changed")
     if (promised := fields.get("promised_time")) is not None and promised <= now:
@@ -161,11 +160,11 @@ def reissue_request(
     return ReissueRequest(order, str(wire["terminalGroupId"]), expected, tolerance)
 
 
-def asked_discount(params: Mapping[str, Any]) -> dict[str, Any]:
+def asked_discount(params: DiscountParams) -> dict[str, object]:
     """Write the discount as a request has it: a sum with flexible types alone."""
-    written: dict[str, Any] = {"type": "RMS", "discountTypeId": params["discount_id"]}
-    if params["sum_minor"] is not None:
-        written["sum"] = to_major(MinorUnits(params["sum_minor"]))
+    written: dict[str, object] = {"type": "RMS", "discountTypeId": params.discount_id}
+    if params.sum_minor is not None:
+        written["sum"] = to_major(params.sum_minor)
     return written
 
 
@@ -175,14 +174,14 @@ def _entries(organization_id: str, kind: DictionaryKind) -> dict[str, Dictionary
 
 
 def _kept_discounts(
-    wire: JsonObject, params: Mapping[str, Any], organization_id: str
-) -> list[dict[str, Any]]:
-    """The discounts of other types; one of the requested type is replaced."""
+    wire: JsonObject, params: DiscountParams, organization_id: str
+) -> list[dict[str, object]]:
+    """Return the discounts of other types; one of the requested type is replaced."""
     known = _entries(organization_id, DictionaryKind.DISCOUNT)
     kept = []
     for told in wire.get("discounts") or []:
         type_id = str((told.get("discountType") or {}).get("id") or "").lower()
-        if type_id == params["discount_id"]:
+        if type_id == params.discount_id:
             continue
         entry = known.get(type_id)
         if entry is None or not entry.data.get("is_manual") or told.get("selectivePositionsWithSum"):
@@ -192,33 +191,31 @@ def _kept_discounts(
     return kept
 
 
-def expected_total(fields: Fields, params: Mapping[str, Any], organization_id: str) -> tuple[int | None, int]:
+def expected_total(fields: Fields, params: DiscountParams, organization_id: str) -> tuple[int | None, int]:
     """Return what the order will cost with the discount, and by how much the POS may round otherwise.
 
     None where only the POS knows: a percentage beside other discounts, or one that differs by dish.
     """
     discounts = fields.get("discounts") or []
-    replaced = sum(
-        one.get("sum_minor") or 0 for one in discounts if one.get("type_id") == params["discount_id"]
-    )
+    replaced = sum(one.get("sum_minor") or 0 for one in discounts if one.get("type_id") == params.discount_id)
     before = fields["amount_minor"] + replaced
-    if params["mode"] == FLEXIBLE:
-        return before - params["sum_minor"], 0
-    entry = _entries(organization_id, DictionaryKind.DISCOUNT).get(params["discount_id"])
+    if params.mode == FLEXIBLE:
+        return before - (params.sum_minor or 0), 0
+    entry = _entries(organization_id, DictionaryKind.DISCOUNT).get(params.discount_id)
     if entry is None:
         raise refusal("discount_not_rebuildable")
-    others = [one for one in discounts if one.get("type_id") != params["discount_id"]]
-    if params["mode"] == FIXED:
-        most = params["base_minor"] - sum(one.get("sum_minor") or 0 for one in others)
+    others = [one for one in discounts if one.get("type_id") != params.discount_id]
+    if params.mode == FIXED:
+        most = params.base_minor - sum(one.get("sum_minor") or 0 for one in others)
         return before - min(entry.data.get("sum_minor") or 0, most), 0
     if others or entry.data.get("is_categorised"):
         return None, 0
-    exact = Decimal(params["base_minor"]) * Decimal(entry.data.get("percent") or 0) / 100
+    exact = Decimal(params.base_minor) * Decimal(entry.data.get("percent") or 0) / 100
     # Rounded in the guest's disfavour by a part of 1/100 at most, so that a payment of it covers the order.
     return before - int(exact.quantize(Decimal(1), rounding=ROUND_DOWN)), max(1, len(fields["items"]))
 
 
-def check_payments(order: Order, params: Mapping[str, Any]) -> None:
+def check_payments(order: Order, params: DiscountParams) -> None:
     """Raise why the payments of an order cannot be entered again with a discount.
 
     Raises:
@@ -229,7 +226,7 @@ def check_payments(order: Order, params: Mapping[str, Any]) -> None:
     _payments(fields, expected, order.organization_id)
 
 
-def _payments(fields: Fields, expected: int | None, organization_id: str) -> list[dict[str, Any]]:
+def _payments(fields: Fields, expected: int | None, organization_id: str) -> list[dict[str, object]]:
     """Enter the promised payments again; one that would pay too much pays for the order instead."""
     told = fields.get("payments") or []
     known = _entries(organization_id, DictionaryKind.PAYMENT_TYPE)
@@ -243,7 +240,7 @@ def _payments(fields: Fields, expected: int | None, organization_id: str) -> lis
     return [_payment(one, minor, known) for one, minor in zip(told, sums, strict=True) if minor > 0]
 
 
-def _payment(told: Mapping[str, Any], minor: int, known: Mapping[str, DictionaryEntry]) -> dict[str, Any]:
+def _payment(told: JsonObject, minor: int, known: Mapping[str, DictionaryEntry]) -> dict[str, object]:
     entry = known.get(str(told.get("type_id")))
     kind = kind_of(entry) if entry else None
     if entry is None or kind not in _PLAIN_PAYMENTS:
@@ -259,16 +256,16 @@ def _payment(told: Mapping[str, Any], minor: int, known: Mapping[str, Dictionary
 # --- what became of it -------------------------------------------------------------------------------
 
 
-def differs(info: JsonObject, params: Mapping[str, Any], expected: int | None, tolerance: int) -> str:
+def differs(info: JsonObject, params: DiscountParams, expected: int | None, tolerance: int) -> str:
     """Say how an order is otherwise than asked: in its discount or in what it costs; empty if it is not."""
     fields: Fields = dict(read_order_info(info, lambda _group: UTC).fields)
-    given = [one for one in fields.get("discounts") or [] if one.get("type_id") == params["discount_id"]]
+    given = [one for one in fields.get("discounts") or [] if one.get("type_id") == params.discount_id]
     amount = fields.get("amount_minor")
     if not given:
         return "the discount is not among its discounts"
     sums = [one.get("sum_minor") for one in given]
-    if params["sum_minor"] is not None and params["sum_minor"] not in sums:
-        return f"the discount is {sums[0]}/100 instead of {params['sum_minor']}/100"
+    if params.sum_minor is not None and params.sum_minor not in sums:
+        return f"the discount is {sums[0]}/100 instead of {params.sum_minor}/100"
     if expected is not None and (amount is None or abs(amount - expected) > tolerance):
         return f"it costs {amount}/100 instead of {expected}/100"
     return ""

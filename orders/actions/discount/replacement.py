@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from orders.actions.discount.state import state_of
 from orders.commands.transitions import HUB, enter, finish
 from orders.mirror.timeline import REISSUED
 from orders.models.command import OPEN_STATES, CommandKind, CommandState, OrderCommand, Phase
@@ -54,8 +54,11 @@ def revise(old: Order, command: OrderCommand, now: datetime) -> bool:
     is_taken = new.creation_status in _TAKEN or new.raw_status is not None
     if command.state == CommandState.NEEDS_ATTENTION:
         _revise_needs_attention(old, new, command, now, stands=is_taken and not _is_gone(new))
-    if command.state == CommandState.CONFIRMED:
-        _hand_over(old, new, command)
+    if command.state == CommandState.CONFIRMED and not state_of(command).is_handed_over:
+        # What belongs to the old order is given to the new one, once.
+        command.state_data["is_handed_over"] = True
+        command.save(update_fields=["state_data"])
+        order_reissued.send(Order, old_id=old.pk, new_id=new.pk)
     if not is_taken or new.status in TERMINAL or new.is_deleted or not _is_still_ours(command):
         return False
     if command.error_code == "given_up_midway":
@@ -75,15 +78,7 @@ def _is_still_ours(command: OrderCommand) -> bool:
     if command.state == CommandState.NEEDS_ATTENTION:
         return command.error_code == "new_not_proved"
     is_over = command.state == CommandState.CONFIRMED or command.error_code == "seen_to"
-    return not is_over and not command.state_data.get("is_new_gone")
-
-
-def _hand_over(old: Order, new: Order, command: OrderCommand) -> None:
-    """Give what belongs to the old order to the new one, once."""
-    if not command.state_data.get("is_handed_over"):
-        command.state_data["is_handed_over"] = True
-        command.save(update_fields=["state_data"])
-        order_reissued.send(Order, old_id=old.pk, new_id=new.pk)
+    return not is_over and not state_of(command).is_new_gone
 
 
 def _revise_needs_attention(
@@ -93,11 +88,10 @@ def _revise_needs_attention(
     if stands and _is_gone(old):
         finish(command, CommandState.CONFIRMED, now=now, confirmed_by="event")
     elif _is_gone(new) and not _is_gone(old):
-        code = command.state_data.get("why") or "reissue_cancelled"
+        state = state_of(command)
         command.state_data["is_new_gone"] = True
-        finish(
-            command, CommandState.REJECTED, now=now, code=code, error=command.state_data.get("why_error", "")
-        )
+        code = state.why or "reissue_cancelled"
+        finish(command, CommandState.REJECTED, now=now, code=code, error=state.why_error)
 
 
 def _is_gone(order: Order) -> bool:
@@ -106,7 +100,7 @@ def _is_gone(order: Order) -> bool:
 
 def _link(old: Order, new: Order, command: OrderCommand, now: datetime) -> None:
     """Name each order in the timeline of the other, once."""
-    if command.state_data.get("is_linked"):
+    if state_of(command).is_linked:
         return
     command.state_data["is_linked"] = True
     command.save(update_fields=["state_data"])
@@ -120,7 +114,7 @@ def _link(old: Order, new: Order, command: OrderCommand, now: datetime) -> None:
     TimelineEntry.objects.bulk_create(rows)
 
 
-def _named(order: Order) -> dict[str, Any]:
+def _named(order: Order) -> dict[str, object]:
     return {
         "order_id": order.pk,
         "iiko_order_id": order.iiko_order_id,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.errors import HubError
@@ -25,7 +23,7 @@ class Command(BaseCommand):
 
         parser.add_argument("--read-only", action="store_true", help="a key that may not act on orders")
 
-    def handle(self, *_: Any, name: str, organization: list[str], read_only: bool, **__: Any) -> None:
+    def handle(self, *_: object, name: str, organization: list[str], read_only: bool, **__: object) -> None:
         try:
             _row, key = create_api_key(name=name, organization_ids=organization, may_act=not read_only)
         except HubError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
@@ -22,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--login", metavar="NAME", help="only this API login")
 
-    def handle(self, *_: Any, login: str | None, **__: Any) -> None:
+    def handle(self, *_: object, login: str | None, **__: object) -> None:
         total = SyncResult()
         for one in self._logins(login):
             self.stdout.write(f"Login {one.name!r}")

@@ -1,14 +1,9 @@
 """``manage.py iiko_sandbox``: simulate restaurants of iiko; uses no database."""
 
-from __future__ import annotations
-
-import os
-import sys
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sandbox.options import UsageError, add_arguments, read_options
-from sandbox.start import start
+from sandbox.__main__ import start
+from sandbox.options import UsageError, add_arguments
 
 
 class Command(BaseCommand):
@@ -20,6 +15,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         try:
-            start(read_options(options, os.environ), sys.stdout)
+            start(options)
         except UsageError as error:
             raise CommandError(str(error)) from error

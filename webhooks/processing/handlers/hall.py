@@ -12,10 +12,10 @@ from iiko_client.models.hall import (
     HallReading,
     ReserveFields,
     TableOrderFields,
-    ZoneOf,
     read_reserve_info,
     read_table_order_info,
 )
+from iiko_client.models.shared import ZoneOf
 from iiko_client.models.statuses import ReserveStatus, TableOrderStatus
 from webhooks.event_log import facts_of
 from webhooks.models.inbox import EventStatus, Reason

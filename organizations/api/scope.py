@@ -1,0 +1,17 @@
+"""Lists of the rows that a caller may see."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from rest_framework import mixins, viewsets
+
+from organizations.api.permissions import M, in_scope
+
+
+# Without a docstring: the API's document would show it.
+class ScopedListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[M]):
+    scope_path = "organization_id"
+    """What leads to iiko's id of the organization."""
+
+    def get_queryset(self) -> QuerySet[M]:
+        return in_scope(self.request, super().get_queryset(), path=self.scope_path)
