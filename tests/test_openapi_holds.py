@@ -221,7 +221,16 @@ def _asked_operations() -> list[Operation]:
 class Findings(dict[str, str]):
     """What went wrong, once for each operation and kind of failure, with the first request that shows it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._checked: set[tuple[str, int, str, bytes]] = set()
+
     def check(self, case: Case[Any], response: Response, who: str = "") -> None:
+        """Look at an answer, unless the operation has given the same before."""
+        answer = (case.operation.label, response.status_code, repr(response.headers), response.content)
+        if answer in self._checked:
+            return
+        self._checked.add(answer)
         try:
             case.validate_response(response, checks=CHECKS)
         except FailureGroup as group:
