@@ -52,8 +52,8 @@ WORKERS ?= $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 2)' 2>/de
 test: install ## Run the tests: make test [ARGS="-k inbox"]
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-test-fast: install ## Run the tests that start no processes and no browser: make test-fast [ARGS=...]
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not process and not browser" $(ARGS)
+test-fast: install ## Run the tests that start no processes, no browser and take no long: make test-fast [ARGS=...]
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not process and not browser and not long" $(ARGS)
 
 test-vendor: install ## Compare with the vendor's document, ../shared/iiko/cloud-openapi.json
 	@test -f $(VENDOR_DOCUMENT) || { echo "The vendor's document is needed at $(VENDOR_DOCUMENT)." >&2; exit 1; }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from django.test import Client
-from django.utils import translation
+from django.utils import timezone, translation
 
+from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.provisioning import add_organization, create_api_key
 from webhooks.models.inbox import WebhookEvent
@@ -60,6 +62,22 @@ def make_other_organization(**changes: Any) -> Organization:
 def make_terminal_group(organization: Organization, **changes: Any) -> TerminalGroup:
     defaults = {"iiko_id": TERMINAL_GROUP_ID, "name": "Сирень, центр"}
     return TerminalGroup.objects.create(organization=organization, **(defaults | changes))
+
+
+def make_hold(organization: Organization) -> LoyaltyOperation:
+    """Hold a ruble in the wallet of a guest, confirmed by iiko."""
+    now = timezone.now()
+    guest = Customer.objects.create(organization=organization, iiko_id="guest", read_at=now)
+    return LoyaltyOperation.objects.create(
+        organization=organization,
+        wallet=Wallet.objects.create(customer=guest, iiko_id="wallet", read_at=now),
+        kind=OperationKind.HOLD,
+        state=OperationState.CONFIRMED,
+        amount_minor=100,
+        marker="m",
+        transaction_id=str(uuid4()),
+        created_at=now,
+    )
 
 
 def make_key(*organization_ids: str, name: str = "shop") -> str:

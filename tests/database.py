@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -228,19 +229,35 @@ def _note_pristine(template: str) -> None:
 def empty_what_was_written(_: TransactionTestCase | None = None) -> None:
     """Take the database back to the template.
 
-    Rows of most tables go; a change of what the template brings along leads to a new copy.
+    Rows of most tables go; a change of what the template brings along leads to a new copy. ``TRUNCATE`` would
+    make all files of a table anew, and come to a deadlock with a request that still reads.
     """
     with connection.cursor() as cursor:
+        _wait_for_others(cursor)
         filled = _filled(cursor)
         if all(table in filled and _rows(cursor, table) == rows for table, rows in _pristine.items()):
-            written = ", ".join(f'"{table}"' for table in filled if table not in _pristine)
+            # Sent at once they are one transaction, at whose end the keys between them are looked at.
+            written = [f'DELETE FROM "{table}"' for table in filled if table not in _pristine]
             if written:
-                cursor.execute(f"TRUNCATE {written} CASCADE")
+                cursor.execute("; ".join(written))
             return
     name = connection.settings_dict["NAME"]
     connection.close()
     with _server() as server:
         _copy(server, _template_name, name)
+
+
+def _wait_for_others(cursor: CursorWrapper) -> None:
+    """Let a thread of the test end its transaction, for a moment."""
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'"
+        )
+        if cursor.fetchone() == (0,):
+            return
+        time.sleep(0.02)
 
 
 def _filled(cursor: CursorWrapper) -> list[str]:

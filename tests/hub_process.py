@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,22 +15,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import pytest
 
 from bench.hub_api import HubApi
+from bench.processes import free_port
 from tests.builders import ORGANIZATION_ID, TOKEN
 from tests.database import copy_migrated_cluster
+from tests.preloaded import DJANGO, ROOT, Forked, Preloaded
 
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+Process = subprocess.Popen[str] | Forked
 
 
 @dataclass
@@ -40,10 +35,12 @@ class Hub(HubApi):
 
     folder: Path
     port: int = field(default_factory=free_port)
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    processes: list[Process] = field(default_factory=list)
     key: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     """More of the environment."""
+    preloaded: Preloaded | None = None
+    """Forks the commands that are started with its environment."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -57,37 +54,41 @@ class Hub(HubApi):
         }
 
     def manage(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.env,
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        return done.stdout
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
+            process = self._begin("manage.py", *arguments, stdout=out, stderr=errors)
+            code = process.wait(120)
+            told, complaints = ((file.seek(0), file.read())[1] for file in (out, errors))
+        if code:
+            raise subprocess.CalledProcessError(code, arguments, told, complaints)
+        return told
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
+    def start(self, *command: str) -> Process:
         with (self.folder / f"{len(self.processes)}.log").open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, *command],
-                cwd=ROOT,
-                env=self.env,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
+            process = self._begin(*command, stdout=subprocess.DEVNULL, stderr=log)
         self.processes.append(process)
         return process
 
-    def start_web(self) -> subprocess.Popen[str]:
+    def _begin(self, *command: str, stdout: int | IO[str], stderr: IO[str]) -> Process:
+        env, parent = self.env, self.preloaded
+        if command[0] == "manage.py" and parent is not None and parent.env == env:
+            return parent.start(*command, stdout=stdout, stderr=stderr)
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        )
+
+    def start_web(self) -> Process:
         process = self.start("-m", "gunicorn", "iikohub.wsgi")
-        wait_until(lambda: self.answers("/readyz"))
+        wait_until(lambda: self.answers("/readyz"), seconds=60)
         return process
 
-    def start_worker(self) -> subprocess.Popen[str]:
+    def start_worker(self) -> Process:
         return self.start("manage.py", "worker")
 
     def ask(self, path: str, **body: Any) -> int:
@@ -126,6 +127,8 @@ class Hub(HubApi):
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(5)
+        if self.preloaded is not None:
+            self.preloaded.close()
 
 
 def wait_until(happened: Any, *, seconds: float = 30) -> None:
@@ -140,6 +143,7 @@ def wait_until(happened: Any, *, seconds: float = 30) -> None:
 def running_hub(folder: Path, **settings: str) -> Iterator[Hub]:
     """Make a migrated hub with one restaurant and an API key; nothing runs yet but its database."""
     hub = Hub(folder, settings=settings)
+    hub.preloaded = Preloaded(DJANGO, env=hub.env)
     copy_migrated_cluster(folder / "postgres")
     # Holds the embedded server up between the commands, as a worker of the installation would.
     survivor = hub.start("manage.py", "shell", "-v0", "-c", KEEP)
@@ -168,7 +172,6 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-call_command("migrate", verbosity=0)
 call_command(
     "add_organization",
     "{ORGANIZATION_ID}",

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -37,6 +33,7 @@ from organizations.models.connection import IikoPause, IikoToken
 from organizations.models.stop_lists import StopListReading
 from organizations.tasks import read_all_stop_lists, read_stop_lists
 from tests.acting import QUEUED, SUCCESS, Acting, make_removal_type
+from tests.answering_iiko import AnsweringIiko, always, answering
 from tests.builders import ORGANIZATION_ID, cloud_event, product
 from tests.hub_process import Hub, running_hub, wait_until
 from tests.simulated_iiko import SimulatedIiko
@@ -239,50 +236,21 @@ with connection.cursor() as cursor:
 """
 
 
-class AnsweringIiko(ThreadingHTTPServer):
-    daemon_threads = False  # closing waits for them, so that no socket is left open
-    bodies: dict[str, Any] = {
-        "access_token": {"token": "token-1"},
-        INFO: guest(),
-        PROGRAMS: {"Programs": []},
-        BY_DATE: {"transactions": [], "pageNumber": 0, "pageSize": 1000},
-        TOPUP: {},
-        "deliveries/cancel": QUEUED,
-        "commands/status": SUCCESS,
-    }
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
-        self.asked: Counter[str] = Counter()
-
-
-class _Answer(BaseHTTPRequestHandler):
-    server: AnsweringIiko
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        operation = self.path.removeprefix("/api/1/")
-        self.server.asked[operation] += 1
-        body = self.server.bodies.get(operation)
-        text = json.dumps({"correlationId": "c"} | (body or {})).encode()
-        self.send_response(404 if body is None else 200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        pass
+ANSWERS: dict[str, Any] = {
+    "access_token": {"token": "token-1"},
+    INFO: guest(),
+    PROGRAMS: {"Programs": []},
+    BY_DATE: {"transactions": [], "pageNumber": 0, "pageSize": 1000},
+    TOPUP: {},
+    "deliveries/cancel": QUEUED,
+    "commands/status": SUCCESS,
+}
 
 
 @pytest.fixture
 def answering_iiko() -> Iterator[AnsweringIiko]:
-    server = AnsweringIiko()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering({name: always(body) for name, body in ANSWERS.items()}) as server:
+        yield server
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def readiness(hub: Hub) -> tuple[int, str]:
 
 
 def test_full_disk_is_told_and_receiving_goes_on_when_there_is_room(disk: Path) -> None:
-    with running_hub(disk) as hub:
+    with running_hub(disk, WEB_CONCURRENCY="1") as hub:
         hub.start_web()
         large = [cloud_event(order_id=str(uuid4()), comment="x" * 100_000)]
         assert hub.post(large)

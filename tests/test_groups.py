@@ -18,12 +18,11 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
-from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
 from orders.models.command import OrderCommand
 from orders.models.order import Order
 from orders.permissions import PERMISSIONS as ACTIONS
 from organizations.models.connection import ApiLogin
-from tests.builders import cloud_event, drain, make_organization, post
+from tests.builders import cloud_event, drain, make_hold, make_organization, post
 from webhooks.models.inbox import WebhookConfig, WebhookEvent
 
 pytestmark = pytest.mark.django_db
@@ -125,24 +124,14 @@ def rows() -> dict[str, Any]:
     post(Client(), [cloud_event()])
     drain()
     now, order = timezone.now(), Order.objects.get()
-    customer = Customer.objects.create(organization=organization, iiko_id="guest", read_at=now)
-    wallet = Wallet.objects.create(customer=customer, iiko_id="wallet", read_at=now)
-    hold = LoyaltyOperation.objects.create(
-        organization=organization,
-        wallet=wallet,
-        kind=OperationKind.HOLD,
-        state=OperationState.CONFIRMED,
-        amount_minor=100,
-        marker="m",
-        created_at=now,
-    )
+    hold = make_hold(organization)
     command = OrderCommand.objects.create(order=order, kind="cancel", requested_by="x", created_at=now)
     return {
         "order": order.pk,
         "command": command.pk,
         "event": WebhookEvent.objects.latest("pk").pk,
-        "customer": customer.pk,
-        "wallet": wallet.pk,
+        "customer": hold.wallet.customer_id,
+        "wallet": hold.wallet_id,
         "hold": hold.pk,
         "login": ApiLogin.objects.create(name="login", api_login="x").pk,
         "config": WebhookConfig.objects.get().pk,

@@ -14,15 +14,18 @@ from uuid import uuid4
 import pytest
 
 from tests.builders import REVISION, cloud_event
-from tests.hub_process import Hub, running_hub, wait_until
+from tests.hub_process import Hub, Process, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("kills")]
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with running_hub(tmp_path_factory.mktemp("hub")) as running:
-        yield running
+def web(hub: Hub) -> Iterator[Process]:
+    """Keep the door open for tests that kill workers alone."""
+    process = hub.start_web()
+    yield process
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(15) == 0
 
 
 def kill_group(pid: int) -> None:
@@ -70,8 +73,7 @@ def test_killed_web_loses_no_acknowledged_event(hub: Hub) -> None:
     assert web.wait(15) == 0
 
 
-def test_killed_worker_applies_everything_once(hub: Hub) -> None:
-    web = hub.start_web()
+def test_killed_worker_applies_everything_once(hub: Hub, web: Process) -> None:
     orders = [str(uuid4()) for _ in range(150)]
     statuses = ("WaitCooking", "CookingStarted", "Waiting", "OnWay", "Delivered", "Closed")
     for step, status in enumerate(statuses):
@@ -93,8 +95,6 @@ def test_killed_worker_applies_everything_once(hub: Hub) -> None:
         timeline = hub.get(f"/api/v1/orders/{row['id']}/timeline")["results"]
         told = [entry["to_value"] for entry in timeline if entry["what"] == "status"]
         assert told == list(statuses)
-    os.killpg(web.pid, signal.SIGTERM)
-    web.wait(15)
 
 
 STOPS_IN_MID_BATCH = """
@@ -120,8 +120,7 @@ def is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
-def test_work_of_a_stopped_worker_is_taken_up_within_a_minute(hub: Hub) -> None:
-    web = hub.start_web()
+def test_work_of_a_stopped_worker_is_taken_up_within_a_minute(hub: Hub, web: Process) -> None:
     stopped = hub.start("manage.py", "shell", "-v0", "-c", STOPS_IN_MID_BATCH)
     order_id = str(uuid4())
     assert hub.post([cloud_event(order_id=order_id)])
@@ -145,12 +144,9 @@ def test_work_of_a_stopped_worker_is_taken_up_within_a_minute(hub: Hub) -> None:
     assert mine == ["processed", "processed"]
     stopped.send_signal(signal.SIGTERM)
     assert stopped.wait(15) == 0
-    os.killpg(web.pid, signal.SIGTERM)
-    web.wait(15)
 
 
-def test_worker_finishes_its_batch_on_sigterm(hub: Hub) -> None:
-    web = hub.start_web()
+def test_worker_finishes_its_batch_on_sigterm(hub: Hub, web: Process) -> None:
     worker = hub.start_worker()
     order_id = str(uuid4())
     assert hub.post([cloud_event(order_id=order_id)])
@@ -159,5 +155,3 @@ def test_worker_finishes_its_batch_on_sigterm(hub: Hub) -> None:
     worker.send_signal(signal.SIGTERM)
 
     assert worker.wait(10) == 0
-    os.killpg(web.pid, signal.SIGTERM)
-    assert web.wait(15) == 0

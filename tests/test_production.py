@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,8 @@ import pytest
 
 from tests.production_files import ROOT, copy_production_files, production_files
 from tests.runtime_alone import locked
+
+pytestmark = pytest.mark.xdist_group("production")
 
 RUNTIME_ALONE = ROOT / "tests" / "runtime_alone.py"
 IMPORT_ALL = """
@@ -28,10 +31,22 @@ print(len(modules))
 """
 
 
-@pytest.fixture
-def image(tmp_path: Path) -> Path:
-    copy_production_files(tmp_path)
-    return tmp_path
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the product once: what was compiled for one test serves the next."""
+    folder = tmp_path_factory.mktemp("image")
+    copy_production_files(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkout(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Add the parts for development to an image, without what they need."""
+    folder = tmp_path_factory.mktemp("checkout") / "hub"
+    shutil.copytree(image, folder)
+    for name in ("sandbox", "demo"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
 
 
 def run_alone(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -91,12 +106,8 @@ def test_every_module_is_imported_with_the_runtime_alone(image: Path) -> None:
     ("command", "missing"),
     [("iiko_sandbox --port 1 --webhook-token t", "the package werkzeug"), ("demo", "(honcho, flask)")],
 )
-def test_command_of_development_says_what_to_install(tmp_path: Path, command: str, missing: str) -> None:
-    copy_production_files(tmp_path)
-    for name in ("sandbox", "demo"):
-        (tmp_path / name).symlink_to(ROOT / name)
-
-    done = run_alone(tmp_path, "manage.py", *command.split())
+def test_command_of_development_says_what_to_install(checkout: Path, command: str, missing: str) -> None:
+    done = run_alone(checkout, "manage.py", *command.split())
 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

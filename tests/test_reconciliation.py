@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.processes import free_port
 from bench.sandbox_control import STORM, SandboxControl, arguments
 from bench.truth import differences
 from tests.builders import ORGANIZATION_ID
-from tests.hub_process import Hub, free_port, running_hub, wait_until
+from tests.hub_process import Hub, running_hub, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("reconciliation")]
 
@@ -33,6 +34,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, sandbox_port: int) -> Iterator
         IIKO_API_URL=f"http://127.0.0.1:{sandbox_port}",
         IIKO_API_KEY="demo",
         WEBHOOK_SECRET_KEY=TOKEN,
+        WEB_CONCURRENCY="1",
     ) as running:
         yield running
 

@@ -74,6 +74,7 @@ def test_rows_from_before_the_renames_migrate_forward_and_back_with_equal_conten
         migrate(BEFORE)
         again, restored_index = rows(), index("webhook_events_due")
 
+    check_that_nothing_is_empty(before)
     assert {table: len(found) for table, found in before.items()} == dict.fromkeys(COLUMNS, 1) | {
         "order_timeline": 3
     }
@@ -83,12 +84,8 @@ def test_rows_from_before_the_renames_migrate_forward_and_back_with_equal_conten
     assert "(lane, due_at, id)" in due_index
 
 
-def test_all_columns_and_the_timeline_had_a_value_that_is_not_their_default() -> None:
-    """Guard the test above: an empty column would be equal whatever became of it."""
-    with empty_database():
-        fill(migrate(BEFORE))
-        before = rows()
-
+def check_that_nothing_is_empty(before: Rows) -> None:
+    """Guard the test: an empty column would be equal whatever became of it."""
     empty = [
         (table, column)
         for table, columns in COLUMNS.items()

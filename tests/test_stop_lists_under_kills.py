@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from bench.processes import free_port
 from bench.sandbox_control import SandboxControl, arguments
 from sandbox.http.control_api import ON_DEMAND_EVENTS
-from tests.hub_process import Hub, free_port, running_hub, wait_until
+from tests.hub_process import Hub, running_hub, wait_until
 from tests.test_kills import kill_group
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("open_orders")]
@@ -33,7 +34,7 @@ def iiko() -> SandboxControl:
 def hub(tmp_path: Path, iiko: SandboxControl) -> Iterator[Hub]:
     """Knows the restaurants of a running sandbox; no worker runs yet."""
     settings = {"IIKO_API_URL": iiko.url, "IIKO_API_KEY": "demo", "WEBHOOK_SECRET_KEY": TOKEN}
-    with running_hub(tmp_path, **settings) as running:
+    with running_hub(tmp_path, WEB_CONCURRENCY="1", **settings) as running:
         port = int(iiko.url.rsplit(":", 1)[1])
         running.start(*arguments(port=port, hub_port=running.port, token=TOKEN, speed=SPEED))
         wait_until(iiko.is_up)

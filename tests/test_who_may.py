@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,7 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from hall.models import Reserve, TableOrder
-from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
+from loyalty.models import LoyaltyOperation
 from orders.models.command import OrderCommand
 from orders.models.order import Order
 from organizations.connection.call_log import call_log
@@ -30,6 +29,7 @@ from tests.builders import (
     cloud_event,
     drain,
     inbox,
+    make_hold,
     make_organization,
     make_other_organization,
     post,
@@ -101,18 +101,7 @@ def rows() -> dict[str, Any]:
     post(Client(), [cloud_event(), table_order_event(), reserve_event()])
     drain()
     now, order = timezone.now(), Order.objects.get()
-    customer = Customer.objects.create(organization=organization, iiko_id="guest", read_at=now)
-    wallet = Wallet.objects.create(customer=customer, iiko_id="wallet", read_at=now)
-    hold = LoyaltyOperation.objects.create(
-        organization=organization,
-        wallet=wallet,
-        kind=OperationKind.HOLD,
-        state=OperationState.CONFIRMED,
-        amount_minor=100,
-        marker="m",
-        transaction_id=str(uuid4()),
-        created_at=now,
-    )
+    hold = make_hold(organization)
     command = OrderCommand.objects.create(order=order, kind="cancel", requested_by="x", created_at=now)
     call = ApiCall.objects.create(
         organization_id=organization.iiko_id, operation="x", url="x", started_at=now, duration_ms=1

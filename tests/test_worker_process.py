@@ -5,28 +5,25 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.hub_process import Hub, wait_until
+from tests.answering_iiko import AnsweringIiko, answering
+from tests.hub_process import Hub, Process, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("worker")]
 
 
-def lines(hub: Hub, process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+def lines(hub: Hub, process: Process) -> list[dict[str, Any]]:
     log: Path = hub.folder / f"{hub.processes.index(process)}.log"
     return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
-def happened(hub: Hub, process: subprocess.Popen[str], event: str) -> bool:
+def happened(hub: Hub, process: Process, event: str) -> bool:
     return any(line["event"] == event for line in lines(hub, process))
 
 
@@ -88,47 +85,18 @@ print(codes)
 """
 
 
-class CountingIiko(ThreadingHTTPServer):
-    daemon_threads = False  # closing waits for them, so that no socket is left open
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
-        self.asked: Counter[str] = Counter()
-
-
-class _Answer(BaseHTTPRequestHandler):
-    server: CountingIiko
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        operation = self.path.removeprefix("/api/1/")
-        self.server.asked[operation] += 1
-        body = {"correlationId": "c", "cancelCauses": []}
-        if operation == "access_token":
-            time.sleep(0.3)
-            body = {"correlationId": "c", "token": f"token-{self.server.asked[operation]}"}
-        text = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        pass
+def new_token(asked: int) -> dict[str, object]:
+    time.sleep(0.3)
+    return {"token": f"token-{asked}"}
 
 
 @pytest.fixture
-def counting_iiko() -> Iterator[CountingIiko]:
-    server = CountingIiko()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def counting_iiko() -> Iterator[AnsweringIiko]:
+    with answering({"access_token": new_token, "cancel_causes": lambda _: {"cancelCauses": []}}) as server:
+        yield server
 
 
-def test_ten_processes_at_expiry_cause_one_token_request(hub: Hub, counting_iiko: CountingIiko) -> None:
+def test_ten_processes_at_expiry_cause_one_token_request(hub: Hub, counting_iiko: AnsweringIiko) -> None:
     hub.settings["IIKO_ALLOW_PRIVATE_ADDRESSES"] = "1"
     codes = hub.manage("shell", "-v0", "-c", TEN_ASK % counting_iiko.server_port)
 

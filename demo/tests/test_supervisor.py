@@ -200,8 +200,8 @@ def test_second_run_in_one_checkout_names_the_first(tmp_path: Path) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a fresh copy of the project: its own data folder, its own server."""
-    aside = shutil.ignore_patterns(".*", "__pycache__", "results")
+    """Return a fresh copy of the project, compiled as it is: its own data folder, its own server."""
+    aside = shutil.ignore_patterns(".*", "results")
     return Path(shutil.copytree(PROJECT, tmp_path / "check out", ignore=aside))
 
 

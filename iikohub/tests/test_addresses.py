@@ -97,7 +97,7 @@ def test_refusal_of_a_name_is_json_for_the_api(settings: LazySettings) -> None:
 @pytest.mark.process
 def test_machine_address_answers_under_any_name_through_the_web_server(tmp_path: Path) -> None:
     with running_hub(tmp_path) as hub:
-        hub.settings = {"ALLOWED_HOSTS": "127.0.0.1"}
+        hub.settings = {"ALLOWED_HOSTS": "127.0.0.1", "WEB_CONCURRENCY": "1"}
         hub.start_web()
 
         statuses = {

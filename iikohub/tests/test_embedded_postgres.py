@@ -15,13 +15,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, ClassVar
 
 import psutil
 import pytest
 
-pytestmark = pytest.mark.process
+from tests.preloaded import ROOT, Preloaded
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("embedded")]
+
 USER = """
 import os, sys
 from pathlib import Path
@@ -50,34 +53,47 @@ for line in sys.stdin:
 """
 
 
-class User:
-    """A process with the hub's settings that evaluates what it is given."""
+@pytest.fixture(scope="module", autouse=True)
+def _preloaded() -> Iterator[None]:
+    """Import the libraries once, for all processes that use the server."""
+    User.parent = Preloaded(
+        "django.core.management",
+        "django.core.management.commands.dbshell",
+        "iikohub.embedded_postgres.cluster",
+        "psycopg",
+        env=os.environ,
+    )
+    yield
+    User.parent.close()
 
-    def __init__(self, folder: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", USER, str(folder)],
-            cwd=PROJECT,
-            env={**os.environ, "PYTHONPATH": str(PROJECT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+
+class User:
+    """A process with settings of its own that evaluates what it is given."""
+
+    parent: ClassVar[Preloaded]
+
+    def __init__(self, folder: Path, stderr: int | IO[str] = 2) -> None:
+        its_in, our_out = os.pipe()
+        our_in, its_out = os.pipe()
+        self.process = self.parent.start("-c", USER, str(folder), stdin=its_in, stdout=its_out, stderr=stderr)
+        os.close(its_in)
+        os.close(its_out)
+        self._asks, self._hears = os.fdopen(our_out, "w"), os.fdopen(our_in)
 
     def says(self, expression: str) -> str:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(expression + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
+        self._asks.write(expression + "\n")
+        self._asks.flush()
+        return self._hears.readline().strip()
 
     def ends(self) -> int:
-        self.process.communicate(timeout=60)
-        return self.process.returncode
+        self._asks.close()
+        code = self.process.wait(60)
+        self._hears.close()
+        return code
 
     def killed(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=60)
+        self.ends()
 
 
 MakeUser = Callable[[], User]
@@ -329,36 +345,29 @@ def test_socket_folder_of_a_killed_server_goes_once_its_data_are_gone(tmp_path: 
 def test_root_learns_once_which_folders_were_opened(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
-    first, second = (
-        subprocess.run(
-            [sys.executable, "-c", USER, str(tmp_path / "postgres")],
-            cwd=PROJECT,
-            input="ask()\n",
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for _ in range(2)
-    )
+    first, second = (asked_once(tmp_path / "postgres") for _ in range(2))
 
-    assert "embedded_postgres.folders_opened" in first.stderr
+    assert (first[0], second[0]) == (0, 0)
+    assert "embedded_postgres.folders_opened" in first[1]
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o701
-    assert second.stderr == ""
+    assert second[1] == ""
+
+
+def asked_once(folder: Path) -> tuple[int, str]:
+    """Let a process connect once; returns its code and what it complained of."""
+    with TemporaryFile("w+") as complaints:
+        user = User(folder, stderr=complaints)
+        user.says("ask()")
+        code = user.ends()
+        complaints.seek(0)
+        return code, complaints.read()
 
 
 def complaint(folder: Path) -> str:
     """Return what a process says that cannot connect."""
-    done = subprocess.run(
-        [sys.executable, "-c", USER, str(folder)],
-        cwd=PROJECT,
-        input="ask()\n",
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 1
-    return done.stderr.splitlines()[-1]
+    code, said = asked_once(folder)
+    assert code == 1
+    return said.splitlines()[-1]
 
 
 def test_folder_that_cannot_be_used_is_named_with_the_way_out(tmp_path: Path) -> None:
@@ -400,7 +409,7 @@ def test_nothing_of_it_is_imported_when_a_database_is_named() -> None:
 
     done = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=PROJECT,
+        cwd=ROOT,
         env={
             **os.environ,
             "DATABASE_URL": "postgresql://hub:secret@127.0.0.1:1/hub",
@@ -418,7 +427,7 @@ def test_nothing_of_it_is_imported_when_a_database_is_named() -> None:
 def test_command_without_database_does_not_start_it(tmp_path: Path, command: list[str]) -> None:
     subprocess.run(
         [sys.executable, "manage.py", *command],
-        cwd=PROJECT,
+        cwd=ROOT,
         env={**os.environ, "DATABASE_URL": "", "EMBEDDED_POSTGRES_DIR": str(tmp_path / "postgres")},
         capture_output=True,
         check=True,

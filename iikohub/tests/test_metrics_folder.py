@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import psutil
 import pytest
 
 from iikohub.operations.metrics_folder import PREFIX, MetricsFolder
-from tests.hub_process import Hub, running_hub, wait_until
+from tests.hub_process import Hub, Process, running_hub, wait_until
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def test_what_a_killed_web_server_left_goes_with_the_next_start(tmp_path: Path) 
         assert folders(temporary) == set()
 
 
-def kill_master(web: subprocess.Popen[str]) -> None:
+def kill_master(web: Process) -> None:
     """End the master as the kernel does when memory is short; its workers notice and go."""
     workers = psutil.Process(web.pid).children()
     web.kill()
