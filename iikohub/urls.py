@@ -17,6 +17,7 @@ handler500 = "iikohub.pages.refusals.server_error"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("admin/", admin.site.urls),
+    path("console/", include("console.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/", include("webhooks.api.urls")),
     path("api/v1/", include("orders.api.urls")),

@@ -1,0 +1,171 @@
+"""The board and what changed on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from zlib import crc32
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from console.board.card_html import card_html
+from console.board.cards import Card
+from console.board.columns import HINTS, Column
+from console.board.restaurants import RestaurantState, restaurant_states
+from console.board.selector import MOST_CARDS, board_cards, changed_cards
+from console.models import SeenOrder
+from console.pages.frame import Frame, frame_context, frame_of, sees_orders
+from core.database import db_clock
+from core.mirror.change_feed import settled_before
+from orders.models.order import Order
+
+NEXT_HEADER = "X-Board-Next"
+"""From which moment to ask for changes next."""
+STATE_HEADER = "X-Board-State"
+"""A checksum of what stands above the cards; sent back, so that it comes again only when it changed."""
+
+
+@require_GET
+@never_cache
+@sees_orders
+def board(request: HttpRequest) -> HttpResponse:
+    """Show the whole board of the chosen restaurants."""
+    # Taken before the board is read, so that no change falls between the two.
+    next_from = settled_before()
+    frame = frame_of(request)
+    cards = board_cards(frame.chosen, frame.now)
+    states = restaurant_states(frame.chosen, frame.now)
+    context = frame_context(frame) | {
+        "columns": _columns(cards[:MOST_CARDS], frame),
+        "open": sum(card.leaves_at is None for card in cards),
+        "next": _moment_text(next_from),
+        "states": states,
+        "state": _checksum(states),
+        "has_more": len(cards) > MOST_CARDS,
+        "most_cards": MOST_CARDS,
+        "texts": _texts(),
+    }
+    return render(request, "console/board.html", context)
+
+
+@require_GET
+@never_cache
+def changes(request: HttpRequest) -> HttpResponse:
+    """Answer the cards that changed since a moment; 204 for none, 401 when nobody is signed in."""
+    if not request.user.is_authenticated:
+        return HttpResponse(status=401)
+    if not request.user.has_perm("orders.view_order"):
+        return HttpResponse(status=403)
+    since = _moment(request.GET.get("since", ""))
+    if since is None:
+        return HttpResponseBadRequest(_("Name the moment that the last answer named."))
+    frame = frame_of(request)
+    cards, gone, until = changed_cards(frame.chosen, since=since, now=frame.now)
+    states = restaurant_states(frame.chosen, frame.now)
+    is_news = bool(cards or gone) or request.GET.get("state") != _checksum(states)
+    response = HttpResponse(_fragments(cards, gone, states, frame)) if is_news else HttpResponse(status=204)
+    response[NEXT_HEADER] = _moment_text(until)
+    response[STATE_HEADER] = _checksum(states)
+    return response
+
+
+@require_POST
+@sees_orders
+def seen(request: HttpRequest, number: int) -> HttpResponse:
+    """Mark a new order as seen by somebody; a second mark changes nothing."""
+    orders = Order.objects.filter(pk=number).values_list("pk", flat=True)
+    marks = [
+        SeenOrder(order_id=pk, seen_by=request.user.get_username(), seen_at=db_clock.now()) for pk in orders
+    ]
+    SeenOrder.objects.bulk_create(marks, ignore_conflicts=True)
+    return HttpResponse(status=204)
+
+
+def _texts() -> dict[str, object]:
+    """Return what the script says as time passes; ``orders`` by the plural forms of the language."""
+    numbers = {"one": 1, "few": 2, "many": 5, "other": 2}
+    return {
+        "s": _("%(count)d s"),
+        "min": _("%(count)d min"),
+        "h": _("%(count)d h"),
+        "d": _("%(count)d d"),
+        "in": _("in %(span)s"),
+        "no_courier": _("no courier for %(span)s"),
+        "orders": {
+            form: ngettext("%(open)s order", "%(open)s orders", number) for form, number in numbers.items()
+        },
+        "stale": _("No answer from the hub. What you see is from %(time)s."),
+        "signed_out": _("You are signed out. What you see is old."),
+        "sign_in": _("Sign in again"),
+        "forbidden": _("You may no longer see orders. Ask an administrator."),
+    }
+
+
+def _columns(cards: Sequence[Card], frame: Frame) -> list[dict[str, object]]:
+    write = _writer(frame)
+    columns = []
+    for column in Column:
+        own = [card for card in cards if card.column == column]
+        folded = [card for card in own if card.unfolds_at is not None and card.unfolds_at > frame.now]
+        shown = [card for card in own if card not in folded]
+        columns.append(
+            {
+                "name": column.value,
+                "title": column.label,
+                "hint": HINTS[column],
+                "count": len(shown),
+                "cards": _joined(shown, write),
+                "folded": _joined(folded, write),
+                "folded_count": len(folded),
+            }
+        )
+    return columns
+
+
+def _writer(frame: Frame) -> Callable[[Card], SafeString]:
+    restaurants = {one.iiko_id: one for one in frame.chosen}
+
+    def write(card: Card) -> SafeString:
+        organization = restaurants[card.order.organization_id]
+        return card_html(
+            card, organization, now=frame.now, many_zones=frame.many_zones, many=len(restaurants) > 1
+        )
+
+    return write
+
+
+def _joined(cards: Sequence[Card], write: Callable[[Card], SafeString]) -> SafeString:
+    return mark_safe("".join(write(card) for card in cards))  # noqa: S308  # each is made by format_html
+
+
+def _fragments(
+    cards: Sequence[Card], gone: Sequence[int], states: Sequence[RestaurantState], frame: Frame
+) -> SafeString:
+    above = render_to_string("console/restaurants.html", {"states": states})
+    left = format_html('<template data-gone="{}"></template>', " ".join(map(str, gone)))
+    return _joined(cards, _writer(frame)) + left + above
+
+
+def _checksum(states: Sequence[RestaurantState]) -> str:
+    told = [(state.organization.pk, state.light, state.warnings) for state in states]
+    return str(crc32(repr(told).encode()))
+
+
+def _moment_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
