@@ -70,9 +70,8 @@ def cards(page: str, column: str | None = None) -> list[str]:
 
 
 def card(page: str, number: str) -> str:
-    return next(
-        one for one in re.findall(r"<article class=\"card.*?</article>", page) if f"№{number}<" in one
-    )
+    found: list[str] = re.findall(r'<article class="card.*?</article>', page)
+    return next(one for one in found if f"№{number}<" in one)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +113,12 @@ def test_late_and_soon_due_orders_are_marked_in_words_and_colour(
 
     page = operator.get(BOARD).content.decode()
 
-    assert "is-late" in card(page, "1") and "−5 min" in card(page, "1")
-    assert "is-at-risk" in card(page, "2") and "in 9 min" in card(page, "2")
-    assert "is-" not in card(page, "3").split(">")[0] and "in 30 min" in card(page, "3")
+    assert "is-late" in card(page, "1")
+    assert "−5 min" in card(page, "1")
+    assert "is-at-risk" in card(page, "2")
+    assert "in 9 min" in card(page, "2")
+    assert "is-" not in card(page, "3").split(">")[0]
+    assert "in 30 min" in card(page, "3")
 
 
 def test_cooked_delivery_without_courier_is_at_risk_after_five_minutes(
@@ -138,9 +140,11 @@ def test_cooked_delivery_without_courier_is_at_risk_after_five_minutes(
 
     page = operator.get(BOARD).content.decode()
 
-    assert "is-at-risk" in card(page, "1") and "no courier for 6 min" in card(page, "1")
+    assert "is-at-risk" in card(page, "1")
+    assert "no courier for 6 min" in card(page, "1")
     assert "is-at-risk" not in card(page, "2")
-    assert "is-at-risk" not in card(page, "3") and "Орлова Вера" in card(page, "3")
+    assert "is-at-risk" not in card(page, "3")
+    assert "Орлова Вера" in card(page, "3")
 
 
 def test_order_that_will_be_late_by_usual_times_is_at_risk(
@@ -220,8 +224,10 @@ def test_refused_unknown_problem_and_comment_are_marked(
     page = operator.get(BOARD).content.decode()
 
     assert "not taken by the POS" in card(page, "1")
-    assert "unknown status" in card(page, "2") and "Teleported" in card(page, "2")
-    assert "problem" in card(page, "3") and "без &lt;лука&gt;" in card(page, "3")
+    assert "unknown status" in card(page, "2")
+    assert "Teleported" in card(page, "2")
+    assert "problem" in card(page, "3")
+    assert "без &lt;лука&gt;" in card(page, "3")
 
 
 def test_commands_under_way_and_refused_are_marked(
@@ -241,7 +247,8 @@ def test_commands_under_way_and_refused_are_marked(
     page = card(operator.get(BOARD).content.decode(), "142")
 
     assert "change the status: waits for 3 min" in page
-    assert "change the status: refused" in page and "No such courier" in page
+    assert "change the status: refused" in page
+    assert "No such courier" in page
 
 
 def test_sum_to_collect_stands_on_the_card(operator: Client, cafe: Organization, now: datetime) -> None:
@@ -421,10 +428,12 @@ def test_panel_says_who_waits_and_why_it_is_late(operator: Client, cafe: Organiz
 
     assert "<html" not in page.content.decode()
     assert 'href="tel:+79030000011"' in page.content.decode()
-    assert "−5 min" in text(page) and "It is late" in text(page)
+    assert "−5 min" in text(page)
+    assert "It is late" in text(page)
     assert f"/console/orders/{earlier.pk}" in page.content.decode()
     whole = operator.get(f"/console/orders/{order.pk}")
-    assert "<html" in whole.content.decode() and "Малышева" in text(whole)
+    assert "<html" in whole.content.decode()
+    assert "Малышева" in text(whole)
 
 
 def test_panel_of_an_unknown_order_is_404(operator: Client) -> None:
