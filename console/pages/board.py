@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from zlib import crc32
 
@@ -10,13 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from console.board.card_html import card_html
+from console.board.card_html import CardWriter
 from console.board.cards import Card
 from console.board.columns import HINTS, Column
 from console.board.restaurants import RestaurantState, restaurant_states
@@ -110,48 +110,36 @@ def _texts() -> dict[str, object]:
 
 
 def _columns(cards: Sequence[Card], frame: Frame) -> list[dict[str, object]]:
-    write = _writer(frame)
+    writer = _writer(frame)
     columns = []
     for column in Column:
         own = [card for card in cards if card.column == column]
         folded = [card for card in own if card.unfolds_at is not None and card.unfolds_at > frame.now]
-        shown = [card for card in own if card not in folded]
+        shown = [card for card in own if card.unfolds_at is None or card.unfolds_at <= frame.now]
         columns.append(
             {
                 "name": column.value,
                 "title": column.label,
                 "hint": HINTS[column],
                 "count": len(shown),
-                "cards": _joined(shown, write),
-                "folded": _joined(folded, write),
+                "cards": writer.write(shown),
+                "folded": writer.write(folded),
                 "folded_count": len(folded),
             }
         )
     return columns
 
 
-def _writer(frame: Frame) -> Callable[[Card], SafeString]:
-    restaurants = {one.iiko_id: one for one in frame.chosen}
-
-    def write(card: Card) -> SafeString:
-        organization = restaurants[card.order.organization_id]
-        return card_html(
-            card, organization, now=frame.now, many_zones=frame.many_zones, many=len(restaurants) > 1
-        )
-
-    return write
-
-
-def _joined(cards: Sequence[Card], write: Callable[[Card], SafeString]) -> SafeString:
-    return mark_safe("".join(write(card) for card in cards))  # noqa: S308  # each is made by format_html
+def _writer(frame: Frame) -> CardWriter:
+    return CardWriter({one.iiko_id: one for one in frame.chosen}, now=frame.now)
 
 
 def _fragments(
-    cards: Sequence[Card], gone: Sequence[int], states: Sequence[RestaurantState], frame: Frame
+    cards: list[Card], gone: Sequence[int], states: Sequence[RestaurantState], frame: Frame
 ) -> SafeString:
     above = render_to_string("console/restaurants.html", {"states": states})
     left = format_html('<template data-gone="{}"></template>', " ".join(map(str, gone)))
-    return _joined(cards, _writer(frame)) + left + above
+    return _writer(frame).write(cards) + left + above
 
 
 def _checksum(states: Sequence[RestaurantState]) -> str:
