@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from orders.actions.registry import ACTIONS, action_of
 from orders.models.command import CommandKind
 
-PERMISSIONS = {
-    CommandKind.UPDATE_STATUS: "orders.change_order_status",
-    CommandKind.ASSIGN_COURIER: "orders.assign_order_courier",
-    CommandKind.UPDATE_PAYMENT: "orders.change_order_payment",
-    CommandKind.CANCEL: "orders.cancel_order",
-    CommandKind.APPLY_DISCOUNT: "orders.apply_order_discount",
-}
+PERMISSIONS: dict[CommandKind, str] = {action.kind: action.permission for action in ACTIONS}
 
 
 def may_request(user: Any, kind: str) -> bool:
     """Whether a person who sees orders may request this kind; ``kind`` as stored."""
-    return bool(user.has_perm("orders.view_order") and user.has_perm(PERMISSIONS[CommandKind(kind)]))
+    return bool(user.has_perm("orders.view_order") and user.has_perm(action_of(kind).permission))
 
 
 def may_request_any(user: Any) -> bool:
     """Whether a person may request anything at all, and so may acknowledge a refusal."""
-    return any(may_request(user, kind) for kind in CommandKind.values)
+    return any(may_request(user, kind) for kind in PERMISSIONS)
 
 
 def sees_commands(user: Any) -> bool:

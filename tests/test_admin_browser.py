@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from hall.models import Reserve, TableOrder
+from orders.actions.cancel import CancelOrder, CancelParams
 from orders.commands import dispatch, submission
 from orders.commands.submission import Requester
 from orders.models.command import CommandKind, OrderCommand
@@ -479,8 +480,12 @@ def test_courier_is_found_by_a_part_of_the_name(visitor: Visitor) -> None:
 
 
 def asked_command(order: Order) -> OrderCommand:
-    return submission.request_cancel(
-        order_id=order.pk, reason="w" * 200, by=Requester("operator", "operator"), now=timezone.now()
+    return submission.request(
+        CancelOrder(),
+        CancelParams("w" * 200),
+        order_id=order.pk,
+        by=Requester("operator", "operator"),
+        now=timezone.now(),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from iiko_client.models.statuses import DeliveryStatus
+from orders.actions.status import StatusParams, UpdateStatus
 from orders.commands import submission
 from orders.commands.submission import Requester
 from orders.models.command import CommandState, OrderCommand
@@ -48,10 +49,10 @@ def seen_within(sandbox: SandboxRestaurant, command: OrderCommand, group: Termin
 
 
 def asked_to_cancel(order: Order, sandbox: SandboxRestaurant) -> OrderCommand:
-    return submission.request_status(
+    return submission.request(
+        UpdateStatus(),
+        StatusParams(DeliveryStatus.ON_WAY),
         order_id=order.pk,
-        status=DeliveryStatus.ON_WAY,
-        delivered_at=None,
         by=Requester("operator", "operator"),
         now=sandbox.clock(),
     )

@@ -15,7 +15,7 @@ from core.redaction import masked_card, masked_email, masked_phone
 from loyalty.models import Customer, LoyaltyOperation, Wallet, WalletKind
 from loyalty.wallets.queue import ANSWER_LOST, BEING_SENT, IN_TURN, Wait, waits_of
 from loyalty.wallets.submission import LONGEST_COMMENT
-from orders.api.command_serializers import MoneyField
+from orders.api.action_serializers import MoneyField
 from organizations.api.permissions import in_scope
 
 

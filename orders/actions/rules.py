@@ -1,7 +1,6 @@
-"""What may be asked of an order as it stands. The API and the admin offer what this table allows.
+"""Rules that several actions share: what may be asked of an order as it stands.
 
-The transitions are the vendor's (docs/iiko.md#status-changes). Where it is silent the POS is asked and
-its refusal is shown: refused here is only what cannot work.
+Where the vendor is silent the POS is asked and its refusal is shown: refused here is only what cannot work.
 """
 
 from __future__ import annotations
@@ -10,32 +9,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from django.utils.translation import gettext as _
-
-from core.mirror.precedence import is_told
 from iiko_client.json_reader import is_uuid
 from iiko_client.models.statuses import DeliveryStatus
-from orders.actions.discount.reissue_request import check as check_reissue
-from orders.actions.discount.reissue_request import checked_fields
 from orders.actions.discount.replacement import replacement_of
-from orders.commands.request_refusals import refusal
-from orders.errors import NotAllowed
-from orders.models.command import CommandKind
+from orders.commands.refusals import refusal
 from orders.models.order import CreationStatus, Order, OrderType
-from orders.payments.settlement import settlement_of
 from organizations.models.organization import Organization
 
 Version = tuple[int, ...]
-
-DRIVER_FROM: Version = (8, 6, 6)
-"""The POS that knows ``change_driver_info``, which also takes a courier off (docs/iiko.md#couriers)."""
-
-PAID_ON_THE_WAY = "WhenOrderOnTheWay"
-
-_BEFORE_KITCHEN = frozenset({DeliveryStatus.WAIT_COOKING})
-_WITH_COURIER = frozenset({DeliveryStatus.ON_WAY, DeliveryStatus.DELIVERED})
 
 
 @dataclass(frozen=True)
@@ -49,6 +31,10 @@ class Subject:
     @property
     def status(self) -> str | None:
         return self.order.status
+
+    @property
+    def version(self) -> Version:
+        return version_of(self.pos_version)
 
     @cached_property
     def replacement(self) -> Order | None:
@@ -121,55 +107,9 @@ def goes_by_courier(subject: Subject) -> None:
         raise refusal("pickup_order")
 
 
-def goes_by_own_courier(subject: Subject) -> None:
-    # A guess that avoids two couriers for one meal: docs/iiko.md#outside-courier-services.
-    if subject.order.has_external_courier:
-        name = subject.order.external_courier_service_name or subject.order.external_courier_service_id
-        raise refusal("external_courier_service", service=name)
-
-
-def is_confirmed(subject: Subject) -> None:
-    if subject.status == DeliveryStatus.UNCONFIRMED:
-        raise refusal("not_confirmed")
-
-
-def uses_confirmation(subject: Subject) -> None:
-    # An unconfirmed order shows that the restaurant confirms, whatever its settings said when last read.
-    is_off = subject.organization.is_confirmation_enabled is False
-    if is_off and subject.status != DeliveryStatus.UNCONFIRMED:
-        raise refusal("confirmation_off")
-
-
-def is_paid_on_closing(subject: Subject) -> None:
-    if subject.organization.payment_settings == PAID_ON_THE_WAY:
-        raise refusal("paid_on_the_way")
-
-
-def is_on_its_way(subject: Subject) -> None:
-    is_elsewhere = subject.status is not None and subject.status not in _WITH_COURIER
-    if subject.order.order_type == OrderType.DELIVERY and is_elsewhere:
-        raise refusal("not_on_the_way")
-
-
-def is_covered(subject: Subject) -> None:
-    """Closing takes the money: what was put down must cover what the order costs."""
-    order = subject.order
-    if order.amount_minor is None or not is_told(order.field_precedence, "payments"):
-        return  # SOI tells no payments
-    if sum(payment.get("sum_minor") or 0 for payment in order.payments) < order.amount_minor:
-        raise refusal("not_paid")
-
-
-def nothing_is_processed(subject: Subject) -> None:
-    order = subject.order
-    if (settlement_of(order).paid_minor or 0) > 0:
-        raise refusal("payment_processed.update")
-
-
 def pos_from(*needed: int) -> Check:
     def check(subject: Subject) -> None:
-        version = version_of(subject.pos_version)
-        if version and version < needed:
+        if not may_be_from(subject, needed):
             raise refusal("till_too_old", has=subject.pos_version, needed=".".join(map(str, needed)))
 
     return check
@@ -177,8 +117,12 @@ def pos_from(*needed: int) -> Check:
 
 def is_pos_from(subject: Subject, needed: Version) -> bool:
     """Whether the POS is surely new enough; a version that nobody knows is not."""
-    version = version_of(subject.pos_version)
-    return bool(version) and version >= needed
+    return bool(subject.version) and subject.version >= needed
+
+
+def may_be_from(subject: Subject, needed: Version) -> bool:
+    """Whether the POS may be new enough; a version that nobody knows may."""
+    return not subject.version or subject.version >= needed
 
 
 def version_of(text: str) -> Version:
@@ -187,162 +131,10 @@ def version_of(text: str) -> Version:
     return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
-def _courier_closes_from(subject: Subject) -> None:
-    if subject.order.order_type != OrderType.PICKUP:
-        pos_from(8, 0, 6)(subject)
-
-
-def _stands_before_the_kitchen(subject: Subject) -> None:
-    if subject.status is not None and subject.status not in _BEFORE_KITCHEN:
-        raise refusal("being_cooked")
-
-
-def _waits_for_confirmation(subject: Subject) -> None:
-    if subject.status is not None and subject.status != DeliveryStatus.UNCONFIRMED:
-        raise refusal("already_confirmed")
-
-
-def _is_the_kitchens(_subject: Subject) -> None:
-    raise refusal("set_by_kitchen")
-
-
-def can_be_reissued(subject: Subject) -> None:
-    """A discount is given at birth alone, so the order must be one that can be born again."""
-    pos_from(7, 5, 4)(subject)
-    check_reissue(checked_fields(subject.order))
-
-
-def _only_by_reissue(subject: Subject) -> None:
-    # docs/iiko.md#discounts-of-existing-orders
-    try:
-        can_be_reissued(subject)
-    except NotAllowed as error:
-        raise refusal("discount_not_supported_by_iiko.nor_by_reissue", why=error.detail) from error
-    raise refusal("discount_not_supported_by_iiko")
-
-
-# --- the table ---------------------------------------------------------------------------------------
-
 ALWAYS: tuple[Check, ...] = (is_served, exists, is_in_iiko, is_unfinished, is_known_to_iiko, is_delivery)
-
-STATUSES: dict[DeliveryStatus, tuple[Check, ...]] = {
-    DeliveryStatus.UNCONFIRMED: (pos_from(7, 6, 1), uses_confirmation, _stands_before_the_kitchen),
-    DeliveryStatus.WAIT_COOKING: (pos_from(7, 6, 1), uses_confirmation, _waits_for_confirmation),
-    DeliveryStatus.READY_FOR_COOKING: (_is_the_kitchens,),
-    DeliveryStatus.COOKING_STARTED: (_is_the_kitchens,),
-    DeliveryStatus.COOKING_COMPLETED: (_is_the_kitchens,),
-    DeliveryStatus.WAITING: (is_confirmed, is_paid_on_closing),
-    DeliveryStatus.ON_WAY: (is_confirmed, goes_by_courier),
-    DeliveryStatus.DELIVERED: (is_confirmed, goes_by_courier, is_on_its_way),
-    DeliveryStatus.CLOSED: (
-        is_confirmed,
-        pos_from(7, 4, 6),
-        _courier_closes_from,
-        is_on_its_way,
-        is_covered,
-    ),
-    DeliveryStatus.CANCELLED: (pos_from(7, 5, 4),),
-}
-"""Which checks a requested status passes, after ``ALWAYS``."""
-
-# An outside service is no reason to keep one's own courier: beside it they are one too many.
-_BY_COURIER: tuple[Check, ...] = (pos_from(7, 1, 5), goes_by_courier)
-
-OTHERS: dict[CommandKind, tuple[Check, ...]] = {
-    CommandKind.ASSIGN_COURIER: (*_BY_COURIER, goes_by_own_courier),
-    CommandKind.UPDATE_PAYMENT: (pos_from(7, 6, 3), nothing_is_processed),
-    CommandKind.CANCEL: STATUSES[DeliveryStatus.CANCELLED],
-    CommandKind.APPLY_DISCOUNT: (can_be_reissued,),
-}
+"""What every action needs."""
 
 
-def check_status(subject: Subject, wanted: DeliveryStatus) -> None:
-    """Raise why a status cannot be asked for.
-
-    Raises:
-        NotAllowed: with a stable code, the reason and what to do instead.
-    """
-    _run(ALWAYS, subject)
-    if subject.status == wanted:
-        raise refusal("already_so.status")
-    _run(STATUSES[wanted], subject)
-
-
-def check(subject: Subject, kind: CommandKind) -> None:
-    """Raise why something other than a status cannot be asked for.
-
-    Raises:
-        NotAllowed: with a stable code, the reason and what to do instead.
-    """
-    _run((*ALWAYS, *OTHERS[kind]), subject)
-
-
-def check_courier_off(subject: Subject) -> None:
-    """Raise why the courier cannot be taken off.
-
-    Raises:
-        NotAllowed: with a stable code, the reason and what to do instead.
-    """
-    _run((*ALWAYS, *_BY_COURIER), subject)
-    if subject.order.courier_id is None:
-        raise refusal("already_so.no_courier")
-    pos_from(*DRIVER_FROM)(subject)
-
-
-def check_discount(subject: Subject, *, reissue: bool) -> None:
-    """Raise why no discount can be given; ``reissue``: the order may be reissued.
-
-    Raises:
-        NotAllowed: with a stable code, the reason and what to do instead.
-    """
-    _run(ALWAYS, subject)
-    (can_be_reissued if reissue else _only_by_reissue)(subject)
-
-
-def _run(checks: tuple[Check, ...], subject: Subject) -> None:
-    for one in checks:
-        one(subject)
-
-
-def allowed_actions(order: Order) -> list[dict[str, Any]]:
-    """List every action with whether it may be asked for now, and why not.
-
-    Shape: ``{"action": "update-status", "status": "OnWay", "allowed": bool, "code": str, "reason": str}``;
-    ``status`` only for ``update-status``. ``apply-discount`` is allowed with the code ``needs_reissue``.
-    """
-    subject = subject_of(order)
-    statuses = [
-        {"action": "update-status", "status": status.value} | _assessment(check_status, subject, status)
-        for status in DeliveryStatus
-        if status is not DeliveryStatus.CANCELLED
-    ]
-    others = [
-        {"action": kind.value.replace("_", "-"), "status": None} | _assessment(check, subject, kind)
-        for kind in OTHERS
-        if kind is not CommandKind.APPLY_DISCOUNT
-    ]
-    return [
-        *statuses,
-        *others,
-        {"action": "apply-discount", "status": None} | _assessment_of_discount(subject),
-    ]
-
-
-def _assessment_of_discount(subject: Subject) -> dict[str, Any]:
-    """Allowed where the order can be reissued: the caller must then agree to that, as the code says."""
-    outcome = _assessment(check, subject, CommandKind.APPLY_DISCOUNT)
-    if outcome["allowed"]:
-        words = _(
-            "Only by re-issuing the order (reissue: true): it gets another number and id, and this one is "
-            "cancelled."
-        )
-        return outcome | {"code": "needs_reissue", "reason": words}
-    return _assessment(check_discount, subject, reissue=False)
-
-
-def _assessment(judge: Callable[..., None], *what: Any, **options: bool) -> dict[str, Any]:
-    try:
-        judge(*what, **options)
-    except NotAllowed as error:
-        return {"allowed": False, "code": error.code, "reason": error.detail}
-    return {"allowed": True, "code": "", "reason": ""}
+def run(checks: tuple[Check, ...], subject: Subject) -> None:
+    for check in checks:
+        check(subject)

@@ -5,7 +5,8 @@ Nothing happens on GET. A form sent twice requests once: its key and content nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -22,16 +23,17 @@ from core.admin.list_links import FILTERS, keep_filters, list_url
 from core.database import db_clock
 from core.display import money
 from core.errors import HubError
-from orders.actions.rules import check, subject_of
-from orders.admin.command_display import TITLES, reason_text, refusal_text
+from orders.actions.registry import action_of
+from orders.admin.command_display import refusal_text
 from orders.admin.command_panel import command_row
 from orders.admin.display import badges, courier_text, restaurant_text
-from orders.admin.forms import FORMS, ActionForm, StatusForm
+from orders.admin.forms import FORMS, ActionForm
 from orders.commands.acknowledge import acknowledge_refusal
 from orders.commands.idempotency import once
 from orders.commands.submission import Requester
-from orders.errors import NotAllowed, UnknownOrder
-from orders.models.command import CommandKind, OrderCommand
+from orders.commands.submission import request as request_action
+from orders.errors import UnknownOrder
+from orders.models.command import OrderCommand
 from orders.models.order import Order
 from orders.permissions import may_request, may_request_any, sees_commands
 
@@ -39,7 +41,6 @@ AT_ONCE = 100
 """Orders of one bulk action: each is a command that somebody will check."""
 
 RUNS_KEPT = 5
-_ONE_BY_ONE = (CommandKind.UPDATE_PAYMENT, CommandKind.APPLY_DISCOUNT)
 _RUNS = "orders.acted"
 """Where a session keeps the commands of the last bulk actions."""
 
@@ -58,7 +59,7 @@ def requested_once(request: HttpRequest, form: ActionForm, order: Order) -> tupl
     by = requester_of(request)
     digest = form.params_digest()
     return once(
-        lambda: form.ask(order, by),
+        lambda: request_action(form.action, form.asked(order), order_id=order.pk, by=by, now=db_clock.now()),
         owner=by.owner,
         key=f"form:{form.cleaned_data['key']}:{order.pk}:{digest[:32]}",
         fingerprint=digest,
@@ -73,28 +74,16 @@ class ActionViews:
     opts: Any
     model: Any
 
-    # Django looks for these by the names in ``permissions`` of an action.
-
-    def has_ask_status_permission(self, request: HttpRequest) -> bool:
-        return may_request(request.user, CommandKind.UPDATE_STATUS)
-
-    def has_ask_courier_permission(self, request: HttpRequest) -> bool:
-        return may_request(request.user, CommandKind.ASSIGN_COURIER)
-
-    def has_ask_cancel_permission(self, request: HttpRequest) -> bool:
-        return may_request(request.user, CommandKind.CANCEL)
-
-    @admin.action(description=_("Assign a courier"), permissions=["ask_courier"])
-    def assign_courier(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
-        return self._choose(request, "courier", queryset)
-
-    @admin.action(description=_("Change the status"), permissions=["ask_status"])
-    def change_status(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
-        return self._choose(request, "status", queryset)
-
-    @admin.action(description=_("Cancel the orders"), permissions=["ask_cancel"])
-    def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
-        return self._choose(request, "cancel", queryset)
+    def get_actions(self, request: HttpRequest) -> dict[str, tuple[BulkAction, str, Any]]:
+        """Offer what may be requested of many orders at once, then what Django finds."""
+        bulk = [
+            (form, *form.bulk)
+            for form in FORMS.values()
+            if form.bulk and may_request(request.user, form.action.kind)
+        ]
+        offered = {name: (partial(_choose, slug=form.slug), name, title) for form, name, title in bulk}
+        others: dict[str, tuple[BulkAction, str, Any]] = super().get_actions(request)  # type: ignore[misc]  # mixed into an admin
+        return offered | others
 
     def has_acknowledge_permission(self, request: HttpRequest) -> bool:
         return may_request_any(request.user)
@@ -147,22 +136,21 @@ class ActionViews:
             else:
                 url = requested_url(command, "" if is_new else "repeat")
                 return HttpResponseRedirect(keep_filters(request, url))
-        return self._form_page(request, form, refused="" if form.is_bound else _why_not(form, order))
+        return self.form_page(request, form, refused="" if form.is_bound else form.why_not(order))
 
     def _permitted(self, request: HttpRequest, slug: str) -> type[ActionForm]:
         if slug not in FORMS:
             raise Http404
-        if not may_request(request.user, FORMS[slug].kind):
+        if not may_request(request.user, FORMS[slug].action.kind):
             raise PermissionDenied
         return FORMS[slug]
 
-    def _form_page(self, request: HttpRequest, form: ActionForm, *, refused: str = "") -> TemplateResponse:
+    def form_page(self, request: HttpRequest, form: ActionForm, *, refused: str = "") -> TemplateResponse:
         order = form.first
         context = {
-            "title": TITLES[form.kind],
+            "title": form.action.title,
             "subtitle": None if form.is_bulk else str(order),
             "form": form,
-            "form_template": f"admin/orders/order/ask_{form.kind.value}.html",
             "refused": refused,
             "rows": _form_rows(form),
             "headline": [] if form.is_bulk else _headline(order),
@@ -175,34 +163,23 @@ class ActionViews:
 
     # --- many orders -----------------------------------------------------------------------------------
 
-    def _choose(self, request: HttpRequest, slug: str, queryset: QuerySet[Order]) -> HttpResponse | None:
-        """Show the form for the orders that were selected in the list."""
-        ids = list(queryset.order_by("-id").values_list("pk", flat=True)[: AT_ONCE + 1])
-        if len(ids) > AT_ONCE:
-            words = gettext("More than %(count)d orders are chosen. Choose fewer; the filters help.")
-            messages.error(request, words % {"count": AT_ONCE})
-            return None
-        # From here on the page's address remembers how the list was filtered.
-        request.GET = QueryDict(urlencode({FILTERS: request.GET.urlencode()}))
-        return self._many_page(request, slug, FORMS[slug](_orders(ids)))
-
     def ask_many_view(self, request: HttpRequest, slug: str) -> HttpResponse:
         """Request the action for each order that the form names, and lead to the outcomes."""
         form_class = self._permitted(request, slug)
         ids = [int(text) for text in request.POST.getlist("order") if text.isdecimal() and len(text) < 19]
         orders = _orders(ids[:AT_ONCE])
-        if request.method != "POST" or not orders or form_class.kind in _ONE_BY_ONE:
+        if request.method != "POST" or not orders or form_class.bulk is None:
             return HttpResponseRedirect(_orders_url(request))
         form = form_class(orders, request.POST)
         if not form.is_valid() or form.has_no_choices:
-            return self._many_page(request, slug, form)
+            return self.many_page(request, slug, form)
         run = str(form.cleaned_data["key"])
         results = [self._result(request, form, order) for order in orders]
-        _keep_run(request, run, {"kind": form.kind.value, "results": results})
+        _keep_run(request, run, {"kind": form.action.kind.value, "results": results})
         return HttpResponseRedirect(keep_filters(request, reverse("admin:orders_order_asked", args=[run])))
 
-    def _many_page(self, request: HttpRequest, slug: str, form: ActionForm) -> TemplateResponse:
-        page = self._form_page(request, form)
+    def many_page(self, request: HttpRequest, slug: str, form: ActionForm) -> TemplateResponse:
+        page = self.form_page(request, form)
         count = len(form.orders)
         page.context_data = (page.context_data or {}) | {
             "action_url": keep_filters(request, reverse("admin:orders_order_ask_many", args=[slug])),
@@ -229,7 +206,7 @@ class ActionViews:
             return HttpResponseRedirect(_orders_url(request))
         rows = _result_rows(kept["results"])
         context = {
-            "title": TITLES[CommandKind(kept["kind"])],
+            "title": action_of(kept["kind"]).title,
             "subtitle": None,
             "opts": self.opts,
             "rows": rows,
@@ -238,6 +215,23 @@ class ActionViews:
         return TemplateResponse(
             request, "admin/orders/order/asked.html", self.admin_site.each_context(request) | context
         )
+
+
+BulkAction = Callable[["ActionViews", HttpRequest, QuerySet[Order]], HttpResponse | None]
+
+
+def _choose(
+    views: ActionViews, request: HttpRequest, queryset: QuerySet[Order], *, slug: str
+) -> HttpResponse | None:
+    """Show the form for the orders that were selected in the list."""
+    ids = list(queryset.order_by("-id").values_list("pk", flat=True)[: AT_ONCE + 1])
+    if len(ids) > AT_ONCE:
+        words = gettext("More than %(count)d orders are chosen. Choose fewer; the filters help.")
+        messages.error(request, words % {"count": AT_ONCE})
+        return None
+    # From here on the page's address remembers how the list was filtered.
+    request.GET = QueryDict(urlencode({FILTERS: request.GET.urlencode()}))
+    return views.many_page(request, slug, FORMS[slug](_orders(ids)))
 
 
 def requested_url(command: OrderCommand, how: str = "") -> str:
@@ -270,17 +264,6 @@ def _orders(ids: list[int]) -> list[Order]:
     return list(Order.objects.select_related("organization").filter(pk__in=ids).order_by("-id"))
 
 
-def _why_not(form: ActionForm, order: Order) -> str:
-    """Say before anything is filled in why it cannot be requested."""
-    if form.kind == CommandKind.UPDATE_STATUS:
-        return gettext("No status can be set now.") if form.has_no_choices else ""
-    try:
-        check(subject_of(order), form.kind)
-    except NotAllowed as refusal:
-        return reason_text(refusal.code, refusal.detail)
-    return form.why_none(order)
-
-
 def _form_rows(form: ActionForm) -> list[dict[str, Any]]:
     """Return the orders of a form, each with why it will be refused as far as is known."""
     if not form.is_bulk:
@@ -292,7 +275,7 @@ def _form_rows(form: ActionForm) -> list[dict[str, Any]]:
             "url": order_url(order),
             "badges": badges(order, now),
             "courier": courier_text(order),
-            "refused": form.why_none(order) if isinstance(form, StatusForm) else _why_not(form, order),
+            "refused": form.why_not(order),
         }
         for order in form.orders
     ]

@@ -13,7 +13,8 @@ from django.utils.translation import ngettext
 
 from core.values.name_keys import NAME_ORDER, fold
 from iiko_client.models.payments import PaymentKind
-from orders.commands.resolve import fits, removal_types, write_off_text
+from orders.actions.cancel import removal_types, write_off_text
+from orders.actions.payment import fits
 from orders.models.order import Order
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
 from organizations.models.shifts import Shift

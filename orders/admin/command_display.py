@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, tzinfo
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.display import EMPTY, badge, clock_text, money
+from core.display import EMPTY, badge
 from core.errors import HubError
-from iiko_client import vendor_time
-from orders.admin.display import outside_text, status_text
+from orders.actions.base import Display
+from orders.actions.registry import action_of
 from orders.commands.refusals import OF_THE_HUB, REFUSED, meaning
 from orders.models.command import CommandKind, CommandState, OrderCommand, Phase
-
-TITLES = {
-    CommandKind.UPDATE_STATUS: gettext_lazy("Change the status"),
-    CommandKind.ASSIGN_COURIER: gettext_lazy("Assign a courier"),
-    CommandKind.UPDATE_PAYMENT: gettext_lazy("Change the payment"),
-    CommandKind.CANCEL: gettext_lazy("Cancel the order"),
-    CommandKind.APPLY_DISCOUNT: gettext_lazy("Give a discount"),
-}
 
 _BADGES = {
     CommandState.PENDING: ("pending", gettext_lazy("Waiting to be sent")),
@@ -77,7 +68,7 @@ def refusal_text(error: HubError) -> str:
 
 
 def title_text(kind: str) -> str:
-    return str(TITLES[CommandKind(kind)]) if kind in CommandKind.values else kind
+    return str(action_of(kind).title) if kind in CommandKind.values else kind
 
 
 def state_badge(state: str) -> SafeString:
@@ -89,65 +80,20 @@ def confirmed_by_text(confirmed_by: str) -> str:
     return str(_CONFIRMED_BY.get(confirmed_by, confirmed_by))
 
 
-def params_text(kind: str, params: Mapping[str, Any], *, currency: str, zone: tzinfo, now: datetime) -> str:
+def params_text(kind: str, params: Mapping[str, object], display: Display) -> str:
     """Write what was requested; a command of another version of the hub is shown as it is."""
     try:
-        return _PARAMS_TEXTS[CommandKind(kind)](params, currency, zone, now)
-    except (KeyError, TypeError, ValueError, AttributeError):
+        action = action_of(kind)
+        return action.describe(action.params.from_json(params), display)
+    except (TypeError, ValueError, AttributeError, ArithmeticError):
         return str(params or EMPTY)
-
-
-def _status(params: Mapping[str, Any], _currency: str, zone: tzinfo, now: datetime) -> str:
-    text = status_text(params["status"])
-    if not (at := params.get("delivered_at")):
-        return text
-    moment = clock_text(vendor_time.terminal_local(at, UTC), zone, now=now)
-    return _("%(status)s, with the guest at %(moment)s") % {"status": text, "moment": moment}
-
-
-def _courier(params: Mapping[str, Any], *_rest: Any) -> str:
-    if params["courier_id"] is None:
-        return _("nobody: the courier is taken off")
-    return str(params.get("courier_name") or params["courier_id"])
-
-
-def _payments(params: Mapping[str, Any], currency: str, *_rest: Any) -> str:
-    return ", ".join(
-        f"{one['name']} {money(one['sum_minor'], currency)}{outside_text(one)}" for one in params["payments"]
-    )
-
-
-def _cancellation(params: Mapping[str, Any], *_rest: Any) -> str:
-    said = [
-        params.get("cause"),
-        params.get("reason") if params.get("reason") != params.get("cause") else None,
-    ]
-    said += [_("removal: %(name)s") % {"name": params["removal_type"]}] if params.get("removal_type") else []
-    return "; ".join(str(one) for one in said if one) or _("without a reason")
-
-
-def _discount(params: Mapping[str, Any], currency: str, *_rest: Any) -> str:
-    sizes = [f"{params['percent'].replace('.', ',')} %" if params.get("percent") else ""]
-    sizes += [money(params["sum_minor"], currency)] if params.get("sum_minor") else []
-    size = " = ".join(filter(None, sizes))
-    return f"{params['name']} {size}".strip()
-
-
-_PARAMS_TEXTS: Mapping[CommandKind, Callable[[Mapping[str, Any], str, tzinfo, datetime], str]] = {
-    CommandKind.UPDATE_STATUS: _status,
-    CommandKind.ASSIGN_COURIER: _courier,
-    CommandKind.UPDATE_PAYMENT: _payments,
-    CommandKind.CANCEL: _cancellation,
-    CommandKind.APPLY_DISCOUNT: _discount,
-}
 
 
 def command_text(command: OrderCommand, *, now: datetime) -> str:
     """Write what a command asks for; its order and restaurant are fetched with it."""
     organization = command.order.organization
-    return params_text(
-        command.kind, command.params, currency=organization.currency, zone=organization.zone(), now=now
-    )
+    display = Display(organization.currency, organization.zone(), now)
+    return params_text(command.kind, command.params, display)
 
 
 def phase_text(phase: str) -> str:

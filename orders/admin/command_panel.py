@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.display import ago_text, clock
+from orders.actions.base import Offer
 from orders.actions.discount.replacement import made_by, new_order_of
-from orders.actions.rules import allowed_actions
+from orders.actions.registry import allowed_actions
 from orders.admin.command_display import (
-    TITLES,
     command_text,
     outcome_lines,
     phase_text,
@@ -25,12 +25,12 @@ from orders.admin.command_display import (
     title_text,
 )
 from orders.admin.display import acknowledged_text
+from orders.admin.forms import FORMS
 from orders.commands.refusals import meaning
 from orders.models.command import (
     ABANDONED_CODES,
     FAILED_STATES,
     OPEN_STATES,
-    CommandKind,
     CommandState,
     OrderCommand,
 )
@@ -39,15 +39,6 @@ from orders.permissions import may_request, sees_commands
 
 FINISHED_SHOWN = 10
 
-ACTION_SLUGS = {
-    CommandKind.UPDATE_STATUS: "status",
-    CommandKind.ASSIGN_COURIER: "courier",
-    CommandKind.UPDATE_PAYMENT: "payment",
-    CommandKind.APPLY_DISCOUNT: "discount",
-    CommandKind.CANCEL: "cancel",
-}
-
-_DESTRUCTIVE = (CommandKind.CANCEL, CommandKind.APPLY_DISCOUNT)
 _OBVIOUS = frozenset({"already_so", "set_by_kitchen"})
 """Reasons that say nothing about why no status at all can be set."""
 
@@ -114,18 +105,18 @@ def _own(command: OrderCommand, order: Order) -> Order:
 
 def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
     """List the actions that a person may request; ``refused`` says why one cannot work now."""
-    permitted = [kind for kind in ACTION_SLUGS if may_request(user, kind)]
+    permitted = [form for form in FORMS.values() if may_request(user, form.action.kind)]
     if not permitted:
         return []
-    outcomes = allowed_actions(order)
+    offers = allowed_actions(order)
     return [
         {
-            "title": TITLES[kind],
-            "url": reverse("admin:orders_order_ask", args=[order.pk, ACTION_SLUGS[kind]]),
-            "refused": _refused(outcomes, kind),
-            "is_destructive": kind in _DESTRUCTIVE,
+            "title": form.action.title,
+            "url": reverse("admin:orders_order_ask", args=[order.pk, form.slug]),
+            "refused": _refused([offer for offer in offers if offer["action"] == form.action.slug]),
+            "is_destructive": form.action.is_destructive,
         }
-        for kind in permitted
+        for form in permitted
     ]
 
 
@@ -144,13 +135,11 @@ def _refusals(offered: list[dict[str, Any]]) -> list[dict[str, str]]:
     return list(groups.values())
 
 
-def _refused(outcomes: list[dict[str, Any]], kind: CommandKind) -> str:
+def _refused(offers: list[Offer]) -> str:
     """Say why none of the ways to do it is open; empty text if one is."""
-    name = kind.value.replace("_", "-")
-    own = [outcome for outcome in outcomes if outcome["action"] == name]
-    if any(outcome["allowed"] for outcome in own):
+    if any(offer["allowed"] for offer in offers):
         return ""
-    telling = [outcome for outcome in own if outcome["code"] not in _OBVIOUS] or own
+    telling = [offer for offer in offers if offer["code"] not in _OBVIOUS] or offers
     return reason_text(telling[0]["code"], telling[0]["reason"]) if telling else ""
 
 

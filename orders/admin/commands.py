@@ -36,9 +36,8 @@ from orders.admin.command_display import (
 )
 from orders.admin.command_panel import call_log_url, command_row, may_be_abandoned, may_be_retried
 from orders.admin.display import badges, restaurant_text
-from orders.admin.retry import retry
 from orders.commands.acknowledge import acknowledge_command
-from orders.commands.submission import abandon
+from orders.commands.submission import abandon, retry
 from orders.models.command import FAILED_STATES, CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
 from orders.permissions import may_request, may_request_any

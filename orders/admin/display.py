@@ -155,13 +155,6 @@ def item_status_text(status: str | None) -> str:
     return str(ITEM_STATUSES.get(status or "", status or ""))
 
 
-def outside_text(payment: Mapping[str, Any]) -> str:
-    """Say in brackets what of a payment was done outside iiko; empty where nothing was."""
-    notes = [_("taken outside iiko")] if payment.get("is_processed_externally") else []
-    notes += [_("receipt printed outside iiko")] if payment.get("is_fiscalized_externally") else []
-    return f" ({', '.join(notes)})" if notes else ""
-
-
 def payment_kind_text(kind: str | None) -> str:
     return str(PAYMENT_KINDS.get(kind or "", kind or ""))
 

@@ -1,4 +1,7 @@
-"""What a person fills in to request an action; ``commands.submission`` judges it."""
+"""The admin's door to each action: what a person fills in; the action itself judges it.
+
+A form names its action, and ``asked`` makes of its input what the action takes. ``FORMS`` lists them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
 from itertools import takewhile
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -24,16 +27,18 @@ from core.mirror.precedence import is_told
 from iiko_client.endpoints.deliveries import LONGEST_COMMENT
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
+from orders.actions.base import AnyAction
+from orders.actions.cancel import CancelOrder, CancelParams, needs_removal_type
+from orders.actions.courier import AssignCourier, CourierParams
+from orders.actions.discount.action import ApplyDiscount
 from orders.actions.discount.calculation import AskedDiscount, base_of, takes_sum, types_of
-from orders.actions.rules import check, check_courier_off, check_status, subject_of
+from orders.actions.payment import AskedPayment, UpdatePayment
+from orders.actions.rules import subject_of
+from orders.actions.status import HANDED_OVER, StatusParams, UpdateStatus
 from orders.admin.bill import Bill
 from orders.admin.choices import CourierChoice, cancel_causes, couriers, payment_types, removal_choices
 from orders.admin.command_display import reason_text
-from orders.commands import submission
-from orders.commands.resolve import AskedPayment, needs_removal_type
-from orders.commands.submission import Requester
 from orders.errors import NotAllowed
-from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import Order, Status
 from orders.payments.settlement import settlement_of
 from organizations.admin.filters import read_moment
@@ -50,8 +55,6 @@ SETTABLE = tuple(
     if status not in _BY_KITCHEN and status is not DeliveryStatus.CANCELLED
 )
 _COURSE = list(DeliveryStatus)
-_HANDED_OVER = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED})
-
 
 _AMOUNT = re.compile(r"(?P<whole>\d+|\d{1,3}([,.])\d{3}(\2\d{3})*)([,.](?P<part>\d{1,2}))?")
 
@@ -96,7 +99,12 @@ class ActionForm(forms.Form):
     ``key`` is drawn when the form is shown, so that a form sent twice requests once.
     """
 
-    kind: CommandKind
+    action: ClassVar[AnyAction]
+    slug: ClassVar[str]
+    """The last part of its address."""
+    bulk: ClassVar[tuple[str, Any] | None] = None
+    """Name and title of the action on many orders at once; None: each order has a form of its own."""
+    template = "admin/orders/order/ask_fields.html"
     hint: Any = ""
     key = forms.UUIDField(widget=forms.HiddenInput)
 
@@ -128,6 +136,14 @@ class ActionForm(forms.Form):
         """Whether there is nothing to choose from."""
         return False
 
+    def why_not(self, order: Order) -> str:
+        """Say why it cannot be requested of an order, as far as is known before it is; empty: it can."""
+        try:
+            self.action.check(subject_of(order))
+        except NotAllowed as refusal:
+            return reason_text(refusal.code, refusal.detail)
+        return self.why_none(order)
+
     def why_none(self, order: Order) -> str:
         """Say why this form cannot request it though the order would allow it; empty: it can."""
         return ""
@@ -136,11 +152,11 @@ class ActionForm(forms.Form):
         params = {name: value for name, value in self.data.items() if name not in _TECHNICAL}
         return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
-        """Store the command for one of the orders.
+    def asked(self, order: Order) -> Any:
+        """Return what the valid form asks of one of its orders, as its action takes it.
 
         Raises:
-            HubError: it was refused, and nothing was stored.
+            NotAllowed: this form cannot request it.
         """
         raise NotImplementedError
 
@@ -156,7 +172,9 @@ class StatusField(forms.ChoiceField):
 
 
 class StatusForm(ActionForm):
-    kind = CommandKind.UPDATE_STATUS
+    action = UpdateStatus()
+    slug = "status"
+    bulk = ("change_status", gettext_lazy("Change the status"))
     status = StatusField(label=gettext_lazy("New status"), widget=forms.RadioSelect)
     delivered_at = forms.CharField(
         label=gettext_lazy("When the guest had it"),
@@ -165,16 +183,15 @@ class StatusForm(ActionForm):
     )
 
     def set_up(self) -> None:
-        self.why_not = {order.pk: _refusals(order) for order in self.orders}
+        self.refused_statuses = {order.pk: _refusals(order) for order in self.orders}
         field: Any = self.fields["status"]
         offered = [one for one in SETTABLE if self._fitting(one)] if self.is_bulk else self._allowed()
         field.choices = [(status.value, self._label(status)) for status in offered]
         if not self.is_bulk:
             self.initial["status"] = self._next([status.value for status in offered])
-        self.takes_moment = bool(self.data.get("delivered_at") or _HANDED_OVER.intersection(offered))
-        if self.one_restaurant is None:  # each has a clock of its own
+        takes_moment = self.data.get("delivered_at") or HANDED_OVER.intersection(offered)
+        if not takes_moment or self.one_restaurant is None:  # each restaurant has a clock of its own
             del self.fields["delivered_at"]
-            self.takes_moment = False
             return
         self.fields["delivered_at"].help_text = _(
             "Only with Delivered and Closed; empty: now. On the restaurant's clock, %(zone)s."
@@ -183,16 +200,16 @@ class StatusForm(ActionForm):
     @property
     def refused(self) -> list[tuple[str, str]]:
         """Return the statuses that one order cannot take, and why."""
-        found = {} if self.is_bulk else self.why_not[self.first.pk]
+        found = {} if self.is_bulk else self.refused_statuses[self.first.pk]
         return [(str(Status(status).label), reason) for status, reason in found.items()]
 
     def _allowed(self) -> list[DeliveryStatus]:
-        refused = self.why_not[self.first.pk]
+        refused = self.refused_statuses[self.first.pk]
         not_here = {*refused, DeliveryStatus.CANCELLED}
         return [status for status in DeliveryStatus if status not in not_here]
 
     def _fitting(self, status: DeliveryStatus) -> int:
-        return sum(status not in refused for refused in self.why_not.values())
+        return sum(status not in refused for refused in self.refused_statuses.values())
 
     def _label(self, status: DeliveryStatus) -> str:
         """Name a status, and how many of the orders can take it where not all can."""
@@ -203,9 +220,14 @@ class StatusForm(ActionForm):
         words = ngettext("fits %(count)d order of %(all)d", "fits %(count)d orders of %(all)d", fitting)
         return f"{name} – {words % {'count': fitting, 'all': len(self.orders)}}"
 
+    def why_not(self, order: Order) -> str:
+        if self.is_bulk:
+            return self.why_none(order)
+        return _("No status can be set now.") if self.has_no_choices else ""
+
     def why_none(self, order: Order) -> str:
         """Say why an order can take none of the statuses; empty text if it can take one."""
-        refused = self.why_not[order.pk]
+        refused = self.refused_statuses[order.pk]
         if any(status not in refused for status in SETTABLE):
             return ""
         return next(refused[status] for status in SETTABLE if status != order.status)
@@ -232,14 +254,9 @@ class StatusForm(ActionForm):
             words = _("“%(text)s” is not a date. Write 31.12.2026 or 31.12.2026 18:00.")
             raise forms.ValidationError(words % {"text": text[:40]}) from error
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
-        return submission.request_status(
-            order_id=order.pk,
-            status=DeliveryStatus(self.cleaned_data["status"]),
-            delivered_at=self.cleaned_data.get("delivered_at"),
-            by=by,
-            now=db_clock.now(),
-        )
+    def asked(self, order: Order) -> StatusParams:
+        status = DeliveryStatus(self.cleaned_data["status"])
+        return StatusParams(status, self.cleaned_data.get("delivered_at"))
 
 
 def _refusals(order: Order) -> dict[DeliveryStatus, str]:
@@ -248,7 +265,7 @@ def _refusals(order: Order) -> dict[DeliveryStatus, str]:
     refused = {}
     for status in DeliveryStatus:
         try:
-            check_status(subject, status)
+            StatusForm.action.check_status(subject, status)
         except NotAllowed as refusal:
             refused[status] = reason_text(refusal.code, refusal.detail)
     return refused
@@ -257,7 +274,10 @@ def _refusals(order: Order) -> dict[DeliveryStatus, str]:
 class CourierForm(ActionForm):
     """A courier, or nobody. One who is not on shift must be confirmed once more."""
 
-    kind = CommandKind.ASSIGN_COURIER
+    action = AssignCourier()
+    slug = "courier"
+    bulk = ("assign_courier", gettext_lazy("Assign a courier"))
+    template = "admin/orders/order/ask_assign_courier.html"
     NOBODY = "nobody"
     courier = forms.ChoiceField(label=gettext_lazy("Courier"), widget=forms.RadioSelect)
     agreed = forms.CharField(required=False)
@@ -308,15 +328,14 @@ class CourierForm(ActionForm):
             self.add_error("agreed", words % {"name": self.off_shift[chosen]})
         return cleaned
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
+    def asked(self, order: Order) -> CourierParams:
         chosen = self.cleaned_data["courier"]
-        courier_id = None if chosen == self.NOBODY else chosen
-        return submission.request_courier(order_id=order.pk, courier_id=courier_id, by=by, now=db_clock.now())
+        return CourierParams(None if chosen == self.NOBODY else chosen)
 
 
 def _may_lose_courier(order: Order) -> bool:
     try:
-        check_courier_off(subject_of(order))
+        CourierForm.action.check_off(subject_of(order))
     except NotAllowed:
         return False
     return True
@@ -335,7 +354,9 @@ class _Row:
 class PaymentForm(ActionForm):
     """Rows of a type and a sum; rows without a sum are left out."""
 
-    kind = CommandKind.UPDATE_PAYMENT
+    action = UpdatePayment()
+    slug = "payment"
+    template = "admin/orders/order/ask_update_payment.html"
 
     def set_up(self) -> None:
         types = payment_types(self.first)
@@ -432,14 +453,14 @@ class PaymentForm(ActionForm):
             self.add_error(None, _("Write at least one payment with its sum."))
         return cleaned
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
-        return submission.request_payment(
-            order_id=order.pk, payments=self.payments, by=by, now=db_clock.now()
-        )
+    def asked(self, order: Order) -> list[AskedPayment]:
+        return self.payments
 
 
 class CancelForm(ActionForm):
-    kind = CommandKind.CANCEL
+    action = CancelOrder()
+    slug = "cancel"
+    bulk = ("cancel_orders", gettext_lazy("Cancel the orders"))
     reason = forms.CharField(
         label=gettext_lazy("In your own words"),
         required=False,
@@ -516,17 +537,14 @@ class CancelForm(ActionForm):
             self.add_error("reason", _("Write why, or choose a cause: the order is not cancelled without."))
         return cleaned
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
+    def asked(self, order: Order) -> CancelParams:
         if refusal := self.why_none(order):
             raise NotAllowed("removal_type_not_chosen", refusal)
         cleaned = self.cleaned_data
-        return submission.request_cancel(
-            order_id=order.pk,
+        return CancelParams(
             reason=cleaned["reason"],
             cause_id=cleaned.get("cause") or None,
             removal_type_id=(cleaned.get("removal_type") or None) if order.pk in self.made else None,
-            by=by,
-            now=db_clock.now(),
         )
 
 
@@ -534,7 +552,7 @@ def _loses_food(order: Order) -> bool:
     """Whether a cancellation of the order is possible and removes food."""
     subject = subject_of(order)
     try:
-        check(subject, CommandKind.CANCEL)
+        CancelForm.action.check(subject)
     except NotAllowed:
         return False
     return needs_removal_type(subject)
@@ -543,7 +561,9 @@ def _loses_food(order: Order) -> bool:
 class DiscountForm(ActionForm):
     """A type and, where it takes one, a sum or a percentage; with the consequences agreed to."""
 
-    kind = CommandKind.APPLY_DISCOUNT
+    action = ApplyDiscount()
+    slug = "discount"
+    template = "admin/orders/order/ask_apply_discount.html"
     type = forms.ChoiceField(label=gettext_lazy("Discount"), widget=UnfoldAdminSelectWidget)
     sum = MoneyFormField(label=gettext_lazy("Sum"), required=False)
     percent = forms.CharField(
@@ -624,12 +644,11 @@ class DiscountForm(ActionForm):
             raise forms.ValidationError(_("Write a percentage such as 10 or 12,5."))
         return Decimal(text)
 
-    def ask(self, order: Order, by: Requester) -> OrderCommand:
+    def asked(self, order: Order) -> AskedDiscount:
         cleaned = self.cleaned_data
-        asked = AskedDiscount(
+        return AskedDiscount(
             type_id=cleaned["type"], sum_minor=cleaned["sum"], percent=cleaned["percent"], reissue=True
         )
-        return submission.request_discount(order_id=order.pk, asked=asked, by=by, now=db_clock.now())
 
 
 def _size_text(entry: DictionaryEntry) -> str:
@@ -649,10 +668,13 @@ def _percent_text(entry: DictionaryEntry) -> str:
 
 
 FORMS: dict[str, type[ActionForm]] = {
-    "status": StatusForm,
-    "courier": CourierForm,
-    "payment": PaymentForm,
-    "cancel": CancelForm,
-    "discount": DiscountForm,
+    form.slug: form
+    for form in (
+        StatusForm,
+        CourierForm,
+        PaymentForm,
+        DiscountForm,
+        CancelForm,
+    )
 }
-"""By the last part of their addresses."""
+"""By the last part of their addresses, in the order of their buttons."""

@@ -100,7 +100,7 @@ class OrderAdmin(ActionViews, MirrorAdmin):
     search_help_text = _("A number, an id or a phone, exactly; or the last four digits of a phone")
     sortable_by = ("number", "promised", "changed")
     empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
-    actions = ("assign_courier", "change_status", "cancel_orders", "acknowledge_refusals")
+    actions = ("acknowledge_refusals",)
     fields = ()
 
     def get_urls(self) -> list[URLPattern]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from core.display import EMPTY, badge, clock, clock_text, money
 from iiko_client import vendor_time
+from orders.actions.base import Display
 from orders.admin.command_display import params_text, phase_text, state_badge, title_text, trouble_text
 from orders.admin.display import (
     address_text,
@@ -25,12 +26,12 @@ from orders.admin.display import (
     item_status_text,
     moved_text,
     order_link,
-    outside_text,
     status_text,
 )
 from orders.commands.transitions import HUB
 from orders.mirror.timeline import ACKNOWLEDGED, MERGED, REISSUED, SHOWN_AT, TITLES, UNKNOWN_TO_IIKO
 from orders.models.order import Order, Status, TimelineEntry
+from orders.payments.kinds import outside_text
 
 SHOWN = 300
 """Entries of a page, the newest ones."""
@@ -228,7 +229,7 @@ class Words:
     def _command(self, value: Mapping[str, Any]) -> Change:
         """Put a step of a command in words: the request, its state, and why if it went wrong."""
         kind, params = str(value.get("kind")), value.get("params") or {}
-        text = params_text(kind, params, currency=self._currency, zone=self._zone, now=self._now)
+        text = params_text(kind, params, Display(self._currency, self._zone, self._now))
         state = state_badge(str(value.get("state")))
         trouble = trouble_text(str(value.get("code") or ""), str(value.get("error") or ""))
         phase = phase_text(str(value.get("phase") or ""))

@@ -7,15 +7,15 @@ from typing import Any
 
 from django.utils import translation
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.serializers import Serializer
 
 from core.api.schema import RefusalsSerializer
 from core.api.strict import UnknownField
 from core.errors import HubError
 from core.idempotency import IdempotencyKeyReused
+from orders.actions.registry import action_of
+from orders.api.action_serializers import ActionSerializer
 from orders.api.command_serializers import CommandSerializer
-from orders.commands.refusals import MEANINGS
-from orders.commands.request_refusals import OF_ACTION, code_of_entry
+from orders.commands.refusals import MEANINGS, code_of_entry
 from orders.models.command import CommandKind
 from organizations.connection.clients import BadApiLogin, NoApiLogin
 
@@ -87,7 +87,8 @@ _REJECTED = _COMMAND | _SENT | {"state": "rejected", "error": _CHANGED_AT_THE_PO
 
 def refusals(kind: CommandKind, http_status: int) -> list[OpenApiExample]:
     """Show every refusal that an action can give."""
-    own = [(key, one) for key, one in OF_ACTION[kind].items() if one.http_status == http_status]
+    listed = action_of(kind).refusals.items()
+    own = [(key, one) for key, one in listed if one.http_status == http_status]
     with translation.override("en"):
         told = [(key, code_of_entry(key), one.detail(one.example)) for key, one in own]
     told += [(one.code, one.code, text) for one, text in _OF_OTHERS if one.http_status == http_status]
@@ -134,49 +135,6 @@ def _answers(kind: CommandKind) -> dict[int, OpenApiResponse]:
     }
 
 
-REQUESTS: dict[str, dict[str, Any]] = {
-    "UpdateStatusSerializer": {
-        "on its way": {"status": "OnWay"},
-        "handed over": {"status": "Delivered", "delivered_at": "2026-11-24T09:55:00Z"},
-    },
-    "AssignCourierSerializer": {
-        "a courier": {"courier_id": "7d8e9fa0-b1c2-4d3e-8f40-516273849500"},
-        "nobody": {"courier_id": None},
-    },
-    "UpdatePaymentSerializer": {
-        "by kind": {"payments": [{"paymentTypeKind": "Cash", "sum": 1520.50}]},
-        "paid in your shop": {
-            "payments": [{"paymentTypeKind": "Card", "sum": 1520.50, "isProcessedExternally": True}]
-        },
-        "by type, in two parts": {
-            "payments": [
-                {"paymentTypeId": "09322f46-578a-d210-add7-eec222a08871", "sum": "1000.00"},
-                {"paymentTypeKind": "Cash", "sum": "520.50"},
-            ]
-        },
-    },
-    "CancelSerializer": {
-        "a reason": {"cancel_reason": "The guest changed their mind"},
-        "with what becomes of the food": {
-            "cancel_reason": "The guest changed their mind",
-            "removal_type_id": "3c4d5e6f-0000-4000-8000-000000000003",
-        },
-    },
-    "ApplyDiscountSerializer": {
-        "ten per cent, in a new order": {"discount_percent": 10, "reissue": True},
-        "a sum of a type": {
-            "discount_id": "51111111-2222-4333-8444-555555555555",
-            "discount_sum": "150.00",
-            "reissue": True,
-        },
-        "a type with a size of its own": {
-            "discount_id": "51111111-2222-4333-8444-555555555556",
-            "reissue": True,
-        },
-    },
-}
-
-
 _DISCOUNT = _COMMAND | {
     "kind": "apply_discount",
     "phase": "read",
@@ -209,17 +167,14 @@ _DISCOUNT_OVER = {
 }
 
 
-def describes(summary: str, body: type[Serializer[Any]], kind: CommandKind) -> Callable[[Any], Any]:
+def describes(body: type[ActionSerializer]) -> Callable[[Any], Any]:
     """Describe an action with its headers, answers and examples, and the refusals that it can give."""
-    examples = [
-        OpenApiExample(name, value, request_only=True) for name, value in REQUESTS[body.__name__].items()
-    ]
     return extend_schema(
-        summary=summary,
+        summary=body.summary,
         description=_DESCRIPTION,
         request=body,
-        responses=_answers(kind),
+        responses=_answers(body.action.kind),
         parameters=_HEADERS,
-        examples=examples,
+        examples=[OpenApiExample(name, one, request_only=True) for name, one in body.examples.items()],
         filters=False,
     )

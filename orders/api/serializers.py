@@ -9,7 +9,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.database import db_clock
-from orders.actions.rules import allowed_actions
+from orders.actions.base import Offer
+from orders.actions.registry import allowed_actions
 from orders.mirror.relations import Relation, Relative, relatives_of
 from orders.models.command import OrderCommand
 from orders.models.order import Order, TimelineEntry
@@ -193,7 +194,7 @@ class OrderDetailSerializer(OrderSerializer):
         return list(RelatedOrderSerializer(relatives, many=True).data)
 
     @extend_schema_field(AllowedActionSerializer(many=True))
-    def get_allowed_actions(self, order: Order) -> list[dict[str, Any]]:
+    def get_allowed_actions(self, order: Order) -> list[Offer]:
         return allowed_actions(order)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from orders.commands.request_refusals import refusal
+from orders.commands.refusals import refusal
 from orders.commands.transitions import lock
 from orders.errors import UnknownOrder
 from orders.mirror.timeline import ACKNOWLEDGED

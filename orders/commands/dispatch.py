@@ -21,6 +21,7 @@ from iiko_client.http.errors import IikoError
 from iiko_client.json_reader import JsonObject
 from iiko_client.models.commands import VendorCommandState as VendorState
 from iiko_client.models.order import read_order_info
+from orders.actions.base import zone_of
 from orders.actions.discount import replacement, saga
 from orders.commands.fulfilment import fields_of, is_fulfilled, is_fulfilled_unsent, is_status_proof
 from orders.commands.outcome import (
@@ -36,8 +37,8 @@ from orders.commands.outcome import (
     since,
 )
 from orders.commands.refusals import NOT_SHOWN
-from orders.commands.send import OLDER_COURIER_CALL, client_of, may_use_older_call, order_of, send, zone_of
-from orders.commands.transitions import HUB, enter, finish, lock, record
+from orders.commands.send import client_of, facts_for_second_try, order_of, send
+from orders.commands.transitions import HUB, enter, finish, is_same_claim, lock, record
 from orders.mirror.unlisted import note_absent
 from orders.models.command import CommandState, OrderCommand, Phase
 from orders.models.order import TERMINAL, Order, Status, is_over
@@ -201,8 +202,8 @@ def _poll(command: OrderCommand, clock: Clock) -> StepOutcome:
             return StepOutcome(CommandState.CONFIRMED, confirmed_by="status")
         case VendorState.ERROR:
             outcome = refused(status)
-            if may_use_older_call(command, outcome.code, clock()):
-                return StepOutcome(CommandState.PENDING, PAUSES[0], facts={OLDER_COURIER_CALL: True})
+            if (facts := facts_for_second_try(command, outcome.code, clock())) is not None:
+                return StepOutcome(CommandState.PENDING, PAUSES[0], facts=facts)
             return outcome
         case VendorState.FORGOTTEN:
             return StepOutcome(CommandState.UNKNOWN, PAUSES[0], "forgotten")
@@ -274,7 +275,7 @@ def _record(claim: Claim, outcome: StepOutcome, now: datetime) -> datetime | Non
         return None  # the mirror, or a person, was faster
     command = locked[1]
     if command.phase:
-        if not saga.is_same_claim(command, claim.command):
+        if not is_same_claim(command, claim.command):
             return None  # somebody has taken a later step meanwhile
         record_phase(command, outcome, now)
         return command.next_attempt_at

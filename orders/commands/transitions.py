@@ -44,6 +44,16 @@ def _first(ids: QuerySet[OrderCommand, int]) -> int | None:
     return ids.order_by().first()
 
 
+def is_same_claim(current: OrderCommand, claimed: OrderCommand) -> bool:
+    """Whether nobody took another step since ``claimed`` was: each claim ends at another moment."""
+    return (
+        not current.is_final
+        and current.phase == claimed.phase
+        and current.state == claimed.state
+        and current.next_attempt_at == claimed.next_attempt_at
+    )
+
+
 def enter(command: OrderCommand, phase: str, *, now: datetime) -> None:
     """Begin the next phase of a locked command; its first step is due at once."""
     before, command.state = command.state, CommandState.PENDING

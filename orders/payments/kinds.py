@@ -1,6 +1,10 @@
-"""The names of kinds of payments in the dictionary and in requests."""
+"""The names of kinds of payments, and what is said of a payment."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext as _
 
 from iiko_client.models.payments import PaymentKind
 from organizations.models.dictionaries import DictionaryEntry
@@ -13,3 +17,10 @@ _KINDS = {kind.value: kind for kind in PaymentKind} | {"IikoCard": PaymentKind.L
 def kind_of(entry: DictionaryEntry) -> PaymentKind | None:
     """Name the kind as a request has it; None where iiko does not let the type be set from outside."""
     return _KINDS.get(str(entry.data.get("kind") or ""))
+
+
+def outside_text(payment: Mapping[str, object]) -> str:
+    """Say in brackets what of a payment was done outside iiko; empty where nothing was."""
+    notes = [_("taken outside iiko")] if payment.get("is_processed_externally") else []
+    notes += [_("receipt printed outside iiko")] if payment.get("is_fiscalized_externally") else []
+    return f" ({', '.join(notes)})" if notes else ""

@@ -18,6 +18,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import DjangoAssertNumQueries
 
+from orders.actions.courier import AssignCourier, CourierParams
 from orders.admin.forms import FORMS
 from orders.commands import dispatch, submission
 from orders.commands.submission import Requester
@@ -138,8 +139,12 @@ def ask_many(client: Client, act: str, orders: list[Order], **fields: Any) -> An
 
 def stored(order: Order, by: str = "somebody", **changes: Any) -> OrderCommand:
     """Store a command, brought to another state."""
-    command = submission.request_courier(
-        order_id=order.pk, courier_id=COURIER_ID, by=Requester(by, by), now=timezone.now()
+    command = submission.request(
+        AssignCourier(),
+        CourierParams(COURIER_ID),
+        order_id=order.pk,
+        by=Requester(by, by),
+        now=timezone.now(),
     )
     if changes:
         OrderCommand.objects.filter(pk=command.pk).update(**changes)
@@ -1272,7 +1277,7 @@ class TestGroupsMigration:
 
 def test_every_kind_has_its_action() -> None:
     """A new kind of command is not forgotten here."""
-    assert {form.kind for form in FORMS.values()} == set(CommandKind)
+    assert {form.action.kind for form in FORMS.values()} == set(CommandKind)
     assert set(ACTS) == set(FORMS)
 
 

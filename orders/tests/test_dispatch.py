@@ -20,6 +20,7 @@ from core.errors import HubError
 from iiko_client.http.transport import Retries
 from iiko_client.tests.harness import document, needs_schema
 from orders import tasks
+from orders.actions.cancel import CancelOrder, CancelParams
 from orders.admin.command_display import outcome_lines
 from orders.api.command_serializers import CommandSerializer
 from orders.commands import dispatch, submission
@@ -911,7 +912,7 @@ def test_other_orders_do_not_wait(acting: Acting) -> None:
     by = Requester("test", "test")
     pk = Order.objects.get(iiko_order_id=other).pk
     make_removal_type()
-    command = submission.request_cancel(order_id=pk, reason="", by=by, now=timezone.now())
+    command = submission.request(CancelOrder(), CancelParams(), order_id=pk, by=by, now=timezone.now())
     acting.iiko.answers("deliveries/cancel", QUEUED)
 
     acting.step(command)
@@ -1033,8 +1034,8 @@ def test_mirror_workers_and_people_do_not_lock_each_other_out(acting: Acting) ->
 
     def ask_and_abandon() -> None:
         by = Requester("Оля", "user:1")
-        asked = submission.request_cancel(
-            order_id=command.order_id, reason="", removal_type_id=None, by=by, now=timezone.now()
+        asked = submission.request(
+            CancelOrder(), CancelParams(), order_id=command.order_id, by=by, now=timezone.now()
         )
         submission.abandon(command_id=asked.pk, by=by, now=timezone.now())
 

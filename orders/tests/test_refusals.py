@@ -6,6 +6,7 @@ import ast
 import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,15 @@ from django.utils import translation
 
 from iiko_client.endpoints import reissue
 from iiko_client.models.statuses import DeliveryStatus
+from orders.actions.cancel import CancelOrder
+from orders.actions.courier import AssignCourier
+from orders.actions.discount.action import ApplyDiscount
 from orders.actions.discount.reissue_request import HINDRANCES
-from orders.actions.rules import Subject, check, check_courier_off, check_discount, check_status
-from orders.commands.refusals import MEANINGS
-from orders.commands.request_refusals import CATALOGUE, OF_ACTION, code_of_entry, refusal
+from orders.actions.payment import UpdatePayment
+from orders.actions.registry import action_of
+from orders.actions.rules import Subject
+from orders.actions.status import UpdateStatus
+from orders.commands.refusals import CATALOGUE, MEANINGS, code_of_entry, refusal
 from orders.errors import NotAllowed
 from orders.models.command import CommandKind
 from orders.models.order import Order
@@ -100,14 +106,13 @@ def codes_of_rules(*judges: Callable[[Subject], None]) -> set[str]:
 
 
 JUDGES: dict[CommandKind, list[Callable[[Subject], None]]] = {
-    CommandKind.UPDATE_STATUS: [lambda one, to=to: check_status(one, to) for to in DeliveryStatus],  # type: ignore[misc]  # of a lambda's default mypy knows no type
-    CommandKind.ASSIGN_COURIER: [lambda one: check(one, CommandKind.ASSIGN_COURIER), check_courier_off],
-    CommandKind.UPDATE_PAYMENT: [lambda one: check(one, CommandKind.UPDATE_PAYMENT)],
-    CommandKind.CANCEL: [lambda one: check(one, CommandKind.CANCEL)],
-    CommandKind.APPLY_DISCOUNT: [
-        lambda one: check_discount(one, reissue=False),
-        lambda one: check_discount(one, reissue=True),
+    CommandKind.UPDATE_STATUS: [
+        partial(UpdateStatus().check_status, wanted=status) for status in DeliveryStatus
     ],
+    CommandKind.ASSIGN_COURIER: [AssignCourier().check, AssignCourier().check_off],
+    CommandKind.UPDATE_PAYMENT: [UpdatePayment().check],
+    CommandKind.CANCEL: [CancelOrder().check],
+    CommandKind.APPLY_DISCOUNT: [ApplyDiscount().check, ApplyDiscount().check_without_reissue],
 }
 
 
@@ -115,7 +120,7 @@ JUDGES: dict[CommandKind, list[Callable[[Subject], None]]] = {
 @pytest.mark.parametrize("kind", CommandKind)
 def test_action_lists_what_its_rules_refuse_and_nothing_else(kind: CommandKind) -> None:
     """What the dictionaries refuse (422) is compared wherever a test asks (``tests.acting``)."""
-    listed = {code_of_entry(key) for key, one in OF_ACTION[kind].items() if one.http_status == 409}
+    listed = {code_of_entry(key) for key, one in action_of(kind).refusals.items() if one.http_status == 409}
 
     assert codes_of_rules(*JUDGES[kind]) | LATER[kind] | {"already_asked"} == listed
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from iiko_client.http.transport import Retries
 from iiko_client.models.statuses import DeliveryStatus
+from orders.actions.status import StatusParams, UpdateStatus
 from orders.commands import dispatch, submission
 from orders.commands.submission import Requester
 from orders.models.command import CommandState, OrderCommand
@@ -300,10 +301,10 @@ class TestComesBack:
 
 
 def asked() -> OrderCommand:
-    return submission.request_status(
+    return submission.request(
+        UpdateStatus(),
+        StatusParams(DeliveryStatus.DELIVERED),
         order_id=order().pk,
-        status=DeliveryStatus.DELIVERED,
-        delivered_at=None,
         by=Requester("operator", "operator"),
         now=timezone.now(),
     )

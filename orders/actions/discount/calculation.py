@@ -10,7 +10,8 @@ from typing import Any
 from core.values.name_keys import NAME_ORDER
 from iiko_client.json_reader import canonical_id
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
-from orders.commands.request_refusals import refusal
+from orders.actions.params import Params
+from orders.commands.refusals import refusal
 from orders.models.order import Order
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
 
@@ -24,6 +25,19 @@ class AskedDiscount:
     type_id: str | None = None
     sum_minor: MinorUnits | None = None
     percent: Decimal | None = None
+    reissue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountParams(Params):
+    """The type, the sum where it takes one, and what that was reckoned from."""
+
+    discount_id: str
+    name: str = ""
+    mode: str | None = None
+    sum_minor: MinorUnits | None = None
+    percent: Decimal | None = None
+    base_minor: int = 0
     reissue: bool = False
 
 
@@ -58,8 +72,8 @@ def base_of(
     return int(amount_minor + given - services)
 
 
-def discount(order: Order, asked: AskedDiscount) -> dict[str, Any]:
-    """Return the command: the type, the sum where it takes one, and what that was reckoned from.
+def discount(order: Order, asked: AskedDiscount) -> DiscountParams:
+    """Make a discount exact with the dictionary and with what the order costs.
 
     Raises:
         InvalidParams: it cannot be understood, or does not fit the dictionary or the order.
@@ -75,15 +89,15 @@ def discount(order: Order, asked: AskedDiscount) -> dict[str, Any]:
     others = sum(one.get("sum_minor") or 0 for one in order.discounts if one.get("type_id") != entry.iiko_id)
     sum_minor = _sum(entry, asked, base, base - others)
     _check_new(order, entry, sum_minor)
-    return {
-        "discount_id": entry.iiko_id,
-        "name": entry.name,
-        "mode": entry.data.get("mode"),
-        "sum_minor": sum_minor,
-        "percent": None if asked.percent is None else format(asked.percent.normalize(), "f"),
-        "base_minor": base,
-        "reissue": asked.reissue,
-    }
+    return DiscountParams(
+        discount_id=entry.iiko_id,
+        name=entry.name,
+        mode=entry.data.get("mode"),
+        sum_minor=sum_minor,
+        percent=asked.percent,
+        base_minor=base,
+        reissue=asked.reissue,
+    )
 
 
 def _by_id(order: Order, type_id: str) -> DictionaryEntry:
@@ -119,7 +133,7 @@ def _check_minimum(entry: DictionaryEntry, base: int) -> None:
         raise refusal("order_below_minimum", name=entry.name, least=_major(least), base=_major(base))
 
 
-def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> int | None:
+def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> MinorUnits | None:
     """Return the sum that iiko is told: of flexible types alone, others have their own.
 
     A percentage is of ``base``; ``most`` is what other discounts leave of it.
@@ -131,7 +145,7 @@ def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> 
         return None
     if not is_given:
         raise refusal("discount_sum_needed", discount=entry.name)
-    minor = int(asked.sum_minor) if asked.sum_minor is not None else _of_percent(asked.percent, base)
+    minor = asked.sum_minor if asked.sum_minor is not None else _of_percent(asked.percent, base)
     if minor <= 0:
         raise refusal("discount_too_small")
     if minor > most:
@@ -139,10 +153,10 @@ def _sum(entry: DictionaryEntry, asked: AskedDiscount, base: int, most: int) -> 
     return minor
 
 
-def _of_percent(percent: Decimal | None, base: int) -> int:
+def _of_percent(percent: Decimal | None, base: int) -> MinorUnits:
     exact = _exact_percent(percent or Decimal(0), base)
     try:
-        return int(to_minor(exact))
+        return to_minor(exact)
     except NotMoney as error:
         lower = exact.quantize(Decimal("0.01"), rounding=ROUND_DOWN)
         raise refusal(

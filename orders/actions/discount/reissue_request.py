@@ -18,8 +18,8 @@ from iiko_client.models.order import read_order_info
 from iiko_client.models.payments import PaymentKind
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits, to_major
-from orders.actions.discount.calculation import FIXED, FLEXIBLE, base_of
-from orders.commands.request_refusals import refusal
+from orders.actions.discount.calculation import FIXED, FLEXIBLE, DiscountParams, base_of
+from orders.commands.refusals import refusal
 from orders.models.order import Order
 from orders.payments.kinds import kind_of
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
@@ -123,7 +123,7 @@ def _has_loyalty(loyalty: Any) -> bool:
 
 def reissue_request(
     info: JsonObject,
-    params: Mapping[str, Any],
+    params: DiscountParams,
     *,
     organization_id: str,
     order_id: str,
@@ -140,7 +140,7 @@ def reissue_request(
     check(fields)
     if (
         base_of(fields.get("amount_minor"), fields.get("discounts") or [], fields["items"])
-        != params["base_minor"]
+        != params.base_minor
     ):
         raise refusal("order_changed")
     if (promised := fields.get("promised_time")) is not None and promised <= now:
@@ -161,11 +161,11 @@ def reissue_request(
     return ReissueRequest(order, str(wire["terminalGroupId"]), expected, tolerance)
 
 
-def asked_discount(params: Mapping[str, Any]) -> dict[str, Any]:
+def asked_discount(params: DiscountParams) -> dict[str, Any]:
     """Write the discount as a request has it: a sum with flexible types alone."""
-    written: dict[str, Any] = {"type": "RMS", "discountTypeId": params["discount_id"]}
-    if params["sum_minor"] is not None:
-        written["sum"] = to_major(MinorUnits(params["sum_minor"]))
+    written: dict[str, Any] = {"type": "RMS", "discountTypeId": params.discount_id}
+    if params.sum_minor is not None:
+        written["sum"] = to_major(params.sum_minor)
     return written
 
 
@@ -174,15 +174,13 @@ def _entries(organization_id: str, kind: DictionaryKind) -> dict[str, Dictionary
     return {entry.iiko_id: entry for entry in entries}
 
 
-def _kept_discounts(
-    wire: JsonObject, params: Mapping[str, Any], organization_id: str
-) -> list[dict[str, Any]]:
+def _kept_discounts(wire: JsonObject, params: DiscountParams, organization_id: str) -> list[dict[str, Any]]:
     """The discounts of other types; one of the requested type is replaced."""
     known = _entries(organization_id, DictionaryKind.DISCOUNT)
     kept = []
     for told in wire.get("discounts") or []:
         type_id = str((told.get("discountType") or {}).get("id") or "").lower()
-        if type_id == params["discount_id"]:
+        if type_id == params.discount_id:
             continue
         entry = known.get(type_id)
         if entry is None or not entry.data.get("is_manual") or told.get("selectivePositionsWithSum"):
@@ -192,33 +190,31 @@ def _kept_discounts(
     return kept
 
 
-def expected_total(fields: Fields, params: Mapping[str, Any], organization_id: str) -> tuple[int | None, int]:
+def expected_total(fields: Fields, params: DiscountParams, organization_id: str) -> tuple[int | None, int]:
     """Return what the order will cost with the discount, and by how much the POS may round otherwise.
 
     None where only the POS knows: a percentage beside other discounts, or one that differs by dish.
     """
     discounts = fields.get("discounts") or []
-    replaced = sum(
-        one.get("sum_minor") or 0 for one in discounts if one.get("type_id") == params["discount_id"]
-    )
+    replaced = sum(one.get("sum_minor") or 0 for one in discounts if one.get("type_id") == params.discount_id)
     before = fields["amount_minor"] + replaced
-    if params["mode"] == FLEXIBLE:
-        return before - params["sum_minor"], 0
-    entry = _entries(organization_id, DictionaryKind.DISCOUNT).get(params["discount_id"])
+    if params.mode == FLEXIBLE:
+        return before - (params.sum_minor or 0), 0
+    entry = _entries(organization_id, DictionaryKind.DISCOUNT).get(params.discount_id)
     if entry is None:
         raise refusal("discount_not_rebuildable")
-    others = [one for one in discounts if one.get("type_id") != params["discount_id"]]
-    if params["mode"] == FIXED:
-        most = params["base_minor"] - sum(one.get("sum_minor") or 0 for one in others)
+    others = [one for one in discounts if one.get("type_id") != params.discount_id]
+    if params.mode == FIXED:
+        most = params.base_minor - sum(one.get("sum_minor") or 0 for one in others)
         return before - min(entry.data.get("sum_minor") or 0, most), 0
     if others or entry.data.get("is_categorised"):
         return None, 0
-    exact = Decimal(params["base_minor"]) * Decimal(entry.data.get("percent") or 0) / 100
+    exact = Decimal(params.base_minor) * Decimal(entry.data.get("percent") or 0) / 100
     # Rounded in the guest's disfavour by a part of 1/100 at most, so that a payment of it covers the order.
     return before - int(exact.quantize(Decimal(1), rounding=ROUND_DOWN)), max(1, len(fields["items"]))
 
 
-def check_payments(order: Order, params: Mapping[str, Any]) -> None:
+def check_payments(order: Order, params: DiscountParams) -> None:
     """Raise why the payments of an order cannot be entered again with a discount.
 
     Raises:
@@ -259,16 +255,16 @@ def _payment(told: Mapping[str, Any], minor: int, known: Mapping[str, Dictionary
 # --- what became of it -------------------------------------------------------------------------------
 
 
-def differs(info: JsonObject, params: Mapping[str, Any], expected: int | None, tolerance: int) -> str:
+def differs(info: JsonObject, params: DiscountParams, expected: int | None, tolerance: int) -> str:
     """Say how an order is otherwise than asked: in its discount or in what it costs; empty if it is not."""
     fields: Fields = dict(read_order_info(info, lambda _group: UTC).fields)
-    given = [one for one in fields.get("discounts") or [] if one.get("type_id") == params["discount_id"]]
+    given = [one for one in fields.get("discounts") or [] if one.get("type_id") == params.discount_id]
     amount = fields.get("amount_minor")
     if not given:
         return "the discount is not among its discounts"
     sums = [one.get("sum_minor") for one in given]
-    if params["sum_minor"] is not None and params["sum_minor"] not in sums:
-        return f"the discount is {sums[0]}/100 instead of {params['sum_minor']}/100"
+    if params.sum_minor is not None and params.sum_minor not in sums:
+        return f"the discount is {sums[0]}/100 instead of {params.sum_minor}/100"
     if expected is not None and (amount is None or abs(amount - expected) > tolerance):
         return f"it costs {amount}/100 instead of {expected}/100"
     return ""

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from orders.actions.discount.state import state_of
 from orders.commands.transitions import HUB, enter, finish
 from orders.mirror.timeline import REISSUED
 from orders.models.command import OPEN_STATES, CommandKind, CommandState, OrderCommand, Phase
@@ -75,12 +76,12 @@ def _is_still_ours(command: OrderCommand) -> bool:
     if command.state == CommandState.NEEDS_ATTENTION:
         return command.error_code == "new_not_proved"
     is_over = command.state == CommandState.CONFIRMED or command.error_code == "seen_to"
-    return not is_over and not command.state_data.get("is_new_gone")
+    return not is_over and not state_of(command).is_new_gone
 
 
 def _hand_over(old: Order, new: Order, command: OrderCommand) -> None:
     """Give what belongs to the old order to the new one, once."""
-    if not command.state_data.get("is_handed_over"):
+    if not state_of(command).is_handed_over:
         command.state_data["is_handed_over"] = True
         command.save(update_fields=["state_data"])
         order_reissued.send(Order, old_id=old.pk, new_id=new.pk)
@@ -93,11 +94,10 @@ def _revise_needs_attention(
     if stands and _is_gone(old):
         finish(command, CommandState.CONFIRMED, now=now, confirmed_by="event")
     elif _is_gone(new) and not _is_gone(old):
-        code = command.state_data.get("why") or "reissue_cancelled"
+        state = state_of(command)
         command.state_data["is_new_gone"] = True
-        finish(
-            command, CommandState.REJECTED, now=now, code=code, error=command.state_data.get("why_error", "")
-        )
+        code = state.why or "reissue_cancelled"
+        finish(command, CommandState.REJECTED, now=now, code=code, error=state.why_error)
 
 
 def _is_gone(order: Order) -> bool:
@@ -106,7 +106,7 @@ def _is_gone(order: Order) -> bool:
 
 def _link(old: Order, new: Order, command: OrderCommand, now: datetime) -> None:
     """Name each order in the timeline of the other, once."""
-    if command.state_data.get("is_linked"):
+    if state_of(command).is_linked:
         return
     command.state_data["is_linked"] = True
     command.save(update_fields=["state_data"])
