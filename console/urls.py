@@ -12,5 +12,6 @@ urlpatterns = [
     path("changes", board.changes, name="changes"),
     path("orders/<int:number>", order_panel.order_panel, name="order"),
     path("orders/<int:number>/seen", board.seen, name="seen"),
+    path("orders/<int:number>/next", board.take_next_step, name="next"),
     path("preferences", preferences.choose, name="preferences"),
 ]

@@ -6,7 +6,7 @@ passes, by the moments in its ``data-`` attributes (seconds since 1970).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from html import escape
 
@@ -15,9 +15,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from console.board.cards import Card
+from console.board.next_step import next_step
 from core.display import ago_text, money, offset_text, on_clock, span_text
 from orders.admin.display import customer_text, error_text, external_courier_text, status_text, type_text
-from orders.models.command import CommandState, OrderCommand
+from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
 from organizations.models.organization import Organization
 
@@ -25,7 +26,11 @@ from organizations.models.organization import Organization
 class CardWriter:
     """Write cards for one answer: at one moment, of these restaurants (by iiko's id)."""
 
-    def __init__(self, restaurants: dict[str, Organization], *, now: datetime) -> None:
+    def __init__(
+        self, restaurants: dict[str, Organization], *, now: datetime, kinds: Collection[str] = ()
+    ) -> None:
+        """``kinds`` are the commands that the person may ask for."""
+        self._kinds = kinds
         self._restaurants = restaurants
         self._now = now
         self._zones = {ident: one.zone() for ident, one in restaurants.items()}
@@ -44,7 +49,7 @@ class CardWriter:
             f"{escape(str(order))}</a>{self._due(card)}</p>"
             f'<p class="card-what">{self._what(card)}</p>'
             f'<p class="card-who"><span>{self._courier(card)}</span>{self._collect(card)}</p>'
-            f"{self._marks(card)}</article>"
+            f"{self._marks(card)}{self._button(card)}</article>"
         )
 
     def _classes(self, card: Card) -> str:
@@ -100,6 +105,19 @@ class CardWriter:
             for kind, title, words in _marks_of(card, self._now)
         )
         return f'<ul class="marks">{marks}</ul>' if marks else ""
+
+    def _button(self, card: Card) -> str:
+        step = next_step(card)
+        if step is None:
+            return ""
+        title = escape(str(step.title))
+        if step.status is not None and CommandKind.UPDATE_STATUS in self._kinds:
+            status = step.status.value
+            return f'<button class="card-next" type="button" data-next="{status}">{title}</button>'
+        if step.status is None and CommandKind.ASSIGN_COURIER in self._kinds:
+            url = reverse("admin:orders_order_ask", args=[card.order.pk, "courier"])
+            return f'<a class="card-next" href="{url}">{title}</a>'
+        return ""
 
 
 def due_text(promised: datetime, now: datetime) -> str:

@@ -83,6 +83,13 @@ def changed_cards(
     return _cards(list(shown.values()), now, twins=twins), gone, until
 
 
+def cards_by_id(restaurants: Sequence[Organization], ids: list[int], now: datetime) -> list[Card]:
+    """Read single cards as they stand, wherever the feed is."""
+    orders = board_orders(restaurants, now).filter(pk__in=ids)
+    shown = [order for order in orders if _is_shown(order, now)]
+    return _cards(shown, now, twins=twins_of(_with_same_phone(shown)))
+
+
 def _touched(ids: list[str], since: datetime, until: datetime) -> set[int]:
     of_ours = Order.objects.filter(organization_id__in=ids).order_by()
     by_row = of_ours.filter(updated_at__gte=since, updated_at__lt=until).values_list("pk", flat=True)

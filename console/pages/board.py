@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from zlib import crc32
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,12 +21,21 @@ from console.board.card_html import CardWriter
 from console.board.cards import Card
 from console.board.columns import HINTS, Column
 from console.board.restaurants import RestaurantState, restaurant_states
-from console.board.selector import MOST_CARDS, board_cards, changed_cards
+from console.board.selector import MOST_CARDS, board_cards, cards_by_id, changed_cards
 from console.models import SeenOrder
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
 from core.database import db_clock
+from core.errors import HubError
 from core.mirror.change_feed import settled_before
-from orders.models.order import Order
+from iiko_client.models.statuses import DeliveryStatus
+from orders.actions.status import StatusParams, UpdateStatus
+from orders.admin.action_views import requester_of
+from orders.admin.command_display import refusal_text
+from orders.commands.idempotency import once
+from orders.commands.submission import request as request_action
+from orders.models.command import CommandKind
+from orders.models.order import Order, Status
+from orders.permissions import may_request
 
 NEXT_HEADER = "X-Board-Next"
 """From which moment to ask for changes next."""
@@ -89,6 +99,36 @@ def seen(request: HttpRequest, number: int) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+@require_POST
+@sees_orders
+def take_next_step(request: HttpRequest, number: int) -> HttpResponse:
+    """Ask for the status of a card's button; answers the card, or 409 with the reason in words.
+
+    The same press twice asks once: the order and its state name the command.
+    """
+    frame = frame_of(request)
+    if not may_request(request.user, CommandKind.UPDATE_STATUS):
+        raise PermissionDenied
+    status = request.POST.get("status", "")
+    order = get_object_or_404(Order, pk=number, organization__in=frame.every)
+    if status not in Status.values:
+        return HttpResponseBadRequest(_("There is no such status."))
+    by, key = requester_of(request), f"next:{order.pk}:{status}:{order.updated_at.isoformat()}"
+    asked = StatusParams(DeliveryStatus(status))
+    try:
+        once(
+            lambda: request_action(UpdateStatus(), asked, order_id=order.pk, by=by, now=frame.now),
+            owner=by.owner,
+            key=key,
+            fingerprint=key,
+            now=frame.now,
+        )
+    except HubError as error:
+        return HttpResponse(refusal_text(error), status=409, content_type="text/plain; charset=utf-8")
+    cards = cards_by_id(frame.chosen, [order.pk], frame.now)
+    return HttpResponse(_writer(frame).write(cards))
+
+
 def _texts() -> dict[str, object]:
     """Return what the script says as time passes; ``orders`` by the plural forms of the language."""
     numbers = {"one": 1, "few": 2, "many": 5, "other": 2}
@@ -102,6 +142,7 @@ def _texts() -> dict[str, object]:
         "orders": {
             form: ngettext("%(open)s order", "%(open)s orders", number) for form, number in numbers.items()
         },
+        "no_answer": _("No answer from the hub. Nothing is known yet: press again, it is asked once."),
         "stale": _("No answer from the hub. What you see is from %(time)s."),
         "signed_out": _("You are signed out. What you see is old."),
         "sign_in": _("Sign in again"),
@@ -131,7 +172,7 @@ def _columns(cards: Sequence[Card], frame: Frame) -> list[dict[str, object]]:
 
 
 def _writer(frame: Frame) -> CardWriter:
-    return CardWriter({one.iiko_id: one for one in frame.chosen}, now=frame.now)
+    return CardWriter({one.iiko_id: one for one in frame.chosen}, now=frame.now, kinds=frame.kinds)
 
 
 def _fragments(

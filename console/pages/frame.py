@@ -15,6 +15,8 @@ from console.board.restaurants import preferences_of, restaurants_of
 from console.models import Preferences, Sound
 from core.database import db_clock
 from core.display import offset_text
+from orders.models.command import CommandKind
+from orders.permissions import may_request
 from organizations.models.organization import Organization
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
@@ -33,6 +35,8 @@ class Frame:
     """Who looks at which restaurants, and when."""
 
     preferences: Preferences
+    kinds: frozenset[str]
+    """The commands that the person may ask for."""
     every: Sequence[Organization]
     chosen: Sequence[Organization]
     now: datetime
@@ -50,7 +54,8 @@ def frame_of(request: HttpRequest) -> Frame:
     """Read whose page it is; the caller has checked that somebody is signed in."""
     preferences = preferences_of(request.user)  # type: ignore[arg-type]  # nobody else gets here
     every, chosen = restaurants_of(preferences)
-    return Frame(preferences, every, chosen, db_clock.now())
+    kinds = frozenset(kind for kind in CommandKind.values if may_request(request.user, kind))
+    return Frame(preferences, kinds, every, chosen, db_clock.now())
 
 
 def frame_context(frame: Frame) -> dict[str, object]:

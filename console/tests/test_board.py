@@ -16,8 +16,9 @@ from core.database import db_clock
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
 from organizations.models.organization import Organization
-from tests.builders import make_organization, make_other_organization
+from tests.builders import ORDER_ID, make_organization, make_other_organization
 from tests.pages import sign_in, text
+from tests.simulated_iiko import linked
 
 pytestmark = pytest.mark.django_db
 
@@ -438,3 +439,110 @@ def test_panel_says_who_waits_and_why_it_is_late(operator: Client, cafe: Organiz
 
 def test_panel_of_an_unknown_order_is_404(operator: Client) -> None:
     assert operator.get("/console/orders/999999").status_code == 404
+
+
+# --- the next step -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dispatcher(client: Client) -> Client:
+    sign_in(client, "orders.view_order", "orders.change_order_status", "orders.assign_order_courier")
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client
+
+
+def linked_order(cafe: Organization, now: datetime, status: str, **changes: Any) -> Order:
+    linked(cafe)
+    return put(
+        cafe,
+        now,
+        status=status,
+        raw_status=status,
+        iiko_order_id=ORDER_ID,
+        courier_name="Орлова Вера",
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "order_type", "step"),
+    [
+        ("Unconfirmed", "DELIVERY", "WaitCooking"),
+        ("CookingStarted", "DELIVERY", None),
+        ("CookingCompleted", "DELIVERY", "OnWay"),
+        ("Waiting", "PICKUP", "Closed"),
+        ("OnWay", "DELIVERY", "Delivered"),
+        ("Delivered", "DELIVERY", "Closed"),
+    ],
+)
+def test_button_offers_the_natural_next_step(
+    dispatcher: Client, cafe: Organization, now: datetime, status: str, order_type: str, step: str | None
+) -> None:
+    linked_order(cafe, now, status, order_type=order_type)
+
+    found = re.findall(r'data-next="(\w+)"', card(dispatcher.get(BOARD).content.decode(), "142"))
+
+    assert found == ([step] if step else [])
+
+
+def test_next_step_asks_once_however_often_it_is_pressed(
+    dispatcher: Client, cafe: Organization, now: datetime
+) -> None:
+    order = linked_order(cafe, now, "OnWay")
+
+    answers = [
+        dispatcher.post(f"/console/orders/{order.pk}/next", {"status": "Delivered"}) for _press in range(2)
+    ]
+
+    command = OrderCommand.objects.get()
+    assert (command.kind, command.params["status"], command.requested_by) == (
+        CommandKind.UPDATE_STATUS,
+        "Delivered",
+        "operator",
+    )
+    for answer in answers:
+        assert answer.status_code == 200
+        assert "change the status: waits" in card(answer.content.decode(), "142")
+        assert "data-next" not in answer.content.decode()
+    order.refresh_from_db()
+    assert order.status == "OnWay"
+
+
+def test_refused_step_says_why_and_stores_nothing(
+    dispatcher: Client, cafe: Organization, now: datetime
+) -> None:
+    order = linked_order(cafe, now, "Unconfirmed")
+
+    answer = dispatcher.post(f"/console/orders/{order.pk}/next", {"status": "OnWay"})
+
+    assert answer.status_code == 409
+    assert "not confirmed" in answer.content.decode()
+    assert not OrderCommand.objects.exists()
+
+
+@pytest.mark.parametrize("status", ["", "Teleported"])
+def test_step_to_no_status_is_refused(
+    dispatcher: Client, cafe: Organization, now: datetime, status: str
+) -> None:
+    order = linked_order(cafe, now, "OnWay")
+
+    assert dispatcher.post(f"/console/orders/{order.pk}/next", {"status": status}).status_code == 400
+    assert not OrderCommand.objects.exists()
+
+
+def test_who_may_only_look_is_offered_no_step(operator: Client, cafe: Organization, now: datetime) -> None:
+    order = linked_order(cafe, now, "OnWay")
+
+    assert "card-next" not in card(operator.get(BOARD).content.decode(), "142")
+    assert operator.post(f"/console/orders/{order.pk}/next", {"status": "Delivered"}).status_code == 403
+    assert not OrderCommand.objects.exists()
+
+
+def test_cooked_delivery_without_courier_needs_one_first(
+    dispatcher: Client, cafe: Organization, now: datetime
+) -> None:
+    order = put(cafe, now, status="CookingCompleted", raw_status="CookingCompleted")
+
+    page = card(dispatcher.get(BOARD).content.decode(), "142")
+
+    assert f'href="/admin/orders/order/{order.pk}/ask/courier/">Assign a courier</a>' in page

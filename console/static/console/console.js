@@ -245,6 +245,34 @@ function markSeen(card) {
   fetch(`/console/orders/${card.dataset.id}/seen`, { method: "POST", headers: { "X-CSRFToken": csrf() } });
 }
 
+// --- the next step -----------------------------------------------------------------------------------
+
+async function takeNextStep(card) {
+  const button = card.querySelector("[data-next]");
+  if (!button) {
+    card.querySelector("a.card-next")?.click();
+    return;
+  }
+  if (button.disabled) return;
+  button.disabled = true;
+  const { id } = card.dataset;
+  let words = texts.no_answer;
+  try {
+    const form = new URLSearchParams({ status: button.dataset.next });
+    const answer = await fetch(`/console/orders/${id}/next`, { method: "POST", body: form, headers: { "X-CSRFToken": csrf() } });
+    if (answer.ok) {
+      take(await answer.text());
+      return;
+    }
+    words = answer.status === 409 ? await answer.text() : texts.forbidden;
+  } catch {
+    // No answer: nothing is known, and the words say so. Pressing again asks once.
+  }
+  button.disabled = false;
+  card.querySelector(".card-refusal")?.remove();
+  card.append(Object.assign(document.createElement("p"), { className: "card-refusal", role: "alert", textContent: words }));
+}
+
 // --- drawer ------------------------------------------------------------------------------------------
 
 const drawer = document.getElementById("drawer");
@@ -279,6 +307,11 @@ if (isBoard) {
     if (event.target.closest("[data-close]")) {
       event.preventDefault();
       closeOrder();
+      return;
+    }
+    const step = event.target.closest("button.card-next");
+    if (step) {
+      takeNextStep(step.closest(".card"));
       return;
     }
     const link = event.target.closest("[data-panel]");
@@ -331,6 +364,12 @@ function sideways(by) {
   focusCard(nearest);
 }
 
+// The page of the admin that asks for one action.
+function openAction(slug) {
+  const card = current();
+  if (card && body.dataset.asks) location.assign(body.dataset.asks.replace("/0/", `/${card.dataset.id}/`).replace("slug", slug));
+}
+
 const KEYS = {
   j: () => step(1),
   о: () => step(1),
@@ -341,6 +380,12 @@ const KEYS = {
   ArrowLeft: () => sideways(-1),
   ArrowRight: () => sideways(1),
   Enter: () => current() && openOrder(current().dataset.id),
+  s: () => current() && takeNextStep(current()),
+  ы: () => current() && takeNextStep(current()),
+  c: () => openAction("courier"),
+  с: () => openAction("courier"),
+  x: () => openAction("cancel"),
+  ч: () => openAction("cancel"),
   "?": () => document.getElementById("keys").showModal(),
   Escape: closeOrder,
 };
