@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from iikohub.operations import health
+from iikohub.pages.home import home
 from iikohub.pages.schema_view import SchemaView
 from organizations.api.views import UnknownAddress
 
@@ -15,7 +15,7 @@ handler400 = "iikohub.pages.refusals.bad_request"
 handler500 = "iikohub.pages.refusals.server_error"
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("", home, name="home"),
     path("admin/", admin.site.urls),
     path("console/", include("console.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -74,6 +74,12 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Work"),
                 "items": [
                     {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
+                    {
+                        "title": _("Board"),
+                        "icon": "view_kanban",
+                        "link": reverse_lazy("console:board"),
+                        "permission": _sees("orders.order"),
+                    },
                     _page(_("Orders"), "receipt_long", "orders.order"),
                     _page(_("Commands"), "send", "orders.ordercommand"),
                     _page(_("Stop lists"), "remove_shopping_cart", "organizations.stoplistitem"),
