@@ -2,10 +2,10 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from iikohub.operations import health
+from iikohub.pages.home import home
 from iikohub.pages.schema_view import SchemaView
 from organizations.api.views import UnknownAddress
 
@@ -13,8 +13,9 @@ handler400 = "iikohub.pages.refusals.bad_request"
 handler500 = "iikohub.pages.refusals.server_error"
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("", home, name="home"),
     path("admin/", admin.site.urls),
+    path("console/", include("console.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/", include("webhooks.api.urls")),
     path("api/v1/", include("orders.api.urls")),

@@ -67,6 +67,7 @@ UNFOLD: Entry = {
             _section(
                 _("Work"),
                 {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
+                _page(_("Board"), "view_kanban", "orders.order") | {"link": reverse_lazy("console:board")},
                 _page(_("Orders"), "receipt_long", "orders.order"),
                 _page(_("Commands"), "send", "orders.ordercommand"),
                 _page(_("Stop lists"), "remove_shopping_cart", "organizations.stoplistitem"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.auth.models import Group, User
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from django.utils import timezone
@@ -378,10 +379,18 @@ def test_pages_forbid_foreign_content_and_frames(client: Client, url: str) -> No
 
 
 @pytest.mark.django_db
-def test_home_leads_to_the_admin(client: Client) -> None:
+@pytest.mark.parametrize(
+    ("group", "url"), [("Dispatcher", "/console/"), ("Operator", "/console/"), ("Administrator", "/admin/")]
+)
+def test_home_leads_each_person_to_where_they_work(client: Client, group: str, url: str) -> None:
+    assert client.get("/")["Location"] == "/admin/login/?next=/"
+    user = User.objects.create_user("somebody", is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    client.force_login(user)
+
     response = client.get("/")
 
-    assert (response.status_code, response["Location"]) == (302, "/admin/")
+    assert (response.status_code, response["Location"]) == (302, url)
 
 
 @pytest.mark.django_db

@@ -1,0 +1,90 @@
+"""Which restaurants a person looks at, and whether their picture can be trusted at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils.translation import gettext as _
+
+from console.models import Preferences
+from core.display import clock_text, span_text
+from organizations.models.organization import Organization, TerminalGroup
+from webhooks.models.reconciliation import LinkHealth, LinkState
+from webhooks.monitoring.inbox_state import inbox_state
+
+INBOX_LAGS_AFTER_S = 30
+WATCH_IS_FRESH = timedelta(minutes=10)
+
+_BROKEN = (LinkState.DEAD_WEBHOOK, LinkState.BLIND, LinkState.NO_LOGIN, LinkState.NOT_REGISTERED)
+
+
+@dataclass(frozen=True, slots=True)
+class RestaurantState:
+    """How far a restaurant's cards can be believed; ``light`` is good, unsure or bad."""
+
+    organization: Organization
+    light: str
+    link: str
+    warnings: tuple[str, ...]
+
+
+def restaurants_of(preferences: Preferences) -> tuple[list[Organization], list[Organization]]:
+    """Return all restaurants that a person may see, and those of them that are chosen (none: all)."""
+    every = list(Organization.objects.filter(is_active=True))
+    chosen = set(preferences.restaurants.values_list("pk", flat=True))
+    return every, [one for one in every if one.pk in chosen] or every
+
+
+def preferences_of(user: AbstractBaseUser) -> Preferences:
+    preferences, _is_new = Preferences.objects.get_or_create(user=user)
+    return preferences
+
+
+def restaurant_states(restaurants: Sequence[Organization], now: datetime) -> list[RestaurantState]:
+    """Say of each restaurant why its picture may be old: three queries, however many there are."""
+    ids = [one.iiko_id for one in restaurants]
+    health = {one.organization_id: one for one in LinkHealth.objects.filter(organization_id__in=ids)}
+    silent: dict[str, datetime] = {}
+    for group in TerminalGroup.objects.silent(now).filter(organization_id__in=ids):
+        since = group.not_answering_since
+        if since is not None:
+            silent[group.organization_id] = min(since, silent.get(group.organization_id, since))
+    lag_s = inbox_state().oldest_s
+    return [
+        _state(one, health.get(one.iiko_id), silent.get(one.iiko_id), lag_s=lag_s, now=now)
+        for one in restaurants
+    ]
+
+
+def _state(
+    organization: Organization,
+    health: LinkHealth | None,
+    silent_since: datetime | None,
+    *,
+    lag_s: float,
+    now: datetime,
+) -> RestaurantState:
+    warnings = []
+    if lag_s > INBOX_LAGS_AFTER_S:
+        span = span_text(timedelta(seconds=lag_s))
+        warnings.append(
+            _("What iiko sends is applied late: the oldest event waits for %(span)s.") % {"span": span}
+        )
+    if silent_since is not None:
+        since = clock_text(silent_since, organization.zone(), now=now)
+        warnings.append(
+            _("The POS does not answer since %(time)s: what is requested waits there.") % {"time": since}
+        )
+    is_fresh = health is not None and now - health.checked_at <= WATCH_IS_FRESH
+    link = str(LinkState(health.state).label) if health is not None and is_fresh else _("not known")
+    if health is not None and is_fresh and health.state in _BROKEN:
+        since = clock_text(health.since, organization.zone(), now=now)
+        warnings.append(
+            _("The link to iiko is broken since %(time)s (%(state)s): the cards may be old.")
+            % {"time": since, "state": link}
+        )
+    light = "bad" if warnings else "good" if is_fresh else "unsure"
+    return RestaurantState(organization, light, link, tuple(warnings))

@@ -1,0 +1,154 @@
+"""What the board reads: a fixed number of queries, however many orders are open."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from console.board.cards import Card, cards_of, twins_of
+from console.board.columns import FINISHED_STAY, leaves_at
+from console.board.stage_times import usual_times
+from console.models import SeenOrder
+from core.mirror.change_feed import settled_before
+from orders.models.command import FAILED_STATES, OPEN_STATES, CommandState, OrderCommand
+from orders.models.order import COUNTED_FOR, CreationStatus, Order, OrderQuerySet
+from organizations.models.organization import Organization
+
+MOST_CARDS = 2_000
+"""More open orders than people can look at: the board says so and shows those that are due first."""
+FAILURE_SHOWN_FOR = timedelta(hours=2)
+WRITTEN_WITHIN = timedelta(seconds=5)
+"""A command says when it was written, not when that was committed: so much is read again each time."""
+
+_READ = (
+    *("organization_id", "readable_number", "external_order_id", "iiko_order_id", "soi_external_id"),
+    *("status", "raw_status", "creation_status", "error_info", "is_deleted", "is_open", "problem", "comment"),
+    *("order_type", "amount_minor", "processed_payments_minor", "payments", "field_precedence"),
+    *("customer", "phone", "address", "delivery_zone", "courier_id", "courier_name", "restaurant_name"),
+    *("external_courier_service_id", "external_courier_service_name", "unknown_to_iiko_at"),
+    *(
+        "refusal_acknowledged_at",
+        "promised_time",
+        "when_created",
+        "when_printed",
+        "when_cooking_completed",
+        "when_sent",
+    ),
+    *("when_delivered", "when_closed", "when_cancelled", "created_at", "updated_at", "seen"),
+)
+
+
+def board_orders(restaurants: Sequence[Organization], now: datetime) -> OrderQuerySet:
+    """Return the orders of the board: open, finished a moment ago, or refused and not acknowledged."""
+    refused = Q(
+        status__isnull=True,
+        creation_status=CreationStatus.ERROR,
+        refusal_acknowledged_at__isnull=True,
+        updated_at__gte=now - COUNTED_FOR,
+    )
+    shown = Q(is_open=True) | Q(updated_at__gte=now - FINISHED_STAY) | refused
+    orders = Order.objects.filter(shown, organization_id__in=[one.iiko_id for one in restaurants])
+    return orders.select_related("seen").only(*_READ)
+
+
+def board_cards(restaurants: Sequence[Organization], now: datetime) -> list[Card]:
+    """Read the whole board, at most ``MOST_CARDS`` cards and one to tell that there are more."""
+    orders = board_orders(restaurants, now).order_by("promised_time", "id")[: MOST_CARDS + 1]
+    shown = [order for order in orders if _is_shown(order, now)]
+    return _cards(shown, now, twins=twins_of(shown))
+
+
+def changed_cards(
+    restaurants: Sequence[Organization], *, since: datetime, now: datetime
+) -> tuple[list[Card], list[int], datetime]:
+    """Return the cards that changed, the numbers of those that left, and where to go on from.
+
+    An order is read when its row, one of its commands, or its mark as seen changed at or after ``since``.
+    The feed is read no further than every change is committed (see ``core.mirror.change_feed``).
+    """
+    until = settled_before()
+    ids = [one.iiko_id for one in restaurants]
+    touched = _touched(ids, since, until)
+    if not touched:
+        return [], [], until
+    orders = list(Order.objects.filter(pk__in=touched).select_related("seen").only(*_READ))
+    shown = {order.pk: order for order in orders if _is_shown(order, now)}
+    gone = sorted(touched - set(shown))
+    twins = twins_of(_with_same_phone(list(shown.values())))
+    # The other one of two that are alike changes its card, too.
+    shown |= {twin.pk: twin for twin in twins.values()}
+    return _cards(list(shown.values()), now, twins=twins), gone, until
+
+
+def cards_by_id(restaurants: Sequence[Organization], ids: list[int], now: datetime) -> list[Card]:
+    """Read single cards as they stand, wherever the feed is."""
+    orders = board_orders(restaurants, now).filter(pk__in=ids)
+    shown = [order for order in orders if _is_shown(order, now)]
+    return _cards(shown, now, twins=twins_of(_with_same_phone(shown)))
+
+
+def _touched(ids: list[str], since: datetime, until: datetime) -> set[int]:
+    of_ours = Order.objects.filter(organization_id__in=ids).order_by()
+    by_row = of_ours.filter(updated_at__gte=since, updated_at__lt=until).values_list("pk", flat=True)
+    again = since - WRITTEN_WITHIN
+    return set(by_row) | _by_commands(ids, again) | _by_seen(ids, again)
+
+
+def _by_commands(ids: list[str], since: datetime) -> set[int]:
+    """Return the orders whose commands began, went on or ended; those under way are few."""
+    recent = Q(created_at__gte=since) | Q(sent_at__gte=since) | Q(finished_at__gte=since)
+    recent |= Q(acknowledged_at__gte=since)
+    newest = OrderCommand.objects.order_by("-id").values("pk")[:500]
+    changed = OrderCommand.objects.filter(recent, pk__in=newest, order__organization_id__in=ids)
+    return set(changed.order_by().values_list("order_id", flat=True))
+
+
+def _by_seen(ids: list[str], since: datetime) -> set[int]:
+    seen = SeenOrder.objects.filter(seen_at__gte=since, order__organization_id__in=ids)
+    return set(seen.values_list("pk", flat=True))
+
+
+def _cards(orders: list[Order], now: datetime, *, twins: Mapping[int, Order]) -> list[Card]:
+    return cards_of(
+        orders,
+        usual=usual_times(sorted({order.organization_id for order in orders})),
+        commands=_commands_of(orders, now),
+        twins=twins,
+        now=now,
+    )
+
+
+def _commands_of(orders: Sequence[Order], now: datetime) -> dict[int, list[OrderCommand]]:
+    failed = Q(
+        state__in=(*FAILED_STATES, CommandState.NEEDS_ATTENTION),
+        acknowledged_at__isnull=True,
+        created_at__gte=now - FAILURE_SHOWN_FOR,
+    )
+    found = OrderCommand.objects.filter(
+        Q(state__in=OPEN_STATES) | failed, order_id__in=[order.pk for order in orders]
+    ).order_by("id")
+    commands: dict[int, list[OrderCommand]] = defaultdict(list)
+    for command in found:
+        commands[command.order_id].append(command)
+    return commands
+
+
+def _with_same_phone(orders: Sequence[Order]) -> list[Order]:
+    phones = {order.phone for order in orders if order.phone and order.is_open}
+    restaurants = {order.organization_id for order in orders}
+    if not phones:
+        return []
+    alike = Order.objects.open().filter(organization_id__in=restaurants, phone__in=phones)
+    return list(alike.select_related("seen").only(*_READ))
+
+
+def _is_shown(order: Order, now: datetime) -> bool:
+    if order.is_open:
+        return True
+    if order.is_refused:
+        return order.updated_at >= now - COUNTED_FOR and order.refusal_acknowledged_at is None
+    leaves = leaves_at(order)
+    return leaves is not None and leaves > now

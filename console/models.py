@@ -1,0 +1,69 @@
+"""What the console remembers: choices of people, orders that somebody has seen, usual stage times."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from orders.models.order import Order
+from organizations.models.organization import Organization
+
+
+class Sound(models.TextChoices):
+    OFF = "off", _("off")
+    ONCE = "once", _("once")
+    UNTIL_SEEN = "until_seen", _("until seen")
+
+
+class Preferences(models.Model):
+    """How one person looks at the console: which restaurants (none: all of them), and whether it rings."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="console_preferences"
+    )
+    restaurants = models.ManyToManyField(Organization, related_name="+", db_table="console_restaurants")
+    sound = models.CharField(_("sound"), max_length=12, choices=Sound, default=Sound.UNTIL_SEEN)
+
+    class Meta:
+        db_table = "console_preferences"
+
+    def __str__(self) -> str:
+        return f"{self.user_id}"
+
+
+class SeenOrder(models.Model):
+    """A new order that somebody has looked at: it rings no more, for nobody."""
+
+    order = models.OneToOneField(Order, models.CASCADE, primary_key=True, related_name="seen")
+    seen_by = models.CharField(max_length=200)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "console_seen_orders"
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {self.seen_by}"
+
+
+class StageTimes(models.Model):
+    """How long a restaurant usually needs for each stage, in seconds; written by ``board.stage_times``.
+
+    Medians of the deliveries closed in the last two weeks; NULL where there are too few of them.
+    """
+
+    organization = models.OneToOneField(
+        Organization, models.CASCADE, to_field="iiko_id", primary_key=True, related_name="stage_times"
+    )
+    accept_s = models.PositiveIntegerField(null=True)
+    cook_s = models.PositiveIntegerField(null=True)
+    wait_s = models.PositiveIntegerField(null=True)
+    carry_s = models.PositiveIntegerField(null=True)
+    orders = models.PositiveIntegerField()
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "console_stage_times"
+
+    def __str__(self) -> str:
+        return f"{self.organization_id}"

@@ -1,0 +1,83 @@
+"""What every page of the console shows: restaurants, the clock, the search, the sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from console.board.restaurants import preferences_of, restaurants_of
+from console.models import Preferences, Sound
+from core.database import db_clock
+from core.display import offset_text
+from orders.models.command import CommandKind
+from orders.permissions import may_request
+from organizations.models.organization import Organization
+
+View = TypeVar("View", bound=Callable[..., HttpResponse])
+
+_signed_in = login_required(login_url="admin:login")
+_may_see = permission_required("orders.view_order", raise_exception=True)
+
+
+def sees_orders(view: View) -> View:
+    """Send who is not signed in to the sign-in page, and refuse who may not see orders."""
+    return _signed_in(_may_see(view))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Who looks at which restaurants, and when."""
+
+    preferences: Preferences
+    kinds: frozenset[str]
+    """The commands that the person may ask for."""
+    every: Sequence[Organization]
+    chosen: Sequence[Organization]
+    now: datetime
+
+    @property
+    def many_zones(self) -> bool:
+        return len({one.timezone for one in self.chosen}) > 1
+
+    @property
+    def is_all(self) -> bool:
+        return len(self.chosen) == len(self.every)
+
+
+def frame_of(request: HttpRequest) -> Frame:
+    """Read whose page it is; the caller has checked that somebody is signed in."""
+    preferences = preferences_of(request.user)  # type: ignore[arg-type]  # nobody else gets here
+    every, chosen = restaurants_of(preferences)
+    kinds = frozenset(kind for kind in CommandKind.values if may_request(request.user, kind))
+    return Frame(preferences, kinds, every, chosen, db_clock.now())
+
+
+def frame_context(frame: Frame) -> dict[str, object]:
+    """Return what ``console/frame.html`` needs."""
+    # In several zones each restaurant has its clock beside its name.
+    first = frame.chosen[0] if frame.chosen and not frame.many_zones else None
+    return {
+        "frame": frame,
+        "chosen_ids": {one.pk for one in frame.chosen} if not frame.is_all else set(),
+        "sounds": Sound.choices,
+        "clock_zone": first.timezone if first else "",
+        "clock_title": f"{first.name}, {offset_text(frame.now, first.zone())}" if first else "",
+        "restaurants_title": _title(frame),
+    }
+
+
+def _title(frame: Frame) -> str:
+    if frame.is_all:
+        return _("All restaurants")
+    names = [one.name for one in frame.chosen]
+    return (
+        names[0]
+        if len(names) == 1
+        else _("%(name)s and %(count)d more") % {"name": names[0], "count": len(names) - 1}
+    )

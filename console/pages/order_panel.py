@@ -1,0 +1,143 @@
+"""The panel of one order beside the board: what is promised, who waits, what was paid, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from console.board.card_html import due_text
+from console.board.stage_times import usual_times
+from console.models import StageTimes
+from console.pages.frame import frame_context, frame_of, sees_orders
+from core.display import span_text
+from core.values.phones import has_phone, normal_phone, phone_key
+from orders.admin.command_panel import commands_of
+from orders.admin.display import address_text, customer_text, phone_line
+from orders.admin.order_page import order_page
+from orders.models.order import MergedOrder, Order, OrderType
+
+EARLIER_SHOWN = 5
+MAP_URL = "https://yandex.ru/maps/?"
+"""Opened by a click alone; the console itself asks nothing of other hosts."""
+
+_STAGES = (
+    ("when_created", "accept_s", gettext_lazy("accepting")),
+    ("when_printed", "cook_s", gettext_lazy("cooking")),
+    ("when_cooking_completed", "wait_s", gettext_lazy("waiting")),
+    ("when_sent", "carry_s", gettext_lazy("on the way")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of an order: ``span`` is how long it lasted or lasts, ``usual`` how long it usually does."""
+
+    title: str
+    is_begun: bool
+    is_over: bool
+    span: str
+    usual: str
+    excess_s: int
+
+
+@require_GET
+@never_cache
+@sees_orders
+def order_panel(request: HttpRequest, number: int) -> HttpResponse:
+    """Show the panel: alone for the board's script, with the frame around it at its own address."""
+    frame = frame_of(request)
+    visible = Order.objects.filter(organization__in=frame.every).select_related("organization")
+    order = visible.filter(pk=number).first()
+    if order is None:
+        former = get_object_or_404(MergedOrder, pk=number)
+        return redirect("console:order", former.order_id)
+    context = _panel(order, request.user, frame.now)
+    if request.headers.get("HX-Request"):
+        return render(request, "console/panel.html", context)
+    return render(request, "console/order.html", frame_context(frame) | context)
+
+
+def _panel(order: Order, user: AbstractBaseUser | AnonymousUser, now: datetime) -> dict[str, Any]:
+    sees_events = user.has_perm("webhooks.view_webhookevent")
+    stages = list(_stages(order, usual_times([order.organization_id]).get(order.organization_id), now))
+    return {
+        **order_page(order, now=now, sees_events=sees_events),
+        **commands_of(order, user=user, now=now),
+        "order": order,
+        "due": due_text(order.promised_time, now) if order.promised_time and order.is_open else "",
+        "is_late": order.late_at(now),
+        "stages": stages,
+        "why_late": _why_late(order, stages, now),
+        "who": customer_text(order.customer),
+        "phone": phone_line(order.phone, order.phone_extension),
+        "dial": normal_phone(order.phone or ""),
+        "address_line": address_text(order.address) if order.address else "",
+        "map_url": _map_url(order),
+        "courier_dial": normal_phone(order.courier_phone or ""),
+        "earlier": _earlier(order),
+    }
+
+
+def _stages(order: Order, usual: StageTimes | None, now: datetime) -> Iterator[Stage]:
+    """Yield the stages in their course; a stage ends where the next one known begins."""
+    rows = _STAGES if order.order_type == OrderType.DELIVERY else _STAGES[:2]
+    begins = [getattr(order, column) for column, _usual, _title in rows]
+    end = order.when_delivered or order.when_closed or order.when_cancelled
+    for place, (_column, length, title) in enumerate(rows):
+        began = begins[place]
+        ended = next((at for at in begins[place + 1 :] if at is not None), end)
+        usual_s = getattr(usual, length) if usual is not None else None
+        lasted = (ended or now) - began if began is not None else None
+        yield Stage(
+            title=str(title),
+            is_begun=began is not None,
+            is_over=began is not None and ended is not None,
+            span=span_text(lasted) if lasted is not None else "",
+            usual=_("usually %(count)d min") % {"count": round(usual_s / 60)} if usual_s is not None else "",
+            excess_s=int(lasted.total_seconds()) - usual_s
+            if lasted is not None and usual_s is not None
+            else 0,
+        )
+
+
+def _why_late(order: Order, stages: list[Stage], now: datetime) -> str:
+    """Say in one sentence which stage took the time; empty text for an order in time."""
+    if not order.late_at(now):
+        return ""
+    slowest = max(stages, key=lambda stage: stage.excess_s, default=None)
+    if slowest is None or slowest.excess_s < 60:
+        return _("It is late, and no stage took much longer than usual: the promise was short.")
+    minutes = slowest.excess_s // 60
+    words = ngettext(
+        "It is late: %(stage)s takes %(count)d minute longer than usual.",
+        "It is late: %(stage)s takes %(count)d minutes longer than usual.",
+        minutes,
+    )
+    return words % {"stage": slowest.title, "count": minutes}
+
+
+def _map_url(order: Order) -> str:
+    if not order.address:
+        return ""
+    names = ("city", "street", "house", "line1")
+    where = ", ".join(str(order.address[name]) for name in names if order.address.get(name))
+    return f"{MAP_URL}{urlencode({'text': where})}" if where else ""
+
+
+def _earlier(order: Order) -> list[Order]:
+    """Return the guest's orders before this one, by phone, in all restaurants; newest first."""
+    if not order.phone:
+        return []
+    same = Order.objects.alias(phone_key=phone_key("phone")).filter(has_phone("phone_key", order.phone))
+    return list(same.exclude(pk=order.pk).select_related("organization").order_by("-id")[:EARLIER_SHOWN])

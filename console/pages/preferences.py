@@ -1,0 +1,36 @@
+"""What a person chooses on the console: restaurants and sound."""
+
+from __future__ import annotations
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from console.board.restaurants import preferences_of
+from console.models import Sound
+from console.pages.frame import sees_orders
+from organizations.models.organization import Organization
+
+
+class PreferencesForm(forms.Form):
+    restaurants = forms.ModelMultipleChoiceField(Organization.objects.filter(is_active=True), required=False)
+    sound = forms.ChoiceField(choices=Sound.choices, required=False)
+
+
+@require_POST
+@sees_orders
+def choose(request: HttpRequest) -> HttpResponse:
+    """Keep what was chosen; what a form does not name stays as it is."""
+    preferences = preferences_of(request.user)  # type: ignore[arg-type]  # nobody else gets here
+    form = PreferencesForm(request.POST)
+    if form.is_valid():
+        if "picker" in request.POST:
+            preferences.restaurants.set(form.cleaned_data["restaurants"])
+        if sound := form.cleaned_data["sound"]:
+            preferences.sound = sound
+            preferences.save(update_fields=["sound"])
+    back = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure())
+    return redirect(back if is_ours else "console:board")
