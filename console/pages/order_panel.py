@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -68,7 +68,7 @@ def order_panel(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "console/order.html", frame_context(frame) | context)
 
 
-def _panel(order: Order, user: AbstractBaseUser | AnonymousUser, now: datetime) -> dict[str, Any]:
+def _panel(order: Order, user: User | AnonymousUser, now: datetime) -> dict[str, Any]:
     sees_events = user.has_perm("webhooks.view_webhookevent")
     stages = list(_stages(order, usual_times([order.organization_id]).get(order.organization_id), now))
     return {
