@@ -61,7 +61,8 @@ class CardWriter:
         if card.leaves_at is not None:
             return f'<span class="card-due">{escape(_outcome(card.order))}</span>'
         if card.promised_at is None:
-            return f'<span class="card-due">{escape(_("no time promised"))}</span>'
+            words = _("no time promised")
+            return f'<span class="card-due">{escape(words)}</span>'
         zone = self._zones[card.order.organization_id]
         local = f"{on_clock(card.promised_at, zone):%H:%M}"
         if self._is_many_zones:
@@ -87,7 +88,8 @@ class CardWriter:
         if not card.needs_courier:
             return ""
         if card.cooked_at is None or card.cooked_at > self._now:
-            return f'<span class="muted">{escape(_("no courier"))}</span>'
+            words = _("no courier")
+            return f'<span class="muted">{escape(words)}</span>'
         words = _("no courier for %(span)s") % {"span": span_text(self._now - card.cooked_at)}
         since = int(card.cooked_at.timestamp())
         return f'<strong class="no-courier" data-since="{since}">{escape(words)}</strong>'

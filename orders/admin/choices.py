@@ -102,7 +102,8 @@ def payment_types(order: Order) -> list[DictionaryEntry]:
 
 def cancel_causes(organization_id: str) -> list[Choice]:
     causes = _entries(organization_id, DictionaryKind.CANCEL_CAUSE)
-    return [("", f"— {_('no cause')} —"), *((cause.iiko_id, str(cause)) for cause in causes)]
+    none = _("no cause")
+    return [("", f"— {none} —"), *((cause.iiko_id, str(cause)) for cause in causes)]
 
 
 def removal_choices(organization_id: str) -> list[Choice]:
