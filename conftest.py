@@ -21,6 +21,7 @@ from iikohub.operations.health import readiness
 from organizations.connection.call_log import call_log
 from organizations.connection.clients import transports
 from tests import database
+from tests.browsing import browser, visitor, visitor_with_a_phone  # noqa: F401  # fixtures of the journeys
 from tests.hub_process import hub  # noqa: F401  # a fixture for all
 from tests.sandbox_restaurant import sandbox  # noqa: F401  # the same
 from tests.simulated_iiko import iiko  # noqa: F401  # the same
