@@ -156,7 +156,6 @@ async function ask() {
     if (answer.status === 401 || answer.status === 403) {
       isSignedOut = answer.status === 401;
       show(isSignedOut ? texts.signed_out : texts.forbidden, isSignedOut ? body.dataset.signIn : "");
-      if (isSignedOut) return;
     } else if (answer.ok) {
       heardAt = Date.now();
       const date = Date.parse(answer.headers.get("Date"));

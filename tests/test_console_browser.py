@@ -1,0 +1,188 @@
+"""An evening at the board, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from playwright.sync_api import Page, expect
+
+from console.models import SeenOrder
+from core.database import db_clock
+from orders.commands import dispatch
+from orders.models.command import OrderCommand
+from orders.models.order import Order
+from tests.browsing import BROWSER_MARKS, Visitor
+from tests.builders import REVISION, arrive, cloud_event, courier, make_organization
+from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked
+
+pytestmark = BROWSER_MARKS
+
+BOARD = "/console/"
+
+
+def soon(minutes: int = 30) -> str:
+    """Return a promise as iiko writes it, on the clock of the restaurant (UTC+5)."""
+    return f"{db_clock.now() + timedelta(hours=5, minutes=minutes):%Y-%m-%d %H:%M:%S.000}"
+
+
+def column(page: Page, name: str) -> str:
+    return f'.column[data-name="{name}"] .card'
+
+
+@pytest.fixture(autouse=True)
+def _restaurant(db: None) -> None:
+    linked(make_organization())
+
+
+def test_board_follows_events_without_reload(visitor: Visitor) -> None:
+    page = visitor.open(BOARD)
+    expect(page.get_by_text("Заказов нет.").first).to_be_visible()
+
+    arrive(cloud_event(completeBefore=soon()))
+    expect(page.locator(column(page, "kitchen"))).to_contain_text("№142")
+    expect(page).to_have_title("1 заказ")
+
+    arrive(
+        cloud_event(
+            completeBefore=soon(-5),
+            status="OnWay",
+            courierInfo=courier(),
+            timestamp=REVISION + 1,
+        )
+    )
+    card = page.locator(column(page, "on_way"))
+    expect(card).to_contain_text("Орлова Вера")
+    expect(card).to_have_class(re.compile("is-late"))
+    expect(page).to_have_title("(1!) 1 заказ")
+
+
+def test_new_order_rings_and_is_seen(visitor: Visitor) -> None:
+    page = visitor.open(BOARD)
+    page.locator("h2").first.click()
+
+    arrive(cloud_event(completeBefore=soon(), status="Unconfirmed"))
+
+    card = page.locator(column(page, "new"))
+    expect(card).to_have_attribute("data-new", "")
+    expect(page.locator("body")).to_have_attribute("data-rang", re.compile(r"\d+"))
+    card.click()
+    expect(page.locator("#drawer")).to_contain_text("+79030000011")
+    expect(card).not_to_have_attribute("data-new", "")
+    assert SeenOrder.objects.get().seen_by == "chief"
+    page.keyboard.press("Escape")
+    expect(page.locator("#drawer")).to_be_hidden()
+    expect(card).to_be_focused()
+
+
+def test_next_step_is_asked_from_the_card_and_confirmed(visitor: Visitor, iiko: SimulatedIiko) -> None:
+    iiko.answers("deliveries/update_order_delivery_status", CORRELATION)
+    on_way: dict[str, Any] = {"completeBefore": soon(), "courierInfo": courier()}
+    arrive(cloud_event(status="OnWay", **on_way))
+    page = visitor.open(BOARD)
+
+    page.get_by_role("button", name="Доставлен").click()
+    expect(page.locator(column(page, "on_way"))).to_contain_text("ждёт")
+    command = OrderCommand.objects.get()
+    dispatch.advance(command.pk, clock=db_clock.now)
+    arrive(cloud_event(status="Delivered", timestamp=REVISION + 1, **on_way))
+
+    expect(page.locator(column(page, "delivered"))).to_contain_text("№142")
+
+
+def test_refusal_is_read_on_the_card(visitor: Visitor) -> None:
+    arrive(cloud_event(status="OnWay", completeBefore=soon(), courierInfo=courier()))
+    page = visitor.open(BOARD)
+    Order.objects.update(status="Closed", raw_status="Closed")
+
+    page.get_by_role("button", name="Доставлен").click()
+
+    expect(page.locator(".card-refusal")).to_contain_text("Заказ закрыт")
+    assert not OrderCommand.objects.exists()
+    visitor.complaints.clear()  # the browser names the refusal
+
+
+def test_keys_lead_through_the_board(visitor: Visitor) -> None:
+    for number in range(2):
+        arrive(
+            cloud_event(
+                order_id=f"3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e{number}",
+                external_number=f"W{number}",
+                completeBefore=soon(20 + number),
+                number=140 + number,
+            )
+        )
+    page = visitor.open(BOARD)
+
+    page.keyboard.press("j")
+    expect(page.locator(".card.is-current")).to_contain_text("№140")
+    # With the Russian layout the key of J says о.
+    page.evaluate(
+        "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'о', bubbles: true}))"
+    )
+    expect(page.locator(".card.is-current")).to_contain_text("№141")
+    page.keyboard.press("Enter")
+    expect(page.locator("#drawer h2")).to_contain_text("№141")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+
+
+def test_signed_out_board_says_so_and_leads_back(visitor: Visitor) -> None:
+    page = visitor.open(BOARD)
+    Session.objects.all().delete()
+
+    link = page.get_by_role("link", name="Войти снова")
+
+    expect(link).to_have_attribute("href", "/admin/login/?next=/console/")
+    expect(page.locator("body")).to_have_class(re.compile("is-stale"))
+    visitor.complaints.clear()  # the browser names the 401
+
+
+def test_board_without_answers_turns_grey_and_comes_back(visitor: Visitor) -> None:
+    page = visitor.page
+    page.clock.install()
+    visitor.open(BOARD)
+    page.route("**/console/changes*", lambda route: route.abort())
+
+    page.clock.run_for(20_000)
+    expect(page.locator("#notice")).to_contain_text("Хаб не отвечает")
+    page.unroute("**/console/changes*")
+    page.clock.run_for(5_000)
+
+    expect(page.locator("#notice")).to_be_hidden()
+    visitor.complaints.clear()  # the browser names the requests that failed
+
+
+def test_phone_shows_one_column_and_low_cards(visitor_with_a_phone: Visitor) -> None:
+    arrive(cloud_event(completeBefore=soon(), status="OnWay", courierInfo=courier()))
+    page = visitor_with_a_phone.open(BOARD)
+
+    card = page.locator(column(page, "on_way"))
+    expect(card).to_be_visible()
+    box, button = card.bounding_box(), page.locator(".card-next").bounding_box()
+    assert box is not None
+    assert box["height"] <= 96
+    assert button is not None
+    assert button["height"] >= 44
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("tab", name=re.compile("Кухня")).click()
+    expect(card).to_be_hidden()
+
+
+def test_no_request_leaves_the_host(visitor: Visitor) -> None:
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    arrive(cloud_event(completeBefore=soon()))
+
+    page = visitor.open(BOARD)
+    page.locator(".card").click()
+    expect(page.locator("#drawer")).to_contain_text("№142")
+
+    assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {visitor.home.split("/")[2]}
