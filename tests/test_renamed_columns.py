@@ -32,6 +32,9 @@ AFTER = {
     "webhooks": "0013_rename_labels",
 }
 
+YOUNGER = {"console"}
+"""Apps that stand on what came after."""
+
 COLUMNS = {
     "orders": {"field_ranks": "field_precedence"},
     "order_commands": {
@@ -102,7 +105,8 @@ def check_that_nothing_is_empty(before: Rows) -> None:
 
 def migrate(targets: dict[str, str]) -> Apps:
     executor = MigrationExecutor(connection)
-    others = [node for node in executor.loader.graph.leaf_nodes() if node[0] not in targets]
+    leaves = executor.loader.graph.leaf_nodes()
+    others = [node for node in leaves if node[0] not in {*targets, *YOUNGER}]
     nodes = [*others, *targets.items()]
     executor.migrate(nodes)
     return executor.loader.project_state(nodes).apps

@@ -250,13 +250,13 @@ def test_full_key_is_let_in_everywhere(rows: dict[str, Any]) -> None:
 
 def test_pages_ask_who_it_is() -> None:
     """Whoever is not signed in is sent to the sign-in, an address that does not exist included."""
-    admin = {
+    pages = {
         name
         for resolver in get_resolver().url_patterns
-        if str(resolver.pattern) == "admin/"
+        if str(resolver.pattern) in {"admin/", "console/"}
         for name in names(resolver.url_patterns)  # type: ignore[union-attr]  # a resolver
     }
-    everybody = set(names(get_resolver().url_patterns)) - api_names() - admin
+    everybody = set(names(get_resolver().url_patterns)) - api_names() - pages
 
     assert everybody == OPEN - {"login"}
     for path in (
@@ -271,6 +271,18 @@ def test_pages_ask_who_it_is() -> None:
             response = getattr(Client(), method)(f"/admin/{path}")
             assert response.status_code == 302, (method, path)
             assert response["Location"].startswith("/admin/login/")
+    for method, path in (
+        ("get", ""),
+        ("get", "orders/1"),
+        ("post", "orders/1/seen"),
+        ("post", "orders/1/next"),
+        ("post", "preferences"),
+    ):
+        response = getattr(Client(), method)(f"/console/{path}")
+        assert response.status_code == 302, path
+        assert response["Location"].startswith("/admin/login/")
+    # Asked by a script, which cannot sign in.
+    assert Client().get("/console/changes").status_code == 401
 
 
 def test_key_opens_no_page() -> None:
