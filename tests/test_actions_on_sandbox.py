@@ -37,7 +37,7 @@ def die(claim, outcome, now):
     if claim.step is Step.SEND:
         os.kill(os.getpid(), signal.SIGKILL)
     return record(claim, outcome, now)
-dispatch.OUTBOX.record, dispatch.OUTBOX.lease = die, timedelta(seconds=1)
+dispatch.OUTBOX.record, dispatch.OUTBOX.lease = die, timedelta(seconds=5)
 call_command("worker")
 """
 
