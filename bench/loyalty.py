@@ -96,13 +96,13 @@ class Outcome:
     duration_s: float = 0.0
     wrong_balances: list[str] = field(default_factory=list)
     carried_out_twice: list[str] = field(default_factory=list)
-    not_as_told: list[str] = field(default_factory=list)
+    not_as_shown: list[str] = field(default_factory=list)
     overdrawn: list[str] = field(default_factory=list)
     unfinished: int = 0
 
     @property
     def is_exact(self) -> bool:
-        wrong = (self.wrong_balances, self.carried_out_twice, self.not_as_told, self.overdrawn)
+        wrong = (self.wrong_balances, self.carried_out_twice, self.not_as_shown, self.overdrawn)
         return not any(wrong) and not self.unfinished
 
 
@@ -317,7 +317,7 @@ class Trial:
             if times > 1:
                 self._outcome.carried_out_twice.append(str(operation))
             if bool(times) != (operation.state == OperationState.CONFIRMED):
-                self._outcome.not_as_told.append(f"{operation} is {operation.state}, carried out {times}")
+                self._outcome.not_as_shown.append(f"{operation} is {operation.state}, carried out {times}")
 
 
 def _effect_minor(operation: LoyaltyOperation) -> int:
@@ -352,7 +352,7 @@ def section(length: Length) -> Section:
     found.comparisons = [
         Comparison("every wallet equals the ledger", not outcome.wrong_balances),
         Comparison("nothing carried out twice", not outcome.carried_out_twice),
-        Comparison("every outcome is as told", not outcome.not_as_told),
+        Comparison("every outcome is as shown", not outcome.not_as_shown),
         Comparison("no wallet overdrawn", not outcome.overdrawn),
         Comparison("nothing left open", not outcome.unfinished),
     ]

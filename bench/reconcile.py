@@ -161,11 +161,11 @@ class _Trial:
         wait_for(lambda: not self._iiko.state()["orders"], "the last order", seconds=_LONGEST_S)
 
     def _last_change(self) -> float:
-        return max(int(told["timestamp"]) for told in self._iiko.orders()) / 1000
+        return max(int(order["timestamp"]) for order in self._iiko.orders()) / 1000
 
     def _time_to_equality(self, name: str, since: float, orders: int) -> PhaseResult:
-        truth = {told["id"]: told for told in self._iiko.orders()}
-        revisions = {ident: told["timestamp"] for ident, told in truth.items()}
+        truth = {order["id"]: order for order in self._iiko.orders()}
+        revisions = {ident: order["timestamp"] for ident, order in truth.items()}
         deadline = time.time() + _LONGEST_S
         while self._revisions() != revisions and time.time() < deadline:
             time.sleep(_PAUSE_S)
@@ -180,6 +180,6 @@ class _Trial:
         orders = Order.objects.select_related("organization")
         shown = {row["iiko_order_id"]: row for row in OrderDetailSerializer(orders, many=True).data}
         return sum(
-            bool(differences(told, shown.get(ident), self._zones[told["organizationId"]]))
-            for ident, told in truth.items()
+            bool(differences(order, shown.get(ident), self._zones[order["organizationId"]]))
+            for ident, order in truth.items()
         )

@@ -36,29 +36,29 @@ _PLAIN = {
 _ORDER_TYPES = {"DeliveryByCourier": "DELIVERY", "DeliveryByClient": "PICKUP", "Common": "HALL"}
 
 
-def differences(told: Json, shown: Json | None, zone: str) -> dict[str, tuple[object, object]]:
+def differences(reported: Json, shown: Json | None, zone: str) -> dict[str, tuple[object, object]]:
     """Compare an order of the sandbox with the hub's detail of it: what differs, as (truth, hub)."""
     if shown is None:
-        return {"order": (told["id"], None)}
-    wanted = expected(told, zone)
+        return {"order": (reported["id"], None)}
+    wanted = expected(reported, zone)
     found = {name: _plain(name, shown.get(name)) for name in wanted}
     return {name: (wanted[name], found[name]) for name in wanted if wanted[name] != found[name]}
 
 
-def expected(told: Json, zone: str) -> dict[str, object]:
+def expected(reported: Json, zone: str) -> dict[str, object]:
     """Read the hub's order detail: times as instants, items and payments as what counts of them."""
     fields: dict[str, object] = {
-        "organization_id": told["organizationId"],
-        "iiko_order_id": told["id"],
-        "pos_id": told["posId"],
-        "revision": told["timestamp"],
-        "creation_status": told["creationStatus"],
-        "error_info": told["errorInfo"],
+        "organization_id": reported["organizationId"],
+        "iiko_order_id": reported["id"],
+        "pos_id": reported["posId"],
+        "revision": reported["timestamp"],
+        "creation_status": reported["creationStatus"],
+        "error_info": reported["errorInfo"],
     }
-    if told["externalNumber"]:
-        fields["external_order_id"] = told["externalNumber"]
-    if told["order"] is not None:
-        fields |= _order(told["order"], ZoneInfo(zone))
+    if reported["externalNumber"]:
+        fields["external_order_id"] = reported["externalNumber"]
+    if reported["order"] is not None:
+        fields |= _order(reported["order"], ZoneInfo(zone))
     return fields
 
 

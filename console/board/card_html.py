@@ -159,8 +159,8 @@ def _marks_of(card: Card, now: datetime) -> Iterator[tuple[str, str, str]]:
         yield "info", "", _("being passed to the POS")
     if order.problem is not None:
         yield "warn", order.problem, _("problem")
-    if card.twin is not None:
-        same = _("The same phone, sum and restaurant as %(order)s.") % {"order": card.twin}
+    if card.duplicate is not None:
+        same = _("The same phone, sum and restaurant as %(order)s.") % {"order": card.duplicate}
         yield "warn", same, _("twice?")
     for command in card.commands:
         yield _command_mark(command, now)

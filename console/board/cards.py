@@ -38,9 +38,12 @@ class Card:
     needs_courier: bool
     cooked_at: datetime | None
     is_new: bool
-    twin: Order | None = None
+    duplicate: Order | None = None
     commands: Sequence[OrderCommand] = field(default=())
     """Those under way, and those that went wrong and nobody has acknowledged."""
+
+    def is_folded(self, now: datetime) -> bool:
+        return self.unfolds_at is not None and self.unfolds_at > now
 
     def is_late(self, now: datetime) -> bool:
         return self.leaves_at is None and self.promised_at is not None and self.promised_at < now
@@ -54,12 +57,18 @@ def cards_of(
     *,
     usual: Mapping[str, StageTimes],
     commands: Mapping[int, Sequence[OrderCommand]],
-    twins: Mapping[int, Order],
+    duplicates: Mapping[int, Order],
     now: datetime,
 ) -> list[Card]:
     """Make the cards, the next to be handed over first; those that promise nothing last."""
     cards = [
-        _card(order, usual=usual, commands=commands.get(order.pk, ()), twin=twins.get(order.pk), now=now)
+        _card(
+            order,
+            usual=usual,
+            commands=commands.get(order.pk, ()),
+            duplicate=duplicates.get(order.pk),
+            now=now,
+        )
         for order in orders
     ]
     far = datetime.max.replace(tzinfo=now.tzinfo)
@@ -71,7 +80,7 @@ def _card(
     *,
     usual: Mapping[str, StageTimes],
     commands: Sequence[OrderCommand],
-    twin: Order | None,
+    duplicate: Order | None,
     now: datetime,
 ) -> Card:
     column = column_of(order)
@@ -87,7 +96,7 @@ def _card(
         needs_courier=needs_courier,
         cooked_at=order.when_cooking_completed,
         is_new=column == Column.NEW and not hasattr(order, "seen") and _is_young(order, now),
-        twin=twin,
+        duplicate=duplicate,
         commands=commands,
     )
 
@@ -114,18 +123,17 @@ def _is_young(order: Order, now: datetime) -> bool:
     return bool(order.is_open) and order.created_at >= now - RINGS_FOR
 
 
-def twins_of(orders: Iterable[Order]) -> dict[int, Order]:
+def possible_duplicates(orders: Iterable[Order]) -> dict[int, Order]:
     """Find orders that were perhaps made twice: one phone, sum and restaurant, within ten minutes."""
-    alike: dict[tuple[str, str, int], list[Order]] = defaultdict(list)
+    alike: dict[tuple[str, str, int], list[tuple[datetime, Order]]] = defaultdict(list)
     for order in orders:
         if order.phone and order.amount_minor and order.is_open and order.when_created:
-            alike[order.organization_id, order.phone, order.amount_minor].append(order)
-    twins: dict[int, Order] = {}
+            key = order.organization_id, order.phone, order.amount_minor
+            alike[key].append((order.when_created, order))
+    duplicates: dict[int, Order] = {}
     for several in alike.values():
-        several.sort(key=lambda order: order.when_created or order.created_at)
-        for one, other in pairwise(several):
-            if (other.when_created or other.created_at) - (
-                one.when_created or one.created_at
-            ) <= TWICE_WITHIN:
-                twins[one.pk], twins[other.pk] = other, one
-    return twins
+        several.sort(key=lambda made: made[0])
+        for (earlier, one), (later, other) in pairwise(several):
+            if later - earlier <= TWICE_WITHIN:
+                duplicates[one.pk], duplicates[other.pk] = other, one
+    return duplicates

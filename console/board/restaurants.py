@@ -13,10 +13,9 @@ from console.models import Preferences
 from core.display import clock_text, span_text
 from organizations.models.organization import Organization, TerminalGroup
 from webhooks.models.reconciliation import LinkHealth, LinkState
-from webhooks.monitoring.inbox_state import inbox_state
+from webhooks.monitoring.inbox_state import waiting_since
 
-INBOX_LAGS_AFTER_S = 30
-WATCH_IS_FRESH = timedelta(minutes=10)
+INBOX_LAGS_AFTER = timedelta(seconds=30)
 
 _BROKEN = (LinkState.DEAD_WEBHOOK, LinkState.BLIND, LinkState.NO_LOGIN, LinkState.NOT_REGISTERED)
 
@@ -52,10 +51,10 @@ def restaurant_states(restaurants: Sequence[Organization], now: datetime) -> lis
         since = group.not_answering_since
         if since is not None:
             silent[group.organization_id] = min(since, silent.get(group.organization_id, since))
-    lag_s = inbox_state().oldest_s
+    oldest = waiting_since()
+    lag = now - oldest if oldest is not None else timedelta()
     return [
-        _state(one, health.get(one.iiko_id), silent.get(one.iiko_id), lag_s=lag_s, now=now)
-        for one in restaurants
+        _state(one, health.get(one.iiko_id), silent.get(one.iiko_id), lag=lag, now=now) for one in restaurants
     ]
 
 
@@ -64,12 +63,12 @@ def _state(
     health: LinkHealth | None,
     silent_since: datetime | None,
     *,
-    lag_s: float,
+    lag: timedelta,
     now: datetime,
 ) -> RestaurantState:
     warnings = []
-    if lag_s > INBOX_LAGS_AFTER_S:
-        span = span_text(timedelta(seconds=lag_s))
+    if lag > INBOX_LAGS_AFTER:
+        span = span_text(lag)
         warnings.append(
             _("What iiko sends is applied late: the oldest event waits for %(span)s.") % {"span": span}
         )
@@ -78,13 +77,14 @@ def _state(
         warnings.append(
             _("The POS does not answer since %(time)s: what is requested waits there.") % {"time": since}
         )
-    is_fresh = health is not None and now - health.checked_at <= WATCH_IS_FRESH
-    link = str(LinkState(health.state).label) if health is not None and is_fresh else _("not known")
-    if health is not None and is_fresh and health.state in _BROKEN:
-        since = clock_text(health.since, organization.zone(), now=now)
+    # A watch that sleeps says nothing.
+    known = health if health is not None and health.is_fresh(now) else None
+    link = str(LinkState(known.state).label) if known is not None else _("not known")
+    if known is not None and known.state in _BROKEN:
+        since = clock_text(known.since, organization.zone(), now=now)
         warnings.append(
             _("The link to iiko is broken since %(time)s (%(state)s): the cards may be old.")
             % {"time": since, "state": link}
         )
-    light = "bad" if warnings else "good" if is_fresh else "unsure"
+    light = "bad" if warnings else "good" if known is not None else "unsure"
     return RestaurantState(organization, light, link, tuple(warnings))

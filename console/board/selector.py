@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from console.board.cards import Card, cards_of, twins_of
+from console.board.cards import Card, cards_of, possible_duplicates
 from console.board.columns import FINISHED_STAY, leaves_at
 from console.board.stage_times import usual_times
 from console.models import SeenOrder
 from core.mirror.change_feed import settled_before
-from orders.models.command import FAILED_STATES, OPEN_STATES, CommandState, OrderCommand
-from orders.models.order import COUNTED_FOR, CreationStatus, Order, OrderQuerySet
+from orders.models.command import OrderCommand
+from orders.models.order import Order, OrderQuerySet
 from organizations.models.organization import Organization
 
 MOST_CARDS = 2_000
@@ -29,36 +29,28 @@ _READ = (
     *("order_type", "amount_minor", "processed_payments_minor", "payments", "field_precedence"),
     *("customer", "phone", "address", "delivery_zone", "courier_id", "courier_name", "restaurant_name"),
     *("external_courier_service_id", "external_courier_service_name", "unknown_to_iiko_at"),
-    *(
-        "refusal_acknowledged_at",
-        "promised_time",
-        "when_created",
-        "when_printed",
-        "when_cooking_completed",
-        "when_sent",
-    ),
-    *("when_delivered", "when_closed", "when_cancelled", "created_at", "updated_at", "seen"),
+    *("refusal_acknowledged_at", "promised_time", "when_created", "when_printed", "when_sent"),
+    *("when_cooking_completed", "when_delivered", "when_closed", "when_cancelled"),
+    *("created_at", "updated_at", "seen"),
 )
 
 
 def board_orders(restaurants: Sequence[Organization], now: datetime) -> OrderQuerySet:
-    """Return the orders of the board: open, finished a moment ago, or refused and not acknowledged."""
-    refused = Q(
-        status__isnull=True,
-        creation_status=CreationStatus.ERROR,
-        refusal_acknowledged_at__isnull=True,
-        updated_at__gte=now - COUNTED_FOR,
-    )
-    shown = Q(is_open=True) | Q(updated_at__gte=now - FINISHED_STAY) | refused
-    orders = Order.objects.filter(shown, organization_id__in=[one.iiko_id for one in restaurants])
-    return orders.select_related("seen").only(*_READ)
+    """Return the orders of the board: open, refused and not acknowledged, or changed a moment ago.
+
+    The last may have to leave it: see ``_is_shown``.
+    """
+    changed = Order.objects.filter(updated_at__gte=now - FINISHED_STAY)
+    orders = Order.objects.open() | Order.objects.refused_lately(now) | changed
+    ours = orders.filter(organization_id__in=[one.iiko_id for one in restaurants])
+    return ours.select_related("seen").only(*_READ)
 
 
 def board_cards(restaurants: Sequence[Organization], now: datetime) -> list[Card]:
     """Read the whole board, at most ``MOST_CARDS`` cards and one to tell that there are more."""
     orders = board_orders(restaurants, now).order_by("promised_time", "id")[: MOST_CARDS + 1]
     shown = [order for order in orders if _is_shown(order, now)]
-    return _cards(shown, now, twins=twins_of(shown))
+    return _cards(shown, now, duplicates=possible_duplicates(shown))
 
 
 def changed_cards(
@@ -74,20 +66,20 @@ def changed_cards(
     touched = _touched(ids, since, until)
     if not touched:
         return [], [], until
-    orders = list(Order.objects.filter(pk__in=touched).select_related("seen").only(*_READ))
+    orders = board_orders(restaurants, now).filter(pk__in=touched)
     shown = {order.pk: order for order in orders if _is_shown(order, now)}
     gone = sorted(touched - set(shown))
-    twins = twins_of(_with_same_phone(list(shown.values())))
+    duplicates = possible_duplicates(_with_same_phone(list(shown.values())))
     # The other one of two that are alike changes its card, too.
-    shown |= {twin.pk: twin for twin in twins.values()}
-    return _cards(list(shown.values()), now, twins=twins), gone, until
+    shown |= {duplicate.pk: duplicate for duplicate in duplicates.values()}
+    return _cards(list(shown.values()), now, duplicates=duplicates), gone, until
 
 
 def cards_by_id(restaurants: Sequence[Organization], ids: list[int], now: datetime) -> list[Card]:
     """Read single cards as they stand, wherever the feed is."""
     orders = board_orders(restaurants, now).filter(pk__in=ids)
     shown = [order for order in orders if _is_shown(order, now)]
-    return _cards(shown, now, twins=twins_of(_with_same_phone(shown)))
+    return _cards(shown, now, duplicates=possible_duplicates(_with_same_phone(shown)))
 
 
 def _touched(ids: list[str], since: datetime, until: datetime) -> set[int]:
@@ -111,27 +103,21 @@ def _by_seen(ids: list[str], since: datetime) -> set[int]:
     return set(seen.values_list("pk", flat=True))
 
 
-def _cards(orders: list[Order], now: datetime, *, twins: Mapping[int, Order]) -> list[Card]:
+def _cards(orders: list[Order], now: datetime, *, duplicates: Mapping[int, Order]) -> list[Card]:
     return cards_of(
         orders,
         usual=usual_times(sorted({order.organization_id for order in orders})),
         commands=_commands_of(orders, now),
-        twins=twins,
+        duplicates=duplicates,
         now=now,
     )
 
 
 def _commands_of(orders: Sequence[Order], now: datetime) -> dict[int, list[OrderCommand]]:
-    failed = Q(
-        state__in=(*FAILED_STATES, CommandState.NEEDS_ATTENTION),
-        acknowledged_at__isnull=True,
-        created_at__gte=now - FAILURE_SHOWN_FOR,
-    )
-    found = OrderCommand.objects.filter(
-        Q(state__in=OPEN_STATES) | failed, order_id__in=[order.pk for order in orders]
-    ).order_by("id")
+    wrong = OrderCommand.objects.failed_lately(now) | OrderCommand.objects.unsettled_lately(now)
+    shown = OrderCommand.objects.open() | wrong.filter(created_at__gte=now - FAILURE_SHOWN_FOR)
     commands: dict[int, list[OrderCommand]] = defaultdict(list)
-    for command in found:
+    for command in shown.filter(order_id__in=[order.pk for order in orders]).order_by("id"):
         commands[command.order_id].append(command)
     return commands
 
@@ -149,6 +135,6 @@ def _is_shown(order: Order, now: datetime) -> bool:
     if order.is_open:
         return True
     if order.is_refused:
-        return order.updated_at >= now - COUNTED_FOR and order.refusal_acknowledged_at is None
+        return order.refusal_acknowledged_at is None
     leaves = leaves_at(order)
     return leaves is not None and leaves > now

@@ -14,7 +14,7 @@ MEASURED_OVER = timedelta(days=14)
 FEWEST_ORDERS = 20
 """With fewer finished orders nothing is predicted."""
 
-# By the restaurant's own index, newest first, and no further than the ids of that time.
+# The index of changes (updated_at) bounds what is read.
 _MEASURE = """
 INSERT INTO console_stage_times
     (organization_id, accept_s, cook_s, wait_s, carry_s, orders, measured_at)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from zlib import crc32
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
@@ -104,7 +105,7 @@ def seen(request: HttpRequest, number: int) -> HttpResponse:
 def take_next_step(request: HttpRequest, number: int) -> HttpResponse:
     """Ask for the status of a card's button; answers the card, or 409 with the reason in words.
 
-    The same press twice asks once: the order and its state name the command.
+    The same press twice asks once, until that command has ended: the next press is a new request.
     """
     frame = frame_of(request)
     if not may_request(request.user, CommandKind.UPDATE_STATUS):
@@ -113,7 +114,8 @@ def take_next_step(request: HttpRequest, number: int) -> HttpResponse:
     order = get_object_or_404(Order, pk=number, organization__in=frame.every)
     if status not in Status.values:
         return HttpResponseBadRequest(_("There is no such status."))
-    by, key = requester_of(request), f"next:{order.pk}:{status}:{order.updated_at.isoformat()}"
+    ended = order.commands.filter(finished_at__isnull=False).aggregate(last=Max("pk"))["last"]
+    by, key = requester_of(request), f"next:{order.pk}:{status}:{ended}"
     asked = StatusParams(DeliveryStatus(status))
     try:
         once(
@@ -155,8 +157,8 @@ def _columns(cards: Sequence[Card], frame: Frame) -> list[dict[str, object]]:
     columns = []
     for column in Column:
         own = [card for card in cards if card.column == column]
-        folded = [card for card in own if card.unfolds_at is not None and card.unfolds_at > frame.now]
-        shown = [card for card in own if card.unfolds_at is None or card.unfolds_at <= frame.now]
+        folded = [card for card in own if card.is_folded(frame.now)]
+        shown = [card for card in own if not card.is_folded(frame.now)]
         columns.append(
             {
                 "name": column.value,
@@ -184,8 +186,8 @@ def _fragments(
 
 
 def _checksum(states: Sequence[RestaurantState]) -> str:
-    told = [(state.organization.pk, state.light, state.warnings) for state in states]
-    return str(crc32(repr(told).encode()))
+    shown = [(state.organization.pk, state.light, state.warnings) for state in states]
+    return str(crc32(repr(shown).encode()))
 
 
 def _moment_text(moment: datetime) -> str:

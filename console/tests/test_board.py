@@ -243,6 +243,7 @@ def test_commands_under_way_and_refused_are_marked(
             error="No such courier",
             requested_by="operator",
             created_at=now - timedelta(minutes=minutes, seconds=5),
+            finished_at=now if state == CommandState.REJECTED else None,
         )
 
     page = card(operator.get(BOARD).content.decode(), "142")
@@ -293,7 +294,7 @@ def test_board_asks_as_much_of_the_database_for_many_orders_as_for_few(
         operator.get(BOARD)
 
 
-QUERIES = 16
+QUERIES = 14
 
 
 def test_nobody_sees_the_board_without_permission(client: Client) -> None:
@@ -506,6 +507,39 @@ def test_next_step_asks_once_however_often_it_is_pressed(
         assert "data-next" not in answer.content.decode()
     order.refresh_from_db()
     assert order.status == "OnWay"
+
+
+def test_step_is_asked_again_once_the_first_command_has_ended(
+    dispatcher: Client, cafe: Organization, now: datetime
+) -> None:
+    order = linked_order(cafe, now, "OnWay")
+    url, step = f"/console/orders/{order.pk}/next", {"status": "Delivered"}
+    dispatcher.post(url, step)
+    OrderCommand.objects.update(state=CommandState.REJECTED, finished_at=now)
+
+    answer = dispatcher.post(url, step)
+
+    assert answer.status_code == 200
+    assert list(OrderCommand.objects.order_by("id").values_list("state", flat=True)) == [
+        CommandState.REJECTED,
+        CommandState.PENDING,
+    ]
+
+
+def test_command_that_a_person_ended_leaves_no_mark(
+    operator: Client, cafe: Organization, now: datetime
+) -> None:
+    OrderCommand.objects.create(
+        order=put(cafe, now),
+        kind=CommandKind.CANCEL,
+        state=CommandState.EXPIRED,
+        error_code="given_up",
+        requested_by="operator",
+        created_at=now - timedelta(minutes=5),
+        finished_at=now,
+    )
+
+    assert "cancel the order" not in card(operator.get(BOARD).content.decode(), "142")
 
 
 def test_refused_step_says_why_and_stores_nothing(

@@ -1,7 +1,7 @@
 """How each restaurant's webhooks come, for the overview."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -15,8 +15,6 @@ from iikohub.dashboard.tiles import Row, events_url
 from organizations.models.organization import Organization
 from webhooks.models.inbox import EventSource, WebhookConfig
 from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync
-
-WATCH_IS_FRESH = timedelta(minutes=10)
 
 # The colour of each state, and what it means.
 _STATES = {
@@ -59,7 +57,7 @@ def link_row(organization: Organization, configs: Sequence[WebhookConfig], misse
     health: LinkHealth | None = getattr(organization, "link_health", None)
     if health is None:
         return row
-    if now - health.checked_at > WATCH_IS_FRESH:
+    if not health.is_fresh(now):
         span = span_text(now - health.checked_at)
         return row | {"link_for": _("not checked for %(span)s") % {"span": span}}
     state = LinkState(health.state)

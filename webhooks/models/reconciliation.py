@@ -3,6 +3,8 @@
 Imported by ``webhooks.models.inbox``, so that Django finds these models there.
 """
 
+from datetime import datetime, timedelta
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -85,6 +87,9 @@ class LinkState(models.TextChoices):
     NO_LOGIN = "no_login", _("no API login")
 
 
+WATCH_IS_FRESH = timedelta(minutes=10)
+
+
 class LinkHealth(models.Model):
     """What the watch found last for an organization; ``since`` when it began to be so."""
 
@@ -116,3 +121,7 @@ class LinkHealth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization_id}: {self.state}"
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether the watch looked lately; else nothing may be claimed of the link."""
+        return now - self.checked_at <= WATCH_IS_FRESH

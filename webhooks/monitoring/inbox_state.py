@@ -9,7 +9,7 @@ from django.db.models import Count, F, Func, Max, Min, OuterRef, Subquery, TextF
 from django.db.models.functions import Left
 
 from core.database.counting import COUNT_UP_TO
-from webhooks.models.inbox import EventSource, WebhookEvent, WebhookEventQuerySet
+from webhooks.models.inbox import EventSource, EventStatus, WebhookEvent, WebhookEventQuerySet
 
 _STATE = """
 SELECT count(*) FILTER (WHERE status = 'pending'),
@@ -51,6 +51,13 @@ def inbox_state() -> InboxState:
         (unknown_types,) = cursor.fetchone()
     dead = WebhookEvent.objects.abandoned().count()
     return InboxState(waiting, failed, dead, float(oldest_s), unknown_types)
+
+
+def waiting_since() -> datetime | None:
+    """Say when the oldest event came that is not applied yet; one query, for pages that ask often."""
+    oldest = WebhookEvent.objects.filter(status=EventStatus.PENDING).aggregate(at=Min("received_at"))
+    at: datetime | None = oldest["at"]
+    return at
 
 
 def registration_state() -> tuple[int, int]:

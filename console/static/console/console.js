@@ -7,6 +7,8 @@ const texts = JSON.parse(document.getElementById("texts")?.textContent || "{}");
 const csrf = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
+const orderUrl = (id) => body.dataset.order.replace(/0$/, id);
+
 // --- frame -------------------------------------------------------------------------------------------
 
 document.addEventListener("change", (event) => {
@@ -238,10 +240,14 @@ function ring() {
   } else if (goneWrong.length) beep(440);
 }
 
-function markSeen(card) {
+async function markSeen(card) {
   if (!("new" in card.dataset)) return;
-  delete card.dataset.new;
-  fetch(`/console/orders/${card.dataset.id}/seen`, { method: "POST", headers: { "X-CSRFToken": csrf() } });
+  try {
+    const answer = await fetch(`${orderUrl(card.dataset.id)}/seen`, { method: "POST", headers: { "X-CSRFToken": csrf() } });
+    if (answer.ok) delete card.dataset.new;
+  } catch {
+    // The hub does not know it: it rings on, and the next look tries again.
+  }
 }
 
 // --- the next step -----------------------------------------------------------------------------------
@@ -258,7 +264,7 @@ async function takeNextStep(card) {
   let words = texts.no_answer;
   try {
     const form = new URLSearchParams({ status: button.dataset.next });
-    const answer = await fetch(`/console/orders/${id}/next`, { method: "POST", body: form, headers: { "X-CSRFToken": csrf() } });
+    const answer = await fetch(`${orderUrl(id)}/next`, { method: "POST", body: form, headers: { "X-CSRFToken": csrf() } });
     if (answer.ok) {
       take(await answer.text());
       return;
@@ -278,8 +284,7 @@ const drawer = document.getElementById("drawer");
 let cameFrom = null;
 
 async function openOrder(id, { isRefresh = false } = {}) {
-  const url = `/console/orders/${id}`;
-  await htmx.ajax("GET", url, { target: "#drawer", swap: "innerHTML" });
+  await htmx.ajax("GET", orderUrl(id), { target: "#drawer", swap: "innerHTML" });
   if (isRefresh) return;
   const card = document.getElementById(`order-${id}`);
   if (card) markSeen(card);
