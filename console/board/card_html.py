@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from console.board.cards import Card
 from console.board.next_step import next_step
-from core.display import ago_text, money, offset_text, on_clock, span_text
+from core.display import EMPTY, ago_text, money, offset_text, on_clock, span_text
 from orders.admin.display import customer_text, error_text, external_courier_text, status_text, type_text
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
@@ -77,7 +77,7 @@ class CardWriter:
             parts.append(customer_text(order.customer))
         if len(self._restaurants) > 1:
             parts.append(self._restaurants[order.organization_id].name)
-        return escape(" · ".join(filter(None, parts)))
+        return escape(" · ".join(part for part in parts if part not in ("", EMPTY)))
 
     def _courier(self, card: Card) -> str:
         order = card.order

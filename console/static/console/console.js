@@ -177,7 +177,10 @@ function take(html) {
   const news = new DOMParser().parseFromString(html, "text/html");
   const above = news.getElementById("restaurants");
   const old = document.getElementById("restaurants");
-  if (above && above.innerHTML !== old.innerHTML) old.replaceWith(document.adoptNode(above));
+  if (above) {
+    old.replaceWith(document.adoptNode(above));
+    showClock();
+  }
   for (const card of all(".card", news)) apply(Number(card.dataset.id), document.adoptNode(card));
   const gone = news.querySelector("[data-gone]")?.dataset.gone || "";
   for (const id of gone.split(" ").filter(Boolean)) apply(Number(id), null);
