@@ -1,7 +1,5 @@
 """What the console remembers: choices of people, orders that somebody has seen, usual stage times."""
 
-from __future__ import annotations
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _

@@ -1,7 +1,5 @@
 """What the console does by the clock."""
 
-from __future__ import annotations
-
 from console.board import stage_times
 from core.database import db_clock
 from core.jobs.scheduling import scheduled

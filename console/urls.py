@@ -1,7 +1,5 @@
 """Addresses of the console."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from console.pages import board, order_panel, preferences

@@ -1,7 +1,5 @@
 """Loading of modules that register themselves: pages, receivers, schema extensions."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from django.apps import AppConfig

@@ -1,7 +1,5 @@
 """Lists as CSV, sent while they are read, so that a long one costs no memory."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """How amounts, times and labels are shown to people."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -9,8 +7,7 @@ from django.db.models import Model
 from django.utils import formats
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext as _, pgettext
 
 from iiko_client.units import MinorUnits, to_major
 

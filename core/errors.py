@@ -1,7 +1,5 @@
 """The base of all refusals; ``core.api.errors`` makes responses of them."""
 
-from __future__ import annotations
-
 from django.utils.translation import gettext
 
 

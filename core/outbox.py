@@ -7,8 +7,6 @@ recorded in another. ``next_attempt_at`` is when a row is due, and the lease of 
 claim ends at another moment, by which the claim is known again.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -5,8 +5,6 @@ locked in the order of their ids, read, changed in memory and written back in on
 every field decides (ADR 2), so repeats, disorder and partial messages end in the same rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime

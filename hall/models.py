@@ -8,14 +8,15 @@ from django.db import models
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import Case, When
 from django.db.models.functions import Upper
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from core.values.ids import searchable_id
 from core.values.phones import has_phone, phone_key, visible
 from iiko_client.json_reader import LONGEST_EXTERNAL_ID, external_id
-from iiko_client.models.statuses import ReserveStatus as WireReserveStatus
-from iiko_client.models.statuses import TableOrderStatus as WireTableOrderStatus
+from iiko_client.models.statuses import (
+    ReserveStatus as WireReserveStatus,
+    TableOrderStatus as WireTableOrderStatus,
+)
 from orders.models.order import CreationStatus
 from organizations.fields import StampField
 from organizations.models.organization import organization_key

@@ -1,7 +1,5 @@
 """Who may see what of the hall."""
 
-from __future__ import annotations
-
 from django.contrib.auth.models import AnonymousUser, User
 
 SEES_PEOPLE = "hall.view_personal_data"

@@ -1,7 +1,5 @@
 """Who may do what with wallets: Django's permissions behind each kind of operation."""
 
-from __future__ import annotations
-
 from loyalty.models import OperationKind
 
 PERMISSIONS = {

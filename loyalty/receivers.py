@@ -1,7 +1,5 @@
 """What belongs to an order follows it when its row is merged or it is reissued."""
 
-from __future__ import annotations
-
 from django.dispatch import receiver
 
 from loyalty.models import LoyaltyOperation

@@ -4,8 +4,6 @@ Of a request that is refused, and of an operation that was taken. Beside the cod
 iiko said, or a number, so that each reader gets a text in their own language.
 """
 
-from __future__ import annotations
-
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 

@@ -1,7 +1,5 @@
 """What a worker does for wallets later; each task calls one use case."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from django.db.models import Exists, OuterRef

@@ -1,7 +1,5 @@
 """Errors of the mirror and of the commands."""
 
-from __future__ import annotations
-
 from core.errors import HubError
 
 

@@ -1,7 +1,5 @@
 """Who may request what: Django's permissions behind each kind of command."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from orders.actions.registry import ACTIONS, action_of

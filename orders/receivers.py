@@ -1,7 +1,5 @@
 """Commands that have a step to take are handed to the workers."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from django.dispatch import receiver

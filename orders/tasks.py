@@ -1,7 +1,5 @@
 """What a worker does for commands later; each task calls one use case."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from procrastinate.contrib.django import app

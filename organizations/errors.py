@@ -1,7 +1,5 @@
 """Refusals of this app, by their stable ``code``."""
 
-from __future__ import annotations
-
 from core.errors import HubError
 
 

@@ -1,7 +1,5 @@
 """Model fields: text encrypted at rest, timestamps of the database's clock."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Names from the dictionaries for the ids that iiko's events carry; null where there is none."""
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery

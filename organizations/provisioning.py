@@ -1,7 +1,5 @@
 """Add restaurants and API keys."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Scheduled and queued work: dictionaries, stop lists, and maintenance of logs and jobs."""
 
-from __future__ import annotations
-
 from django.conf import settings
 from procrastinate.contrib.django import app
 

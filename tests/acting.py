@@ -1,7 +1,5 @@
 """Acting on an order by the public door: a webhook brings it, the API asks, a worker steps by hand."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta

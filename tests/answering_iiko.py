@@ -1,7 +1,5 @@
 """iiko on a port of this machine, for hubs in processes of their own: fixed answers, and what was asked."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections import Counter

@@ -1,7 +1,5 @@
 """Doing something in many threads that start together, each with a connection of its own."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """A person at a real browser: one for all journeys of a worker, a context for each."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field

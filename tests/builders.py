@@ -1,7 +1,5 @@
 """Bodies of our own making and the rows around them, for tests that name only what matters."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

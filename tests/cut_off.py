@@ -1,7 +1,5 @@
 """A way to the database that can be cut off: what is sent meets silence, as when packets are dropped."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import threading

@@ -4,8 +4,6 @@ Migrations run once and then not before one of them changes: each worker copies 
 that commits is followed by emptying the tables it wrote to, not by all of them.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

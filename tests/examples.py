@@ -1,7 +1,5 @@
 """How many examples hypothesis tries where each costs a request or more."""
 
-from __future__ import annotations
-
 import os
 
 

@@ -1,7 +1,5 @@
 """A whole hub in processes of its own, on a database of its own, for tests that kill them."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os

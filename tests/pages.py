@@ -1,7 +1,5 @@
 """Looking at the admin's pages as a person would."""
 
-from __future__ import annotations
-
 import html
 import re
 from typing import Any

@@ -1,7 +1,5 @@
 """Import what the hub's management commands import; for ``tests.preloaded``."""
 
-from __future__ import annotations
-
 import os
 
 import django

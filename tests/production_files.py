@@ -1,7 +1,5 @@
 """``python tests/production_files.py FOLDER``: copy the product as an image has it, without Docker."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

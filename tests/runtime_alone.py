@@ -3,8 +3,6 @@
 ``.ci/run`` does the same with a real environment, which takes a package index and a minute.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import re
 import runpy

@@ -1,7 +1,5 @@
 """The hub and the sandbox in one process: calls go to its API, its webhooks to the hub, the clock by hand."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

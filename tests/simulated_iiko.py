@@ -1,7 +1,5 @@
 """iiko as a test simulates it: answers by operation, and a call that nobody expected fails."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What the action of docs/adding-an-action.md can do; ``test_docs_action`` runs it where it is added."""
 
-from __future__ import annotations
-
 import json
 from io import StringIO
 from typing import Any

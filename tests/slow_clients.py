@@ -1,7 +1,5 @@
 """Clients that send or read a byte now and then, and what a sender of webhooks meets meanwhile."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import socket

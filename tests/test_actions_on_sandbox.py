@@ -1,7 +1,5 @@
 """Actions on live orders of the sandbox: what the hub tells is what became of them, each is sent once."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """Journeys through the admin in a real browser: what scripts, styles and the content policy do together."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

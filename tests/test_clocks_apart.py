@@ -1,7 +1,5 @@
 """Machines whose clocks are wrong: nothing that one writes and another compares goes by them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """An evening at the board, in a real browser."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from typing import Any

@@ -1,14 +1,11 @@
 """Whatever way the same messages arrive (order, repeats, batches), the orders end the same."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from orders.models.order import Order
 from tests.builders import REVISION, cloud_event, courier, drain, make_organization, post, soi_message

@@ -1,7 +1,5 @@
 """The database hangs or is cut off: the sender is told in time, and the hub works again at once."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os

@@ -1,7 +1,5 @@
 """A discount by reissuing the order, in the sandbox: one meal whatever is lost, late or refused."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,8 +11,7 @@ from orders.commands import dispatch
 from orders.models.command import OrderCommand
 from orders.models.order import Order, TimelineEntry
 from sandbox.catalogue.money import ZERO
-from sandbox.orders.order import DeliveryStatus, Dish
-from sandbox.orders.order import Order as SandboxOrder
+from sandbox.orders.order import DeliveryStatus, Dish, Order as SandboxOrder
 from tests.pages import ORDERS, sign_in_superuser, text
 from tests.sandbox_restaurant import PICKUP, SandboxRestaurant
 

@@ -1,7 +1,5 @@
 """Discounts that others meddle with: news that is late, second commands, orders that change on the way."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

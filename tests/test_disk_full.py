@@ -1,7 +1,5 @@
 """A disk that is really full: the hub says so, refuses webhooks, and goes on once there is room."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

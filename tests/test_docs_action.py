@@ -1,7 +1,5 @@
 """The worked example of docs/adding-an-action.md works as it stands there, in a copy of the project."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

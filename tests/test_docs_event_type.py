@@ -1,7 +1,5 @@
 """The worked example of docs/adding-an-event-type.md works as it stands there."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from types import ModuleType

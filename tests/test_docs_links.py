@@ -1,7 +1,5 @@
 """Links between the pages, and what comments cite of them, lead somewhere."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from functools import cache

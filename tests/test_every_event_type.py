@@ -1,7 +1,5 @@
 """Every type of event that the vendor names is handled or kept on purpose, and none is ever lost."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from functools import cache
@@ -11,8 +9,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from iiko_client.models.events import EVENT_TYPES, SOI_TYPES
 from iiko_client.tests.harness import SCHEMA

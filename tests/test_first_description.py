@@ -3,8 +3,6 @@
 The promises stand here in our own words. A refusal shows the code and that the reader is told why.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from typing import Any
@@ -30,9 +28,9 @@ from tests.acting import (
     Acting,
     make_courier,
     make_payment_type,
+    make_removal_type as make_removal,
     refused,
 )
-from tests.acting import make_removal_type as make_removal
 from tests.builders import (
     CORRELATION_ID,
     COURIER_ID,

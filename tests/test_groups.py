@@ -1,7 +1,5 @@
 """What the three groups may do, page by page and action by action, as ``docs/how-it-works.md`` says."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What is checked before a commit is what CI checks."""
 
-from __future__ import annotations
-
 import re
 
 import yaml

@@ -1,7 +1,5 @@
 """Processes die at any moment; what was acknowledged is there, and applied once."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

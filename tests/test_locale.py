@@ -1,7 +1,5 @@
 """Every text has its Russian, and the compiled files are those of the sources beside them."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

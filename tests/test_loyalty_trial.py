@@ -1,7 +1,5 @@
 """Random operations on random wallets with everything going wrong: money moves exactly once."""
 
-from __future__ import annotations
-
 import pytest
 
 from bench.loyalty import Trial

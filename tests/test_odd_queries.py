@@ -1,7 +1,5 @@
 """Addresses that no page offers: lookups of hidden fields, NUL bytes, moments past the calendar."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """A POS that is switched off, and an order that is purged there, seen in the hub beside the sandbox."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

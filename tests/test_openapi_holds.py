@@ -5,8 +5,6 @@ described, none may have a status or a body that the description does not know. 
 choice of questions; ``make fuzz`` looks for new ones (``FUZZ_EXAMPLES`` of each kind).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -24,8 +22,7 @@ from django.db import close_old_connections, transaction
 from django.test import Client
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from schemathesis import Case, GenerationMode, Response
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup

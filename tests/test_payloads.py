@@ -1,7 +1,5 @@
 """Every body in ``payloads/``, one of each kind that iiko sends, ends in the right rows."""
 
-from __future__ import annotations
-
 import json
 import random
 from datetime import UTC, datetime

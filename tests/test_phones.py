@@ -1,7 +1,5 @@
 """One phone, in whatever form people have it in hand, finds its orders, guests, reserves."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """What production gets: the product's files and the packages of ``requirements.txt``, nothing else."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """What the README tells people to type is true of `make run`."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from datetime import timedelta

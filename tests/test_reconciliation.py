@@ -1,7 +1,5 @@
 """The sandbox loses, repeats and shuffles webhooks and fails calls; the orders end as it has them."""
 
-from __future__ import annotations
-
 import subprocess
 import time
 from collections.abc import Iterator

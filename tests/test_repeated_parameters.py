@@ -1,7 +1,5 @@
 """A parameter that is named twice: every value counts, or the request is refused. None is dropped."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import uuid4
 

@@ -1,7 +1,5 @@
 """A replay of everything rebuilds the orders in an empty mirror, to the last value."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from io import StringIO
@@ -11,8 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from iiko_client.json_reader import loads
 from orders.models.order import Order, TimelineEntry

@@ -3,8 +3,6 @@
 What the hub refuses the POS refuses as well, and what the hub lets through the POS carries out.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal

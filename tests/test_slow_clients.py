@@ -1,7 +1,5 @@
 """Clients that send or read a byte now and then hold a place, and no thread."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

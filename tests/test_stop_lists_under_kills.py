@@ -1,7 +1,5 @@
 """Workers die while the hall, the shifts and the stop lists go on; all end as the sandbox has them."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Iterator

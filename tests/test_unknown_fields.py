@@ -1,7 +1,5 @@
 """Every action refuses what it does not know: nothing is left out in silence."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Events made at random from the vendor's schema are applied or kept with a reason; none ends as dead."""
 
-from __future__ import annotations
-
 from collections import Counter
 from random import Random
 from typing import Any

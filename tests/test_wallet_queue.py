@@ -4,8 +4,6 @@ The steps come as the hub calls for them (``jobs.call_worker``), on a clock that
 next: what a step waits for is what a guest would wait.
 """
 
-from __future__ import annotations
-
 import heapq
 import json
 from collections.abc import Iterator
@@ -23,8 +21,7 @@ from loyalty.wallets import dispatch, jobs
 from organizations.models.connection import IikoCircuit, IikoPause
 from sandbox.faults import parse_faults
 from tests.builders import authorized
-from tests.sandbox_restaurant import SandboxRestaurant
-from tests.sandbox_restaurant import sandbox as _sandbox_fixture
+from tests.sandbox_restaurant import SandboxRestaurant, sandbox as _sandbox_fixture
 
 pytestmark = pytest.mark.django_db
 

@@ -4,8 +4,6 @@ What the groups may do page by page stands in ``test_groups``; here are the API'
 no rights at all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

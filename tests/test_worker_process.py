@@ -1,7 +1,5 @@
 """``manage.py worker`` as a process: one command for the inbox and the tasks, several beside each other."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

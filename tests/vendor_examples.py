@@ -1,7 +1,5 @@
 """Random JSON of the vendor's schema: what iiko may send, by its own description."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any

@@ -3,8 +3,6 @@
 ``CLOCK_SHIFT_S`` says by how many seconds; without it nothing happens.
 """
 
-from __future__ import annotations
-
 import os
 import time
 

@@ -1,7 +1,5 @@
 """Each check can fail: a run in which all holds is spoiled in one place, and the judge names it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any

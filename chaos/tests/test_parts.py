@@ -1,7 +1,5 @@
 """The parts of a run that can be tried alone."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

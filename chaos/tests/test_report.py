@@ -1,7 +1,5 @@
 """What the report makes of the samples."""
 
-from __future__ import annotations
-
 import json
 
 from chaos.checks import judge

@@ -4,8 +4,6 @@ Every text is escaped where it enters (``escape``). The script of the page moves
 passes, by the moments in its ``data-`` attributes (seconds since 1970).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from html import escape

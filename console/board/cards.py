@@ -1,7 +1,5 @@
 """Cards of the board: what an operator has to know of an order at one look, as data."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,12 +1,9 @@
 """The columns of the board, and where an order stands in them."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from orders.models.order import Order, Status
 

@@ -1,7 +1,5 @@
 """Which restaurants a person looks at, and whether their picture can be trusted at this moment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """What the board reads: a fixed number of queries, however many orders are open."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """How long each stage usually takes in a restaurant, and when an order will then be handed over."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 

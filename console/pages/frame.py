@@ -1,7 +1,5 @@
 """What every page of the console shows: restaurants, the clock, the search, the sound."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What a person chooses on the console: restaurants and sound."""
 
-from __future__ import annotations
-
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect

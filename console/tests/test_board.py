@@ -1,7 +1,5 @@
 """The board: where orders stand, in which order, and what a card says at one look."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime, timedelta
 from typing import Any

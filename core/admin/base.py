@@ -1,7 +1,5 @@
 """What the lists of the admin share: they stay fast over millions of rows."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -18,8 +16,7 @@ from django.template.response import TemplateResponse
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
-from django.utils.translation import gettext, pgettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _, pgettext
 from unfold.admin import ModelAdmin as UnfoldAdmin
 
 from core.admin.filters import Choice

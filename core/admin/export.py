@@ -1,7 +1,5 @@
 """Export of a list of the admin for a spreadsheet: the rows that the filters leave."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

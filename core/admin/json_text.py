@@ -1,7 +1,5 @@
 """JSON that a person can read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from decimal import Decimal

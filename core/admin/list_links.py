@@ -1,7 +1,5 @@
 """Links between the pages of one list of the admin; they keep the list's filters."""
 
-from __future__ import annotations
-
 from urllib.parse import parse_qsl
 
 from django.http import HttpRequest

@@ -1,7 +1,5 @@
 """Lists that a program may also have as CSV: ``?format=csv``, or ``Accept: text/csv``."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """One place where refusals become responses."""
 
-from __future__ import annotations
-
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext, gettext_lazy, gettext_noop
 from drf_standardized_errors.handler import ExceptionHandler

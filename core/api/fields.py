@@ -1,7 +1,5 @@
 """Serializer fields that several apps share."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Bodies with exact numbers."""
 
-from __future__ import annotations
-
 import codecs
 import json
 import re

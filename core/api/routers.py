@@ -1,7 +1,5 @@
 """Routes with and without a slash at the end."""
 
-from __future__ import annotations
-
 from rest_framework.routers import SimpleRouter
 
 

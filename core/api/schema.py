@@ -1,7 +1,5 @@
 """What drf-spectacular cannot know by itself; loaded when the app is ready."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension

@@ -1,7 +1,5 @@
 """Bodies of actions: an unknown field is refused, never ignored."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

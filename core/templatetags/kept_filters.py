@@ -1,7 +1,5 @@
 """Links that keep the filters of the list from which a page was reached."""
 
-from __future__ import annotations
-
 from django import template
 from django.template import Context
 

@@ -1,7 +1,5 @@
 """The database's clock as a process knows it, whatever happens to the clock of its machine."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """``make run``: what starts together ends together, however the end comes."""
 
-from __future__ import annotations
-
 import os
 import pty
 import shutil

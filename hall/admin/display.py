@@ -1,13 +1,10 @@
 """Table orders and reserves in words: their state, their tables, their guests."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext_lazy
+from django.utils.translation import gettext as _, ngettext, pgettext_lazy
 
 from core.display import EMPTY, badge
 from core.redaction import MASK, masked_phone

@@ -8,8 +8,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import States, choices_filter, state_choices, states_filter

@@ -1,14 +1,11 @@
 """Everything the pages of a table order and of a reserve show, ready for their template."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext as _, pgettext
 
 from core.admin.base import Context
 from core.display import EMPTY, field_title

@@ -1,7 +1,5 @@
 """Filters of ``GET table-orders`` and ``GET reserves``."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import django_filters as filters

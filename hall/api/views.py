@@ -1,7 +1,5 @@
 """``GET table-orders`` and ``GET reserves``: reading only."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.db.models import QuerySet

@@ -1,7 +1,5 @@
 """The hall in the admin: what an operator sees, finds and may not see."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

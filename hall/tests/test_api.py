@@ -1,7 +1,5 @@
 """Table orders and reserves over the API."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Events of the hall become rows: what is kept, what counts, and what is refused with its reason."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Many workers at one row: none loses what another brought."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

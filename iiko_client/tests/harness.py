@@ -1,7 +1,5 @@
 """A played iiko for one test, a clock that moves by hand, and the vendor's schema as JSON Schema."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """One token per credential: renewed early, asked for once, never shown."""
 
-from __future__ import annotations
-
 import base64
 import json
 import threading

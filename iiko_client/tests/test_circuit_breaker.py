@@ -1,7 +1,5 @@
 """A circuit by itself: when it opens, who tries it first, what closes it."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 import pytest

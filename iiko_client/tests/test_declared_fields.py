@@ -1,13 +1,10 @@
 """Records and fields of messages, read as they are declared."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from iiko_client.json_reader import BadValue, Reader
 from iiko_client.message_fields import At, plan_of

@@ -1,12 +1,9 @@
 """The outside of a message, read without ever raising."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from iiko_client.models.events import EVENT_TYPES, Envelope, digest_of, read_envelope
 

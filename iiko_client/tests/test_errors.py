@@ -1,7 +1,5 @@
 """Every shape of error the vendor is known to send, and that no error shows a secret."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """What happens on a socket, and which error the client raises for it."""
 
-from __future__ import annotations
-
 import socket
 import struct
 import threading

@@ -1,7 +1,5 @@
 """Exact JSON and the vendor's dates."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -10,8 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from iiko_client import json_reader, vendor_time
 from iiko_client.json_writer import dumps

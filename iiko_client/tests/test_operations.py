@@ -1,7 +1,5 @@
 """Each operation: the exact body it sends and how it reads an answer; both are checked by the schema."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the client refuses to send, and how it reads odd or incomplete answers."""
 
-from __future__ import annotations
-
 import logging
 from datetime import UTC, datetime
 from decimal import Decimal

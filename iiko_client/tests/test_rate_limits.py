@@ -1,7 +1,5 @@
 """How long a 429 pauses a restriction group."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 import pytest

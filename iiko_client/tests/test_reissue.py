@@ -1,7 +1,5 @@
 """Reissue of an order: all that a request has a place for is carried over, the rest is refused."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Retries, 401, 429 and circuits, as a caller sees them."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from datetime import UTC, timedelta
 from decimal import Decimal

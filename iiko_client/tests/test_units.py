@@ -1,14 +1,11 @@
 """Money: exact or refused, never rounded."""
 
-from __future__ import annotations
-
 import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from iiko_client.json_reader import loads
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor

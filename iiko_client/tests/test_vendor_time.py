@@ -1,14 +1,11 @@
 """iiko's clocks: every way a moment may be written, and zones by name and by shift."""
 
-from __future__ import annotations
-
 import contextlib
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from iiko_client.vendor_time import NotATime, NotAZone, terminal_local, utc, zone
 

@@ -13,15 +13,13 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from core.database import db_clock
 from core.display import EMPTY, ago_text, badge
 from organizations.admin.display import answers_text, silent_pos_badges
-from organizations.admin.organizations import USUAL_TYPE_FIELDS
-from organizations.admin.organizations import OrganizationAdmin as BaseOrganizationAdmin
+from organizations.admin.organizations import USUAL_TYPE_FIELDS, OrganizationAdmin as BaseOrganizationAdmin
 from organizations.models.organization import Organization, TerminalGroup
 from webhooks.admin.display import heard_text
 from webhooks.models.inbox import WebhookConfig

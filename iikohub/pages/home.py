@@ -1,7 +1,5 @@
 """The address without a path: it leads each person to where they work."""
 
-from __future__ import annotations
-
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url

@@ -1,7 +1,5 @@
 """Under which names the hub answers, whose forms it takes, and what it says when it does not."""
 
-from __future__ import annotations
-
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """``manage.py backup`` and ``restore`` with the embedded server's own programs."""
 
-from __future__ import annotations
-
 import os
 import stat
 from io import StringIO

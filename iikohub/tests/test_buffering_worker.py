@@ -1,7 +1,5 @@
 """What the loop of the web worker does where a client or the disk fails it; see also test_slow_clients."""
 
-from __future__ import annotations
-
 import os
 import selectors
 import socket

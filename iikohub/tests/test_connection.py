@@ -1,7 +1,5 @@
 """The state of the link as people and machines are shown it."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

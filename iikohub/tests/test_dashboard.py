@@ -1,7 +1,5 @@
 """The overview: its numbers are those of the lists they lead to, and it shows no more than it may."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from html import unescape

@@ -3,8 +3,6 @@
 The processes configure Django by themselves, so that these tests depend on the backend alone.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

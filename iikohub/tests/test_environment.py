@@ -1,7 +1,5 @@
 """One list of variables: what ``.env.example`` explains, what is read, and what Compose passes on."""
 
-from __future__ import annotations
-
 import ast
 import os
 import re

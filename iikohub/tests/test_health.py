@@ -1,7 +1,5 @@
 """What the machine that watches the hub reads, and the headers of pages."""
 
-from __future__ import annotations
-
 import os
 import urllib.request
 from collections.abc import Iterator

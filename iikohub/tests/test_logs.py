@@ -1,7 +1,5 @@
 """What the log says of a request, and what it does not."""
 
-from __future__ import annotations
-
 import io
 import json
 import logging

@@ -1,7 +1,5 @@
 """What a killed web server leaves behind, and who clears it away."""
 
-from __future__ import annotations
-
 import os
 import signal
 import tempfile

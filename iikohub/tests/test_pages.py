@@ -1,7 +1,5 @@
 """What every page shares: its heading, its clock, and what is shown when there is no page."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Users and groups in the admin: who may sign in, and that nobody gives what they do not have."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

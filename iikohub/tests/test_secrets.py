@@ -1,7 +1,5 @@
 """Secrets that the installation makes for itself."""
 
-from __future__ import annotations
-
 import os
 import stat
 import threading

@@ -3,8 +3,6 @@
 Each case is a process of its own, since settings are read once.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Signing in: wrong passwords lock a name at an address, and few passwords are checked at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any

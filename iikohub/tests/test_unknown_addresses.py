@@ -1,7 +1,5 @@
 """What the API says where there is nothing: always JSON."""
 
-from __future__ import annotations
-
 import pytest
 from django.test import Client
 

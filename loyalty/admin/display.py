@@ -1,7 +1,5 @@
 """Operations and guests in words."""
 
-from __future__ import annotations
-
 from datetime import datetime, tzinfo
 
 from django.urls import reverse

@@ -1,7 +1,5 @@
 """Loyalty in the admin: guests with their wallets, the ledger, and the differences of the daily check."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, pgettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _, pgettext
 
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import States, choices_filter, states_filter

@@ -1,7 +1,5 @@
 """Pages of the admin that move money: a form, a confirmation, then the operation is stored."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial

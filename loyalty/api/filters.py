@@ -1,7 +1,5 @@
 """Filters of ``GET loyalty/operations``."""
 
-from __future__ import annotations
-
 import django_filters as filters
 from django.db.models import QuerySet
 

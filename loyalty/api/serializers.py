@@ -1,7 +1,5 @@
 """Guests, wallets and operations as the API shows and takes them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field

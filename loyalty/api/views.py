@@ -1,7 +1,5 @@
 """``loyalty/…``: guests with their balances, money moved in their wallets, and the ledger of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -1,7 +1,5 @@
 """A guest with a wallet as a test plays them, and the worker that carries operations."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

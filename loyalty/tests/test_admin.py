@@ -1,7 +1,5 @@
 """The loyalty in the admin: who may move money, how it is asked for, and what is shown of people."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

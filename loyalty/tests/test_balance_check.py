@@ -1,7 +1,5 @@
 """The daily check tells what the ledger, the balances and iiko's transactions disagree on."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

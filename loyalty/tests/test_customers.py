@@ -1,7 +1,5 @@
 """Guests and balances over the API: live, kept for a moment, masked for those who may not know."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Workers that die, sleep or are slow between any two steps: what is known then, and how soon."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Holds follow their order: released when it comes to nothing, by the event and by the sweep."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

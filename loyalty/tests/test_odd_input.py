@@ -1,7 +1,5 @@
 """What callers may write: amounts, ids, phones, NULs; nothing of it moves money or breaks a page."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 from typing import Any

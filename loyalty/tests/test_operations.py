@@ -1,7 +1,5 @@
 """Money moved by the API's door, and what becomes of it when answers are lost."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

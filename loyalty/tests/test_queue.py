@@ -1,7 +1,5 @@
 """What waits behind another operation of its wallet: for how long, and how it is cancelled."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Many at once: nobody overdraws a wallet, sends twice, or gets two operations for one key."""
 
-from __future__ import annotations
-
 import pytest
 from django.test import Client
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """Finding an operation again: pages, other wallets, copied comments, doubles, look-alikes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Wallets of each kind: what they count, and that money moves in those of money and points alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -27,6 +25,7 @@ from loyalty.tests.played_loyalty import (
     INFO,
     PHONE,
     TOPUP,
+    WALLET_ID as DEPOSIT,
     ask,
     guest,
     loyal_restaurant,
@@ -34,7 +33,6 @@ from loyalty.tests.played_loyalty import (
     page,
     work,
 )
-from loyalty.tests.played_loyalty import WALLET_ID as DEPOSIT
 from loyalty.wallets import balance_check
 from loyalty.wallets.submission import TransferRequest, prepare
 from orders.commands.submission import Requester

@@ -1,7 +1,5 @@
 """Compare three books of each wallet: the ledger, iiko's balances, and iiko's transactions."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Guests and their balances, read from iiko and kept for a moment."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum

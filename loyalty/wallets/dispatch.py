@@ -8,8 +8,6 @@ then on one whose answer was lost is never sent again but looked for among the g
 marker and its sum. Only the release of a hold may be sent twice: there is one hold to release.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta

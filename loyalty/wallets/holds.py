@@ -1,7 +1,5 @@
 """Release holds of orders that were cancelled or refused."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime, timedelta
 

@@ -3,8 +3,6 @@
 ``loyalty.tasks`` runs them and calls these subjects, so jobs are queued by the name of their task.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from procrastinate.contrib.django import app

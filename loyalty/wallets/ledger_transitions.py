@@ -1,7 +1,5 @@
 """Record every step of an operation; its end calls a worker for the next one of the wallet."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from core.database.advisory_locks import AdvisoryLock, acquire

@@ -3,8 +3,6 @@
 Operations of a wallet go one after the other, so all of them wait for the first that is not over.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ No money moves here. The balance is read from iiko before anything is locked, an
 again before it sends: no other operation of the wallet is under way then.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime

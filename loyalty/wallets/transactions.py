@@ -1,7 +1,5 @@
 """Find an operation among the transactions of a guest's wallets: by its marker, or by all else."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Iterator

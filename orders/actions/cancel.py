@@ -1,7 +1,5 @@
 """Cancelling an order, and what becomes of its food."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Assigning a courier, and taking one off."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

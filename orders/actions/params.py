@@ -1,7 +1,5 @@
 """Params of commands: frozen dataclasses in the code, JSON at the column alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime

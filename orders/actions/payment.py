@@ -1,7 +1,5 @@
 """Changing the payments of an order."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass

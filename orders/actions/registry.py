@@ -1,7 +1,5 @@
 """All actions on orders. A new one is a line here (docs/adding-an-action.md)."""
 
-from __future__ import annotations
-
 from orders.actions.base import AnyAction, Offer
 from orders.actions.cancel import CancelOrder
 from orders.actions.courier import AssignCourier

@@ -3,8 +3,6 @@
 Where the vendor is silent the POS is asked and its refusal is shown: refused here is only what cannot work.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

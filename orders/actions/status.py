@@ -1,7 +1,5 @@
 """Changing the status. The transitions are the vendor's (docs/iiko.md#status-changes)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial

@@ -3,8 +3,6 @@
 Nothing happens on GET. A form sent twice requests once: its key and content name the command.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,8 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
-from django.utils.translation import gettext, ngettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
 from core.admin.list_links import FILTERS, keep_filters, list_url
 from core.database import db_clock
@@ -30,8 +27,7 @@ from orders.admin.display import badges, courier_text, restaurant_text
 from orders.admin.forms import FORMS, ActionForm
 from orders.commands.acknowledge import acknowledge_refusal
 from orders.commands.idempotency import once
-from orders.commands.submission import Requester
-from orders.commands.submission import request as request_action
+from orders.commands.submission import Requester, request as request_action
 from orders.errors import UnknownOrder
 from orders.models.command import OrderCommand
 from orders.models.order import Order

@@ -1,7 +1,5 @@
 """What was ordered and paid, ready for the templates ``orders/order/lines.html`` and ``money.html``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo

@@ -1,7 +1,5 @@
 """What a person may choose from: the restaurant's couriers, payment types, causes and removal types."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
@@ -9,8 +7,7 @@ from enum import Enum
 
 from django.contrib.postgres.aggregates import BoolOr
 from django.db.models import Count
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from core.values.name_keys import NAME_ORDER, fold
 from iiko_client.models.payments import PaymentKind

@@ -1,13 +1,10 @@
 """A command in words: the request, its state, iiko's answer and the next step."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from core.display import EMPTY, badge
 from core.errors import HubError

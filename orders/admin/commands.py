@@ -1,7 +1,5 @@
 """The list of commands in the admin: request, requester, outcome; retrying, abandoning, acknowledging."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,8 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, States, choices_filter, state_choices, states_filter

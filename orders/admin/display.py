@@ -1,7 +1,5 @@
 """An order in words: its state, its people, its lines, its errors."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,8 +7,7 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, pgettext_lazy
 
 from core.display import EMPTY, badge, clock_text, money, span_text, stacked, truncated
 from iiko_client.json_reader import JsonObject

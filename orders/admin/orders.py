@@ -3,8 +3,6 @@
 Nothing here changes an order: an action stores a command, and the mirror changes once iiko confirms.
 """
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 from django.contrib import admin
@@ -14,8 +12,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 from unfold.views import ChangeList
 
 from core.admin.base import Context, MirrorAdmin

@@ -1,7 +1,5 @@
 """How the actions are described: what they answer, with the refusals of each by example."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

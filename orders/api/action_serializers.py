@@ -5,8 +5,6 @@ lists them; routes and OpenAPI are derived from it (``action_views``, ``action_d
 public contract.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, NoReturn

@@ -1,7 +1,5 @@
 """``POST orders/{id}/…``: requests of actions on an order, and their outcome."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from django.db.models import QuerySet

@@ -1,7 +1,5 @@
 """Filters of ``GET orders``."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import TypeVar
 

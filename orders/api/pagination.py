@@ -1,7 +1,5 @@
 """Pages of changes."""
 
-from __future__ import annotations
-
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from core.api.pagination import SkipLimitPagination

@@ -1,7 +1,5 @@
 """``Idempotency-Key`` and ``Prefer: wait``: the same for every action."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Orders and their timeline, as the API shows them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

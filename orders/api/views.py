@@ -1,7 +1,5 @@
 """``GET orders``: the list, one order, its timeline."""
 
-from __future__ import annotations
-
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view

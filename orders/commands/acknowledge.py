@@ -1,7 +1,5 @@
 """Acknowledge what went wrong: it is counted no more, and the timeline says by whom and when."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from django.db import transaction

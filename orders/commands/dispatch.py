@@ -4,8 +4,6 @@ A worker that dies between claiming and recording leaves a command that counts a
 shows the outcome.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 import structlog

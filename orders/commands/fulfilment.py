@@ -1,7 +1,5 @@
 """Whether an order shows what was requested: proof without an answer of iiko's."""
 
-from __future__ import annotations
-
 from orders.actions.base import Fields
 from orders.actions.registry import ACTIONS, action_of
 from orders.models.command import CommandState, OrderCommand, OrderCommandQuerySet

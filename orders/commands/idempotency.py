@@ -1,7 +1,5 @@
 """The idempotency keys of commands."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 

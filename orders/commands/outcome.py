@@ -1,7 +1,5 @@
 """What a step of a command found, and how long to wait for the next: shared by all kinds of commands."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from core.errors import HubError

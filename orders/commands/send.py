@@ -1,7 +1,5 @@
 """The call of a command: whose client makes it, for which order."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from iiko_client.client import IikoClient

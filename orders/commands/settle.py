@@ -1,7 +1,5 @@
 """Confirm commands from the mirror: what iiko reports shows that they are done."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 

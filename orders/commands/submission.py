@@ -3,8 +3,6 @@
 Nothing is sent here. The order in the mirror stays as iiko told it until iiko confirms the command.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any

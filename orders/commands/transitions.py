@@ -3,8 +3,6 @@
 Whoever changes a command has locked its order first and then the command, as the mirror does.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import structlog

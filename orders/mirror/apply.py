@@ -6,8 +6,6 @@ An order seen for the first time has no row to lock, so without the empty rows t
 lose each other's change; locked in order of arrival instead of id they would deadlock.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ looked up: what an order names, by iiko's id, and who names it, by an index over
 Nothing is stored for this: an order that arrives later is found once it is here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta

@@ -6,8 +6,6 @@ a later answer that can be trusted leaves it out as well. All that iiko reported
 Whatever iiko reports of it again, in a webhook or in an answer, makes it open again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime, timedelta
 

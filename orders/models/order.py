@@ -13,8 +13,7 @@ from django.db.models.expressions import Case, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, Upper
 from django.db.models.lookups import Exact
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from core.values.ids import searchable_id
 from core.values.phones import has_phone, phone_key, visible

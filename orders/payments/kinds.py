@@ -1,7 +1,5 @@
 """The names of kinds of payments, and what is said of a payment."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from django.utils.translation import gettext as _

@@ -7,8 +7,6 @@ closed. That the larger of the two totals is what the guest paid is a guess, whi
 twice; where they contradict each other both are shown.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Protocol
 

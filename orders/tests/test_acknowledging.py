@@ -1,7 +1,5 @@
 """What went wrong is counted until it is acknowledged, or a day is over."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from html import unescape

@@ -1,7 +1,5 @@
 """Around the actions: repeats, waiting, who may ask, how often, and where the answer is found."""
 
-from __future__ import annotations
-
 import re
 import threading
 import zlib

@@ -1,7 +1,5 @@
 """Every status, kind of service and setting: what is asked of iiko, and what is refused before that."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

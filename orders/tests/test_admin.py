@@ -1,7 +1,5 @@
 """The mirror in the admin: what an operator reads in it, and that nothing there can be changed."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The list of orders keeps its filters, speaks the clock of its rows, and puts the most late first."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Asking iiko from the admin: what is stored, what is refused and why, and who may."""
 
-from __future__ import annotations
-
 import re
 import uuid
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """``GET orders``: the public contract field by field, filters, pages, who may see what."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

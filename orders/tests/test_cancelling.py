@@ -1,7 +1,5 @@
 """Cancelling food that is made: what writes it off, and what is asked for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

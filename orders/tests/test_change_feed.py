@@ -1,7 +1,5 @@
 """``GET orders?updated_since=…``: whoever asks as the documentation says misses no change."""
 
-from __future__ import annotations
-
 import random
 import threading
 import time

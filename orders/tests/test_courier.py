@@ -1,7 +1,5 @@
 """The courier of an order: by which call of iiko's, and taken off again."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

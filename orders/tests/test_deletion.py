@@ -1,7 +1,5 @@
 """An order that iiko deleted: over like a cancelled one, and said to be deleted wherever it is shown."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

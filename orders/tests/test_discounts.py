@@ -1,7 +1,5 @@
 """Asking for a discount: what is allowed, what the dictionary says to it, what cannot be rebuilt."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

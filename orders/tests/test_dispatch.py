@@ -1,7 +1,5 @@
 """Carrying a command to iiko: answers lost and late, refusals, busy lines, killed workers, two at once."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from datetime import timedelta

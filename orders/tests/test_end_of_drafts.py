@@ -1,7 +1,5 @@
 """The upgrade ends discounts that stand in a draft, which the hub changes no more."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

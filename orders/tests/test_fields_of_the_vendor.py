@@ -1,7 +1,5 @@
 """Every field of the vendor's order is kept, or left out on purpose and listed in the documentation."""
 
-from __future__ import annotations
-
 from datetime import UTC
 from pathlib import Path
 from typing import Any

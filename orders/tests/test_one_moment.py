@@ -1,7 +1,5 @@
 """A page tells an order as of one moment, whatever is committed while it is read, and in order of time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from threading import Thread
 from typing import Any

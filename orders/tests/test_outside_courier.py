@@ -1,7 +1,5 @@
 """What a person needs to call and to find: the whole number, an outside courier service, its link."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

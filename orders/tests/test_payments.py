@@ -1,7 +1,5 @@
 """Payments: taken outside iiko, the usual type of a kind, and what is refused."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

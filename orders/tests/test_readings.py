@@ -1,7 +1,5 @@
 """How the numbers, names and lines of an order are read: rounding, text for objects, dishes of parts."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

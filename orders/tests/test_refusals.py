@@ -1,7 +1,5 @@
 """One catalogue of refusals: every entry is raised, every action lists its own, and both languages say it."""
 
-from __future__ import annotations
-
 import ast
 import itertools
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Orders that were moved, reissued or split are one timeline, whichever of them says so."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any

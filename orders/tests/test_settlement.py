@@ -1,7 +1,5 @@
 """What is paid and what remains to be collected: one truth in page and API, each fact once."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

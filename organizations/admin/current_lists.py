@@ -1,7 +1,5 @@
 """What the lists of stop lists and shifts share: the current rows first, names, an export."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias

@@ -1,14 +1,11 @@
 """A restaurant's terminal groups, couriers and dictionaries; read-only."""
 
-from __future__ import annotations
-
 import json
 from typing import ClassVar, TypeVar
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from core.admin.base import MirrorAdmin
 from core.admin.filters import HubDropdownFilter, States, choices_filter, states_filter

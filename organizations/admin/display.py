@@ -1,14 +1,11 @@
 """The connection to iiko, the POS and the readings of stop lists in words, each with the next step."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from core.display import EMPTY, ago_text, badge, clock_text, span_text
 from iiko_client import vendor_time

@@ -12,8 +12,7 @@ from django.contrib.admin import ListFilter, ModelAdmin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, Q
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 from unfold.widgets import INPUT_CLASSES
 
 from core.admin.filters import Choice, HubDropdownFilter, Rows, choices_filter

@@ -1,7 +1,5 @@
 """Whether the times of a list need their zone beside them."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Protocol, TypedDict
 

@@ -1,7 +1,5 @@
 """``Authorization: Api-Key <key>``. Imports no views: DRF loads this class early."""
 
-from __future__ import annotations
-
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication

@@ -1,7 +1,5 @@
 """Filters of the lists; what they do not name is refused (``core.api.filters``)."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """Lists of the rows that a caller may see."""
 
-from __future__ import annotations
-
 from django.db.models import QuerySet
 from rest_framework import mixins, viewsets
 

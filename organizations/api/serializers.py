@@ -1,7 +1,5 @@
 """Restaurants, what iiko says of them, and calls to iiko, as the API shows them."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime
 from typing import Any

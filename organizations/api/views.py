@@ -1,7 +1,5 @@
 """The lists: restaurants, what iiko says of them, and the log of calls to iiko; read-only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any

@@ -3,8 +3,6 @@
 A full queue drops the record and counts it; without a database records are lost, never a call.
 """
 
-from __future__ import annotations
-
 import atexit
 import logging
 import os

@@ -4,8 +4,6 @@ Each step is one statement or one short transaction; no lock is held during a ca
 behind pgbouncer too, where advisory locks of a session do not.
 """
 
-from __future__ import annotations
-
 import random
 import time
 import uuid

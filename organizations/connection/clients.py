@@ -1,7 +1,5 @@
 """Clients for a restaurant: which login, and one transport for it in each process."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The present state of a login with iiko, and a call that checks it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Couriers and the other dictionaries of a restaurant, as iiko has them."""
 
-from __future__ import annotations
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 

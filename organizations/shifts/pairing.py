@@ -5,8 +5,6 @@ closing right after it ends it; without the other one a shift has one known end.
 shifts next to it, so only those are read and written (docs/iiko.md#stop-lists-and-shifts).
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

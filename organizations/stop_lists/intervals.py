@@ -4,8 +4,6 @@ An interval lasts until an answer without the product, or one by which it ran ou
 again. What could not be read ends no interval.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime

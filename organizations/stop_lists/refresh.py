@@ -7,8 +7,6 @@ once more afterwards. ``sweep`` finds what is overdue because a job or a worker 
 ``core.outbox``: docs/adr/0011. What a message says: docs/iiko.md#stop-lists-and-shifts.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

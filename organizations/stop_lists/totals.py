@@ -1,7 +1,5 @@
 """How long each product was out of stock at each terminal group."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Any
 

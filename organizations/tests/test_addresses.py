@@ -1,7 +1,5 @@
 """Which servers a login may name: public ones over https, unless the installation allows others."""
 
-from __future__ import annotations
-
 import socket
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Restaurants and API keys in the admin."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

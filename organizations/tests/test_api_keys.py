@@ -1,7 +1,5 @@
 """API keys of integrators: creating them, what is stored of them, what they give access to."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta

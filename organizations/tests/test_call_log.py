@@ -1,7 +1,5 @@
 """The log of calls: what it stores, what it masks, and that it delays no call."""
 
-from __future__ import annotations
-
 import json
 import time
 from datetime import UTC, datetime, timedelta

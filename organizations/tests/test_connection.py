@@ -1,7 +1,5 @@
 """The connection to iiko: which login, one transport, and the state that processes share."""
 
-from __future__ import annotations
-
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The connection to iiko in the admin: logins whose secrets are never shown, calls, dictionaries."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """``GET organizations``, ``terminal-groups``, ``couriers`` and ``logs``."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Stop lists and shifts in the admin: what is shown, to whom, and the files."""
 
-from __future__ import annotations
-
 import csv
 import io
 from datetime import timedelta

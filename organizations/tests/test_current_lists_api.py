@@ -1,7 +1,5 @@
 """``GET stop-list`` and ``GET shifts``: what is in the answer, for whom, and as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """``sync_dictionaries``: what iiko says of its restaurants, and what an operator set."""
 
-from __future__ import annotations
-
 from io import StringIO
 from typing import Any
 

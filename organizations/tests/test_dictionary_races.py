@@ -1,7 +1,5 @@
 """``sync_dictionaries`` beside a worker that starts: both read the same restaurants for the first time."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import timezone
 

@@ -1,15 +1,12 @@
 """``EncryptedTextField``: what lies in the column, and what happens when keys change."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pytest_django import Settings
 
 from organizations.fields import EncryptedTextField

@@ -1,7 +1,5 @@
 """Names of people and things: found by е and ё alike, sorted as in a dictionary."""
 
-from __future__ import annotations
-
 import unicodedata
 
 import pytest

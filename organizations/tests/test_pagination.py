@@ -1,7 +1,5 @@
 """``skip`` and ``limit``: pages, links and a count that costs little."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Adding restaurants: ``provisioning`` and ``manage.py add_organization``."""
 
-from __future__ import annotations
-
 from io import StringIO
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Stop lists: a webhook says whose list changed, iiko is asked once, and intervals keep its answer."""
 
-from __future__ import annotations
-
 import json
 import threading
 from datetime import UTC, datetime, timedelta

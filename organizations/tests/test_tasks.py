@@ -1,7 +1,5 @@
 """What is done by the clock: logins read in time, and not at the cost of the key; old rows forgotten."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from core.admin.json_text import pretty_json
 from core.display import ago_text, badge, clock

@@ -15,8 +15,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
 from django.utils import html
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from core.database.sql_bulk import encode
 from core.display import EMPTY, badge, clock_text, field_title, money

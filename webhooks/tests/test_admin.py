@@ -1,7 +1,5 @@
 """The inbox and the webhooks' settings in the admin."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from pathlib import Path

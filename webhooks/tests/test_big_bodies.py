@@ -1,7 +1,5 @@
 """Big bodies share a number of bytes; small ones never wait for them."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """When a request is refused at once because others wait for the database."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 
 import pytest

@@ -1,7 +1,5 @@
 """What failed for good, by its cause, and retrying all of a kind."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """A dry run of a replay tells what the replay then does, whoever asks, and does nothing itself."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from io import StringIO
@@ -40,8 +38,7 @@ from tests.builders import (
 from tests.pages import EVENTS, sign_in, sign_in_superuser, text
 from tests.simulated_iiko import SimulatedIiko
 from webhooks.models.inbox import WebhookEvent
-from webhooks.replay import ReplayBusy
-from webhooks.replay import dry_run as service
+from webhooks.replay import ReplayBusy, dry_run as service
 from webhooks.replay.dry_run import dry_run_of
 
 pytestmark = pytest.mark.django_db

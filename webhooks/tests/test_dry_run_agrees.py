@@ -1,7 +1,5 @@
 """What a dry run tells of events of every type is what a replay of them then does."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable

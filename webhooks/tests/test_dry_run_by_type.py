@@ -1,7 +1,5 @@
 """The dry run of every type that is handled: field by field, to whom it may be told, and nothing done."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any

@@ -1,7 +1,5 @@
 """``GET webhooks/events`` and one event: shape, filters, pages, who may see what."""
 
-from __future__ import annotations
-
 import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any

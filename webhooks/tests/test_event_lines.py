@@ -1,7 +1,5 @@
 """The lines of the log: one for each event received, one for each applied, nothing of a person in them."""
 
-from __future__ import annotations
-
 import json
 import logging
 from datetime import datetime

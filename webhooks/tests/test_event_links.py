@@ -1,7 +1,5 @@
 """An event leads to what it is about, and that leads to its events, for who may see both."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The shop's own number is text of somebody else's: shown as given, and found by it at every door."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

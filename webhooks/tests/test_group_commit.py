@@ -1,7 +1,5 @@
 """Commits shared by threads: who joins whom, and what becomes of them when one goes wrong."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

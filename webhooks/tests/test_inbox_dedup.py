@@ -1,7 +1,5 @@
 """What counts as the same message, and that nothing that differs is taken for it."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Callable

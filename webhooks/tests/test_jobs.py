@@ -1,7 +1,5 @@
 """Tasks: run beside the inbox, stopped in good order, resumed where a worker died."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

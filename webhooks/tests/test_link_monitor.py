@@ -1,7 +1,5 @@
 """The watch over silence: quiet hour, dead webhook, offline POS; and no alarm for nothing."""
 
-from __future__ import annotations
-
 import logging
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4

@@ -1,7 +1,5 @@
 """An event tells no more of people than the pages of what it is about, in the admin and over the API."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

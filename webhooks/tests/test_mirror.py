@@ -1,7 +1,5 @@
 """From a delivered body to the order: identity, staleness, absence, clocks, unknown values."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """An order read because of a command enters the mirror through the inbox, and was not missed by webhooks."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Every body there can be: what is kept of it, and that none of them is answered with an error."""
 
-from __future__ import annotations
-
 import json
 from decimal import Decimal
 from typing import Any
@@ -9,8 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.builders import (
     ORDER_ID,

@@ -1,7 +1,5 @@
 """A POS that does not answer is seen although the cloud goes on sending webhooks."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

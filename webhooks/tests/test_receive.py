@@ -1,7 +1,5 @@
 """The door: methods, addresses, sizes, broken connections, and when 200 may be said."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import json

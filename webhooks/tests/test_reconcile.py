@@ -1,7 +1,5 @@
 """``sync_orders``: what iiko knows and no webhook brought ends in the inbox, once."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO

@@ -1,7 +1,5 @@
 """Reconciliation by the clock: a job for each login, nothing twice, trouble told and survived."""
 
-from __future__ import annotations
-
 import logging
 from datetime import timedelta
 

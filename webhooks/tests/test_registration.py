@@ -1,7 +1,5 @@
 """``register_webhooks``: iiko's settings made ours, once, and never at the cost of somebody else's."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any

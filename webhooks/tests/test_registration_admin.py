@@ -1,7 +1,5 @@
 """Telling iiko of a webhook from the admin: asked first; the address of another only by choice."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Registration without a person: automatic, patient after a 429, and a watch that only reads."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Bringing stored events in again: over the API and with ``replay_webhooks``."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any

@@ -1,7 +1,5 @@
 """Forgetting old events: what goes, what stays, and what the rest of the hub notices of it."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """PersonalShift events, by the public door: the same shifts whatever order they come in."""
 
-from __future__ import annotations
-
 import itertools
 import random
 from datetime import UTC, datetime, timedelta

@@ -1,15 +1,12 @@
 """Events of stop lists and shifts made at random, after the vendor's schema and beyond: none dies."""
 
-from __future__ import annotations
-
 import random
 from datetime import datetime
 from typing import Any
 
 import pytest
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from organizations.models.shifts import Shift
 from organizations.models.stop_lists import StopListGroup

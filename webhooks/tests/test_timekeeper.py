@@ -1,7 +1,5 @@
 """What runs by the clock runs in time, whatever clock a worker's machine shows."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

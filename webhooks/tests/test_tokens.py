@@ -1,7 +1,5 @@
 """Whose token opens the door, and what is left behind when it does not."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

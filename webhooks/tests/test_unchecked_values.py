@@ -1,7 +1,5 @@
 """What a sender writes without meaning it: words in another spelling, empty ids, moments that cannot be."""
 
-from __future__ import annotations
-
 import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any

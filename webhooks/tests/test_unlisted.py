@@ -1,7 +1,5 @@
 """Open orders that iiko no longer lists: they end only when that is sure, and come back."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The worker: poison, retries, death, partitions, two workers, stopping."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

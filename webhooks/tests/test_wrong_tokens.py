@@ -1,7 +1,5 @@
 """Wrong tokens beyond a number in a minute: 429, cheap, and never in the way of a right one."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Wallets of guests from the shell: move money, release holds, look, compare."""
 
-from __future__ import annotations
-
 import time
 from argparse import ArgumentParser
 from datetime import UTC

@@ -1,7 +1,5 @@
 """Giving a discount: what may be asked. How it is carried out, in several steps: ``saga``."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from django.utils.translation import gettext, gettext_lazy

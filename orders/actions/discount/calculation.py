@@ -1,7 +1,5 @@
 """A discount that was asked for, made exact with the restaurant's dictionary."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal

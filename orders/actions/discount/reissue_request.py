@@ -4,8 +4,6 @@ The same checks judge the mirror when the discount is asked for and the order it
 just before it is reissued (``iiko_client.endpoints.reissue`` writes the request).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo

@@ -4,8 +4,6 @@ What iiko reports of either after the command ended may still change what has to
 offline takes a new order that nobody waits for any more (docs/iiko.md#lost-creation).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 

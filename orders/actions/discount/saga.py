@@ -4,8 +4,6 @@ Each phase is sent, polled and recovered like any command (``commands.dispatch``
 command or leads to the next phase. See docs/adr/0007 for what may go wrong between two phases.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import timedelta

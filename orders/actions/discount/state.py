@@ -1,7 +1,5 @@
 """What the phases of a discount must know of each other."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from orders.actions.params import Params

@@ -1,7 +1,5 @@
 """What the phases of a discount share: reading both orders, sending once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

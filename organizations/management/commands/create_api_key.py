@@ -1,7 +1,5 @@
 """A key for an integrator."""
 
-from __future__ import annotations
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.errors import HubError

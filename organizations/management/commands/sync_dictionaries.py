@@ -1,7 +1,5 @@
 """Restaurants and their dictionaries from iiko."""
 
-from __future__ import annotations
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
