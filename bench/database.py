@@ -41,7 +41,7 @@ def analyse() -> None:
         cursor.execute(f"VACUUM ANALYZE {_EMPTIED}")
 
 
-def value(statement: str, *parameters: str) -> Any:
+def value(statement: str, *parameters: str) -> Any:  # noqa: ANN401  # what the statement gives
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         row = cursor.fetchone()

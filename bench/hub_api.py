@@ -26,7 +26,7 @@ class HubApi:
         except OSError:
             return False
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str) -> Any:  # noqa: ANN401  # any JSON value
         return json.loads(self.text(path))
 
     def text(self, path: str) -> str:

@@ -92,7 +92,7 @@ class Caller:
     def revision(self, order_id: int) -> int:
         return int(self._get(f"/api/v1/orders/{order_id}")["revision"] or 0)
 
-    def _get(self, path: str) -> Any:
+    def _get(self, path: str) -> Any:  # noqa: ANN401  # any JSON value
         return json.loads(self._ask("GET", path, f"Api-Key {self._key}", None))
 
     def _ask(self, method: str, path: str, authorization: str, content: bytes | None) -> bytes:

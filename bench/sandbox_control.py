@@ -88,7 +88,7 @@ class SandboxControl:
 
     # --- the vendor's own API ---
 
-    def vendor(self, operation: str, **body: object) -> Any:
+    def vendor(self, operation: str, **body: object) -> Any:  # noqa: ANN401  # any JSON value
         """Ask as any client of iiko may."""
         if self._token is None:
             self._token = self._post("/api/1/access_token", {"apiLogin": "demo"}, {})["token"]
@@ -111,7 +111,7 @@ class SandboxControl:
         told: dict[str, Any] = self._post(f"/sandbox/{path}", body, {})
         return told
 
-    def _post(self, path: str, body: object, headers: dict[str, str]) -> Any:
+    def _post(self, path: str, body: object, headers: dict[str, str]) -> Any:  # noqa: ANN401  # any JSON value
         request = urllib.request.Request(
             f"{self.url}{path}",
             data=None if body is None else json.dumps(body).encode(),

@@ -120,7 +120,7 @@ def _item(item: Json) -> tuple[object, ...]:
 # --- the hub's side ------------------------------------------------------------------------------------
 
 
-def _plain(name: str, value: Any) -> object:
+def _plain(name: str, value: Any) -> object:  # noqa: ANN401  # any JSON value
     """Reduce a value of the hub's API to the form in which it is compared."""
     if name in _READERS:
         return _READERS[name](value)

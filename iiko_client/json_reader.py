@@ -46,7 +46,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes) -> Any:  # noqa: ANN401  # any JSON value
     """Parse JSON with exact numbers (``Decimal`` for fractions).
 
     Raises:
@@ -61,7 +61,7 @@ def sanitize(text: str) -> str:
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def loads_sanitized(raw: bytes) -> Any:
+def loads_sanitized(raw: bytes) -> Any:  # noqa: ANN401  # any JSON value
     """Parse JSON like ``loads`` and sanitize all its texts."""
     value = loads(raw)
     return _sanitized(value) if _MAY_BE_UNSTORABLE.search(raw) else value
@@ -109,7 +109,7 @@ def is_no_id(text: str) -> bool:
     return canonical_id(text.strip()[:LONGEST_ID]) == NO_ID
 
 
-def without_no_ids(value: Any) -> Any:
+def without_no_ids(value: Any) -> Any:  # noqa: ANN401  # any JSON value
     """Return a JSON value with null in the place of every empty GUID."""
     if isinstance(value, str):
         return None if is_no_id(value) else value

@@ -48,7 +48,7 @@ class Refusal:
     correlation_id: str | None
 
 
-def parse(raw: bytes) -> Any:
+def parse(raw: bytes) -> Any:  # noqa: ANN401  # any JSON value
     """Return the JSON value of a body, or its text where it is not JSON; its texts can be stored."""
     try:
         return json_reader.loads_sanitized(raw)

@@ -20,7 +20,6 @@ class HallFields(shared.InfoFields, BanquetFields, total=False):
     """What both have: guests, tables and a bill; that of a reserve is of its banquet."""
 
     external_number: str
-    is_deleted: bool | None
     phone: Annotated[str | None, At("phone", Reader.short)]
     table_ids: Annotated[Sequence[str], At("tableIds", Reader.idents, is_list=True)]
 

@@ -60,7 +60,6 @@ class OrderFields(shared.InfoFields, shared.BillFields, total=False):
     external_order_id: str
     soi_external_id: str
     restaurant_name: str | None
-    is_deleted: bool | None
     moved: dict[str, str] | None
     readable_number: Annotated[str | None, At("number", Reader.short)]
     phone: Annotated[str | None, At("phone", Reader.short)]

@@ -7,7 +7,7 @@ content is null until the creation succeeded (OpenAPI, ``OrderInfo``, ``TableOrd
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 from iiko_client.json_reader import Reader, word
 from iiko_client.message_fields import At, AtWrapper, Plan
@@ -26,6 +26,7 @@ class InfoFields(TypedDict, total=False):
     raw_status: str | None
     creation_status: Annotated[str | None, AtWrapper("creationStatus", word(normalise_creation_status))]
     error_info: Annotated[object, AtWrapper("errorInfo", Reader.raw)]
+    is_deleted: bool | None
 
 
 class BillFields(TypedDict, total=False):
@@ -79,7 +80,7 @@ def terminal_group_in(order: object) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def read_deletion(readers: Iterable[Reader | None], fields: Any) -> None:
+def read_deletion(readers: Iterable[Reader | None], fields: InfoFields) -> None:
     """Set ``is_deleted`` by the last flag; an absent or null flag does not count."""
     for reader in readers:
         if reader is not None and reader.wire.get("isDeleted") is not None:

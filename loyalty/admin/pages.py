@@ -1,7 +1,9 @@
 """Loyalty in the admin: guests with their wallets, the ledger, and the differences of the daily check."""
 
+from __future__ import annotations
+
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -32,9 +34,24 @@ from loyalty.models import (
 )
 from loyalty.permissions import SEES_PEOPLE
 from loyalty.refusals import explain, explain_detail
-from loyalty.wallets.queue import wait_of, waits_of
+from loyalty.wallets.queue import Wait, wait_of, waits_of
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
+
+if TYPE_CHECKING:
+    # Rows with what the lists add to them.
+    class ListedCustomer(Customer):
+        is_many_zones: bool
+        sees_people: bool
+
+    class ListedOperation(LoyaltyOperation):
+        is_many_zones: bool
+        sees_orders: bool
+        wait: Wait | None
+
+    class ListedDifference(BalanceDifference):
+        is_many_zones: bool
+
 
 _SHOWN_OPERATIONS = 100
 
@@ -101,7 +118,7 @@ class CustomerAdmin(wallet_pages.WalletPages):
     # --- columns ---------------------------------------------------------------------------------------
 
     @admin.display(description=_("guest"))
-    def guest(self, customer: Any) -> SafeString:
+    def guest(self, customer: ListedCustomer) -> SafeString:
         return stacked(str(customer), display.phone_text(customer, sees_people=customer.sees_people))
 
     @admin.display(description=_("balances when last read"))
@@ -111,7 +128,7 @@ class CustomerAdmin(wallet_pages.WalletPages):
         return format_html_join("", "<div>{}: {}</div>", lines) or EMPTY
 
     @admin.display(description=_("read"))
-    def read(self, customer: Any) -> SafeString:
+    def read(self, customer: ListedCustomer) -> SafeString:
         zone, is_shifted = customer.organization.zone(), customer.is_many_zones
         return clock(customer.read_at, zone, now=db_clock.now(), with_offset=is_shifted)
 
@@ -249,7 +266,7 @@ class LoyaltyOperationAdmin(wallet_pages.CancelPage):
     # --- columns ---------------------------------------------------------------------------------------
 
     @admin.display(description=_("requested"))
-    def requested(self, operation: Any) -> SafeString:
+    def requested(self, operation: ListedOperation) -> SafeString:
         zone, is_shifted = operation.organization.zone(), operation.is_many_zones
         return clock(operation.created_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
 
@@ -262,7 +279,7 @@ class LoyaltyOperationAdmin(wallet_pages.CancelPage):
         return display.amount_text(operation)
 
     @admin.display(description=_("state"))
-    def outcome(self, operation: Any) -> SafeString:
+    def outcome(self, operation: ListedOperation) -> SafeString:
         now = db_clock.now()
         if waits := display.wait_text(operation.wait, operation.organization.zone(), now=now):
             return stacked(display.state_badge(operation), truncated(waits))
@@ -270,7 +287,7 @@ class LoyaltyOperationAdmin(wallet_pages.CancelPage):
         return stacked(display.state_badge(operation), display.hold_text(operation, now) if is_hold else "")
 
     @admin.display(description=_("order"))
-    def order_shown(self, operation: Any) -> SafeString | str:
+    def order_shown(self, operation: ListedOperation) -> SafeString | str:
         return display.order_link(operation, sees_orders=operation.sees_orders)
 
     @admin.display(description=_("requested by"))
@@ -359,14 +376,14 @@ class BalanceDifferenceAdmin(MirrorAdmin[BalanceDifference]):
         return display.minor_text(difference.found_minor, difference.wallet.currency)
 
     @admin.display(description=_("found"))
-    def found_when(self, difference: BalanceDifference) -> SafeString:
+    def found_when(self, difference: ListedDifference) -> SafeString:
         return _when(difference.found_at, difference)
 
     @admin.display(description=_("last seen"))
-    def seen_when(self, difference: BalanceDifference) -> SafeString:
+    def seen_when(self, difference: ListedDifference) -> SafeString:
         return _when(difference.seen_at, difference)
 
 
-def _when(moment: datetime, difference: Any) -> SafeString:
+def _when(moment: datetime, difference: ListedDifference) -> SafeString:
     zone = difference.wallet.customer.organization.zone()
     return clock(moment, zone, now=db_clock.now(), with_offset=difference.is_many_zones)

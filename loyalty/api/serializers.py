@@ -156,7 +156,7 @@ class WaitingSerializer(serializers.Serializer[object]):
 
 
 class _OperationListSerializer(serializers.ListSerializer[LoyaltyOperation]):
-    def to_representation(self, data: Any) -> Any:
+    def to_representation(self, data: Any) -> Any:  # noqa: ANN401  # as the REST framework has it
         rows: list[LoyaltyOperation] = list(data)
         self.context["waits"] = waits_of(rows, now=db_clock.now())
         return super().to_representation(rows)

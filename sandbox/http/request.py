@@ -149,7 +149,7 @@ def camel(name: str) -> str:
 
 
 @cache
-def _fields_of(kind: Any) -> list[tuple[str, Any, bool]]:
+def _fields_of(kind: Any) -> list[tuple[str, Any, bool]]:  # noqa: ANN401  # types have no type
     hints = get_type_hints(kind, include_extras=True)
     return [
         (each.name, hints[each.name], each.default is MISSING and each.default_factory is MISSING)
@@ -157,7 +157,7 @@ def _fields_of(kind: Any) -> list[tuple[str, Any, bool]]:
     ]
 
 
-def _read_value(hint: Any, value: object, place: str) -> object:
+def _read_value(hint: Any, value: object, place: str) -> object:  # noqa: ANN401  # as above
     may_be_null = NoneType in get_args(hint)
     if may_be_null:
         hint = next(each for each in get_args(hint) if each is not NoneType)
@@ -178,7 +178,7 @@ def _read_value(hint: Any, value: object, place: str) -> object:
     return read(hint, value, f"{place}.")
 
 
-def _read_list(hint: Any, value: object, place: str) -> list[object]:
+def _read_list(hint: Any, value: object, place: str) -> list[object]:  # noqa: ANN401  # as above
     plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     what, kind = _KINDS_OF_LISTS.get(plain, ("objects", dict))
     if not isinstance(value, list) or not all(isinstance(each, kind) for each in value):

@@ -1,6 +1,9 @@
 """Letting iiko in: one address for all restaurants, a token for each."""
 
-from typing import Any
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -33,6 +36,14 @@ from webhooks.monitoring.inbox_state import last_received
 from webhooks.receiving.configs import BadToken, check_token, new_token, receive_url, set_webhook_token
 from webhooks.receiving.tokens import webhook_tokens
 from webhooks.registration import FOREIGN, register_webhook
+
+if TYPE_CHECKING:
+
+    class ListedConfig(WebhookConfig):
+        """A row with what the list adds to it."""
+
+        last_received: datetime | None
+
 
 _SHOWN_FROM = 16
 """A token at least so long shows its first letters, so that two can be told apart."""
@@ -254,7 +265,7 @@ class WebhookConfigAdmin(HubAdmin[WebhookConfig]):
         return format_html('<span class="hub-mono">{}</span>', receive_url())
 
     @admin.display(description=_("last event"))
-    def heard_of(self, config: Any) -> str | SafeString:
+    def heard_of(self, config: ListedConfig) -> str | SafeString:
         return heard_text(config.last_received, config.organization.zone(), db_clock.now())
 
 

@@ -226,7 +226,7 @@ class _RowDisplay:
         """Return the name behind an id, where one is known."""
         return self._names.get((getattr(self._row, "organization_id", ""), text), text)
 
-    def _words(self, name: str, value: Any) -> str:
+    def _words(self, name: str, value: Any) -> str:  # noqa: ANN401  # of any column
         if value is None or value in ("", [], {}):
             return EMPTY
         if isinstance(value, bool):

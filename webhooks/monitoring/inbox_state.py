@@ -114,7 +114,7 @@ def dead_letters_like(*, event_type: str, reason: str, alike: str) -> WebhookEve
     return alike_events
 
 
-def _with_alike(events: WebhookEventQuerySet) -> Any:
+def _with_alike(events: WebhookEventQuerySet) -> Any:  # noqa: ANN401  # mypy knows no type with an added column
     """Add a column ``alike`` to the events."""
     without = Func(
         F("processing_error"),

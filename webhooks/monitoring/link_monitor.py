@@ -118,7 +118,7 @@ def watch_links(*, now: datetime) -> list[LinkHealth]:
 # --- evidence ------------------------------------------------------------------------------------------
 
 
-def _look_at(organization: Any, now: datetime) -> Evidence:
+def _look_at(organization: Any, now: datetime) -> Evidence:  # noqa: ANN401  # with added columns
     """Collect what is known before the POS is asked; ``organization`` as ``watch_links`` annotates it."""
     last: datetime | None = organization.last_webhook_at
     gap = None if last is None else max(now - last, timedelta())
@@ -174,7 +174,7 @@ def _has_login(organization: Organization) -> bool:
 # --- what becomes of it ----------------------------------------------------------------------------------
 
 
-def _keep(organization: Any, evidence: Evidence, now: datetime) -> LinkHealth:
+def _keep(organization: Any, evidence: Evidence, now: datetime) -> LinkHealth:  # noqa: ANN401  # as above
     state = judge(evidence)
     before: LinkHealth | None = getattr(organization, "link_health", None)
     is_same = before is not None and before.state == state
