@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
@@ -24,6 +27,19 @@ def add_restaurant() -> str:
 
 def add_key() -> str:
     return create_api_key(name="bench")[1]
+
+
+def operator_session() -> str:
+    """Sign an operator in; returns the value of the session cookie."""
+    group = Group.objects.get(name="Operator")
+    user, _is_new = User.objects.get_or_create(username="bench", defaults={"is_staff": True})
+    user.groups.set([group])
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    return str(session.session_key)
 
 
 def empty() -> None:

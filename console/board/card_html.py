@@ -6,6 +6,7 @@ passes, by the moments in its ``data-`` attributes (seconds since 1970).
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from html import escape
 
 from django.urls import reverse
@@ -34,6 +35,11 @@ class CardWriter:
         self._zones = {ident: one.zone() for ident, one in restaurants.items()}
         self._is_many_zones = len({one.timezone for one in restaurants.values()}) > 1
         self._url = reverse("console:order", args=[0]).removesuffix("0")
+        # A thousand cards share few texts: each is looked up and written once for one answer.
+        self._money = cache(money)
+        self._left = cache(_left_text)
+        self._collect_words = _("collect %(sum)s")
+        self._no_courier = f'<span class="muted">{escape(_("no courier"))}</span>'
 
     def write(self, cards: list[Card]) -> SafeString:
         return SafeString("".join(map(self._card, cards)))
@@ -65,7 +71,7 @@ class CardWriter:
         local = f"{on_clock(card.promised_at, zone):%H:%M}"
         if self._is_many_zones:
             local = f"{local} {offset_text(card.promised_at, zone)}"
-        due = escape(due_text(card.promised_at, self._now))
+        due = escape(self._left(_shown_part(card.promised_at - self._now)))
         return f'<span class="card-due" data-tick>{due}</span><span class="card-clock">{local}</span>'
 
     def _what(self, card: Card) -> str:
@@ -86,8 +92,7 @@ class CardWriter:
         if not card.needs_courier:
             return ""
         if card.cooked_at is None or card.cooked_at > self._now:
-            words = _("no courier")
-            return f'<span class="muted">{escape(words)}</span>'
+            return self._no_courier
         words = _("no courier for %(span)s") % {"span": span_text(self._now - card.cooked_at)}
         since = int(card.cooked_at.timestamp())
         return f'<strong class="no-courier" data-since="{since}">{escape(words)}</strong>'
@@ -96,7 +101,7 @@ class CardWriter:
         if not card.to_collect_minor:
             return ""
         currency = self._restaurants[card.order.organization_id].currency
-        words = _("collect %(sum)s") % {"sum": money(card.to_collect_minor, currency)}
+        words = self._collect_words % {"sum": self._money(card.to_collect_minor, currency)}
         return f'<span class="card-sum">{escape(words)}</span>'
 
     def _marks(self, card: Card) -> str:
@@ -122,9 +127,19 @@ class CardWriter:
 
 def due_text(promised: datetime, now: datetime) -> str:
     """Write how long there is until a promise: ``in 12 min``, or ``−5 min`` once it has passed."""
-    if promised < now:
-        return f"\N{MINUS SIGN}{span_text(now - promised)}"
-    return _("in %(span)s") % {"span": span_text(promised - now)}
+    return _left_text(promised - now)
+
+
+def _left_text(left: timedelta) -> str:
+    if left < timedelta():
+        return f"\N{MINUS SIGN}{span_text(-left)}"
+    return _("in %(span)s") % {"span": span_text(left)}
+
+
+def _shown_part(left: timedelta) -> timedelta:
+    """Leave out what ``_left_text`` does not show, so that few lengths are written."""
+    step = 1 if abs(left) < timedelta(minutes=1) else 60
+    return timedelta(seconds=int(left.total_seconds() / step) * step)
 
 
 def _moments(card: Card) -> str:
