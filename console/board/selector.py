@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q
-
 from console.board.cards import Card, cards_of, possible_duplicates
 from console.board.columns import FINISHED_STAY, leaves_at
 from console.board.stage_times import usual_times
@@ -88,11 +86,7 @@ def _touched(ids: list[str], since: datetime, until: datetime) -> set[int]:
 
 
 def _by_commands(ids: list[str], since: datetime) -> set[int]:
-    """Return the orders whose commands began, went on or ended; those under way are few."""
-    recent = Q(created_at__gte=since) | Q(sent_at__gte=since) | Q(finished_at__gte=since)
-    recent |= Q(acknowledged_at__gte=since)
-    newest = OrderCommand.objects.order_by("-id").values("pk")[:500]
-    changed = OrderCommand.objects.filter(recent, pk__in=newest, order__organization_id__in=ids)
+    changed = OrderCommand.objects.changed_since(since).filter(order__organization_id__in=ids)
     return set(changed.order_by().values_list("order_id", flat=True))
 
 
