@@ -42,7 +42,7 @@ class CardWriter:
         order = card.order
         return (
             f'<article class="card{self._classes(card)}" id="order-{order.pk}" data-id="{order.pk}" '
-            f'data-column="{card.column.value}"{_moments(card)}{" data-new" if card.is_new else ""}>'
+            f'data-column="{card.column.value}"{moments_html(card)}{" data-new" if card.is_new else ""}>'
             f'<p class="card-top"><a class="card-number" href="{self._url}{order.pk}">'
             f"{escape(str(order))}</a>{self._due(card)}</p>"
             f'<p class="card-what">{self._what(card)}</p>'
@@ -127,7 +127,8 @@ def due_text(promised: datetime, now: datetime) -> str:
     return _("in %(span)s") % {"span": span_text(promised - now)}
 
 
-def _moments(card: Card) -> str:
+def moments_html(card: Card) -> str:
+    """Write the moments by which the script moves and colours a card."""
     moments = (
         ("due", card.promised_at),
         ("risk", card.at_risk_from),

@@ -68,7 +68,7 @@ def couriers(organization_id: str) -> list[CourierChoice]:
     choices = [
         CourierChoice(
             courier.iiko_id,
-            _named(courier, namesakes),
+            named(courier, namesakes),
             on_hand.get(courier.iiko_id, 0),
             shifts.get(courier.iiko_id, OnShift.NO if shifts else OnShift.UNKNOWN),
         )
@@ -85,7 +85,7 @@ def _shifts(organization_id: str, known: Iterable[Courier]) -> dict[str, OnShift
     return {employee_id: OnShift.YES if is_open else OnShift.NO for employee_id, is_open in reported}
 
 
-def _named(courier: Courier, namesakes: Container[str]) -> str:
+def named(courier: Courier, namesakes: Container[str]) -> str:
     """Name a courier; two of one name differ by their code or id."""
     name = str(courier)
     return f"{name} ({courier.code or courier.iiko_id[:8]})" if name in namesakes else name
