@@ -14,7 +14,7 @@ from console.board.cards import Card
 from console.board.columns import Column
 from console.dispatch.outcomes import Outcome, Result, outcome_of
 from console.dispatch.selector import courier_key
-from core.display import EMPTY, span_text
+from core.display import span_text
 from core.values.name_keys import fold
 from orders.admin.display import status_text
 from organizations.models.organization import Organization
@@ -75,12 +75,12 @@ class OrderWriter(CardWriter):
     def _where(self, card: Card) -> str:
         order, address = card.order, card.order.address or {}
         street = " ".join(str(address[part]) for part in ("street", "house") if address.get(part))
-        parts = [street or str(address.get("line1") or order.delivery_zone or EMPTY)]
+        parts = [street or str(address.get("line1") or order.delivery_zone or "")]
         if not card.needs_courier and order.delivery_zone and street:
             parts.insert(0, order.delivery_zone)
         if not card.needs_courier and len(self._restaurants) > 1:
             parts.append(self._restaurants[order.organization_id].name)
-        return escape(" · ".join(parts))
+        return escape(" · ".join(part for part in parts if part))
 
     def _stage(self, card: Card) -> str:
         order = card.order
@@ -102,7 +102,7 @@ class OrderWriter(CardWriter):
     def _outcome(self, outcome: Outcome | None) -> str:
         if outcome is None:
             return ""
-        name = f"<strong>{escape(outcome.courier_name)}</strong>"
+        name = f"<strong>{escape(outcome.courier_name)}:</strong>"
         until = f' data-until="{int(outcome.until.timestamp())}"' if outcome.until else ""
         return (
             f'<p class="outcome is-{outcome.result.value}"{until}>{name} {self._outcome_words(outcome)}</p>'

@@ -191,7 +191,7 @@ def _texts() -> dict[str, object]:
         "on_hand": on_hand,
         "free": _("free"),
         "next_due": _("next due %(due)s"),
-        "more_asked": _("%(count)d more asked"),
+        "asked_of": _("asked: %(count)d"),
         "tick_first": _("Tick orders first, then choose their courier."),
     }
 

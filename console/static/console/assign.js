@@ -53,8 +53,17 @@ function showAllowed(ids) {
 
 const beingAsked = new Set();
 
+const SAID_FOR_MS = 8000;
+let sayings = [];
+
+// What is said within a moment of each other is said together, and then goes.
 function say(words) {
-  document.getElementById("said").textContent = words;
+  sayings.push(words);
+  document.getElementById("said").textContent = sayings.join("\n");
+  setTimeout(() => {
+    sayings = sayings.filter((one) => one !== words);
+    document.getElementById("said").textContent = sayings.join("\n");
+  }, SAID_FOR_MS);
 }
 
 async function assign(ids, courier, isSure = false) {

@@ -66,11 +66,13 @@
       block.remove();
       return;
     }
-    const words = [cards.length ? plural(texts.on_hand, cards.length).replace("%(count)d", cards.length) : texts.free];
-    const due = Math.min(...cards.map((card) => Number(card.dataset.due || Infinity)));
-    if (Number.isFinite(due)) words.push(texts.next_due.replace("%(due)s", dueText(due)));
     const asked = all(".card[data-asked]").filter((card) => card.dataset.asked === block.dataset.key && !block.contains(card)).length;
-    if (asked) words.push(texts.more_asked.replace("%(count)d", asked));
+    const due = Math.min(...cards.map((card) => Number(card.dataset.due || Infinity)));
+    const words = [];
+    if (cards.length) words.push(plural(texts.on_hand, cards.length).replace("%(count)d", cards.length));
+    else if (!asked) words.push(texts.free);
+    if (Number.isFinite(due)) words.push(texts.next_due.replace("%(due)s", dueText(due)));
+    if (asked) words.push(texts.asked_of.replace("%(count)d", asked));
     setText(block.querySelector("[data-load]"), words.join(" · "));
     block.classList.toggle("is-free", !cards.length && !asked);
   }
@@ -100,7 +102,7 @@
     });
   }
 
-  // --- couriers that came anew -----------------------------------------------------------------------
+  // --- when couriers change ----------------------------------------------------------------------------
 
   let couriersWaiting = null;
 
