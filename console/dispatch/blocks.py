@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from django.utils.translation import gettext as _, ngettext
 
 from console.board.card_html import due_text
 from console.board.cards import Card
-from console.dispatch.couriers import CourierOnDuty
 from console.dispatch.order_html import OrderWriter
-from console.dispatch.selector import courier_key
+from console.dispatch.selector import Scope, courier_key
 from core.display import clock_text, on_clock
 from core.values.name_keys import fold
+from organizations.models.organization import Organization
+from organizations.shifts.duty import CourierOnDuty
 
 
 @dataclass(slots=True)
@@ -22,10 +23,11 @@ class Block:
     key: str
     name: str
     courier: CourierOnDuty | None = None
+    restaurants: tuple[Organization, ...] = ()
+    since: str = ""
     cards: list[Card] = field(default_factory=list)
     html: str = ""
     load: str = ""
-    since: str = ""
     digit: str = ""
     """The key that chooses them from a list."""
 
@@ -43,14 +45,16 @@ class Block:
 
     @property
     def restaurant_ids(self) -> str:
-        return " ".join(sorted(self.courier.restaurant_ids)) if self.courier else ""
+        return " ".join(one.iiko_id for one in self.restaurants)
 
 
-def blocks_of(
-    couriers: Iterable[CourierOnDuty], cards: Iterable[Card], *, writer: OrderWriter, now: datetime
-) -> list[Block]:
+def blocks_of(scope: Scope, cards: Iterable[Card], *, writer: OrderWriter, now: datetime) -> list[Block]:
     """Give each courier what they carry: the free first, those off shift last."""
-    blocks = {one.iiko_id: Block(one.iiko_id, one.name, one, since=_since(one, now)) for one in couriers}
+    restaurants = {one.iiko_id: one for one in scope.every}
+    blocks: dict[str, Block] = {}
+    for one in scope.couriers:
+        own = tuple(restaurants[ident] for ident in one.organization_ids)
+        blocks[one.iiko_id] = Block(one.iiko_id, one.name, one, own, _since(one, own[0].zone(), now))
     for card in cards:
         if not card.needs_courier:
             key = courier_key(card.order)
@@ -60,10 +64,9 @@ def blocks_of(
     return sorted(blocks.values(), key=lambda block: block.rank)
 
 
-def _since(courier: CourierOnDuty, now: datetime) -> str:
+def _since(courier: CourierOnDuty, zone: tzinfo, now: datetime) -> str:
     if courier.on_shift_since is None:
         return ""
-    zone = courier.restaurants[0].zone()
     since = on_clock(courier.on_shift_since, zone)
     is_today = since.date() == on_clock(now, zone).date()
     when = f"{since:%H:%M}" if is_today else clock_text(since, zone, now=now)

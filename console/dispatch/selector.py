@@ -9,11 +9,11 @@ from django.db.models import Q
 from console.board.cards import Card, cards_of
 from console.board.selector import CARD_FIELDS, FAILURE_SHOWN_FOR, MOST_CARDS, touched_orders
 from console.board.stage_times import usual_times
-from console.dispatch.couriers import CourierOnDuty, couriers_of
 from core.mirror.change_feed import settled_before
 from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import Order, OrderQuerySet, OrderType, Status
 from organizations.models.organization import Organization
+from organizations.shifts.duty import CourierOnDuty, couriers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ class Scope:
 
 
 def scope_of(every: Sequence[Organization], chosen: Sequence[Organization]) -> Scope:
-    ids = {one.iiko_id for one in chosen}
-    return Scope(every, chosen, [one for one in couriers_of(every) if one.restaurant_ids & ids])
+    ids = set(_ids(chosen))
+    couriers = [one for one in couriers_of(_ids(every)) if not ids.isdisjoint(one.organization_ids)]
+    return Scope(every, chosen, couriers)
 
 
 def dispatch_cards(scope: Scope, now: datetime) -> list[Card]:

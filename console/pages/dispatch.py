@@ -19,7 +19,6 @@ from console.board.restaurants import restaurant_states
 from console.board.selector import MOST_CARDS, cards_by_id as board_cards_by_id
 from console.dispatch.assignment import assign
 from console.dispatch.blocks import Block, blocks_of
-from console.dispatch.couriers import CourierOnDuty, couriers_of
 from console.dispatch.order_html import OrderWriter, stage_texts
 from console.dispatch.selector import (
     Scope,
@@ -41,9 +40,9 @@ from console.pages.live import (
 )
 from core.mirror.change_feed import settled_before
 from orders.admin.action_views import AT_ONCE, requester_of
-from orders.admin.choices import OnShift
 from orders.models.command import CommandKind
 from orders.models.order import Order
+from organizations.shifts.duty import CourierOnDuty, OnShift, couriers_of
 
 ASKS_HEADER = "X-Dispatch-Asks"
 """Beside a 409: the same request goes through with ``sure``, once the person has agreed."""
@@ -107,7 +106,7 @@ def couriers(request: HttpRequest) -> HttpResponse:
     needed = {order.organization_id for order in orders}
     scope = scope_of(frame.every, frame.every)
     blocks = _blocks(scope, dispatch_cards(scope, frame.now), frame)
-    allowed = [block for block in blocks if block.courier and needed <= block.courier.restaurant_ids]
+    allowed = [block for block in blocks if block.courier and needed <= set(block.courier.organization_ids)]
     for digit, block in zip(KEYS, [block for block in allowed if not block.is_folded], strict=False):
         block.digit = digit
     context = _couriers_context(allowed, frame) | {
@@ -162,7 +161,7 @@ def _orders(named: QueryDict, frame: Frame) -> list[Order]:
 
 
 def _courier(iiko_id: str, frame: Frame) -> CourierOnDuty:
-    for courier in couriers_of(frame.every):
+    for courier in couriers_of(one.iiko_id for one in frame.every):
         if courier.iiko_id == iiko_id:
             return courier
     raise Http404
@@ -224,7 +223,7 @@ def _orders_context(cards: Iterable[Card], frame: Frame) -> dict[str, object]:
 
 
 def _blocks(scope: Scope, cards: Iterable[Card], frame: Frame) -> list[Block]:
-    return blocks_of(scope.couriers, cards, writer=_writer(frame), now=frame.now)
+    return blocks_of(scope, cards, writer=_writer(frame), now=frame.now)
 
 
 def _couriers_context(blocks: Sequence[Block], frame: Frame) -> dict[str, object]:

@@ -93,12 +93,12 @@ def numbers(html: str) -> list[str]:
 
 
 def card(html: str, number: str) -> str:
-    found = re.findall(r"<article class=\"card.*?</article>", html)
+    found: list[str] = re.findall(r"<article class=\"card.*?</article>", html)
     return next(one for one in found if f">№{number}<" in one)
 
 
 def block(html: str, name: str) -> str:
-    found = re.findall(r'<section class="courier.*?</section>', html, flags=re.DOTALL)
+    found: list[str] = re.findall(r'<section class="courier.*?</section>', html, flags=re.DOTALL)
     return next(one for one in found if f'data-name="{name}"' in one)
 
 

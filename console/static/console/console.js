@@ -85,7 +85,7 @@ function ring() {
   if (sound === "off") return;
   const fresh = all(".card[data-new]");
   const first = fresh.filter((card) => !rung.has("new" + card.dataset.id));
-  const goneWrong = all(".card.is-late, .card:has(.mark.is-bad)").filter((card) => !rung.has("bad" + card.dataset.id));
+  const goneWrong = all(".card.is-late, .card:has(.mark.is-bad, .outcome.is-refused)").filter((card) => !rung.has("bad" + card.dataset.id));
   first.forEach((card) => rung.add("new" + card.dataset.id));
   goneWrong.forEach((card) => rung.add("bad" + card.dataset.id));
   if (first.length || (sound === "until_seen" && fresh.length && Date.now() - rangAt > 5000)) {
