@@ -151,6 +151,23 @@ def test_what_is_ticked_and_focused_stays_while_news_comes(visitor: Visitor) -> 
     expect(page.locator("#ticks")).to_be_hidden()
 
 
+def test_order_in_hand_is_replaced_only_when_it_is_let_go(visitor: Visitor) -> None:
+    cooked(21)
+    page = visitor.open(DISPATCH)
+    box = order(page, 21).locator(".card-who").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+
+    with page.expect_response(lambda answer: "/dispatch/changes" in answer.url and answer.status == 200):
+        cooked(21, deliveryZone="Север", timestamp=REVISION + 1)
+    page.wait_for_timeout(300)
+    expect(page.locator(".group h3")).not_to_contain_text("Север")
+    page.mouse.up()
+
+    expect(page.locator(".group h3")).to_contain_text("Север")
+
+
 def test_phone_gives_an_order_by_tabs_and_a_sheet(visitor_with_a_phone: Visitor) -> None:
     cooked(21)
     page = visitor_with_a_phone.open(DISPATCH)
