@@ -90,6 +90,7 @@ function letGo() {
   const came = [...waiting];
   waiting.clear();
   for (const [id, fresh] of came) apply(id, fresh);
+  if (came.length) LIVE.count();
 }
 
 document.addEventListener("pointerdown", (event) => (pressed = event.target.closest(".card")));
