@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from core.database import db_clock
 from orders.commands import dispatch
 from orders.models.command import OrderCommand
+from orders.models.order import Order
 from organizations.models.dictionaries import Courier
 from organizations.models.organization import Organization
 from organizations.models.shifts import Shift
@@ -124,6 +125,12 @@ def test_orders_are_given_by_keys_and_by_dragging_and_a_refusal_is_read_in_place
     send_all()
     expect(order(page, 24)).to_contain_text("отказ. Этому заказу нельзя назначить курьера")
     expect(page.locator("[data-groups] .order")).to_have_count(1)
+
+    # What the hub itself refuses is read there, too.
+    Order.objects.filter(readable_number="24").update(status="Closed", raw_status="Closed")
+    order(page, 24).drag_to(vera.locator("header"))
+    expect(order(page, 24).locator(".card-refusal")).to_contain_text("Заказ закрыт")
+    assert OrderCommand.objects.count() == 4
 
     # From one courier to another, who is off shift: the page asks first.
     page.locator("[data-off-shift] summary").click()

@@ -107,7 +107,9 @@ def couriers(request: HttpRequest) -> HttpResponse:
     scope = scope_of(frame.every, frame.every)
     blocks = _blocks(scope, dispatch_cards(scope, frame.now), frame)
     allowed = [block for block in blocks if block.courier and needed <= set(block.courier.organization_ids)]
-    for digit, block in zip(KEYS, [block for block in allowed if not block.is_folded], strict=False):
+    # Those off shift have keys only where there is nobody else.
+    listed = [block for block in allowed if not block.is_folded] or allowed
+    for digit, block in zip(KEYS, listed, strict=False):
         block.digit = digit
     context = _couriers_context(allowed, frame) | {
         "orders": orders,

@@ -69,7 +69,10 @@ function say(words) {
 async function assign(ids, courier, isSure = false) {
   const orders = ids.filter((id) => !beingAsked.has(id));
   if (!orders.length) return;
-  orders.forEach((id) => beingAsked.add(id));
+  for (const id of orders) {
+    beingAsked.add(id);
+    clearRefusal(document.getElementById(`order-${id}`));
+  }
   const form = [["courier", courier], ...orders.map((id) => ["order", id])];
   if (isBoard) form.push(["board", ""]);
   if (isSure) form.push(["sure", ""]);
@@ -154,11 +157,13 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-untick]")) clearTicks();
 });
 
-// A card that came in place of another keeps its tick, and what was said on it.
+// A card that came in place of another keeps its tick, and while it stands there what was said on it.
+const STANDS = ["column", "group", "courier", "outcome"];
+
 LIVE.arrived = (fresh, old) => {
   showTick(fresh);
   const refusal = old?.querySelector(".card-refusal");
-  if (refusal && !fresh.dataset.asked) fresh.append(refusal);
+  if (refusal && STANDS.every((name) => fresh.dataset[name] === old.dataset[name])) fresh.append(refusal);
   const { outcome } = fresh.dataset;
   if (old && outcome && outcome !== "asked" && old.dataset.outcome === "asked") {
     say(`${fresh.querySelector(".card-number").textContent}: ${fresh.querySelector(".outcome").textContent}`);

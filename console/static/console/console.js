@@ -114,6 +114,7 @@ async function takeNextStep(card) {
   }
   if (button.disabled) return;
   button.disabled = true;
+  clearRefusal(card);
   const { id } = card.dataset;
   let words = texts.no_answer;
   try {

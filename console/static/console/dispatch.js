@@ -4,6 +4,7 @@
 {
   const couriers = () => document.getElementById("couriers");
   const groups = document.querySelector("[data-groups]");
+  let couriersWaiting = null;
   const fromTemplate = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
   // --- where an order stands -------------------------------------------------------------------------
@@ -55,8 +56,9 @@
     document.querySelector("#column-orders > .empty").hidden = cards.length > 0;
     const late = cards.filter((card) => card.classList.contains("is-late")).length;
     document.title = (late ? `(${late}!) ` : "") + plural(texts.orders, cards.length).replace("%(open)s", cards.length);
+    if (couriersWaiting && isCalm()) replaceCouriers(couriersWaiting);
     all(".courier").forEach(showLoad);
-    if (!dragged.size) sortCouriers();
+    if (isCalm()) sortCouriers();
     showTicks();
   }
 
@@ -77,6 +79,9 @@
     block.classList.toggle("is-free", !cards.length && !asked);
   }
 
+  // Nothing moves under a hand.
+  const isCalm = () => !dragged.size && !couriers().matches(":active");
+
   // The free first, those off shift last, and folded where they carry nothing.
   function sortCouriers() {
     const people = couriers().querySelector("[data-people]");
@@ -88,14 +93,16 @@
     };
     const isFolded = (block) => "off" in block.dataset && !all(".card", block).length;
     const blocks = all(".courier");
+    const focused = document.activeElement;
     arrange(people, blocks.filter((block) => !isFolded(block)).sort(order));
     arrange(off, blocks.filter(isFolded).sort(order));
     const folded = off.children.length;
     off.parentElement.hidden = !folded;
     setText(couriers().querySelector("[data-off-count]"), String(folded));
+    // What is moved loses its focus.
+    if (focused !== document.activeElement) focused.focus({ preventScroll: true });
   }
 
-  // Moves only what stands elsewhere: a block that is moved loses its focus.
   function arrange(list, blocks) {
     blocks.forEach((block, place) => {
       if (list.children[place] !== block) list.insertBefore(block, list.children[place] || null);
@@ -104,12 +111,9 @@
 
   // --- when couriers change ----------------------------------------------------------------------------
 
-  let couriersWaiting = null;
-
   function takeCouriers(news) {
     const fresh = news.getElementById("couriers");
     if (fresh) couriersWaiting = document.adoptNode(fresh);
-    if (couriersWaiting && !dragged.size) replaceCouriers(couriersWaiting);
     ring();
   }
 
@@ -166,7 +170,6 @@
     dragged.clear();
     body.classList.remove("is-dragging");
     showTarget(null);
-    if (couriersWaiting) replaceCouriers(couriersWaiting);
     letGo();
     countOrders();
   }

@@ -190,8 +190,10 @@ function show(words, url = "") {
 }
 
 // What is said on a card until something else is done with it.
+const clearRefusal = (card) => card?.querySelector(".card-refusal")?.remove();
+
 function refuse(card, words) {
-  card.querySelector(".card-refusal")?.remove();
+  clearRefusal(card);
   card.append(Object.assign(document.createElement("p"), { className: "card-refusal", role: "alert", textContent: words }));
 }
 
