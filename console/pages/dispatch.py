@@ -92,7 +92,9 @@ def changes(request: HttpRequest, since: datetime) -> HttpResponse:
     if request.GET.get("state") != state:
         # The script moves the orders into the new blocks.
         context = _couriers_context(_blocks(scope, (), frame), frame)
-        html += restaurants_html(states) + render_to_string("console/dispatch_couriers.html", context)
+        html += restaurants_html(states) + render_to_string(
+            "console/dispatch_couriers.html", context, request
+        )
     return changes_answer(html, until=until, state=state)
 
 
