@@ -275,12 +275,16 @@ def test_pages_ask_who_it_is() -> None:
         ("post", "orders/1/seen"),
         ("post", "orders/1/next"),
         ("post", "preferences"),
+        ("get", "dispatch"),
+        ("get", "dispatch/couriers"),
+        ("post", "dispatch/assign"),
     ):
         response = getattr(Client(), method)(f"/console/{path}")
         assert response.status_code == 302, path
         assert response["Location"].startswith("/admin/login/")
     # Asked by a script, which cannot sign in.
     assert Client().get("/console/changes").status_code == 401
+    assert Client().get("/console/dispatch/changes").status_code == 401
 
 
 def test_key_opens_no_page() -> None:

@@ -48,7 +48,7 @@ class CardWriter:
         order = card.order
         return (
             f'<article class="card{self._classes(card)}" id="order-{order.pk}" data-id="{order.pk}" '
-            f'data-column="{card.column.value}"{_moments(card)}{" data-new" if card.is_new else ""}>'
+            f'data-column="{card.column.value}"{moments_html(card)}{" data-new" if card.is_new else ""}>'
             f'<p class="card-top"><a class="card-number" href="{self._url}{order.pk}">'
             f"{escape(str(order))}</a>{self._due(card)}</p>"
             f'<p class="card-what">{self._what(card)}</p>'
@@ -142,7 +142,8 @@ def _shown_part(left: timedelta) -> timedelta:
     return timedelta(seconds=int(left.total_seconds() / step) * step)
 
 
-def _moments(card: Card) -> str:
+def moments_html(card: Card) -> str:
+    """Write the moments by which the script moves and colours a card."""
     moments = (
         ("due", card.promised_at),
         ("risk", card.at_risk_from),

@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q
-
 from console.board.cards import Card, cards_of, possible_duplicates
 from console.board.columns import FINISHED_STAY, leaves_at
 from console.board.stage_times import usual_times
@@ -21,7 +19,7 @@ FAILURE_SHOWN_FOR = timedelta(hours=2)
 WRITTEN_WITHIN = timedelta(seconds=5)
 """A command says when it was written, not when that was committed: so much is read again each time."""
 
-_READ = (
+CARD_FIELDS = (
     *("organization_id", "readable_number", "external_order_id", "iiko_order_id", "soi_external_id"),
     *("status", "raw_status", "creation_status", "error_info", "is_deleted", "is_open", "problem", "comment"),
     *("order_type", "amount_minor", "processed_payments_minor", "payments", "field_precedence"),
@@ -41,7 +39,7 @@ def board_orders(restaurants: Sequence[Organization], now: datetime) -> OrderQue
     changed = Order.objects.filter(updated_at__gte=now - FINISHED_STAY)
     orders = Order.objects.open() | Order.objects.refused_lately(now) | changed
     ours = orders.filter(organization_id__in=[one.iiko_id for one in restaurants])
-    return ours.select_related("seen").only(*_READ)
+    return ours.select_related("seen").only(*CARD_FIELDS)
 
 
 def board_cards(restaurants: Sequence[Organization], now: datetime) -> list[Card]:
@@ -61,7 +59,7 @@ def changed_cards(
     """
     until = settled_before()
     ids = [one.iiko_id for one in restaurants]
-    touched = _touched(ids, since, until)
+    touched = touched_orders(ids, since, until)
     if not touched:
         return [], [], until
     orders = board_orders(restaurants, now).filter(pk__in=touched)
@@ -80,7 +78,8 @@ def cards_by_id(restaurants: Sequence[Organization], ids: list[int], now: dateti
     return _cards(shown, now, duplicates=possible_duplicates(_with_same_phone(shown)))
 
 
-def _touched(ids: list[str], since: datetime, until: datetime) -> set[int]:
+def touched_orders(ids: list[str], since: datetime, until: datetime) -> set[int]:
+    """Return the orders of these restaurants (by iiko's id) whose row, command or mark as seen changed."""
     of_ours = Order.objects.filter(organization_id__in=ids).order_by()
     by_row = of_ours.filter(updated_at__gte=since, updated_at__lt=until).values_list("pk", flat=True)
     again = since - WRITTEN_WITHIN
@@ -88,11 +87,7 @@ def _touched(ids: list[str], since: datetime, until: datetime) -> set[int]:
 
 
 def _by_commands(ids: list[str], since: datetime) -> set[int]:
-    """Return the orders whose commands began, went on or ended; those under way are few."""
-    recent = Q(created_at__gte=since) | Q(sent_at__gte=since) | Q(finished_at__gte=since)
-    recent |= Q(acknowledged_at__gte=since)
-    newest = OrderCommand.objects.order_by("-id").values("pk")[:500]
-    changed = OrderCommand.objects.filter(recent, pk__in=newest, order__organization_id__in=ids)
+    changed = OrderCommand.objects.changed_since(since).filter(order__organization_id__in=ids)
     return set(changed.order_by().values_list("order_id", flat=True))
 
 
@@ -126,7 +121,7 @@ def _with_same_phone(orders: Sequence[Order]) -> list[Order]:
     if not phones:
         return []
     alike = Order.objects.open().filter(organization_id__in=restaurants, phone__in=phones)
-    return list(alike.select_related("seen").only(*_READ))
+    return list(alike.select_related("seen").only(*CARD_FIELDS))
 
 
 def _is_shown(order: Order, now: datetime) -> bool:

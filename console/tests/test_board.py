@@ -352,6 +352,28 @@ def test_new_command_brings_its_card(operator: Client, cafe: Organization, now: 
     assert "cancel the order" in operator.get(CHANGES, last).content.decode()
 
 
+def test_end_of_an_old_command_brings_its_card_whatever_came_after_it(
+    operator: Client, cafe: Organization, now: datetime
+) -> None:
+    order, other = put(cafe, now), put(cafe, now, readable_number="143")
+    old = OrderCommand.objects.create(
+        order=order, kind=CommandKind.CANCEL, requested_by="shop", created_at=now - timedelta(hours=1)
+    )
+    OrderCommand.objects.bulk_create(
+        OrderCommand(
+            order=other, kind=CommandKind.CANCEL, requested_by="shop", created_at=now - timedelta(minutes=30)
+        )
+        for _ in range(501)
+    )
+    last = since(operator.get(BOARD))
+    OrderCommand.objects.filter(pk=old.pk).update(state=CommandState.REJECTED, finished_at=db_clock.now())
+
+    page = operator.get(CHANGES, last).content.decode()
+
+    assert cards(page) == ["142"]
+    assert "cancel the order: refused" in page
+
+
 def test_other_one_of_two_alike_comes_too(operator: Client, cafe: Organization, now: datetime) -> None:
     put(cafe, now, readable_number="1", phone="+79030000011")
     last = since(operator.get(BOARD))

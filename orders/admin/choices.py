@@ -1,11 +1,7 @@
 """What a person may choose from: the restaurant's couriers, payment types, causes and removal types."""
 
-from collections import Counter
-from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from enum import Enum
 
-from django.contrib.postgres.aggregates import BoolOr
 from django.db.models import Count
 from django.utils.translation import gettext as _, ngettext
 
@@ -14,20 +10,13 @@ from iiko_client.models.payments import PaymentKind
 from orders.actions.cancel import removal_types, write_off_text
 from orders.actions.payment import fits
 from orders.models.order import Order
-from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
-from organizations.models.shifts import Shift
+from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
+from organizations.shifts.duty import OnShift, couriers_of
 
 Choice = tuple[str, str]
 
 # A payment by loyalty card needs the guest's own proof, which the hub does not carry.
 _SETTABLE_KINDS = frozenset(kind.value for kind in PaymentKind if kind is not PaymentKind.LOYALTY_CARD)
-
-
-class OnShift(Enum):
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-    """iiko reports no shifts of this restaurant's couriers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,35 +49,13 @@ def couriers(organization_id: str) -> list[CourierChoice]:
 
     Nobody is left out: iiko may not have reported a shift, and decides itself who may take the order.
     """
-    known = list(Courier.objects.filter(organization_id=organization_id, is_deleted=False))
-    shifts = _shifts(organization_id, known)
     open_orders = Order.objects.open().filter(organization_id=organization_id, courier_id__isnull=False)
     on_hand = dict(open_orders.values_list("courier_id").annotate(count=Count("id")).order_by())
-    namesakes = {name for name, count in Counter(map(str, known)).items() if count > 1}
     choices = [
-        CourierChoice(
-            courier.iiko_id,
-            _named(courier, namesakes),
-            on_hand.get(courier.iiko_id, 0),
-            shifts.get(courier.iiko_id, OnShift.NO if shifts else OnShift.UNKNOWN),
-        )
-        for courier in known
+        CourierChoice(one.iiko_id, one.name, on_hand.get(one.iiko_id, 0), one.on_shift)
+        for one in couriers_of([organization_id])
     ]
     return sorted(choices, key=lambda one: (one.is_off_shift, one.on_hand, fold(one.name)))
-
-
-def _shifts(organization_id: str, known: Iterable[Courier]) -> dict[str, OnShift]:
-    """Say by id which couriers are on shift and which were; empty where iiko reports no shifts."""
-    ids = [courier.iiko_id for courier in known]
-    shifts = Shift.objects.filter(organization_id=organization_id, employee_id__in=ids)
-    reported = shifts.values_list("employee_id").annotate(is_open=BoolOr("is_open")).order_by()
-    return {employee_id: OnShift.YES if is_open else OnShift.NO for employee_id, is_open in reported}
-
-
-def _named(courier: Courier, namesakes: Container[str]) -> str:
-    """Name a courier; two of one name differ by their code or id."""
-    name = str(courier)
-    return f"{name} ({courier.code or courier.iiko_id[:8]})" if name in namesakes else name
 
 
 def payment_types(order: Order) -> list[DictionaryEntry]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
 from core.outbox import OutboxQuerySet, OutboxRow
@@ -55,7 +56,15 @@ UNSETTLED_WITHIN = timedelta(days=7)
 """Counts of what went wrong have an end: after so long it is history."""
 
 
+_CHANGED_AT = Greatest("created_at", "phase_at", "sent_at", "finished_at", "acknowledged_at")
+"""Of the moments that a command names, the last; PostgreSQL passes over those that are NULL."""
+
+
 class OrderCommandQuerySet(OutboxQuerySet["OrderCommand"]):
+    def changed_since(self, moment: datetime) -> OrderCommandQuerySet:
+        """Began, went on, ended or were acknowledged at or after a moment; by an index of its own."""
+        return self.alias(changed_at=_CHANGED_AT).filter(changed_at__gte=moment)
+
     def hanging(self, now: datetime) -> OrderCommandQuerySet:
         """Without an answer a minute after the request or longer."""
         return self.open().filter(created_at__lte=now - HANGS_AFTER)
@@ -130,6 +139,7 @@ class OrderCommand(OutboxRow):
             models.Index(
                 "order", name="order_commands_attention", condition=Q(state=CommandState.NEEDS_ATTENTION)
             ),
+            models.Index(_CHANGED_AT, name="order_commands_changed"),
         ]
 
     def __str__(self) -> str:

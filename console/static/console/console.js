@@ -1,13 +1,7 @@
-// The board follows the orders: it asks for what changed, moves cards as time passes, and rings.
+// The frame of every page, and the board: cards in columns, the order beside them, keys, sound.
 "use strict";
 
-const body = document.body;
 const isBoard = "board" in body.dataset;
-const texts = JSON.parse(document.getElementById("texts")?.textContent || "{}");
-const csrf = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
-const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-
-const orderUrl = (id) => body.dataset.order.replace(/0$/, id);
 
 // --- frame -------------------------------------------------------------------------------------------
 
@@ -33,54 +27,13 @@ function showClock() {
   }
 }
 
-// --- time passes -------------------------------------------------------------------------------------
-
-// The server's clock: the machine in front of the operator may be wrong by minutes.
-let clockShift = 0;
-const now = () => Date.now() / 1000 + clockShift;
-
-function spanText(seconds) {
-  const [unit, size] = seconds < 60 ? ["s", 1] : seconds < 3600 ? ["min", 60] : seconds < 172800 ? ["h", 3600] : ["d", 86400];
-  return texts[unit].replace("%(count)d", Math.floor(seconds / size));
-}
-
-function dueText(due) {
-  const left = due - now();
-  return left < 0 ? "\u2212" + spanText(-left) : texts.in.replace("%(span)s", spanText(left));
-}
-
-function age(card) {
-  const { due, risk, leaves, unfolds } = card.dataset;
-  if (leaves) {
-    if (Number(leaves) <= now() && !isHeld(card)) card.remove();
-    return;
-  }
-  const isLate = due && Number(due) < now();
-  card.classList.toggle("is-late", Boolean(isLate));
-  card.classList.toggle("is-at-risk", Boolean(!isLate && risk && Number(risk) <= now()));
-  const tick = card.querySelector("[data-tick]");
-  if (tick && due) setText(tick, dueText(Number(due)));
-  const without = card.querySelector("[data-since]");
-  if (without) setText(without, texts.no_courier.replace("%(span)s", spanText(Math.max(0, now() - Number(without.dataset.since)))));
-  if (unfolds && Number(unfolds) <= now() && card.closest("[data-folded]")) place(card);
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
 // --- the board ---------------------------------------------------------------------------------------
-
-const sortKey = (card) => [Number(card.dataset.due || Infinity), Number(card.dataset.id)];
-const isBefore = (one, other) => one[0] < other[0] || (one[0] === other[0] && one[1] < other[1]);
 
 function place(card) {
   const column = document.querySelector(`.column[data-name="${card.dataset.column}"]`);
   const { unfolds } = card.dataset;
   const list = column.querySelector(unfolds && Number(unfolds) > now() ? "[data-folded]" : "[data-cards]");
-  const key = sortKey(card);
-  const next = all(":scope > .card", list).find((other) => other !== card && isBefore(key, sortKey(other)));
-  list.insertBefore(card, next || null);
+  insert(card, list);
 }
 
 function count() {
@@ -99,114 +52,12 @@ function count() {
   document.title = (late ? `(${late}!) ` : "") + plural(texts.orders, open).replace("%(open)s", open);
 }
 
-function plural(forms, number) {
-  return forms[new Intl.PluralRules(document.documentElement.lang).select(number)] || forms.other;
-}
-
-function tick() {
-  all(".card").forEach(age);
-  count();
-  showClock();
-}
-
-// The card in hand is never replaced: what came for it waits until it is let go.
-const waiting = new Map();
-let pressed = null;
-const isHeld = (card) => card === pressed || (card.contains(document.activeElement) && card !== document.activeElement && document.activeElement.matches("input, select, textarea"));
-
-function apply(id, fresh) {
-  const old = document.getElementById(`order-${id}`);
-  if (old && isHeld(old)) {
-    waiting.set(id, fresh);
-    return;
-  }
-  const hadFocus = old && old.contains(document.activeElement);
-  if (!fresh) {
-    if (hadFocus) step(1);
-    old?.remove();
-    return;
-  }
-  if (old) old.replaceWith(fresh);
-  place(fresh);
-  age(fresh);
-  fresh.tabIndex = -1;
-  if (hadFocus) focusCard(fresh, false);
-  if (drawer?.dataset.order === String(id) && !drawer.hidden) openOrder(id, { isRefresh: true });
-}
-
-document.addEventListener("pointerdown", (event) => (pressed = event.target.closest(".card")));
-document.addEventListener("pointerup", () => {
-  pressed = null;
-  for (const [id, fresh] of waiting) apply(id, fresh);
-  waiting.clear();
-});
-
-// --- what changed ------------------------------------------------------------------------------------
-
-const NEWS_EVERY_MS = 2000;
-const NEWS_HIDDEN_MS = 10000;
-const STALE_AFTER_MS = 15000;
-let next = body.dataset.next;
-let state = body.dataset.state;
-let heardAt = Date.now();
-let isSignedOut = false;
-
-async function ask() {
-  const query = new URLSearchParams({ since: next, state });
-  try {
-    const answer = await fetch(`${body.dataset.changes}?${query}`, { credentials: "same-origin", signal: AbortSignal.timeout(12000) });
-    if (answer.status === 401 || answer.status === 403) {
-      isSignedOut = answer.status === 401;
-      show(isSignedOut ? texts.signed_out : texts.forbidden, isSignedOut ? body.dataset.signIn : "");
-    } else if (answer.ok) {
-      heardAt = Date.now();
-      const date = Date.parse(answer.headers.get("Date"));
-      if (date) clockShift = Math.abs(date - Date.now()) > 2000 ? (date - Date.now()) / 1000 : 0;
-      if (answer.status === 200) take(await answer.text());
-      next = answer.headers.get("X-Board-Next");
-      state = answer.headers.get("X-Board-State");
-    }
-  } catch {
-    // No answer: the line below tells it once it lasts.
-  }
-  showStale();
-  if (!isSignedOut) setTimeout(ask, document.hidden ? NEWS_HIDDEN_MS : NEWS_EVERY_MS);
-}
-
-function take(html) {
-  const news = new DOMParser().parseFromString(html, "text/html");
-  const above = news.getElementById("restaurants");
-  const old = document.getElementById("restaurants");
-  if (above) {
-    old.replaceWith(document.adoptNode(above));
-    showClock();
-  }
-  for (const card of all(".card", news)) apply(Number(card.dataset.id), document.adoptNode(card));
-  const gone = news.querySelector("[data-gone]")?.dataset.gone || "";
-  for (const id of gone.split(" ").filter(Boolean)) apply(Number(id), null);
-  count();
+function takeNews() {
   ring();
+  showTicks();
 }
 
-function showStale() {
-  const isStale = Date.now() - heardAt > STALE_AFTER_MS;
-  body.classList.toggle("is-stale", isStale || isSignedOut);
-  if (isSignedOut) return;
-  if (isStale) show(texts.stale.replace("%(time)s", new Date(heardAt).toLocaleTimeString(document.documentElement.lang)));
-  else show("");
-}
-
-function show(words, url = "") {
-  const notice = document.getElementById("notice");
-  notice.hidden = !words;
-  if (notice.dataset.words === words) return;
-  notice.dataset.words = words;
-  notice.textContent = words;
-  if (url) {
-    const link = Object.assign(document.createElement("a"), { href: url, textContent: texts.sign_in });
-    notice.append(" ", link);
-  }
-}
+if (isBoard) Object.assign(LIVE, { place, count, news: takeNews, chosen: (card) => openOrder(card.dataset.id) });
 
 // --- sound -------------------------------------------------------------------------------------------
 
@@ -234,7 +85,7 @@ function ring() {
   if (sound === "off") return;
   const fresh = all(".card[data-new]");
   const first = fresh.filter((card) => !rung.has("new" + card.dataset.id));
-  const goneWrong = all(".card.is-late, .card:has(.mark.is-bad)").filter((card) => !rung.has("bad" + card.dataset.id));
+  const goneWrong = all(".card.is-late, .card:has(.mark.is-bad, .outcome.is-refused)").filter((card) => !rung.has("bad" + card.dataset.id));
   first.forEach((card) => rung.add("new" + card.dataset.id));
   goneWrong.forEach((card) => rung.add("bad" + card.dataset.id));
   if (first.length || (sound === "until_seen" && fresh.length && Date.now() - rangAt > 5000)) {
@@ -246,7 +97,7 @@ function ring() {
 async function markSeen(card) {
   if (!("new" in card.dataset)) return;
   try {
-    const answer = await fetch(`${orderUrl(card.dataset.id)}/seen`, { method: "POST", headers: { "X-CSRFToken": csrf() } });
+    const answer = await post(`${orderUrl(card.dataset.id)}/seen`);
     if (answer.ok) delete card.dataset.new;
   } catch {
     // The hub does not know it: it rings on, and the next look tries again.
@@ -258,16 +109,16 @@ async function markSeen(card) {
 async function takeNextStep(card) {
   const button = card.querySelector("[data-next]");
   if (!button) {
-    card.querySelector("a.card-next")?.click();
+    if (card.querySelector("a.card-next")) chooseCourier([card.dataset.id]);
     return;
   }
   if (button.disabled) return;
   button.disabled = true;
+  clearRefusal(card);
   const { id } = card.dataset;
   let words = texts.no_answer;
   try {
-    const form = new URLSearchParams({ status: button.dataset.next });
-    const answer = await fetch(`${orderUrl(id)}/next`, { method: "POST", body: form, headers: { "X-CSRFToken": csrf() } });
+    const answer = await post(`${orderUrl(id)}/next`, { status: button.dataset.next });
     if (answer.ok) {
       take(await answer.text());
       return;
@@ -277,8 +128,7 @@ async function takeNextStep(card) {
     // No answer: nothing is known, and the words say so. Pressing again asks once.
   }
   button.disabled = false;
-  card.querySelector(".card-refusal")?.remove();
-  card.append(Object.assign(document.createElement("p"), { className: "card-refusal", role: "alert", textContent: words }));
+  refuse(card, words);
 }
 
 // --- drawer ------------------------------------------------------------------------------------------
@@ -309,15 +159,16 @@ function closeOrder() {
   if (card) focusCard(card);
 }
 
-if (isBoard) {
+if (isLive) {
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-close]")) {
       event.preventDefault();
       closeOrder();
       return;
     }
-    const step = event.target.closest("button.card-next");
-    if (step) {
+    const step = event.target.closest(".card-next");
+    if (step && (mayAssign || step.matches("button"))) {
+      event.preventDefault();
       takeNextStep(step.closest(".card"));
       return;
     }
@@ -327,10 +178,10 @@ if (isBoard) {
     if (link) {
       event.preventDefault();
       openOrder(link.getAttribute("href").split("/").pop());
-    } else if (card && !event.target.closest("button, input, summary, a:not(.card-number)")) {
+    } else if (card && !event.target.closest("button, input, label, summary, a:not(.card-number)")) {
       event.preventDefault();
       focusCard(card);
-      openOrder(card.dataset.id);
+      LIVE.chosen(card);
     }
   });
 }
@@ -371,6 +222,8 @@ function sideways(by) {
   focusCard(nearest);
 }
 
+const inHand = () => (ticked.size ? [...ticked] : current() ? [current().dataset.id] : []);
+
 // The page of the admin that asks for one action.
 function openAction(slug) {
   const card = current();
@@ -389,24 +242,25 @@ const KEYS = {
   Enter: () => current() && openOrder(current().dataset.id),
   s: () => current() && takeNextStep(current()),
   ы: () => current() && takeNextStep(current()),
-  c: () => openAction("courier"),
-  с: () => openAction("courier"),
+  c: () => chooseCourier(inHand()),
+  с: () => chooseCourier(inHand()),
+  " ": () => current() && toggleTick(current()),
   x: () => openAction("cancel"),
   ч: () => openAction("cancel"),
   "?": () => document.getElementById("keys").showModal(),
-  Escape: closeOrder,
+  Escape: () => (drawer.hidden ? clearTicks() : closeOrder()),
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const isTyping = event.target.matches("input, select, textarea");
+  const isTyping = event.target.matches("input:not([type=checkbox]), select, textarea");
   if (event.key === "/" && !isTyping) {
     event.preventDefault();
     document.getElementById("search").focus();
     return;
   }
-  if (!isBoard || (isTyping && event.key !== "Escape")) return;
-  if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
+  if (!isLive || (isTyping && event.key !== "Escape")) return;
+  if ([" ", "Enter"].includes(event.key) && event.target.closest("a, button, summary, input")) return;
   if (drawer && !drawer.hidden && drawer.contains(event.target) && event.key !== "Escape") return;
   const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!act) return;
@@ -423,18 +277,19 @@ function chooseTab(name) {
 
 all("[data-tab]").forEach((tab) => tab.addEventListener("click", () => chooseTab(tab.dataset.tab)));
 
-showClock();
-if (isBoard) {
-  all(".card").forEach((card) => (card.tabIndex = -1));
-  tick();
+function chooseFilledTab() {
   const filled = all(".column").find((column) => column.querySelector("[data-cards] > .card"));
   if (filled) chooseTab(filled.dataset.name);
-  setInterval(tick, 1000);
+}
+
+showClock();
+setInterval(showClock, 1000);
+if (isBoard) {
+  chooseFilledTab();
   setInterval(ring, 1000);
-  setTimeout(ask, NEWS_EVERY_MS);
-  document.addEventListener("visibilitychange", () => document.hidden || tick());
+  follow();
+}
+if (isLive) {
   const named = location.hash.match(/^#order-(\d+)$/);
   if (named) openOrder(named[1]);
-} else {
-  setInterval(showClock, 10000);
 }

@@ -1,0 +1,93 @@
+"""What the dispatch page reads: a fixed number of queries, however many orders and couriers there are."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from console.board.cards import Card, cards_of
+from console.board.selector import CARD_FIELDS, FAILURE_SHOWN_FOR, MOST_CARDS, touched_orders
+from console.board.stage_times import usual_times
+from core.mirror.change_feed import settled_before
+from orders.models.command import CommandKind, OrderCommand
+from orders.models.order import Order, OrderQuerySet, OrderType, Status
+from organizations.models.organization import Organization
+from organizations.shifts.duty import CourierOnDuty, couriers_of
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a person looks at: the chosen restaurants, and the couriers who work for any of them.
+
+    What these couriers carry for the person's other restaurants (``every``) counts, too.
+    """
+
+    every: Sequence[Organization]
+    chosen: Sequence[Organization]
+    couriers: Sequence[CourierOnDuty]
+
+    @property
+    def orders(self) -> OrderQuerySet:
+        """Deliveries that wait for a courier or are with one; those delivered need nobody any more."""
+        carried = Q(
+            organization_id__in=_ids(self.every), courier_id__in=[one.iiko_id for one in self.couriers]
+        )
+        ours = Order.objects.open().filter(Q(organization_id__in=_ids(self.chosen)) | carried)
+        under_way = ours.filter(order_type=OrderType.DELIVERY).exclude(status=Status.DELIVERED)
+        return under_way.select_related("seen").only(*CARD_FIELDS)
+
+
+def scope_of(every: Sequence[Organization], chosen: Sequence[Organization]) -> Scope:
+    ids = set(_ids(chosen))
+    couriers = [one for one in couriers_of(_ids(every)) if not ids.isdisjoint(one.organization_ids)]
+    return Scope(every, chosen, couriers)
+
+
+def dispatch_cards(scope: Scope, now: datetime) -> list[Card]:
+    """Read all cards of the page, at most ``MOST_CARDS`` and one to tell that there are more."""
+    return _cards(scope.orders.order_by("promised_time", "id")[: MOST_CARDS + 1], now)
+
+
+def changed_cards(scope: Scope, *, since: datetime, now: datetime) -> tuple[list[Card], list[int], datetime]:
+    """Return the cards that changed, the numbers of those that left, and where to go on from."""
+    until = settled_before()
+    touched = touched_orders(_ids(scope.every), since, until)
+    cards = cards_by_id(scope, touched, now) if touched else []
+    return cards, sorted(touched - {card.order.pk for card in cards}), until
+
+
+def cards_by_id(scope: Scope, ids: Iterable[int], now: datetime) -> list[Card]:
+    """Read single cards as they stand, wherever the feed is."""
+    return _cards(scope.orders.filter(pk__in=list(ids)), now)
+
+
+def _cards(orders: Iterable[Order], now: datetime) -> list[Card]:
+    """Make the cards of orders without or with a courier of the restaurant's own, the next due first."""
+    shown = list(orders)
+    cards = cards_of(
+        shown,
+        usual=usual_times(sorted({order.organization_id for order in shown})),
+        commands=_last_about_couriers(shown, now),
+        duplicates={},
+        now=now,
+    )
+    return [card for card in cards if card.needs_courier or courier_key(card.order)]
+
+
+def courier_key(order: Order) -> str:
+    """Name who carries an order: by id, or by name where iiko told no id; empty text for nobody."""
+    return order.courier_id or order.courier_name or ""
+
+
+def _last_about_couriers(orders: Sequence[Order], now: datetime) -> dict[int, tuple[OrderCommand]]:
+    commands = OrderCommand.objects.filter(
+        order_id__in=[order.pk for order in orders],
+        kind=CommandKind.ASSIGN_COURIER,
+        created_at__gte=now - FAILURE_SHOWN_FOR,
+    )
+    return {command.order_id: (command,) for command in commands.order_by("id")}
+
+
+def _ids(restaurants: Sequence[Organization]) -> list[str]:
+    return [one.iiko_id for one in restaurants]

@@ -1,0 +1,206 @@
+// What pages that follow orders share: cards that age, changes that come every two seconds, and the item in
+// hand, which is never replaced. A page says in LIVE what is its own.
+"use strict";
+
+const body = document.body;
+const isLive = "changes" in body.dataset;
+const texts = JSON.parse(document.getElementById("texts")?.textContent || "{}");
+const csrf = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+const orderUrl = (id) => body.dataset.order.replace(/0$/, id);
+
+// place: puts a card where it belongs; count: writes what is counted; chosen: a card was clicked; arrived: a
+// fresh card stands in its place, with the one before it if there was one; news: an answer has been taken.
+const LIVE = { place() {}, count() {}, chosen() {}, arrived() {}, news() {} };
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function plural(forms, number) {
+  return forms[new Intl.PluralRules(document.documentElement.lang).select(number)] || forms.other;
+}
+
+async function post(url, form = {}) {
+  return fetch(url, { method: "POST", body: new URLSearchParams(form), headers: { "X-CSRFToken": csrf() } });
+}
+
+// --- time passes -------------------------------------------------------------------------------------
+
+// The server's clock: the machine in front of the operator may be wrong by minutes.
+let clockShift = 0;
+const now = () => Date.now() / 1000 + clockShift;
+
+function spanText(seconds) {
+  const [unit, size] = seconds < 60 ? ["s", 1] : seconds < 3600 ? ["min", 60] : seconds < 172800 ? ["h", 3600] : ["d", 86400];
+  return texts[unit].replace("%(count)d", Math.floor(seconds / size));
+}
+
+function dueText(due) {
+  const left = due - now();
+  return left < 0 ? "\u2212" + spanText(-left) : texts.in.replace("%(span)s", spanText(left));
+}
+
+function age(card) {
+  const { due, risk, leaves, unfolds } = card.dataset;
+  if (leaves) {
+    if (Number(leaves) <= now() && !isHeld(card)) card.remove();
+    return;
+  }
+  const isLate = due && Number(due) < now();
+  card.classList.toggle("is-late", Boolean(isLate));
+  card.classList.toggle("is-at-risk", Boolean(!isLate && risk && Number(risk) <= now()));
+  const tick = card.querySelector("[data-tick]");
+  if (tick && due) setText(tick, dueText(Number(due)));
+  for (const node of all("[data-since]", card)) {
+    const span = spanText(Math.max(0, now() - Number(node.dataset.since)));
+    setText(node, texts[node.dataset.words || "no_courier"].replace("%(span)s", span));
+  }
+  for (const node of all("[data-until]", card)) if (Number(node.dataset.until) <= now()) node.remove();
+  if (unfolds && Number(unfolds) <= now() && card.closest("[data-folded]")) LIVE.place(card);
+}
+
+const sortKey = (card) => [Number(card.dataset.due || Infinity), Number(card.dataset.id)];
+const isBefore = (one, other) => one[0] < other[0] || (one[0] === other[0] && one[1] < other[1]);
+
+// By promised time among the cards of a list.
+function insert(card, list) {
+  const key = sortKey(card);
+  const next = all(":scope > .card", list).find((other) => other !== card && isBefore(key, sortKey(other)));
+  list.insertBefore(card, next || null);
+}
+
+function tick() {
+  all(".card").forEach(age);
+  LIVE.count();
+}
+
+// --- the card in hand --------------------------------------------------------------------------------
+
+// What came for it waits until it is let go.
+const waiting = new Map();
+let pressed = null;
+const dragged = new Set();
+const isHeld = (card) =>
+  card === pressed || dragged.has(card.dataset.id) || (card.contains(document.activeElement) && card !== document.activeElement && document.activeElement.matches("input:not([type=checkbox]), select, textarea"));
+
+function letGo() {
+  pressed = null;
+  const came = [...waiting];
+  waiting.clear();
+  for (const [id, fresh] of came) apply(id, fresh);
+  if (came.length) LIVE.count();
+}
+
+document.addEventListener("pointerdown", (event) => (pressed = event.target.closest(".card")));
+document.addEventListener("pointerup", letGo);
+document.addEventListener("pointercancel", letGo);
+
+function apply(id, fresh) {
+  const old = document.getElementById(`order-${id}`);
+  if (old && isHeld(old)) {
+    waiting.set(id, fresh);
+    return;
+  }
+  const focused = old?.contains(document.activeElement) ? document.activeElement : null;
+  if (!fresh) {
+    if (focused) step(1);
+    old?.remove();
+    return;
+  }
+  if (old) old.replaceWith(fresh);
+  LIVE.place(fresh);
+  age(fresh);
+  fresh.tabIndex = -1;
+  LIVE.arrived(fresh, old);
+  if (focused) {
+    focusCard(fresh, false);
+    if (focused !== old && focused.name) fresh.querySelector(`[name="${focused.name}"]`)?.focus({ preventScroll: true });
+  }
+  if (drawer?.dataset.order === String(id) && !drawer.hidden) openOrder(id, { isRefresh: true });
+}
+
+// --- what changed ------------------------------------------------------------------------------------
+
+const NEWS_EVERY_MS = 2000;
+const NEWS_HIDDEN_MS = 10000;
+const STALE_AFTER_MS = 15000;
+let next = body.dataset.next;
+let state = body.dataset.state;
+let heardAt = Date.now();
+let isSignedOut = false;
+
+async function ask() {
+  const query = new URLSearchParams({ since: next, state });
+  try {
+    const answer = await fetch(`${body.dataset.changes}?${query}`, { credentials: "same-origin", signal: AbortSignal.timeout(12000) });
+    if (answer.status === 401 || answer.status === 403) {
+      isSignedOut = answer.status === 401;
+      show(isSignedOut ? texts.signed_out : texts.forbidden, isSignedOut ? body.dataset.signIn : "");
+    } else if (answer.ok) {
+      heardAt = Date.now();
+      const date = Date.parse(answer.headers.get("Date"));
+      if (date) clockShift = Math.abs(date - Date.now()) > 2000 ? (date - Date.now()) / 1000 : 0;
+      if (answer.status === 200) take(await answer.text());
+      next = answer.headers.get("X-Board-Next");
+      state = answer.headers.get("X-Board-State");
+    }
+  } catch {
+    // No answer: the line below tells it once it lasts.
+  }
+  showStale();
+  if (!isSignedOut) setTimeout(ask, document.hidden ? NEWS_HIDDEN_MS : NEWS_EVERY_MS);
+}
+
+// Returns the document that came, for what else it brings.
+function take(html) {
+  const news = new DOMParser().parseFromString(html, "text/html");
+  const above = news.getElementById("restaurants");
+  if (above) {
+    document.getElementById("restaurants").replaceWith(document.adoptNode(above));
+    showClock();
+  }
+  for (const card of all(".card", news)) apply(Number(card.dataset.id), document.adoptNode(card));
+  const gone = news.querySelector("[data-gone]")?.dataset.gone || "";
+  for (const id of gone.split(" ").filter(Boolean)) apply(Number(id), null);
+  LIVE.news(news);
+  LIVE.count();
+  return news;
+}
+
+function showStale() {
+  const isStale = Date.now() - heardAt > STALE_AFTER_MS;
+  body.classList.toggle("is-stale", isStale || isSignedOut);
+  if (isSignedOut) return;
+  if (isStale) show(texts.stale.replace("%(time)s", new Date(heardAt).toLocaleTimeString(document.documentElement.lang)));
+  else show("");
+}
+
+function show(words, url = "") {
+  const notice = document.getElementById("notice");
+  notice.hidden = !words;
+  if (notice.dataset.words === words) return;
+  notice.dataset.words = words;
+  notice.textContent = words;
+  if (url) {
+    const link = Object.assign(document.createElement("a"), { href: url, textContent: texts.sign_in });
+    notice.append(" ", link);
+  }
+}
+
+// What is said on a card until something else is done with it.
+const clearRefusal = (card) => card?.querySelector(".card-refusal")?.remove();
+
+function refuse(card, words) {
+  clearRefusal(card);
+  card.append(Object.assign(document.createElement("p"), { className: "card-refusal", role: "alert", textContent: words }));
+}
+
+function follow() {
+  all(".card").forEach((card) => (card.tabIndex = -1));
+  tick();
+  setInterval(tick, 1000);
+  setTimeout(ask, NEWS_EVERY_MS);
+  document.addEventListener("visibilitychange", () => document.hidden || tick());
+}
