@@ -27,7 +27,7 @@ from bench.bodies import STEPS, Moment, body, evening
 from bench.load import PATH
 from bench.processes import HUB, ProcessFailed, manage, running, wait_for, web
 from bench.report import HUNDREDTHS, MS, TENTHS, Comparison, JsonObject, Length, Row, Section
-from console.pages.board import NEXT_HEADER, STATE_HEADER
+from console.pages.live import NEXT_HEADER, STATE_HEADER
 from orders.models.order import Order
 from webhooks.models.inbox import EventStatus, WebhookEvent
 from webhooks.receiving.inbox import receive_body
