@@ -1,11 +1,13 @@
 """A POS that is switched off, and an order that is purged there, seen in the hub beside the sandbox."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from core.database import db_clock
 from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.status import StatusParams, UpdateStatus
 from orders.commands import submission
@@ -26,6 +28,7 @@ from webhooks.reconciliation.sync import sync_login, work_by_login
 pytestmark = pytest.mark.django_db
 
 TICK_S = 20
+WITHOUT_ANSWER = "The POS does not answer since"
 
 
 def watch(sandbox: SandboxRestaurant) -> None:
@@ -94,6 +97,30 @@ def test_pos_that_is_switched_off_is_seen_within_two_minutes_and_its_return_too(
     group.refresh_from_db()
     assert group.not_answering_since is None
     assert link_state(sandbox, order) != LinkState.OFFLINE_POS
+
+
+def board(client: Client, sandbox: SandboxRestaurant) -> str:
+    """Open the board at the moment of the sandbox's clock."""
+    reading = db_clock.Reading(sandbox.clock(), time.monotonic(), time.time())
+    db_clock.clock.start_from(reading)
+    return text(client.get("/console/", headers={"accept-language": "en"}))
+
+
+def test_board_says_within_a_minute_that_the_pos_is_off(
+    sandbox: SandboxRestaurant, order: Order, client: Client
+) -> None:
+    Order.objects.update(promised_time=sandbox.clock())
+    sign_in_superuser(client)
+    watch(sandbox)
+    began = sandbox.clock()
+    cut_off(sandbox, order, is_online=False)
+
+    while WITHOUT_ANSWER not in board(client, sandbox):
+        assert (sandbox.clock() - began).total_seconds() < 60
+        sandbox.play(TICK_S)
+        watch(sandbox)
+
+    assert OrderCommand.objects.count() == 0
 
 
 def sync(sandbox: SandboxRestaurant) -> None:

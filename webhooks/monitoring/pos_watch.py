@@ -1,8 +1,9 @@
-"""Whether the POS answers, asked as soon as something waits for it.
+"""Whether the POS answers, asked while orders are under way and as soon as something waits for it.
 
-The cloud takes orders and commands and sends webhooks while a POS is off, so silence does not show it. A
-creation or a command that has no answer for a minute is the sign; then ``terminal_groups/is_alive`` is
-asked, and again until every POS of the restaurant answers. One call for all restaurants of a login.
+The cloud takes orders and commands and sends webhooks while a POS is off, so silence does not show it.
+While a restaurant has an open order that is due about now, ``terminal_groups/is_alive`` is asked all the
+time, so that a POS that goes off is seen within a minute. A creation or a command that has no answer for a
+minute is a sign at any other time. One call for all restaurants of a login.
 """
 
 from collections.abc import Collection, Iterable
@@ -30,8 +31,12 @@ _TIMED_OUT_LATELY = timedelta(minutes=5)
 """The cloud gives a creation up about a minute after it was sent; then nothing waits, but the sign holds."""
 _TIMED_OUT = "Creation timeout expired"
 
-# How often a restaurant is asked about. As the watch looks every 20 s, a new sign is seen within 2 minutes.
-_SOON, _USUALLY, _SELDOM = timedelta(seconds=25), timedelta(seconds=55), timedelta(minutes=5)
+# How often a restaurant is asked about. As the watch looks every 20 s, a POS that goes off under orders is
+# seen within 60 s, and a new sign within 2 minutes.
+_SOON, _AT_WORK, _USUALLY = timedelta(seconds=25), timedelta(seconds=35), timedelta(seconds=55)
+_SELDOM = timedelta(minutes=5)
+_LATE_BY, _AHEAD = timedelta(hours=1), timedelta(hours=2)
+"""An order that is promised so long ago or ahead needs its POS now."""
 _FRESH_SIGN = timedelta(minutes=3)
 _LONG_SILENT = timedelta(hours=1)
 
@@ -92,9 +97,16 @@ def pos_answers(organization_ids: Collection[str], *, now: datetime) -> dict[str
 # --- whom to ask ---------------------------------------------------------------------------------------
 
 
+def _at_work(now: datetime) -> set[str]:
+    """Return the organizations with open orders that are due about now."""
+    due = Order.objects.open().filter(promised_time__range=(now - _LATE_BY, now + _AHEAD))
+    return set(due.order_by().values_list("organization_id", flat=True).distinct())
+
+
 def _wanted(now: datetime) -> list[Organization]:
     silent = TerminalGroup.objects.in_use().filter(not_answering_since__isnull=False)
-    wanted = Q(iiko_id__in=unanswered(now)) | Q(iiko_id__in=silent.values("organization_id"))
+    wanted = Q(iiko_id__in=unanswered(now).keys() | _at_work(now))
+    wanted |= Q(iiko_id__in=silent.values("organization_id"))
     active = Organization.objects.filter(wanted, is_active=True, terminal_groups__isnull=False)
     return list(active.distinct().select_related("api_login").order_by("pk"))
 
@@ -106,19 +118,23 @@ def _claim(
     """Return the groups to ask about now, and keep other workers from asking the same."""
     idents = [organization.iiko_id for organization in organizations]
     groups = TerminalGroup.objects.in_use().filter(organization_id__in=idents).order_by("pk")
-    due = [group for group in groups.select_for_update() if _is_due(group, waiting, now)]
+    at_work = _at_work(now)
+    due = [group for group in groups.select_for_update() if _is_due(group, waiting, at_work, now)]
     TerminalGroup.objects.filter(pk__in=[group.pk for group in due]).update(alive_asked_at=now)
     return due
 
 
-def _is_due(group: TerminalGroup, waiting: dict[str, datetime], now: datetime) -> bool:
+def _is_due(
+    group: TerminalGroup, waiting: dict[str, datetime], at_work: Collection[str], now: datetime
+) -> bool:
     if group.alive_asked_at is None:
         return True
     since = waiting.get(group.organization_id)
     is_fresh = since is not None and now - since < _FRESH_SIGN
     first_sign = group.not_answering_since or since
     is_long = first_sign is not None and now - first_sign > _LONG_SILENT
-    pause = _SOON if is_fresh else _SELDOM if is_long else _USUALLY
+    usually = _AT_WORK if group.organization_id in at_work else _USUALLY
+    pause = _SOON if is_fresh else _SELDOM if is_long else usually
     return now - group.alive_asked_at >= pause
 
 

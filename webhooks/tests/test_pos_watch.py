@@ -154,6 +154,32 @@ def test_nothing_waits_and_nobody_is_asked(restaurant: Organization, iiko: Simul
     assert iiko.operations() == []
 
 
+@pytest.mark.parametrize(
+    ("minutes", "is_asked"), [(-59, True), (0, True), (119, True), (-61, False), (121, False)]
+)
+def test_pos_of_a_restaurant_at_work_is_asked(
+    restaurant: Organization, iiko: SimulatedIiko, minutes: int, is_asked: bool
+) -> None:
+    iiko.answers(IS_ALIVE, alive(first=True))
+    promised = timezone.now() + timedelta(minutes=minutes)
+    order(status="CookingStarted", creation_status="Success", promised_time=promised)
+
+    watch()
+
+    assert len(iiko.bodies(IS_ALIVE)) == is_asked
+
+
+def test_pos_at_work_is_asked_each_forty_seconds(restaurant: Organization, iiko: SimulatedIiko) -> None:
+    iiko.answers(IS_ALIVE, alive(first=True))
+    order(status="CookingStarted", creation_status="Success", promised_time=timezone.now())
+    began = timezone.now()
+
+    for tick in range(0, 121, 20):
+        watch(later_s=tick, began=began)
+
+    assert len(iiko.bodies(IS_ALIVE)) == 4
+
+
 def test_silent_pos_is_seen_and_seen_to_come_back(restaurant: Organization, iiko: SimulatedIiko) -> None:
     order(seconds=61)
     iiko.answers(IS_ALIVE, alive(first=False))
