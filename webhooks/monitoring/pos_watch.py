@@ -100,7 +100,7 @@ def pos_answers(organization_ids: Collection[str], *, now: datetime) -> dict[str
 def _at_work(now: datetime) -> set[str]:
     """Return the organizations with open orders that are due about now."""
     due = Order.objects.open().filter(promised_time__range=(now - _LATE_BY, now + _AHEAD))
-    return {owner for (owner,) in due.order_by().values_list("organization_id").distinct()}
+    return set(due.order_by().values_list("organization__iiko_id", flat=True).distinct())
 
 
 def _wanted(now: datetime) -> list[Organization]:
