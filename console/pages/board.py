@@ -22,6 +22,7 @@ from console.board.restaurants import RestaurantState, restaurant_states
 from console.board.selector import MOST_CARDS, board_cards, cards_by_id, changed_cards
 from console.models import SeenOrder
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
+from core.access import visible_to
 from core.database import db_clock
 from core.errors import HubError
 from core.mirror.change_feed import settled_before
@@ -89,7 +90,7 @@ def changes(request: HttpRequest) -> HttpResponse:
 @sees_orders
 def seen(request: HttpRequest, number: int) -> HttpResponse:
     """Mark a new order as seen by somebody; a second mark changes nothing."""
-    orders = Order.objects.filter(pk=number).values_list("pk", flat=True)
+    orders = visible_to(request.user, Order.objects.filter(pk=number)).values_list("pk", flat=True)
     marks = [
         SeenOrder(order_id=pk, seen_by=request.user.get_username(), seen_at=db_clock.now()) for pk in orders
     ]

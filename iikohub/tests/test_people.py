@@ -39,12 +39,13 @@ def administrator(client: Client) -> User:
 
 
 def add(client: Client, name: str, **fields: Any) -> Any:
-    form = {"username": name, "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    form = {"username": name, "usable_password": "true", "sees": "all"}
+    form |= {"password1": PASSWORD, "password2": PASSWORD}
     return client.post(f"{USERS}add/", form | fields, follow=True, headers=ENGLISH)
 
 
 def save(client: Client, user: User, **fields: Any) -> Any:
-    form = {"username": user.username, "is_active": "on"}
+    form = {"username": user.username, "is_active": "on", "sees": "all"}
     return client.post(f"{USERS}{user.pk}/change/", form | fields, follow=True, headers=ENGLISH)
 
 
