@@ -61,6 +61,7 @@ def other_restaurant() -> dict[str, Any]:
         started_at=now,
         duration_ms=1,
         api_login=login,
+        operation="deliveries/cancel",
         http_status=500,
     )
     make(ApiKey, prefix="qzx_1").organizations.add(place)

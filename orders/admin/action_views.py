@@ -242,9 +242,12 @@ def _choose(
         words = gettext("More than %(count)d orders are chosen. Choose fewer; the filters help.")
         messages.error(request, words % {"count": AT_ONCE})
         return None
+    orders = _orders(request, ids)
+    if not orders:
+        return None  # they are gone, or of a restaurant that the person may not see
     # From here on the page's address remembers how the list was filtered.
     request.GET = QueryDict(urlencode({FILTERS: request.GET.urlencode()}))
-    return views.many_page(request, slug, FORMS[slug](_orders(request, ids)))
+    return views.many_page(request, slug, FORMS[slug](orders))
 
 
 def requested_url(command: OrderCommand, how: str = "") -> str:

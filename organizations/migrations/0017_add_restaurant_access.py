@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "restaurant_access",
+                "default_permissions": (),
             },
         ),
     ]
