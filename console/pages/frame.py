@@ -81,7 +81,9 @@ def _why_empty(frame: Frame) -> str:
 
 
 def _title(frame: Frame) -> str:
-    if frame.is_all and len(frame.every) != 1:
+    if not frame.every:
+        return _("No restaurants")
+    if frame.is_all and len(frame.every) > 1:
         return _("All restaurants")
     names = [one.name for one in frame.chosen]
     return (

@@ -37,11 +37,11 @@ class RestaurantsForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
 
     giver: User
     sees = forms.ChoiceField(
-        label=_("sees"), choices=_CHOICES, initial=ALL, widget=UnfoldAdminRadioSelectWidget
+        label=_("Sees"), choices=_CHOICES, initial=ALL, widget=UnfoldAdminRadioSelectWidget
     )
     restaurants = forms.ModelMultipleChoiceField(
         Organization.objects.none(),
-        label=_("restaurants"),
+        label=_("Restaurants"),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
@@ -97,7 +97,7 @@ def _names(names: Iterable[str]) -> str:
     if not named:
         return gettext("none")
     more = len(named) - _NAMED
-    text = ", ".join(named[:_NAMED])
+    text = "; ".join(named[:_NAMED])  # many a name has a comma
     if more <= 0:
         return text
     return ngettext("%(names)s and %(count)d more", "%(names)s and %(count)d more", more) % {

@@ -24,6 +24,8 @@ from webhooks.receiving.configs import receive_url
 
 def fill(request: HttpRequest, context: Row) -> Row:
     """Add to the index page what the person may see (Unfold's DASHBOARD_CALLBACK)."""
+    if restaurants_of(request.user) == frozenset():
+        return context | {"title": _("Overview"), "has_no_restaurant": True}
     now, sees = db_clock.now(), request.user.has_perm
     sees_orders = sees("orders.view_order")
     sees_commands = sees("orders.view_ordercommand")
@@ -46,7 +48,6 @@ def fill(request: HttpRequest, context: Row) -> Row:
         "types": inbox.event_types(request.user, now, since) if sees_events else None,
         "stop_list_and_shift_tiles": stop_list_and_shift_tiles(request.user),
         "restaurants": rows,
-        "has_no_restaurant": restaurants_of(request.user) == frozenset(),
         "sees_nothing": not (sees_orders or sees_commands or sees_events or sees_restaurants),
     }
     if sees_restaurants and not Organization.objects.exists():

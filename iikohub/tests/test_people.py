@@ -475,7 +475,7 @@ def test_person_is_restricted_and_freed_on_their_page(
     save(client, vera, groups=[group("Operator").pk], sees="some", restaurants=[cafe.pk, bar.pk])
     assert seen_by(vera) == {cafe.name, bar.name}
     page = client.get(USERS, headers=RUSSIAN)
-    assert f"{bar.name}, {cafe.name}" in text(page)
+    assert f"{bar.name}; {cafe.name}" in text(page)
 
     save(client, vera, groups=[group("Operator").pk], sees="all")
     assert seen_by(vera) is None
