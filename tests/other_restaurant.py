@@ -31,7 +31,8 @@ from organizations.models.stop_lists import StopListGroup, StopListItem, StopLis
 from webhooks.models.inbox import WebhookConfig, WebhookEvent
 from webhooks.models.reconciliation import LinkHealth, OrderSync
 
-MARKER = "qzx"
+MARKER = "qzxelsewhere"
+"""Long enough that no token of a form holds it by chance."""
 NUMBER, PHONE, IIKO_ORDER_ID = "98765", "+79995550199", "9f0e1d2c-3b4a-4958-8677-6a5b4c3d2e1f"
 _FORMER_PK = 987_654
 
@@ -64,13 +65,13 @@ def other_restaurant() -> dict[str, Any]:
         operation="deliveries/cancel",
         http_status=500,
     )
-    make(ApiKey, prefix="qzx_1").organizations.add(place)
+    make(ApiKey, prefix="qzxelsewhere_1").organizations.add(place)
     order = _order(make, place, now)
     _loyalty(make, place, order, now)
     make(TableOrder, **_hall(place, now), when_created=now)
     make(Reserve, **_hall(place, now), estimated_start_time=now)
     _traffic(make, place, order, now)
-    person = make(User, username="qzx-person", is_staff=True)
+    person = make(User, username="qzxelsewhere-person", is_staff=True)
     person.groups.add(Group.objects.get(name="Operator"))
     make(RestaurantAccess, user=person, is_restricted=True).restaurants.add(place)
     return rows
@@ -89,8 +90,8 @@ def _order(make: Make, place: Organization, now: datetime) -> Order:
         status="CookingCompleted",
         creation_status="Success",
         order_type="DELIVERY",
-        problem="qzx problem",
-        customer={"name": "qzx guest"},
+        problem="qzxelsewhere problem",
+        customer={"name": "qzxelsewhere guest"},
         promised_time=now - timedelta(hours=1),
         when_created=now - timedelta(hours=2),
         created_at=now,
@@ -98,7 +99,7 @@ def _order(make: Make, place: Organization, now: datetime) -> Order:
     )
     make(MergedOrder, pk=_FORMER_PK, order=order)
     make(OrderCommand, order=order, kind="cancel", state="rejected", created_at=now, finished_at=now)
-    make(TimelineEntry, order=order, recorded_at=now, what="comment", to_value="qzx")
+    make(TimelineEntry, order=order, recorded_at=now, what="comment", to_value="qzxelsewhere")
     make(SeenOrder, order=order, seen_at=now)
     make(StageTimes, organization=place, orders=50, measured_at=now)
     return order
@@ -138,7 +139,7 @@ def _hall(place: Organization, now: datetime) -> dict[str, Any]:
         "creation_status": None,
         "created_at": now,
         "updated_at": now,
-        "customer": {"name": "qzx guest"},
+        "customer": {"name": "qzxelsewhere guest"},
     }
 
 
@@ -146,14 +147,14 @@ def _traffic(make: Make, place: Organization, order: Order, now: datetime) -> No
     make(
         WebhookEvent,
         organization_id=place.iiko_id,
-        event_type="QzxHappened",
+        event_type="qzxelsewhereHappened",
         order=order,
         order_external_id=NUMBER,
         status="dead",
         reason="error",
         source="webhook",
         format="cloud",
-        payload={"qzx": 1},
+        payload={"qzxelsewhere": 1},
         received_at=now,
         event_time=now,
     )

@@ -315,13 +315,18 @@ def test_form_for_many_orders_passes_over_the_other_restaurant(
     assert OrderCommand.objects.count() == 1  # theirs
 
 
-WALLET = {"customer_id": "qzx-iiko_id", "wallet_id": "qzx-iiko_id", "amount": "1.00", "comment": "x"}
+WALLET = {
+    "customer_id": "qzxelsewhere-iiko_id",
+    "wallet_id": "qzxelsewhere-iiko_id",
+    "amount": "1.00",
+    "comment": "x",
+}
 NAMING: dict[str, tuple[str, dict[str, Any], int]] = {
     "top-up": ("/api/v1/loyalty/topup", WALLET, 404),
     "withdrawal": ("/api/v1/loyalty/withdraw", WALLET, 404),
     "hold": ("/api/v1/loyalty/hold", WALLET, 404),
     "webhook": ("/api/v1/webhooks/configs", {"auth_token": "qwertyuiop"}, 404),
-    "stop list": ("/admin/organizations/stoplistitem/refresh/?organization=qzx-iiko_id", {}, 302),
+    "stop list": ("/admin/organizations/stoplistitem/refresh/?organization=qzxelsewhere-iiko_id", {}, 302),
     "guest": ("/admin/loyalty/customer/find/", {"way": "phone", "value": PHONE}, 302),
     "choice of restaurants": ("/console/preferences", {"picker": "1"}, 302),
 }
@@ -454,7 +459,7 @@ def test_key_of_the_person_is_theirs_to_make_for_their_restaurants_alone(
 
     assert "You see some restaurants, and so may the key." in for_all.text
     assert (for_all.status_code, for_other.status_code, for_own.status_code) == (200, 200, 302)
-    assert set(ApiKey.objects.exclude(prefix="qzx_1").values_list("name", flat=True)) == {"c"}
+    assert set(ApiKey.objects.exclude(prefix="qzxelsewhere_1").values_list("name", flat=True)) == {"c"}
 
 
 @pytest.mark.parametrize("is_restricted", [False, True])
