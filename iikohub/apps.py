@@ -8,4 +8,5 @@ class IikohubConfig(SelfRegistering, AppConfig):
     registers = (
         "admin.organizations",
         "admin.people",
+        "receivers",
     )

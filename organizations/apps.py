@@ -8,6 +8,7 @@ class OrganizationsConfig(SelfRegistering, AppConfig):
     name = "organizations"
     verbose_name = _("Restaurants")
     registers = (
+        "access",
         "admin.calls",
         "admin.dictionaries",
         "admin.logins",

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from console.models import Preferences
+from core.access import visible_to
 from core.display import clock_text, span_text
 from organizations.models.organization import Organization, TerminalGroup
 from webhooks.models.reconciliation import LinkHealth, LinkState
@@ -30,13 +31,14 @@ class RestaurantState:
 
 def restaurants_of(preferences: Preferences) -> tuple[list[Organization], list[Organization]]:
     """Return all restaurants that a person may see, and those of them that are chosen (none: all)."""
-    every = list(Organization.objects.filter(is_active=True))
+    every = list(visible_to(preferences.user, Organization.objects.filter(is_active=True)))
     chosen = set(preferences.restaurants.values_list("pk", flat=True))
     return every, [one for one in every if one.pk in chosen] or every
 
 
-def preferences_of(user: AbstractBaseUser) -> Preferences:
+def preferences_of(user: User) -> Preferences:
     preferences, _is_new = Preferences.objects.get_or_create(user=user)
+    preferences.user = user  # the one of the request, which knows what it may see
     return preferences
 
 

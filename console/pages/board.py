@@ -28,6 +28,7 @@ from console.pages.live import (
     restaurants_html,
     shared_texts,
 )
+from core.access import visible_to
 from core.database import db_clock
 from core.errors import HubError
 from core.mirror.change_feed import settled_before
@@ -81,7 +82,7 @@ def changes(request: HttpRequest, since: datetime) -> HttpResponse:
 @sees_orders
 def seen(request: HttpRequest, number: int) -> HttpResponse:
     """Mark a new order as seen by somebody; a second mark changes nothing."""
-    orders = Order.objects.filter(pk=number).values_list("pk", flat=True)
+    orders = visible_to(request.user, Order.objects.filter(pk=number)).values_list("pk", flat=True)
     marks = [
         SeenOrder(order_id=pk, seen_by=request.user.get_username(), seen_at=db_clock.now()) for pk in orders
     ]

@@ -15,6 +15,7 @@ from core.database import db_clock
 from core.display import offset_text
 from orders.models.command import CommandKind
 from orders.permissions import may_request
+from organizations.access import is_restricted
 from organizations.models.organization import Organization
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
@@ -67,11 +68,22 @@ def frame_context(frame: Frame) -> dict[str, object]:
         "clock_zone": first.timezone if first else "",
         "clock_title": f"{first.name}, {offset_text(frame.now, first.zone())}" if first else "",
         "restaurants_title": _title(frame),
+        "no_restaurant": _why_empty(frame),
     }
 
 
+def _why_empty(frame: Frame) -> str:
+    if frame.every:
+        return ""
+    if is_restricted(frame.preferences.user):
+        return _("No restaurant is open to you. Ask an administrator.")
+    return _("No restaurant is set up yet.")
+
+
 def _title(frame: Frame) -> str:
-    if frame.is_all:
+    if not frame.every:
+        return _("No restaurants")
+    if frame.is_all and len(frame.every) > 1:
         return _("All restaurants")
     names = [one.name for one in frame.chosen]
     return (

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
@@ -17,6 +18,7 @@ from console.board.card_html import due_text
 from console.board.stage_times import usual_times
 from console.models import StageTimes
 from console.pages.frame import frame_context, frame_of, sees_orders
+from core.access import visible_to
 from core.display import span_text
 from core.values.phones import has_phone, normal_phone, phone_key
 from orders.admin.command_panel import commands_of
@@ -57,7 +59,7 @@ def order_panel(request: HttpRequest, number: int) -> HttpResponse:
     visible = Order.objects.filter(organization__in=frame.every).select_related("organization")
     order = visible.filter(pk=number).first()
     if order is None:
-        former = get_object_or_404(MergedOrder, pk=number)
+        former = get_object_or_404(visible_to(request.user, MergedOrder.objects.all()), pk=number)
         return redirect("console:order", former.order_id)
     context = _panel(order, request.user, frame.now)
     if request.headers.get("HX-Request"):
@@ -67,9 +69,10 @@ def order_panel(request: HttpRequest, number: int) -> HttpResponse:
 
 def _panel(order: Order, user: User | AnonymousUser, now: datetime) -> dict[str, Any]:
     sees_events = user.has_perm("webhooks.view_webhookevent")
+    visible = visible_to(user, Order.objects.all())
     stages = list(_stages(order, usual_times([order.organization_id]).get(order.organization_id), now))
     return {
-        **order_page(order, now=now, sees_events=sees_events),
+        **order_page(order, visible=visible, now=now, sees_events=sees_events),
         **commands_of(order, user=user, now=now),
         "order": order,
         "due": due_text(order.promised_time, now) if order.promised_time and order.is_open else "",
@@ -82,7 +85,7 @@ def _panel(order: Order, user: User | AnonymousUser, now: datetime) -> dict[str,
         "address_line": address_text(order.address) if order.address else "",
         "map_url": _map_url(order),
         "courier_dial": normal_phone(order.courier_phone or ""),
-        "earlier": _earlier(order),
+        "earlier": _earlier(order, visible),
     }
 
 
@@ -132,9 +135,9 @@ def _map_url(order: Order) -> str:
     return f"{MAP_URL}{urlencode({'text': where})}" if where else ""
 
 
-def _earlier(order: Order) -> list[Order]:
-    """Return the guest's orders before this one, by phone, in all restaurants; newest first."""
+def _earlier(order: Order, visible: QuerySet[Order]) -> list[Order]:
+    """Return the guest's orders before this one, by phone, in all restaurants of the reader; newest first."""
     if not order.phone:
         return []
-    same = Order.objects.alias(phone_key=phone_key("phone")).filter(has_phone("phone_key", order.phone))
+    same = visible.alias(phone_key=phone_key("phone")).filter(has_phone("phone_key", order.phone))
     return list(same.exclude(pk=order.pk).select_related("organization").order_by("-id")[:EARLIER_SHOWN])

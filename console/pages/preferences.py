@@ -1,7 +1,7 @@
 """What a person chooses on the console: restaurants and sound."""
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
@@ -9,12 +9,18 @@ from django.views.decorators.http import require_POST
 from console.board.restaurants import preferences_of
 from console.models import Sound
 from console.pages.frame import sees_orders
+from core.access import AnyUser, visible_to
 from organizations.models.organization import Organization
 
 
 class PreferencesForm(forms.Form):
-    restaurants = forms.ModelMultipleChoiceField(Organization.objects.filter(is_active=True), required=False)
+    restaurants = forms.ModelMultipleChoiceField(Organization.objects.none(), required=False)
     sound = forms.ChoiceField(choices=Sound.choices, required=False)
+
+    def __init__(self, data: QueryDict, *, user: AnyUser) -> None:
+        super().__init__(data)
+        offered = visible_to(user, Organization.objects.filter(is_active=True))
+        self.fields["restaurants"].queryset = offered  # type: ignore[attr-defined]
 
 
 @require_POST
@@ -22,7 +28,7 @@ class PreferencesForm(forms.Form):
 def choose(request: HttpRequest) -> HttpResponse:
     """Keep what was chosen; what a form does not name stays as it is."""
     preferences = preferences_of(request.user)  # type: ignore[arg-type]  # nobody else gets here
-    form = PreferencesForm(request.POST)
+    form = PreferencesForm(request.POST, user=request.user)
     if form.is_valid():
         if "picker" in request.POST:
             preferences.restaurants.set(form.cleaned_data["restaurants"])

@@ -292,7 +292,7 @@ def test_board_asks_as_much_of_the_database_for_many_orders_as_for_few(
         operator.get(BOARD)
 
 
-QUERIES = 14
+QUERIES = 15
 
 
 def test_nobody_sees_the_board_without_permission(client: Client) -> None:

@@ -19,6 +19,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _, pgettext
 from unfold.admin import ModelAdmin as UnfoldAdmin
 
+from core.access import visible_to
 from core.admin.filters import Choice
 from core.database.counting import COUNT_UP_TO
 from core.database.snapshots import one_snapshot
@@ -30,6 +31,8 @@ Context = dict[str, Any]
 """What a template is given."""
 
 if TYPE_CHECKING:
+    from django.db.models.fields.related import RelatedField
+
     # Unfold declares no types, and a mixin none of what it is mixed into: to the checker they are Django's.
     class ModelAdmin(admin.ModelAdmin[M]): ...
 
@@ -104,6 +107,20 @@ class Worded(AdminMixin[M]):
         return super().delete_view(request, object_id, own | (extra_context or {}))
 
 
+class VisibleRows(AdminMixin[M]):
+    """Shows and takes the rows that the person may see, and offers such rows in its forms."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        return visible_to(request.user, super().get_queryset(request))
+
+    def get_field_queryset(
+        self, db: str | None, db_field: "RelatedField[Any, Any]", request: HttpRequest
+    ) -> QuerySet[Any]:
+        offered = super().get_field_queryset(db, db_field, request)
+        rows = db_field.remote_field.model._default_manager.all() if offered is None else offered
+        return visible_to(request.user, rows)
+
+
 class ListedLookups(AdminMixin[M]):
     """Takes from the address of a list only what its filters offer.
 
@@ -133,7 +150,7 @@ class HubChangeList(UnfoldChangeList):
         return hub_admin.list_rows(super().get_queryset(request, exclude_parameters))
 
 
-class HubAdmin(ListedLookups[M], Worded[M], ModelAdmin[M]):
+class HubAdmin(VisibleRows[M], ListedLookups[M], Worded[M], ModelAdmin[M]):
     """Lists that count no further than they show; pages get what they show by ``page_context``."""
 
     paginator = BoundedPaginator

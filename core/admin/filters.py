@@ -84,13 +84,13 @@ class HubDropdownFilter(DropdownFilter):  # type: ignore[misc]  # Unfold is unty
 def choices_filter(
     label: Text,
     parameter: str,
-    choices: Sequence[Choice] | Callable[[], Iterable[Choice]],
+    choices: Sequence[Choice] | Callable[[HttpRequest], Iterable[Choice]],
     *,
     column: str = "",
 ) -> type[HubDropdownFilter]:
     """Make a filter of the values in ``column``; without one, the column is called as the ``parameter``.
 
-    A function is asked for its choices each time the list is shown.
+    A function is asked for its choices each time the list is shown: by whoever looks, who may not see all.
     """
     looked_in = column or parameter
 
@@ -100,7 +100,7 @@ def choices_filter(
         column = looked_in
 
         def offered(self, request: HttpRequest) -> list[Choice]:
-            return list(choices() if callable(choices) else choices)
+            return list(choices(request) if callable(choices) else choices)
 
     return OfferedChoices
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from axes.models import AccessFailureLog
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin, UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Exists, F, ManyToManyField, Model, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import (
+    Exists,
+    F,
+    ManyToManyField,
+    Model,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+)
 from django.db.models.functions import Concat
 from django.forms import BaseFormSet, ModelForm, ModelMultipleChoiceField
 from django.http import HttpRequest
@@ -20,8 +31,16 @@ from django.utils.translation import gettext, gettext_lazy as _, gettext_noop, p
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from core.admin.base import BoundedPaginator, ListedLookups, MirrorAdmin, Worded
+from core.access import visible_to
+from core.admin.base import BoundedPaginator, ListedLookups, MirrorAdmin, VisibleRows, Worded
 from core.values.name_keys import folded, has_words
+from iikohub.admin.restaurant_access import (
+    ACCESS_FIELDS,
+    ACCESS_WORDS,
+    RestaurantsForm,
+    ShowsRestaurants,
+)
+from organizations.access import is_restricted
 
 AnyUser = User | AnonymousUser
 
@@ -109,7 +128,7 @@ _OFFERED = {"permissions": offered_rights, "user_permissions": offered_rights, "
 _LINKS = (User.groups, User.user_permissions, Group.permissions)
 
 
-class Giving(ListedLookups[Any], Worded[Any]):
+class Giving(VisibleRows[Any], ListedLookups[Any], Worded[Any]):
     """An admin that offers rights and groups; only those of the person who gives them."""
 
     paginator = BoundedPaginator
@@ -157,13 +176,21 @@ def let_sign_in(users: Iterable[User]) -> None:
 admin.site.unregister([User, Group])
 
 
+class PersonForm(RestaurantsForm, UserChangeForm):  # type: ignore[misc]  # Unfold is untyped
+    pass
+
+
+class NewPersonForm(RestaurantsForm, UserCreationForm):  # type: ignore[misc]  # Unfold is untyped
+    pass
+
+
 @admin.register(User)
-class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # untyped; no [User] at run time
-    form = UserChangeForm
-    add_form = UserCreationForm
+class UserAdmin(Giving, ShowsRestaurants, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # untyped; no [User] at run time
+    form = PersonForm
+    add_form = NewPersonForm
     change_password_form = AdminPasswordChangeForm
     accusative = pgettext_lazy("accusative", "user")
-    list_display = ("username", "full_name", "group_names", "may_sign_in", "last_login")
+    list_display = ("username", "full_name", "group_names", "restaurant_names", "may_sign_in", "last_login")
     list_filter = ("is_active", "groups", "is_superuser")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
@@ -175,6 +202,7 @@ class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-a
                 "fields": ("is_active", "is_superuser", "groups", "user_permissions"),
             },
         ),
+        (_("Restaurants"), {"description": ACCESS_WORDS, "fields": ACCESS_FIELDS}),
         (_("Important dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
@@ -189,6 +217,7 @@ class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-a
                 ),
             },
         ),
+        (_("Restaurants"), {"classes": ("wide",), "description": ACCESS_WORDS, "fields": ACCESS_FIELDS}),
     )
     readonly_fields = ("last_login", "date_joined")
 
@@ -207,7 +236,17 @@ class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-a
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         users: QuerySet[User] = super().get_queryset(request)
-        return users.prefetch_related("groups")
+        return users.select_related("restaurant_access").prefetch_related(
+            "groups", "restaurant_access__restaurants"
+        )
+
+    def get_form(
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm[User]]:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.giver = request.user
+        own: type[ModelForm[User]] = form
+        return own
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
@@ -227,6 +266,7 @@ class UserAdmin(Giving, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-a
         change: bool,
     ) -> None:
         super().save_related(request, form, formsets, change)
+        cast("RestaurantsForm", form).save_access()
         let_sign_in([form.instance])
         if not form.instance.is_staff:
             words = gettext("%(name)s cannot sign in: choose a group.") % {"name": form.instance}
@@ -267,7 +307,18 @@ class GroupAdmin(Giving, BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # U
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         groups: QuerySet[Group] = super().get_queryset(request)
-        return groups.prefetch_related("user_set")
+        people = visible_to(request.user, User.objects.order_by("username"))
+        return groups.prefetch_related(Prefetch("user_set", people))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not is_restricted(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        # The people in a group may be of any restaurant.
+        return super().has_change_permission(request, obj) and not is_restricted(request.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and not is_restricted(request.user)
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         self.delete_queryset(request, Group.objects.filter(pk=obj.pk))

@@ -6,32 +6,33 @@ from django.db import connection
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from core.access import AnyUser, visible_to
 from core.database import counting
 from core.display import span_text
-from iiko_client.models.events import EVENT_TYPES, OLDER_EVENT_TYPES, SOI_TYPES
 from iikohub.dashboard.tiles import A_DAY, Row, Tile, bounded, count_text, events_url
+from organizations.access import restaurants_of
 from organizations.models.clock_skews import ClockSkew
 from webhooks.admin.display import type_text
 from webhooks.models.inbox import EventStatus, Reason, WebhookEvent
 from webhooks.monitoring.inbox_state import NO_TYPE, inbox_state, types_met
-from webhooks.processing.handlers import HANDLERS, KEPT
+from webhooks.processing.handlers import KEPT, KNOWN_TYPES
 
 CLOCKS_SHOWN = 100
 STUCK_S = 60
 """An event that waits so long means that no worker runs, or that it cannot keep up."""
 
-_KNOWN_TYPES = frozenset((*EVENT_TYPES, *OLDER_EVENT_TYPES, *SOI_TYPES, *HANDLERS, *KEPT))
-
 # A few thousand entries of the index (event_type, received_at) for each type, never the whole day.
 _OF_TYPE = """
 SELECT kind, (SELECT count(*) FROM (SELECT 1 FROM webhook_events
-                                    WHERE event_type = kind AND received_at >= %s LIMIT %s) AS met)
+                                    WHERE event_type = kind AND received_at >= %s
+                                      AND (%s::text[] IS NULL OR organization_id = ANY(%s))
+                                    LIMIT %s) AS met)
 FROM unnest(%s::text[]) AS kind
 """
 
 
-def tiles(now: datetime, since: str) -> list[Tile]:
-    state = inbox_state()
+def tiles(user: AnyUser, now: datetime, since: str) -> list[Tile]:
+    state = inbox_state(restaurants_of(user))
     waits, tone = "", ""
     if state.waiting:
         waits = _("the oldest for %(span)s") % {"span": span_text(timedelta(seconds=state.oldest_s))}
@@ -47,7 +48,7 @@ def tiles(now: datetime, since: str) -> list[Tile]:
         Tile(_("waiting to be applied"), state.waiting, events_url(status="pending"), tone, waits),
         Tile(_("failed, will be retried"), state.failed, events_url(status="failed"), "warn"),
         Tile(_("failed for good"), state.dead, dead, "bad"),
-        Tile(_("of unknown restaurants, 24 h"), bounded(strangers), of_strangers, "warn"),
+        Tile(_("of unknown restaurants, 24 h"), bounded(visible_to(user, strangers)), of_strangers, "warn"),
         Tile(_("of unknown types, 24 h"), state.unknown_types, of_unknown_types, "warn"),
     ]
 
@@ -63,16 +64,18 @@ def wrong_clocks() -> list[str]:
     ]
 
 
-def event_types(now: datetime, since: str) -> list[Row]:
+def event_types(user: AnyUser, now: datetime, since: str) -> list[Row]:
     """Count the events of the last 24 hours by type, the commonest first."""
+    restaurants = restaurants_of(user)
+    ids = None if restaurants is None else sorted(restaurants)
     with connection.cursor() as cursor:
-        cursor.execute(_OF_TYPE, [now - A_DAY, counting.COUNT_UP_TO + 1, types_met()])
+        cursor.execute(_OF_TYPE, [now - A_DAY, ids, ids, counting.COUNT_UP_TO + 1, types_met()])
         counts = sorted(((count, kind) for kind, count in cursor.fetchall() if count), reverse=True)
     most = max((min(count, counting.COUNT_UP_TO) for count, _kind in counts), default=1)
     return [
         {
             "name": type_text(kind),
-            "is_unknown": kind not in _KNOWN_TYPES,
+            "is_unknown": kind not in KNOWN_TYPES,
             "kept": str(KEPT[kind].label) if kind in KEPT else "",
             "count": count_text(count),
             "share": round(100 * min(count, counting.COUNT_UP_TO) / most),

@@ -6,6 +6,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, Q
 from django.utils.translation import ngettext_lazy
 
+from core.access import AnyUser, visible_to
 from core.database import counting
 from core.display import badge
 from iikohub.dashboard.tiles import Tile, bounded, list_url, orders_url, shown
@@ -62,8 +63,11 @@ _COMMAND_TILES = {
 class OpenOrders:
     """The open orders, counted once by restaurant and status."""
 
-    def __init__(self, now: datetime) -> None:
-        newest = Order.objects.open().order_by("-id").values("pk")[: counting.COUNT_UP_TO + 1]
+    def __init__(self, user: AnyUser, now: datetime) -> None:
+        self._user = user
+        newest = (
+            visible_to(user, Order.objects.open()).order_by("-id").values("pk")[: counting.COUNT_UP_TO + 1]
+        )
         # The look at the newest is a subquery, so that a hub with orders that nobody ever closed stays quick.
         self._groups = list(
             Order.objects.filter(pk__in=newest)
@@ -82,7 +86,7 @@ class OpenOrders:
         return sum(group[name] for group in self._groups if conditions.items() <= group.items())
 
     def tiles(self, now: datetime) -> list[Tile]:
-        refused = bounded(Order.objects.refused_lately(now))
+        refused = bounded(visible_to(self._user, Order.objects.refused_lately(now)))
         counts = {name: refused if name == "refused" else self.total(name) for name in _ORDER_TILES}
         return [
             Tile(words % shown(counts[name]), counts[name], orders_url(state=state), tone)
@@ -110,5 +114,5 @@ def command_tiles(user: User | AnonymousUser, now: datetime) -> list[Tile]:
     return [
         Tile(words % shown(count), count, list_url("orders_ordercommand", state=state), tone)
         for state, (chosen, words, tone) in _COMMAND_TILES.items()
-        if (count := bounded(chosen(OrderCommand.objects.all(), now)))
+        if (count := bounded(visible_to(user, chosen(OrderCommand.objects.all(), now))))
     ]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from django.db.models import Prefetch
 from django.urls import reverse
 
+from core.access import AnyUser, visible_to
 from core.display import ago_text, clock, offset_text
 from iikohub.dashboard.connection import link_row
 from iikohub.dashboard.orders import OpenOrders
@@ -19,9 +20,9 @@ from webhooks.reconciliation.missed_webhooks import missed_orders
 RESTAURANTS_SHOWN = 100
 
 
-def rows(now: datetime, open_orders: OpenOrders | None, *, sees_events: bool) -> list[Row]:
+def rows(user: AnyUser, now: datetime, open_orders: OpenOrders | None, *, sees_events: bool) -> list[Row]:
     silent = TerminalGroup.objects.silent(now).select_related("organization")
-    organizations = Organization.objects.prefetch_related(
+    organizations = visible_to(user, Organization.objects.all()).prefetch_related(
         Prefetch("terminal_groups", queryset=silent, to_attr="silent_groups")
     )
     if not sees_events:

@@ -9,8 +9,11 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from organizations.admin.organizations import KEY_READS, key_acts
+from organizations.models.access import RestaurantAccess
 from organizations.models.api_keys import ApiKey
+from organizations.models.organization import Organization
 from organizations.provisioning import create_api_key
+from tests.builders import make_organization, make_other_organization
 from tests.pages import markup, sign_in, sign_in_superuser, text
 
 pytestmark = pytest.mark.django_db
@@ -39,12 +42,13 @@ def administrator(client: Client) -> User:
 
 
 def add(client: Client, name: str, **fields: Any) -> Any:
-    form = {"username": name, "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    form = {"username": name, "usable_password": "true", "sees": "all"}
+    form |= {"password1": PASSWORD, "password2": PASSWORD}
     return client.post(f"{USERS}add/", form | fields, follow=True, headers=ENGLISH)
 
 
 def save(client: Client, user: User, **fields: Any) -> Any:
-    form = {"username": user.username, "is_active": "on"}
+    form = {"username": user.username, "is_active": "on", "sees": "all"}
     return client.post(f"{USERS}{user.pk}/change/", form | fields, follow=True, headers=ENGLISH)
 
 
@@ -416,3 +420,156 @@ def test_administrator_gives_any_key(client: Client, administrator: User) -> Non
     client.post(f"{KEYS}add/", {"name": "a", "sees_all": "on", "may_act": "on"})
 
     assert ApiKey.objects.get().may_act
+
+
+# --- whoever is given something to do may sign in -----------------------------------------------------
+
+
+def test_person_is_made_staff_by_whatever_door() -> None:
+    by_person, by_group, by_right = (User.objects.create_user(name) for name in ("vera", "anna", "olga"))
+
+    by_person.groups.add(group("Operator"))
+    group("Dispatcher").user_set.add(by_group)
+    by_right.user_permissions.add(right("orders.view_order"))
+
+    assert by_person.is_staff
+    assert set(User.objects.filter(is_staff=True).values_list("username", flat=True)) == {
+        "vera",
+        "anna",
+        "olga",
+    }
+
+
+# --- restaurants -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cafe() -> Organization:
+    return make_organization()
+
+
+@pytest.fixture
+def bar() -> Organization:
+    return make_other_organization()
+
+
+def restrict(user: User, *restaurants: Organization) -> None:
+    access, _is_new = RestaurantAccess.objects.update_or_create(user=user, defaults={"is_restricted": True})
+    access.restaurants.set(restaurants)
+
+
+def seen_by(user: User) -> set[str] | None:
+    """Return the names of the restaurants that a person is restricted to; None: all of them."""
+    access = RestaurantAccess.objects.filter(user=user, is_restricted=True).first()
+    return None if access is None else {one.name for one in access.restaurants.all()}
+
+
+@pytest.mark.usefixtures("administrator")
+def test_person_is_restricted_and_freed_on_their_page(
+    client: Client, cafe: Organization, bar: Organization
+) -> None:
+    add(client, "vera", groups=[group("Operator").pk], sees="some", restaurants=[cafe.pk])
+    vera = User.objects.get(username="vera")
+    assert seen_by(vera) == {cafe.name}
+
+    save(client, vera, groups=[group("Operator").pk], sees="some", restaurants=[cafe.pk, bar.pk])
+    assert seen_by(vera) == {cafe.name, bar.name}
+    page = client.get(USERS, headers=RUSSIAN)
+    assert f"{bar.name}; {cafe.name}" in text(page)
+
+    save(client, vera, groups=[group("Operator").pk], sees="all")
+    assert seen_by(vera) is None
+
+
+@pytest.mark.usefixtures("administrator")
+def test_restriction_to_nothing_is_refused(client: Client, cafe: Organization) -> None:
+    vera = User.objects.create_user("vera")
+
+    answer = save(client, vera, sees="some")
+
+    assert "Tick at least one." in text(answer)
+    assert seen_by(vera) is None
+
+
+def test_superuser_is_not_restricted(client: Client, cafe: Organization) -> None:
+    chief = sign_in_superuser(client)
+
+    answer = save(client, chief, is_superuser="on", sees="some", restaurants=[cafe.pk])
+
+    assert "A superuser sees all restaurants." in text(answer)
+    assert seen_by(chief) is None
+
+
+def test_restricted_administrator_gives_no_more_than_they_see(
+    client: Client, administrator: User, cafe: Organization, bar: Organization
+) -> None:
+    vera = User.objects.create_user("vera")
+    for user in (administrator, vera):
+        restrict(user, cafe)
+
+    form = markup(client.get(f"{USERS}{vera.pk}/change/", headers=ENGLISH))
+    for_all = save(client, vera, sees="all")
+    for_bar = save(client, vera, sees="some", restaurants=[cafe.pk, bar.pk])
+    self_freed = save(client, administrator, groups=[group("Administrator").pk], sees="all")
+    add(client, "anna", sees="all")
+    add(client, "olga", sees="some", restaurants=[cafe.pk])
+
+    assert bar.name not in form
+    assert 'value="all"' not in form
+    assert "all is not one of the available choices" in text(for_all)
+    assert f"{bar.pk} is not one of the available choices" in text(for_bar)
+    assert "all is not one of the available choices" in text(self_freed)
+    assert [seen_by(user) for user in (administrator, vera)] == [{cafe.name}] * 2
+    assert not User.objects.filter(username="anna").exists()
+    assert seen_by(User.objects.get(username="olga")) == {cafe.name}
+
+
+def test_restricted_administrator_reaches_only_people_of_their_restaurants(
+    client: Client, administrator: User, cafe: Organization, bar: Organization
+) -> None:
+    of_cafe, of_both, of_all, of_none = (User.objects.create_user(name) for name in ("c", "b", "a", "n"))
+    restrict(administrator, cafe)
+    restrict(of_cafe, cafe)
+    restrict(of_both, cafe, bar)
+    restrict(of_none)
+
+    listed = [user.username for user in client.get(USERS).context["cl"].result_list]
+    statuses = [
+        client.post(f"{USERS}{one.pk}/password/", {}).status_code for one in (of_both, of_all, of_none)
+    ]
+
+    assert set(listed) == {"evening", "c"}
+    assert statuses == [404] * 3
+
+
+def test_restricted_administrator_changes_no_group(
+    client: Client, administrator: User, cafe: Organization
+) -> None:
+    restrict(administrator, cafe)
+    operators = group("Operator")
+
+    answers = [
+        client.post(f"{GROUPS}{operators.pk}/change/", {"name": "Operator"}),
+        client.post(f"{GROUPS}{operators.pk}/delete/", {"post": "yes"}),
+        client.post(f"{GROUPS}add/", {"name": "Own"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403] * 3
+    assert group("Operator").permissions.exists()
+    assert client.get(GROUPS).status_code == 200
+
+
+def test_who_may_only_look_sees_the_restriction_and_does_not_set_it(
+    client: Client, cafe: Organization, bar: Organization
+) -> None:
+    sign_in(client, "auth.view_user")
+    vera = User.objects.create_user("vera")
+    restrict(vera, cafe)
+
+    page = text(client.get(f"{USERS}{vera.pk}/change/", headers=ENGLISH))
+    answer = save(client, vera, sees="all")
+
+    assert "only these" in page
+    assert cafe.name in page
+    assert answer.status_code == 403
+    assert seen_by(vera) == {cafe.name}

@@ -1,9 +1,12 @@
 """What a person fills in to find a guest or to move money."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from core.access import AnyUser, visible_to
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor
 from loyalty.wallets.customers import Way
 from loyalty.wallets.submission import LONGEST_COMMENT
@@ -31,6 +34,11 @@ class FindGuestForm(forms.Form):
     )
     way = forms.ChoiceField(label=_("by"), choices=_WAYS, widget=UnfoldAdminSelectWidget)
     value = forms.CharField(label=_("value"), max_length=200, widget=_text())
+
+    def __init__(self, *args: Any, user: AnyUser, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = visible_to(user, Organization.objects.filter(is_active=True))
+        self.fields["organization"].queryset = offered  # type: ignore[attr-defined]
 
 
 class ReasonForm(forms.Form):

@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, pgettext
 
+from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import States, choices_filter, states_filter
 from core.database import db_clock
@@ -110,7 +111,7 @@ class CustomerAdmin(wallet_pages.WalletPages):
         return found | has_phone("phone_key", text, by_last_digits=sees_people(request))
 
     def list_context(self, request: HttpRequest) -> Context:
-        return {"find_form": FindGuestForm(auto_id="find_%s")}
+        return {"find_form": FindGuestForm(auto_id="find_%s", user=request.user)}
 
     def page_context(self, request: HttpRequest, row: Customer) -> Context:
         return customer_page(request, row) | {"title": str(row)}
@@ -300,6 +301,8 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
     now, zone = db_clock.now(), operation.organization.zone()
     wait = wait_of(operation, now=now)
     first = wait.first if wait and wait.ahead else None
+    if first and not visible_to(request.user, LoyaltyOperation.objects.filter(pk=first.pk)).exists():
+        first = None  # of another restaurant with the same guest
     return {
         "wait": display.wait_text(wait, zone, now=now),
         "first": first and display.row_link(first),

@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
+from core.access import visible_to
 from core.admin.base import M, MirrorAdmin
 from core.admin.list_links import keep_filters
 from core.database import db_clock
@@ -120,7 +121,7 @@ class WalletPages(_MoneyPages[Customer]):
     def find_view(self, request: HttpRequest) -> HttpResponse:
         """Read a guest from iiko and show the page."""
         self._check_may(request)
-        form = FindGuestForm(request.POST or None)
+        form = FindGuestForm(request.POST or None, user=request.user)
         back = HttpResponseRedirect(reverse("admin:loyalty_customer_changelist"))
         if request.method != "POST" or not form.is_valid():
             if form.errors:
@@ -139,7 +140,7 @@ class WalletPages(_MoneyPages[Customer]):
     def read_view(self, request: HttpRequest, customer_id: int) -> HttpResponse:
         """Read the balances again."""
         self._check_may(request)
-        customer = _customer(customer_id)
+        customer = _customer(request, customer_id)
         if request.method == "POST":
             organization, ident = customer.organization, customer.iiko_id
             _read(request, partial(read_customer, organization=organization, customer_id=ident))
@@ -153,7 +154,7 @@ class WalletPages(_MoneyPages[Customer]):
             raise Http404
         kind = OperationKind(verb)
         self._check_may(request, kind)
-        customer = _customer(customer_id)
+        customer = _customer(request, customer_id)
         wallet = get_object_or_404(customer.wallets, pk=wallet_id)
         if refusal := explain(wallet.why_not_moved, ""):
             messages.error(request, refusal)
@@ -185,7 +186,7 @@ class WalletPages(_MoneyPages[Customer]):
         """Show the form for the reason, then store the release of a hold: there is nothing to choose."""
         self._check_may(request, OperationKind.CANCEL_HOLD)
         holds = LoyaltyOperation.objects.filter(kind=OperationKind.HOLD)
-        rows = holds.select_related("wallet__customer__organization", "order")
+        rows = visible_to(request.user, holds).select_related("wallet__customer__organization", "order")
         hold = get_object_or_404(rows, pk=hold_id)
         customer = hold.wallet.customer
         form = ReasonForm(request.POST or None, initial={"token": uuid4().hex})
@@ -243,7 +244,7 @@ class CancelPage(_MoneyPages[LoyaltyOperation]):
         """Show the form for the reason, then cancel the operation."""
         self._check_may(request)
         rows = LoyaltyOperation.objects.select_related("organization", "wallet__customer")
-        operation = get_object_or_404(rows, pk=operation_id)
+        operation = get_object_or_404(visible_to(request.user, rows), pk=operation_id)
         self._check_may(request, operation.kind)
         form, back_url = CancelForm(request.POST or None), reverse(OPERATION_PAGE, args=[operation.pk])
         if not (request.method == "POST" and form.is_valid()):
@@ -301,8 +302,9 @@ def _customer_url(request: HttpRequest, customer: Customer) -> str:
     return keep_filters(request, reverse(CUSTOMER_PAGE, args=[customer.pk]))
 
 
-def _customer(customer_id: int) -> Customer:
-    return get_object_or_404(Customer.objects.select_related("organization"), pk=customer_id)
+def _customer(request: HttpRequest, customer_id: int) -> Customer:
+    visible = visible_to(request.user, Customer.objects.select_related("organization"))
+    return get_object_or_404(visible, pk=customer_id)
 
 
 def _order(customer: Customer, form: MoveMoneyForm) -> Order | None:

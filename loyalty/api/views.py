@@ -76,7 +76,7 @@ def organization_of(request: Request, organization_id: str) -> Organization:
     """
     if is_no_id(organization_id):
         raise exceptions.ValidationError({"organization_id": fields.NO_ID_GIVEN})
-    rows = permissions.in_scope(request, Organization.objects.all(), path="iiko_id")
+    rows = permissions.in_scope(request, Organization.objects.all())
     found = rows.filter(iiko_id=searchable_id(organization_id)).first()
     if found is None:
         raise UnknownOrganization(_("There is no such organization."))

@@ -16,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
+from core.access import visible_to
 from core.admin.list_links import FILTERS, keep_filters, list_url
 from core.database import db_clock
 from core.display import money
@@ -97,6 +98,8 @@ class ActionViews:
         """On POST acknowledge an order that the POS did not take."""
         if not may_request_any(request.user):
             raise PermissionDenied
+        if not _orders(request, [order_id]):
+            raise Http404
         if request.method == "POST":
             try:
                 acknowledge_refusal(order_id=order_id, by=request.user.get_username(), now=db_clock.now())
@@ -122,7 +125,7 @@ class ActionViews:
     def ask_view(self, request: HttpRequest, order_id: int, slug: str) -> HttpResponse:
         """Show the form on GET, store the command on POST."""
         form_class = self._permitted(request, slug)
-        order = Order.objects.select_related("organization").filter(pk=order_id).first()
+        order = next(iter(_orders(request, [order_id])), None)
         if order is None:
             raise Http404
         form = form_class([order], request.POST if request.method == "POST" else None)
@@ -175,7 +178,7 @@ class ActionViews:
         """Request the action for each order that the form names, and lead to the outcomes."""
         form_class = self._permitted(request, slug)
         ids = [int(text) for text in request.POST.getlist("order") if text.isdecimal() and len(text) < 19]
-        orders = _orders(ids[:AT_ONCE])
+        orders = _orders(request, ids[:AT_ONCE])
         if request.method != "POST" or not orders or form_class.bulk is None:
             return HttpResponseRedirect(_orders_url(request))
         form = form_class(orders, request.POST)
@@ -214,7 +217,7 @@ class ActionViews:
         if kept is None or not sees_commands(request.user) or not request.user.has_perm("orders.view_order"):
             messages.info(request, gettext("The page of each order shows the outcome."))
             return HttpResponseRedirect(_orders_url(request))
-        rows = _result_rows(kept["results"])
+        rows = _result_rows(request, kept["results"])
         context = {
             "title": action_of(kept["kind"]).title,
             "subtitle": None,
@@ -239,9 +242,12 @@ def _choose(
         words = gettext("More than %(count)d orders are chosen. Choose fewer; the filters help.")
         messages.error(request, words % {"count": AT_ONCE})
         return None
+    orders = _orders(request, ids)
+    if not orders:
+        return None  # they are gone, or of a restaurant that the person may not see
     # From here on the page's address remembers how the list was filtered.
     request.GET = QueryDict(urlencode({FILTERS: request.GET.urlencode()}))
-    return views.many_page(request, slug, FORMS[slug](_orders(ids)))
+    return views.many_page(request, slug, FORMS[slug](orders))
 
 
 def requested_url(command: OrderCommand, how: str = "") -> str:
@@ -270,8 +276,10 @@ def _orders_url(request: HttpRequest) -> str:
     return list_url(request, reverse("admin:orders_order_changelist"))
 
 
-def _orders(ids: list[int]) -> list[Order]:
-    return list(Order.objects.select_related("organization").filter(pk__in=ids).order_by("-id"))
+def _orders(request: HttpRequest, ids: list[int]) -> list[Order]:
+    """Read those of the orders that the person may see."""
+    visible = visible_to(request.user, Order.objects.select_related("organization"))
+    return list(visible.filter(pk__in=ids).order_by("-id"))
 
 
 def _form_rows(form: ActionForm) -> list[dict[str, Any]]:
@@ -291,9 +299,9 @@ def _form_rows(form: ActionForm) -> list[dict[str, Any]]:
     ]
 
 
-def _result_rows(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _result_rows(request: HttpRequest, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     now = db_clock.now()
-    orders = {order.pk: order for order in _orders([one["order"] for one in results])}
+    orders = {order.pk: order for order in _orders(request, [one["order"] for one in results])}
     commands = OrderCommand.objects.in_bulk([one["command"] for one in results if one["command"]])
     rows = []
     for one in results:

@@ -14,6 +14,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 
+from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, States, choices_filter, state_choices, states_filter
 from core.admin.list_links import FILTERS
@@ -55,8 +56,9 @@ COMMAND_STATES: States = {
 }
 
 
-def newest_askers() -> Iterable[Choice]:
-    newest = OrderCommand.objects.order_by("-id").values_list("requested_by", flat=True)[:_ASKERS_OF]
+def newest_askers(request: HttpRequest) -> Iterable[Choice]:
+    commands = visible_to(request.user, OrderCommand.objects.order_by("-id"))
+    newest = commands.values_list("requested_by", flat=True)[:_ASKERS_OF]
     return [(name, name) for name in sorted(set(newest), key=lambda name: (fold(name), name))]
 
 
@@ -97,7 +99,8 @@ class OrderCommandAdmin(MirrorAdmin[OrderCommand]):
         text = search_term.strip()
         if not text or "\0" in text:
             return (queryset.none() if text else queryset), False
-        orders = list(Order.objects.searched(text).values_list("pk", flat=True)[:_ORDERS_SEARCHED])
+        found = visible_to(request.user, Order.objects.searched(text))
+        orders = list(found.values_list("pk", flat=True)[:_ORDERS_SEARCHED])
         named = {text, searchable_id(text)}
         # The exclusion lets the partial index answer.
         return queryset.filter(
@@ -184,7 +187,8 @@ class OrderCommandAdmin(MirrorAdmin[OrderCommand]):
 
     def _permitted(self, request: HttpRequest, command_id: int) -> OrderCommand:
         """Return a command of a kind that the person may request."""
-        command = OrderCommand.objects.select_related("order__organization").filter(pk=command_id).first()
+        commands = visible_to(request.user, OrderCommand.objects.select_related("order__organization"))
+        command = commands.filter(pk=command_id).first()
         if not may_request_any(request.user) or (command and not may_request(request.user, command.kind)):
             raise PermissionDenied
         if command is None:

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
+from core.access import visible_to
 from core.admin.filters import Choice, States
 from core.database import db_clock
 from core.values.name_keys import fold
@@ -46,9 +48,10 @@ ORDER_STATES: States = {
 }
 
 
-def couriers_under_way() -> Iterable[Choice]:
+def couriers_under_way(request: HttpRequest) -> Iterable[Choice]:
     """Couriers of the newest open orders; any other is found by the link on an order's page."""
-    couriers = Order.objects.open().order_by("-id").values_list("courier_id", "courier_name")[:_COURIERS_OF]
+    orders = visible_to(request.user, Order.objects.open()).order_by("-id")
+    couriers = orders.values_list("courier_id", "courier_name")[:_COURIERS_OF]
     named = {courier_id: name or courier_id for courier_id, name in couriers if courier_id}
     return sorted(named.items(), key=lambda courier: (fold(str(courier[1])), courier))
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -67,14 +68,17 @@ _TIMES = (
 )
 
 
-def order_page(order: Order, *, now: datetime, sees_events: bool) -> dict[str, Any]:
-    """Collect what the template shows; few queries, whatever the order: its timeline and its events."""
+def order_page(order: Order, *, visible: QuerySet[Order], now: datetime, sees_events: bool) -> dict[str, Any]:
+    """Collect what the template shows; few queries, whatever the order: its timeline and its events.
+
+    ``visible``: the orders that may be named beside it.
+    """
     page = _Page(order, now)
-    relatives = relatives_of(order, visible=Order.objects.select_related("organization"))
+    relatives = relatives_of(order, visible=visible.select_related("organization"))
     replacements = [("new", replacement_of(order)), ("old", original_of(order))]
     shown = {replacement.pk for _which, replacement in replacements if replacement is not None}
     others = [relative.order for relative in relatives if relative.order is not None]
-    timeline = displayed_timeline(order, now=now, others=others)
+    timeline = displayed_timeline(order, now=now, others=others, visible=visible)
     return {
         "badges": badges(order, now),
         "acknowledged": page.acknowledged(),

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 from unfold.views import ChangeList
 
+from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import choices_filter, state_choices, states_filter
 from core.database import db_clock
@@ -126,7 +127,9 @@ class OrderAdmin(ActionViews, MirrorAdmin[Order]):
         sees_events = request.user.has_perm("webhooks.view_webhookevent")
         now = db_clock.now()
         return {
-            **order_page(row, now=now, sees_events=sees_events),
+            **order_page(
+                row, visible=visible_to(request.user, Order.objects.all()), now=now, sees_events=sees_events
+            ),
             **commands_of(row, user=request.user, now=now),
             "requested": requested_note(row, request.GET, user=request.user, now=now),
             "title": str(row),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -71,11 +71,16 @@ class DisplayedTimeline:
     """Of several orders; then each entry is shown under the number of its own."""
 
 
-def displayed_timeline(order: Order, *, now: datetime, others: Sequence[Order] = ()) -> DisplayedTimeline:
-    """Put the changes of an order in words, the newest event first; those of ``others`` among them."""
+def displayed_timeline(
+    order: Order, *, now: datetime, visible: QuerySet[Order], others: Sequence[Order] = ()
+) -> DisplayedTimeline:
+    """Put the changes of an order in words, the newest event first; those of ``others`` among them.
+
+    Orders that an entry names are linked if they are among ``visible``.
+    """
     orders = (order, *others)
     newest = {each.pk: list(each.timeline.order_by(SHOWN_AT.desc(), "-id")[: SHOWN + 1]) for each in orders}
-    named = _named_in([entry for entries in newest.values() for entry in entries], orders)
+    named = _named_in([entry for entries in newest.values() for entry in entries], orders, visible)
     # Several clocks on one page: each says which it is.
     with_offset = len({each.organization.timezone for each in orders}) > 1
     shown = []
@@ -118,7 +123,7 @@ def _replacement_of(value: JsonObject) -> JsonObject:
     return _object(value.get("made_as") or value.get("made_for"))
 
 
-def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order]) -> Named:
+def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order], visible: QuerySet[Order]) -> Named:
     """Find the orders that these entries name, in one query where there are others than those shown."""
     pks: set[int] = set()
     iiko_ids: set[str] = set()
@@ -133,7 +138,7 @@ def _named_in(entries: Sequence[TimelineEntry], orders: Sequence[Order]) -> Name
     iiko_ids -= {order.iiko_order_id or "" for order in orders}
     found = list(orders)
     if pks or iiko_ids:
-        found += Order.objects.filter(Q(pk__in=pks) | Q(iiko_order_id__in=iiko_ids)).only(*_NAMES)
+        found += visible.filter(Q(pk__in=pks) | Q(iiko_order_id__in=iiko_ids)).only(*_NAMES)
     return Named({each.pk: each for each in found}, {each.iiko_order_id or "": each for each in found})
 
 

@@ -80,7 +80,7 @@ class CommandViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[OrderCom
     lookup_value_regex = r"\d{1,18}"
 
     def get_queryset(self) -> QuerySet[OrderCommand]:
-        return in_scope(self.request, super().get_queryset(), path="order__organization_id")
+        return in_scope(self.request, super().get_queryset())
 
     @extend_schema(summary="One command and its outcome")
     def retrieve(self, request: Request, *args: object, **kwargs: object) -> Response:

@@ -17,6 +17,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 
+from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import (
     Choice,
@@ -74,7 +75,7 @@ SELECT operation FROM met WHERE operation IS NOT NULL
 """
 
 
-def operations_met() -> Iterable[Choice]:
+def operations_met(_request: HttpRequest) -> Iterable[Choice]:
     with connection.cursor() as cursor:
         cursor.execute(_OPERATIONS_MET)
         return [(name, name) for (name,) in cursor.fetchall()]
@@ -86,7 +87,8 @@ class LoginFilter(HubDropdownFilter):
     column = "api_login_id"
 
     def offered(self, request: HttpRequest) -> list[Choice]:
-        return [(str(pk), name) for pk, name in ApiLogin.objects.values_list("pk", "name")]
+        logins = visible_to(request.user, ApiLogin.objects.all())
+        return [(str(pk), name) for pk, name in logins.values_list("pk", "name")]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         chosen = self.value() or ""

@@ -7,6 +7,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, ngettext
 
+from core.access import AnyUser, visible_to
 from core.display import EMPTY, ago_text, badge, clock_text, span_text
 from iiko_client import vendor_time
 from iiko_client.http import responses
@@ -158,9 +159,10 @@ def silent_pos_badges(groups: Iterable[TerminalGroup], now: datetime) -> SafeStr
 _SHOWN = 5
 
 
-def freshness_notes(organization_id: str, *, now: datetime) -> list[Notice]:
+def freshness_notes(organization_id: str, *, user: AnyUser, now: datetime) -> list[Notice]:
     """Say which lists could not be read and why; where all could, when the oldest was."""
-    readings = StopListReading.objects.filter(organization__is_active=True).select_related("organization")
+    active = StopListReading.objects.filter(organization__is_active=True)
+    readings = visible_to(user, active).select_related("organization")
     if organization_id and "\0" not in organization_id:
         readings = readings.filter(organization_id=organization_id)
     failing = list(readings.filter(failing_since__isnull=False).order_by("failing_since")[: _SHOWN + 1])

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _, gettext_lazy
 from unfold.widgets import INPUT_CLASSES
 
+from core.access import visible_to
 from core.admin.filters import Choice, HubDropdownFilter, Rows, choices_filter
 from core.display import Text
 from core.values.moments import checked_moment
@@ -29,8 +30,8 @@ _DAY_FORMATS = ("%d.%m.%Y", "%Y-%m-%d", "%d.%m.%y", "%d/%m/%Y")
 _MINUTE_FORMATS = ("%Y-%m-%dT%H:%M", "%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S")
 
 
-def restaurants() -> Iterable[Choice]:
-    return Organization.objects.values_list("iiko_id", "name")
+def restaurants(request: HttpRequest) -> Iterable[Choice]:
+    return visible_to(request.user, Organization.objects.all()).values_list("iiko_id", "name")
 
 
 def restaurant_filter(column: str = "organization_id") -> type[HubDropdownFilter]:
@@ -46,7 +47,7 @@ class GroupOfRestaurantFilter(HubDropdownFilter):
     column = "terminal_group_id"
 
     def offered(self, request: HttpRequest) -> list[Choice]:
-        groups = TerminalGroup.objects.filter(is_deleted=False).order_by(
+        groups = visible_to(request.user, TerminalGroup.objects.filter(is_deleted=False)).order_by(
             *(f"organization__{column}" for column in NAME_ORDER), *NAME_ORDER
         )
         chosen = request.GET.get(ORGANIZATION_PARAMETER, "")
@@ -191,7 +192,8 @@ def clocks_for(request: HttpRequest) -> dict[tzinfo, list[str]]:
     One clock alone counts for all rows.
     """
     chosen = request.GET.get(ORGANIZATION_PARAMETER, "").replace("\0", "")
-    restaurants = Organization.objects.filter(iiko_id=chosen) if chosen else Organization.objects.all()
+    restaurants = visible_to(request.user, Organization.objects.all())
+    restaurants = restaurants.filter(iiko_id=chosen) if chosen else restaurants
     found: dict[tzinfo, list[str]] = {}
     for ident, name in restaurants.order_by("id").values_list("iiko_id", "timezone"):
         found.setdefault(vendor_time.zone(name), []).append(ident)

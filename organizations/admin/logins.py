@@ -18,6 +18,7 @@ from core.admin.list_links import keep_filters
 from core.database import db_clock
 from core.display import EMPTY, ago_text
 from core.jobs.scheduling import enqueue
+from organizations.access import is_restricted
 from organizations.admin.display import check_words, notices, state_badge, token_words
 from organizations.admin.login_form import V2, ApiLoginForm, EnvironmentLoginForm, kind_of
 from organizations.connection.clients import ENVIRONMENT_LOGIN
@@ -60,6 +61,10 @@ class ApiLoginAdmin(HubAdmin[ApiLogin]):
             },
         ),
     )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # A login brings restaurants of its own, which nobody who is restricted may see.
+        return super().has_add_permission(request) and not is_restricted(request.user)
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiLogin | None = None) -> bool:
         # Switched off instead: the log of calls tells with which login they were made.

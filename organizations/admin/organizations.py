@@ -22,10 +22,12 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from core.access import visible_to
 from core.admin.base import HubAdmin
 from core.database import db_clock
 from core.display import EMPTY, Text, ago_text
 from core.values.ids import searchable_id
+from organizations.access import is_restricted
 from organizations.admin.display import answers_text
 from organizations.models.api_keys import ApiKey
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
@@ -126,9 +128,15 @@ class OrganizationAdmin(HubAdmin[Organization]):
     usual_cash_type = _usual_type_shown("Cash")
     usual_external_type = _usual_type_shown("External")
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # A new restaurant belongs to nobody who is restricted to others.
+        return super().has_add_permission(request) and not is_restricted(request.user)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
         # Orders and events refer to a restaurant by iiko's id.
-        return ("iiko_id",) if obj else ()
+        fixed = ("iiko_id",) if obj else ()
+        # A login reaches whatever restaurants iiko gives it, so that a restricted person chooses none.
+        return (*fixed, "api_login") if is_restricted(request.user) else fixed
 
     def has_delete_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
         # Switched off instead: its orders stay.
@@ -178,6 +186,10 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
     def clean(self) -> dict[str, object] | None:
         cleaned = super().clean()
         given = self.cleaned_data
+        if given.get("sees_all") and is_restricted(self.user):
+            self.add_error(
+                "sees_all", _("You see some restaurants, and so may the key. Choose its restaurants.")
+            )
         grows = any(given.get(name) for name in self.changed_data if name != "name")
         if not (grows and given.get("is_active", True)):
             return cleaned
@@ -238,7 +250,10 @@ class ApiKeyAdmin(HubAdmin[ApiKey]):
     ) -> forms.Field | None:
         if db_field.name == "organizations":
             # Checkboxes, without Django's menu that adds a restaurant.
-            return db_field.formfield(widget=UnfoldAdminCheckboxSelectMultipleWidget())
+            return db_field.formfield(
+                queryset=visible_to(request.user, Organization.objects.all()),
+                widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:

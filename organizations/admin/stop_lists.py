@@ -16,6 +16,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext, pgettext
 
+from core.access import visible_to
 from core.admin.base import Context
 from core.admin.filters import States, state_choices, states_filter
 from core.admin.list_links import list_url
@@ -35,10 +36,11 @@ from organizations.admin.filters import (
     GroupOfRestaurantFilter,
     moment_range_filter,
     restaurant_filter,
+    restaurants,
 )
 from organizations.admin.zones import moment_text
 from organizations.models.organization import Organization
-from organizations.models.stop_lists import StopListItem, StopListItemQuerySet
+from organizations.models.stop_lists import StopListItem
 from organizations.name_annotations import product_named, with_product_names
 from organizations.stop_lists.refresh import want_lists
 from organizations.stop_lists.totals import time_out_of_stock
@@ -128,7 +130,9 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
 
     def list_context(self, request: HttpRequest) -> Context:
         return super().list_context(request) | {
-            "notes": freshness_notes(request.GET.get(ORGANIZATION_PARAMETER, ""), now=db_clock.now()),
+            "notes": freshness_notes(
+                request.GET.get(ORGANIZATION_PARAMETER, ""), user=request.user, now=db_clock.now()
+            ),
             "may_refresh": request.user.has_perm("organizations.refresh_stoplistitem"),
         }
 
@@ -148,7 +152,7 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
             raise PermissionDenied
         back = list_url(request, reverse("admin:organizations_stoplistitem_changelist"))
         restaurant = request.GET.get(ORGANIZATION_PARAMETER, "")
-        organizations = Organization.objects.filter(is_active=True)
+        organizations = visible_to(request.user, Organization.objects.filter(is_active=True))
         if restaurant and "\0" not in restaurant:
             organizations = organizations.filter(iiko_id=restaurant)
         if request.method != "POST":
@@ -179,7 +183,7 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
         days = int(asked) if asked in {str(one) for one in PERIODS} else 7
         restaurant = request.GET.get(ORGANIZATION_PARAMETER, "").replace("\0", "")
         now = db_clock.now()
-        items: StopListItemQuerySet | QuerySet[StopListItem] = StopListItem.objects.all()
+        items: QuerySet[StopListItem] = visible_to(request.user, StopListItem.objects.all())
         if restaurant:
             items = items.filter(organization_id=restaurant)
         totals = time_out_of_stock(items, since=now - timedelta(days=days), until=now)
@@ -200,7 +204,7 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
                 )
                 for one in PERIODS
             ],
-            "restaurants": Organization.objects.values_list("iiko_id", "name"),
+            "restaurants": restaurants(request),
             "restaurant": restaurant,
             "days": days,
             "export_url": f"?{urlencode(chosen | {'days': days, 'format': 'csv'})}",

@@ -9,6 +9,8 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from core.access import visible_to
+from organizations.access import of_restaurants
 from organizations.models.api_keys import ApiKey
 
 if TYPE_CHECKING:
@@ -55,9 +57,9 @@ def _check_key_may_act(key: ApiKey) -> None:
         )
 
 
-def in_scope(request: Request, rows: QuerySet[M], *, path: str = "organization_id") -> QuerySet[M]:
-    """Keep the rows of organizations that the caller may see; ``path`` leads to iiko's organization id."""
+def in_scope(request: Request, rows: QuerySet[M]) -> QuerySet[M]:
+    """Keep the rows of restaurants that the caller may see, be it a key or a person."""
     key = request.auth
-    if not isinstance(key, ApiKey) or key.sees_all:
-        return rows
-    return rows.filter(**{f"{path}__in": list(key.organizations.values_list("iiko_id", flat=True))})
+    if not isinstance(key, ApiKey):
+        return visible_to(request.user, rows)
+    return rows if key.sees_all else of_restaurants(rows, key.organizations.values_list("iiko_id", flat=True))

@@ -8,8 +8,5 @@ from organizations.api.permissions import M, in_scope
 
 # Without a docstring: the API's document would show it.
 class ScopedListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[M]):
-    scope_path = "organization_id"
-    """What leads to iiko's id of the organization."""
-
     def get_queryset(self) -> QuerySet[M]:
-        return in_scope(self.request, super().get_queryset(), path=self.scope_path)
+        return in_scope(self.request, super().get_queryset())

@@ -36,7 +36,6 @@ class OrganizationViewSet(ScopedListViewSet[Organization]):
     serializer_class = serializers.OrganizationSerializer
     filterset_class = filters.OrganizationFilter
     staff_permission = "organizations.view_organization"
-    scope_path = "iiko_id"
 
 
 @extend_schema_view(list=extend_schema(summary="Terminal groups by restaurant and name"))

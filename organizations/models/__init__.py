@@ -1,6 +1,7 @@
 """Restaurants, the connection to iiko, and what iiko says of a restaurant."""
 
 from organizations.models import (
+    access,
     api_keys,
     clock_skews,
     connection,
@@ -12,6 +13,7 @@ from organizations.models import (
 from organizations.models.organization import validate_time_zone
 
 __all__ = [
+    "access",
     "api_keys",
     "clock_skews",
     "connection",

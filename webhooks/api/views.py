@@ -202,7 +202,7 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     def create(self, request: Request, **_: object) -> Response:
         given = valid(serializers.NewConfigSerializer(data=request.data))
         iiko_id = searchable_id(given["organization_id"])
-        seen = in_scope(request, Organization.objects.all(), path="iiko_id")
+        seen = in_scope(request, Organization.objects.all())
         organization = seen.filter(iiko_id=iiko_id).first()
         if organization is None:
             raise UnknownOrganization(f"No organization {iiko_id} here.")

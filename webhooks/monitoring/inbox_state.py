@@ -1,5 +1,6 @@
 """How the inbox is doing, in numbers."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,12 +17,15 @@ SELECT count(*) FILTER (WHERE status = 'pending'),
        count(*) FILTER (WHERE status = 'failed'),
        coalesce(extract(epoch FROM
            statement_timestamp() - min(received_at) FILTER (WHERE status = 'pending')), 0)
-FROM webhook_events WHERE status IN ('pending', 'failed')
+FROM webhook_events
+WHERE status IN ('pending', 'failed') AND (%s::text[] IS NULL OR organization_id = ANY(%s))
 """
 _UNKNOWN_TYPES = """
 SELECT count(*) FROM (
     SELECT FROM webhook_events
-    WHERE reason = 'unknown_type' AND received_at >= statement_timestamp() - interval '1 day' LIMIT %s
+    WHERE reason = 'unknown_type' AND received_at >= statement_timestamp() - interval '1 day'
+      AND (%s::text[] IS NULL OR organization_id = ANY(%s))
+    LIMIT %s
 ) AS met
 """
 _NOT_OURS = """
@@ -42,14 +46,19 @@ class InboxState:
     """In the last 24 hours, up to ``COUNT_UP_TO``."""
 
 
-def inbox_state() -> InboxState:
-    """Count what is not ended well; each count is answered by a partial index."""
+def inbox_state(restaurants: Collection[str] | None = None) -> InboxState:
+    """Count what is not ended well; each count is answered by a partial index.
+
+    ``restaurants``: iiko's ids of those whose events are counted; None: all events.
+    """
+    ids = None if restaurants is None else sorted(restaurants)
     with connection.cursor() as cursor:
-        cursor.execute(_STATE)
+        cursor.execute(_STATE, [ids, ids])
         waiting, failed, oldest_s = cursor.fetchone()
-        cursor.execute(_UNKNOWN_TYPES, [COUNT_UP_TO + 1])
+        cursor.execute(_UNKNOWN_TYPES, [ids, ids, COUNT_UP_TO + 1])
         (unknown_types,) = cursor.fetchone()
-    dead = WebhookEvent.objects.abandoned().count()
+    abandoned = WebhookEvent.objects.abandoned()
+    dead = (abandoned if ids is None else abandoned.filter(organization_id__in=ids)).count()
     return InboxState(waiting, failed, dead, float(oldest_s), unknown_types)
 
 
@@ -95,10 +104,10 @@ class DeadLetterGroup:
     """The newest of them."""
 
 
-def dead_letter_groups() -> list[DeadLetterGroup]:
-    """List the groups, the largest first, at most ``GROUPS_SHOWN``."""
+def dead_letter_groups(events: WebhookEventQuerySet) -> list[DeadLetterGroup]:
+    """List the groups among ``events``, the largest first, at most ``GROUPS_SHOWN``."""
     rows = (
-        _with_alike(WebhookEvent.objects.abandoned())
+        _with_alike(events.abandoned())
         .order_by()
         .values("event_type", "reason", "alike")
         .annotate(count=Count("pk"), first=Min("received_at"), last=Max("received_at"), example_id=Max("pk"))
@@ -107,10 +116,12 @@ def dead_letter_groups() -> list[DeadLetterGroup]:
     return [DeadLetterGroup(**row) for row in rows[:GROUPS_SHOWN]]
 
 
-def dead_letters_like(*, event_type: str, reason: str, alike: str) -> WebhookEventQuerySet:
-    """Select the events of one group."""
-    events = WebhookEvent.objects.abandoned().filter(event_type=event_type, reason=reason)
-    alike_events: WebhookEventQuerySet = _with_alike(events).filter(alike=alike)
+def dead_letters_like(
+    events: WebhookEventQuerySet, *, event_type: str, reason: str, alike: str
+) -> WebhookEventQuerySet:
+    """Select those of ``events`` that belong to one group."""
+    of_type = events.abandoned().filter(event_type=event_type, reason=reason)
+    alike_events: WebhookEventQuerySet = _with_alike(of_type).filter(alike=alike)
     return alike_events
 
 

@@ -6,7 +6,7 @@ To handle a new type write one module with a ``Handler`` and add one line to ``H
 
 from collections.abc import Iterable
 
-from iiko_client.models.events import SOI, SOI_TYPES
+from iiko_client.models.events import EVENT_TYPES, OLDER_EVENT_TYPES, SOI, SOI_TYPES
 from webhooks.models.inbox import Reason
 from webhooks.processing.handlers.base import Claimed, Handler
 from webhooks.processing.handlers.deliveries import apply_deliveries
@@ -36,6 +36,9 @@ KEPT: dict[str, Reason] = {
     "NomenclatureUpdate": Reason.KEPT_ONLY,
     "BusinessHoursAndMappingUpdate": Reason.KEPT_ONLY,
 }
+
+KNOWN_TYPES = frozenset((*EVENT_TYPES, *OLDER_EVENT_TYPES, *SOI_TYPES, *HANDLERS, *KEPT))
+"""Of iiko's own naming; any other came from somewhere once."""
 
 
 def handler_of(event_type: str, event_format: str) -> Handler | None:
