@@ -29,6 +29,7 @@ from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.status import StatusParams, UpdateStatus
 from orders.admin.action_views import requester_of
 from orders.admin.command_display import refusal_text
+from orders.admin.forms import FORMS
 from orders.commands.idempotency import once
 from orders.commands.submission import request as request_action
 from orders.models.command import CommandKind
@@ -60,6 +61,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "has_more": len(cards) > MOST_CARDS,
         "most_cards": MOST_CARDS,
         "texts": _texts(),
+        "acts": " ".join(form.slug for form in FORMS.values() if form.action.kind in frame.kinds),
     }
     return render(request, "console/board.html", context)
 

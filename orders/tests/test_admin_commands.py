@@ -1493,7 +1493,12 @@ class TestPaying:
 
         assert "1 520,50 ₽" in text(page)
         assert "1 651,00 ₽" in text(page)
-        assert re.search('name="sum_0" value="1\N{NO-BREAK SPACE}651,00\N{NO-BREAK SPACE}₽"', markup(page))
+        # What they leave to pay stands in a row of its own.
+        assert re.findall(r'name="sum_\d" value="([^"]+)"', markup(page)) == [
+            "1\N{NO-BREAK SPACE}520,50\N{NO-BREAK SPACE}₽",
+            "130,50\N{NO-BREAK SPACE}₽",
+        ]
+        assert "Получить 1 651,00 ₽, ещё ничего не оплачено." in text(page)
 
     @pytest.mark.parametrize(
         ("changes", "words"),

@@ -67,6 +67,17 @@ class ApplyDiscount(Action[AskedDiscount, DiscountParams]):
         reissue_request.check_payments(subject.order, params)
         return params
 
+    def total(self, order: Order, asked: AskedDiscount) -> int | None:
+        """Return what the order will cost, in 1/100; None where only the POS knows.
+
+        Raises:
+            NotAllowed, InvalidParams: it cannot be given.
+        """
+        params = discount(order, asked)
+        reissue_request.check_payments(order, params)
+        fields = reissue_request.checked_fields(order)
+        return reissue_request.expected_total(fields, params, order.organization_id)[0]
+
     def ask_again(self, params: DiscountParams) -> AskedDiscount:
         return AskedDiscount(
             type_id=params.discount_id,
