@@ -1,4 +1,4 @@
-"""Command, the calls made for it, and the event that confirmed it lead to each other, in admin and console."""
+"""Command, its calls and the event that confirmed it lead to each other, in admin and console."""
 
 import pytest
 from django.test import Client
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def confirmed(iiko: SimulatedIiko) -> OrderCommand:
-    """A status that was sent by one call and confirmed by the second of two events."""
+    """Make a status that was sent by one call and confirmed by the second of two events."""
     acting = Acting(iiko)
     acting.has(status="OnWay", courierInfo=courier())
     iiko.answers(STATUS, QUEUED)

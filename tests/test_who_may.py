@@ -274,6 +274,11 @@ def test_pages_ask_who_it_is() -> None:
         ("get", "orders/1"),
         ("post", "orders/1/seen"),
         ("post", "orders/1/next"),
+        ("post", "orders/1/acknowledge"),
+        ("get", "orders/1/actions/cancel"),
+        ("post", "orders/1/actions/cancel"),
+        ("get", "orders/1/actions/discount/total"),
+        ("post", "orders/1/commands/1/retry"),
         ("post", "preferences"),
     ):
         response = getattr(Client(), method)(f"/console/{path}")

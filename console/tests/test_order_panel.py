@@ -58,7 +58,7 @@ def now() -> datetime:
 
 @pytest.fixture(autouse=True)
 def cafe(db: None, iiko: SimulatedIiko) -> Organization:
-    """A restaurant with its dictionaries; iiko answers nothing, so that a call would fail."""
+    """Make a restaurant with its dictionaries; iiko answers nothing, so that a call would fail."""
     cafe = linked(make_organization())
     make_courier()
     make_cause()
