@@ -18,7 +18,7 @@ from core.database import db_clock
 from core.errors import HubError
 from orders.admin.action_views import requested_once, requester_of
 from orders.admin.command_display import refusal_text
-from orders.admin.command_panel import may_be_retried
+from orders.admin.command_panel import concerning, may_be_retried
 from orders.admin.forms import FORMS, ActionForm, DiscountForm
 from orders.commands.acknowledge import acknowledge_command, acknowledge_refusal
 from orders.commands.submission import abandon, retry
@@ -75,8 +75,7 @@ def act_on_command(request: HttpRequest, number: int, command_id: int, what: str
         raise Http404
     frame = frame_of(request)
     order = get_object_or_404(orders_of(frame), pk=number)
-    commands = OrderCommand.objects.filter(order__organization__in=frame.every)
-    command = get_object_or_404(commands.select_related("order__organization"), pk=command_id)
+    command = get_object_or_404(concerning(order).select_related("order__organization"), pk=command_id)
     if not may_request(request.user, command.kind):
         raise PermissionDenied
     try:

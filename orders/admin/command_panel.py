@@ -4,7 +4,7 @@ from collections.abc import Collection, Container, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
@@ -45,9 +45,7 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
     context: dict[str, Any] = {"buttons": offered, "refusals": _refusals(offered)}
     if not sees_commands(user):
         return context
-    # Also those that made this order as a replacement.
-    concern = Q(order=order) | made_by(order) if order.iiko_order_id else Q(order=order)
-    unsettled = OrderCommand.objects.filter(concern, state__in=(*OPEN_STATES, CommandState.NEEDS_ATTENTION))
+    unsettled = concerning(order).filter(state__in=(*OPEN_STATES, CommandState.NEEDS_ATTENTION))
     under_way = sorted(unsettled.order_by("id"), key=lambda one: one.state != CommandState.NEEDS_ATTENTION)
     over = order.commands.filter(finished_at__isnull=False).exclude(state=CommandState.NEEDS_ATTENTION)
     finished = list(over.order_by("-id")[: FINISHED_SHOWN + 1])
@@ -64,6 +62,12 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
         "links_commands": user.has_perm("orders.view_ordercommand"),
         "has_more_commands": len(finished) > FINISHED_SHOWN,
     }
+
+
+def concerning(order: Order) -> QuerySet[OrderCommand]:
+    """Return the commands on an order, and those that made it as a replacement."""
+    own = Q(order=order)
+    return OrderCommand.objects.filter(own | made_by(order) if order.iiko_order_id else own)
 
 
 _HOW = {

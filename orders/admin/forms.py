@@ -483,11 +483,9 @@ class CancelForm(ActionForm):
 
     def set_up(self) -> None:
         subjects = [subject_of(order) for order in self.orders]
-        self.made = {
-            one.order.pk
-            for one in subjects
-            if not self.why_refused(partial(self.action.check, one)) and needs_removal_type(one)
-        }
+        possible = [one for one in subjects if not self.why_refused(partial(self.action.check, one))]
+        self.is_any_made = any(is_made(one.order) for one in possible)
+        self.made = {one.order.pk for one in possible if needs_removal_type(one)}
         """The orders whose cancellation is possible and removes food."""
         restaurant = self.one_restaurant
         if restaurant is None:
@@ -521,7 +519,7 @@ class CancelForm(ActionForm):
             return final
         of_food = (
             _("The kitchen has this order, and iiko takes no removal type: the POS decides about the food.")
-            if any(map(is_made, self.orders))
+            if self.is_any_made
             else _("Nothing is made yet, so nothing is written off.")
         )
         return f"{final} {of_food}"

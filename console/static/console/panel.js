@@ -75,9 +75,11 @@ async function refreshPanel() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector(".panel");
     // Meanwhile another order, or another state of this one, may have come.
-    if (fresh && panel.isConnected) takeFresh(panel, document.adoptNode(fresh));
+    if (!panel.isConnected) return;
+    if (fresh) takeFresh(panel, document.adoptNode(fresh));
+    else showTrouble(panel, answer.status >= 500 ? panel.dataset.stale : panel.dataset.refused);
   } catch {
-    // No answer: the board says so; the next look tries again.
+    showTrouble(panel, panel.dataset.stale);
   } finally {
     isRefreshing = false;
   }
@@ -89,6 +91,8 @@ const bare = (node) => node.outerHTML.replace(/name="csrfmiddlewaretoken" value=
 // Only what changed is replaced, and never a form that is being filled in.
 function takeFresh(panel, fresh) {
   panel.toggleAttribute("data-follow", fresh.hasAttribute("data-follow"));
+  const trouble = panel.querySelector("[data-trouble]");
+  if (trouble.textContent === panel.dataset.stale) trouble.hidden = true;
   let last = null;
   for (const part of all(":scope > [data-part]", fresh)) {
     const old = panel.querySelector(`:scope > [data-part="${part.dataset.part}"]`);
