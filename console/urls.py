@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.pages import board, dispatch, order_panel, preferences
+from console.pages import board, dispatch, order_actions, order_panel, preferences
 
 app_name = "console"
 urlpatterns = [
@@ -15,5 +15,13 @@ urlpatterns = [
     path("orders/<int:number>", order_panel.order_panel, name="order"),
     path("orders/<int:number>/seen", board.seen, name="seen"),
     path("orders/<int:number>/next", board.take_next_step, name="next"),
+    path("orders/<int:number>/acknowledge", order_actions.acknowledge, name="acknowledge"),
+    path("orders/<int:number>/actions/discount/total", order_actions.discount_total, name="discount_total"),
+    path("orders/<int:number>/actions/<slug:slug>", order_actions.act, name="act"),
+    path(
+        "orders/<int:number>/commands/<int:command_id>/<slug:what>",
+        order_actions.act_on_command,
+        name="command",
+    ),
     path("preferences", preferences.choose, name="preferences"),
 ]

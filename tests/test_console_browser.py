@@ -11,11 +11,13 @@ from playwright.sync_api import Page, expect
 from console.models import SeenOrder
 from core.database import db_clock
 from orders.commands import dispatch
-from orders.models.command import OrderCommand
+from orders.models.command import CommandState, OrderCommand
 from orders.models.order import Order
+from tests.acting import CAUSE_ID, REMOVAL_ID, make_cause, make_courier, make_removal_type
 from tests.browsing import BROWSER_MARKS, Visitor
 from tests.builders import REVISION, arrive, cloud_event, courier, make_organization
 from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked
+from tests.test_console_accessibility import serious
 
 pytestmark = BROWSER_MARKS
 
@@ -101,6 +103,80 @@ def test_refusal_is_read_on_the_card(visitor: Visitor) -> None:
     expect(page.locator(".card-refusal")).to_contain_text("Заказ закрыт")
     assert not OrderCommand.objects.exists()
     visitor.complaints.clear()  # the browser names the refusal
+
+
+def test_order_is_cancelled_from_the_drawer(visitor: Visitor, iiko: SimulatedIiko) -> None:
+    make_cause()
+    make_removal_type()
+    iiko.answers("deliveries/cancel", CORRELATION)
+    cooking: dict[str, Any] = {"completeBefore": soon(), "status": "CookingStarted"}
+    arrive(cloud_event(**cooking))
+    page = visitor.open(BOARD)
+
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    form = page.locator("[data-form=cancel]")
+    expect(form.get_by_label("Своими словами")).to_be_focused()
+    assert serious(page) == []
+    # What is being filled in stays while the rest of the panel follows the order.
+    form.get_by_label("Своими словами").fill("Гость передумал")
+    arrive(cloud_event(comment="Без лука", timestamp=REVISION + 1, **cooking))
+    expect(page.locator("#drawer")).to_contain_text("Без лука")
+    expect(form.get_by_label("Своими словами")).to_have_value("Гость передумал")
+    expect(form.get_by_label("Своими словами")).to_be_focused()
+
+    form.get_by_role("button", name="Отменить заказ").click()
+    expect(form).to_contain_text("Выберите: блюда уже готовят.")
+    assert not OrderCommand.objects.exists()
+    form.get_by_label("Что сделать с блюдами").select_option(REMOVAL_ID)
+    form.get_by_label("Причина из списка iiko").select_option(CAUSE_ID)
+    form.get_by_role("button", name="Отменить заказ").click()
+    outcome = page.locator("#drawer [role=status]").first
+    expect(outcome).to_contain_text("Отказ гостя; Гость передумал; удаление: Списание")
+    expect(outcome).to_be_focused()
+
+    # iiko refuses, and that is read where it was asked for.
+    command = OrderCommand.objects.get()
+    dispatch.advance(command.pk, clock=db_clock.now)
+    OrderCommand.objects.filter(pk=command.pk).update(
+        state=CommandState.REJECTED, error_code="OrderNotFound", finished_at=db_clock.now()
+    )
+    expect(outcome).to_contain_text("Касса не знает этого заказа.")
+    assert serious(page) == []
+
+    page.keyboard.press("x")
+    expect(form).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(form).to_be_hidden()
+    expect(page.locator("#act-cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#drawer")).to_be_hidden()
+    expect(page.locator(column(page, "kitchen"))).to_be_focused()
+    visitor.complaints.clear()  # the browser names the refusals
+
+
+def test_forms_of_the_panel_fit_a_phone(visitor_with_a_phone: Visitor) -> None:
+    make_courier()
+    arrive(cloud_event(completeBefore=soon(), status="CookingCompleted", courierInfo=None))
+    page = visitor_with_a_phone.open(BOARD)
+
+    page.locator(".card").get_by_role("link", name="Назначить курьера").click()
+    form = page.locator("[data-form=courier]")
+    expect(form.get_by_role("radio")).to_have_count(1)
+
+    for control in form.locator("button, a.button, label.hub-radio").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+    guest, acting = page.locator("[data-part=guest]").bounding_box(), form.bounding_box()
+    stages = page.locator("[data-part=stages]").bounding_box()
+    assert guest is not None and acting is not None and stages is not None  # noqa: PT018  # boxes that are there
+    assert guest["y"] < acting["y"] < stages["y"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    form.get_by_role("radio").check()
+    form.get_by_role("button", name="Назначить курьера").click()
+    expect(page.locator("#drawer [role=status]").first).to_contain_text("Орлова Вера")
+    assert OrderCommand.objects.get().params["courier_name"] == "Орлова Вера"
 
 
 def test_keys_lead_through_the_board(visitor: Visitor) -> None:

@@ -120,8 +120,9 @@ class CardWriter:
             status = step.status.value
             return f'<button class="card-next" type="button" data-next="{status}">{title}</button>'
         if step.status is None and CommandKind.ASSIGN_COURIER in self._kinds:
-            url = reverse("admin:orders_order_ask", args=[card.order.pk, "courier"])
-            return f'<a class="card-next" href="{url}">{title}</a>'
+            url = f"{self._url}{card.order.pk}/actions/courier"
+            panel = f'data-panel="{card.order.pk}" data-action="courier"'
+            return f'<a class="card-next" href="{url}" {panel}>{title}</a>'
         return ""
 
 

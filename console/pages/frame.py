@@ -13,6 +13,7 @@ from console.board.restaurants import preferences_of, restaurants_of
 from console.models import Preferences, Sound
 from core.database import db_clock
 from core.display import offset_text
+from orders.admin.forms import FORMS
 from orders.models.command import CommandKind
 from orders.permissions import may_request
 from organizations.access import is_restricted
@@ -69,6 +70,7 @@ def frame_context(frame: Frame) -> dict[str, object]:
         "clock_title": f"{first.name}, {offset_text(frame.now, first.zone())}" if first else "",
         "restaurants_title": _title(frame),
         "no_restaurant": _why_empty(frame),
+        "acts": " ".join(form.slug for form in FORMS.values() if form.action.kind in frame.kinds),
     }
 
 

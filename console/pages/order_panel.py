@@ -1,6 +1,6 @@
 """The panel of one order beside the board: what is promised, who waits, what was paid, what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,9 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -17,16 +20,30 @@ from django.views.decorators.http import require_GET
 from console.board.card_html import due_text
 from console.board.stage_times import usual_times
 from console.models import StageTimes
-from console.pages.frame import frame_context, frame_of, sees_orders
+from console.pages.discount_total import new_total
+from console.pages.frame import Frame, frame_context, frame_of, sees_orders
 from core.access import visible_to
-from core.display import span_text
+from core.display import money, span_text
 from core.values.phones import has_phone, normal_phone, phone_key
-from orders.admin.command_panel import commands_of
-from orders.admin.display import address_text, customer_text, phone_line
-from orders.admin.order_page import order_page
+from loyalty.permissions import SEES_PEOPLE
+from orders.admin.call_rows import calls_about
+from orders.admin.command_panel import commands_of, may_acknowledge, requested_note
+from orders.admin.display import (
+    address_text,
+    badges,
+    courier_text,
+    customer_text,
+    external_courier_text,
+    link_text,
+    phone_line,
+)
+from orders.admin.forms import ActionForm, CourierForm, DiscountForm, StatusForm
+from orders.admin.order_page import order_events, order_facts
+from orders.mirror.relations import relatives_of
 from orders.models.order import MergedOrder, Order, OrderType
 
 EARLIER_SHOWN = 5
+TECHNICAL_SHOWN = 20
 MAP_URL = "https://yandex.ru/maps/?"
 """Opened by a click alone; the console itself asks nothing of other hosts."""
 
@@ -56,25 +73,74 @@ class Stage:
 def order_panel(request: HttpRequest, number: int) -> HttpResponse:
     """Show the panel: alone for the board's script, with the frame around it at its own address."""
     frame = frame_of(request)
-    visible = Order.objects.filter(organization__in=frame.every).select_related("organization")
-    order = visible.filter(pk=number).first()
+    order = orders_of(frame).filter(pk=number).first()
     if order is None:
         former = get_object_or_404(visible_to(request.user, MergedOrder.objects.all()), pk=number)
         return redirect("console:order", former.order_id)
-    context = _panel(order, request.user, frame.now)
+    return show_panel(request, order, frame=frame, query=request.GET)
+
+
+def orders_of(frame: Frame) -> QuerySet[Order]:
+    """Return the orders that the person may see, each with its restaurant."""
+    return Order.objects.filter(organization__in=frame.every).select_related("organization")
+
+
+def show_panel(
+    request: HttpRequest,
+    order: Order,
+    *,
+    frame: Frame,
+    form: ActionForm | None = None,
+    query: Mapping[str, str] | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """Answer the panel.
+
+    ``form`` is open in it, ``query`` names the command whose outcome is followed, ``problem`` says why
+    nothing was done.
+    """
+    context = _panel(order, request.user, frame, form, query or {}) | {"problem": problem}
     if request.headers.get("HX-Request"):
-        return render(request, "console/panel.html", context)
-    return render(request, "console/order.html", frame_context(frame) | context)
+        return render(request, "console/panel.html", context, status=status)
+    return render(request, "console/order.html", frame_context(frame) | context, status=status)
 
 
-def _panel(order: Order, user: User | AnonymousUser, now: datetime) -> dict[str, Any]:
-    sees_events = user.has_perm("webhooks.view_webhookevent")
-    visible = visible_to(user, Order.objects.all())
+def panel_url(order_id: int, query: Mapping[str, str]) -> str:
+    """Return the address of the panel; with the command that it follows, if ``query`` names one."""
+    named = {name: query[name] for name in ("command", "how") if query.get(name)}
+    return reverse("console:order", args=[order_id], query=named or None)
+
+
+def panel_link(order: Order) -> SafeString:
+    return format_html(
+        '<a href="{}" data-panel="{}">{}</a>', reverse("console:order", args=[order.pk]), order.pk, order
+    )
+
+
+def _panel(
+    order: Order,
+    user: User | AnonymousUser,
+    frame: Frame,
+    form: ActionForm | None,
+    query: Mapping[str, str],
+) -> dict[str, Any]:
+    now = frame.now
+    relatives = relatives_of(order, visible=orders_of(frame))
+    commands = commands_of(order, user=user, now=now)
     stages = list(_stages(order, usual_times([order.organization_id]).get(order.organization_id), now))
     return {
-        **order_page(order, visible=visible, now=now, sees_events=sees_events),
-        **commands_of(order, user=user, now=now),
+        **order_facts(order, relatives=relatives, now=now, link=panel_link),
+        **commands,
         "order": order,
+        "url": panel_url(order.pk, query),
+        "is_followed": any(not row["is_final"] for row in commands.get("under_way", ())),
+        "requested": requested_note(order, query, user=user, now=now),
+        "may_acknowledge": may_acknowledge(order, user),
+        "form": form,
+        "refused": "" if form is None or form.is_bound else form.why_not(order),
+        "present": _present(order, form, now),
+        "new_total": new_total(form) if isinstance(form, DiscountForm) and form.is_bound else None,
         "due": due_text(order.promised_time, now) if order.promised_time and order.is_open else "",
         "is_late": order.late_at(now),
         "stages": stages,
@@ -84,9 +150,29 @@ def _panel(order: Order, user: User | AnonymousUser, now: datetime) -> dict[str,
         "dial": normal_phone(order.phone or ""),
         "address_line": address_text(order.address) if order.address else "",
         "map_url": _map_url(order),
+        "outside_courier": external_courier_text(order),
+        "tracking": link_text(order.tracking_link, _("where the courier is")),
         "courier_dial": normal_phone(order.courier_phone or ""),
-        "earlier": _earlier(order, visible),
+        "earlier": _earlier(order, frame) if user.has_perm(SEES_PEOPLE) else [],
+        "events": order_events(order, now=now)[:TECHNICAL_SHOWN]
+        if user.has_perm("webhooks.view_webhookevent")
+        else [],
+        "calls": calls_about(order, now=now)[:TECHNICAL_SHOWN]
+        if user.has_perm("organizations.view_apicall")
+        else [],
     }
+
+
+def _present(order: Order, form: ActionForm | None, now: datetime) -> list[tuple[str, str | SafeString]]:
+    """Say how what a form changes stands at present."""
+    match form:
+        case StatusForm():
+            return [(_("Status now"), badges(order, now))]
+        case CourierForm():
+            return [(_("Courier now"), courier_text(order))]
+        case DiscountForm():
+            return [(_("Costs now"), money(order.amount_minor, order.organization.currency))]
+    return []
 
 
 def _stages(order: Order, usual: StageTimes | None, now: datetime) -> Iterator[Stage]:
@@ -135,9 +221,9 @@ def _map_url(order: Order) -> str:
     return f"{MAP_URL}{urlencode({'text': where})}" if where else ""
 
 
-def _earlier(order: Order, visible: QuerySet[Order]) -> list[Order]:
-    """Return the guest's orders before this one, by phone, in all restaurants of the reader; newest first."""
+def _earlier(order: Order, frame: Frame) -> list[Order]:
+    """Return the guest's other orders, by phone, in the person's restaurants; newest first."""
     if not order.phone:
         return []
-    same = visible.alias(phone_key=phone_key("phone")).filter(has_phone("phone_key", order.phone))
-    return list(same.exclude(pk=order.pk).select_related("organization").order_by("-id")[:EARLIER_SHOWN])
+    same = orders_of(frame).alias(phone_key=phone_key("phone")).filter(has_phone("phone_key", order.phone))
+    return list(same.exclude(pk=order.pk).order_by("-id")[:EARLIER_SHOWN])

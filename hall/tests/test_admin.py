@@ -139,7 +139,7 @@ def test_page_of_a_table_order_shows_items_sums_and_times(chief: Client) -> None
     # The state stands below the name on a phone and beside it elsewhere; one of the two is hidden.
     assert "Суп дня cooking 14 Mar 18:54 cooking 14 Mar 18:54 2 351.00 ₽ 351.00 ₽ 702.00 ₽" in page
     assert "Карта" in page
-    assert "Карта card, paid 702.00 ₽ Paid 702.00 ₽ To collect 0.00 ₽" in page
+    assert "Карта card, paid 702.00 ₽ Nothing to collect, paid 702.00 ₽." in page
     assert "Opened 14 Mar 18:42:11 Bill printed 14 Mar 19:30:00 Closed 14 Mar 19:40:00" in page
     assert "Split between registers no" in page
     assert "Table 6f81adc4-e507-4293-b4a5-c6d7e8f90a1b" in page

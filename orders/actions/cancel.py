@@ -17,6 +17,7 @@ from orders.actions.params import Params
 from orders.actions.rules import Subject, may_be_from, pos_from
 from orders.commands.refusals import ANY, OF_CANCELLATION, OF_FOOD, refusal
 from orders.models.command import CommandKind
+from orders.models.order import Order
 from organizations.models.dictionaries import DictionaryEntry, DictionaryKind
 from organizations.models.organization import Organization
 
@@ -126,10 +127,17 @@ def needs_removal_type(subject: Subject) -> bool:
     if not may_be_from(subject, CAUSES_FROM):
         return False
     order = subject.order
-    if order.when_printed is not None or any(item.get("when_printed") for item in order.items):
-        return True
     # SOI tells nothing of printing. With no types known the POS decides.
-    return order.status in _BEING_MADE and bool(removal_types(order.organization_id))
+    return _was_printed(order) or (is_made(order) and bool(removal_types(order.organization_id)))
+
+
+def is_made(order: Order) -> bool:
+    """Whether the kitchen has food of the order in hand, as far as iiko has reported."""
+    return _was_printed(order) or order.status in _BEING_MADE
+
+
+def _was_printed(order: Order) -> bool:
+    return order.when_printed is not None or any(item.get("when_printed") for item in order.items)
 
 
 # --- causes and removal types ------------------------------------------------------------------------

@@ -76,7 +76,7 @@ class Bill:
             "total": self.money(row.amount_minor),
             "payments": self.payments(row, settled),
             "are_payments_told": is_told(row.field_precedence, "payments"),
-            "settled": list(self._settled(row, settled)),
+            "settled": self.settled(row, settled),
             "money_notes": list(self._notes(row, settled)),
             "tips": [self.payment(one, is_taken=is_taken(one)) for one in row.tips],
             "discounts": [self.discount(one) for one in row.discounts],
@@ -88,19 +88,31 @@ class Bill:
         is_all_taken = settled.paid_minor is not None and settled.paid_minor >= entered
         return [self.payment(one, is_taken=is_all_taken or is_taken(one)) for one in row.payments]
 
-    def _settled(self, row: Billed, settled: Settlement) -> Iterable[tuple[str, str]]:
-        """Give the lines below the payments: each fact once."""
-        if not (settled.paid_minor or settled.due_minor or row.payments):
-            return
-        if settled.paid_minor is not None:
-            yield _("Paid"), self.money(settled.paid_minor)
-        if settled.due_minor is not None and not settled.overpaid_minor:
-            yield (
-                _("Missing") if settled.due_minor and row.when_closed else _("To collect"),
-                self.money(settled.due_minor),
-            )
+    def settled(self, row: Billed, settled: Settlement) -> str:
+        """Say in one sentence what is to be collected and what is paid; empty where neither is known."""
+        if settled.paid_minor is None or not (settled.paid_minor or settled.due_minor or row.payments):
+            return ""
+        parts = [self._due(settled, is_closed=row.when_closed is not None)]
+        parts.append(
+            _("paid %(sum)s") % {"sum": self.money(settled.paid_minor)}
+            if settled.paid_minor
+            else _("nothing is paid yet")
+        )
+        if settled.unprocessed_minor:
+            rest = self.money(settled.unprocessed_minor)
+            parts.append(_("of which the POS has not processed %(sum)s yet") % {"sum": rest})
+        sentence = ", ".join(filter(None, parts))
+        return f"{sentence[0].upper()}{sentence[1:]}."
+
+    def _due(self, settled: Settlement, *, is_closed: bool) -> str:
         if settled.overpaid_minor:
-            yield _("Overpaid"), self.money(settled.overpaid_minor)
+            return _("overpaid by %(sum)s") % {"sum": self.money(settled.overpaid_minor)}
+        if settled.due_minor is None:
+            return ""
+        if not settled.due_minor:
+            return _("nothing to collect")
+        words = _("%(sum)s is missing") if is_closed else _("to collect %(sum)s")
+        return words % {"sum": self.money(settled.due_minor)}
 
     def _notes(self, row: Billed, settled: Settlement) -> Iterable[str]:
         if settled.flagged_minor is not None:

@@ -51,6 +51,11 @@ _REFUSALS = {
         "This restaurant takes the payment when the order leaves, and iiko then knows no such status. "
         "Set On the way when the courier leaves."
     ),
+    "discount_ambiguous": gettext_lazy("Write a sum or a percentage, not both."),
+    "discount_sum_needed": gettext_lazy("This discount takes a sum: write one, or a percentage."),
+    "discount_takes_no_sum": gettext_lazy(
+        "This discount has a size of its own: leave the sum and the percentage empty."
+    ),
     "not_on_the_way": gettext_lazy("iiko takes this only from the status On the way. Set that one first."),
 }
 

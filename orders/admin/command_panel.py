@@ -1,15 +1,14 @@
 """The commands on the page of an order: the actions, what is under way, the outcomes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Container, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlencode
+from django.db.models import Q, QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
-from core.display import ago_text, clock
+from core.display import ago_text, clock, span_text
 from orders.actions.base import Offer
 from orders.actions.discount.replacement import made_by, new_order_of
 from orders.actions.registry import allowed_actions
@@ -32,7 +31,7 @@ from orders.models.command import (
     OrderCommand,
 )
 from orders.models.order import Order
-from orders.permissions import may_request, sees_commands
+from orders.permissions import may_request, may_request_any, sees_commands
 
 FINISHED_SHOWN = 10
 
@@ -46,22 +45,29 @@ def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
     context: dict[str, Any] = {"buttons": offered, "refusals": _refusals(offered)}
     if not sees_commands(user):
         return context
-    # Also those that made this order as a replacement.
-    concern = Q(order=order) | made_by(order) if order.iiko_order_id else Q(order=order)
-    unsettled = OrderCommand.objects.filter(concern, state__in=(*OPEN_STATES, CommandState.NEEDS_ATTENTION))
+    unsettled = concerning(order).filter(state__in=(*OPEN_STATES, CommandState.NEEDS_ATTENTION))
     under_way = sorted(unsettled.order_by("id"), key=lambda one: one.state != CommandState.NEEDS_ATTENTION)
     over = order.commands.filter(finished_at__isnull=False).exclude(state=CommandState.NEEDS_ATTENTION)
     finished = list(over.order_by("-id")[: FINISHED_SHOWN + 1])
+    kept = kept_events(finished) if user.has_perm("webhooks.view_webhookevent") else frozenset()
     return context | {
         "under_way": [
             # The order that is shown, or the one that it replaced.
             command_row(one, order=order if one.order_id == order.pk else one.order, now=now, user=user)
             for one in under_way
         ],
-        "finished": [command_row(one, order=order, now=now, user=user) for one in finished[:FINISHED_SHOWN]],
+        "finished": [
+            command_row(one, order=order, now=now, user=user, kept=kept) for one in finished[:FINISHED_SHOWN]
+        ],
         "links_commands": user.has_perm("orders.view_ordercommand"),
         "has_more_commands": len(finished) > FINISHED_SHOWN,
     }
+
+
+def concerning(order: Order) -> QuerySet[OrderCommand]:
+    """Return the commands on an order, and those that made it as a replacement."""
+    own = Q(order=order)
+    return OrderCommand.objects.filter(own | made_by(order) if order.iiko_order_id else own)
 
 
 _HOW = {
@@ -95,7 +101,7 @@ def requested_note(
         "what": _("Requested: %(what)s – %(params)s.") % {"what": row["title"], "params": row["params"]},
         "badge": row["badge"],
         # What it waits for stands below, with the commands that are under way.
-        "words": "" if row["is_done"] else " ".join(str(text) for _title, text in row["lines"][:2]),
+        "words": row["reason"],
     }
 
 
@@ -108,6 +114,7 @@ def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
     return [
         {
             "title": form.action.title,
+            "slug": form.slug,
             "url": reverse("admin:orders_order_ask", args=[order.pk, form.slug]),
             "refused": _refused([offer for offer in offers if offer["action"] == form.action.slug]),
             "is_destructive": form.action.is_destructive,
@@ -139,11 +146,30 @@ def _refused(offers: list[Offer]) -> str:
     return reason_text(telling[0]["code"], telling[0]["reason"]) if telling else ""
 
 
-def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any = None) -> dict[str, Any]:
-    """Return a command as the templates show it; ``order`` is its order, with the restaurant."""
+def kept_events(commands: Collection[OrderCommand]) -> frozenset[int]:
+    """Return which of the events that confirmed these commands are still in the inbox."""
+    named = {one.confirmed_event_id for one in commands if one.confirmed_event_id is not None}
+    inbox = Order._meta.get_field("events").related_model._default_manager  # type: ignore[union-attr]  # a relation has it
+    return frozenset(inbox.filter(pk__in=named).values_list("pk", flat=True)) if named else frozenset()
+
+
+def command_row(
+    command: OrderCommand,
+    *,
+    order: Order,
+    now: datetime,
+    user: Any = None,
+    kept: Container[int] = (),
+) -> dict[str, Any]:
+    """Return a command as the templates show it; ``order`` is its order, with the restaurant.
+
+    ``kept`` holds the events that have a page the person may see.
+    """
     command.order = order
     zone = order.organization.zone()
     is_permitted = user is not None and may_request(user, command.kind)
+    is_done = command.state == CommandState.CONFIRMED
+    lines = outcome_lines(command) if command.is_final else []
     return {
         "command": command,
         "title": title_text(command.kind),
@@ -156,10 +182,13 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
         "requested": clock(command.created_at, zone, now=now, seconds=True),
         "ago": ago_text(command.created_at, now),
         "ended": clock(command.finished_at, zone, now=now, seconds=True),
+        "took": span_text(command.finished_at - command.created_at) if command.finished_at else "",
+        "event_url": event_url(command, kept),
         "by": command.requested_by,
-        "lines": outcome_lines(command) if command.is_final else [],
+        "lines": lines,
+        "reason": "" if is_done else " ".join(str(text) for _title, text in lines[:2]),
         "is_final": command.is_final,
-        "is_done": command.state == CommandState.CONFIRMED,
+        "is_done": is_done,
         "url": reverse("admin:orders_ordercommand_change", args=[command.pk]),
         "retry_url": _url("retry", command) if is_permitted and may_be_retried(command) else "",
         "acknowledge_url": _url("seen", command) if is_permitted and may_be_acknowledged(command) else "",
@@ -170,6 +199,13 @@ def command_row(command: OrderCommand, *, order: Order, now: datetime, user: Any
         else "",
         "abandon_url": _url("abandon", command) if is_permitted and may_be_abandoned(command) else "",
     }
+
+
+def event_url(command: OrderCommand, kept: Container[int]) -> str:
+    """Return the page of the event that confirmed a command; empty text where there is none."""
+    if command.confirmed_event_id is None or command.confirmed_event_id not in kept:
+        return ""
+    return reverse("admin:webhooks_webhookevent_change", args=[command.confirmed_event_id])
 
 
 def may_be_abandoned(command: OrderCommand) -> bool:
@@ -212,12 +248,6 @@ def _note(command: OrderCommand) -> str:
     return _("iiko has it and has not said yet whether the POS did it.")
 
 
-def call_log_url(command: OrderCommand) -> str:
-    """Return where the calls of this command are listed; empty text where no page lists them."""
-    if not command.correlation_id:
-        return ""
-    try:
-        page = reverse("admin:organizations_apicall_changelist")
-    except NoReverseMatch:
-        return ""
-    return f"{page}?{urlencode({'q': command.correlation_id})}"
+def may_acknowledge(order: Order, user: Any) -> bool:
+    """Whether a person may acknowledge that the POS did not take an order, and nobody has yet."""
+    return order.is_refused and order.refusal_acknowledged_at is None and may_request_any(user)

@@ -24,6 +24,7 @@ from core.errors import HubError
 from core.values.ids import searchable_id
 from core.values.name_keys import fold
 from orders.admin.action_views import AT_ONCE, order_url, report_acknowledged, requested_url, requester_of
+from orders.admin.call_rows import calls_of_command
 from orders.admin.command_display import (
     command_text,
     outcome_lines,
@@ -32,7 +33,13 @@ from orders.admin.command_display import (
     state_badge,
     title_text,
 )
-from orders.admin.command_panel import call_log_url, command_row, may_be_abandoned, may_be_retried
+from orders.admin.command_panel import (
+    command_row,
+    event_url,
+    kept_events,
+    may_be_abandoned,
+    may_be_retried,
+)
 from orders.admin.display import badges, restaurant_text
 from orders.commands.acknowledge import acknowledge_command
 from orders.commands.submission import abandon, retry
@@ -120,8 +127,11 @@ class OrderCommandAdmin(MirrorAdmin[OrderCommand]):
     # --- pages -----------------------------------------------------------------------------------------
 
     def page_context(self, request: HttpRequest, row: OrderCommand) -> Context:
-        shown = command_row(row, order=row.order, now=db_clock.now(), user=request.user)
+        now = db_clock.now()
+        shown = command_row(row, order=row.order, now=now, user=request.user)
+        sees_calls = request.user.has_perm("organizations.view_apicall")
         return {
+            "calls": calls_of_command(row, now=now) if sees_calls else None,
             "title": f"{shown['title']} #{row.pk}",
             "row": shown,
             "headline": _headline(row, request),
@@ -139,7 +149,6 @@ class OrderCommandAdmin(MirrorAdmin[OrderCommand]):
             return HttpResponseRedirect(_back_url(request, command))
         try:
             again, is_new = retry(command, by=requester_of(request), now=db_clock.now())
-            acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=db_clock.now())
         except HubError as error:
             messages.error(request, refusal_text(error))
         else:
@@ -280,11 +289,19 @@ def _facts(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]
         facts.append((gettext("Took"), span_text(command.finished_at - command.created_at)))
     facts.append((gettext("Polls"), str(command.poll_count)))
     facts.append((gettext("Correlation id"), command.correlation_id or EMPTY))
-    url = call_log_url(command)
-    if url and request.user.has_perm("organizations.view_apicall"):
-        link = format_html('<a class="hub-link" href="{}">{}</a>', url, gettext("Calls to iiko"))
-        facts.append((gettext("Call log"), link))
+    if event := _event_link(command, request):
+        facts.append((gettext("Shown by"), event))
     return facts
+
+
+def _event_link(command: OrderCommand, request: HttpRequest) -> SafeString | str:
+    """Lead to the event that confirmed a command; by its number alone where it has no page for the person."""
+    if command.confirmed_event_id is None:
+        return ""
+    name = gettext("event %(number)s") % {"number": command.confirmed_event_id}
+    sees_events = request.user.has_perm("webhooks.view_webhookevent")
+    url = event_url(command, kept_events([command]) if sees_events else ())
+    return format_html('<a class="hub-link" href="{}">{}</a>', url, name) if url else name
 
 
 def _order_snapshot(command: OrderCommand) -> list[tuple[str, Any]]:

@@ -29,7 +29,7 @@ from iiko_client.endpoints.deliveries import LONGEST_COMMENT
 from iiko_client.models.statuses import DeliveryStatus
 from iiko_client.units import MinorUnits, NotMoney, to_major, to_minor
 from orders.actions.base import AnyAction
-from orders.actions.cancel import CancelOrder, CancelParams, needs_removal_type
+from orders.actions.cancel import CancelOrder, CancelParams, is_made, needs_removal_type
 from orders.actions.courier import AssignCourier, CourierParams
 from orders.actions.discount.action import ApplyDiscount
 from orders.actions.discount.calculation import AskedDiscount, base_of, takes_sum, types_of
@@ -388,7 +388,7 @@ class PaymentForm(ActionForm):
             self.fields[f"{name}_{number}"] = forms.BooleanField(label=label, required=False, initial=is_set)
 
     def _shown(self, known: set[str]) -> list[_Row]:
-        """Return the present payments where they cover the order exactly, else its whole amount."""
+        """Return the present payments and what they leave to pay; where they cannot be set, the amount."""
         rows = [
             _Row(
                 str(one.get("type_id") or ""),
@@ -398,12 +398,13 @@ class PaymentForm(ActionForm):
             )
             for one in self.first.payments
         ]
-        is_known = all(row.type_id in known for row in rows)
-        covered = sum(row.sum_minor or 0 for row in rows)
-        if rows and is_known and len(rows) <= PAYMENT_ROWS and covered == self.first.amount_minor:
-            return rows
+        only_type = next(iter(known)) if len(known) == 1 else ""
+        missing = (self.first.amount_minor or 0) - sum(row.sum_minor or 0 for row in rows)
+        if rows and all(row.type_id in known for row in rows):
+            rows += [_Row(only_type, missing)] if missing > 0 else []
+            if len(rows) <= PAYMENT_ROWS:
+                return rows
         first_type = rows[0].type_id if rows and rows[0].type_id in known else ""
-        only_type = known.pop() if len(known) == 1 else ""
         return [_Row(first_type or only_type, self.first.amount_minor)]
 
     def rows(self) -> list[dict[str, forms.BoundField]]:
@@ -413,10 +414,11 @@ class PaymentForm(ActionForm):
 
     def present(self) -> dict[str, object]:
         """Return the amount of the order and its present payments, for the template."""
-        bill = Bill(self.first.organization, db_clock.now())
+        bill, settled = Bill(self.first.organization, db_clock.now()), settlement_of(self.first)
         return {
             "total": bill.money(self.first.amount_minor),
-            "payments": bill.payments(self.first, settlement_of(self.first)),
+            "payments": bill.payments(self.first, settled),
+            "settled": bill.settled(self.first, settled),
             "are_told": is_told(self.first.field_precedence, "payments"),
         }
 
@@ -481,11 +483,9 @@ class CancelForm(ActionForm):
 
     def set_up(self) -> None:
         subjects = [subject_of(order) for order in self.orders]
-        self.made = {
-            one.order.pk
-            for one in subjects
-            if not self.why_refused(partial(self.action.check, one)) and needs_removal_type(one)
-        }
+        possible = [one for one in subjects if not self.why_refused(partial(self.action.check, one))]
+        self.is_any_made = any(is_made(one.order) for one in possible)
+        self.made = {one.order.pk for one in possible if needs_removal_type(one)}
         """The orders whose cancellation is possible and removes food."""
         restaurant = self.one_restaurant
         if restaurant is None:
@@ -515,8 +515,14 @@ class CancelForm(ActionForm):
             each = _("None of the orders can be cancelled here; the reason stands beside each.")
             return each if self.is_bulk else self.why_none(self.first)
         final = _("A cancelled order cannot be brought back.")
-        nothing_lost = _("Nothing is made yet, so nothing is written off.")
-        return final if self.made else f"{final} {nothing_lost}"
+        if self.made:
+            return final
+        of_food = (
+            _("The kitchen has this order, and iiko takes no removal type: the POS decides about the food.")
+            if self.is_any_made
+            else _("Nothing is made yet, so nothing is written off.")
+        )
+        return f"{final} {of_food}"
 
     @property
     def has_no_choices(self) -> bool:

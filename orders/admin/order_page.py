@@ -1,6 +1,6 @@
 """Everything the page of one order shows, ready for its template."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -75,16 +75,34 @@ def order_page(order: Order, *, visible: QuerySet[Order], now: datetime, sees_ev
     """
     page = _Page(order, now)
     relatives = relatives_of(order, visible=visible.select_related("organization"))
-    replacements = [("new", replacement_of(order)), ("old", original_of(order))]
-    shown = {replacement.pk for _which, replacement in replacements if replacement is not None}
     others = [relative.order for relative in relatives if relative.order is not None]
     timeline = displayed_timeline(order, now=now, others=others, visible=visible)
+    return {
+        **order_facts(order, relatives=relatives, now=now),
+        "timeline": timeline,
+        "kept_events": page.kept_events(timeline) if sees_events else frozenset(),
+        "events": page.events() if sees_events else None,
+        "events_shown": EVENTS_SHOWN,
+    }
+
+
+def order_facts(
+    order: Order,
+    *,
+    relatives: Sequence[Relative],
+    now: datetime,
+    link: Callable[[Order], SafeString] = order_link,
+) -> dict[str, Any]:
+    """Collect what is known of an order as it stands; ``link`` leads to the page of another one."""
+    page = _Page(order, now)
+    replacements = [("new", replacement_of(order)), ("old", original_of(order))]
+    shown = {replacement.pk for _which, replacement in replacements if replacement is not None}
     return {
         "badges": badges(order, now),
         "acknowledged": page.acknowledged(),
         "headline": page.headline(),
         "replacements": [
-            (which, order_link(replacement)) for which, replacement in replacements if replacement is not None
+            (which, link(replacement)) for which, replacement in replacements if replacement is not None
         ],
         "notices": page.notices(is_replaced=replacements[0][1] is not None),
         "relatives": [
@@ -95,11 +113,12 @@ def order_page(order: Order, *, visible: QuerySet[Order], now: datetime, sees_ev
         "times": page.times(),
         "ids": page.ids(),
         "zone": order.organization.timezone,
-        "timeline": timeline,
-        "kept_events": page.kept_events(timeline) if sees_events else frozenset(),
-        "events": page.events() if sees_events else None,
-        "events_shown": EVENTS_SHOWN,
     }
+
+
+def order_events(order: Order, *, now: datetime) -> list[dict[str, Any]]:
+    """List the newest events of an order, each with its page."""
+    return _Page(order, now).events()
 
 
 class _Page(Bill):

@@ -21,12 +21,11 @@ from core.admin.filters import choices_filter, state_choices, states_filter
 from core.database import db_clock
 from core.display import EMPTY, ago_text, clock, clock_text, stacked, truncated
 from orders.admin.action_views import ActionViews
-from orders.admin.command_panel import commands_of, requested_note
+from orders.admin.command_panel import commands_of, may_acknowledge, requested_note
 from orders.admin.display import amount_text, badges, courier_cell, restaurant_text, type_text
 from orders.admin.filters import ORDER_STATES, FirstSeenFilter, couriers_under_way
 from orders.admin.order_page import order_page
 from orders.models.order import Order, OrderQuerySet, OrderType, Status
-from orders.permissions import may_request_any
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
@@ -134,7 +133,7 @@ class OrderAdmin(ActionViews, MirrorAdmin[Order]):
             "requested": requested_note(row, request.GET, user=request.user, now=now),
             "title": str(row),
             "sees_events": sees_events,
-            "may_acknowledge": row.is_refused and may_request_any(request.user),
+            "may_acknowledge": may_acknowledge(row, request.user),
             "sees_calls": request.user.has_perm("organizations.view_apicall"),
         }
 

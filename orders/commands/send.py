@@ -19,12 +19,17 @@ def order_of(command: OrderCommand) -> Order:
 
 
 def client_of(organization: Organization, command: OrderCommand) -> IikoClient:
-    """Return a client whose calls are logged under the name of who requested the command.
+    """Return a client whose calls are logged with the command, and with the name of who requested it.
 
     Raises:
         NoApiLogin, BadApiLogin: see ``iiko_for``.
     """
-    return iiko_for(organization, priority=Priority.OPERATOR, requested_by=command.requested_by)
+    return iiko_for(
+        organization,
+        priority=Priority.OPERATOR,
+        requested_by=command.requested_by,
+        command_id=command.pk,
+    )
 
 
 def send(command: OrderCommand) -> str:

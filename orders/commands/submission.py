@@ -15,6 +15,7 @@ from orders.actions.base import A, Action, AnyAction, P
 from orders.actions.discount.saga import MIDWAY
 from orders.actions.registry import action_of
 from orders.actions.rules import subject_of
+from orders.commands.acknowledge import acknowledge_command
 from orders.commands.idempotency import once
 from orders.commands.refusals import refusal
 from orders.commands.transitions import finish, lock, record
@@ -66,20 +67,22 @@ def request(action: Action[A, P], asked: A, *, order_id: int, by: Requester, now
 
 
 def retry(command: OrderCommand, *, by: Requester, now: datetime) -> tuple[OrderCommand, bool]:
-    """Ask for the same again; a person who retries twice gets the first new command and False.
+    """Ask for the same again and acknowledge how it ended; the second time: the first new command and False.
 
     Raises:
         NotAllowed, InvalidParams: it was refused, and nothing was stored.
     """
     action = action_of(command.kind)
     asked = action.ask_again(action.params.from_json(command.params))
-    return once(
+    again, is_new = once(
         lambda: request(action, asked, order_id=command.order_id, by=by, now=now),
         owner=by.owner,
         key=f"retry:{command.pk}",
         fingerprint=f"retry:{command.pk}",
         now=now,
     )
+    acknowledge_command(command_id=command.pk, by=by.name, now=now)
+    return again, is_new
 
 
 def _params(action: AnyAction, order: Order, asked: object) -> dict[str, object]:

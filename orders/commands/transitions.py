@@ -55,6 +55,7 @@ def enter(command: OrderCommand, phase: str, *, now: datetime) -> None:
     command.new_order_id = command.state_data.get("new_order_id", "")
     command.correlation_id = command.error_code = command.error = command.confirmed_by = ""
     command.poll_count, command.sent_at, command.finished_at, command.next_attempt_at = 0, None, None, now
+    command.confirmed_event_id = None
     command.save()
     record(command, before, command.state, now=now, actor=HUB)
     command_due.send(OrderCommand, command_id=command.pk, at=None)
@@ -72,13 +73,16 @@ def finish(
     code: str = "",
     error: str = "",
     confirmed_by: str = "",
+    event_id: int | None = None,
     actor: str | None = None,
 ) -> None:
     """End a command that is locked and open; the next one of its order is due.
 
-    ``error`` holds iiko's own words; the hub's are found by ``code`` (``commands.refusals``).
+    ``event_id`` names the event that showed it done. ``error`` holds iiko's own words; the hub's are found
+    by ``code`` (``commands.refusals``).
     """
     before = command.end(state, now=now, code=code, error=error, confirmed_by=confirmed_by)
+    command.confirmed_event_id = event_id
     command.state_data = {
         key: value for key, value in command.state_data.items() if key not in _ONLY_ON_THE_WAY
     }
@@ -88,6 +92,7 @@ def finish(
             "error_code",
             "error",
             "confirmed_by",
+            "confirmed_event_id",
             "finished_at",
             "next_attempt_at",
             "state_data",
@@ -123,5 +128,6 @@ def record(command: OrderCommand, before: str | None, after: str, *, now: dateti
         from_value=None if before is None else about | {"state": before},
         to_value=about | {"state": after, "code": command.error_code or None, "error": command.error or None},
         recorded_at=now,
+        source_event_id=command.confirmed_event_id,
         actor=actor[:100],
     )

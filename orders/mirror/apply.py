@@ -78,6 +78,8 @@ class _Row(PrecedenceRow[Order]):
         super().__init__(order, now=now)
         self.order = order
         self.timeline = TimelineBuilder(order, self.precedences)
+        self.event_id: int | None = None
+        """The last event that counted for it."""
 
     def identify(self, iiko_order_id: str) -> None:
         """Set iiko's id, which never changes, so that the oldest message may bring it."""
@@ -147,8 +149,12 @@ def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int,
         row.timeline.close()
         rows.know(row)
         outcomes[report.event_id] = Applied(row.order.pk, outcome)
+        if outcome is Outcome.APPLIED:
+            row.event_id = report.event_id
     _write(rows, duplicates, times)
-    settle((row.order for row in rows.all.values() if row.is_changed), now=now)
+    changed = [row for row in rows.all.values() if row.is_changed]
+    events = {row.order.pk: row.event_id for row in changed if row.event_id is not None}
+    settle((row.order for row in changed), events=events, now=now)
     return {
         event_id: Applied(_survivor(duplicates, applied.order_id), applied.outcome)
         for event_id, applied in outcomes.items()

@@ -106,6 +106,8 @@ class OrderCommand(OutboxRow):
     phase_at = models.DateTimeField(_("in this phase since"), null=True)
     new_order_id = models.CharField(_("iiko id of the new order"), max_length=200, blank=True)
     state_data = models.JSONField(default=dict, editable=False)
+    confirmed_event_id = models.BigIntegerField(_("confirming event"), null=True, editable=False)
+    """The event that showed it done; the inbox lies above this app, so no foreign key."""
     acknowledged_at = models.DateTimeField(_("acknowledged"), null=True, editable=False)
     acknowledged_by = models.CharField(_("acknowledged by"), max_length=200, blank=True, editable=False)
 
@@ -140,6 +142,11 @@ class OrderCommand(OutboxRow):
                 "order", name="order_commands_attention", condition=Q(state=CommandState.NEEDS_ATTENTION)
             ),
             models.Index(_CHANGED_AT, name="order_commands_changed"),
+            models.Index(
+                "confirmed_event_id",
+                name="order_commands_event",
+                condition=Q(confirmed_event_id__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

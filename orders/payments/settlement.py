@@ -4,7 +4,8 @@ iiko reports it twice: a flag or more at each payment, and ``processedPaymentsSu
 Response.Order.PaymentItem, read 2026-11). ``isPreliminary`` alone does not mean unpaid: what another system
 took (``isProcessedExternally``) and what was paid ahead (``isPrepay``) stay preliminary until the order is
 closed. That the larger of the two totals is what the guest paid is a guess, which keeps him from paying
-twice; where they contradict each other both are shown.
+twice. Where the flags say more, the POS has not processed the rest yet; where they say less, and the
+payments do not add up to the total either, iiko contradicts itself and both are shown.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ class Settlement:
     """Sums in 1/100; None where iiko has not reported enough.
 
     ``expected_minor`` is covered by payments that are entered and not taken yet, ``uncovered_minor`` by
-    none. ``flagged_minor`` is what the payments say was taken, where iiko's own total says otherwise.
+    none. ``unprocessed_minor`` is paid, and not yet processed by the POS. ``flagged_minor`` is what the
+    payments say was taken, where iiko's own total says more without them.
     """
 
     paid_minor: int | None
@@ -34,6 +36,7 @@ class Settlement:
     overpaid_minor: int = 0
     expected_minor: int = 0
     uncovered_minor: int = 0
+    unprocessed_minor: int = 0
     flagged_minor: int | None = None
 
 
@@ -53,10 +56,10 @@ def settlement_of(row: Paid) -> Settlement:
     if not known:
         return Settlement(None)
     paid = max(known)
-    agree = len(known) == 1 or processed in (flagged, entered)
-    contradicted = None if agree else flagged
+    unprocessed = 0 if processed is None else paid - processed
+    contradicted = None if processed != paid or processed in (flagged, entered) else flagged
     if row.amount_minor is None:
-        return Settlement(paid, flagged_minor=contradicted)
+        return Settlement(paid, unprocessed_minor=unprocessed, flagged_minor=contradicted)
     due, expected = max(0, row.amount_minor - paid), max(0, entered - paid)
     return Settlement(
         paid_minor=paid,
@@ -64,6 +67,7 @@ def settlement_of(row: Paid) -> Settlement:
         overpaid_minor=max(0, paid - row.amount_minor),
         expected_minor=min(due, expected),
         uncovered_minor=max(0, due - expected),
+        unprocessed_minor=unprocessed,
         flagged_minor=contradicted,
     )
 

@@ -22,6 +22,7 @@ from orders.commands import dispatch, submission
 from orders.commands.submission import Requester
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order, TimelineEntry
+from organizations.models.connection import ApiCall
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
 from organizations.models.organization import Organization
 from tests.builders import (
@@ -856,7 +857,8 @@ class TestCommands:
         page = text(chief.get(page_url(order)))
 
         assert "chief Assign a courier: Орлова Вера Waiting to be sent" in page
-        assert "iiko Assign a courier: Орлова Вера Done" in page
+        event_id = OrderCommand.objects.get().confirmed_event_id
+        assert f"iiko event {event_id} Assign a courier: Орлова Вера Done" in page
         assert OrderCommand.objects.get().confirmed_by == "event"
 
     def test_command_of_another_hub_is_shown_as_it_is(self, chief: Client) -> None:
@@ -975,12 +977,19 @@ class TestCommandList:
 
     def test_calls_of_a_command_are_shown_to_those_who_see_calls(self, client: Client) -> None:
         command = refused_command(arrive(), correlation_id="abc-1")
+        # From before calls named their command.
+        call = ApiCall.objects.create(
+            operation="deliveries/cancel",
+            correlation_id="abc-1",
+            duration_ms=5,
+            started_at=command.created_at,
+        )
         user = sign_in(client, "orders.view_ordercommand")
         page = f"{COMMANDS}{command.pk}/change/"
 
         assert CALLS not in markup(client.get(page))
         user.user_permissions.add(Permission.objects.get(codename="view_apicall"))
-        assert f'href="{CALLS}?q=abc-1"' in markup(client.get(page))
+        assert f'href="{CALLS}{call.pk}/change/"' in markup(client.get(page))
 
     def test_nobody_changes_a_command_here(self, chief: Client) -> None:
         command = stored(arrive())
@@ -1493,7 +1502,12 @@ class TestPaying:
 
         assert "1 520,50 ₽" in text(page)
         assert "1 651,00 ₽" in text(page)
-        assert re.search('name="sum_0" value="1\N{NO-BREAK SPACE}651,00\N{NO-BREAK SPACE}₽"', markup(page))
+        # What they leave to pay stands in a row of its own.
+        assert re.findall(r'name="sum_\d" value="([^"]+)"', markup(page)) == [
+            "1\N{NO-BREAK SPACE}520,50\N{NO-BREAK SPACE}₽",
+            "130,50\N{NO-BREAK SPACE}₽",
+        ]
+        assert "Получить 1 651,00 ₽, ещё ничего не оплачено." in text(page)
 
     @pytest.mark.parametrize(
         ("changes", "words"),

@@ -42,25 +42,25 @@ def arrive(**order: Any) -> None:
 CASES: dict[str, tuple[dict[str, Any], str, tuple[int | None, int | None]]] = {
     "unpaid, nothing put down": (
         {"payments": [], "processedPaymentsSum": 0},
-        "Payments No payment is put down. Paid 0.00 ₽ To collect 479.70 ₽",
+        "Payments No payment is put down. To collect 479.70 ₽, nothing is paid yet.",
         (0, 47970),
     ),
     "promised": (
         {"payments": [wire_payment(amount=479.7)], "processedPaymentsSum": 0},
-        "Payments Наличные cash, to be paid 479.70 ₽ Paid 0.00 ₽ To collect 479.70 ₽",
+        "Payments Наличные cash, to be paid 479.70 ₽ To collect 479.70 ₽, nothing is paid yet.",
         (0, 47970),
     ),
     "promised in part": (
         {"payments": [wire_payment(amount=400)], "processedPaymentsSum": 0},
         (
-            "Payments Наличные cash, to be paid 400.00 ₽ Paid 0.00 ₽ To collect 479.70 ₽ "
+            "Payments Наличные cash, to be paid 400.00 ₽ To collect 479.70 ₽, nothing is paid yet. "
             "No payment is put down for 79.70 ₽."
         ),
         (0, 47970),
     ),
     "prepaid and preliminary": (
         {"payments": [wire_payment(amount=479.7) | PREPAID], "processedPaymentsSum": 479.7},
-        "Payments Наличные cash, prepaid 479.70 ₽ Paid 479.70 ₽ To collect 0.00 ₽",
+        "Payments Наличные cash, prepaid 479.70 ₽ Nothing to collect, paid 479.70 ₽.",
         (47970, 0),
     ),
     "paid in part outside": (
@@ -70,31 +70,43 @@ CASES: dict[str, tuple[dict[str, Any], str, tuple[int | None, int | None]]] = {
         },
         (
             "Payments Наличные cash, paid outside iiko 300.00 ₽ Наличные cash, to be paid 179.70 ₽ "
-            "Paid 300.00 ₽ To collect 179.70 ₽"
+            "To collect 179.70 ₽, paid 300.00 ₽."
         ),
         (30000, 17970),
     ),
     "all of it processed, though called preliminary": (
         {"payments": [wire_payment(amount=479.7)], "processedPaymentsSum": 479.7},
-        "Payments Наличные cash, paid 479.70 ₽ Paid 479.70 ₽ To collect 0.00 ₽",
+        "Payments Наличные cash, paid 479.70 ₽ Nothing to collect, paid 479.70 ₽.",
         (47970, 0),
     ),
     "POS that names no total": (
         {"payments": [wire_payment(amount=479.7) | POSTED], "processedPaymentsSum": None},
-        "Payments Наличные cash, paid 479.70 ₽ Paid 479.70 ₽ To collect 0.00 ₽",
+        "Payments Наличные cash, paid 479.70 ₽ Nothing to collect, paid 479.70 ₽.",
         (47970, 0),
     ),
-    "contradiction": (
+    "taken outside and not processed yet": (
         {"payments": [wire_payment(amount=479.7) | OUTSIDE], "processedPaymentsSum": 0},
         (
-            "Payments Наличные cash, paid outside iiko 479.70 ₽ Paid 479.70 ₽ To collect 0.00 ₽ "
-            "iiko contradicts itself: by the payments 479.70 ₽ was taken, by its own total 0.00 ₽."
+            "Payments Наличные cash, paid outside iiko 479.70 ₽ "
+            "Nothing to collect, paid 479.70 ₽, of which the POS has not processed 479.70 ₽ yet."
         ),
         (47970, 0),
     ),
+    "processed in part": (
+        {
+            "payments": [wire_payment(amount=200) | PREPAID, wire_payment(amount=100) | OUTSIDE],
+            "processedPaymentsSum": 200,
+        },
+        (
+            "Payments Наличные cash, prepaid 200.00 ₽ Наличные cash, paid outside iiko 100.00 ₽ "
+            "To collect 179.70 ₽, paid 300.00 ₽, of which the POS has not processed 100.00 ₽ yet. "
+            "No payment is put down for 179.70 ₽."
+        ),
+        (30000, 17970),
+    ),
     "overpaid": (
         {"payments": [wire_payment(amount=500) | PREPAID], "processedPaymentsSum": 500},
-        "Payments Наличные cash, prepaid 500.00 ₽ Paid 500.00 ₽ Overpaid 20.30 ₽",
+        "Payments Наличные cash, prepaid 500.00 ₽ Overpaid by 20.30 ₽, paid 500.00 ₽.",
         (50000, 0),
     ),
     "cancelled": (
@@ -105,7 +117,7 @@ CASES: dict[str, tuple[dict[str, Any], str, tuple[int | None, int | None]]] = {
     "cancelled and not paid back": (
         {"status": "Cancelled", "sum": 0, "payments": [], "processedPaymentsSum": 479.7},
         (
-            "Payments No payment is put down. Paid 479.70 ₽ Overpaid 479.70 ₽ "
+            "Payments No payment is put down. Overpaid by 479.70 ₽, paid 479.70 ₽. "
             "iiko contradicts itself: by the payments 0.00 ₽ was taken, by its own total 479.70 ₽."
         ),
         (47970, 0),
@@ -117,7 +129,7 @@ CASES: dict[str, tuple[dict[str, Any], str, tuple[int | None, int | None]]] = {
             "payments": [wire_payment(amount=400) | POSTED],
             "processedPaymentsSum": 400,
         },
-        "Payments Наличные cash, paid 400.00 ₽ Paid 400.00 ₽ Missing 79.70 ₽",
+        "Payments Наличные cash, paid 400.00 ₽ 79.70 ₽ is missing, paid 400.00 ₽.",
         (40000, 7970),
     ),
 }

@@ -156,6 +156,7 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
             (gettext("Error"), row.error),
             (gettext("Error code"), row.error_code),
             (gettext("Order"), order),
+            (gettext("Command"), _command_link(row, request)),
             (gettext("Restaurant's iiko id"), row.organization_id),
             (gettext("Correlation id"), row.correlation_id),
         ]
@@ -195,6 +196,16 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
     @admin.display(description=_("asked by"))
     def asked_by(self, call: ApiCall) -> SafeString:
         return truncated(asked_by_text(call))
+
+
+def _command_link(call: ApiCall, request: HttpRequest) -> SafeString | str:
+    if call.command_id is None:
+        return ""
+    name = f"#{call.command_id}"
+    if not request.user.has_perm("orders.view_ordercommand"):
+        return name
+    url = reverse("admin:orders_ordercommand_change", args=[call.command_id])
+    return format_html('<a class="hub-link" href="{}">{}</a>', url, name)
 
 
 def _made(call: WithAnnotations[ApiCall, Placed], *, with_offset: bool) -> SafeString:

@@ -40,13 +40,24 @@ _IDLE_S = 30.0
 _LARGEST_INT = 2**31 - 1
 _TOKEN = "access_token"  # noqa: S105  # the name of an operation
 
-_asked_by: ContextVar[str] = ContextVar("asked_by", default="")
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who causes a call, and by which command on an order, if by one."""
+
+    name: str = ""
+    command_id: int | None = None
+
+
+_NOBODY = Asker()
+_asked_by: ContextVar[Asker] = ContextVar("asked_by", default=_NOBODY)
 
 
 @contextmanager
-def asked_by(name: str) -> Iterator[None]:
-    """Set who causes the calls made inside; an empty name keeps the outer one."""
-    token = _asked_by.set(name or _asked_by.get())
+def asked_by(name: str, *, command_id: int | None = None) -> Iterator[None]:
+    """Set who causes the calls made inside; an empty name, or no command, keeps the outer one."""
+    outer = _asked_by.get()
+    token = _asked_by.set(Asker(name or outer.name, command_id or outer.command_id))
     try:
         yield
     finally:
@@ -56,7 +67,7 @@ def asked_by(name: str) -> Iterator[None]:
 @dataclass(frozen=True, slots=True)
 class _Note:
     login_id: int
-    requested_by: str
+    asker: Asker
     record: CallRecord = field(repr=False)
 
 
@@ -193,7 +204,8 @@ def _call(note: _Note) -> ApiCall:
         correlation_id=(record.correlation_id or "")[:200],
         error=(record.error or "")[:100],
         error_code=sanitize(record.error_code or "")[:100],
-        requested_by=sanitize(note.requested_by)[:200],
+        requested_by=sanitize(note.asker.name)[:200],
+        command_id=note.asker.command_id,
         attempt=record.attempt,
         started_at=record.started_at,
     )

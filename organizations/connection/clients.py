@@ -43,22 +43,29 @@ class ClientOptions(TypedDict, total=False):
 
 
 class CallOptions(ClientOptions, total=False):
-    """The same, and who asks: for the log of calls."""
+    """The same, and who asks by which command: for the log of calls."""
 
     requested_by: str
+    command_id: int | None
 
 
 class HubClient(IikoClient):
     """A client whose calls are logged with the name of who asked for them."""
 
     def __init__(
-        self, transport: Transport, *, requested_by: str = "", **options: Unpack[ClientOptions]
+        self,
+        transport: Transport,
+        *,
+        requested_by: str = "",
+        command_id: int | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
         super().__init__(transport, **options)
         self._requested_by = requested_by
+        self._command_id = command_id
 
     def _call(self, body: Body) -> AnswerReader:
-        with asked_by(self._requested_by):
+        with asked_by(self._requested_by, command_id=self._command_id):
             return super()._call(body)
 
 

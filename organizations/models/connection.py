@@ -158,6 +158,8 @@ class ApiCall(models.Model):
     error = models.CharField(_("error"), max_length=100, blank=True)
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     requested_by = models.CharField(_("asked by"), max_length=200, blank=True)
+    command_id = models.BigIntegerField(_("command"), null=True)
+    """The command on an order that it was made for; its table lies above this app, so no foreign key."""
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
     started_at = models.DateTimeField(_("started"))
 
@@ -179,6 +181,9 @@ class ApiCall(models.Model):
             models.Index("order_id", "started_at", name="iiko_api_calls_order", condition=~Q(order_id="")),
             models.Index(
                 "correlation_id", name="iiko_api_calls_correlation", condition=~Q(correlation_id="")
+            ),
+            models.Index(
+                "command_id", "id", name="iiko_api_calls_command", condition=Q(command_id__isnull=False)
             ),
         ]
 

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 
 from core.display import EMPTY, clock
 from core.redaction import MASK
+from orders.admin.command_display import command_text, state_badge, title_text
+from orders.models.command import OrderCommand
 from organizations.admin.filters import ORGANIZATION_PARAMETER
 from organizations.models.organization import Organization
 from webhooks.admin import display
@@ -26,8 +28,10 @@ COLLAPSED_FROM = 20_000
 Fact = tuple[str, object]
 
 
-def event_page(event: WebhookEvent, *, shows_people: bool, now: datetime) -> dict[str, Any]:
-    """Collect what the template shows; four queries, five or six for an event that is about no delivery."""
+def event_page(
+    event: WebhookEvent, *, shows_people: bool, sees_commands: bool, now: datetime
+) -> dict[str, Any]:
+    """Collect what the template shows; a few queries, one or two more where it is about no delivery."""
     page = _Page(event, now, shows_people=shows_people)
     payload, raw = _content(event, shows_people=shows_people)
     return {
@@ -43,6 +47,7 @@ def event_page(event: WebhookEvent, *, shows_people: bool, now: datetime) -> dic
         "raw": None if raw is None else display.raw_text(raw),
         "raw_size": filesizeformat(len(raw or b"")),
         "replays": page.replays(),
+        "commands": page.commands() if sees_commands else [],
         "is_replayable": is_replayable(event, has_payload=payload is not None),
     }
 
@@ -160,6 +165,21 @@ class _Page:
             (_("Correlation id"), event.correlation_id),
         ]
         return [(title, value) for title, value in facts if value not in (None, "")]
+
+    def commands(self) -> list[dict[str, object]]:
+        """List the commands that this event confirmed."""
+        confirmed = OrderCommand.objects.filter(confirmed_event_id=self._event.pk)
+        return [
+            {
+                "title": title_text(command.kind),
+                "words": command_text(command, now=self._now),
+                "badge": state_badge(command.state),
+                "by": command.requested_by,
+                "command": command,
+                "url": reverse("admin:orders_ordercommand_change", args=[command.pk]),
+            }
+            for command in confirmed.select_related("order__organization").order_by("id")
+        ]
 
     def replays(self) -> list[dict[str, object]]:
         newest = (

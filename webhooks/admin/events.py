@@ -185,7 +185,12 @@ class WebhookEventAdmin(MirrorAdmin[WebhookEvent]):
         return {"shows_dead": request.GET.get("status") == EventStatus.DEAD}
 
     def page_context(self, request: HttpRequest, row: WebhookEvent) -> Context:
-        page = event_page.event_page(row, shows_people=sees_people(request.user, row), now=db_clock.now())
+        page = event_page.event_page(
+            row,
+            shows_people=sees_people(request.user, row),
+            sees_commands=request.user.has_perm("orders.view_ordercommand"),
+            now=db_clock.now(),
+        )
         subject = page["subject"]
         return page | {
             "title": f"{display.type_text(row.event_type)} #{row.pk}",

@@ -136,16 +136,16 @@ async function takeNextStep(card) {
 const drawer = document.getElementById("drawer");
 let cameFrom = null;
 
-async function openOrder(id, { isRefresh = false } = {}) {
-  await htmx.ajax("GET", orderUrl(id), { target: "#drawer", swap: "innerHTML" });
-  if (isRefresh) return;
+// With the form of an action, if one is named (panel.js).
+async function openOrder(id, action = "") {
+  await htmx.ajax("GET", orderUrl(id) + (action && `/actions/${action}`), { target: "#drawer", swap: "innerHTML" });
   const card = document.getElementById(`order-${id}`);
   if (card) markSeen(card);
   cameFrom = id;
   drawer.dataset.order = id;
   drawer.hidden = false;
   body.classList.add("has-drawer");
-  drawer.focus();
+  focusPanel();
   history.replaceState({}, "", `#order-${id}`);
 }
 
@@ -177,7 +177,7 @@ if (isLive) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (link) {
       event.preventDefault();
-      openOrder(link.getAttribute("href").split("/").pop());
+      openOrder(link.dataset.panel, link.dataset.action);
     } else if (card && !event.target.closest("button, input, label, summary, a:not(.card-number)")) {
       event.preventDefault();
       focusCard(card);
@@ -224,10 +224,9 @@ function sideways(by) {
 
 const inHand = () => (ticked.size ? [...ticked] : current() ? [current().dataset.id] : []);
 
-// The page of the admin that asks for one action.
 function openAction(slug) {
   const card = current();
-  if (card && body.dataset.asks) location.assign(body.dataset.asks.replace("/0/", `/${card.dataset.id}/`).replace("slug", slug));
+  if (card && body.dataset.acts.split(" ").includes(slug)) openOrder(card.dataset.id, slug);
 }
 
 const KEYS = {
@@ -248,7 +247,7 @@ const KEYS = {
   x: () => openAction("cancel"),
   ч: () => openAction("cancel"),
   "?": () => document.getElementById("keys").showModal(),
-  Escape: () => (drawer.hidden ? clearTicks() : closeOrder()),
+  Escape: () => closeForm() || (drawer.hidden ? clearTicks() : closeOrder()),
 };
 
 document.addEventListener("keydown", (event) => {

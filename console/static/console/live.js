@@ -118,7 +118,7 @@ function apply(id, fresh) {
     focusCard(fresh, false);
     if (focused !== old && focused.name) fresh.querySelector(`[name="${focused.name}"]`)?.focus({ preventScroll: true });
   }
-  if (drawer?.dataset.order === String(id) && !drawer.hidden) openOrder(id, { isRefresh: true });
+  if (drawer?.dataset.order === String(id) && !drawer.hidden) refreshPanel();
 }
 
 // --- what changed ------------------------------------------------------------------------------------

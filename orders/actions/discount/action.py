@@ -8,7 +8,7 @@ from orders.actions.base import Action, Display, Fields, Offer, Target
 from orders.actions.discount import reissue_request
 from orders.actions.discount.calculation import AskedDiscount, DiscountParams, discount
 from orders.actions.discount.replacement import discounts_about
-from orders.actions.rules import ALWAYS, Subject, pos_from, run
+from orders.actions.rules import ALWAYS, Subject, pos_from, run, subject_of
 from orders.commands.refusals import ANY, OF_DISCOUNT_ASKED, OF_REBUILDING, refusal
 from orders.errors import NotAllowed
 from orders.models.command import OPEN_STATES, CommandKind, CommandState, Phase
@@ -66,6 +66,18 @@ class ApplyDiscount(Action[AskedDiscount, DiscountParams]):
         params = discount(subject.order, asked)
         reissue_request.check_payments(subject.order, params)
         return params
+
+    def total(self, order: Order, asked: AskedDiscount) -> int | None:
+        """Return what the order will cost, in 1/100; None where only the POS knows.
+
+        Raises:
+            NotAllowed, InvalidParams: it cannot be given.
+        """
+        self.check(subject_of(order))
+        params = discount(order, asked)
+        reissue_request.check_payments(order, params)
+        fields = reissue_request.checked_fields(order)
+        return reissue_request.expected_total(fields, params, order.organization_id)[0]
 
     def ask_again(self, params: DiscountParams) -> AskedDiscount:
         return AskedDiscount(
