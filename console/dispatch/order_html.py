@@ -49,7 +49,8 @@ class OrderWriter(CardWriter):
             f' data-restaurant="{escape(order.organization_id)}"{self._place(card)}{_asked(outcome)}'
             f"{moments_html(card)}{drag}>"
             f'<p class="card-top">{self._tick(card)}<a class="card-number" draggable="false" '
-            f'data-panel="{order.pk}" href="{self._url}{order.pk}">{escape(str(order))}</a>{self._due(card)}</p>'
+            f'data-panel="{order.pk}" href="{self._url}{order.pk}">{escape(str(order))}</a>'
+            f"{self._due(card)}</p>"
             f'<p class="card-what"><span>{self._where(card)}</span>{self._flags()}</p>'
             f'<p class="card-who"><span>{self._stage(card)}</span>{self._collect(card)}</p>'
             f"{self._outcome(outcome)}</article>"
