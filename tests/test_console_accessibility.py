@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, reverse
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from console import urls
 from core.database import db_clock
@@ -28,7 +28,7 @@ from tests.simulated_iiko import linked
 
 pytestmark = BROWSER_MARKS
 
-ORDER_IDS = [f"3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e{number}" for number in range(4)]
+ORDER_IDS = [f"3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e{number}" for number in range(5)]
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def busy_evening(db: None) -> Order:
     make_payment_type()
     make_discount()
     now = db_clock.now()
-    states = [("Unconfirmed", 30), ("WaitCooking", 8), ("OnWay", -12), ("Delivered", 5)]
+    states = [("Unconfirmed", 30), ("WaitCooking", 8), ("OnWay", -12), ("Delivered", 5), ("Closed", 20)]
     for number, (status, minutes) in enumerate(states):
         promise = f"{now + timedelta(hours=5, minutes=minutes):%Y-%m-%d %H:%M:%S.000}"
         arrive(
@@ -54,6 +54,12 @@ def busy_evening(db: None) -> Order:
                 comment="Домофон не работает",
                 courierInfo=courier() if status == "OnWay" else None,
                 whenPrinted=None,
+                whenClosed=f"{now + timedelta(hours=5):%Y-%m-%d %H:%M:%S.000}"
+                if status == "Closed"
+                else None,
+                problem={"hasProblem": True, "description": "Гость не отвечает"}
+                if status == "OnWay"
+                else None,
             )
         )
     order = Order.objects.get(iiko_order_id=ORDER_IDS[1])
@@ -109,6 +115,8 @@ def _assert_nothing_serious(visitor: Visitor, order: Order, *, theme: str) -> No
         pages
     )
     visitor.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # "light" or "dark"
+    board = visitor.open("/console/")
+    expect(board.locator(".card")).to_have_count(len(ORDER_IDS))
     found = {}
     for address in pages:
         visitor.open(address)

@@ -7,7 +7,9 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from core.database import db_clock
 from orders.models.command import CommandKind, CommandState, OrderCommand
@@ -26,7 +28,7 @@ from tests.acting import (
     make_removal_type,
 )
 from tests.builders import COURIER_ID, ORDER_ID, make_organization, make_other_organization
-from tests.pages import sign_in, text
+from tests.pages import sign_in, sign_in_superuser, text
 from tests.simulated_iiko import SimulatedIiko, linked, make_login
 
 pytestmark = pytest.mark.django_db
@@ -512,6 +514,24 @@ def test_taken_order_has_nothing_to_acknowledge(operator: Client, cafe: Organiza
 
     assert answer.status_code == 409
     assert not TimelineEntry.objects.exists()
+
+
+def test_panel_asks_as_much_of_the_database_for_many_commands_as_for_few(
+    client: Client, cafe: Organization, now: datetime
+) -> None:
+    sign_in_superuser(client)
+    order = put(cafe, now)
+    ended(order, now)
+    panel(client, order)
+
+    with CaptureQueriesContext(connection) as few:
+        panel(client, order)
+    for _number in range(8):
+        ended(order, now)
+    with CaptureQueriesContext(connection) as many:
+        panel(client, order)
+
+    assert len(many) == len(few) <= 30
 
 
 # --- people ------------------------------------------------------------------------------------------
