@@ -275,6 +275,7 @@ def test_pages_ask_who_it_is() -> None:
         ("post", "orders/1/seen"),
         ("post", "orders/1/next"),
         ("post", "preferences"),
+        ("get", "search"),
     ):
         response = getattr(Client(), method)(f"/console/{path}")
         assert response.status_code == 302, path

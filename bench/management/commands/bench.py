@@ -7,7 +7,7 @@ from types import FrameType
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import database, drain, ingest, latency, loyalty, reconcile, report
+from bench import database, drain, ingest, latency, loyalty, reconcile, report, search
 from bench.processes import ProcessFailed
 
 PARTS = {
@@ -16,6 +16,7 @@ PARTS = {
     "latency": latency.section,
     "reconcile": reconcile.section,
     "loyalty": loyalty.section,
+    "search": search.section,
 }
 
 
