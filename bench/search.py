@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
 from statistics import quantiles
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import User
@@ -161,7 +162,8 @@ def _of(run: SearchRun, *, door: str, kind: str, measure: Callable[[Sequence[flo
 
 
 def _as_json(run: SearchRun) -> JsonObject:
-    return {**asdict(run), "drain_ratio": run.drain_ratio}
+    content: JsonObject = asdict(run)
+    return content | {"drain_ratio": run.drain_ratio}
 
 
 def _drain(run: int, length: Length) -> tuple[float, float]:
@@ -181,7 +183,12 @@ def _drain(run: int, length: Length) -> tuple[float, float]:
 def _fill(orders: int) -> float:
     """Make the orders without terms, then the terms as the migration does; returns its orders a second."""
     database.empty()
-    given = {"organization": ORGANIZATION_ID, "orders": orders, "names": _NAMES, "surnames": SURNAMES}
+    given: dict[str, Any] = {
+        "organization": ORGANIZATION_ID,
+        "orders": orders,
+        "names": _NAMES,
+        "surnames": SURNAMES,
+    }
     with _without_triggers(), connection.cursor() as cursor:
         for first in range(1, orders + 1, 20_000):
             cursor.execute(_FILL, {**given, "first": first, "last": min(first + 19_999, orders)})

@@ -116,7 +116,9 @@ def test_pages_follow_without_a_gap(operator: Client, cafe: Organization) -> Non
 
     assert found == expected
     assert after == ""
-    assert "More than 30 orders, the newest first" in text(operator.get(SEARCH, {"q": "семен"}))
+    assert "More than 30 orders: open ones first, then the newest" in text(
+        operator.get(SEARCH, {"q": "семен"})
+    )
 
 
 @pytest.mark.parametrize("after", ["open", "over-x", "over-" + "9" * 30, "'", "open-٣"])
