@@ -194,9 +194,9 @@ class Migration(migrations.Migration):
         ),
         # By the database, so that whoever deletes an order need not know of its terms.
         migrations.RunSQL(
-            "ALTER TABLE order_terms ADD CONSTRAINT order_terms_order FOREIGN KEY (order_id) "
-            "REFERENCES orders (id) ON DELETE CASCADE",
-            "ALTER TABLE order_terms DROP CONSTRAINT order_terms_order",
+            "alter table order_terms add constraint order_terms_order foreign key (order_id) "
+            "references orders (id) on delete cascade",
+            "alter table order_terms drop constraint order_terms_order",
         ),
         migrations.RunSQL(FOLD, "DROP FUNCTION search_fold(text)"),
         migrations.RunSQL(WORDS, "DROP FUNCTION search_terms(text, text)"),
