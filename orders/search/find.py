@@ -50,16 +50,26 @@ def found_by(orders: OrderQuerySet, text: str, *, people: bool) -> OrderQuerySet
     if not query:
         return orders.none()
     ids = _all_of_rare(query)
-    return orders.filter(_matches(query)) if ids is None else orders.filter(pk__in=ids)
+    return orders.filter(_matches(query) if ids is None else _is_one_of(ids))
 
 
 def _matches(query: str) -> Func:
-    asked = Func(Value(query), template="%(expressions)s::tsquery")
     return Func(
         F("search__terms"),
-        asked,
-        template="(%(expressions)s)",
+        Value(query),
+        template="(%(expressions)s::tsquery)",
         arg_joiner=" @@ ",
+        output_field=BooleanField(),
+    )
+
+
+def _is_one_of(ids: list[int]) -> Func:
+    """Name the orders by one array: as ``IN`` ten thousand take longer to read than to find."""
+    return Func(
+        F("pk"),
+        Value(f"{{{','.join(map(str, ids))}}}"),
+        template="(%(expressions)s::bigint[]))",
+        arg_joiner=" = ANY(",
         output_field=BooleanField(),
     )
 
