@@ -311,16 +311,19 @@ def test_orders_from_before_the_search_are_filled_once() -> None:
 
 
 def test_common_word_and_rare_word_find_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    def conditions(written: str) -> tuple[list[str | None], str]:
-        found: OrderQuerySet = found_by(Order.objects.order_by("-pk"), written, people=True)
+    def conditions(written: str, *, only_newest: bool = False) -> tuple[list[str | None], str]:
+        orders = Order.objects.order_by("-pk")
+        found: OrderQuerySet = found_by(orders, written, people=True, only_newest=only_newest)
         return list(found.values_list("readable_number", flat=True)), str(found.query)
 
     rare, by_ids = conditions("вер")
     monkeypatch.setattr(find, "_COMMON", 2)
     common, by_terms = conditions("вер")
+    newest, by_rows = conditions("вер", only_newest=True)
     single, by_its_ids = conditions("алена")
 
-    assert rare == common == ["5077", "3142"]
+    assert rare == common == newest == ["5077", "3142"]
+    assert "ts_match_vq" in by_rows
     assert single == ["3142"]
     assert ("@@" in by_ids, "@@" in by_terms, "@@" in by_its_ids) == (False, True, False)
 
