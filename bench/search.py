@@ -139,7 +139,11 @@ def section(length: Length) -> Section:
     slow = [kind for kind in terms if found.medians[f"{kind}: p95"] > GOAL_MS]
     found.comparisons = [
         Comparison(f"p95 of every kind at most {GOAL_MS:.0f} ms", not slow),
-        Comparison("drain with terms at least 0.95", found.medians["drain with terms / without"] >= 0.95),
+        Comparison(
+            "drain with terms at least 0.95",
+            found.medians["drain with terms / without"] >= 0.95,
+            is_goal=False,
+        ),
     ]
     return found
 
