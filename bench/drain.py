@@ -69,7 +69,7 @@ class DrainRun:
 def section(length: Length) -> Section:
     orders = 150 if length.quick else 1500
     moments = evening(run=0, orders=orders)
-    runs = [DrainRun(hub=_by_hub(moments), jobs=_by_jobs(moments)) for _ in range(length.runs)]
+    runs = [DrainRun(hub=by_hub(moments), jobs=_by_jobs(moments)) for _ in range(length.runs)]
     how = (
         f"{orders * len(STEPS)} events of {orders} orders by {PROCESSES} processes, "
         f"jobs by procrastinate (concurrency {CONCURRENCY})"
@@ -95,7 +95,8 @@ def _as_json(run: DrainRun) -> JsonObject:
     return {**asdict(run), "ratio": run.ratio, "lost": run.lost, "is_equal": run.is_equal}
 
 
-def _by_hub(moments: Sequence[Moment]) -> Drained:
+def by_hub(moments: Sequence[Moment]) -> Drained:
+    """Drain an inbox of these events by workers of the hub."""
     _fill(moments)
     return _drained(moments, manage("worker", "--drain"), env=HUB, gate="webhook_events")
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.pages import board, dispatch, order_actions, order_panel, preferences
+from console.pages import board, dispatch, order_actions, order_panel, preferences, search
 
 app_name = "console"
 urlpatterns = [
@@ -23,5 +23,6 @@ urlpatterns = [
         order_actions.act_on_command,
         name="command",
     ),
+    path("search", search.search, name="search"),
     path("preferences", preferences.choose, name="preferences"),
 ]

@@ -8,6 +8,14 @@ from orders.models.command import CommandKind
 PERMISSIONS: dict[CommandKind, str] = {action.kind: action.permission for action in ACTIONS}
 
 
+def sees_people(user: Any) -> bool:
+    """Whether a person is shown the guests of orders: the page of an order tells of its guest in full.
+
+    What a search finds by must be no more than what the pages show.
+    """
+    return bool(user.has_perm("orders.view_order"))
+
+
 def may_request(user: Any, kind: str) -> bool:
     """Whether a person who sees orders may request this kind; ``kind`` as stored."""
     return bool(user.has_perm("orders.view_order") and user.has_perm(action_of(kind).permission))

@@ -28,6 +28,7 @@ PATHS = {
     "orders.order": "organization_id",
     "orders.mergedorder": "order__organization_id",
     "orders.ordercommand": "order__organization_id",
+    "orders.orderterms": "order__organization_id",
     "orders.timelineentry": "order__organization_id",
     "loyalty.customer": "organization_id",
     "loyalty.wallet": "customer__organization_id",

@@ -283,6 +283,7 @@ def test_pages_ask_who_it_is() -> None:
         ("get", "dispatch"),
         ("get", "dispatch/couriers"),
         ("post", "dispatch/assign"),
+        ("get", "search"),
     ):
         response = getattr(Client(), method)(f"/console/{path}")
         assert response.status_code == 302, path

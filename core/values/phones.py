@@ -80,13 +80,19 @@ def phone_key(column: str) -> Expression:
 def has_phone(key: str, text: str, *, by_last_digits: bool = False) -> Q:
     """Find rows whose ``key`` (an alias of ``phone_key``) is this phone, or ends in these four digits."""
     if phone := normal_phone(text):
-        return Q(**{f"{key}__in": [form[::-1] for form in _stored_forms(phone[1:])]})
-    if by_last_digits and _FOUR_DIGITS.fullmatch(_plain(text)):
-        return Q(**{f"{key}__startswith": _plain(text)[::-1]})
+        return Q(**{f"{key}__in": [form[::-1] for form in stored_forms(phone[1:])]})
+    if by_last_digits and (digits := last_digits(text)):
+        return Q(**{f"{key}__startswith": digits[::-1]})
     return Q(pk__in=())
 
 
-def _stored_forms(digits: str) -> list[str]:
+def last_digits(text: str) -> str:
+    """Return four digits, by which people name a phone; an empty text where it is anything else."""
+    plain = _plain(text)
+    return plain if _FOUR_DIGITS.fullmatch(plain) else ""
+
+
+def stored_forms(digits: str) -> list[str]:
     """List the digits under which a phone may be stored: a Russian one also with 8 and without a code."""
     if len(digits) == 11 and digits.startswith("7"):
         return [digits, f"8{digits[1:]}", digits[1:]]

@@ -26,6 +26,9 @@ from orders.admin.display import amount_text, badges, courier_cell, restaurant_t
 from orders.admin.filters import ORDER_STATES, FirstSeenFilter, couriers_under_way
 from orders.admin.order_page import order_page
 from orders.models.order import Order, OrderQuerySet, OrderType, Status
+from orders.permissions import sees_people
+from orders.search.find import SEARCHABLE, found_by
+from orders.search.words import LONGEST
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
@@ -93,8 +96,8 @@ class OrderAdmin(ActionViews, MirrorAdmin[Order]):
         FirstSeenFilter,
     )
     list_before_template = "admin/orders/order/above_list.html"
-    search_fields = ("readable_number",)  # shows the box; see get_search_results
-    search_help_text = _("A number, an id or a phone, exactly; or the last four digits of a phone")
+    search_fields = ("readable_number",)  # shows the box; see search_rows
+    search_help_text = SEARCHABLE
     sortable_by = ("number", "promised", "changed")
     empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
     actions = ("acknowledge_refusals",)
@@ -112,15 +115,8 @@ class OrderAdmin(ActionViews, MirrorAdmin[Order]):
         is_open = request.GET.get("state", "") in _UNDER_WAY
         return ("promised_time", "-id") if is_open else ("-id",)
 
-    def get_search_results(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[Any],
-        search_term: str,
-    ) -> tuple[QuerySet[Any], bool]:
-        if not search_term.strip():
-            return queryset, False
-        return cast("OrderQuerySet", queryset).searched(search_term, by_last_digits=True), False
+    def search_rows(self, request: HttpRequest, rows: QuerySet[Order], text: str) -> QuerySet[Order]:
+        return found_by(cast("OrderQuerySet", rows), text[:LONGEST], people=sees_people(request.user))
 
     def page_context(self, request: HttpRequest, row: Order) -> Context:
         sees_events = request.user.has_perm("webhooks.view_webhookevent")

@@ -1,10 +1,11 @@
 """Filters of ``GET orders``."""
 
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import django_filters as filters
 from django.db.models import Model, QuerySet
+from rest_framework.request import Request
 
 from core.api.filters import (
     ExternalIdFilter,
@@ -18,6 +19,10 @@ from core.database import db_clock
 from core.mirror.change_feed import settled_before
 from iiko_client.models.statuses import order_type as known_type
 from orders.models.order import Order, OrderQuerySet, Status
+from orders.permissions import sees_people
+from orders.search.find import found_by
+from orders.search.words import LONGEST
+from organizations.models.api_keys import ApiKey
 
 M = TypeVar("M", bound=Model)
 
@@ -59,8 +64,10 @@ class OrderFilter(ChangesFilter):
     )
     search = filters.CharFilter(
         method="by_search",
-        help_text="A number, an id (ours excepted) or a phone, whole, of any case; or the last four digits "
-        "of a phone.",
+        max_length=LONGEST,
+        help_text="Words, each of which has to be found, in any case and order: the beginning, a part or the "
+        "last digits of a number; the beginning of an id (ours excepted); the beginning of a name of the "
+        "guest, the courier or the street; a phone, whole in any writing, or its last four digits.",
     )
 
     class Meta:
@@ -74,4 +81,6 @@ class OrderFilter(ChangesFilter):
         return orders.late(db_clock.now(), is_late=value)
 
     def by_search(self, orders: OrderQuerySet, _: str, value: str) -> QuerySet[Order]:
-        return orders.searched(value, by_last_digits=True)
+        request = cast("Request", self.request)
+        people = isinstance(request.auth, ApiKey) or sees_people(request.user)
+        return found_by(orders, value, people=people)

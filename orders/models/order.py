@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.expressions import Case, Value, When
@@ -135,10 +136,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
         named = self.annotate(replacement_id=KeyTextTransform("to_order_id", "moved"))
         return named.annotate(replaced_by=Case(stands, output_field=models.CharField()))
 
-    def searched(self, text: str, *, by_last_digits: bool = False) -> OrderQuerySet:
-        """Whose number, ids or phone are ``text``, of any case; each is an index look-up.
+    def searched(self, text: str) -> OrderQuerySet:
+        """Whose number, ids or phone are ``text`` as a whole, of any case; each is an index look-up.
 
-        With ``by_last_digits`` four digits are also the end of a phone.
+        For what leads to one order; people search by ``orders.search``, which finds parts and names, too.
         """
         text = visible(text)
         number = external_id(text)
@@ -148,7 +149,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             | Q(soi_external_id__iexact=number)
             | Q(iiko_order_id__in={text, text.lower(), searchable_id(text)})
         )
-        found |= has_phone("phone_key", text, by_last_digits=by_last_digits)
+        found |= has_phone("phone_key", text)
         return self.alias(phone_key=phone_key("phone")).filter(found)
 
 
@@ -287,7 +288,7 @@ class Order(models.Model):
             models.Index(
                 "soi_external_id", name="orders_soi_external_id", condition=Q(soi_external_id__isnull=False)
             ),
-            # For the search, which does not tell upper case from lower.
+            # For ``searched``, which does not tell upper case from lower.
             models.Index(Upper("external_order_id"), name="orders_external_id_upper"),
             models.Index(
                 Upper("soi_external_id"),
@@ -343,6 +344,27 @@ class Order(models.Model):
             return False
         end = self.when_delivered or self.when_closed or (now if self.is_open else None)
         return end is not None and end > self.promised_time
+
+
+class OrderTerms(models.Model):
+    """By which words an order is found (``orders.search``). Triggers write it, whoever writes the order.
+
+    Apart from the order, whose row is written with every status: these words change seldom, and their index
+    with them. The database deletes the row with its order.
+    """
+
+    order = models.OneToOneField(
+        Order, models.DO_NOTHING, primary_key=True, related_name="search", db_constraint=False
+    )
+    terms = SearchVectorField()
+
+    class Meta:
+        db_table = "order_terms"
+        # The pending list is read by every search, so it is kept short (kB).
+        indexes = [GinIndex(fields=["terms"], name="order_terms_terms", gin_pending_list_limit=512)]
+
+    def __str__(self) -> str:
+        return f"{self.order_id}"
 
 
 class MergedOrder(models.Model):

@@ -179,7 +179,19 @@ class TestList:
 class TestFinding:
     @pytest.mark.parametrize(
         "words",
-        ["142", "№142", " #142 ", "WEB-117", ORDER_ID, ORDER_ID.upper(), "+79030000011", "8 903 000-00-11"],
+        [
+            *(
+                "142",
+                "№142",
+                " #142 ",
+                "WEB-117",
+                ORDER_ID,
+                ORDER_ID.upper(),
+                "+79030000011",
+                "8 903 000-00-11",
+            ),
+            *("14", "WEB-11"),
+        ],
     )
     def test_order_is_found_by(self, chief: Client, words: str) -> None:
         arrive(
@@ -189,8 +201,8 @@ class TestFinding:
 
         assert len(rows(chief.get(ORDERS, {"q": words}))) == 1
 
-    @pytest.mark.parametrize("words", ["14", "WEB-11", "Лунина", "%", "' OR 1=1 --", "\\", "a" * 5000, "‮"])
-    def test_parts_and_nonsense_find_nothing(self, chief: Client, words: str) -> None:
+    @pytest.mark.parametrize("words", ["%", "' OR 1=1 --", "\\", "a" * 5000, "‮"])
+    def test_nonsense_finds_nothing(self, chief: Client, words: str) -> None:
         arrive(cloud_event())
 
         response = chief.get(ORDERS, {"q": words})

@@ -7,7 +7,7 @@ from types import FrameType
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import board, database, drain, ingest, latency, loyalty, reconcile, report
+from bench import board, database, drain, ingest, latency, loyalty, reconcile, report, search
 from bench.processes import ProcessFailed
 
 PARTS = {
@@ -18,6 +18,7 @@ PARTS = {
     "loyalty": loyalty.section,
     "board": board.section,
     "boards": board.boards_section,
+    "search": search.section,
 }
 
 

@@ -1,0 +1,99 @@
+"""Orders by what people know of them: one search for the console, the admin and the API.
+
+PostgreSQL would have to know how rare a word is to choose between two ways to the newest orders that have
+it: walk down from the newest, or read all of them from the index and sort. The wrong one takes seconds, and
+of rare words its statistics know nothing. So the newest orders are looked at first: a word that many of them
+have is left to the walk, any other has so few orders that the index names them.
+"""
+
+from typing import Any, cast
+
+from django.db import connection
+from django.db.models import BooleanField, F, Func, Value
+from django.utils.translation import gettext_lazy as _
+
+from core.database.counting import COUNT_UP_TO
+from orders.models.order import OrderQuerySet
+from orders.search.words import query_of
+
+SEARCHABLE = _(
+    "Number or a part of it, external id, id in iiko or on the POS, phone or its last four digits, guest, "
+    "courier, street and house"
+)
+"""What a search finds orders by, for people."""
+
+_NEWEST = 4_000
+_COMMON = 40
+"""Found so often among the newest, a word fills a page before the walk becomes long."""
+
+_AMONG_NEWEST = """
+SELECT count(*) FROM (
+    SELECT FROM (SELECT terms FROM order_terms ORDER BY order_id DESC LIMIT %s) AS newest
+    WHERE terms @@ %s::tsquery LIMIT %s
+) AS found
+"""
+# OFFSET 0 keeps the planner from walking after all.
+_OF_INDEX = """
+SELECT order_id FROM (SELECT order_id FROM order_terms WHERE terms @@ %s::tsquery OFFSET 0) AS found
+ORDER BY order_id DESC LIMIT %s
+"""
+
+
+def found_by(orders: OrderQuerySet, text: str, *, people: bool, only_newest: bool = False) -> OrderQuerySet:
+    """Keep the orders that ``text`` finds: every word of it, in any case, each in any field.
+
+    Number and ids by their beginning, parts and last digits; courier, guest and street by the beginnings of
+    words; phones whole in any writing, or by the last four digits. Without ``people`` neither guests nor
+    streets nor phones. With ``only_newest`` the caller promises to read a page of the newest and to count
+    nothing.
+    """
+    query = query_of(text, people=people)
+    if not query:
+        return orders.none()
+    ids = _all_of_rare(query)
+    if ids is not None:
+        return orders.filter(_is_one_of(ids))
+    return orders.filter(_matches_row_by_row(query) if only_newest else _matches(query))
+
+
+def _matches(query: str) -> Func:
+    return Func(
+        F("search__terms"),
+        Value(query),
+        template="(%(expressions)s::tsquery)",
+        arg_joiner=" @@ ",
+        output_field=BooleanField(),
+    )
+
+
+def _matches_row_by_row(query: str) -> Func:
+    """Match without the index, which the planner takes for common words, too, where it thinks them rare."""
+    return Func(
+        F("search__terms"),
+        Value(query),
+        function="ts_match_vq",
+        template="%(function)s(%(expressions)s::tsquery)",
+        output_field=BooleanField(),
+    )
+
+
+def _is_one_of(ids: list[int]) -> Func:
+    """Name the orders by one array: as ``IN`` ten thousand take longer to read than to find."""
+    return Func(
+        F("pk"),
+        Value(f"{{{','.join(map(str, ids))}}}"),
+        template="(%(expressions)s::bigint[]))",
+        arg_joiner=" = ANY(",
+        output_field=BooleanField(),
+    )
+
+
+def _all_of_rare(query: str) -> list[int] | None:
+    """Return the orders of a query that finds few; None where it finds many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_AMONG_NEWEST, [_NEWEST, query, _COMMON])
+        if cast("tuple[Any, ...]", cursor.fetchone())[0] == _COMMON:
+            return None
+        cursor.execute(_OF_INDEX, [query, COUNT_UP_TO + 1])
+        ids = [row[0] for row in cursor.fetchall()]
+    return ids if len(ids) <= COUNT_UP_TO else None
