@@ -5,6 +5,10 @@ from typing import Any
 from orders.actions.registry import ACTIONS, action_of
 from orders.models.command import CommandKind
 
+EXPORT = "orders.export_order"
+SEES_PEOPLE = "loyalty.view_personal_data"
+"""Of a room above: to be given the phones and names of many guests takes the right to see them in full."""
+
 PERMISSIONS: dict[CommandKind, str] = {action.kind: action.permission for action in ACTIONS}
 
 

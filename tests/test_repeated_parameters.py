@@ -46,7 +46,8 @@ STRICT_LISTS = (
     "organizations",
 )
 OF_SEVERAL_VALUES = {
-    "orders": {"status", "organization_id", "courier_id", "order_type", "iiko_order_id"},
+    "orders": {"status", "organization_id", "courier_id", "order_type", "iiko_order_id", "terminal_group_id"}
+    | {"delivery_zone", "source_key"},
     "webhooks/events": {
         "event_type",
         "status",

@@ -457,8 +457,10 @@ def refusals(response: Any) -> dict[str, str]:
 
 def test_unknown_filter_is_refused_by_name(key: str) -> None:
     assert refusals(get(key, curier_id="x")) == {
-        "curier_id": "No such filter. There are: courier_id, external_order_id, iiko_order_id, late, open, "
-        "order_type, organization_id, readable_number, search, status, updated_since."
+        "curier_id": "No such filter. There are: courier_id, created_since, created_until, delivery_zone, "
+        "external_order_id, iiko_order_id, late, open, order_type, ordering, organization_id, "
+        "promised_since, promised_until, readable_number, search, source_key, status, terminal_group_id, "
+        "updated_since."
     }
 
 
