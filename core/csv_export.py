@@ -48,16 +48,19 @@ def sheet_response(name: str, header: Row, rows: Iterable[Row]) -> StreamingHttp
     return _respond(name, chain([_BOM], _lines(safe, delimiter=delimiter)))
 
 
-def in_chunks(rows: QuerySet[M]) -> Iterator[M]:
+def in_chunks(rows: QuerySet[M], read: QuerySet[M] | None = None) -> Iterator[M]:
     """Yield all rows in their order, read in chunks; those deleted meanwhile are left out.
+
+    ``read`` says what is read of each, where that is less than what ``rows`` adds to them.
 
     No server-side cursor is used: it does not work behind pgbouncer. What is kept of each row meanwhile
     are the eight bytes of its id.
     """
     ids = array("q", rows.values_list("pk", flat=True))
+    unsorted = (rows if read is None else read).order_by()
     for at in range(0, len(ids), _CHUNK):
         pks = list(ids[at : at + _CHUNK])
-        found = {row.pk: row for row in rows.order_by().filter(pk__in=pks)}
+        found = {row.pk: row for row in unsorted.filter(pk__in=pks)}
         yield from (found[pk] for pk in pks if pk in found)
 
 

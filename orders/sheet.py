@@ -33,13 +33,13 @@ _READ = (
     *("amount_minor", "processed_payments_minor"),
     *("courier_name", "external_courier_service_id", "external_courier_service_name"),
     *("customer", "phone", "phone_extension", "address", "comment"),
-    *("organization__iiko_id", "organization__name", "organization__timezone", "organization__currency"),
+    "organization",
 )
 
 
-def read_for_sheet(orders: QuerySet[Order]) -> QuerySet[Order]:
-    """Read of each order what its line shows, and no more."""
-    return orders.defer(None).select_related("organization").prefetch_related(None).only(*_READ)
+def read_for_sheet() -> QuerySet[Order]:
+    """Read of each order what its line shows, and no more; restaurants once for many orders."""
+    return Order.objects.only(*_READ).prefetch_related("organization")
 
 
 def sheet_columns(*, sees_people: bool) -> tuple[Column, ...]:

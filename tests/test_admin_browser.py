@@ -176,6 +176,9 @@ def test_signed_out_leads_to_signing_in_and_back(visitor_with_a_phone: Visitor, 
     page.get_by_role("button", name=words[1]).click()
 
     page.wait_for_url(f"**{ORDERS}?state=open")
+    refused = "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
+    assert set(visitor_with_a_phone.complaints) == {refused}
+    visitor_with_a_phone.complaints.clear()
 
 
 def test_what_was_asked_is_told_as_it_stands(visitor: Visitor, iiko: SimulatedIiko) -> None:

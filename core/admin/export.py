@@ -55,9 +55,9 @@ class Exporting(AdminMixin[M]):
     def columns_for(self, request: HttpRequest) -> Sequence[ExportColumn]:
         return self.export_columns
 
-    def export_rows(self, rows: QuerySet[M]) -> QuerySet[M]:
-        """Read of the list's rows what the columns need."""
-        return rows
+    def read_for_export(self) -> QuerySet[M] | None:
+        """Say what the columns need, where that is less than what the list shows."""
+        return None
 
     def exports(self, request: HttpRequest) -> list[tuple[str, str]]:
         """Name the files of the filtered list with their addresses; none where they are not allowed."""
@@ -78,7 +78,7 @@ class Exporting(AdminMixin[M]):
             return HttpResponseRedirect(reverse(f"admin:{self._name}_changelist"))
         columns = self.columns_for(request)
         header = [capfirst(str(title)) for title, _value in columns]
-        rows = self._told(request, kind, in_chunks(self.export_rows(listed)))
+        rows = self._told(request, kind, in_chunks(listed, self.read_for_export()))
         cells = ([value(row) for _title, value in columns] for row in rows)
         name = f"{self.export_name}-{db_clock.now():%Y-%m-%d}"
         if kind == "csv":

@@ -137,8 +137,8 @@ class OrderAdmin(ActionViews, Exporting[Order], LiveList[Order], MirrorAdmin[Ord
     def columns_for(self, request: HttpRequest) -> Sequence[ExportColumn]:
         return sheet_columns(sees_people=request.user.has_perm(SEES_PEOPLE))
 
-    def export_rows(self, rows: QuerySet[Order]) -> QuerySet[Order]:
-        return read_for_sheet(rows)
+    def read_for_export(self) -> QuerySet[Order]:
+        return read_for_sheet()
 
     def list_context(self, request: HttpRequest) -> Context:
         return {"exports": self.exports(request)}

@@ -70,7 +70,7 @@ class OrderViewSet(OrderActions, mixins.RetrieveModelMixin, CsvListViewSet[Order
         sees_people = key.may_act if isinstance(key, ApiKey) else self.request.user.has_perm(SEES_PEOPLE)
         columns = sheet_columns(sees_people=sees_people)
         titles = [capfirst(str(title)) for title, _value in columns]
-        rows = in_chunks(read_for_sheet(found))
+        rows = in_chunks(found, read_for_sheet())
         return titles, ([value(row) for _title, value in columns] for row in rows)
 
     def get_queryset(self) -> QuerySet[Order]:

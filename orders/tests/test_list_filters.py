@@ -160,6 +160,25 @@ def test_each_active_filter_is_shown_and_taken_back_by_a_click(client: Client, c
     assert '<a class="hub-link hub-small" href="?o=3">' in links
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("created_from=today&created_to=today", "Появился: сегодня ×"),
+        ("created_from=today-6&created_to=today", "Появился: 7 дней ×"),
+        ("created_from=2026-03-14&created_to=2026-03-14", "Появился: 2026-03-14 ×"),
+        ("created_to=14.03.2026 18:00", "Появился: по 14.03.2026 18:00 ×"),
+        ("created_from=tomorrow", "Появился: с завтра ×"),
+    ],
+)
+def test_period_is_told_in_one_piece(client: Client, cafe: Organization, query: str, words: str) -> None:
+    sign_in(client, "orders.view_order")
+
+    page = client.get(f"{ORDERS}?{query}")
+
+    assert words in text(page)
+    assert text(page).count("×") == 1
+
+
 def test_list_without_filters_shows_none(client: Client, cafe: Organization) -> None:
     sign_in(client, "orders.view_order")
 

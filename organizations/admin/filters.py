@@ -12,6 +12,7 @@ from django.contrib.admin import ListFilter, ModelAdmin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _, gettext_lazy, pgettext_lazy
 from unfold.widgets import INPUT_CLASSES
 
@@ -155,15 +156,37 @@ class MomentRangeFilter(ListFilter):
         return text, changelist.get_query_string(dict.fromkeys(chosen) if is_shown else chosen), is_shown
 
     def active(self, changelist: ChangeList) -> Iterator[Active]:
+        whole = self._whole_period()
+        if whole:
+            address = changelist.get_query_string(dict.fromkeys(self.parameters()))
+            yield str(self.label), whole, address
+            return
         for end, text in self.texts.items():
-            days = days_from_today(text)
-            shown = _DAY_TEXTS.get(days, text) if days is not None else text.replace("T", " ")
             words = _("from %(moment)s") if end.endswith("_from") else _("to %(moment)s")
-            yield str(self.label), words % {"moment": shown}, changelist.get_query_string({end: None})
+            address = changelist.get_query_string({end: None})
+            yield str(self.label), words % {"moment": self._moment_text(text)}, address
+
+    def _whole_period(self) -> Text:
+        """Name the period where both ends are those of one click, or one day."""
+        since, until = (self.texts.get(end, "") for end in self.parameters())
+        for text, first, last in _PERIODS:
+            if (since, until) == (first, last):
+                return text
+        return self._moment_text(since) if since == until else ""
+
+    def _moment_text(self, text: str) -> Text:
+        days = days_from_today(text)
+        if days is None:
+            return text.replace("T", " ")
+        day = self.now.astimezone(self._first_zone()).date() + timedelta(days=days)
+        return _DAY_TEXTS.get(days) or date_format(day, "DATE_FORMAT")
+
+    def _first_zone(self) -> tzinfo:
+        return next((zone for zone in self.clocks if zone is not UTC), UTC)
 
     def _shown(self, end: str) -> str:
         """Return what the browser's field can show."""
-        zone = next((zone for zone in self.clocks if zone is not UTC), UTC)
+        zone = self._first_zone()
         try:
             spans = read_span(self.texts.get(end, ""), zone, now=self.now)
         except ValueError:

@@ -99,7 +99,10 @@
 
   // Returns what puts the news into the targets.
   async function newsOfPage(loginPath, targets) {
-    const page = await fetchPage(loginPath);
+    return puttingPage(await fetchPage(loginPath), targets);
+  }
+
+  function puttingPage(page, targets) {
     const fresh = targets.map((target) => page.getElementById(target.id));
     if (!targets.length || fresh.includes(null)) throw new Error("not the same page");
     return () => targets.forEach((target, index) => replace(target, fresh[index]));
@@ -122,15 +125,16 @@
     const date = Date.parse(answer.headers.get("Date"));
     if (date) clockShift = Math.abs(date - Date.now()) > 2000 ? (date - Date.now()) / 1000 : 0;
     if (answer.status === 204) return null;
-    const table = document.getElementById("result_list");
-    const state = answer.headers.get(STATE);
     if (answer.status === 205) {
-      const put = await newsOfPage(loginPath, targets);
+      const page = await fetchPage(loginPath);
+      const put = puttingPage(page, targets);
       return () => {
         put();
-        takeState(state);
+        takeState(page.querySelector("[data-live-state]").dataset.liveState);
       };
     }
+    const table = document.getElementById("result_list");
+    const state = answer.headers.get(STATE);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     return () => {
       if (table) putRows(table, fresh, keysOf(state));
@@ -139,7 +143,7 @@
     };
   }
 
-  // Names the rows of the page as the server does. What changed since the state was taken comes next time.
+  // Names the rows of the page as the server does.
   function takeState(state) {
     const bodies = document.getElementById("result_list")?.tBodies || [];
     const keys = keysOf(state);
