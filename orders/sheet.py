@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import TypeAlias
 
 from django.db.models import QuerySet
@@ -16,6 +17,7 @@ from orders.admin.display import (
     courier_text,
     creation_text,
     customer_text,
+    deletion_text,
     phone_line,
     restaurant_text,
     status_text,
@@ -49,7 +51,7 @@ def sheet_columns(*, sees_people: bool) -> tuple[Column, ...]:
         (_("external order id"), lambda order: order.external_order_id or order.soi_external_id),
         (_("restaurant"), restaurant_text),
         (_("time zone"), lambda order: order.organization.timezone),
-        (_("status"), _status),
+        (_("status"), _status()),
         (_("late, minutes"), _late_minutes),
         (_("type"), lambda order: _shown(type_text(order))),
         (_("first seen"), _moment("created_at")),
@@ -75,11 +77,16 @@ def sheet_columns(*, sees_people: bool) -> tuple[Column, ...]:
     )
 
 
-def _status(order: Order) -> str:
+def _status() -> Callable[[Order], str]:
     """Name the status; where there is none yet, whether the POS took the order."""
-    if order.is_deleted:
-        return str(_("deleted in iiko"))
-    return status_text(order.status or order.raw_status or "") or creation_text(order.creation_status or "")
+    status, creation = cache(status_text), cache(creation_text)  # a file is in one language
+
+    def text(order: Order) -> str:
+        if order.is_deleted:
+            return deletion_text(True)
+        return status(order.status or order.raw_status or "") or creation(order.creation_status or "")
+
+    return text
 
 
 def _late_minutes(order: Order) -> int | None:

@@ -111,6 +111,7 @@ def test_lost_connection_is_told(visitor: Visitor) -> None:
     last_news = page.locator(NOTE).inner_text().split()[-1]
     page.context.set_offline(True)
     expect(page.locator(NOTE)).to_have_text(re.compile(r"нет связи, данные на \d\d:\d\d:\d\d"))
+    expect(page.locator("#hub-list")).to_have_css("filter", "grayscale(1)")
     assert page.locator(NOTE).inner_text().split()[-1] >= last_news
     page.context.set_offline(False)
 

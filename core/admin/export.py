@@ -1,10 +1,9 @@
 """Export of a list of the admin for a spreadsheet: the rows that the filters leave."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-import structlog
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -13,14 +12,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
 from core.admin.base import AdminMixin, M
-from core.csv_export import in_chunks, sheet_response
+from core.csv_export import in_chunks, logged, sheet_response
 from core.database import db_clock
 from core.display import Text
 from core.xlsx_export import workbook_response
-
-logger = structlog.stdlib.get_logger(__name__)
-
-R = TypeVar("R")
 
 ExportColumn = tuple[Text, Callable[[Any], object]]
 """Its title, and the value of a row in it."""
@@ -78,26 +73,15 @@ class Exporting(AdminMixin[M]):
             return HttpResponseRedirect(reverse(f"admin:{self._name}_changelist"))
         columns = self.columns_for(request)
         header = [capfirst(str(title)) for title, _value in columns]
-        rows = self._told(request, kind, in_chunks(listed, self.read_for_export()))
+        rows = logged(
+            in_chunks(listed, self.read_for_export()),
+            list=self.opts.label_lower,
+            kind=kind,
+            filters=sorted(request.GET),
+            user_pk=request.user.pk,
+        )
         cells = ([value(row) for _title, value in columns] for row in rows)
         name = f"{self.export_name}-{db_clock.now():%Y-%m-%d}"
         if kind == "csv":
             return sheet_response(name, header, cells)
         return workbook_response(name, capfirst(str(self.opts.verbose_name_plural)), header, cells)
-
-    def _told(self, request: HttpRequest, kind: str, rows: Iterable[R]) -> Iterator[R]:
-        """Log who took how much; of the filters their names alone, for a search may be a phone."""
-        count = 0
-        try:
-            for row in rows:
-                count += 1
-                yield row
-        finally:
-            logger.info(
-                "list.exported",
-                list=self.opts.label_lower,
-                kind=kind,
-                filters=sorted(request.GET),
-                rows=count,
-                user_pk=request.user.pk,
-            )

@@ -9,6 +9,7 @@ from zlib import crc32
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import OperationalError
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -18,13 +19,20 @@ from django.views.decorators.cache import never_cache
 
 from core.admin.base import AdminMixin, Context, M, is_out_of_patience, patience
 from core.admin.list_links import FILTERS
+from core.database import db_clock
 
 STATE_HEADER = "X-List-State"
 """What the page shows: a checksum of the count, then ``id:checksum`` of each row. It is sent back at the next
 question, so that only what differs comes again."""
 
+READING_HEADER = "X-List-Reading"
+"""A checksum of what the rows were read as. While it is the same nothing is rendered; what the clock alone
+changes in a row, as how late it is, is rendered within ``_CLOCK_S``."""
+
 NO_NEWS, START_AGAIN = 204, 205
 """Nothing changed; the page has to be loaded again, for a list begins or ends to be empty."""
+
+_CLOCK_S = 15
 
 _UNKNOWN_STATE = "@list-state@"
 """Stands in the page until its rows are rendered."""
@@ -91,6 +99,9 @@ class LiveList(AdminMixin[M]):
 
     def _news(self, request: HttpRequest, cl: ChangeList) -> HttpResponse:
         had = request.headers.get(STATE_HEADER, "")
+        reading = _reading(cl)
+        if had and request.headers.get(READING_HEADER) == reading:
+            return _told(HttpResponse(status=NO_NEWS), had, reading)
         shown = Shown.of(
             render_to_string("admin/includes/live_rows.html", {"cl": cl, "opts": cl.opts}, request), cl
         )
@@ -100,8 +111,23 @@ class LiveList(AdminMixin[M]):
             response = HttpResponse(status=START_AGAIN)
         else:
             response = HttpResponse(shown.without(had))
-        response[STATE_HEADER] = shown.state
-        return response
+        return _told(response, shown.state, reading)
+
+
+def _told(response: HttpResponse, state: str, reading: str) -> HttpResponse:
+    response[STATE_HEADER], response[READING_HEADER] = state, reading
+    return response
+
+
+def _reading(cl: ChangeList) -> str:
+    """Tell one reading of the rows from another, by their columns and those of what they refer to."""
+    rows = [[_columns(row), *map(_columns, row._state.fields_cache.values())] for row in cl.result_list]
+    clock = int(db_clock.now().timestamp()) // _CLOCK_S
+    return f"{crc32(repr((cl.result_count, clock, rows)).encode()):x}"
+
+
+def _columns(row: Model | None) -> dict[str, object] | None:
+    return None if row is None else {name: value for name, value in vars(row).items() if name != "_state"}
 
 
 @dataclass(frozen=True, slots=True)

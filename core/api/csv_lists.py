@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from core.csv_export import Row, csv_response, in_chunks
+from core.csv_export import Row, csv_response, in_chunks, logged
 from core.xlsx_export import CONTENT_TYPE, workbook_response
 
 M = TypeVar("M", bound=Model)
@@ -69,9 +69,19 @@ class CsvListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[M]):
             return super().list(request, *args, **kwargs)
         self.check_export(request)
         found = self.filter_queryset(self.get_queryset())
-        if kind == XlsxRenderer.format:
-            return workbook_response(self.file_name, self.file_name, *self.workbook(found))
-        return csv_response(self.file_name, *self._as_in_json(found))
+        is_workbook = kind == XlsxRenderer.format
+        header, rows = self.workbook(found) if is_workbook else self._as_in_json(found)
+        rows = logged(
+            rows,
+            list=self.file_name,
+            kind=kind,
+            filters=sorted(request.query_params),
+            user_pk=request.user.pk,
+            key_pk=getattr(request.auth, "pk", None),
+        )
+        if is_workbook:
+            return workbook_response(self.file_name, self.file_name, header, rows)
+        return csv_response(self.file_name, header, rows)
 
     def workbook(self, found: QuerySet[M]) -> tuple[Row, Iterable[Row]]:
         """Return the head and the lines of the workbook."""

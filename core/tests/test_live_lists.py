@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from core.admin.live import STATE_HEADER
+from core.admin.live import READING_HEADER, STATE_HEADER
 from core.database import db_clock
 from orders.models.order import Order
 from organizations.models.organization import Organization
@@ -82,6 +82,26 @@ def test_new_row_comes_with_the_count_and_the_order_of_all(watcher: Client, cafe
     assert keys(answer) == [second.pk]
     assert [int(pair.split(":")[0]) for pair in answer[STATE_HEADER].split()[1:]] == [second.pk, first.pk]
     assert "Всего: 2" in answer.content.decode()
+
+
+def test_rows_read_as_before_are_not_rendered(
+    watcher: Client, cafe: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.admin.live._CLOCK_S", 10**9)
+    order = make_order(cafe, 1)
+    state = state_of(watcher.get(ORDERS))
+    first = news(watcher, state)
+    headers = {STATE_HEADER: state, READING_HEADER: first[READING_HEADER]}
+
+    with monkeypatch.context() as patched:
+        patched.setattr("core.admin.live.render_to_string", None)
+        assert watcher.get(LIVE, headers=headers).status_code == 204
+
+    Order.objects.filter(pk=order.pk).update(problem="Не отвечает")
+    assert keys(watcher.get(LIVE, headers=headers)) == [order.pk]
+    Organization.objects.update(timezone="Asia/Tokyo")
+    later = watcher.get(LIVE, headers=headers)
+    assert later[READING_HEADER] != first[READING_HEADER]
 
 
 def test_ages_are_no_news(watcher: Client, cafe: Organization) -> None:

@@ -219,6 +219,19 @@ def test_export_is_logged_without_what_was_searched(client: Client, cafe: Organi
     ]
 
 
+def test_export_by_a_key_is_logged(cafe: Organization) -> None:
+    make_order(cafe)
+    row, key = create_api_key(name="shop")
+
+    with capture_logs() as lines:
+        Client().get(f"{API}?format=csv&phone_like=1", headers=authorized(key))
+        Client().get(f"{API}?format=csv&search=79030000011", headers=authorized(key)).getvalue()
+
+    (line,) = [line for line in lines if line["event"] == "list.exported"]
+    assert (line["list"], line["kind"], line["rows"], line["key_pk"]) == ("orders", "csv", 1, row.pk)
+    assert line["filters"] == ["format", "search"]
+
+
 # --- by the API -----------------------------------------------------------------------------------------
 
 

@@ -130,7 +130,7 @@ def test_links_of_the_list_keep_every_value(client: Client, cafe: Organization) 
     assert re.search(rf'href="\?o=-?[0-9]+&amp;{chosen}"', page)
     assert f'data-live-rows="{ORDERS}live/?{chosen}"' in page
     for value, is_checked in (("OnWay", True), ("Waiting", True), ("Closed", False)):
-        box = re.search(rf'<input[^>]* name="status"[^>]* value="{value}"[^>]*>', page)
+        box = re.search(rf'<input type="checkbox" name="status" value="{value}"[^>]*>', page)
         assert box is not None
         assert (" checked" in box[0]) == is_checked
 

@@ -111,20 +111,27 @@
   // --- rows of a list ------------------------------------------------------------------------------
 
   const STATE = "X-List-State";
+  const READING = "X-List-Reading";
   const STRIPE = ["bg-base-50", "dark:bg-white/[.02]"];
-  const shown = { state: "" }; // of the rows on this page: the count's checksum, then id:checksum of each
+  // Of the rows on this page: the count's checksum, then id:checksum of each; and what they were read as.
+  const shown = { state: "", reading: "" };
   const keysOf = (state) => state.split(" ").slice(1).map((pair) => pair.split(":")[0]);
   let clockShift = 0; // the server's clock against ours, in seconds
 
   // Returns what puts the news into the list; nothing: there is none.
   async function newsOfRows(address, loginPath, targets) {
     const signal = AbortSignal.timeout(ANSWER_MS);
-    const answer = await fetch(address, { credentials: "same-origin", signal, headers: { [STATE]: shown.state } });
+    const headers = { [STATE]: shown.state, [READING]: shown.reading };
+    const answer = await fetch(address, { credentials: "same-origin", signal, headers });
     if (answer.status === 401) throw new SignedOut();
     if (!answer.ok) throw new Error(String(answer.status));
     const date = Date.parse(answer.headers.get("Date"));
     if (date) clockShift = Math.abs(date - Date.now()) > 2000 ? (date - Date.now()) / 1000 : 0;
-    if (answer.status === 204) return null;
+    const reading = answer.headers.get(READING);
+    if (answer.status === 204) {
+      shown.reading = reading;
+      return null;
+    }
     if (answer.status === 205) {
       const page = await fetchPage(loginPath);
       const put = puttingPage(page, targets);
@@ -139,7 +146,7 @@
     return () => {
       if (table) putRows(table, fresh, keysOf(state));
       document.getElementById("hub-count").replaceWith(fresh.getElementById("hub-count"));
-      shown.state = state;
+      Object.assign(shown, { state, reading });
     };
   }
 
@@ -148,7 +155,7 @@
     const bodies = document.getElementById("result_list")?.tBodies || [];
     const keys = keysOf(state);
     [...bodies].forEach((body, index) => (body.dataset.row = keys[index]));
-    shown.state = state;
+    Object.assign(shown, { state, reading: "" });
   }
 
   function putRows(table, fresh, keys) {
