@@ -1,19 +1,20 @@
 """Lists as workbooks of Excel: written to a temporary file row by row, so that a long one costs no memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain, islice
 from tempfile import TemporaryFile
-from typing import Any
+from typing import IO, Any
 
-from django.http import FileResponse
+from django.http import StreamingHttpResponse
 from xlsxwriter import Workbook
 
 from core.csv_export import Row
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ROWS_OF_A_SHEET = 1_048_576
+_BLOCK = 64 * 1024
 _LONGEST_TEXT = 32_767
 _FIRST_YEAR = 1900
 """Excel knows no day before it."""
@@ -21,24 +22,48 @@ _WIDTHS = {datetime: 19, Decimal: 12}
 _USUAL_WIDTH = 16
 
 
-def workbook_response(name: str, title: str, header: Row, rows: Iterable[Row]) -> FileResponse:
+def workbook_response(name: str, title: str, header: Row, rows: Iterable[Row]) -> StreamingHttpResponse:
     """Answer with a workbook; rows that one sheet does not hold stand on the next.
 
     A text stays a text, whatever it begins with: only Excel's own formulas are formulas.
     """
-    file = TemporaryFile()  # noqa: SIM115  # the response closes it
+    file = TemporaryFile()  # noqa: SIM115  # closed by _Blocks
     try:
         _write(file, title, header, rows)
     except BaseException:
         file.close()
         raise
+    length = file.tell()
     file.seek(0)
-    response = FileResponse(file, as_attachment=True, filename=f"{name}.xlsx", content_type=CONTENT_TYPE)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return StreamingHttpResponse(
+        _Blocks(file),
+        content_type=CONTENT_TYPE,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}.xlsx"',
+            "Content-Length": str(length),
+            "Cache-Control": "no-store",
+        },
+    )
 
 
-def _write(file: Any, title: str, header: Row, rows: Iterable[Row]) -> None:  # noqa: ANN401  # a binary file
+class _Blocks(Iterator[bytes]):
+    """The file piece by piece; it is closed at its end, or with the response (``close``)."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __next__(self) -> bytes:
+        block = b"" if self._file.closed else self._file.read(_BLOCK)
+        if not block:
+            self.close()
+            raise StopIteration
+        return block
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _write(file: IO[bytes], title: str, header: Row, rows: Iterable[Row]) -> None:
     workbook = Workbook(file, {"constant_memory": True})
     writer = _Writer(workbook)
     remaining = iter(rows)

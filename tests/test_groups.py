@@ -206,7 +206,8 @@ def test_group_opens_other_pages(signed_in: Client, group: str, rows: dict[str, 
     def status(name: str, needed: tuple[str, ...]) -> int:
         url = reverse(f"admin:{name}", args=[rows.get(each, each) for each in needed])
         answer = signed_in.get(url)
-        answer.close()
+        if answer.streaming:
+            answer.getvalue()  # a file is closed once it is read
         return int(answer.status_code)
 
     found = {name: status(name, needed) for name, (needed, _groups) in PAGES.items()}

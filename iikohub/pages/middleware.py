@@ -40,11 +40,8 @@ def content_security_policy(
     return middleware
 
 
-_COMPRESSED = ("text/", "application/json")
-
-
 class TextGZipMiddleware(GZipMiddleware):
-    """Compress texts for people and programs; not what is compressed, nor what machines ask for.
+    """Compress what people open and save; programs get from the API what they got.
 
     A page that shows a secret beside what a stranger chose could be read by its length (BREACH). Django adds
     up to 100 random bytes to each answer and masks the form's token differently in each; other sites cannot
@@ -52,7 +49,8 @@ class TextGZipMiddleware(GZipMiddleware):
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        is_text = response.headers.get("Content-Type", "").startswith(_COMPRESSED)
-        if not is_text or request.path_info.removesuffix("/") in MACHINE_PATHS:
+        is_text = response.headers.get("Content-Type", "").startswith("text/")
+        path = request.path_info
+        if not is_text or path.startswith("/api/") or path.removesuffix("/") in MACHINE_PATHS:
             return response
         return super().process_response(request, response)
