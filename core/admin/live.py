@@ -88,6 +88,8 @@ class LiveList(AdminMixin[M]):
         try:
             with patience():
                 cl = self.get_changelist_instance(request)
+                # What a filter says of a wrong date stands on the page already; unsaved, it does not pile up.
+                delattr(request, "_messages")
                 cl.formset = None  # the tags of the list look for one
                 return self._news(request, cl)
         except IncorrectLookupParameters:

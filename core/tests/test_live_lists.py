@@ -11,7 +11,7 @@ from core.database import db_clock
 from orders.models.order import Order
 from organizations.models.organization import Organization
 from tests.builders import make_organization
-from tests.pages import ORDERS, sign_in
+from tests.pages import ORDERS, sign_in, text
 
 pytestmark = pytest.mark.django_db
 
@@ -148,6 +148,17 @@ def test_who_is_signed_out_or_may_not_look_is_told(client: Client, path: str) ->
     assert client.get(path).status_code == 401
     sign_in(client, "hall.view_reserve")
     assert client.get(path).status_code == 403
+
+
+def test_what_the_page_has_said_is_not_said_again(watcher: Client, cafe: Organization) -> None:
+    make_order(cafe, 1)
+    query = "?promised_from=soon"
+    state = state_of(watcher.get(f"{ORDERS}{query}"))
+
+    for _ in range(3):
+        assert news(watcher, state, query).status_code == 204
+
+    assert "не дата" not in text(watcher.get(ORDERS))
 
 
 def test_filter_that_the_list_does_not_have_is_refused(watcher: Client, cafe: Organization) -> None:
