@@ -74,9 +74,9 @@ def clock(
     )
 
 
-def local_text(moment: datetime | None, zone: tzinfo) -> str:
-    """Write an instant on the clock of ``zone`` as spreadsheets read it; nothing where there is none."""
-    return "" if moment is None else f"{on_clock(moment, zone):%Y-%m-%d %H:%M:%S}"
+def clock_reading(moment: datetime | None, zone: tzinfo) -> datetime | None:
+    """Read the clock of ``zone`` at an instant: a time without a zone, as spreadsheets have it."""
+    return None if moment is None else on_clock(moment, zone).replace(tzinfo=None)
 
 
 def offset_text(moment: datetime, zone: tzinfo) -> str:
@@ -103,6 +103,16 @@ def span_text(span: timedelta) -> str:
 
 def ago_text(moment: datetime, now: datetime) -> str:
     return _("%(span)s ago") % {"span": span_text(now - moment)}
+
+
+def ago(moment: datetime, now: datetime, title: str) -> SafeString:
+    """Write how long ago it was; an open list counts on by itself (``data-ago``)."""
+    return format_html(
+        '<span class="hub-nowrap" data-ago="{}" title="{}">{}</span>',
+        round(moment.timestamp()),
+        title,
+        ago_text(moment, now),
+    )
 
 
 def badge(kind: str, text: str, title: str = "") -> SafeString:

@@ -5,10 +5,14 @@ from typing import Any
 from orders.actions.registry import ACTIONS, action_of
 from orders.models.command import CommandKind
 
+EXPORT = "orders.export_order"
+SEES_PEOPLE = "loyalty.view_personal_data"
+"""Of a room above: to be given the phones and names of many guests takes the right to see them in full."""
+
 PERMISSIONS: dict[CommandKind, str] = {action.kind: action.permission for action in ACTIONS}
 
 
-def sees_people(user: Any) -> bool:
+def finds_people(user: Any) -> bool:
     """Whether a person is shown the guests of orders: the page of an order tells of its guest in full.
 
     What a search finds by must be no more than what the pages show.

@@ -65,15 +65,22 @@ PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "organizations_apilogin_check": (("login",), SETS_UP),
     "organizations_apilogin_read": (("login",), SETS_UP),
     "organizations_shift_export": ((), ALL),
+    "organizations_shift_export_xlsx": ((), ALL),
     "organizations_stoplistitem_refresh": ((), ALL),
     "organizations_stoplistitem_totals": ((), ALL),
     "organizations_stoplistitem_export": ((), ALL),
+    "organizations_stoplistitem_export_xlsx": ((), ALL),
     "orders_ordercommand_retry": (("command",), NOT_DISPATCHER),
     "orders_ordercommand_abandon": (("command",), NOT_DISPATCHER),
     "orders_ordercommand_seen": (("command",), NOT_DISPATCHER),
     "orders_order_ask": (("order", "cancel"), NOT_DISPATCHER),
     "orders_order_ask_many": (("cancel",), NOT_DISPATCHER),
     "orders_order_asked": (("run",), ALL),
+    "orders_order_export": ((), NOT_DISPATCHER),
+    "orders_order_export_xlsx": ((), NOT_DISPATCHER),
+    "orders_order_live": ((), ALL),
+    "orders_ordercommand_live": ((), ALL),
+    "webhooks_webhookevent_live": ((), ALL),
     "orders_order_seen": (("order",), ALL),
     "loyalty_customer_find": ((), ALL),
     "loyalty_customer_read": (("customer",), ALL),
@@ -198,12 +205,15 @@ def test_group_changes_and_acts(person: User, group: str) -> None:
 def test_group_opens_other_pages(signed_in: Client, group: str, rows: dict[str, Any]) -> None:
     def status(name: str, needed: tuple[str, ...]) -> int:
         url = reverse(f"admin:{name}", args=[rows.get(each, each) for each in needed])
-        return int(signed_in.get(url).status_code)
+        answer = signed_in.get(url)
+        if answer.streaming:
+            answer.getvalue()  # a file is closed once it is read
+        return int(answer.status_code)
 
     found = {name: status(name, needed) for name, (needed, _groups) in PAGES.items()}
 
     refused = {name for name, code in found.items() if code == 403}
-    assert set(found.values()) <= {200, 302, 403, 404, 405}
+    assert set(found.values()) <= {200, 205, 302, 403, 404, 405}
     assert refused == {name for name, (_needed, groups) in PAGES.items() if group not in groups}
 
 

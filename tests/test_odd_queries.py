@@ -11,8 +11,8 @@ from django.urls import reverse
 from orders.models.command import OrderCommand
 from orders.models.order import Order
 from organizations.admin.filters import MomentRangeFilter
+from tests.api_lists import LISTS, PATHS
 from tests.builders import authorized, cloud_event, drain, make_key, make_organization, post
-from tests.test_repeated_parameters import STRICT_LISTS
 from webhooks.models.inbox import WebhookEvent
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ OFFERED = {
 }
 """Django's own filter of a flag has three parameters."""
 
-OF_FILES = ("shifts", "stop-list", "stop-list/time-out-of-stock")
+OF_FILES = tuple(one.path for one in LISTS if one.has_files)
 PAST_THE_CALENDAR = (
     "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00",
@@ -114,7 +114,7 @@ def test_nul_breaks_no_list_of_the_api() -> None:
     make_organization()
     headers = authorized(make_key())
 
-    for path in STRICT_LISTS:
+    for path in PATHS:
         offered = Client().get(f"/api/v1/{path}?nothing=1", headers=headers)
         words = " ".join(error["detail"] for error in offered.json()["errors"])
         names = words.partition("There are: ")[2].strip(".").split(", ") if "There are" in words else []
@@ -125,7 +125,7 @@ def test_nul_breaks_no_list_of_the_api() -> None:
 
 def moments_of_the_api() -> list[tuple[str, str]]:
     names = {
-        "orders": ("updated_since",),
+        "orders": ("updated_since", "promised_since", "promised_until", "created_since", "created_until"),
         "table-orders": ("updated_since",),
         "reserves": ("updated_since", "expected_since", "expected_until"),
         "webhooks/events": ("since", "until"),

@@ -11,6 +11,7 @@ from organizations.models.connection import ApiCall
 from organizations.models.organization import Organization
 from organizations.models.shifts import Shift
 from organizations.models.stop_lists import StopListItem
+from tests.api_lists import PATHS
 from tests.builders import (
     ORDER_ID,
     ORGANIZATION_ID,
@@ -30,23 +31,9 @@ from tests.builders import (
 
 pytestmark = pytest.mark.django_db
 
-STRICT_LISTS = (
-    "orders",
-    "webhooks/events",
-    "webhooks/configs",
-    "logs",
-    "loyalty/operations",
-    "stop-list",
-    "stop-list/time-out-of-stock",
-    "shifts",
-    "table-orders",
-    "reserves",
-    "couriers",
-    "terminal-groups",
-    "organizations",
-)
 OF_SEVERAL_VALUES = {
-    "orders": {"status", "organization_id", "courier_id", "order_type", "iiko_order_id"},
+    "orders": {"status", "organization_id", "courier_id", "order_type", "iiko_order_id", "terminal_group_id"}
+    | {"delivery_zone", "source_key"},
     "webhooks/events": {
         "event_type",
         "status",
@@ -220,7 +207,7 @@ def test_next_page_keeps_every_value(key: str) -> None:
 # --- the refusal ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", STRICT_LISTS)
+@pytest.mark.parametrize("path", PATHS)
 def test_whatever_takes_one_value_refuses_two(key: str, path: str) -> None:
     schema = Client().get("/api/schema/", {"format": "json"}).json()
     offered = parameters(schema, path)

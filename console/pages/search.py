@@ -22,7 +22,7 @@ from orders.admin.display import (
     status_badge,
 )
 from orders.models.order import Order, OrderQuerySet
-from orders.permissions import sees_people
+from orders.permissions import finds_people
 from orders.search.find import SEARCHABLE, found_by
 from orders.search.marks import Marker
 from orders.search.words import LONGEST
@@ -105,7 +105,7 @@ def _found(text: str, request: HttpRequest, frame: Frame) -> dict[str, Any]:
     is_too_long = len(text) > LONGEST
     page: list[Order] = []
     if text and not is_too_long:
-        people = sees_people(request.user)
+        people = finds_people(request.user)
         page = _page(found_by(_orders_of(frame), text, people=people, only_newest=True), place)
     marker = Marker(text)
     # Of those that are open, the number itself stands before numbers that begin with it.

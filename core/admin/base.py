@@ -1,7 +1,7 @@
 """What the lists of the admin share: they stay fast over millions of rows."""
 
-from collections.abc import Collection, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from django.contrib import admin, messages
@@ -50,6 +50,18 @@ else:
 PATIENCE_S = 8
 _CANCELLED = "57014"
 """SQLSTATE of a statement that was stopped by its timeout."""
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Stop each statement of a list that takes longer than ``PATIENCE_S``."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{PATIENCE_S}s"])
+        yield
+
+
+def is_out_of_patience(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "sqlstate", "") == _CANCELLED
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -257,13 +269,12 @@ class MirrorAdmin(HubAdmin[M]):
         if request.method != "GET":
             return super().changelist_view(request, extra_context)
         try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{PATIENCE_S}s"])
+            with patience():
                 response = super().changelist_view(request, extra_context)
                 # Here, because the rows are read while the page is made.
                 return response.render() if isinstance(response, TemplateResponse) else response
         except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", "") != _CANCELLED:
+            if not is_out_of_patience(error):
                 raise
             text = gettext(
                 "This search took too long and was stopped. Choose less, for example a shorter time."

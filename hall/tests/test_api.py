@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
 
 from hall.models import Reserve, TableOrder
 from tests.builders import (
@@ -208,30 +207,6 @@ def test_next_goes_on_by_time_while_changes_are_followed() -> None:
     assert [row["iiko_order_id"] for row in second["results"]] == ["2", "0"]
 
 
-def test_key_sees_its_restaurants_only() -> None:
-    make_organization()
-    make_other_organization()
-    arrive(reserve_event())
-    key = make_key(OTHER_ORGANIZATION_ID)
-
-    assert get("reserves", key).json()["results"] == []
-    assert get(f"reserves/{Reserve.objects.get().pk}", key).status_code == 404
-
-
-@pytest.mark.parametrize("name", ["reserves", "table-orders"])
-def test_nobody_without_a_key_or_the_permission_sees_any(client: Client, name: str) -> None:
-    assert Client().get(f"{API}{name}").status_code == 401
-    sign_in(client, "orders.view_order")
-    assert client.get(f"{API}{name}").status_code == 403
-
-
-@pytest.mark.parametrize("name", ["reserves", "table-orders"])
-def test_nothing_can_be_written(name: str) -> None:
-    key = make_key()
-    for method in ("post", "put", "patch", "delete"):
-        assert getattr(Client(), method)(f"{API}{name}", headers=authorized(key)).status_code == 405
-
-
 def test_guest_is_masked_for_a_person_without_the_permission(client: Client) -> None:
     make_organization()
     arrive(reserve_event(order=banquet_order(externalData=[{"key": "k", "value": "Мария"}])))
@@ -245,17 +220,3 @@ def test_guest_is_masked_for_a_person_without_the_permission(client: Client) -> 
     user.delete()
     sign_in(client, "hall.view_reserve", "hall.view_personal_data")
     assert client.get(path).json()["phone"] == "+79030000011"
-
-
-@pytest.mark.parametrize("count", [1, 20])
-def test_query_count_does_not_grow_with_rows(
-    django_assert_num_queries: DjangoAssertNumQueries, count: int
-) -> None:
-    make_organization()
-    arrive(*(reserve_event(order_id=str(number)) for number in range(count)))
-    key = make_key()
-    get("reserves", key)
-
-    # The key, the rows.
-    with django_assert_num_queries(2):
-        assert len(get("reserves", key).json()["results"]) == count

@@ -53,6 +53,7 @@ OWN_PERMISSIONS = (
     gettext_noop("Can change payments in iiko"),
     gettext_noop("Can give discounts in iiko"),
     gettext_noop("Can cancel orders in iiko"),
+    gettext_noop("Can export lists of orders"),
     gettext_noop("Can replay events"),
     gettext_noop("Can have stop lists read again"),
     gettext_noop("Can see names and phones of guests of the hall"),

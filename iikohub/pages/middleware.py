@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
+from django.middleware.gzip import GZipMiddleware
 
 _COMMON = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
@@ -36,3 +38,19 @@ def content_security_policy(
         return response
 
     return middleware
+
+
+class TextGZipMiddleware(GZipMiddleware):
+    """Compress what people open and save; programs get from the API what they got.
+
+    A page that shows a secret beside what a stranger chose could be read by its length (BREACH). Django adds
+    up to 100 random bytes to each answer and masks the form's token differently in each; other sites cannot
+    ask for a page with the session's cookie (SameSite).
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        is_text = response.headers.get("Content-Type", "").startswith("text/")
+        path = request.path_info
+        if not is_text or path.startswith("/api/") or path.removesuffix("/") in MACHINE_PATHS:
+            return response
+        return super().process_response(request, response)

@@ -44,7 +44,10 @@ UNFOLD: Entry = {
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "iikohub.dashboard.overview.fill",
     "STYLES": [lambda _request: static("iikohub/admin.css")],
-    "SCRIPTS": [lambda _request: static("iikohub/admin.js")],
+    "SCRIPTS": [
+        lambda _request: static("iikohub/admin.js"),
+        lambda _request: static("iikohub/live.js"),
+    ],
     "COLORS": {
         "primary": {
             "50": "oklch(97% .014 254)",

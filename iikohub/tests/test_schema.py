@@ -100,6 +100,15 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "search",
         "skip",
         "limit",
+        "delivery_zone",
+        "source_key",
+        "terminal_group_id",
+        "promised_since",
+        "promised_until",
+        "created_since",
+        "created_until",
+        "ordering",
+        "format",
     }
     hall = {
         "organization_id",

@@ -18,6 +18,7 @@ from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, States, choices_filter, state_choices, states_filter
 from core.admin.list_links import FILTERS
+from core.admin.live import LiveList
 from core.database import db_clock
 from core.display import EMPTY, clock, span_text, stacked, truncated
 from core.errors import HubError
@@ -70,7 +71,7 @@ def newest_askers(request: HttpRequest) -> Iterable[Choice]:
 
 
 @admin.register(OrderCommand)
-class OrderCommandAdmin(MirrorAdmin[OrderCommand]):
+class OrderCommandAdmin(LiveList[OrderCommand], MirrorAdmin[OrderCommand]):
     quick_choices = (
         *state_choices(COMMAND_STATES, OPEN, "hanging", "failed"),
         *(

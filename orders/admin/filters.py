@@ -1,10 +1,7 @@
 """What an operator asks of the list of orders."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Iterable
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
@@ -13,10 +10,9 @@ from core.admin.filters import Choice, States
 from core.database import db_clock
 from core.values.name_keys import fold
 from orders.models.order import Order
-from organizations.admin.filters import MomentRangeFilter
 
-_COURIERS_OF = 2_000
-"""Couriers are offered from so many of the newest open orders."""
+_OFFERED_OF = 2_000
+"""Couriers, zones and sources are offered from so many of the newest orders."""
 
 # Those that look for an empty status find it by the index on it.
 ORDER_STATES: States = {
@@ -51,19 +47,18 @@ ORDER_STATES: States = {
 def couriers_under_way(request: HttpRequest) -> Iterable[Choice]:
     """Couriers of the newest open orders; any other is found by the link on an order's page."""
     orders = visible_to(request.user, Order.objects.open()).order_by("-id")
-    couriers = orders.values_list("courier_id", "courier_name")[:_COURIERS_OF]
+    couriers = orders.values_list("courier_id", "courier_name")[:_OFFERED_OF]
     named = {courier_id: name or courier_id for courier_id, name in couriers if courier_id}
     return sorted(named.items(), key=lambda courier: (fold(str(courier[1])), courier))
 
 
-class FirstSeenFilter(MomentRangeFilter):
-    name = "created"
-    label = _("first seen")
-    field = "created_at"
+def newest_values(column: str) -> Callable[[HttpRequest], Iterable[Choice]]:
+    """Make choices of what stands in ``column`` of the newest orders."""
 
-    def narrowed(self, queryset: QuerySet[Any], since: datetime | None, until: datetime) -> QuerySet[Any]:
-        narrowed = super().narrowed(queryset, since, until)
-        if since is None:
-            return narrowed
-        # Nothing changes before it is seen (but for the worker's clock), and the change has an index.
-        return narrowed.filter(updated_at__gte=since - timedelta(minutes=5))
+    def offered(request: HttpRequest) -> Iterable[Choice]:
+        newest = visible_to(request.user, Order.objects.order_by("-id")).values_list(column, flat=True)[
+            :_OFFERED_OF
+        ]
+        return [(value, value) for value in sorted(names, key=fold)]
+
+    return offered

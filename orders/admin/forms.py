@@ -42,7 +42,7 @@ from orders.admin.command_display import reason_text
 from orders.errors import NotAllowed
 from orders.models.order import Order, Status
 from orders.payments.settlement import settlement_of
-from organizations.admin.filters import read_moment
+from organizations.clock_ranges import read_span
 from organizations.models.dictionaries import DictionaryEntry
 
 PAYMENT_ROWS = 4
@@ -270,7 +270,7 @@ class StatusForm(ActionForm):
         if not text:
             return None
         try:
-            return read_moment(text, self.zone)[0]
+            return read_span(text, self.zone)[0]
         except ValueError as error:
             words = _("“%(text)s” is not a date. Write 31.12.2026 or 31.12.2026 18:00.")
             raise forms.ValidationError(words % {"text": text[:40]}) from error

@@ -3,32 +3,35 @@
 Nothing here changes an order: an action stores a command, and the mirror changes once iiko confirms.
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 from unfold.views import ChangeList
 
 from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
+from core.admin.export import ExportColumn, Exporting
 from core.admin.filters import choices_filter, state_choices, states_filter
+from core.admin.live import LiveList
 from core.database import db_clock
-from core.display import EMPTY, ago_text, clock, clock_text, stacked, truncated
+from core.display import EMPTY, ago, clock, clock_text, stacked, truncated
 from orders.admin.action_views import ActionViews
 from orders.admin.command_panel import commands_of, may_acknowledge, requested_note
 from orders.admin.display import amount_text, badges, courier_cell, restaurant_text, type_text
-from orders.admin.filters import ORDER_STATES, FirstSeenFilter, couriers_under_way
+from orders.admin.filters import ORDER_STATES, couriers_under_way, newest_values
 from orders.admin.order_page import order_page
 from orders.models.order import Order, OrderQuerySet, OrderType, Status
-from orders.permissions import sees_people
+from orders.permissions import EXPORT, SEES_PEOPLE, finds_people
 from orders.search.find import SEARCHABLE, found_by
 from orders.search.words import LONGEST
+from orders.sheet import read_for_sheet, sheet_columns
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
@@ -73,6 +76,11 @@ class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
         orders: OrderQuerySet = super().get_queryset(request, exclude_parameters)
         return naming_zones(orders.only(*_LISTED).with_replacement())
 
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Order]) -> list[Any]:
+        """Put orders that promise nothing last, whichever way the list is sorted; an index has both ways."""
+        last = {"-promised_time": F("promised_time").desc(nulls_last=True)}
+        return [last.get(one, one) for one in super().get_ordering(request, queryset)]
+
     def get_ordering_field_columns(self) -> dict[int, str]:
         """Say where the arrow stands; Django looks for it in the order of all lists."""
         if ORDER_VAR not in self.params and self.params.get("state", "") in _UNDER_WAY:
@@ -82,7 +90,7 @@ class OrderChangeList(ChangeList):  # type: ignore[misc]  # Unfold is untyped
 
 
 @admin.register(Order)
-class OrderAdmin(ActionViews, MirrorAdmin[Order]):
+class OrderAdmin(ActionViews, Exporting[Order], LiveList[Order], MirrorAdmin[Order]):
     quick_choices = state_choices(ORDER_STATES, *CHIPS)
     list_display = ("number", "state", "promised", "amount", "courier", "restaurant", "changed")
     list_select_related = ("organization",)
@@ -92,8 +100,10 @@ class OrderAdmin(ActionViews, MirrorAdmin[Order]):
         restaurant_filter(),
         choices_filter(_("type"), "type", OrderType.choices, column="order_type"),
         choices_filter(_("courier"), "courier", couriers_under_way, column="courier_id"),
+        choices_filter(_("delivery zone"), "zone", newest_values("delivery_zone"), column="delivery_zone"),
+        choices_filter(_("source"), "source", newest_values("source_key"), column="source_key"),
         moment_range_filter(_("promised"), "promised", "promised_time"),
-        FirstSeenFilter,
+        moment_range_filter(_("first seen"), "created", "created_at"),
     )
     list_before_template = "admin/orders/order/above_list.html"
     search_fields = ("readable_number",)  # shows the box; see search_rows
@@ -102,6 +112,8 @@ class OrderAdmin(ActionViews, MirrorAdmin[Order]):
     empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
     actions = ("acknowledge_refusals",)
     fields = ()
+    export_name = "orders"
+    export_permission = EXPORT
 
     def get_urls(self) -> list[URLPattern]:
         urls: list[URLPattern] = super().get_urls()
@@ -116,7 +128,16 @@ class OrderAdmin(ActionViews, MirrorAdmin[Order]):
         return ("promised_time", "-id") if is_open else ("-id",)
 
     def search_rows(self, request: HttpRequest, rows: QuerySet[Order], text: str) -> QuerySet[Order]:
-        return found_by(cast("OrderQuerySet", rows), text[:LONGEST], people=sees_people(request.user))
+        return found_by(cast("OrderQuerySet", rows), text[:LONGEST], people=finds_people(request.user))
+
+    def columns_for(self, request: HttpRequest) -> Sequence[ExportColumn]:
+        return sheet_columns(sees_people=request.user.has_perm(SEES_PEOPLE))
+
+    def read_for_export(self) -> QuerySet[Order]:
+        return read_for_sheet()
+
+    def list_context(self, request: HttpRequest) -> Context:
+        return {"exports": self.exports(request)}
 
     def page_context(self, request: HttpRequest, row: Order) -> Context:
         sees_events = request.user.has_perm("webhooks.view_webhookevent")
@@ -180,6 +201,4 @@ class OrderAdmin(ActionViews, MirrorAdmin[Order]):
     def changed(self, order: Order) -> SafeString:
         now = db_clock.now()
         when = clock_text(order.updated_at, order.organization.zone(), now=now, seconds=True)
-        return format_html(
-            '<span class="hub-nowrap" title="{}">{}</span>', when, ago_text(order.updated_at, now)
-        )
+        return ago(order.updated_at, now, when)

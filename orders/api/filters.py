@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 import django_filters as filters
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from core.api.filters import (
@@ -19,9 +21,10 @@ from core.database import db_clock
 from core.mirror.change_feed import settled_before
 from iiko_client.models.statuses import order_type as known_type
 from orders.models.order import Order, OrderQuerySet, Status
-from orders.permissions import sees_people
+from orders.permissions import finds_people
 from orders.search.find import found_by
 from orders.search.words import LONGEST
+from organizations.api.ranges import RangeEndFilter
 from organizations.models.api_keys import ApiKey
 
 M = TypeVar("M", bound=Model)
@@ -37,6 +40,21 @@ FOLLOWING = (
 )
 
 
+_FROM = (
+    "At or after: ISO 8601, or a day (`2026-03-14`, `today`, `yesterday`, `tomorrow`) on the clock of each "
+    "restaurant."
+)
+_TO = "Before that moment; of a day, until its end on the clock of each restaurant."
+
+ORDERINGS = {
+    "-id": ("-id",),
+    "id": ("id",),
+    "promised_time": ("promised_time", "-id"),
+    "-promised_time": (F("promised_time").desc(nulls_last=True), "-id"),
+}
+"""By what a list may be sorted; orders that promise no time stand last either way."""
+
+
 class ChangesFilter(filters.FilterSet):
     """For rows whose ``updated_at`` comes from ``core.mirror.change_feed``; with ``ChangesPagination``."""
 
@@ -44,7 +62,7 @@ class ChangesFilter(filters.FilterSet):
         method="by_updated_since", help_text="ISO 8601; changed at or after, the oldest change first."
     )
 
-    def by_updated_since(self, rows: QuerySet[M], _: str, value: datetime) -> QuerySet[M]:
+    def by_updated_since(self, rows: QuerySet[M], _name: str, value: datetime) -> QuerySet[M]:
         settled = rows.filter(updated_at__gte=value, updated_at__lt=settled_before())
         return settled.order_by("updated_at", "id")
 
@@ -54,6 +72,9 @@ class OrderFilter(ChangesFilter):
     organization_id = IikoIdFilter()
     courier_id = IikoIdFilter()
     order_type = TextsFilter(method="by_order_type", help_text="DELIVERY, PICKUP, HALL.")
+    delivery_zone = TextsFilter(help_text="As iiko names it.")
+    source_key = TextsFilter()
+    terminal_group_id = IikoIdFilter()
     external_order_id = ExternalIdFilter()
     iiko_order_id = IikoIdFilter()
     readable_number = filters.CharFilter()
@@ -70,17 +91,35 @@ class OrderFilter(ChangesFilter):
         "guest, the courier or the street; a phone, whole in any writing, or its last four digits.",
     )
 
+    promised_since = RangeEndFilter(field_name="promised_time", is_from=True, help_text=_FROM)
+    promised_until = RangeEndFilter(field_name="promised_time", is_from=False, help_text=_TO)
+    created_since = RangeEndFilter(
+        field_name="created_at", is_from=True, help_text=f"When the hub first saw the order. {_FROM}"
+    )
+    created_until = RangeEndFilter(field_name="created_at", is_from=False, help_text=_TO)
+    ordering = filters.ChoiceFilter(
+        choices=[(name, name) for name in ORDERINGS],
+        method="by_ordering",
+        help_text="Default: `-id`, newest first. Orders that promise no time stand last either way. Not with "
+        "`updated_since`, which has an order of its own.",
+    )
+
     class Meta:
         model = Order
         fields: list[str] = []
 
-    def by_order_type(self, orders: QuerySet[Order], _: str, value: list[str]) -> QuerySet[Order]:
+    def by_order_type(self, orders: QuerySet[Order], _name: str, value: list[str]) -> QuerySet[Order]:
         return orders.filter(order_type__in=[known_type(text) or text for text in value])
 
-    def by_late(self, orders: OrderQuerySet, _: str, value: bool) -> QuerySet[Order]:
+    def by_ordering(self, orders: QuerySet[Order], _name: str, value: str) -> QuerySet[Order]:
+        if self.form.cleaned_data.get("updated_since"):
+            raise ValidationError({"ordering": _("Changes are in the order of their time: leave it out.")})
+        return orders.order_by(*ORDERINGS[value])
+
+    def by_late(self, orders: OrderQuerySet, _name: str, value: bool) -> QuerySet[Order]:
         return orders.late(db_clock.now(), is_late=value)
 
-    def by_search(self, orders: OrderQuerySet, _: str, value: str) -> QuerySet[Order]:
+    def by_search(self, orders: OrderQuerySet, _name: str, value: str) -> QuerySet[Order]:
         request = cast("Request", self.request)
-        people = isinstance(request.auth, ApiKey) or sees_people(request.user)
+        people = isinstance(request.auth, ApiKey) or finds_people(request.user)
         return found_by(orders, value, people=people)

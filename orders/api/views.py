@@ -1,15 +1,21 @@
 """``GET orders``: the list, one order, its timeline."""
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils.text import capfirst
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import mixins, viewsets
+from rest_framework import mixins
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.api.csv_lists import FORMAT, CsvListViewSet
 from core.api.pagination import SkipLimitPagination
+from core.csv_export import Row, in_chunks
 from core.database.snapshots import one_snapshot
 from orders.api.action_views import OrderActions
 from orders.api.filters import FOLLOWING, OrderFilter
@@ -23,21 +29,28 @@ from orders.api.serializers import (
 )
 from orders.mirror.timeline import SHOWN_AT
 from orders.models.order import MergedOrder, Order
+from orders.permissions import EXPORT, SEES_PEOPLE
+from orders.sheet import read_for_sheet, sheet_columns
 from organizations.api.permissions import in_scope
+from organizations.models.api_keys import ApiKey
 
+FILES = (
+    "`format=xlsx` is the sheet that the admin exports: titles in the language of `Accept-Language`, sums in "
+    "major units, times on the clock of the restaurant. The guest stands in it for keys that may act, and is "
+    "masked for others. People need the permission to export orders."
+)
 _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 
 
 @extend_schema_view(
     list=extend_schema(
         summary="Orders, newest first",
-        description=FOLLOWING,
+        description=f"{FOLLOWING}\n\n{FILES}",
+        parameters=[FORMAT],
     ),
     retrieve=extend_schema(summary="One order with its items, payments, discounts and customer"),
 )
-class OrderViewSet(
-    OrderActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]
-):
+class OrderViewSet(OrderActions, mixins.RetrieveModelMixin, CsvListViewSet[Order]):
     """Delivery orders as iiko last reported them."""
 
     queryset = Order.objects.select_related("organization").prefetch_related(OPEN_COMMANDS)
@@ -45,6 +58,20 @@ class OrderViewSet(
     pagination_class = ChangesPagination
     staff_permission = "orders.view_order"
     lookup_value_regex = r"\d+"
+    file_name = "orders"
+
+    def check_export(self, request: Request) -> None:
+        if not isinstance(request.auth, ApiKey) and not request.user.has_perm(EXPORT):
+            raise PermissionDenied()
+
+    def workbook(self, found: QuerySet[Order]) -> tuple[Row, Iterable[Row]]:
+        """Return the sheet of the admin, which is for people."""
+        key = self.request.auth
+        sees_people = key.may_act if isinstance(key, ApiKey) else self.request.user.has_perm(SEES_PEOPLE)
+        columns = sheet_columns(sees_people=sees_people)
+        titles = [capfirst(str(title)) for title, _value in columns]
+        rows = in_chunks(found, read_for_sheet())
+        return titles, ([value(row) for _title, value in columns] for row in rows)
 
     def get_queryset(self) -> QuerySet[Order]:
         orders = in_scope(self.request, super().get_queryset())

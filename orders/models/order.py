@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.expressions import Case, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, Upper
@@ -266,6 +266,7 @@ class Order(models.Model):
         ordering = ("-id",)
         verbose_name = _("order")
         verbose_name_plural = _("orders")
+        permissions = [("export_order", "Can export lists of orders")]
         constraints = [
             models.UniqueConstraint(
                 fields=("organization", "iiko_order_id"),
@@ -300,6 +301,9 @@ class Order(models.Model):
             models.Index("courier_id", "id", name="orders_courier", condition=Q(courier_id__isnull=False)),
             models.Index("id", name="orders_open", condition=Q(is_open=True)),
             models.Index("promised_time", name="orders_promised"),
+            # Read backwards the one above begins with the orders that promise nothing.
+            models.Index(F("promised_time").desc(nulls_last=True), name="orders_promised_latest"),
+            models.Index("created_at", name="orders_created"),
             # Apart, for in the index of all orders those under way stand last.
             models.Index("promised_time", name="orders_open_promised", condition=Q(is_open=True)),
             models.Index("order_type", "id", name="orders_type"),

@@ -21,7 +21,7 @@ from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import (
     Choice,
-    HubDropdownFilter,
+    ChoicesFilter,
     Rows,
     States,
     choices_filter,
@@ -81,7 +81,7 @@ def operations_met(_request: HttpRequest) -> Iterable[Choice]:
         return [(name, name) for (name,) in cursor.fetchall()]
 
 
-class LoginFilter(HubDropdownFilter):
+class LoginFilter(ChoicesFilter):
     title = _("API login")
     parameter_name = "login"
     column = "api_login_id"
@@ -91,10 +91,8 @@ class LoginFilter(HubDropdownFilter):
         return [(str(pk), name) for pk, name in logins.values_list("pk", "name")]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        chosen = self.value() or ""
-        if chosen and not (chosen.isascii() and chosen.isdigit() and len(chosen) < 19):
-            return queryset.none()
-        return super().queryset(request, queryset)
+        numbers = [one for one in self.chosen if one.isascii() and one.isdigit() and len(one) < 19]
+        return queryset.filter(api_login_id__in=numbers) if self.chosen else queryset
 
 
 class Placed(TypedDict):

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.admin.base import Context, M, MirrorAdmin
 from core.admin.export import Exporting
-from core.display import local_text, stacked
+from core.display import clock_reading, stacked
 from organizations.admin.zones import InZones, naming_zones
 from organizations.models.shifts import Shift
 from organizations.models.stop_lists import StopListItem
@@ -31,9 +31,9 @@ class Named(InZones):
 Row: TypeAlias = "WithAnnotations[Shift, Named] | WithAnnotations[StopListItem, Named]"
 
 
-def exported_moment(moment: datetime | None, row: Row) -> str:
-    """Write a time of a row on the clock of its restaurant, as spreadsheets read it."""
-    return local_text(moment, row.organization.zone())
+def exported_moment(moment: datetime | None, row: Row) -> datetime | None:
+    """Read a time of a row from the clock of its restaurant, for a spreadsheet."""
+    return clock_reading(moment, row.organization.zone())
 
 
 def whole_minutes(span: timedelta | None) -> int | str:
@@ -61,7 +61,7 @@ class CurrentListAdmin(Exporting[M], MirrorAdmin[M]):
         return rows.filter(self.by_name(text) | by_id) if text else rows
 
     def list_context(self, request: HttpRequest) -> Context:
-        return {"export_url": self.export_url(request)}
+        return {"exports": self.exports(request)}
 
     @admin.display(description=_("terminal group"))
     def group(self, row: Row) -> SafeString:

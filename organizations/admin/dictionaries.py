@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 
 from core.admin.base import MirrorAdmin
-from core.admin.filters import HubDropdownFilter, States, choices_filter, states_filter
+from core.admin.filters import ChoicesFilter, HubDropdownFilter, States, choices_filter, states_filter
 from core.admin.json_text import pretty_json
 from core.database import db_clock
 from core.display import badge
@@ -33,7 +33,7 @@ class FromIikoAdmin(MirrorAdmin[E]):
     search_fields: ClassVar[tuple[str, ...]] = ("name_key", "iiko_id")
     search_help_text = _("A part of the name, or of iiko's id")
     sortable_by = ("sorted_name",)
-    list_filter: ClassVar[tuple[type[HubDropdownFilter], ...]] = (
+    list_filter: ClassVar[tuple[type[ChoicesFilter | HubDropdownFilter], ...]] = (
         restaurant_filter(),
         states_filter(PRESENCE, _("in iiko"), "gone"),
     )

@@ -1,6 +1,6 @@
 """The connection to iiko, the POS and the readings of stop lists in words, each with the next step."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.utils.html import format_html_join
@@ -159,12 +159,12 @@ def silent_pos_badges(groups: Iterable[TerminalGroup], now: datetime) -> SafeStr
 _SHOWN = 5
 
 
-def freshness_notes(organization_id: str, *, user: AnyUser, now: datetime) -> list[Notice]:
+def freshness_notes(organization_ids: Sequence[str], *, user: AnyUser, now: datetime) -> list[Notice]:
     """Say which lists could not be read and why; where all could, when the oldest was."""
     active = StopListReading.objects.filter(organization__is_active=True)
     readings = visible_to(user, active).select_related("organization")
-    if organization_id and "\0" not in organization_id:
-        readings = readings.filter(organization_id=organization_id)
+    if organization_ids:
+        readings = readings.filter(organization_id__in=organization_ids)
     failing = list(readings.filter(failing_since__isnull=False).order_by("failing_since")[: _SHOWN + 1])
     notes = [_failure(reading, now) for reading in failing[:_SHOWN]]
     if len(failing) > _SHOWN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -10,36 +10,52 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import ListFilter, ModelAdmin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.http import HttpRequest
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _, gettext_lazy, pgettext_lazy
 from unfold.widgets import INPUT_CLASSES
 
 from core.access import visible_to
-from core.admin.filters import Choice, HubDropdownFilter, Rows, choices_filter
+from core.admin.filters import Active, Choice, ChoicesFilter, Rows, choices_filter
+from core.database import db_clock
 from core.display import Text
-from core.values.moments import checked_moment
 from core.values.name_keys import NAME_ORDER
-from iiko_client import vendor_time
+from organizations.clock_ranges import clocks_of, days_from_today, on_own_clock, outer_span, read_span
 from organizations.models.organization import Organization, TerminalGroup
 
 ORGANIZATION_PARAMETER = "organization"
 _GROUPS_OFFERED = 300
 
-_DAY_FORMATS = ("%d.%m.%Y", "%Y-%m-%d", "%d.%m.%y", "%d/%m/%Y")
-_MINUTE_FORMATS = ("%Y-%m-%dT%H:%M", "%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S")
+_PERIODS = (
+    (pgettext_lazy("period", "today"), "today", "today"),
+    (pgettext_lazy("period", "yesterday"), "yesterday", "yesterday"),
+    (pgettext_lazy("period", "7 days"), "today-6", "today"),
+)
+"""Periods that one click chooses: the first and the last day."""
+
+_DAY_TEXTS = {
+    -1: pgettext_lazy("day", "yesterday"),
+    0: pgettext_lazy("day", "today"),
+    1: pgettext_lazy("day", "tomorrow"),
+}
 
 
 def restaurants(request: HttpRequest) -> Iterable[Choice]:
     return visible_to(request.user, Organization.objects.all()).values_list("iiko_id", "name")
 
 
-def restaurant_filter(column: str = "organization_id") -> type[HubDropdownFilter]:
+def restaurants_chosen(request: HttpRequest) -> list[str]:
+    """Return iiko's ids of the restaurants that the address of a list names."""
+    return [one for one in request.GET.getlist(ORGANIZATION_PARAMETER) if one and "\0" not in one]
+
+
+def restaurant_filter(column: str = "organization_id") -> type[ChoicesFilter]:
     """Make a filter by the restaurant whose iiko id stands in ``column``."""
     return choices_filter(gettext_lazy("restaurant"), ORGANIZATION_PARAMETER, restaurants, column=column)
 
 
-class GroupOfRestaurantFilter(HubDropdownFilter):
+class GroupOfRestaurantFilter(ChoicesFilter):
     """Terminal groups of the restaurant that is chosen beside it, else of all."""
 
     title = gettext_lazy("terminal group")
@@ -50,9 +66,11 @@ class GroupOfRestaurantFilter(HubDropdownFilter):
         groups = visible_to(request.user, TerminalGroup.objects.filter(is_deleted=False)).order_by(
             *(f"organization__{column}" for column in NAME_ORDER), *NAME_ORDER
         )
-        chosen = request.GET.get(ORGANIZATION_PARAMETER, "")
-        if chosen and "\0" not in chosen:
-            return list(groups.filter(organization_id=chosen).values_list("iiko_id", "name"))
+        chosen = restaurants_chosen(request)
+        if len(chosen) == 1:
+            return list(groups.filter(organization_id=chosen[0]).values_list("iiko_id", "name"))
+        if chosen:
+            groups = groups.filter(organization_id__in=chosen)
         named = groups.values_list("iiko_id", "organization__name", "name")[:_GROUPS_OFFERED]
         return [(ident, f"{restaurant}: {name}") for ident, restaurant, name in named]
 
@@ -78,8 +96,9 @@ class MomentRangeFilter(ListFilter):
 
     Where the restaurants shown run on several clocks, 18:00 is 18:00 on the clock of each; the title says
     which clock is meant. The browser sends ``2026-03-14T18:00``; dates as people write them (14.03.2026)
-    are taken too, and ``2026-03-14T18:00Z`` of a link is UTC. A text that is no date is told and shows no
-    rows, so that nobody takes the whole list for an answer.
+    are taken too, and ``2026-03-14T18:00Z`` of a link is UTC. The periods of one click are sent as words
+    (``today``, ``today-6``), so that a bookmark of today's orders shows today's tomorrow. A text that is no
+    date is told and shows no rows, so that nobody takes the whole list for an answer.
     """
 
     template = "admin/organizations/moment_range.html"
@@ -99,11 +118,13 @@ class MomentRangeFilter(ListFilter):
     ) -> None:
         self.texts: dict[str, str] = {}
         sent = {end: "".join(params.get(end, [])[-1:]).strip() for end in self.parameters()}
+        self.now = db_clock.now()
         self.clocks = {} if any(text.endswith("Z") for text in sent.values()) else clocks_for(request)
         self.title = f"{self.label} ({self._clock_text()})"
         super().__init__(request, params, model, model_admin)
         for end, text in sent.items():
             params.pop(end, None)
+            self.used_parameters[end] = text
             if text:
                 self.texts[end] = text.removesuffix("Z")
 
@@ -124,21 +145,61 @@ class MomentRangeFilter(ListFilter):
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         data = {end: self._shown(end) for end in self.parameters()}
-        yield {"form": self.form_class(name=self.name, data=data)}
+        yield {
+            "form": self.form_class(name=self.name, data=data),
+            "periods": [self._period(changelist, *one) for one in _PERIODS],
+        }
+
+    def _period(self, changelist: ChangeList, text: Text, since: str, until: str) -> tuple[Text, str, bool]:
+        """Return the text of a period, the list of it, and whether that is the one shown."""
+        chosen = dict(zip(self.parameters(), (since, until), strict=True))
+        is_shown = self.texts == chosen
+        return text, changelist.get_query_string(dict.fromkeys(chosen) if is_shown else chosen), is_shown
+
+    def active(self, changelist: ChangeList) -> Iterator[Active]:
+        whole = self._whole_period()
+        if whole:
+            address = changelist.get_query_string(dict.fromkeys(self.parameters()))
+            yield str(self.label), whole, address
+            return
+        for end, text in self.texts.items():
+            words = _("from %(moment)s") if end.endswith("_from") else _("to %(moment)s")
+            address = changelist.get_query_string({end: None})
+            yield str(self.label), words % {"moment": self._moment_text(text)}, address
+
+    def _whole_period(self) -> Text:
+        """Name the period where both ends are those of one click, or one day."""
+        since, until = (self.texts.get(end, "") for end in self.parameters())
+        for text, first, last in _PERIODS:
+            if (since, until) == (first, last):
+                return text
+        return self._moment_text(since) if since == until else ""
+
+    def _moment_text(self, text: str) -> Text:
+        days = days_from_today(text)
+        if days is None:
+            return text.replace("T", " ")
+        day = self.now.astimezone(self._first_zone()).date() + timedelta(days=days)
+        return _DAY_TEXTS.get(days) or date_format(day, "DATE_FORMAT")
+
+    def _first_zone(self) -> tzinfo:
+        return next((zone for zone in self.clocks if zone is not UTC), UTC)
 
     def _shown(self, end: str) -> str:
         """Return what the browser's field can show."""
+        zone = self._first_zone()
         try:
-            since, until = read_moment(self.texts.get(end, ""), UTC)
+            spans = read_span(self.texts.get(end, ""), zone, now=self.now)
         except ValueError:
             return ""
+        since, until = (moment.astimezone(zone) for moment in spans)
         shown = since if end.endswith("_from") else until - timedelta(minutes=1)
         return f"{shown:%Y-%m-%dT%H:%M}"
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         for end, text in self.texts.items():
             try:
-                spans = {zone: read_moment(text, zone) for zone in self.clocks or (UTC,)}
+                spans = {zone: read_span(text, zone, now=self.now) for zone in self.clocks or (UTC,)}
             except ValueError:
                 messages.error(
                     request,
@@ -147,23 +208,14 @@ class MomentRangeFilter(ListFilter):
                 )
                 return queryset.none()
             is_from = end.endswith("_from")
-            since, until = min(span[0] for span in spans.values()), max(span[1] for span in spans.values())
+            since, until = outer_span(spans)
             queryset = self.narrowed(queryset, since if is_from else None, until)
             if len(spans) > 1:
-                queryset = queryset.filter(self._on_own_clock(spans, is_from=is_from))
+                own = on_own_clock(
+                    spans, self.clocks, field=self.field, restaurant=self.restaurant, is_from=is_from
+                )
+                queryset = queryset.filter(own)
         return queryset
-
-    def _on_own_clock(self, spans: Mapping[tzinfo, tuple[datetime, datetime]], *, is_from: bool) -> Q:
-        known = [ident for idents in self.clocks.values() for ident in idents]
-        matching = Q()
-        for zone, (since, until) in spans.items():
-            rows = Q(**{f"{self.restaurant}__in": self.clocks[zone]})
-            if zone is UTC:
-                rows |= ~Q(**{f"{self.restaurant}__in": known})
-            matching |= rows & Q(
-                **({f"{self.field}__gte": since} if is_from else {f"{self.field}__lt": until})
-            )
-        return matching
 
     def narrowed(self, queryset: Rows, since: datetime | None, until: datetime) -> Rows:
         """Leave what is at or after ``since``; without it, what is before ``until``."""
@@ -187,32 +239,7 @@ def moment_range_filter(
 
 
 def clocks_for(request: HttpRequest) -> dict[tzinfo, list[str]]:
-    """List the time zones of a list's rows, each with its restaurants; UTC is for rows of none.
-
-    One clock alone counts for all rows.
-    """
-    chosen = request.GET.get(ORGANIZATION_PARAMETER, "").replace("\0", "")
+    """List the time zones of a list's rows, each with its restaurants."""
     restaurants = visible_to(request.user, Organization.objects.all())
-    restaurants = restaurants.filter(iiko_id=chosen) if chosen else restaurants
-    found: dict[tzinfo, list[str]] = {}
-    for ident, name in restaurants.order_by("id").values_list("iiko_id", "timezone"):
-        found.setdefault(vendor_time.zone(name), []).append(ident)
-    return found if len(found) <= 1 else {UTC: [], **found}
-
-
-def read_moment(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of the day or minute that ``text`` names.
-
-    Raises:
-        ValueError: it names none.
-    """
-    spans = [(one, timedelta(minutes=1)) for one in _MINUTE_FORMATS]
-    spans += [(one, timedelta(days=1)) for one in _DAY_FORMATS]
-    for form, length in spans:
-        try:
-            beginning = datetime.strptime(text, form).replace(tzinfo=zone)
-            # A day ends at the next midnight of its own clock, be it 23 hours long or 25.
-            return checked_moment(beginning), checked_moment(beginning + length)
-        except ValueError:
-            continue
-    raise ValueError(f"{text[:40]!r} is not a date")
+    chosen = restaurants_chosen(request)
+    return clocks_of(restaurants.filter(iiko_id__in=chosen) if chosen else restaurants)

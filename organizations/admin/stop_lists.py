@@ -37,6 +37,7 @@ from organizations.admin.filters import (
     moment_range_filter,
     restaurant_filter,
     restaurants,
+    restaurants_chosen,
 )
 from organizations.admin.zones import moment_text
 from organizations.models.organization import Organization
@@ -129,10 +130,11 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
         return with_product_names(super().get_queryset(request))
 
     def list_context(self, request: HttpRequest) -> Context:
+        chosen = restaurants_chosen(request)
         return super().list_context(request) | {
-            "notes": freshness_notes(
-                request.GET.get(ORGANIZATION_PARAMETER, ""), user=request.user, now=db_clock.now()
-            ),
+            "notes": freshness_notes(chosen, user=request.user, now=db_clock.now()),
+            "restaurants_query": urlencode({ORGANIZATION_PARAMETER: chosen}, doseq=True),
+            "restaurant_query": urlencode({ORGANIZATION_PARAMETER: chosen[0]}) if len(chosen) == 1 else "",
             "may_refresh": request.user.has_perm("organizations.refresh_stoplistitem"),
         }
 
@@ -151,10 +153,9 @@ class StopListItemAdmin(CurrentListAdmin[StopListItem]):
         if not request.user.has_perm("organizations.refresh_stoplistitem"):
             raise PermissionDenied
         back = list_url(request, reverse("admin:organizations_stoplistitem_changelist"))
-        restaurant = request.GET.get(ORGANIZATION_PARAMETER, "")
         organizations = visible_to(request.user, Organization.objects.filter(is_active=True))
-        if restaurant and "\0" not in restaurant:
-            organizations = organizations.filter(iiko_id=restaurant)
+        if chosen := restaurants_chosen(request):
+            organizations = organizations.filter(iiko_id__in=chosen)
         if request.method != "POST":
             return self.ask_first(
                 request,

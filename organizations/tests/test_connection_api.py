@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from organizations.connection.call_log import call_log
@@ -191,43 +190,3 @@ def test_key_sees_its_restaurants_only(client: Client, restaurant: Organization)
         assert get(client, address, key)["results"] == []
     assert client.get(f"/api/v1/logs/{call.pk}", headers=authorized(key)).status_code == 404
     assert [one["id"] for one in get(client, "logs", make_key(ORGANIZATION_ID))["results"]] == [call.pk]
-
-
-@pytest.mark.parametrize("address", LISTS)
-def test_nobody_reads_without_a_key_and_nothing_can_be_written(client: Client, address: str) -> None:
-    assert client.get(f"/api/v1/{address}").status_code == 401
-    assert client.post(f"/api/v1/{address}", headers=authorized(make_key())).status_code == 405
-
-
-@pytest.mark.parametrize(
-    ("address", "permission"),
-    [
-        ("organizations", "view_organization"),
-        ("terminal-groups", "view_terminalgroup"),
-        ("couriers", "view_courier"),
-        ("logs", "view_apicall"),
-    ],
-)
-def test_staff_needs_the_permission(client: Client, address: str, permission: str) -> None:
-    person = User.objects.create_user("vera", password="x", is_staff=True)
-    client.force_login(person)
-    assert client.get(f"/api/v1/{address}").status_code == 403
-
-    person.user_permissions.add(Permission.objects.get(codename=permission))
-
-    assert client.get(f"/api/v1/{address}").status_code == 200
-
-
-@pytest.mark.parametrize("address", LISTS)
-def test_list_costs_the_same_whatever_its_length(
-    client: Client, restaurant: Organization, address: str, django_assert_num_queries: Any
-) -> None:
-    for at in range(5):
-        make_terminal_group(restaurant, iiko_id=str(at))
-        Courier.objects.create(organization=restaurant, iiko_id=str(at))
-        make_call()
-    key = make_key()
-    get(client, address, key)
-
-    with django_assert_num_queries(2):  # the key and the rows
-        get(client, address, key)

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from core.database import db_clock
 from organizations.models.dictionaries import Courier, DictionaryEntry, DictionaryKind
 from organizations.models.organization import Organization
 from organizations.models.shifts import Shift
@@ -209,7 +210,8 @@ def test_export_is_what_the_filters_leave(client: Client, cafe: Organization) ->
 
     response = client.get(f"{STOPS}export/?state=out")
 
-    assert response["Content-Disposition"] == 'attachment; filename="stop-lists.csv"'
+    today = f"{db_clock.now():%Y-%m-%d}"
+    assert response["Content-Disposition"] == f'attachment; filename="stop-lists-{today}.csv"'
     header, row = sheet(response)
     told = dict(zip(header, row, strict=True))
     assert told.pop("On the list since") != ""

@@ -25,7 +25,6 @@ from tests.builders import (
     make_other_organization,
     make_terminal_group,
 )
-from tests.pages import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -165,40 +164,6 @@ def test_filter_that_is_not_known_is_refused_in_json_even_for_csv(query: str) ->
         assert (response.status_code, response["Content-Type"]) == (400, "application/json")
 
 
-@pytest.mark.parametrize(
-    "path", ["stop-list", "shifts", "stop-list/time-out-of-stock?since=2026-03-14T00:00:00Z"]
-)
-def test_key_sees_its_own_restaurants_only(path: str) -> None:
-    for organization in (make_organization(), make_other_organization()):
-        make_item(organization)
-        make_shift(organization)
-    key = make_key(OTHER_ORGANIZATION_ID)
-
-    assert [row["organization_id"] for row in results(path, key)] == [OTHER_ORGANIZATION_ID]
-    joint = "&" if "?" in path else "?"
-    header, *rows = table(get(f"{path}{joint}format=csv", key))
-    assert [row[header.index("organization_id")] for row in rows] == [OTHER_ORGANIZATION_ID]
-    assert results(f"{path}{joint}organization_id={ORGANIZATION_ID}", key) == []
-
-
-@pytest.mark.parametrize(
-    ("path", "permission"),
-    [
-        ("stop-list", "organizations.view_stoplistitem"),
-        ("stop-list/time-out-of-stock", "organizations.view_stoplistitem"),
-        ("shifts", "organizations.view_shift"),
-    ],
-)
-def test_person_needs_the_permission(client: Client, path: str, permission: str) -> None:
-    assert client.get(f"/api/v1/{path}").status_code == 401
-    user = sign_in(client, "organizations.view_courier")
-    assert client.get(f"/api/v1/{path}").status_code == 403
-    user.delete()
-
-    sign_in(client, permission)
-    assert client.get(f"/api/v1/{path}?format=csv").status_code == 200
-
-
 def test_csv_holds_all_rows_that_the_filters_leave() -> None:
     organization = make_organization()
     name(organization, DictionaryKind.PRODUCT, SOUP, 'Суп; «дня», с "укропом"')
@@ -210,15 +175,6 @@ def test_csv_holds_all_rows_that_the_filters_leave() -> None:
     assert header[:3] == ["id", "organization_id", "terminal_group_id"]
     assert [row[2] for row in rows] == [f"group-{number}" for number in reversed(range(230))]
     assert {row[header.index("product_name")] for row in rows} == {'Суп; «дня», с "укропом"'}
-
-
-def test_csv_may_be_asked_for_by_accept() -> None:
-    make_shift(make_organization())
-
-    response = Client().get("/api/v1/shifts", headers=authorized(make_key()) | {"Accept": "text/csv"})
-
-    assert response["Content-Disposition"] == 'attachment; filename="shifts.csv"'
-    assert len(table(response)) == 2
 
 
 def test_time_out_of_stock_adds_the_intervals_of_the_period() -> None:
@@ -330,21 +286,6 @@ def test_unknown_employee_has_no_invented_name_and_half_a_shift_no_length() -> N
     (row,) = results("shifts")
     assert (row["employee_id"], row["employee_name"], row["lasted_s"]) == ("stranger", None, None)
     assert row["opened_at"] is None
-
-
-@pytest.mark.parametrize(
-    "path", ["stop-list", "shifts", "stop-list/time-out-of-stock?since=2026-03-14T00:00:00Z"]
-)
-def test_list_costs_the_same_queries_for_many_rows(path: str, django_assert_max_num_queries: Any) -> None:
-    organization = make_organization()
-    for number in range(60):
-        make_item(organization, f"product-{number}")
-        make_shift(organization, employee_id=f"person-{number}")
-    key = make_key()
-
-    # key, its use, the page with one row more
-    with django_assert_max_num_queries(4):
-        assert len(results(path, key)) == 50
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from unfold.views import ChangeList
 
 from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
-from core.admin.filters import Choice, HubDropdownFilter, choices_filter
+from core.admin.filters import Choice, ChoicesFilter, choices_filter
 from core.admin.list_links import keep_filters
+from core.admin.live import LiveList
 from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
 from core.values.ids import searchable_id
@@ -95,7 +96,7 @@ def _sees_orders(request: HttpRequest) -> bool:
     return request.user.has_perm("orders.view_order")
 
 
-class MetTypeFilter(HubDropdownFilter):
+class MetTypeFilter(ChoicesFilter):
     title = _("type")
     parameter_name = "type"
     column = "event_type"
@@ -108,11 +109,12 @@ class MetTypeFilter(HubDropdownFilter):
         return [(name or NO_TYPE, display.type_text(name)) for name in met]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
-        is_none = self.value() == NO_TYPE
-        return queryset.filter(event_type="") if is_none else super().queryset(request, queryset)
+        # An event without a type has the empty one, which no address can name.
+        types = ["" if one == NO_TYPE else one for one in self.chosen if "\0" not in one]
+        return queryset.filter(event_type__in=types) if self.chosen else queryset
 
 
-class ReasonFilter(HubDropdownFilter):
+class ReasonFilter(ChoicesFilter):
     title = _("reason")
     parameter_name = "reason"
     column = "reason"
@@ -123,11 +125,11 @@ class ReasonFilter(HubDropdownFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
         # An applied event has no reason; without them the index of the others answers.
         chosen = super().queryset(request, queryset)
-        return chosen.exclude(status=EventStatus.PROCESSED) if self.value() else chosen
+        return chosen.exclude(status=EventStatus.PROCESSED) if self.chosen else chosen
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(MirrorAdmin[WebhookEvent]):
+class WebhookEventAdmin(LiveList[WebhookEvent], MirrorAdmin[WebhookEvent]):
     quick_choices = (("", _("All")), *((status.value, status.label) for status in CHIPS))
     quick_parameter = "status"
     list_display = ("received", "kind", "outcome", "restaurant", "order_link", "repeats")
@@ -182,7 +184,7 @@ class WebhookEventAdmin(MirrorAdmin[WebhookEvent]):
         return [*own, *super().get_urls()]
 
     def list_context(self, request: HttpRequest) -> Context:
-        return {"shows_dead": request.GET.get("status") == EventStatus.DEAD}
+        return {"shows_dead": request.GET.getlist("status") == [EventStatus.DEAD]}
 
     def page_context(self, request: HttpRequest, row: WebhookEvent) -> Context:
         page = event_page.event_page(

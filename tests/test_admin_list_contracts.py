@@ -1,0 +1,151 @@
+"""What holds for every list of the admin; a new one is tested by itself."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from core.admin.export import Exporting
+from core.admin.filters import ChoicesFilter
+from organizations.admin.filters import MomentRangeFilter
+from tests.api_lists import ROWS, make_restaurant
+
+pytestmark = pytest.mark.django_db
+
+ADMINS: dict[str, Any] = {
+    f"{model._meta.app_label}.{model._meta.model_name}": one for model, one in admin.site._registry.items()
+}
+EACH = pytest.mark.parametrize("name", ADMINS)
+EACH_WITH_FILES = pytest.mark.parametrize(
+    "name", [name for name, one in ADMINS.items() if isinstance(one, Exporting)]
+)
+ODD_WORDS = ("%", "_", "'", '"', "\\", "ё", "№ 7", "a b  c", "(", "*", "<b>", "x" * 300, "+7 903", "1" * 40)
+
+
+def url_of(name: str, suffix: str = "changelist") -> str:
+    return reverse(f"admin:{name.replace('.', '_')}_{suffix}")
+
+
+def fill() -> None:
+    """Make rows of each kind that the lists show."""
+    for number, make in enumerate(ROWS.values()):
+        make(make_restaurant(number), 2)
+
+
+def filters(client: Client, name: str) -> list[Any]:
+    """Return the filters of the list as its page has them."""
+    return list(client.get(url_of(name)).context["cl"].filter_specs)
+
+
+def choices(client: Client, name: str) -> Iterator[tuple[str, str]]:
+    """Name every choice that a filter of the list offers: the parameter and its value."""
+    for spec in filters(client, name):
+        for value, _text in getattr(spec, "lookup_choices", ()):
+            parameter = getattr(spec, "parameter_name", None)
+            if parameter:
+                yield parameter, str(value)
+
+
+@EACH
+@pytest.mark.parametrize("is_full", [False, True], ids=["empty", "full"])
+def test_list_opens_and_says_what_it_is(admin_client: Client, name: str, is_full: bool) -> None:
+    if is_full:
+        fill()
+
+    page = admin_client.get(url_of(name))
+
+    assert page.status_code == 200
+    assert page.context["title"]
+    count = page.context["cl"].paginator.count
+    assert f'id="hub-count">Всего: {count}<' in page.content.decode().replace("\n", "")
+
+
+@EACH
+def test_every_choice_of_every_filter_is_answered_and_can_be_taken_back(
+    admin_client: Client, name: str
+) -> None:
+    fill()
+    for parameter, value in choices(admin_client, name):
+        page = admin_client.get(url_of(name), {parameter: value})
+        assert page.status_code == 200, (parameter, value)
+        if value:
+            assert "Сбросить всё" in page.content.decode(), (parameter, value)
+
+
+@EACH
+def test_two_values_of_a_filter_find_what_each_of_them_finds(admin_client: Client, name: str) -> None:
+    fill()
+
+    def count(query: dict[str, Any]) -> int:
+        page = admin_client.get(f"{url_of(name)}?{urlencode(query, doseq=True)}")
+        assert page.status_code == 200, query
+        found: int = page.context["cl"].result_count
+        return found
+
+    for spec in filters(admin_client, name):
+        if isinstance(spec, ChoicesFilter):
+            values = [value for value, _text in spec.lookup_choices][:2]
+            each = [count({spec.parameter_name: value}) for value in values]
+            assert count({spec.parameter_name: values}) == (sum(each) if values else count({}))
+
+
+@EACH
+def test_periods_of_one_click_are_answered(admin_client: Client, name: str) -> None:
+    fill()
+    for spec in filters(admin_client, name):
+        if isinstance(spec, MomentRangeFilter):
+            for _text, address, _is_shown in next(spec.choices(admin_client.get(url_of(name)).context["cl"]))[
+                "periods"
+            ]:
+                page = admin_client.get(url_of(name) + address)
+                assert page.status_code == 200
+                assert 'aria-current="true">' in page.content.decode()
+
+
+@EACH
+def test_every_column_that_sorts_sorts_both_ways(admin_client: Client, name: str) -> None:
+    fill()
+    columns = len(admin_client.get(url_of(name)).context["cl"].list_display)
+
+    for column in range(columns + 1):
+        for sign in ("", "-"):
+            assert admin_client.get(url_of(name), {"o": f"{sign}{column}"}).status_code == 200, column
+
+
+@EACH
+def test_odd_words_break_no_search(admin_client: Client, name: str) -> None:
+    fill()
+    for words in ODD_WORDS:
+        assert admin_client.get(url_of(name), {"q": words}).status_code == 200, words
+
+
+@EACH
+def test_list_is_for_those_who_may_see_it(client: Client, name: str) -> None:
+    client.force_login(User.objects.create_user("nobody", is_staff=True))
+
+    assert client.get(url_of(name)).status_code == 403
+
+
+@EACH_WITH_FILES
+@pytest.mark.parametrize("kind", ["export", "export_xlsx"])
+def test_file_has_the_rows_of_the_list(admin_client: Client, client: Client, name: str, kind: str) -> None:
+    fill()
+    listed = admin_client.get(url_of(name)).context["cl"].result_count
+    assert f'href="{url_of(name, kind)}"' in admin_client.get(url_of(name)).content.decode()
+
+    answer = admin_client.get(url_of(name, kind))
+    body = answer.getvalue()
+
+    assert answer.status_code == 200
+    assert answer["Content-Disposition"].startswith(f'attachment; filename="{ADMINS[name].export_name}-')
+    assert "no-store" in answer["Cache-Control"]
+    if kind == "export":
+        assert len(body.decode("utf-8-sig").splitlines()) == listed + 1
+    else:
+        assert body.startswith(b"PK")
+    assert admin_client.get(url_of(name, kind), {"no_such_filter": "1"}).status_code in {302, 400}
