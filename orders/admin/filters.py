@@ -56,9 +56,8 @@ def newest_values(column: str) -> Callable[[HttpRequest], Iterable[Choice]]:
     """Make choices of what stands in ``column`` of the newest orders."""
 
     def offered(request: HttpRequest) -> Iterable[Choice]:
-        newest = visible_to(request.user, Order.objects.order_by("-id")).values_list(column, flat=True)[
-            :_OFFERED_OF
-        ]
+        newest = visible_to(request.user, Order.objects.order_by("-id")).values_list(column, flat=True)
+        names = {name for name in newest[:_OFFERED_OF] if name}
         return [(value, value) for value in sorted(names, key=fold)]
 
     return offered
