@@ -113,7 +113,8 @@ class OrderWriter(CardWriter):
         if outcome.result is Result.DONE:
             return escape(_("✓ confirmed by iiko"))
         if outcome.result is Result.REFUSED:
-            return escape(f"{_('✕ refused.')} {outcome.reason}")
+            refused = _("✕ refused.")
+            return escape(f"{refused} {outcome.reason}")
         return self._for("asked", outcome.since) if not outcome.reason else escape(outcome.reason)
 
 
