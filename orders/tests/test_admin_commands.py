@@ -1219,6 +1219,7 @@ class TestGroups:
             "orders.change_order_payment",
             "orders.cancel_order",
             "orders.apply_order_discount",
+            "orders.export_order",
             "loyalty.view_personal_data",
             "loyalty.view_balancedifference",
             "loyalty.topup_wallet",
