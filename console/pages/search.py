@@ -174,7 +174,7 @@ def _is_exact(order: Order, marker: Marker) -> bool:
 
 def _state(order: Order, frame: Frame) -> SafeString:
     late = late_badge(order, frame.now) if order.is_open else SafeString("")
-    return SafeString(f"{status_badge(order)}{late}{problem_badge(order)}")
+    return SafeString(" ".join(filter(None, (status_badge(order), late, problem_badge(order)))))
 
 
 def _facts(order: Order, marker: Marker) -> Iterator[SafeString]:
