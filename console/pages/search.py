@@ -105,8 +105,7 @@ def _found(text: str, request: HttpRequest, frame: Frame) -> dict[str, Any]:
     is_too_long = len(text) > LONGEST
     page: list[Order] = []
     if text and not is_too_long:
-        people = sees_people(request.user)
-        page = _page(found_by(_orders_of(frame), text, people=people, only_newest=True), place)
+        page = _page(found_by(_orders_of(frame), text, people=sees_people(request.user)), place)
     marker = Marker(text)
     # Of those that are open, the number itself stands before numbers that begin with it.
     orders = sorted(page[:PAGE], key=lambda order: (not order.is_open, not _is_exact(order, marker)))
