@@ -105,8 +105,7 @@ def _found(text: str, request: HttpRequest, frame: Frame) -> dict[str, Any]:
     is_too_long = len(text) > LONGEST
     page: list[Order] = []
     if text and not is_too_long:
-        people = finds_people(request.user)
-        page = _page(found_by(_orders_of(frame), text, people=people, only_newest=True), place)
+        page = _page(found_by(_orders_of(frame), text, people=finds_people(request.user)), place)
     marker = Marker(text)
     # Of those that are open, the number itself stands before numbers that begin with it.
     orders = sorted(page[:PAGE], key=lambda order: (not order.is_open, not _is_exact(order, marker)))
@@ -174,7 +173,7 @@ def _is_exact(order: Order, marker: Marker) -> bool:
 
 def _state(order: Order, frame: Frame) -> SafeString:
     late = late_badge(order, frame.now) if order.is_open else SafeString("")
-    return SafeString(f"{status_badge(order)}{late}{problem_badge(order)}")
+    return SafeString(" ".join(filter(None, (status_badge(order), late, problem_badge(order)))))
 
 
 def _facts(order: Order, marker: Marker) -> Iterator[SafeString]:

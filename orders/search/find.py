@@ -9,7 +9,9 @@ have is left to the walk, any other has so few orders that the index names them.
 from typing import Any, cast
 
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, F, Func, Value
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils.translation import gettext_lazy as _
 
 from core.database.counting import COUNT_UP_TO
@@ -39,42 +41,39 @@ ORDER BY order_id DESC LIMIT %s
 """
 
 
-def found_by(orders: OrderQuerySet, text: str, *, people: bool, only_newest: bool = False) -> OrderQuerySet:
+def found_by(orders: OrderQuerySet, text: str, *, people: bool) -> OrderQuerySet:
     """Keep the orders that ``text`` finds: every word of it, in any case, each in any field.
 
     Number and ids by their beginning, parts and last digits; courier, guest and street by the beginnings of
     words; phones whole in any writing, or by the last four digits. Without ``people`` neither guests nor
-    streets nor phones. With ``only_newest`` the caller promises to read a page of the newest and to count
-    nothing.
+    streets nor phones.
     """
     query = query_of(text, people=people)
     if not query:
         return orders.none()
     ids = _all_of_rare(query)
-    if ids is not None:
-        return orders.filter(_is_one_of(ids))
-    return orders.filter(_matches_row_by_row(query) if only_newest else _matches(query))
+    return orders.filter(_Matches(query) if ids is None else _is_one_of(ids))
 
 
-def _matches(query: str) -> Func:
-    return Func(
-        F("search__terms"),
-        Value(query),
-        template="(%(expressions)s::tsquery)",
-        arg_joiner=" @@ ",
-        output_field=BooleanField(),
-    )
+class _Matches(Func):
+    """Whether the terms of an order match; of a page in some order row by row, else by the index.
 
+    The planner takes the index for a page, too, where it thinks a common word rare, and sorts all it finds.
+    """
 
-def _matches_row_by_row(query: str) -> Func:
-    """Match without the index, which the planner takes for common words, too, where it thinks them rare."""
-    return Func(
-        F("search__terms"),
-        Value(query),
-        function="ts_match_vq",
-        template="%(function)s(%(expressions)s::tsquery)",
-        output_field=BooleanField(),
-    )
+    output_field = BooleanField()
+
+    def __init__(self, query: str) -> None:
+        super().__init__(F("search__terms"), Value(query))
+
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *_given: Any, **_named: Any
+    ) -> tuple[str, list[str | int] | tuple[str | int, ...] | tuple[()]]:
+        query = compiler.query
+        is_page = query.is_sliced and bool(query.order_by or query.default_ordering)
+        if is_page:
+            return super().as_sql(compiler, connection, template="ts_match_vq(%(expressions)s::tsquery)")
+        return super().as_sql(compiler, connection, template="(%(expressions)s::tsquery)", arg_joiner=" @@ ")
 
 
 def _is_one_of(ids: list[int]) -> Func:
