@@ -1,7 +1,6 @@
 """Who may request what: Django's permissions behind each kind of command."""
 
-from typing import Any
-
+from core.access import AnyUser
 from orders.actions.registry import ACTIONS, action_of
 from orders.models.command import CommandKind
 
@@ -12,7 +11,7 @@ SEES_PEOPLE = "loyalty.view_personal_data"
 PERMISSIONS: dict[CommandKind, str] = {action.kind: action.permission for action in ACTIONS}
 
 
-def finds_people(user: Any) -> bool:
+def finds_people(user: AnyUser) -> bool:
     """Whether a person is shown the guests of orders: the page of an order tells of its guest in full.
 
     What a search finds by must be no more than what the pages show.
@@ -20,17 +19,17 @@ def finds_people(user: Any) -> bool:
     return bool(user.has_perm("orders.view_order"))
 
 
-def may_request(user: Any, kind: str) -> bool:
+def may_request(user: AnyUser, kind: str) -> bool:
     """Whether a person who sees orders may request this kind; ``kind`` as stored."""
     return bool(user.has_perm("orders.view_order") and user.has_perm(action_of(kind).permission))
 
 
-def may_request_any(user: Any) -> bool:
+def may_request_any(user: AnyUser) -> bool:
     """Whether a person may request anything at all, and so may acknowledge a refusal."""
     return any(may_request(user, kind) for kind in PERMISSIONS)
 
 
-def sees_commands(user: Any) -> bool:
+def sees_commands(user: AnyUser) -> bool:
     """Whether a person sees commands: whoever may request one sees its outcome."""
     needed = ("orders.view_ordercommand", *PERMISSIONS.values())
     return any(user.has_perm(permission) for permission in needed)

@@ -59,7 +59,7 @@ def _written(value: object) -> object:
     return value
 
 
-def _read(kind: Any, value: Any) -> object:
+def _read(kind: Any, value: Any) -> object:  # noqa: ANN401  # a type of any field, and its JSON
     if value is None and type(None) in get_args(kind):
         return None
     if get_origin(kind) is tuple:

@@ -211,7 +211,7 @@ class ActionViews:
             return {"order": order.pk, "command": None, "reason": refusal_text(error)}
         return {"order": order.pk, "command": command.pk, "reason": ""}
 
-    def asked_view(self, request: HttpRequest, run: Any) -> HttpResponse:
+    def asked_view(self, request: HttpRequest, run: object) -> HttpResponse:
         """Show the outcome for each order of a bulk action, as things stand now."""
         kept = request.session.get(_RUNS, {}).get(str(run))
         if kept is None or not sees_commands(request.user) or not request.user.has_perm("orders.view_order"):

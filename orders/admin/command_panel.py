@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
+from core.access import AnyUser
 from core.display import ago_text, clock, span_text
 from orders.actions.base import Offer
 from orders.actions.discount.replacement import made_by, new_order_of
@@ -39,7 +40,7 @@ _OBVIOUS = frozenset({"already_so", "set_by_kitchen"})
 """Reasons that say nothing about why no status at all can be set."""
 
 
-def commands_of(order: Order, *, user: Any, now: datetime) -> dict[str, Any]:
+def commands_of(order: Order, *, user: AnyUser, now: datetime) -> dict[str, Any]:
     """Collect the part of the page; few queries, however many commands."""
     offered = buttons(order, user)
     context: dict[str, Any] = {"buttons": offered, "refusals": _refusals(offered)}
@@ -85,7 +86,7 @@ _TONES = {
 
 
 def requested_note(
-    order: Order, query: Mapping[str, str], *, user: Any, now: datetime
+    order: Order, query: Mapping[str, str], *, user: AnyUser, now: datetime
 ) -> dict[str, Any] | None:
     """Say what a person has just requested, and how it stands; ``query`` names the command and how."""
     number = query.get("command", "")
@@ -105,7 +106,7 @@ def requested_note(
     }
 
 
-def buttons(order: Order, user: Any) -> list[dict[str, Any]]:
+def buttons(order: Order, user: AnyUser) -> list[dict[str, Any]]:
     """List the actions that a person may request; ``refused`` says why one cannot work now."""
     permitted = [form for form in FORMS.values() if may_request(user, form.action.kind)]
     if not permitted:
@@ -158,7 +159,7 @@ def command_row(
     *,
     order: Order,
     now: datetime,
-    user: Any = None,
+    user: AnyUser | None = None,
     kept: Container[int] = (),
 ) -> dict[str, Any]:
     """Return a command as the templates show it; ``order`` is its order, with the restaurant.
@@ -248,6 +249,6 @@ def _note(command: OrderCommand) -> str:
     return _("iiko has it and has not said yet whether the POS did it.")
 
 
-def may_acknowledge(order: Order, user: Any) -> bool:
+def may_acknowledge(order: Order, user: AnyUser) -> bool:
     """Whether a person may acknowledge that the POS did not take an order, and nobody has yet."""
     return order.is_refused and order.refusal_acknowledged_at is None and may_request_any(user)

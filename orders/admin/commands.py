@@ -225,7 +225,7 @@ class OrderCommandAdmin(LiveList[OrderCommand], MirrorAdmin[OrderCommand]):
     # --- columns ---------------------------------------------------------------------------------------
 
     @admin.display(description=_("requested at"))
-    def requested(self, command: Any) -> SafeString:
+    def requested(self, command: Any) -> SafeString:  # noqa: ANN401  # has a column more
         zone, is_shifted = command.order.organization.zone(), command.is_many_zones
         return clock(command.created_at, zone, now=db_clock.now(), seconds=True, with_offset=is_shifted)
 

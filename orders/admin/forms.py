@@ -166,7 +166,7 @@ class ActionForm(forms.Form):
         params = {name: value for name, value in self.data.items() if name not in _TECHNICAL}
         return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
 
-    def asked(self, order: Order) -> Any:
+    def asked(self, order: Order) -> Any:  # noqa: ANN401  # each action takes its own
         """Return what the valid form asks of one of its orders, as its action takes it.
 
         Raises:

@@ -179,7 +179,7 @@ class OrderAdmin(ActionViews, Exporting[Order], LiveList[Order], MirrorAdmin[Ord
         return stacked(badges(order, db_clock.now()), replaced)
 
     @admin.display(description=_("promised, type"), ordering="promised_time")
-    def promised(self, order: Any) -> SafeString:
+    def promised(self, order: Any) -> SafeString:  # noqa: ANN401  # has a column more
         zone, is_shifted = order.organization.zone(), order.is_many_zones
         promised = clock(order.promised_time, zone, now=db_clock.now(), with_offset=is_shifted)
         kind = type_text(order)

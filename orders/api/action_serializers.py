@@ -63,7 +63,7 @@ class NamedChoiceField(serializers.ChoiceField):
 
     default_error_messages = {"invalid_choice": _("“{input}” is none of these: {known}.")}
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> Any:  # noqa: ANN401  # as the REST framework has it
         known = normaliser(map(str, self.choices))
         return super().to_internal_value((known(data) or data) if isinstance(data, str) else data)
 
@@ -91,7 +91,7 @@ class ActionSerializer(StrictSerializer):
     examples: ClassVar[Mapping[str, Mapping[str, object]]]
     """Bodies of requests, by what they ask."""
 
-    def asked(self, given: Validated) -> Any:
+    def asked(self, given: Validated) -> Any:  # noqa: ANN401  # each action takes its own
         """Return what valid input asks, as the action takes it."""
         raise NotImplementedError
 
