@@ -67,6 +67,7 @@ def other_restaurant() -> dict[str, Any]:
     )
     make(ApiKey, prefix="qzxelsewhere_1").organizations.add(place)
     order = _order(make, place, now)
+    rows["orders.orderterms"] = order.search  # a trigger writes it
     _loyalty(make, place, order, now)
     make(TableOrder, **_hall(place, now), when_created=now)
     make(Reserve, **_hall(place, now), estimated_start_time=now)

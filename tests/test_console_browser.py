@@ -160,7 +160,8 @@ def test_forms_of_the_panel_fit_a_phone(visitor_with_a_phone: Visitor) -> None:
     arrive(cloud_event(completeBefore=soon(), status="CookingCompleted", courierInfo=None))
     page = visitor_with_a_phone.open(BOARD)
 
-    page.locator(".card").get_by_role("link", name="Назначить курьера").click()
+    page.locator(".card .card-number").click()
+    page.locator("#act-courier").click()
     form = page.locator("[data-form=courier]")
     expect(form.get_by_role("radio")).to_have_count(1)
 

@@ -121,8 +121,7 @@ class CardWriter:
             return f'<button class="card-next" type="button" data-next="{status}">{title}</button>'
         if step.status is None and CommandKind.ASSIGN_COURIER in self._kinds:
             url = f"{self._url}{card.order.pk}/actions/courier"
-            panel = f'data-panel="{card.order.pk}" data-action="courier"'
-            return f'<a class="card-next" href="{url}" {panel}>{title}</a>'
+            return f'<a class="card-next" href="{url}">{title}</a>'
         return ""
 
 

@@ -15,6 +15,7 @@ from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -86,6 +87,8 @@ class HubDropdownFilter(DropdownFilter):  # type: ignore[misc]  # Unfold is unty
 class SeveralChoicesForm(forms.Form):
     def __init__(self, *, name: str, label: str, choices: Sequence[Choice], chosen: Sequence[str]) -> None:
         super().__init__(data={name: chosen})
+        # A name stays as it is written; words of ours begin with a capital letter.
+        choices = [(value, text if isinstance(text, str) else capfirst(text)) for value, text in choices]
         self.fields[name] = forms.MultipleChoiceField(
             label=label, required=False, choices=choices, widget=forms.CheckboxSelectMultiple
         )

@@ -583,8 +583,9 @@ def test_session_sees_what_the_admin_lets_it(
 ) -> None:
     many(1)
     pk = Order.objects.get().pk
-    user = User.objects.create_user("vera", password="x", **({"is_staff": True} | changes))
+    user = User.objects.create_user("vera", password="x")
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    User.objects.filter(pk=user.pk).update(**({"is_staff": True} | changes))
     client.force_login(user)
 
     answers = [client.get(url).status_code for url in (URL, f"{URL}/{pk}", f"{URL}/{pk}/timeline")]

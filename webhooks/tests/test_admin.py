@@ -298,7 +298,8 @@ class TestPage:
             chief.post(f"{EVENTS}{event.pk}/replay/")
             drain()
 
-        with django_assert_num_queries(6):  # session, user, event, restaurant, content, replays
+        chief.get(f"{EVENTS}{event.pk}/change/")  # reads what is kept in memory
+        with django_assert_num_queries(7):  # session, user, event, restaurant, content, replays, commands
             response = chief.get(f"{EVENTS}{event.pk}/change/")
 
         assert markup(response).count("hub-badge--processed") == 4

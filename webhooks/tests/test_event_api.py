@@ -407,8 +407,9 @@ def test_key_sees_its_organizations_only(key: str) -> None:
 
 
 def staff(client: Client, *permissions: str, **changes: Any) -> User:
-    user = User.objects.create_user("vera", password="x", **({"is_staff": True} | changes))
+    user = User.objects.create_user("vera", password="x")
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    User.objects.filter(pk=user.pk).update(**({"is_staff": True} | changes))
     client.force_login(user)
     return user
 

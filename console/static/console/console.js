@@ -167,7 +167,7 @@ if (isLive) {
       return;
     }
     const step = event.target.closest(".card-next");
-    if (step && (mayAssign || step.matches("button"))) {
+    if (step) {
       event.preventDefault();
       takeNextStep(step.closest(".card"));
       return;
@@ -177,7 +177,7 @@ if (isLive) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (link) {
       event.preventDefault();
-      openOrder(link.dataset.panel, link.dataset.action);
+      openOrder(link.dataset.panel);
     } else if (card && !event.target.closest("button, input, label, summary, a:not(.card-number)")) {
       event.preventDefault();
       focusCard(card);
