@@ -44,6 +44,8 @@ def pytest_configure() -> None:
     settings.EMBEDDED_POSTGRES_DIR = database.FOLDER
     # A hash that is slow by design, for every user that signs in.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Tests ask right after an event, and expect it.
+    settings.BOARD_TICK_S = 0
     # WhiteNoise looks through all static files for every test client.
     settings.WHITENOISE_USE_FINDERS = False
     TransactionTestCase._fixture_teardown = database.empty_what_was_written  # type: ignore[attr-defined]

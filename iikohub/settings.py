@@ -131,6 +131,8 @@ IIKO_CALL_LOG_DAYS = _whole_number("IIKO_CALL_LOG_DAYS", 30, lowest=1)
 API_ACTIONS_PER_MINUTE = _whole_number("API_ACTIONS_PER_MINUTE", 600, lowest=0)
 # Off in tests, which write the log of calls themselves.
 IIKO_CALL_LOG_THREAD = True
+# Open boards that ask within so many seconds are given one answer; 0: each its own.
+BOARD_TICK_S = 0.5
 
 # Wallets of guests: at most so much at once, and in a day in or out of one wallet; 0 sets no limit.
 LOYALTY_MAX_OPERATION_MINOR = _amount_minor("LOYALTY_MAX_OPERATION", "30000")

@@ -21,9 +21,9 @@ TABLE_ORDERS = "/admin/hall/tableorder/"
 CALLS = "/admin/organizations/apicall/"
 
 
-def sign_in(client: Client, *permissions: str) -> User:
+def sign_in(client: Client, *permissions: str, name: str = "operator") -> User:
     """Sign in a member of staff with these permissions (``orders.view_order``) and no others."""
-    user = User.objects.create_user("operator", is_staff=True)
+    user = User.objects.create_user(name, is_staff=True)
     for permission in permissions:
         app, codename = permission.split(".")
         user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from console.models import Preferences
@@ -29,17 +30,18 @@ class RestaurantState:
     warnings: tuple[str, ...]
 
 
-def restaurants_of(preferences: Preferences) -> tuple[list[Organization], list[Organization]]:
+def restaurants_of(user: User) -> tuple[Sequence[Organization], Sequence[Organization]]:
     """Return all restaurants that a person may see, and those of them that are chosen (none: all)."""
-    every = list(visible_to(preferences.user, Organization.objects.filter(is_active=True)))
-    chosen = set(preferences.restaurants.values_list("pk", flat=True))
-    return every, [one for one in every if one.pk in chosen] or every
+    choices = Preferences.restaurants.through.objects.filter(preferences_id=user.pk)
+    is_chosen = Exists(choices.filter(organization_id=OuterRef("pk")))
+    active = Organization.objects.filter(is_active=True).annotate(is_chosen=is_chosen)
+    every = list(visible_to(user, active))
+    return every, [one for one in every if one.is_chosen] or every
 
 
 def preferences_of(user: User) -> Preferences:
-    preferences, _is_new = Preferences.objects.get_or_create(user=user)
-    preferences.user = user  # the one of the request, which knows what it may see
-    return preferences
+    """Return what a person chose; not stored where that is nothing."""
+    return Preferences.objects.filter(user=user).first() or Preferences(user=user)
 
 
 def restaurant_states(restaurants: Sequence[Organization], now: datetime) -> list[RestaurantState]:

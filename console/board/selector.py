@@ -8,7 +8,6 @@ from console.board.cards import Card, cards_of, possible_duplicates
 from console.board.columns import FINISHED_STAY, leaves_at
 from console.board.stage_times import usual_times
 from console.models import SeenOrder
-from core.mirror.change_feed import settled_before
 from orders.models.command import OrderCommand
 from orders.models.order import Order, OrderQuerySet
 from organizations.models.organization import Organization
@@ -50,25 +49,25 @@ def board_cards(restaurants: Sequence[Organization], now: datetime) -> list[Card
 
 
 def changed_cards(
-    restaurants: Sequence[Organization], *, since: datetime, now: datetime
-) -> tuple[list[Card], list[int], datetime]:
-    """Return the cards that changed, the numbers of those that left, and where to go on from.
+    restaurants: Sequence[Organization], *, since: datetime, until: datetime, now: datetime
+) -> tuple[list[Card], list[int]]:
+    """Return the cards that changed, and the numbers of those that left.
 
-    An order is read when its row, one of its commands, or its mark as seen changed at or after ``since``.
-    The feed is read no further than every change is committed (see ``core.mirror.change_feed``).
+    An order is read when its row changed from ``since`` on and before ``until``, or one of its commands or
+    its mark as seen at or after ``since``. Every change before ``until`` has to be committed (see
+    ``core.mirror.change_feed``).
     """
-    until = settled_before()
     ids = [one.iiko_id for one in restaurants]
     touched = touched_orders(ids, since, until)
     if not touched:
-        return [], [], until
+        return [], []
     orders = board_orders(restaurants, now).filter(pk__in=touched)
     shown = {order.pk: order for order in orders if _is_shown(order, now)}
     gone = sorted(touched - set(shown))
     duplicates = possible_duplicates(_with_same_phone(list(shown.values())))
     # The other one of two that are alike changes its card, too.
     shown |= {duplicate.pk: duplicate for duplicate in duplicates.values()}
-    return _cards(list(shown.values()), now, duplicates=duplicates), gone, until
+    return _cards(list(shown.values()), now, duplicates=duplicates), gone
 
 
 def cards_by_id(restaurants: Sequence[Organization], ids: list[int], now: datetime) -> list[Card]:

@@ -9,7 +9,6 @@ from django.db.models import Q
 from console.board.cards import Card, cards_of
 from console.board.selector import CARD_FIELDS, FAILURE_SHOWN_FOR, MOST_CARDS, touched_orders
 from console.board.stage_times import usual_times
-from core.mirror.change_feed import settled_before
 from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import Order, OrderQuerySet, OrderType, Status
 from organizations.models.organization import Organization
@@ -49,12 +48,13 @@ def dispatch_cards(scope: Scope, now: datetime) -> list[Card]:
     return _cards(scope.orders.order_by("promised_time", "id")[: MOST_CARDS + 1], now)
 
 
-def changed_cards(scope: Scope, *, since: datetime, now: datetime) -> tuple[list[Card], list[int], datetime]:
-    """Return the cards that changed, the numbers of those that left, and where to go on from."""
-    until = settled_before()
+def changed_cards(
+    scope: Scope, *, since: datetime, until: datetime, now: datetime
+) -> tuple[list[Card], list[int]]:
+    """Return the cards that changed, and the numbers of those that left."""
     touched = touched_orders(_ids(scope.every), since, until)
     cards = cards_by_id(scope, touched, now) if touched else []
-    return cards, sorted(touched - {card.order.pk for card in cards}), until
+    return cards, sorted(touched - {card.order.pk for card in cards})
 
 
 def cards_by_id(scope: Scope, ids: Iterable[int], now: datetime) -> list[Card]:

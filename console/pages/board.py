@@ -28,10 +28,10 @@ from console.pages.live import (
     restaurants_html,
     shared_texts,
 )
+from console.pages.shared_answers import settled_tick, shared
 from core.access import visible_to
 from core.database import db_clock
 from core.errors import HubError
-from core.mirror.change_feed import settled_before
 from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.status import StatusParams, UpdateStatus
 from orders.admin.action_views import requester_of
@@ -49,7 +49,7 @@ from orders.permissions import may_request
 def board(request: HttpRequest) -> HttpResponse:
     """Show the whole board of the chosen restaurants."""
     # Taken before the board is read, so that no change falls between the two.
-    next_from = settled_before()
+    next_from = settled_tick()
     frame = frame_of(request)
     cards = board_cards(frame.chosen, frame.now)
     states = restaurant_states(frame.chosen, frame.now)
@@ -67,15 +67,19 @@ def board(request: HttpRequest) -> HttpResponse:
 
 
 @answers_changes
-def changes(request: HttpRequest, since: datetime) -> HttpResponse:
+def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpResponse:
     """Answer the cards that changed since a moment; 204 for none."""
     frame = frame_of(request)
-    cards, gone, until = changed_cards(frame.chosen, since=since, now=frame.now)
-    states = restaurant_states(frame.chosen, frame.now)
-    state, html = checksum(states), ""
-    if cards or gone or request.GET.get("state") != state:
-        html = _writer(frame).write(cards) + gone_html(gone) + restaurants_html(states)
+    news = shared(("board", frame.key, since, until), lambda: _news(frame, since, until))
+    states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
+    state = checksum(states)
+    html = news + restaurants_html(states) if news or request.GET.get("state") != state else ""
     return changes_answer(html, until=until, state=state)
+
+
+def _news(frame: Frame, since: datetime, until: datetime) -> str:
+    cards, gone = changed_cards(frame.chosen, since=since, until=until, now=frame.now)
+    return _writer(frame).write(cards) + gone_html(gone) if cards or gone else ""
 
 
 @require_POST

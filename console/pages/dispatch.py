@@ -38,7 +38,7 @@ from console.pages.live import (
     restaurants_html,
     shared_texts,
 )
-from core.mirror.change_feed import settled_before
+from console.pages.shared_answers import settled_tick, shared
 from orders.admin.action_views import AT_ONCE, requester_of
 from orders.models.command import CommandKind
 from orders.models.order import Order
@@ -56,7 +56,7 @@ KEYS = "123456789"
 def dispatch(request: HttpRequest) -> HttpResponse:
     """Show the orders and the couriers of the chosen restaurants."""
     # Taken before anything is read, so that no change falls between the two.
-    next_from = settled_before()
+    next_from = settled_tick()
     frame = frame_of(request)
     scope = scope_of(frame.every, frame.chosen)
     cards = dispatch_cards(scope, frame.now)
@@ -80,15 +80,13 @@ def dispatch(request: HttpRequest) -> HttpResponse:
 
 
 @answers_changes
-def changes(request: HttpRequest, since: datetime) -> HttpResponse:
+def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpResponse:
     """Answer the orders that changed since a moment, and the couriers when any of these did."""
     frame = frame_of(request)
-    scope = scope_of(frame.every, frame.chosen)
-    cards, gone, until = changed_cards(scope, since=since, now=frame.now)
-    states = restaurant_states(frame.chosen, frame.now)
-    state, html = checksum(states, scope.couriers), ""
-    if cards or gone:
-        html = _writer(frame).write(cards) + gone_html(gone)
+    scope = shared(("scope", frame.key, until), lambda: scope_of(frame.every, frame.chosen))
+    html = shared(("dispatch", frame.key, since, until), lambda: _news(scope, frame, since, until))
+    states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
+    state = checksum(states, scope.couriers)
     if request.GET.get("state") != state:
         # The script moves the orders into the new blocks.
         context = _couriers_context(_blocks(scope, (), frame), frame)
@@ -96,6 +94,11 @@ def changes(request: HttpRequest, since: datetime) -> HttpResponse:
             "console/dispatch_couriers.html", context, request
         )
     return changes_answer(html, until=until, state=state)
+
+
+def _news(scope: Scope, frame: Frame, since: datetime, until: datetime) -> str:
+    cards, gone = changed_cards(scope, since=since, until=until, now=frame.now)
+    return _writer(frame).write(cards) + gone_html(gone) if cards or gone else ""
 
 
 @require_GET

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, gettext as _
 
 from console.board.restaurants import preferences_of, restaurants_of
-from console.models import Preferences, Sound
+from console.models import Sound
 from core.database import db_clock
 from core.display import offset_text
 from orders.admin.forms import FORMS
@@ -34,12 +35,17 @@ def sees_orders(view: View) -> View:
 class Frame:
     """Who looks at which restaurants, and when."""
 
-    preferences: Preferences
+    user: User
     kinds: frozenset[str]
     """The commands that the person may ask for."""
     every: Sequence[Organization]
     chosen: Sequence[Organization]
     now: datetime
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """All that two persons' pages may differ by, but for the person."""
+        return _ids(self.every), _ids(self.chosen), self.kinds, get_language()
 
     @property
     def many_zones(self) -> bool:
@@ -52,10 +58,14 @@ class Frame:
 
 def frame_of(request: HttpRequest) -> Frame:
     """Read whose page it is; the caller has checked that somebody is signed in."""
-    preferences = preferences_of(request.user)  # type: ignore[arg-type]  # nobody else gets here
-    every, chosen = restaurants_of(preferences)
+    user = cast("User", request.user)  # nobody else gets here
+    every, chosen = restaurants_of(user)
     kinds = frozenset(kind for kind in CommandKind.values if may_request(request.user, kind))
-    return Frame(preferences, kinds, every, chosen, db_clock.now())
+    return Frame(user, kinds, every, chosen, db_clock.now())
+
+
+def _ids(restaurants: Sequence[Organization]) -> tuple[int, ...]:
+    return tuple(one.pk for one in restaurants)
 
 
 def frame_context(frame: Frame) -> dict[str, object]:
@@ -64,6 +74,7 @@ def frame_context(frame: Frame) -> dict[str, object]:
     first = frame.chosen[0] if frame.chosen and not frame.many_zones else None
     return {
         "frame": frame,
+        "preferences": preferences_of(frame.user),
         "chosen_ids": {one.pk for one in frame.chosen} if not frame.is_all else set(),
         "sounds": Sound.choices,
         "clock_zone": first.timezone if first else "",
@@ -77,7 +88,7 @@ def frame_context(frame: Frame) -> dict[str, object]:
 def _why_empty(frame: Frame) -> str:
     if frame.every:
         return ""
-    if is_restricted(frame.preferences.user):
+    if is_restricted(frame.user):
         return _("No restaurant is open to you. Ask an administrator.")
     return _("No restaurant is set up yet.")
 

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from console.board.restaurants import RestaurantState
+from console.pages.shared_answers import settled_tick
 
 NEXT_HEADER = "X-Board-Next"
 """From which moment to ask for changes next."""
@@ -24,8 +25,13 @@ FORMS_OF_NUMBERS = {"one": 1, "few": 2, "many": 5, "other": 2}
 """A number for each plural form of the languages, by the browser's name of the form."""
 
 
-def answers_changes(view: Callable[[HttpRequest, datetime], HttpResponse]) -> Callable[..., HttpResponse]:
-    """Pass the moment that a script asks from; 401 when nobody is signed in, 403 without permission."""
+def answers_changes(
+    view: Callable[[HttpRequest, datetime, datetime], HttpResponse],
+) -> Callable[..., HttpResponse]:
+    """Pass the moments that a script asks from, and that it may be answered to.
+
+    401 when nobody is signed in, 403 without permission.
+    """
 
     @require_GET
     @never_cache
@@ -38,7 +44,7 @@ def answers_changes(view: Callable[[HttpRequest, datetime], HttpResponse]) -> Ca
         since = _moment(request.GET.get("since", ""))
         if since is None:
             return HttpResponseBadRequest(_("Name the moment that the last answer named."))
-        return view(request, since)
+        return view(request, since, max(since, settled_tick()))
 
     return answer
 

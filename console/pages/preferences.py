@@ -6,8 +6,7 @@ from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from console.board.restaurants import preferences_of
-from console.models import Sound
+from console.models import Preferences, Sound
 from console.pages.frame import sees_orders
 from core.access import AnyUser, visible_to
 from organizations.models.organization import Organization
@@ -27,7 +26,7 @@ class PreferencesForm(forms.Form):
 @sees_orders
 def choose(request: HttpRequest) -> HttpResponse:
     """Keep what was chosen; what a form does not name stays as it is."""
-    preferences = preferences_of(request.user)  # type: ignore[arg-type]  # nobody else gets here
+    preferences, _is_new = Preferences.objects.get_or_create(user=request.user)
     form = PreferencesForm(request.POST, user=request.user)
     if form.is_valid():
         if "picker" in request.POST:

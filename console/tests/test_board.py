@@ -5,14 +5,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from console.board.stage_times import measure_stage_times
 from console.models import Preferences, SeenOrder
+from console.pages.shared_answers import SharedAnswers, answers
 from core.database import db_clock
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
+from organizations.models.access import RestaurantAccess
 from organizations.models.organization import Organization
 from tests.builders import ORDER_ID, make_organization, make_other_organization
 from tests.pages import sign_in, text
@@ -27,6 +32,11 @@ CHANGES = "/console/changes"
 @pytest.fixture
 def now() -> datetime:
     return db_clock.now()
+
+
+@pytest.fixture(autouse=True)
+def _no_answers() -> None:
+    answers.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -292,7 +302,65 @@ def test_board_asks_as_much_of_the_database_for_many_orders_as_for_few(
         operator.get(BOARD)
 
 
-QUERIES = 15
+QUERIES = 14
+
+
+LONG_AGO = "2026-01-01T00:00:00+00:00"
+
+
+def ask(client: Client) -> Any:
+    return client.get(CHANGES, {"since": LONG_AGO})
+
+
+def test_boards_that_ask_at_one_moment_are_given_one_answer(
+    operator: Client, cafe: Organization, now: datetime, settings: LazySettings
+) -> None:
+    settings.BOARD_TICK_S = 3600
+    Order.objects.filter(pk=put(cafe, now).pk).update(updated_at=now - timedelta(hours=2))
+    other = Client(headers={"accept-language": "en"})
+    sign_in(other, "orders.view_order", name="other")
+
+    with CaptureQueriesContext(connection) as first:
+        answer = ask(operator)
+    with CaptureQueriesContext(connection) as second:
+        again = ask(other)
+
+    assert "№142" in answer.content.decode()
+    assert again.content == answer.content
+    assert [one for one in second.captured_queries if 'FROM "orders"' in one["sql"]] == []
+    assert [one for one in first.captured_queries if 'FROM "orders"' in one["sql"]] != []
+
+
+def test_who_may_do_more_or_sees_other_restaurants_is_given_an_answer_of_their_own(
+    operator: Client, cafe: Organization, now: datetime, settings: LazySettings
+) -> None:
+    put(cafe, now, status="OnWay", courier_id="c", courier_name="Орлова Вера")
+    other = Client(headers={"accept-language": "en"})
+    sign_in(other, "orders.view_order", "orders.change_order_status", name="other")
+    russian = Client(headers={"accept-language": "ru"})
+    sign_in(russian, "orders.view_order", name="russian")
+    stranger = Client(headers={"accept-language": "en"})
+    user = sign_in(stranger, "orders.view_order", name="stranger")
+    RestaurantAccess.objects.create(user=user, is_restricted=True)
+    settings.BOARD_TICK_S = 3600
+    Order.objects.update(updated_at=now - timedelta(hours=2))
+
+    given = [ask(one).content.decode() for one in (operator, other, russian, stranger)]
+
+    assert ["card-next" in answer for answer in given] == [False, True, False, False]
+    assert ["data-tick>in " in answer for answer in given] == [True, True, False, False]
+    assert ["№142" in answer for answer in given] == [True, True, True, False]
+
+
+def test_failed_answer_is_not_kept(settings: LazySettings) -> None:
+    settings.BOARD_TICK_S = 60
+    kept: SharedAnswers[int] = SharedAnswers()
+
+    with pytest.raises(ZeroDivisionError):
+        kept.get("key", lambda: 1 // 0)
+
+    assert kept.get("key", lambda: 1) == 1
+    assert kept.get("key", lambda: 2) == 1
 
 
 def test_nobody_sees_the_board_without_permission(client: Client) -> None:

@@ -539,4 +539,4 @@ def test_page_asks_as_much_of_the_database_for_many_as_for_few(
         dispatcher.get(DISPATCH)
 
 
-QUERIES = 16
+QUERIES = 15
