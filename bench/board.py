@@ -6,6 +6,7 @@ connection of its own, ask every two seconds while 50 events a second come; the 
 without boards. An event counts as shown once a board has got its card.
 """
 
+import gc
 import gzip
 import re
 import threading
@@ -64,6 +65,7 @@ class PageRun:
 
 def section(length: Length) -> Section:
     questions = 50 if length.quick else 200
+    _settle_garbage()
     runs = [_page_run(questions) for _ in range(length.runs)]
     how = f"{OPEN_ORDERS} open orders, views alone, in one process; {questions} questions without news"
     found = Section.of("board", how, runs, _PAGE_ROWS, asdict)
@@ -82,6 +84,13 @@ _PAGE_ROWS: tuple[Row[PageRun], ...] = (
     Row("queries of a page", lambda run: run.queries[1]),
     Row("page, KB", lambda run: run.page_kb),
 )
+
+
+def _settle_garbage() -> None:
+    """Look for garbage as seldom as a web process does (``gunicorn.conf.py``)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _page_run(questions: int) -> PageRun:

@@ -28,10 +28,11 @@ from console.pages.live import (
     restaurants_html,
     shared_texts,
 )
-from console.pages.shared_answers import settled_tick, shared
+from console.pages.shared_answers import shared
 from core.access import visible_to
 from core.database import db_clock
 from core.errors import HubError
+from core.mirror.change_feed import settled_before
 from iiko_client.models.statuses import DeliveryStatus
 from orders.actions.status import StatusParams, UpdateStatus
 from orders.admin.action_views import requester_of
@@ -49,7 +50,7 @@ from orders.permissions import may_request
 def board(request: HttpRequest) -> HttpResponse:
     """Show the whole board of the chosen restaurants."""
     # Taken before the board is read, so that no change falls between the two.
-    next_from = settled_tick()
+    next_from = settled_before()
     frame = frame_of(request)
     cards = board_cards(frame.chosen, frame.now)
     states = restaurant_states(frame.chosen, frame.now)

@@ -38,7 +38,8 @@ from console.pages.live import (
     restaurants_html,
     shared_texts,
 )
-from console.pages.shared_answers import settled_tick, shared
+from console.pages.shared_answers import shared
+from core.mirror.change_feed import settled_before
 from orders.admin.action_views import AT_ONCE, requester_of
 from orders.models.command import CommandKind
 from orders.models.order import Order
@@ -56,7 +57,7 @@ KEYS = "123456789"
 def dispatch(request: HttpRequest) -> HttpResponse:
     """Show the orders and the couriers of the chosen restaurants."""
     # Taken before anything is read, so that no change falls between the two.
-    next_from = settled_tick()
+    next_from = settled_before()
     frame = frame_of(request)
     scope = scope_of(frame.every, frame.chosen)
     cards = dispatch_cards(scope, frame.now)
