@@ -76,7 +76,7 @@ def _cards(orders: Iterable[Order], now: datetime) -> list[Card]:
 
 
 def courier_key(order: Order) -> str:
-    """Name who carries an order: by id, or by name where iiko told no id; empty text for nobody."""
+    """Name who carries an order: by id, or by name where iiko gave no id; empty text for nobody."""
     return order.courier_id or order.courier_name or ""
 
 

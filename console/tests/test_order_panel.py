@@ -290,8 +290,8 @@ def test_cancellation_of_made_food_asks_for_the_removal_type_and_tells_its_cost(
     assert silent.status_code == 422
     assert "Choose: the food is being made already." in text(silent)
     assert_nothing_happened(iiko)
-    told = act(operator, order, "cancel", cause=CAUSE_ID, removal_type=REMOVAL_ID)
-    assert "Requested: Cancel the order – Отказ гостя; removal: Списание." in text(told)
+    answer = act(operator, order, "cancel", cause=CAUSE_ID, removal_type=REMOVAL_ID)
+    assert "Requested: Cancel the order – Отказ гостя; removal: Списание." in text(answer)
 
 
 def test_cancellation_of_made_food_on_an_old_pos_does_not_call_it_unmade(

@@ -53,7 +53,7 @@ def sheet(response: Any, delimiter: str = ",") -> list[list[str]]:
     return list(csv.reader(io.StringIO(response.getvalue().decode("utf-8-sig")), delimiter=delimiter))
 
 
-def told(response: Any, delimiter: str = ",") -> dict[str, str]:
+def fields_of(response: Any, delimiter: str = ",") -> dict[str, str]:
     """Return the only row by its titles."""
     header, row = sheet(response, delimiter)
     return dict(zip(header, row, strict=True))
@@ -87,7 +87,7 @@ def test_file_of_the_admin_has_what_the_filters_leave(client: Client, cafe: Orga
     response = client.get(f"{ORDERS}export/?status=OnWay")
 
     assert response["Content-Disposition"] == f'attachment; filename="orders-{db_clock.now():%Y-%m-%d}.csv"'
-    row = told(response)
+    row = fields_of(response)
     expected = {
         "Number": "142",
         "Restaurant": cafe.name,
@@ -109,7 +109,7 @@ def test_file_is_in_the_language_of_the_reader(client: Client, cafe: Organizatio
     sign_in(client, *SEES)
     client.cookies["django_language"] = "ru"
 
-    row = told(client.get(f"{ORDERS}export/"), ";")
+    row = fields_of(client.get(f"{ORDERS}export/"), ";")
 
     assert (row["Номер"], row["Статус"], row["Сумма"]) == ("142", "В пути", "1651,00")
 
@@ -141,7 +141,7 @@ def test_text_never_is_a_formula(client: Client, cafe: Organization, words: str)
     sign_in(client, *SEES)
     client.cookies["django_language"] = "en"
 
-    row = told(client.get(f"{ORDERS}export/"))
+    row = fields_of(client.get(f"{ORDERS}export/"))
     cells = workbook(client.get(f"{ORDERS}export/xlsx/"))[1]
 
     assert row["Comment"] == f"'{words}"
@@ -191,7 +191,7 @@ def test_guest_is_masked_for_whoever_may_not_see_people(client: Client, cafe: Or
     sign_in(client, *SEES[:2])
     client.cookies["django_language"] = "en"
 
-    row = told(client.get(f"{ORDERS}export/"))
+    row = fields_of(client.get(f"{ORDERS}export/"))
     whole = client.get(f"{ORDERS}export/xlsx/").getvalue()
 
     shown = {title: row[title] for title in ("Customer", "Phone", "Address", "Comment")}
@@ -244,7 +244,7 @@ def test_program_gets_the_fields_of_the_json(cafe: Organization) -> None:
     page = Client().get(f"{API}?status=OnWay", headers=authorized(key)).json()["results"][0]
     response = Client().get(f"{API}?status=OnWay&format=csv", headers=authorized(key))
 
-    row = told(response)
+    row = fields_of(response)
     assert list(row) == list(page)
     assert (row["readable_number"], row["amount_minor"], row["problem"]) == ("142", "165100", "=1+1")
     assert row["pending_commands"] == "[]"

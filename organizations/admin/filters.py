@@ -98,7 +98,7 @@ class MomentRangeFilter(ListFilter):
     which clock is meant. The browser sends ``2026-03-14T18:00``; dates as people write them (14.03.2026)
     are taken too, and ``2026-03-14T18:00Z`` of a link is UTC. The periods of one click are sent as words
     (``today``, ``today-6``), so that a bookmark of today's orders shows today's tomorrow. A text that is no
-    date is told and shows no rows, so that nobody takes the whole list for an answer.
+    date is reported and shows no rows, so that nobody takes the whole list for an answer.
     """
 
     template = "admin/organizations/moment_range.html"
