@@ -7,19 +7,42 @@ from itertools import chain, islice
 from tempfile import TemporaryFile
 from typing import IO, Any
 
+from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from xlsxwriter import Workbook
 
 from core.csv_export import Row
+from core.errors import HubError
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ROWS_OF_A_SHEET = 1_048_576
+MOST_ROWS = 100_000
+"""A workbook is written whole before its first byte is sent: so many rows take up to a minute."""
 _BLOCK = 64 * 1024
 _LONGEST_TEXT = 32_767
 _FIRST_YEAR = 1900
 """Excel knows no day before it."""
 _WIDTHS = {datetime: 19, Decimal: 12}
 _USUAL_WIDTH = 16
+
+
+class TooLong(HubError):
+    """A list is too long for a workbook; the message says what to do."""
+
+
+def check_length(rows: QuerySet[Any]) -> None:
+    """Refuse a list of more than ``MOST_ROWS``.
+
+    Raises:
+        TooLong: it is longer.
+    """
+    if rows.order_by().values("pk")[: MOST_ROWS + 1].count() > MOST_ROWS:
+        number = number_format(MOST_ROWS, force_grouping=True)
+        raise TooLong(
+            _("A workbook takes at most %(number)s rows. Choose less, or take the CSV.") % {"number": number}
+        )
 
 
 def workbook_response(name: str, title: str, header: Row, rows: Iterable[Row]) -> StreamingHttpResponse:

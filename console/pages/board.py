@@ -74,8 +74,8 @@ def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpRespo
     news = shared(("board", frame.key, since, until), lambda: _news(frame, since, until))
     states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
     state = checksum(states)
-    html = news + restaurants_html(states) if news or request.GET.get("state") != state else ""
-    return changes_answer(html, until=until, state=state)
+    above = restaurants_html(states) if request.GET.get("state") != state else ""
+    return changes_answer(news + above, until=until, state=state)
 
 
 def _news(frame: Frame, since: datetime, until: datetime) -> str:

@@ -1,7 +1,7 @@
 """What pages that follow orders answer: changes since a moment, and the words of their script."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from zlib import crc32
 
@@ -15,11 +15,17 @@ from django.views.decorators.http import require_GET
 
 from console.board.restaurants import RestaurantState
 from console.pages.shared_answers import settled_tick
+from core.admin.live import START_AGAIN
+from core.database import db_clock
+from core.values.moments import checked_moment
 
 NEXT_HEADER = "X-Board-Next"
 """From which moment to ask for changes next."""
 STATE_HEADER = "X-Board-State"
 """A checksum of what stands around the cards; sent back, so that it comes again only when it changed."""
+
+OLDEST_NEWS = timedelta(hours=1)
+"""Of a page that is older all would be news: it is loaded again."""
 
 FORMS_OF_NUMBERS = {"one": 1, "few": 2, "many": 5, "other": 2}
 """A number for each plural form of the languages, by the browser's name of the form."""
@@ -30,7 +36,7 @@ def answers_changes(
 ) -> Callable[..., HttpResponse]:
     """Pass the moments that a script asks from, and that it may be answered to.
 
-    401 when nobody is signed in, 403 without permission.
+    401 when nobody is signed in, 403 without permission, 205 for a page that slept for too long.
     """
 
     @require_GET
@@ -44,6 +50,8 @@ def answers_changes(
         since = _moment(request.GET.get("since", ""))
         if since is None:
             return HttpResponseBadRequest(_("Name the moment that the last answer named."))
+        if db_clock.now() - since > OLDEST_NEWS:
+            return HttpResponse(status=START_AGAIN)
         return view(request, since, max(since, settled_tick()))
 
     return answer
@@ -66,7 +74,7 @@ def restaurants_html(states: Sequence[RestaurantState]) -> SafeString:
 
 
 def checksum(states: Sequence[RestaurantState], *others: object) -> str:
-    shown = [(state.organization.pk, state.light, state.warnings) for state in states]
+    shown = [(state.organization.pk, state.light, state.link, state.warnings) for state in states]
     return str(crc32(repr((shown, *others)).encode()))
 
 
@@ -77,9 +85,9 @@ def moment_text(moment: datetime) -> str:
 def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
+        return checked_moment(moment) if moment.tzinfo is not None else None
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None else None
 
 
 def shared_texts() -> dict[str, object]:

@@ -5,6 +5,7 @@ for the page's script alone, else a page of its own, so that everything works wi
 """
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -125,7 +126,9 @@ def _answer(request: HttpRequest, frame: Frame, order: Order, query: dict[str, s
     """Answer the panel as it stands now; a form sent without the script is led to the panel's address."""
     if not request.headers.get("HX-Request"):
         return HttpResponseRedirect(panel_url(order.pk, query))
-    fresh = orders_of(frame).get(pk=order.pk)
+    fresh = orders_of(frame).filter(Q(pk=order.pk) | Q(former_rows__pk=order.pk)).first()
+    if fresh is None:
+        raise Http404
     return show_panel(request, fresh, frame=frame, query=query)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
@@ -11,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
+from core.admin.base import is_out_of_patience, patience
 from core.display import EMPTY, clock
 from orders.admin.display import (
     address_text,
@@ -104,8 +106,15 @@ def _found(text: str, request: HttpRequest, frame: Frame) -> dict[str, Any]:
     is_below_box = request.headers.get("HX-Target") == "search-found"
     is_too_long = len(text) > LONGEST
     page: list[Order] = []
+    is_too_slow = False
     if text and not is_too_long:
-        page = _page(found_by(_orders_of(frame), text, people=finds_people(request.user)), place)
+        try:
+            with patience():
+                page = _page(found_by(_orders_of(frame), text, people=finds_people(request.user)), place)
+        except OperationalError as error:
+            if not is_out_of_patience(error):
+                raise
+            is_too_slow = True
     marker = Marker(text)
     # Of those that are open, the number itself stands before numbers that begin with it.
     orders = sorted(page[:PAGE], key=lambda order: (not order.is_open, not _is_exact(order, marker)))
@@ -117,6 +126,7 @@ def _found(text: str, request: HttpRequest, frame: Frame) -> dict[str, Any]:
         "is_below_box": is_below_box,
         "is_first": place == Place(),
         "is_too_long": is_too_long,
+        "is_too_slow": is_too_slow,
         "longest": LONGEST,
         "searchable": SEARCHABLE,
     }

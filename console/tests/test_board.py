@@ -305,25 +305,22 @@ def test_board_asks_as_much_of_the_database_for_many_orders_as_for_few(
 QUERIES = 14
 
 
-LONG_AGO = "2026-01-01T00:00:00+00:00"
-
-
-def ask(client: Client) -> Any:
-    return client.get(CHANGES, {"since": LONG_AGO})
+def ask(client: Client, now: datetime) -> Any:
+    return client.get(CHANGES, {"since": (now - timedelta(minutes=50)).isoformat()})
 
 
 def test_boards_that_ask_at_one_moment_are_given_one_answer(
     operator: Client, cafe: Organization, now: datetime, settings: LazySettings
 ) -> None:
-    settings.BOARD_TICK_S = 3600
-    Order.objects.filter(pk=put(cafe, now).pk).update(updated_at=now - timedelta(hours=2))
+    settings.BOARD_TICK_S = 1800
+    Order.objects.filter(pk=put(cafe, now).pk).update(updated_at=now - timedelta(minutes=40))
     other = Client(headers={"accept-language": "en"})
     sign_in(other, "orders.view_order", name="other")
 
     with CaptureQueriesContext(connection) as first:
-        answer = ask(operator)
+        answer = ask(operator, now)
     with CaptureQueriesContext(connection) as second:
-        again = ask(other)
+        again = ask(other, now)
 
     assert "№142" in answer.content.decode()
     assert again.content == answer.content
@@ -342,14 +339,27 @@ def test_who_may_do_more_or_sees_other_restaurants_is_given_an_answer_of_their_o
     stranger = Client(headers={"accept-language": "en"})
     user = sign_in(stranger, "orders.view_order", name="stranger")
     RestaurantAccess.objects.create(user=user, is_restricted=True)
-    settings.BOARD_TICK_S = 3600
-    Order.objects.update(updated_at=now - timedelta(hours=2))
+    settings.BOARD_TICK_S = 1800
+    Order.objects.update(updated_at=now - timedelta(minutes=40))
 
-    given = [ask(one).content.decode() for one in (operator, other, russian, stranger)]
+    given = [ask(one, now).content.decode() for one in (operator, other, russian, stranger)]
 
     assert ["card-next" in answer for answer in given] == [False, True, False, False]
     assert ["data-tick>in " in answer for answer in given] == [True, True, False, False]
     assert ["№142" in answer for answer in given] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59-14:00"])
+def test_moment_at_an_end_of_the_calendar_is_refused(operator: Client, moment: str) -> None:
+    assert operator.get(CHANGES, {"since": moment}).status_code == 400
+
+
+def test_page_that_slept_for_long_is_loaded_again(operator: Client) -> None:
+    asked = [db_clock.now() - timedelta(minutes=minutes) for minutes in (58, 62)]
+
+    answers = [operator.get(CHANGES, {"since": moment.isoformat()}) for moment in asked]
+
+    assert [answer.status_code for answer in answers] == [200, 205]
 
 
 def test_failed_answer_is_not_kept(settings: LazySettings) -> None:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core.database import db_clock
 from orders.models.command import CommandKind, CommandState, OrderCommand
-from orders.models.order import Order, TimelineEntry
+from orders.models.order import MergedOrder, Order, TimelineEntry
 from organizations.models.organization import Organization
 from tests.acting import (
     CARD_ID,
@@ -601,3 +601,20 @@ def test_replaced_order_and_its_successor_lead_to_each_other(
     assert f'href="/console/orders/{new.pk}" data-panel="{new.pk}"' in before.content.decode()
     assert "Made in place of №142" in text(after)
     assert f'href="/console/orders/{old.pk}" data-panel="{old.pk}"' in after.content.decode()
+
+
+def test_order_that_is_merged_meanwhile_is_answered_as_the_one_that_stays(
+    operator: Client, cafe: Organization, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = put(cafe, now, status=None, raw_status=None, creation_status="Error", error_info={"message": "x"})
+    other = put(cafe, now, iiko_order_id="stays", readable_number="143")
+
+    def acknowledge_and_merge(**_given: object) -> None:
+        MergedOrder.objects.create(pk=order.pk, order=other)
+        order.delete()
+
+    monkeypatch.setattr("console.pages.order_actions.acknowledge_refusal", acknowledge_and_merge)
+    answer = operator.post(f"/console/orders/{order.pk}/acknowledge", headers=HTMX)
+
+    assert answer.status_code == 200
+    assert "№143" in text(answer)

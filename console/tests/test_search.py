@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
@@ -234,7 +235,7 @@ def test_search_takes_few_queries(
         put(cafe, str(number))
     operator.get(SEARCH, {"q": "семен"}, headers=HTMX)
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         assert len(numbers(operator.get(SEARCH, {"q": "семен", "list": "1"}))) == 20
 
 
@@ -259,3 +260,19 @@ def test_search_takes_few_queries(
 )  # fmt: skip
 def test_what_was_found_is_marked(typed: str, shown: str, marked: str) -> None:
     assert Marker(typed).mark(shown) == marked
+
+
+def test_search_that_takes_too_long_says_so(
+    operator: Client, cafe: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_slowly(*_given: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(5)")
+
+    monkeypatch.setattr("core.admin.base.PATIENCE_S", 1)
+    monkeypatch.setattr("console.pages.search._page", read_slowly)
+
+    page = operator.get(SEARCH, {"q": "чернен"})
+
+    assert page.status_code == 200
+    assert "This search took too long and was stopped. Type more of the word" in text(page)

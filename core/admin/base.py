@@ -64,6 +64,11 @@ def is_out_of_patience(error: OperationalError) -> bool:
     return getattr(error.__cause__, "sqlstate", "") == _CANCELLED
 
 
+def warn_of_patience(request: HttpRequest) -> None:
+    text = gettext("This search took too long and was stopped. Choose less, for example a shorter time.")
+    messages.warning(request, text)
+
+
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
     """Counts at most ``COUNT_UP_TO`` rows; pages past them are reached by narrowing the list."""
 
@@ -276,10 +281,7 @@ class MirrorAdmin(HubAdmin[M]):
         except OperationalError as error:
             if not is_out_of_patience(error):
                 raise
-            text = gettext(
-                "This search took too long and was stopped. Choose less, for example a shorter time."
-            )
-            messages.warning(request, text)
+            warn_of_patience(request)
             return HttpResponseRedirect(request.path)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

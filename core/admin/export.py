@@ -4,18 +4,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
-from core.admin.base import AdminMixin, M
+from core.admin.base import AdminMixin, M, is_out_of_patience, patience, warn_of_patience
 from core.csv_export import in_chunks, logged, sheet_response
 from core.database import db_clock
 from core.display import Text
-from core.xlsx_export import workbook_response
+from core.xlsx_export import TooLong, check_length, workbook_response
 
 ExportColumn = tuple[Text, Callable[[Any], object]]
 """Its title, and the value of a row in it."""
@@ -64,12 +66,27 @@ class Exporting(AdminMixin[M]):
         kinds = (("CSV", "export"), ("Excel", "export_xlsx"))
         return [(title, reverse(f"admin:{self._name}_{kind}") + tail) for title, kind in kinds]
 
+    def _list_url(self, request: HttpRequest) -> str:
+        query = request.GET.urlencode()
+        return reverse(f"admin:{self._name}_changelist") + (f"?{query}" if query else "")
+
     def export_view(self, request: HttpRequest, *, kind: str) -> HttpResponseBase:
         if not self.has_export_permission(request):
             raise PermissionDenied
         try:
-            listed = self.get_changelist_instance(request).queryset
+            with patience():
+                listed = self.get_changelist_instance(request).queryset
+                if kind != "csv":
+                    check_length(listed)
         except IncorrectLookupParameters:
+            return HttpResponseRedirect(reverse(f"admin:{self._name}_changelist"))
+        except TooLong as error:
+            messages.warning(request, str(error))
+            return HttpResponseRedirect(self._list_url(request))
+        except OperationalError as error:
+            if not is_out_of_patience(error):
+                raise
+            warn_of_patience(request)
             return HttpResponseRedirect(reverse(f"admin:{self._name}_changelist"))
         columns = self.columns_for(request)
         header = [capfirst(str(title)) for title, _value in columns]

@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 from django.db.models import Model, QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import mixins, viewsets
+from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from core.csv_export import Row, csv_response, in_chunks, logged
-from core.xlsx_export import CONTENT_TYPE, workbook_response
+from core.xlsx_export import CONTENT_TYPE, TooLong, check_length, workbook_response
 
 M = TypeVar("M", bound=Model)
 
@@ -70,6 +71,8 @@ class CsvListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[M]):
         self.check_export(request)
         found = self.filter_queryset(self.get_queryset())
         is_workbook = kind == XlsxRenderer.format
+        if is_workbook:
+            _check_length(found)
         header, rows = self.workbook(found) if is_workbook else self._as_in_json(found)
         rows = logged(
             rows,
@@ -100,6 +103,13 @@ class CsvListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[M]):
         if isinstance(response, Response) and response.exception:
             request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
         return super().finalize_response(request, response, *args, **kwargs)
+
+
+def _check_length(found: QuerySet[M]) -> None:
+    try:
+        check_length(found)
+    except TooLong as error:
+        raise ValidationError({"format": str(error)}) from error
 
 
 def _cell(value: object) -> object:

@@ -51,27 +51,30 @@ def found_by(orders: OrderQuerySet, text: str, *, people: bool) -> OrderQuerySet
     query = query_of(text, people=people)
     if not query:
         return orders.none()
-    ids = _all_of_rare(query)
+    if _is_common(query):
+        return orders.filter(_Matches(query, by_walk=True))
+    ids = _ids_by_index(query)
     return orders.filter(_Matches(query) if ids is None else _is_one_of(ids))
 
 
 class _Matches(Func):
-    """Whether the terms of an order match; of a page in some order row by row, else by the index.
+    """Whether the terms of an order match, by the index; ``by_walk``: of a page in some order row by row.
 
     The planner takes the index for a page, too, where it thinks a common word rare, and sorts all it finds.
     """
 
     output_field = BooleanField()
 
-    def __init__(self, query: str) -> None:
+    def __init__(self, query: str, *, by_walk: bool = False) -> None:
         super().__init__(F("search__terms"), Value(query))
+        self._by_walk = by_walk
 
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *_given: Any, **_named: Any
     ) -> tuple[str, list[str | int] | tuple[str | int, ...] | tuple[()]]:
         query = compiler.query
         is_page = query.is_sliced and bool(query.order_by or query.default_ordering)
-        if is_page:
+        if self._by_walk and is_page:
             return super().as_sql(compiler, connection, template="ts_match_vq(%(expressions)s::tsquery)")
         return super().as_sql(compiler, connection, template="(%(expressions)s::tsquery)", arg_joiner=" @@ ")
 
@@ -87,12 +90,15 @@ def _is_one_of(ids: list[int]) -> Func:
     )
 
 
-def _all_of_rare(query: str) -> list[int] | None:
-    """Return the orders of a query that finds few; None where it finds many."""
+def _is_common(query: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_AMONG_NEWEST, [_NEWEST, query, _COMMON])
-        if cast("tuple[Any, ...]", cursor.fetchone())[0] == _COMMON:
-            return None
+        return bool(cast("tuple[Any, ...]", cursor.fetchone())[0] == _COMMON)
+
+
+def _ids_by_index(query: str) -> list[int] | None:
+    """Return the orders that a query finds; None where these are more than can be named."""
+    with connection.cursor() as cursor:
         cursor.execute(_OF_INDEX, [query, COUNT_UP_TO + 1])
         ids = [row[0] for row in cursor.fetchall()]
     return ids if len(ids) <= COUNT_UP_TO else None

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 
 API = "/api/v1/orders"
 SEES = ("orders.view_order", "orders.export_order", "loyalty.view_personal_data")
+ENGLISH = {"accept-language": "en"}
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 
 
@@ -305,3 +306,21 @@ def test_one_order_is_no_file(cafe: Organization) -> None:
     answer = Client().get(f"{API}/{order.pk}?format=csv", headers=authorized(make_key()))
 
     assert answer.status_code == 404
+
+
+def test_list_too_long_for_a_workbook_says_what_to_do(
+    client: Client, cafe: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.xlsx_export.MOST_ROWS", 1)
+    sign_in(client, *SEES)
+    for number in ("1", "2"):
+        make_order(cafe, number)
+
+    page = client.get(f"{ORDERS}export/xlsx/?organization={cafe.iiko_id}", follow=True, headers=ENGLISH)
+    answer = client.get(f"{API}?format=xlsx", headers=authorized(make_key()))
+
+    assert "A workbook takes at most 1 rows. Choose less, or take the CSV." in page.content.decode()
+    assert page.request["QUERY_STRING"] == f"organization={cafe.iiko_id}"
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["attr"] == "format"
+    assert len(sheet(client.get(f"{ORDERS}export/?organization={cafe.iiko_id}"))) == 3

@@ -37,7 +37,7 @@ function showTicks() {
   for (const id of ticked) if (!document.getElementById(`order-${id}`)) ticked.delete(id);
   document.getElementById("ticks").hidden = !ticked.size;
   setText(document.querySelector("[data-ticked]"), String(ticked.size));
-  showAllowed([...ticked]);
+  showAllowed([...(dragged.size ? dragged : ticked)]);
 }
 
 // Couriers who do not work for the restaurants of these orders are seen to be no choice.
@@ -81,12 +81,15 @@ async function assign(ids, courier, isSure = false) {
   try {
     const answer = await post(body.dataset.assign, form);
     if (answer.ok) {
-      clearTicks();
+      orders.forEach((id) => ticked.delete(id));
+      all(".card.is-ticked").forEach(showTick);
+      showTicks();
       showRefused(take(await answer.text()));
       return;
     }
     asks = answer.headers.has("X-Dispatch-Asks");
-    words = { 403: texts.may_not, 404: texts.not_found }[answer.status] || (await answer.text());
+    words = { 403: texts.may_not, 404: texts.not_found }[answer.status] || words;
+    if ([400, 409].includes(answer.status)) words = await answer.text();
   } catch {
     // No answer: nothing is known, and the words say so. Asking again asks once.
   } finally {
@@ -121,7 +124,8 @@ let chosenFor = [];
 async function chooseCourier(ids) {
   if (!mayAssign || !ids.length) return;
   try {
-    const answer = await fetch(`${body.dataset.couriers}?${new URLSearchParams(ids.map((id) => ["order", id]))}`);
+    const query = new URLSearchParams(ids.map((id) => ["order", id]));
+    const answer = await fetch(`${body.dataset.couriers}?${query}`, { redirect: "error" });
     if (!answer.ok) throw new Error(answer.status);
     choice.innerHTML = await answer.text();
   } catch {

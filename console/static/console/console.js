@@ -123,12 +123,14 @@ async function takeNextStep(card) {
       take(await answer.text());
       return;
     }
-    words = answer.status === 409 ? await answer.text() : texts.forbidden;
+    if ([400, 409].includes(answer.status)) words = await answer.text();
+    else if (answer.status === 403) words = texts.forbidden;
   } catch {
     // No answer: nothing is known, and the words say so. Pressing again asks once.
   }
   button.disabled = false;
-  refuse(card, words);
+  // News may have put another card in its place meanwhile.
+  refuseOrder(id, words);
 }
 
 // --- drawer ------------------------------------------------------------------------------------------
@@ -137,9 +139,27 @@ const drawer = document.getElementById("drawer");
 let cameFrom = null;
 
 // With the form of an action, if one is named (panel.js).
+let opened = 0;
+
 async function openOrder(id, action = "") {
-  await htmx.ajax("GET", orderUrl(id) + (action && `/actions/${action}`), { target: "#drawer", swap: "innerHTML" });
+  const mine = ++opened;
+  let panel = null;
+  try {
+    const answer = await fetch(orderUrl(id) + (action && `/actions/${action}`), { headers: { "HX-Request": "true" }, credentials: "same-origin" });
+    panel = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".panel");
+  } catch {
+    // No answer: said below.
+  }
+  if (mine !== opened) return;
   const card = document.getElementById(`order-${id}`);
+  if (!panel) {
+    // The page of the order says why there is no panel, and leads to the sign-in.
+    if (card) refuse(card, texts.no_answer);
+    else location.assign(orderUrl(id));
+    return;
+  }
+  drawer.replaceChildren(document.adoptNode(panel));
+  htmx.process(drawer);
   if (card) markSeen(card);
   cameFrom = id;
   drawer.dataset.order = id;
@@ -150,6 +170,7 @@ async function openOrder(id, action = "") {
 }
 
 function closeOrder() {
+  opened += 1; // what is still asked for stays closed
   if (!drawer || drawer.hidden) return;
   drawer.hidden = true;
   drawer.replaceChildren();
@@ -253,7 +274,7 @@ const KEYS = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const isTyping = event.target.matches("input:not([type=checkbox]), select, textarea");
-  if (event.key === "/" && !isTyping) {
+  if ((event.key === "/" || (event.code === "Slash" && event.key === ".")) && !isTyping) {
     event.preventDefault();
     document.getElementById("search").focus();
     return;

@@ -126,7 +126,8 @@
     couriers().replaceWith(fresh);
     fresh.querySelector("[data-off-shift]").open = isOpen;
     cards.forEach(placeOrder);
-    if (focused?.matches(".card")) focusCard(focused, false);
+    // The cards are the same ones in new blocks: the focus goes back to the very part that had it.
+    if (focused?.closest(".card")) focused.focus({ preventScroll: true });
     else if (key) all(".courier", fresh).find((one) => one.dataset.key === key)?.querySelector("[data-give]")?.focus({ preventScroll: true });
   }
 

@@ -23,7 +23,8 @@ function plural(forms, number) {
 }
 
 async function post(url, form = {}) {
-  return fetch(url, { method: "POST", body: new URLSearchParams(form), headers: { "X-CSRFToken": csrf() } });
+  // Only the sign-in redirects: its page is no answer.
+  return fetch(url, { method: "POST", body: new URLSearchParams(form), headers: { "X-CSRFToken": csrf() }, redirect: "error" });
 }
 
 // --- time passes -------------------------------------------------------------------------------------
@@ -74,6 +75,7 @@ function insert(card, list) {
 function tick() {
   all(".card").forEach(age);
   LIVE.count();
+  showStale();
 }
 
 // --- the card in hand --------------------------------------------------------------------------------
@@ -94,7 +96,8 @@ function letGo() {
 }
 
 document.addEventListener("pointerdown", (event) => (pressed = event.target.closest(".card")));
-document.addEventListener("pointerup", letGo);
+// After the click that follows: it is meant for the card that was pressed.
+document.addEventListener("pointerup", () => setTimeout(letGo));
 document.addEventListener("pointercancel", letGo);
 
 function apply(id, fresh) {
@@ -105,11 +108,12 @@ function apply(id, fresh) {
   }
   const focused = old?.contains(document.activeElement) ? document.activeElement : null;
   if (!fresh) {
-    if (focused) step(1);
+    if (focused) step(old.nextElementSibling ? 1 : -1);
     old?.remove();
     return;
   }
   if (old) old.replaceWith(fresh);
+  if (old?.classList.contains("is-current")) fresh.classList.add("is-current");
   LIVE.place(fresh);
   age(fresh);
   fresh.tabIndex = -1;
@@ -130,15 +134,26 @@ let next = body.dataset.next;
 let state = body.dataset.state;
 let heardAt = Date.now();
 let isSignedOut = false;
+let isForbidden = false;
+
+let timer = 0;
+let isAsking = false;
 
 async function ask() {
+  if (isAsking) return;
+  isAsking = true;
+  clearTimeout(timer);
   const query = new URLSearchParams({ since: next, state });
   try {
     const answer = await fetch(`${body.dataset.changes}?${query}`, { credentials: "same-origin", signal: AbortSignal.timeout(12000) });
     if (answer.status === 401 || answer.status === 403) {
       isSignedOut = answer.status === 401;
+      isForbidden = !isSignedOut;
       show(isSignedOut ? texts.signed_out : texts.forbidden, isSignedOut ? body.dataset.signIn : "");
+    } else if (answer.status === 205) {
+      location.reload();
     } else if (answer.ok) {
+      isForbidden = false;
       heardAt = Date.now();
       const date = Date.parse(answer.headers.get("Date"));
       if (date) clockShift = Math.abs(date - Date.now()) > 2000 ? (date - Date.now()) / 1000 : 0;
@@ -149,8 +164,9 @@ async function ask() {
   } catch {
     // No answer: the line below tells it once it lasts.
   }
+  isAsking = false;
   showStale();
-  if (!isSignedOut) setTimeout(ask, document.hidden ? NEWS_HIDDEN_MS : NEWS_EVERY_MS);
+  if (!isSignedOut) timer = setTimeout(ask, document.hidden ? NEWS_HIDDEN_MS : NEWS_EVERY_MS);
 }
 
 // Returns the document that came, for what else it brings.
@@ -171,8 +187,8 @@ function take(html) {
 
 function showStale() {
   const isStale = Date.now() - heardAt > STALE_AFTER_MS;
-  body.classList.toggle("is-stale", isStale || isSignedOut);
-  if (isSignedOut) return;
+  body.classList.toggle("is-stale", isStale || isSignedOut || isForbidden);
+  if (isSignedOut || isForbidden) return;
   if (isStale) show(texts.stale.replace("%(time)s", new Date(heardAt).toLocaleTimeString(document.documentElement.lang)));
   else show("");
 }
@@ -201,6 +217,10 @@ function follow() {
   all(".card").forEach((card) => (card.tabIndex = -1));
   tick();
   setInterval(tick, 1000);
-  setTimeout(ask, NEWS_EVERY_MS);
-  document.addEventListener("visibilitychange", () => document.hidden || tick());
+  timer = setTimeout(ask, NEWS_EVERY_MS);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    tick();
+    if (!isSignedOut) ask();
+  });
 }

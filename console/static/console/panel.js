@@ -36,6 +36,7 @@ let formBefore = "";
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, xhr, serverResponse } = event.detail;
+  if (target.id === "new-total" && serverResponse.includes("<html")) event.detail.shouldSwap = false;
   if (!target.matches(".panel")) return;
   formBefore = target.querySelector("[data-form]")?.dataset.form || "";
   // A refusal is an answer like any other. What is no panel is the page of the sign-in.
@@ -48,9 +49,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.matches(".panel") && event.detail.requestConfig.triggeringEvent) focusPanel(formBefore);
 });
 for (const failure of ["htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(failure, () => {
+  document.addEventListener(failure, (event) => {
     const panel = shownPanel();
-    if (panel) showTrouble(panel, panel.dataset.noAnswer);
+    if (panel?.contains(event.target)) showTrouble(panel, panel.dataset.noAnswer);
   });
 }
 

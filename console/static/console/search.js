@@ -34,7 +34,7 @@
     const isTaken = act && act() !== false;
     if (isTaken) event.preventDefault();
     // The board has the same keys for its cards.
-    if (isTaken || found.contains(event.target)) event.stopPropagation();
+    if (isTaken || event.key === "Escape" || found.contains(event.target)) event.stopPropagation();
   });
   box.addEventListener("input", () => box.value.trim() || hide());
   box.addEventListener("focus", show);
