@@ -56,7 +56,6 @@ def board(request: HttpRequest) -> HttpResponse:
     states = restaurant_states(frame.chosen, frame.now)
     context = frame_context(frame) | {
         "columns": _columns(cards[:MOST_CARDS], frame),
-        "open": sum(card.leaves_at is None for card in cards),
         "next": moment_text(next_from),
         "states": states,
         "state": checksum(states),
