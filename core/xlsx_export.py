@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import chain
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -17,7 +17,6 @@ from core.csv_export import Row
 from core.errors import HubError
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-ROWS_OF_A_SHEET = 1_048_576
 MOST_ROWS = 100_000
 """A workbook is written whole before its first byte is sent: so many rows take up to a minute."""
 _BLOCK = 64 * 1024
@@ -46,7 +45,7 @@ def check_length(rows: QuerySet[Any]) -> None:
 
 
 def workbook_response(name: str, title: str, header: Row, rows: Iterable[Row]) -> StreamingHttpResponse:
-    """Answer with a workbook; rows that one sheet does not hold stand on the next.
+    """Answer with a workbook of one sheet; ``check_length`` has refused what is too long for it.
 
     A text stays a text, whatever it begins with: only Excel's own formulas are formulas.
     """
@@ -88,23 +87,13 @@ class _Blocks(Iterator[bytes]):
 
 def _write(file: IO[bytes], title: str, header: Row, rows: Iterable[Row]) -> None:
     workbook = Workbook(file, {"constant_memory": True})
-    writer = _Writer(workbook)
-    remaining = iter(rows)
-    number = 1
-    while True:
-        first = next(remaining, None)
-        if first is None and number > 1:
-            break
-        sheet = workbook.add_worksheet(_sheet_name(title, number))
-        own = chain([] if first is None else [first], islice(remaining, ROWS_OF_A_SHEET - 2))
-        writer.fill(sheet, header, own)
-        number += 1
+    _Writer(workbook).fill(workbook.add_worksheet(_sheet_name(title)), header, rows)
     workbook.close()
 
 
-def _sheet_name(title: str, number: int) -> str:
+def _sheet_name(title: str) -> str:
     clean = "".join(" " if sign in "[]:*?/\\" else sign for sign in title)
-    return clean[:31] if number == 1 else f"{clean[:25]} {number}"
+    return clean[:31]
 
 
 class _Writer:
