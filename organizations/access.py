@@ -30,6 +30,7 @@ PATHS = {
     "orders.ordercommand": "order__organization_id",
     "orders.orderterms": "order__organization_id",
     "orders.timelineentry": "order__organization_id",
+    "orders.stagetimes": "organization_id",
     "loyalty.customer": "organization_id",
     "loyalty.wallet": "customer__organization_id",
     "loyalty.loyaltyoperation": "organization_id",
@@ -42,7 +43,8 @@ PATHS = {
     "webhooks.ordersync": "organization_id",
     "webhooks.linkhealth": "organization_id",
     "console.seenorder": "order__organization_id",
-    "console.stagetimes": "organization_id",
+    "attention.attentionitem": "organization_id",
+    "attention.attentionentry": "item__organization_id",
 }
 
 Decides = Callable[[AnyUser, Collection[str]], Q]

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.db import models
 from django.utils import timezone
 
-from console.models import SeenOrder, StageTimes
+from console.models import SeenOrder
 from hall.models import Reserve, TableOrder
 from loyalty.models import (
     BalanceDifference,
@@ -21,6 +21,7 @@ from loyalty.models import (
 )
 from orders.models.command import OrderCommand
 from orders.models.order import MergedOrder, Order, TimelineEntry
+from orders.models.stage_times import StageTimes
 from organizations.models.access import RestaurantAccess
 from organizations.models.api_keys import ApiKey
 from organizations.models.connection import ApiCall, ApiLogin

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from console.board.columns import Column, column_of, leaves_at, unfolds_at
-from console.board.stage_times import at_risk_from
-from console.models import StageTimes
 from orders.models.command import OrderCommand
 from orders.models.order import Order, OrderType
+from orders.models.stage_times import StageTimes
 from orders.payments.settlement import settlement_of
+from orders.stage_times import at_risk_from
 
 DUE_SOON = timedelta(minutes=10)
 NO_COURIER_AFTER = timedelta(minutes=5)

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from console.board.cards import Card, cards_of, possible_duplicates
 from console.board.columns import FINISHED_STAY, leaves_at
-from console.board.stage_times import usual_times
 from console.models import SeenOrder
 from orders.models.command import OrderCommand
 from orders.models.order import Order, OrderQuerySet
+from orders.stage_times import usual_times
 from organizations.models.organization import Organization
 
 MOST_CARDS = 2_000

@@ -18,8 +18,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from console.board.card_html import due_text
-from console.board.stage_times import usual_times
-from console.models import StageTimes
 from console.pages.discount_total import new_total
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
 from core.access import visible_to
@@ -41,6 +39,8 @@ from orders.admin.forms import ActionForm, CourierForm, DiscountForm, StatusForm
 from orders.admin.order_page import order_events, order_facts
 from orders.mirror.relations import relatives_of
 from orders.models.order import MergedOrder, Order, OrderType
+from orders.models.stage_times import StageTimes
+from orders.stage_times import usual_times
 
 EARLIER_SHOWN = 5
 TECHNICAL_SHOWN = 20

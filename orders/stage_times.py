@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from console.models import StageTimes
 from orders.models.order import Order, OrderType
+from orders.models.stage_times import StageTimes
 
 MEASURED_OVER = timedelta(days=14)
 FEWEST_ORDERS = 20
