@@ -99,6 +99,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "updated_since",
         "search",
         "skip",
+        "cursor",
         "limit",
         "delivery_zone",
         "source_key",
@@ -118,6 +119,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "search",
         "updated_since",
         "skip",
+        "cursor",
         "limit",
     }
     assert parameters(schema, "/api/v1/table-orders") == hall | {"iiko_order_id", "number"}
@@ -138,6 +140,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "since",
         "until",
         "skip",
+        "cursor",
         "limit",
     }
     assert parameters(schema, "/api/v1/logs") == {
@@ -151,6 +154,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "since",
         "until",
         "skip",
+        "cursor",
         "limit",
     }
     assert parameters(schema, "/api/v1/stop-list") == {
@@ -164,6 +168,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "until",
         "format",
         "skip",
+        "cursor",
         "limit",
     }
     assert parameters(schema, "/api/v1/shifts") == {
@@ -175,9 +180,10 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "until",
         "format",
         "skip",
+        "cursor",
         "limit",
     }
-    assert parameters(schema, "/api/v1/orders/{id}/timeline") == {"skip", "limit"}
+    assert parameters(schema, "/api/v1/orders/{id}/timeline") == {"skip", "limit", "cursor"}
 
 
 def test_lists_have_the_public_shape(schema: dict[str, Any]) -> None:
