@@ -204,7 +204,7 @@ def test_person_without_rights_gets_403(rows: dict[str, Any]) -> None:
 
 
 def test_key_that_only_reads_reads_all_and_changes_nothing(rows: dict[str, Any]) -> None:
-    key = create_api_key(name="reader", may_act=False)[1]
+    key = create_api_key(name="reader", rights=())[1]
     before = state()
 
     found = {(method, name): ask(method, name, pk, key) for method, name, pk in every_call(rows)}

@@ -132,7 +132,7 @@ class SkipLimitPagination(LimitOffsetPagination):
             {
                 "name": "cursor",
                 "in": "query",
-                "description": "Where the page before ended, from its `next`; `skip` leaves nothing out then.",
+                "description": "Where the page before ended, as its `next` has it; `skip` is left aside.",
                 "schema": {"type": "string"},
             },
         ]
