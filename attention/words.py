@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.timezone import get_default_timezone
 
-from attention.models.items import Act, AttentionEntry, AttentionItem, AttentionItemQuerySet
+from attention.models.items import Act, AttentionEntry, AttentionItem
 from attention.rules.base import NextStep
 from attention.rules.registry import rule_of
 
@@ -25,7 +25,7 @@ def next_step_of(item: AttentionItem) -> NextStep | None:
     return rule_of(item.rule).next_step(item)
 
 
-def with_holder(items: AttentionItemQuerySet) -> AttentionItemQuerySet:
+def with_holder(items: QuerySet[AttentionItem]) -> QuerySet[AttentionItem]:
     """Add ``holder``: the name of who took an item last, be it a person or an API key."""
     taken = AttentionEntry.objects.filter(item=OuterRef("pk"), act=Act.TAKEN).order_by("-id")
     return items.annotate(holder=Subquery(taken.values("actor")[:1]))

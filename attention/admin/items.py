@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -18,7 +19,7 @@ from attention.rules.registry import RULES, rule_of
 from attention.states import State, in_state
 from attention.words import next_step_of, sentence_of, with_holder, zone_of
 from core.admin.base import Context, MirrorAdmin
-from core.admin.filters import Choice, States, choices_filter, state_choices, states_filter
+from core.admin.filters import Choice, Rows, States, choices_filter, state_choices, states_filter
 from core.database import db_clock
 from core.display import EMPTY, badge, clock, stacked
 from organizations.admin.filters import moment_range_filter, restaurant_filter
@@ -27,24 +28,21 @@ from organizations.admin.zones import has_many_zones
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
-    class Holder:
-        """What ``with_holder`` adds to an item."""
 
-        holder: str | None
+class Holder(TypedDict):
+    """What ``with_holder`` adds to an item."""
+
+    holder: str | None
 
 
 _BADGES = {Severity.INFO: "pending", Severity.WARNING: "problem", Severity.CRITICAL: "refused"}
 
 
+def _rows_in(state: str) -> Callable[[Rows], Rows]:
+    return lambda items: items.filter(in_state(state, db_clock.now()))
 
 
-STATES: States = {
-    state.value: (
-        state.label,
-        lambda items, state=state: items.filter(in_state(state, db_clock.now())),
-    )
-    for state in State
-}
+STATES: States = {state.value: (state.label, _rows_in(state.value)) for state in State}
 
 
 def rule_choices(request: HttpRequest) -> list[Choice]:
@@ -72,7 +70,7 @@ class AttentionItemAdmin(MirrorAdmin[AttentionItem]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AttentionItem]:
         seen = super().get_queryset(request).filter(rule__in=rules_for(request.user))
-        return with_holder(seen).select_related("organization")  # type: ignore[arg-type]  # of the model's manager
+        return with_holder(seen).select_related("organization")
 
     def page_context(self, request: HttpRequest, row: AttentionItem) -> Context:
         now = db_clock.now()

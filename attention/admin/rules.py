@@ -51,10 +51,13 @@ class RuleSettingForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
         if "rule" in self.fields:
             self.fields["rule"].choices = rule_choices()  # type: ignore[attr-defined]  # it is a ChoiceField
         if "organization" in self.fields:
-            self.fields["organization"].help_text = _("Empty: all restaurants that have no setting of their own.")
+            self.fields["organization"].help_text = _(
+                "Empty: all restaurants that have no setting of their own."
+            )
         if "limit" in self.fields:
             self.fields["limit"].help_text = _(
-                "For how long it must be so before it counts, in the unit that stands beside the rule. Empty: the usual limit."
+                "For how long it must be so before it counts, in the unit that stands beside the rule. "
+                "Empty: the usual limit."
             )
 
     def clean(self) -> dict[str, Any]:

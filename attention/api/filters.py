@@ -1,7 +1,6 @@
 """Filters of ``GET attention``."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import django_filters as filters
 from django.db.models import Q
@@ -24,8 +23,8 @@ class AttentionFilter(filters.FilterSet):
     state = ChoicesFilter(
         method="by_state",
         choices=State.choices,
-        help_text="`open`: somebody has to look at it now. `snoozed` and `resolved`: the condition holds still, "
-        "and a person put it off or called it done. `ended`: the condition is over.",
+        help_text="`open`: somebody has to look at it now. `snoozed` and `resolved`: the condition holds "
+        "still, and a person put it off or called it done. `ended`: the condition is over.",
     )
     since = MomentFilter(field_name="opened_at", lookup_expr="gte", help_text="ISO 8601; found at or after.")
 
@@ -33,10 +32,14 @@ class AttentionFilter(filters.FilterSet):
         model = AttentionItem
         fields: tuple[str, ...] = ()
 
-    def by_severity(self, items: AttentionItemQuerySet, _name: str, names: Sequence[str]) -> AttentionItemQuerySet:
+    def by_severity(
+        self, items: AttentionItemQuerySet, _name: str, names: Sequence[str]
+    ) -> AttentionItemQuerySet:
         return items.filter(severity__in=[_BY_NAME[name] for name in names]) if names else items
 
-    def by_state(self, items: AttentionItemQuerySet, _name: str, states: Sequence[str]) -> AttentionItemQuerySet:
+    def by_state(
+        self, items: AttentionItemQuerySet, _name: str, states: Sequence[str]
+    ) -> AttentionItemQuerySet:
         now, chosen = db_clock.now(), Q()
         for state in states:
             chosen |= in_state(state, now)

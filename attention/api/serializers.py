@@ -28,12 +28,15 @@ class AttentionItemSerializer(serializers.ModelSerializer[AttentionItem]):
 
     severity = serializers.SerializerMethodField()
     sentence = serializers.SerializerMethodField(
-        help_text="What is wrong, in the language of `Accept-Language`, on the restaurant's clock. No personal data."
+        help_text="What is wrong, in the language of `Accept-Language`, on the restaurant's clock. "
+        "No personal data."
     )
     organization_id = serializers.CharField(
         read_only=True, allow_null=True, help_text="iiko's organization id; null: it is about the hub itself."
     )
-    order_id = serializers.IntegerField(read_only=True, allow_null=True, help_text="The hub's id of the order.")
+    order_id = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="The hub's id of the order."
+    )
     command_id = serializers.IntegerField(read_only=True, allow_null=True)
     since = serializers.DateTimeField(read_only=True, help_text="When the condition began.")
     opened_at = serializers.DateTimeField(read_only=True, help_text="When the hub found it.")
@@ -88,7 +91,10 @@ class EmptySerializer(StrictSerializer):
 
 class ResolveSerializer(StrictSerializer):
     note = serializers.CharField(
-        required=False, allow_blank=True, max_length=LONGEST_NOTE, help_text="What was done; colleagues see it."
+        required=False,
+        allow_blank=True,
+        max_length=LONGEST_NOTE,
+        help_text="What was done; colleagues see it.",
     )
 
 

@@ -1,8 +1,9 @@
 """``GET attention`` and what may be done with an item."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins
@@ -23,7 +24,10 @@ from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.scope import ScopedListViewSet
 from organizations.models.api_keys import ApiKey
 
-_ONCE = "A repeat changes nothing. 409 says why not: `taken` and `resolved` name who did it, `ended` that it is over."
+_ONCE = (
+    "A repeat changes nothing. 409 says why it was not done: `taken` and `resolved` name who did it, "
+    "`ended` says that it is over."
+)
 
 
 @extend_schema_view(
@@ -67,7 +71,9 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
         do(item.pk, by=_actor_of(request), now=db_clock.now(), **asked.validated_data)
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(summary="Take it: somebody looks after it", description=_ONCE, request=serializers.EmptySerializer)
+    @extend_schema(
+        summary="Take it: somebody looks after it", description=_ONCE, request=serializers.EmptySerializer
+    )
     @action(detail=True, methods=["post"], filterset_class=None)
     def take(self, request: Request, **_: object) -> Response:
         return self._act(request, serializers.EmptySerializer, acts.take)
@@ -106,4 +112,5 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
 def _actor_of(request: Request) -> acts.Actor:
     if isinstance(request.auth, ApiKey):
         return acts.Actor(f"API: {request.auth.name}")
-    return acts.Actor(request.user.get_username(), request.user)
+    # Nobody else passes HasApiAccess.
+    return acts.Actor(request.user.get_username(), cast("User", request.user))

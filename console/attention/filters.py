@@ -15,6 +15,7 @@ from attention.states import State, in_state
 
 ENDED_SHOWN = timedelta(days=1)
 
+
 class Show(TextChoices):
     """Which items the page shows, by what people did with them."""
 
@@ -84,7 +85,7 @@ class Filters:
         if self.rule:
             items = items.filter(rule=self.rule)
         if self.organization:
-            items = items.filter(organization=self.organization)
+            items = items.filter(organization__iiko_id=self.organization)
         return items
 
     def shown(self, items: AttentionItemQuerySet, user: User, now: datetime) -> AttentionItemQuerySet:

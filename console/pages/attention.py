@@ -104,8 +104,8 @@ def act(request: HttpRequest, item_id: int, what: str) -> HttpResponse:
             return _page(request, frame, problem=(item_id, problem), status=status)
         return HttpResponseRedirect(_back(request))
     rows = rows_of(AttentionItem.objects.filter(pk=item_id), user=frame.user, now=frame.now)
-    is_in_panel = "in_panel" in request.POST
-    context = row_context(frame.user, back=_back(request), is_in_panel=is_in_panel) | {"row": rows[0], "problem": (item_id, problem), "done": what}
+    context = row_context(frame.user, back=_back(request), is_in_panel="in_panel" in request.POST)
+    context |= {"row": rows[0], "problem": (item_id, problem), "done": what}
     return with_needing(render(request, "console/attention_item.html", context, status=status), frame)
 
 
@@ -135,7 +135,7 @@ def _reopen(_request: HttpRequest, item: AttentionItem, by: acts.Actor, now: dat
 def _resolve(request: HttpRequest, item: AttentionItem, by: acts.Actor, now: datetime) -> AttentionItem:
     form = NoteForm(request.POST)
     if not form.is_valid():
-        raise NotDone("bad_note", " ".join(form.errors["note"]))
+        raise NotDone("bad_note", " ".join(map(str, form.errors["note"])))
     return acts.resolve(item.pk, note=form.cleaned_data["note"], by=by, now=now)
 
 
@@ -168,7 +168,9 @@ def _filters_of(request: HttpRequest, frame: Frame) -> Filters:
     return Filters.of(request.GET, {one.iiko_id for one in frame.chosen})
 
 
-def _list_context(frame: Frame, filters: Filters, problem: tuple[int, str] | None = None) -> dict[str, object]:
+def _list_context(
+    frame: Frame, filters: Filters, problem: tuple[int, str] | None = None
+) -> dict[str, object]:
     items, watch = items_within(frame.user, frame.chosen), _watch(frame)
     found = filters.shown(items, frame.user, frame.now)
     rows = rows_of(found[: MOST_ROWS + 1], user=frame.user, now=frame.now)

@@ -166,9 +166,7 @@ def _panel(
     }
 
 
-def _attention(
-    order: Order, user: User | AnonymousUser, now: datetime, *, back: str
-) -> dict[str, Any]:
+def _attention(order: Order, user: User | AnonymousUser, now: datetime, *, back: str) -> dict[str, Any]:
     """Return the items of the attention list that are about the order, with what their rows need."""
     items = items_for(user).current().filter(order=order.pk)
     rows = {"attention": rows_of(items, user=user, now=now)}
