@@ -8,7 +8,6 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from attention import acts
 from attention.access import ACT, VIEW, items_for
+from attention.counts import open_count
 from attention.errors import BadMoment, NotDone
 from attention.models.items import AttentionItem, Severity
 from attention.models.watch_run import WatchState, watch_state
@@ -25,12 +25,11 @@ from attention.words import zone_of
 from console.attention.filters import Filters, Show
 from console.attention.needing import items_within
 from console.attention.rows import row_context, rows_of
-from console.pages.frame import Frame, frame_context, frame_of, needs, with_needing
-from console.pages.live import answers_changes_to, changes_answer, moment_text, shared_texts
+from console.pages.frame import Frame, frame_context, frame_of, needing_of, needs, with_needing
+from console.pages.live import STATE_HEADER, shared_texts
 from console.pages.shared_answers import shared, tick_number
 from core.display import ago_text
 from core.errors import HubError
-from core.mirror.change_feed import settled_before
 
 MOST_ROWS = 200
 
@@ -48,13 +47,11 @@ def attention(request: HttpRequest) -> HttpResponse:
 def _page(
     request: HttpRequest, frame: Frame, *, problem: tuple[int, str] | None = None, status: int = 200
 ) -> HttpResponse:
-    next_from = settled_before()
     filters = _filters_of(request, frame)
     context = (
         frame_context(frame)
         | _list_context(frame, filters, problem)
         | {
-            "next": moment_text(next_from),
             "state": _state_of(frame, filters),
             "severities": [(str(value), label) for value, label in reversed(Severity.choices)],
             "rules": sorted(((rule.name, str(rule.title)) for rule in RULES), key=lambda one: one[1]),
@@ -64,19 +61,25 @@ def _page(
     return render(request, "console/attention.html", context, status=status)
 
 
-def _changes(request: HttpRequest, _since: datetime, until: datetime) -> HttpResponse:
-    """Answer the whole list if anything in it changed, and once a minute, for the times in its sentences."""
+@require_GET
+@never_cache
+def changes(request: HttpRequest) -> HttpResponse:
+    """Answer the whole list if anything in it changed, and once a minute, for the times in its sentences.
+
+    204 for no change, 401 when nobody is signed in, 403 without permission.
+    """
+    if not request.user.is_authenticated:
+        return HttpResponse(status=401)
+    if not request.user.has_perm(VIEW):
+        return HttpResponse(status=403)
     frame = frame_of(request)
     filters = _filters_of(request, frame)
     state = _state_of(frame, filters)
-    html = ""
+    response = HttpResponse(status=204)
     if request.GET.get("state") != state:
-        context = _list_context(frame, filters)
-        html = render_to_string("console/attention_list.html", context, request)
-    return with_needing(changes_answer(html, until=until, state=state), frame)
-
-
-changes = answers_changes_to(VIEW, _changes)
+        response = render(request, "console/attention_list.html", _list_context(frame, filters))
+    response[STATE_HEADER] = state
+    return with_needing(response, needing_of(frame))
 
 
 class NoteForm(forms.Form):
@@ -106,7 +109,8 @@ def act(request: HttpRequest, item_id: int, what: str) -> HttpResponse:
     rows = rows_of(AttentionItem.objects.filter(pk=item_id), user=frame.user, now=frame.now)
     context = row_context(frame.user, back=_back(request), is_in_panel="in_panel" in request.POST)
     context |= {"row": rows[0], "problem": (item_id, problem), "done": what}
-    return with_needing(render(request, "console/attention_item.html", context, status=status), frame)
+    answer = render(request, "console/attention_item.html", context, status=status)
+    return with_needing(answer, open_count(items_within(frame.user, frame.chosen), frame.now))
 
 
 def _back(request: HttpRequest) -> str:

@@ -172,7 +172,10 @@
     if (open) {
       open.open = false;
       choose(open.closest(".attention-item"));
-    } else if (!closeForm()) closeOrder();
+    } else if (!closeForm()) {
+      closeOrder();
+      document.querySelector(".attention-item.is-current")?.focus();
+    }
   }
 
   function toggleHistory() {
