@@ -1,8 +1,8 @@
 """A night of the sandbox with faults: in the morning the attention list names each, and nothing else.
 
 The sandbox says itself what it did wrong (its log of faults) and how things stand (its orders); the list is
-compared with that. Its clock is moved by hand, from some hours ago up to now; what the hub does by the clock
-is done as that clock goes on.
+compared with that. Its clock is moved by hand, two and a half hours of a past evening; what the hub does by
+the clock is done as that clock goes on.
 """
 
 import re
@@ -31,6 +31,8 @@ from orders.commands.submission import Requester
 from orders.models.command import OrderCommand
 from orders.models.order import Order
 from organizations.connection.call_log import call_log
+from organizations.dictionaries.sync import sync_logins
+from organizations.models.connection import ApiLogin
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.stop_lists.refresh import read_lists, want_all
 from sandbox.catalogue.world import Organization as OrganizationOfSandbox
@@ -50,7 +52,7 @@ from webhooks.registration.watch import watch_webhooks
 
 pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
-NIGHT = timedelta(minutes=150)
+EVENING = datetime(2026, 3, 14, 16, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 ELSEWHERE = "https://elsewhere.example/hook"
 Named = set[tuple[str, str]]
@@ -86,7 +88,7 @@ class Night:
         ]
         call_command("sync_dictionaries", verbosity=0)
         for restaurant in self.restaurants:
-            register_webhook(restaurant, now=self.now)
+            assert register_webhook(restaurant, now=self.now, force=True).outcome.is_success
 
     def now(self) -> datetime:
         return self.harness.clock.instant
@@ -167,23 +169,17 @@ class Night:
         settings = {"organizationId": restaurant.iiko_id, "webHooksUri": ELSEWHERE}
         self.harness.get("webhooks/update_settings", settings)
 
-    def truths(self, restaurant: Organization) -> Iterator[Truth]:
-        for order in self.simulator.engine.orders():
-            if str(order.organization.id) == restaurant.iiko_id:
-                yield order
-
     def some(self, restaurant: Organization, *statuses: DeliveryStatus, older_than: timedelta) -> Truth:
-        """Find an order that the hub has seen so long ago."""
-        return next(
-            order
-            for order in self.truths(restaurant)
-            if order.creation is CreationStatus.SUCCESS
-            and order.status in statuses
-            and not order.is_over
-            and Order.objects.filter(
-                iiko_order_id=str(order.id), is_open=True, created_at__lte=self.now() - older_than
-            ).exists()
-        )
+        """Wait for an order that stands so and that the hub saw so long ago."""
+        for _ in range(20):
+            seen = Order.objects.open().filter(created_at__lte=self.now() - older_than)
+            known = set(seen.values_list("iiko_order_id", flat=True))
+            for order in self.simulator.engine.orders():
+                is_ours = str(order.organization.id) == restaurant.iiko_id and str(order.id) in known
+                if is_ours and order.creation is CreationStatus.SUCCESS and order.status in statuses:
+                    return order
+            self.pass_by(1)
+        raise AssertionError("no such order came")
 
     def ask(self, order: Truth, status: Wanted) -> OrderCommand:
         return submission.request(
@@ -260,8 +256,7 @@ def named_by_hub() -> Named:
 def night(db: None, monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> Iterator[Night]:
     settings.WEBHOOK_BASE_URL = "https://hub.example"
     monkeypatch.setattr(Retries, "pause_s", lambda *_: 0.0)
-    begins = (datetime.now(UTC) - NIGHT).replace(second=0, microsecond=0)
-    monkeypatch.setattr("sandbox.tests.harness.OPENED_AT", begins)
+    monkeypatch.setattr("sandbox.tests.harness.OPENED_AT", EVENING)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield Night(mock, open_harness(rate=1.6, speed=1))
 
@@ -269,37 +264,37 @@ def night(db: None, monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> 
 def test_list_names_in_the_morning_what_went_wrong_at_night_and_nothing_else(night: Night) -> None:
     birch, beacon = night.restaurants
     night.faults("duplicate=0.2,reorder=0.2,batch=0.3")
-    night.pass_by(30)
+    night.pass_by(20)
 
     # What is over by the morning.
     night.pos(birch, online=False)
     night.pass_by(6)
     night.pos(birch, online=True)
     night.faults("drop=1")
-    night.pass_by(12)
+    night.pass_by(9)
     night.faults("duplicate=0.2,reorder=0.2,http_500_before=1@stop_lists")
     want_all(now=night.now())
-    night.pass_by(8)
+    night.pass_by(7)
     night.faults("duplicate=0.2,reorder=0.2,batch=0.3")
-    night.pass_by(20)
+    night.pass_by(12)
     ended = set(AttentionItem.objects.filter(ended_at__isnull=False).values_list("rule", flat=True))
     assert {"pos_silent", "restaurant_silent", "stop_list_unread"} <= ended
 
     # What is not.
     gone = night.some(birch, DeliveryStatus.COOKING_STARTED, DeliveryStatus.ON_WAY, older_than=12 * MINUTE)
     night.harness.control("orders/forget", {"order_id": str(gone.id)})
-    closed = night.some(birch, DeliveryStatus.COOKING_STARTED, older_than=MINUTE)
-    night.ask(closed, Wanted.COOKING_COMPLETED)
-    night.simulator.engine.update_silently(replace(closed, status=DeliveryStatus.CLOSED), night.now())
+    cancelled = night.some(beacon, DeliveryStatus.ON_WAY, older_than=MINUTE)
+    night.ask(cancelled, Wanted.DELIVERED)
+    night.simulator.engine.update_silently(replace(cancelled, status=DeliveryStatus.CANCELLED), night.now())
     make_login(name="refused-spare", api_login="refused-spare")
-    call_command("sync_dictionaries", verbosity=0)
-    night.pass_by(20)
+    sync_logins(ApiLogin.objects.filter(name="refused-spare"), now=night.now())
+    night.pass_by(12)
     night.overwrite_webhook(beacon)
     night.faults("duplicate=0.2,reorder=0.2,http_500_before=1@stop_lists")
-    night.pass_by(20)
-    waiting = night.some(birch, DeliveryStatus.COOKING_STARTED, older_than=MINUTE)
+    night.pass_by(12)
+    waiting = night.some(birch, DeliveryStatus.ON_WAY, older_than=MINUTE)
     night.pos(birch, online=False)
-    night.ask(waiting, Wanted.COOKING_COMPLETED)
-    night.pass_by(30)
+    night.ask(waiting, Wanted.DELIVERED)
+    night.pass_by(15)
 
     assert named_by_hub() == named_by_sandbox(night)
