@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -16,6 +17,7 @@ from attention.access import ACT, VIEW, items_for
 from attention.api import serializers
 from attention.api.filters import AttentionFilter
 from attention.models.items import AttentionItem
+from attention.models.watch_run import watch_state
 from attention.rules.registry import RULES
 from attention.words import with_holder
 from core.api.strict import StrictSerializer
@@ -23,6 +25,8 @@ from core.database import db_clock
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.scope import ScopedListViewSet
 from organizations.models.api_keys import ApiKey
+
+LOOKED_AT_HEADER = "X-Attention-Looked-At"
 
 _ONCE = (
     "A repeat changes nothing. 409 says why it was not done: `taken` and `resolved` name who did it, "
@@ -35,6 +39,16 @@ _ONCE = (
         summary="What needs attention, newest first",
         description="`state=open` has what somebody has to look at now. A key that is limited to "
         "restaurants sees what is about one of them; a person sees what each rule's permission allows.",
+        parameters=[
+            OpenApiParameter(
+                LOOKED_AT_HEADER,
+                OpenApiTypes.DATETIME,
+                OpenApiParameter.HEADER,
+                response=[200],
+                description="When the rules were last looked at, every five seconds; absent before the first "
+                "time. When it is old, no worker runs, and so is the list.",
+            )
+        ],
     ),
     retrieve=extend_schema(summary="One item with its history"),
 )
@@ -52,6 +66,12 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
             items = items_for(self.request.user)
         items = with_holder(items).select_related("organization").order_by("-id")
         return items if self.action == "list" else items.prefetch_related("history")
+
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
+        response = super().list(request, *args, **kwargs)
+        if (looked_at := watch_state(db_clock.now()).last_at) is not None:
+            response[LOOKED_AT_HEADER] = looked_at.isoformat()
+        return response
 
     def get_serializer_class(self) -> type[serializers.AttentionItemSerializer]:
         if self.action == "list":
