@@ -92,41 +92,43 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
         return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(
-        summary="Take it: somebody looks after it", description=_ONCE, request=serializers.EmptySerializer
+        summary="Take it: somebody looks after it",
+        description=_ONCE,
+        request=serializers.AttentionActSerializer,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def take(self, request: Request, **_: object) -> Response:
-        return self._act(request, serializers.EmptySerializer, acts.take)
+        return self._act(request, serializers.AttentionActSerializer, acts.take)
 
-    @extend_schema(summary="Give it back", description=_ONCE, request=serializers.EmptySerializer)
+    @extend_schema(summary="Give it back", description=_ONCE, request=serializers.AttentionActSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def release(self, request: Request, **_: object) -> Response:
-        return self._act(request, serializers.EmptySerializer, acts.release)
+        return self._act(request, serializers.AttentionActSerializer, acts.release)
 
     @extend_schema(
         summary="Resolve it, with a note",
         description=f"It stays resolved while its condition holds. {_ONCE}",
-        request=serializers.ResolveSerializer,
+        request=serializers.AttentionResolveSerializer,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def resolve(self, request: Request, **_: object) -> Response:
-        return self._act(request, serializers.ResolveSerializer, acts.resolve)
+        return self._act(request, serializers.AttentionResolveSerializer, acts.resolve)
 
     @extend_schema(
-        summary="Snooze it until a moment", description=_ONCE, request=serializers.SnoozeSerializer
+        summary="Snooze it until a moment", description=_ONCE, request=serializers.AttentionSnoozeSerializer
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def snooze(self, request: Request, **_: object) -> Response:
-        return self._act(request, serializers.SnoozeSerializer, acts.snooze)
+        return self._act(request, serializers.AttentionSnoozeSerializer, acts.snooze)
 
     @extend_schema(
         summary="Open again what is resolved or snoozed",
         description=_ONCE,
-        request=serializers.EmptySerializer,
+        request=serializers.AttentionActSerializer,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def reopen(self, request: Request, **_: object) -> Response:
-        return self._act(request, serializers.EmptySerializer, acts.reopen)
+        return self._act(request, serializers.AttentionActSerializer, acts.reopen)
 
 
 def _actor_of(request: Request) -> acts.Actor:
