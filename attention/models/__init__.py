@@ -1,5 +1,5 @@
-"""What needs a person: items found by rules, and what people did about them."""
+"""What needs a person: items found by rules, what people did about them, and who was told."""
 
-from attention.models import items
+from attention.models import channels, items
 
-__all__ = ["items"]
+__all__ = ["channels", "items"]

@@ -19,12 +19,15 @@ from procrastinate.psycopg_connector import PsycopgConnector
 
 from core.database import db_clock
 from core.jobs.maintenance import SILENT_S
-from core.jobs.scheduling import TIMETABLE, tasks_at_start
+from core.jobs.scheduling import APART, TIMETABLE, tasks_at_start
 
 logger = structlog.stdlib.get_logger(__name__)
 
 AT_ONCE = 8
 """Tasks at once in one process: they wait for iiko most of the time."""
+
+APART_AT_ONCE = 4
+"""The same of those that wait for servers of anybody (``core.jobs.scheduling.APART``)."""
 
 _POLL_S = 1.0  # behind pgbouncer nothing tells of a new job
 _LONGEST_PAUSE_S = 4.0
@@ -114,23 +117,31 @@ class JobRunner:
 
     async def _serve(self) -> None:
         connector = WorkerConnector(
-            django=app.connector, kwargs=connector_params(), min_size=1, max_size=4, name="jobs"
+            django=app.connector, kwargs=connector_params(), min_size=1, max_size=6, name="jobs"
         )
         with app.replace_connector(connector):
             async with app.open_async():
                 await _enqueue_first_tasks()
                 self._is_serving = True
                 timing = asyncio.create_task(Timekeeper(TIMETABLE).worker(), name="timekeeper")
+                others = sorted({task.queue for task in app.tasks.values()} - {APART})
                 try:
-                    await app.run_worker_async(
-                        concurrency=self._at_once,
-                        fetch_job_polling_interval=_POLL_S,
-                        stalled_worker_timeout=SILENT_S,
-                        task_middleware=[_on_its_own_connection],
-                        install_signal_handlers=False,
-                    )
+                    async with asyncio.TaskGroup() as workers:
+                        workers.create_task(_run_worker(others, self._at_once))
+                        workers.create_task(_run_worker([APART], APART_AT_ONCE))
                 finally:
                     timing.cancel()
+
+
+async def _run_worker(queues: list[str], at_once: int) -> None:
+    await app.run_worker_async(
+        queues=queues,
+        concurrency=at_once,
+        fetch_job_polling_interval=_POLL_S,
+        stalled_worker_timeout=SILENT_S,
+        task_middleware=[_on_its_own_connection],
+        install_signal_handlers=False,
+    )
 
 
 def _on_its_own_connection(call_next: Callable[[], object], _context: object, _worker: object) -> object:

@@ -1,0 +1,37 @@
+"""What notifications need by the clock. Senders have a queue of their own: a slow one holds up nobody else."""
+
+import contextlib
+
+from django.conf import settings
+from procrastinate import exceptions
+from procrastinate.contrib.django import app
+
+from attention.notifications import plan, send
+from attention.notifications.retention import forget_old_notifications
+from core.database import db_clock
+from core.jobs.scheduling import APART, scheduled
+
+
+@app.task(name="attention.send_notifications", queue=APART)
+def send_notifications(channel_id: int) -> None:
+    """Send what is due in one channel, for a while; whoever dies at it is followed by the next look."""
+    if send.send_due(channel_id, clock=db_clock.exactly_now):
+        enqueue_sending(channel_id)
+
+
+def enqueue_sending(channel_id: int) -> None:
+    """Call a sender for a channel, unless one is called already; outside a transaction."""
+    with contextlib.suppress(exceptions.AlreadyEnqueued):
+        send_notifications.configure(queueing_lock=f"notify/{channel_id}").defer(channel_id=channel_id)
+
+
+# Without a lock: a job whose worker died would keep it. Of two looks at once one waits for a channel's row.
+@scheduled("* * * * * */4", at_start=True, lock=None)
+def plan_notifications() -> None:
+    for channel_id in plan.plan_all(now=db_clock.now()):
+        enqueue_sending(channel_id)
+
+
+@scheduled("37 * * * *")
+def forget_notifications() -> None:
+    forget_old_notifications(days=settings.NOTIFICATIONS_RETENTION_DAYS, now=db_clock.now())
