@@ -1,4 +1,4 @@
-"""What notifications need by the clock. Senders have a queue of their own: a slow one holds up nobody else."""
+"""What notifications need by the clock. Senders have a queue of their own: a slow one holds up no others."""
 
 import contextlib
 

@@ -16,8 +16,7 @@ from attention.models.channels import Channel, Kind, Notification, SendState
 from attention.notifications import errors
 from attention.notifications.guard import WITHIN_S
 from attention.notifications.plan import not_needed
-from attention.notifications.services import Message, deliver
-from attention.notifications.text import message_of
+from attention.notifications.text import Message, message_of
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -45,6 +44,8 @@ def send_due(channel_id: int, *, clock: Clock) -> bool:
 
     Safe to call at any time and from several workers: one of them sends.
     """
+    from attention.notifications.services import deliver  # heavy: see there
+
     until = clock() + TURN
     while (claim := claim_next(channel_id, now=clock())) is not None:
         error = deliver(claim.address, claim.message)

@@ -1,17 +1,16 @@
 """What a notification says, in the language of its channel; personal data only where the channel takes it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
 import structlog
-from apprise import NotifyType
 from django.conf import settings
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _, ngettext, override
 
 from attention.models.channels import Channel, Kind, Notification
 from attention.models.items import AttentionItem, Severity
-from attention.notifications.services import Message
 from attention.rules.registry import rule_of
 from organizations.models.organization import Organization
 
@@ -20,11 +19,17 @@ logger = structlog.stdlib.get_logger(__name__)
 NAMED = 20
 """Items that a digest names; it counts the others."""
 
-_LEVELS = {
-    Severity.INFO: NotifyType.INFO,
-    Severity.WARNING: NotifyType.WARNING,
-    Severity.CRITICAL: NotifyType.FAILURE,
-}
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent. ``number`` is the same in all attempts, and told where a receiver can read it."""
+
+    number: int
+    title: str
+    body: str
+    severity: Severity = Severity.INFO
+    facts: dict[str, object] = field(default_factory=dict)
+    """What a program gets besides: web hooks of JSON, XML and forms."""
 
 
 def message_of(notification: Notification, parts: Sequence[Notification], *, now: datetime) -> Message:
@@ -48,7 +53,7 @@ def message_of(notification: Notification, parts: Sequence[Notification], *, now
         "rules": [item.rule for item in items],
         "restaurants": [item.organization_id for item in items],
     }
-    return Message(notification.pk, title, "\n".join(lines), _LEVELS[Severity(worst)], facts)
+    return Message(notification.pk, title, "\n".join(lines), Severity(worst), facts)
 
 
 def zone_of(item: AttentionItem, channel: Channel) -> tzinfo:
