@@ -81,7 +81,12 @@ def test_guest_is_named_only_where_the_channel_allows_it(receiver: Receiver, pla
     make_channel(receiver, allows_personal_data=True)
     make_channel(receiver)
     order = Order.objects.create(
-        organization=place, iiko_order_id="1", phone="+79161234567", customer={"name": "Вера"}
+        organization=place,
+        iiko_order_id="1",
+        phone="+79161234567",
+        customer={"name": "Вера"},
+        created_at=NOON,
+        updated_at=NOON,
     )
     make_item(place, order=order)
 
