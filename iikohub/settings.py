@@ -92,6 +92,8 @@ API_MAX_BODY_BYTES = _whole_number("API_MAX_BODY_BYTES", 1024 * 1024, lowest=1)
 WEBHOOK_WRONG_TOKENS_PER_MINUTE = _whole_number("WEBHOOK_WRONG_TOKENS_PER_MINUTE", 60, lowest=0)
 # Finished events older than so many days are deleted; 0 keeps them for ever.
 INBOX_RETENTION_DAYS = _whole_number("INBOX_RETENTION_DAYS", 90, lowest=0)
+# The same for items of the attention list that are over, with their history.
+ATTENTION_RETENTION_DAYS = _whole_number("ATTENTION_RETENTION_DAYS", 90, lowest=0)
 
 ALLOWED_HOSTS = host_names(env.list("ALLOWED_HOSTS", default=[]))
 if not ALLOWED_HOSTS:

@@ -58,15 +58,29 @@ class AttentionItem(models.Model):
         db_index=False,
     )
     """None: it is about the hub itself."""
+    # Without a constraint in the database: its check would wait for whoever has the order locked, while that
+    # one waits for this row (``attention.receivers``).
     order = models.ForeignKey(
-        Order, models.CASCADE, null=True, related_name="attention", verbose_name=_("order")
+        Order,
+        models.CASCADE,
+        null=True,
+        related_name="attention",
+        verbose_name=_("order"),
+        db_constraint=False,
     )
     command = models.ForeignKey(
-        OrderCommand, models.CASCADE, null=True, related_name="+", verbose_name=_("command")
+        OrderCommand,
+        models.CASCADE,
+        null=True,
+        related_name="+",
+        verbose_name=_("command"),
+        db_constraint=False,
     )
     facts = models.JSONField(default=dict, editable=False)
     since = models.DateTimeField(_("since"))
     opened_at = models.DateTimeField(_("found"))
+    lost_at = models.DateTimeField(null=True, editable=False)
+    """When the rule found it no more; it ends when that lasts (``Rule.linger``)."""
     ended_at = models.DateTimeField(_("ended"), null=True)
     taken_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("taken by")

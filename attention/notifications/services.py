@@ -7,7 +7,6 @@ message again that the second refused.
 Imported by those who need it, when they do: apprise and its plug-ins take a second and 50 MB.
 """
 
-import contextlib
 from functools import cache
 
 import structlog
@@ -154,19 +153,15 @@ def _unreadable(schema: str, *, is_known: bool) -> str:
     )
 
 
-def service_name(address: str) -> str:
-    """Name the service of an address, as it calls itself; its schema where none is known."""
-    schema = schema_of(address)
-    plugins = _plugins()
-    return str(plugins[schema].service_name) if schema in plugins else schema
-
-
-def masked(address: str) -> str:
-    """Show of an address what is no secret: its schema, and the server where that is written in it."""
-    host = ""
-    with contextlib.suppress(BadAddress), guarded(may_be_private=True):
-        host = _host(open_service(address))
-    return f"{schema_of(address)}://{host + '/' if host else ''}…"
+def described(address: str) -> tuple[str, str]:
+    """Show of an address what is no secret: the name of its service, and the schema with the server."""
+    try:
+        with guarded(may_be_private=True):
+            service = open_service(address)
+    except BadAddress:
+        return "", f"{schema_of(address)}://…"
+    host = _host(service)
+    return str(service.service_name), f"{service.schema}://{host + '/' if host else ''}…"
 
 
 def _host(service: NotifyBase) -> str:
@@ -192,7 +187,7 @@ def deliver(address: str, message: Message) -> str:
                 body_format=NotifyFormat.TEXT,
             )
         except BadAddress:
-            return UNREADABLE
+            return guard.error or UNREADABLE
         except OSError:  # requests' own errors, too
             return guard.error or NO_ANSWER
         except Exception as error:  # noqa: BLE001  # a plug-in's own fault must not stop the others

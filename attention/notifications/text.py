@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _, ngettext, override
 
 from attention.models.channels import Channel, Kind, Notification
 from attention.models.items import AttentionItem, Severity
+from attention.rules.base import Rule
 from attention.rules.registry import rule_of
 from organizations.models.organization import Organization
 
@@ -94,14 +95,21 @@ def _heading(item: AttentionItem) -> str:
 
 
 def _sentence(item: AttentionItem, channel: Channel, now: datetime) -> str:
-    rule = rule_of(item.rule)
-    if rule is None:
-        return item.rule  # of a rule that a newer hub has, say
+    if (rule := known_rule(item.rule)) is None:
+        return item.rule
     try:
         return rule.sentence(item, now=now, zone=zone_of(item, channel))
     except Exception:  # one item with odd facts must not hold up the others
         logger.exception("notifications.no_sentence", rule=item.rule, item_id=item.pk)
         return str(rule.title)
+
+
+def known_rule(name: str) -> Rule | None:
+    """Return the rule of this name; None where there is none any more, or a newer hub found it."""
+    try:
+        return rule_of(name)
+    except KeyError:
+        return None
 
 
 def _guest(item: AttentionItem, channel: Channel) -> list[str]:
@@ -113,7 +121,7 @@ def _guest(item: AttentionItem, channel: Channel) -> list[str]:
 
 
 def _link(item: AttentionItem) -> list[str]:
-    rule = rule_of(item.rule)
+    rule = known_rule(item.rule)
     step = rule.next_step(item) if rule is not None else None
     if step is None or not settings.WEBHOOK_BASE_URL:
         return []

@@ -361,7 +361,7 @@ def test_failure_is_tried_again_with_growing_pauses_and_shown_meanwhile(
     receiver.answers = [503, 500, 503]
     make_item(place)
 
-    tries = []
+    tries: list[object] = []
     for second in range(120):
         before = len(receiver.got)
         look(NOON + second * SECOND)

@@ -19,9 +19,8 @@ from attention.notifications.services import (
     BadAddress,
     check_address,
     deliver,
-    masked,
+    described,
     schema_of,
-    service_name,
 )
 from attention.notifications.text import Message
 from attention.tests.receivers import NOON, Receiver, look, make_channel, receiving
@@ -53,16 +52,16 @@ def lan(settings: LazySettings) -> None:
         (VK, "vk://…", "VK"),
         ("jsons://user:qzxsecret@example.com/hook?+X-Key=qzxsecret", "jsons://example.com/…", "JSON"),
         (
-            "https://discord.com/api/webhooks/417421629/qzxsecretHI8qBe7bk2ZwO5U711o3dV_js",
-            "https://…",
-            "https",
+            "https://discord.com/api/webhooks/4174/qzxsecretHI8qBe7bk2ZwO5U711o",
+            "discord://…",
+            "Discord",
         ),
     ],
 )
 def test_address_is_taken_and_shown_without_its_secrets(address: str, shown: str, service: str) -> None:
     check_address(address)
 
-    assert (masked(address), service_name(address)) == (shown, service)
+    assert described(address) == (service, shown)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,9 @@ def test_receiver_that_is_not_there_is_told_from_one_that_refuses(receiver: Rece
 
     assert deliver(f"json://127.0.0.1:{port}/", HELLO) == "no_answer"
     assert deliver(receiver.address, HELLO) == "http_403"
-    assert deliver(f"mailto://u:p@127.0.0.1:{port}/a@example.com", HELLO) == "mail_failed"
+    assert (
+        deliver(f"mailto://u:p@127.0.0.1:{port}?from=a@example.com&to=b@example.com", HELLO) == "mail_failed"
+    )
 
 
 def test_plug_in_may_start_no_program_and_open_no_file(tmp_path: Path) -> None:
@@ -185,8 +186,8 @@ def test_file_that_an_address_names_is_not_sent(tmp_path: Path) -> None:
     template = tmp_path / "card.json"
     template.write_text('{"text": "qzx"}')
     address = (
-        "workflow://prod.westeurope.logic.azure.com:443/workflows/0123456789abcdef0123456789abcdef"
-        f"/0123456789abcdef?template={template}"
+        "workflow://prod.westeurope.logic.azure.com:443/0123456789abcdef0123456789abcdef"
+        f"/0123456789abcdef-0123456789abcdef/?template={template}"
     )
 
     assert deliver(address, HELLO) == "local_access"
@@ -220,9 +221,7 @@ def test_vk_gets_the_number_by_which_it_drops_a_repeat() -> None:
 
 
 @responses.activate
-@pytest.mark.parametrize(
-    ("code", "error"), [(5, "http_401"), (901, "http_403"), (9, "http_429"), (1, "http_400")]
-)
+@pytest.mark.parametrize(("code", "error"), [(5, "http_401"), (901, "http_403"), (1, "http_400")])
 def test_what_vk_refuses_with_200_is_refused(code: int, error: str) -> None:
     body = {"error": {"error_code": code, "error_msg": "no: vk1.a.QZXsecret-token_Of"}}
     responses.post("https://api.vk.com/method/messages.send", json=body)
@@ -242,7 +241,7 @@ def test_secrets_are_neither_logged_nor_kept_in_errors(
     responses.add_callback(
         "POST",
         "https://api.telegram.org/bot123456789:AAqzxsecret_token-of-a-bot/sendMessage",
-        lambda request: (401, {}, '{"ok": false, "description": "Unauthorized ' + request.url + '"}'),
+        lambda request: (401, {}, '{"ok": false, "description": "Unauthorized ' + str(request.url) + '"}'),
     )
     responses.post("https://api.vk.com/method/messages.send", status=401)
     channel = make_channel(address=address)
