@@ -61,7 +61,13 @@ def zone_of(item: AttentionItem, channel: Channel) -> tzinfo:
     """Return the clock of an item: its restaurant's; for the hub's own the first restaurant's."""
     if item.organization is not None:
         return item.organization.zone()
-    first = channel.restaurants.order_by("pk").first() or Organization.objects.order_by("pk").first()
+    first = channel.restaurants.order_by("pk").first()
+    return first.zone() if first else first_zone()
+
+
+def first_zone() -> tzinfo:
+    """Return the clock of the first restaurant, by which the hub's own news are told."""
+    first = Organization.objects.order_by("pk").first()
     return first.zone() if first else UTC
 
 

@@ -9,7 +9,7 @@ import organizations.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("attention", "0001_create_attention_list"),
+        ("attention", "0002_let_groups_use_attention"),
         ("organizations", "0019_index_calls_by_command"),
     ]
 

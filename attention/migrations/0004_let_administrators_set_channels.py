@@ -42,7 +42,7 @@ def let_set_no_more(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("attention", "0002_create_channels"),
+        ("attention", "0003_create_channels"),
         ("orders", "0003_create_groups"),
     ]
 
