@@ -12,14 +12,24 @@ from attention.notifications import plan, send
 from attention.notifications.retention import forget_old_notifications
 from attention.watch import forget_old_items, watch
 from core.database import db_clock
-from core.jobs.scheduling import APART, enqueue, scheduled
+from core.jobs.scheduling import enqueue, scheduled
 
 NUDGED_AT_MOST_EVERY_S = 2.0
+_watching = threading.Lock()
+"""So that passes that take long take one place of a process."""
+SENDERS_AT_ONCE = 4
+"""In one process: slow receivers do not take the places of other tasks."""
+_senders = threading.BoundedSemaphore(SENDERS_AT_ONCE)
 
 
-@scheduled("* * * * * */5", at_start=True)
+# Without a lock of its job: one whose worker died would keep it for a minute. Passes wait for each other.
+@scheduled("* * * * * */5", at_start=True, lock=None)
 def watch_rules() -> None:
-    watch(db_clock.now())
+    if _watching.acquire(blocking=False):
+        try:
+            watch(db_clock.now())
+        finally:
+            _watching.release()
 
 
 @scheduled("29 * * * *")
@@ -49,10 +59,19 @@ class Nudge:
 nudge = Nudge()
 
 
-@app.task(name="attention.send_notifications", queue=APART)
+@app.task(name="attention.send_notifications", queue="notifications")
 def send_notifications(channel_id: int) -> None:
-    """Send what is due in one channel, for a while; whoever dies at it is followed by the next look."""
-    if send.send_due(channel_id, clock=db_clock.exactly_now):
+    """Send what is due in one channel, for a while.
+
+    Whoever dies at it, or finds no place here, is followed by the next look.
+    """
+    if not _senders.acquire(blocking=False):
+        return
+    try:
+        is_left = send.send_due(channel_id, clock=db_clock.exactly_now)
+    finally:
+        _senders.release()
+    if is_left:
         enqueue_sending(channel_id)
 
 

@@ -60,6 +60,8 @@ def chosen(channel: Channel, now: datetime) -> QuerySet[AttentionItem]:
     items = AttentionItem.objects.open(now).filter(
         taken_at__isnull=True, severity__gte=channel.least_severity, opened_at__gte=channel.active_since
     )
+    # Not by the channel that it is about.
+    items = items.exclude(subject=f"channel:{channel.pk}")
     if channel.rules:
         items = items.filter(rule__in=channel.rules)
     restaurants = list(channel.restaurants.values_list("iiko_id", flat=True))

@@ -18,8 +18,6 @@ from procrastinate.types import JSONValue
 logger = structlog.stdlib.get_logger(__name__)
 
 BACKGROUND = "background"
-APART = "apart"
-"""Tasks that wait for servers of anybody: they have places of their own, and take none of the others'."""
 
 TIMETABLE = PeriodicRegistry()  # type: ignore[no-untyped-call]  # the library declares no types here
 """Scheduled tasks. Not procrastinate's own registry: its worker uses the clock of its machine."""

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -19,15 +20,17 @@ from procrastinate.psycopg_connector import PsycopgConnector
 
 from core.database import db_clock
 from core.jobs.maintenance import SILENT_S
-from core.jobs.scheduling import APART, TIMETABLE, tasks_at_start
+from core.jobs.scheduling import TIMETABLE, tasks_at_start
 
 logger = structlog.stdlib.get_logger(__name__)
 
-AT_ONCE = 8
-"""Tasks at once in one process: they wait for iiko most of the time."""
+AT_ONCE = 10
+"""Tasks at once in one process: they wait for iiko most of the time, or for receivers of notifications.
 
-APART_AT_ONCE = 4
-"""The same of those that wait for servers of anybody (``core.jobs.scheduling.APART``)."""
+Of these ``attention.tasks.SENDERS_AT_ONCE`` at most: the others' places stay free of them.
+"""
+_SPARE_THREADS = 2
+"""For what the loop itself asks the database."""
 
 _POLL_S = 1.0  # behind pgbouncer nothing tells of a new job
 _LONGEST_PAUSE_S = 4.0
@@ -106,6 +109,9 @@ class JobRunner:
         work = asyncio.current_task()
         assert work is not None  # noqa: S101  # inside asyncio.run there is one
         self._is_serving = self._is_told = False
+        # The loop's own would have four threads and one for each core.
+        threads = ThreadPoolExecutor(self._at_once + _SPARE_THREADS, thread_name_prefix="jobs")
+        asyncio.get_running_loop().set_default_executor(threads)
         with self._guard:
             self._running = asyncio.get_running_loop(), work
         try:
@@ -117,31 +123,23 @@ class JobRunner:
 
     async def _serve(self) -> None:
         connector = WorkerConnector(
-            django=app.connector, kwargs=connector_params(), min_size=1, max_size=6, name="jobs"
+            django=app.connector, kwargs=connector_params(), min_size=1, max_size=4, name="jobs"
         )
         with app.replace_connector(connector):
             async with app.open_async():
                 await _enqueue_first_tasks()
                 self._is_serving = True
                 timing = asyncio.create_task(Timekeeper(TIMETABLE).worker(), name="timekeeper")
-                others = sorted({task.queue for task in app.tasks.values()} - {APART})
                 try:
-                    async with asyncio.TaskGroup() as workers:
-                        workers.create_task(_run_worker(others, self._at_once))
-                        workers.create_task(_run_worker([APART], APART_AT_ONCE))
+                    await app.run_worker_async(
+                        concurrency=self._at_once,
+                        fetch_job_polling_interval=_POLL_S,
+                        stalled_worker_timeout=SILENT_S,
+                        task_middleware=[_on_its_own_connection],
+                        install_signal_handlers=False,
+                    )
                 finally:
                     timing.cancel()
-
-
-async def _run_worker(queues: list[str], at_once: int) -> None:
-    await app.run_worker_async(
-        queues=queues,
-        concurrency=at_once,
-        fetch_job_polling_interval=_POLL_S,
-        stalled_worker_timeout=SILENT_S,
-        task_middleware=[_on_its_own_connection],
-        install_signal_handlers=False,
-    )
 
 
 def _on_its_own_connection(call_next: Callable[[], object], _context: object, _worker: object) -> object:
