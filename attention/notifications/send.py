@@ -5,16 +5,17 @@ cannot be asked, so what a dead worker may have sent is sent again, marked as a 
 number. And the order is the channel's, so it is the channel that a worker leases, not the message.
 """
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 
 from attention.models.channels import Channel, Kind, Notification, SendState
 from attention.notifications import errors
-from attention.notifications.guard import WITHIN_S
 from attention.notifications.plan import not_needed
 from attention.notifications.text import Message, message_of
 
@@ -22,8 +23,9 @@ logger = structlog.stdlib.get_logger(__name__)
 
 Clock = Callable[[], datetime]
 
-LEASE = timedelta(seconds=WITHIN_S + 6)
-"""A little longer than a sending takes; then the worker that holds the channel counts as dead."""
+LEASE = timedelta(seconds=6)
+"""Then a worker that holds a channel counts as dead; one that lives renews it every ``RENEW_S``."""
+RENEW_S = 2.0
 TURN = timedelta(seconds=8)
 """After so long other channels have their turn."""
 PAUSES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 180, 600, 1200))
@@ -31,8 +33,11 @@ TRY_FOR = timedelta(hours=1)
 """Then a message is given up."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
+    """A message in hand. ``leased_until`` names the claim: no other ends at the same moment."""
+
+    channel_id: int
     notification_id: int
     address: str
     message: Message
@@ -48,8 +53,9 @@ def send_due(channel_id: int, *, clock: Clock) -> bool:
 
     until = clock() + TURN
     while (claim := claim_next(channel_id, now=clock())) is not None:
-        error = deliver(claim.address, claim.message)
-        record(channel_id, claim, error, now=clock())
+        with _kept(claim, clock):
+            error = deliver(claim.address, claim.message)
+        record(claim, error, now=clock())
         if clock() >= until:
             return True
     return False
@@ -72,8 +78,37 @@ def claim_next(channel_id: int, *, now: datetime) -> Claim | None:
         row.save(update_fields=["state", "attempts", "next_attempt_at"])
         channel.leased_until = now + LEASE
         channel.save(update_fields=["leased_until"])
-        return Claim(row.pk, channel.address, message_of(row, parts, now=now), channel.leased_until)
+        return Claim(
+            channel.pk, row.pk, channel.address, message_of(row, parts, now=now), channel.leased_until
+        )
     return None
+
+
+@contextmanager
+def _kept(claim: Claim, clock: Clock) -> Iterator[None]:
+    """Renew the lease of a claim for as long as this process lives."""
+    is_done = threading.Event()
+    thread = threading.Thread(target=_renew, args=(claim, clock, is_done), name="notifications-lease")
+    thread.start()
+    try:
+        yield
+    finally:
+        is_done.set()
+        thread.join()
+
+
+def _renew(claim: Claim, clock: Clock, is_done: threading.Event) -> None:
+    try:
+        while not is_done.wait(RENEW_S):
+            until = clock() + LEASE
+            held = Channel.objects.filter(pk=claim.channel_id, leased_until=claim.leased_until)
+            if not held.update(leased_until=until):
+                return
+            claim.leased_until = until
+    except DatabaseError as error:  # the lease runs out, and another sends it again, marked
+        logger.warning("notifications.lease_not_renewed", channel_id=claim.channel_id, error=str(error))
+    finally:
+        connection.close()
 
 
 def _take_over(channel: Channel, now: datetime) -> None:
@@ -107,9 +142,9 @@ def _not_needed(row: Notification, parts: Sequence[Notification], channel: Chann
 
 
 @transaction.atomic
-def record(channel_id: int, claim: Claim, error: str, *, now: datetime) -> None:
+def record(claim: Claim, error: str, *, now: datetime) -> None:
     """Write down what came of a sending. Of one that outlived its lease only that it arrived counts."""
-    channel = Channel.objects.select_for_update().filter(pk=channel_id).first()
+    channel = Channel.objects.select_for_update().filter(pk=claim.channel_id).first()
     row = Notification.objects.filter(pk=claim.notification_id).unfinished().first()
     if channel is None or row is None:
         return
@@ -123,7 +158,7 @@ def record(channel_id: int, claim: Claim, error: str, *, now: datetime) -> None:
     channel.save(update_fields=["leased_until", "last_sent_at", "last_error", "failing_since", "tried_at"])
     logger.info(
         "notifications.not_sent" if error else "notifications.sent",
-        channel_id=channel_id,
+        channel_id=channel.pk,
         notification_id=row.pk,
         kind=row.kind,
         attempt=row.attempts,

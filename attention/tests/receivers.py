@@ -93,8 +93,9 @@ def make_item(
     place: Organization | None = None, at: datetime = NOON, subject: str = "", **changes: Any
 ) -> AttentionItem:
     usual: dict[str, Any] = {
-        "rule": "late",
+        "rule": "problem",
         "subject": subject or f"order:{AttentionItem.objects.count() + 1}",
+        "facts": {"order": "55"},
         "severity": Severity.WARNING,
         "organization_id": place.iiko_id if place else None,
         "since": at,

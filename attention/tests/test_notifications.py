@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
+from time import sleep
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
+from django.db import connection
 
 from attention.models.channels import Channel, Kind, Notification, SendState
 from attention.models.items import AttentionItem, Severity
 from attention.notifications import plan, send
 from attention.notifications.retention import forget_old_notifications
 from attention.tests.receivers import NOON, PATH, Receiver, look, make_channel, make_item, receiving, told
+from core.database import db_clock
 from orders.models.order import Order
 from organizations.models.organization import Organization
 from tests.builders import make_organization, make_other_organization
@@ -41,7 +44,7 @@ def place() -> Organization:
 
 def test_item_arrives_once_with_its_number_and_a_link(receiver: Receiver, place: Organization) -> None:
     channel = make_channel(receiver)
-    item = make_item(place, facts={"n": "55"})
+    item = make_item(place)
 
     look(NOON)
     look(NOON + 5 * SECOND)
@@ -53,13 +56,13 @@ def test_item_arrives_once_with_its_number_and_a_link(receiver: Receiver, place:
     assert body == {
         "version": "1.0",
         "title": "Warning · Кафе «Сирень»",
-        "message": body["message"],
+        "message": "The restaurant reports a problem with order 55.",
         "attachments": [],
         "type": "warning",
         "notification_id": number,
         "kind": "new",
         "items": [item.pk],
-        "rules": ["late"],
+        "rules": ["problem"],
         "restaurants": [place.iiko_id],
     }
     assert told(channel) == [SENT]
@@ -93,9 +96,10 @@ def test_guest_is_named_only_where_the_channel_allows_it(receiver: Receiver, pla
     look(NOON)
 
     named, nameless = receiver.texts
-    assert "Guest: Вера +79161234567" in named
-    assert "Вера" not in nameless
-    assert "+7916" not in nameless
+    link = f"Open the order: https://hub.example.com/console/orders/{order.pk}"
+    told = "Warning · Кафе «Сирень»\nThe restaurant reports a problem with order 55."
+    assert named == f"{told}\nGuest: Вера +79161234567\n{link}"
+    assert nameless == f"{told}\n{link}"
 
 
 # --- which ---------------------------------------------------------------------------------------------
@@ -105,7 +109,7 @@ def test_only_chosen_rules_restaurants_and_severities_are_told(
     receiver: Receiver, place: Organization
 ) -> None:
     other = make_other_organization()
-    make_channel(receiver, place, rules=["late"], least_severity=Severity.WARNING)
+    make_channel(receiver, place, rules=["problem"], least_severity=Severity.WARNING)
     wanted = make_item(place)
     make_item(place, rule="worker_away", severity=Severity.CRITICAL)
     make_item(other)
@@ -452,7 +456,7 @@ def test_message_of_a_dead_worker_is_sent_again_and_says_so(receiver: Receiver, 
     assert body["notification_id"] == died.message.number
     assert body["message"].endswith("(This message may have come once before.)")
     assert told(channel) == [SENT]
-    send.record(channel.pk, died, "", now=NOON + HOUR)  # it was only asleep
+    send.record(died, "", now=NOON + HOUR)  # it was only asleep
     assert told(channel) == [SENT]
     assert Notification.objects.get().sent_at == NOON + send.LEASE
 
@@ -466,13 +470,40 @@ def test_late_success_counts_and_late_failure_does_not(receiver: Receiver, place
     assert asleep is not None
     assert present is not None
 
-    send.record(channel.pk, asleep, "no_answer", now=NOON + send.LEASE + SECOND)
+    send.record(asleep, "no_answer", now=NOON + send.LEASE + SECOND)
     assert told(channel) == [("new", "sending", "")]
-    send.record(channel.pk, asleep, "", now=NOON + send.LEASE + SECOND)
+    send.record(asleep, "", now=NOON + send.LEASE + SECOND)
 
     assert told(channel) == [SENT]
-    send.record(channel.pk, present, "no_answer", now=NOON + send.LEASE + 2 * SECOND)
+    send.record(present, "no_answer", now=NOON + send.LEASE + 2 * SECOND)
     assert told(channel) == [SENT]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lease_is_renewed_while_a_receiver_is_slow(
+    receiver: Receiver, place: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "RENEW_S", 0.05)
+    monkeypatch.setattr(send, "LEASE", timedelta(seconds=0.5))
+    channel = make_channel(receiver)
+    make_item(place)
+    clock = db_clock.exactly_now
+    plan.plan_all(now=clock())
+    leases: list[datetime | None] = []
+
+    def look_meanwhile() -> None:
+        for _ in range(4):
+            sleep(0.25)
+            leases.append(Channel.objects.get().leased_until)
+            assert send.claim_next(channel.pk, now=clock()) is None
+        connection.close()
+
+    receiver.before = look_meanwhile
+    send.send_due(channel.pk, clock=clock)
+
+    assert len(set(leases)) == 4
+    assert told(channel) == [SENT]
+    assert len(receiver.got) == 1
 
 
 # --- tests and retention -------------------------------------------------------------------------------
