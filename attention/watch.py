@@ -42,23 +42,33 @@ class Changes:
     """The rules that could not be looked at."""
 
 
-@transaction.atomic
+class _RuleFailed(Exception):
+    """A rule raised; what it raised is logged. The transaction may be of no more use."""
+
+
 def watch(now: datetime, rules: Sequence[Rule] = RULES) -> Changes:
     """Look at the rules once; what one of them raises is logged, and its items stay as they are."""
+    failed: list[str] = []
+    while True:
+        try:
+            return _watch(now, rules, failed)
+        except _RuleFailed as error:  # once more without it: a savepoint for each would cost every pass
+            failed.append(str(error))
+
+
+@transaction.atomic
+def _watch(now: datetime, rules: Sequence[Rule], failed: list[str]) -> Changes:
     acquire(AdvisoryLock.ATTENTION, "watch")
-    changes = Changes()
+    changes = Changes(failed=failed)
     limits = limits_of(rules)
     current = _current_items()
     for rule in rules:
-        found = _found_by(rule, now, limits[rule.name])
         items = current.pop(rule.name, {})
-        if found is None:
-            changes.failed.append(rule.name)
-        else:
-            _compare(rule, found, items, changes, now)
+        if rule.name not in failed:
+            _compare(rule, _found_by(rule, now, limits[rule.name]), items, changes, now)
     _end_those_of_former_rules(current, changes)
     _write(changes, now)
-    WatchRun.objects.update_or_create(pk=1, defaults={"at": now, "failed": changes.failed})
+    WatchRun.objects.update_or_create(pk=1, defaults={"at": now, "failed": failed})
     return changes
 
 
@@ -70,17 +80,15 @@ def _current_items() -> dict[str, dict[str, AttentionItem]]:
     return items
 
 
-def _found_by(rule: Rule, now: datetime, limits: Limits) -> Found | None:
-    """Return what a rule finds; None where it raises."""
+def _found_by(rule: Rule, now: datetime, limits: Limits) -> Found:
     began = time.monotonic()
     try:
-        with transaction.atomic():
-            found = {finding.subject: finding for finding in rule.find(now, limits)}
-    except Exception:
-        if connection.needs_rollback or connection.connection is None or connection.connection.closed:
+        found = {finding.subject: finding for finding in rule.find(now, limits)}
+    except Exception as error:
+        if connection.connection is None or connection.connection.closed:
             raise
         logger.exception("attention.rule_failed", rule=rule.name)
-        return None
+        raise _RuleFailed(rule.name) from error
     if (took_s := time.monotonic() - began) > _SLOW_S:
         logger.warning("attention.rule_slow", rule=rule.name, duration_s=round(took_s, 2))
     return found

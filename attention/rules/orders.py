@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, Func, JSONField, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
@@ -18,6 +18,7 @@ from attention.rules.base import Finding, Limits, NextStep, Rule, moments_of
 from iiko_client.models.order_lines import iso
 from orders.mirror.timeline import SHOWN_AT
 from orders.models.order import COUNTED_FOR, Order, OrderType, Status, TimelineEntry
+from orders.models.stage_times import StageTimes
 from orders.stage_times import at_risk_from, usual_times
 from orders.twice import possible_duplicates
 from organizations.models.stop_lists import StopListItem
@@ -29,7 +30,7 @@ Facts = Mapping[str, Any]
 """The facts of an item, with its moments in words."""
 
 _LONGEST_TEXT = 100
-_DISHES_NAMED = 5
+_DISHES_NAMED = 10
 
 
 def subject_of(order_id: int) -> str:
@@ -92,7 +93,10 @@ class WillBeLate(OrderRule):
     def candidates(self, now: datetime, shortest: timedelta) -> Iterator[Finding]:
         usual = usual_times(None)
         waiting = Order.objects.open().filter(
-            organization_id__in=list(usual), promised_time__gte=now, when_delivered__isnull=True
+            organization_id__in=list(usual),
+            # Later ones have time for all their stages.
+            promised_time__range=(now, now + max(map(_all_stages, usual.values()), default=timedelta())),
+            when_delivered__isnull=True,
         )
         stages = ("when_created", "when_printed", "when_cooking_completed", "when_sent", "when_delivered")
         fields = (*NAMING, *stages, "promised_time", "order_type", "is_open")
@@ -104,6 +108,11 @@ class WillBeLate(OrderRule):
     def words(self, facts: Facts) -> str:
         words = _("Order %(order)s will usually be late: it is promised for %(promised)s.")
         return words % facts
+
+
+def _all_stages(times: StageTimes) -> timedelta:
+    stages = (times.accept_s, times.cook_s, times.wait_s, times.carry_s)
+    return timedelta(seconds=sum(length or 0 for length in stages))
 
 
 class NoCourier(OrderRule):
@@ -240,7 +249,7 @@ class DishOut(OrderRule):
                 "organization__iiko_id", "terminal_group_id", "product_id", "since"
             )
         }
-        for order in _not_begun(sorted({ident for ident, _group, _product in since})):
+        for order in _not_begun(since):
             stops = {
                 name: max(since[key], order.created_at)
                 for name, product in _dishes(order)
@@ -259,20 +268,25 @@ class DishOut(OrderRule):
             facts["count"],
         )
         dishes = ", ".join(map(str, facts["dishes"]))
-        shown = dishes if facts["count"] <= _DISHES_NAMED else f"{dishes}…"
-        return words % {"order": facts["order"], "count": facts["count"], "dishes": shown}
+        return words % {"order": facts["order"], "count": facts["count"], "dishes": dishes}
 
 
-def _not_begun(organization_ids: list[str]) -> Iterable[Order]:
-    """Read the open orders of which the kitchen has printed nothing."""
-    if not organization_ids:
+def _not_begun(out: Collection[tuple[str, str, str]]) -> Iterable[Order]:
+    """Read the open orders that the kitchen has not begun and that may have one of these dishes."""
+    if not out:
         return ()
+    products = Func(
+        "items", Value("$.**.product_id"), function="jsonb_path_query_array", output_field=JSONField()
+    )
     waiting = Order.objects.open().filter(
         Q(status__isnull=True) | Q(status__in=_BEFORE_THE_KITCHEN),
-        organization_id__in=organization_ids,
+        organization_id__in={ident for ident, _group, _product in out},
         when_printed__isnull=True,
     )
-    return waiting.only(*NAMING, "terminal_group_id", "items", "created_at").order_by()
+    some = waiting.alias(products=products).filter(
+        products__has_any_keys=sorted({product for _ident, _group, product in out})
+    )
+    return some.only(*NAMING, "terminal_group_id", "items", "created_at").order_by()
 
 
 def _dishes(order: Order) -> Iterator[tuple[str, str]]:
@@ -308,7 +322,13 @@ class OrderTwice(OrderRule):
 
     def _alike(self) -> Iterable[Order]:
         known = Order.objects.open().filter(phone__gt="", amount_minor__gt=0, when_created__isnull=False)
-        return known.only(*NAMING, "phone", "amount_minor", "when_created", "is_open").order_by()
+        alike = known.filter(
+            organization_id=OuterRef("organization_id"),
+            phone=OuterRef("phone"),
+            amount_minor=OuterRef("amount_minor"),
+        )
+        several = known.filter(Exists(alike.exclude(pk=OuterRef("pk"))))
+        return several.only(*NAMING, "phone", "amount_minor", "when_created", "is_open").order_by()
 
     def words(self, facts: Facts) -> str:
         return _("Order %(order)s was perhaps made twice: %(other)s is like it.") % facts

@@ -80,7 +80,9 @@
     let before = null;
     for (const item of come) {
       const shown = takeItem(document.adoptNode(item));
-      const place = before ? before.nextElementSibling : list().firstElementChild;
+      let place = before ? before.nextElementSibling : list().firstElementChild;
+      // What stays to be read keeps its place.
+      while (place && !ids.has(place.id)) place = place.nextElementSibling;
       if (place !== shown && !shown.contains(document.activeElement)) list().insertBefore(shown, place);
       before = shown;
     }
