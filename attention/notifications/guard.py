@@ -32,7 +32,8 @@ _FORBIDDEN = frozenset(
     }
 )
 _WATCHED = _CONNECTS | _FORBIDDEN | {"open", "socket.__new__"}
-_READABLE = tuple({os.path.join(root, "") for root in (sys.prefix, sys.base_prefix, "/usr/share/zoneinfo")})  # noqa: PTH118  # prefixes of texts
+_FOLDERS = (sys.prefix, f"{sys.prefix}/lib", sys.base_prefix, "/usr/share/zoneinfo")
+_READABLE = tuple({f"{os.path.realpath(folder)}/" for folder in _FOLDERS})
 """Python, its packages and the time zones: modules are loaded when they are needed first."""
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC

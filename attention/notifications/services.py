@@ -89,6 +89,7 @@ def check_address(address: str) -> None:
     Raises:
         BadAddress
     """
+    _plugins()
     with guarded(may_be_private=True):
         service = open_service(address)
         receivers = len(service)
@@ -155,6 +156,7 @@ def _unreadable(schema: str, *, is_known: bool) -> str:
 
 def described(address: str) -> tuple[str, str]:
     """Show of an address what is no secret: the name of its service, and the schema with the server."""
+    _plugins()
     try:
         with guarded(may_be_private=True):
             service = open_service(address)
