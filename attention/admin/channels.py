@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -77,6 +78,12 @@ class ChannelAdmin(HubAdmin[Channel]):
         if obj is not None and not self.has_change_permission(request, obj):
             return ((None, {"fields": ("name", "is_active", "language", "least_severity")}),)
         return super().get_fieldsets(request, obj)
+
+    def get_deleted_objects(
+        self, objs: QuerySet[Channel] | Sequence[Channel], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Name the channels alone: their log goes with them, and needs no right of its own."""
+        return [str(one) for one in objs], {str(self.opts.verbose_name_plural): len(objs)}, set(), []
 
     def get_form(
         self, request: HttpRequest, obj: Channel | None = None, change: bool = False, **kwargs: Any

@@ -139,6 +139,17 @@ def test_inactive_channel_that_is_switched_on_begins_anew(place: Organization) -
     assert channel.active_since >= before
 
 
+def test_channel_is_deleted_with_its_log(receiver: Receiver, place: Organization) -> None:
+    channel = make_channel(receiver)
+    make_item(place)
+    look(NOON)
+
+    response = administrator().post(f"{LIST}{channel.pk}/delete/", {"post": "yes"})
+
+    assert response.status_code == 302
+    assert (Channel.objects.count(), Notification.objects.count()) == (0, 0)
+
+
 # --- a test --------------------------------------------------------------------------------------------
 
 
