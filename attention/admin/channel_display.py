@@ -34,7 +34,7 @@ def channel_badge(channel: Channel) -> SafeString:
 
 def state_badge(notification: Notification) -> SafeString:
     state = SendState(notification.state)
-    return badge(_BADGES[state], capfirst(str(state.label)), words(notification.error))
+    return badge(_BADGES[state], capfirst(str(state.label)))
 
 
 Notice = tuple[str, str, str]

@@ -82,6 +82,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             self.fields["restaurants"].help_text = _("You see some restaurants: tick which of them.")
         if "address" in self.fields:
             self._hide_address()
+        self.initial["least_severity"] = int(self.instance.least_severity)
 
     def _rule_choices(self) -> list[tuple[str, str]]:
         known = [(rule.name, capfirst(str(rule.title))) for rule in RULES]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import tzinfo
-from typing import Any
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -36,8 +36,12 @@ from core.admin.base import Context, HubAdmin, MirrorAdmin
 from core.admin.filters import Choice, choices_filter
 from core.admin.list_links import keep_filters
 from core.database import db_clock
-from core.display import EMPTY, ago_text, clock
+from core.display import EMPTY, ago_text, clock, stacked, truncated
 from organizations.access import is_restricted
+from organizations.admin.zones import InZones, naming_zones
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 TEST_AWAITED_S = 6.0
 """How long the page waits for what comes of a test; later it is told on the page of the channel."""
@@ -62,8 +66,7 @@ class ChannelAdmin(HubAdmin[Channel]):
             {
                 "fields": (
                     *("most_per_hour", "repeat_minutes"),
-                    ("quiet_from", "quiet_until"),
-                    "critical_breaks_quiet",
+                    *("quiet_from", "quiet_until", "critical_breaks_quiet"),
                 )
             },
         ),
@@ -178,6 +181,10 @@ def _outcome(test: Notification) -> tuple[int, str]:
     return messages.INFO, gettext("The test is being sent. Reload the page in a moment; a worker must run.")
 
 
+def _clock(moment: datetime | None, row: WithAnnotations[Notification, InZones]) -> SafeString:
+    return clock(moment, _zone(row), now=db_clock.now(), seconds=True, with_offset=row.is_many_zones)
+
+
 def _zone(row: Notification) -> tzinfo:
     """Return the clock of its restaurant; of the hub's own that of the first restaurant."""
     if row.item is not None and row.item.organization is not None:
@@ -192,7 +199,7 @@ def _channel_choices(request: HttpRequest) -> list[Choice]:
 
 @admin.register(Notification)
 class NotificationAdmin(MirrorAdmin[Notification]):
-    list_display = ("planned", "channel", "kind_name", "what", "state_name", "attempts", "sent")
+    list_display = ("planned", "channel", "kind_name", "what", "state_and_why", "attempts", "sent")
     list_display_links = ("planned",)
     list_select_related = ("channel", "item__organization")
     list_filter = (
@@ -216,13 +223,16 @@ class NotificationAdmin(MirrorAdmin[Notification]):
     )
     readonly_fields = ("kind_name", "what", "state_name", "why", "planned", "sent", "part_of")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:
+        return naming_zones(super().get_queryset(request))
+
     @admin.display(description=_("planned"))
-    def planned(self, row: Notification) -> SafeString:
-        return clock(row.planned_at, _zone(row), now=db_clock.now(), seconds=True)
+    def planned(self, row: WithAnnotations[Notification, InZones]) -> SafeString:
+        return _clock(row.planned_at, row)
 
     @admin.display(description=_("sent"))
-    def sent(self, row: Notification) -> SafeString:
-        return clock(row.sent_at, _zone(row), now=db_clock.now(), seconds=True)
+    def sent(self, row: WithAnnotations[Notification, InZones]) -> SafeString:
+        return _clock(row.sent_at, row)
 
     @admin.display(description=_("kind"))
     def kind_name(self, row: Notification) -> str:
@@ -239,6 +249,10 @@ class NotificationAdmin(MirrorAdmin[Notification]):
     @admin.display(description=_("state"))
     def state_name(self, row: Notification) -> SafeString:
         return state_badge(row)
+
+    @admin.display(description=_("state"))
+    def state_and_why(self, row: Notification) -> SafeString:
+        return stacked(state_badge(row), truncated(words(row.error)) if row.error else "")
 
     @admin.display(description=_("why"))
     def why(self, row: Notification) -> str:
