@@ -19,7 +19,7 @@ from tests.test_kills import kill_group
 pytestmark = [pytest.mark.process, pytest.mark.long, pytest.mark.xdist_group("notifications")]
 
 TROUBLE_S = 20.0
-LIVES_S = (2.0, 4.0)
+LIVES_S = (2.5, 4.5)
 SOON_S = 30.0
 
 MAKE_CHANNEL = """
@@ -48,7 +48,7 @@ def trouble(hub: Hub, caused: dict[str, float], stop: threading.Event) -> None:
         at = time.monotonic()
         if hub.post([event]):
             caused[str(90_000 + number)] = at
-        stop.wait(random.uniform(0.1, 0.5))
+        stop.wait(random.uniform(0.2, 1))
 
 
 def order_of(body: Any) -> str:

@@ -68,8 +68,10 @@ def claim_next(channel_id: int, *, now: datetime) -> Claim | None:
     if channel is None or (channel.leased_until is not None and channel.leased_until > now):
         return None
     _take_over(channel, now)
-    due = channel.notifications.due(now).select_related("channel", "item__organization", "item__order")
-    for row in due.order_by("id"):
+    due = channel.notifications.due(now).select_related("item__organization", "item__order").order_by("id")
+    # One at a time: there may be many, and what is not needed leaves the queue.
+    while (row := due.first()) is not None:
+        row.channel = channel
         parts = _parts(row, now)
         if reason := _not_needed(row, parts, channel, now):
             row.end(SendState.DROPPED, now=now, error=reason)
