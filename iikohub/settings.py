@@ -136,6 +136,10 @@ IIKO_LOG_PERSONAL_DATA = _flag("IIKO_LOG_PERSONAL_DATA", default=False)
 IIKO_CALL_LOG_DAYS = _whole_number("IIKO_CALL_LOG_DAYS", 30, lowest=1)
 # Actions on orders that one API key or person may ask for in a minute; 0: any number.
 API_ACTIONS_PER_MINUTE = _whole_number("API_ACTIONS_PER_MINUTE", 600, lowest=0)
+# Whether notifications may go to this machine and the local network (attention/notifications/services.py).
+NOTIFY_ALLOW_PRIVATE_ADDRESSES = _flag("NOTIFY_ALLOW_PRIVATE_ADDRESSES", default=False)
+# Days that what was sent, or not, is kept.
+NOTIFICATIONS_RETENTION_DAYS = _whole_number("NOTIFICATIONS_RETENTION_DAYS", 30, lowest=1)
 # Off in tests, which write the log of calls themselves.
 IIKO_CALL_LOG_THREAD = True
 # Open boards that ask within so many seconds are given one answer; 0: each its own.

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.db import models
 from django.utils import timezone
 
+from attention.models.channels import Channel, Kind, Notification, SendState
 from attention.models.items import Act, AttentionEntry, AttentionItem, RuleSetting, Severity
 from console.models import SeenOrder
 from hall.models import Reserve, TableOrder
@@ -181,6 +182,9 @@ def _attention(make: Make, place: Organization, order: Order, now: datetime) -> 
     )
     make(AttentionEntry, item=item, act=Act.FOUND, at=now)
     make(RuleSetting, organization=place)
+    channel = make(Channel, address="json://example.com", rules=[], active_since=now)
+    channel.restaurants.add(place)
+    make(Notification, channel=channel, item=item, kind=Kind.NEW, state=SendState.FAILED, planned_at=now)
 
 
 def _texts(model: type[models.Model], own: dict[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "admin:webhooks_webhookevent_replay": ("webhooks.webhookevent",),
     "admin:webhooks_webhookevent_payload": ("webhooks.webhookevent",),
     "admin:auth_user_password_change": ("auth.user",),
+    "admin:attention_channel_test": ("attention.channel",),
     "console:order": ("orders.order",),
     "console:seen": ("orders.order",),
     "console:next": ("orders.order",),

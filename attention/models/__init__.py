@@ -1,5 +1,5 @@
-"""What needs a person: items found by rules, and what people did about them."""
+"""What needs a person: items found by rules, what people did about them, and who was told."""
 
-from attention.models import items, watch_run
+from attention.models import channels, items, watch_run
 
-__all__ = ["items", "watch_run"]
+__all__ = ["channels", "items", "watch_run"]

@@ -1,6 +1,7 @@
 """All rules, in the order in which they are shown."""
 
 from attention.rules.base import Rule
+from attention.rules.channels import ChannelFails
 from attention.rules.commands import CommandAttention, CommandRefused, CommandWaits
 from attention.rules.hub import ClockWrong, DeadEvents, InboxLate, LoginStopped, WorkerAway
 from attention.rules.loyalty import HoldKept, WalletDifference
@@ -41,6 +42,7 @@ RULES: tuple[Rule, ...] = (
     DeadEvents(),
     WorkerAway(),
     ClockWrong(),
+    ChannelFails(),
 )
 
 _BY_NAME = {rule.name: rule for rule in RULES}

@@ -103,6 +103,8 @@ UNFOLD: Entry = {
                 _("Attention"),
                 _page(_("Attention list"), "history", "attention.attentionitem"),
                 _page(_("Rules of attention"), "rule_settings", "attention.rulesetting"),
+                _page(_("Notification channels"), "notifications", "attention.channel"),
+                _page(_("Notifications"), "outgoing_mail", "attention.notification"),
             ),
             _section(
                 _("From iiko"),
