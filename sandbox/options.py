@@ -52,8 +52,7 @@ _ARGUMENTS: dict[str, tuple[object, str]] = {
     ),
     "--webhook-url": (
         "",
-        f"Where webhooks go (default: WEBHOOK_BASE_URL or {_HUB}, and {_WEBHOOK_PATH}); {_NOWHERE}: to no "
-        "address until a login sets one.",
+        f"Where webhooks go (default: WEBHOOK_BASE_URL or {_HUB}, and {_WEBHOOK_PATH}); {_NOWHERE} at first.",
     ),
     "--webhook-token": (
         "",

@@ -32,13 +32,14 @@ def fill(request: HttpRequest, context: Row) -> Row:
         context |= {"checklist": checklist(now)}
     sees_restaurants = user.has_perm("organizations.view_organization")
     if sees_restaurants and not Organization.objects.exists():
-        return context | {"is_empty": True}
+        clocks = inbox.wrong_clocks() if looks_after_the_hub(user) else None
+        return context | {"is_empty": True, "wrong_clocks": clocks}
     shown = _day(user, now, sees_restaurants=sees_restaurants) | _hub(user, now)
     return context | shown | {"sees_nothing": not any(value is not None for value in shown.values())}
 
 
 def _day(user: AnyUser, now: datetime, *, sees_restaurants: bool) -> Row:
-    """What operators work with; None stands for what a person may not see."""
+    """Return what operators work with; None stands for what a person may not see."""
     sees_orders = user.has_perm("orders.view_order")
     open_orders = OpenOrders(user, now) if sees_orders else None
     today = Today(user, now) if sees_orders else None

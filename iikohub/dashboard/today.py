@@ -4,11 +4,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from django.db.models import Count, Q, QuerySet, Sum
+from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _, ngettext_lazy
 
 from core.access import AnyUser, visible_to
-from core.display import money
+from core.display import currency_sign
+from iiko_client.units import MinorUnits, to_major
 from iikohub.dashboard.tiles import Row, Tile, count_text, orders_url, shown
 from orders.models.order import Order, Status
 from organizations.clock_ranges import Clocks, Span, clocks_of, on_own_clock, outer_span, read_span
@@ -48,7 +50,7 @@ class Today:
     def of(self, organization: Organization) -> Row:
         """Return what the table of restaurants shows of one."""
         count, revenue = self._groups.get((organization.iiko_id, organization.currency), _NOTHING)
-        return {"closed": count_text(count), "revenue": money(revenue, organization.currency)}
+        return {"closed": count_text(count), "revenue": _whole(revenue, organization.currency)}
 
     @cached_property
     def _week_ago(self) -> dict[tuple[str, str], tuple[int, int]]:
@@ -102,8 +104,14 @@ def _by_currency(groups: dict[tuple[str, str], tuple[int, int]]) -> dict[str, tu
 
 
 def _amount(title: str, minor: int, then: int, currency: str, url: str) -> Tile:
-    note = _then(money(then, currency) if then else "")
-    return Tile(title, minor, url, note=note, words=money(minor, currency))
+    note = _then(_whole(then, currency) if then else "")
+    return Tile(title, minor, url, note=note, words=_whole(minor, currency))
+
+
+def _whole(minor: int, currency: str) -> str:
+    """Write an amount in whole units of its currency: a glance asks for no more."""
+    number = number_format(round(to_major(MinorUnits(minor))), 0, force_grouping=True)
+    return f"{number}\N{NO-BREAK SPACE}{currency_sign(currency)}"
 
 
 def _then(text: str) -> str:

@@ -1,6 +1,6 @@
 """Step: the hub has a public address, and it is this hub that answers there."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef
@@ -72,6 +72,7 @@ _WRONG = {
         ),
     ),
 }
+_LATELY = timedelta(days=1)
 _DOUBTFUL = (Reached.NO_ANSWER, Reached.NO_NAME, Reached.BAD_CERTIFICATE)
 """Where the machine's own way may be at fault."""
 
@@ -100,7 +101,7 @@ class AddressStep:
                 sentence=words % {"url": url, "ago": ago_text(check.asked_at, now)},
                 advice=str(_OWN_WAY),
             )
-        if has_proof_of_iiko():
+        if has_proof_of_iiko(now):
             return Finding(is_done=True, sentence=_("iiko's events come in by %(url)s.") % {"url": url})
         return _unreached(url, check, now)
 
@@ -126,12 +127,13 @@ def _unreached(url: str, check: AddressCheck | None, now: datetime) -> Finding:
     )
 
 
-def has_proof_of_iiko() -> bool:
-    """Whether iiko was told the present address, and an event came in afterwards."""
+def has_proof_of_iiko(now: datetime) -> bool:
+    """Whether iiko was told the present address, and an event came afterwards, in the last day."""
     since = WebhookEvent.objects.filter(
         organization_id=OuterRef("organization_id"),
         source=EventSource.WEBHOOK,
         received_at__gt=OuterRef("last_registration"),
+        received_at__gte=now - _LATELY,
     )
     told = WebhookConfig.objects.active().registered().filter(webhook_url=receive_url())
     return told.filter(Exists(since)).exists()

@@ -47,6 +47,11 @@ class Checklist:
         return len(self.entries) - len(self.open)
 
     @property
+    def next_number(self) -> int:
+        """The first step that is not done; 0: there is none."""
+        return self.open[0].number if self.open else 0
+
+    @property
     def is_done(self) -> bool:
         return not self.open
 

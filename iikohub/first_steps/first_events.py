@@ -49,21 +49,26 @@ def _open(silent: Sequence[Organization], now: datetime) -> Finding:
         "No event of %(count)d restaurants has come yet.",
         len(silent),
     )
+    advice = _("Register the webhooks first: until then iiko sends nothing.")
+    if any(_registered_at(one) for one in silent):
+        advice = _("Take a test order there, or open a shift: its first event comes within seconds.")
     return Finding(
         is_done=False,
         sentence=words % {"count": len(silent)},
-        advice=_("Take a test order there, or open a shift: its first event comes within seconds."),
+        advice=advice,
         rows=[_row(one, now) for one in silent],
     )
 
 
 def _row(restaurant: Organization, now: datetime) -> Row:
-    config = config_of(restaurant)
-    if config is None or config.last_registration is None:
-        # Somebody may have given address and token to iiko by hand.
-        words = _("the hub has not registered it, so nothing may ever come")
-    else:
-        words = _("registered %(ago)s, nothing came since") % {"ago": ago_text(config.last_registration, now)}
+    words = _("never registered by the hub")
+    if at := _registered_at(restaurant):
+        words = _("registered %(ago)s, nothing came since") % {"ago": ago_text(at, now)}
     return Row(
         restaurant.name, reverse("admin:organizations_organization_change", args=[restaurant.pk]), words
     )
+
+
+def _registered_at(restaurant: Organization) -> datetime | None:
+    config = config_of(restaurant)
+    return config.last_registration if config else None

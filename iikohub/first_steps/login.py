@@ -40,9 +40,10 @@ class LoginStep:
 
 def _without_login(by_hand: int) -> Finding:
     words = ngettext(
-        "%(count)d restaurant was added by hand: without an API login nothing is read from iiko or sent to it.",
-        "%(count)d restaurants were added by hand: without an API login nothing is read from iiko or sent to "
-        "it.",
+        "%(count)d restaurant was added by hand. Without an API login the hub neither reads from iiko nor "
+        "sends to it.",
+        "%(count)d restaurants were added by hand. Without an API login the hub neither reads from iiko nor "
+        "sends to it.",
         by_hand,
     ) % {"count": by_hand}
     none = _("The hub has no API login, so it knows of no restaurants.")
@@ -51,7 +52,11 @@ def _without_login(by_hand: int) -> Finding:
     return Finding(
         is_done=False,
         sentence=words if by_hand else none,
-        advice=_("Make an API login in iikoWeb and add it here: the hub reads the restaurants from it."),
+        advice=_(
+            "Make an API login in iikoWeb and add it here: the hub reads the restaurants from it. Without "
+            "one, restaurants are added by hand:"
+        ),
+        command="manage.py add_organization IIKO_ID --name NAME --timezone Europe/Moscow",
         link=Link(reverse("admin:organizations_apilogin_add"), _("Add an API login")),
     )
 

@@ -2,11 +2,19 @@
 
 from dataclasses import dataclass
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy
 
 from core.errors import HubError
 from webhooks.admin.display import outcome_words, refusal_words
+from webhooks.models.inbox import Drift
 from webhooks.registration import Outcome, Registration
+
+_PARTS = {
+    Drift.ADDRESS: gettext_lazy("the address"),
+    Drift.TOKEN: gettext_lazy("the token"),
+    Drift.FORMER_TOKEN: gettext_lazy("the token"),
+    Drift.FILTER: gettext_lazy("the kinds of events"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +59,4 @@ def refused(error: HubError) -> Said:
 
 
 def _differs(done: Registration) -> str:
-    return ", ".join(str(one.label) for one in done.found.drift()) if done.found else ""
+    return ", ".join(str(_PARTS[one]) for one in done.found.drift()) if done.found else ""

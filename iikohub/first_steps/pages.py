@@ -56,7 +56,7 @@ def steps(request: HttpRequest) -> HttpResponse:
 
 @for_set_up
 @require_POST
-def ask_address(request: HttpRequest) -> HttpResponse:
+def ask_address(_request: HttpRequest) -> HttpResponse:
     reach.ask_now(now=db_clock.now())
     return redirect("first_steps:steps")
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
-from django.utils.translation import gettext as _, gettext_lazy, ngettext
+from django.utils.translation import gettext as _, ngettext, pgettext_lazy
 
 from iikohub.first_steps.step import Finding, Link
 from iikohub.pages.home import WORKS_ON_THE_BOARD
@@ -13,7 +13,7 @@ from iikohub.pages.home import WORKS_ON_THE_BOARD
 
 class PeopleStep:
     key = "people"
-    title = gettext_lazy("People")
+    title = pgettext_lazy("step", "People")
 
     def look(self, now: datetime) -> Finding:
         members = User.groups.through.objects.filter(

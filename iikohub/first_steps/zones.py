@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from core.display import ago_text, offset_text
-from iikohub.first_steps.step import Button, Finding, Link, Row
+from iikohub.first_steps.step import Button, Finding, Row
 from iikohub.models import ZoneConfirmation
 from organizations.models.organization import Organization
 
@@ -76,9 +76,7 @@ def no_restaurants() -> Finding:
     """Say that a step waits for restaurants."""
     return Finding(
         is_done=False,
-        sentence=_("There are no restaurants yet."),
-        advice=_("They come with the API login; without one they are added by hand."),
-        link=Link(reverse("admin:organizations_organization_add"), _("Add a restaurant by hand")),
+        sentence=_("There are no restaurants yet: they come with the API login."),
     )
 
 

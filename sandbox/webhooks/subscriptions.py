@@ -1,8 +1,9 @@
 """Where webhooks go: one address, token and filter per restaurant and login.
 
 Until a login configures its own, a restaurant has the settings that the sandbox was started with, and
-these let everything through; started with no address, it has none and sends nothing. A filter, or a list in it, that is null asks for nothing: the vendor
-does not say, so this is a guess (register with one null and see).
+these let everything through; started with no address, it has none and sends nothing. A filter, or a list
+in it, that is null asks for nothing: the vendor does not say, so this is a guess (register with one null
+and see).
 """
 
 from collections import deque

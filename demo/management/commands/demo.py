@@ -169,7 +169,7 @@ def refuse_without_packages() -> None:
 def refuse_foreign_database() -> None:
     if settings.DATABASE_URL:
         raise CommandError(
-            "An empty hub needs a database that may be emptied, and DATABASE_URL names one of yours. Unset it."
+            "An empty hub needs a database that may be emptied; DATABASE_URL names one of yours. Unset it."
         )
 
 
