@@ -43,6 +43,7 @@ PATHS = {
     "webhooks.linkhealth": "organization_id",
     "console.seenorder": "order__organization_id",
     "console.stagetimes": "organization_id",
+    "iikohub.zoneconfirmation": "organization_id",
 }
 
 Decides = Callable[[AnyUser, Collection[str]], Q]

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from console.models import SeenOrder, StageTimes
 from hall.models import Reserve, TableOrder
+from iikohub.models import ZoneConfirmation
 from loyalty.models import (
     BalanceDifference,
     Customer,
@@ -161,6 +162,7 @@ def _traffic(make: Make, place: Organization, order: Order, now: datetime) -> No
     )
     make(WebhookConfig, organization=place)
     make(OrderSync, organization=place, judged_until=now)
+    make(ZoneConfirmation, organization=place, confirmed_at=now)
     make(LinkHealth, organization=place, state="dead_webhook", since=now, checked_at=now)
 
 
