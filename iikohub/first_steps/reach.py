@@ -23,7 +23,7 @@ from iikohub.models import AddressCheck, Reached
 logger = logging.getLogger(__name__)
 
 GOOD_FOR = timedelta(hours=1)
-BAD_FOR = timedelta(seconds=50)
+BAD_FOR = timedelta(seconds=10)
 """A result is kept for so long; the worker looks each minute whether it is due."""
 _CONNECT_S, _READ_S, _ALL_S = 4, 5, 8
 _LONGEST_ANSWER = 4096
