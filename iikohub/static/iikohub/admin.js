@@ -65,7 +65,7 @@
     const row = event.target.closest?.("tbody[data-failed] > tr");
     const { xhr } = event.detail;
     if (!row || !xhr) return;
-    const isRow = xhr.status === 200 && xhr.responseURL.endsWith(row.getAttribute("hx-post"));
+    const isRow = xhr.status === 200 && new URL(xhr.responseURL).pathname === row.getAttribute("hx-post");
     if (isRow) return;
     event.detail.shouldSwap = false;
     row.lastElementChild.textContent = row.parentElement.dataset.failed;
