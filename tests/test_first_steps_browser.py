@@ -77,13 +77,14 @@ def test_row_that_is_not_answered_says_so(visitor: Visitor) -> None:
 
 
 def test_signed_out_rows_do_not_become_a_sign_in_page(visitor: Visitor) -> None:
-    def sign_out(route: Route) -> None:
-        Session.objects.all().delete()
-        route.continue_()
-
-    visitor.page.route(re.compile(r"/register/\d+/$"), sign_out)
-
+    first: list[Route] = []
+    visitor.page.route(re.compile(r"/register/\d+/$"), first.append, times=1)
     page = visitor.open(REGISTER)
+    while not first:
+        page.wait_for_timeout(20)
+
+    Session.objects.all().delete()
+    first[0].continue_()
 
     expect(page.locator("#hub-registrations td:last-child")).to_have_text([UNTOLD, UNTOLD])
     expect(page.get_by_label("Имя пользователя")).to_have_count(0)
