@@ -78,7 +78,7 @@ def test_row_that_is_not_answered_says_so(visitor: Visitor) -> None:
 
 def test_signed_out_rows_do_not_become_a_sign_in_page(visitor: Visitor) -> None:
     first: list[Route] = []
-    visitor.page.route(re.compile(r"/register/\d+/$"), first.append, times=1)
+    visitor.page.route(re.compile(r"/register/\d+/$"), lambda route: first.append(route), times=1)
     page = visitor.open(REGISTER)
     while not first:
         page.wait_for_timeout(20)
