@@ -43,8 +43,8 @@ install: ## Make .venv with the locked requirements, unless it is current: make 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS); \
 	echo "$$wanted" > $(STAMP)
 
-run: install ## Run the whole hub with demo data and a simulated iiko: make run [PORT=8000]
-	@$(BIN)/python manage.py demo --port $(PORT) --end-with-parent
+run: install ## Run the whole hub with demo data and a simulated iiko: make run [PORT=8000] [EMPTY=1]
+	@$(BIN)/python manage.py demo --port $(PORT) --end-with-parent $(if $(EMPTY),--empty)
 
 # Two more than there are processors: tests of processes wait more than they compute.
 WORKERS ?= $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 2)' 2>/dev/null || echo auto)

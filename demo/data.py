@@ -1,19 +1,24 @@
-"""What `make run` starts with: the sandbox's restaurants and somebody who may sign in."""
+"""What `make run` starts with: the sandbox's restaurants, the first steps done, and two who may sign in."""
 
 import secrets
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, User
+from django.db import connection
 
+from core.database import db_clock
 from iikohub.configuration.secrets import kept_secret
+from iikohub.models import ZoneConfirmation
 from organizations.models.connection import ApiLogin
 from organizations.models.organization import Organization, TerminalGroup
 from sandbox.catalogue.world import build_world
 from webhooks.receiving.configs import set_webhook_token
 
 ADMIN_NAME = "admin"
+OPERATOR_NAME = "operator"
 LOGIN_NAME = "sandbox"
+API_LOGIN = "demo-hub"
 
 
 def password_file() -> Path:
@@ -26,7 +31,7 @@ def ensure_demo(*, seed: int, webhook_token: str, sandbox_url: str) -> None:
     login, _ = ApiLogin.objects.update_or_create(
         name=LOGIN_NAME,
         defaults={"base_url": sandbox_url},
-        create_defaults={"api_login": "demo-hub", "base_url": sandbox_url},
+        create_defaults={"api_login": API_LOGIN, "base_url": sandbox_url},
     )
     for restaurant in build_world(seed).organizations:
         organization, _ = Organization.objects.get_or_create(
@@ -42,6 +47,20 @@ def ensure_demo(*, seed: int, webhook_token: str, sandbox_url: str) -> None:
                 defaults={"name": group.name, "timezone": group.time_zone},
             )
         set_webhook_token(organization=organization, token=webhook_token)
+        ZoneConfirmation.objects.get_or_create(
+            organization=organization,
+            defaults={
+                "timezone": organization.timezone,
+                "confirmed_by": ADMIN_NAME,
+                "confirmed_at": db_clock.now(),
+            },
+        )
+
+
+def empty_database() -> None:
+    """Drop all that the database holds; only for the one of ``make run EMPTY=1``."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
 
 def ensure_admin() -> str | None:
@@ -49,11 +68,19 @@ def ensure_admin() -> str | None:
 
     The password is random and kept in the data folder, so that the next start can show it again.
     """
-    users = get_user_model().objects
-    user = users.filter(username=ADMIN_NAME).first()
+    user = User.objects.filter(username=ADMIN_NAME).first()
     if user is None:
         password = kept_secret(password_file(), lambda: secrets.token_urlsafe(9))
-        users.create_superuser(ADMIN_NAME, "", password)
+        User.objects.create_superuser(ADMIN_NAME, "", password)
         return password
     kept = password_file().read_text().strip() if password_file().exists() else ""
     return kept if kept and user.check_password(kept) else None
+
+
+def ensure_operator() -> None:
+    """Make the user ``operator`` once, who works on the board; the password is the first one of ``admin``."""
+    if User.objects.filter(username=OPERATOR_NAME).exists():
+        return
+    password = kept_secret(password_file(), lambda: secrets.token_urlsafe(9))
+    operator = User.objects.create_user(OPERATOR_NAME, "", password)
+    operator.groups.add(Group.objects.get(name="Operator"))

@@ -14,6 +14,7 @@ handler500 = "iikohub.pages.refusals.server_error"
 
 urlpatterns = [
     path("", home, name="home"),
+    path("admin/first-steps/", include("iikohub.first_steps.urls")),
     path("admin/", admin.site.urls),
     path("console/", include("console.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -46,6 +46,7 @@ PATHS = {
     "attention.attentionitem": "organization_id",
     "attention.attentionentry": "item__organization_id",
     "attention.rulesetting": "organization_id",
+    "iikohub.zoneconfirmation": "organization_id",
 }
 
 Decides = Callable[[AnyUser, Collection[str]], Q]

@@ -37,6 +37,7 @@ class Options:
     token_lifetime_s: float = DEFAULT_TOKEN_LIFETIME_S
 
 
+_NOWHERE = "nowhere"
 _FAULTS_EXAMPLE = "duplicate=0.1,http_408_after=1@deliveries/cancelx2"
 _ARGUMENTS: dict[str, tuple[object, str]] = {
     "--host": (DEFAULT_HOST, "Address to listen on (default: %(default)s)."),
@@ -51,7 +52,7 @@ _ARGUMENTS: dict[str, tuple[object, str]] = {
     ),
     "--webhook-url": (
         "",
-        f"Where webhooks go (default: WEBHOOK_BASE_URL or {_HUB}, and {_WEBHOOK_PATH}).",
+        f"Where webhooks go (default: WEBHOOK_BASE_URL or {_HUB}, and {_WEBHOOK_PATH}); {_NOWHERE} at first.",
     ),
     "--webhook-token": (
         "",
@@ -82,6 +83,7 @@ def read_options(given: Mapping[str, object], environ: Mapping[str, str]) -> Opt
     Raises:
         UsageError: an option is not valid.
     """
+    webhook_url = _webhook_url(str(given["webhook_url"]), environ)
     lifetime = given.get("token_lifetime", DEFAULT_TOKEN_LIFETIME_S)
     try:
         faults = parse_faults(str(given["faults"]))
@@ -93,8 +95,8 @@ def read_options(given: Mapping[str, object], environ: Mapping[str, str]) -> Opt
         seed=_whole("--seed", given["seed"], 0, 2**31),
         rate=_number("--rate", given["rate"], 0, MAX_RATE, "orders a minute"),
         speed=_number("--speed", given["speed"], 0.01, MAX_SPEED, "times the wall clock"),
-        webhook_url=_webhook_url(str(given["webhook_url"]), environ),
-        webhook_token=_webhook_token(str(given["webhook_token"]), environ),
+        webhook_url=webhook_url,
+        webhook_token=_webhook_token(str(given["webhook_token"]), environ) if webhook_url else "",
         faults=faults,
         token_lifetime_s=_number("--token-lifetime", lifetime, 1, 86400, "seconds"),
     )
@@ -121,6 +123,8 @@ def _number(name: str, value: object, lowest: float, highest: float, unit: str) 
 
 
 def _webhook_url(given: str, environ: Mapping[str, str]) -> str:
+    if given == _NOWHERE:
+        return ""
     hub = environ.get("WEBHOOK_BASE_URL", "").rstrip("/") or _HUB
     url = given or hub + _WEBHOOK_PATH
     if not is_address(url):

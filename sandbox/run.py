@@ -82,7 +82,7 @@ def _introduce(simulator: Simulator, port: int, journal: Journal) -> None:
     )
     journal.line(
         f"{options.rate:g} orders a minute, {options.speed:g} times faster, "
-        f"faults: {options.faults}; webhooks go to {options.webhook_url}"
+        f"faults: {options.faults}; webhooks go to {options.webhook_url or 'no address yet'}"
     )
 
 

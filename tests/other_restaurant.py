@@ -13,6 +13,7 @@ from attention.models.channels import Channel, Kind, Notification, SendState
 from attention.models.items import Act, AttentionEntry, AttentionItem, RuleSetting, Severity
 from console.models import SeenOrder
 from hall.models import Reserve, TableOrder
+from iikohub.models import ZoneConfirmation
 from loyalty.models import (
     BalanceDifference,
     Customer,
@@ -165,6 +166,7 @@ def _traffic(make: Make, place: Organization, order: Order, now: datetime) -> No
     )
     make(WebhookConfig, organization=place)
     make(OrderSync, organization=place, judged_until=now)
+    make(ZoneConfirmation, organization=place, confirmed_at=now)
     make(LinkHealth, organization=place, state="dead_webhook", since=now, checked_at=now)
 
 

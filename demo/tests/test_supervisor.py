@@ -203,10 +203,10 @@ def checkout(tmp_path: Path) -> Path:
     return Path(shutil.copytree(PROJECT, tmp_path / "check out", ignore=aside))
 
 
-def start_demo(checkout: Path, port: int) -> subprocess.Popen[str]:
+def start_demo(checkout: Path, port: int, *options: str) -> subprocess.Popen[str]:
     clean = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "HOME"}}
     return subprocess.Popen(
-        [sys.executable, "manage.py", "demo", "--port", str(port)],
+        [sys.executable, "manage.py", "demo", "--port", str(port), *options],
         cwd=checkout,
         env={**clean, "EMBEDDED_POSTGRES_DIR": ""},
         stdout=subprocess.PIPE,

@@ -11,6 +11,7 @@ from core.display import ago_text, clock, offset_text
 from iikohub.dashboard.connection import link_row
 from iikohub.dashboard.orders import OpenOrders
 from iikohub.dashboard.tiles import A_DAY, Row, count_text, events_url, orders_url
+from iikohub.dashboard.today import Today
 from organizations.admin.display import silent_pos_badges
 from organizations.models.organization import Organization, TerminalGroup
 from webhooks.models.inbox import WebhookConfig
@@ -20,14 +21,23 @@ from webhooks.reconciliation.missed_webhooks import missed_orders
 RESTAURANTS_SHOWN = 100
 
 
-def rows(user: AnyUser, now: datetime, open_orders: OpenOrders | None, *, sees_events: bool) -> list[Row]:
+def rows(
+    user: AnyUser,
+    now: datetime,
+    open_orders: OpenOrders | None,
+    today: Today | None,
+    *,
+    sees_links: bool,
+) -> list[Row]:
+    """Return a row for each restaurant; ``sees_links``: with how its webhooks come."""
     silent = TerminalGroup.objects.silent(now).select_related("organization")
     organizations = visible_to(user, Organization.objects.all()).prefetch_related(
         Prefetch("terminal_groups", queryset=silent, to_attr="silent_groups")
     )
-    if not sees_events:
+    if not sees_links:
         return [
-            _restaurant(one, one.silent_groups, now, open_orders) for one in organizations[:RESTAURANTS_SHOWN]
+            _restaurant(one, one.silent_groups, now, open_orders, today)
+            for one in organizations[:RESTAURANTS_SHOWN]
         ]
     configs = WebhookConfig.objects.only("pk", "organization").order_by("id")
     heard = organizations.select_related("link_health", "order_sync").annotate(
@@ -37,7 +47,7 @@ def rows(user: AnyUser, now: datetime, open_orders: OpenOrders | None, *, sees_e
     shown = list(heard[:RESTAURANTS_SHOWN])
     missed = missed_orders([one.iiko_id for one in shown], since=now - A_DAY, now=now)
     return [
-        _restaurant(one, one.silent_groups, now, open_orders)
+        _restaurant(one, one.silent_groups, now, open_orders, today)
         | _heard(one, one.last_received, now)
         | link_row(one, one.configs, missed.get(one.iiko_id, 0), now)
         for one in shown
@@ -49,6 +59,7 @@ def _restaurant(
     silent: Iterable[TerminalGroup],
     now: datetime,
     open_orders: OpenOrders | None,
+    today: Today | None,
 ) -> Row:
     ident = organization.iiko_id
     row: Row = {
@@ -66,7 +77,7 @@ def _restaurant(
             "late": open_orders.total("late", organization_id=ident),
             "late_url": orders_url(state="late_now", organization=ident),
         }
-    return row
+    return row | (today.of(organization) if today is not None else {})
 
 
 def _heard(organization: Organization, received: datetime | None, now: datetime) -> Row:

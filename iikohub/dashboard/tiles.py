@@ -26,10 +26,12 @@ class Tile:
     url: str
     tone: str = ""
     note: str | SafeString = ""
+    words: str = ""
+    """Shown in place of the count: an amount of money."""
 
     @property
     def text(self) -> str:
-        return count_text(self.count)
+        return self.words or count_text(self.count)
 
     @property
     def shown_tone(self) -> str:

@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from core.database import db_clock
+from iikohub.first_steps.proof import PARAMETER, proof_of
 from iikohub.operations.gauges import DatabaseGauges
 from webhooks.receiving.database_watch import ANSWER_WITHIN_S, database_watch
 from webhooks.receiving.storage_check import why, why_nothing_can_be_stored
@@ -26,8 +27,9 @@ _LOOK_EVERY_S = 1.0
 @csrf_exempt
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer that this process runs; nothing else is asked."""
-    return JsonResponse({"status": "ok"})
+    """Answer that this process runs; nothing else is asked. To a nonce it proves which hub it is."""
+    proof = proof_of(request.GET.get(PARAMETER, ""))
+    return JsonResponse({"status": "ok"} | ({"proof": proof} if proof else {}))
 
 
 @csrf_exempt

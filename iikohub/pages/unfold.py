@@ -94,6 +94,12 @@ UNFOLD: Entry = {
             ),
             _section(
                 _("Set-up"),
+                {
+                    "title": _("First steps"),
+                    "icon": "checklist",
+                    "link": reverse_lazy("first_steps:steps"),
+                    "permission": "iikohub.first_steps.pages.may_open",
+                },
                 _page(_("API logins"), "login", "organizations.apilogin"),
                 _page(_("Organizations"), "storefront", "organizations.organization"),
                 _page(_("Webhook settings"), "webhook", "webhooks.webhookconfig"),

@@ -1,21 +1,27 @@
 """The overview: its numbers are those of the lists they lead to, and it shows no more than it may."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any
+from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from core.database import counting
+from core.database import counting, db_clock
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
+from organizations.models.access import RestaurantAccess
 from organizations.models.clock_skews import ClockSkew
+from organizations.models.dictionaries import Courier
+from organizations.models.organization import Organization
 from organizations.models.stop_lists import StopListItem
 from tests.builders import (
+    COURIER_ID,
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
     OTHER_TOKEN,
@@ -53,23 +59,26 @@ def tiles(client: Client) -> dict[str, tuple[str, str]]:
     }
 
 
-def test_fresh_install_explains_itself_in_three_steps(chief: Client, settings: Settings) -> None:
-    settings.WEBHOOK_BASE_URL = "https://hub.example"
+def test_fresh_install_shows_the_first_steps_and_no_empty_tables(chief: Client, settings: Settings) -> None:
+    settings.WEBHOOK_BASE_URL = ""
 
     page = text(chief.get(HOME))
 
-    assert "Три шага — и заказы появятся здесь" in page
-    assert "manage.py add_organization IIKO_ID" in page
-    assert "https://hub.example/api/v1/webhooks/iiko" in page
-    assert "manage.py worker" in page
-    assert "/admin/organizations/organization/add/" in markup(chief.get(HOME))
-    assert "задайте в WEBHOOK_BASE_URL" not in page
+    assert "Первые шаги: пройдено 0 из 7" in page
+    assert "1. Адрес хаба Хаб не знает, по какому адресу к нему обращается iiko." in page
+    assert "2. API-логин iiko У хаба нет API-логина" in page
+    assert 'href="/admin/first-steps/#step-login"' in markup(chief.get(HOME))
+    for words in ("Сегодня", "Входящие", "Требует внимания"):
+        assert words not in page
 
 
-def test_fresh_install_without_an_address_says_what_to_set(chief: Client, settings: Settings) -> None:
-    settings.WEBHOOK_BASE_URL = ""
+def test_fresh_install_tells_an_operator_who_sets_it_up(client: Client) -> None:
+    sign_in(client, "organizations.view_organization", "orders.view_order")
 
-    assert "задайте в WEBHOOK_BASE_URL" in text(chief.get(HOME))
+    page = text(client.get(HOME))
+
+    assert "Организации ещё не настроены. Это делает администратор." in page
+    assert "Первые шаги" not in page
 
 
 def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
@@ -91,7 +100,8 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
         cloud_event(order_id="7", event_type="DeliveryOrderError", creation_status="Error", order=None),
     )
     arrive(cloud_event(event_type="StopListUpdate"))
-    arrive(shift_event(), shift_event(employee_id="2"), shift_event(employee_id="2", is_opened=False))
+    Courier.objects.create(organization_id=ORGANIZATION_ID, iiko_id=COURIER_ID, name="Орлова Вера")
+    arrive(shift_event(), shift_event(employee_id="2"), shift_event(employee_id="3", is_opened=False))
     for at, is_out in enumerate((True, False)):
         StopListItem.objects.create(
             organization_id=ORGANIZATION_ID,
@@ -102,6 +112,7 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
         )
 
     shown = tiles(chief)
+    assert shown.pop("курьеров на смене") == ("1", "/console/dispatch")
 
     assert {name: number for name, (number, _url) in shown.items()} == {
         "открытых заказов": "5",
@@ -110,6 +121,8 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
         "заказ не принят кассой, 24 ч": "1",
         "открытый заказ с проблемой": "1",
         "заказ с неизвестным статусом": "1",
+        "заказов закрыто сегодня": "0",
+        "заказов отменено сегодня": "0",
         "Не подтверждён": "0",
         "Ждёт кухню": "2",
         "Готов к приготовлению": "0",
@@ -119,7 +132,6 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
         "В пути": "1",
         "Доставлен": "0",
         "нет в наличии сейчас": "1",
-        "на смене сейчас": "1",
         "ждут обработки": "0",
         "сбой, будет повтор": "0",
         "сбой, повторов не будет": "0",
@@ -286,12 +298,115 @@ def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: Dja
         )
     assert Order.objects.count() == 32
 
-    # Session, user, open orders, refused ones, the inbox, unknown types, the dead, strangers, types met,
-    # their counts, the zone, what is out of stock, lists that cannot be read, shifts, restaurants, what was
-    # missed, commands for a person, refused ones, those without an answer, silent POS,
-    # settings of webhooks.
-    with django_assert_num_queries(22):
+    # Session, user, whether there are restaurants, open orders, refused ones, the inbox, unknown types, the
+    # dead, strangers, types met, their counts, clocks of machines, what is out of stock, lists that cannot be
+    # read, couriers, restaurants, what was missed, commands for a person, refused ones, those without an
+    # answer, silent POS, settings of webhooks; the day: zones, closed, the same a week ago, cancelled; the
+    # first steps: logins, names, zones, workers, first events, their settings, people.
+    with django_assert_num_queries(33):
         chief.get(HOME)
+
+
+EVENING = datetime(2026, 3, 14, 20, 30, tzinfo=UTC)
+"""23:30 on a Saturday in Moscow, 6:30 on the Sunday in Vladivostok."""
+
+
+def ended(organization: Organization, day: int, hour: int, minute: int = 0, **changes: Any) -> None:
+    """Store an order that was closed, or by ``status`` cancelled, in March at a moment of UTC."""
+    at = datetime(2026, 3, day, hour, minute, tzinfo=UTC)
+    status = changes.pop("status", "Closed")
+    moment = "when_cancelled" if status == "Cancelled" else "when_closed"
+    Order.objects.create(
+        organization=organization,
+        iiko_order_id=str(uuid4()),
+        **{"status": status, "raw_status": status, moment: at, "created_at": at, "updated_at": at} | changes,
+    )
+
+
+@pytest.fixture
+def evening(monkeypatch: pytest.MonkeyPatch) -> tuple[Organization, Organization]:
+    """Make a restaurant in Moscow and one in Vladivostok, on whose clocks it is not the same day."""
+    monkeypatch.setattr(db_clock, "now", lambda: EVENING)
+    moscow = make_organization(timezone="Europe/Moscow")
+    vladivostok = make_other_organization(timezone="Asia/Vladivostok")
+    ended(moscow, 13, 20, 30, amount_minor=70_000)  # half an hour before midnight
+    ended(moscow, 13, 21, 30, amount_minor=100_000)
+    ended(moscow, 14, 12, amount_minor=50_049)
+    ended(moscow, 14, 12, amount_minor=90_000, is_deleted=True)
+    ended(moscow, 14, 12, amount_minor=90_000, status="Cancelled")
+    ended(vladivostok, 14, 13, 50, amount_minor=80_000)  # ten minutes before midnight
+    ended(vladivostok, 14, 15, amount_minor=60_000)
+    ended(vladivostok, 14, 13, amount_minor=60_000, status="Cancelled")
+    # A week ago: by this time of day, and later.
+    ended(moscow, 7, 20, amount_minor=40_000)
+    ended(moscow, 7, 20, 45, amount_minor=40_000)
+    ended(vladivostok, 7, 20, amount_minor=30_000)
+    return moscow, vladivostok
+
+
+def test_day_is_that_of_each_restaurant_beside_a_week_ago(
+    chief: Client, evening: tuple[Organization, Organization]
+) -> None:
+    page, shown = text(chief.get(HOME)), tiles(chief)
+
+    assert "3 заказа закрыты сегодня неделю назад к этому часу: 2" in page
+    assert "2 100 ₽ выручка сегодня неделю назад к этому часу: 700 ₽" in page
+    assert "700 ₽ средний чек неделю назад к этому часу: 350 ₽" in page
+    assert "1 заказ отменён сегодня" in page
+    for name in ("заказа закрыты сегодня", "заказ отменён сегодня"):
+        number, url = shown[name]
+        # The list also has what iiko deleted; nobody was paid for that.
+        assert len([row for row in rows(chief.get(url)) if "Удалён" not in row]) == int(number), name
+    assert re.search(r"Кафе «Сирень» 23:30 UTC\+3 .* 0 0 2 1 500 ₽", page)
+    assert re.search(r"Бар «Клён» 06:30 UTC\+10 .* 0 0 1 600 ₽", page)
+
+
+def test_day_of_a_restricted_person_is_that_of_their_restaurants(
+    client: Client, evening: tuple[Organization, Organization]
+) -> None:
+    _moscow, vladivostok = evening
+    user = sign_in(client, "orders.view_order", "organizations.view_organization")
+    RestaurantAccess.objects.create(user=user, is_restricted=True).restaurants.add(vladivostok)
+
+    page = text(client.get(HOME))
+
+    assert "1 заказ закрыт сегодня неделю назад к этому часу: 1" in page
+    assert "600 ₽ выручка сегодня неделю назад к этому часу: 300 ₽" in page
+    assert "0 заказов отменено сегодня" in page
+    assert "Сирень" not in page
+
+
+def test_sums_of_two_currencies_stand_apart(
+    chief: Client, evening: tuple[Organization, Organization]
+) -> None:
+    Organization.objects.filter(pk=evening[1].pk).update(currency="KZT")
+
+    page = text(chief.get(HOME))
+
+    assert "1 500 ₽ выручка сегодня неделю назад к этому часу: 400 ₽" in page
+    assert "600 ₸ выручка сегодня неделю назад к этому часу: 300 ₸" in page
+
+
+def test_nothing_that_needs_attention_is_said_in_words(chief: Client) -> None:
+    make_organization()
+
+    assert "Требует внимания Сейчас ничего не требует внимания." in text(chief.get(HOME))
+
+
+def test_operator_finds_the_day_and_no_technical_tiles(client: Client) -> None:
+    make_organization()
+    ClockSkew.objects.create(host="web-1", role="web", skew_s=60, seen_at=timezone.now())
+    arrive(cloud_event(status="OnWay"))
+    user = sign_in(client)
+    user.groups.add(Group.objects.get(name="Operator"))
+
+    page = text(client.get(HOME))
+
+    for words in ("Сегодня", "1 открытый заказ", "курьеров на смене", "нет в наличии сейчас", "Сирень"):
+        assert words in page
+    for words in ("Входящие", "DeliveryOrderUpdate", "NTP", "Последнее событие", "Первые шаги"):
+        assert words not in page
+    assert 'href="/console/"' in markup(client.get(HOME))
 
 
 class TestPermissions:
@@ -309,24 +424,33 @@ class TestPermissions:
     def test_fresh_install_is_explained_to_nobody_who_may_not_act(self, client: Client) -> None:
         sign_in(client)
 
-        assert "Три шага" not in text(client.get(HOME))
+        assert "Первые шаги" not in text(client.get(HOME))
 
     @pytest.mark.parametrize(
-        ("permission", "seen", "unseen"),
+        ("permissions", "seen", "unseen"),
         [
-            ("orders.view_order", "2 открытых заказа", ("Входящие", "Сирень", "DeliveryOrderUpdate")),
-            ("webhooks.view_webhookevent", "DeliveryOrderUpdate", ("открытых заказа", "Сирень")),
-            ("organizations.view_organization", "Кафе «Сирень»", ("открытых заказа", "Входящие", "с назад")),
+            (("orders.view_order",), "2 открытых заказа", ("Входящие", "Сирень", "DeliveryOrderUpdate")),
+            (
+                ("webhooks.view_webhookevent", "webhooks.view_webhookconfig"),
+                "DeliveryOrderUpdate",
+                ("открытых заказа", "Сирень"),
+            ),
+            (("webhooks.view_webhookevent",), "пока нет прав", ("DeliveryOrderUpdate", "Входящие")),
+            (
+                ("organizations.view_organization",),
+                "Кафе «Сирень»",
+                ("открытых заказа", "Входящие", "с назад"),
+            ),
         ],
     )
     def test_each_part_asks_for_its_own_permission(
-        self, client: Client, permission: str, seen: str, unseen: tuple[str, ...]
+        self, client: Client, permissions: tuple[str, ...], seen: str, unseen: tuple[str, ...]
     ) -> None:
         make_organization()
         make_other_organization()
         arrive(cloud_event())
         arrive(cloud_event(organization_id=OTHER_ORGANIZATION_ID, order_id="x"), token=OTHER_TOKEN)
-        sign_in(client, permission)
+        sign_in(client, *permissions)
 
         page = text(client.get(HOME))
 

@@ -104,6 +104,8 @@ class OrderAdmin(ActionViews, Exporting[Order], LiveList[Order], MirrorAdmin[Ord
         choices_filter(_("source"), "source", newest_values("source_key"), column="source_key"),
         moment_range_filter(_("promised"), "promised", "promised_time"),
         moment_range_filter(_("first seen"), "created", "created_at"),
+        moment_range_filter(_("closed"), "closed", "when_closed"),
+        moment_range_filter(_("cancelled"), "cancelled", "when_cancelled"),
     )
     list_before_template = "admin/orders/order/above_list.html"
     search_fields = ("readable_number",)  # shows the box; see search_rows

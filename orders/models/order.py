@@ -304,6 +304,10 @@ class Order(models.Model):
             # Read backwards the one above begins with the orders that promise nothing.
             models.Index(F("promised_time").desc(nulls_last=True), name="orders_promised_latest"),
             models.Index("created_at", name="orders_created"),
+            models.Index("when_closed", name="orders_closed", condition=Q(when_closed__isnull=False)),
+            models.Index(
+                "when_cancelled", name="orders_cancelled", condition=Q(when_cancelled__isnull=False)
+            ),
             # Apart, for in the index of all orders those under way stand last.
             models.Index("promised_time", name="orders_open_promised", condition=Q(is_open=True)),
             models.Index("order_type", "id", name="orders_type"),

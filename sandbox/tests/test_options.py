@@ -58,6 +58,14 @@ def test_webhook_url_follows_the_hubs_base_url() -> None:
     assert _read("--port", "1", environ=environ).webhook_url == "https://hub.example/api/v1/webhooks/iiko"
 
 
+def test_sandbox_may_begin_without_an_address_and_then_needs_no_token() -> None:
+    options = _read(
+        "--port", "1", "--webhook-url", "nowhere", environ={"WEBHOOK_BASE_URL": "https://hub.example"}
+    )
+
+    assert (options.webhook_url, options.webhook_token) == ("", "")
+
+
 def test_own_token_goes_before_the_hubs() -> None:
     environ = {**TOKEN, "IIKO_SANDBOX_WEBHOOK_TOKEN": "own"}
 

@@ -55,6 +55,19 @@ def test_webhooks_go_where_the_login_said_with_its_token(harness: Harness) -> No
     }
 
 
+def test_nothing_is_sent_until_a_login_says_where() -> None:
+    harness = open_harness(rate=0, webhook_url="", webhook_token="")
+    organization = {"organizationId": harness.id_of("Берёзка")}
+
+    assert harness.get("webhooks/settings", organization)["webHooksUri"] is None
+    assert _addresses(harness, "Берёзка") == set()
+    assert harness.deliveries == []
+
+    harness.get(UPDATE, _settings(harness))
+
+    assert _addresses(harness, "Берёзка") == {("https://other.example/hook", "other-token")}
+
+
 def test_every_login_has_settings_of_its_own(harness: Harness) -> None:
     harness.get(UPDATE, _settings(harness))
     harness.log_in("second")

@@ -1,8 +1,9 @@
 """Where webhooks go: one address, token and filter per restaurant and login.
 
 Until a login configures its own, a restaurant has the settings that the sandbox was started with, and
-these let everything through. A filter, or a list in it, that is null asks for nothing: the vendor
-does not say, so this is a guess (register with one null and see).
+these let everything through; started with no address, it has none and sends nothing. A filter, or a list
+in it, that is null asks for nothing: the vendor does not say, so this is a guess (register with one null
+and see).
 """
 
 from collections import deque
@@ -135,7 +136,8 @@ class Subscriptions:
     def of(self, organization: Organization) -> list[Subscription]:
         """Give every receiver of the restaurant's webhooks."""
         configured = self._configured.get(organization.id)
-        return list(configured.values()) if configured else [self._initial(organization)]
+        initial = self._initial(organization)
+        return list(configured.values()) if configured else [initial] if initial else []
 
     def get(self, organization: Organization, login: str) -> Subscription | None:
         """Give the login's settings; None when only others have configured theirs."""
@@ -159,5 +161,5 @@ class Subscriptions:
         configured = self._configured.setdefault(organization.id, {})
         configured[login] = wanted(uuid5(organization.id, f"webhooks/{login}"))
 
-    def _initial(self, organization: Organization) -> Subscription:
-        return Subscription(organization.id, self._url, self._token)
+    def _initial(self, organization: Organization) -> Subscription | None:
+        return Subscription(organization.id, self._url, self._token) if self._url else None

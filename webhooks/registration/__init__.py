@@ -83,12 +83,16 @@ REFUSAL_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What became of one restaurant; ``changes`` are lines for people, without tokens."""
+    """What became of one restaurant; ``changes`` are lines for people, without tokens.
+
+    ``found`` is what iiko had, where it was read and differs.
+    """
 
     organization: Organization
     outcome: Outcome
     detail: str = ""
     changes: tuple[str, ...] = ()
+    found: "Comparison | None" = None
 
 
 def demand_success(done: Registration) -> None:
@@ -233,9 +237,9 @@ class _Attempt:
                 "in the admin."
             )
             self._keep(RegistrationStatus.FAILED, found, error=words, code=FOREIGN)
-            return Registration(self.organization, Outcome.FOREIGN, words, changes)
+            return Registration(self.organization, Outcome.FOREIGN, words, changes, found)
         if self.dry_run:
-            return Registration(self.organization, Outcome.WOULD_UPDATE, changes=changes)
+            return Registration(self.organization, Outcome.WOULD_UPDATE, changes=changes, found=found)
         return self._update(found, changes)
 
     def _update(self, found: Comparison, changes: tuple[str, ...]) -> Registration:
@@ -248,7 +252,7 @@ class _Attempt:
             return self._failed(error, RegistrationStatus.FAILED)
         self._keep(RegistrationStatus.REGISTERED, found, at=self.now())
         logger.info("webhooks.registered", extra={"organization_id": organization_id, "count": len(changes)})
-        return Registration(self.organization, Outcome.UPDATED, changes=changes)
+        return Registration(self.organization, Outcome.UPDATED, changes=changes, found=found)
 
     def _failed(self, error: IikoError, status: RegistrationStatus) -> Registration:
         detail, outcome = str(error), Outcome.FAILED

@@ -20,7 +20,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from demo.data import ADMIN_NAME, ensure_admin, ensure_demo
+from demo.data import (
+    ADMIN_NAME,
+    API_LOGIN,
+    OPERATOR_NAME,
+    empty_database,
+    ensure_admin,
+    ensure_demo,
+    ensure_operator,
+)
 from demo.tie import tie_to
 from iikohub.configuration.secrets import kept_secret, make_secret_key
 
@@ -40,13 +48,21 @@ class Command(BaseCommand):
             "--seed", type=int, default=1, help="which scenario the sandbox follows (default 1)"
         )
         parser.add_argument(
+            "--empty",
+            action="store_true",
+            help="begin with an empty hub, in a database of its own: the first steps are yours to take",
+        )
+        parser.add_argument(
             "--end-with-parent",
             action="store_true",
             help="stop as soon as the process that started this one ends, however it ends (Linux)",
         )
 
-    def handle(self, *, port: int, seed: int, end_with_parent: bool, **_options: object) -> None:
+    def handle(self, *, port: int, seed: int, empty: bool, end_with_parent: bool, **_options: object) -> None:
         refuse_without_packages()
+        if empty:
+            refuse_foreign_database()
+            settings.EMBEDDED_POSTGRES_DIR = settings.DATA_DIR / "postgres-empty"
         if end_with_parent:
             tie_to(os.getppid())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -56,37 +72,43 @@ class Command(BaseCommand):
         sandbox_port = next_free(port + 1)
         token = kept_secret(settings.DATA_DIR / "demo_webhook_token", make_secret_key)
         try:
-            self._prepare(seed=seed, token=token, sandbox_url=f"http://127.0.0.1:{sandbox_port}")
+            self._prepare(empty=empty)
+            if not empty:
+                self._say("Checking the demo data…")
+                ensure_demo(seed=seed, webhook_token=token, sandbox_url=f"http://127.0.0.1:{sandbox_port}")
+                ensure_operator()
             password = ensure_admin()
         except OperationalError as error:
             raise CommandError(str(error)) from error
         connection.close()
         self._say("Starting web server, worker and sandbox…")
-        supervisor = supervised(port=port, sandbox_port=sandbox_port, seed=seed, token=token)
+        supervisor = supervised(port=port, sandbox_port=sandbox_port, seed=seed, token=token, empty=empty)
         addresses = (f"http://127.0.0.1:{port}/healthz", f"http://127.0.0.1:{sandbox_port}/")
-        supervisor.remind(box(port, sandbox_port, password), is_ready=lambda: all(map(answers, addresses)))
+        supervisor.remind(
+            box(port, sandbox_port, password, empty=empty), is_ready=lambda: all(map(answers, addresses))
+        )
         sys.exit(supervisor.run())
 
-    def _prepare(self, *, seed: int, token: str, sandbox_url: str) -> None:
+    def _prepare(self, *, empty: bool) -> None:
         self._say("Starting the database…")
+        if empty:
+            empty_database()
         executor = MigrationExecutor(connection)
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if pending:
             self._say(f"Making its tables ({len(pending)} steps)…")
             call_command("migrate", verbosity=0, interactive=False)
-        self._say("Checking the demo data…")
-        ensure_demo(seed=seed, webhook_token=token, sandbox_url=sandbox_url)
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
 
 
-def box(port: int, sandbox_port: int, password: str | None) -> str:
-    """Frame what a person needs to come in."""
+def box(port: int, sandbox_port: int, password: str | None, *, empty: bool) -> str:
+    """Frame what a person needs to come in, and in an empty hub to take the first steps."""
     rows = [
         ("Admin", f"http://127.0.0.1:{port}/admin/"),
-        ("Login", ADMIN_NAME),
+        ("Login", ADMIN_NAME if empty else f"{ADMIN_NAME}, or {OPERATOR_NAME} who works on the board"),
         (
             "Password",
             password or f"the one you have set (manage.py changepassword {ADMIN_NAME} sets another)",
@@ -94,8 +116,14 @@ def box(port: int, sandbox_port: int, password: str | None) -> str:
         ("API docs", f"http://127.0.0.1:{port}/api/docs/"),
         ("Simulated iiko", f"http://127.0.0.1:{sandbox_port}/"),
     ]
-    lines = [f"{name:<12} {value}" for name, value in rows]
-    lines.append("Enter shows this again. Ctrl-C stops everything; the data stay in .data/.")
+    if empty:
+        rows += [
+            ("First steps", f"http://127.0.0.1:{port}/admin/first-steps/"),
+            ("API login", f"{API_LOGIN}, address of iiko: http://127.0.0.1:{sandbox_port}"),
+        ]
+    lines = [f"{name:<14} {value}" for name, value in rows]
+    stays = "begins empty each time" if empty else "the data stay in .data/"
+    lines.append(f"Enter shows this again. Ctrl-C stops everything; {stays}.")
     width = max(map(len, lines))
     framed = "\n".join(f"│ {line:<{width}} │" for line in lines)
     return f"┌{'─' * (width + 2)}┐\n{framed}\n└{'─' * (width + 2)}┘"
@@ -138,6 +166,13 @@ def refuse_without_packages() -> None:
         )
 
 
+def refuse_foreign_database() -> None:
+    if settings.DATABASE_URL:
+        raise CommandError(
+            "An empty hub needs a database that may be emptied; DATABASE_URL names one of yours. Unset it."
+        )
+
+
 def refuse_unusable(port: int) -> None:
     if not 1 <= port <= 65534:
         raise CommandError(f"Port {port} does not exist; choose one from 1 to 65534.")
@@ -166,7 +201,7 @@ def probe(port: int) -> None:
         listener.bind(("", port))
 
 
-def supervised(*, port: int, sandbox_port: int, seed: int, token: str) -> Supervisor:
+def supervised(*, port: int, sandbox_port: int, seed: int, token: str, empty: bool) -> Supervisor:
     web = f"127.0.0.1:{port}"
     env = {
         **os.environ,
@@ -179,7 +214,9 @@ def supervised(*, port: int, sandbox_port: int, seed: int, token: str) -> Superv
         "IIKO_API_URL": f"http://127.0.0.1:{sandbox_port}",
         "IIKO_ALLOW_PRIVATE_ADDRESSES": "1",
         "IIKO_SANDBOX_WEBHOOK_TOKEN": token,
-        "WEBHOOK_AUTO_REGISTER": os.environ.get("WEBHOOK_AUTO_REGISTER") or "1",
+        # In an empty hub it is a step that a person takes.
+        "WEBHOOK_AUTO_REGISTER": os.environ.get("WEBHOOK_AUTO_REGISTER") or ("0" if empty else "1"),
+        "EMBEDDED_POSTGRES_DIR": str(settings.EMBEDDED_POSTGRES_DIR),
     }
     # Here, not above: the command must be able to say that honcho is missing.
     from demo.supervisor import Supervisor
@@ -188,5 +225,7 @@ def supervised(*, port: int, sandbox_port: int, seed: int, token: str) -> Superv
     supervisor.add("web", sys.executable, "-m", "gunicorn", "iikohub.wsgi", env=env)
     supervisor.add("worker", sys.executable, "manage.py", "worker", env=env)
     sandbox = ["iiko_sandbox", "--port", str(sandbox_port), "--seed", str(seed)]
+    if empty:
+        sandbox += ["--webhook-url", "nowhere"]
     supervisor.add("sandbox", sys.executable, "manage.py", *sandbox, env=env)
     return supervisor

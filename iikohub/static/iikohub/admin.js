@@ -56,6 +56,21 @@
     input.parentElement.querySelector("[data-filter-empty]").hidden = !isNoneShown;
   }
 
+  // --- rows that fill themselves ----------------------------------------------------------------------
+  //
+  // <tbody data-failed="words"> has rows that htmx asks for. An error, or the sign-in page in place of a row,
+  // is told in the row.
+
+  function tellFailure(event) {
+    const row = event.target.closest?.("tbody[data-failed] > tr");
+    const { xhr } = event.detail;
+    if (!row || !xhr) return;
+    const isRow = xhr.status === 200 && new URL(xhr.responseURL).pathname === row.getAttribute("hx-post");
+    if (isRow) return;
+    event.detail.shouldSwap = false;
+    row.lastElementChild.textContent = row.parentElement.dataset.failed;
+  }
+
   // Before it makes the first: it calls every one of them "scrollable content", whatever the language.
   function nameScrollers() {
     const named = document.querySelector("[data-scroll-label]");
@@ -71,5 +86,6 @@
     document.addEventListener("hub:rows", (event) => boundTables.delete(event.target));
     document.addEventListener("click", openDialog);
     document.addEventListener("click", closeDialog);
+    for (const name of ["htmx:beforeSwap", "htmx:sendError"]) document.addEventListener(name, tellFailure);
   });
 })();

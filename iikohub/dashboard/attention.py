@@ -1,0 +1,60 @@
+"""What wants a person now, for the overview: the one place that says what counts.
+
+Each is a number with its list; what there is none of is left out.
+"""
+
+from datetime import datetime
+
+from django.utils.translation import ngettext_lazy
+
+from core.access import AnyUser, visible_to
+from iikohub.dashboard.orders import OpenOrders
+from iikohub.dashboard.tiles import Tile, bounded, list_url, orders_url, shown
+from orders.models.command import OrderCommand, OrderCommandQuerySet
+from orders.models.order import Order
+
+_OF_OPEN_ORDERS = ("late", "with_problem", "unknown")
+_REFUSED = ngettext_lazy("order not accepted by the POS, 24 h", "orders not accepted by the POS, 24 h")
+
+# Per state of the list of commands: which they are, the words after their number, the colour.
+_COMMANDS = {
+    "unsettled": (
+        OrderCommandQuerySet.unsettled_lately,
+        ngettext_lazy("command needs attention", "commands need attention"),
+        "bad",
+    ),
+    "failed": (
+        OrderCommandQuerySet.failed_lately,
+        ngettext_lazy("command refused or not done, 24 h", "commands refused or not done, 24 h"),
+        "warn",
+    ),
+    "hanging": (
+        OrderCommandQuerySet.hanging,
+        ngettext_lazy("command without an answer", "commands without an answer"),
+        "warn",
+    ),
+}
+
+
+def tiles(user: AnyUser, now: datetime, open_orders: OpenOrders | None) -> list[Tile]:
+    found = _of_orders(user, now, open_orders) if open_orders else []
+    return [tile for tile in found + _of_commands(user, now) if tile.count]
+
+
+def _of_orders(user: AnyUser, now: datetime, open_orders: OpenOrders) -> list[Tile]:
+    refused = bounded(visible_to(user, Order.objects.refused_lately(now)))
+    return [
+        *(open_orders.tile(name) for name in _OF_OPEN_ORDERS),
+        Tile(_REFUSED % shown(refused), refused, orders_url(state="refused"), "warn"),
+    ]
+
+
+def _of_commands(user: AnyUser, now: datetime) -> list[Tile]:
+    """Commands that want a look: a guest may get two meals, or none."""
+    if not user.has_perm("orders.view_ordercommand"):
+        return []
+    found = []
+    for state, (chosen, words, tone) in _COMMANDS.items():
+        count = bounded(visible_to(user, chosen(OrderCommand.objects.all(), now)))
+        found.append(Tile(words % shown(count), count, list_url("orders_ordercommand", state=state), tone))
+    return found

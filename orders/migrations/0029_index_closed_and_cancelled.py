@@ -1,0 +1,22 @@
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """The overview counts what was closed and cancelled today, and lists are filtered by both."""
+
+    atomic = False
+    dependencies = [("orders", "0028_index_latest_promised_and_created")]
+
+    operations = [
+        AddIndexConcurrently(
+            "order",
+            models.Index("when_closed", name="orders_closed", condition=models.Q(when_closed__isnull=False)),
+        ),
+        AddIndexConcurrently(
+            "order",
+            models.Index(
+                "when_cancelled", name="orders_cancelled", condition=models.Q(when_cancelled__isnull=False)
+            ),
+        ),
+    ]
