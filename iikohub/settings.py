@@ -168,6 +168,7 @@ INSTALLED_APPS = [
     "loyalty",
     "hall",
     "webhooks",
+    "analytics",
     "console",
     "iikohub",
     *_DEVELOPMENT_APPS,

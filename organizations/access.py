@@ -41,6 +41,9 @@ PATHS = {
     "webhooks.webhookconfig": "organization_id",
     "webhooks.ordersync": "organization_id",
     "webhooks.linkhealth": "organization_id",
+    "analytics.periodfigures": "organization_id",
+    "analytics.orderhour": "organization_id",
+    "analytics.counting": "organization_id",
     "console.seenorder": "order__organization_id",
     "console.stagetimes": "organization_id",
 }
