@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from console.pages import board, dispatch, order_actions, order_panel, preferences, search
+from console.pages import analytics, board, dispatch, order_actions, order_panel, preferences, search
 
 app_name = "console"
 urlpatterns = [
@@ -23,6 +23,8 @@ urlpatterns = [
         order_actions.act_on_command,
         name="command",
     ),
+    path("analytics", analytics.analytics, name="analytics"),
+    path("analytics/file", analytics.analytics_file, name="analytics-file"),
     path("search", search.search, name="search"),
     path("preferences", preferences.choose, name="preferences"),
 ]

@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import get_language, gettext as _
 
 from console.board.restaurants import preferences_of, restaurants_of
@@ -20,7 +20,7 @@ from orders.permissions import may_request
 from organizations.access import is_restricted
 from organizations.models.organization import Organization
 
-View = TypeVar("View", bound=Callable[..., HttpResponse])
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 _signed_in = login_required(login_url="admin:login")
 _may_see = permission_required("orders.view_order", raise_exception=True)
