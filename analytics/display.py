@@ -108,8 +108,8 @@ def tables(report: Report, choice: Choice) -> list[Table]:
         _main(total, former, unit, currency),
         _restaurants(report, unit),
         _parts(report, choice, currency),
-        _slices("types", total.slices("type"), former.slices("type"), unit, currency),
-        _slices("channels", total.slices("channel"), former.slices("channel"), unit, currency),
+        _slices("types", total.types, former.types, unit, currency),
+        _slices("channels", total.channels, former.channels, unit, currency),
         _stages(total.stages, former.stages, unit),
         _causes(total, former, unit),
         _couriers(report, unit),
@@ -138,10 +138,10 @@ def _main(total: Summary, former: Summary, unit: Unit, currency: str) -> Table:
         (_("Orders"), COUNT, [one.orders for one in both]),
         (_("Revenue"), MONEY, revenue),
         (_("Average bill"), MONEY, bills),
-        (_("Late"), SHARE, [one.late_share for one in both]),
-        (_("Cancelled"), COUNT, [one.cancelled for one in both]),
-        (_("Closed"), COUNT, [one.closed for one in both]),
-        (_("Under way"), COUNT, [one.under_way for one in both]),
+        (_("Share of late orders"), SHARE, [one.late_share for one in both]),
+        (_("Cancelled orders"), COUNT, [one.cancelled for one in both]),
+        (_("Closed orders"), COUNT, [one.closed for one in both]),
+        (_("Orders under way"), COUNT, [one.under_way for one in both]),
         (_("Not accepted by the POS"), COUNT, [one.refused for one in both]),
         (_("Changes that no webhook brought"), COUNT, [one.missed_webhooks for one in both]),
     ]
@@ -157,7 +157,7 @@ def _restaurants(report: Report, unit: Unit) -> Table:
         for one, now, before in report.by_restaurant
         if now.figures or before.figures
     ]
-    columns = _columns(unit, _("Orders"), _("Revenue"), _("Average bill"), _("Late"))
+    columns = _columns(unit, _("Orders"), _("Revenue"), _("Average bill"), _("Share of late orders"))
     title = _("Restaurants")
     return Table(
         "restaurants", title, _("Restaurant"), columns, rows if len(report.by_restaurant) > 1 else []
@@ -231,7 +231,8 @@ def _stages(now: Sequence[StageLengths], before: Sequence[StageLengths], unit: U
 
 
 def _causes(now: Summary, before: Summary, unit: Unit) -> Table:
-    current, former = dict(now.causes), dict(before.causes)
+    current = {one.cause: one.orders for one in now.causes}
+    former = {one.cause: one.orders for one in before.causes}
     rows = [
         Row(name or _("not given"), pair(COUNT, current.get(name, 0), former.get(name, 0)))
         for name in [*current, *(one for one in former if one not in current)]
@@ -254,7 +255,7 @@ def _couriers(report: Report, unit: Unit) -> Table:
             *pair(SHARE, now.late_share, before.late_share),
         ]
         rows.append(Row(report.couriers.get(courier, courier), cells))
-    columns = _columns(unit, _("Orders"), _("On the way, average"), _("Late"))
+    columns = _columns(unit, _("Orders"), _("On the way, average"), _("Share of late orders"))
     return Table("couriers", _("Couriers"), _("Courier"), columns, rows)
 
 
@@ -266,7 +267,7 @@ def _dishes(report: Report, unit: Unit) -> Table:
         )
         for one in report.dishes
     ]
-    columns = [*_columns(unit, _("Out of stock")), _("Times")]
+    columns = [*_columns(unit, _("Out of stock")), _("How often")]
     note = _("The longest first. Hours of several terminal groups are added.")
     return Table("dishes", _("Dishes out of stock"), _("Dish"), columns, rows, note)
 
@@ -333,7 +334,7 @@ def _parts(report: Report, choice: Choice, currency: str) -> Table:
     is_hours = choice.unit in (Unit.HOUR, Unit.DAY)
     unit = Unit.DAY if choice.unit is Unit.HOUR else choice.unit
     title, of = (_("By hour"), _("Hour")) if is_hours else (_("By day"), _("Day"))
-    return Table("parts", title, of, _columns(unit, _("Orders"), _("Revenue"), _("Late")), rows)
+    return Table("parts", title, of, _columns(unit, _("Orders"), _("Revenue"), _("Share of late orders")), rows)
 
 
 def charts(report: Report, choice: Choice) -> dict[str, object]:
@@ -353,7 +354,7 @@ def charts(report: Report, choice: Choice) -> dict[str, object]:
     drawn = [series(_("Orders"), lambda part: part.orders)]
     if currency:
         drawn.append(series(_("Revenue"), lambda part: float(_major(part.revenue_minor))))
-    drawn.append(series(_("Late, %"), _late_percent))
+    drawn.append(series(_("Share of late orders, %"), _late_percent))
     return {
         "labels": list(names.values()),
         "now": _("Now"),

@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/v1/", include("orders.api.urls")),
     path("api/v1/", include("loyalty.api.urls")),
     path("api/v1/", include("hall.api.urls")),
+    path("api/v1/", include("analytics.api.urls")),
     path("api/v1/", include("organizations.api.urls")),
     re_path(r"^api/v1(?:/|$)", UnknownAddress.as_view(), name="unknown-address"),
     re_path(r"^api/schema/?$", SchemaView.as_view(), name="schema"),

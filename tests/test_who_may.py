@@ -53,6 +53,7 @@ LISTS = {
     "time-out-of-stock-list",
     "stop-list-list",
     "call-list",
+    "analytics-list",
 }
 # One row: 404 for the key of another restaurant. The value names the row.
 DETAILS = {

@@ -18,6 +18,14 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """How many orders were cancelled for it; an empty one: none was given."""
+
+    cause: str
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
 class StageLengths:
     """How many whole minutes a stage took at most: for half of the orders, and for nine of ten."""
 
@@ -57,7 +65,7 @@ class CommandFigures:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a period, as docs/analytics.md defines them."""
+    """The figures of a period, as docs/analytics.md defines them; lists have the most frequent first."""
 
     figures: Figures
     command_figures: Figures
@@ -117,15 +125,17 @@ class Summary:
     def cancelled_share(self) -> float | None:
         return share(self.cancelled, self.orders)
 
-    def slices(self, name: str) -> list[Slice]:
-        """Return the orders by ``type`` or ``channel``, the most first."""
-        orders, revenue = _keyed(self.figures, name), _keyed(self.figures, f"{name}_revenue")
-        return [Slice(key, number, revenue.get(key, 0)) for key, number in _most_first(orders)]
+    @property
+    def types(self) -> list[Slice]:
+        return _slices(self.figures, "type")
 
     @property
-    def causes(self) -> list[tuple[str, int]]:
-        """Return the causes of cancellation, the most frequent first; an empty one: none was given."""
-        return _most_first(_keyed(self.figures, "cause"))
+    def channels(self) -> list[Slice]:
+        return _slices(self.figures, "channel")
+
+    @property
+    def causes(self) -> list[Cause]:
+        return [Cause(cause, orders) for cause, orders in _most_first(_keyed(self.figures, "cause"))]
 
     @property
     def stages(self) -> list[StageLengths]:
@@ -159,6 +169,11 @@ class Summary:
             kind, _slash, state = name.partition("/")
             states.setdefault(kind, {})[state] = number
         return [_of_kind(kind, states[kind], self.command_figures) for kind in sorted(states)]
+
+
+def _slices(figures: Figures, name: str) -> list[Slice]:
+    orders, revenue = _keyed(figures, name), _keyed(figures, f"{name}_revenue")
+    return [Slice(key, number, revenue.get(key, 0)) for key, number in _most_first(orders)]
 
 
 def _of_kind(kind: str, states: Mapping[str, int], figures: Figures) -> CommandFigures:

@@ -38,6 +38,7 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
     }
 
     assert operations == {
+        "GET /api/v1/analytics": "Figures of restaurants by hour, day, week or month",
         "GET /api/v1/couriers": "Couriers by restaurant and name",
         "GET /api/v1/logs": "Calls to iiko, newest first",
         "GET /api/v1/logs/{id}": "One call with its request and response",
