@@ -1,6 +1,6 @@
 """Figures in words: tables for a page and for a spreadsheet, each value beside that of the period before."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -24,10 +24,14 @@ Number = int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a number is written: ``words`` for people, ``value`` for a spreadsheet."""
+    """How a number is written: ``words`` for people, ``value`` for a spreadsheet.
+
+    ``apart`` is for differences, where those read otherwise.
+    """
 
     words: Callable[[int | float, str], str]
     value: Callable[[int | float], object]
+    apart: Callable[[int | float, str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,24 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A number of each row; ``is_pair``: with that of the period before and the difference.
+
+    Without a title where each row has a name of its own.
+    """
+
+    title: str
+    is_pair: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table of the page; ``note`` says what its numbers are."""
 
     key: str
     title: str
     of: str
-    columns: Sequence[str]
+    columns: Sequence[Column]
     rows: Sequence[Row]
     note: str = ""
 
@@ -64,7 +79,11 @@ def _major(minor: int | float) -> Decimal:
 
 COUNT = Kind(lambda number, _c: formats.number_format(number, 0, force_grouping=True), int)
 MONEY = Kind(lambda number, currency: money(int(number), currency), _major)
-SHARE = Kind(lambda number, _c: f"{formats.number_format(_percent(number), 1)}\N{NO-BREAK SPACE}%", _percent)
+SHARE = Kind(
+    lambda number, _c: f"{formats.number_format(_percent(number), 1)}\N{NO-BREAK SPACE}%",
+    _percent,
+    lambda number, _c: _("%(number)s pp") % {"number": formats.number_format(_percent(number), 1)},
+)
 MINUTES = Kind(lambda number, _c: _("%(count)d min") % {"count": number}, int)
 SECONDS = Kind(lambda number, _c: _("%(count)d s") % {"count": number}, int)
 HOURS = Kind(
@@ -86,35 +105,27 @@ def _cell(kind: Kind, number: Number, currency: str) -> Cell:
 def _signed(kind: Kind, number: Number, currency: str) -> Cell:
     if number is None:
         return Cell(EMPTY, "")
-    sign = "+" if number > 0 else "\N{MINUS SIGN}" if number < 0 else ""
-    return Cell(f"{sign}{kind.words(abs(number), currency)}", kind.value(number))
-
-
-def _columns(unit: Unit, *titles: str) -> list[str]:
-    former = before_words(unit)
-    return [
-        one
-        for title in titles
-        for one in (title, f"{title}, {former}", _("%(what)s, difference") % {"what": title})
-    ]
+    write = kind.apart or kind.words
+    words = write(abs(number), currency)
+    sign = "" if words == write(0, currency) else "+" if number > 0 else "\N{MINUS SIGN}"
+    return Cell(f"{sign}{words}", kind.value(number))
 
 
 def tables(report: Report, choice: Choice) -> list[Table]:
     """Return every table of a report; those without rows are left out."""
     currency = currency_of(report)
-    unit = choice.unit
     total, former = report.total, report.before
     made = [
-        _main(total, former, unit, currency),
-        _restaurants(report, unit),
+        _main(total, former, currency),
+        _restaurants(report),
         _parts(report, choice, currency),
-        _slices("types", total.types, former.types, unit, currency),
-        _slices("channels", total.channels, former.channels, unit, currency),
-        _stages(total.stages, former.stages, unit),
-        _causes(total, former, unit),
-        _couriers(report, unit),
-        _dishes(report, unit),
-        _commands(total.commands, former.commands, unit),
+        _slices("types", total.types, former.types, currency),
+        _slices("channels", total.channels, former.channels, currency),
+        _stages(total.stages, former.stages),
+        _causes(total, former),
+        _couriers(report),
+        _dishes(report),
+        _commands(total.commands, former.commands),
     ]
     return [one for one in made if one.rows]
 
@@ -130,7 +141,7 @@ def _sum_or_none(minor: int | None, currency: str) -> int | None:
     return minor if currency else None
 
 
-def _main(total: Summary, former: Summary, unit: Unit, currency: str) -> Table:
+def _main(total: Summary, former: Summary, currency: str) -> Table:
     both = (total, former)
     bills = [_sum_or_none(one.average_bill_minor, currency) for one in both]
     revenue = [_sum_or_none(one.revenue_minor, currency) for one in both]
@@ -147,17 +158,17 @@ def _main(total: Summary, former: Summary, unit: Unit, currency: str) -> Table:
     ]
     rows = [Row(name, pair(kind, now, before, currency)) for name, kind, (now, before) in lines]
     has_any = any(total.figures) or any(former.figures) or total.missed_webhooks or former.missed_webhooks
-    columns = [_("Now"), capfirst(before_words(unit)), _("Difference")]
-    return Table("main", _("All together"), _("Figure"), columns, rows if has_any else [])
+    return Table("main", _("All together"), _("Figure"), [Column("")], rows if has_any else [])
 
 
-def _restaurants(report: Report, unit: Unit) -> Table:
+def _restaurants(report: Report) -> Table:
     rows = [
         Row(one.name, _of_restaurant(one, now, before))
         for one, now, before in report.by_restaurant
         if now.figures or before.figures
     ]
-    columns = _columns(unit, _("Orders"), _("Revenue"), _("Average bill"), _("Share of late orders"))
+    titles = (_("Orders"), _("Revenue"), _("Average bill"), _("Share of late orders"))
+    columns = [Column(one) for one in titles]
     title = _("Restaurants")
     return Table(
         "restaurants", title, _("Restaurant"), columns, rows if len(report.by_restaurant) > 1 else []
@@ -174,7 +185,7 @@ def _of_restaurant(restaurant: Organization, now: Summary, before: Summary) -> l
     ]
 
 
-def _slices(key: str, now: Sequence[Slice], before: Sequence[Slice], unit: Unit, currency: str) -> Table:
+def _slices(key: str, now: Sequence[Slice], before: Sequence[Slice], currency: str) -> Table:
     is_types = key == "types"
     former = {one.key: one for one in before}
     nothing = Slice("", 0, 0)
@@ -195,7 +206,7 @@ def _slices(key: str, now: Sequence[Slice], before: Sequence[Slice], unit: Unit,
         for name in [*current, *(one for one in former if one not in current)]
     ]
     title, of = (_("Types"), _("Type")) if is_types else (_("Channels"), _("Channel"))
-    return Table(key, title, of, _columns(unit, _("Orders"), _("Revenue")), rows)
+    return Table(key, title, of, [Column(_("Orders")), Column(_("Revenue"))], rows)
 
 
 def _type_name(key: str) -> str:
@@ -212,7 +223,7 @@ def stage_name(stage: str) -> str:
     }[stage]
 
 
-def _stages(now: Sequence[StageLengths], before: Sequence[StageLengths], unit: Unit) -> Table:
+def _stages(now: Sequence[StageLengths], before: Sequence[StageLengths]) -> Table:
     rows = [
         Row(
             capfirst(stage_name(one.stage)),
@@ -225,24 +236,22 @@ def _stages(now: Sequence[StageLengths], before: Sequence[StageLengths], unit: U
         for one, former in zip(now, before, strict=True)
         if one.orders or former.orders
     ]
-    columns = [_("Orders"), *_columns(unit, _("Median"), _("Nine of ten"))]
+    columns = [Column(_("Orders"), is_pair=False), Column(_("Median")), Column(_("Nine of ten"))]
     note = _("Whole minutes. Half of the orders took the median at most, nine of ten the other number.")
     return Table("stages", _("Minutes per stage"), _("Stage"), columns, rows, note)
 
 
-def _causes(now: Summary, before: Summary, unit: Unit) -> Table:
+def _causes(now: Summary, before: Summary) -> Table:
     current = {one.cause: one.orders for one in now.causes}
     former = {one.cause: one.orders for one in before.causes}
     rows = [
         Row(name or _("not given"), pair(COUNT, current.get(name, 0), former.get(name, 0)))
         for name in [*current, *(one for one in former if one not in current)]
     ]
-    return Table(
-        "causes", _("Causes of cancellation"), _("Cause"), _columns(unit, _("Cancelled orders")), rows
-    )
+    return Table("causes", _("Causes of cancellation"), _("Cause"), [Column(_("Cancelled orders"))], rows)
 
 
-def _couriers(report: Report, unit: Unit) -> Table:
+def _couriers(report: Report) -> Table:
     former = {one.courier: one for one in report.before.couriers}
     current = {one.courier: one for one in report.total.couriers}
     rows = []
@@ -255,11 +264,12 @@ def _couriers(report: Report, unit: Unit) -> Table:
             *pair(SHARE, now.late_share, before.late_share),
         ]
         rows.append(Row(report.couriers.get(courier, courier), cells))
-    columns = _columns(unit, _("Orders"), _("On the way, average"), _("Share of late orders"))
+    titles = (_("Orders"), _("On the way, average"), _("Share of late orders"))
+    columns = [Column(one) for one in titles]
     return Table("couriers", _("Couriers"), _("Courier"), columns, rows)
 
 
-def _dishes(report: Report, unit: Unit) -> Table:
+def _dishes(report: Report) -> Table:
     rows = [
         Row(
             one.name,
@@ -267,7 +277,7 @@ def _dishes(report: Report, unit: Unit) -> Table:
         )
         for one in report.dishes
     ]
-    columns = [*_columns(unit, _("Out of stock")), _("How often")]
+    columns = [Column(_("Out of stock")), Column(_("How often"), is_pair=False)]
     note = _("The longest first. Hours of several terminal groups are added.")
     return Table("dishes", _("Dishes out of stock"), _("Dish"), columns, rows, note)
 
@@ -276,7 +286,7 @@ def _in_hours(span: timedelta) -> float:
     return span / timedelta(hours=1)
 
 
-def _commands(now: Sequence[CommandFigures], before: Sequence[CommandFigures], unit: Unit) -> Table:
+def _commands(now: Sequence[CommandFigures], before: Sequence[CommandFigures]) -> Table:
     former = {one.kind: one for one in before}
     current = {one.kind: one for one in now}
     rows = []
@@ -291,12 +301,12 @@ def _commands(now: Sequence[CommandFigures], before: Sequence[CommandFigures], u
         ]
         rows.append(Row(capfirst(str(CommandKind(kind).label)), cells))
     columns = [
-        *_columns(unit, _("Commands")),
-        _("Done"),
-        _("Refused or abandoned"),
-        _("Need attention"),
-        *_columns(unit, _("Time to confirmation, median")),
-        _("Time to confirmation, nine of ten"),
+        Column(_("Commands")),
+        Column(_("Done"), is_pair=False),
+        Column(_("Refused or abandoned"), is_pair=False),
+        Column(_("Need attention"), is_pair=False),
+        Column(_("Time to confirmation, median")),
+        Column(_("Time to confirmation, nine of ten"), is_pair=False),
     ]
     return Table("commands", _("Commands to iiko"), _("Command"), columns, rows)
 
@@ -332,9 +342,14 @@ def _parts(report: Report, choice: Choice, currency: str) -> Table:
         ]
         rows.append(Row(name, cells))
     is_hours = choice.unit in (Unit.HOUR, Unit.DAY)
-    unit = Unit.DAY if choice.unit is Unit.HOUR else choice.unit
     title, of = (_("By hour"), _("Hour")) if is_hours else (_("By day"), _("Day"))
-    return Table("parts", title, of, _columns(unit, _("Orders"), _("Revenue"), _("Share of late orders")), rows)
+    return Table(
+        "parts",
+        title,
+        of,
+        [Column(one) for one in (_("Orders"), _("Revenue"), _("Share of late orders"))],
+        rows,
+    )
 
 
 def charts(report: Report, choice: Choice) -> dict[str, object]:
@@ -343,12 +358,16 @@ def charts(report: Report, choice: Choice) -> dict[str, object]:
     unit = Unit.DAY if choice.unit is Unit.HOUR else choice.unit
     currency = currency_of(report)
 
+    def line(parts: Mapping[int, Part], value: Callable[[Part], object]) -> list[object]:
+        # What has not come yet is not drawn as 0.
+        last = max(parts, default=-1)
+        return [value(parts.get(number, Part())) if number <= last else None for number in names]
+
     def series(title: str, value: Callable[[Part], object]) -> dict[str, object]:
-        nothing = Part()
         return {
             "title": title,
-            "now": [value(report.parts.get(number, nothing)) for number in names],
-            "before": [value(report.parts_before.get(number, nothing)) for number in names],
+            "now": line(report.parts, value),
+            "before": line(report.parts_before, value),
         }
 
     drawn = [series(_("Orders"), lambda part: part.orders)]
@@ -357,7 +376,7 @@ def charts(report: Report, choice: Choice) -> dict[str, object]:
     drawn.append(series(_("Share of late orders, %"), _late_percent))
     return {
         "labels": list(names.values()),
-        "now": _("Now"),
+        "now": _("This period"),
         "before": capfirst(before_words(unit)),
         "charts": drawn,
     }
@@ -368,12 +387,22 @@ def _late_percent(part: Part) -> float | None:
     return None if found is None else round(found * 100, 1)
 
 
-def sheet(made: Iterable[Table]) -> Iterable[list[object]]:
+def sheet(made: Iterable[Table], choice: Choice) -> Iterable[list[object]]:
     """Write tables one below the other, each with its title and its head."""
+    former = before_words(choice.unit)
     for number, table in enumerate(made):
         if number:
             yield []
         yield [table.title]
-        yield [table.of, *table.columns]
+        yield [table.of, *(title for column in table.columns for title in _titles(column, former))]
         for row in table.rows:
             yield [row.name, *(cell.value for cell in row.cells)]
+
+
+def _titles(column: Column, former: str) -> list[str]:
+    if not column.is_pair:
+        return [column.title]
+    if not column.title:
+        return [_("This period"), capfirst(former), _("Difference")]
+    difference = _("%(what)s, difference") % {"what": column.title}
+    return [column.title, f"{column.title}, {former}", difference]

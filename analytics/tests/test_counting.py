@@ -17,7 +17,9 @@ from core.database import db_clock
 from orders.models.command import OrderCommand
 from orders.models.order import Order
 from organizations.models.organization import Organization
-from tests.builders import arrive, cloud_event, make_organization, make_other_organization
+from tests.builders import arrive, cloud_event, drain, make_organization, make_other_organization
+from tests.simulated_iiko import SimulatedIiko, linked
+from webhooks.models.reconciliation import OrderSync
 
 pytestmark = pytest.mark.django_db
 
@@ -396,3 +398,56 @@ def test_hours_of_a_day_that_is_set_back_are_two(cafe: Organization) -> None:
     ]
     assert [f"{one.astimezone(zone):%H:%M%z}" for one in begins] == ["02:00+0200", "02:00+0100"]
     assert [figures["orders"] for figures in counts(Unit.DAY).values()] == [2]
+
+
+def reads_from_iiko(cafe: Organization, iiko: SimulatedIiko, told: dict[str, Any]) -> None:
+    """Have reconciliation find an order of which no webhook came."""
+    moment = db_clock.now()
+    login = cafe.api_login
+    assert login is not None
+    OrderSync.objects.create(
+        organization=cafe,
+        origin=f"{login.pk} {login.base_url}",
+        revision=400,
+        synced_at=moment,
+        judged_until=moment,
+    )
+    orders = [{"organizationId": cafe.iiko_id, "orders": [told]}]
+    answer = {"correlationId": "c", "maxRevision": 500, "ordersByOrganizations": orders}
+    iiko.answers("deliveries/by_revision", answer)
+    call_command("sync_orders")
+    drain()
+    OrderSync.objects.update(created_at=moment - timedelta(hours=1))
+
+
+def test_missed_webhooks_are_counted_until_they_come_after_all(iiko: SimulatedIiko) -> None:
+    cafe = linked(make_organization())
+    fresh = int(db_clock.now().timestamp() * 1000)
+    reads_from_iiko(cafe, iiko, cloud_event(timestamp=fresh)["eventInfo"])
+    later = db_clock.now() + timedelta(minutes=3)
+
+    progress.count_missed_webhooks(cafe.iiko_id, now=db_clock.now())
+    assert PeriodFigures.objects.filter(missed_webhooks__gt=0).count() == 0  # too early to tell
+    progress.count_missed_webhooks(cafe.iiko_id, now=later)
+    progress.count_missed_webhooks(cafe.iiko_id, now=later)
+
+    found = PeriodFigures.objects.filter(missed_webhooks__gt=0).values_list("unit", "missed_webhooks")
+    assert sorted(found) == [(unit, 1) for unit in ("day", "hour", "month", "week")]
+
+    arrive(cloud_event(timestamp=fresh))
+    progress.count_missed_webhooks(cafe.iiko_id, now=later)
+    assert PeriodFigures.objects.filter(missed_webhooks__gt=0).count() == 0
+
+
+def test_rebuilding_keeps_the_missed_webhooks_of_events_that_are_forgotten(cafe: Organization) -> None:
+    put(cafe, NOON)
+    follow()
+    long_ago = beginning(Unit.HOUR, db_clock.now() - timedelta(days=100), cafe.zone())
+    PeriodFigures.objects.create(
+        organization=cafe, unit=Unit.HOUR, starts_at=long_ago, before_at=long_ago, missed_webhooks=3
+    )
+
+    call_command("rebuild_analytics")
+
+    found = PeriodFigures.objects.filter(missed_webhooks__gt=0).values_list("unit", "missed_webhooks")
+    assert sorted(found) == [(unit, 3) for unit in ("day", "hour", "month", "week")]

@@ -55,7 +55,7 @@ def analytics_file(request: HttpRequest) -> HttpResponse | StreamingHttpResponse
     with one_snapshot():
         report = read_report(frame.chosen, choice, now=frame.now)
     names = ", ".join(one.name for one in frame.chosen)
-    rows = logged(sheet(tables(report, choice)), list="analytics", kind="csv", user_pk=frame.user.pk)
+    rows = logged(sheet(tables(report, choice), choice), list="analytics", kind="csv", user_pk=frame.user.pk)
     return sheet_response(f"analytics-{choice.unit}-{choice.text}", [choice.title, names], rows)
 
 

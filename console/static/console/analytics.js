@@ -13,8 +13,8 @@
   function dataset(label, data, { paint, isBefore }) {
     // The period before is a dashed line: the two differ by shape, not by colour alone.
     return isBefore
-      ? { type: "line", label, data, borderColor: paint, backgroundColor: paint, borderDash: [5, 4], borderWidth: 2, pointRadius: 2, order: 0 }
-      : { type: "bar", label, data, backgroundColor: paint, order: 1 };
+      ? { type: "line", label, data, borderColor: paint, backgroundColor: paint, borderDash: [5, 4], borderWidth: 2, pointRadius: 2, pointStyle: "line", order: 0 }
+      : { type: "bar", label, data, backgroundColor: paint, pointStyle: "rect", order: 1 };
   }
 
   function draw(canvas, chart) {
@@ -33,7 +33,7 @@
         maintainAspectRatio: false,
         locale: document.documentElement.lang,
         interaction: { mode: "index", intersect: false },
-        plugins: { legend: { labels: { color: text } } },
+        plugins: { legend: { labels: { color: text, usePointStyle: true } } },
         scales: {
           x: { ticks: { color: text, maxRotation: 0, autoSkip: true }, grid: { display: false } },
           y: { beginAtZero: true, ticks: { color: text, precision: 0 }, grid: { color: line } },
