@@ -6,7 +6,7 @@ now, never added to, so that a repeat changes nothing.
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 
 from analytics.counting.figures import (
     CountedCommand,
@@ -150,9 +150,6 @@ def cut_anew(organization_id: str, zone: tzinfo) -> None:
         missed[beginning(Unit.HOUR, starts_at, zone)] += number
     rows.delete()
     OrderHour.objects.filter(organization_id=organization_id).delete()
-    write_missed(organization_id, stored_moments(missed), zone)
-    add_up(organization_id, missed, zone)
-
-
-def stored_moments(missed: Mapping[datetime, int]) -> dict[datetime, int]:
-    return {hour.astimezone(UTC): number for hour, number in missed.items() if number}
+    kept = {hour: number for hour, number in missed.items() if number}
+    write_missed(organization_id, kept, zone)
+    add_up(organization_id, kept, zone)

@@ -79,10 +79,8 @@ def count_missed_webhooks(organization_id: str, *, now: datetime) -> None:
 def _locked(organization_id: str) -> tuple[Counting, tzinfo]:
     """Return the state with its lock; a clock that was set since the last step has all counted anew."""
     settled = settled_before()
-    states, names = (
-        Counting.objects.select_for_update(),
-        Organization.objects.values_list("timezone", flat=True),
-    )
+    states = Counting.objects.select_for_update()
+    names = Organization.objects.values_list("timezone", flat=True)
     state = states.filter(organization_id=organization_id).first()
     if state is None:
         first = Counting(
