@@ -3,6 +3,7 @@
 from django.urls import path
 
 from console.pages import (
+    analytics,
     attention,
     attention_acts,
     board,
@@ -35,6 +36,8 @@ urlpatterns = [
         order_actions.act_on_command,
         name="command",
     ),
+    path("analytics", analytics.analytics, name="analytics"),
+    path("analytics/file", analytics.analytics_file, name="analytics-file"),
     path("search", search.search, name="search"),
     path("preferences", preferences.choose, name="preferences"),
 ]

@@ -179,6 +179,7 @@ INSTALLED_APPS = [
     "loyalty",
     "hall",
     "webhooks",
+    "analytics",
     "attention",
     "console",
     "iikohub",

@@ -22,6 +22,7 @@ urlpatterns = [
     path("api/v1/", include("orders.api.urls")),
     path("api/v1/", include("loyalty.api.urls")),
     path("api/v1/", include("hall.api.urls")),
+    path("api/v1/", include("analytics.api.urls")),
     path("api/v1/", include("organizations.api.urls")),
     path("api/v1/", include("attention.api.urls")),
     re_path(r"^api/v1(?:/|$)", UnknownAddress.as_view(), name="unknown-address"),

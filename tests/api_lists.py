@@ -8,6 +8,7 @@ from typing import Any
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from analytics.counting.progress import begin_rebuilding, take_step
 from hall.models import Reserve, TableOrder
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
 from orders.models.order import Order
@@ -147,6 +148,24 @@ def _stop_list(organization: Organization, count: int) -> None:
     )
 
 
+def _days(organization: Organization, count: int) -> None:
+    """Make an order on each of so many days, counted."""
+    Order.objects.bulk_create(
+        Order(
+            organization=organization,
+            iiko_order_id=f"o-{at}",
+            status="Closed",
+            amount_minor=100,
+            when_created=NOON - timedelta(days=at),
+            updated_at=NOON,
+        )
+        for at in range(count)
+    )
+    begin_rebuilding(organization.iiko_id)
+    while not take_step(organization.iiko_id).is_last:
+        pass
+
+
 def _of(model: Any, **fields: Any) -> Callable[[Organization, int], None]:
     def make(organization: Organization, count: int) -> None:
         model.objects.bulk_create(
@@ -180,6 +199,7 @@ ROWS: dict[str, Callable[[Organization, int], None]] = {
     "stop-list": _stop_list,
     "stop-list/time-out-of-stock": _stop_list,
     "logs": _calls,
+    "analytics": _days,
     "attention": _attention,
 }
 """What makes rows of one restaurant; a new list needs an entry."""

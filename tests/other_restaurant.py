@@ -9,6 +9,8 @@ from django.contrib.auth.models import Group, User
 from django.db import models
 from django.utils import timezone
 
+from analytics.models import Counting, OrderHour, PeriodFigures, Unit
+from analytics.periods import beginning
 from attention.models.channels import Channel, Kind, Notification, SendState
 from attention.models.items import Act, AttentionEntry, AttentionItem, RuleSetting, Severity
 from console.models import SeenOrder
@@ -108,6 +110,13 @@ def _order(make: Make, place: Organization, now: datetime) -> Order:
     make(TimelineEntry, order=order, recorded_at=now, what="comment", to_value="qzxelsewhere")
     make(SeenOrder, order=order, seen_at=now)
     make(StageTimes, organization=place, orders=50, measured_at=now)
+    make(OrderHour, order_id=order.pk, organization=place, hour=now)
+    make(Counting, organization=place, timezone="Europe/Moscow", read_until=now)
+    counted = {"orders": 1, f"channel|{MARKER}": 1, f"courier|{MARKER}": 1}
+    periods = {"organization": place, "before_at": now - timedelta(days=1), "orders": counted}
+    for unit in Unit:
+        begins = beginning(unit, now, place.zone())
+        make(PeriodFigures, unit=unit, starts_at=begins, commands={}, **periods)
     return order
 
 

@@ -55,6 +55,7 @@ LISTS = {
     "time-out-of-stock-list",
     "stop-list-list",
     "call-list",
+    "analytics-list",
     "attention-list",
 }
 # One row: 404 for the key of another restaurant. The value names the row.

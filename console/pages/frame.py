@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import get_language, gettext as _
 
 from attention.access import rules_for
@@ -27,7 +27,7 @@ from organizations.models.organization import Organization
 NEEDING_HEADER = "X-Attention"
 """How many items are open, and how many of them critical; for who may see the attention list."""
 
-View = TypeVar("View", bound=Callable[..., HttpResponse])
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 _signed_in = login_required(login_url="admin:login")
 

@@ -45,6 +45,7 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
         "POST /api/v1/attention/{id}/resolve": "Resolve it, with a note",
         "POST /api/v1/attention/{id}/snooze": "Snooze it until a moment",
         "POST /api/v1/attention/{id}/reopen": "Open again what is resolved or snoozed",
+        "GET /api/v1/analytics": "Figures of restaurants by hour, day, week or month",
         "GET /api/v1/couriers": "Couriers by restaurant and name",
         "GET /api/v1/logs": "Calls to iiko, newest first",
         "GET /api/v1/logs/{id}": "One call with its request and response",
