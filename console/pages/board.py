@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from console.board.card_html import CardWriter
+from console.board.card_html import CardWriter, card_writer
 from console.board.cards import Card
 from console.board.columns import HINTS, Column
 from console.board.restaurants import restaurant_states
@@ -79,7 +79,7 @@ def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpRespo
 
 def _news(frame: Frame, since: datetime, until: datetime) -> str:
     cards, gone = changed_cards(frame.chosen, since=since, until=until, now=frame.now)
-    return _writer(frame).write(cards) + gone_html(gone) if cards or gone else ""
+    return _writer(frame).write(cards, frame.now) + gone_html(gone) if cards or gone else ""
 
 
 @require_POST
@@ -122,7 +122,7 @@ def take_next_step(request: HttpRequest, number: int) -> HttpResponse:
     except HubError as error:
         return HttpResponse(refusal_text(error), status=409, content_type="text/plain; charset=utf-8")
     cards = cards_by_id(frame.chosen, [order.pk], frame.now)
-    return HttpResponse(_writer(frame).write(cards))
+    return HttpResponse(_writer(frame).write(cards, frame.now))
 
 
 def _texts() -> dict[str, object]:
@@ -147,8 +147,8 @@ def _columns(cards: Sequence[Card], frame: Frame) -> list[dict[str, object]]:
                 "title": column.label,
                 "hint": HINTS[column],
                 "count": len(shown),
-                "cards": writer.write(shown),
-                "folded": writer.write(folded),
+                "cards": writer.write(shown, frame.now),
+                "folded": writer.write(folded, frame.now),
                 "folded_count": len(folded),
             }
         )
@@ -156,4 +156,4 @@ def _columns(cards: Sequence[Card], frame: Frame) -> list[dict[str, object]]:
 
 
 def _writer(frame: Frame) -> CardWriter:
-    return CardWriter({one.iiko_id: one for one in frame.chosen}, now=frame.now, kinds=frame.kinds)
+    return card_writer(frame.chosen, frame.kinds)

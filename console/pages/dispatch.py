@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from console.board.card_html import CardWriter
+from console.board.card_html import card_writer
 from console.board.cards import Card
 from console.board.restaurants import restaurant_states
 from console.board.selector import MOST_CARDS, cards_by_id as board_cards_by_id
 from console.dispatch.assignment import assign
 from console.dispatch.blocks import Block, blocks_of
-from console.dispatch.order_html import OrderWriter, stage_texts
+from console.dispatch.order_html import OrderWriter, order_writer, stage_texts
 from console.dispatch.selector import (
     Scope,
     cards_by_id,
@@ -99,7 +99,7 @@ def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpRespo
 
 def _news(scope: Scope, frame: Frame, since: datetime, until: datetime) -> str:
     cards, gone = changed_cards(scope, since=since, until=until, now=frame.now)
-    return _writer(frame).write(cards) + gone_html(gone) if cards or gone else ""
+    return _writer(frame).write(cards, frame.now) + gone_html(gone) if cards or gone else ""
 
 
 @require_GET
@@ -178,9 +178,10 @@ def _courier(iiko_id: str, frame: Frame) -> CourierOnDuty:
 def _fresh_cards(request: HttpRequest, orders: Sequence[Order], frame: Frame) -> SafeString:
     ids = [order.pk for order in orders]
     if "board" in request.POST:
-        writer = CardWriter({one.iiko_id: one for one in frame.chosen}, now=frame.now, kinds=frame.kinds)
-        return writer.write(board_cards_by_id(frame.chosen, ids, frame.now))
-    return _writer(frame).write(cards_by_id(scope_of(frame.every, frame.chosen), ids, frame.now))
+        writer = card_writer(frame.chosen, frame.kinds)
+        return writer.write(board_cards_by_id(frame.chosen, ids, frame.now), frame.now)
+    cards = cards_by_id(scope_of(frame.every, frame.chosen), ids, frame.now)
+    return _writer(frame).write(cards, frame.now)
 
 
 def _texts() -> dict[str, object]:
@@ -204,9 +205,7 @@ def _texts() -> dict[str, object]:
 
 
 def _writer(frame: Frame) -> OrderWriter:
-    return OrderWriter(
-        frame.every, now=frame.now, is_many=len(frame.chosen) > 1, may_assign=_may_assign(frame)
-    )
+    return order_writer(frame.every, is_many=len(frame.chosen) > 1, may_assign=_may_assign(frame))
 
 
 def _orders_context(cards: Iterable[Card], frame: Frame) -> dict[str, object]:
@@ -221,11 +220,11 @@ def _orders_context(cards: Iterable[Card], frame: Frame) -> dict[str, object]:
             groups.setdefault(writer.group_of(card), []).append(card)
     return {
         "groups": [
-            {"key": key, "title": title, "cards": writer.write(own), "count": len(own)}
+            {"key": key, "title": title, "cards": writer.write(own, frame.now), "count": len(own)}
             for (key, title), own in sorted(groups.items())
         ],
         "waiting": sum(map(len, groups.values())),
-        "later": writer.write(later),
+        "later": writer.write(later, frame.now),
         "later_count": len(later),
     }
 

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from console.board.card_html import due_text
 from console.board.stage_times import usual_times
+from console.board.written import due_text
 from console.models import StageTimes
 from console.pages.discount_total import new_total
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
