@@ -20,11 +20,12 @@ from console.models import SeenOrder
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
 from console.pages.live import (
     FORMS_OF_NUMBERS,
+    News,
     answers_changes,
     changes_answer,
-    checksum,
     gone_html,
     moment_text,
+    page_state,
     restaurants_html,
     shared_texts,
 )
@@ -58,7 +59,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "columns": _columns(cards[:MOST_CARDS], frame),
         "next": moment_text(next_from),
         "states": states,
-        "state": checksum(states),
+        "state": page_state(frame, states),
         "has_more": len(cards) > MOST_CARDS,
         "most_cards": MOST_CARDS,
         "texts": _texts(),
@@ -67,19 +68,18 @@ def board(request: HttpRequest) -> HttpResponse:
 
 
 @answers_changes
-def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpResponse:
+def changes(request: HttpRequest, frame: Frame, since: datetime, until: datetime) -> HttpResponse:
     """Answer the cards that changed since a moment; 204 for none."""
-    frame = frame_of(request)
     news = shared(("board", frame.key, since, until), lambda: _news(frame, since, until))
     states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
-    state = checksum(states)
+    state = page_state(frame, states)
     above = restaurants_html(states) if request.GET.get("state") != state else ""
-    return changes_answer(news + above, until=until, state=state)
+    return changes_answer(request, news, around=above, until=until, state=state)
 
 
-def _news(frame: Frame, since: datetime, until: datetime) -> str:
+def _news(frame: Frame, since: datetime, until: datetime) -> News:
     cards, gone = changed_cards(frame.chosen, since=since, until=until, now=frame.now)
-    return _writer(frame).write(cards, frame.now) + gone_html(gone) if cards or gone else ""
+    return News.of(_writer(frame).write(cards, frame.now) + gone_html(gone) if cards or gone else "")
 
 
 @require_POST

@@ -30,11 +30,12 @@ from console.dispatch.selector import (
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
 from console.pages.live import (
     FORMS_OF_NUMBERS,
+    News,
     answers_changes,
     changes_answer,
-    checksum,
     gone_html,
     moment_text,
+    page_state,
     restaurants_html,
     shared_texts,
 )
@@ -69,7 +70,7 @@ def dispatch(request: HttpRequest) -> HttpResponse:
         | _couriers_context(_blocks(scope, shown, frame), frame)
         | {
             "states": states,
-            "state": checksum(states, scope.couriers),
+            "state": page_state(frame, states, scope.couriers),
             "next": moment_text(next_from),
             "has_more": len(cards) > MOST_CARDS,
             "most_cards": MOST_CARDS,
@@ -81,25 +82,24 @@ def dispatch(request: HttpRequest) -> HttpResponse:
 
 
 @answers_changes
-def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpResponse:
+def changes(request: HttpRequest, frame: Frame, since: datetime, until: datetime) -> HttpResponse:
     """Answer the orders that changed since a moment, and the couriers when any of these did."""
-    frame = frame_of(request)
     scope = shared(("scope", frame.key, until), lambda: scope_of(frame.every, frame.chosen))
-    html = shared(("dispatch", frame.key, since, until), lambda: _news(scope, frame, since, until))
+    news = shared(("dispatch", frame.key, since, until), lambda: _news(scope, frame, since, until))
     states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
-    state = checksum(states, scope.couriers)
+    state = page_state(frame, states, scope.couriers)
+    around = ""
     if request.GET.get("state") != state:
         # The script moves the orders into the new blocks.
         context = _couriers_context(_blocks(scope, (), frame), frame)
-        html += restaurants_html(states) + render_to_string(
-            "console/dispatch_couriers.html", context, request
-        )
-    return changes_answer(html, until=until, state=state)
+        couriers = render_to_string("console/dispatch_couriers.html", context, request)
+        around = restaurants_html(states) + couriers
+    return changes_answer(request, news, around=around, until=until, state=state)
 
 
-def _news(scope: Scope, frame: Frame, since: datetime, until: datetime) -> str:
+def _news(scope: Scope, frame: Frame, since: datetime, until: datetime) -> News:
     cards, gone = changed_cards(scope, since=since, until=until, now=frame.now)
-    return _writer(frame).write(cards, frame.now) + gone_html(gone) if cards or gone else ""
+    return News.of(_writer(frame).write(cards, frame.now) + gone_html(gone) if cards or gone else "")
 
 
 @require_GET
