@@ -7,7 +7,7 @@ from types import FrameType
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import board, database, drain, ingest, latency, loyalty, reconcile, report, search
+from bench import board, boards, database, drain, ingest, latency, loyalty, reconcile, report, search
 from bench.processes import ProcessFailed
 
 PARTS = {
@@ -17,7 +17,7 @@ PARTS = {
     "reconcile": reconcile.section,
     "loyalty": loyalty.section,
     "board": board.section,
-    "boards": board.boards_section,
+    "boards": boards.section,
     "search": search.section,
 }
 
