@@ -127,7 +127,7 @@ def couriers(request: HttpRequest) -> HttpResponse:
 @require_POST
 @sees_orders
 def assign_orders(request: HttpRequest) -> HttpResponse:
-    """Give orders to a courier; answers their cards, and the reasons of those refused.
+    """Give orders to a courier, or with an empty one take them off; answers the cards, and why not.
 
     409 asks before a courier who is off shift gets them; nothing is requested by then.
     """
@@ -138,14 +138,15 @@ def assign_orders(request: HttpRequest) -> HttpResponse:
     if not orders or len(orders) > AT_ONCE:
         words = _("Choose from 1 to %(count)d orders.") % {"count": AT_ONCE}
         return HttpResponseBadRequest(words, content_type="text/plain; charset=utf-8")
-    courier = _courier(request.POST.get("courier", ""), frame)
-    if courier.is_off_shift and "sure" not in request.POST:
+    named = request.POST.get("courier")
+    courier = None if named == "" else _courier(named or "", frame)
+    if courier is not None and courier.is_off_shift and "sure" not in request.POST:
         words = _("%(courier)s is not on shift. Assign all the same?") % {"courier": courier.name}
         answer = HttpResponse(words, status=409, content_type="text/plain; charset=utf-8")
         answer[ASKS_HEADER] = "sure"
         return answer
-    by = requester_of(request)
-    reasons = assign(orders, courier_id=courier.iiko_id, by=by, now=frame.now)
+    courier_id = courier.iiko_id if courier is not None else None
+    reasons = assign(orders, courier_id=courier_id, by=requester_of(request), now=frame.now)
     refused = format_html_join("", '<template data-refused="{}">{}</template>', reasons.items())
     return HttpResponse(_fresh_cards(request, orders, frame) + refused)
 
