@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """Analytics counts the commands that were asked for in an hour."""
 
     atomic = False
-    dependencies = [("orders", "0028_index_latest_promised_and_created")]
+    dependencies = [("orders", "0030_index_closed_and_cancelled")]
 
     operations = [
         AddIndexConcurrently(

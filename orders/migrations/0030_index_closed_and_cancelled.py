@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """The overview counts what was closed and cancelled today, and lists are filtered by both."""
 
     atomic = False
-    dependencies = [("orders", "0028_index_latest_promised_and_created")]
+    dependencies = [("orders", "0029_take_stage_times_from_console")]
 
     operations = [
         AddIndexConcurrently(
