@@ -18,10 +18,7 @@ _BY_NAME = {name: severity for severity, name in SEVERITIES.items()}
 
 class AttentionFilter(filters.FilterSet):
     rule = ChoicesFilter(choices=[(rule.name, rule.name) for rule in RULES])
-    # Its column is a number; the API knows names.
-    severity = extend_schema_field({"type": "string", "enum": list(_BY_NAME)})(
-        ChoicesFilter(method="by_severity", choices=[(name, name) for name in _BY_NAME])
-    )
+    severity = ChoicesFilter(method="by_severity", choices=[(name, name) for name in _BY_NAME])
     organization_id = IikoIdFilter()
     state = ChoicesFilter(
         method="by_state",
@@ -35,6 +32,8 @@ class AttentionFilter(filters.FilterSet):
         model = AttentionItem
         fields: tuple[str, ...] = ()
 
+    # Its column is a number; the API knows names.
+    @extend_schema_field({"type": "string", "enum": list(_BY_NAME)})
     def by_severity(
         self, items: AttentionItemQuerySet, _name: str, names: Sequence[str]
     ) -> AttentionItemQuerySet:
