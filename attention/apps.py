@@ -7,4 +7,4 @@ from core.apps import SelfRegistering
 class AttentionConfig(SelfRegistering, AppConfig):
     name = "attention"
     verbose_name = _("attention")
-    registers = ("receivers",)
+    registers = ("receivers", "admin.items", "admin.rules")

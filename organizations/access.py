@@ -45,6 +45,7 @@ PATHS = {
     "console.seenorder": "order__organization_id",
     "attention.attentionitem": "organization_id",
     "attention.attentionentry": "item__organization_id",
+    "attention.rulesetting": "organization_id",
 }
 
 Decides = Callable[[AnyUser, Collection[str]], Q]

@@ -16,6 +16,7 @@ from organizations.models.dictionaries import Courier
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.models.shifts import Shift
 from organizations.models.stop_lists import StopListItem
+from tests.attention_items import make_item
 from tests.builders import cloud_event, post
 from webhooks.models.inbox import WebhookConfig
 
@@ -160,6 +161,11 @@ def _one_of_each(_organization: Organization, _count: int) -> None:
     """Make nothing: the restaurant itself is the row."""
 
 
+def _attention(organization: Organization, count: int) -> None:
+    for _number in range(count):
+        make_item(organization)
+
+
 ROWS: dict[str, Callable[[Organization, int], None]] = {
     "webhooks/events": _events,
     "webhooks/configs": _one_of_each,
@@ -174,6 +180,7 @@ ROWS: dict[str, Callable[[Organization, int], None]] = {
     "stop-list": _stop_list,
     "stop-list/time-out-of-stock": _stop_list,
     "logs": _calls,
+    "attention": _attention,
 }
 """What makes rows of one restaurant; a new list needs an entry."""
 

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.db import models
 from django.utils import timezone
 
+from attention.models.items import Act, AttentionEntry, AttentionItem, RuleSetting, Severity
 from console.models import SeenOrder
 from hall.models import Reserve, TableOrder
 from loyalty.models import (
@@ -73,6 +74,7 @@ def other_restaurant() -> dict[str, Any]:
     make(TableOrder, **_hall(place, now), when_created=now)
     make(Reserve, **_hall(place, now), estimated_start_time=now)
     _traffic(make, place, order, now)
+    _attention(make, place, order, now)
     person = make(User, username="qzxelsewhere-person", is_staff=True)
     person.groups.add(Group.objects.get(name="Operator"))
     make(RestaurantAccess, user=person, is_restricted=True).restaurants.add(place)
@@ -163,6 +165,22 @@ def _traffic(make: Make, place: Organization, order: Order, now: datetime) -> No
     make(WebhookConfig, organization=place)
     make(OrderSync, organization=place, judged_until=now)
     make(LinkHealth, organization=place, state="dead_webhook", since=now, checked_at=now)
+
+
+def _attention(make: Make, place: Organization, order: Order, now: datetime) -> None:
+    item = make(
+        AttentionItem,
+        organization=place,
+        order=order,
+        rule="problem",
+        severity=Severity.WARNING,
+        facts={"order": MARKER},
+        since=now,
+        opened_at=now,
+        updated_at=now,
+    )
+    make(AttentionEntry, item=item, act=Act.FOUND, at=now)
+    make(RuleSetting, organization=place)
 
 
 def _texts(model: type[models.Model], own: dict[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def _values(name: str, order: Order) -> list[Any]:
         "slug": list(FORMS),
         "command_id": [1],
         "what": ["retry"],
+        "item_id": [1],
     }
     assert name in known, f"Say here what stands for <{name}> in an address of the console."
     return known[name]

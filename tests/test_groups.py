@@ -49,16 +49,18 @@ SEES: dict[str, set[str]] = {
     "organizations.apilogin": SETS_UP,
     "organizations.apikey": SETS_UP,
     "webhooks.webhookconfig": SETS_UP,
+    "attention.attentionitem": ALL,
+    "attention.rulesetting": SETS_UP,
     "auth.user": SETS_UP,
     "auth.group": SETS_UP,
     "axes.accessfailurelog": set(),  # superusers alone
 }
 ADDS = {"organizations.organization", "organizations.apilogin", "organizations.apikey"} | {
-    "webhooks.webhookconfig",
+    *("webhooks.webhookconfig", "attention.rulesetting"),
     "auth.user",
     "auth.group",
 }
-DELETES = {"auth.user", "auth.group"}
+DELETES = {"auth.user", "auth.group", "attention.rulesetting"}
 
 # Pages besides those that every list has: what they are called with, and who may open them.
 PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
@@ -196,6 +198,7 @@ def test_group_changes_and_acts(person: User, group: str) -> None:
             "webhooks.webhookevent": {"replay"},
             "auth.user": {"delete_selected"},
             "auth.group": {"delete_selected"},
+            "attention.rulesetting": {"delete_selected"},
         }
         if sets_up
         else {}

@@ -38,6 +38,13 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
     }
 
     assert operations == {
+        "GET /api/v1/attention": "What needs attention, newest first",
+        "GET /api/v1/attention/{id}": "One item with its history",
+        "POST /api/v1/attention/{id}/take": "Take it: somebody looks after it",
+        "POST /api/v1/attention/{id}/release": "Give it back",
+        "POST /api/v1/attention/{id}/resolve": "Resolve it, with a note",
+        "POST /api/v1/attention/{id}/snooze": "Snooze it until a moment",
+        "POST /api/v1/attention/{id}/reopen": "Open again what is resolved or snoozed",
         "GET /api/v1/couriers": "Couriers by restaurant and name",
         "GET /api/v1/logs": "Calls to iiko, newest first",
         "GET /api/v1/logs/{id}": "One call with its request and response",
@@ -139,6 +146,10 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "until",
         "skip",
         "limit",
+    }
+    assert parameters(schema, "/api/v1/attention") == {
+        *("rule", "severity", "organization_id", "state", "since"),
+        *("skip", "limit"),
     }
     assert parameters(schema, "/api/v1/logs") == {
         "operation",
