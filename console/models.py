@@ -1,4 +1,4 @@
-"""What the console remembers: choices of people, orders that somebody has seen, usual stage times."""
+"""What the console remembers: choices of people, and orders that somebody has seen."""
 
 from django.conf import settings
 from django.db import models
@@ -42,26 +42,3 @@ class SeenOrder(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id}: {self.seen_by}"
-
-
-class StageTimes(models.Model):
-    """How long a restaurant usually needs for each stage, in seconds; written by ``board.stage_times``.
-
-    Medians of the deliveries closed in the last two weeks; NULL where there are too few of them.
-    """
-
-    organization = models.OneToOneField(
-        Organization, models.CASCADE, to_field="iiko_id", primary_key=True, related_name="stage_times"
-    )
-    accept_s = models.PositiveIntegerField(null=True)
-    cook_s = models.PositiveIntegerField(null=True)
-    wait_s = models.PositiveIntegerField(null=True)
-    carry_s = models.PositiveIntegerField(null=True)
-    orders = models.PositiveIntegerField()
-    measured_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "console_stage_times"
-
-    def __str__(self) -> str:
-        return f"{self.organization_id}"

@@ -2,12 +2,25 @@
 
 from django.urls import path
 
-from console.pages import board, dispatch, order_actions, order_panel, preferences, search
+from console.pages import (
+    analytics,
+    attention,
+    attention_acts,
+    board,
+    dispatch,
+    order_actions,
+    order_panel,
+    preferences,
+    search,
+)
 
 app_name = "console"
 urlpatterns = [
     path("", board.board, name="board"),
     path("changes", board.changes, name="changes"),
+    path("attention", attention.attention, name="attention"),
+    path("attention/changes", attention.changes, name="attention-changes"),
+    path("attention/<int:item_id>/<slug:what>", attention_acts.act, name="attention-act"),
     path("dispatch", dispatch.dispatch, name="dispatch"),
     path("dispatch/changes", dispatch.changes, name="dispatch-changes"),
     path("dispatch/couriers", dispatch.couriers, name="dispatch-couriers"),
@@ -23,6 +36,8 @@ urlpatterns = [
         order_actions.act_on_command,
         name="command",
     ),
+    path("analytics", analytics.analytics, name="analytics"),
+    path("analytics/file", analytics.analytics_file, name="analytics-file"),
     path("search", search.search, name="search"),
     path("preferences", preferences.choose, name="preferences"),
 ]

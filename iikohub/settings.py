@@ -92,6 +92,8 @@ API_MAX_BODY_BYTES = _whole_number("API_MAX_BODY_BYTES", 1024 * 1024, lowest=1)
 WEBHOOK_WRONG_TOKENS_PER_MINUTE = _whole_number("WEBHOOK_WRONG_TOKENS_PER_MINUTE", 60, lowest=0)
 # Finished events older than so many days are deleted; 0 keeps them for ever.
 INBOX_RETENTION_DAYS = _whole_number("INBOX_RETENTION_DAYS", 90, lowest=0)
+# The same for items of the attention list that are over, with their history.
+ATTENTION_RETENTION_DAYS = _whole_number("ATTENTION_RETENTION_DAYS", 90, lowest=0)
 
 ALLOWED_HOSTS = host_names(env.list("ALLOWED_HOSTS", default=[]))
 if not ALLOWED_HOSTS:
@@ -112,6 +114,11 @@ CSRF_COOKIE_SECURE = SECURE_HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# For so long browsers open the hub by https alone; of this name only, others of its domain may not be ours.
+SECURE_HSTS_SECONDS = _whole_number("HSTS_SECONDS", 30 * 24 * 3600 if SECURE_HTTPS else 0, lowest=0)
+# W005 and W021: see above. W008: the proxy that ends TLS redirects (docs/install.md); the hub behind it would
+# send a webhook away with its body, and in circles where the proxy does not say which scheme it was.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021", "security.W008"]
 
 # --- how we reach iiko -----------------------------------------------------------------------------
 
@@ -129,6 +136,10 @@ IIKO_LOG_PERSONAL_DATA = _flag("IIKO_LOG_PERSONAL_DATA", default=False)
 IIKO_CALL_LOG_DAYS = _whole_number("IIKO_CALL_LOG_DAYS", 30, lowest=1)
 # Actions on orders that one API key or person may ask for in a minute; 0: any number.
 API_ACTIONS_PER_MINUTE = _whole_number("API_ACTIONS_PER_MINUTE", 600, lowest=0)
+# Whether notifications may go to this machine and the local network (attention/notifications/services.py).
+NOTIFY_ALLOW_PRIVATE_ADDRESSES = _flag("NOTIFY_ALLOW_PRIVATE_ADDRESSES", default=False)
+# Days that what was sent, or not, is kept.
+NOTIFICATIONS_RETENTION_DAYS = _whole_number("NOTIFICATIONS_RETENTION_DAYS", 30, lowest=1)
 # Off in tests, which write the log of calls themselves.
 IIKO_CALL_LOG_THREAD = True
 # Open boards that ask within so many seconds are given one answer; 0: each its own.
@@ -168,6 +179,8 @@ INSTALLED_APPS = [
     "loyalty",
     "hall",
     "webhooks",
+    "analytics",
+    "attention",
     "console",
     "iikohub",
     *_DEVELOPMENT_APPS,

@@ -1,5 +1,8 @@
 """What apps above the mirror may listen to."""
 
+from functools import partial
+
+from django.db import transaction
 from django.dispatch import Signal
 
 order_merged = Signal()
@@ -17,3 +20,12 @@ Sent inside the transaction that makes it so."""
 order_read = Signal()
 """Orders were read from iiko because of a command: ``organization``, ``infos`` (``OrderInfo`` as it came).
 Sent outside of a transaction."""
+
+mirror_changed = Signal()
+"""Orders or commands are otherwise than before, and that is committed. It does not say which: for who looks
+at all of them."""
+
+
+def announce_change() -> None:
+    """Send ``mirror_changed`` when the present transaction is committed; what a receiver raises is logged."""
+    transaction.on_commit(partial(mirror_changed.send, None), robust=True)

@@ -6,6 +6,7 @@ from procrastinate.contrib.django import app
 
 from core.database import db_clock
 from core.jobs.scheduling import scheduled
+from orders import stage_times
 from orders.commands import dispatch
 from orders.commands.idempotency import COMMANDS
 from orders.models.command import OrderCommand
@@ -33,3 +34,8 @@ def sweep_commands() -> None:
     for command_id in stuck.order_by("id").values_list("pk", flat=True)[:500]:
         enqueue(command_id)
     COMMANDS.forget_old(now=now)
+
+
+@scheduled("23 * * * *", at_start=True)
+def measure_stage_times() -> None:
+    stage_times.measure_stage_times(now=db_clock.now())

@@ -30,6 +30,7 @@ PATHS = {
     "orders.ordercommand": "order__organization_id",
     "orders.orderterms": "order__organization_id",
     "orders.timelineentry": "order__organization_id",
+    "orders.stagetimes": "organization_id",
     "loyalty.customer": "organization_id",
     "loyalty.wallet": "customer__organization_id",
     "loyalty.loyaltyoperation": "organization_id",
@@ -41,8 +42,13 @@ PATHS = {
     "webhooks.webhookconfig": "organization_id",
     "webhooks.ordersync": "organization_id",
     "webhooks.linkhealth": "organization_id",
+    "analytics.periodfigures": "organization_id",
+    "analytics.orderhour": "organization_id",
+    "analytics.counting": "organization_id",
     "console.seenorder": "order__organization_id",
-    "console.stagetimes": "organization_id",
+    "attention.attentionitem": "organization_id",
+    "attention.attentionentry": "item__organization_id",
+    "attention.rulesetting": "organization_id",
     "iikohub.zoneconfirmation": "organization_id",
 }
 
@@ -65,6 +71,22 @@ def _keys_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
     )
 
 
+def _channels_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
+    """Match the channels of notifications that tell of nothing but these restaurants."""
+    return _named_within("pk", restaurants)
+
+
+def _notifications_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
+    return _named_within("channel_id", restaurants)
+
+
+def _named_within(channel: str, restaurants: Collection[str]) -> Q:
+    named = Organization.objects.filter(notification_channels=OuterRef(channel))
+    return Q(Exists(named.filter(iiko_id__in=restaurants))) & ~Q(
+        Exists(named.exclude(iiko_id__in=restaurants))
+    )
+
+
 def _people_within(user: AnyUser, restaurants: Collection[str]) -> Q:
     """Match the person, and the people who see nothing but these restaurants."""
     access = RestaurantAccess.objects.filter(user=OuterRef("pk"), is_restricted=True)
@@ -75,6 +97,8 @@ def _people_within(user: AnyUser, restaurants: Collection[str]) -> Q:
 
 OTHERWISE: dict[str, Decides] = {
     "organizations.apikey": _keys_within,
+    "attention.channel": _channels_within,
+    "attention.notification": _notifications_within,
     "auth.user": _people_within,
     "auth.group": _of_everybody,
     "auth.permission": _of_everybody,

@@ -9,6 +9,7 @@ class OrganizationsConfig(SelfRegistering, AppConfig):
     verbose_name = _("Restaurants")
     registers = (
         "access",
+        "admin.api_keys",
         "admin.calls",
         "admin.dictionaries",
         "admin.logins",

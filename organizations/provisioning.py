@@ -1,7 +1,8 @@
 """Add restaurants and API keys."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -9,7 +10,7 @@ from django.db import IntegrityError, transaction
 from core.values.ids import searchable_id
 from iiko_client import vendor_time
 from organizations.errors import BadOrganization, BadTimeZone, OrganizationExists, UnknownOrganization
-from organizations.models.api_keys import ApiKey
+from organizations.models.api_keys import ApiKey, KeyRight
 from organizations.models.organization import Organization
 
 KEY_PREFIX = "iih_"
@@ -56,7 +57,11 @@ def add_organization(*, iiko_id: str, name: str, timezone: str, currency: str = 
 
 @transaction.atomic
 def create_api_key(
-    *, name: str, organization_ids: Sequence[str] = (), may_act: bool = True
+    *,
+    name: str,
+    organization_ids: Sequence[str] = (),
+    rights: Collection[KeyRight] = tuple(KeyRight),
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Create a key for an integrator; without organizations it sees all.
 
@@ -74,7 +79,12 @@ def create_api_key(
     prefix = KEY_PREFIX + secrets.token_hex(4)
     key = f"{prefix}_{secrets.token_urlsafe(32)}"
     row = ApiKey.objects.create(
-        name=name, prefix=prefix, digest=ApiKey.digest_of(key), sees_all=not organizations, may_act=may_act
+        name=name,
+        prefix=prefix,
+        digest=ApiKey.digest_of(key),
+        sees_all=not organizations,
+        expires_at=expires_at,
+        **{right.value: right in rights for right in KeyRight},
     )
     row.organizations.set(organizations)
     return row, key

@@ -8,6 +8,7 @@ from typing import Any
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from analytics.counting.progress import begin_rebuilding, take_step
 from hall.models import Reserve, TableOrder
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
 from orders.models.order import Order
@@ -16,6 +17,7 @@ from organizations.models.dictionaries import Courier
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.models.shifts import Shift
 from organizations.models.stop_lists import StopListItem
+from tests.attention_items import make_item
 from tests.builders import cloud_event, post
 from webhooks.models.inbox import WebhookConfig
 
@@ -146,6 +148,24 @@ def _stop_list(organization: Organization, count: int) -> None:
     )
 
 
+def _days(organization: Organization, count: int) -> None:
+    """Make an order on each of so many days, counted."""
+    Order.objects.bulk_create(
+        Order(
+            organization=organization,
+            iiko_order_id=f"o-{at}",
+            status="Closed",
+            amount_minor=100,
+            when_created=NOON - timedelta(days=at),
+            updated_at=NOON,
+        )
+        for at in range(count)
+    )
+    begin_rebuilding(organization.iiko_id)
+    while not take_step(organization.iiko_id).is_last:
+        pass
+
+
 def _of(model: Any, **fields: Any) -> Callable[[Organization, int], None]:
     def make(organization: Organization, count: int) -> None:
         model.objects.bulk_create(
@@ -158,6 +178,11 @@ def _of(model: Any, **fields: Any) -> Callable[[Organization, int], None]:
 
 def _one_of_each(_organization: Organization, _count: int) -> None:
     """Make nothing: the restaurant itself is the row."""
+
+
+def _attention(organization: Organization, count: int) -> None:
+    for _number in range(count):
+        make_item(organization)
 
 
 ROWS: dict[str, Callable[[Organization, int], None]] = {
@@ -174,6 +199,8 @@ ROWS: dict[str, Callable[[Organization, int], None]] = {
     "stop-list": _stop_list,
     "stop-list/time-out-of-stock": _stop_list,
     "logs": _calls,
+    "analytics": _days,
+    "attention": _attention,
 }
 """What makes rows of one restaurant; a new list needs an entry."""
 

@@ -9,7 +9,11 @@ from django.contrib.auth.models import Group, User
 from django.db import models
 from django.utils import timezone
 
-from console.models import SeenOrder, StageTimes
+from analytics.models import Counting, OrderHour, PeriodFigures, Unit
+from analytics.periods import beginning
+from attention.models.channels import Channel, Kind, Notification, SendState
+from attention.models.items import Act, AttentionEntry, AttentionItem, RuleSetting, Severity
+from console.models import SeenOrder
 from hall.models import Reserve, TableOrder
 from iikohub.models import ZoneConfirmation
 from loyalty.models import (
@@ -22,6 +26,7 @@ from loyalty.models import (
 )
 from orders.models.command import OrderCommand
 from orders.models.order import MergedOrder, Order, TimelineEntry
+from orders.models.stage_times import StageTimes
 from organizations.models.access import RestaurantAccess
 from organizations.models.api_keys import ApiKey
 from organizations.models.connection import ApiCall, ApiLogin
@@ -73,6 +78,7 @@ def other_restaurant() -> dict[str, Any]:
     make(TableOrder, **_hall(place, now), when_created=now)
     make(Reserve, **_hall(place, now), estimated_start_time=now)
     _traffic(make, place, order, now)
+    _attention(make, place, order, now)
     person = make(User, username="qzxelsewhere-person", is_staff=True)
     person.groups.add(Group.objects.get(name="Operator"))
     make(RestaurantAccess, user=person, is_restricted=True).restaurants.add(place)
@@ -104,6 +110,13 @@ def _order(make: Make, place: Organization, now: datetime) -> Order:
     make(TimelineEntry, order=order, recorded_at=now, what="comment", to_value="qzxelsewhere")
     make(SeenOrder, order=order, seen_at=now)
     make(StageTimes, organization=place, orders=50, measured_at=now)
+    make(OrderHour, order_id=order.pk, organization=place, hour=now)
+    make(Counting, organization=place, timezone="Europe/Moscow", read_until=now)
+    counted = {"orders": 1, f"channel|{MARKER}": 1, f"courier|{MARKER}": 1}
+    periods = {"organization": place, "before_at": now - timedelta(days=1), "orders": counted}
+    for unit in Unit:
+        begins = beginning(unit, now, place.zone())
+        make(PeriodFigures, unit=unit, starts_at=begins, commands={}, **periods)
     return order
 
 
@@ -164,6 +177,25 @@ def _traffic(make: Make, place: Organization, order: Order, now: datetime) -> No
     make(OrderSync, organization=place, judged_until=now)
     make(ZoneConfirmation, organization=place, confirmed_at=now)
     make(LinkHealth, organization=place, state="dead_webhook", since=now, checked_at=now)
+
+
+def _attention(make: Make, place: Organization, order: Order, now: datetime) -> None:
+    item = make(
+        AttentionItem,
+        organization=place,
+        order=order,
+        rule="problem",
+        severity=Severity.WARNING,
+        facts={"order": MARKER},
+        since=now,
+        opened_at=now,
+        updated_at=now,
+    )
+    make(AttentionEntry, item=item, act=Act.FOUND, at=now)
+    make(RuleSetting, organization=place)
+    channel = make(Channel, address="json://example.com", rules=[], active_since=now)
+    channel.restaurants.add(place)
+    make(Notification, channel=channel, item=item, kind=Kind.NEW, state=SendState.FAILED, planned_at=now)
 
 
 def _texts(model: type[models.Model], own: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 from playwright.sync_api import Page, expect
 
+from analytics.tasks import follow_changes
 from console import urls
 from core.database import db_clock
 from orders.admin.forms import FORMS
@@ -67,6 +68,7 @@ def busy_evening(db: None) -> Order:
     OrderCommand.objects.create(state=CommandState.SENT, sent_at=now, params={"courier_id": None}, **row)
     ended = {"state": CommandState.REJECTED, "error_code": "OrderNotFound", "finished_at": now}
     OrderCommand.objects.create(params={"courier_id": None}, **row | ended)
+    follow_changes()
     return order
 
 
@@ -77,6 +79,7 @@ def _values(name: str, order: Order) -> list[Any]:
         "slug": list(FORMS),
         "command_id": [1],
         "what": ["retry"],
+        "item_id": [1],
     }
     assert name in known, f"Say here what stands for <{name}> in an address of the console."
     return known[name]
@@ -95,7 +98,7 @@ def _pages(order: Order) -> list[str]:
     door = Client()
     door.force_login(User.objects.get(username="chief"))
     answers = {address: door.get(address) for address in _addresses(order)}
-    return [address for address, answer in answers.items() if b"<html" in answer.content]
+    return [address for address, answer in answers.items() if b"<html" in answer.getvalue()]
 
 
 def serious(page: Page) -> list[str]:

@@ -16,6 +16,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
+from attention.tests.receivers import make_channel
 from orders.models.command import OrderCommand
 from orders.models.order import Order
 from orders.permissions import PERMISSIONS as ACTIONS
@@ -49,16 +50,20 @@ SEES: dict[str, set[str]] = {
     "organizations.apilogin": SETS_UP,
     "organizations.apikey": SETS_UP,
     "webhooks.webhookconfig": SETS_UP,
+    "attention.attentionitem": ALL,
+    "attention.rulesetting": SETS_UP,
+    "attention.channel": SETS_UP,
+    "attention.notification": SETS_UP,
     "auth.user": SETS_UP,
     "auth.group": SETS_UP,
     "axes.accessfailurelog": set(),  # superusers alone
 }
 ADDS = {"organizations.organization", "organizations.apilogin", "organizations.apikey"} | {
-    "webhooks.webhookconfig",
+    *("webhooks.webhookconfig", "attention.rulesetting", "attention.channel"),
     "auth.user",
     "auth.group",
 }
-DELETES = {"auth.user", "auth.group"}
+DELETES = {"auth.user", "auth.group", "attention.rulesetting", "attention.channel"}
 
 # Pages besides those that every list has: what they are called with, and who may open them.
 PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
@@ -94,6 +99,7 @@ PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "webhooks_webhookevent_replay": (("event",), SETS_UP),
     "webhooks_webhookevent_payload": (("event",), ALL),
     "auth_user_password_change": (("user",), SETS_UP),
+    "attention_channel_test": (("channel",), SETS_UP),
 }
 
 
@@ -142,6 +148,7 @@ def rows() -> dict[str, Any]:
         "config": WebhookConfig.objects.get().pk,
         "user": User.objects.create_user("another").pk,
         "run": uuid4(),
+        "channel": make_channel().pk,
     }
 
 
@@ -196,6 +203,8 @@ def test_group_changes_and_acts(person: User, group: str) -> None:
             "webhooks.webhookevent": {"replay"},
             "auth.user": {"delete_selected"},
             "auth.group": {"delete_selected"},
+            "attention.rulesetting": {"delete_selected"},
+            "attention.channel": {"delete_selected"},
         }
         if sets_up
         else {}

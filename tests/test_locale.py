@@ -13,7 +13,18 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(settings.BASE_DIR)
 LOCALE = ROOT / "locale"
-APPS = ("console", "core", "iikohub", "hall", "loyalty", "orders", "organizations", "webhooks")
+APPS = (
+    "analytics",
+    "attention",
+    "console",
+    "core",
+    "iikohub",
+    "hall",
+    "loyalty",
+    "orders",
+    "organizations",
+    "webhooks",
+)
 
 # What `makemessages` looks for: where the context, the singular and the plural stand.
 SIMPLE = {"_", "gettext", "gettext_lazy", "gettext_noop"}

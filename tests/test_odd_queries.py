@@ -118,7 +118,7 @@ def test_nul_breaks_no_list_of_the_api() -> None:
         offered = Client().get(f"/api/v1/{path}?nothing=1", headers=headers)
         words = " ".join(error["detail"] for error in offered.json()["errors"])
         names = words.partition("There are: ")[2].strip(".").split(", ") if "There are" in words else []
-        for name in [*filter(None, names), "skip", "limit", "format", "other", "\0"]:
+        for name in [*filter(None, names), "skip", "limit", "cursor", "format", "other", "\0"]:
             answer = Client().get(f"/api/v1/{path}", {name: "\0"}, headers=headers)
             assert 400 <= answer.status_code < 500, (path, name, answer.status_code)
 

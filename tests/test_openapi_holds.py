@@ -80,7 +80,7 @@ CHECKS = [
 ]
 KEYS: dict[str, dict[str, Any] | None] = {
     "no key": None,
-    "a key that reads": {"may_act": False},
+    "a key that reads": {"rights": ()},
     "a key of one restaurant": {"organization_ids": [ORGANIZATION_ID]},
     "a full key": {},
 }

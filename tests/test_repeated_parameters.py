@@ -43,6 +43,7 @@ OF_SEVERAL_VALUES = {
         "source",
     },
     "webhooks/configs": {"organization_id"},
+    "attention": {"rule", "severity", "organization_id", "state"},
     "logs": {"operation", "organization_id", "order_id", "correlation_id"},
     "loyalty/operations": {
         "organization_id",
@@ -52,6 +53,7 @@ OF_SEVERAL_VALUES = {
         "kind",
         "state",
     },
+    "analytics": {"organization_id"},
     "stop-list": {"organization_id", "terminal_group_id", "product_id"},
     "stop-list/time-out-of-stock": {"organization_id", "terminal_group_id", "product_id"},
     "shifts": {"organization_id", "terminal_group_id", "employee_id"},

@@ -23,6 +23,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from pytest_django import DjangoAssertNumQueries
 
+from attention.models.items import AttentionItem
 from console.models import Preferences
 from loyalty.models import LoyaltyOperation
 from orders.models.command import OrderCommand
@@ -59,6 +60,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "admin:webhooks_webhookevent_replay": ("webhooks.webhookevent",),
     "admin:webhooks_webhookevent_payload": ("webhooks.webhookevent",),
     "admin:auth_user_password_change": ("auth.user",),
+    "admin:attention_channel_test": ("attention.channel",),
     "first_steps:register-one": ("organizations.organization",),
     "console:order": ("orders.order",),
     "console:seen": ("orders.order",),
@@ -66,6 +68,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "console:acknowledge": ("orders.order",),
     "console:discount_total": ("orders.order",),
     "console:act": ("orders.order", "=cancel"),
+    "console:attention-act": ("attention.attentionitem", "=take"),
     "console:command": ("orders.order", "orders.ordercommand", "=retry"),
     "event-detail": ("webhooks.webhookevent",),
     "event-replay": ("webhooks.webhookevent",),
@@ -86,6 +89,12 @@ ROWS: dict[str, tuple[str, ...]] = {
     "table-order-detail": ("hall.tableorder",),
     "reserve-detail": ("hall.reserve",),
     "call-detail": ("organizations.apicall",),
+    "attention-detail": ("attention.attentionitem",),
+    "attention-take": ("attention.attentionitem",),
+    "attention-release": ("attention.attentionitem",),
+    "attention-resolve": ("attention.attentionitem",),
+    "attention-snooze": ("attention.attentionitem",),
+    "attention-reopen": ("attention.attentionitem",),
 }
 # What shows no row by its parameter.
 OF_NOTHING = {
@@ -182,7 +191,7 @@ def shown(client: Client, name: str) -> bool:
     queries: tuple[str, ...] = (
         QUERIES if name.startswith("admin:") else ("", f"?search={NUMBER}", "?open=false")
     )
-    if name == "console:changes":
+    if name in {"console:changes", "console:attention-changes"}:
         since = timezone.now() - timedelta(minutes=30)
         queries = (f"?{urlencode({'since': since.isoformat()})}",)
     elif name == "admin:autocomplete":
@@ -218,7 +227,8 @@ def test_no_list_or_page_shows_the_other_restaurant(
 def test_the_same_lists_show_it_to_who_is_not_restricted(mine: Organization, theirs: dict[str, Any]) -> None:
     other = person("other", "every right", is_restricted=False)
     lists = {name for name in PLAIN if name.endswith(("_changelist", "-list", "_export", "_totals"))}
-    lists |= {"console:board", "console:changes", "admin:index", "admin:webhooks_webhookevent_dead"}
+    lists |= {"console:board", "console:changes", "console:attention", "console:attention-changes"}
+    lists |= {"admin:index", "admin:webhooks_webhookevent_dead"}
 
     silent = {name for name in lists if not shown(other, name)}
 
@@ -268,6 +278,7 @@ def state() -> tuple[Any, ...]:
         list(User.objects.order_by("pk").values("password", "is_active", "email")),
         list(StopListReading.objects.values("wanted_at", "organization")),
         list(Order.objects.order_by("pk").values("refusal_acknowledged_at", "seen")),
+        list(AttentionItem.objects.order_by("pk").values()),
     )
 
 
@@ -504,7 +515,7 @@ def test_every_model_is_in_the_registry_or_of_no_restaurant() -> None:
         *("organizations.apilogin", "organizations.iikotoken", "organizations.iikopause"),
         *("organizations.iikocircuit", "organizations.apiuse", "organizations.clockskew"),
         *("organizations.restaurantaccess", "orders.idempotencykey", "loyalty.loyaltykey"),
-        *("webhooks.synclease", "iikohub.addresscheck"),
+        *("webhooks.synclease", "attention.watchrun", "iikohub.addresscheck"),
     }
     for label, path in PATHS.items():
         assert apps.get_model(label)._default_manager.filter(**{f"{path}__in": ["x"]}).count() == 0

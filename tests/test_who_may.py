@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from attention.models.items import AttentionItem
 from hall.models import Reserve, TableOrder
 from loyalty.models import LoyaltyOperation
 from orders.models.command import OrderCommand
@@ -21,6 +22,7 @@ from organizations.connection.call_log import call_log
 from organizations.models.api_keys import ApiKey
 from organizations.models.connection import ApiCall
 from organizations.provisioning import create_api_key
+from tests.attention_items import make_item
 from tests.builders import (
     OTHER_ORGANIZATION_ID,
     authorized,
@@ -53,6 +55,8 @@ LISTS = {
     "time-out-of-stock-list",
     "stop-list-list",
     "call-list",
+    "analytics-list",
+    "attention-list",
 }
 # One row: 404 for the key of another restaurant. The value names the row.
 DETAILS = {
@@ -66,6 +70,7 @@ DETAILS = {
     "table-order-detail": "table_order",
     "reserve-detail": "reserve",
     "call-detail": "call",
+    "attention-detail": "item",
 }
 # What changes something: by method, with the row it is asked of.
 CHANGES = {
@@ -84,6 +89,11 @@ CHANGES = {
     ("post", "loyalty-hold"): None,
     ("post", "loyalty-cancel-hold"): "hold",
     ("post", "loyalty-operation-cancel"): "operation",
+    ("post", "attention-take"): "item",
+    ("post", "attention-release"): "item",
+    ("post", "attention-resolve"): "item",
+    ("post", "attention-snooze"): "item",
+    ("post", "attention-reopen"): "item",
 }
 # Has its own way of saying no.
 ELSEWHERE = {"receive", "loyalty-customers", "unknown-address"}
@@ -114,6 +124,7 @@ def rows() -> dict[str, Any]:
         "table_order": TableOrder.objects.get().pk,
         "reserve": Reserve.objects.get().pk,
         "call": call.pk,
+        "item": make_item(organization, order=order).pk,
     }
 
 
@@ -124,6 +135,7 @@ def state() -> tuple[Any, ...]:
         list(WebhookConfig.objects.values_list("auth_token", "previous_auth_token", "is_active")),
         OrderCommand.objects.count(),
         LoyaltyOperation.objects.count(),
+        list(AttentionItem.objects.values()),
     )
 
 
@@ -204,7 +216,7 @@ def test_person_without_rights_gets_403(rows: dict[str, Any]) -> None:
 
 
 def test_key_that_only_reads_reads_all_and_changes_nothing(rows: dict[str, Any]) -> None:
-    key = create_api_key(name="reader", may_act=False)[1]
+    key = create_api_key(name="reader", rights=())[1]
     before = state()
 
     found = {(method, name): ask(method, name, pk, key) for method, name, pk in every_call(rows)}
@@ -284,6 +296,8 @@ def test_pages_ask_who_it_is() -> None:
         ("get", "dispatch/couriers"),
         ("post", "dispatch/assign"),
         ("get", "search"),
+        ("get", "attention"),
+        ("post", "attention/1/take"),
     ):
         response = getattr(Client(), method)(f"/console/{path}")
         assert response.status_code == 302, path
@@ -291,6 +305,7 @@ def test_pages_ask_who_it_is() -> None:
     # Asked by a script, which cannot sign in.
     assert Client().get("/console/changes").status_code == 401
     assert Client().get("/console/dispatch/changes").status_code == 401
+    assert Client().get("/console/attention/changes").status_code == 401
 
 
 def test_key_opens_no_page() -> None:

@@ -1,22 +1,19 @@
 """Cards of the board: what an operator has to know of an order at one look, as data."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 from console.board.columns import Column, column_of, leaves_at, unfolds_at
-from console.board.stage_times import at_risk_from
-from console.models import StageTimes
 from orders.models.command import OrderCommand
 from orders.models.order import Order, OrderType
+from orders.models.stage_times import StageTimes
 from orders.payments.settlement import settlement_of
+from orders.stage_times import at_risk_from
 
 DUE_SOON = timedelta(minutes=10)
 NO_COURIER_AFTER = timedelta(minutes=5)
 """A cooked delivery without a courier for so long is at risk."""
-TWICE_WITHIN = timedelta(minutes=10)
 RINGS_FOR = timedelta(minutes=30)
 """A new order that nobody has seen for so long rings no more: the console was not open."""
 
@@ -119,19 +116,3 @@ def _at_risk_from(
 
 def _is_young(order: Order, now: datetime) -> bool:
     return bool(order.is_open) and order.created_at >= now - RINGS_FOR
-
-
-def possible_duplicates(orders: Iterable[Order]) -> dict[int, Order]:
-    """Find orders that were perhaps made twice: one phone, sum and restaurant, within ten minutes."""
-    alike: dict[tuple[str, str, int], list[tuple[datetime, Order]]] = defaultdict(list)
-    for order in orders:
-        if order.phone and order.amount_minor and order.is_open and order.when_created:
-            key = order.organization_id, order.phone, order.amount_minor
-            alike[key].append((order.when_created, order))
-    duplicates: dict[int, Order] = {}
-    for several in alike.values():
-        several.sort(key=lambda made: made[0])
-        for (earlier, one), (later, other) in pairwise(several):
-            if later - earlier <= TWICE_WITHIN:
-                duplicates[one.pk], duplicates[other.pk] = other, one
-    return duplicates

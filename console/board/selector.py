@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from console.board.cards import Card, cards_of, possible_duplicates
+from console.board.cards import Card, cards_of
 from console.board.columns import FINISHED_STAY, leaves_at
-from console.board.stage_times import usual_times
 from console.models import SeenOrder
 from orders.models.command import OrderCommand
 from orders.models.order import Order, OrderQuerySet
+from orders.stage_times import usual_times
+from orders.twice import possible_duplicates
 from organizations.models.organization import Organization
 
 MOST_CARDS = 2_000

@@ -8,9 +8,9 @@ from django.db.models import Q
 
 from console.board.cards import Card, cards_of
 from console.board.selector import CARD_FIELDS, FAILURE_SHOWN_FOR, MOST_CARDS, touched_orders
-from console.board.stage_times import usual_times
 from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import Order, OrderQuerySet, OrderType, Status
+from orders.stage_times import usual_times
 from organizations.models.organization import Organization
 from organizations.shifts.duty import CourierOnDuty, couriers_of
 

@@ -7,11 +7,15 @@ from typing import TypeVar, cast
 
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import get_language, gettext as _
 
+from attention.access import rules_for
+from attention.counts import OpenCount, open_count
+from console.attention.needing import items_within, sees_attention
 from console.board.restaurants import preferences_of, restaurants_of
 from console.models import Sound
+from console.pages.shared_answers import shared, tick_number
 from core.database import db_clock
 from core.display import offset_text
 from orders.admin.forms import FORMS
@@ -20,15 +24,21 @@ from orders.permissions import may_request
 from organizations.access import is_restricted
 from organizations.models.organization import Organization
 
-View = TypeVar("View", bound=Callable[..., HttpResponse])
+NEEDING_HEADER = "X-Attention"
+"""How many items are open, and how many of them critical; for who may see the attention list."""
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 _signed_in = login_required(login_url="admin:login")
-_may_see = permission_required("orders.view_order", raise_exception=True)
 
 
-def sees_orders(view: View) -> View:
-    """Send who is not signed in to the sign-in page, and refuse who may not see orders."""
-    return _signed_in(_may_see(view))
+def needs(permission: str) -> Callable[[View], View]:
+    """Send who is not signed in to the sign-in page, and refuse who has not the permission."""
+    has_it = permission_required(permission, raise_exception=True)
+    return lambda view: _signed_in(has_it(view))
+
+
+sees_orders = needs("orders.view_order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +78,28 @@ def _ids(restaurants: Sequence[Organization]) -> tuple[int, ...]:
     return tuple(one.pk for one in restaurants)
 
 
+def needing_of(frame: Frame) -> OpenCount | None:
+    """Count what needs attention; None for who may not see it. Persons who see the same share the query."""
+    if not sees_attention(frame.user):
+        return None
+    key = ("needing", frame.key, rules_for(frame.user), is_restricted(frame.user), tick_number())
+    return shared(key, lambda: open_count(items_within(frame.user, frame.chosen), frame.now))
+
+
+def with_needing(response: HttpResponse, needing: OpenCount | None) -> HttpResponse:
+    """Tell the page's script what needs attention, whatever else is answered."""
+    if needing is not None:
+        response[NEEDING_HEADER] = f"{needing.total} {needing.critical}"
+    return response
+
+
 def frame_context(frame: Frame) -> dict[str, object]:
     """Return what ``console/frame.html`` needs."""
     # In several zones each restaurant has its clock beside its name.
     first = frame.chosen[0] if frame.chosen and not frame.many_zones else None
     return {
         "frame": frame,
+        "needing": needing_of(frame),
         "preferences": preferences_of(frame.user),
         "chosen_ids": {one.pk for one in frame.chosen} if not frame.is_all else set(),
         "sounds": Sound.choices,

@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from attention.access import items_for
+from console.attention.rows import row_context, rows_of
 from console.board.card_html import due_text
-from console.board.stage_times import usual_times
-from console.models import StageTimes
 from console.pages.discount_total import new_total
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
 from core.access import visible_to
@@ -41,6 +41,8 @@ from orders.admin.forms import ActionForm, CourierForm, DiscountForm, StatusForm
 from orders.admin.order_page import order_events, order_facts
 from orders.mirror.relations import relatives_of
 from orders.models.order import MergedOrder, Order, OrderType
+from orders.models.stage_times import StageTimes
+from orders.stage_times import usual_times
 
 EARLIER_SHOWN = 5
 TECHNICAL_SHOWN = 20
@@ -134,6 +136,7 @@ def _panel(
         **commands,
         "order": order,
         "url": panel_url(order.pk, query),
+        **_attention(order, user, now, back=panel_url(order.pk, query)),
         "is_followed": any(not row["is_final"] for row in commands.get("under_way", ())),
         "requested": requested_note(order, query, user=user, now=now),
         "may_acknowledge": may_acknowledge(order, user),
@@ -161,6 +164,13 @@ def _panel(
         if user.has_perm("organizations.view_apicall")
         else [],
     }
+
+
+def _attention(order: Order, user: User | AnonymousUser, now: datetime, *, back: str) -> dict[str, Any]:
+    """Return the items of the attention list that are about the order, with what their rows need."""
+    items = items_for(user).current().filter(order=order.pk)
+    rows = {"attention": rows_of(items, user=user, now=now)}
+    return rows | row_context(user, back=back, is_in_panel=True)
 
 
 def _present(order: Order, form: ActionForm | None, now: datetime) -> list[tuple[str, str | SafeString]]:

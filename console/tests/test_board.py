@@ -11,12 +11,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
-from console.board.stage_times import measure_stage_times
 from console.models import Preferences, SeenOrder
 from console.pages.shared_answers import SharedAnswers, answers
 from core.database import db_clock
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
+from orders.stage_times import measure_stage_times
 from organizations.models.access import RestaurantAccess
 from organizations.models.organization import Organization
 from tests.builders import ORDER_ID, make_organization, make_other_organization

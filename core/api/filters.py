@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Model)
 
-PAGING = frozenset({"skip", "limit", "format"})
+PAGING = frozenset({"skip", "limit", "cursor", "format"})
 
 
 class StrictBooleanField(forms.NullBooleanField):

@@ -22,6 +22,8 @@ class AdvisoryLock(IntEnum):
     WALLET = 0x11C3
     STALLED_JOBS = 0x11C4
     IDEMPOTENCY_KEY = 0x11C5
+    ATTENTION = 0x11C6
+    """One pass over the rules at a time (``attention.watch``)."""
 
 
 def acquire(lock: AdvisoryLock, name: str) -> None:

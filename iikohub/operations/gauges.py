@@ -5,9 +5,13 @@ from datetime import datetime
 
 import structlog
 from django.db import DatabaseError, InterfaceError
+from django.db.models import Count
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from attention.models.items import AttentionItem, Severity
+from attention.models.watch_run import watch_state
+from attention.rules.registry import RULES
 from core.database import db_clock
 from orders.models.command import CommandState, OrderCommand
 from organizations.models.clock_skews import ClockSkew
@@ -32,7 +36,14 @@ class DatabaseGauges(Collector):
         # Without its database the hub still says how many webhooks it had to turn away.
         try:
             now = db_clock.now()
-            yield from [*_counts(), *_health(now), _silent_pos(now), *_sync(now), _clock_gauge()]
+            yield from [
+                *_counts(),
+                *_health(now),
+                _silent_pos(now),
+                *_sync(now),
+                *_attention(now),
+                _clock_gauge(),
+            ]
             is_up = 1
         except (DatabaseError, InterfaceError):
             logger.exception("health.database_unreachable")
@@ -81,6 +92,22 @@ def _silent_pos(now: datetime) -> Metric:
         since = group.not_answering_since or now
         silent.add_metric([group.organization_id, group.iiko_id], (now - since).total_seconds())
     return silent
+
+
+def _attention(now: datetime) -> list[Metric]:
+    items = GaugeMetricFamily(
+        "iikohub_attention_open",
+        "Items of the attention list that somebody has to look at",
+        labels=["rule", "severity"],
+    )
+    counts = AttentionItem.objects.open(now).order_by().values_list("rule").annotate(Count("pk"))
+    by_rule = dict(counts)
+    for rule in RULES:
+        items.add_metric([rule.name, Severity(rule.severity).name.lower()], by_rule.get(rule.name, 0))
+    age = GaugeMetricFamily("iikohub_attention_age_seconds", "Since the rules of attention were looked at")
+    if (last_at := watch_state(now).last_at) is not None:
+        age.add_metric([], (now - last_at).total_seconds())
+    return [items, age]
 
 
 def _health(now: datetime) -> list[Metric]:

@@ -15,6 +15,21 @@ _COMMON = (
 _ADMIN = f"{_COMMON}; script-src 'self' 'unsafe-inline' 'unsafe-eval'"
 _OTHER = f"{_COMMON}; script-src 'self'"
 
+PERMISSIONS = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "camera",
+        "display-capture",
+        "geolocation",
+        "microphone",
+        "midi",
+        "payment",
+        "serial",
+        "usb",
+    )
+)
+"""What no page of the hub asks a browser for, nor may anything that got into one."""
+
 MACHINE_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/api/v1/webhooks/iiko"})
 """Called by machines that cannot choose the name: by address, by a name inside a cluster."""
 
@@ -35,6 +50,7 @@ def content_security_policy(
         response = get_response(request)
         is_admin = request.path_info.startswith("/admin/")
         response.headers.setdefault("Content-Security-Policy", _ADMIN if is_admin else _OTHER)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         return response
 
     return middleware

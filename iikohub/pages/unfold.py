@@ -71,6 +71,8 @@ UNFOLD: Entry = {
                 _("Work"),
                 {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
                 _page(_("Board"), "view_kanban", "orders.order") | {"link": reverse_lazy("console:board")},
+                _page(_("Attention"), "notification_important", "attention.attentionitem")
+                | {"link": reverse_lazy("console:attention")},
                 _page(_("Orders"), "receipt_long", "orders.order"),
                 _page(_("Commands"), "send", "orders.ordercommand"),
                 _page(_("Stop lists"), "remove_shopping_cart", "organizations.stoplistitem"),
@@ -102,6 +104,13 @@ UNFOLD: Entry = {
                 _page(_("Organizations"), "storefront", "organizations.organization"),
                 _page(_("Webhook settings"), "webhook", "webhooks.webhookconfig"),
                 _page(_("API keys"), "key", "organizations.apikey"),
+            ),
+            _section(
+                _("Attention"),
+                _page(_("Attention list"), "history", "attention.attentionitem"),
+                _page(_("Rules of attention"), "rule_settings", "attention.rulesetting"),
+                _page(_("Notification channels"), "notifications", "attention.channel"),
+                _page(_("Notifications"), "outgoing_mail", "attention.notification"),
             ),
             _section(
                 _("From iiko"),

@@ -374,6 +374,7 @@ def test_pages_forbid_foreign_content_and_frames(client: Client, url: str) -> No
     assert response["X-Frame-Options"] == "DENY"
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Referrer-Policy"] == "same-origin"
+    assert "camera=(), " in response["Permissions-Policy"]
 
 
 @pytest.mark.django_db

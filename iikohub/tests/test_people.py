@@ -8,9 +8,9 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import get_resolver, reverse
 
-from organizations.admin.organizations import KEY_READS, key_acts
+from organizations.admin.api_keys import KEY_READS, key_acts
 from organizations.models.access import RestaurantAccess
-from organizations.models.api_keys import ApiKey
+from organizations.models.api_keys import ApiKey, KeyRight
 from organizations.models.organization import Organization
 from organizations.provisioning import create_api_key
 from tests.builders import make_organization, make_other_organization
@@ -369,12 +369,13 @@ def test_key_that_may_more_is_not_made(client: Client) -> None:
         User.objects.all().delete()
         survivor(client, lacking)
 
-        acting = client.post(f"{KEYS}add/", {"name": "a", "sees_all": "on", "may_act": "on"}, headers=ENGLISH)
+        right = KeyRight.for_permission(lacking).value
+        acting = client.post(f"{KEYS}add/", {"name": "a", "sees_all": "on", right: "on"}, headers=ENGLISH)
         reading = client.post(f"{KEYS}add/", {"name": "r", "sees_all": "on"}, headers=ENGLISH)
 
         assert CANNOT_GIVE in acting.text
         assert reading.status_code == 302
-        assert list(ApiKey.objects.values_list("name", "may_act")) == [("r", False)]
+        assert [(key.name, key.rights) for key in ApiKey.objects.all()] == [("r", frozenset())]
         ApiKey.objects.all().delete()
 
 
@@ -392,7 +393,7 @@ def test_key_that_sees_more_is_not_made(client: Client) -> None:
 @pytest.mark.parametrize("change", [{"may_act": "on"}, {"is_active": "on", "may_act": "on"}])
 def test_key_is_not_made_stronger_by_who_lacks_rights(client: Client, change: dict[str, str]) -> None:
     survivor(client, "orders.cancel_order")
-    row, _key = create_api_key(name="shop", may_act="is_active" in change)
+    row, _key = create_api_key(name="shop", rights=tuple(KeyRight) if "is_active" in change else ())
     ApiKey.objects.update(is_active="is_active" not in change)
 
     fields = {"name": "shop", "sees_all": "on", "is_active": "on"} | change
@@ -408,7 +409,9 @@ def test_key_is_renamed_and_shut_by_who_lacks_rights(client: Client) -> None:
     row, _key = create_api_key(name="shop")
     url = f"{KEYS}{row.pk}/change/"
 
-    renamed = client.post(url, {"name": "web", "sees_all": "on", "is_active": "on", "may_act": "on"})
+    renamed = client.post(
+        url, {"name": "web", "sees_all": "on", "is_active": "on", **dict.fromkeys(KeyRight.values, "on")}
+    )
     shut = client.post(url, {"name": "web", "sees_all": "on"})
 
     assert (renamed.status_code, shut.status_code) == (302, 302)

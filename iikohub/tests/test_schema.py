@@ -38,6 +38,14 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
     }
 
     assert operations == {
+        "GET /api/v1/attention": "What needs attention, newest first",
+        "GET /api/v1/attention/{id}": "One item with its history",
+        "POST /api/v1/attention/{id}/take": "Take it: somebody looks after it",
+        "POST /api/v1/attention/{id}/release": "Give it back",
+        "POST /api/v1/attention/{id}/resolve": "Resolve it, with a note",
+        "POST /api/v1/attention/{id}/snooze": "Snooze it until a moment",
+        "POST /api/v1/attention/{id}/reopen": "Open again what is resolved or snoozed",
+        "GET /api/v1/analytics": "Figures of restaurants by hour, day, week or month",
         "GET /api/v1/couriers": "Couriers by restaurant and name",
         "GET /api/v1/logs": "Calls to iiko, newest first",
         "GET /api/v1/logs/{id}": "One call with its request and response",
@@ -99,6 +107,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "updated_since",
         "search",
         "skip",
+        "cursor",
         "limit",
         "delivery_zone",
         "source_key",
@@ -118,6 +127,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "search",
         "updated_since",
         "skip",
+        "cursor",
         "limit",
     }
     assert parameters(schema, "/api/v1/table-orders") == hall | {"iiko_order_id", "number"}
@@ -138,7 +148,12 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "since",
         "until",
         "skip",
+        "cursor",
         "limit",
+    }
+    assert parameters(schema, "/api/v1/attention") == {
+        *("rule", "severity", "organization_id", "state", "since"),
+        *("skip", "limit"),
     }
     assert parameters(schema, "/api/v1/logs") == {
         "operation",
@@ -151,6 +166,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "since",
         "until",
         "skip",
+        "cursor",
         "limit",
     }
     assert parameters(schema, "/api/v1/stop-list") == {
@@ -164,6 +180,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "until",
         "format",
         "skip",
+        "cursor",
         "limit",
     }
     assert parameters(schema, "/api/v1/shifts") == {
@@ -175,9 +192,10 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "until",
         "format",
         "skip",
+        "cursor",
         "limit",
     }
-    assert parameters(schema, "/api/v1/orders/{id}/timeline") == {"skip", "limit"}
+    assert parameters(schema, "/api/v1/orders/{id}/timeline") == {"skip", "limit", "cursor"}
 
 
 def test_lists_have_the_public_shape(schema: dict[str, Any]) -> None:

@@ -212,7 +212,7 @@ class CustomerView(APIView):
 def _sees_people(request: Request) -> bool:
     """Whether the caller sees who guests are: a key that may act on wallets does, one that reads does not."""
     if isinstance(request.auth, ApiKey):
-        return request.auth.may_act
+        return request.auth.may_use_loyalty
     return request.user.has_perm(SEES_PEOPLE)
 
 

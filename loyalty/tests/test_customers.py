@@ -177,7 +177,7 @@ def test_phones_cannot_be_tried_one_after_the_other(
 
 def test_people_are_masked_for_readers(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
-    _row, key = create_api_key(name="reader", organization_ids=[], may_act=False)
+    _row, key = create_api_key(name="reader", organization_ids=[], rights=())
 
     by_key = find(client, key, phone=PHONE).json()
     sign_in(client, "loyalty.view_customer")

@@ -458,7 +458,7 @@ def test_idempotency_key_gets_the_first_operation(client: Client, iiko: Simulate
 
 def test_key_that_may_only_read_moves_nothing(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
-    _row, key = create_api_key(name="reader", organization_ids=[], may_act=False)
+    _row, key = create_api_key(name="reader", organization_ids=[], rights=())
 
     answers = [move(client, path, "10", key) for path in ("topup", "withdraw", "hold")]
     answers.append(ask(client, "holds/whatever/cancel", key))

@@ -371,7 +371,7 @@ def test_calling_off_needs_the_right_to_ask_for_it(client: Client, iiko: Simulat
     loyal_restaurant(iiko)
     move(client, "topup", "1")
     operation = newest()
-    reader = create_api_key(name="reader", may_act=False)[1]
+    reader = create_api_key(name="reader", rights=())[1]
     make_other_organization(token=None)
     stranger = make_key(OTHER_ORGANIZATION_ID, name="other")
     path = f"/api/v1/loyalty/operations/{operation.pk}/cancel"

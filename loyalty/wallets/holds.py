@@ -26,7 +26,7 @@ def notice_orders(order_ids: Collection[int]) -> None:
 
     It locks nothing: whoever changes orders holds locks on them that a release would wait for.
     """
-    orphaned = _orphaned(LoyaltyOperation.objects.open_holds().filter(order_id__in=order_ids))
+    orphaned = orphaned_holds(LoyaltyOperation.objects.open_holds().filter(order_id__in=order_ids))
     for order_id in sorted(set(orphaned.values_list("order_id", flat=True))):
         jobs.release_holds(order_id)
 
@@ -45,15 +45,15 @@ def release_orphaned(*, now: datetime) -> int:
 def _release(holds: LoyaltyOperationQuerySet, now: datetime) -> int:
     requested = 0
     # The newest first: what needs attention must not stand in the way of the others.
-    orphaned = _orphaned(holds).order_by("-id")
+    orphaned = orphaned_holds(holds).order_by("-id")
     for hold in orphaned.select_related("order")[:_MOST_AT_ONCE]:
         if _is_due(hold, now):
             requested += _request_release(hold, now)
     return requested
 
 
-def _orphaned(holds: LoyaltyOperationQuerySet) -> LoyaltyOperationQuerySet:
-    """Filter holds whose order was cancelled or refused and has no replacement (docs/adr/0007)."""
+def orphaned_holds(holds: LoyaltyOperationQuerySet) -> LoyaltyOperationQuerySet:
+    """Keep the holds whose order was cancelled or refused and has no replacement (docs/adr/0007)."""
     return holds.filter(cancelled_or_refused("order__")).exclude(order_id__in=reissues().values("order_id"))
 
 

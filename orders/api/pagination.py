@@ -21,4 +21,6 @@ class ChangesPagination(SkipLimitPagination):
         if first.updated_at == following.updated_at:
             return link  # a whole page of one moment: written before moments were kept apart
         since = following.updated_at.isoformat().replace("+00:00", "Z")
-        return replace_query_param(remove_query_param(link, "skip"), "updated_since", since)
+        for name in ("skip", "cursor"):
+            link = remove_query_param(link, name)
+        return replace_query_param(link, "updated_since", since)

@@ -11,6 +11,7 @@ from orders.errors import UnknownOrder
 from orders.mirror.timeline import ACKNOWLEDGED
 from orders.models.command import FAILED_STATES, OrderCommand
 from orders.models.order import Order, TimelineEntry
+from orders.signals import announce_change
 
 
 @transaction.atomic
@@ -60,3 +61,4 @@ def _record(order_id: int, about: dict[str, object], by: str, now: datetime) -> 
     TimelineEntry.objects.create(
         order_id=order_id, what=ACKNOWLEDGED, to_value=about, recorded_at=now, actor=by[:100]
     )
+    announce_change()

@@ -9,7 +9,7 @@ import structlog
 
 from orders.models.command import CommandState, OrderCommand
 from orders.models.order import Order, TimelineEntry
-from orders.signals import command_due
+from orders.signals import announce_change, command_due
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -109,6 +109,7 @@ def finish(
         code=code,
         correlation_id=command.correlation_id,
     )
+    announce_change()
     if command.new_order_id:
         # Once iiko has reported the new order, both timelines name each other.
         command_due.send(OrderCommand, command_id=command.pk, at=None)

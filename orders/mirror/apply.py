@@ -26,7 +26,7 @@ from orders.errors import OrderRowGone
 from orders.mirror.timeline import TIMELINE_COLUMNS, TimelineBuilder
 from orders.models.command import OrderCommand
 from orders.models.order import MergedOrder, Order, TimelineEntry
-from orders.signals import order_merged
+from orders.signals import announce_change, order_merged
 
 MIRRORED = tuple(sorted(OrderFields.__annotations__))
 """The fields of an order that messages set."""
@@ -155,6 +155,8 @@ def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int,
     changed = [row for row in rows.all.values() if row.is_changed]
     events = {row.order.pk: row.event_id for row in changed if row.event_id is not None}
     settle((row.order for row in changed), events=events, now=now)
+    if changed:
+        announce_change()
     return {
         event_id: Applied(_survivor(duplicates, applied.order_id), applied.outcome)
         for event_id, applied in outcomes.items()

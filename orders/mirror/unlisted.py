@@ -3,7 +3,8 @@
 One answer proves little: it may be partial, and an order that was just made may not be listed yet. So an
 order that an answer leaves out is noted (``not_listed_since``), and ends as *unknown to iiko* only when
 a later answer that can be trusted leaves it out as well. All that iiko reported of it stays as it was.
-Whatever iiko reports of it again, in a webhook or in an answer, makes it open again.
+Whatever iiko reports of it again, in a webhook or in an answer, makes it open again. A person who knows
+better need not wait for the second answer (``take_off_board``).
 """
 
 from collections.abc import Collection
@@ -18,6 +19,7 @@ from iiko_client.models.order_lines import iso
 from orders.commands.transitions import HUB
 from orders.mirror.timeline import UNKNOWN_TO_IIKO
 from orders.models.order import CreationStatus, Order, OrderQuerySet, TimelineEntry
+from orders.signals import announce_change
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -61,11 +63,21 @@ def note_listed(organization_id: str, iiko_order_ids: Collection[str], *, now: d
         _set(noted.filter(unknown_to_iiko_at__isnull=False), None, now=now)
 
 
+@transaction.atomic
+def take_off_board(order_id: int, *, actor: str, now: datetime) -> bool:
+    """End an open order that iiko no longer lists, because a person says so; the timeline names the person.
+
+    False: iiko lists it, or it is over; nothing was changed. The next news of the order opens it again.
+    """
+    absent = Order.objects.open().filter(pk=order_id, not_listed_since__isnull=False)
+    return _set(absent, now, now=now, actor=actor) == 1
+
+
 def _named(organization_id: str, iiko_order_ids: Collection[str]) -> OrderQuerySet:
     return Order.objects.filter(organization_id=organization_id, iiko_order_id__in=iiko_order_ids)
 
 
-def _set(orders: OrderQuerySet, unknown_since: datetime | None, *, now: datetime) -> int:
+def _set(orders: OrderQuerySet, unknown_since: datetime | None, *, now: datetime, actor: str = HUB) -> int:
     """Write it down as a change that integrators read, with its entry in the timeline."""
     locked = list(orders.select_for_update().order_by("pk"))
     times = change_times()
@@ -81,7 +93,9 @@ def _set(orders: OrderQuerySet, unknown_since: datetime | None, *, now: datetime
             from_value=iso(before),
             to_value=iso(unknown_since),
             recorded_at=now,
-            actor=HUB,
+            actor=actor[:100],
         )
         logger.warning("order.unknown_to_iiko" if unknown_since else "order.known_again", order_pk=order.pk)
+    if locked:
+        announce_change()
     return len(locked)

@@ -142,6 +142,7 @@ class OrderCommand(OutboxRow):
                 "order", name="order_commands_attention", condition=Q(state=CommandState.NEEDS_ATTENTION)
             ),
             models.Index(_CHANGED_AT, name="order_commands_changed"),
+            models.Index("created_at", name="order_commands_created"),
             models.Index(
                 "confirmed_event_id",
                 name="order_commands_event",

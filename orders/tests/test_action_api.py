@@ -359,7 +359,7 @@ def test_command_of_another_restaurant_is_not_found(acting: Acting) -> None:
     "action", ["update-status", "assign-courier", "update-payment", "cancel", "apply-discount"]
 )
 def test_key_that_may_only_read(acting: Acting, action: str) -> None:
-    acting.key = create_api_key(name="reader", may_act=False)[1]
+    acting.key = create_api_key(name="reader", rights=())[1]
 
     assert refused(acting.ask(action, {})) == (403, "permission_denied")
     assert acting.get("orders")["results"] != []

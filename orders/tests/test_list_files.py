@@ -264,7 +264,7 @@ def test_program_gets_the_sheet_of_people_as_a_workbook(cafe: Organization) -> N
 
 def test_reading_key_gets_the_guest_masked(cafe: Organization) -> None:
     make_order(cafe)
-    key = create_api_key(name="reader", may_act=False)[1]
+    key = create_api_key(name="reader", rights=())[1]
 
     row = workbook(Client().get(f"{API}?format=xlsx", headers=authorized(key)))[1]
 

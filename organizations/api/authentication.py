@@ -6,6 +6,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from core.client_address import client_address
 from core.database import db_clock
 from organizations.models.api_keys import ApiKey
 
@@ -19,15 +20,17 @@ class ApiKeyAuthentication(BaseAuthentication):
         keyword, _sep, key = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
         if keyword.lower() != KEYWORD:
             return None
-        return AnonymousUser(), self._open(key.strip())
+        row = self._open(key.strip())
+        row.note_use(db_clock.now(), client_address(request.META))
+        return AnonymousUser(), row
 
     def _open(self, key: str) -> ApiKey:
         prefix = "_".join(key.split("_")[:2])
         looks_like_one = len(key) < 200 and key.isascii() and key.isprintable()
-        row = ApiKey.objects.usable().filter(prefix=prefix).first() if looks_like_one else None
+        usable = ApiKey.objects.usable(db_clock.now())
+        row = usable.filter(prefix=prefix).first() if looks_like_one else None
         if row is None or not row.opens_with(key):
-            raise AuthenticationFailed(_("The API key is wrong or switched off."))
-        row.note_use(db_clock.now())
+            raise AuthenticationFailed(_("The API key is wrong, switched off or expired."))
         return row
 
     def authenticate_header(self, request: Request) -> str:

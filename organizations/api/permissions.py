@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from core.access import visible_to
 from organizations.access import of_restaurants
-from organizations.models.api_keys import ApiKey
+from organizations.models.api_keys import ApiKey, KeyRight
 
 if TYPE_CHECKING:
     # DRF loads this module while it is loading its views.
@@ -23,38 +24,44 @@ M = TypeVar("M", bound=Model)
 class HasApiAccess(BasePermission):
     """A usable key, or a signed-in member of staff with the permission the view names.
 
-    A read-only key is refused here for every method that changes something, so that a new route cannot
-    forget it.
+    A key without the right for it is refused here for every method that changes something, so that a new
+    route cannot forget it. Where the view names no permission, ``check_may_act`` tells the rights apart.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if isinstance(request.auth, ApiKey):
-            if request.method not in SAFE_METHODS:
-                _check_key_may_act(request.auth)
-            return True
         needed: str | None = getattr(view, "staff_permission", None)
-        user = request.user
-        return user.is_active and user.is_staff and (needed is None or user.has_perm(needed))
+        key, user = request.auth, request.user
+        if not isinstance(key, ApiKey):
+            return user.is_active and user.is_staff and (needed is None or user.has_perm(needed))
+        if request.method not in SAFE_METHODS:
+            if not key.rights:
+                raise _lacks(_("it may only read"))
+            if needed is not None:
+                _check_right(key, needed)
+        return True
 
 
 def check_may_act(request: Request, permission: str) -> None:
-    """Refuse a read-only key, and a person without the permission.
+    """Refuse a key without the right for it, and a person without the permission.
 
     Raises:
         PermissionDenied: 403.
     """
     if isinstance(request.auth, ApiKey):
-        _check_key_may_act(request.auth)
-        return
-    if not request.user.has_perm(permission):
+        _check_right(request.auth, permission)
+    elif not request.user.has_perm(permission):
         raise PermissionDenied()
 
 
-def _check_key_may_act(key: ApiKey) -> None:
-    if not key.may_act:
-        raise PermissionDenied(
-            "This API key may only read. Let it act in the admin (API keys), or make another."
-        )
+def _check_right(key: ApiKey, permission: str) -> None:
+    right = KeyRight.for_permission(permission)
+    if right not in key.rights:
+        raise _lacks(str(right.label))
+
+
+def _lacks(right: str) -> PermissionDenied:
+    words = _("This API key lacks a right (%(right)s). Give it in the admin (API keys), or make another.")
+    return PermissionDenied(words % {"right": right})
 
 
 def in_scope(request: Request, rows: QuerySet[M]) -> QuerySet[M]:

@@ -7,6 +7,7 @@ import hmac
 from datetime import datetime, timedelta
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.values.name_keys import NAME_ORDER, name_key
@@ -14,9 +15,23 @@ from organizations.fields import StampField
 from organizations.models.organization import Organization
 
 
+class KeyRight(models.TextChoices):
+    """What a key may do besides reading; the values are columns of ``ApiKey``."""
+
+    ACT = "may_act", _("act on orders")
+    LOYALTY = "may_use_loyalty", _("use loyalty")
+    WEBHOOKS = "may_set_webhooks", _("set webhooks")
+
+    @classmethod
+    def for_permission(cls, permission: str) -> KeyRight:
+        """Return the right of a key that stands for a permission of a person (``app.codename``)."""
+        app = permission.partition(".")[0]
+        return {"loyalty": cls.LOYALTY, "webhooks": cls.WEBHOOKS}.get(app, cls.ACT)
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    def usable(self) -> ApiKeyQuerySet:
-        return self.filter(is_active=True)
+    def usable(self, now: datetime) -> ApiKeyQuerySet:
+        return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), is_active=True)
 
 
 class ApiKey(models.Model):
@@ -34,12 +49,23 @@ class ApiKey(models.Model):
         help_text=_("What the key may see. Ignored when it may see all."),
     )
     sees_all = models.BooleanField(_("sees all organizations"), default=False)
-    may_act = models.BooleanField(
-        _("may act"), default=True, help_text=_("Besides reading: change orders, act on loyalty.")
+    may_act = models.BooleanField(KeyRight.ACT.label, default=True)
+    may_use_loyalty = models.BooleanField(
+        KeyRight.LOYALTY.label, default=True, help_text=_("Top up, charge and hold.")
+    )
+    may_set_webhooks = models.BooleanField(
+        KeyRight.WEBHOOKS.label, default=True, help_text=_("Register webhooks, replay events.")
     )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = StampField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(
+        _("expires"),
+        null=True,
+        blank=True,
+        help_text=_("From then on it opens nothing. Empty: never. Time is UTC."),
+    )
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    last_used_address = models.GenericIPAddressField(_("from the address"), null=True, editable=False)
 
     objects = ApiKeyQuerySet.as_manager()
 
@@ -60,10 +86,14 @@ class ApiKey(models.Model):
         """Compare in constant time."""
         return hmac.compare_digest(self.digest, self.digest_of(key))
 
-    def note_use(self, now: datetime) -> None:
-        """Store the time of use, once a minute at most: a busy key costs no write per request."""
+    @property
+    def rights(self) -> frozenset[KeyRight]:
+        return frozenset(right for right in KeyRight if getattr(self, right.value))
+
+    def note_use(self, now: datetime, address: str | None) -> None:
+        """Store when and from where it is used, once a minute at most: not a write per request."""
         if self.last_used_at is None or now - self.last_used_at > timedelta(minutes=1):
-            type(self).objects.filter(pk=self.pk).update(last_used_at=now)
+            type(self).objects.filter(pk=self.pk).update(last_used_at=now, last_used_address=address)
 
 
 class ApiUse(models.Model):

@@ -1,6 +1,6 @@
 """Restaurants and API keys in the admin."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -201,6 +201,21 @@ class TestApiKeys:
         url = f"{API_KEYS}{keys['Действует'].pk}/change/"
         client.post(url, {"name": "Действует", "is_active": "on", "sees_all": "on"})
         assert ApiKey.objects.get(name="Действует").may_act is False
+
+    def test_key_expires_when_the_page_says(self, client: Client) -> None:
+        sign_in_superuser(client)
+        fields = {"name": "Магазин", "sees_all": "on", "expires_at_0": "31.01.2030", "expires_at_1": "12:00"}
+
+        past = client.post(f"{API_KEYS}add/", fields | {"expires_at_0": "31.01.2020"})
+        assert "Это уже прошло. Чтобы закрыть ключ сейчас, выключите его." in text(past)
+        assert not ApiKey.objects.exists()
+
+        client.post(f"{API_KEYS}add/", fields)
+        row = ApiKey.objects.get()
+        assert row.expires_at == datetime(2030, 1, 31, 12, tzinfo=UTC)
+        for ends, words in ((timedelta(days=3, seconds=5), "работает ещё 3 дн"), (-timedelta(1), "истёк")):
+            ApiKey.objects.update(expires_at=timezone.now() + ends)
+            assert words in text(client.get(API_KEYS))
 
     def test_page_shows_no_digest_and_keeps_the_beginning(self, client: Client) -> None:
         sign_in_superuser(client)

@@ -10,14 +10,16 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
+from orders.models.order import Order
 from organizations.errors import UnknownOrganization
-from organizations.models.api_keys import ApiKey
+from organizations.models.api_keys import ApiKey, KeyRight
 from organizations.provisioning import create_api_key
 from tests.builders import (
     ORGANIZATION_ID,
     OTHER_ORGANIZATION_ID,
     authorized,
     cloud_event,
+    drain,
     inbox,
     make_key,
     make_organization,
@@ -45,13 +47,74 @@ def test_command_prints_the_key_alone(client: Client) -> None:
     assert (row.name, row.sees_all, row.is_active, str(row)) == ("shop", True, True, "shop")
 
 
-@pytest.mark.parametrize(("arguments", "may_act"), [((), True), (("--read-only",), False)])
-def test_command_makes_a_key_that_acts_unless_it_is_read_only(
-    arguments: tuple[str, ...], may_act: bool
+@pytest.mark.parametrize(
+    ("arguments", "rights"),
+    [
+        ((), set(KeyRight)),
+        (("--read-only",), set()),
+        (("--right", "loyalty"), {KeyRight.LOYALTY}),
+        (("--right", "act", "--right", "webhooks"), {KeyRight.ACT, KeyRight.WEBHOOKS}),
+    ],
+)
+def test_command_gives_all_rights_unless_it_is_told_which(
+    arguments: tuple[str, ...], rights: set[KeyRight]
 ) -> None:
     command("shop", *arguments)
 
-    assert ApiKey.objects.get().may_act is may_act
+    assert ApiKey.objects.get().rights == rights
+
+
+def test_expired_key_opens_nothing(client: Client) -> None:
+    make_organization()
+    key = command("shop", "--expires", "2030-01-31T00:00+03:00").strip()
+    row = ApiKey.objects.get()
+    assert row.expires_at == datetime(2030, 1, 30, 21, tzinfo=UTC)
+    assert client.get(URL, headers=authorized(key)).status_code == 200
+
+    ApiKey.objects.update(expires_at=timezone.now(), last_used_at=None)
+    answer = client.get(URL, headers=authorized(key) | {"Accept-Language": "en"})
+
+    assert answer.status_code == 401
+    assert answer.json()["errors"][0]["detail"] == "The API key is wrong, switched off or expired."
+    assert ApiKey.objects.get().last_used_at is None
+
+
+@pytest.mark.parametrize(
+    "moment", ["tomorrow", "2030-01-31", "2030-01-31T00:00", "2020-01-31T00:00Z", "2030-13-01T00:00Z"]
+)
+def test_moment_at_which_no_key_can_expire_is_refused(moment: str) -> None:
+    with pytest.raises(CommandError, match="--expires"):
+        command("shop", "--expires", moment)
+
+    assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize("right", KeyRight)
+def test_key_does_what_its_rights_name_and_nothing_else(client: Client, right: KeyRight) -> None:
+    make_organization()
+    post(client, [cloud_event()])
+    drain()
+    order = Order.objects.get()
+    key = create_api_key(name="shop", rights=[right])[1]
+    doors = {
+        KeyRight.ACT: f"/api/v1/orders/{order.pk}/cancel",
+        KeyRight.LOYALTY: "/api/v1/loyalty/topup",
+        KeyRight.WEBHOOKS: "/api/v1/webhooks/configs",
+    }
+    headers = authorized(key) | {"Accept-Language": "en"}
+
+    answers = {
+        name: client.post(door, {}, content_type="application/json", headers=headers)
+        for name, door in doors.items()
+    }
+
+    refused = {name for name, answer in answers.items() if answer.status_code == 403}
+    assert refused == set(KeyRight) - {right}
+    for name in refused:
+        words = (
+            f"This API key lacks a right ({name.label}). Give it in the admin (API keys), or make another."
+        )
+        assert answers[name].json()["errors"][0]["detail"] == words
 
 
 def test_only_a_digest_is_kept() -> None:
@@ -132,7 +195,7 @@ def test_use_is_noted_at_most_once_a_minute() -> None:
     now = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
     def used_at(moment: datetime) -> datetime | None:
-        ApiKey.objects.get().note_use(moment)
+        ApiKey.objects.get().note_use(moment, "192.0.2.7")
         return ApiKey.objects.get().last_used_at
 
     assert used_at(now) == now
@@ -146,9 +209,10 @@ def test_use_over_the_api_is_noted(client: Client) -> None:
 
     client.get(URL, headers=authorized(key))
 
-    used = ApiKey.objects.get().last_used_at
-    assert used is not None
-    assert before <= used <= timezone.now()
+    row = ApiKey.objects.get()
+    assert row.last_used_at is not None
+    assert before <= row.last_used_at <= timezone.now()
+    assert row.last_used_address == "127.0.0.1"
 
 
 def test_refused_key_is_not_noted(client: Client) -> None:

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -23,8 +24,13 @@ from core.jobs.scheduling import TIMETABLE, tasks_at_start
 
 logger = structlog.stdlib.get_logger(__name__)
 
-AT_ONCE = 8
-"""Tasks at once in one process: they wait for iiko most of the time."""
+AT_ONCE = 10
+"""Tasks at once in one process: they wait for iiko most of the time, or for receivers of notifications.
+
+Of these ``attention.tasks.SENDERS_AT_ONCE`` at most: the others' places stay free of them.
+"""
+_SPARE_THREADS = 2
+"""For what the loop itself asks the database."""
 
 _POLL_S = 1.0  # behind pgbouncer nothing tells of a new job
 _LONGEST_PAUSE_S = 4.0
@@ -103,6 +109,9 @@ class JobRunner:
         work = asyncio.current_task()
         assert work is not None  # noqa: S101  # inside asyncio.run there is one
         self._is_serving = self._is_told = False
+        # The loop's own would have four threads and one for each core.
+        threads = ThreadPoolExecutor(self._at_once + _SPARE_THREADS, thread_name_prefix="jobs")
+        asyncio.get_running_loop().set_default_executor(threads)
         with self._guard:
             self._running = asyncio.get_running_loop(), work
         try:

@@ -42,6 +42,12 @@ _MISSED = f"""
 SELECT count(*) FROM webhook_events r
 WHERE r.received_at > %s AND r.received_at <= %s AND r.organization_id = %s AND r.revision >= %s AND {_ALONE}
 """  # noqa: S608  # constants
+_MOMENTS = f"""
+SELECT r.received_at
+FROM webhook_events r JOIN order_sync s ON s.organization_id = r.organization_id
+WHERE r.received_at >= %s AND r.received_at <= %s AND r.organization_id = %s
+  AND r.revision >= extract(epoch FROM s.created_at) * 1000 AND {_ALONE}
+"""  # noqa: S608  # constants
 _TIMELY = f"""
 SELECT count(*) FROM webhook_events r
 WHERE r.received_at > %s AND r.received_at <= %s AND r.organization_id = %s
@@ -72,6 +78,16 @@ def count_missed(*, now: datetime) -> None:
 def missed_since(organization_id: str, since: datetime, *, now: datetime) -> int:
     """Count the states that happened after ``since`` and that only reconciliation brought, in time."""
     return _count(_TIMELY, since, now - GRACE, organization_id)
+
+
+def missed_at(organization_id: str, since: datetime, until: datetime) -> list[datetime]:
+    """Return when each state was found that no webhook had brought, as far as it can be judged by now.
+
+    A webhook that comes after all takes its state back; ``until`` should lie ``GRACE`` ago.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_MOMENTS, [since, until, organization_id])
+        return [moment for (moment,) in cursor.fetchall()]
 
 
 def missed_orders(organization_ids: Iterable[str], *, since: datetime, now: datetime) -> dict[str, int]:

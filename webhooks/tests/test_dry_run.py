@@ -415,7 +415,7 @@ def test_key_reaches_its_organizations_only(disagreeing: Order) -> None:
 
 
 def test_key_that_only_reads_replays_nothing(disagreeing: Order) -> None:
-    _, key = create_api_key(name="reader", may_act=False)
+    _, key = create_api_key(name="reader", rights=())
 
     answers = [ask(key, status="processed"), ask(key, status="processed", dry_run=True)]
     answers.append(Client().post(f"/api/v1/webhooks/events/{inbox()[0].pk}/replay", headers=authorized(key)))

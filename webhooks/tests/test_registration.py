@@ -506,7 +506,7 @@ def test_key_that_only_reads_changes_no_config(
 ) -> None:
     make_organization()
     make_other_organization(token=None)
-    key = create_api_key(name="reader", may_act=False)[1]
+    key = create_api_key(name="reader", rights=())[1]
     pk = WebhookConfig.objects.get().pk
 
     response = api(client, method, address.format(pk=pk), body, key)

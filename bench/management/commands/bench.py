@@ -7,7 +7,7 @@ from types import FrameType
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import board, database, drain, ingest, latency, loyalty, reconcile, report, search
+from bench import analytics, board, database, drain, ingest, latency, loyalty, reconcile, report, search
 from bench.processes import ProcessFailed
 
 PARTS = {
@@ -19,6 +19,7 @@ PARTS = {
     "board": board.section,
     "boards": board.boards_section,
     "search": search.section,
+    "analytics": analytics.section,
 }
 
 

@@ -49,7 +49,7 @@ function count() {
     open += folded + cards.filter((card) => !card.dataset.leaves).length;
     late += cards.filter((card) => card.classList.contains("is-late")).length;
   }
-  document.title = (late ? `(${late}!) ` : "") + plural(texts.orders, open).replace("%(open)s", open);
+  setTitle(plural(texts.orders, open).replace("%(open)s", open), late);
 }
 
 function takeNews() {
@@ -282,7 +282,7 @@ document.addEventListener("keydown", (event) => {
   if (!isLive || (isTyping && event.key !== "Escape")) return;
   if ([" ", "Enter"].includes(event.key) && event.target.closest("a, button, summary, input")) return;
   if (drawer && !drawer.hidden && drawer.contains(event.target) && event.key !== "Escape") return;
-  const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const act = (LIVE.keys || KEYS)[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!act) return;
   event.preventDefault();
   act();

@@ -55,7 +55,7 @@
     document.querySelector("#column-orders > .folded").hidden = !later;
     document.querySelector("#column-orders > .empty").hidden = cards.length > 0;
     const late = cards.filter((card) => card.classList.contains("is-late")).length;
-    document.title = (late ? `(${late}!) ` : "") + plural(texts.orders, cards.length).replace("%(open)s", cards.length);
+    setTitle(plural(texts.orders, cards.length).replace("%(open)s", cards.length), late);
     if (couriersWaiting && isCalm()) replaceCouriers(couriersWaiting);
     all(".courier").forEach(showLoad);
     if (isCalm()) sortCouriers();

@@ -27,6 +27,29 @@ async function post(url, form = {}) {
   return fetch(url, { method: "POST", body: new URLSearchParams(form), headers: { "X-CSRFToken": csrf() }, redirect: "error" });
 }
 
+// --- what needs a person -----------------------------------------------------------------------------
+
+// "5 2": five items of the attention list are open, two of them critical. Absent for who may not see it.
+const NEEDING_HEADER = "X-Attention";
+
+function showNeeding(header) {
+  if (!header) return;
+  body.dataset.needing = header;
+  const [total, critical] = header.split(" ").map(Number);
+  for (const node of all("[data-needing-count]")) {
+    setText(node, String(total));
+    node.classList.toggle("is-bad", critical > 0);
+    (node.closest("[data-needing-line]") || node).hidden = !total;
+  }
+  LIVE.count();
+}
+
+// The title of the tab; who may not see what needs attention is told of late orders.
+function setTitle(words, late = 0) {
+  const urgent = "needing" in body.dataset ? parseInt(body.dataset.needing, 10) : late;
+  document.title = (urgent ? `(${urgent}!) ` : "") + words;
+}
+
 // --- time passes -------------------------------------------------------------------------------------
 
 // The server's clock: the machine in front of the operator may be wrong by minutes.
@@ -143,9 +166,11 @@ async function ask() {
   if (isAsking) return;
   isAsking = true;
   clearTimeout(timer);
-  const query = new URLSearchParams({ since: next, state });
+  const address = new URL(body.dataset.changes, location.href);
+  if (next) address.searchParams.set("since", next);
+  address.searchParams.set("state", state);
   try {
-    const answer = await fetch(`${body.dataset.changes}?${query}`, { credentials: "same-origin", signal: AbortSignal.timeout(12000) });
+    const answer = await fetch(address, { credentials: "same-origin", signal: AbortSignal.timeout(12000) });
     if (answer.status === 401 || answer.status === 403) {
       isSignedOut = answer.status === 401;
       isForbidden = !isSignedOut;
@@ -158,6 +183,7 @@ async function ask() {
       const date = Date.parse(answer.headers.get("Date"));
       if (date) clockShift = Math.abs(date - Date.now()) > 2000 ? (date - Date.now()) / 1000 : 0;
       if (answer.status === 200) take(await answer.text());
+      showNeeding(answer.headers.get(NEEDING_HEADER));
       next = answer.headers.get("X-Board-Next");
       state = answer.headers.get("X-Board-State");
     }

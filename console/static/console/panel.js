@@ -102,7 +102,7 @@ function takeFresh(panel, fresh) {
       if (last) last.after(part);
       else panel.prepend(part);
       htmx.process(part);
-    } else if (!old.querySelector("[data-form]") && bare(old) !== bare(part)) {
+    } else if (!old.querySelector("[data-form], .act[open]") && bare(old) !== bare(part)) {
       replacePart(old, part);
     }
     last = panel.querySelector(`:scope > [data-part="${part.dataset.part}"]`);

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from console.models import StageTimes
 from orders.models.order import Order, OrderType
+from orders.models.stage_times import StageTimes
 
 MEASURED_OVER = timedelta(days=14)
 FEWEST_ORDERS = 20
@@ -39,9 +39,11 @@ def measure_stage_times(*, now: datetime) -> None:
         cursor.execute(_MEASURE, {"now": now, "since": now - MEASURED_OVER})
 
 
-def usual_times(organization_ids: list[str]) -> dict[str, StageTimes]:
-    """Read the medians of restaurants that have enough of them."""
-    found = StageTimes.objects.filter(organization_id__in=organization_ids, orders__gte=FEWEST_ORDERS)
+def usual_times(organization_ids: list[str] | None) -> dict[str, StageTimes]:
+    """Read the medians of restaurants (None: of all) that have enough of them."""
+    found = StageTimes.objects.filter(orders__gte=FEWEST_ORDERS)
+    if organization_ids is not None:
+        found = found.filter(organization_id__in=organization_ids)
     return {times.organization_id: times for times in found}
 
 

@@ -1,0 +1,1 @@
+"""The attention list in the admin."""

@@ -1,0 +1,1 @@
+"""The attention list over the API."""

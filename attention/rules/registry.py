@@ -1,0 +1,57 @@
+"""All rules, in the order in which they are shown."""
+
+from attention.rules.base import Rule
+from attention.rules.channels import ChannelFails
+from attention.rules.commands import CommandAttention, CommandRefused, CommandWaits
+from attention.rules.hub import ClockWrong, DeadEvents, InboxLate, LoginStopped, WorkerAway
+from attention.rules.loyalty import HoldKept, WalletDifference
+from attention.rules.orders import (
+    CreationRefused,
+    DishOut,
+    Late,
+    NoCourier,
+    NotListed,
+    OrderTwice,
+    Problem,
+    UnknownStatus,
+    WillBeLate,
+)
+from attention.rules.restaurants import PosSilent, RestaurantSilent, StopListUnread, WebhookUnregistered
+
+RULES: tuple[Rule, ...] = (
+    Late(),
+    WillBeLate(),
+    NoCourier(),
+    CreationRefused(),
+    CommandRefused(),
+    CommandAttention(),
+    CommandWaits(),
+    Problem(),
+    DishOut(),
+    OrderTwice(),
+    NotListed(),
+    UnknownStatus(),
+    PosSilent(),
+    RestaurantSilent(),
+    WebhookUnregistered(),
+    StopListUnread(),
+    HoldKept(),
+    WalletDifference(),
+    LoginStopped(),
+    InboxLate(),
+    DeadEvents(),
+    WorkerAway(),
+    ClockWrong(),
+    ChannelFails(),
+)
+
+_BY_NAME = {rule.name: rule for rule in RULES}
+
+
+def rule_of(name: str) -> Rule:
+    """Return the rule of this name.
+
+    Raises:
+        KeyError: there is none (any more).
+    """
+    return _BY_NAME[name]

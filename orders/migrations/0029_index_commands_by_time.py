@@ -1,0 +1,15 @@
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """Analytics counts the commands that were asked for in an hour."""
+
+    atomic = False
+    dependencies = [("orders", "0028_index_latest_promised_and_created")]
+
+    operations = [
+        AddIndexConcurrently(
+            "ordercommand", models.Index(models.F("created_at"), name="order_commands_created")
+        ),
+    ]
