@@ -47,6 +47,11 @@ def usual_times(organization_ids: list[str] | None) -> dict[str, StageTimes]:
     return {times.organization_id: times for times in found}
 
 
+def lengths(times: StageTimes) -> tuple[int | None, ...]:
+    """Return all of them that anything is made of."""
+    return times.accept_s, times.cook_s, times.wait_s, times.carry_s
+
+
 def at_risk_from(order: Order, usual: Mapping[str, StageTimes]) -> datetime | None:
     """Return the moment from which an order will usually be late; it may be past.
 

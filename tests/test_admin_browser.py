@@ -83,6 +83,23 @@ def test_orders_arrive_and_change_before_ones_eyes(visitor: Visitor) -> None:
     expect(row).to_contain_text("В пути")
 
 
+def test_list_that_is_answered_503_goes_on_from_what_it_shows(visitor: Visitor) -> None:
+    make_organization()
+    arrive(cloud_event())
+    page = visitor.open(ORDERS)
+    page.route("**/orders/order/live/**", lambda route: route.fulfill(status=503))
+    expect(page.locator(NOTE)).to_contain_text("нет связи")
+
+    page.unroute("**/orders/order/live/**")
+    with page.expect_response(lambda answer: "/orders/order/live/" in answer.url) as answered:
+        pass
+
+    assert answered.value.status == 204
+    assert answered.value.request.headers["x-list-state"]
+    expect(page.locator(NOTE)).to_have_text(re.compile(r"^данные на"))
+    visitor.complaints.clear()  # the browser names the 503
+
+
 def test_refreshing_can_be_switched_off_and_stays_so(visitor: Visitor) -> None:
     make_organization()
     visitor.page.clock.install()

@@ -5,16 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
 from attention.rules.orders import Late
 from attention.watch import watch
+from console.board.columns import FINISHED_STAY
 from console.models import SeenOrder
 from core.database import db_clock
 from orders.commands import dispatch
 from orders.models.command import CommandState, OrderCommand
 from orders.models.order import Order
+from organizations.models.access import RestaurantAccess
 from tests.acting import CAUSE_ID, REMOVAL_ID, make_cause, make_courier, make_removal_type
 from tests.browsing import BROWSER_MARKS, Visitor
 from tests.builders import REVISION, arrive, cloud_event, courier, make_organization
@@ -210,6 +213,45 @@ def test_keys_lead_through_the_board(visitor: Visitor) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
+
+
+def test_next_card_is_in_hand_when_one_leaves_by_time(visitor: Visitor) -> None:
+    for number in range(3):
+        arrive(
+            cloud_event(
+                order_id=f"3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e{number}",
+                external_number=f"W{number}",
+                completeBefore=soon(20 + number),
+                number=140 + number,
+                status="Cancelled" if number == 1 else "Delivered",
+            )
+        )
+    Order.objects.filter(status="Cancelled").update(
+        when_cancelled=db_clock.now() - FINISHED_STAY + timedelta(seconds=6)
+    )
+    page = visitor.open(BOARD)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator(".card.is-current")).to_contain_text("№141")
+
+    expect(page.locator(".card")).to_have_count(2)
+
+    expect(page.locator(".card:focus")).to_contain_text("№142")
+
+
+def test_board_drops_what_its_reader_may_no_longer_see(visitor: Visitor) -> None:
+    arrive(cloud_event(completeBefore=soon()))
+    user = User.objects.get()
+    user.is_superuser = False
+    user.save()
+    user.user_permissions.add(Permission.objects.get(codename="view_order"))
+    page = visitor.open(BOARD)
+    expect(page.locator(".card")).to_have_count(1)
+
+    RestaurantAccess.objects.create(user=user, is_restricted=True)
+
+    expect(page.locator(".card")).to_have_count(0)
+    expect(page.locator("main")).to_contain_text("Вам не открыта ни одна организация")
 
 
 def test_signed_out_board_says_so_and_leads_back(visitor: Visitor) -> None:

@@ -24,6 +24,7 @@ from tests.builders import (
     cloud_event,
     courier,
     make_organization,
+    make_terminal_group,
 )
 from tests.simulated_iiko import SimulatedIiko, linked, refusal
 
@@ -143,6 +144,46 @@ def test_orders_are_given_by_keys_and_by_dragging_and_a_refusal_is_read_in_place
     visitor.complaints.clear()  # the browser names the 409
 
 
+def test_order_that_is_dragged_back_is_taken_off_its_courier(visitor: Visitor) -> None:
+    cooked(21, courierInfo=courier())
+    cooked(22)
+    page = visitor.open(DISPATCH)
+    vera = carried_by(page, "Орлова Вера")
+
+    # Among those that wait there is nothing to take off.
+    order(page, 22).drag_to(page.locator("#title-orders"))
+    order(page, 21).drag_to(page.locator("#title-orders"))
+
+    expect(vera.locator(".order .outcome")).to_contain_text("без курьера: ждём iiko")
+    assert list(OrderCommand.objects.values_list("order__readable_number", "params__courier_id")) == [
+        ("21", None)
+    ]
+
+
+def test_till_that_can_take_no_courier_off_says_so_on_the_order(visitor: Visitor) -> None:
+    make_terminal_group(Organization.objects.get(), pos_version="8.5.2")
+    cooked(21, courierInfo=courier())
+    page = visitor.open(DISPATCH)
+
+    order(page, 21).drag_to(page.locator("#title-orders"))
+
+    expect(order(page, 21).locator(".card-refusal")).to_contain_text("8.6.6")
+    assert not OrderCommand.objects.exists()
+
+
+def test_digits_choose_a_courier_wherever_the_focus_is(visitor: Visitor) -> None:
+    cooked(21)
+    page = visitor.open(DISPATCH)
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    page.locator("#choice h2").click()
+    page.evaluate("document.activeElement.blur()")
+
+    page.keyboard.press("1")
+
+    expect(order(page, 21)).to_contain_text("Орлова Вера: ждём iiko")
+
+
 def test_what_is_ticked_and_focused_stays_while_news_comes(visitor: Visitor) -> None:
     cooked(21)
     cooked(22)
@@ -194,6 +235,14 @@ def test_phone_gives_an_order_by_tabs_and_a_sheet(visitor_with_a_phone: Visitor)
     page.get_by_role("tab", name=re.compile("Курьеры")).click()
     expect(carried_by(page, "Орлова Вера")).to_contain_text("запрошено: 1")
     expect(order(page, 21)).to_be_hidden()
+
+    # The keys of tabs; one of them is reached by Tab.
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name=re.compile("Нужен курьер"))).to_be_focused()
+    expect(order(page, 21)).to_be_visible()
+    page.keyboard.press("End")
+    expect(page.get_by_role("tab", name=re.compile("Курьеры"))).to_be_focused()
+    expect(page.locator('[role=tab][tabindex="0"]')).to_have_text(re.compile("Курьеры"))
 
 
 def test_courier_is_chosen_from_the_card_of_the_board(visitor: Visitor) -> None:

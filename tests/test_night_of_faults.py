@@ -342,4 +342,3 @@ def test_list_names_in_the_morning_what_went_wrong_at_night_and_nothing_else(nig
     named = named_by_sandbox(night)
     assert named_by_hub() == named
     assert {rule for rule, _about in named} >= CAUSED
-    print(sorted(named))

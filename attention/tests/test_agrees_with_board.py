@@ -101,7 +101,8 @@ def test_rules_of_orders_agree_with_the_cards(cafe: Organization) -> None:
     assert found_by("will_be_late") <= amber - late
     assert len(found_by("will_be_late")) > 20
 
-    twice = {card.order.pk: card.duplicate.pk for card in cards if card.duplicate is not None}
+    named = {str(card.order): card.order.pk for card in cards}
+    twice = {card.order.pk: named[card.duplicate] for card in cards if card.duplicate}
     assert found_by("order_twice") <= twice.keys()
     assert all({pk, twice[pk]} & found_by("order_twice") for pk in twice)
     assert len(twice) > 20

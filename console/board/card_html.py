@@ -4,74 +4,110 @@ Every text is escaped where it enters (``escape``). The script of the page moves
 passes, by the moments in its ``data-`` attributes (seconds since 1970).
 """
 
-from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
-from functools import cache
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
 from html import escape
+from typing import NamedTuple
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, gettext as _
 
-from console.board.cards import Card
+from console.board.cards import Card, keep
 from console.board.next_step import next_step
-from core.display import EMPTY, ago_text, money, offset_text, on_clock, span_text
+from console.board.written import Draft, Hole, Moment, Written
+from core.display import EMPTY, ago_text, money, offset_text, on_clock
+from iiko_client.vendor_time import zone
 from orders.admin.display import customer_text, error_text, external_courier_text, status_text, type_text
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
 from organizations.models.organization import Organization
 
 
+class Place(NamedTuple):
+    """What cards show of a restaurant."""
+
+    iiko_id: str
+    name: str
+    currency: str
+    timezone: str
+
+
+def places_of(restaurants: Iterable[Organization]) -> tuple[Place, ...]:
+    return tuple(Place(one.iiko_id, one.name, one.currency, one.timezone) for one in restaurants)
+
+
+def card_writer(restaurants: Iterable[Organization], kinds: Iterable[str]) -> "CardWriter":
+    """Return who writes the cards of these restaurants for people who may ask for these commands.
+
+    It is one for all answers, so that each card is written once.
+    """
+    return _card_writer(places_of(restaurants), frozenset(kinds), get_language())
+
+
+@lru_cache(64)
+def _card_writer(places: Sequence[Place], kinds: Collection[str], _language: str) -> "CardWriter":
+    return CardWriter(places, kinds)
+
+
 class CardWriter:
-    """Write cards for one answer: at one moment, of these restaurants (by iiko's id)."""
+    """Write cards, each once: what a card looks like depends on the card, the writer, and the moment alone.
 
-    def __init__(
-        self, restaurants: dict[str, Organization], *, now: datetime, kinds: Collection[str] = ()
-    ) -> None:
-        """``kinds`` are the commands that the person may ask for."""
+    A writer serves one language. Many threads share it.
+    """
+
+    def __init__(self, places: Sequence[Place], kinds: Collection[str] = ()) -> None:
         self._kinds = kinds
-        self._restaurants = restaurants
-        self._now = now
-        self._zones = {ident: one.zone() for ident, one in restaurants.items()}
-        self._is_many_zones = len({one.timezone for one in restaurants.values()}) > 1
+        self._places = {one.iiko_id: one for one in places}
+        self._zones = {one.iiko_id: zone(one.timezone) for one in places}
+        self._is_many_zones = len({one.timezone for one in places}) > 1
         self._url = reverse("console:order", args=[0]).removesuffix("0")
-        # A thousand cards share few texts: each is looked up and written once for one answer.
-        self._money = cache(money)
-        self._left = cache(_left_text)
+        # A thousand cards share few sums.
+        self._money = lru_cache(1_000)(money)
         self._collect_words = _("collect %(sum)s")
-        self._no_courier = f'<span class="muted">{escape(_("no courier"))}</span>'
 
-    def write(self, cards: list[Card]) -> SafeString:
-        return SafeString("".join(map(self._card, cards)))
+    def write(self, cards: Iterable[Card], now: datetime) -> SafeString:
+        moment = Moment(now)
+        return SafeString("".join([self._written(card).at(moment) for card in cards]))
 
-    def _card(self, card: Card) -> str:
+    def _written(self, card: Card) -> Written:
+        written = card.written.get(self)
+        if written is None:
+            draft = Draft()
+            written = draft.finish(self._card(card, draft))
+            keep(card.written, self, written)
+        return written
+
+    def _card(self, card: Card, draft: Draft) -> str:
         order = card.order
         return (
-            f'<article class="card{self._classes(card)}" id="order-{order.pk}" data-id="{order.pk}" '
-            f'data-column="{card.column.value}"{moments_html(card)}{" data-new" if card.is_new else ""}>'
+            f'<article class="card{self._classes(card, draft)}" id="order-{order.pk}" data-id="{order.pk}" '
+            f'data-column="{card.column.value}"{moments_html(card)}{_new(card, draft)}>'
             f'<p class="card-top"><a class="card-number" href="{self._url}{order.pk}">'
-            f"{escape(str(order))}</a>{self._due(card)}</p>"
+            f"{escape(str(order))}</a>{self._due(card, draft)}</p>"
             f'<p class="card-what">{self._what(card)}</p>'
-            f'<p class="card-who"><span>{self._courier(card)}</span>{self._collect(card)}</p>'
-            f"{self._marks(card)}{self._button(card)}</article>"
+            f'<p class="card-who"><span>{self._courier(card, draft)}</span>{self._collect(card)}</p>'
+            f"{self._marks(card, draft)}{self._button(card)}</article>"
         )
 
-    def _classes(self, card: Card) -> str:
+    def _classes(self, card: Card, draft: Draft) -> str:
         if card.leaves_at is not None:
             return " is-over"
-        return " is-late" if card.is_late(self._now) else " is-at-risk" if card.is_at_risk(self._now) else ""
+        return draft.hole(_lateness(card.promised_at, card.at_risk_from))
 
-    def _due(self, card: Card) -> str:
+    def _due(self, card: Card, draft: Draft) -> str:
         if card.leaves_at is not None:
             return f'<span class="card-due">{escape(_outcome(card.order))}</span>'
         if card.promised_at is None:
             words = _("no time promised")
             return f'<span class="card-due">{escape(words)}</span>'
-        zone = self._zones[card.order.organization_id]
-        local = f"{on_clock(card.promised_at, zone):%H:%M}"
+        zone_ = self._zones[card.order.organization_id]
+        local = f"{on_clock(card.promised_at, zone_):%H:%M}"
         if self._is_many_zones:
-            local = f"{local} {offset_text(card.promised_at, zone)}"
-        due = escape(self._left(_shown_part(card.promised_at - self._now)))
+            local = f"{local} {offset_text(card.promised_at, zone_)}"
+        due_s = card.promised_at.timestamp()
+        due = draft.hole(lambda moment: moment.left(due_s))
         return f'<span class="card-due" data-tick>{due}</span><span class="card-clock">{local}</span>'
 
     def _what(self, card: Card) -> str:
@@ -79,11 +115,11 @@ class CardWriter:
         parts = [_place(order)]
         if order.customer:
             parts.append(customer_text(order.customer))
-        if len(self._restaurants) > 1:
-            parts.append(self._restaurants[order.organization_id].name)
+        if len(self._places) > 1:
+            parts.append(self._places[order.organization_id].name)
         return escape(" · ".join(part for part in parts if part not in ("", EMPTY)))
 
-    def _courier(self, card: Card) -> str:
+    def _courier(self, card: Card, draft: Draft) -> str:
         order = card.order
         if order.has_external_courier:
             return escape(external_courier_text(order))
@@ -91,24 +127,17 @@ class CardWriter:
             return escape(order.courier_name or _("courier"))
         if not card.needs_courier:
             return ""
-        if card.cooked_at is None or card.cooked_at > self._now:
-            return self._no_courier
-        words = _("no courier for %(span)s") % {"span": span_text(self._now - card.cooked_at)}
-        since = int(card.cooked_at.timestamp())
-        return f'<strong class="no-courier" data-since="{since}">{escape(words)}</strong>'
+        return _no_courier() if card.cooked_at is None else draft.hole(_waits_for_courier(card.cooked_at))
 
     def _collect(self, card: Card) -> str:
         if not card.to_collect_minor:
             return ""
-        currency = self._restaurants[card.order.organization_id].currency
+        currency = self._places[card.order.organization_id].currency
         words = self._collect_words % {"sum": self._money(card.to_collect_minor, currency)}
         return f'<span class="card-sum">{escape(words)}</span>'
 
-    def _marks(self, card: Card) -> str:
-        marks = "".join(
-            f'<li class="mark is-{kind}" title="{escape(title)}">{escape(words)}</li>'
-            for kind, title, words in _marks_of(card, self._now)
-        )
+    def _marks(self, card: Card, draft: Draft) -> str:
+        marks = "".join(_marks_of(card, draft))
         return f'<ul class="marks">{marks}</ul>' if marks else ""
 
     def _button(self, card: Card) -> str:
@@ -125,21 +154,37 @@ class CardWriter:
         return ""
 
 
-def due_text(promised: datetime, now: datetime) -> str:
-    """Write how long there is until a promise: ``in 12 min``, or ``−5 min`` once it has passed."""
-    return _left_text(promised - now)
+def _lateness(promised_at: datetime | None, at_risk_from: datetime | None) -> Hole:
+    def fill(moment: Moment) -> str:
+        if promised_at is not None and promised_at < moment.now:
+            return " is-late"
+        return " is-at-risk" if at_risk_from is not None and at_risk_from <= moment.now else ""
+
+    return fill
 
 
-def _left_text(left: timedelta) -> str:
-    if left < timedelta():
-        return f"\N{MINUS SIGN}{span_text(-left)}"
-    return _("in %(span)s") % {"span": span_text(left)}
+def _new(card: Card, draft: Draft) -> str:
+    until = card.rings_until
+    if until is None:
+        return ""
+    return draft.hole(lambda moment: " data-new" if moment.now <= until else "")
 
 
-def _shown_part(left: timedelta) -> timedelta:
-    """Leave out what ``_left_text`` does not show, so that few lengths are written."""
-    step = 1 if abs(left) < timedelta(minutes=1) else 60
-    return timedelta(seconds=int(left.total_seconds() / step) * step)
+def _no_courier() -> str:
+    words = _("no courier")
+    return f'<span class="muted">{escape(words)}</span>'
+
+
+def _waits_for_courier(cooked_at: datetime) -> Hole:
+    def fill(moment: Moment) -> str:
+        if cooked_at > moment.now:
+            return _no_courier()
+        words = _("no courier for %(span)s") % {"span": moment.since(cooked_at)}
+        return (
+            f'<strong class="no-courier" data-since="{int(cooked_at.timestamp())}">{escape(words)}</strong>'
+        )
+
+    return fill
 
 
 def moments_html(card: Card) -> str:
@@ -162,32 +207,40 @@ def _place(order: Order) -> str:
     return str(order.delivery_zone or address.get("street") or address.get("line1") or type_text(order))
 
 
-def _marks_of(card: Card, now: datetime) -> Iterator[tuple[str, str, str]]:
-    """Yield the kind of each mark, its tooltip and its words."""
+def _marks_of(card: Card, draft: Draft) -> Iterator[str]:
     order = card.order
     if order.is_refused:
-        yield "bad", error_text(order.error_info), _("not taken by the POS")
+        yield _mark("bad", error_text(order.error_info), _("not taken by the POS"))
     elif order.status is None and order.raw_status:
-        yield "bad", order.raw_status, _("unknown status")
+        yield _mark("bad", order.raw_status, _("unknown status"))
     elif order.status is None:
-        yield "info", "", _("being passed to the POS")
+        yield _mark("info", "", _("being passed to the POS"))
     if order.problem is not None:
-        yield "warn", order.problem, _("problem")
-    if card.duplicate is not None:
+        yield _mark("warn", order.problem, _("problem"))
+    if card.duplicate:
         same = _("The same phone, sum and restaurant as %(order)s.") % {"order": card.duplicate}
-        yield "warn", same, _("twice?")
+        yield _mark("warn", same, _("twice?"))
     for command in card.commands:
-        yield _command_mark(command, now)
+        yield _ended_mark(command) if command.is_final else draft.hole(_waiting_mark(command))
     if order.comment:
-        yield "note", order.comment, _("comment")
+        yield _mark("note", order.comment, _("comment"))
 
 
-def _command_mark(command: OrderCommand, now: datetime) -> tuple[str, str, str]:
-    what = str(command.get_kind_display())
-    if command.is_final:
-        kind = "warn" if command.state == CommandState.EXPIRED else "bad"
-        words = _("%(what)s: %(state)s")
-        return kind, command.error, words % {"what": what, "state": command.get_state_display()}
-    age = max(now - command.created_at, timedelta(0))
-    words = _("%(what)s: waits for %(span)s") % {"what": what, "span": span_text(age)}
-    return "info", ago_text(command.created_at, now), words
+def _mark(kind: str, title: str, words: str) -> str:
+    return f'<li class="mark is-{kind}" title="{escape(title)}">{escape(words)}</li>'
+
+
+def _ended_mark(command: OrderCommand) -> str:
+    kind = "warn" if command.state == CommandState.EXPIRED else "bad"
+    words = {"what": command.get_kind_display(), "state": command.get_state_display()}
+    return _mark(kind, command.error, _("%(what)s: %(state)s") % words)
+
+
+def _waiting_mark(command: OrderCommand) -> Hole:
+    what, since = command.get_kind_display(), command.created_at
+
+    def fill(moment: Moment) -> str:
+        words = _("%(what)s: waits for %(span)s") % {"what": what, "span": moment.since(since)}
+        return _mark("info", ago_text(since, moment.now), words)
+
+    return fill

@@ -3,13 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
 
 from console.board.columns import Column, column_of, leaves_at, unfolds_at
+from console.board.kept_orders import KeptOrder
 from orders.models.command import OrderCommand
 from orders.models.order import Order, OrderType
 from orders.models.stage_times import StageTimes
 from orders.payments.settlement import settlement_of
-from orders.stage_times import at_risk_from
+from orders.stage_times import at_risk_from, lengths
+
+if TYPE_CHECKING:
+    from console.board.card_html import CardWriter
+    from console.board.written import Written
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 DUE_SOON = timedelta(minutes=10)
 NO_COURIER_AFTER = timedelta(minutes=5)
@@ -18,9 +27,27 @@ RINGS_FOR = timedelta(minutes=30)
 """A new order that nobody has seen for so long rings no more: the console was not open."""
 
 
+_MOST_OF_ONE_ORDER = 8
+"""Cards kept of one order, and ways that one card was written: those of an hour ago are nobody's."""
+
+
 @dataclass(frozen=True, slots=True)
+class Commands:
+    """What a card tells of the commands of one order; ``versions`` change with each of the rows."""
+
+    rows: tuple[OrderCommand, ...] = ()
+    versions: tuple[str, ...] = ()
+
+
+NO_COMMANDS = Commands()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Card:
-    """One order on the board. Moments are aware; ``to_collect_minor`` is in 1/100, None where unknown."""
+    """One order on the board, at whatever moment: many threads share it.
+
+    Moments are aware; ``to_collect_minor`` is in 1/100, None where unknown.
+    """
 
     order: Order
     column: Column
@@ -32,54 +59,58 @@ class Card:
     to_collect_minor: int | None
     needs_courier: bool
     cooked_at: datetime | None
-    is_new: bool
-    duplicate: Order | None = None
-    commands: Sequence[OrderCommand] = field(default=())
+    rings_until: datetime | None
+    """Until when it is new to everybody; None for one that is not new, or was seen."""
+    duplicate: str
+    """The number of an order that may be the same one; empty text for none."""
+    commands: Sequence[OrderCommand]
     """Those under way, and those that went wrong and nobody has acknowledged."""
+    written: "dict[CardWriter, Written]" = field(default_factory=dict)
+    """As HTML, by who wrote it."""
 
     def is_folded(self, now: datetime) -> bool:
         return self.unfolds_at is not None and self.unfolds_at > now
 
-    def is_late(self, now: datetime) -> bool:
-        return self.leaves_at is None and self.promised_at is not None and self.promised_at < now
-
-    def is_at_risk(self, now: datetime) -> bool:
-        return self.leaves_at is None and self.at_risk_from is not None and self.at_risk_from <= now
-
 
 def cards_of(
-    orders: Iterable[Order],
+    orders: Iterable[KeptOrder],
     *,
     usual: Mapping[str, StageTimes],
-    commands: Mapping[int, Sequence[OrderCommand]],
+    commands: Mapping[int, Commands],
     duplicates: Mapping[int, Order],
     now: datetime,
 ) -> list[Card]:
     """Make the cards, the next to be handed over first; those that promise nothing last."""
-    cards = [
-        _card(
-            order,
-            usual=usual,
-            commands=commands.get(order.pk, ()),
-            duplicate=duplicates.get(order.pk),
-            now=now,
-        )
-        for order in orders
-    ]
+    by_restaurant = {ident: lengths(times) for ident, times in usual.items()}
+    cards = []
+    for kept in orders:
+        order = kept.order
+        asked = commands.get(order.pk, NO_COMMANDS)
+        duplicate = str(duplicates[order.pk]) if order.pk in duplicates else ""
+        # All that a card is made of beside the order.
+        key = by_restaurant.get(order.organization_id), asked.versions, duplicate
+        card = kept.cards.get(key)
+        if card is None:
+            card = _card(order, usual=usual, commands=asked.rows, duplicate=duplicate)
+            keep(kept.cards, key, card)
+        cards.append(card)
     far = datetime.max.replace(tzinfo=now.tzinfo)
     return sorted(cards, key=lambda card: (card.promised_at or far, card.order.pk))
 
 
+def keep(kept: dict[K, V], key: K, one: V) -> None:
+    """Keep one more, and few in all."""
+    if len(kept) >= _MOST_OF_ONE_ORDER:
+        kept.clear()
+    kept[key] = one
+
+
 def _card(
-    order: Order,
-    *,
-    usual: Mapping[str, StageTimes],
-    commands: Sequence[OrderCommand],
-    duplicate: Order | None,
-    now: datetime,
+    order: Order, *, usual: Mapping[str, StageTimes], commands: Sequence[OrderCommand], duplicate: str
 ) -> Card:
     column = column_of(order)
     needs_courier = _needs_courier(order, column)
+    is_new = column == Column.NEW and bool(order.is_open) and not hasattr(order, "seen")
     return Card(
         order=order,
         column=column,
@@ -90,7 +121,7 @@ def _card(
         to_collect_minor=settlement_of(order).due_minor if order.is_open else 0,
         needs_courier=needs_courier,
         cooked_at=order.when_cooking_completed,
-        is_new=column == Column.NEW and not hasattr(order, "seen") and _is_young(order, now),
+        rings_until=order.created_at + RINGS_FOR if is_new else None,
         duplicate=duplicate,
         commands=commands,
     )
@@ -112,7 +143,3 @@ def _at_risk_from(
         moments.append(order.when_cooking_completed + NO_COURIER_AFTER)
     known = [moment for moment in moments if moment is not None]
     return min(known) if known else None
-
-
-def _is_young(order: Order, now: datetime) -> bool:
-    return bool(order.is_open) and order.created_at >= now - RINGS_FOR

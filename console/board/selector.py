@@ -1,13 +1,17 @@
 """What the board reads: a fixed number of queries, however many orders are open."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from console.board.cards import Card, cards_of
+from django.db.models import Q
+
+from console.board.cards import Card, Commands, cards_of
 from console.board.columns import FINISHED_STAY, leaves_at
+from console.board.kept_orders import KeptOrder, kept_orders
 from console.models import SeenOrder
-from orders.models.command import OrderCommand
+from core.database.row_versions import version_of, with_versions
+from orders.models.command import OrderCommand, OrderCommandQuerySet
 from orders.models.order import Order, OrderQuerySet
 from orders.stage_times import usual_times
 from orders.twice import possible_duplicates
@@ -19,17 +23,6 @@ FAILURE_SHOWN_FOR = timedelta(hours=2)
 WRITTEN_WITHIN = timedelta(seconds=5)
 """A command says when it was written, not when that was committed: so much is read again each time."""
 
-CARD_FIELDS = (
-    *("organization_id", "readable_number", "external_order_id", "iiko_order_id", "soi_external_id"),
-    *("status", "raw_status", "creation_status", "error_info", "is_deleted", "is_open", "problem", "comment"),
-    *("order_type", "amount_minor", "processed_payments_minor", "payments", "field_precedence"),
-    *("customer", "phone", "address", "delivery_zone", "courier_id", "courier_name", "restaurant_name"),
-    *("external_courier_service_id", "external_courier_service_name", "unknown_to_iiko_at"),
-    *("refusal_acknowledged_at", "promised_time", "when_created", "when_printed", "when_sent"),
-    *("when_cooking_completed", "when_delivered", "when_closed", "when_cancelled"),
-    *("created_at", "updated_at", "seen"),
-)
-
 
 def board_orders(restaurants: Sequence[Organization], now: datetime) -> OrderQuerySet:
     """Return the orders of the board: open, refused and not acknowledged, or changed a moment ago.
@@ -38,15 +31,16 @@ def board_orders(restaurants: Sequence[Organization], now: datetime) -> OrderQue
     """
     changed = Order.objects.filter(updated_at__gte=now - FINISHED_STAY)
     orders = Order.objects.open() | Order.objects.refused_lately(now) | changed
-    ours = orders.filter(organization_id__in=[one.iiko_id for one in restaurants])
-    return ours.select_related("seen").only(*CARD_FIELDS)
+    return orders.filter(organization_id__in=_ids(restaurants))
 
 
 def board_cards(restaurants: Sequence[Organization], now: datetime) -> list[Card]:
     """Read the whole board, at most ``MOST_CARDS`` cards and one to tell that there are more."""
-    orders = board_orders(restaurants, now).order_by("promised_time", "id")[: MOST_CARDS + 1]
-    shown = [order for order in orders if _is_shown(order, now)]
-    return _cards(shown, now, duplicates=possible_duplicates(shown))
+    rows = board_orders(restaurants, now).order_by("promised_time", "id")[: MOST_CARDS + 1]
+    shown = _shown(rows, now)
+    # Of all orders of these restaurants: a thousand numbers would cost more than the few commands.
+    theirs = Q(order__organization_id__in=_ids(restaurants))
+    return _cards(shown, now, theirs=theirs, alike=shown)
 
 
 def changed_cards(
@@ -58,24 +52,21 @@ def changed_cards(
     its mark as seen at or after ``since``. Every change before ``until`` has to be committed (see
     ``core.mirror.change_feed``).
     """
-    ids = [one.iiko_id for one in restaurants]
-    touched = touched_orders(ids, since, until)
+    touched = touched_orders(_ids(restaurants), since, until)
     if not touched:
         return [], []
-    orders = board_orders(restaurants, now).filter(pk__in=touched)
-    shown = {order.pk: order for order in orders if _is_shown(order, now)}
-    gone = sorted(touched - set(shown))
-    duplicates = possible_duplicates(_with_same_phone(list(shown.values())))
+    shown = _shown(board_orders(restaurants, now).filter(pk__in=touched), now)
+    gone = sorted(touched - {kept.order.pk for kept in shown})
+    alike = _with_same_phone(shown)
     # The other one of two that are alike changes its card, too.
-    shown |= {duplicate.pk: duplicate for duplicate in duplicates.values()}
-    return _cards(list(shown.values()), now, duplicates=duplicates), gone
+    doubled = set(possible_duplicates(kept.order for kept in alike)) - {kept.order.pk for kept in shown}
+    return _cards(shown + [kept for kept in alike if kept.order.pk in doubled], now, alike=alike), gone
 
 
 def cards_by_id(restaurants: Sequence[Organization], ids: list[int], now: datetime) -> list[Card]:
     """Read single cards as they stand, wherever the feed is."""
-    orders = board_orders(restaurants, now).filter(pk__in=ids)
-    shown = [order for order in orders if _is_shown(order, now)]
-    return _cards(shown, now, duplicates=possible_duplicates(_with_same_phone(shown)))
+    shown = _shown(board_orders(restaurants, now).filter(pk__in=ids), now)
+    return _cards(shown, now, alike=_with_same_phone(shown))
 
 
 def touched_orders(ids: list[str], since: datetime, until: datetime) -> set[int]:
@@ -93,32 +84,50 @@ def touched_orders(ids: list[str], since: datetime, until: datetime) -> set[int]
     return {pk for (pk,) in touched}
 
 
-def _cards(orders: list[Order], now: datetime, *, duplicates: Mapping[int, Order]) -> list[Card]:
+def commands_by_order(commands: OrderCommandQuerySet) -> dict[int, Commands]:
+    """Read commands with the versions of their rows, in their order."""
+    found: dict[int, list[tuple[OrderCommand, str]]] = defaultdict(list)
+    for command in with_versions(commands):
+        found[command.order_id].append((command, version_of(command)))
+    return {
+        order_id: Commands(tuple(row for row, _version in own), tuple(version for _row, version in own))
+        for order_id, own in found.items()
+    }
+
+
+def _cards(
+    shown: Sequence[KeptOrder], now: datetime, *, alike: Iterable[KeptOrder], theirs: Q | None = None
+) -> list[Card]:
+    """Make cards; ``alike`` are orders of which two may be one, ``theirs`` finds the commands."""
     return cards_of(
-        orders,
-        usual=usual_times(sorted({order.organization_id for order in orders})),
-        commands=_commands_of(orders, now),
-        duplicates=duplicates,
+        shown,
+        usual=usual_times(sorted({kept.order.organization_id for kept in shown})),
+        commands=_commands(theirs or Q(order_id__in=[kept.order.pk for kept in shown]), now),
+        duplicates=possible_duplicates(kept.order for kept in alike),
         now=now,
     )
 
 
-def _commands_of(orders: Sequence[Order], now: datetime) -> dict[int, list[OrderCommand]]:
+def _commands(theirs: Q, now: datetime) -> dict[int, Commands]:
     wrong = OrderCommand.objects.failed_lately(now) | OrderCommand.objects.unsettled_lately(now)
     shown = OrderCommand.objects.open() | wrong.filter(created_at__gte=now - FAILURE_SHOWN_FOR)
-    commands: dict[int, list[OrderCommand]] = defaultdict(list)
-    for command in shown.filter(order_id__in=[order.pk for order in orders]).order_by("id"):
-        commands[command.order_id].append(command)
-    return commands
+    return commands_by_order(shown.filter(theirs).order_by("id"))
 
 
-def _with_same_phone(orders: Sequence[Order]) -> list[Order]:
-    phones = {order.phone for order in orders if order.phone and order.is_open}
-    restaurants = {order.organization_id for order in orders}
+def _with_same_phone(shown: Sequence[KeptOrder]) -> list[KeptOrder]:
+    phones = {kept.order.phone for kept in shown if kept.order.phone and kept.order.is_open}
+    restaurants = {kept.order.organization_id for kept in shown}
     if not phones:
         return []
-    alike = Order.objects.open().filter(organization_id__in=restaurants, phone__in=phones)
-    return list(alike.select_related("seen").only(*CARD_FIELDS))
+    return kept_orders.read(Order.objects.open().filter(organization_id__in=restaurants, phone__in=phones))
+
+
+def _shown(rows: OrderQuerySet, now: datetime) -> list[KeptOrder]:
+    return [kept for kept in kept_orders.read(rows) if _is_shown(kept.order, now)]
+
+
+def _ids(restaurants: Sequence[Organization]) -> list[str]:
+    return [one.iiko_id for one in restaurants]
 
 
 def _is_shown(order: Order, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Give several orders to one courier: each is a request of its own, with an outcome of its own."""
+"""Give orders to one courier, or take them off: each is a request of its own, with an outcome of its own."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,9 +15,12 @@ from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import Order
 
 
-def assign(orders: Sequence[Order], *, courier_id: str, by: Requester, now: datetime) -> dict[int, str]:
+def assign(
+    orders: Sequence[Order], *, courier_id: str | None, by: Requester, now: datetime
+) -> dict[int, str]:
     """Ask iiko to give each order to the courier; return the reasons of those refused, by number.
 
+    ``None`` takes them off their couriers, which only newer POS can do: the reason says so.
     The same request twice asks once, until a command of that order has ended or another courier was asked:
     then it is a new request.
     """
@@ -31,15 +34,15 @@ def assign(orders: Sequence[Order], *, courier_id: str, by: Requester, now: date
     return reasons
 
 
-def _last_before(orders: Sequence[Order], courier_id: str) -> dict[int, int]:
+def _last_before(orders: Sequence[Order], courier_id: str | None) -> dict[int, int]:
     """Return by order the last command that makes the same request a new one."""
     is_other = Q(kind=CommandKind.ASSIGN_COURIER) & ~Q(params__courier_id=courier_id)
     commands = OrderCommand.objects.filter(Q(finished_at__isnull=False) | is_other, order__in=orders)
     return dict(commands.order_by().values_list("order_id").annotate(last=Max("pk")))
 
 
-def _assign(order: Order, *, courier_id: str, by: Requester, after: int | None, now: datetime) -> None:
-    digest = sha256(courier_id.encode()).hexdigest()
+def _assign(order: Order, *, courier_id: str | None, by: Requester, after: int | None, now: datetime) -> None:
+    digest = sha256((courier_id or "").encode()).hexdigest()
     once(
         lambda: request(AssignCourier(), CourierParams(courier_id), order_id=order.pk, by=by, now=now),
         owner=by.owner,

@@ -6,8 +6,8 @@ from datetime import datetime, tzinfo
 
 from django.utils.translation import gettext as _, ngettext
 
-from console.board.card_html import due_text
 from console.board.cards import Card
+from console.board.written import due_text
 from console.dispatch.order_html import OrderWriter
 from console.dispatch.selector import Scope, courier_key
 from core.display import clock_text, on_clock
@@ -60,7 +60,7 @@ def blocks_of(scope: Scope, cards: Iterable[Card], *, writer: OrderWriter, now: 
             key = courier_key(card.order)
             blocks.setdefault(key, Block(key, card.order.courier_name or key)).cards.append(card)
     for block in blocks.values():
-        block.html, block.load = writer.write(block.cards), _load_text(block.cards, now)
+        block.html, block.load = writer.write(block.cards, now), _load_text(block.cards, now)
     return sorted(blocks.values(), key=lambda block: block.rank)
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from console.board.cards import Card, cards_of
-from console.board.selector import CARD_FIELDS, FAILURE_SHOWN_FOR, MOST_CARDS, touched_orders
+from console.board.cards import Card, Commands, cards_of
+from console.board.kept_orders import kept_orders
+from console.board.selector import FAILURE_SHOWN_FOR, MOST_CARDS, commands_by_order, touched_orders
 from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import Order, OrderQuerySet, OrderType, Status
 from orders.stage_times import usual_times
@@ -33,8 +34,7 @@ class Scope:
             organization_id__in=_ids(self.every), courier_id__in=[one.iiko_id for one in self.couriers]
         )
         ours = Order.objects.open().filter(Q(organization_id__in=_ids(self.chosen)) | carried)
-        under_way = ours.filter(order_type=OrderType.DELIVERY).exclude(status=Status.DELIVERED)
-        return under_way.select_related("seen").only(*CARD_FIELDS)
+        return ours.filter(order_type=OrderType.DELIVERY).exclude(status=Status.DELIVERED)
 
 
 def scope_of(every: Sequence[Organization], chosen: Sequence[Organization]) -> Scope:
@@ -45,7 +45,8 @@ def scope_of(every: Sequence[Organization], chosen: Sequence[Organization]) -> S
 
 def dispatch_cards(scope: Scope, now: datetime) -> list[Card]:
     """Read all cards of the page, at most ``MOST_CARDS`` and one to tell that there are more."""
-    return _cards(scope.orders.order_by("promised_time", "id")[: MOST_CARDS + 1], now)
+    rows = scope.orders.order_by("promised_time", "id")[: MOST_CARDS + 1]
+    return _cards(rows, now, theirs=Q(order__organization_id__in=_ids(scope.every), order__is_open=True))
 
 
 def changed_cards(
@@ -59,16 +60,20 @@ def changed_cards(
 
 def cards_by_id(scope: Scope, ids: Iterable[int], now: datetime) -> list[Card]:
     """Read single cards as they stand, wherever the feed is."""
-    return _cards(scope.orders.filter(pk__in=list(ids)), now)
+    numbers = list(ids)
+    return _cards(scope.orders.filter(pk__in=numbers), now, theirs=Q(order_id__in=numbers))
 
 
-def _cards(orders: Iterable[Order], now: datetime) -> list[Card]:
-    """Make the cards of orders without or with a courier of the restaurant's own, the next due first."""
-    shown = list(orders)
+def _cards(rows: OrderQuerySet, now: datetime, *, theirs: Q) -> list[Card]:
+    """Make the cards of orders without or with a courier of the restaurant's own, the next due first.
+
+    ``theirs`` finds their commands.
+    """
+    shown = kept_orders.read(rows)
     cards = cards_of(
         shown,
-        usual=usual_times(sorted({order.organization_id for order in shown})),
-        commands=_last_about_couriers(shown, now),
+        usual=usual_times(sorted({kept.order.organization_id for kept in shown})),
+        commands=_last_about_couriers(theirs, now),
         duplicates={},
         now=now,
     )
@@ -80,13 +85,11 @@ def courier_key(order: Order) -> str:
     return order.courier_id or order.courier_name or ""
 
 
-def _last_about_couriers(orders: Sequence[Order], now: datetime) -> dict[int, tuple[OrderCommand]]:
-    commands = OrderCommand.objects.filter(
-        order_id__in=[order.pk for order in orders],
-        kind=CommandKind.ASSIGN_COURIER,
-        created_at__gte=now - FAILURE_SHOWN_FOR,
+def _last_about_couriers(theirs: Q, now: datetime) -> dict[int, Commands]:
+    asked = OrderCommand.objects.filter(
+        theirs, kind=CommandKind.ASSIGN_COURIER, created_at__gte=now - FAILURE_SHOWN_FOR
     )
-    return {command.order_id: (command,) for command in commands.order_by("id")}
+    return commands_by_order(asked.order_by("order_id", "-id").distinct("order_id"))
 
 
 def _ids(restaurants: Sequence[Organization]) -> list[str]:

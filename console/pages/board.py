@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from console.board.card_html import CardWriter
+from console.board.card_html import CardWriter, card_writer
 from console.board.cards import Card
 from console.board.columns import HINTS, Column
 from console.board.restaurants import restaurant_states
@@ -20,11 +20,12 @@ from console.models import SeenOrder
 from console.pages.frame import Frame, frame_context, frame_of, needing_of, sees_orders, with_needing
 from console.pages.live import (
     FORMS_OF_NUMBERS,
+    News,
     answers_changes,
     changes_answer,
-    checksum,
     gone_html,
     moment_text,
+    page_state,
     restaurants_html,
     shared_texts,
 )
@@ -58,7 +59,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "columns": _columns(cards[:MOST_CARDS], frame),
         "next": moment_text(next_from),
         "states": states,
-        "state": checksum(states),
+        "state": page_state(frame, states),
         "has_more": len(cards) > MOST_CARDS,
         "most_cards": MOST_CARDS,
         "texts": _texts(),
@@ -67,19 +68,19 @@ def board(request: HttpRequest) -> HttpResponse:
 
 
 @answers_changes
-def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpResponse:
+def changes(request: HttpRequest, frame: Frame, since: datetime, until: datetime) -> HttpResponse:
     """Answer the cards that changed since a moment; 204 for none."""
-    frame = frame_of(request)
     news = shared(("board", frame.key, since, until), lambda: _news(frame, since, until))
     states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
-    state = checksum(states)
+    state = page_state(frame, states)
     above = restaurants_html(states) if request.GET.get("state") != state else ""
-    return with_needing(changes_answer(news + above, until=until, state=state), needing_of(frame))
+    answer = changes_answer(request, news, around=above, until=until, state=state)
+    return with_needing(answer, needing_of(frame))
 
 
-def _news(frame: Frame, since: datetime, until: datetime) -> str:
+def _news(frame: Frame, since: datetime, until: datetime) -> News:
     cards, gone = changed_cards(frame.chosen, since=since, until=until, now=frame.now)
-    return _writer(frame).write(cards) + gone_html(gone) if cards or gone else ""
+    return News.of(_writer(frame).write(cards, frame.now) + gone_html(gone) if cards or gone else "")
 
 
 @require_POST
@@ -122,7 +123,7 @@ def take_next_step(request: HttpRequest, number: int) -> HttpResponse:
     except HubError as error:
         return HttpResponse(refusal_text(error), status=409, content_type="text/plain; charset=utf-8")
     cards = cards_by_id(frame.chosen, [order.pk], frame.now)
-    return HttpResponse(_writer(frame).write(cards))
+    return HttpResponse(_writer(frame).write(cards, frame.now))
 
 
 def _texts() -> dict[str, object]:
@@ -147,8 +148,8 @@ def _columns(cards: Sequence[Card], frame: Frame) -> list[dict[str, object]]:
                 "title": column.label,
                 "hint": HINTS[column],
                 "count": len(shown),
-                "cards": writer.write(shown),
-                "folded": writer.write(folded),
+                "cards": writer.write(shown, frame.now),
+                "folded": writer.write(folded, frame.now),
                 "folded_count": len(folded),
             }
         )
@@ -156,4 +157,4 @@ def _columns(cards: Sequence[Card], frame: Frame) -> list[dict[str, object]]:
 
 
 def _writer(frame: Frame) -> CardWriter:
-    return CardWriter({one.iiko_id: one for one in frame.chosen}, now=frame.now, kinds=frame.kinds)
+    return card_writer(frame.chosen, frame.kinds)

@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from console.board.card_html import CardWriter
+from console.board.card_html import card_writer
 from console.board.cards import Card
 from console.board.restaurants import restaurant_states
 from console.board.selector import MOST_CARDS, cards_by_id as board_cards_by_id
 from console.dispatch.assignment import assign
 from console.dispatch.blocks import Block, blocks_of
-from console.dispatch.order_html import OrderWriter, stage_texts
+from console.dispatch.order_html import OrderWriter, order_writer, stage_texts
 from console.dispatch.selector import (
     Scope,
     cards_by_id,
@@ -30,11 +30,12 @@ from console.dispatch.selector import (
 from console.pages.frame import Frame, frame_context, frame_of, needing_of, sees_orders, with_needing
 from console.pages.live import (
     FORMS_OF_NUMBERS,
+    News,
     answers_changes,
     changes_answer,
-    checksum,
     gone_html,
     moment_text,
+    page_state,
     restaurants_html,
     shared_texts,
 )
@@ -69,7 +70,7 @@ def dispatch(request: HttpRequest) -> HttpResponse:
         | _couriers_context(_blocks(scope, shown, frame), frame)
         | {
             "states": states,
-            "state": checksum(states, scope.couriers),
+            "state": page_state(frame, states, scope.couriers),
             "next": moment_text(next_from),
             "has_more": len(cards) > MOST_CARDS,
             "most_cards": MOST_CARDS,
@@ -81,25 +82,25 @@ def dispatch(request: HttpRequest) -> HttpResponse:
 
 
 @answers_changes
-def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpResponse:
+def changes(request: HttpRequest, frame: Frame, since: datetime, until: datetime) -> HttpResponse:
     """Answer the orders that changed since a moment, and the couriers when any of these did."""
-    frame = frame_of(request)
     scope = shared(("scope", frame.key, until), lambda: scope_of(frame.every, frame.chosen))
-    html = shared(("dispatch", frame.key, since, until), lambda: _news(scope, frame, since, until))
+    news = shared(("dispatch", frame.key, since, until), lambda: _news(scope, frame, since, until))
     states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
-    state = checksum(states, scope.couriers)
+    state = page_state(frame, states, scope.couriers)
+    around = ""
     if request.GET.get("state") != state:
         # The script moves the orders into the new blocks.
         context = _couriers_context(_blocks(scope, (), frame), frame)
-        html += restaurants_html(states) + render_to_string(
-            "console/dispatch_couriers.html", context, request
-        )
-    return with_needing(changes_answer(html, until=until, state=state), needing_of(frame))
+        couriers = render_to_string("console/dispatch_couriers.html", context, request)
+        around = restaurants_html(states) + couriers
+    answer = changes_answer(request, news, around=around, until=until, state=state)
+    return with_needing(answer, needing_of(frame))
 
 
-def _news(scope: Scope, frame: Frame, since: datetime, until: datetime) -> str:
+def _news(scope: Scope, frame: Frame, since: datetime, until: datetime) -> News:
     cards, gone = changed_cards(scope, since=since, until=until, now=frame.now)
-    return _writer(frame).write(cards) + gone_html(gone) if cards or gone else ""
+    return News.of(_writer(frame).write(cards, frame.now) + gone_html(gone) if cards or gone else "")
 
 
 @require_GET
@@ -127,7 +128,7 @@ def couriers(request: HttpRequest) -> HttpResponse:
 @require_POST
 @sees_orders
 def assign_orders(request: HttpRequest) -> HttpResponse:
-    """Give orders to a courier; answers their cards, and the reasons of those refused.
+    """Give orders to a courier, or with an empty one take them off; answers the cards, and why not.
 
     409 asks before a courier who is off shift gets them; nothing is requested by then.
     """
@@ -138,14 +139,15 @@ def assign_orders(request: HttpRequest) -> HttpResponse:
     if not orders or len(orders) > AT_ONCE:
         words = _("Choose from 1 to %(count)d orders.") % {"count": AT_ONCE}
         return HttpResponseBadRequest(words, content_type="text/plain; charset=utf-8")
-    courier = _courier(request.POST.get("courier", ""), frame)
-    if courier.is_off_shift and "sure" not in request.POST:
+    named = request.POST.get("courier")
+    courier = None if named == "" else _courier(named or "", frame)
+    if courier is not None and courier.is_off_shift and "sure" not in request.POST:
         words = _("%(courier)s is not on shift. Assign all the same?") % {"courier": courier.name}
         answer = HttpResponse(words, status=409, content_type="text/plain; charset=utf-8")
         answer[ASKS_HEADER] = "sure"
         return answer
-    by = requester_of(request)
-    reasons = assign(orders, courier_id=courier.iiko_id, by=by, now=frame.now)
+    courier_id = courier.iiko_id if courier is not None else None
+    reasons = assign(orders, courier_id=courier_id, by=requester_of(request), now=frame.now)
     refused = format_html_join("", '<template data-refused="{}">{}</template>', reasons.items())
     return HttpResponse(_fresh_cards(request, orders, frame) + refused)
 
@@ -178,9 +180,10 @@ def _courier(iiko_id: str, frame: Frame) -> CourierOnDuty:
 def _fresh_cards(request: HttpRequest, orders: Sequence[Order], frame: Frame) -> SafeString:
     ids = [order.pk for order in orders]
     if "board" in request.POST:
-        writer = CardWriter({one.iiko_id: one for one in frame.chosen}, now=frame.now, kinds=frame.kinds)
-        return writer.write(board_cards_by_id(frame.chosen, ids, frame.now))
-    return _writer(frame).write(cards_by_id(scope_of(frame.every, frame.chosen), ids, frame.now))
+        writer = card_writer(frame.chosen, frame.kinds)
+        return writer.write(board_cards_by_id(frame.chosen, ids, frame.now), frame.now)
+    cards = cards_by_id(scope_of(frame.every, frame.chosen), ids, frame.now)
+    return _writer(frame).write(cards, frame.now)
 
 
 def _texts() -> dict[str, object]:
@@ -204,9 +207,7 @@ def _texts() -> dict[str, object]:
 
 
 def _writer(frame: Frame) -> OrderWriter:
-    return OrderWriter(
-        frame.every, now=frame.now, is_many=len(frame.chosen) > 1, may_assign=_may_assign(frame)
-    )
+    return order_writer(frame.every, is_many=len(frame.chosen) > 1, may_assign=_may_assign(frame))
 
 
 def _orders_context(cards: Iterable[Card], frame: Frame) -> dict[str, object]:
@@ -221,11 +222,11 @@ def _orders_context(cards: Iterable[Card], frame: Frame) -> dict[str, object]:
             groups.setdefault(writer.group_of(card), []).append(card)
     return {
         "groups": [
-            {"key": key, "title": title, "cards": writer.write(own), "count": len(own)}
+            {"key": key, "title": title, "cards": writer.write(own, frame.now), "count": len(own)}
             for (key, title), own in sorted(groups.items())
         ],
         "waiting": sum(map(len, groups.values())),
-        "later": writer.write(later),
+        "later": writer.write(later, frame.now),
         "later_count": len(later),
     }
 

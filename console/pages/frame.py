@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, cast
+from zlib import crc32
 
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import get_language, gettext as _
 
 from attention.access import rules_for
@@ -58,6 +59,11 @@ class Frame:
         return _ids(self.every), _ids(self.chosen), self.kinds, get_language()
 
     @property
+    def scope(self) -> str:
+        """A checksum of what may be seen and done: a page with another one shows what it must not."""
+        return str(crc32(repr((_ids(self.every), _ids(self.chosen), sorted(self.kinds))).encode()))
+
+    @property
     def many_zones(self) -> bool:
         return len({one.timezone for one in self.chosen}) > 1
 
@@ -68,9 +74,13 @@ class Frame:
 
 def frame_of(request: HttpRequest) -> Frame:
     """Read whose page it is; the caller has checked that somebody is signed in."""
-    user = cast("User", request.user)  # nobody else gets here
+    return frame_for(cast("User", request.user))  # nobody else gets here
+
+
+def frame_for(user: User) -> Frame:
+    """Read what a person looks at; ``watchers`` names the tables that decide it."""
     every, chosen = restaurants_of(user)
-    kinds = frozenset(kind for kind in CommandKind.values if may_request(request.user, kind))
+    kinds = frozenset(kind for kind in CommandKind.values if may_request(user, kind))
     return Frame(user, kinds, every, chosen, db_clock.now())
 
 

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET
 
 from attention.access import items_for
 from console.attention.rows import row_context, rows_of
-from console.board.card_html import due_text
+from console.board.written import due_text
 from console.pages.discount_total import new_total
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
 from core.access import visible_to

@@ -14,7 +14,13 @@ from orders.models.order import Order
 from organizations.models.dictionaries import Courier
 from organizations.models.organization import Organization
 from organizations.models.shifts import Shift
-from tests.builders import COURIER_ID, TERMINAL_GROUP_ID, make_organization, make_other_organization
+from tests.builders import (
+    COURIER_ID,
+    TERMINAL_GROUP_ID,
+    make_organization,
+    make_other_organization,
+    make_terminal_group,
+)
 from tests.pages import sign_in, text
 from tests.simulated_iiko import linked
 
@@ -289,7 +295,7 @@ def test_choice_offers_couriers_of_the_orders_restaurants_with_keys(
 # --- giving orders to a courier ----------------------------------------------------------------------
 
 
-def commands() -> list[tuple[str, str, str]]:
+def commands() -> list[tuple[str, str | None, str]]:
     rows = OrderCommand.objects.filter(kind=CommandKind.ASSIGN_COURIER).order_by("id").select_related("order")
     return [(str(row.order), row.params["courier_id"], row.state) for row in rows]
 
@@ -357,6 +363,31 @@ def test_order_goes_from_one_courier_to_another_and_not_back_unheard(
 
     assert [courier for _order, courier, _state in commands()] == [COURIER_ID, OTHER_COURIER_ID]
     assert "This was asked already" in back.content.decode()
+
+
+def test_order_is_taken_off_its_courier(dispatcher: Client, cafe: Organization, now: datetime) -> None:
+    order = put(cafe, now, courier_id=COURIER_ID, courier_name="Белов Олег")
+
+    answers = [dispatcher.post(ASSIGN, {"courier": "", "order": [order.pk]}) for _press in range(2)]
+
+    assert commands() == [("№142", None, "pending")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert "no courier:</strong>" in card(answers[0].content.decode(), "142")
+
+
+def test_pos_that_can_take_no_courier_off_says_so_and_nothing_is_asked(
+    dispatcher: Client, cafe: Organization, now: datetime
+) -> None:
+    make_terminal_group(cafe, pos_version="8.5.2")
+    order = put(
+        cafe, now, courier_id=COURIER_ID, courier_name="Белов Олег", terminal_group_id=TERMINAL_GROUP_ID
+    )
+
+    answer = dispatcher.post(ASSIGN, {"courier": "", "order": [order.pk]})
+
+    refused = dict(re.findall(r'<template data-refused="(\d+)">(.*?)</template>', answer.content.decode()))
+    assert "8.6.6" in refused[str(order.pk)]
+    assert commands() == []
 
 
 def test_courier_off_shift_is_asked_about_first(
@@ -535,8 +566,9 @@ def test_page_asks_as_much_of_the_database_for_many_as_for_few(
     for number in range(2, 30):
         hire(cafe, f"Курьер {number}", f"courier-{number}")
         put(cafe, now, str(number), courier_id=f"courier-{number}" if number % 2 else None)
-    with django_assert_num_queries(QUERIES):
+    with django_assert_num_queries(QUERIES + 1):
         dispatcher.get(DISPATCH)
 
 
 QUERIES = 15
+"""One more where some orders changed, however many."""

@@ -109,7 +109,7 @@ _LOWEST_CLOUD = cloud_precedence(revision=0, progress=0, digest="")
 
 def is_told(stored: Mapping[str, str], name: str) -> bool:
     """Tell whether any message has set a field; ``stored`` is the ``field_precedence`` of its row."""
-    return FieldPrecedence(stored).of(name) != NOTHING
+    return stored.get(name, stored.get(_REST, NOTHING)) != NOTHING
 
 
 class HasPrecedence(Protocol):

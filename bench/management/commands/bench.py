@@ -7,7 +7,19 @@ from types import FrameType
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from bench import analytics, board, database, drain, ingest, latency, loyalty, reconcile, report, search
+from bench import (
+    analytics,
+    board,
+    boards,
+    database,
+    drain,
+    ingest,
+    latency,
+    loyalty,
+    reconcile,
+    report,
+    search,
+)
 from bench.processes import ProcessFailed
 
 PARTS = {
@@ -17,7 +29,7 @@ PARTS = {
     "reconcile": reconcile.section,
     "loyalty": loyalty.section,
     "board": board.section,
-    "boards": board.boards_section,
+    "boards": boards.section,
     "search": search.section,
     "analytics": analytics.section,
 }

@@ -146,8 +146,9 @@ choice?.addEventListener("click", (event) => {
   if (button) choose(button);
   else if (event.target === choice) choice.close();
 });
-choice?.addEventListener("keydown", (event) => {
-  const button = /^[1-9]$/.test(event.key) && choice.querySelector(`[data-digit="${event.key}"]`);
+// Wherever the focus is: a click on the list's ground takes it out of the list.
+document.addEventListener("keydown", (event) => {
+  const button = choice?.open && /^[1-9]$/.test(event.key) && choice.querySelector(`[data-digit="${event.key}"]`);
   if (!button) return;
   event.preventDefault();
   choose(button);

@@ -291,11 +291,28 @@ document.addEventListener("keydown", (event) => {
 // --- tabs of the phone -------------------------------------------------------------------------------
 
 function chooseTab(name) {
-  all("[data-tab]").forEach((tab) => tab.setAttribute("aria-selected", String(tab.dataset.tab === name)));
+  for (const tab of all("[data-tab]")) {
+    const isChosen = tab.dataset.tab === name;
+    tab.setAttribute("aria-selected", String(isChosen));
+    tab.tabIndex = isChosen ? 0 : -1;
+  }
   all(".column").forEach((column) => column.classList.toggle("is-chosen", column.dataset.name === name));
 }
 
 all("[data-tab]").forEach((tab) => tab.addEventListener("click", () => chooseTab(tab.dataset.tab)));
+
+// As tabs are used everywhere; the cards have these keys while none of them has the focus.
+document.querySelector("[role=tablist]")?.addEventListener("keydown", (event) => {
+  const tabs = all("[data-tab]");
+  const here = tabs.indexOf(event.target);
+  const last = tabs.length - 1;
+  const there = { ArrowLeft: here ? here - 1 : last, ArrowRight: here < last ? here + 1 : 0, Home: 0, End: last }[event.key];
+  if (here < 0 || there === undefined) return;
+  event.preventDefault();
+  event.stopPropagation();
+  chooseTab(tabs[there].dataset.tab);
+  tabs[there].focus();
+});
 
 function chooseFilledTab() {
   const filled = all(".column").find((column) => column.querySelector("[data-cards] > .card"));

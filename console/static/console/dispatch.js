@@ -133,10 +133,15 @@
 
   // --- dragging, and a click on a courier ------------------------------------------------------------
 
-  const target = (event) => (dragged.size ? event.target.closest?.(".courier:not(.is-unlisted)") : null);
+  // A courier; or the orders that need one, for an order that is taken off its courier.
+  function target(event) {
+    if (!dragged.size) return null;
+    const isCarried = [...dragged].some((id) => document.getElementById(`order-${id}`)?.dataset.courier);
+    return event.target.closest?.(isCarried ? ".courier:not(.is-unlisted), #column-orders" : ".courier:not(.is-unlisted)");
+  }
 
   function showTarget(block) {
-    all(".courier.is-target").forEach((one) => one !== block && one.classList.remove("is-target"));
+    all(".is-target").forEach((one) => one !== block && one.classList.remove("is-target"));
     block?.classList.add("is-target");
   }
 
@@ -161,9 +166,10 @@
     const block = target(event);
     if (!block) return;
     event.preventDefault();
-    const ids = [...dragged].filter((id) => document.getElementById(`order-${id}`)?.closest(".courier") !== block);
+    const courier = block.dataset.key || "";
+    const ids = [...dragged].filter((id) => (document.getElementById(`order-${id}`)?.dataset.courier || "") !== courier);
     drop();
-    assign(ids, block.dataset.key);
+    assign(ids, courier);
   });
   document.addEventListener("dragend", drop);
 

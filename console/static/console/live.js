@@ -69,7 +69,7 @@ function dueText(due) {
 function age(card) {
   const { due, risk, leaves, unfolds } = card.dataset;
   if (leaves) {
-    if (Number(leaves) <= now() && !isHeld(card)) card.remove();
+    if (Number(leaves) <= now() && !isHeld(card)) leave(card);
     return;
   }
   const isLate = due && Number(due) < now();
@@ -82,7 +82,22 @@ function age(card) {
     setText(node, texts[node.dataset.words || "no_courier"].replace("%(span)s", span));
   }
   for (const node of all("[data-until]", card)) if (Number(node.dataset.until) <= now()) node.remove();
-  if (unfolds && Number(unfolds) <= now() && card.closest("[data-folded]")) LIVE.place(card);
+  if (unfolds && Number(unfolds) <= now() && card.closest("[data-folded]")) {
+    const focused = card.contains(document.activeElement) ? document.activeElement : null;
+    LIVE.place(card);
+    // What is moved loses its focus.
+    focused?.focus({ preventScroll: true });
+  }
+}
+
+// The next card takes the place of one that goes, for who was there with the keyboard.
+function leave(card) {
+  const isFocused = card.contains(document.activeElement);
+  const other = card.nextElementSibling || card.previousElementSibling;
+  card.remove();
+  if (isFocused && other) focusCard(other, false);
+  else if (isFocused) document.getElementById("main").focus({ preventScroll: true });
+  else if (card.classList.contains("is-current")) other?.classList.add("is-current");
 }
 
 const sortKey = (card) => [Number(card.dataset.due || Infinity), Number(card.dataset.id)];
@@ -129,12 +144,11 @@ function apply(id, fresh) {
     waiting.set(id, fresh);
     return;
   }
-  const focused = old?.contains(document.activeElement) ? document.activeElement : null;
   if (!fresh) {
-    if (focused) step(old.nextElementSibling ? 1 : -1);
-    old?.remove();
+    if (old) leave(old);
     return;
   }
+  const focused = old?.contains(document.activeElement) ? document.activeElement : null;
   if (old) old.replaceWith(fresh);
   if (old?.classList.contains("is-current")) fresh.classList.add("is-current");
   LIVE.place(fresh);

@@ -86,6 +86,11 @@
 
   class SignedOut extends Error {}
 
+  // The hub could not answer: what the page shows is as good as before.
+  class NoAnswer extends Error {}
+
+  const failed = (status) => (status >= 500 ? new NoAnswer(String(status)) : new Error(String(status)));
+
   // --- a whole page --------------------------------------------------------------------------------
 
   // The same page as it is now.
@@ -93,7 +98,7 @@
     const signal = AbortSignal.timeout(ANSWER_MS);
     const answer = await fetch(window.location.href, { credentials: "same-origin", signal });
     if (answer.redirected && new URL(answer.url).pathname === loginPath) throw new SignedOut();
-    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+    if (!answer.ok || answer.redirected) throw failed(answer.status);
     return new DOMParser().parseFromString(await answer.text(), "text/html");
   }
 
@@ -124,7 +129,7 @@
     const headers = { [STATE]: shown.state, [READING]: shown.reading };
     const answer = await fetch(address, { credentials: "same-origin", signal, headers });
     if (answer.status === 401) throw new SignedOut();
-    if (!answer.ok) throw new Error(String(answer.status));
+    if (!answer.ok) throw failed(answer.status);
     const date = Date.parse(answer.headers.get("Date"));
     if (date) clockShift = Math.abs(date - Date.now()) > 2000 ? (date - Date.now()) / 1000 : 0;
     const reading = answer.headers.get(READING);
@@ -244,7 +249,8 @@
         else put();
       } catch (error) {
         failure = error instanceof SignedOut ? "out" : "lost";
-        if (!(error instanceof SignedOut || error.name === "TypeError" || error.name === "TimeoutError")) shown.state = "";
+        const isUntold = error instanceof SignedOut || error instanceof NoAnswer || ["TypeError", "TimeoutError"].includes(error.name);
+        if (!isUntold) shown.state = "";
       } finally {
         isFetching = false;
         show();

@@ -1,0 +1,94 @@
+"""Who watches an open page: it asks every two seconds, and mostly nothing that decides it has changed.
+
+Signing in, rights and restaurants are eight questions to the database. So what they led to is kept with the
+versions of all rows that they read, and one question tells whether these are still the same: who signs out,
+loses a right or a restaurant is answered so at the next poll.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+from django.contrib import auth
+from django.db import connection
+from django.http import HttpRequest
+
+from console.pages.frame import Frame, frame_for
+from core.database import db_clock
+
+_MOST = 1_000
+"""Sessions kept in one process; those that did not ask for longest go first."""
+
+_VERSION = "xmin::text || ctid::text"  # core.database.row_versions
+_VERSIONS_OF_ALL = f"string_agg({_VERSION}, ' ' ORDER BY ctid)"
+# Each table that ``frame_for`` and signing in read; a session that is over is none.
+_DECIDED_BY = f"""
+SELECT ARRAY[
+    (SELECT {_VERSION} FROM django_session
+     WHERE session_key = %(session)s AND expire_date > clock_timestamp()),
+    (SELECT {_VERSION} FROM auth_user WHERE id = %(user)s),
+    (SELECT {_VERSIONS_OF_ALL} FROM auth_user_user_permissions WHERE user_id = %(user)s),
+    (SELECT {_VERSIONS_OF_ALL} FROM auth_user_groups WHERE user_id = %(user)s),
+    (SELECT {_VERSIONS_OF_ALL} FROM auth_group_permissions
+     WHERE group_id IN (SELECT group_id FROM auth_user_groups WHERE user_id = %(user)s)),
+    (SELECT {_VERSION} FROM restaurant_access WHERE user_id = %(user)s),
+    (SELECT {_VERSIONS_OF_ALL} FROM restaurant_access_organizations
+     WHERE restaurantaccess_id = %(user)s),
+    (SELECT {_VERSIONS_OF_ALL} FROM console_restaurants WHERE preferences_id = %(user)s),
+    (SELECT {_VERSIONS_OF_ALL} FROM organizations)
+]
+"""  # noqa: S608  # constants
+
+Versions = list[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    frame: Frame
+    sees_orders: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    watcher: Watcher
+    versions: Versions
+
+
+_lock = threading.Lock()
+_kept: OrderedDict[str, _Kept] = OrderedDict()
+
+
+def watcher_of(request: HttpRequest) -> Watcher | None:
+    """Return who asks and what they look at, as it is now; None: nobody is signed in."""
+    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    with _lock:
+        kept = _kept.get(session)
+    if kept is None or _versions(session, kept.watcher.frame.user.pk) != kept.versions:
+        return _read(request, session)
+    frame = replace(kept.watcher.frame, now=db_clock.now())
+    return Watcher(frame, kept.watcher.sees_orders)
+
+
+def _read(request: HttpRequest, session: str) -> Watcher | None:
+    if not request.user.is_authenticated:
+        return None
+    versions = _versions(session, request.user.pk)
+    # Read after the versions, so that no change falls between the two.
+    user = auth.get_user(request)
+    if not user.is_authenticated:
+        return None
+    watcher = Watcher(frame_for(user), user.has_perm("orders.view_order"))
+    with _lock:
+        _kept[session] = _Kept(watcher, versions)
+        _kept.move_to_end(session)
+        while len(_kept) > _MOST:
+            _kept.popitem(last=False)
+    return watcher
+
+
+def _versions(session: str, user_id: int) -> Versions:
+    with connection.cursor() as cursor:
+        cursor.execute(_DECIDED_BY, {"session": session, "user": user_id})
+        versions: Versions = cursor.fetchone()[0]
+    return versions
