@@ -7,6 +7,8 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import connection
 
+from attention.models.channels import Channel
+from attention.notifications.plan import plan_test
 from core.database import db_clock
 from iikohub.configuration.secrets import kept_secret
 from iikohub.models import ZoneConfirmation
@@ -55,6 +57,22 @@ def ensure_demo(*, seed: int, webhook_token: str, sandbox_url: str) -> None:
                 "confirmed_at": db_clock.now(),
             },
         )
+
+
+def ensure_channel(sandbox_url: str) -> None:
+    """Have the sandbox told of what needs attention; the worker sends the test that the first steps want."""
+    now = db_clock.now()
+    channel, _ = Channel.objects.update_or_create(
+        name=LOGIN_NAME,
+        defaults={"address": channel_address(sandbox_url)},
+        create_defaults={"address": channel_address(sandbox_url), "active_since": now},
+    )
+    if channel.tried_at is None:
+        plan_test(channel, now=now)
+
+
+def channel_address(sandbox_url: str) -> str:
+    return f"{sandbox_url.replace('http://', 'json://')}/notifications"
 
 
 def empty_database() -> None:

@@ -62,6 +62,7 @@ class Simulator:
         self.subscriptions = Subscriptions(options.webhook_url, options.webhook_token)
         self._webhook_queue = WebhookQueue(options.seed, self.subscriptions, lambda: self.faults.faults.batch)
         settings = Settings(url=options.webhook_url, token=options.webhook_token)
+        self.journal = journal
         self.sender = Sender(settings, journal, self.fault_for_delivery)
 
     def now(self) -> datetime:

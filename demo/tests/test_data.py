@@ -5,8 +5,9 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandError
 from pytest_django import Settings
 
+from attention.models.channels import Channel, Notification
 from core.database import db_clock
-from demo.data import ensure_admin, ensure_demo, ensure_operator
+from demo.data import ensure_admin, ensure_channel, ensure_demo, ensure_operator
 from demo.management.commands import demo
 from iikohub.first_steps.checklist import STEPS
 from organizations.models.organization import Organization
@@ -20,6 +21,7 @@ def test_first_steps_of_a_person_are_done_from_the_start(settings: Settings, tmp
     for _start in range(2):
         ensure_demo(seed=1, webhook_token="token-of-the-demo", sandbox_url=SANDBOX)
         ensure_operator()
+        ensure_channel(SANDBOX)
         password = ensure_admin()
 
     done = {step.key: step.look(db_clock.now()).is_done for step in STEPS}
@@ -35,7 +37,11 @@ def test_first_steps_of_a_person_are_done_from_the_start(settings: Settings, tmp
         "registration",
         "worker",
         "events",
+        "channels",
     }
+    # The worker sends it, once.
+    assert Notification.objects.get().kind == "test"
+    assert Channel.objects.get().address == "json://127.0.0.1:8001/notifications"
 
 
 def test_database_of_somebody_else_is_not_emptied(settings: Settings) -> None:

@@ -92,6 +92,8 @@ def test_first_steps_are_taken_from_nothing_to_all_done(browser: Browser, empty_
     is_done(page, "registration")
     is_done(page, "events")
 
+    add_a_channel(page, told(said, "Channel"))
+    is_done(page, "channels")
     add_an_operator(page)
     page.get_by_role("link", name="Первые шаги").click()
     expect(page.get_by_text("Все первые шаги пройдены.")).to_be_visible()
@@ -118,6 +120,18 @@ def register_all(page: Page) -> None:
     page.get_by_role("button", name="Зарегистрировать все").click()
     expect(rows).to_have_text([re.compile("зарегистрирован Теперь iiko")] * 4)
     page.get_by_role("link", name="К первым шагам").click()
+
+
+def add_a_channel(page: Page, address: str) -> None:
+    page.get_by_role("link", name="Добавить канал").click()
+    page.locator("#id_name").fill("песочница")
+    page.locator("#id_address").fill(address)
+    page.locator("[name=_save]").click()
+    page.get_by_role("link", name="Первые шаги").click()
+    page.get_by_role("link", name="К каналу").click()
+    page.get_by_role("button", name="Отправить проверку").click()
+    page.get_by_role("button", name="Отправить", exact=True).click()
+    page.get_by_role("link", name="Первые шаги").click()
 
 
 def add_an_operator(page: Page) -> None:

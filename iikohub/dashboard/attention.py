@@ -1,18 +1,23 @@
 """What wants a person now, for the overview: the one place that says what counts.
 
-Each is a number with its list; what there is none of is left out.
+First the whole attention list, then of orders and commands each kind with its list; what there is none of is
+left out.
 """
 
 from datetime import datetime
 
-from django.utils.translation import ngettext_lazy
+from django.urls import reverse
+from django.utils.translation import ngettext, ngettext_lazy
 
+from attention.access import VIEW, items_for
+from attention.counts import open_count
 from core.access import AnyUser, visible_to
 from iikohub.dashboard.orders import OpenOrders
 from iikohub.dashboard.tiles import Tile, bounded, list_url, orders_url, shown
 from orders.models.command import OrderCommand, OrderCommandQuerySet
 from orders.models.order import Order
 
+_LISTED = ngettext_lazy("thing on the attention list", "things on the attention list")
 _OF_OPEN_ORDERS = ("late", "with_problem", "unknown")
 _REFUSED = ngettext_lazy("order not accepted by the POS, 24 h", "orders not accepted by the POS, 24 h")
 
@@ -37,8 +42,19 @@ _COMMANDS = {
 
 
 def tiles(user: AnyUser, now: datetime, open_orders: OpenOrders | None) -> list[Tile]:
-    found = _of_orders(user, now, open_orders) if open_orders else []
+    found = _of_the_list(user, now)
+    found += _of_orders(user, now, open_orders) if open_orders else []
     return [tile for tile in found + _of_commands(user, now) if tile.count]
+
+
+def _of_the_list(user: AnyUser, now: datetime) -> list[Tile]:
+    if not user.has_perm(VIEW):
+        return []
+    count = open_count(items_for(user), now)
+    words = ngettext("%(count)d of them is critical", "%(count)d of them are critical", count.critical)
+    note = words % {"count": count.critical} if count.critical else ""
+    tone = "bad" if count.critical else "warn"
+    return [Tile(_LISTED % shown(count.total), count.total, reverse("console:attention"), tone, note)]
 
 
 def _of_orders(user: AnyUser, now: datetime, open_orders: OpenOrders) -> list[Tile]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from core.access import AnyUser
 from iikohub.first_steps.address import AddressStep
+from iikohub.first_steps.channels import ChannelsStep
 from iikohub.first_steps.first_events import FirstEventsStep
 from iikohub.first_steps.login import LoginStep
 from iikohub.first_steps.people import PeopleStep
@@ -22,6 +23,7 @@ STEPS: tuple[Step, ...] = (
     WorkerStep(),
     FirstEventsStep(),
     PeopleStep(),
+    ChannelsStep(),
 )
 
 

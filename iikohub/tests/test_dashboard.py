@@ -64,7 +64,7 @@ def test_fresh_install_shows_the_first_steps_and_no_empty_tables(chief: Client, 
 
     page = text(chief.get(HOME))
 
-    assert "Первые шаги: пройдено 0 из 7" in page
+    assert "Первые шаги: пройдено 0 из 8" in page
     assert "1. Адрес хаба Хаб не знает, по какому адресу к нему обращается iiko." in page
     assert "2. API-логин iiko У хаба нет API-логина" in page
     assert 'href="/admin/first-steps/#step-login"' in markup(chief.get(HOME))
@@ -302,8 +302,9 @@ def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: Dja
     # dead, strangers, types met, their counts, clocks of machines, what is out of stock, lists that cannot be
     # read, couriers, restaurants, what was missed, commands for a person, refused ones, those without an
     # answer, silent POS, settings of webhooks; the day: zones, closed, the same a week ago, cancelled; the
-    # first steps: logins, names, zones, workers, first events, their settings, people.
-    with django_assert_num_queries(33):
+    # first steps: logins, names, zones, workers, first events, their settings, people, channels; the
+    # attention list.
+    with django_assert_num_queries(35):
         chief.get(HOME)
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from attention.models.channels import Channel
 from core.database import db_clock
 from iikohub.first_steps.checklist import STEPS, checklist
 from iikohub.first_steps.step import Finding
@@ -331,6 +332,24 @@ def test_people_are_those_who_work_with_orders() -> None:
     assert not found("people").is_done
 
 
+def test_channel_counts_once_a_test_has_arrived_by_it() -> None:
+    assert found("channels").sentence.startswith("Nobody is told when something needs attention")
+    channel = Channel.objects.create(name="Shift", address="json://x.example", active_since=db_clock.now())
+    finding = found("channels")
+    assert finding.sentence == "No test has arrived by “Shift” yet."
+    assert finding.link is not None
+    assert finding.link.url == f"/admin/attention/channel/{channel.pk}/change/"
+
+    Channel.objects.update(tried_at=db_clock.now() - timedelta(minutes=5))
+
+    assert (found("channels").is_done, found("channels").sentence) == (
+        True,
+        "A test has arrived by “Shift”, 5 min ago.",
+    )
+    Channel.objects.update(is_active=False)
+    assert not found("channels").is_done
+
+
 # --- the page ----------------------------------------------------------------------------------------------
 
 
@@ -348,6 +367,7 @@ def make_all_done() -> None:
         confirmed_by="chief",
         confirmed_at=now,
     )
+    Channel.objects.create(name="Shift", address="json://x.example", active_since=now, tried_at=now)
     beat(5)
     User.objects.create_user("someone").groups.add(Group.objects.get(name="Operator"))
 
@@ -365,7 +385,7 @@ def test_overview_shows_one_line_once_all_is_done(chief: Client) -> None:
 
     overview = text(chief.get("/admin/", headers=ENGLISH))
     assert (
-        "First steps: 5 of 7 done 3. Time zones Nobody has looked at the time zone of 1 restaurant."
+        "First steps: 6 of 8 done 3. Time zones Nobody has looked at the time zone of 1 restaurant."
         in overview
     )
 
@@ -376,8 +396,8 @@ def test_queries_do_not_grow_with_the_restaurants(django_assert_num_queries: Dja
         linked(make_organization(iiko_id=f"id-{number}", name=f"Место {number}", token=None), login)
 
     # The address and whether events prove it, logins, names, zones, what can be registered and its settings,
-    # workers, first events and their settings, people.
-    with django_assert_num_queries(11):
+    # workers, first events and their settings, people, channels.
+    with django_assert_num_queries(12):
         found = checklist(db_clock.now())
 
     finding = found.entries[2].finding

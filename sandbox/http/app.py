@@ -24,6 +24,14 @@ def create_app(simulator: Simulator) -> Flask:
     def status_page() -> str:
         return render_template("sandbox/status.html", on_demand_events=ON_DEMAND_EVENTS, **simulator.state())
 
+    @app.post("/notifications")
+    def take_notification() -> tuple[str, int]:
+        """Stand for somebody who is told: a line in the journal, as a messenger would show it."""
+        told = request.get_json(silent=True)
+        title = str(told.get("title") or told.get("message") or "") if isinstance(told, dict) else ""
+        simulator.journal.line(f"notification: {title[:200]}")
+        return "", HTTPStatus.NO_CONTENT
+
     @app.errorhandler(HTTPException)
     def explain(error: HTTPException) -> Response | HTTPException | tuple[Json, int]:
         """Answer under the vendor's paths as it does, where much is not simulated."""

@@ -208,3 +208,10 @@ def test_oldest_token_goes_when_there_are_too_many() -> None:
 
     assert tokens.owner(oldest) is None
     assert all(tokens.owner(token) is not None for token in others)
+
+
+@pytest.mark.parametrize("body", [b'{"title": "Late: 142"}', b"[]", b"no json", b""])
+def test_notifications_are_taken_whatever_they_hold(harness: Harness, body: bytes) -> None:
+    answer = harness.client.post("/notifications", data=body, content_type="application/json")
+
+    assert (answer.status_code, answer.data) == (204, b"")

@@ -24,8 +24,10 @@ from demo.data import (
     ADMIN_NAME,
     API_LOGIN,
     OPERATOR_NAME,
+    channel_address,
     empty_database,
     ensure_admin,
+    ensure_channel,
     ensure_demo,
     ensure_operator,
 )
@@ -77,6 +79,7 @@ class Command(BaseCommand):
                 self._say("Checking the demo data…")
                 ensure_demo(seed=seed, webhook_token=token, sandbox_url=f"http://127.0.0.1:{sandbox_port}")
                 ensure_operator()
+                ensure_channel(f"http://127.0.0.1:{sandbox_port}")
             password = ensure_admin()
         except OperationalError as error:
             raise CommandError(str(error)) from error
@@ -120,6 +123,7 @@ def box(port: int, sandbox_port: int, password: str | None, *, empty: bool) -> s
         rows += [
             ("First steps", f"http://127.0.0.1:{port}/admin/first-steps/"),
             ("API login", f"{API_LOGIN}, address of iiko: http://127.0.0.1:{sandbox_port}"),
+            ("Channel", channel_address(f"http://127.0.0.1:{sandbox_port}")),
         ]
     lines = [f"{name:<14} {value}" for name, value in rows]
     stays = "begins empty each time" if empty else "the data stay in .data/"
@@ -213,6 +217,7 @@ def supervised(*, port: int, sandbox_port: int, seed: int, token: str, empty: bo
         "WEBHOOK_BASE_URL": f"http://{web}",
         "IIKO_API_URL": f"http://127.0.0.1:{sandbox_port}",
         "IIKO_ALLOW_PRIVATE_ADDRESSES": "1",
+        "NOTIFY_ALLOW_PRIVATE_ADDRESSES": "1",
         "IIKO_SANDBOX_WEBHOOK_TOKEN": token,
         # In an empty hub it is a step that a person takes.
         "WEBHOOK_AUTO_REGISTER": os.environ.get("WEBHOOK_AUTO_REGISTER") or ("0" if empty else "1"),
