@@ -267,7 +267,6 @@ def test_docs_say_the_same(client: Client) -> None:
     [
         ("loyalty", "0004_let_groups_use_loyalty", OPERATOR),
         ("attention", "0002_let_groups_use_attention", DISPATCHER),
-        ("attention", "0002_let_groups_use_attention", ADMINISTRATOR),
     ],
 )
 def test_migration_that_lets_groups_can_be_taken_back(app: str, name: str, group: str) -> None:
