@@ -12,7 +12,7 @@ from core.jobs.scheduling import enqueue, scheduled
 NUDGED_AT_MOST_EVERY_S = 2.0
 
 
-@scheduled("* * * * * */5", at_start=True)
+@scheduled("* * * * * */5", at_start=True, is_quiet=True)
 def watch_rules() -> None:
     watch(db_clock.now())
 
