@@ -32,9 +32,9 @@ def scheduled(
     """Schedule a function by a cron expression (in UTC), at the start of a worker, or both.
 
     One worker runs it, never two at once; while a run is queued no other is. Tasks with the same ``lock``
-    do not run at the same time either; None: a task may run beside itself.
-    ``is_quiet``: its runs are told at level debug alone, for what runs every few seconds. Choose an odd minute: else
-    every hub in the country calls iiko at the full hour.
+    do not run at the same time either; None: a task may run beside itself. ``is_quiet``: its runs are told
+    at level debug alone, for what runs every few seconds. Choose an odd minute: else every hub in the country
+    calls iiko at the full hour.
     """
 
     def decorate(function: Callable[[], object]) -> ScheduledTask:
