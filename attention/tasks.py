@@ -23,7 +23,7 @@ _senders = threading.BoundedSemaphore(SENDERS_AT_ONCE)
 
 
 # Without a lock of its job: one whose worker died would keep it for a minute. Passes wait for each other.
-@scheduled("* * * * * */5", at_start=True, lock=None)
+@scheduled("* * * * * */5", at_start=True, lock=None, is_quiet=True)
 def watch_rules() -> None:
     if _watching.acquire(blocking=False):
         try:
@@ -82,7 +82,7 @@ def enqueue_sending(channel_id: int) -> None:
 
 
 # Without a lock: a job whose worker died would keep it. Of two looks at once one waits for a channel's row.
-@scheduled("* * * * * */4", at_start=True, lock=None)
+@scheduled("* * * * * */4", at_start=True, lock=None, is_quiet=True)
 def plan_notifications() -> None:
     for channel_id in plan.plan_all(now=db_clock.now()):
         enqueue_sending(channel_id)

@@ -27,13 +27,14 @@ _at_start: list[ScheduledTask] = []
 
 
 def scheduled(
-    cron: str = "", *, at_start: bool = False, lock: str | None = ""
+    cron: str = "", *, at_start: bool = False, lock: str | None = "", is_quiet: bool = False
 ) -> Callable[[Callable[[], object]], ScheduledTask]:
     """Schedule a function by a cron expression (in UTC), at the start of a worker, or both.
 
     One worker runs it, never two at once; while a run is queued no other is. Tasks with the same ``lock``
-    do not run at the same time either; None: a task may run beside itself. Choose an odd minute: else
-    every hub in the country calls iiko at the full hour.
+    do not run at the same time either; None: a task may run beside itself. ``is_quiet``: its runs are told
+    at level debug alone, for what runs every few seconds. Choose an odd minute: else every hub in the country
+    calls iiko at the full hour.
     """
 
     def decorate(function: Callable[[], object]) -> ScheduledTask:
@@ -42,7 +43,8 @@ def scheduled(
         def run(timestamp: int | None = None) -> None:  # noqa: ARG001  # periodic tasks are given it
             began = time.monotonic()
             function()
-            logger.info("task.done", task=name, duration_ms=round((time.monotonic() - began) * 1000))
+            log = logger.debug if is_quiet else logger.info
+            log("task.done", task=name, duration_ms=round((time.monotonic() - began) * 1000))
 
         own_lock = name if lock == "" else lock
         task: ScheduledTask = app.task(name=name, queue=BACKGROUND, lock=own_lock, queueing_lock=name)(run)
